@@ -1,0 +1,58 @@
+//! The catalog's one error type, shaped by what a caller can do about it.
+
+/// A result of the catalog.
+pub type Result<T> = std::result::Result<T, CatalogError>;
+
+/// What went wrong in the catalog. Messages are lowercase and quote names, as PostgreSQL's do.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The named object does not exist.
+    #[error("{kind} \"{name}\" does not exist")]
+    NotFound {
+        /// What was looked for: `database`, `relation`, `partition`, `schema`.
+        kind: &'static str,
+        /// Its name as the user knows it.
+        name: String,
+    },
+    /// The named object exists already.
+    #[error("{kind} \"{name}\" already exists")]
+    AlreadyExists {
+        /// What was to be made.
+        kind: &'static str,
+        /// Its name as the user knows it.
+        name: String,
+    },
+    /// Somebody else changed the object since it was read; reading again and retrying may succeed.
+    #[error("{0}")]
+    Conflict(String),
+    /// The request itself is wrong.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// The catalog cannot be written: a read-only file or directory.
+    #[error("the catalog is read-only: {0}")]
+    ReadOnly(String),
+    /// The catalog's database cannot be used now: locked for too long, disk full, connection lost.
+    #[error("the catalog is unavailable: {message}")]
+    Unavailable {
+        /// What happened, in words for the user.
+        message: String,
+        /// The database's own error.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The catalog's file is damaged or of a version this program does not know.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl CatalogError {
+    /// A [`CatalogError::NotFound`].
+    pub fn not_found(kind: &'static str, name: impl Into<String>) -> Self {
+        Self::NotFound { kind, name: name.into() }
+    }
+
+    /// A [`CatalogError::AlreadyExists`].
+    pub fn already_exists(kind: &'static str, name: impl Into<String>) -> Self {
+        Self::AlreadyExists { kind, name: name.into() }
+    }
+}

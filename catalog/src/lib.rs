@@ -1,0 +1,14 @@
+//! What exists and where: the Glue-like catalog of a warehouse.
+//!
+//! Owns the model (databases, tables, columns, partitions, versions), the SQL database that keeps it, and the
+//! immutable snapshot that planning reads. Knows nothing of Arrow, DataFusion or files: types are Hive's, places
+//! are URLs, both as text.
+
+pub mod error;
+pub mod model;
+
+
+
+pub use error::{CatalogError, Result};
+
+

@@ -1,0 +1,431 @@
+//! Our statements over sqlparser's: what `parse` makes of a text, before any name is looked up.
+//!
+//! Names are folded already (lower case unless the session says otherwise), options are known by name and typed.
+//! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
+
+use crate::sql::Dialect;
+use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
+use sqlparser::ast;
+
+/// A table's, view's or schema's name as written: `name`, `database.name` or `catalog.database.name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ObjectName {
+    /// The parts, folded, at least one, at most three.
+    pub parts: Vec<String>,
+    /// Where the name begins in the statement's text, in characters from 1; 0 when unknown.
+    pub position: usize,
+}
+
+/// A statement with the text it was parsed from.
+#[derive(Debug, Clone)]
+pub struct ParsedStatement {
+    /// What to do.
+    pub statement: Statement,
+    /// The statement's own text, without the semicolon.
+    pub text: String,
+    /// The dialect it was parsed in.
+    pub dialect: Dialect,
+}
+
+/// What a text asks for.
+#[derive(Debug, Clone)]
+pub enum Statement {
+    /// `SELECT`, `WITH`, `VALUES`, `TABLE t`, set operations.
+    Query(Box<ast::Query>),
+    /// `EXPLAIN [ANALYZE] [VERBOSE] statement`.
+    Explain(Explain),
+    /// Hive's `CREATE EXTERNAL TABLE`.
+    CreateExternalTable(Box<CreateExternalTable>),
+    /// `CREATE TABLE … [WITH (…)] AS query`, Athena's CTAS.
+    CreateTableAs(Box<CreateTableAs>),
+    /// `INSERT INTO t [(columns)] query`.
+    Insert(Box<Insert>),
+    /// `CREATE [OR REPLACE] VIEW`.
+    CreateView(Box<CreateView>),
+    /// `CREATE DATABASE|SCHEMA`.
+    CreateDatabase(CreateDatabase),
+    /// Redshift's `CREATE EXTERNAL SCHEMA … FROM DATA CATALOG`.
+    CreateExternalSchema(CreateExternalSchema),
+    /// `DROP DATABASE|SCHEMA`.
+    DropDatabase(DropDatabase),
+    /// `DROP TABLE|VIEW`.
+    DropTable(DropTable),
+    /// `ALTER TABLE`.
+    AlterTable(AlterTable),
+    /// `MSCK REPAIR TABLE t [ADD|DROP|SYNC PARTITIONS]`.
+    RepairTable(RepairTable),
+    /// `SHOW …`.
+    Show(Show),
+    /// `DESCRIBE|DESC [EXTENDED|FORMATTED] t`.
+    Describe(Describe),
+    /// `SET name TO|= value`; `None` is DEFAULT (also `RESET name`).
+    Set {
+        /// The setting, folded.
+        name: String,
+        /// Its new value as text.
+        value: Option<String>,
+    },
+    /// `USE database`.
+    Use(String),
+}
+
+/// `EXPLAIN`.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    /// Run it and show true figures.
+    pub analyze: bool,
+    /// Show more.
+    pub verbose: bool,
+    /// What to explain: a query, an INSERT or a CTAS.
+    pub statement: Box<Statement>,
+}
+
+/// Hive's `CREATE EXTERNAL TABLE`.
+#[derive(Debug, Clone)]
+pub struct CreateExternalTable {
+    /// The table.
+    pub name: ObjectName,
+    /// Do nothing when it exists.
+    pub if_not_exists: bool,
+    /// The data columns.
+    pub columns: Vec<Column>,
+    /// `COMMENT '…'`
+    pub comment: Option<String>,
+    /// `PARTITIONED BY (name type, …)`
+    pub partition_keys: Vec<Column>,
+    /// `CLUSTERED BY (…) [SORTED BY (…)] INTO n BUCKETS`
+    pub bucketing: Option<Bucketing>,
+    /// `ROW FORMAT …`: a SerDe's class with its properties, or the delimiters under Hive's keys with an empty library.
+    pub row_format: Option<SerDe>,
+    /// `STORED AS …`.
+    pub stored_as: Option<StoredAs>,
+    /// `LOCATION '…'` as written.
+    pub location: Option<String>,
+    /// `TBLPROPERTIES` (Redshift: `TABLE PROPERTIES`).
+    pub properties: Parameters,
+}
+
+/// `CLUSTERED BY`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucketing {
+    /// The columns hashed.
+    pub columns: Vec<String>,
+    /// `SORTED BY`.
+    pub sorted_by: Vec<SortColumn>,
+    /// Number of buckets, at least 1.
+    pub count: u32,
+}
+
+/// `STORED AS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredAs {
+    /// `PARQUET`, `ORC`, `AVRO`, `TEXTFILE`, `JSONFILE`, …, in upper case.
+    Format(String),
+    /// `INPUTFORMAT '…' OUTPUTFORMAT '…'`
+    Classes {
+        /// Java class.
+        input: String,
+        /// Java class.
+        output: String,
+    },
+}
+
+/// Athena's CTAS.
+#[derive(Debug, Clone)]
+pub struct CreateTableAs {
+    /// The table.
+    pub name: ObjectName,
+    /// Do nothing when it exists.
+    pub if_not_exists: bool,
+    /// `WITH (…)` in order, names folded.
+    pub properties: Vec<(String, PropertyValue)>,
+    /// The rows.
+    pub query: Box<ast::Query>,
+    /// `WITH NO DATA` gives false.
+    pub with_data: bool,
+}
+
+/// The value of a property in `WITH (…)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PropertyValue {
+    /// `'text'`, a bare word, a number or a boolean, as text.
+    Text(String),
+    /// `ARRAY['a', 'b']`
+    List(Vec<String>),
+}
+
+/// `INSERT INTO`.
+#[derive(Debug, Clone)]
+pub struct Insert {
+    /// The table.
+    pub table: ObjectName,
+    /// The columns named; empty means all in order.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub query: Box<ast::Query>,
+}
+
+/// `CREATE VIEW`.
+#[derive(Debug, Clone)]
+pub struct CreateView {
+    /// The view.
+    pub name: ObjectName,
+    /// `OR REPLACE`
+    pub or_replace: bool,
+    /// `IF NOT EXISTS`
+    pub if_not_exists: bool,
+    /// Column names given; empty means the query's.
+    pub columns: Vec<String>,
+    /// The query as text, for the catalog.
+    pub query_text: String,
+    /// The query.
+    pub query: Box<ast::Query>,
+    /// `WITH NO SCHEMA BINDING`
+    pub late_binding: bool,
+    /// `COMMENT '…'`
+    pub comment: Option<String>,
+}
+
+/// `CREATE DATABASE|SCHEMA`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateDatabase {
+    /// Its name.
+    pub name: String,
+    /// Do nothing when it exists.
+    pub if_not_exists: bool,
+    /// `COMMENT '…'`
+    pub comment: Option<String>,
+    /// `LOCATION '…'`
+    pub location: Option<String>,
+    /// `WITH DBPROPERTIES (…)`
+    pub properties: Parameters,
+}
+
+/// `CREATE EXTERNAL SCHEMA [IF NOT EXISTS] name FROM DATA CATALOG DATABASE 'd' …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateExternalSchema {
+    /// The schema's name.
+    pub name: String,
+    /// Do nothing when it exists.
+    pub if_not_exists: bool,
+    /// The catalog's database.
+    pub database: String,
+    /// `CREATE EXTERNAL DATABASE IF NOT EXISTS`
+    pub create_database: bool,
+    /// `REGION`, `IAM_ROLE`, `CATALOG_ROLE` as written, keys folded.
+    pub options: Parameters,
+}
+
+/// `DROP DATABASE|SCHEMA [IF EXISTS] name [CASCADE|RESTRICT] [DROP EXTERNAL DATABASE]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropDatabase {
+    /// Its name.
+    pub name: String,
+    /// Do nothing when it does not exist.
+    pub if_exists: bool,
+    /// Drop its tables too.
+    pub cascade: bool,
+    /// Redshift: drop the external schema's database too.
+    pub drop_external_database: bool,
+}
+
+/// `DROP TABLE|VIEW [IF EXISTS] name, …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropTable {
+    /// What to drop.
+    pub names: Vec<ObjectName>,
+    /// Do nothing for those that do not exist.
+    pub if_exists: bool,
+    /// `DROP VIEW`.
+    pub view: bool,
+}
+
+/// `ALTER TABLE`.
+#[derive(Debug, Clone)]
+pub struct AlterTable {
+    /// The table.
+    pub table: ObjectName,
+    /// What to change.
+    pub operation: AlterOperation,
+}
+
+/// A partition named by its keys: `PARTITION (year = 2013, month = '01')`; `None` is NULL.
+pub type PartitionSpec = Vec<(String, Option<String>)>;
+
+/// What `ALTER TABLE` changes.
+#[derive(Debug, Clone)]
+pub enum AlterOperation {
+    /// `ADD [IF NOT EXISTS] PARTITION (…) [LOCATION '…'] PARTITION (…) …`
+    AddPartitions {
+        /// Leave those that exist.
+        if_not_exists: bool,
+        /// Each partition with its place.
+        partitions: Vec<(PartitionSpec, Option<String>)>,
+    },
+    /// `DROP [IF EXISTS] PARTITION (…), PARTITION (…)`: the conditions of each are joined by AND.
+    DropPartitions {
+        /// No error when there is none.
+        if_exists: bool,
+        /// Each a list of conditions.
+        partitions: Vec<Vec<PartitionCompare>>,
+    },
+    /// `PARTITION (…) RENAME TO PARTITION (…)`
+    RenamePartition {
+        /// Which.
+        from: PartitionSpec,
+        /// Its new values.
+        to: PartitionSpec,
+    },
+    /// `PARTITION (…) SET LOCATION '…'`
+    SetPartitionLocation {
+        /// Which.
+        partition: PartitionSpec,
+        /// Its new place.
+        location: String,
+    },
+    /// `ADD COLUMNS (…)`, `ADD COLUMN c type`
+    AddColumns(Vec<Column>),
+    /// `REPLACE COLUMNS (…)`
+    ReplaceColumns(Vec<Column>),
+    /// `CHANGE [COLUMN] old new type [COMMENT '…'] [FIRST | AFTER c]`
+    ChangeColumn {
+        /// The column's name now.
+        old: String,
+        /// Its new definition.
+        new: Column,
+        /// `FIRST` is `Some(None)`, `AFTER c` is `Some(Some(c))`.
+        place: Option<Option<String>>,
+    },
+    /// `DROP [COLUMN] c`
+    DropColumn(String),
+    /// `RENAME TO name`
+    RenameTable(ObjectName),
+    /// `RENAME COLUMN a TO b`
+    RenameColumn {
+        /// The name now.
+        old: String,
+        /// The new name.
+        new: String,
+    },
+    /// `SET LOCATION '…'`
+    SetLocation(String),
+    /// `SET TBLPROPERTIES (…)` (Redshift: `SET TABLE PROPERTIES`)
+    SetProperties(Parameters),
+    /// `UNSET TBLPROPERTIES [IF EXISTS] ('a', …)`
+    UnsetProperties {
+        /// No error for those that are not there.
+        if_exists: bool,
+        /// The keys.
+        keys: Vec<String>,
+    },
+    /// `SET SERDEPROPERTIES (…)`, `SET SERDE '…' [WITH SERDEPROPERTIES (…)]`
+    SetSerDe {
+        /// The new class, where one is given.
+        library: Option<String>,
+        /// Properties to add.
+        properties: Parameters,
+    },
+    /// `SET FILE FORMAT …` (Redshift), `SET FILEFORMAT …` (Hive)
+    SetFileFormat(String),
+}
+
+/// One condition of `DROP PARTITION (year < 2012)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionCompare {
+    /// The key.
+    pub key: String,
+    /// How.
+    pub operator: CompareOperator,
+    /// The value as text; `None` is NULL.
+    pub value: Option<String>,
+}
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompareOperator {
+    /// `=`
+    Eq,
+    /// `<>`, `!=`
+    NotEq,
+    /// `<`
+    Lt,
+    /// `<=`
+    LtEq,
+    /// `>`
+    Gt,
+    /// `>=`
+    GtEq,
+}
+
+/// `MSCK REPAIR TABLE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepairTable {
+    /// The table.
+    pub table: ObjectName,
+    /// Register folders that are not partitions yet (the default).
+    pub add: bool,
+    /// Forget partitions whose folders are gone.
+    pub drop: bool,
+}
+
+/// `SHOW …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Show {
+    /// `SHOW DATABASES|SCHEMAS [LIKE 'pattern']`
+    Databases {
+        /// Hive's pattern (`*`, `|`) or SQL's (`%`, `_`).
+        like: Option<String>,
+    },
+    /// `SHOW TABLES [IN database] [LIKE] 'pattern'`
+    Tables {
+        /// Where; the session's database by default.
+        database: Option<String>,
+        /// Pattern.
+        like: Option<String>,
+    },
+    /// `SHOW VIEWS [IN database] [LIKE] 'pattern'`
+    Views {
+        /// Where; the session's database by default.
+        database: Option<String>,
+        /// Pattern.
+        like: Option<String>,
+    },
+    /// `SHOW COLUMNS IN|FROM t [IN|FROM database]`
+    Columns(ObjectName),
+    /// `SHOW PARTITIONS t`
+    Partitions(ObjectName),
+    /// `SHOW CREATE TABLE|VIEW t`
+    Create {
+        /// What.
+        name: ObjectName,
+        /// `SHOW CREATE VIEW`.
+        view: bool,
+    },
+    /// `SHOW TBLPROPERTIES t [('key')]`
+    Properties {
+        /// The table.
+        table: ObjectName,
+        /// Only this key.
+        key: Option<String>,
+    },
+    /// `SHOW FUNCTIONS [LIKE 'pattern']`
+    Functions {
+        /// Pattern.
+        like: Option<String>,
+    },
+    /// `SHOW name`: a setting; `SHOW ALL` is `None`.
+    Setting(Option<String>),
+}
+
+/// `DESCRIBE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Describe {
+    /// The table.
+    pub table: ObjectName,
+    /// `FORMATTED` or `EXTENDED`.
+    pub formatted: bool,
+    /// `PARTITION (…)`
+    pub partition: Option<PartitionSpec>,
+    /// One column (`DESCRIBE t c`).
+    pub column: Option<String>,
+}
