@@ -146,6 +146,12 @@ fn cancelled() -> Error {
 
 fn from_schema(error: &SchemaError) -> Error {
     match error {
+        SchemaError::FieldNotFound { field, valid_fields }
+            if field.relation.is_some() && !valid_fields.iter().any(|known| known.relation == field.relation) =>
+        {
+            let relation = field.relation.as_ref().map_or("", |relation| relation.table());
+            Error::new(ErrorKind::UndefinedTable, format!("missing FROM-clause entry for table \"{relation}\""))
+        }
         SchemaError::FieldNotFound { field, valid_fields } => {
             let error = Error::new(ErrorKind::UndefinedColumn, format!("column \"{}\" does not exist", field.name));
             let known = valid_fields.iter().map(|c| c.name.as_str());
@@ -176,9 +182,9 @@ fn from_plan(message: &str) -> Error {
     }
     let kind = if first.contains("signature") || first.contains("No function matches") {
         ErrorKind::UndefinedFunction
-    } else if first.contains("must appear in the GROUP BY clause") || first.contains("aggregate functions are not") {
+    } else if first.contains("must appear in the GROUP BY clause") || first.contains("ggregate functions are not") {
         ErrorKind::Grouping
-    } else if first.contains("coerce") || first.contains("Cannot infer common") || first.contains("data types") {
+    } else if first.contains("coerce") || first.contains("non-boolean") || first.contains("Cannot infer common") || first.contains("data types") {
         ErrorKind::DatatypeMismatch
     } else if first.contains("is ambiguous") {
         ErrorKind::AmbiguousColumn
@@ -193,10 +199,12 @@ fn from_plan(message: &str) -> Error {
 }
 
 fn from_execution(message: &str) -> Error {
+    let message = message.strip_prefix("Arrow error: ").unwrap_or(message);
+    let message = message.strip_prefix("Invalid argument error: ").unwrap_or(message);
     let lowered = message.to_ascii_lowercase();
     let kind = if lowered.contains("divide by zero") || lowered.contains("division by zero") {
         ErrorKind::DivisionByZero
-    } else if lowered.contains("overflow") || lowered.contains("out of range") {
+    } else if lowered.contains("overflow") || lowered.contains("out of range") || lowered.contains("too large to store") {
         ErrorKind::NumericOverflow
     } else if lowered.contains("parse") || lowered.contains("cannot cast") {
         ErrorKind::InvalidText
@@ -214,6 +222,9 @@ fn from_arrow(error: &ArrowError) -> Error {
         ArrowError::DivideByZero => Error::new(ErrorKind::DivisionByZero, "division by zero"),
         ArrowError::ArithmeticOverflow(message) => {
             Error::new(ErrorKind::NumericOverflow, "numeric data overflow").with_detail(message)
+        }
+        ArrowError::CastError(message) if message.starts_with("Can't cast value") => {
+            Error::new(ErrorKind::NumericOverflow, lower(message))
         }
         ArrowError::CastError(message) | ArrowError::ParseError(message) => {
             Error::new(ErrorKind::InvalidText, lower(message))

@@ -43,7 +43,8 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
             for conditions in partitions {
                 let found = find_partitions(context, &table, conditions).await?;
                 if found.is_empty() && !if_exists {
-                    let message = format!("no partition of \"{}\" matches", table.name);
+                    let keys = conditions.iter().map(|condition| condition.to_string()).collect::<Vec<_>>();
+                    let message = format!("partition ({}) of \"{}\" does not exist", keys.join(", "), table.name);
                     return Err(Error::new(ErrorKind::UndefinedObject, message));
                 }
                 dropped.extend(found.into_iter().map(|partition| partition.values));

@@ -5,8 +5,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::format::Format;
 use crate::lake::hive_classes::{LAZY_SIMPLE_SERDE, storage_classes};
 use crate::lake::location::Location;
-use crate::lake::projection::PartitionProjection;
 use crate::lake::types;
+use crate::plan;
 use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
@@ -54,7 +54,13 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
     let tag = CommandTag::Verb("DROP SCHEMA");
     let snapshot = context.catalog().snapshot().await?;
     if snapshot.external_schema(&drop.name).is_some() {
-        context.catalog().drop_external_schema(&drop.name, drop.drop_external_database).await?;
+        match snapshot.resolve_schema(&drop.name) {
+            // The schema goes with the database that it shows.
+            Some(database) if drop.drop_external_database && drop.cascade => {
+                context.catalog().drop_database(&database.name, true).await?;
+            }
+            _ => context.catalog().drop_external_schema(&drop.name, drop.drop_external_database).await?,
+        }
         return Ok(done(tag, vec![]));
     }
     if snapshot.database(&drop.name).is_none() {
@@ -178,12 +184,10 @@ pub(crate) fn new_table(database: String, name: String, kind: TableKind, storage
     }
 }
 
-/// Refuses a definition that no scan could read, when it is made and not when it is first queried.
+/// Refuses a format that no scan could read, when it is named and not when it is first queried. Partition projection
+/// is checked by queries, as in Athena: its properties may come in several statements.
 pub(crate) fn check_readable(table: &Table) -> Result<()> {
-    Format::of_storage(&table.storage, &table.parameters)?;
-    let location = table.storage.location.as_deref().unwrap_or_default();
-    PartitionProjection::from_table(&table.parameters, &table.partition_keys, location)?;
-    Ok(())
+    Format::of_storage(&table.storage, &table.parameters).map(|_| ())
 }
 
 /// `CREATE [OR REPLACE] VIEW`.
@@ -198,6 +202,10 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
         if create.if_not_exists {
             return Ok(done(tag, vec![skipping("relation", &name, "already exists")]));
         }
+    }
+    if resolve::reads(&snapshot, &create.query, context.database(), (&database, &name))? {
+        let message = format!("view \"{name}\" would read itself");
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
     let columns = if create.late_binding { Vec::new() } else { view_columns(context, create).await? };
     let kind = TableKind::VirtualView {
@@ -225,7 +233,7 @@ async fn view_columns(context: &Context, create: &CreateView) -> Result<Vec<Colu
     }
     let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
     for (at, field) in fields.iter().enumerate() {
-        let name = create.columns.get(at).unwrap_or(field.name());
+        let name = create.columns.get(at).map_or(plan::shown_name(field.name()), String::as_str);
         if columns.iter().any(|known| known.name == *name) {
             let message = format!("column \"{name}\" specified more than once");
             return Err(Error::new(ErrorKind::DuplicateColumn, message));

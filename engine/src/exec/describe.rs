@@ -41,7 +41,7 @@ pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<St
         });
         let found = context.catalog().partitions(&table, &filters.collect::<Vec<_>>()).await?;
         let Some(partition) = found.first() else {
-            return Err(Error::new(ErrorKind::UndefinedObject, format!("no such partition of \"{}\"", table.name)));
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("partition of \"{}\" does not exist", table.name)));
         };
         let storage = partition.storage.as_deref().unwrap_or(&table.storage);
         lines.extend([blank(), title("# Detailed Partition Information")]);

@@ -6,15 +6,28 @@ use crate::plan;
 use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::sqlparser::ast;
+use futures::StreamExt;
 use std::sync::Arc;
 
 /// Starts a query; its rows are computed as they are read.
 pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<StatementResult> {
     let physical = physical_plan(context, &logical_plan(context, query).await?).await?;
-    let rows = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
+    let mut rows = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
+    if let Some(shown) = plan::shown_schema(&rows.schema()) {
+        let renamed = Arc::clone(&shown);
+        let batches = rows.map(move |batch| {
+            let batch = batch?;
+            let count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let schema = Arc::clone(&renamed);
+            Ok(RecordBatch::try_new_with_options(schema, batch.columns().to_vec(), &count)?)
+        });
+        rows = Box::pin(RecordBatchStreamAdapter::new(shown, batches));
+    }
     Ok(StatementResult {
         schema: rows.schema(),
         rows: Some(rows),

@@ -64,6 +64,7 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
     }
     let sources: Vec<Option<usize>> = (0..plan.schema().fields().len()).map(Some).collect();
     let written = run(context, &table, &location, plan, &sources, HashMap::new()).await?;
+    context.lake().listings.forget(&location.url());
     let partitions = new_partitions(&table, &location, &written);
     let store = context.lake().listings.stores().open(&location).await?;
     match context.catalog().create_table_with_partitions(&table, &partitions, false).await {
@@ -245,7 +246,10 @@ impl Options {
                     }
                     return Err(Error::unsupported(format!("the property \"{name}\" with this value")));
                 }
-                _ => return Err(Error::unsupported(format!("the table property \"{name}\""))),
+                _ => {
+                    let message = format!("table property \"{name}\" does not exist");
+                    return Err(Error::new(ErrorKind::InvalidParameter, message));
+                }
             }
         }
         Ok(options)
@@ -310,7 +314,7 @@ impl Options {
     fn columns(&self, plan: &LogicalPlan) -> Result<(Vec<Column>, Vec<Column>)> {
         let mut columns: Vec<Column> = Vec::new();
         for field in plan.schema().fields() {
-            let name = field.name().to_lowercase();
+            let name = plan::shown_name(field.name()).to_lowercase();
             if columns.iter().any(|known| known.name == name) {
                 let message = format!("column \"{name}\" specified more than once");
                 return Err(Error::new(ErrorKind::DuplicateColumn, message).with_hint("name the columns with AS"));

@@ -5,9 +5,9 @@
 
 use super::json::{JsonOptions, JsonSerde};
 use super::text::TextOptions;
-use super::{avro, json, orc, text};
+use super::{avro, evolve, json, orc, text};
 use crate::error::{Error, ErrorKind, Result};
-use datafusion::arrow::datatypes::{Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::Session;
 use datafusion::common::Statistics;
 use datafusion::common::config::TableParquetOptions;
@@ -15,6 +15,7 @@ use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFacto
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{FileSource, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::DataFusionError;
 use millrace_catalog::model::{Parameters, StorageDescriptor};
 use object_store::{ObjectMeta, ObjectStore};
 use std::sync::Arc;
@@ -33,6 +34,9 @@ pub enum Format {
     /// JSON lines.
     Json(JsonOptions),
 }
+
+/// Columns of a table, by position, that a file has in a type that does not fit, with the file's type.
+pub(crate) type Misfits = Vec<(usize, DataType)>;
 
 /// The data columns of a table, and how they are found in its files.
 #[derive(Debug, Clone)]
@@ -125,27 +129,30 @@ impl Format {
         object: &ObjectMeta,
         columns: &TableColumns,
         session: &dyn Session,
-    ) -> Result<Option<Statistics>> {
+    ) -> Result<Option<(Statistics, Misfits)>> {
         let TableColumns { schema, by_position } = columns;
         match self {
             Self::Parquet => {
                 let metadata = session.runtime_env().cache_manager.get_file_metadata_cache();
                 let hint = session.config_options().execution.parquet.metadata_size_hint;
-                let mut statistics = DFParquetMetadata::new(store, object)
+                let footer = DFParquetMetadata::new(store, object)
                     .with_metadata_size_hint(hint)
                     .with_file_metadata_cache(Some(metadata))
-                    .with_coerce_int96(Some(TimeUnit::Microsecond))
-                    .fetch_statistics(schema)
-                    .await
-                    .map_err(|error| bad_file("Parquet", &object.location, error.into()))?;
-                if *by_position {
-                    // DataFusion pairs columns by name, which says nothing here.
-                    statistics.column_statistics = Statistics::unknown_column(schema);
-                }
+                    .with_coerce_int96(Some(TimeUnit::Microsecond));
+                let damaged = |error: DataFusionError| bad_file("Parquet", &object.location, error.into());
+                let file = footer.fetch_schema().await.map_err(damaged)?;
+                let pairs = evolve::pair_columns(schema, &file, *by_position);
+                let named = as_in_file(schema, &file, &pairs);
+                let mut statistics = footer.fetch_statistics(&named).await.map_err(damaged)?;
                 keep_typed(&mut statistics, schema);
-                Ok(Some(statistics))
+                let misfits = schema.fields().iter().zip(&pairs).enumerate().filter_map(|(at, (field, pair))| {
+                    let found = file.field((*pair)?).data_type();
+                    (!evolve::fits(found, field.data_type())).then(|| (at, found.clone()))
+                });
+                Ok(Some((statistics, misfits.collect())))
             }
-            Self::Orc => Ok(Some(orc::statistics(store, object, schema, *by_position).await?)),
+            // An ORC scan names the file in its own errors.
+            Self::Orc => Ok(Some((orc::statistics(store, object, schema, *by_position).await?, Misfits::new()))),
             Self::Avro | Self::Text(_) | Self::Json(_) => Ok(None),
         }
     }
@@ -190,6 +197,16 @@ fn bad_file(format: &str, path: &object_store::path::Path, error: Error) -> Erro
     }
     let reason = error.detail.unwrap_or(error.message);
     Error::new(ErrorKind::BadFile, format!("file \"{path}\" is damaged or not a {format} file")).with_detail(reason)
+}
+
+/// The table's columns under the names that they have in a file, since DataFusion finds statistics by exact name.
+fn as_in_file(table: &Schema, file: &Schema, pairs: &[Option<usize>]) -> SchemaRef {
+    let named = table.fields().iter().zip(pairs).enumerate().map(|(at, (field, pair))| match pair {
+        Some(position) => field.as_ref().clone().with_name(file.field(*position).name()),
+        // A name that no file has, for a column that this file lacks.
+        None => field.as_ref().clone().with_name(format!("\u{1}{at}")),
+    });
+    Arc::new(Schema::new(named.collect::<Vec<_>>()))
 }
 
 /// Drops bounds whose type is not the column's: a file may have been written with a narrower one.

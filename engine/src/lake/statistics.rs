@@ -1,6 +1,6 @@
 //! What is known of files before they are read: rows, bytes, bounds; kept by file as long as it does not change.
 
-use super::format::{Format, TableColumns};
+use super::format::{Format, Misfits, TableColumns};
 use crate::error::Result;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::Session;
@@ -31,7 +31,16 @@ struct Kept {
     size: u64,
     modified: i64,
     e_tag: Option<String>,
-    statistics: Arc<Statistics>,
+    known: Known,
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// Rows and columns, for the planner.
+    pub(crate) statistics: Arc<Statistics>,
+    /// The table's columns that the file cannot give.
+    pub(crate) misfits: Arc<Misfits>,
 }
 
 impl FileStatistics {
@@ -44,29 +53,29 @@ impl FileStatistics {
         object: &ObjectMeta,
         columns: &TableColumns,
         session: &dyn Session,
-    ) -> Result<Arc<Statistics>> {
+    ) -> Result<Known> {
         let mut hasher = DefaultHasher::new();
         (columns.schema.fields(), columns.by_position).hash(&mut hasher);
         let key = (url, hasher.finish());
         let modified = object.last_modified.timestamp_micros();
         if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             if known.size == object.size && known.modified == modified && known.e_tag == object.e_tag {
-                return Ok(Arc::clone(&known.statistics));
+                return Ok(known.known.clone());
             }
         }
-        let statistics = match format.statistics(store, object, columns, session).await? {
-            Some(statistics) => statistics,
-            None => estimate(object, &columns.schema),
+        let (statistics, misfits) = match format.statistics(store, object, columns, session).await? {
+            Some(found) => found,
+            None => (estimate(object, &columns.schema), Misfits::new()),
         };
-        let statistics = Arc::new(statistics);
+        let found = Known { statistics: Arc::new(statistics), misfits: Arc::new(misfits) };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MOST_FILES {
             kept.clear();
         }
         let entry =
-            Kept { size: object.size, modified, e_tag: object.e_tag.clone(), statistics: Arc::clone(&statistics) };
+            Kept { size: object.size, modified, e_tag: object.e_tag.clone(), known: found.clone() };
         kept.insert(key, entry);
-        Ok(statistics)
+        Ok(found)
     }
 }
 

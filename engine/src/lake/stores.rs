@@ -6,13 +6,12 @@
 
 use super::location::Location;
 use crate::error::{Error, ErrorKind, Result};
-use async_trait::async_trait;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_credential_types::provider::ProvideCredentials;
+use aws_config::profile;
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::os_shim_internal::{Env, Fs};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::object_store::ObjectStoreRegistry;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential};
-use object_store::client::CredentialProvider;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use std::collections::{BTreeMap, HashMap};
@@ -104,39 +103,55 @@ impl Stores {
             max_retries: 6,
             retry_timeout: Duration::from_secs(60),
         });
-        builder = self.from_profile(builder).await;
+        builder = self.from_profile(builder).await?;
         builder.build().map_err(|e| {
             Error::new(ErrorKind::InvalidParameter, format!("bucket \"{bucket}\" cannot be used: {e}"))
         })
     }
 
     /// Fills in what neither settings nor environment gave from the profile files.
-    async fn from_profile(&self, mut builder: AmazonS3Builder) -> AmazonS3Builder {
-        let profile = self.settings.get("s3.profile").cloned().or_else(|| std::env::var("AWS_PROFILE").ok());
+    ///
+    /// # Errors
+    /// `InvalidParameter` for a profile that is named and not there, `Unsupported` for one whose credentials come
+    /// from another program or service.
+    async fn from_profile(&self, mut builder: AmazonS3Builder) -> Result<AmazonS3Builder> {
+        let named = self.settings.get("s3.profile").cloned().or_else(|| std::env::var("AWS_PROFILE").ok());
+        let invalid = |message: String| Error::new(ErrorKind::InvalidParameter, message);
+        let chosen = self.settings.get("s3.profile").cloned().map(Into::into);
+        let profiles = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), chosen)
+            .await
+            .map_err(|e| invalid(format!("the AWS profile files cannot be read: {e}")))?;
+        let selected = profiles.get_profile(profiles.selected_profile());
+        let Some(selected) = selected else {
+            return match named {
+                Some(name) => Err(invalid(format!("AWS profile \"{name}\" does not exist"))),
+                None => Ok(builder),
+            };
+        };
         if builder.get_config_value(&AmazonS3ConfigKey::Region).is_none() {
-            let mut region = ProfileFileRegionProvider::builder();
-            if let Some(profile) = &profile {
-                region = region.profile_name(profile);
-            }
-            use aws_config::meta::region::ProvideRegion;
-            if let Some(region) = region.build().region().await {
-                builder = builder.with_region(region.as_ref());
+            if let Some(region) = selected.get("region") {
+                builder = builder.with_region(region);
             }
         }
         let keyed = builder.get_config_value(&AmazonS3ConfigKey::AccessKeyId).is_some();
-        let anonymous =
-            builder.get_config_value(&AmazonS3ConfigKey::SkipSignature).is_some_and(|v| v.eq_ignore_ascii_case("true"));
-        if keyed || anonymous {
-            return builder;
+        let anonymous = builder.get_config_value(&AmazonS3ConfigKey::SkipSignature);
+        if keyed || anonymous.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(builder);
         }
-        let mut credentials = ProfileFileCredentialsProvider::builder();
-        if let Some(profile) = &profile {
-            credentials = credentials.profile_name(profile);
+        if let (Some(key), Some(secret)) = (selected.get("aws_access_key_id"), selected.get("aws_secret_access_key")) {
+            builder = builder.with_access_key_id(key).with_secret_access_key(secret);
+            if let Some(token) = selected.get("aws_session_token") {
+                builder = builder.with_token(token);
+            }
+            return Ok(builder);
         }
-        let provider = ProfileCredentials(credentials.build());
-        match (provider.0.provide_credentials().await, profile) {
-            (Ok(_), _) | (Err(_), Some(_)) => builder.with_credentials(Arc::new(provider)),
-            (Err(_), None) => builder,
+        let elsewhere = ["role_arn", "sso_session", "sso_start_url", "credential_process"];
+        match elsewhere.into_iter().find(|property| selected.get(property).is_some()) {
+            Some(property) => Err(Error::unsupported(format!("\"{property}\" in an AWS profile")).with_hint(
+                "give AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, for example by \
+                 aws configure export-credentials",
+            )),
+            None => Ok(builder),
         }
     }
 }
@@ -153,26 +168,5 @@ impl ObjectStoreRegistry for Stores {
     fn get_store(&self, url: &Url) -> DataFusionResult<Arc<dyn ObjectStore>> {
         self.opened(url)
             .ok_or_else(|| DataFusionError::from(Error::internal(format!("the object store of {url} is not open"))))
-    }
-}
-
-/// A profile's credentials, refreshed by AWS's own provider.
-#[derive(Debug)]
-struct ProfileCredentials(ProfileFileCredentialsProvider);
-
-#[async_trait]
-impl CredentialProvider for ProfileCredentials {
-    type Credential = AwsCredential;
-
-    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let found = self.0.provide_credentials().await.map_err(|source| object_store::Error::Unauthenticated {
-            path: "AWS profile".to_owned(),
-            source: Box::new(source),
-        })?;
-        Ok(Arc::new(AwsCredential {
-            key_id: found.access_key_id().to_owned(),
-            secret_key: found.secret_access_key().to_owned(),
-            token: found.session_token().map(str::to_owned),
-        }))
     }
 }

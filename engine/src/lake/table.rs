@@ -4,7 +4,7 @@
 //! on partition keys and pseudo-columns are decided here, exactly; the rest go on to the format's reader.
 
 use super::evolve;
-use super::format::{Format, TableColumns};
+use super::format::{Format, Misfits, TableColumns};
 use super::listing::Listings;
 use super::location::Location;
 use super::projection::PartitionProjection;
@@ -333,6 +333,21 @@ impl LakeTable {
         }
     }
 
+    /// Refuses to read a column that a file has in a type that does not fit.
+    fn check_types(&self, misfits: &Misfits, projection: Option<&Vec<usize>>, url: &str) -> Result<()> {
+        let read = |at: &usize| projection.is_none_or(|projection| projection.contains(at));
+        match misfits.iter().find(|(at, _)| read(at)) {
+            None => Ok(()),
+            Some((at, found)) => {
+                let field = self.columns.schema.field(*at);
+                let (name, wanted) = (field.name(), evolve::type_name(field.data_type()));
+                let found = evolve::type_name(found);
+                let message = format!("file \"{url}\": column \"{name}\" is {found} in the file and {wanted} in the table");
+                Err(Error::new(ErrorKind::DatatypeMismatch, message))
+            }
+        }
+    }
+
     #[allow(clippy::too_many_arguments, reason = "the parts of one scan, each used once")]
     async fn scan_of(
         &self,
@@ -351,7 +366,9 @@ impl LakeTable {
             let url = file.location.url_of(&file.object.location);
             let statistics = if read_footers {
                 let known = &self.lake.statistics;
-                known.of_file(format, store_ref, url, &file.object, &self.columns, session).await?
+                let known = known.of_file(format, store_ref, url.clone(), &file.object, &self.columns, session).await?;
+                self.check_types(&known.misfits, projection, &url)?;
+                known.statistics
             } else {
                 Arc::new(estimate(&file.object, &self.columns.schema))
             };

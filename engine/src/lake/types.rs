@@ -21,8 +21,9 @@ const MAX_DECIMAL_DIGITS: u8 = 38;
 
 /// The Arrow type of a Hive type.
 ///
-/// `timestamp` is in microseconds and has no zone; all texts are `Utf8View`, whatever their length limit; an array's
-/// field is named `element`, as Parquet's specification names it.
+/// `timestamp` is in microseconds and has no zone; all texts are `Utf8View`, whatever their length limit, but for a
+/// map's keys, which DataFusion compares with `Utf8` literals only; an array's field is named `element`, as Parquet's
+/// specification names it.
 pub fn to_arrow(hive: &HiveType) -> DataType {
     match hive {
         HiveType::Boolean => DataType::Boolean,
@@ -39,7 +40,11 @@ pub fn to_arrow(hive: &HiveType) -> DataType {
         HiveType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         HiveType::Array(element) => DataType::List(Arc::new(Field::new("element", to_arrow(element), true))),
         HiveType::Map(key, value) => {
-            let key = Field::new("key", to_arrow(key), false);
+            let key = match to_arrow(key) {
+                DataType::Utf8View => DataType::Utf8,
+                other => other,
+            };
+            let key = Field::new("key", key, false);
             let value = Field::new("value", to_arrow(value), true);
             let entries = DataType::Struct(Fields::from(vec![key, value]));
             DataType::Map(Arc::new(Field::new("entries", entries, false)), false)

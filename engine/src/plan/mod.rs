@@ -3,6 +3,10 @@
 //! DataFusion's `SqlToRel` does the work over the tables that `resolve` found and the session's functions; it can ask
 //! for nothing else.
 
+mod rewrite;
+
+pub(crate) use rewrite::{shown_name, shown_schema};
+
 use crate::error::{Error, ErrorKind, Result, span_of};
 use crate::resolve::{ResolvedQuery, Tables};
 use crate::session::Context;
@@ -23,7 +27,8 @@ use millrace_catalog::model::Column;
 use std::sync::Arc;
 
 /// Plans a query over its resolved tables.
-pub(crate) fn plan_query(context: &Context, resolved: ResolvedQuery) -> Result<LogicalPlan> {
+pub(crate) fn plan_query(context: &Context, mut resolved: ResolvedQuery) -> Result<LogicalPlan> {
+    rewrite::rewrite(&mut resolved.query);
     let state = context.state();
     let provider = Provider { state, tables: resolved.tables };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));

@@ -159,6 +159,39 @@ async fn resolve_table(
     }
 }
 
+/// Whether a query reads a table or view, itself or through views.
+pub(crate) fn reads(
+    snapshot: &Snapshot,
+    query: &ast::Query,
+    database: &str,
+    target: (&str, &str),
+) -> Result<bool> {
+    let mut names: Vec<Vec<String>> = Vec::new();
+    let _: ControlFlow<()> = ast::visit_relations(query, |name| {
+        let parts = name.0.iter().filter_map(|part| part.as_ident());
+        names.push(parts.map(|ident| ident.value.to_lowercase()).collect());
+        ControlFlow::Continue(())
+    });
+    for parts in names {
+        let name = ObjectName { parts, position: 0 };
+        let Ok((database, table)) = qualify(snapshot, &name, database) else { continue };
+        if (database.as_str(), table.as_str()) == target {
+            return Ok(true);
+        }
+        let Some(view) = snapshot.table(&database, &table) else { continue };
+        if let TableKind::VirtualView { text, dialect, search_database } = &view.kind {
+            let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
+            let parsed = sql::parse(text, dialect)?.pop().map(|parsed| parsed.statement);
+            if let Some(Statement::Query(query)) = parsed {
+                if reads(snapshot, &query, search_database, target)? {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// The plan of a view's query.
 async fn plan_view(
     context: &Context,

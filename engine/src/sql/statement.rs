@@ -342,6 +342,20 @@ pub struct PartitionCompare {
     pub value: Option<String>,
 }
 
+impl std::fmt::Display for PartitionCompare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let operator = match self.operator {
+            CompareOperator::Eq => "=",
+            CompareOperator::NotEq => "<>",
+            CompareOperator::Lt => "<",
+            CompareOperator::LtEq => "<=",
+            CompareOperator::Gt => ">",
+            CompareOperator::GtEq => ">=",
+        };
+        write!(f, "{} {operator} {}", self.key, self.value.as_deref().unwrap_or("NULL"))
+    }
+}
+
 /// A comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompareOperator {

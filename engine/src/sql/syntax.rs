@@ -84,8 +84,9 @@ impl Dialect for RedshiftSyntax {
         TypeId::of::<PostgreSqlDialect>()
     }
 
+    // Backticks too: the DDL of external tables is Hive's, and `SHOW CREATE TABLE` writes them.
     fn is_delimited_identifier_start(&self, c: char) -> bool {
-        c == '"'
+        c == '"' || c == '`'
     }
 
     // A `#` begins the name of a temporary table.

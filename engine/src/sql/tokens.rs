@@ -21,9 +21,15 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
     })?;
     let mut starts = starts(text, &tokens);
     nesting::check(&tokens).map_err(|(index, error)| error.with_position(text[..starts[index]].chars().count() + 1))?;
+    let mut after_period = false;
     for (index, token) in tokens.iter_mut().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(text.len());
         fold(&mut token.token, &text[starts[index]..end], lexing);
+        // What follows a period is a name, whatever it means elsewhere: `t.user`.
+        if let (true, Token::Word(word)) = (after_period, &mut token.token) {
+            word.keyword = Keyword::NoKeyword;
+        }
+        after_period = token.token == Token::Period;
     }
     expand_table_queries(&mut tokens, &mut starts);
     Ok(Tokens { tokens, starts })

@@ -192,7 +192,12 @@ pub fn table_type(file: &DataType) -> DataType {
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| table_field(field, true)).collect()),
         DataType::Map(entries, sorted) => match entry(entries) {
             Some([key, value]) => {
-                let fields = Fields::from(vec![table_field(key, false), table_field(value, true)]);
+                let mut key = table_field(key, false);
+                // DataFusion compares a map's keys with `Utf8` literals only.
+                if *key.data_type() == DataType::Utf8View {
+                    key = Arc::new(key.as_ref().clone().with_data_type(DataType::Utf8));
+                }
+                let fields = Fields::from(vec![key, table_field(value, true)]);
                 DataType::Map(Arc::new(Field::new_struct(entries.name(), fields, false)), *sorted)
             }
             None => file.clone(),

@@ -1,7 +1,6 @@
 //! Errors of stores, disks and streams, told apart by what the user can do about them.
 
 use crate::error::{Error, ErrorKind};
-use datafusion::error::DataFusionError;
 use object_store::path::Path;
 use std::fmt::Display;
 use std::io;
@@ -24,33 +23,6 @@ pub(super) fn store_error(error: &object_store::Error, path: &Path) -> Error {
         _ => ErrorKind::Connection,
     });
     Error::new(kind, format!("could not write file \"{path}\": {}", cause(kind, error)))
-}
-
-/// An error of the query whose rows are written: the engine's own if that is what it carries.
-pub(super) fn stream_error(error: &DataFusionError) -> Error {
-    let root = error.find_root();
-    if let DataFusionError::External(source) = root
-        && let Some(own) = source.downcast_ref::<Error>()
-    {
-        return own.clone();
-    }
-    let kind = match root {
-        DataFusionError::ResourcesExhausted(_) => ErrorKind::OutOfMemory,
-        DataFusionError::NotImplemented(_) => ErrorKind::Unsupported,
-        DataFusionError::ArrowError(source, _) => match source.as_ref() {
-            arrow::error::ArrowError::DivideByZero => ErrorKind::DivisionByZero,
-            arrow::error::ArrowError::ArithmeticOverflow(_) => ErrorKind::NumericOverflow,
-            _ => ErrorKind::Data,
-        },
-        DataFusionError::ObjectStore(source) => {
-            find_io(source.as_ref()).and_then(io_kind).unwrap_or(ErrorKind::Connection)
-        }
-        DataFusionError::IoError(source) => io_kind(source).unwrap_or(ErrorKind::BadFile),
-        DataFusionError::ParquetError(_) => ErrorKind::BadFile,
-        DataFusionError::Internal(_) => ErrorKind::Internal,
-        _ => ErrorKind::Data,
-    };
-    Error::new(kind, root.strip_backtrace())
 }
 
 fn cause(kind: ErrorKind, error: &dyn Display) -> String {
@@ -93,12 +65,5 @@ mod tests {
         let error = store_error(&error, &Path::from("t/f"));
         assert_eq!(error.kind, ErrorKind::DiskFull);
         assert_eq!(error.message, "could not write file \"t/f\": no space left on device");
-    }
-
-    #[test]
-    fn the_engines_own_errors_come_back_as_they_were() {
-        let own = Error::new(ErrorKind::Cancelled, "canceling statement due to user request");
-        let wrapped = DataFusionError::External(Box::new(own.clone())).context("while reading");
-        assert_eq!(stream_error(&wrapped), own);
     }
 }

@@ -50,7 +50,6 @@ use crate::lake::types;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::execution::SendableRecordBatchStream;
 use encoder::Encoder;
-use error::stream_error;
 use futures::StreamExt;
 use router::Router;
 use std::sync::Arc;
@@ -89,7 +88,7 @@ pub async fn write(target: WriteTarget, streams: Vec<SendableRecordBatchStream>)
 
 async fn write_stream(mut router: Router, mut stream: SendableRecordBatchStream) -> Result<Vec<commit::StagedFile>> {
     while let Some(batch) = stream.next().await {
-        router.write(&batch.map_err(|e| stream_error(&e))?).await?;
+        router.write(&batch?).await?;
     }
     router.finish().await
 }
