@@ -44,17 +44,29 @@ impl Interrupt {
         self.state.raised.notify_waiters();
     }
 
+    /// Marks that something runs, until the guard is dropped: signals do not end the process meanwhile.
+    pub(crate) fn busy(&self) -> Busy {
+        self.state.running.store(true, Ordering::SeqCst);
+        Busy(Arc::clone(&self.state))
+    }
+
     /// Runs a future to its end, or gives `None` when a signal comes first; the future is dropped then.
     pub(crate) async fn unless_raised<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let raised = self.state.raised.notified();
-        self.state.running.store(true, Ordering::SeqCst);
-        let ended = tokio::select! {
+        tokio::select! {
             biased;
-            () = raised => None,
+            () = self.state.raised.notified() => None,
             value = work => Some(value),
-        };
-        self.state.running.store(false, Ordering::SeqCst);
-        ended
+        }
+    }
+}
+
+/// Something runs, or is being cleaned up.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<State>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::SeqCst);
     }
 }
 

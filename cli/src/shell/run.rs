@@ -93,6 +93,7 @@ impl Shell {
 
     /// Ends the session: what cancelled statements left behind is removed.
     pub(crate) async fn close(&mut self) {
+        let _busy = self.interrupt.busy();
         self.engine.close().await;
     }
 
@@ -106,6 +107,7 @@ impl Shell {
     pub(crate) async fn run_statement(&mut self, text: &str, place: Place<'_>) -> Outcome {
         let started = Instant::now();
         let interrupt = self.interrupt.clone();
+        let _busy = interrupt.busy();
         let mut rows = None;
         let ended = interrupt.unless_raised(self.try_statement(text, &mut rows)).await;
         // Also after an error and a cancellation: nothing of the query runs on behind the prompt.
