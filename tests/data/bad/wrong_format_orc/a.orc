@@ -1,0 +1,1 @@
+this is not an ORC file, it is a line of text
