@@ -1,1 +1,15 @@
-//! x
+//! Foreign systems as Arrow streams: streams, key-value tables and search indices that queries read.
+//!
+//! Owns the [`Connector`] trait that each system implements and the [`Registry`] that finds it by kind and checks its
+//! options. Knows nothing of SQL or DataFusion: a scan arrives as a [`ScanRequest`] of columns, [`Predicate`]s and a
+//! limit, and leaves as record batches, one stream a [`Split`].
+
+pub mod connector;
+pub mod error;
+pub mod predicate;
+pub mod registry;
+
+pub use connector::{BatchStream, Checkpoint, Connector, Pushdown, ScanRequest, Split};
+pub use error::{ConnectorError, Result};
+pub use predicate::{Comparison, Predicate, Value};
+pub use registry::{Factory, OptionSpec, Options, Registry};

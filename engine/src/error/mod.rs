@@ -4,6 +4,10 @@
 //! a hint and a position in the statement's text. Errors of DataFusion, Arrow, object stores, the parser and the
 //! catalog are translated here and nowhere else.
 
+mod translate;
+
+pub(crate) use translate::{nearest, span_of};
+
 use std::fmt;
 
 /// A result of the engine.

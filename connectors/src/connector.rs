@@ -1,0 +1,92 @@
+//! The trait that a foreign system implements.
+//!
+//! A scan is negotiated, split, then read:
+//! 1. [`Connector::schema`] tells a table's columns.
+//! 2. [`Connector::pushdown`] tells, for each condition, whether the system decides it exactly, narrows by it, or
+//!    leaves it to the engine.
+//! 3. [`Connector::splits`] divides the request into parts that may be read at the same time; the union of all splits
+//!    is the table, and no row is in two.
+//! 4. [`Connector::scan`] reads one split. Batches have the request's columns in the request's order.
+//!
+//! A source that is read further each time (a stream) gives a [`Checkpoint`] for each split at its end. Reading again
+//! from a checkpoint gives exactly the rows that came after it, so a caller that commits checkpoint and rows together
+//! loses and doubles nothing.
+
+use crate::error::Result;
+use crate::predicate::Predicate;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use std::fmt::Debug;
+
+/// Record batches as they arrive; dropping the stream closes what it opened.
+pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
+
+/// How much of a condition the system decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushdown {
+    /// Every row that comes satisfies it: the engine need not look again.
+    Exact,
+    /// Fewer rows come, but some may not satisfy it.
+    Inexact,
+    /// The system does not see it.
+    Unsupported,
+}
+
+/// What is to be read of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScanRequest {
+    /// The table, stream or index.
+    pub table: String,
+    /// The columns, in order; empty when only rows are counted.
+    pub columns: Vec<String>,
+    /// Conditions that the connector accepted, joined by AND.
+    pub predicates: Vec<Predicate>,
+    /// No more rows than this are needed, where the engine knows.
+    pub limit: Option<usize>,
+    /// Where to go on, by split; empty to begin at the beginning.
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+/// A part of a scan that can be read by itself, also on another machine: it is plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Split {
+    /// A name that is stable from one scan to the next: a shard, a segment, a slice.
+    pub id: String,
+    /// The connector's own description of the part.
+    pub payload: Vec<u8>,
+    /// Splits that must be read to their end before this one.
+    pub after: Vec<String>,
+}
+
+/// How far a split was read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Checkpoint {
+    /// The split.
+    pub split: String,
+    /// The connector's own position in it.
+    pub position: String,
+}
+
+/// A foreign system whose tables can be read.
+#[async_trait]
+pub trait Connector: Debug + Send + Sync {
+    /// The names of its tables.
+    async fn tables(&self) -> Result<Vec<String>>;
+
+    /// A table's columns.
+    async fn schema(&self, table: &str) -> Result<SchemaRef>;
+
+    /// How much of each condition the system decides, one answer each, in order.
+    fn pushdown(&self, table: &str, predicates: &[Predicate]) -> Vec<Pushdown>;
+
+    /// The parts of a scan; at most `parallelism` of them are read at the same time.
+    async fn splits(&self, request: &ScanRequest, parallelism: usize) -> Result<Vec<Split>>;
+
+    /// Reads one part.
+    async fn scan(&self, request: &ScanRequest, split: &Split) -> Result<BatchStream>;
+
+    /// Where a later scan goes on after this part was read to its end; `None` for tables that have no order.
+    async fn checkpoint(&self, request: &ScanRequest, split: &Split) -> Result<Option<Checkpoint>>;
+}

@@ -1,0 +1,264 @@
+//! Databases, external schemas, external tables and views: made and dropped.
+
+use super::{done, query, skipping};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::format::Format;
+use crate::lake::hive_classes::storage_classes;
+use crate::lake::location::Location;
+use crate::lake::projection::PartitionProjection;
+use crate::lake::types;
+use crate::resolve;
+use crate::result::{CommandTag, StatementResult};
+use crate::session::Context;
+use crate::sql::{
+    CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, DropDatabase, DropTable, StoredAs,
+};
+use millrace_catalog::model::{
+    Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
+};
+use std::collections::HashSet;
+
+const LAZY_SIMPLE: &str = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe";
+
+/// `CREATE DATABASE`.
+pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) -> Result<StatementResult> {
+    let location = create.location.as_deref().map(|location| Location::literal(location).map(|l| l.url()));
+    let database = Database {
+        description: create.comment.clone(),
+        location: location.transpose()?,
+        parameters: create.properties.clone(),
+        create_time_ms: now_ms(),
+        ..Database::new(&create.name)
+    };
+    let made = context.catalog().create_database(&database, create.if_not_exists).await?;
+    let notices = if made { vec![] } else { vec![skipping("schema", &create.name, "already exists")] };
+    Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices))
+}
+
+/// `CREATE EXTERNAL SCHEMA … FROM DATA CATALOG`.
+pub(crate) async fn create_external_schema(
+    context: &Context,
+    create: &CreateExternalSchema,
+) -> Result<StatementResult> {
+    let schema = ExternalSchema {
+        name: create.name.clone(),
+        database: create.database.clone(),
+        options: create.options.clone(),
+        create_time_ms: now_ms(),
+    };
+    let made = context.catalog().create_external_schema(&schema, create.if_not_exists, create.create_database).await?;
+    let notices = if made { vec![] } else { vec![skipping("schema", &create.name, "already exists")] };
+    Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices))
+}
+
+/// `DROP DATABASE|SCHEMA`.
+pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Result<StatementResult> {
+    let tag = CommandTag::Verb("DROP SCHEMA");
+    let snapshot = context.catalog().snapshot().await?;
+    if snapshot.external_schema(&drop.name).is_some() {
+        context.catalog().drop_external_schema(&drop.name, drop.drop_external_database).await?;
+        return Ok(done(tag, vec![]));
+    }
+    if snapshot.database(&drop.name).is_none() {
+        return match drop.if_exists {
+            true => Ok(done(tag, vec![skipping("schema", &drop.name, "does not exist")])),
+            false => Err(resolve::unknown_database(&snapshot, &drop.name)),
+        };
+    }
+    if !drop.cascade && snapshot.tables(&drop.name).next().is_some() {
+        let message = format!("cannot drop schema {} because other objects depend on it", drop.name);
+        return Err(Error::new(ErrorKind::DependentObjects, message)
+            .with_hint("use DROP ... CASCADE to drop the tables too; their files stay"));
+    }
+    context.catalog().drop_database(&drop.name, drop.cascade).await?;
+    Ok(done(tag, vec![]))
+}
+
+/// Hive's `CREATE EXTERNAL TABLE`.
+pub(crate) async fn create_external_table(
+    context: &Context,
+    create: &CreateExternalTable,
+) -> Result<StatementResult> {
+    let snapshot = context.catalog().snapshot().await?;
+    let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
+    let Some(location) = &create.location else {
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, "an external table needs a LOCATION"));
+    };
+    let mut seen = HashSet::new();
+    for column in create.columns.iter().chain(&create.partition_keys) {
+        if !seen.insert(&column.name) {
+            let message = format!("column \"{}\" specified more than once", column.name);
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+    }
+    let mut storage = storage_of(create.row_format.as_ref(), create.stored_as.as_ref())?;
+    storage.columns.clone_from(&create.columns);
+    storage.location = Some(Location::literal(location)?.url());
+    if let Some(bucketing) = &create.bucketing {
+        storage.bucket_count = bucketing.count;
+        storage.bucket_columns.clone_from(&bucketing.columns);
+        storage.sort_columns.clone_from(&bucketing.sorted_by);
+        for column in &bucketing.columns {
+            if !create.columns.iter().any(|known| known.name == *column) {
+                return Err(Error::new(ErrorKind::UndefinedColumn, format!("column \"{column}\" does not exist")));
+            }
+        }
+    }
+    let table = Table {
+        description: create.comment.clone(),
+        partition_keys: create.partition_keys.clone(),
+        parameters: create.properties.clone(),
+        ..new_table(database, name, TableKind::ExternalTable, storage)
+    };
+    check_readable(&table)?;
+    let made = context.catalog().create_table(&table, create.if_not_exists).await?;
+    let notices = if made.is_some() { vec![] } else { vec![skipping("relation", &table.name, "already exists")] };
+    Ok(done(CommandTag::Verb("CREATE TABLE"), notices))
+}
+
+/// A table's storage from its `ROW FORMAT` and `STORED AS`, as Hive fills in what is not said.
+fn storage_of(row_format: Option<&SerDe>, stored_as: Option<&StoredAs>) -> Result<StorageDescriptor> {
+    let (serde, input, output) = match stored_as {
+        None => storage_classes("TEXTFILE").unwrap_or_default(),
+        Some(StoredAs::Format(format)) => {
+            storage_classes(format).ok_or_else(|| Error::unsupported(format!("STORED AS {format}")))?
+        }
+        Some(StoredAs::Classes { input, output }) => (serde_of_input(input), input.as_str(), output.as_str()),
+    };
+    let serde = match row_format {
+        None => SerDe { library: serde.to_owned(), parameters: Parameters::new() },
+        Some(format) if format.library.is_empty() => {
+            if serde != LAZY_SIMPLE {
+                return Err(Error::new(
+                    ErrorKind::InvalidTableDefinition,
+                    "ROW FORMAT DELIMITED goes with STORED AS TEXTFILE only",
+                ));
+            }
+            SerDe { library: LAZY_SIMPLE.to_owned(), parameters: format.parameters.clone() }
+        }
+        Some(format) => format.clone(),
+    };
+    Ok(StorageDescriptor {
+        serde,
+        input_format: input.to_owned(),
+        output_format: output.to_owned(),
+        ..StorageDescriptor::default()
+    })
+}
+
+/// The SerDe that goes with an input format when none is named.
+fn serde_of_input(input: &str) -> &'static str {
+    let formats = ["PARQUET", "ORC", "AVRO", "TEXTFILE"];
+    let found = formats.iter().filter_map(|format| storage_classes(format)).find(|(_, known, _)| *known == input);
+    found.map_or(LAZY_SIMPLE, |(serde, _, _)| serde)
+}
+
+/// A table that does not exist yet.
+pub(crate) fn new_table(database: String, name: String, kind: TableKind, storage: StorageDescriptor) -> Table {
+    let now = now_ms();
+    Table {
+        id: 0,
+        database,
+        name,
+        version: 0,
+        kind,
+        description: None,
+        owner: None,
+        storage,
+        partition_keys: Vec::new(),
+        parameters: Parameters::new(),
+        create_time_ms: now,
+        update_time_ms: now,
+    }
+}
+
+/// Refuses a definition that no scan could read, when it is made and not when it is first queried.
+pub(crate) fn check_readable(table: &Table) -> Result<()> {
+    Format::of_storage(&table.storage, &table.parameters)?;
+    let location = table.storage.location.as_deref().unwrap_or_default();
+    PartitionProjection::from_table(&table.parameters, &table.partition_keys, location)?;
+    Ok(())
+}
+
+/// `CREATE [OR REPLACE] VIEW`.
+pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Result<StatementResult> {
+    let tag = CommandTag::Verb("CREATE VIEW");
+    let snapshot = context.catalog().snapshot().await?;
+    let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
+    if let Some(existing) = snapshot.table(&database, &name) {
+        if existing.kind == TableKind::ExternalTable {
+            return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a view")));
+        }
+        if create.if_not_exists {
+            return Ok(done(tag, vec![skipping("relation", &name, "already exists")]));
+        }
+    }
+    let columns = if create.late_binding { Vec::new() } else { view_columns(context, create).await? };
+    let kind = TableKind::VirtualView {
+        text: create.query_text.clone(),
+        dialect: context.dialect().name().to_owned(),
+        search_database: context.database().to_owned(),
+    };
+    let storage = StorageDescriptor { columns, ..StorageDescriptor::default() };
+    let view = Table { description: create.comment.clone(), ..new_table(database, name, kind, storage) };
+    if create.or_replace {
+        context.catalog().replace_table(&view).await?;
+    } else {
+        context.catalog().create_table(&view, create.if_not_exists).await?;
+    }
+    Ok(done(tag, vec![]))
+}
+
+/// A view's columns: its query's, under the names that the statement gives.
+async fn view_columns(context: &Context, create: &CreateView) -> Result<Vec<Column>> {
+    let plan = query::logical_plan(context, &create.query).await?;
+    let fields = plan.schema().fields();
+    if !create.columns.is_empty() && create.columns.len() != fields.len() {
+        let message = format!("the view names {} columns and its query gives {}", create.columns.len(), fields.len());
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
+    for (at, field) in fields.iter().enumerate() {
+        let name = create.columns.get(at).unwrap_or(field.name());
+        if columns.iter().any(|known| known.name == *name) {
+            let message = format!("column \"{name}\" specified more than once");
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+        columns.push(Column::new(name, types::from_arrow(field.data_type())?));
+    }
+    Ok(columns)
+}
+
+/// `DROP TABLE|VIEW`. The files of an external table stay.
+pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<StatementResult> {
+    let tag = CommandTag::Verb(if drop.view { "DROP VIEW" } else { "DROP TABLE" });
+    let mut notices = Vec::new();
+    for name in &drop.names {
+        let snapshot = context.catalog().snapshot().await?;
+        let table = match resolve::find_table(&snapshot, name, context.database()) {
+            Ok(table) => table,
+            Err(error) if drop.if_exists && is_missing(&error) => {
+                notices.push(skipping("relation", &name.parts.join("."), "does not exist"));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let is_view = table.kind != TableKind::ExternalTable;
+        if is_view != drop.view {
+            let (kind, hint) = if drop.view { ("view", "DROP TABLE") } else { ("table", "DROP VIEW") };
+            let message = format!("\"{}\" is not a {kind}", table.name);
+            return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
+        }
+        context.catalog().drop_table(&table.database, &table.name).await?;
+    }
+    Ok(done(tag, notices))
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::UndefinedTable | ErrorKind::UndefinedSchema)
+}
+
+/// The time, for the catalog's records.
+pub(crate) fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}

@@ -1,0 +1,119 @@
+//! `DESCRIBE [FORMATTED] t`, in Hive's layout.
+
+use super::rows;
+use crate::error::{Error, ErrorKind, Result};
+use crate::resolve;
+use crate::result::StatementResult;
+use crate::session::Context;
+use crate::sql::Describe;
+use millrace_catalog::model::{Column, PartitionCondition, PartitionFilter, Table, TableKind};
+
+type Row = [Option<String>; 3];
+
+/// Executes `DESCRIBE`.
+pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<StatementResult> {
+    let snapshot = context.catalog().snapshot().await?;
+    let table = resolve::find_table(&snapshot, &describe.table, context.database())?;
+    let columns = table.storage.columns.iter().chain(&table.partition_keys);
+    let mut lines: Vec<Row> = match &describe.column {
+        None => table.storage.columns.iter().map(row).collect(),
+        Some(name) => {
+            let found: Vec<Row> = columns.filter(|column| column.name == *name).map(row).collect();
+            if found.is_empty() {
+                let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
+                return Err(Error::new(ErrorKind::UndefinedColumn, message));
+            }
+            found
+        }
+    };
+    if describe.column.is_none() {
+        lines.extend(table.partition_keys.iter().map(row));
+        if !table.partition_keys.is_empty() {
+            lines.extend([blank(), title("# Partition Information"), heading()]);
+            lines.extend(table.partition_keys.iter().map(row));
+        }
+    }
+    if let Some(spec) = &describe.partition {
+        let values = super::alter::spec_values(&table, spec)?;
+        let filters = values.iter().enumerate().map(|(key, value)| PartitionFilter {
+            key,
+            condition: value.clone().map_or(PartitionCondition::IsNull, |v| PartitionCondition::In(vec![v])),
+        });
+        let found = context.catalog().partitions(&table, &filters.collect::<Vec<_>>()).await?;
+        let Some(partition) = found.first() else {
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("no such partition of \"{}\"", table.name)));
+        };
+        let storage = partition.storage.as_deref().unwrap_or(&table.storage);
+        lines.extend([blank(), title("# Detailed Partition Information")]);
+        lines.push(pair("Location:", &partition.location));
+        lines.push(pair("SerDe Library:", &storage.serde.library));
+    } else if describe.formatted && describe.column.is_none() {
+        details(&table, &mut lines);
+    }
+    rows::optional("DESCRIBE", &["col_name", "data_type", "comment"], lines)
+}
+
+fn details(table: &Table, lines: &mut Vec<Row>) {
+    lines.extend([blank(), title("# Detailed Table Information")]);
+    lines.push(pair("Database:", &table.database));
+    lines.push(pair("CreateTime:", &time(table.create_time_ms)));
+    lines.push(pair("Version:", &table.version.to_string()));
+    match &table.kind {
+        TableKind::VirtualView { text, dialect, .. } => {
+            lines.push(pair("Table Type:", "VIRTUAL_VIEW"));
+            lines.extend([blank(), title("# View Information")]);
+            lines.push(pair("View Original Text:", text));
+            lines.push(pair("View Dialect:", dialect));
+        }
+        TableKind::ExternalTable => {
+            let storage = &table.storage;
+            lines.push(pair("Location:", storage.location.as_deref().unwrap_or_default()));
+            lines.push(pair("Table Type:", "EXTERNAL_TABLE"));
+            if !table.parameters.is_empty() {
+                lines.push(title("Table Parameters:"));
+                let parameters = table.parameters.iter();
+                lines.extend(parameters.map(|(key, value)| [None, Some(key.clone()), Some(value.clone())]));
+            }
+            lines.extend([blank(), title("# Storage Information")]);
+            lines.push(pair("SerDe Library:", &storage.serde.library));
+            lines.push(pair("InputFormat:", &storage.input_format));
+            lines.push(pair("OutputFormat:", &storage.output_format));
+            lines.push(pair("Num Buckets:", &storage.bucket_count.to_string()));
+            lines.push(pair("Bucket Columns:", &format!("[{}]", storage.bucket_columns.join(", "))));
+            if !storage.serde.parameters.is_empty() {
+                lines.push(title("Storage Desc Params:"));
+                let parameters = storage.serde.parameters.iter();
+                lines.extend(parameters.map(|(key, value)| {
+                    [None, Some(key.clone()), Some(value.escape_default().to_string())]
+                }));
+            }
+        }
+    }
+    if let Some(description) = &table.description {
+        lines.push(pair("Comment:", description));
+    }
+}
+
+fn row(column: &Column) -> Row {
+    [Some(column.name.clone()), Some(column.data_type.to_string()), column.comment.clone()]
+}
+
+fn blank() -> Row {
+    [None, None, None]
+}
+
+fn title(text: &str) -> Row {
+    [Some(text.to_owned()), None, None]
+}
+
+fn heading() -> Row {
+    [Some("# col_name".to_owned()), Some("data_type".to_owned()), Some("comment".to_owned())]
+}
+
+fn pair(name: &str, value: &str) -> Row {
+    [Some(name.to_owned()), Some(value.to_owned()), None]
+}
+
+fn time(millis: i64) -> String {
+    chrono::DateTime::from_timestamp_millis(millis).map_or_else(String::new, |t| t.to_rfc3339())
+}

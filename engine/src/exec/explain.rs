@@ -1,0 +1,161 @@
+//! `EXPLAIN`: the plan that would run, as a tree; with `ANALYZE`, the one that ran, with true figures.
+//!
+//! A scan of the lake says what was pruned before it began: partitions of how many, files, bytes.
+
+use super::progress::{self, counter};
+use super::{query, rows, write};
+use crate::error::{Error, Result};
+use crate::result::StatementResult;
+use crate::session::Context;
+use crate::sql::{Explain, Statement};
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::TryStreamExt;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Explains a statement.
+pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<StatementResult> {
+    let started = Instant::now();
+    let logical = match explain.statement.as_ref() {
+        Statement::Query(query) => query::logical_plan(context, query).await?,
+        _ if explain.analyze => return Err(Error::unsupported("EXPLAIN ANALYZE of a statement that writes")),
+        Statement::Insert(insert) => query::logical_plan(context, &insert.query).await?,
+        Statement::CreateTableAs(create) => query::logical_plan(context, &create.query).await?,
+        _ => return Err(Error::unsupported("EXPLAIN of a statement that is no query")),
+    };
+    let physical = query::physical_plan(context, &logical).await?;
+    let planned = started.elapsed();
+    let mut lines = Vec::new();
+    if let Some(target) = write::target_name(&explain.statement) {
+        lines.push(format!("Write: {target}"));
+    }
+    if explain.verbose {
+        lines.push("Logical plan:".to_owned());
+        lines.extend(context.state().optimize(&logical)?.display_indent().to_string().lines().map(str::to_owned));
+        lines.push("Physical plan:".to_owned());
+    }
+    let analyzed = if explain.analyze {
+        let started = Instant::now();
+        let stream = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
+        let count = stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
+        Some((count, started.elapsed()))
+    } else {
+        None
+    };
+    Tree { context, metrics: analyzed.is_some(), lines: &mut lines }.write(&physical, 0).await?;
+    lines.push(format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3));
+    if let Some((count, elapsed)) = analyzed {
+        lines.push(format!("Execution time: {:.3} ms, {count} rows", elapsed.as_secs_f64() * 1e3));
+    }
+    rows::text("EXPLAIN", &["QUERY PLAN"], lines.into_iter().map(|line| [line]))
+}
+
+struct Tree<'a> {
+    context: &'a Context,
+    metrics: bool,
+    lines: &'a mut Vec<String>,
+}
+
+impl Tree<'_> {
+    fn write<'b>(
+        &'b mut self,
+        plan: &'b Arc<dyn ExecutionPlan>,
+        depth: usize,
+    ) -> futures::future::BoxFuture<'b, Result<()>> {
+        Box::pin(async move {
+            let indent = "  ".repeat(depth);
+            match progress::file_scan(plan) {
+                Some(_) => self.scan(plan, &indent).await?,
+                None => {
+                    let line = DisplayableExecutionPlan::new(plan.as_ref()).one_line().to_string();
+                    self.lines.push(format!("{indent}{}", line.trim_end()));
+                }
+            }
+            if let (true, Some(metrics)) = (self.metrics, plan.metrics()) {
+                self.lines.push(format!("{indent}    {}", figures(&metrics)));
+            }
+            for child in plan.children() {
+                self.write(child, depth + 1).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn scan(&mut self, plan: &Arc<dyn ExecutionPlan>, indent: &str) -> Result<()> {
+        let Some(config) = progress::file_scan(plan) else { return Ok(()) };
+        let summary = progress::summary(config);
+        let source = config.file_source();
+        let table = summary.map_or("files", |summary| summary.table.as_str());
+        self.lines.push(format!("{indent}S3 Seq Scan {table} format:{}", source.file_type()));
+        if let Some(summary) = summary {
+            let mut parts = Vec::new();
+            if let Some(selected) = summary.partitions {
+                match &summary.partitioned {
+                    Some(table) => {
+                        let total = self.context.catalog().partition_count(table).await?;
+                        parts.push(format!("Partitions: {selected} of {total}"));
+                    }
+                    None => parts.push(format!("Partitions: {selected} (projected)")),
+                }
+            }
+            parts.push(format!("Files: {}", summary.files));
+            parts.push(format!("Size: {}", size(summary.bytes)));
+            self.lines.push(format!("{indent}    {}", parts.join(", ")));
+        }
+        let columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+        self.lines.push(format!("{indent}    Columns: {}", columns.join(", ")));
+        if let Some(filter) = source.filter() {
+            self.lines.push(format!("{indent}    Filter: {filter}"));
+        }
+        if let Some(limit) = config.limit {
+            self.lines.push(format!("{indent}    Limit: {limit}"));
+        }
+        Ok(())
+    }
+}
+
+/// The figures that a person reads first, then those that tell of pruning and spilling where they are not zero.
+fn figures(metrics: &MetricsSet) -> String {
+    let mut parts = vec![format!("rows={}", metrics.output_rows().unwrap_or(0))];
+    if let Some(nanos) = metrics.elapsed_compute() {
+        parts.push(format!("time={:.3} ms", nanos as f64 / 1e6));
+    }
+    for name in ["bytes_scanned", "stripes_pruned", "spill_count", "spilled_bytes", "build_mem_used"] {
+        let value = counter(metrics, name);
+        if value > 0 {
+            parts.push(format!("{name}={value}"));
+        }
+    }
+    let aggregated = metrics.aggregate_by_name();
+    for metric in aggregated.iter() {
+        let name = metric.value().name();
+        if name.contains("pruned") && name != "stripes_pruned" {
+            parts.push(format!("{name}={}", metric.value()));
+        }
+    }
+    parts.join(", ")
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024. && unit + 1 < UNITS.len() {
+        value /= 1024.;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_for_people() {
+        assert_eq!((size(0), size(1023), size(1536)), ("0 B".to_owned(), "1023 B".to_owned(), "1.5 KiB".to_owned()));
+    }
+}

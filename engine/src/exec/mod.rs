@@ -1,0 +1,51 @@
+//! Execution: what each statement does, one module a family.
+
+mod alter;
+mod ddl;
+mod describe;
+mod explain;
+mod progress;
+mod query;
+mod repair;
+pub(crate) mod rows;
+pub(crate) mod show;
+mod show_create;
+mod write;
+
+use crate::error::{Error, Result};
+use crate::result::{CommandTag, Notice, Severity, StatementResult};
+use crate::session::Context;
+use crate::sql::Statement;
+use datafusion::arrow::datatypes::Schema;
+use std::sync::Arc;
+
+/// Executes a statement in its context.
+pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<StatementResult> {
+    match statement {
+        Statement::Query(query) => query::execute(context, query).await,
+        Statement::Explain(explain) => explain::execute(context, explain).await,
+        Statement::CreateTableAs(create) => write::create_table_as(context, create).await,
+        Statement::Insert(insert) => write::insert(context, insert).await,
+        Statement::CreateExternalTable(create) => ddl::create_external_table(context, create).await,
+        Statement::CreateView(create) => ddl::create_view(context, create).await,
+        Statement::CreateDatabase(create) => ddl::create_database(context, create).await,
+        Statement::CreateExternalSchema(create) => ddl::create_external_schema(context, create).await,
+        Statement::DropDatabase(drop) => ddl::drop_database(context, drop).await,
+        Statement::DropTable(drop) => ddl::drop_tables(context, drop).await,
+        Statement::AlterTable(alter) => alter::execute(context, alter).await,
+        Statement::RepairTable(repair) => repair::execute(context, repair).await,
+        Statement::Show(show) => show::execute(context, show).await,
+        Statement::Describe(describe) => describe::execute(context, describe).await,
+        Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
+    }
+}
+
+/// The result of a statement that gives no rows.
+fn done(tag: CommandTag, notices: Vec<Notice>) -> StatementResult {
+    StatementResult { schema: Arc::new(Schema::empty()), rows: None, tag, notices, progress: None }
+}
+
+/// `NOTICE: relation "t" already exists, skipping` and its kin.
+fn skipping(what: &str, name: &str, state: &str) -> Notice {
+    Notice { severity: Severity::Notice, message: format!("{what} \"{name}\" {state}, skipping") }
+}

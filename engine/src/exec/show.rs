@@ -1,0 +1,141 @@
+//! `SHOW …`: what is in the catalog, in the columns that Athena gives.
+
+use super::{rows, show_create};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::write;
+use crate::resolve;
+use crate::result::StatementResult;
+use crate::session::Context;
+use crate::sql::{ObjectName, Show};
+use datafusion::execution::session_state::SessionState;
+use millrace_catalog::Snapshot;
+use millrace_catalog::model::{Table, TableKind};
+use regex::Regex;
+use std::collections::BTreeSet;
+
+/// Executes `SHOW` of anything but a setting.
+pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementResult> {
+    let snapshot = context.catalog().snapshot().await?;
+    match show {
+        Show::Databases { like } => {
+            let matches = matcher(like.as_deref())?;
+            let names = resolve::schema_names(&snapshot).filter(|name| matches(name)).map(|name| [name.to_owned()]);
+            rows::text("SHOW", &["database_name"], names.collect::<BTreeSet<_>>())
+        }
+        Show::Tables { database, like } => {
+            tables(context, &snapshot, database.as_deref(), like.as_deref(), "tab_name", |_| true)
+        }
+        Show::Views { database, like } => tables(
+            context,
+            &snapshot,
+            database.as_deref(),
+            like.as_deref(),
+            "views",
+            |table| table.kind != TableKind::ExternalTable,
+        ),
+        Show::Columns(name) => {
+            let table = resolve::find_table(&snapshot, name, context.database())?;
+            let columns = table.storage.columns.iter().chain(&table.partition_keys);
+            rows::text("SHOW", &["field"], columns.map(|column| [column.name.clone()]))
+        }
+        Show::Partitions(name) => partitions(context, &snapshot, name).await,
+        Show::Create { name, view } => {
+            let table = resolve::find_table(&snapshot, name, context.database())?;
+            let text = match (&table.kind, view) {
+                (TableKind::ExternalTable, false) => show_create::show_create_table(&table),
+                (TableKind::VirtualView { .. }, _) => show_create::show_create_view(&table),
+                (TableKind::ExternalTable, true) => {
+                    let message = format!("\"{}\" is not a view", table.name);
+                    return Err(Error::new(ErrorKind::WrongObjectType, message));
+                }
+            };
+            rows::text("SHOW", &["createtab_stmt"], text.lines().map(|line| [line.to_owned()]))
+        }
+        Show::Properties { table, key } => {
+            let table = resolve::find_table(&snapshot, table, context.database())?;
+            let wanted = table.parameters.iter().filter(|(name, _)| key.as_ref().is_none_or(|key| key == *name));
+            rows::text("SHOW", &["prpt_name", "prpt_value"], wanted.map(|(name, value)| [name.clone(), value.clone()]))
+        }
+        Show::Functions { like } => {
+            let matches = matcher(like.as_deref())?;
+            let names = function_names(context.state());
+            rows::text("SHOW", &["function"], names.into_iter().filter(|name| matches(name)).map(|name| [name]))
+        }
+        Show::Setting(_) => Err(Error::internal("the session shows its own settings")),
+    }
+}
+
+/// The names of all functions, sorted.
+pub(crate) fn function_names(state: &SessionState) -> Vec<String> {
+    let scalar = state.scalar_functions().keys();
+    let aggregate = state.aggregate_functions().keys();
+    let window = state.window_functions().keys();
+    scalar.chain(aggregate).chain(window).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn tables(
+    context: &Context,
+    snapshot: &Snapshot,
+    database: Option<&str>,
+    like: Option<&str>,
+    column: &str,
+    wanted: impl Fn(&Table) -> bool,
+) -> Result<StatementResult> {
+    let written = database.unwrap_or(context.database());
+    let database = snapshot.resolve_schema(written).ok_or_else(|| resolve::unknown_database(snapshot, written))?;
+    let matches = matcher(like)?;
+    let tables = snapshot.tables(&database.name).filter(|table| matches(&table.name) && wanted(table));
+    rows::text("SHOW", &[column], tables.map(|table| [table.name.clone()]).collect::<BTreeSet<_>>())
+}
+
+async fn partitions(context: &Context, snapshot: &Snapshot, name: &ObjectName) -> Result<StatementResult> {
+    let table = resolve::find_table(snapshot, name, context.database())?;
+    if table.partition_keys.is_empty() {
+        let message = format!("table \"{}\" is not partitioned", table.name);
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    let keys: Vec<&str> = table.partition_keys.iter().map(|key| key.name.as_str()).collect();
+    let found = context.catalog().partitions(&table, &[]).await?;
+    let names = found.iter().map(|partition| [write::partition_path(&keys, &partition.values)]);
+    rows::text("SHOW", &["partition"], names)
+}
+
+/// Hive's patterns (`*` any text, `|` or; no case) and SQL's (`%` any text, `_` one character).
+fn matcher(pattern: Option<&str>) -> Result<impl Fn(&str) -> bool> {
+    let regex = match pattern {
+        None => None,
+        Some(pattern) => {
+            let alternatives = pattern.split('|').map(|part| {
+                part.chars().map(|c| match c {
+                    '*' | '%' => ".*".to_owned(),
+                    '_' if part.contains('%') => ".".to_owned(),
+                    c => regex::escape(&c.to_string()),
+                })
+            });
+            let body = alternatives.map(Iterator::collect::<String>).collect::<Vec<_>>().join("|");
+            let built = Regex::new(&format!("(?i)^(?:{body})$"));
+            Some(built.map_err(|e| Error::new(ErrorKind::InvalidParameter, format!("invalid pattern: {e}")))?)
+        }
+    };
+    Ok(move |name: &str| regex.as_ref().is_none_or(|regex| regex.is_match(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_hive_and_sql() -> Result<()> {
+        for (pattern, name, expected) in [
+            ("fl*", "flights", true),
+            ("FL*|pl*", "planes", true),
+            ("fl%", "flights", true),
+            ("fl", "flights", false),
+            ("fl_ghts%", "flights", true),
+            ("a_b", "axb", false),
+        ] {
+            assert_eq!(matcher(Some(pattern))?(name), expected, "{pattern} {name}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Object stores by URL: the local file system and S3 and its likes, opened once each.
+//!
+//! Owns credentials and endpoints. S3's settings come from the warehouse's `s3.*` settings, then the environment
+//! (`AWS_*`), then the profile files (`~/.aws/config`, `~/.aws/credentials`, read as AWS's own tools do), then
+//! object_store's chain (web identity, container and instance metadata). Secrets never appear in errors or `Debug`.
+
+use super::location::Location;
+use crate::error::{Error, ErrorKind, Result};
+use async_trait::async_trait;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_credential_types::provider::ProvideCredentials;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential};
+use object_store::client::{BackoffConfig, ClientOptions, CredentialProvider, RetryConfig};
+use object_store::local::LocalFileSystem;
+use object_store::ObjectStore;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use url::Url;
+
+/// The `s3.*` settings that a warehouse takes, with the environment's name of each.
+const S3_SETTINGS: [(&str, AmazonS3ConfigKey); 6] = [
+    ("s3.access_key_id", AmazonS3ConfigKey::AccessKeyId),
+    ("s3.secret_access_key", AmazonS3ConfigKey::SecretAccessKey),
+    ("s3.session_token", AmazonS3ConfigKey::Token),
+    ("s3.region", AmazonS3ConfigKey::Region),
+    ("s3.endpoint", AmazonS3ConfigKey::Endpoint),
+    ("s3.anonymous", AmazonS3ConfigKey::SkipSignature),
+];
+
+/// Opens object stores on first use and keeps them.
+pub struct Stores {
+    settings: BTreeMap<String, String>,
+    open: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stores").finish_non_exhaustive()
+    }
+}
+
+impl Stores {
+    /// The stores of a warehouse with its `s3.*` settings.
+    ///
+    /// # Errors
+    /// `UndefinedObject` for a setting that is not one of `s3.access_key_id`, `s3.secret_access_key`,
+    /// `s3.session_token`, `s3.region`, `s3.endpoint`, `s3.anonymous`, `s3.path_style`, `s3.profile`.
+    pub fn new(settings: BTreeMap<String, String>) -> Result<Self> {
+        for name in settings.keys() {
+            let known = S3_SETTINGS.iter().any(|(known, _)| known == name);
+            if !known && name != "s3.path_style" && name != "s3.profile" {
+                return Err(Error::new(ErrorKind::UndefinedObject, format!("setting \"{name}\" does not exist")));
+            }
+        }
+        let local: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+        Ok(Self { settings, open: Mutex::new(HashMap::from([("file://".to_owned(), local)])) })
+    }
+
+    /// The store of a location, opened now if it is not yet.
+    pub async fn open(&self, location: &Location) -> Result<Arc<dyn ObjectStore>> {
+        let url: &Url = location.store().as_ref();
+        if let Some(store) = self.opened(url) {
+            return Ok(store);
+        }
+        let bucket = url.host_str().unwrap_or_default();
+        let store: Arc<dyn ObjectStore> = Arc::new(self.s3(bucket).await?);
+        Ok(Arc::clone(self.lock().entry(key(url)).or_insert(store)))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<dyn ObjectStore>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened(&self, url: &Url) -> Option<Arc<dyn ObjectStore>> {
+        self.lock().get(&key(url)).cloned()
+    }
+
+    async fn s3(&self, bucket: &str) -> Result<object_store::aws::AmazonS3> {
+        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL_S3").or_else(|_| std::env::var("AWS_ENDPOINT_URL")) {
+            builder = builder.with_endpoint(endpoint);
+        }
+        for (name, config) in S3_SETTINGS {
+            if let Some(value) = self.settings.get(name) {
+                builder = builder.with_config(config, value);
+            }
+        }
+        let virtual_hosted = std::env::var("AWS_VIRTUAL_HOSTED_STYLE_REQUEST").is_ok_and(|v| v == "true");
+        let path_style = self.settings.get("s3.path_style").map_or(!virtual_hosted, |v| v != "false");
+        builder = builder.with_virtual_hosted_style_request(!path_style);
+
+        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_default();
+        let mut client = ClientOptions::new().with_connect_timeout(Duration::from_secs(5));
+        client = client.with_timeout(Duration::from_secs(120)).with_allow_http(endpoint.starts_with("http://"));
+        builder = builder.with_client_options(client).with_retry(RetryConfig {
+            backoff: BackoffConfig {
+                init_backoff: Duration::from_millis(100),
+                max_backoff: Duration::from_secs(5),
+                base: 2.,
+            },
+            max_retries: 6,
+            retry_timeout: Duration::from_secs(60),
+        });
+        builder = self.from_profile(builder).await;
+        builder.build().map_err(|e| {
+            Error::new(ErrorKind::InvalidParameter, format!("bucket \"{bucket}\" cannot be used: {e}"))
+        })
+    }
+
+    /// Fills in what neither settings nor environment gave from the profile files.
+    async fn from_profile(&self, mut builder: AmazonS3Builder) -> AmazonS3Builder {
+        let profile = self.settings.get("s3.profile").cloned().or_else(|| std::env::var("AWS_PROFILE").ok());
+        if builder.get_config_value(&AmazonS3ConfigKey::Region).is_none() {
+            let mut region = ProfileFileRegionProvider::builder();
+            if let Some(profile) = &profile {
+                region = region.profile_name(profile);
+            }
+            use aws_config::meta::region::ProvideRegion;
+            if let Some(region) = region.build().region().await {
+                builder = builder.with_region(region.as_ref());
+            }
+        }
+        let keyed = builder.get_config_value(&AmazonS3ConfigKey::AccessKeyId).is_some();
+        let anonymous =
+            builder.get_config_value(&AmazonS3ConfigKey::SkipSignature).is_some_and(|v| v.eq_ignore_ascii_case("true"));
+        if keyed || anonymous {
+            return builder;
+        }
+        let mut credentials = ProfileFileCredentialsProvider::builder();
+        if let Some(profile) = &profile {
+            credentials = credentials.profile_name(profile);
+        }
+        let provider = ProfileCredentials(credentials.build());
+        match (provider.0.provide_credentials().await, profile) {
+            (Ok(_), _) | (Err(_), Some(_)) => builder.with_credentials(Arc::new(provider)),
+            (Err(_), None) => builder,
+        }
+    }
+}
+
+fn key(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), &url[url::Position::BeforeHost..url::Position::AfterPort])
+}
+
+impl ObjectStoreRegistry for Stores {
+    fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+        self.lock().insert(key(url), store)
+    }
+
+    fn get_store(&self, url: &Url) -> DataFusionResult<Arc<dyn ObjectStore>> {
+        self.opened(url)
+            .ok_or_else(|| DataFusionError::from(Error::internal(format!("the object store of {url} is not open"))))
+    }
+}
+
+/// A profile's credentials, refreshed by AWS's own provider.
+#[derive(Debug)]
+struct ProfileCredentials(ProfileFileCredentialsProvider);
+
+#[async_trait]
+impl CredentialProvider for ProfileCredentials {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let found = self.0.provide_credentials().await.map_err(|source| object_store::Error::Unauthenticated {
+            path: "AWS profile".to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(Arc::new(AwsCredential {
+            key_id: found.access_key_id().to_owned(),
+            secret_key: found.secret_access_key().to_owned(),
+            token: found.session_token().map(str::to_owned),
+        }))
+    }
+}

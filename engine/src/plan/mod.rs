@@ -1,0 +1,186 @@
+//! Resolved queries to logical plans: pure, the same input gives the same plan.
+//!
+//! DataFusion's `SqlToRel` does the work over the tables that `resolve` found and the session's functions; it can ask
+//! for nothing else.
+
+use crate::error::{Error, ErrorKind, Result, span_of};
+use crate::resolve::{ResolvedQuery, Tables};
+use crate::session::Context;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::{DFSchema, TableReference};
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::cte_worktable::CteWorkTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF, cast, col,
+};
+use datafusion::sql::planner::{ParserOptions, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+use millrace_catalog::model::Column;
+use std::sync::Arc;
+
+/// Plans a query over its resolved tables.
+pub(crate) fn plan_query(context: &Context, resolved: ResolvedQuery) -> Result<LogicalPlan> {
+    let state = context.state();
+    let provider = Provider { state, tables: resolved.tables };
+    let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));
+    let statement = ast::Statement::Query(Box::new(resolved.query));
+    planner.sql_statement_to_plan(statement).map_err(|error| {
+        let position = context.position_of(span_of(&error));
+        let error = Error::from(error);
+        if position > 0 { error.with_position(position) } else { error }
+    })
+}
+
+/// Gives a view's plan the names that its definition has; the query may have changed below it.
+///
+/// # Errors
+/// `InvalidTableDefinition` when the query no longer has as many columns.
+pub(crate) fn rename_columns(plan: LogicalPlan, columns: &[Column]) -> Result<LogicalPlan> {
+    let fields = plan.schema().fields();
+    if columns.is_empty() || fields.iter().map(|f| f.name()).eq(columns.iter().map(|c| &c.name)) {
+        return Ok(plan);
+    }
+    if fields.len() != columns.len() {
+        let message = format!("the view has {} columns and its query gives {}", columns.len(), fields.len());
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    let renamed: Vec<Expr> = plan
+        .schema()
+        .columns()
+        .into_iter()
+        .zip(columns)
+        .map(|(column, wanted)| Expr::Column(column).alias(wanted.name.clone()))
+        .collect();
+    Ok(LogicalPlanBuilder::from(plan).project(renamed)?.build()?)
+}
+
+/// Casts a plan's columns, by position, to those of a table; `sources[i]` is the plan's column for the table's
+/// column i, and a table column without one is NULL.
+pub(crate) fn cast_to_table(plan: LogicalPlan, schema: &SchemaRef, sources: &[Option<usize>]) -> Result<LogicalPlan> {
+    let columns = plan.schema().columns();
+    let mut projected = Vec::with_capacity(sources.len());
+    for (field, source) in schema.fields().iter().zip(sources) {
+        let value = match source {
+            Some(at) => {
+                let found = plan.schema().field(*at).data_type();
+                check_assignable(found, field.data_type(), field.name())?;
+                Expr::Column(columns[*at].clone())
+            }
+            None => datafusion::logical_expr::lit(datafusion::common::ScalarValue::Null),
+        };
+        projected.push(cast(value, field.data_type().clone()).alias(field.name()));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(projected)?.build()?)
+}
+
+/// Whether a value may be stored in a column without an explicit cast: as Trino, texts and numbers do not mix.
+fn check_assignable(from: &DataType, to: &DataType, column: &str) -> Result<()> {
+    let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    let mixed = (text(from) && (to.is_numeric() || *to == DataType::Boolean))
+        || ((from.is_numeric() || *from == DataType::Boolean) && to.is_temporal());
+    if mixed {
+        let message = format!("column \"{column}\" is of type {to} but expression is of type {from}");
+        return Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("cast the expression"));
+    }
+    Ok(())
+}
+
+/// A bare column of a plan by its name.
+pub(crate) fn column(name: &str) -> Expr {
+    col(datafusion::common::Column::from_name(name))
+}
+
+/// What `SqlToRel` may ask for.
+struct Provider<'a> {
+    state: &'a SessionState,
+    tables: Tables,
+}
+
+impl ContextProvider for Provider<'_> {
+    fn get_table_source(&self, name: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
+        self.tables
+            .get(&name)
+            .cloned()
+            .ok_or_else(|| DataFusionError::from(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist"))))
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> DataFusionResult<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+    }
+
+    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> DataFusionResult<Arc<dyn TableSource>> {
+        let Some(function) = self.state.table_functions().get(name) else {
+            let message = format!("function {name}() does not exist");
+            return Err(Error::new(ErrorKind::UndefinedFunction, message).into());
+        };
+        let empty = DFSchema::empty();
+        let args = args.into_iter().map(|arg| self.state.create_physical_expr(arg, &empty));
+        let values = args
+            .map(|arg| {
+                let row = datafusion::arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(1));
+                let schema = Arc::new(datafusion::arrow::datatypes::Schema::empty());
+                let batch = datafusion::arrow::record_batch::RecordBatch::try_new_with_options(schema, vec![], &row)?;
+                let value = arg?.evaluate(&batch)?.into_array(1)?;
+                Ok(datafusion::logical_expr::lit(datafusion::common::ScalarValue::try_from_array(&value, 0)?))
+            })
+            .collect::<DataFusionResult<Vec<_>>>()?;
+        let args = datafusion::catalog::TableFunctionArgs::new(&values, self.state);
+        Ok(provider_as_source(function.create_table_provider_with_args(args)?))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        self.state.relation_planners()
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        None
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.state.scalar_functions().get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.state.higher_order_functions().get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.state.aggregate_functions().get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state.window_functions().get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.state.scalar_functions().keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.state.higher_order_functions().keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.state.aggregate_functions().keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.state.window_functions().keys().cloned().collect()
+    }
+}

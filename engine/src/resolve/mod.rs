@@ -1,0 +1,192 @@
+//! Names to things: the tables and views of a query, from one snapshot of the catalog.
+//!
+//! The only stage that asks the catalog before execution. What it gives, [`Tables`], is all that planning may see. A
+//! table's files are listed later, when its scan is planned, because only then its filters are known.
+
+mod direct;
+mod pseudo;
+
+use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::lake::table::{LakeTable, PseudoColumn};
+use crate::plan;
+use crate::session::Context;
+use crate::sql::{self, Dialect, ObjectName, Statement};
+use datafusion::common::TableReference;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::logical_expr::TableSource;
+use datafusion::sql::parser::Statement as ParserStatement;
+use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast;
+use futures::future::BoxFuture;
+use millrace_catalog::Snapshot;
+use millrace_catalog::model::{Table, TableKind};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// How deep views may stand on views.
+const MAX_VIEW_DEPTH: usize = 32;
+
+/// The names by which the one catalog may be called: Athena's, and Redshift's database.
+const CATALOG_NAMES: [&str; 3] = ["awsdatacatalog", "dev", "millrace"];
+
+/// The tables of a query by the name it gives them.
+pub(crate) type Tables = HashMap<TableReference, Arc<dyn TableSource>>;
+
+/// A query whose names are resolved, ready to be planned.
+pub(crate) struct ResolvedQuery {
+    /// The query, with hidden columns kept out of its wildcards.
+    pub(crate) query: ast::Query,
+    /// Its tables.
+    pub(crate) tables: Tables,
+}
+
+/// Resolves the names of a query as the context's database and dialect see them.
+pub(crate) async fn resolve_query(context: &Context, query: &ast::Query) -> Result<ResolvedQuery> {
+    let snapshot = context.catalog().snapshot().await?;
+    resolve_at(context, &snapshot, query, context.database(), context.dialect(), 0).await
+}
+
+/// A database and a name in it, from a name as written; external schemas stand for their databases.
+pub(crate) fn qualify(snapshot: &Snapshot, name: &ObjectName, default: &str) -> Result<(String, String)> {
+    let located = |error: Error| if name.position > 0 { error.with_position(name.position) } else { error };
+    let (database, table) = match name.parts.as_slice() {
+        [table] => (default, table),
+        [database, table] => (database.as_str(), table),
+        [catalog, database, table] if CATALOG_NAMES.contains(&catalog.as_str()) => (database.as_str(), table),
+        _ => {
+            let message = format!("catalog \"{}\" does not exist", name.parts.first().map_or("", String::as_str));
+            let hint = format!("the catalog is called {}", CATALOG_NAMES.join(", "));
+            return Err(located(Error::new(ErrorKind::UndefinedSchema, message).with_hint(hint)));
+        }
+    };
+    match snapshot.resolve_schema(database) {
+        Some(database) => Ok((database.name.clone(), table.clone())),
+        None => Err(located(unknown_database(snapshot, database))),
+    }
+}
+
+/// The names that may stand before a table's: databases and external schemas.
+pub(crate) fn schema_names(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
+    let databases = snapshot.databases().map(|database| database.name.as_str());
+    databases.chain(snapshot.external_schemas().map(|schema| schema.name.as_str()))
+}
+
+/// The error for a database that does not exist, with the one that was probably meant.
+pub(crate) fn unknown_database(snapshot: &Snapshot, name: &str) -> Error {
+    let error = Error::new(ErrorKind::UndefinedSchema, format!("schema \"{name}\" does not exist"));
+    match nearest(name, schema_names(snapshot)) {
+        Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
+        None => error,
+    }
+}
+
+/// A table or view by its name.
+pub(crate) fn find_table(snapshot: &Snapshot, name: &ObjectName, default: &str) -> Result<Arc<Table>> {
+    let (database, table) = qualify(snapshot, name, default)?;
+    snapshot.table(&database, &table).cloned().ok_or_else(|| {
+        let written = name.parts.join(".");
+        let mut error = Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" does not exist"));
+        if let Some(near) = nearest(&table, snapshot.tables(&database).map(|known| known.name.as_str())) {
+            error = error.with_hint(format!("did you mean \"{near}\"?"));
+        } else if let Some(other) = snapshot.all_tables().find(|known| known.name == table) {
+            error = error.with_hint(format!("there is a table \"{}.{table}\"", other.database));
+        }
+        if name.position > 0 { error.with_position(name.position) } else { error }
+    })
+}
+
+fn resolve_at<'a>(
+    context: &'a Context,
+    snapshot: &'a Arc<Snapshot>,
+    query: &'a ast::Query,
+    database: &'a str,
+    dialect: Dialect,
+    depth: usize,
+) -> BoxFuture<'a, Result<ResolvedQuery>> {
+    Box::pin(async move {
+        if depth > MAX_VIEW_DEPTH {
+            let message = format!("views stand on views more than {MAX_VIEW_DEPTH} deep");
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        let mut query = query.clone();
+        let parsed = ParserStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
+        let (references, ctes) = resolve_table_references(&parsed, true)?;
+        let pseudo = pseudo::named(&query);
+        if !pseudo.is_empty() {
+            let ctes: Vec<String> = ctes.iter().map(|cte| cte.table().to_owned()).collect();
+            pseudo::hide_from_wildcards(&mut query, &pseudo, &ctes)?;
+        }
+        let mut tables = Tables::new();
+        for reference in references {
+            let source = resolve_table(context, snapshot, &query, &reference, database, &pseudo, depth).await?;
+            tables.insert(reference, source);
+        }
+        Ok(ResolvedQuery { query, tables })
+    })
+}
+
+async fn resolve_table(
+    context: &Context,
+    snapshot: &Arc<Snapshot>,
+    query: &ast::Query,
+    reference: &TableReference,
+    database: &str,
+    pseudo: &[PseudoColumn],
+    depth: usize,
+) -> Result<Arc<dyn TableSource>> {
+    if let TableReference::Bare { table } = reference {
+        if direct::is_place(table) {
+            return Ok(provider_as_source(Arc::new(direct::table(context, table, pseudo).await?)));
+        }
+    }
+    let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
+    let parts: Vec<String> = parts.into_iter().flatten().map(str::to_owned).collect();
+    let position = context.position_of(relation_span(query, &parts));
+    let table = find_table(snapshot, &ObjectName { parts, position }, database)?;
+    match &table.kind {
+        TableKind::ExternalTable => {
+            let lake = Arc::clone(context.lake());
+            let catalog = Arc::clone(context.catalog());
+            Ok(provider_as_source(Arc::new(LakeTable::of_catalog(lake, catalog, table, pseudo.to_vec())?)))
+        }
+        TableKind::VirtualView { text, dialect, search_database } => {
+            let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
+            let in_view = |error: Error| {
+                let view = format!("in view \"{}.{}\"", table.database, table.name);
+                Error { position: None, ..error.clone() }.with_detail(match error.detail {
+                    Some(detail) => format!("{view}: {detail}"),
+                    None => view,
+                })
+            };
+            let query = match sql::parse(text, dialect).map_err(in_view)?.pop().map(|parsed| parsed.statement) {
+                Some(Statement::Query(query)) => query,
+                _ => return Err(in_view(Error::internal("the view's text is not a query"))),
+            };
+            let resolved = resolve_at(context, snapshot, &query, search_database, dialect, depth + 1);
+            let resolved = resolved.await.map_err(in_view)?;
+            let planned = plan::plan_query(&context.with_dialect(dialect), resolved).map_err(in_view)?;
+            let planned = plan::rename_columns(planned, &table.storage.columns)?;
+            Ok(provider_as_source(Arc::new(ViewTable::new(planned, Some(text.clone())))))
+        }
+    }
+}
+
+/// Where a relation is first named in a query: line and column, from 1.
+fn relation_span(query: &ast::Query, parts: &[String]) -> Option<(u64, u64)> {
+    let found = ast::visit_relations(query, |name| {
+        let same = name.0.len() == parts.len()
+            && name.0.iter().zip(parts).all(|(part, wanted)| {
+                part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case(wanted))
+            });
+        let start = name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.span.start);
+        match start {
+            Some(start) if same && start.line > 0 => ControlFlow::Break((start.line, start.column)),
+            _ => ControlFlow::Continue(()),
+        }
+    });
+    match found {
+        ControlFlow::Break(position) => Some(position),
+        ControlFlow::Continue(()) => None,
+    }
+}

@@ -1,0 +1,90 @@
+//! What one statement runs in: the warehouse, the session's settings at its start, and its own text.
+
+use crate::lake::table::Lake;
+use crate::sql::{Dialect, ParsedStatement};
+use crate::warehouse::Warehouse;
+use datafusion::execution::session_state::SessionState;
+use millrace_catalog::Catalog;
+use std::sync::Arc;
+
+/// The surroundings of one statement; later changes of the session do not reach it.
+#[derive(Clone)]
+pub(crate) struct Context {
+    warehouse: Arc<Warehouse>,
+    state: SessionState,
+    database: String,
+    dialect: Dialect,
+    statement: Arc<ParsedStatement>,
+}
+
+impl Context {
+    /// The context of a statement.
+    pub(crate) fn new(
+        warehouse: Arc<Warehouse>,
+        mut state: SessionState,
+        database: String,
+        statement: Arc<ParsedStatement>,
+    ) -> Self {
+        state.mark_start_execution();
+        let dialect = statement.dialect;
+        Self { warehouse, state, database, dialect, statement }.with_dialect(dialect)
+    }
+
+    /// The same in another dialect, for the text of a view.
+    pub(crate) fn with_dialect(&self, dialect: Dialect) -> Self {
+        let mut changed = self.clone();
+        changed.dialect = dialect;
+        let options = changed.state.config_mut().options_mut();
+        dialect.default_null_ordering().clone_into(&mut options.sql_parser.default_null_ordering);
+        changed
+    }
+
+    /// DataFusion's view of the session.
+    pub(crate) fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// The warehouse.
+    pub(crate) fn warehouse(&self) -> &Arc<Warehouse> {
+        &self.warehouse
+    }
+
+    /// The warehouse's catalog.
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        self.warehouse.catalog()
+    }
+
+    /// What external tables share.
+    pub(crate) fn lake(&self) -> &Arc<Lake> {
+        self.warehouse.lake()
+    }
+
+    /// The database that unqualified names are looked up in.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// The statement's dialect.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The statement's text.
+    pub(crate) fn text(&self) -> &str {
+        &self.statement.text
+    }
+
+    /// A parser's line and column, both from 1 in the text that was parsed, as a character of the statement's own
+    /// text from 1; 0 where it is unknown.
+    pub(crate) fn position_of(&self, span: Option<(u64, u64)>) -> usize {
+        let Some((line, column)) = span else { return 0 };
+        let (first_line, first_column) = (self.statement.line, self.statement.column);
+        if line < first_line || (line == first_line && column < first_column) {
+            return 0;
+        }
+        let skipped = usize::try_from(line - first_line).unwrap_or(0);
+        let before: usize = self.statement.text.split('\n').take(skipped).map(|text| text.chars().count() + 1).sum();
+        let within = if skipped == 0 { column - first_column + 1 } else { column };
+        before + usize::try_from(within).unwrap_or(0)
+    }
+}

@@ -1,0 +1,101 @@
+//! The settings of a session: what `SET`, `RESET` and `SHOW` know.
+
+use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::sql::Dialect;
+use datafusion::prelude::SessionConfig;
+use std::time::Duration;
+
+/// The settings that are ours, with what each is for.
+pub(crate) const SETTINGS: [(&str, &str); 4] = [
+    ("dialect", "SQL dialect of the session: redshift or athena"),
+    ("search_path", "the database that unqualified names are looked up in"),
+    ("statement_timeout", "milliseconds after which a statement is canceled; 0 is never"),
+    ("timezone", "the session's time zone, an IANA name"),
+];
+
+/// The prefix of DataFusion's own settings, which pass through.
+const DATAFUSION: &str = "datafusion.";
+
+/// A session's settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) dialect: Dialect,
+    pub(crate) database: String,
+    pub(crate) statement_timeout: Option<Duration>,
+    pub(crate) timezone: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::default(),
+            database: "default".to_owned(),
+            statement_timeout: None,
+            timezone: "UTC".to_owned(),
+        }
+    }
+}
+
+impl Settings {
+    /// Sets one; `None` is its default.
+    ///
+    /// # Errors
+    /// `UndefinedObject` for a setting that does not exist, `InvalidParameter` for a value it does not take.
+    pub(crate) fn set(&mut self, config: &mut SessionConfig, name: &str, value: Option<&str>) -> Result<()> {
+        let default = Self::default();
+        let invalid = |reason: String| {
+            let message = format!("invalid value for setting \"{name}\": \"{}\"", value.unwrap_or_default());
+            Error::new(ErrorKind::InvalidParameter, message).with_detail(reason)
+        };
+        match name {
+            "dialect" => self.dialect = value.map_or(Ok(default.dialect), str::parse).map_err(invalid)?,
+            "search_path" => {
+                let first = value.unwrap_or(&default.database).split(',').next().unwrap_or_default();
+                first.trim().trim_matches(['"', '\'']).clone_into(&mut self.database);
+            }
+            "statement_timeout" => {
+                let millis = value.unwrap_or("0").trim_end_matches("ms").trim();
+                let millis: u64 = millis.parse().map_err(|_| invalid("it takes milliseconds".to_owned()))?;
+                self.statement_timeout = (millis > 0).then(|| Duration::from_millis(millis));
+            }
+            "timezone" => {
+                let zone = value.unwrap_or(&default.timezone);
+                let zone: chrono_tz::Tz =
+                    zone.parse().map_err(|_| invalid("it takes an IANA time zone such as Europe/Berlin".to_owned()))?;
+                zone.name().clone_into(&mut self.timezone);
+                config.options_mut().execution.time_zone = Some(self.timezone.clone());
+            }
+            _ if name.starts_with(DATAFUSION) => match value {
+                Some(value) => config.options_mut().set(name, value).map_err(|e| invalid(e.strip_backtrace()))?,
+                None => config.options_mut().reset(name).map_err(|e| invalid(e.strip_backtrace()))?,
+            },
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+
+    /// A setting's value as text.
+    pub(crate) fn get(&self, config: &SessionConfig, name: &str) -> Result<String> {
+        Ok(match name {
+            "dialect" => self.dialect.name().to_owned(),
+            "search_path" => self.database.clone(),
+            "statement_timeout" => self.statement_timeout.map_or(0, |timeout| timeout.as_millis()).to_string(),
+            "timezone" => self.timezone.clone(),
+            _ => {
+                let entry = config.options().entries().into_iter().find(|entry| entry.key == name);
+                entry.ok_or_else(|| unknown(name))?.value.unwrap_or_default()
+            }
+        })
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    let error = Error::new(ErrorKind::UndefinedObject, format!("setting \"{name}\" does not exist"));
+    if name.starts_with("s3.") {
+        return error.with_hint("s3.* settings are given when the warehouse is opened: millrace --set name=value");
+    }
+    match nearest(name, SETTINGS.iter().map(|(known, _)| *known)) {
+        Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
+        None => error,
+    }
+}

@@ -1,0 +1,152 @@
+//! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
+use crate::lake::statistics::FileStatistics;
+use crate::lake::stores::Stores;
+use crate::lake::table::Lake;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::SessionConfig;
+use millrace_catalog::Catalog;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The catalog's file in a warehouse's directory.
+const CATALOG_FILE: &str = "catalog.db";
+
+/// Bytes of Parquet footers that are kept.
+const METADATA_CACHE_BYTES: usize = 256 << 20;
+
+/// What a warehouse is opened with.
+#[derive(Debug, Clone)]
+pub struct WarehouseConfig {
+    /// The warehouse's directory; made when it is not there.
+    pub directory: PathBuf,
+    /// `s3.*` settings, which go before the environment's.
+    pub settings: BTreeMap<String, String>,
+    /// How many partitions a plan runs in; the cores by default.
+    pub target_partitions: Option<usize>,
+    /// How many bytes statements may hold together; four fifths of the machine's memory by default.
+    pub memory_limit_bytes: Option<usize>,
+    /// How long a listing of files is believed.
+    pub listing_time_to_live: Duration,
+}
+
+impl WarehouseConfig {
+    /// A warehouse in a directory, everything else by default.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            settings: BTreeMap::new(),
+            target_partitions: None,
+            memory_limit_bytes: None,
+            listing_time_to_live: DEFAULT_TIME_TO_LIVE,
+        }
+    }
+
+    /// The same with a setting: `s3.*`, or `listing_ttl_ms`.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for a value that the setting does not take.
+    pub fn with_setting(mut self, name: &str, value: &str) -> Result<Self> {
+        if name == "listing_ttl_ms" {
+            let millis = value.parse().map_err(|_| {
+                Error::new(ErrorKind::InvalidParameter, format!("invalid value for setting \"{name}\": \"{value}\""))
+            })?;
+            self.listing_time_to_live = Duration::from_millis(millis);
+        } else {
+            self.settings.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(self)
+    }
+}
+
+/// An open warehouse.
+#[derive(Debug)]
+pub struct Warehouse {
+    config: WarehouseConfig,
+    catalog: Arc<Catalog>,
+    lake: Arc<Lake>,
+    base: SessionState,
+}
+
+impl Warehouse {
+    /// Opens a warehouse, and makes it when there is none.
+    ///
+    /// # Errors
+    /// `DataCorrupted` for a damaged or newer catalog, `UndefinedObject` for a setting that does not exist, and what
+    /// the file system says.
+    pub async fn open(config: WarehouseConfig) -> Result<Arc<Self>> {
+        let stores = Arc::new(Stores::new(config.settings.clone())?);
+        let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
+        let runtime = runtime(&config, Arc::clone(&stores))?;
+        let base = SessionStateBuilder::new()
+            .with_config(session_config(config.target_partitions))
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .build();
+        let listings = Listings::new(stores, config.listing_time_to_live);
+        let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
+        Ok(Arc::new(Self { config, catalog, lake, base }))
+    }
+
+    /// What it was opened with.
+    pub fn config(&self) -> &WarehouseConfig {
+        &self.config
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// What external tables share.
+    pub(crate) fn lake(&self) -> &Arc<Lake> {
+        &self.lake
+    }
+
+    /// The state that sessions begin with.
+    pub(crate) fn base_state(&self) -> &SessionState {
+        &self.base
+    }
+}
+
+fn session_config(target_partitions: Option<usize>) -> SessionConfig {
+    let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
+    if let Some(partitions) = target_partitions {
+        config = config.with_target_partitions(partitions.max(1));
+    }
+    let options = config.options_mut();
+    // Redshift's and Trino's literals such as 1.5 are decimals.
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.collect_spans = true;
+    options.execution.parquet.bloom_filter_on_read = true;
+    options.execution.collect_statistics = true;
+    config
+}
+
+fn runtime(config: &WarehouseConfig, stores: Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
+    let mut builder =
+        RuntimeEnvBuilder::new().with_object_store_registry(stores).with_metadata_cache_limit(METADATA_CACHE_BYTES);
+    if let Some(limit) = config.memory_limit_bytes.or_else(|| machine_memory().map(|bytes| bytes / 5 * 4)) {
+        let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
+        builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers)));
+    }
+    Ok(builder.build_arc()?)
+}
+
+/// The machine's memory in bytes, or the control group's limit where that is less; `None` where Linux does not tell.
+fn machine_memory() -> Option<usize> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let total = line.trim().trim_end_matches("kB").trim().parse::<usize>().ok()?.checked_mul(1024)?;
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = group.and_then(|text| text.trim().parse::<usize>().ok());
+    Some(limit.map_or(total, |limit| limit.min(total)))
+}
