@@ -49,7 +49,7 @@ pub async fn execute(session: &mut Session, text: &str) -> Result<DBOutput<Defau
 pub async fn rows(session: &mut Session, text: &str) -> Result<Vec<Vec<String>>, Error> {
     match execute(session, text).await? {
         DBOutput::Rows { rows, .. } => Ok(rows),
-        DBOutput::StatementComplete(_) => Ok(Vec::new()),
+        _ => Ok(Vec::new()),
     }
 }
 

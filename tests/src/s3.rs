@@ -91,7 +91,6 @@ pub fn s3_settings(server: &S3Server) -> Vec<(String, String)> {
         ("s3.region", "us-east-1".to_owned()),
         ("s3.access_key_id", ACCESS_KEY_ID.to_owned()),
         ("s3.secret_access_key", SECRET_ACCESS_KEY.to_owned()),
-        ("s3.allow_http", "true".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

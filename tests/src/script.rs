@@ -48,7 +48,9 @@ impl World {
             let server = S3Server::start().await?;
             let bucket = server.create_bucket()?;
             server.upload(&bucket, "lake", &lake())?;
-            config.s3.extend(s3_settings(&server));
+            for (name, value) in s3_settings(&server) {
+                config = config.with_setting(&name, &value).map_err(|error| anyhow::anyhow!("{error}"))?;
+            }
             s3 = Some((server, bucket));
         }
         let warehouse = Warehouse::open(config).await.map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -93,13 +95,7 @@ pub async fn run(path: &Path, complete: bool) -> Result<()> {
     runner.with_column_validator(same_types);
     if complete {
         let result = runner
-            .update_test_file(
-                path,
-                " ",
-                sqllogictest::default_validator,
-                sqllogictest::default_normalizer,
-                same_types,
-            )
+            .update_test_file(path, " ", sqllogictest::default_validator, sqllogictest::default_normalizer, same_types)
             .await;
         result.map_err(|error| anyhow::anyhow!("{error}"))
     } else {

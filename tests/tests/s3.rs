@@ -1,11 +1,11 @@
 //! S3 from the inside: which requests are made, and what becomes of a statement when one goes wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
-use millrace_engine::{ErrorKind, Session};
+use millrace_engine::{ErrorKind, Session, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
 use millrace_tests::s3::{ACCESS_KEY_ID, S3Server, SECRET_ACCESS_KEY};
 use millrace_tests::script::World;
-use millrace_tests::{Effect, Fault, Faults, Operation};
+use millrace_tests::{Effect, Fault, Faults, Operation, s3_settings};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -57,6 +57,23 @@ async fn world() -> (World, Session) {
 
 fn faults(world: &World) -> &Faults {
     world.s3.as_ref().unwrap().0.faults()
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_told() {
+    let (world, _) = world().await;
+    let server = &world.s3.as_ref().unwrap().0;
+    for (name, value) in [("s3.secret_access_key", "wrong"), ("s3.access_key_id", "NOBODY")] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = WarehouseConfig::new(folder.path());
+        for (name, value) in s3_settings(server) {
+            config = config.with_setting(&name, &value).unwrap();
+        }
+        let warehouse = Warehouse::open(config.with_setting(name, value).unwrap()).await.unwrap();
+        let query = format!("SELECT count(*) FROM '{}/lake/airlines/'", world.bucket_url());
+        let error = rows(&mut Session::new(warehouse), &query).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::InsufficientPrivilege, "{name}: {error}");
+    }
 }
 
 #[tokio::test]

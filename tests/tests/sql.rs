@@ -18,7 +18,7 @@ fn main() {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => {
-            return run(&arguments, vec![Trial::test("runtime", move || Err(error.into()))]).exit();
+            run(&arguments, vec![Trial::test("runtime", move || Err(error.into()))]).exit();
         }
     };
     let trials = scripts(&root)

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Every file below the repository's folders that hold sources.
 fn files(extension: &str) -> Vec<PathBuf> {
-    let mut folders = ["catalog", "connectors", "engine", "cli", "tests", "benches"].map(|name| repository().join(name)).to_vec();
+    let mut folders =
+        ["catalog", "connectors", "engine", "cli", "tests", "benches"].map(|name| repository().join(name)).to_vec();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {

@@ -1,0 +1,44 @@
+//! `millrace-bench`: the benchmarks' command line.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use millrace_benches::{cache, csv, partitions, start, tpch};
+use std::path::PathBuf;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures millrace, against plain DataFusion where it does the same work.
+#[derive(Debug, Parser)]
+#[command(name = "millrace-bench", version)]
+struct Arguments {
+    /// Directory of generated data
+    #[arg(long, value_name = "DIR", default_value_os_t = cache::default_directory(), global = true)]
+    cache: PathBuf,
+
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Debug, Subcommand)]
+enum Benchmark {
+    /// TPC-H: 22 queries on external Parquet tables
+    Tpch(tpch::Options),
+    /// A table of many Hive partitions: first repair, and planning a query of one
+    Partitions(partitions::Options),
+    /// Scans of CSV and of gzipped JSON lines
+    Csv(csv::Options),
+    /// Starting the program: time and memory of `select 1`
+    Start(start::Options),
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.benchmark {
+        Benchmark::Tpch(options) => tpch::run(&options, &arguments.cache).await,
+        Benchmark::Partitions(options) => partitions::run(&options, &arguments.cache).await,
+        Benchmark::Csv(options) => csv::run(&options, &arguments.cache).await,
+        Benchmark::Start(options) => start::run(&options),
+    }
+}

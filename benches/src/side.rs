@@ -1,0 +1,79 @@
+//! The two sides of a comparison: a session of ours, and a plain DataFusion context.
+
+use anyhow::Result;
+use arrow::record_batch::RecordBatch;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::TryStreamExt;
+use millrace_engine::{Error, Session, Warehouse, WarehouseConfig};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Ours: a session of a fresh warehouse, which goes with it.
+pub struct Ours {
+    session: Session,
+    _warehouse: TempDir,
+}
+
+impl Ours {
+    /// A fresh warehouse whose plans run in `partitions` partitions.
+    pub async fn new(partitions: usize) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut config = WarehouseConfig::new(folder.path());
+        config.target_partitions = Some(partitions);
+        let warehouse = Warehouse::open(config).await.map_err(failed)?;
+        Ok(Self { session: Session::new(warehouse), _warehouse: folder })
+    }
+
+    /// Runs statements; gives the last one's rows.
+    pub async fn run(&mut self, text: &str) -> Result<Vec<RecordBatch>> {
+        let mut rows = Vec::new();
+        for statement in self.session.parse(text).map_err(failed)? {
+            let result = self.session.execute(&statement).await.map_err(failed)?;
+            rows = match result.rows {
+                Some(stream) => stream.try_collect().await.map_err(|error| failed(Error::from(error)))?,
+                None => Vec::new(),
+            };
+        }
+        Ok(rows)
+    }
+
+    /// How long statements take.
+    pub async fn time(&mut self, text: &str) -> Result<Duration> {
+        let start = Instant::now();
+        self.run(text).await?;
+        Ok(start.elapsed())
+    }
+}
+
+/// The engine's errors hold more than one line; none of it is lost.
+fn failed(error: Error) -> anyhow::Error {
+    anyhow::anyhow!("{}: {error}", error.sqlstate())
+}
+
+/// Plain DataFusion with as many partitions, everything else by default.
+pub fn plain(partitions: usize) -> SessionContext {
+    SessionContext::new_with_config(SessionConfig::new().with_target_partitions(partitions))
+}
+
+/// Runs a query in DataFusion.
+pub async fn run_plain(context: &SessionContext, query: &str) -> Result<Vec<RecordBatch>> {
+    Ok(context.sql(query).await?.collect().await?)
+}
+
+/// How long a query takes in DataFusion.
+pub async fn time_plain(context: &SessionContext, query: &str) -> Result<Duration> {
+    let start = Instant::now();
+    run_plain(context, query).await?;
+    Ok(start.elapsed())
+}
+
+/// As many partitions as the machine has cores.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A path as SQL's text literal, with a slash at the end.
+pub fn literal(folder: &Path) -> String {
+    format!("'{}/'", folder.display().to_string().replace('\'', "''"))
+}
