@@ -1,5 +1,6 @@
 //! Generated data: made once, whole or not at all.
 
+use crate::report;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
@@ -22,10 +23,9 @@ where
     }
     std::fs::create_dir_all(cache).with_context(|| format!("cannot make {}", cache.display()))?;
     let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(cache)?;
-    eprint!("generating {name} … ");
     let start = std::time::Instant::now();
     generate(unfinished.path().to_owned()).await?;
-    eprintln!("{:.1} s", start.elapsed().as_secs_f64());
+    report::print(&format!("generated {name} in {:.1} s", start.elapsed().as_secs_f64()));
     std::fs::rename(unfinished.keep(), &folder)?;
     Ok(folder)
 }

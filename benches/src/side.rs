@@ -21,17 +21,17 @@ impl Ours {
         let folder = tempfile::tempdir()?;
         let mut config = WarehouseConfig::new(folder.path());
         config.target_partitions = Some(partitions);
-        let warehouse = Warehouse::open(config).await.map_err(failed)?;
+        let warehouse = Warehouse::open(config).await.map_err(|error| failed(&error))?;
         Ok(Self { session: Session::new(warehouse), _warehouse: folder })
     }
 
     /// Runs statements; gives the last one's rows.
     pub async fn run(&mut self, text: &str) -> Result<Vec<RecordBatch>> {
         let mut rows = Vec::new();
-        for statement in self.session.parse(text).map_err(failed)? {
-            let result = self.session.execute(&statement).await.map_err(failed)?;
+        for statement in self.session.parse(text).map_err(|error| failed(&error))? {
+            let result = self.session.execute(&statement).await.map_err(|error| failed(&error))?;
             rows = match result.rows {
-                Some(stream) => stream.try_collect().await.map_err(|error| failed(Error::from(error)))?,
+                Some(stream) => stream.try_collect().await.map_err(|error| failed(&Error::from(error)))?,
                 None => Vec::new(),
             };
         }
@@ -47,7 +47,7 @@ impl Ours {
 }
 
 /// The engine's errors hold more than one line; none of it is lost.
-fn failed(error: Error) -> anyhow::Error {
+fn failed(error: &Error) -> anyhow::Error {
     anyhow::anyhow!("{}: {error}", error.sqlstate())
 }
 

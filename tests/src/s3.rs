@@ -9,6 +9,7 @@ use futures::StreamExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder as Connection;
 use s3s::auth::SimpleAuth;
+#[allow(clippy::wildcard_imports, reason = "each request has two types")]
 use s3s::dto::*;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};

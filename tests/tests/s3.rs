@@ -195,7 +195,7 @@ async fn a_body_that_breaks_off_never_gives_wrong_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_waits_can_be_dropped() {
     let (world, mut session) = world().await;
-    faults(&world).inject(Fault::always(Operation::Get, Effect::Delay(Duration::from_secs(60))));
+    faults(&world).inject(Fault::always(Operation::Get, Effect::Delay(Duration::from_mins(1))));
     let start = Instant::now();
     let query = rows(&mut session, "SELECT sum(dep_delay) FROM flights");
     assert!(tokio::time::timeout(Duration::from_millis(300), query).await.is_err());

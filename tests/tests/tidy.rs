@@ -161,3 +161,16 @@ fn no_paths_of_somebodys_machine() {
     }
     report(&complaints);
 }
+
+#[test]
+fn every_script_is_well_formed() {
+    let mut complaints = Vec::new();
+    for path in files("slt") {
+        match sqllogictest::parse_file::<sqllogictest::DefaultColumnType>(&path) {
+            Ok(records) if records.is_empty() => complaints.push(format!("{} is empty", shown(&path))),
+            Ok(_) => {}
+            Err(error) => complaints.push(format!("{}: {error}", shown(&path))),
+        }
+    }
+    report(&complaints);
+}
