@@ -6,9 +6,9 @@
 
 pub mod error;
 pub mod model;
-
-
+pub mod snapshot;
+pub mod store;
 
 pub use error::{CatalogError, Result};
-
-
+pub use snapshot::Snapshot;
+pub use store::Catalog;

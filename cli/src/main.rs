@@ -1,2 +1,111 @@
-//! x
-fn main() {}
+//! The `millrace` command: arguments, the terminal, and the one place that assembles a warehouse.
+//!
+//! [`args`] says what to do; then a runtime is built, a session opened, and either [`shell`] runs what was given or
+//! [`repl`] asks for it line by line. Nothing is set up before it is needed, so that a one-line query starts at once.
+
+mod args;
+mod demo;
+mod engine;
+mod open;
+mod print;
+mod repl;
+mod shell;
+mod syntax;
+
+use anyhow::Context;
+use args::{Action, Invocation};
+use shell::{Console, EXIT_INTERRUPTED, Interrupt, Outcome, Settings, Shell};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Plans of deeply nested queries are walked recursively, on the runtime's threads too.
+const THREAD_STACK_BYTES: usize = 4 << 20;
+
+/// The variable that says what is logged.
+const LOG_VARIABLE: &str = "MILLRACE_LOG";
+
+fn main() -> ExitCode {
+    let invocation = match args::parse(std::env::args_os(), io::stdin().is_terminal()) {
+        Ok(invocation) => invocation,
+        // Also help and version, which end well.
+        Err(error) => error.exit(),
+    };
+    start_log();
+    match run(&invocation) {
+        Ok(code) => code,
+        Err(error) => {
+            // There is no one left to tell when standard error fails.
+            drop(writeln!(io::stderr(), "millrace: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs to standard error what the variable asks for; nothing without it.
+fn start_log() {
+    if let Ok(filter) = EnvFilter::try_from_env(LOG_VARIABLE) {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    }
+}
+
+fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(THREAD_STACK_BYTES)
+        .build()
+        .context("could not start the runtime")?;
+    let code = match &invocation.action {
+        Action::Demo { dir } => {
+            runtime.block_on(demo::run(invocation.warehouse.as_deref(), dir.as_deref()))?
+        }
+        Action::Shell => run_shell(&runtime, invocation)?,
+        Action::Batch { sources, keep_going } => {
+            let interrupt = Interrupt::default();
+            let _hearing = interrupt.hear_signals(runtime.handle(), true);
+            let mut shell = open_shell(&runtime, invocation, Settings::batch(invocation.format), interrupt)?;
+            let outcome = runtime.block_on(shell.run_sources(sources, *keep_going));
+            runtime.block_on(shell.close());
+            exit_code(outcome)
+        }
+    };
+    // Results are written and commits are made; what a cancelled query left running is not waited for.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+fn run_shell(runtime: &Runtime, invocation: &Invocation) -> anyhow::Result<ExitCode> {
+    let interrupt = Interrupt::default();
+    let _hearing = interrupt.hear_signals(runtime.handle(), false);
+    let mut shell = open_shell(runtime, invocation, Settings::interactive(invocation.format), interrupt)?;
+    let greeting = concat!("millrace ", env!("CARGO_PKG_VERSION"), "; \\? for help");
+    writeln!(io::stdout(), "{greeting}")?;
+    repl::Repl::new(&mut shell, runtime.handle().clone(), invocation.directory())?.run()?;
+    runtime.block_on(shell.close());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open_shell(
+    runtime: &Runtime,
+    invocation: &Invocation,
+    settings: Settings,
+    interrupt: Interrupt,
+) -> anyhow::Result<Shell> {
+    let engine = runtime
+        .block_on(open::open(invocation.directory(), &invocation.settings))
+        .with_context(|| format!("could not open the warehouse {}", invocation.directory().display()))?;
+    Ok(Shell::new(engine, Console::standard(), settings, interrupt))
+}
+
+/// The exit code of a batch.
+fn exit_code(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Done | Outcome::Quit => ExitCode::SUCCESS,
+        Outcome::Failed => ExitCode::FAILURE,
+        Outcome::Cancelled => ExitCode::from(EXIT_INTERRUPTED),
+    }
+}

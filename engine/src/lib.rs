@@ -4,9 +4,16 @@
 //! files. A module imports only those that stand before it in `docs/architecture.md`.
 
 pub mod error;
+mod exec;
 pub mod lake;
+mod plan;
+mod resolve;
 pub mod result;
+pub mod session;
 pub mod sql;
+pub mod warehouse;
 
 pub use error::{Error, ErrorKind, Result};
 pub use result::{CommandTag, Notice, Progress, ProgressState, Severity, StatementResult};
+pub use session::{Names, Session, TableNames};
+pub use warehouse::{Warehouse, WarehouseConfig};

@@ -1,6 +1,6 @@
 //! What a statement gives back: a schema, a stream of batches, a command tag, notices and its progress.
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +17,19 @@ pub struct StatementResult {
     pub notices: Vec<Notice>,
     /// How far a running query is; `None` where there is nothing to watch.
     pub progress: Option<Arc<dyn Progress>>,
+}
+
+impl StatementResult {
+    /// The result of an empty text.
+    pub fn nothing() -> Self {
+        Self {
+            schema: Arc::new(Schema::empty()),
+            rows: None,
+            tag: CommandTag::Verb(""),
+            notices: Vec::new(),
+            progress: None,
+        }
+    }
 }
 
 /// PostgreSQL's command tag: the verb, and a row count where the verb has one.

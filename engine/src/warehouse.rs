@@ -16,6 +16,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 
 /// The catalog's file in a warehouse's directory.
 const CATALOG_FILE: &str = "catalog.db";
@@ -74,6 +75,7 @@ pub struct Warehouse {
     catalog: Arc<Catalog>,
     lake: Arc<Lake>,
     base: SessionState,
+    cleanup: TaskTracker,
 }
 
 impl Warehouse {
@@ -93,7 +95,7 @@ impl Warehouse {
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
-        Ok(Arc::new(Self { config, catalog, lake, base }))
+        Ok(Arc::new(Self { config, catalog, lake, base, cleanup: TaskTracker::new() }))
     }
 
     /// What it was opened with.
@@ -109,6 +111,19 @@ impl Warehouse {
     /// What external tables share.
     pub(crate) fn lake(&self) -> &Arc<Lake> {
         &self.lake
+    }
+
+    /// Owns the requests that clean up behind writes that failed or were cancelled.
+    pub(crate) fn cleanup(&self) -> &TaskTracker {
+        &self.cleanup
+    }
+
+    /// Waits until what cancelled writes left is removed; no longer than this.
+    pub async fn close(&self, patience: Duration) {
+        self.cleanup.close();
+        if tokio::time::timeout(patience, self.cleanup.wait()).await.is_err() {
+            tracing::warn!("the files of a cancelled write are still being removed");
+        }
     }
 
     /// The state that sessions begin with.

@@ -3,7 +3,7 @@
 //! A change of the definition is made on the version that was read; if somebody else was first the statement fails
 //! with a serialization error and nothing is changed.
 
-use super::ddl::{check_readable, now_ms};
+use super::ddl::{absolute_template, check_readable, now_ms};
 use super::{done, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::hive_classes::storage_classes;
@@ -117,7 +117,7 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
             table.storage.columns[at].name.clone_from(new);
         }
         AlterOperation::SetLocation(location) => table.storage.location = Some(Location::literal(location)?.url()),
-        AlterOperation::SetProperties(properties) => table.parameters.extend(properties.clone()),
+        AlterOperation::SetProperties(properties) => table.parameters.extend(absolute_template(properties.clone())?),
         AlterOperation::UnsetProperties { if_exists, keys } => unset(&mut table.parameters, keys, *if_exists)?,
         AlterOperation::SetSerDe { library, properties } => {
             if let Some(library) = library {

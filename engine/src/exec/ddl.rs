@@ -3,7 +3,7 @@
 use super::{done, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::format::Format;
-use crate::lake::hive_classes::storage_classes;
+use crate::lake::hive_classes::{LAZY_SIMPLE_SERDE, storage_classes};
 use crate::lake::location::Location;
 use crate::lake::projection::PartitionProjection;
 use crate::lake::types;
@@ -17,8 +17,6 @@ use millrace_catalog::model::{
     Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
 };
 use std::collections::HashSet;
-
-const LAZY_SIMPLE: &str = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe";
 
 /// `CREATE DATABASE`.
 pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) -> Result<StatementResult> {
@@ -107,7 +105,7 @@ pub(crate) async fn create_external_table(
     let table = Table {
         description: create.comment.clone(),
         partition_keys: create.partition_keys.clone(),
-        parameters: create.properties.clone(),
+        parameters: absolute_template(create.properties.clone())?,
         ..new_table(database, name, TableKind::ExternalTable, storage)
     };
     check_readable(&table)?;
@@ -116,10 +114,18 @@ pub(crate) async fn create_external_table(
     Ok(done(CommandTag::Verb("CREATE TABLE"), notices))
 }
 
+/// Makes `storage.location.template` a URL, as locations are.
+pub(crate) fn absolute_template(mut properties: Parameters) -> Result<Parameters> {
+    if let Some(template) = properties.get_mut("storage.location.template") {
+        *template = Location::literal(template)?.url();
+    }
+    Ok(properties)
+}
+
 /// A table's storage from its `ROW FORMAT` and `STORED AS`, as Hive fills in what is not said.
 fn storage_of(row_format: Option<&SerDe>, stored_as: Option<&StoredAs>) -> Result<StorageDescriptor> {
     let (serde, input, output) = match stored_as {
-        None => storage_classes("TEXTFILE").unwrap_or_default(),
+        None => storage_classes("TEXTFILE").unwrap_or((LAZY_SIMPLE_SERDE, "", "")),
         Some(StoredAs::Format(format)) => {
             storage_classes(format).ok_or_else(|| Error::unsupported(format!("STORED AS {format}")))?
         }
@@ -128,13 +134,13 @@ fn storage_of(row_format: Option<&SerDe>, stored_as: Option<&StoredAs>) -> Resul
     let serde = match row_format {
         None => SerDe { library: serde.to_owned(), parameters: Parameters::new() },
         Some(format) if format.library.is_empty() => {
-            if serde != LAZY_SIMPLE {
+            if serde != LAZY_SIMPLE_SERDE {
                 return Err(Error::new(
                     ErrorKind::InvalidTableDefinition,
                     "ROW FORMAT DELIMITED goes with STORED AS TEXTFILE only",
                 ));
             }
-            SerDe { library: LAZY_SIMPLE.to_owned(), parameters: format.parameters.clone() }
+            SerDe { library: LAZY_SIMPLE_SERDE.to_owned(), parameters: format.parameters.clone() }
         }
         Some(format) => format.clone(),
     };
@@ -150,7 +156,7 @@ fn storage_of(row_format: Option<&SerDe>, stored_as: Option<&StoredAs>) -> Resul
 fn serde_of_input(input: &str) -> &'static str {
     let formats = ["PARQUET", "ORC", "AVRO", "TEXTFILE"];
     let found = formats.iter().filter_map(|format| storage_classes(format)).find(|(_, known, _)| *known == input);
-    found.map_or(LAZY_SIMPLE, |(serde, _, _)| serde)
+    found.map_or(LAZY_SIMPLE_SERDE, |(serde, _, _)| serde)
 }
 
 /// A table that does not exist yet.

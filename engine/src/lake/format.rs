@@ -3,7 +3,7 @@
 //! The one seam between the lake and its readers: everything above asks [`Format`] for a `FileSource`, a schema or
 //! statistics, and knows no format.
 
-use super::json::JsonOptions;
+use super::json::{JsonOptions, JsonSerde};
 use super::text::TextOptions;
 use super::{avro, json, orc, text};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,6 +32,15 @@ pub enum Format {
     Text(TextOptions),
     /// JSON lines.
     Json(JsonOptions),
+}
+
+/// The data columns of a table, and how they are found in its files.
+#[derive(Debug, Clone)]
+pub(crate) struct TableColumns {
+    /// The columns; partition keys are not among them.
+    pub(crate) schema: SchemaRef,
+    /// By position instead of by name.
+    pub(crate) by_position: bool,
 }
 
 impl Format {
@@ -114,9 +123,10 @@ impl Format {
         &self,
         store: &Arc<dyn ObjectStore>,
         object: &ObjectMeta,
-        schema: &SchemaRef,
+        columns: &TableColumns,
         session: &dyn Session,
     ) -> Result<Option<Statistics>> {
+        let TableColumns { schema, by_position } = columns;
         match self {
             Self::Parquet => {
                 let metadata = session.runtime_env().cache_manager.get_file_metadata_cache();
@@ -128,10 +138,14 @@ impl Format {
                     .fetch_statistics(schema)
                     .await
                     .map_err(|error| bad_file("Parquet", &object.location, error.into()))?;
+                if *by_position {
+                    // DataFusion pairs columns by name, which says nothing here.
+                    statistics.column_statistics = Statistics::unknown_column(schema);
+                }
                 keep_typed(&mut statistics, schema);
                 Ok(Some(statistics))
             }
-            Self::Orc => Ok(Some(orc::statistics(store, object, schema).await?)),
+            Self::Orc => Ok(Some(orc::statistics(store, object, schema, *by_position).await?)),
             Self::Avro | Self::Text(_) | Self::Json(_) => Ok(None),
         }
     }
@@ -157,11 +171,12 @@ impl Format {
             "orc" => Ok((orc::infer_schema(store, object).await?, Self::Orc)),
             "avro" => Ok((avro::infer_schema(store, object).await?, Self::Avro)),
             "json" => {
-                let (schema, options) = json::infer_schema(store, object).await?;
+                let (schema, options) = json::infer_schema(store, object, JsonOptions::new(JsonSerde::Hive)).await?;
                 Ok((schema, Self::Json(options)))
             }
             _ => {
-                let (schema, options) = text::infer_schema(store, object).await?;
+                let options = TextOptions { escape: None, ignore_blank_lines: true, ..TextOptions::open_csv() };
+                let (schema, options) = text::infer_schema(store, object, options).await?;
                 Ok((schema, Self::Text(options)))
             }
         }

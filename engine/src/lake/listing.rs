@@ -7,7 +7,7 @@
 use super::location::Location;
 use super::stores::Stores;
 use crate::error::{Error, ErrorKind, Result};
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use std::collections::HashMap;

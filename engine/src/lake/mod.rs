@@ -1,1 +1,23 @@
 //! External tables: files at a place, read and written in the formats of Hive, Athena and Spectrum.
+
+pub mod avro;
+mod damage;
+pub mod decompress;
+pub mod evolve;
+#[cfg(test)]
+mod fixture;
+pub mod format;
+pub mod hive_classes;
+pub mod json;
+pub mod listing;
+pub mod location;
+pub mod orc;
+pub mod projection;
+mod prune;
+pub mod records;
+pub mod statistics;
+pub mod stores;
+pub mod table;
+pub mod text;
+pub mod types;
+pub mod write;

@@ -11,6 +11,7 @@ use datafusion::arrow::datatypes::{FieldRef, Schema};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::Session;
 use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
 use millrace_catalog::model::{PartitionCondition, PartitionFilter};
@@ -125,7 +126,7 @@ pub(crate) fn matching<'a>(
     }
     let arrays = (0..columns.len())
         .map(|column| ScalarValue::iter_to_array(rows.clone().map(|row| row[column].clone())))
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<DataFusionResult<Vec<_>>>()?;
     let schema = Arc::new(Schema::new(columns.iter().map(|field| field.as_ref().clone()).collect::<Vec<_>>()));
     let options = RecordBatchOptions::new().with_row_count(Some(count));
     let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)?;

@@ -1,6 +1,6 @@
 //! What is known of files before they are read: rows, bytes, bounds; kept by file as long as it does not change.
 
-use super::format::Format;
+use super::format::{Format, TableColumns};
 use crate::error::Result;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::Session;
@@ -42,11 +42,11 @@ impl FileStatistics {
         store: &Arc<dyn ObjectStore>,
         url: String,
         object: &ObjectMeta,
-        schema: &SchemaRef,
+        columns: &TableColumns,
         session: &dyn Session,
     ) -> Result<Arc<Statistics>> {
         let mut hasher = DefaultHasher::new();
-        schema.fields().hash(&mut hasher);
+        (columns.schema.fields(), columns.by_position).hash(&mut hasher);
         let key = (url, hasher.finish());
         let modified = object.last_modified.timestamp_micros();
         if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
@@ -54,9 +54,9 @@ impl FileStatistics {
                 return Ok(Arc::clone(&known.statistics));
             }
         }
-        let statistics = match format.statistics(store, object, schema, session).await? {
+        let statistics = match format.statistics(store, object, columns, session).await? {
             Some(statistics) => statistics,
-            None => estimate(object, schema),
+            None => estimate(object, &columns.schema),
         };
         let statistics = Arc::new(statistics);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,7 @@
 //! on partition keys and pseudo-columns are decided here, exactly; the rest go on to the format's reader.
 
 use super::evolve;
-use super::format::Format;
+use super::format::{Format, TableColumns};
 use super::listing::Listings;
 use super::location::Location;
 use super::projection::PartitionProjection;
@@ -108,8 +108,7 @@ pub struct LakeTable {
     name: String,
     files: Files,
     format: Format,
-    by_position: bool,
-    file_schema: SchemaRef,
+    columns: TableColumns,
     key_fields: Vec<FieldRef>,
     pseudo: Vec<PseudoColumn>,
     schema: SchemaRef,
@@ -170,7 +169,8 @@ impl LakeTable {
         });
         let name = format!("{}.{}", table.database, table.name);
         let files = Files::Catalog { catalog, table, projection };
-        Ok(Self::new(lake, name, files, format, by_position, file_schema, key_fields, pseudo))
+        let columns = TableColumns { schema: file_schema, by_position };
+        Ok(Self::new(lake, name, files, format, columns, key_fields, pseudo))
     }
 
     /// The files of a direct query.
@@ -184,30 +184,29 @@ impl LakeTable {
         pseudo: Vec<PseudoColumn>,
     ) -> Self {
         let name = location.to_string();
-        Self::new(lake, name, Files::Direct { location, files }, format, false, file_schema, key_fields, pseudo)
+        let columns = TableColumns { schema: file_schema, by_position: false };
+        Self::new(lake, name, Files::Direct { location, files }, format, columns, key_fields, pseudo)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the one constructor behind the two public ones")]
     fn new(
         lake: Arc<Lake>,
         name: String,
         files: Files,
         format: Format,
-        by_position: bool,
-        file_schema: SchemaRef,
+        columns: TableColumns,
         key_fields: Vec<FieldRef>,
         pseudo: Vec<PseudoColumn>,
     ) -> Self {
         let extra = pseudo.iter().map(|p| Arc::new(Field::new(p.name(), p.data_type(), true)));
         let fields: Vec<FieldRef> =
-            file_schema.fields().iter().cloned().chain(key_fields.iter().cloned()).chain(extra).collect();
+            columns.schema.fields().iter().cloned().chain(key_fields.iter().cloned()).chain(extra).collect();
         let schema = Arc::new(Schema::new(fields));
-        Self { lake, name, files, format, by_position, file_schema, key_fields, pseudo, schema }
+        Self { lake, name, files, format, columns, key_fields, pseudo, schema }
     }
 
     /// The columns that are known without opening a file: partition keys, then pseudo-columns.
     fn constant_fields(&self) -> &[FieldRef] {
-        &self.schema.fields()[self.file_schema.fields().len()..]
+        &self.schema.fields()[self.columns.schema.fields().len()..]
     }
 
     /// The folders that a conjunction of filters on partition keys leaves.
@@ -352,9 +351,9 @@ impl LakeTable {
             let url = file.location.url_of(&file.object.location);
             let statistics = if read_footers {
                 let known = &self.lake.statistics;
-                known.of_file(format, store_ref, url, &file.object, &self.file_schema, session).await?
+                known.of_file(format, store_ref, url, &file.object, &self.columns, session).await?
             } else {
-                Arc::new(estimate(&file.object, &self.file_schema))
+                Arc::new(estimate(&file.object, &self.columns.schema))
             };
             let mut scanned = PartitionedFile::new_from_meta(file.object).with_partition_values(file.values);
             scanned = scanned.with_statistics(statistics);
@@ -366,14 +365,14 @@ impl LakeTable {
         let (groups, statistics) = compute_all_files_statistics(groups, Arc::clone(&self.schema), true, false)?;
 
         let constants = self.constant_fields().to_vec();
-        let schema = TableSchema::new(Arc::clone(&self.file_schema), constants);
+        let schema = TableSchema::builder(Arc::clone(&self.columns.schema)).with_table_partition_cols(constants).build();
         let source = format.file_source(schema, &store, session);
         let config = FileScanConfigBuilder::new(place.store().clone(), source)
             .with_file_groups(groups)
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
-            .with_expr_adapter(Some(evolve::adapter_factory(self.by_position)))
+            .with_expr_adapter(Some(evolve::expr_adapter_factory(self.columns.by_position)))
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }

@@ -15,7 +15,7 @@ use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF, cast, col,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF, cast,
 };
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
@@ -87,11 +87,6 @@ fn check_assignable(from: &DataType, to: &DataType, column: &str) -> Result<()> 
         return Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("cast the expression"));
     }
     Ok(())
-}
-
-/// A bare column of a plan by its name.
-pub(crate) fn column(name: &str) -> Expr {
-    col(datafusion::common::Column::from_name(name))
 }
 
 /// What `SqlToRel` may ask for.

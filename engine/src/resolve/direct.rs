@@ -5,12 +5,12 @@ use crate::lake::format::Format;
 use crate::lake::listing::relative;
 use crate::lake::location::Location;
 use crate::lake::table::{LakeTable, PseudoColumn};
-use crate::lake::{types, write};
+use crate::lake::{evolve, types, write};
 use crate::session::Context;
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use futures::{StreamExt, TryStreamExt, stream};
-use millrace_catalog::model::{Column, HiveType};
+use millrace_catalog::model::{Column, HIVE_DEFAULT_PARTITION, HiveType};
 use object_store::{ObjectMeta, ObjectStore};
 use std::sync::Arc;
 
@@ -56,8 +56,9 @@ async fn infer(
 ) -> Result<(SchemaRef, Format)> {
     let sampled = if matches!(extension, "csv" | "tsv" | "txt") { 1 } else { MOST_SCHEMAS };
     let state = context.state();
-    let schemas = stream::iter(files.iter().take(sampled))
-        .map(|file| Format::infer(extension, store, file, state))
+    let sample: Vec<ObjectMeta> = files.iter().take(sampled).cloned().collect();
+    let schemas = stream::iter(sample)
+        .map(|file| async move { Format::infer(extension, store, &file, state).await })
         .buffered(8)
         .try_collect::<Vec<_>>()
         .await?;
@@ -67,7 +68,7 @@ async fn infer(
         for field in schema.fields() {
             let name = field.name().to_lowercase();
             if !fields.iter().any(|known| *known.name() == name) {
-                let data_type = types::to_arrow(&types::from_arrow(field.data_type())?);
+                let data_type = evolve::table_type(field.data_type());
                 fields.push(Arc::new(Field::new(name, data_type, true)));
             }
         }
@@ -75,6 +76,11 @@ async fn infer(
     }
     let format = format.ok_or_else(|| Error::internal("no file was sampled"))?;
     Ok((Arc::new(Schema::new(fields)), format))
+}
+
+/// A value of a Hive folder's name; `None` is NULL.
+fn partition_value(text: &str) -> Option<String> {
+    (text != HIVE_DEFAULT_PARTITION).then(|| write::unescape_partition_value(text))
 }
 
 /// Hive folders (`year=2013/`) below the place, as columns: whole numbers, dates or text.
@@ -88,7 +94,7 @@ fn partition_keys(
         let inner = relative(&file.location, base).unwrap_or_default();
         let folder = inner.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
         let parts = folder.split('/').filter_map(|part| part.split_once('='));
-        parts.map(|(key, value)| (key.to_lowercase(), write::unescape_partition_value(value))).collect::<Vec<_>>()
+        parts.map(|(key, value)| (key.to_lowercase(), partition_value(value))).collect::<Vec<_>>()
     };
     let found: Vec<Vec<(String, Option<String>)>> = files.iter().map(folders).collect();
     let Some(first) = found.first() else { return (Vec::new(), Vec::new()) };

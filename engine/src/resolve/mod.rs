@@ -13,7 +13,7 @@ use crate::session::Context;
 use crate::sql::{self, Dialect, ObjectName, Statement};
 use datafusion::common::TableReference;
 use datafusion::datasource::{ViewTable, provider_as_source};
-use datafusion::logical_expr::TableSource;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::parser::Statement as ParserStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast;
@@ -44,7 +44,7 @@ pub(crate) struct ResolvedQuery {
 /// Resolves the names of a query as the context's database and dialect see them.
 pub(crate) async fn resolve_query(context: &Context, query: &ast::Query) -> Result<ResolvedQuery> {
     let snapshot = context.catalog().snapshot().await?;
-    resolve_at(context, &snapshot, query, context.database(), context.dialect(), 0).await
+    resolve_at(context, &snapshot, query, context.database(), 0).await
 }
 
 /// A database and a name in it, from a name as written; external schemas stand for their databases.
@@ -101,7 +101,6 @@ fn resolve_at<'a>(
     snapshot: &'a Arc<Snapshot>,
     query: &'a ast::Query,
     database: &'a str,
-    dialect: Dialect,
     depth: usize,
 ) -> BoxFuture<'a, Result<ResolvedQuery>> {
     Box::pin(async move {
@@ -151,25 +150,39 @@ async fn resolve_table(
             Ok(provider_as_source(Arc::new(LakeTable::of_catalog(lake, catalog, table, pseudo.to_vec())?)))
         }
         TableKind::VirtualView { text, dialect, search_database } => {
-            let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
-            let in_view = |error: Error| {
-                let view = format!("in view \"{}.{}\"", table.database, table.name);
-                Error { position: None, ..error.clone() }.with_detail(match error.detail {
-                    Some(detail) => format!("{view}: {detail}"),
-                    None => view,
-                })
-            };
-            let query = match sql::parse(text, dialect).map_err(in_view)?.pop().map(|parsed| parsed.statement) {
-                Some(Statement::Query(query)) => query,
-                _ => return Err(in_view(Error::internal("the view's text is not a query"))),
-            };
-            let resolved = resolve_at(context, snapshot, &query, search_database, dialect, depth + 1);
-            let resolved = resolved.await.map_err(in_view)?;
-            let planned = plan::plan_query(&context.with_dialect(dialect), resolved).map_err(in_view)?;
+            let view = plan_view(context, snapshot, text, dialect, search_database, depth).await;
+            let planned = view.map_err(|error| in_view(&table, error))?;
             let planned = plan::rename_columns(planned, &table.storage.columns)?;
             Ok(provider_as_source(Arc::new(ViewTable::new(planned, Some(text.clone())))))
         }
     }
+}
+
+/// The plan of a view's query.
+async fn plan_view(
+    context: &Context,
+    snapshot: &Arc<Snapshot>,
+    text: &str,
+    dialect: &str,
+    database: &str,
+    depth: usize,
+) -> Result<LogicalPlan> {
+    let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
+    let Some(Statement::Query(query)) = sql::parse(text, dialect)?.pop().map(|parsed| parsed.statement) else {
+        return Err(Error::internal("the view's text is not a query"));
+    };
+    let resolved = resolve_at(context, snapshot, &query, database, depth + 1).await?;
+    plan::plan_query(&context.with_dialect(dialect), resolved)
+}
+
+/// An error in a view's text: it names the view, since the position is not one of the statement's.
+fn in_view(view: &Table, error: Error) -> Error {
+    let place = format!("in view \"{}.{}\"", view.database, view.name);
+    let detail = match &error.detail {
+        Some(detail) => format!("{place}: {detail}"),
+        None => place,
+    };
+    Error { position: None, ..error }.with_detail(detail)
 }
 
 /// Where a relation is first named in a query: line and column, from 1.

@@ -69,22 +69,12 @@ impl Context {
         self.dialect
     }
 
-    /// The statement's text.
-    pub(crate) fn text(&self) -> &str {
-        &self.statement.text
-    }
-
-    /// A parser's line and column, both from 1 in the text that was parsed, as a character of the statement's own
-    /// text from 1; 0 where it is unknown.
+    /// A parser's line and column, both from 1 in the statement's own text, as a character from 1 of the text that was
+    /// parsed; 0 where it is unknown.
     pub(crate) fn position_of(&self, span: Option<(u64, u64)>) -> usize {
         let Some((line, column)) = span else { return 0 };
-        let (first_line, first_column) = (self.statement.line, self.statement.column);
-        if line < first_line || (line == first_line && column < first_column) {
-            return 0;
-        }
-        let skipped = usize::try_from(line - first_line).unwrap_or(0);
+        let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
         let before: usize = self.statement.text.split('\n').take(skipped).map(|text| text.chars().count() + 1).sum();
-        let within = if skipped == 0 { column - first_column + 1 } else { column };
-        before + usize::try_from(within).unwrap_or(0)
+        self.statement.offset + before + usize::try_from(column).unwrap_or(0)
     }
 }

@@ -35,12 +35,21 @@ pub struct Session {
 pub struct Names {
     /// Databases and external schemas.
     pub schemas: Vec<String>,
-    /// Tables and views: `name` in the session's database, `database.name` elsewhere.
-    pub tables: Vec<String>,
-    /// Columns by table, named as in `tables`.
-    pub columns: Vec<(String, Vec<String>)>,
+    /// Tables and views.
+    pub tables: Vec<TableNames>,
     /// Functions.
     pub functions: Vec<String>,
+}
+
+/// The names of a table or view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableNames {
+    /// The database it is in.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Its columns, partition keys included.
+    pub columns: Vec<String>,
 }
 
 impl Session {
@@ -108,22 +117,16 @@ impl Session {
     /// What a user may complete now.
     pub async fn names(&self) -> Result<Names> {
         let snapshot = self.warehouse.catalog().snapshot().await?;
-        let mut names = Names {
+        let tables = snapshot.all_tables().map(|table| TableNames {
+            schema: table.database.clone(),
+            name: table.name.clone(),
+            columns: table.storage.columns.iter().chain(&table.partition_keys).map(|c| c.name.clone()).collect(),
+        });
+        Ok(Names {
             schemas: crate::resolve::schema_names(&snapshot).map(str::to_owned).collect(),
+            tables: tables.collect(),
             functions: exec::show::function_names(&self.state),
-            ..Names::default()
-        };
-        for table in snapshot.all_tables() {
-            let name = if table.database == self.settings.database {
-                table.name.clone()
-            } else {
-                format!("{}.{}", table.database, table.name)
-            };
-            let columns = table.storage.columns.iter().chain(&table.partition_keys);
-            names.columns.push((name.clone(), columns.map(|column| column.name.clone()).collect()));
-            names.tables.push(name);
-        }
-        Ok(names)
+        })
     }
 
     fn execute_set(&mut self, name: &str, value: Option<&str>) -> Result<StatementResult> {

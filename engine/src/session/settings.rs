@@ -65,10 +65,14 @@ impl Settings {
                 zone.name().clone_into(&mut self.timezone);
                 config.options_mut().execution.time_zone = Some(self.timezone.clone());
             }
-            _ if name.starts_with(DATAFUSION) => match value {
-                Some(value) => config.options_mut().set(name, value).map_err(|e| invalid(e.strip_backtrace()))?,
-                None => config.options_mut().reset(name).map_err(|e| invalid(e.strip_backtrace()))?,
-            },
+            _ if name.starts_with(DATAFUSION) => {
+                let default = || {
+                    let entry = SessionConfig::new().options().entries().into_iter().find(|entry| entry.key == name);
+                    entry.and_then(|entry| entry.value).unwrap_or_default()
+                };
+                let value = value.map_or_else(default, str::to_owned);
+                config.options_mut().set(name, &value).map_err(|e| invalid(e.strip_backtrace()))?;
+            }
             _ => return Err(unknown(name)),
         }
         Ok(())

@@ -1,7 +1,41 @@
 //! The dialects, the parser and our statements: text in, [`Statement`] out, no I/O.
+//!
+//! 1. `scan` cuts the text at its semicolons and says which of three lexical rules each piece obeys.
+//! 2. `tokens` tokenises a piece with sqlparser and folds its quoted names; `cursor` offers what a grammar needs.
+//! 3. `parse` looks at the first words and calls the grammar of that family, one file each; queries go to sqlparser
+//!    and through `query`, which rewrites or refuses what the planner would ignore.
 
+mod alter;
+mod create_table_as;
+mod cursor;
+mod database;
+mod diagnose;
 mod dialect;
+mod drop;
+mod external_table;
+mod insert;
+mod nesting;
+mod parse;
+mod partition;
+mod query;
+mod refuse;
+mod row_format;
+mod scan;
+mod session;
+mod show;
+mod split;
 mod statement;
+mod strings;
+mod syntax;
+mod tokens;
+mod trino_types;
+mod types;
+mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use dialect::Dialect;
+pub use parse::parse;
+pub use split::{Open, Split, split};
 pub use statement::*;

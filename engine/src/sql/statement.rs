@@ -25,6 +25,8 @@ pub struct ParsedStatement {
     pub text: String,
     /// The dialect it was parsed in.
     pub dialect: Dialect,
+    /// How many characters of the whole text stand before `text`; add it to positions within the statement.
+    pub offset: usize,
 }
 
 /// What a text asks for.

@@ -1,0 +1,103 @@
+//! The immutable view of the catalog that a statement is planned with.
+
+use crate::model::{Database, ExternalSchema, Table};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What existed at one commit: databases, external schemas, tables and views with their definitions. Partitions are
+/// not in it, they are looked up ([`Catalog::partitions`](crate::Catalog::partitions)).
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    version: i64,
+    databases: BTreeMap<String, Arc<Database>>,
+    external_schemas: BTreeMap<String, Arc<ExternalSchema>>,
+    tables: BTreeMap<String, BTreeMap<String, Arc<Table>>>,
+    by_id: HashMap<i64, Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    table: Arc<Table>,
+    partitions_version: i64,
+}
+
+impl Snapshot {
+    /// A snapshot of what a loader read; tables come with the versions of their partitions.
+    pub(crate) fn new(
+        version: i64,
+        databases: Vec<Database>,
+        external_schemas: Vec<ExternalSchema>,
+        tables: Vec<(Arc<Table>, i64)>,
+    ) -> Self {
+        let mut by_database: BTreeMap<String, BTreeMap<String, Arc<Table>>> = BTreeMap::new();
+        let mut by_id = HashMap::with_capacity(tables.len());
+        for (table, partitions_version) in tables {
+            by_database.entry(table.database.clone()).or_default().insert(table.name.clone(), Arc::clone(&table));
+            by_id.insert(table.id, Entry { table, partitions_version });
+        }
+        Self {
+            version,
+            databases: databases.into_iter().map(|d| (d.name.clone(), Arc::new(d))).collect(),
+            external_schemas: external_schemas.into_iter().map(|s| (s.name.clone(), Arc::new(s))).collect(),
+            tables: by_database,
+            by_id,
+        }
+    }
+
+    /// The commit counter: equal for equal snapshots of one catalog, larger for later ones.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The database of this name.
+    pub fn database(&self, name: &str) -> Option<&Arc<Database>> {
+        self.databases.get(name)
+    }
+
+    /// All databases, by name.
+    pub fn databases(&self) -> impl Iterator<Item = &Arc<Database>> {
+        self.databases.values()
+    }
+
+    /// The external schema of this name.
+    pub fn external_schema(&self, name: &str) -> Option<&Arc<ExternalSchema>> {
+        self.external_schemas.get(name)
+    }
+
+    /// All external schemas, by name.
+    pub fn external_schemas(&self) -> impl Iterator<Item = &Arc<ExternalSchema>> {
+        self.external_schemas.values()
+    }
+
+    /// The database that a schema name stands for: a database itself, or the one that an external schema shows.
+    pub fn resolve_schema(&self, name: &str) -> Option<&Arc<Database>> {
+        let shown = self.external_schemas.get(name).map_or(name, |schema| schema.database.as_str());
+        self.databases.get(shown)
+    }
+
+    /// The table or view `name` of `database` (a database's name, not an external schema's).
+    pub fn table(&self, database: &str, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(database)?.get(name)
+    }
+
+    /// The tables and views of a database, by name.
+    pub fn tables(&self, database: &str) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.get(database).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// All tables and views, by database and name.
+    pub fn all_tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values().flat_map(BTreeMap::values)
+    }
+
+    /// The table of this number.
+    pub fn table_by_id(&self, id: i64) -> Option<&Arc<Table>> {
+        self.by_id.get(&id).map(|entry| &entry.table)
+    }
+
+    /// Counts the changes of a table's partitions: what was listed under one number stays true while it is the same.
+    /// 0 for an unknown table.
+    pub fn partitions_version(&self, table_id: i64) -> i64 {
+        self.by_id.get(&table_id).map_or(0, |entry| entry.partitions_version)
+    }
+}

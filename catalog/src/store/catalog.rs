@@ -1,0 +1,100 @@
+//! The catalog as the engine holds it.
+
+use super::connection::{Connections, Lease, Write};
+use super::load::load;
+use super::open::{Opened, open};
+use crate::error::{CatalogError, Result};
+use crate::snapshot::Snapshot;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Mutex;
+
+/// A catalog in one SQLite file. Any number of these, in any number of processes, may be open on the same file.
+///
+/// Every method that changes something is one transaction: it happens wholly or not at all, and is on disk when the
+/// method returns. A file or folder that cannot be written gives a catalog that reads, whose changes fail with
+/// [`CatalogError::ReadOnly`].
+pub struct Catalog {
+    readers: Connections,
+    writer: Option<Connections>,
+    snapshot: RwLock<Option<Arc<Snapshot>>>,
+    /// Held while a snapshot is loaded, so that sessions that start together load it once.
+    loading: Mutex<()>,
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog").field("path", &self.path()).finish_non_exhaustive()
+    }
+}
+
+impl Catalog {
+    /// Opens the catalog at `path`, made with its parent directories where it is missing.
+    ///
+    /// [`CatalogError::Damaged`] for a file that is not a catalog, is damaged, or has a newer format;
+    /// [`CatalogError::Unavailable`] where it can be neither read nor made.
+    pub async fn open(path: &Path) -> Result<Self> {
+        let Opened { readers, writer } = open(path).await?;
+        Ok(Self { readers, writer, snapshot: RwLock::new(None), loading: Mutex::new(()) })
+    }
+
+    /// The absolute path of the file.
+    pub fn path(&self) -> &Path {
+        self.readers.path()
+    }
+
+    /// Whether every change fails with [`CatalogError::ReadOnly`].
+    pub fn is_read_only(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    /// Closes the file in order, which also merges its log into it. Later calls fail; a catalog that is dropped
+    /// without it loses nothing, the next one to open the file merges.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
+    }
+
+    /// What exists now: everything committed before the call, by whichever process. Costs one small query unless
+    /// something has changed, and then reads the changed definitions only.
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        if let Some(current) = self.current().await? {
+            return Ok(current);
+        }
+        let _loading = self.loading.lock().await;
+        if let Some(current) = self.current().await? {
+            return Ok(current);
+        }
+        let before = self.cached();
+        let loaded = Arc::new(load(self.read().await?, before.as_deref()).await?);
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    fn cached(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The cached snapshot, if nothing was committed since.
+    async fn current(&self) -> Result<Option<Arc<Snapshot>>> {
+        let Some(cached) = self.cached() else { return Ok(None) };
+        let mut lease = self.read().await?;
+        let version = lease.number(sqlx::query_as("SELECT version FROM millrace_meta")).await?;
+        lease.release();
+        Ok((version == cached.version()).then_some(cached))
+    }
+
+    pub(super) async fn read(&self) -> Result<Lease<'_>> {
+        self.readers.lease().await
+    }
+
+    pub(super) async fn write(&self) -> Result<Write<'_>> {
+        match &self.writer {
+            Some(writer) => Write::begin(writer.lease().await?).await,
+            None => Err(CatalogError::ReadOnly(self.path().display().to_string())),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The catalog's tables, and how a file of an earlier format gets them.
+
+use super::sqlite::{BEGIN_WRITE, DbConnection};
+use crate::model::Database;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The format that this program writes; it reads this one and brings earlier ones up to it.
+pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
+/// The database that exists from the start, as in Hive and Athena.
+pub(super) const DEFAULT_DATABASE: &str = "default";
+
+/// Step n brings a file from format n to n + 1. Steps are never changed once released, only added.
+///
+/// A partition's `name` is its values' sort keys, joined: unique in the table, and the order of the keys' types.
+/// `millrace_partition_value` finds partitions by their second and later keys; the name itself finds them by the first.
+const MIGRATIONS: &[&[&str]] = &[&[
+    "CREATE TABLE millrace_meta (format BIGINT NOT NULL, version BIGINT NOT NULL, next_id BIGINT NOT NULL)",
+    "INSERT INTO millrace_meta (format, version, next_id) VALUES (0, 1, 1)",
+    "CREATE TABLE millrace_database (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE millrace_external_schema (
+        name TEXT PRIMARY KEY,
+        database_name TEXT NOT NULL REFERENCES millrace_database (name),
+        document TEXT NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE INDEX millrace_external_schema_database ON millrace_external_schema (database_name)",
+    "CREATE TABLE millrace_table (
+        id INTEGER PRIMARY KEY,
+        database_name TEXT NOT NULL REFERENCES millrace_database (name),
+        name TEXT NOT NULL,
+        version BIGINT NOT NULL,
+        partitions_version BIGINT NOT NULL,
+        document TEXT NOT NULL,
+        UNIQUE (database_name, name)
+    )",
+    "CREATE TABLE millrace_table_version (
+        table_id BIGINT NOT NULL REFERENCES millrace_table (id),
+        version BIGINT NOT NULL,
+        database_name TEXT NOT NULL,
+        name TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (table_id, version)
+    )",
+    "CREATE TABLE millrace_partition (
+        id INTEGER PRIMARY KEY,
+        table_id BIGINT NOT NULL REFERENCES millrace_table (id),
+        name TEXT NOT NULL,
+        document TEXT NOT NULL
+    )",
+    "CREATE UNIQUE INDEX millrace_partition_name ON millrace_partition (table_id, name)",
+    "CREATE TABLE millrace_partition_value (
+        table_id BIGINT NOT NULL,
+        key_index BIGINT NOT NULL,
+        sort_key TEXT NOT NULL,
+        partition_id BIGINT NOT NULL,
+        PRIMARY KEY (table_id, key_index, sort_key, partition_id)
+    ) WITHOUT ROWID",
+]];
+
+/// The format that the file has; 0 when it has no catalog and nothing else, `None` when it is another program's.
+pub(super) async fn read_format(connection: &mut DbConnection) -> sqlx::Result<Option<i64>> {
+    let query = "SELECT name FROM sqlite_master WHERE type = 'table'";
+    let names: Vec<(String,)> = sqlx::query_as(query).fetch_all(&mut *connection).await?;
+    if names.iter().any(|(name,)| name == "millrace_meta") {
+        let (format,) = sqlx::query_as("SELECT format FROM millrace_meta").fetch_one(connection).await?;
+        Ok(Some(format))
+    } else {
+        Ok(names.is_empty().then_some(0))
+    }
+}
+
+/// Brings the file to [`FORMAT`] in one transaction. Of several processes that try at once, one does it.
+pub(super) async fn migrate(connection: &mut DbConnection) -> sqlx::Result<()> {
+    sqlx::query(BEGIN_WRITE).execute(&mut *connection).await?;
+    // What was read before the lock may have been another process's half-made file.
+    let format = read_format(connection).await?.unwrap_or(FORMAT);
+    let done = usize::try_from(format).unwrap_or(usize::MAX);
+    let statements: Vec<&'static str> = MIGRATIONS.iter().skip(done).flat_map(|step| step.iter().copied()).collect();
+    for statement in statements {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    if format == 0 {
+        add_default_database(connection).await?;
+    }
+    if format < FORMAT {
+        sqlx::query("UPDATE millrace_meta SET format = $1").bind(FORMAT).execute(&mut *connection).await?;
+    }
+    sqlx::query("COMMIT").execute(connection).await.map(drop)
+}
+
+async fn add_default_database(connection: &mut DbConnection) -> sqlx::Result<()> {
+    let database = Database { create_time_ms: now_ms(), ..Database::new(DEFAULT_DATABASE) };
+    let document = serde_json::to_string(&database).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
+    let query = sqlx::query("INSERT INTO millrace_database (name, document) VALUES ($1, $2)");
+    query.bind(database.name).bind(document).execute(connection).await.map(drop)
+}
+
+/// Milliseconds since the epoch, UTC.
+pub(super) fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64)
+}

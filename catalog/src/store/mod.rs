@@ -1,0 +1,29 @@
+//! The SQL database behind the catalog: one SQLite file that several processes may use at once.
+//!
+//! Every change is one transaction that also moves the commit counter, so a reader learns with one small query whether
+//! its [`Snapshot`](crate::Snapshot) still holds. Queries are SQL that SQLite and PostgreSQL share; what is SQLite's
+//! alone stands in `sqlite` (connections, pragmas, error codes) and `migrate` (the tables' definitions).
+//! Partitions are found through an index on order-preserving encodings of their values (`sort_key`), never by loading
+//! them all.
+
+mod catalog;
+mod connection;
+mod databases;
+mod document;
+mod key_set;
+mod load;
+mod lookup;
+mod migrate;
+mod number;
+mod open;
+mod partition_name;
+mod partitions;
+mod sort_key;
+mod sqlite;
+mod tables;
+
+#[cfg(test)]
+mod tests;
+
+pub use catalog::Catalog;
+pub use partition_name::partition_name;

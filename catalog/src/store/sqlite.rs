@@ -1,0 +1,129 @@
+//! What is SQLite's own: how a connection is opened and what its error codes mean.
+
+use crate::error::CatalogError;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use std::path::Path;
+use std::time::Duration;
+
+/// The database driver that the queries run on.
+pub(super) type Db = sqlx::Sqlite;
+/// A connection of [`Db`].
+pub(super) type DbConnection = sqlx::SqliteConnection;
+/// The bound values of a query.
+pub(super) type DbArguments = sqlx::sqlite::SqliteArguments;
+/// A row of a result.
+pub(super) type DbRow = sqlx::sqlite::SqliteRow;
+
+/// How long a statement waits for a lock that another session or process holds.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Takes the write lock at the start: a transaction that only asks for it at its first write can be refused at once.
+pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// Values in one `IN` list or rows in one `INSERT`: well below SQLite's 32,766 and PostgreSQL's 65,535 variables.
+pub(super) const CHUNK: usize = 500;
+
+/// How the file is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Reading and writing; the file is made where it is missing.
+    Write,
+    /// Reading only, while others may write.
+    Read,
+    /// Reading a file that nobody can change, in a folder where SQLite cannot put its shared memory.
+    Immutable,
+}
+
+/// The options of every connection to the file.
+pub(super) fn options(path: &Path, access: Access) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        // 32 MB of pages, for large loads; taken only as needed.
+        .pragma("cache_size", "-32768")
+        .pragma("temp_store", "MEMORY")
+        // A load of a million partitions leaves a large log behind: give the space back.
+        .pragma("journal_size_limit", "67108864")
+        .row_buffer_size(512)
+        .disable_statement_logging();
+    match access {
+        Access::Write => options.create_if_missing(true),
+        Access::Read => options.read_only(true),
+        Access::Immutable => options.read_only(true).immutable(true),
+    }
+}
+
+/// The one kind of "read-only" that is not about permissions.
+const READONLY_DBMOVED: i32 = 1032;
+
+/// What an error of the database means to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Another connection holds the lock.
+    Busy,
+    /// The file cannot be written.
+    ReadOnly,
+    /// The file was moved or deleted while open.
+    Moved,
+    /// The file, or one that SQLite keeps beside it, cannot be opened.
+    CannotOpen,
+    /// The disk is full.
+    Full,
+    /// Reading or writing failed below SQLite.
+    Io,
+    /// The file is not a database, or is damaged.
+    Damaged,
+    /// The statement does not fit the tables: one is missing, or has other columns.
+    Schema,
+    /// Anything else.
+    Other,
+}
+
+/// SQLite's result codes (<https://www.sqlite.org/rescode.html>).
+pub(super) fn cause(error: &sqlx::Error) -> Cause {
+    let code = match error {
+        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0),
+        sqlx::Error::PoolTimedOut => return Cause::Busy,
+        sqlx::Error::Io(_) => return Cause::Io,
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound => return Cause::Damaged,
+        _ => return Cause::Other,
+    };
+    if code == READONLY_DBMOVED {
+        return Cause::Moved;
+    }
+    // The lowest byte is the primary code, what is above it tells cases apart.
+    match code & 0xff {
+        1 => Cause::Schema,
+        5 | 6 => Cause::Busy,
+        8 => Cause::ReadOnly,
+        10 => Cause::Io,
+        11 | 26 => Cause::Damaged,
+        13 => Cause::Full,
+        14 => Cause::CannotOpen,
+        _ => Cause::Other,
+    }
+}
+
+/// The catalog's error for an error of the database, with the file named.
+pub(super) fn fault(path: &Path, error: sqlx::Error) -> CatalogError {
+    let file = path.display();
+    let detail = match &error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    };
+    let message = match cause(&error) {
+        Cause::ReadOnly => return CatalogError::ReadOnly(file.to_string()),
+        Cause::Damaged => return CatalogError::Damaged(format!("the catalog {file} is damaged: {detail}")),
+        Cause::Schema => {
+            return CatalogError::Damaged(format!("the catalog {file} lacks what this program expects: {detail}"));
+        }
+        Cause::Busy => format!("{file} stayed locked by another session for {} seconds", BUSY_TIMEOUT.as_secs()),
+        Cause::Full => format!("disk full while writing {file}"),
+        Cause::Moved => format!("{file} was moved or deleted while in use"),
+        Cause::CannotOpen => format!("could not open {file}: {detail}"),
+        Cause::Io => format!("could not read or write {file}: {detail}"),
+        Cause::Other => format!("{file}: {detail}"),
+    };
+    CatalogError::Unavailable { message, source: Some(Box::new(error)) }
+}

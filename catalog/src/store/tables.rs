@@ -1,0 +1,210 @@
+//! Tables and views: making, changing with the earlier definition kept, renaming, dropping.
+
+use super::catalog::Catalog;
+use super::connection::{Lease, Write};
+use super::databases::{check_name, database_exists};
+use super::document::{TableRow, decode_table, decode_version, encode};
+use super::migrate::now_ms;
+use super::partitions::{encode_partitions, insert_partitions};
+use crate::error::{CatalogError, Result};
+use crate::model::{Partition, Table, TableKind, TableVersion};
+
+impl Catalog {
+    /// Makes a table or view and gives it back with its number and version 1; `None` only with `if_not_exists`, when
+    /// the name is taken. The database must exist. Times that are 0 become now.
+    pub async fn create_table(&self, table: &Table, if_not_exists: bool) -> Result<Option<Table>> {
+        self.create_table_with_partitions(table, &[], if_not_exists).await
+    }
+
+    /// Makes a table together with its partitions, or neither (`CREATE TABLE AS`).
+    pub async fn create_table_with_partitions(
+        &self,
+        table: &Table,
+        partitions: &[Partition],
+        if_not_exists: bool,
+    ) -> Result<Option<Table>> {
+        check_name("relation", &table.name)?;
+        let encoded = encode_partitions(table, partitions, false)?;
+        let mut write = self.write().await?;
+        if find(&mut write, &table.database, &table.name).await?.is_some() {
+            write.abandon().await?;
+            let name = qualified(&table.database, &table.name);
+            return if if_not_exists { Ok(None) } else { Err(CatalogError::already_exists("relation", name)) };
+        }
+        let made = insert(&mut write, table).await?;
+        insert_partitions(&mut write, &made, &encoded, false).await?;
+        write.commit().await?;
+        Ok(Some(made))
+    }
+
+    /// Makes a view, or gives the view of that name a new definition with the earlier one kept (`CREATE OR REPLACE
+    /// VIEW`). A table of that name is not replaced: [`CatalogError::InvalidArgument`].
+    pub async fn replace_table(&self, view: &Table) -> Result<Table> {
+        check_name("relation", &view.name)?;
+        let mut write = self.write().await?;
+        let stored = match find(&mut write, &view.database, &view.name).await? {
+            None => insert(&mut write, view).await?,
+            Some(existing) => {
+                if [&existing, view].iter().any(|table| table.kind == TableKind::ExternalTable) {
+                    let name = qualified(&view.database, &view.name);
+                    return Err(CatalogError::InvalidArgument(format!("\"{name}\" is not a view")));
+                }
+                let create_time_ms = existing.create_time_ms;
+                change(&mut write, &existing, Table { create_time_ms, ..view.clone() }).await?
+            }
+        };
+        write.commit().await?;
+        Ok(stored)
+    }
+
+    /// Gives a table a new definition, with the earlier one kept, and gives it back with its new version.
+    /// `table.version` is the version that the change was made from: [`CatalogError::Conflict`] when it is no longer
+    /// the table's. Database and name stay ([`Catalog::rename_table`]); the partition keys' number and types stay
+    /// while the table has partitions.
+    pub async fn update_table(&self, table: &Table) -> Result<Table> {
+        let mut write = self.write().await?;
+        let existing = find_version(&mut write, table).await?;
+        check_keys(&mut write, &existing, table).await?;
+        let database = existing.database.clone();
+        let name = existing.name.clone();
+        let stored = change(&mut write, &existing, Table { database, name, ..table.clone() }).await?;
+        write.commit().await?;
+        Ok(stored)
+    }
+
+    /// Gives a table another name, in the same or another database; a change of its definition like any other.
+    /// Definition and partitions stay as they are.
+    pub async fn rename_table(&self, table: &Table, database: &str, name: &str) -> Result<Table> {
+        check_name("relation", name)?;
+        let mut write = self.write().await?;
+        let existing = find_version(&mut write, table).await?;
+        if !database_exists(&mut write, database).await? {
+            return Err(CatalogError::not_found("database", database));
+        }
+        if find(&mut write, database, name).await?.is_some() {
+            return Err(CatalogError::already_exists("relation", qualified(database, name)));
+        }
+        let renamed = Table { database: database.to_owned(), name: name.to_owned(), ..existing.clone() };
+        let stored = change(&mut write, &existing, renamed).await?;
+        write.commit().await?;
+        Ok(stored)
+    }
+
+    /// Drops a table or view with its partitions and earlier definitions; what it was.
+    pub async fn drop_table(&self, database: &str, name: &str) -> Result<Table> {
+        let mut write = self.write().await?;
+        let Some(table) = find(&mut write, database, name).await? else {
+            return Err(CatalogError::not_found("relation", qualified(database, name)));
+        };
+        for statement in [
+            "DELETE FROM millrace_partition_value WHERE table_id = $1",
+            "DELETE FROM millrace_partition WHERE table_id = $1",
+            "DELETE FROM millrace_table_version WHERE table_id = $1",
+            "DELETE FROM millrace_table WHERE id = $1",
+        ] {
+            write.execute(sqlx::query(statement).bind(table.id)).await?;
+        }
+        write.commit().await?;
+        Ok(table)
+    }
+
+    /// The table or view of this name, read from the file.
+    pub async fn get(&self, database: &str, name: &str) -> Result<Option<Table>> {
+        let mut lease = self.read().await?;
+        let found = find(&mut lease, database, name).await?;
+        lease.release();
+        Ok(found)
+    }
+
+    /// The earlier definitions of a table, oldest first, without the present one.
+    pub async fn table_versions(&self, table_id: i64) -> Result<Vec<TableVersion>> {
+        let mut lease = self.read().await?;
+        let query = "SELECT table_id, database_name, name, version, document FROM millrace_table_version \
+                     WHERE table_id = $1 ORDER BY version";
+        let rows: Vec<TableRow> = lease.all(sqlx::query_as(query).bind(table_id)).await?;
+        lease.release();
+        rows.into_iter().map(|row| decode_version(self.path(), row)).collect()
+    }
+}
+
+fn qualified(database: &str, name: &str) -> String {
+    format!("{database}.{name}")
+}
+
+async fn find(lease: &mut Lease<'_>, database: &str, name: &str) -> Result<Option<Table>> {
+    let query = "SELECT id, database_name, name, version, document FROM millrace_table \
+                 WHERE database_name = $1 AND name = $2";
+    let row: Option<TableRow> = lease.first(sqlx::query_as(query).bind(database).bind(name)).await?;
+    row.map(|row| decode_table(lease.path(), row)).transpose()
+}
+
+/// The table of this number as it is now.
+pub(super) async fn find_id(write: &mut Write<'_>, table: &Table) -> Result<Table> {
+    let query = "SELECT id, database_name, name, version, document FROM millrace_table WHERE id = $1";
+    let row: Option<TableRow> = write.first(sqlx::query_as(query).bind(table.id)).await?;
+    match row {
+        Some(row) => decode_table(write.path(), row),
+        None => Err(CatalogError::not_found("relation", qualified(&table.database, &table.name))),
+    }
+}
+
+/// The table of this number, if it still has the caller's version.
+async fn find_version(write: &mut Write<'_>, table: &Table) -> Result<Table> {
+    let existing = find_id(write, table).await?;
+    if existing.version == table.version {
+        return Ok(existing);
+    }
+    let name = qualified(&table.database, &table.name);
+    Err(CatalogError::Conflict(format!("relation \"{name}\" was changed by another session")))
+}
+
+async fn insert(write: &mut Write<'_>, table: &Table) -> Result<Table> {
+    if !database_exists(write, &table.database).await? {
+        return Err(CatalogError::not_found("database", &table.database));
+    }
+    let mut table = Table { id: write.allocate(1).await?, version: 1, ..table.clone() };
+    if table.create_time_ms == 0 {
+        table.create_time_ms = now_ms();
+    }
+    if table.update_time_ms == 0 {
+        table.update_time_ms = table.create_time_ms;
+    }
+    let query = "INSERT INTO millrace_table (id, database_name, name, version, partitions_version, document) \
+                 VALUES ($1, $2, $3, 1, 1, $4)";
+    let query = sqlx::query(query).bind(table.id).bind(&table.database).bind(&table.name).bind(encode(&table)?);
+    write.execute(query).await?;
+    Ok(table)
+}
+
+/// Puts `new` in the place of `existing`, which becomes an earlier version.
+async fn change(write: &mut Write<'_>, existing: &Table, new: Table) -> Result<Table> {
+    let query = "INSERT INTO millrace_table_version (table_id, version, database_name, name, document) \
+                 SELECT id, version, database_name, name, document FROM millrace_table WHERE id = $1";
+    write.execute(sqlx::query(query).bind(existing.id)).await?;
+    let new = Table { id: existing.id, version: existing.version + 1, update_time_ms: now_ms(), ..new };
+    let query = "UPDATE millrace_table SET database_name = $1, name = $2, version = $3, document = $4 WHERE id = $5";
+    let query = sqlx::query(query).bind(&new.database).bind(&new.name).bind(new.version).bind(encode(&new)?);
+    write.execute(query.bind(new.id)).await?;
+    Ok(new)
+}
+
+/// Partitions are stored in the order of their keys' types, so these cannot change under them.
+async fn check_keys(write: &mut Write<'_>, existing: &Table, new: &Table) -> Result<()> {
+    if same_key_types(existing, new) {
+        return Ok(());
+    }
+    let query = sqlx::query_as("SELECT id FROM millrace_partition WHERE table_id = $1 LIMIT 1").bind(existing.id);
+    let partition: Option<(i64,)> = write.first(query).await?;
+    match partition {
+        None => Ok(()),
+        Some(_) => Err(CatalogError::InvalidArgument(format!(
+            "the partition keys of relation \"{}\" cannot change while it has partitions",
+            qualified(&existing.database, &existing.name)
+        ))),
+    }
+}
+
+/// Whether the partition keys have the same number and types; their names and comments do not matter.
+pub(super) fn same_key_types(a: &Table, b: &Table) -> bool {
+    a.partition_keys.iter().map(|key| &key.data_type).eq(b.partition_keys.iter().map(|key| &key.data_type))
+}

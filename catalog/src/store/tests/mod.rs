@@ -1,0 +1,81 @@
+//! The store's behaviour, through [`Catalog`](super::Catalog) alone.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod changes;
+mod files;
+mod partitions;
+mod plans;
+mod sharing;
+
+use super::Catalog;
+use crate::error::CatalogError;
+use crate::model::{Column, Partition, SerDe, StorageDescriptor, Table, TableKind};
+use tempfile::TempDir;
+
+/// A catalog in a folder that goes away with it.
+struct Place {
+    catalog: Catalog,
+    folder: TempDir,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.db")).await.unwrap();
+        Self { catalog, folder }
+    }
+
+    async fn another(&self) -> Catalog {
+        Catalog::open(self.catalog.path()).await.unwrap()
+    }
+}
+
+fn table(name: &str, keys: &[(&str, &str)]) -> Table {
+    Table {
+        id: 0,
+        database: "default".to_owned(),
+        name: name.to_owned(),
+        version: 0,
+        kind: TableKind::ExternalTable,
+        description: Some("what it holds".to_owned()),
+        owner: None,
+        storage: StorageDescriptor {
+            columns: vec![Column::new("a", "array<struct<x:int,`odd name`:string>>".parse().unwrap())],
+            location: Some(format!("file:///data/{name}/")),
+            serde: SerDe { library: "org.apache.hadoop.hive.ql.io.orc.OrcSerde".to_owned(), ..SerDe::default() },
+            ..StorageDescriptor::default()
+        },
+        partition_keys: keys.iter().map(|(name, data_type)| Column::new(*name, data_type.parse().unwrap())).collect(),
+        parameters: [("has_encrypted_data".to_owned(), "false".to_owned())].into(),
+        create_time_ms: 0,
+        update_time_ms: 0,
+    }
+}
+
+fn view(name: &str, text: &str) -> Table {
+    let kind = TableKind::VirtualView {
+        text: text.to_owned(),
+        dialect: "athena".to_owned(),
+        search_database: "default".to_owned(),
+    };
+    Table { kind, ..table(name, &[]) }
+}
+
+fn values(values: &[&str]) -> Vec<Option<String>> {
+    values.iter().map(|value| (*value != "NULL").then(|| (*value).to_owned())).collect()
+}
+
+fn partition(of: &[&str]) -> Partition {
+    Partition {
+        values: values(of),
+        location: format!("file:///data/{}/", of.join("/")),
+        storage: None,
+        parameters: [("numRows".to_owned(), "7".to_owned())].into(),
+        create_time_ms: 1,
+    }
+}
+
+/// The message of a failure that must be.
+fn message<T: std::fmt::Debug>(result: Result<T, CatalogError>) -> String {
+    result.expect_err("this must fail").to_string()
+}

@@ -1,0 +1,213 @@
+//! The command line: first as it was typed ([`LowArgs`], clap's part), then as what to do ([`Invocation`]).
+//!
+//! Nothing here touches a file or a terminal: the same arguments give the same invocation, except for `stdin`, which
+//! is told from outside.
+
+use crate::print::Format;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use millrace_engine::sql::Dialect;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The arguments as typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "millrace",
+    version,
+    about = "Athena, Redshift Spectrum and Redshift on your own machine.",
+    after_help = "Without -c and -f an interactive shell opens; a script may also come on standard input.\n\
+                  MILLRACE_LOG sets what is logged to standard error, e.g. MILLRACE_LOG=debug.",
+    args_conflicts_with_subcommands = false
+)]
+struct LowArgs {
+    /// Directory of the warehouse, .millrace by default; made when it does not exist
+    #[arg(short, long, value_name = "DIR", env = "MILLRACE_WAREHOUSE", global = true)]
+    warehouse: Option<PathBuf>,
+
+    /// Run these statements and exit; may be given several times, and mixed with -f
+    #[arg(short, long, value_name = "SQL", allow_hyphen_values = true)]
+    command: Vec<String>,
+
+    /// Run the statements of a file and exit; - is standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+
+    /// How to print rows
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// Go on after a statement that failed; the exit code is 1 all the same
+    #[arg(long)]
+    keep_going: bool,
+
+    /// The dialect of SQL: redshift or athena
+    #[arg(long, value_name = "DIALECT", value_parser = clap::value_parser!(Dialect))]
+    dialect: Option<Dialect>,
+
+    /// Change a setting of the session before anything runs
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    set: Vec<(String, String)>,
+
+    #[command(subcommand)]
+    subcommand: Option<LowSubcommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum LowSubcommand {
+    /// Lay an example lake, create its tables and run a tour of questions
+    Demo {
+        /// Directory of the lake and the warehouse, millrace-demo by default
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Invocation {
+    /// The warehouse's directory, where one is named.
+    pub(crate) warehouse: Option<PathBuf>,
+    /// Settings to make first, in order.
+    pub(crate) settings: Vec<(String, String)>,
+    /// How rows are printed; `None` leaves it to the shell.
+    pub(crate) format: Option<Format>,
+    /// The work.
+    pub(crate) action: Action,
+}
+
+impl Invocation {
+    /// The warehouse's directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.warehouse.as_deref().unwrap_or(Path::new(".millrace"))
+    }
+}
+
+/// The work.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Open the interactive shell.
+    Shell,
+    /// Run sources in order.
+    Batch {
+        /// The sources, at least one.
+        sources: Vec<Source>,
+        /// Go on after a failure.
+        keep_going: bool,
+    },
+    /// Run the demo.
+    Demo {
+        /// Directory of the lake and the warehouse.
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Where statements come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The text itself.
+    Command(String),
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// Parses arguments, the program's name first. The error also carries the help and version texts.
+pub(crate) fn parse<I, T>(arguments: I, stdin_is_terminal: bool) -> Result<Invocation, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let matches = LowArgs::command().try_get_matches_from(arguments)?;
+    let low = LowArgs::from_arg_matches(&matches)?;
+    let sources = ordered_sources(&matches, &low);
+    let action = match low.subcommand {
+        Some(LowSubcommand::Demo { dir }) => Action::Demo { dir },
+        None if !sources.is_empty() => Action::Batch { sources, keep_going: low.keep_going },
+        None if stdin_is_terminal => Action::Shell,
+        None => Action::Batch { sources: vec![Source::Stdin], keep_going: low.keep_going },
+    };
+    let dialect = low.dialect.map(|dialect| ("dialect".to_owned(), dialect.name().to_owned()));
+    let settings = dialect.into_iter().chain(low.set).collect();
+    Ok(Invocation { warehouse: low.warehouse, settings, format: low.format, action })
+}
+
+/// Puts `-c` and `-f` back into the order of the command line, which clap keeps only as indices.
+fn ordered_sources(matches: &ArgMatches, low: &LowArgs) -> Vec<Source> {
+    let commands = low.command.iter().cloned().map(Source::Command);
+    let files = low.file.iter().cloned().map(|path| match path.as_os_str() == "-" {
+        true => Source::Stdin,
+        false => Source::File(path),
+    });
+    let mut sources: Vec<(usize, Source)> = matches.indices_of("command").into_iter().flatten().zip(commands).collect();
+    sources.extend(matches.indices_of("file").into_iter().flatten().zip(files));
+    sources.sort_by_key(|(index, _)| *index);
+    sources.into_iter().map(|(_, source)| source).collect()
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("give it as name=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parsed(arguments: &[&str], terminal: bool) -> Invocation {
+        parse(["millrace"].iter().chain(arguments).copied(), terminal).unwrap()
+    }
+
+    fn sources(arguments: &[&str], terminal: bool) -> Vec<Source> {
+        match parsed(arguments, terminal).action {
+            Action::Batch { sources, .. } => sources,
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        LowArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_and_files_run_in_the_order_given() {
+        let command = |text: &str| Source::Command(text.to_owned());
+        let file = |path: &str| Source::File(path.into());
+        assert_eq!(
+            sources(&["-c", "a", "-f", "b", "--command=c", "-f", "-", "--file", "d", "-c", "--e"], true),
+            [command("a"), file("b"), command("c"), Source::Stdin, file("d"), command("--e")]
+        );
+        assert_eq!(sources(&["-f", "a", "-c", "b"], false), [file("a"), command("b")]);
+    }
+
+    #[test]
+    fn without_sources_it_depends_on_standard_input() {
+        assert_eq!(parsed(&[], true).action, Action::Shell);
+        assert_eq!(sources(&[], false), [Source::Stdin]);
+    }
+
+    #[test]
+    fn dialect_and_settings_come_in_order() {
+        let invocation = parsed(&["--set", "a = 1", "--dialect", "athena", "--set=b=x=y"], true);
+        let expected = [("dialect", "athena"), ("a", "1"), ("b", "x=y")];
+        assert_eq!(invocation.settings, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn demo_takes_its_directory_and_the_warehouse() {
+        let invocation = parsed(&["demo", "--dir", "/tmp/x", "--warehouse", "/tmp/w"], false);
+        assert_eq!(invocation.action, Action::Demo { dir: Some("/tmp/x".into()) });
+        assert_eq!(invocation.directory(), Path::new("/tmp/w"));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for arguments in [&["--format", "xml"][..], &["--dialect", "mysql"], &["--set", "a"], &["-c"], &["what"]] {
+            assert!(parse(["millrace"].iter().chain(arguments).copied(), true).is_err(), "{arguments:?}");
+        }
+    }
+}

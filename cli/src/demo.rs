@@ -1,0 +1,81 @@
+//! `millrace demo`: the example lake beside a new warehouse, its tables, and a tour of questions.
+//!
+//! The lake is inside the program, so that the demo needs nothing but the program. Files that are there already are
+//! left as they are.
+
+use crate::open;
+use crate::shell::{Console, EXIT_INTERRUPTED, Interrupt, Outcome, Place, Settings, Shell};
+use anyhow::Context;
+use include_dir::{Dir, include_dir};
+use millrace_engine::sql;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::runtime::Handle;
+
+static LAKE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/lake");
+const TABLES: &str = include_str!("../../examples/tables.sql");
+const TOUR: &str = include_str!("../../examples/tour.sql");
+
+/// Where `tables.sql` says that the lake is.
+const LAKE_IN_SCRIPTS: &str = "examples/lake";
+
+/// The directory that the demo makes unless told otherwise.
+const DIRECTORY: &str = "millrace-demo";
+
+/// Lays the lake, creates its tables and runs the tour.
+pub(crate) async fn run(warehouse: Option<&Path>, directory: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let directory = std::path::absolute(directory.unwrap_or(Path::new(DIRECTORY)))?;
+    let lake = directory.join("lake");
+    lay(&LAKE, &lake).with_context(|| format!("could not lay the example lake in {}", lake.display()))?;
+    let warehouse: PathBuf = warehouse.map_or_else(|| directory.join("warehouse"), Path::to_owned);
+    let interrupt = Interrupt::default();
+    let _hearing = interrupt.hear_signals(&Handle::current(), true);
+    let engine = open::open(&warehouse, &[])
+        .await
+        .with_context(|| format!("could not open the warehouse {}", warehouse.display()))?;
+    let settings = Settings { timing: true, ..Settings::batch(None) };
+    let mut shell = Shell::new(engine, Console::standard(), settings, interrupt);
+    shell.say(&format!("The example lake is in {}, the warehouse in {}.\n", lake.display(), warehouse.display()))?;
+    let tables = TABLES.replace(LAKE_IN_SCRIPTS, &lake.display().to_string());
+    for script in [tables.as_str(), TOUR] {
+        match run_script(&mut shell, script).await? {
+            Outcome::Done => {}
+            Outcome::Cancelled => return Ok(ExitCode::from(EXIT_INTERRUPTED)),
+            Outcome::Failed | Outcome::Quit => return Ok(ExitCode::FAILURE),
+        }
+    }
+    let shown = std::env::current_dir().ok();
+    let shown = shown.as_deref().and_then(|here| warehouse.strip_prefix(here).ok()).unwrap_or(&warehouse);
+    let program = std::env::args().next().unwrap_or_else(|| "millrace".to_owned());
+    shell.say(&format!("Ask your own questions: {program} --warehouse {}", shown.display()))?;
+    shell.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows each statement, runs it and shows what it gave.
+async fn run_script(shell: &mut Shell, script: &str) -> anyhow::Result<Outcome> {
+    for statement in sql::split(script, sql::Dialect::default()).statements {
+        let text = &script[statement];
+        shell.say(text)?;
+        let outcome = shell.run_statement(text, Place::Typed).await;
+        if outcome != Outcome::Done {
+            return Ok(outcome);
+        }
+        shell.say("")?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Writes the files of a directory that are not there yet.
+fn lay(from: &Dir<'_>, to: &Path) -> std::io::Result<()> {
+    for file in from.files() {
+        let path = to.join(file.path());
+        if !path.exists() {
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::write(path, file.contents())?;
+        }
+    }
+    from.dirs().try_for_each(|directory| lay(directory, to))
+}

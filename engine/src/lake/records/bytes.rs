@@ -1,0 +1,93 @@
+//! Opening a file, or a byte range of it, as a stream of bytes.
+//!
+//! Local files are read in large pieces on the blocking pool: the store's own stream gives 8 KB at a time.
+
+use crate::lake::decompress::ByteStream;
+use bytes::Bytes;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_plan::metrics::Count;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How much of a local file is read at a time, in bytes.
+const READ_SIZE: u64 = 1024 * 1024;
+
+/// How far behind a range the first request reaches, to find the end of its last record, in bytes.
+pub(super) const LOOK_AHEAD: u64 = 64 * 1024;
+
+/// How much each further request asks for when a record is longer than that, in bytes.
+const MORE: u64 = 1024 * 1024;
+
+/// The whole file. `scanned` counts its bytes.
+pub(super) async fn open_whole(store: &Arc<dyn ObjectStore>, location: &Path, scanned: Count) -> Result<ByteStream> {
+    Ok(counted(get(store, location, None).await?, scanned))
+}
+
+/// The bytes from `range.start` on, as far as they are asked for; what lies behind `range.end` is requested in small
+/// parts. `size` is the file's.
+pub(super) async fn open_range(
+    store: &Arc<dyn ObjectStore>,
+    location: &Path,
+    range: Range<u64>,
+    size: u64,
+    scanned: Count,
+) -> Result<ByteStream> {
+    let first_end = range.end.saturating_add(LOOK_AHEAD).min(size);
+    let first = get(store, location, Some(range.start..first_end)).await?;
+    let (store, location) = (Arc::clone(store), location.clone());
+    let rest = futures::stream::try_unfold(first_end, move |at| {
+        let (store, location) = (Arc::clone(&store), location.clone());
+        async move {
+            if at >= size {
+                return Ok::<_, DataFusionError>(None);
+            }
+            let next = at.saturating_add(MORE).min(size);
+            Ok(Some((get(&store, &location, Some(at..next)).await?, next)))
+        }
+    });
+    Ok(counted(first.chain(rest.try_flatten()).boxed(), scanned))
+}
+
+fn counted(stream: ByteStream, scanned: Count) -> ByteStream {
+    stream.inspect_ok(move |bytes| scanned.add(bytes.len())).boxed()
+}
+
+async fn get(store: &Arc<dyn ObjectStore>, location: &Path, range: Option<Range<u64>>) -> Result<ByteStream> {
+    let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+    let result = store.get_opts(location, options).await?;
+    let range = result.range.clone();
+    Ok(match result.payload {
+        GetResultPayload::File(file, _) => read_file(file, range),
+        GetResultPayload::Stream(stream) => stream.map_err(DataFusionError::from).boxed(),
+    })
+}
+
+fn read_file(file: File, range: Range<u64>) -> ByteStream {
+    futures::stream::try_unfold((file, range), |(file, range)| async move {
+        if range.is_empty() {
+            return Ok(None);
+        }
+        let (file, bytes) =
+            SpawnedTask::spawn_blocking(move || read_piece(file, range.start, READ_SIZE.min(range.end - range.start)))
+                .join_unwind()
+                .await
+                .map_err(|e| DataFusionError::External(Box::new(e)))??;
+        let next = range.start + bytes.len() as u64..range.end;
+        // A file that became shorter ends here.
+        Ok(if bytes.is_empty() { None } else { Some((bytes, (file, next))) })
+    })
+    .boxed()
+}
+
+fn read_piece(mut file: File, start: u64, length: u64) -> std::io::Result<(File, Bytes)> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut piece = Vec::with_capacity(length as usize);
+    Read::by_ref(&mut file).take(length).read_to_end(&mut piece)?;
+    Ok((file, piece.into()))
+}

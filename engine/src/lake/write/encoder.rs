@@ -1,0 +1,160 @@
+//! From batches to the bytes of one file.
+//!
+//! An encoder holds what is not yet encoded (a Parquet row group, a codec's window) and gives bytes as they are done;
+//! it knows nothing of where they go.
+
+use super::columns::{self, Column};
+use super::compress::{Compression, Compressor};
+use super::error::io_error;
+use super::format::WriteFormat;
+use super::json;
+use crate::error::{Error, ErrorKind, Result};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression as ParquetCodec, GzipLevel, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+/// The most rows of a row group: what a reader may skip at once by statistics.
+const ROW_GROUP_ROWS: usize = 1_000_000;
+
+/// The most bytes of a row group, encoded: Hive's `parquet.block.size`.
+const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
+
+/// Encodes one file.
+pub(super) enum Encoder {
+    Parquet(Box<ArrowWriter<Vec<u8>>>),
+    Rows { format: WriteFormat, names: Vec<String>, compressor: Box<Compressor>, text: Vec<u8>, started: bool },
+}
+
+impl Encoder {
+    /// An encoder for files of these columns. Fails if format and codec do not go together.
+    pub(super) fn new(format: &WriteFormat, compression: Compression, schema: &SchemaRef) -> Result<Self> {
+        if *format == WriteFormat::Parquet {
+            // Hive, Trino and Spark go by Parquet's own schema; Arrow's copy of it would only repeat our view types.
+            let options = ArrowWriterOptions::new()
+                .with_properties(parquet_properties(compression)?)
+                .with_skip_arrow_metadata(true);
+            let writer = ArrowWriter::try_new_with_options(Vec::new(), SchemaRef::clone(schema), options)
+                .map_err(|e| parquet_error(&e))?;
+            return Ok(Self::Parquet(Box::new(writer)));
+        }
+        Ok(Self::Rows {
+            format: format.clone(),
+            names: schema.fields().iter().map(|f| f.name().clone()).collect(),
+            compressor: Box::new(Compressor::new(compression)?),
+            text: Vec::new(),
+            started: false,
+        })
+    }
+
+    /// Takes in a batch of the file's columns.
+    pub(super) async fn encode(&mut self, batch: &RecordBatch) -> Result<()> {
+        match self {
+            Self::Parquet(writer) => writer.write(batch).map_err(|e| parquet_error(&e)),
+            Self::Rows { format, names, compressor, text, started } => {
+                text.clear();
+                if !*started {
+                    *started = true;
+                    write_header(format, names, text)?;
+                }
+                write_rows(format, names, batch, text)?;
+                compressor.write(text).await.map_err(|e| io_error(&e, "in memory"))
+            }
+        }
+    }
+
+    /// Bytes that are done since the last call.
+    pub(super) fn take_output(&mut self) -> Vec<u8> {
+        match self {
+            Self::Parquet(writer) => std::mem::take(writer.inner_mut()),
+            Self::Rows { compressor, .. } => compressor.take_output(),
+        }
+    }
+
+    /// Bytes that the file will grow by from what is held, estimated.
+    pub(super) fn pending_bytes(&self) -> usize {
+        match self {
+            Self::Parquet(writer) => writer.in_progress_size(),
+            Self::Rows { .. } => 0,
+        }
+    }
+
+    /// Bytes of memory that the encoder holds and [`Encoder::flush`] would free.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Parquet(writer) => writer.memory_size(),
+            Self::Rows { text, .. } => text.capacity(),
+        }
+    }
+
+    /// Encodes what is held, at the price of a smaller row group.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        match self {
+            Self::Parquet(writer) => writer.flush().map_err(|e| parquet_error(&e)),
+            Self::Rows { text, .. } => {
+                *text = Vec::new();
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the file; [`Encoder::take_output`] then has the rest of it.
+    pub(super) async fn finish(&mut self) -> Result<()> {
+        match self {
+            Self::Parquet(writer) => writer.finish().map(|_| ()).map_err(|e| parquet_error(&e)),
+            Self::Rows { compressor, .. } => compressor.finish().await.map_err(|e| io_error(&e, "in memory")),
+        }
+    }
+}
+
+fn write_header(format: &WriteFormat, names: &[String], text: &mut Vec<u8>) -> Result<()> {
+    let names = names.iter().map(String::as_str);
+    match format {
+        WriteFormat::Text(format) if format.header => format.write_header(names, text),
+        WriteFormat::OpenCsv(format) if format.header => format.write_header(names, text),
+        _ => Ok(()),
+    }
+}
+
+fn write_rows(format: &WriteFormat, names: &[String], batch: &RecordBatch, text: &mut Vec<u8>) -> Result<()> {
+    let arrays: Vec<ArrayRef> = batch.columns().iter().map(columns::canonical).collect::<Result<_>>()?;
+    let columns: Vec<Column<'_>> = arrays.iter().map(Column::new).collect::<Result<_>>()?;
+    for row in 0..batch.num_rows() {
+        match format {
+            WriteFormat::Text(format) => format.write_row(&columns, row, text)?,
+            WriteFormat::OpenCsv(format) => format.write_row(&columns, row, text)?,
+            WriteFormat::Json => json::write_row(names, &columns, row, text)?,
+            WriteFormat::Parquet => return Err(Error::internal("Parquet is not written by rows")),
+        }
+    }
+    Ok(())
+}
+
+fn parquet_properties(compression: Compression) -> Result<WriterProperties> {
+    let codec = match compression {
+        Compression::None => ParquetCodec::UNCOMPRESSED,
+        Compression::Gzip => ParquetCodec::GZIP(GzipLevel::default()),
+        Compression::Snappy => ParquetCodec::SNAPPY,
+        Compression::Zstd(level) => ParquetCodec::ZSTD(ZstdLevel::try_new(level).map_err(|e| parquet_error(&e))?),
+        Compression::Lz4 => ParquetCodec::LZ4_RAW,
+        Compression::Bzip2 => return Err(Error::unsupported("writing Parquet with BZIP2 compression")),
+    };
+    Ok(WriterProperties::builder()
+        .set_compression(codec)
+        .set_dictionary_enabled(true)
+        // Statistics by page are the page index, by which readers skip within a row group.
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        // Lists and maps get the inner names that Parquet's specification has.
+        .set_coerce_types(true)
+        .build())
+}
+
+fn parquet_error(error: &ParquetError) -> Error {
+    let kind = if matches!(error, ParquetError::NYI(_)) { ErrorKind::Unsupported } else { ErrorKind::Data };
+    Error::new(kind, format!("could not write Parquet: {error}"))
+}

@@ -1,0 +1,104 @@
+//! Errors of stores, disks and streams, told apart by what the user can do about them.
+
+use crate::error::{Error, ErrorKind};
+use datafusion::error::DataFusionError;
+use object_store::path::Path;
+use std::fmt::Display;
+use std::io;
+
+/// An error of the disk while working on a file.
+pub(super) fn io_error(error: &io::Error, path: impl Display) -> Error {
+    let kind = io_kind(error).unwrap_or(ErrorKind::BadFile);
+    Error::new(kind, format!("could not write file \"{path}\": {}", cause(kind, error)))
+}
+
+/// An error of an object store while working on a file.
+pub(super) fn store_error(error: &object_store::Error, path: &Path) -> Error {
+    let kind = find_io(error).and_then(io_kind).unwrap_or(match error {
+        object_store::Error::NotFound { .. } => ErrorKind::UndefinedFile,
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+            ErrorKind::InsufficientPrivilege
+        }
+        object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. } => ErrorKind::Unsupported,
+        object_store::Error::InvalidPath { .. } => ErrorKind::InvalidParameter,
+        _ => ErrorKind::Connection,
+    });
+    Error::new(kind, format!("could not write file \"{path}\": {}", cause(kind, error)))
+}
+
+/// An error of the query whose rows are written: the engine's own if that is what it carries.
+pub(super) fn stream_error(error: &DataFusionError) -> Error {
+    let root = error.find_root();
+    if let DataFusionError::External(source) = root
+        && let Some(own) = source.downcast_ref::<Error>()
+    {
+        return own.clone();
+    }
+    let kind = match root {
+        DataFusionError::ResourcesExhausted(_) => ErrorKind::OutOfMemory,
+        DataFusionError::NotImplemented(_) => ErrorKind::Unsupported,
+        DataFusionError::ArrowError(source, _) => match source.as_ref() {
+            arrow::error::ArrowError::DivideByZero => ErrorKind::DivisionByZero,
+            arrow::error::ArrowError::ArithmeticOverflow(_) => ErrorKind::NumericOverflow,
+            _ => ErrorKind::Data,
+        },
+        DataFusionError::ObjectStore(source) => {
+            find_io(source.as_ref()).and_then(io_kind).unwrap_or(ErrorKind::Connection)
+        }
+        DataFusionError::IoError(source) => io_kind(source).unwrap_or(ErrorKind::BadFile),
+        DataFusionError::ParquetError(_) => ErrorKind::BadFile,
+        DataFusionError::Internal(_) => ErrorKind::Internal,
+        _ => ErrorKind::Data,
+    };
+    Error::new(kind, root.strip_backtrace())
+}
+
+fn cause(kind: ErrorKind, error: &dyn Display) -> String {
+    if kind == ErrorKind::DiskFull { "no space left on device".to_owned() } else { error.to_string() }
+}
+
+fn io_kind(error: &io::Error) -> Option<ErrorKind> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(ErrorKind::DiskFull),
+        io::ErrorKind::PermissionDenied => Some(ErrorKind::InsufficientPrivilege),
+        io::ErrorKind::ReadOnlyFilesystem => Some(ErrorKind::ReadOnly),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Some(ErrorKind::UndefinedFile),
+        _ => None,
+    }
+}
+
+fn find_io<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<io::Error>() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_errors() {
+        for (code, kind) in [(28, ErrorKind::DiskFull), (13, ErrorKind::InsufficientPrivilege), (5, ErrorKind::BadFile)]
+        {
+            assert_eq!(io_error(&io::Error::from_raw_os_error(code), "f").kind, kind);
+        }
+        let full = Box::new(io::Error::from_raw_os_error(28));
+        let error = object_store::Error::Generic { store: "LocalFileSystem", source: full };
+        let error = store_error(&error, &Path::from("t/f"));
+        assert_eq!(error.kind, ErrorKind::DiskFull);
+        assert_eq!(error.message, "could not write file \"t/f\": no space left on device");
+    }
+
+    #[test]
+    fn the_engines_own_errors_come_back_as_they_were() {
+        let own = Error::new(ErrorKind::Cancelled, "canceling statement due to user request");
+        let wrapped = DataFusionError::External(Box::new(own.clone())).context("while reading");
+        assert_eq!(stream_error(&wrapped), own);
+    }
+}

@@ -1,0 +1,132 @@
+//! Rows as JSON lines, as Hive's and Trino's JSON SerDes write them: NULLs are written, binary is Base64, timestamps
+//! are `YYYY-MM-DD HH:MM:SS`, and numbers that JSON does not have are strings.
+
+use super::columns::{Column, Values, element_range};
+use super::scalar_text::write_scalar;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Appends one row with its line end.
+pub(super) fn write_row(names: &[String], columns: &[Column<'_>], row: usize, output: &mut Vec<u8>) -> Result<()> {
+    write_object(names.iter().map(String::as_str).zip(columns), row, output)?;
+    output.push(b'\n');
+    Ok(())
+}
+
+fn write_object<'a, 'b: 'a>(
+    fields: impl Iterator<Item = (&'a str, &'a Column<'b>)>,
+    row: usize,
+    output: &mut Vec<u8>,
+) -> Result<()> {
+    output.push(b'{');
+    for (index, (name, column)) in fields.enumerate() {
+        if index > 0 {
+            output.push(b',');
+        }
+        write_string(name, output)?;
+        output.push(b':');
+        write_value(column, row, output)?;
+    }
+    output.push(b'}');
+    Ok(())
+}
+
+fn write_value(column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
+    if column.is_null(row) {
+        output.extend_from_slice(b"null");
+        return Ok(());
+    }
+    match &column.values {
+        Values::Text(values) => write_string(values.value(row), output),
+        Values::Binary(_) | Values::Date(_) | Values::Timestamp(_) => write_quoted(column, row, output),
+        Values::Float(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
+        Values::Double(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
+        Values::List { offsets, elements } => {
+            output.push(b'[');
+            let range = element_range(offsets, row);
+            for element in range.clone() {
+                if element > range.start {
+                    output.push(b',');
+                }
+                write_value(elements, element, output)?;
+            }
+            output.push(b']');
+            Ok(())
+        }
+        Values::Map { offsets, keys, values } => {
+            output.push(b'{');
+            let range = element_range(offsets, row);
+            for entry in range.clone() {
+                if entry > range.start {
+                    output.push(b',');
+                }
+                write_key(keys, entry, output)?;
+                output.push(b':');
+                write_value(values, entry, output)?;
+            }
+            output.push(b'}');
+            Ok(())
+        }
+        Values::Struct(fields) => write_object(fields.iter().map(|(name, column)| (*name, column)), row, output),
+        _ => write_scalar(column, row, output),
+    }
+}
+
+/// JSON's keys are strings: keys of other types are written as their text.
+fn write_key(column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
+    match &column.values {
+        Values::Text(values) => write_string(values.value(row), output),
+        Values::List { .. } | Values::Map { .. } | Values::Struct(_) => {
+            Err(Error::unsupported("a map with nested keys in a JSON file"))
+        }
+        _ => write_quoted(column, row, output),
+    }
+}
+
+/// A scalar whose text needs no escapes.
+fn write_quoted(column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
+    output.push(b'"');
+    write_scalar(column, row, output)?;
+    output.push(b'"');
+    Ok(())
+}
+
+fn write_string(text: &str, output: &mut Vec<u8>) -> Result<()> {
+    serde_json::to_writer(output, text).map_err(|e| Error::new(ErrorKind::Data, format!("cannot write JSON: {e}")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use arrow::array::builder::{Int32Builder, MapBuilder, StringViewBuilder};
+    use arrow::array::{
+        ArrayRef, BinaryViewArray, Float64Array, StringViewArray, StructArray, TimestampMicrosecondArray,
+    };
+    use arrow::datatypes::{DataType, Field};
+    use std::sync::Arc;
+
+    #[test]
+    fn rows_are_objects() {
+        let mut map = MapBuilder::new(None, Int32Builder::new(), StringViewBuilder::new());
+        map.keys().append_value(7);
+        map.values().append_null();
+        map.append(true).unwrap();
+        let floats: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN]));
+        let arrays: [ArrayRef; 5] = [
+            Arc::new(StringViewArray::from(vec!["a\"\n\u{1}é"])),
+            Arc::new(StructArray::from(vec![(Arc::new(Field::new("x", DataType::Float64, true)), floats)])),
+            Arc::new(map.finish()),
+            Arc::new(BinaryViewArray::from_iter_values([b"foo"])),
+            Arc::new(TimestampMicrosecondArray::from(vec![1_500_000])),
+        ];
+        let columns: Vec<_> = arrays.iter().map(|array| Column::new(array).unwrap()).collect();
+        let names: Vec<_> = ["t", "s", "m", "b", "ts"].map(String::from).to_vec();
+        let mut output = Vec::new();
+        write_row(&names, &columns, 0, &mut output).unwrap();
+        assert_eq!(
+            String::from_utf8(output).unwrap(),
+            "{\"t\":\"a\\\"\\n\\u0001é\",\"s\":{\"x\":\"NaN\"},\"m\":{\"7\":null},\"b\":\"Zm9v\",\
+             \"ts\":\"1970-01-01 00:00:01.500\"}\n"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! `CREATE TABLE … [WITH (…)] AS query`, and why other CREATE TABLEs are refused.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::cursor::Cursor;
+use crate::sql::{CreateTableAs, PropertyValue, Statement, refuse};
+use sqlparser::tokenizer::Token;
+
+/// Redshift's attributes of a managed table, which may stand before AS.
+const ATTRIBUTES: &[&str] =
+    &["BACKUP", "DISTSTYLE", "DISTKEY", "COMPOUND", "INTERLEAVED", "SORTKEY", "ENCODE", "COMMENT"];
+
+/// The whole statement.
+pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("CREATE TABLE")?;
+    let if_not_exists = cursor.if_not_exists();
+    let name = cursor.object_name()?;
+    if *cursor.peek() == Token::LParen || cursor.at("LIKE") {
+        return Err(managed(cursor).with_position(1));
+    }
+    let properties = if cursor.eat("WITH") { cursor.list(property)? } else { Vec::new() };
+    if properties.iter().any(|(key, value)| key == "table_type" && is_text(value, "iceberg")) {
+        return Err(cursor.unsupported("a table of table_type ICEBERG"));
+    }
+    if let Some(error) = refuse::option(cursor, "", ATTRIBUTES) {
+        return Err(error);
+    }
+    cursor.expect("AS")?;
+    let (query, _) = cursor.query()?;
+    let with_data = !cursor.eat("WITH NO DATA");
+    if with_data {
+        cursor.eat("WITH DATA");
+    }
+    Ok(Statement::CreateTableAs(Box::new(CreateTableAs { name, if_not_exists, properties, query, with_data })))
+}
+
+fn managed(cursor: &Cursor) -> Error {
+    if cursor.mentions("iceberg") {
+        return cursor.unsupported("a table of table_type ICEBERG");
+    }
+    if cursor.is_athena() {
+        return cursor
+            .unsupported("CREATE TABLE without EXTERNAL")
+            .with_hint("use CREATE EXTERNAL TABLE, or CREATE TABLE … AS with a query");
+    }
+    cursor.unsupported("CREATE TABLE of a managed table").with_hint("use CREATE EXTERNAL TABLE")
+}
+
+fn is_text(value: &PropertyValue, text: &str) -> bool {
+    matches!(value, PropertyValue::Text(value) if value.eq_ignore_ascii_case(text))
+}
+
+/// `name = value` of `WITH (…)`.
+fn property(cursor: &mut Cursor) -> Result<(String, PropertyValue)> {
+    let name = cursor.identifier()?;
+    cursor.expect_token(&Token::Eq)?;
+    if cursor.at("ARRAY") && *cursor.peek_nth(1) == Token::LBracket {
+        cursor.advance();
+        return Ok((name, PropertyValue::List(array(cursor)?)));
+    }
+    let value = match cursor.optional_string().or_else(|| cursor.optional_number()) {
+        Some(value) => value,
+        None if matches!(cursor.peek(), Token::Word(_)) => cursor.identifier()?,
+        None => return Err(cursor.syntax_error("a value")),
+    };
+    Ok((name, PropertyValue::Text(value)))
+}
+
+/// `['a', 'b']`
+fn array(cursor: &mut Cursor) -> Result<Vec<String>> {
+    cursor.expect_token(&Token::LBracket)?;
+    let mut items = Vec::new();
+    while !cursor.eat_token(&Token::RBracket) {
+        if !items.is_empty() {
+            cursor.expect_token(&Token::Comma)?;
+        }
+        let position = cursor.position();
+        let item = match cursor.optional_string() {
+            Some(item) => item,
+            None => cursor.optional_number().ok_or_else(|| {
+                Error::new(ErrorKind::InvalidParameter, "an ARRAY of a table's properties holds strings")
+                    .with_position(position)
+            })?,
+        };
+        items.push(item);
+    }
+    Ok(items)
+}

@@ -1,0 +1,374 @@
+//! A place in one statement's tokens: what every grammar of ours is written with.
+//!
+//! Wraps sqlparser's parser, knows the source text of every token, and gives errors with positions in characters
+//! from 1, counted in the statement's own text; `parse` moves them to the whole text.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::ObjectName;
+use crate::sql::scan::{Lexing, Piece};
+use crate::sql::strings::{Escapes, decode};
+use crate::sql::tokens::{self, Tokens, is_word, word};
+use crate::sql::{diagnose, nesting, query, syntax};
+use millrace_catalog::model::Parameters;
+use sqlparser::ast::Query;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, Word};
+
+/// A place in a statement's tokens.
+pub(super) struct Cursor<'a> {
+    parser: Parser<'static>,
+    text: &'a str,
+    /// Where each token begins in `text`, in bytes, blanks and comments included.
+    starts: Vec<usize>,
+    lexing: Lexing,
+    /// How many characters after the text's end the semicolon stands; `None` when there is none.
+    semicolon: Option<usize>,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the beginning of a piece of `whole`.
+    pub(super) fn new(whole: &'a str, piece: &Piece) -> Result<Self> {
+        let text = &whole[piece.range.clone()];
+        let lexing = piece.lexing;
+        let Tokens { tokens, starts } = tokens::tokenise(text, lexing)?;
+        let parser = Parser::new(syntax::dialect_of(lexing)).with_recursion_limit(nesting::MAX_DEPTH);
+        let semicolon = piece.semicolon.map(|at| whole[piece.range.end..at].chars().count());
+        Ok(Self { parser: parser.with_tokens_with_locations(tokens), text, starts, lexing, semicolon })
+    }
+
+    /// True for Hive's and Trino's rules.
+    pub(super) fn is_athena(&self) -> bool {
+        self.lexing != Lexing::Redshift
+    }
+
+    // --- looking ---
+
+    pub(super) fn peek(&self) -> &Token {
+        self.peek_nth(0)
+    }
+
+    pub(super) fn peek_nth(&self, n: usize) -> &Token {
+        &self.parser.peek_nth_token_ref(n).token
+    }
+
+    /// The next token's word in upper case, when it is one without quotes.
+    pub(super) fn peek_word(&self) -> Option<String> {
+        word(self.peek()).map(str::to_ascii_uppercase)
+    }
+
+    /// Whether these words come next, in any case.
+    pub(super) fn at(&self, words: &str) -> bool {
+        words.split(' ').enumerate().all(|(n, expected)| is_word(self.peek_nth(n), expected))
+    }
+
+    pub(super) fn at_end(&self) -> bool {
+        *self.peek() == Token::EOF
+    }
+
+    /// Whether a query comes next.
+    pub(super) fn at_query(&self) -> bool {
+        self.at_query_from(0)
+    }
+
+    /// Whether a query comes after `n` tokens; parentheses around it do not matter.
+    pub(super) fn at_query_from(&self, mut n: usize) -> bool {
+        while *self.peek_nth(n) == Token::LParen {
+            n += 1;
+        }
+        ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|expected| is_word(self.peek_nth(n), expected))
+    }
+
+    /// Whether a word or string equal to `text` is among the tokens still to come.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        (self.parser.index()..self.starts.len()).any(|index| match &self.parser.token_at(index).token {
+            Token::Word(Word { value, .. }) | Token::SingleQuotedString(value) | Token::DoubleQuotedString(value) => {
+                value.eq_ignore_ascii_case(text)
+            }
+            _ => false,
+        })
+    }
+
+    // --- taking ---
+
+    pub(super) fn advance(&mut self) {
+        self.parser.advance_token();
+    }
+
+    /// Takes these words when all of them come next.
+    pub(super) fn eat(&mut self, words: &str) -> bool {
+        let found = self.at(words);
+        if found {
+            words.split(' ').for_each(|_| self.advance());
+        }
+        found
+    }
+
+    /// Takes these words; a syntax error when they do not come next.
+    pub(super) fn expect(&mut self, words: &str) -> Result<()> {
+        for expected in words.split(' ') {
+            if !self.eat(expected) {
+                return Err(self.syntax_error(expected));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn eat_token(&mut self, token: &Token) -> bool {
+        self.parser.consume_token(token)
+    }
+
+    pub(super) fn expect_token(&mut self, token: &Token) -> Result<()> {
+        if self.eat_token(token) { Ok(()) } else { Err(self.syntax_error(&format!("\"{token}\""))) }
+    }
+
+    /// A syntax error unless the statement is over.
+    pub(super) fn finish(&self) -> Result<()> {
+        if self.at_end() { Ok(()) } else { Err(self.syntax_error("end of statement")) }
+    }
+
+    /// Takes `IF NOT EXISTS`.
+    pub(super) fn if_not_exists(&mut self) -> bool {
+        self.eat("IF NOT EXISTS")
+    }
+
+    /// A name, folded. Any word will do: that our own grammars use it elsewhere does not reserve it.
+    pub(super) fn identifier(&mut self) -> Result<String> {
+        let name = match self.peek() {
+            Token::Word(word) => word.value.to_lowercase(),
+            Token::DoubleQuotedString(_) => decode(self.next_source(), Escapes::Hive).to_lowercase(),
+            _ => return Err(self.syntax_error("a name")),
+        };
+        if name.is_empty() {
+            return Err(
+                Error::new(ErrorKind::Syntax, "zero-length delimited identifier").with_position(self.position())
+            );
+        }
+        self.advance();
+        Ok(name)
+    }
+
+    /// A table's or view's name of at most three parts.
+    pub(super) fn object_name(&mut self) -> Result<ObjectName> {
+        let position = self.position();
+        let mut parts = vec![self.identifier()?];
+        while self.eat_token(&Token::Period) {
+            parts.push(self.identifier()?);
+        }
+        if parts.len() > 3 {
+            let name = parts.join(".");
+            let message = format!("improper qualified name (too many dotted names): {name}");
+            return Err(Error::new(ErrorKind::Syntax, message).with_position(position));
+        }
+        Ok(ObjectName { parts, position })
+    }
+
+    /// A database's name; Glue's catalog may stand before it, no other.
+    pub(super) fn database_name(&mut self) -> Result<String> {
+        let name = self.object_name()?;
+        match <[String; 1]>::try_from(name.parts) {
+            Ok([database]) => Ok(database),
+            Err(parts) => match <[String; 2]>::try_from(parts) {
+                Ok([catalog, database]) if catalog == "awsdatacatalog" => Ok(database),
+                Ok([catalog, _]) => {
+                    Err(Error::unsupported(format!("catalog \"{catalog}\"")).with_position(name.position))
+                }
+                Err(_) => {
+                    let message = "improper qualified name (too many dotted names)";
+                    Err(Error::new(ErrorKind::Syntax, message).with_position(name.position))
+                }
+            },
+        }
+    }
+
+    /// A string literal's value, when one comes next.
+    pub(super) fn optional_string(&mut self) -> Option<String> {
+        let value = match self.peek() {
+            Token::EscapedStringLiteral(value) | Token::UnicodeStringLiteral(value) => value.clone(),
+            Token::DollarQuotedString(string) => string.value.clone(),
+            Token::SingleQuotedString(_)
+            | Token::DoubleQuotedString(_)
+            | Token::Word(Word { quote_style: Some('"'), .. }) => {
+                let escapes = if self.lexing == Lexing::Trino { Escapes::Plain } else { Escapes::Hive };
+                decode(self.next_source(), escapes)
+            }
+            _ => return None,
+        };
+        self.advance();
+        Some(value)
+    }
+
+    pub(super) fn string(&mut self) -> Result<String> {
+        self.optional_string().ok_or_else(|| self.syntax_error("a string in single quotes"))
+    }
+
+    /// A number as written, with its sign.
+    pub(super) fn optional_number(&mut self) -> Option<String> {
+        let signed = matches!(self.peek(), Token::Minus | Token::Plus);
+        if !matches!(self.peek_nth(usize::from(signed)), Token::Number(..)) {
+            return None;
+        }
+        let sign = if *self.peek() == Token::Minus { "-" } else { "" };
+        if signed {
+            self.advance();
+        }
+        let number = format!("{sign}{}", self.next_source());
+        self.advance();
+        Some(number)
+    }
+
+    /// `(item, item, …)`, at least one.
+    pub(super) fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        self.expect_token(&Token::LParen)?;
+        let mut items = vec![item(self)?];
+        while self.eat_token(&Token::Comma) {
+            items.push(item(self)?);
+        }
+        if self.eat_token(&Token::RParen) { Ok(items) } else { Err(self.syntax_error("\",\" or \")\"")) }
+    }
+
+    /// `('key' = 'value', …)`
+    pub(super) fn properties(&mut self) -> Result<Parameters> {
+        let pairs = self.list(|cursor| {
+            let key = cursor.string()?;
+            cursor.expect_token(&Token::Eq)?;
+            let value = match cursor.optional_number() {
+                Some(number) => number,
+                None => cursor.string()?,
+            };
+            Ok((key, value))
+        })?;
+        Ok(pairs.into_iter().collect())
+    }
+
+    /// A query to where it ends, with its source text.
+    pub(super) fn query(&mut self) -> Result<(Box<Query>, &'a str)> {
+        let (start, position) = (self.offset(), self.position());
+        let mut query = self.parser.parse_query().map_err(|e| self.parser_error(e))?;
+        let text = &self.text[start..self.end_offset()];
+        query::settle(&mut query).map_err(|(location, error)| match location {
+            Some(location) => error.with_position(tokens::position_of(self.text, location)),
+            None => error.with_position(position),
+        })?;
+        Ok((query, text))
+    }
+
+    // --- source text ---
+
+    /// Which token comes next; [`Cursor::position_at`] makes a position of it, at some cost.
+    pub(super) fn next_index(&self) -> usize {
+        let mut index = self.parser.index();
+        while matches!(self.parser.token_at(index).token, Token::Whitespace(_)) {
+            index += 1;
+        }
+        index.min(self.starts.len())
+    }
+
+    fn start_at(&self, index: usize) -> usize {
+        self.starts.get(index).copied().unwrap_or(self.text.len())
+    }
+
+    fn token_source(&self, index: usize) -> &'a str {
+        &self.text[self.start_at(index)..self.start_at(index + 1)]
+    }
+
+    /// The source of the next token.
+    pub(super) fn next_source(&self) -> &'a str {
+        self.token_source(self.next_index())
+    }
+
+    /// Where the next token begins, in bytes.
+    fn offset(&self) -> usize {
+        self.start_at(self.next_index())
+    }
+
+    /// Where the last token taken ends, in bytes.
+    fn end_offset(&self) -> usize {
+        let mut index = self.parser.index().min(self.starts.len());
+        while index > 0 && matches!(self.parser.token_at(index - 1).token, Token::Whitespace(_)) {
+            index -= 1;
+        }
+        self.start_at(index)
+    }
+
+    /// Where the next token begins, in characters from 1.
+    pub(super) fn position(&self) -> usize {
+        self.position_at(self.next_index())
+    }
+
+    /// Where a token begins, in characters from 1.
+    pub(super) fn position_at(&self, index: usize) -> usize {
+        self.text[..self.start_at(index)].chars().count() + 1
+    }
+
+    // --- errors ---
+
+    /// A syntax error at the next token, where `expected` should stand.
+    pub(super) fn syntax_error(&self, expected: &str) -> Error {
+        self.syntax_error_at(self.next_index(), Some(format!("expected {expected}")))
+    }
+
+    /// 0A000 at the next token.
+    pub(super) fn unsupported(&self, construct: &str) -> Error {
+        Error::unsupported(construct).with_position(self.position())
+    }
+
+    fn syntax_error_at(&self, index: usize, detail: Option<String>) -> Error {
+        let near = match self.starts.get(index) {
+            Some(_) => Some(self.token_source(index)),
+            None => self.semicolon.map(|_| ";"),
+        };
+        let after = if index < self.starts.len() { 0 } else { self.semicolon.unwrap_or(0) };
+        let mut error = diagnose::syntax_error(near, detail).with_position(self.position_at(index) + after);
+        if error.hint.is_none() {
+            error.hint = self.word_before(index).and_then(diagnose::meant_before);
+        }
+        error
+    }
+
+    /// The word before a token when no dialect knows it: `FORM` in `SELECT a FORM t` was taken for an alias.
+    fn word_before(&self, index: usize) -> Option<&str> {
+        let mut before = (0..index).rev().map(|at| &self.parser.token_at(at).token);
+        match before.find(|token| !matches!(token, Token::Whitespace(_)))? {
+            Token::Word(Word { value, quote_style: None, keyword: Keyword::NoKeyword }) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// sqlparser's error in our words.
+    fn parser_error(&self, error: ParserError) -> Error {
+        let message = match error {
+            ParserError::RecursionLimitExceeded => return nesting::too_deep().with_position(self.position()),
+            ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
+        };
+        let (detail, location) = diagnose::split_location(&message);
+        let index = match location {
+            Some(at) => self.index_of(at),
+            None if message.ends_with("found: EOF") => self.starts.len(),
+            None => self.next_index(),
+        };
+        if self.is_time_travel(index) {
+            return Error::unsupported(query::TIME_TRAVEL).with_position(self.position_at(index));
+        }
+        self.syntax_error_at(index, Some(detail))
+    }
+
+    /// sqlparser does not know Trino's `t FOR TIMESTAMP AS OF …` and stops at its second word.
+    fn is_time_travel(&self, index: usize) -> bool {
+        let before = (0..index).rev().map(|at| &self.parser.token_at(at).token);
+        let after_for = before.take_while(|token| !is_word(token, "FOR")).all(|t| matches!(t, Token::Whitespace(_)));
+        let token = &self.parser.token_at(index).token;
+        self.lexing == Lexing::Trino
+            && after_for
+            && ["TIMESTAMP", "VERSION", "SYSTEM_TIME", "SYSTEM_VERSION"].iter().any(|word| is_word(token, word))
+    }
+
+    fn index_of(&self, location: Location) -> usize {
+        let (mut low, mut high) = (0, self.starts.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.parser.token_at(middle).span.start < location { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+}

@@ -1,0 +1,84 @@
+//! `CREATE DATABASE|SCHEMA` and Redshift's `CREATE EXTERNAL SCHEMA`.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::cursor::Cursor;
+use crate::sql::{CreateDatabase, CreateExternalSchema, Statement, refuse};
+use millrace_catalog::model::Parameters;
+
+/// `CREATE DATABASE|SCHEMA [IF NOT EXISTS] name [COMMENT '…'] [LOCATION '…'] [WITH DBPROPERTIES (…)]`
+pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("CREATE")?;
+    cursor.advance();
+    let if_not_exists = cursor.if_not_exists();
+    let name = cursor.database_name()?;
+    let (mut comment, mut location, mut properties) = (None, None, None);
+    loop {
+        let place = if cursor.at("COMMENT") {
+            &mut comment
+        } else if cursor.at("LOCATION") {
+            &mut location
+        } else if cursor.at("WITH DBPROPERTIES") && properties.is_none() {
+            cursor.expect("WITH DBPROPERTIES")?;
+            properties = Some(cursor.properties()?);
+            continue;
+        } else {
+            break;
+        };
+        if place.is_some() {
+            return Err(refuse::redundant(cursor));
+        }
+        cursor.advance();
+        *place = Some(cursor.string()?);
+    }
+    let options =
+        &["AUTHORIZATION", "COLLATE", "CONNECTION LIMIT", "FROM", "MANAGEDLOCATION", "OWNER", "QUOTA", "WITH"];
+    if let Some(error) = refuse::option(cursor, "CREATE DATABASE …", options) {
+        return Err(error);
+    }
+    let properties = properties.unwrap_or_default();
+    Ok(Statement::CreateDatabase(CreateDatabase { name, if_not_exists, comment, location, properties }))
+}
+
+/// `CREATE EXTERNAL SCHEMA [IF NOT EXISTS] name FROM DATA CATALOG DATABASE 'd' …`
+pub(super) fn create_external_schema(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("CREATE EXTERNAL SCHEMA")?;
+    let if_not_exists = cursor.if_not_exists();
+    let name = cursor.identifier()?;
+    cursor.expect("FROM")?;
+    let sources = &["HIVE METASTORE", "POSTGRES", "MYSQL", "KINESIS", "KAFKA", "MSK", "REDSHIFT"];
+    if let Some(error) = refuse::option(cursor, "CREATE EXTERNAL SCHEMA … FROM", sources) {
+        return Err(error);
+    }
+    cursor.eat("DATA");
+    cursor.expect("CATALOG")?;
+    let mut database = None;
+    let mut create_database = false;
+    let mut options = Parameters::new();
+    while !cursor.at_end() {
+        let position = cursor.position();
+        if cursor.eat("CREATE EXTERNAL DATABASE IF NOT EXISTS") {
+            create_database = true;
+            continue;
+        }
+        let known = ["DATABASE", "REGION", "IAM_ROLE", "CATALOG_ROLE", "CATALOG_ID"].into_iter().find(|o| cursor.at(o));
+        let Some(option) = known else {
+            let unsupported = &["SCHEMA", "URI", "SECRET_ARN", "AUTHENTICATION", "CLUSTER_ARN"];
+            let error = refuse::option(cursor, "CREATE EXTERNAL SCHEMA …", unsupported);
+            return Err(error.unwrap_or_else(|| cursor.syntax_error("an option of CREATE EXTERNAL SCHEMA")));
+        };
+        cursor.advance();
+        let value =
+            if option.ends_with("_ROLE") && cursor.eat("DEFAULT") { "default".to_owned() } else { cursor.string()? };
+        let before = if option == "DATABASE" {
+            database.replace(value.to_lowercase())
+        } else {
+            options.insert(option.to_lowercase(), value)
+        };
+        if before.is_some() {
+            return Err(Error::new(ErrorKind::Syntax, "conflicting or redundant options").with_position(position));
+        }
+    }
+    let database = database.ok_or_else(|| cursor.syntax_error("DATABASE"))?;
+    let schema = CreateExternalSchema { name, if_not_exists, database, create_database, options };
+    Ok(Statement::CreateExternalSchema(schema))
+}

@@ -1,0 +1,50 @@
+//! `DROP TABLE|VIEW` and `DROP DATABASE|SCHEMA`.
+
+use crate::error::Result;
+use crate::sql::cursor::Cursor;
+use crate::sql::{DropDatabase, DropTable, Statement, refuse};
+use sqlparser::tokenizer::Token;
+
+/// The whole statement, whatever it drops.
+pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
+    let view = cursor.at("DROP VIEW");
+    if view || cursor.at("DROP TABLE") {
+        return drop_table(cursor, view);
+    }
+    if cursor.at("DROP DATABASE") || cursor.at("DROP SCHEMA") {
+        return drop_database(cursor);
+    }
+    Err(refuse::object(cursor))
+}
+
+/// Nothing depends on a table or view in the catalog, so CASCADE and RESTRICT do the same.
+fn drop_table(cursor: &mut Cursor, view: bool) -> Result<Statement> {
+    cursor.expect("DROP")?;
+    cursor.advance();
+    let if_exists = cursor.eat("IF EXISTS");
+    let mut names = vec![cursor.object_name()?];
+    while cursor.eat_token(&Token::Comma) {
+        names.push(cursor.object_name()?);
+    }
+    if let Some(error) = refuse::option(cursor, "DROP TABLE …", &["PURGE"]) {
+        return Err(error);
+    }
+    let _ = cursor.eat("CASCADE") || cursor.eat("RESTRICT");
+    Ok(Statement::DropTable(DropTable { names, if_exists, view }))
+}
+
+fn drop_database(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("DROP")?;
+    cursor.advance();
+    let if_exists = cursor.eat("IF EXISTS");
+    let name = cursor.database_name()?;
+    if *cursor.peek() == Token::Comma {
+        return Err(cursor.unsupported("DROP SCHEMA of several schemas"));
+    }
+    let cascade_before = cursor.eat("CASCADE");
+    let _ = !cascade_before && cursor.eat("RESTRICT");
+    let drop_external_database = cursor.eat("DROP EXTERNAL DATABASE");
+    let cascade = cursor.eat("CASCADE") || cascade_before;
+    let _ = !cascade && cursor.eat("RESTRICT");
+    Ok(Statement::DropDatabase(DropDatabase { name, if_exists, cascade, drop_external_database }))
+}

@@ -1,0 +1,109 @@
+//! From text to statements: cuts, tokenises, and gives each statement to the grammar its first words name.
+
+use crate::error::{Error, Result};
+use crate::sql::cursor::Cursor;
+use crate::sql::scan::next_piece;
+use crate::sql::{
+    Dialect, Explain, ParsedStatement, Statement, alter, create_table_as, database, diagnose, drop, external_table,
+    insert, refuse, session, show, view,
+};
+use sqlparser::tokenizer::Token;
+
+/// Parses a text of any number of statements with semicolons between them; empty ones give none.
+///
+/// Errors are 42601 for what is no statement, 0A000 for what this version does not run, 54000 for what is too deep,
+/// each with its position in the whole text, in characters from 1.
+pub fn parse(text: &str, dialect: Dialect) -> Result<Vec<ParsedStatement>> {
+    let mut statements = Vec::new();
+    let (mut from, mut counted, mut before) = (0, 0, 0);
+    loop {
+        let piece = next_piece(text, from, dialect);
+        before += text[counted..piece.range.start].chars().count();
+        counted = piece.range.start;
+        if let Some((open, at)) = piece.open {
+            let position = before + text[counted..at].chars().count() + 1;
+            return Err(diagnose::unterminated(open, &text[at..]).with_position(position));
+        }
+        if !piece.empty {
+            let mut cursor = Cursor::new(text, &piece).map_err(|e| moved(e, before))?;
+            let statement = whole_statement(&mut cursor).map_err(|e| moved(e, before))?;
+            let text = text[piece.range.clone()].to_owned();
+            statements.push(ParsedStatement { statement, text, dialect, offset: before });
+        }
+        match piece.semicolon {
+            Some(at) => from = at + 1,
+            None => return Ok(statements),
+        }
+    }
+}
+
+fn moved(mut error: Error, by: usize) -> Error {
+    error.position = error.position.map(|position| position + by);
+    error
+}
+
+fn whole_statement(cursor: &mut Cursor) -> Result<Statement> {
+    let statement = statement(cursor)?;
+    cursor.finish()?;
+    Ok(statement)
+}
+
+fn statement(cursor: &mut Cursor) -> Result<Statement> {
+    if cursor.at_query() {
+        return Ok(Statement::Query(cursor.query()?.0));
+    }
+    let Some(word) = cursor.peek_word() else { return Err(cursor.syntax_error("a statement")) };
+    match word.as_str() {
+        "CREATE" => create(cursor),
+        "DROP" => drop::drop(cursor),
+        "ALTER" => alter::alter(cursor),
+        "INSERT" => insert::insert(cursor),
+        "MSCK" => alter::repair(cursor),
+        "SHOW" => show::show(cursor),
+        "DESCRIBE" | "DESC" => show::describe(cursor),
+        "SET" => session::set(cursor),
+        "RESET" => session::reset(cursor),
+        "USE" => session::use_database(cursor),
+        "EXPLAIN" => explain(cursor),
+        _ => Err(refuse::statement(cursor, &word)),
+    }
+}
+
+fn create(cursor: &mut Cursor) -> Result<Statement> {
+    if cursor.at("CREATE EXTERNAL TABLE") {
+        external_table::create(cursor)
+    } else if cursor.at("CREATE EXTERNAL SCHEMA") {
+        database::create_external_schema(cursor)
+    } else if cursor.at("CREATE DATABASE") || cursor.at("CREATE SCHEMA") {
+        database::create(cursor)
+    } else if cursor.at("CREATE TABLE") {
+        create_table_as::create(cursor)
+    } else if cursor.at("CREATE VIEW") || cursor.at("CREATE OR REPLACE VIEW") {
+        view::create(cursor)
+    } else {
+        Err(refuse::object(cursor))
+    }
+}
+
+/// `EXPLAIN [ANALYZE] [VERBOSE] statement`; Athena's and PostgreSQL's options in parentheses are refused.
+fn explain(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("EXPLAIN")?;
+    let analyze = cursor.eat("ANALYZE");
+    let verbose = cursor.eat("VERBOSE");
+    if *cursor.peek() == Token::LParen && !cursor.at_query() {
+        cursor.advance();
+        let option = cursor.peek_word().ok_or_else(|| cursor.syntax_error("an option of EXPLAIN"))?;
+        return Err(cursor.unsupported(&format!("EXPLAIN ({option})")));
+    }
+    if cursor.at("EXPLAIN") {
+        return Err(cursor.syntax_error("a query, INSERT or CREATE TABLE AS"));
+    }
+    let refused = cursor.unsupported("EXPLAIN of a statement that neither reads nor writes rows");
+    let statement = Box::new(statement(cursor)?);
+    match *statement {
+        Statement::Query(_) | Statement::Insert(_) | Statement::CreateTableAs(_) => {
+            Ok(Statement::Explain(Explain { analyze, verbose, statement }))
+        }
+        _ => Err(refused),
+    }
+}

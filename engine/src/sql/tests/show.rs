@@ -1,0 +1,117 @@
+use super::*;
+use crate::sql::{ObjectName, Show};
+
+fn name(parts: &[&str], position: usize) -> ObjectName {
+    ObjectName { parts: parts.iter().map(|&part| part.to_owned()).collect(), position }
+}
+
+// Athena: SHOW …; Redshift: SHOW …; Hive: LanguageManual DDL, Show.
+#[test]
+fn everything_shown_has_its_spellings() {
+    let text = |value: &str| Some(value.to_owned());
+    for (statement, expected) in [
+        ("SHOW DATABASES", Show::Databases { like: None }),
+        ("SHOW SCHEMAS LIKE 'a*'", Show::Databases { like: text("a*") }),
+        ("SHOW TABLES", Show::Tables { database: None, like: None }),
+        ("SHOW TABLES IN \"Db\" 'x|y'", Show::Tables { database: text("db"), like: text("x|y") }),
+        ("SHOW TABLES FROM awsdatacatalog.d LIKE 'a%'", Show::Tables { database: text("d"), like: text("a%") }),
+        ("SHOW VIEWS IN d LIKE 'v'", Show::Views { database: text("d"), like: text("v") }),
+        ("SHOW COLUMNS IN t", Show::Columns(name(&["t"], 17))),
+        ("SHOW COLUMNS FROM t FROM d", Show::Columns(name(&["d", "t"], 19))),
+        ("SHOW COLUMNS IN d.t", Show::Columns(name(&["d", "t"], 17))),
+        ("SHOW PARTITIONS d.t", Show::Partitions(name(&["d", "t"], 17))),
+        ("SHOW CREATE TABLE t", Show::Create { name: name(&["t"], 19), view: false }),
+        ("SHOW CREATE VIEW v", Show::Create { name: name(&["v"], 18), view: true }),
+        ("SHOW TBLPROPERTIES t", Show::Properties { table: name(&["t"], 20), key: None }),
+        ("SHOW TBLPROPERTIES t ('K')", Show::Properties { table: name(&["t"], 20), key: text("K") }),
+        ("SHOW FUNCTIONS", Show::Functions { like: None }),
+        ("SHOW FUNCTIONS LIKE 'a%'", Show::Functions { like: text("a%") }),
+        ("SHOW ALL", Show::Setting(None)),
+        ("SHOW Search_Path", Show::Setting(text("search_path"))),
+        ("SHOW TIME ZONE", Show::Setting(text("timezone"))),
+        ("SHOW datafusion.execution.batch_size", Show::Setting(text("datafusion.execution.batch_size"))),
+        ("SHOW TABLE s.t", Show::Create { name: name(&["s", "t"], 12), view: false }),
+        ("SHOW EXTERNAL TABLE s.t", Show::Create { name: name(&["s", "t"], 21), view: false }),
+        ("SHOW VIEW v", Show::Create { name: name(&["v"], 11), view: true }),
+        ("SHOW TABLES FROM SCHEMA s", Show::Tables { database: text("s"), like: None }),
+        ("SHOW COLUMNS FROM TABLE s.t", Show::Columns(name(&["s", "t"], 25))),
+    ] {
+        for dialect in [Redshift, Athena] {
+            let Statement::Show(show) = one(statement, dialect) else { panic!("{statement}") };
+            assert_eq!(show, expected, "{statement}");
+        }
+    }
+    refuses(
+        Redshift,
+        &[
+            ("SHOW GRANTS ON TABLE t", "SHOW GRANTS", 6),
+            ("SHOW TABLES FROM SCHEMA dev.public", "catalog \"dev\"", 25),
+            ("SHOW TABLES LIMIT 5", "SHOW … LIMIT", 13),
+            ("SHOW SCHEMAS FROM DATABASE dev", "SHOW DATABASES FROM", 14),
+            ("SHOW PARTITIONS t PARTITION (a=1)", "SHOW PARTITIONS … PARTITION", 19),
+        ],
+    );
+}
+
+#[test]
+fn describe_takes_a_partition_and_a_column() {
+    for (text, formatted, partition, column) in [
+        ("DESCRIBE d.t", false, false, None),
+        ("DESC FORMATTED d.t", true, false, None),
+        ("DESCRIBE EXTENDED d.t PARTITION (a = 1)", true, true, None),
+        ("DESCRIBE d.t C", false, false, Some("c")),
+        ("describe d.t partition (a='x') partition", false, true, Some("partition")),
+    ] {
+        let Statement::Describe(describe) = one(text, Athena) else { panic!("{text}") };
+        assert_eq!(describe.table.parts, ["d", "t"]);
+        assert_eq!((describe.formatted, describe.partition.is_some()), (formatted, partition), "{text}");
+        assert_eq!(describe.column.as_deref(), column, "{text}");
+    }
+    refuses(
+        Athena,
+        &[("DESCRIBE t c.d", "DESCRIBE of a field of a column", 13), ("DESCRIBE DATABASE d", "DESCRIBE DATABASE", 10)],
+    );
+}
+
+// Redshift: SET, RESET; PostgreSQL: SET.
+#[test]
+fn settings_are_set_and_reset() {
+    for (text, name, value) in [
+        ("SET search_path TO \"$user\", public", "search_path", Some("\"$user\", public")),
+        ("SET search_path = 'a', B", "search_path", Some("a, B")),
+        ("SET query_group = 'a b'", "query_group", Some("a b")),
+        ("SET Dialect = athena", "dialect", Some("athena")),
+        ("SET SESSION x TO on", "x", Some("on")),
+        ("SET LOCAL x TO DEFAULT", "x", None),
+        ("SET session = 1", "session", Some("1")),
+        ("SET statement_timeout TO -1", "statement_timeout", Some("-1")),
+        ("SET a.b.c = 1.50", "a.b.c", Some("1.50")),
+        ("SET TIME ZONE 'Europe/Berlin'", "timezone", Some("Europe/Berlin")),
+        ("SET TIME ZONE DEFAULT", "timezone", None),
+        ("SET timezone TO utc", "timezone", Some("utc")),
+        ("RESET search_path", "search_path", None),
+        ("RESET SESSION x", "x", None),
+        ("RESET ALL", "all", None),
+        ("RESET TIME ZONE", "timezone", None),
+    ] {
+        let Statement::Set { name: set, value: to } = one(text, Redshift) else { panic!("{text}") };
+        assert_eq!((set.as_str(), to.as_deref()), (name, value), "{text}");
+    }
+    refuses(
+        Redshift,
+        &[
+            ("SET SESSION AUTHORIZATION bob", "SET SESSION AUTHORIZATION", 5),
+            ("SET TRANSACTION READ ONLY", "SET TRANSACTION", 5),
+        ],
+    );
+    assert_eq!(error("SET x 5", Redshift).position, Some(7));
+    assert_eq!(error("SET x = ", Redshift).message, "syntax error at end of input");
+}
+
+#[test]
+fn use_takes_a_database() {
+    for text in ["USE Db", "USE \"DB\"", "use awsdatacatalog.db"] {
+        let Statement::Use(database) = one(text, Athena) else { panic!("{text}") };
+        assert_eq!(database, "db");
+    }
+}

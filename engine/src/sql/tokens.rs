@@ -1,0 +1,125 @@
+//! One statement's tokens: sqlparser's, with their places in the source, folded as the dialect folds them.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::scan::Lexing;
+use crate::sql::strings::{Escapes, decode};
+use crate::sql::{nesting, syntax};
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+
+/// Tokens, blanks and comments included, and the byte where each begins.
+pub(super) struct Tokens {
+    pub(super) tokens: Vec<TokenWithSpan>,
+    pub(super) starts: Vec<usize>,
+}
+
+/// Tokenises a statement, refuses it when it nests too deeply, and folds names in quotes to lower case.
+pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
+    let mut tokens = Tokenizer::new(syntax::dialect_of(lexing), text).tokenize_with_location().map_err(|e| {
+        let position = position_of(text, e.location);
+        Error::new(ErrorKind::Syntax, e.message.to_lowercase()).with_position(position)
+    })?;
+    let mut starts = starts(text, &tokens);
+    nesting::check(&tokens).map_err(|(index, error)| error.with_position(text[..starts[index]].chars().count() + 1))?;
+    for (index, token) in tokens.iter_mut().enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(text.len());
+        fold(&mut token.token, &text[starts[index]..end], lexing);
+    }
+    expand_table_queries(&mut tokens, &mut starts);
+    Ok(Tokens { tokens, starts })
+}
+
+/// Makes of a token what the dialect means by it.
+fn fold(token: &mut Token, source: &str, lexing: Lexing) {
+    match token {
+        // Both Redshift and Athena fold names in quotes too.
+        Token::Word(Word { value, quote_style: Some(_), .. }) => *value = value.to_lowercase(),
+        // These are plain names in Trino.
+        Token::Word(word)
+            if lexing == Lexing::Trino
+                && matches!(word.keyword, Keyword::TOP | Keyword::MINUS | Keyword::USER | Keyword::SESSION_USER) =>
+        {
+            word.keyword = Keyword::NoKeyword;
+        }
+        Token::SingleQuotedString(value) if lexing == Lexing::Redshift && source.contains('\\') => {
+            *value = decode(source, Escapes::Postgres);
+        }
+        _ => {}
+    }
+}
+
+/// A token's word, when it has no quotes.
+pub(super) fn word(token: &Token) -> Option<&str> {
+    match token {
+        Token::Word(Word { value, quote_style: None, .. }) => Some(value),
+        _ => None,
+    }
+}
+
+/// Whether a token is this word without quotes, in any case.
+pub(super) fn is_word(token: &Token, expected: &str) -> bool {
+    word(token).is_some_and(|word| word.eq_ignore_ascii_case(expected))
+}
+
+/// The byte where each token begins.
+fn starts(text: &str, tokens: &[TokenWithSpan]) -> Vec<usize> {
+    let mut chars = text.char_indices();
+    let mut here = Location::new(1, 1);
+    let mut offset = 0;
+    let mut starts = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        while here < token.span.start {
+            let Some((at, c)) = chars.next() else { break };
+            offset = at + c.len_utf8();
+            here = if c == '\n' { Location::new(here.line + 1, 1) } else { Location::new(here.line, here.column + 1) };
+        }
+        starts.push(offset);
+    }
+    starts
+}
+
+/// Writes `TABLE t`, where it is a query, as `SELECT * FROM t`: sqlparser takes too many tokens for it.
+fn expand_table_queries(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>) {
+    let mut before: Option<&Token> = None;
+    let mut found = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        if matches!(token.token, Token::Whitespace(_)) {
+            continue;
+        }
+        let opens = match before {
+            None | Some(Token::LParen) => true,
+            Some(Token::Word(word)) => matches!(
+                word.keyword,
+                Keyword::AS
+                    | Keyword::UNION
+                    | Keyword::EXCEPT
+                    | Keyword::INTERSECT
+                    | Keyword::ALL
+                    | Keyword::DISTINCT
+                    | Keyword::EXPLAIN
+            ),
+            Some(_) => false,
+        };
+        let name = tokens[index + 1..].iter().find(|next| !matches!(next.token, Token::Whitespace(_)));
+        if opens && is_word(&token.token, "TABLE") && name.is_some_and(|next| matches!(next.token, Token::Word(_))) {
+            found.push(index);
+        }
+        before = Some(&token.token);
+    }
+    for index in found.into_iter().rev() {
+        let (span, start) = (tokens[index].span, starts[index]);
+        let words = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+        tokens.splice(index..=index, words.map(|token| TokenWithSpan::new(token, span)));
+        starts.splice(index..=index, [start; 3]);
+    }
+}
+
+/// The position of a line and column in characters from 1.
+pub(super) fn position_of(text: &str, location: Location) -> usize {
+    let before: usize = text.split_inclusive('\n').take(location.line.saturating_sub(1) as usize).map(count).sum();
+    before + (location.column as usize).max(1)
+}
+
+fn count(line: &str) -> usize {
+    line.chars().count()
+}
