@@ -35,7 +35,7 @@ pub(crate) async fn run(warehouse: Option<&Path>, directory: Option<&Path>) -> a
         .with_context(|| format!("could not open the warehouse {}", warehouse.display()))?;
     let settings = Settings { timing: true, ..Settings::batch(None) };
     let mut shell = Shell::new(engine, Console::standard(), settings, interrupt);
-    shell.say(&format!("The example lake is in {}, the warehouse in {}.\n", lake.display(), warehouse.display()))?;
+    shell.announce(&format!("The example lake is in {}, the warehouse in {}.\n", lake.display(), warehouse.display()))?;
     let tables = TABLES.replace(LAKE_IN_SCRIPTS, &lake.display().to_string());
     for script in [tables.as_str(), TOUR] {
         match run_script(&mut shell, script).await? {
@@ -47,7 +47,7 @@ pub(crate) async fn run(warehouse: Option<&Path>, directory: Option<&Path>) -> a
     let shown = std::env::current_dir().ok();
     let shown = shown.as_deref().and_then(|here| warehouse.strip_prefix(here).ok()).unwrap_or(&warehouse);
     let program = std::env::args().next().unwrap_or_else(|| "millrace".to_owned());
-    shell.say(&format!("Ask your own questions: {program} --warehouse {}", shown.display()))?;
+    shell.announce(&format!("Ask your own questions: {program} --warehouse {}", shown.display()))?;
     shell.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -56,12 +56,12 @@ pub(crate) async fn run(warehouse: Option<&Path>, directory: Option<&Path>) -> a
 async fn run_script(shell: &mut Shell, script: &str) -> anyhow::Result<Outcome> {
     for statement in sql::split(script, sql::Dialect::default()).statements {
         let text = &script[statement];
-        shell.say(text)?;
+        shell.announce(text)?;
         let outcome = shell.run_statement(text, Place::Typed).await;
         if outcome != Outcome::Done {
             return Ok(outcome);
         }
-        shell.say("")?;
+        shell.announce("")?;
     }
     Ok(Outcome::Done)
 }

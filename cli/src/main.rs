@@ -24,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Plans of deeply nested queries are walked recursively, on the runtime's threads too.
-const THREAD_STACK_BYTES: usize = 4 << 20;
+const THREAD_STACK_BYTES: usize = 16 << 20;
 
 /// The variable that says what is logged.
 const LOG_VARIABLE: &str = "MILLRACE_LOG";

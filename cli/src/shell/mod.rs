@@ -16,7 +16,9 @@ mod script;
 mod settings;
 
 pub(crate) use command::{COMMANDS, Command};
-pub(crate) use console::{Console, Screen};
+pub(crate) use console::Console;
+#[cfg(test)]
+pub(crate) use console::Screen;
 pub(crate) use input::{Input, Item};
 pub(crate) use interrupt::{EXIT_INTERRUPTED, Interrupt};
 pub(crate) use meta::quote_name;

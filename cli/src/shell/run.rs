@@ -97,7 +97,7 @@ impl Shell {
     }
 
     /// Says a line beside the rows.
-    pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
+    pub(crate) fn announce(&mut self, line: &str) -> io::Result<()> {
         self.console.say(line)?;
         self.console.flush()
     }

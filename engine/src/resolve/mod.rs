@@ -108,9 +108,10 @@ fn resolve_at<'a>(
             let message = format!("views stand on views more than {MAX_VIEW_DEPTH} deep");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        let mut query = query.clone();
         let parsed = ParserStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
         let (references, ctes) = resolve_table_references(&parsed, true)?;
+        let ParserStatement::Statement(parsed) = parsed else { return Err(Error::internal("a query was lost")) };
+        let ast::Statement::Query(mut query) = *parsed else { return Err(Error::internal("a query was lost")) };
         let pseudo = pseudo::named(&query);
         if !pseudo.is_empty() {
             let ctes: Vec<String> = ctes.iter().map(|cte| cte.table().to_owned()).collect();
@@ -121,7 +122,7 @@ fn resolve_at<'a>(
             let source = resolve_table(context, snapshot, &query, &reference, database, &pseudo, depth).await?;
             tables.insert(reference, source);
         }
-        Ok(ResolvedQuery { query, tables })
+        Ok(ResolvedQuery { query: *query, tables })
     })
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Context {
     state: SessionState,
     database: String,
     dialect: Dialect,
-    statement: Arc<ParsedStatement>,
+    text: Arc<str>,
 }
 
 impl Context {
@@ -23,11 +23,11 @@ impl Context {
         warehouse: Arc<Warehouse>,
         mut state: SessionState,
         database: String,
-        statement: Arc<ParsedStatement>,
+        statement: &ParsedStatement,
     ) -> Self {
         state.mark_start_execution();
         let dialect = statement.dialect;
-        Self { warehouse, state, database, dialect, statement }.with_dialect(dialect)
+        Self { warehouse, state, database, dialect, text: statement.text.as_str().into() }.with_dialect(dialect)
     }
 
     /// The same in another dialect, for the text of a view.
@@ -69,12 +69,11 @@ impl Context {
         self.dialect
     }
 
-    /// A parser's line and column, both from 1 in the statement's own text, as a character from 1 of the text that was
-    /// parsed; 0 where it is unknown.
+    /// A parser's line and column in the statement's text, both from 1, as a character from 1; 0 where it is unknown.
     pub(crate) fn position_of(&self, span: Option<(u64, u64)>) -> usize {
         let Some((line, column)) = span else { return 0 };
         let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
-        let before: usize = self.statement.text.split('\n').take(skipped).map(|text| text.chars().count() + 1).sum();
-        self.statement.offset + before + usize::try_from(column).unwrap_or(0)
+        let before: usize = self.text.split('\n').take(skipped).map(|text| text.chars().count() + 1).sum();
+        before + usize::try_from(column).unwrap_or(0)
     }
 }

@@ -90,8 +90,13 @@ impl Session {
     /// Executes a statement: to its end when it changes something, up to its first rows when it is a query.
     ///
     /// # Errors
-    /// What the statement does wrong; positions are in the statement's own text.
+    /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
+        let result = self.execute_parsed(parsed).await;
+        result.map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
+    }
+
+    async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         match &parsed.statement {
             Statement::Set { name, value } => return self.execute_set(name, value.as_deref()),
             Statement::Use(database) => return self.execute_use(database).await,
@@ -102,7 +107,7 @@ impl Session {
             Arc::clone(&self.warehouse),
             self.state.clone(),
             self.settings.database.clone(),
-            Arc::new(parsed.clone()),
+            parsed,
         );
         let Some(timeout) = self.settings.statement_timeout else {
             return exec::execute(&context, &parsed.statement).await;

@@ -110,7 +110,8 @@ fn drop(cursor: &mut Cursor) -> Result<AlterOperation> {
         return Err(error);
     }
     let if_exists = cursor.eat("IF EXISTS");
-    if !if_exists && !(cursor.at("PARTITION") && *cursor.peek_nth(1) == Token::LParen) {
+    let partition = cursor.at("PARTITION") && *cursor.peek_nth(1) == Token::LParen;
+    if !(if_exists || partition) {
         cursor.eat("COLUMN");
         return Ok(AlterOperation::DropColumn(cursor.identifier()?));
     }

@@ -198,7 +198,7 @@ impl Dialect for TrinoSyntax {
     // `||` binds more loosely than + and -, more tightly than comparisons (Trino's grammar, valueExpression).
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         (parser.peek_token_ref().token == Token::StringConcat)
-            .then(|| Ok((self.prec_value(Precedence::PlusMinus) + self.prec_value(Precedence::Eq)) / 2))
+            .then(|| Ok(u8::midpoint(self.prec_value(Precedence::PlusMinus), self.prec_value(Precedence::Eq))))
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {

@@ -7,7 +7,6 @@ use super::columns::{self, Column};
 use super::compress::{Compression, Compressor};
 use super::error::io_error;
 use super::format::WriteFormat;
-use super::json;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -126,7 +125,7 @@ fn write_rows(format: &WriteFormat, names: &[String], batch: &RecordBatch, text:
         match format {
             WriteFormat::Text(format) => format.write_row(&columns, row, text)?,
             WriteFormat::OpenCsv(format) => format.write_row(&columns, row, text)?,
-            WriteFormat::Json => json::write_row(names, &columns, row, text)?,
+            WriteFormat::Json(format) => format.write_row(names, &columns, row, text)?,
             WriteFormat::Parquet => return Err(Error::internal("Parquet is not written by rows")),
         }
     }

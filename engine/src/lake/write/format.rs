@@ -1,5 +1,6 @@
 //! In which format a table's files are written.
 
+use super::json::JsonFormat;
 use super::open_csv::OpenCsvFormat;
 use super::text::{TextFormat, header_of};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ pub enum WriteFormat {
     /// Quoted CSV (OpenCSVSerde).
     OpenCsv(OpenCsvFormat),
     /// JSON lines.
-    Json,
+    Json(JsonFormat),
 }
 
 impl WriteFormat {
@@ -33,7 +34,8 @@ impl WriteFormat {
             OPEN_CSV_SERDE => {
                 Ok(Self::OpenCsv(OpenCsvFormat { header: header()?, ..OpenCsvFormat::from_serde(serde)? }))
             }
-            HCATALOG_JSON_SERDE | HIVE_JSON_SERDE | OPENX_JSON_SERDE => Ok(Self::Json),
+            HCATALOG_JSON_SERDE | HIVE_JSON_SERDE => Ok(Self::Json(JsonFormat { base64: false })),
+            OPENX_JSON_SERDE => Ok(Self::Json(JsonFormat { base64: true })),
             ORC_SERDE => Err(Error::unsupported("writing ORC").with_hint("Use FORMAT PARQUET.")),
             AVRO_SERDE => Err(Error::unsupported("writing Avro").with_hint("Use FORMAT PARQUET.")),
             REGEX_SERDE => Err(Error::unsupported("writing to a table of the RegexSerDe")),
@@ -47,7 +49,7 @@ impl WriteFormat {
             Self::Parquet => ".parquet",
             Self::Text(_) => ".txt",
             Self::OpenCsv(_) => ".csv",
-            Self::Json => ".json",
+            Self::Json(_) => ".json",
         }
     }
 }

@@ -1,73 +1,92 @@
-//! Rows as JSON lines, as Hive's and Trino's JSON SerDes write them: NULLs are written, binary is Base64, timestamps
-//! are `YYYY-MM-DD HH:MM:SS`, and numbers that JSON does not have are strings.
+//! Rows as JSON lines, as Hive's and Trino's JSON SerDes write them: NULLs are written, timestamps are `YYYY-MM-DD HH:MM:SS`, and numbers that JSON does not have are strings.
 
 use super::columns::{Column, Values, element_range};
-use super::scalar_text::write_scalar;
+use super::scalar_text::{text_of, write_scalar};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Appends one row with its line end.
-pub(super) fn write_row(names: &[String], columns: &[Column<'_>], row: usize, output: &mut Vec<u8>) -> Result<()> {
-    write_object(names.iter().map(String::as_str).zip(columns), row, output)?;
-    output.push(b'\n');
-    Ok(())
+/// How JSON lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JsonFormat {
+    /// Whether binary is in Base64, as the OpenX SerDe has it; Hive's SerDes have it as text, which is an error here
+    /// for bytes that are no UTF-8.
+    pub base64: bool,
 }
 
-fn write_object<'a, 'b: 'a>(
-    fields: impl Iterator<Item = (&'a str, &'a Column<'b>)>,
-    row: usize,
-    output: &mut Vec<u8>,
-) -> Result<()> {
-    output.push(b'{');
-    for (index, (name, column)) in fields.enumerate() {
-        if index > 0 {
-            output.push(b',');
-        }
-        write_string(name, output)?;
-        output.push(b':');
-        write_value(column, row, output)?;
+impl JsonFormat {
+    /// Appends one row with its line end.
+    pub(super) fn write_row(
+        self,
+        names: &[String],
+        columns: &[Column<'_>],
+        row: usize,
+        output: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.write_object(names.iter().map(String::as_str).zip(columns), row, output)?;
+        output.push(b'\n');
+        Ok(())
     }
-    output.push(b'}');
-    Ok(())
-}
 
-fn write_value(column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
-    if column.is_null(row) {
-        output.extend_from_slice(b"null");
-        return Ok(());
+    fn write_object<'a, 'b: 'a>(
+        self,
+        fields: impl Iterator<Item = (&'a str, &'a Column<'b>)>,
+        row: usize,
+        output: &mut Vec<u8>,
+    ) -> Result<()> {
+        output.push(b'{');
+        for (index, (name, column)) in fields.enumerate() {
+            if index > 0 {
+                output.push(b',');
+            }
+            write_string(name, output)?;
+            output.push(b':');
+            self.write_value(column, row, output)?;
+        }
+        output.push(b'}');
+        Ok(())
     }
-    match &column.values {
-        Values::Text(values) => write_string(values.value(row), output),
-        Values::Binary(_) | Values::Date(_) | Values::Timestamp(_) => write_quoted(column, row, output),
-        Values::Float(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
-        Values::Double(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
-        Values::List { offsets, elements } => {
-            output.push(b'[');
-            let range = element_range(offsets, row);
-            for element in range.clone() {
-                if element > range.start {
-                    output.push(b',');
-                }
-                write_value(elements, element, output)?;
-            }
-            output.push(b']');
-            Ok(())
+
+    fn write_value(self, column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
+        if column.is_null(row) {
+            output.extend_from_slice(b"null");
+            return Ok(());
         }
-        Values::Map { offsets, keys, values } => {
-            output.push(b'{');
-            let range = element_range(offsets, row);
-            for entry in range.clone() {
-                if entry > range.start {
-                    output.push(b',');
+        match &column.values {
+            Values::Text(values) => write_string(values.value(row), output),
+            Values::Binary(values) if !self.base64 => write_string(text_of(values.value(row))?, output),
+            Values::Binary(_) | Values::Date(_) | Values::Timestamp(_) => write_quoted(column, row, output),
+            Values::Float(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
+            Values::Double(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
+            Values::List { offsets, elements } => {
+                output.push(b'[');
+                let range = element_range(offsets, row);
+                for element in range.clone() {
+                    if element > range.start {
+                        output.push(b',');
+                    }
+                    self.write_value(elements, element, output)?;
                 }
-                write_key(keys, entry, output)?;
-                output.push(b':');
-                write_value(values, entry, output)?;
+                output.push(b']');
+                Ok(())
             }
-            output.push(b'}');
-            Ok(())
+            Values::Map { offsets, keys, values } => {
+                output.push(b'{');
+                let range = element_range(offsets, row);
+                for entry in range.clone() {
+                    if entry > range.start {
+                        output.push(b',');
+                    }
+                    write_key(keys, entry, output)?;
+                    output.push(b':');
+                    self.write_value(values, entry, output)?;
+                }
+                output.push(b'}');
+                Ok(())
+            }
+            Values::Struct(fields) => {
+                self.write_object(fields.iter().map(|(name, column)| (*name, column)), row, output)
+            }
+            _ => write_scalar(column, row, output),
         }
-        Values::Struct(fields) => write_object(fields.iter().map(|(name, column)| (*name, column)), row, output),
-        _ => write_scalar(column, row, output),
     }
 }
 
@@ -122,11 +141,23 @@ mod tests {
         let columns: Vec<_> = arrays.iter().map(|array| Column::new(array).unwrap()).collect();
         let names: Vec<_> = ["t", "s", "m", "b", "ts"].map(String::from).to_vec();
         let mut output = Vec::new();
-        write_row(&names, &columns, 0, &mut output).unwrap();
+        JsonFormat { base64: true }.write_row(&names, &columns, 0, &mut output).unwrap();
         assert_eq!(
             String::from_utf8(output).unwrap(),
             "{\"t\":\"a\\\"\\n\\u0001é\",\"s\":{\"x\":\"NaN\"},\"m\":{\"7\":null},\"b\":\"Zm9v\",\
              \"ts\":\"1970-01-01 00:00:01.500\"}\n"
         );
+    }
+
+    /// Hive's SerDes take the bytes of a text for a binary value.
+    #[test]
+    fn binary_is_text_for_hive() {
+        let array: ArrayRef = Arc::new(BinaryViewArray::from_iter_values([b"f\"o".as_slice(), b"\xff"]));
+        let columns = [Column::new(&array).unwrap()];
+        let mut output = Vec::new();
+        JsonFormat::default().write_row(&["b".to_owned()], &columns, 0, &mut output).unwrap();
+        assert_eq!(output, b"{\"b\":\"f\\\"o\"}\n");
+        let error = JsonFormat::default().write_row(&["b".to_owned()], &columns, 1, &mut output).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Data);
     }
 }

@@ -39,6 +39,7 @@ mod tests;
 pub use commit::{Written, WrittenFile, WrittenFiles};
 pub use compress::Compression;
 pub use format::WriteFormat;
+pub use json::JsonFormat;
 pub use open_csv::OpenCsvFormat;
 pub use partition_path::{escape_partition_value, parse_partition_path, partition_path, unescape_partition_value};
 pub use target::{Bucketing, DEFAULT_MAX_FILE_SIZE_BYTES, WriteTarget};

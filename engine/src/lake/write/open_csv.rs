@@ -1,7 +1,7 @@
 //! Rows as the OpenCSVSerde writes them: every value in quotes, NULL as nothing between the separators.
 
 use super::columns::{Column, Values};
-use super::scalar_text::write_scalar;
+use super::scalar_text::{text_of, write_scalar};
 use crate::error::{Error, ErrorKind, Result};
 use millrace_catalog::model::SerDe;
 
@@ -74,6 +74,7 @@ impl OpenCsvFormat {
     fn write_value(&self, column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
         match &column.values {
             Values::Text(values) => self.write_text(values.value(row).as_bytes(), output),
+            Values::Binary(values) => self.write_text(text_of(values.value(row))?.as_bytes(), output),
             Values::Date(values) => self.write_text(values.value(row).to_string().as_bytes(), output),
             Values::Timestamp(values) => {
                 let micros = values.value(row);

@@ -28,6 +28,14 @@ pub(super) fn write_scalar(column: &Column<'_>, row: usize, output: &mut Vec<u8>
     Ok(())
 }
 
+/// Binary as text, for formats that have no other way to write it.
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| {
+        Error::new(ErrorKind::Data, "a binary value that is not UTF-8 cannot be written in this format")
+            .with_hint("Encode it, e.g. with to_base64, or use a table of another format such as PARQUET.")
+    })
+}
+
 fn write(output: &mut Vec<u8>, value: impl Display) {
     // Writing to a Vec cannot fail.
     let _ = write!(output, "{value}");

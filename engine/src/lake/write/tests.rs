@@ -321,7 +321,7 @@ async fn a_store_that_fails_at_the_commit_is_left_as_it_was() {
         let store: Arc<dyn ObjectStore> =
             Arc::new(FaultyStore { inner, refused: "_00001.json", uploads: Arc::clone(&uploads) });
         let mut target = target(Arc::clone(&store), "s3://bucket", Path::from("t"));
-        target.format = WriteFormat::Json;
+        target.format = WriteFormat::Json(JsonFormat::default());
         target.compression = Compression::None;
         target.max_file_size_bytes = 1;
         let cleanup = target.cleanup.clone();
@@ -366,7 +366,7 @@ async fn existing_partitions_keep_their_folders() {
 #[tokio::test]
 async fn buckets_have_files_of_their_own() {
     let (store, mut target) = memory_target();
-    target.format = WriteFormat::Json;
+    target.format = WriteFormat::Json(JsonFormat::default());
     target.compression = Compression::None;
     target.bucketing = Some(Bucketing { columns: vec![1], count: 4 });
     let items = vec![Ok(batch(&[1, 2], &[Some("hello"), None]))];
@@ -464,7 +464,7 @@ fn formats_are_known_by_their_serde() {
             update_time_ms: 0,
         })
     };
-    assert_eq!(format("org.openx.data.jsonserde.JsonSerDe", &[]), Ok(WriteFormat::Json));
+    assert_eq!(format("org.openx.data.jsonserde.JsonSerDe", &[]), Ok(WriteFormat::Json(JsonFormat { base64: true })));
     let csv = format("org.apache.hadoop.hive.serde2.OpenCSVSerde", &[("skip.header.line.count", "1")]);
     assert_eq!(csv, Ok(WriteFormat::OpenCsv(OpenCsvFormat { header: true, ..OpenCsvFormat::default() })));
     let orc = format("org.apache.hadoop.hive.ql.io.orc.OrcSerde", &[]).unwrap_err();
