@@ -151,9 +151,9 @@ text("text/tabs/a.tsv", "1\tann\t\n2\t\\N\tNA\n")
 text("text/crlf/a.csv", "1,ann\r\n2,bob\r\n")
 text("text/blank/a.csv", "1,ann\n\n2,bob\n")
 text("json/nested/a.json",
-     '{"id": 1, "user": {"Name": "ann", "tags": ["x", "y"], "address": {"city": "Oslo", "zip": "0150"}}, '
+     '{"id": 1, "person": {"Name": "ann", "tags": ["x", "y"], "address": {"city": "Oslo", "zip": "0150"}}, '
      '"attributes": {"colour": "red", "size": "L"}, "events": [{"at": "2024-01-01", "n": 1}, {"at": "2024-01-02", "n": 2}]}\n'
-     '{"id": 2, "USER": {"name": "bob", "tags": [], "address": null}, "attributes": {}, "events": null}\n')
+     '{"id": 2, "PERSON": {"name": "bob", "tags": [], "address": null}, "attributes": {}, "events": null}\n')
 text("json/paths/a.json", '{"a.b": 1, "ts": "x", "Time": "noon"}\n')
 text("json/malformed/a.json", '{"id": 1, "name": "ann"}\n{"id": 2, "name": \n{"id": 3, "name": "cid"}\n')
 

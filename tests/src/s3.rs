@@ -15,7 +15,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -42,7 +42,8 @@ impl S3Server {
         let root = tempfile::tempdir()?;
         let files = FileSystem::new(root.path()).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let faults = Arc::new(Faults::default());
-        let mut builder = S3ServiceBuilder::new(Store { files, faults: Arc::clone(&faults) });
+        let store = Store { files, root: root.path().to_owned(), faults: Arc::clone(&faults) };
+        let mut builder = S3ServiceBuilder::new(store);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -129,6 +130,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 /// The store behind the server: files, with faults in front.
 struct Store {
     files: FileSystem,
+    root: PathBuf,
     faults: Arc<Faults>,
 }
 
@@ -145,6 +147,13 @@ impl Store {
             }
             body => Ok(body),
         }
+    }
+}
+
+impl Store {
+    /// In S3 a folder is no object; the file system behind would fail on it.
+    fn is_folder(&self, bucket: &str, key: &str) -> bool {
+        self.root.join(bucket).join(key).is_dir()
     }
 }
 
@@ -169,7 +178,7 @@ fn spoil(body: StreamingBlob, limit: usize, pause: Duration) -> StreamingBlob {
     }))
 }
 
-/// Writes the trait's methods that only pass a request on; the two that do more stand inside.
+/// Writes the trait's methods that only pass a request on; the three that do more stand inside.
 macro_rules! impl_s3 {
     ($($method:ident, $operation:ident, $input:ident => $output:ident, |$request:ident| $key:expr;)*) => {
         #[async_trait::async_trait]
@@ -180,8 +189,19 @@ macro_rules! impl_s3 {
                 self.files.$method(req).await
             })*
 
+            async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+                self.admit(Operation::Head, &req.input.key).await?;
+                if self.is_folder(&req.input.bucket, &req.input.key) {
+                    return Err(s3_error!(NoSuchKey));
+                }
+                self.files.head_object(req).await
+            }
+
             async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
                 let effect = self.admit(Operation::Get, &req.input.key).await?;
+                if self.is_folder(&req.input.bucket, &req.input.key) {
+                    return Err(s3_error!(NoSuchKey));
+                }
                 let mut response = self.files.get_object(req).await?;
                 self.faults.sent(response.output.content_length.unwrap_or(0).unsigned_abs());
                 response.output.body = response.output.body.map(|body| match effect {
@@ -207,7 +227,6 @@ macro_rules! impl_s3 {
 }
 
 impl_s3! {
-    head_object, Head, HeadObjectInput => HeadObjectOutput, |request| &request.key;
     put_object, Put, PutObjectInput => PutObjectOutput, |request| &request.key;
     copy_object, Put, CopyObjectInput => CopyObjectOutput, |request| &request.key;
     create_multipart_upload, Put, CreateMultipartUploadInput => CreateMultipartUploadOutput, |request| &request.key;

@@ -6,9 +6,9 @@
 
 use crate::database::{Database, Places};
 use crate::s3::{S3Server, s3_settings};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use millrace_engine::{Session, Warehouse, WarehouseConfig};
-use sqllogictest::{DefaultColumnType, Runner};
+use sqllogictest::{AsyncDB, DefaultColumnType, MakeConnection, Runner};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -99,8 +99,24 @@ pub async fn run(path: &Path, complete: bool) -> Result<()> {
             .await;
         result.map_err(|error| anyhow::anyhow!("{error}"))
     } else {
-        runner.run_file_async(path).await.map_err(|error| anyhow::anyhow!("{error}"))
+        compare(&mut runner, path).await
     }
+}
+
+/// Runs every record of a script, so that one report shows all that differs.
+async fn compare<D, M>(runner: &mut Runner<D, M>, path: &Path) -> Result<()>
+where
+    D: AsyncDB<ColumnType = DefaultColumnType>,
+    M: MakeConnection<Conn = D>,
+{
+    let mut failures = Vec::new();
+    for record in sqllogictest::parse_file(path)? {
+        if let Err(error) = runner.run_async(record).await {
+            failures.push(error.to_string());
+        }
+    }
+    ensure!(failures.is_empty(), "{}", failures.join("\n"));
+    Ok(())
 }
 
 /// Column types agree when their number does and each is the same, or `?` in the script.

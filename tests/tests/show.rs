@@ -25,6 +25,7 @@ async fn flights(session: &mut Session) {
 async fn show_create_table_can_be_run_again() {
     let world = World::new(false).await.unwrap();
     let mut session = world.session();
+    rows(&mut session, "SET dialect = athena").await.unwrap();
     let lake = lake().display().to_string();
     let tables = [
         format!(
@@ -80,8 +81,8 @@ async fn explain_shows_the_partitions_that_are_left() {
     let world = World::new(false).await.unwrap();
     let mut session = world.session();
     flights(&mut session).await;
-    let plan = text(&mut session, "EXPLAIN SELECT count(carrier) FROM flights WHERE year = 2013 AND month = 6").await;
-    assert!(plan.contains("month=06") && !plan.contains("month=05"), "{plan}");
+    let plan = text(&mut session, "EXPLAIN SELECT sum(dep_delay) FROM flights WHERE year = 2013 AND month = 6").await;
+    assert!(plan.contains("1 of 12"), "{plan}");
     let plan = text(&mut session, "EXPLAIN ANALYZE SELECT sum(dep_delay) FROM flights WHERE month = 6").await;
     assert!(plan.contains("28243"), "no count of the rows that were read:\n{plan}");
     let plan = text(&mut session, "EXPLAIN CREATE TABLE x AS SELECT * FROM flights").await;

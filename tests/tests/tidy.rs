@@ -161,7 +161,6 @@ fn no_paths_of_somebodys_machine() {
     }
     report(&complaints);
 }
-<<<<<<< HEAD
 
 #[test]
 fn every_script_is_well_formed() {
@@ -175,5 +174,3 @@ fn every_script_is_well_formed() {
     }
     report(&complaints);
 }
-=======
->>>>>>> main
