@@ -4,13 +4,12 @@
 //! left as they are.
 
 use crate::open;
-use crate::shell::{Console, EXIT_INTERRUPTED, Interrupt, Outcome, Place, Settings, Shell};
+use crate::shell::{Console, EXIT_INTERRUPTED, Idle, Outcome, Place, Settings, Shell, Watch};
 use anyhow::Context;
 use include_dir::{Dir, include_dir};
 use millrace_engine::sql;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tokio::runtime::Handle;
 
 static LAKE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/lake");
 const TABLES: &str = include_str!("../../examples/tables.sql");
@@ -28,14 +27,17 @@ pub(crate) async fn run(warehouse: Option<&Path>, directory: Option<&Path>) -> a
     let lake = directory.join("lake");
     lay(&LAKE, &lake).with_context(|| format!("could not lay the example lake in {}", lake.display()))?;
     let warehouse: PathBuf = warehouse.map_or_else(|| directory.join("warehouse"), Path::to_owned);
-    let interrupt = Interrupt::default();
-    let _hearing = interrupt.hear_signals(&Handle::current(), true);
+    let watch = Watch::start(Idle::Exits)?;
     let engine = open::open(&warehouse, &[])
         .await
         .with_context(|| format!("could not open the warehouse {}", warehouse.display()))?;
     let settings = Settings { timing: true, ..Settings::batch(None) };
-    let mut shell = Shell::new(engine, Console::standard(), settings, interrupt);
-    shell.announce(&format!("The example lake is in {}, the warehouse in {}.\n", lake.display(), warehouse.display()))?;
+    let mut shell = Shell::new(engine, Console::standard(), settings, watch);
+    shell.announce(&format!(
+        "The example lake is in {}, the warehouse in {}.\n",
+        lake.display(),
+        warehouse.display()
+    ))?;
     let tables = TABLES.replace(LAKE_IN_SCRIPTS, &lake.display().to_string());
     for script in [tables.as_str(), TOUR] {
         match run_script(&mut shell, script).await? {

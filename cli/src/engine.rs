@@ -16,8 +16,8 @@ pub(crate) trait Engine {
     fn set(&mut self, name: &str, value: &str) -> Result<()>;
 
     /// Runs one statement, given without its semicolon. Positions in its errors count the characters of `text`.
-    /// Dropping the future cancels the statement.
-    fn execute<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, Result<StatementResult>>;
+    /// Dropping the future cancels the statement; the next one waits until it is gone.
+    fn execute(&mut self, text: String) -> BoxFuture<'static, Result<StatementResult>>;
 
     /// The names that completion offers. The future holds on to what it needs, so that the line editor may keep it
     /// and run it only when the user asks for a completion.

@@ -14,7 +14,7 @@ mod syntax;
 
 use anyhow::Context;
 use args::{Action, Invocation};
-use shell::{Console, EXIT_INTERRUPTED, Interrupt, Outcome, Settings, Shell};
+use shell::{Console, EXIT_INTERRUPTED, Idle, Outcome, Settings, Shell, Watch};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
@@ -60,14 +60,11 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
         .build()
         .context("could not start the runtime")?;
     let code = match &invocation.action {
-        Action::Demo { dir } => {
-            runtime.block_on(demo::run(invocation.warehouse.as_deref(), dir.as_deref()))?
-        }
+        Action::Demo { dir } => runtime.block_on(demo::run(invocation.warehouse.as_deref(), dir.as_deref()))?,
         Action::Shell => run_shell(&runtime, invocation)?,
         Action::Batch { sources, keep_going } => {
-            let interrupt = Interrupt::default();
-            let _hearing = interrupt.hear_signals(runtime.handle(), true);
-            let mut shell = open_shell(&runtime, invocation, Settings::batch(invocation.format), interrupt)?;
+            let watch = Watch::start(Idle::Exits)?;
+            let mut shell = open_shell(&runtime, invocation, Settings::batch(invocation.format), watch)?;
             let outcome = runtime.block_on(shell.run_sources(sources, *keep_going));
             runtime.block_on(shell.close());
             exit_code(outcome)
@@ -79,9 +76,8 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
 }
 
 fn run_shell(runtime: &Runtime, invocation: &Invocation) -> anyhow::Result<ExitCode> {
-    let interrupt = Interrupt::default();
-    let _hearing = interrupt.hear_signals(runtime.handle(), false);
-    let mut shell = open_shell(runtime, invocation, Settings::interactive(invocation.format), interrupt)?;
+    let watch = Watch::start(Idle::Waits)?;
+    let mut shell = open_shell(runtime, invocation, Settings::interactive(invocation.format), watch)?;
     let greeting = concat!("millrace ", env!("CARGO_PKG_VERSION"), "; \\? for help");
     writeln!(io::stdout(), "{greeting}")?;
     repl::Repl::new(&mut shell, runtime.handle().clone(), invocation.directory())?.run()?;
@@ -89,16 +85,11 @@ fn run_shell(runtime: &Runtime, invocation: &Invocation) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-fn open_shell(
-    runtime: &Runtime,
-    invocation: &Invocation,
-    settings: Settings,
-    interrupt: Interrupt,
-) -> anyhow::Result<Shell> {
+fn open_shell(runtime: &Runtime, invocation: &Invocation, settings: Settings, watch: Watch) -> anyhow::Result<Shell> {
     let engine = runtime
         .block_on(open::open(invocation.directory(), &invocation.settings))
         .with_context(|| format!("could not open the warehouse {}", invocation.directory().display()))?;
-    Ok(Shell::new(engine, Console::standard(), settings, interrupt))
+    Ok(Shell::new(engine, Console::standard(), settings, watch))
 }
 
 /// The exit code of a batch.

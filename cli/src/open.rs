@@ -4,10 +4,11 @@ use crate::engine::{Engine, Names, TableNames};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use millrace_engine::sql::Dialect;
-use millrace_engine::{Result, Session, StatementResult, Warehouse, WarehouseConfig};
+use millrace_engine::{Error, ErrorKind, Result, Session, StatementResult, Warehouse, WarehouseConfig};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// How long the end of the program waits for what cancelled writes left to be removed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,32 +25,69 @@ pub(crate) async fn open(directory: &Path, settings: &[(String, String)]) -> Res
     for (name, value) in settings.iter().filter(|(name, _)| !of_warehouse(name)) {
         session.set(name, value)?;
     }
-    Ok(Box::new(LocalSession { session }))
+    Ok(Box::new(LocalSession::new(session)))
 }
 
-/// A session in this process.
+/// A session in this process. A statement holds it until it ends; what the shell asks in between is kept beside it.
 struct LocalSession {
-    session: Session,
+    session: Arc<Mutex<Session>>,
+    warehouse: Arc<Warehouse>,
+    known: Arc<RwLock<Known>>,
+}
+
+/// What `SET` and `USE` change.
+struct Known {
+    dialect: Dialect,
+    database: String,
+}
+
+impl Known {
+    fn of(session: &Session) -> Self {
+        Self { dialect: session.dialect(), database: session.database().to_owned() }
+    }
+}
+
+impl LocalSession {
+    fn new(session: Session) -> Self {
+        let known = Arc::new(RwLock::new(Known::of(&session)));
+        Self { warehouse: Arc::clone(session.warehouse()), session: Arc::new(Mutex::new(session)), known }
+    }
+}
+
+/// Plain values stay sound whatever happened to a thread that held them.
+fn read(known: &RwLock<Known>) -> RwLockReadGuard<'_, Known> {
+    known.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keep(known: &RwLock<Known>, session: &Session) {
+    *known.write().unwrap_or_else(PoisonError::into_inner) = Known::of(session);
 }
 
 impl Engine for LocalSession {
     fn dialect(&self) -> Dialect {
-        self.session.dialect()
+        read(&self.known).dialect
     }
 
     fn database(&self) -> String {
-        self.session.database().to_owned()
+        read(&self.known).database.clone()
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.session.set(name, value)
+        let busy = |_| Error::new(ErrorKind::Serialization, "a cancelled statement is still being stopped");
+        let mut session = self.session.try_lock().map_err(busy)?;
+        session.set(name, value)?;
+        keep(&self.known, &session);
+        Ok(())
     }
 
-    fn execute<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, Result<StatementResult>> {
+    fn execute(&mut self, text: String) -> BoxFuture<'static, Result<StatementResult>> {
+        let (session, known) = (Arc::clone(&self.session), Arc::clone(&self.known));
         async move {
+            let mut session = session.lock().await;
             let mut last = None;
-            for statement in self.session.parse(text)? {
-                last = Some(self.session.execute(&statement).await?);
+            for statement in session.parse(&text)? {
+                last = Some(session.execute(&statement).await?);
+                keep(&known, &session);
             }
             Ok(last.unwrap_or_else(StatementResult::nothing))
         }
@@ -57,19 +95,25 @@ impl Engine for LocalSession {
     }
 
     fn names(&self) -> BoxFuture<'static, Names> {
-        let warehouse = Arc::clone(self.session.warehouse());
+        let (warehouse, database) = (Arc::clone(&self.warehouse), self.database());
         async move {
             // Completion offers nothing rather than an error in the middle of a line.
             let Ok(names) = Session::new(warehouse).names().await else { return Names::default() };
-            let tables = names.tables.into_iter();
-            let tables = tables.map(|table| TableNames { schema: table.schema, name: table.name, columns: table.columns });
-            Names { schemas: names.schemas, tables: tables.collect(), functions: names.functions }
+            let table = |table: millrace_engine::TableNames| TableNames {
+                schema: table.schema,
+                name: table.name,
+                columns: table.columns,
+            };
+            let mut tables: Vec<TableNames> = names.tables.into_iter().map(table).collect();
+            // The session's own tables come first: they need no schema before their name.
+            tables.sort_by_key(|table| table.schema != database);
+            Names { schemas: names.schemas, tables, functions: names.functions }
         }
         .boxed()
     }
 
     fn close(&mut self) -> BoxFuture<'_, ()> {
-        let warehouse = Arc::clone(self.session.warehouse());
+        let warehouse = Arc::clone(&self.warehouse);
         async move { warehouse.close(PATIENCE).await }.boxed()
     }
 }

@@ -3,6 +3,7 @@
 use super::complete::{self, Completion};
 use super::highlight::highlight;
 use crate::engine::Names;
+use crate::shell::Watch;
 use futures::future::BoxFuture;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The line editor's assistant.
 pub(super) struct Assist {
     runtime: Handle,
+    watch: Watch,
     files: FilenameCompleter,
     pending: String,
     names: RefCell<Lazy>,
@@ -32,10 +34,10 @@ enum Lazy {
 }
 
 impl Assist {
-    /// An assistant that reads names on a runtime.
-    pub(super) fn new(runtime: Handle) -> Self {
+    /// An assistant that reads names on a runtime, as long as the watch allows.
+    pub(super) fn new(runtime: Handle, watch: Watch) -> Self {
         let names = RefCell::new(Lazy::Ready(Names::default()));
-        Self { runtime, files: FilenameCompleter::new(), pending: String::new(), names }
+        Self { runtime, watch, files: FilenameCompleter::new(), pending: String::new(), names }
     }
 
     /// Before each line: what was typed before it, and where names come from.
@@ -47,8 +49,8 @@ impl Assist {
     fn with_names<T>(&self, use_names: impl FnOnce(&Names) -> T) -> T {
         let mut lazy = self.names.borrow_mut();
         if let Lazy::Waiting(future) = &mut *lazy {
-            let waiting = async { tokio::time::timeout(PATIENCE, future).await.unwrap_or_default() };
-            *lazy = Lazy::Ready(self.runtime.block_on(waiting));
+            let names = self.runtime.block_on(self.watch.within(PATIENCE, future));
+            *lazy = Lazy::Ready(names.unwrap_or_default());
         }
         match &*lazy {
             Lazy::Ready(names) => use_names(names),

@@ -45,7 +45,7 @@ impl<'a> Repl<'a> {
         if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             editor.set_color_mode(ColorMode::Disabled);
         }
-        editor.set_helper(Some(Assist::new(runtime.clone())));
+        editor.set_helper(Some(Assist::new(runtime.clone(), shell.watch().clone())));
         let history = history::file(directory);
         if let Some(history) = &history {
             // No history is a fine history.

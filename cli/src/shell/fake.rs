@@ -54,9 +54,10 @@ impl Engine for Fake {
         Ok(())
     }
 
-    fn execute<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, Result<StatementResult, Error>> {
-        self.seen.lock().unwrap().push(text.to_owned());
-        Box::pin(async move { self.result(text).await })
+    fn execute(&mut self, text: String) -> BoxFuture<'static, Result<StatementResult, Error>> {
+        self.seen.lock().unwrap().push(text.clone());
+        let fake = self.clone();
+        Box::pin(async move { fake.result(&text).await })
     }
 
     fn names(&self) -> BoxFuture<'static, Names> {
@@ -79,6 +80,11 @@ impl Fake {
                 std::future::pending().await
             }
             ["hang", "rows"] => Ok(self.hanging_rows()),
+            ["spin", ms] => {
+                std::thread::sleep(std::time::Duration::from_millis(ms.parse().unwrap()));
+                std::future::pending().await
+            }
+            ["panic"] => panic!("as told"),
             ["create"] => Ok(StatementResult {
                 schema: Arc::new(Schema::empty()),
                 rows: None,

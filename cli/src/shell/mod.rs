@@ -6,7 +6,6 @@
 mod command;
 mod console;
 mod input;
-mod interrupt;
 mod meta;
 mod progress;
 mod report;
@@ -14,16 +13,18 @@ mod rows;
 mod run;
 mod script;
 mod settings;
+mod watch;
+mod work;
 
 pub(crate) use command::{COMMANDS, Command};
 pub(crate) use console::Console;
 #[cfg(test)]
 pub(crate) use console::Screen;
 pub(crate) use input::{Input, Item};
-pub(crate) use interrupt::{EXIT_INTERRUPTED, Interrupt};
 pub(crate) use meta::quote_name;
 pub(crate) use run::{Outcome, Place, Shell};
 pub(crate) use settings::Settings;
+pub(crate) use watch::{EXIT_INTERRUPTED, Idle, Watch};
 
 #[cfg(test)]
 mod fake;

@@ -1,8 +1,9 @@
 //! The progress line on standard error, for statements that take longer than half a second.
 //!
-//! A task of its own draws it, so that it moves while the engine plans or waits for its first row, and it is gone
-//! from the terminal before anything else is written.
+//! The watching thread draws it, so that it moves whatever the engine does, and it is gone from the terminal before
+//! anything else is written.
 
+use super::watch::Watch;
 use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use millrace_engine::{Progress, ProgressState};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,10 +27,10 @@ struct Shared {
 }
 
 impl ProgressLine {
-    /// A line that appears after [`DELAY`]; none at all unless `live`. Must be called within the runtime.
-    pub(super) fn start(live: bool) -> Self {
+    /// A line that appears after [`DELAY`]; none at all unless `live`.
+    pub(super) fn start(live: bool, watch: &Watch) -> Self {
         let shared = Arc::new(Mutex::new(Shared::default()));
-        let task = live.then(|| tokio::spawn(draw(Arc::clone(&shared), Instant::now())));
+        let task = live.then(|| watch.spawn(draw(Arc::clone(&shared), Instant::now())));
         Self { shared, task }
     }
 

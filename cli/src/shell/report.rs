@@ -169,7 +169,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(shown(&statement, 1, 60), @r#"
         ERROR:  column "x" does not exist
-        LINE 1: select aaaa, aaaa, aaaa, aaaa, aaaa, aaaa, aaaa, aaaa…
+        LINE 1: select aaaa, aaaa, aaaa, aaaa, aaaa, aaaa, aaaa, a…
                 ^
         "#);
     }

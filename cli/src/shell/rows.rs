@@ -1,24 +1,24 @@
-//! The rows of a running query: read by a task of their own, a few batches ahead of the printer.
-//!
-//! So printing and computing overlap, and Ctrl-C is heard however long the engine thinks about a batch.
+//! The rows of a running query: read by a task of their own, a few batches ahead of the printer, so that printing and
+//! computing overlap.
 
+use super::watch::Watch;
+use super::work::Work;
 use arrow::record_batch::RecordBatch;
 use futures::{Stream, StreamExt};
 use millrace_engine::Error;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TryRecvError};
-use tokio::task::JoinHandle;
 
 /// Batches read ahead.
 const AHEAD: usize = 2;
 
-/// How long a cancelled query may take to stop before the shell goes on without it.
-const CLEANUP: Duration = Duration::from_secs(5);
+/// How long a cancelled query is waited for: reading leaves nothing behind that must be removed.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A query's rows; dropping them stops the query.
 pub(super) struct Rows {
     batches: mpsc::Receiver<Result<RecordBatch, Error>>,
-    task: JoinHandle<()>,
+    work: Work<()>,
 }
 
 impl Rows {
@@ -29,7 +29,7 @@ impl Rows {
         E: Send + 'static,
     {
         let (sender, batches) = mpsc::channel(AHEAD);
-        let task = tokio::spawn(async move {
+        let work = Work::start(async move {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(translate);
                 let failed = batch.is_err();
@@ -38,14 +38,15 @@ impl Rows {
                 }
             }
         });
-        Self { batches, task }
+        Self { batches, work }
     }
 
-    /// The next batch; `None` after the last.
+    /// The next batch; `None` after the last, and then no more calls.
     pub(super) async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
         match self.batches.recv().await {
             Some(batch) => batch.map(Some),
-            None => self.end().await,
+            // The channel also closes when the task panics, which must not look like the end of the rows.
+            None => self.work.end().await.map(|()| None),
         }
     }
 
@@ -57,28 +58,8 @@ impl Rows {
         }
     }
 
-    /// The channel also closes when the reading task panics, which must not look like the end of the rows.
-    async fn end(&mut self) -> Result<Option<RecordBatch>, Error> {
-        match (&mut self.task).await {
-            Err(failure) if failure.is_panic() => Err(Error::internal("the query ended unexpectedly")),
-            _ => Ok(None),
-        }
-    }
-
-    /// Stops the query and waits for what it holds to be given back.
-    pub(super) async fn cancel(mut self) {
-        // A finished task was already asked for its end.
-        if self.task.is_finished() {
-            return;
-        }
-        self.task.abort();
-        // Past the time the task is left to itself: it ends at its next pause.
-        drop(tokio::time::timeout(CLEANUP, &mut self.task).await);
-    }
-}
-
-impl Drop for Rows {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// Stops the query.
+    pub(super) async fn stop(self, watch: &Watch) {
+        self.work.stop(PATIENCE, watch).await;
     }
 }

@@ -1,11 +1,12 @@
 //! One statement: from its text to its rows on the output, its tag, its time, or its error.
 
 use super::console::Console;
-use super::interrupt::Interrupt;
 use super::progress::ProgressLine;
 use super::report::{Verbosity, line_of, report};
 use super::rows::Rows;
 use super::settings::Settings;
+use super::watch::Watch;
+use super::work::Work;
 use crate::engine::Engine;
 use crate::print::{End, Layout, PrintError, Printer, Rest, printer};
 use arrow::record_batch::RecordBatch;
@@ -15,6 +16,12 @@ use std::time::{Duration, Instant};
 
 /// How long rows beyond the limit are counted before the query is stopped.
 const COUNTING: Duration = Duration::from_millis(300);
+
+/// How long a cancelled statement may take to stop before the shell goes on without it.
+const STOPPING: Duration = Duration::from_secs(5);
+
+/// How long the end of the program may wait for cancelled statements; longer than the engine's own limit.
+const CLOSING: Duration = Duration::from_secs(12);
 
 /// How running something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +75,30 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// What of a statement runs on the runtime's threads.
+#[derive(Default)]
+struct Running {
+    start: Option<Work<Result<StatementResult, Error>>>,
+    rows: Option<Rows>,
+}
+
+impl Running {
+    async fn stop(self, watch: &Watch) {
+        if let Some(rows) = self.rows {
+            rows.stop(watch).await;
+        }
+        if let Some(start) = self.start {
+            start.stop(STOPPING, watch).await;
+        }
+    }
+}
+
 /// A session with its outputs and settings.
 pub(crate) struct Shell {
     pub(super) engine: Box<dyn Engine>,
     pub(super) console: Console,
     pub(super) settings: Settings,
-    pub(super) interrupt: Interrupt,
+    pub(super) watch: Watch,
     /// The last error and the statement it came from, for `\errverbose`.
     pub(super) last_error: Option<(Error, String)>,
     /// Scripts that are being run, one inside the other.
@@ -82,8 +107,8 @@ pub(crate) struct Shell {
 
 impl Shell {
     /// A shell on a session.
-    pub(crate) fn new(engine: Box<dyn Engine>, console: Console, settings: Settings, interrupt: Interrupt) -> Self {
-        Self { engine, console, settings, interrupt, last_error: None, script_depth: 0 }
+    pub(crate) fn new(engine: Box<dyn Engine>, console: Console, settings: Settings, watch: Watch) -> Self {
+        Self { engine, console, settings, watch, last_error: None, script_depth: 0 }
     }
 
     /// The session.
@@ -91,10 +116,17 @@ impl Shell {
         &*self.engine
     }
 
-    /// Ends the session: what cancelled statements left behind is removed.
+    /// What hears Ctrl-C for this shell.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Ends the session: what cancelled statements left behind is removed, within a limit.
     pub(crate) async fn close(&mut self) {
-        let _busy = self.interrupt.busy();
-        self.engine.close().await;
+        let _busy = self.watch.busy();
+        if self.watch.within(CLOSING, self.engine.close()).await.is_none() {
+            tracing::warn!("a cancelled statement is still being stopped");
+        }
     }
 
     /// Says a line beside the rows.
@@ -106,19 +138,17 @@ impl Shell {
     /// Runs one statement and prints all that comes of it.
     pub(crate) async fn run_statement(&mut self, text: &str, place: Place<'_>) -> Outcome {
         let started = Instant::now();
-        let interrupt = self.interrupt.clone();
-        let _busy = interrupt.busy();
-        let mut rows = None;
-        let ended = interrupt.unless_raised(self.try_statement(text, &mut rows)).await;
-        // Also after an error and a cancellation: nothing of the query runs on behind the prompt.
-        if let Some(rows) = rows {
-            rows.cancel().await;
-        }
+        let watch = self.watch.clone();
+        let _busy = watch.busy();
+        let mut running = Running::default();
+        let ended = watch.unless_raised(self.try_statement(text, &mut running)).await;
         let ended = ended.unwrap_or(Err(Failure::Cancelled));
         let outcome = match ended.and_then(|()| Ok(self.console.flush()?)) {
             Ok(()) => Outcome::Done,
             Err(failure) => self.fail(failure, text, place),
         };
+        // The user knows by now; still nothing of the statement shall run on behind the prompt.
+        running.stop(&watch).await;
         if self.settings.timing && outcome != Outcome::Quit {
             let line = time_line(started.elapsed());
             drop(self.console.say(&line).and_then(|()| self.console.flush()));
@@ -126,10 +156,11 @@ impl Shell {
         outcome
     }
 
-    /// Runs a statement up to its last row. `rows` is outside, so that it outlives a cancelled future.
-    async fn try_statement(&mut self, text: &str, rows: &mut Option<Rows>) -> Result<(), Failure> {
-        let mut progress = ProgressLine::start(self.console.is_live());
-        let result = self.engine.execute(text).await?;
+    /// Runs a statement up to its last row. `running` is outside, so that it outlives a cancelled future.
+    async fn try_statement(&mut self, text: &str, running: &mut Running) -> Result<(), Failure> {
+        let mut progress = ProgressLine::start(self.console.is_live(), &self.watch);
+        let start = running.start.insert(Work::start(self.engine.execute(text.to_owned())));
+        let result = start.end().await??;
         progress.watch(result.progress.clone());
         let StatementResult { schema, rows: stream, tag, notices, .. } = result;
         if !notices.is_empty() {
@@ -147,8 +178,9 @@ impl Shell {
         // A limit is for people at a terminal; a file or a program gets everything.
         let limit = self.settings.row_limit.filter(|_| format.is_for_people() && !self.console.has_file());
         let printer = printer(format, schema, layout);
-        let rows = rows.insert(Rows::read(stream, Error::from));
-        Feed { rows, printer, progress, console: &mut self.console, limit, printed: 0 }.run().await
+        let rows = running.rows.insert(Rows::read(stream, Error::from));
+        let (console, watch) = (&mut self.console, &self.watch);
+        Feed { rows, printer, progress, console, watch, limit, printed: 0 }.run().await
     }
 
     /// The tag of a statement without rows, where people read the output.
@@ -232,6 +264,7 @@ struct Feed<'a> {
     printer: Box<dyn Printer>,
     progress: ProgressLine,
     console: &'a mut Console,
+    watch: &'a Watch,
     limit: Option<u64>,
     printed: u64,
 }
@@ -271,10 +304,10 @@ impl Feed<'_> {
             }
             Ok::<(), Error>(())
         };
-        match tokio::time::timeout(COUNTING, counting).await {
-            Ok(Ok(())) => Ok(Rest::Exactly(rest)),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Ok(Rest::AtLeast(rest)),
+        match self.watch.within(COUNTING, counting).await {
+            Some(Ok(())) => Ok(Rest::Exactly(rest)),
+            Some(Err(error)) => Err(error.into()),
+            None => Ok(Rest::AtLeast(rest)),
         }
     }
 

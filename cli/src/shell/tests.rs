@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::fake::{Fake, Sink};
-use super::{Console, Interrupt, Outcome, Place, Screen, Settings, Shell};
+use super::{Console, Outcome, Place, Screen, Settings, Shell, Watch};
 use crate::args::Source;
 use crate::print::Format;
 use std::sync::atomic::Ordering;
@@ -13,15 +13,15 @@ struct Bench {
     engine: Fake,
     out: Sink,
     err: Sink,
-    interrupt: Interrupt,
+    watch: Watch,
 }
 
 fn bench(settings: Settings, screen: Screen, capacity: Option<usize>) -> Bench {
-    let (engine, interrupt) = (Fake::default(), Interrupt::default());
+    let (engine, watch) = (Fake::default(), Watch::deaf().unwrap());
     let (out, err) = (Sink::with_capacity(capacity), Sink::default());
     let console = Console::new(Box::new(out.clone()), Box::new(err.clone()), screen);
-    let shell = Shell::new(Box::new(engine.clone()), console, settings, interrupt.clone());
-    Bench { shell, engine, out, err, interrupt }
+    let shell = Shell::new(Box::new(engine.clone()), console, settings, watch.clone());
+    Bench { shell, engine, out, err, watch }
 }
 
 fn batch() -> Bench {
@@ -152,11 +152,11 @@ async fn programs_get_all_rows_even_interactively() {
 async fn an_interrupt_cancels_what_runs_and_drops_it() {
     for statement in ["hang", "hang rows"] {
         let mut bench = batch();
-        let interrupt = bench.interrupt.clone();
+        let watch = bench.watch.clone();
         let raise = async {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            interrupt.raise();
-            interrupt.raise();
+            watch.raise();
+            watch.raise();
         };
         let sources = [Source::Command(format!("{statement}; create"))];
         let (outcome, ()) = tokio::join!(bench.shell.run_sources(&sources, true), raise);
@@ -170,7 +170,7 @@ async fn an_interrupt_cancels_what_runs_and_drops_it() {
 #[tokio::test]
 async fn an_interrupt_while_nothing_runs_is_forgotten() {
     let mut bench = batch();
-    bench.interrupt.raise();
+    bench.watch.raise();
     assert_eq!(bench.commands(&["create"], false).await, Outcome::Done);
 }
 
@@ -253,4 +253,26 @@ async fn the_last_error_can_be_seen_in_full() {
             ^
     HINT:  try harder
     ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_interrupt_is_heard_while_every_thread_is_busy() {
+    let mut bench = batch();
+    let watch = bench.watch.clone();
+    let raise = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        watch.raise();
+    });
+    let started = std::time::Instant::now();
+    assert_eq!(bench.commands(&["spin 1000"], false).await, Outcome::Cancelled);
+    assert!(started.elapsed() >= Duration::from_secs(1), "the statement is waited for when it ends within the limit");
+    raise.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_is_an_error_of_the_statement() {
+    let mut bench = batch();
+    assert_eq!(bench.commands(&["panic", "create"], true).await, Outcome::Failed);
+    assert!(bench.err.text().contains("ERROR:  the statement ended unexpectedly"), "{}", bench.err.text());
+    assert!(bench.out.text().contains("CREATE TABLE"));
 }
