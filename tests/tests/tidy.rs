@@ -83,7 +83,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
     let mut names = Vec::new();
     for line in manifest.lines() {
         if line.starts_with('[') {
-            inside = line.contains("dependencies]");
+            inside = line == "[dependencies]";
         } else if inside && !line.trim().is_empty() && !line.starts_with('#') {
             names.extend(line.split(['.', '=', ' ']).next().map(str::to_owned));
         }

@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::format::Format;
 use crate::lake::hive_classes::{LAZY_SIMPLE_SERDE, storage_classes};
 use crate::lake::location::Location;
+use crate::lake::projection::PartitionProjection;
 use crate::lake::types;
 use crate::plan;
 use crate::resolve;
@@ -115,6 +116,8 @@ pub(crate) async fn create_external_table(
         ..new_table(database, name, TableKind::ExternalTable, storage)
     };
     check_readable(&table)?;
+    let template = table.storage.location.as_deref().unwrap_or_default();
+    PartitionProjection::from_table(&table.parameters, &table.partition_keys, template)?;
     let made = context.catalog().create_table(&table, create.if_not_exists).await?;
     let notices = if made.is_some() { vec![] } else { vec![skipping("relation", &table.name, "already exists")] };
     Ok(done(CommandTag::Verb("CREATE TABLE"), notices))
@@ -184,8 +187,7 @@ pub(crate) fn new_table(database: String, name: String, kind: TableKind, storage
     }
 }
 
-/// Refuses a format that no scan could read, when it is named and not when it is first queried. Partition projection
-/// is checked by queries, as in Athena: its properties may come in several statements.
+/// Refuses a format that no scan could read, when it is named and not when it is first queried.
 pub(crate) fn check_readable(table: &Table) -> Result<()> {
     Format::of_storage(&table.storage, &table.parameters).map(|_| ())
 }

@@ -45,6 +45,9 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
             false => Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists"))),
         };
     }
+    if context.catalog().is_read_only() {
+        return Err(Error::new(ErrorKind::ReadOnly, "the warehouse is read-only"));
+    }
     let options = Options::of(&create.properties)?;
     let plan = query::logical_plan(context, &create.query).await?;
     let base = snapshot.database(&database).and_then(|database| database.location.clone());

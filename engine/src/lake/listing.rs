@@ -1,8 +1,9 @@
 //! What files are at a place: listings, hidden names left out, kept for a moment within a limit.
 //!
 //! Follows Hive: names that begin with `_` or `.`, at any depth below the place, and empty objects are not data.
-//! A listing is kept no longer than the time to live, so that another program's file is seen soon; our own writes
-//! forget the places they touch, and a read that finds an object gone or changed forgets its place too.
+//! A listing is kept no longer than the time to live that the warehouse was opened with (`listing_ttl_ms`), by default
+//! not at all, so that another program's file is seen at once; our own writes forget the places they touch. What is
+//! read of a file is kept by its size, time and entity tag (`statistics`, DataFusion's cache of footers).
 
 use super::location::Location;
 use super::stores::Stores;
@@ -17,8 +18,8 @@ use std::time::{Duration, Instant};
 /// How many objects all kept listings may hold together.
 const MOST_OBJECTS: usize = 1_000_000;
 
-/// How long a listing is believed.
-pub const DEFAULT_TIME_TO_LIVE: Duration = Duration::from_secs(1);
+/// How long a listing is believed: not at all unless told otherwise, since stores do not tell of other programs' files.
+pub const DEFAULT_TIME_TO_LIVE: Duration = Duration::ZERO;
 
 /// Lists places and remembers what it saw.
 #[derive(Debug)]

@@ -27,7 +27,18 @@ use millrace_catalog::model::Column;
 use std::sync::Arc;
 
 /// Plans a query over its resolved tables.
-pub(crate) fn plan_query(context: &Context, mut resolved: ResolvedQuery) -> Result<LogicalPlan> {
+pub(crate) fn plan_query(context: &Context, resolved: ResolvedQuery) -> Result<LogicalPlan> {
+    with_room(|| plan_resolved(context, resolved))
+}
+
+/// Runs work that walks a statement recursively on a stack with room for the deepest that the parser lets through.
+pub(crate) fn with_room<T>(work: impl FnOnce() -> T) -> T {
+    const RED_ZONE_BYTES: usize = 48 << 20;
+    const STACK_BYTES: usize = 64 << 20;
+    stacker::maybe_grow(RED_ZONE_BYTES, STACK_BYTES, work)
+}
+
+fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<LogicalPlan> {
     rewrite::rewrite(&mut resolved.query);
     let state = context.state();
     let provider = Provider { state, tables: resolved.tables };

@@ -108,22 +108,35 @@ fn resolve_at<'a>(
             let message = format!("views stand on views more than {MAX_VIEW_DEPTH} deep");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        let parsed = ParserStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
-        let (references, ctes) = resolve_table_references(&parsed, true)?;
-        let ParserStatement::Statement(parsed) = parsed else { return Err(Error::internal("a query was lost")) };
-        let ast::Statement::Query(mut query) = *parsed else { return Err(Error::internal("a query was lost")) };
-        let pseudo = pseudo::named(&query);
-        if !pseudo.is_empty() {
-            let ctes: Vec<String> = ctes.iter().map(|cte| cte.table().to_owned()).collect();
-            pseudo::hide_from_wildcards(&mut query, &pseudo, &ctes)?;
-        }
+        let named = plan::with_room(|| find_names(query))?;
         let mut tables = Tables::new();
-        for reference in references {
-            let source = resolve_table(context, snapshot, &query, &reference, database, &pseudo, depth).await?;
+        for reference in named.references {
+            let (query, pseudo) = (&named.query, &named.pseudo);
+            let source = resolve_table(context, snapshot, query, &reference, database, pseudo, depth).await?;
             tables.insert(reference, source);
         }
-        Ok(ResolvedQuery { query: *query, tables })
+        Ok(ResolvedQuery { query: *named.query, tables })
     })
+}
+
+/// A query with what it names.
+struct Named {
+    query: Box<ast::Query>,
+    references: Vec<TableReference>,
+    pseudo: Vec<PseudoColumn>,
+}
+
+fn find_names(query: &ast::Query) -> Result<Named> {
+    let parsed = ParserStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
+    let (references, ctes) = resolve_table_references(&parsed, true)?;
+    let ParserStatement::Statement(parsed) = parsed else { return Err(Error::internal("a query was lost")) };
+    let ast::Statement::Query(mut query) = *parsed else { return Err(Error::internal("a query was lost")) };
+    let pseudo = pseudo::named(&query);
+    if !pseudo.is_empty() {
+        let ctes: Vec<String> = ctes.iter().map(|cte| cte.table().to_owned()).collect();
+        pseudo::hide_from_wildcards(&mut query, &pseudo, &ctes)?;
+    }
+    Ok(Named { query, references, pseudo })
 }
 
 async fn resolve_table(
@@ -221,7 +234,7 @@ fn in_view(view: &Table, error: Error) -> Error {
 
 /// Where a relation is first named in a query: line and column, from 1.
 fn relation_span(query: &ast::Query, parts: &[String]) -> Option<(u64, u64)> {
-    let found = ast::visit_relations(query, |name| {
+    let found = plan::with_room(|| ast::visit_relations(query, |name| {
         let same = name.0.len() == parts.len()
             && name.0.iter().zip(parts).all(|(part, wanted)| {
                 part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case(wanted))
@@ -231,7 +244,7 @@ fn relation_span(query: &ast::Query, parts: &[String]) -> Option<(u64, u64)> {
             Some(start) if same && start.line > 0 => ControlFlow::Break((start.line, start.column)),
             _ => ControlFlow::Continue(()),
         }
-    });
+    }));
     match found {
         ControlFlow::Break(position) => Some(position),
         ControlFlow::Continue(()) => None,

@@ -1,3 +1,5 @@
+//! The order of sort keys is the order of values.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What the parser makes of ALTER TABLE.
+
 use super::*;
 use crate::sql::AlterOperation;
 

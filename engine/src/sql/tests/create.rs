@@ -1,3 +1,5 @@
+//! What the parser makes of CREATE and DROP.
+
 use super::*;
 use crate::sql::{Bucketing, CreateExternalTable, CreateTableAs, PropertyValue, StoredAs};
 use millrace_catalog::model::{Column, SortColumn};

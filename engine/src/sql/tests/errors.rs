@@ -1,3 +1,5 @@
+//! How syntax errors are worded and where they point.
+
 use super::*;
 
 // PostgreSQL: the wording and positions of its scanner and parser.

@@ -1,3 +1,5 @@
+//! Limits: depth, length, time.
+
 use super::*;
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,5 @@
+//! What the parser makes of queries.
+
 use super::*;
 
 fn shown(text: &str, dialect: Dialect) -> String {

@@ -1,3 +1,5 @@
+//! What the parser makes of SHOW, DESCRIBE and settings.
+
 use super::*;
 use crate::sql::{ObjectName, Show};
 
