@@ -21,7 +21,7 @@ def rows(query):
     return duckdb.sql(query).fetchall()
 
 
-same("DuckDB, Parquet", rows(f"SELECT count(*), sum(dep_delay), sum(miles), min(date), max(time_hour) FROM '{work}/plain/*'"),
+same("DuckDB, Parquet", rows(f"SELECT count(*), sum(dep_delay), sum(miles), min(date), max(time_hour) FROM read_parquet('{work}/plain/*')"),
      rows(f"SELECT count(*), sum(dep_delay), sum(distance)::decimal(38,2), min(time_hour)::date, max(time_hour) FROM {source} WHERE month <= 2"))
 same("DuckDB, partitions",
      rows(f"SELECT month, count(*), sum(dep_delay) FROM read_parquet('{work}/parted/*/*', hive_partitioning=true, hive_types={{'month': int}}) GROUP BY 1 ORDER BY 1"),
