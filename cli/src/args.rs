@@ -135,10 +135,8 @@ where
 /// Puts `-c` and `-f` back into the order of the command line, which clap keeps only as indices.
 fn ordered_sources(matches: &ArgMatches, low: &LowArgs) -> Vec<Source> {
     let commands = low.command.iter().cloned().map(Source::Command);
-    let files = low.file.iter().cloned().map(|path| match path.as_os_str() == "-" {
-        true => Source::Stdin,
-        false => Source::File(path),
-    });
+    let files =
+        low.file.iter().cloned().map(|path| if path.as_os_str() == "-" { Source::Stdin } else { Source::File(path) });
     let mut sources: Vec<(usize, Source)> = matches.indices_of("command").into_iter().flatten().zip(commands).collect();
     sources.extend(matches.indices_of("file").into_iter().flatten().zip(files));
     sources.sort_by_key(|(index, _)| *index);

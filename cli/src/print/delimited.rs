@@ -66,9 +66,10 @@ impl Printer for Delimited {
                 if column > 0 {
                     self.line.push(self.style.delimiter);
                 }
-                match cells.read(column, row, &mut text)? {
-                    true => (self.style.encode)(&text, &mut self.line),
-                    false => self.line.push_str(&self.null),
+                if cells.read(column, row, &mut text)? {
+                    (self.style.encode)(&text, &mut self.line);
+                } else {
+                    self.line.push_str(&self.null);
                 }
             }
             self.line.push('\n');

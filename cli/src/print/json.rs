@@ -25,12 +25,12 @@ pub(super) struct Json {
 
 impl Json {
     /// One array.
-    pub(super) fn array(schema: SchemaRef) -> Self {
-        Self { schema: encodable_schema(&schema), array: true, any: false }
+    pub(super) fn array(schema: &SchemaRef) -> Self {
+        Self { schema: encodable_schema(schema), array: true, any: false }
     }
 
     /// One object a line.
-    pub(super) fn lines(schema: SchemaRef) -> Self {
+    pub(super) fn lines(schema: &SchemaRef) -> Self {
         Self { array: false, ..Self::array(schema) }
     }
 
@@ -87,9 +87,8 @@ fn builder() -> WriterBuilder {
 
 /// The batch in types that have a JSON form. Its own schema may differ from the result's in nullability only.
 fn encodable(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let convert = |(array, field): (&arrow::array::ArrayRef, &FieldRef)| match array.data_type() == field.data_type() {
-        true => Ok(Arc::clone(array)),
-        false => cast(array, field.data_type()),
+    let convert = |(array, field): (&arrow::array::ArrayRef, &FieldRef)| {
+        if array.data_type() == field.data_type() { Ok(Arc::clone(array)) } else { cast(array, field.data_type()) }
     };
     let columns = batch.columns().iter().zip(schema.fields()).map(convert).collect::<Result<_, _>>()?;
     RecordBatch::try_new(Arc::clone(schema), columns)

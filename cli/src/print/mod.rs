@@ -152,8 +152,8 @@ pub(crate) fn printer(format: Format, schema: SchemaRef, layout: Layout) -> Box<
         Format::Vertical => Box::new(vertical::Vertical::new(&schema, layout)),
         Format::Csv => Box::new(delimited::Delimited::new(delimited::CSV, schema, layout)),
         Format::Tsv => Box::new(delimited::Delimited::new(delimited::TSV, schema, layout)),
-        Format::Json => Box::new(json::Json::array(schema)),
-        Format::Jsonl => Box::new(json::Json::lines(schema)),
+        Format::Json => Box::new(json::Json::array(&schema)),
+        Format::Jsonl => Box::new(json::Json::lines(&schema)),
         Format::Markdown => Box::new(markdown::Markdown::new(schema, layout)),
     }
 }

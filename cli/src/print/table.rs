@@ -33,13 +33,12 @@ impl Table {
     /// Measures and prints what was kept, header first; does nothing the second time.
     fn open(&mut self, out: &mut dyn Write) -> Result<&Frame, PrintError> {
         let kept = std::mem::take(&mut self.kept);
-        let frame = match self.frame.take() {
-            Some(frame) => frame,
-            None => {
-                let frame = Frame::measure(&self.schema, &kept, &self.layout)?;
-                frame.header(&self.schema, out)?;
-                frame
-            }
+        let frame = if let Some(frame) = self.frame.take() {
+            frame
+        } else {
+            let frame = Frame::measure(&self.schema, &kept, &self.layout)?;
+            frame.header(&self.schema, out)?;
+            frame
         };
         for batch in &kept {
             frame.rows(batch, out)?;

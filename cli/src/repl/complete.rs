@@ -188,7 +188,7 @@ fn named_tables<'a>(statement: &str, names: &'a Names) -> Vec<(String, &'a Table
         Some((Kind::Word, piece)) if !is_keyword(piece) => Some((*piece).to_owned()),
         _ => None,
     };
-    let mut named = Vec::new();
+    let mut found = Vec::new();
     for at in 0..pieces.len() {
         let Some(name) = name_at(at) else { continue };
         let schema = at.checked_sub(2).filter(|_| pieces[at - 1].1 == ".").and_then(name_at);
@@ -199,10 +199,10 @@ fn named_tables<'a>(statement: &str, names: &'a Names) -> Vec<(String, &'a Table
         for table in names.tables.iter().filter(fits) {
             let alias_at =
                 if pieces.get(at + 1).is_some_and(|(_, piece)| piece.eq_ignore_ascii_case("as")) { 2 } else { 1 };
-            named.push((name_at(at + alias_at).unwrap_or_else(|| name.clone()), table));
+            found.push((name_at(at + alias_at).unwrap_or_else(|| name.clone()), table));
         }
     }
-    named
+    found
 }
 
 fn tables_of<'a>(schema: &'a str, names: &'a Names) -> impl Iterator<Item = &'a TableNames> {

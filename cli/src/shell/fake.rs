@@ -47,7 +47,7 @@ impl Engine for Fake {
     fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
             "dialect" => {
-                self.dialect = value.parse().map_err(|error: String| Error::new(ErrorKind::InvalidParameter, error))?
+                self.dialect = value.parse().map_err(|error: String| Error::new(ErrorKind::InvalidParameter, error))?;
             }
             _ => return Err(Error::new(ErrorKind::UndefinedObject, format!("unknown setting \"{name}\""))),
         }

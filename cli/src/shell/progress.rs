@@ -97,21 +97,21 @@ fn new_bar() -> ProgressBar {
 
 /// What the line says, e.g. `3.2s  12,345,678 rows  1.20 GiB of 5.00 GiB (24%)  3 of 12 files`.
 fn message(state: &ProgressState, elapsed: Duration) -> String {
-    let mut text = format!("{:.1}s", elapsed.as_secs_f64());
+    let mut parts = vec![format!("{:.1}s", elapsed.as_secs_f64())];
     if state.rows_scanned > 0 {
-        text += &format!("  {} rows", HumanCount(state.rows_scanned));
+        parts.push(format!("{} rows", HumanCount(state.rows_scanned)));
     }
     if state.bytes_total > 0 {
         let scanned = state.bytes_scanned.min(state.bytes_total);
         let percent = u128::from(scanned) * 100 / u128::from(state.bytes_total);
-        text += &format!("  {} of {} ({percent}%)", BinaryBytes(scanned), BinaryBytes(state.bytes_total));
+        parts.push(format!("{} of {} ({percent}%)", BinaryBytes(scanned), BinaryBytes(state.bytes_total)));
     } else if state.bytes_scanned > 0 {
-        text += &format!("  {}", BinaryBytes(state.bytes_scanned));
+        parts.push(BinaryBytes(state.bytes_scanned).to_string());
     }
     if state.files_total > 1 {
-        text += &format!("  {} of {} files", HumanCount(state.files_done), HumanCount(state.files_total));
+        parts.push(format!("{} of {} files", HumanCount(state.files_done), HumanCount(state.files_total)));
     }
-    text
+    parts.join("  ")
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ async fn hear_signals(state: Arc<State>, idle: Idle) {
         state.raised.notify_waiters();
     }
     // Without signals the timers are still needed.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Something runs, or is being cleaned up.
