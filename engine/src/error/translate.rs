@@ -184,7 +184,11 @@ fn from_plan(message: &str) -> Error {
         ErrorKind::UndefinedFunction
     } else if first.contains("must appear in the GROUP BY clause") || first.contains("ggregate functions are not") {
         ErrorKind::Grouping
-    } else if first.contains("coerce") || first.contains("non-boolean") || first.contains("Cannot infer common") || first.contains("data types") {
+    } else if first.contains("coerce")
+        || first.contains("non-boolean")
+        || first.contains("Cannot infer common")
+        || first.contains("data types")
+    {
         ErrorKind::DatatypeMismatch
     } else if first.contains("is ambiguous") {
         ErrorKind::AmbiguousColumn
@@ -204,7 +208,8 @@ fn from_execution(message: &str) -> Error {
     let lowered = message.to_ascii_lowercase();
     let kind = if lowered.contains("divide by zero") || lowered.contains("division by zero") {
         ErrorKind::DivisionByZero
-    } else if lowered.contains("overflow") || lowered.contains("out of range") || lowered.contains("too large to store") {
+    } else if lowered.contains("overflow") || lowered.contains("out of range") || lowered.contains("too large to store")
+    {
         ErrorKind::NumericOverflow
     } else if lowered.contains("parse") || lowered.contains("cannot cast") {
         ErrorKind::InvalidText

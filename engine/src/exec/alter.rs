@@ -14,9 +14,7 @@ use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{AlterOperation, AlterTable, CompareOperator, PartitionCompare, PartitionSpec};
 use datafusion::common::ScalarValue;
-use millrace_catalog::model::{
-    Column, Parameters, Partition, PartitionCondition, PartitionFilter, Table, TableKind,
-};
+use millrace_catalog::model::{Column, Parameters, Partition, PartitionCondition, PartitionFilter, Table, TableKind};
 use std::cmp::Ordering;
 use std::ops::Bound;
 
@@ -43,7 +41,7 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
             for conditions in partitions {
                 let found = find_partitions(context, &table, conditions).await?;
                 if found.is_empty() && !if_exists {
-                    let keys = conditions.iter().map(|condition| condition.to_string()).collect::<Vec<_>>();
+                    let keys = conditions.iter().map(std::string::ToString::to_string).collect::<Vec<_>>();
                     let message = format!("partition ({}) of \"{}\" does not exist", keys.join(", "), table.name);
                     return Err(Error::new(ErrorKind::UndefinedObject, message));
                 }
@@ -192,13 +190,12 @@ fn key_position(table: &Table, name: &str) -> Result<usize> {
 
 fn new_partition(table: &Table, spec: &PartitionSpec, location: Option<&str>) -> Result<Partition> {
     let values = spec_values(table, spec)?;
-    let location = match location {
-        Some(location) => Location::literal(location)?.url(),
-        None => {
-            let base = table.storage.location.as_deref().unwrap_or_default();
-            let keys: Vec<&str> = table.partition_keys.iter().map(|key| key.name.as_str()).collect();
-            format!("{base}/{}", write::partition_path(&keys, &values))
-        }
+    let location = if let Some(location) = location {
+        Location::literal(location)?.url()
+    } else {
+        let base = table.storage.location.as_deref().unwrap_or_default();
+        let keys: Vec<&str> = table.partition_keys.iter().map(|key| key.name.as_str()).collect();
+        format!("{base}/{}", write::partition_path(&keys, &values))
     };
     Ok(Partition { values, location, storage: None, parameters: Parameters::new(), create_time_ms: now_ms() })
 }
@@ -221,11 +218,7 @@ async fn one_partition(context: &Context, table: &Table, spec: &PartitionSpec) -
 }
 
 /// The partitions that satisfy all conditions.
-async fn find_partitions(
-    context: &Context,
-    table: &Table,
-    conditions: &[PartitionCompare],
-) -> Result<Vec<Partition>> {
+async fn find_partitions(context: &Context, table: &Table, conditions: &[PartitionCompare]) -> Result<Vec<Partition>> {
     let mut filters = Vec::new();
     let mut unequal: Vec<(usize, ScalarValue)> = Vec::new();
     for condition in conditions {

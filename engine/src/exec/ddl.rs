@@ -65,9 +65,10 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
         return Ok(done(tag, vec![]));
     }
     if snapshot.database(&drop.name).is_none() {
-        return match drop.if_exists {
-            true => Ok(done(tag, vec![skipping("schema", &drop.name, "does not exist")])),
-            false => Err(resolve::unknown_database(&snapshot, &drop.name)),
+        return if drop.if_exists {
+            Ok(done(tag, vec![skipping("schema", &drop.name, "does not exist")]))
+        } else {
+            Err(resolve::unknown_database(&snapshot, &drop.name))
         };
     }
     if !drop.cascade && snapshot.tables(&drop.name).next().is_some() {
@@ -80,10 +81,7 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
 }
 
 /// Hive's `CREATE EXTERNAL TABLE`.
-pub(crate) async fn create_external_table(
-    context: &Context,
-    create: &CreateExternalTable,
-) -> Result<StatementResult> {
+pub(crate) async fn create_external_table(context: &Context, create: &CreateExternalTable) -> Result<StatementResult> {
     let snapshot = context.catalog().snapshot().await?;
     let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
     let Some(location) = &create.location else {

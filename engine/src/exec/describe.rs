@@ -41,7 +41,10 @@ pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<St
         });
         let found = context.catalog().partitions(&table, &filters.collect::<Vec<_>>()).await?;
         let Some(partition) = found.first() else {
-            return Err(Error::new(ErrorKind::UndefinedObject, format!("partition of \"{}\" does not exist", table.name)));
+            return Err(Error::new(
+                ErrorKind::UndefinedObject,
+                format!("partition of \"{}\" does not exist", table.name),
+            ));
         };
         let storage = partition.storage.as_deref().unwrap_or(&table.storage);
         lines.extend([blank(), title("# Detailed Partition Information")]);
@@ -83,9 +86,9 @@ fn details(table: &Table, lines: &mut Vec<Row>) {
             if !storage.serde.parameters.is_empty() {
                 lines.push(title("Storage Desc Params:"));
                 let parameters = storage.serde.parameters.iter();
-                lines.extend(parameters.map(|(key, value)| {
-                    [None, Some(key.clone()), Some(value.escape_default().to_string())]
-                }));
+                lines.extend(
+                    parameters.map(|(key, value)| [None, Some(key.clone()), Some(value.escape_default().to_string())]),
+                );
             }
         }
     }

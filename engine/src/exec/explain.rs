@@ -66,12 +66,11 @@ impl Tree<'_> {
     ) -> futures::future::BoxFuture<'b, Result<()>> {
         Box::pin(async move {
             let indent = "  ".repeat(depth);
-            match progress::file_scan(plan) {
-                Some(_) => self.scan(plan, &indent).await?,
-                None => {
-                    let line = DisplayableExecutionPlan::new(plan.as_ref()).one_line().to_string();
-                    self.lines.push(format!("{indent}{}", line.trim_end()));
-                }
+            if progress::file_scan(plan).is_some() {
+                self.scan(plan, &indent).await?;
+            } else {
+                let line = DisplayableExecutionPlan::new(plan.as_ref()).one_line().to_string();
+                self.lines.push(format!("{indent}{}", line.trim_end()));
             }
             if let (true, Some(metrics)) = (self.metrics, plan.metrics()) {
                 self.lines.push(format!("{indent}    {}", figures(&metrics)));

@@ -37,11 +37,8 @@ impl ScanProgress {
 
 impl Progress for ScanProgress {
     fn now(&self) -> ProgressState {
-        let mut state = ProgressState {
-            bytes_total: self.bytes_total,
-            files_total: self.files_total,
-            ..ProgressState::default()
-        };
+        let mut state =
+            ProgressState { bytes_total: self.bytes_total, files_total: self.files_total, ..ProgressState::default() };
         for scan in &self.scans {
             let Some(metrics) = scan.metrics() else { continue };
             state.rows_scanned += metrics.output_rows().unwrap_or(0) as u64;
@@ -66,10 +63,19 @@ pub(crate) fn file_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig
 
 /// The bytes of a scan's files, or of the ranges of them that it reads.
 pub(crate) fn bytes(config: &FileScanConfig) -> u64 {
-    config.file_groups.iter().flat_map(|group| group.iter()).map(|file| file.effective_size()).sum()
+    config
+        .file_groups
+        .iter()
+        .flat_map(datafusion_datasource::file_groups::FileGroup::iter)
+        .map(datafusion_datasource::PartitionedFile::effective_size)
+        .sum()
 }
 
 /// What the scan's table selected, carried by one of its files.
 pub(crate) fn summary(config: &FileScanConfig) -> Option<&ScanSummary> {
-    config.file_groups.iter().flat_map(|group| group.iter()).find_map(|file| file.extension::<ScanSummary>())
+    config
+        .file_groups
+        .iter()
+        .flat_map(datafusion_datasource::file_groups::FileGroup::iter)
+        .find_map(|file| file.extension::<ScanSummary>())
 }

@@ -44,5 +44,7 @@ pub(crate) async fn logical_plan(context: &Context, query: &ast::Query) -> Resul
 
 /// The plan that runs.
 pub(crate) async fn physical_plan(context: &Context, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-    Ok(context.state().create_physical_plan(plan).await?)
+    let state = context.state();
+    let optimized = plan::with_room(|| state.optimize(plan))?;
+    Ok(state.query_planner().create_physical_plan(&optimized, state).await?)
 }

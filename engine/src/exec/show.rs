@@ -25,14 +25,11 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
         Show::Tables { database, like } => {
             tables(context, &snapshot, database.as_deref(), like.as_deref(), "tab_name", |_| true)
         }
-        Show::Views { database, like } => tables(
-            context,
-            &snapshot,
-            database.as_deref(),
-            like.as_deref(),
-            "views",
-            |table| table.kind != TableKind::ExternalTable,
-        ),
+        Show::Views { database, like } => {
+            tables(context, &snapshot, database.as_deref(), like.as_deref(), "views", |table| {
+                table.kind != TableKind::ExternalTable
+            })
+        }
         Show::Columns(name) => {
             let table = resolve::find_table(&snapshot, name, context.database())?;
             let columns = table.storage.columns.iter().chain(&table.partition_keys);

@@ -9,7 +9,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::hive_classes::{TEXT_INPUT_FORMAT, TEXT_OUTPUT_FORMAT, storage_classes};
 use crate::lake::location::Location;
 use crate::lake::types;
-use crate::lake::write::{self, Bucketing, Compression, DEFAULT_MAX_FILE_SIZE_BYTES, WriteFormat, WriteTarget, Written};
+use crate::lake::write::{
+    self, Bucketing, Compression, DEFAULT_MAX_FILE_SIZE_BYTES, WriteFormat, WriteTarget, Written,
+};
 use crate::plan;
 use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
@@ -37,12 +39,11 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
     let snapshot = context.catalog().snapshot().await?;
     let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
     if snapshot.table(&database, &name).is_some() {
-        return match create.if_not_exists {
-            true => {
-                let notice = skipping("relation", &name, "already exists");
-                Ok(done(CommandTag::Verb("CREATE TABLE"), vec![notice]))
-            }
-            false => Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists"))),
+        return if create.if_not_exists {
+            let notice = skipping("relation", &name, "already exists");
+            Ok(done(CommandTag::Verb("CREATE TABLE"), vec![notice]))
+        } else {
+            Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists")))
         };
     }
     if context.catalog().is_read_only() {
@@ -58,8 +59,9 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
     context.lake().listings.forget(&location.url());
     if !context.lake().listings.files(&location).await?.is_empty() {
         let message = format!("location \"{}\" is not empty", location.url());
-        return Err(Error::new(ErrorKind::DuplicateObject, message)
-            .with_hint("give an empty folder as external_location"));
+        return Err(
+            Error::new(ErrorKind::DuplicateObject, message).with_hint("give an empty folder as external_location")
+        );
     }
     if !create.with_data {
         context.catalog().create_table(&table, create.if_not_exists).await?;
@@ -102,12 +104,13 @@ pub(crate) async fn insert(context: &Context, insert: &Insert) -> Result<Stateme
     let mut partitions = new_partitions(&table, &location, &written);
     partitions.retain(|partition| !known.contains(&partition.values));
     let projected = table.parameters.get("projection.enabled").is_some_and(|v| v.eq_ignore_ascii_case("true"));
-    if !partitions.is_empty() && !projected {
-        if let Err(error) = context.catalog().add_partitions(&table, &partitions, true).await {
-            let store = context.lake().listings.stores().open(&location).await?;
-            written.remove(store.as_ref()).await;
-            return Err(error.into());
-        }
+    if !partitions.is_empty()
+        && !projected
+        && let Err(error) = context.catalog().add_partitions(&table, &partitions, true).await
+    {
+        let store = context.lake().listings.stores().open(&location).await?;
+        written.remove(store.as_ref()).await;
+        return Err(error.into());
     }
     Ok(done(CommandTag::Insert(written.rows), vec![]))
 }
@@ -119,7 +122,11 @@ fn insert_sources(table: &Table, named: &[String], plan: &LogicalPlan) -> Result
     let given = plan.schema().fields().len();
     let wanted = if named.is_empty() { columns.len() } else { named.len() };
     if given != wanted {
-        let more = if given > wanted { "more expressions than target columns" } else { "more target columns than expressions" };
+        let more = if given > wanted {
+            "more expressions than target columns"
+        } else {
+            "more target columns than expressions"
+        };
         return Err(Error::new(ErrorKind::Syntax, format!("INSERT has {more}"))
             .with_detail(format!("{wanted} columns, {given} expressions")));
     }
@@ -195,7 +202,7 @@ async fn run(
         partition_columns: table.partition_keys.clone(),
         partition_folders,
         bucketing: (table.storage.bucket_count > 0)
-            .then(|| Bucketing { columns: bucket_columns, count: table.storage.bucket_count }),
+            .then_some(Bucketing { columns: bucket_columns, count: table.storage.bucket_count }),
         max_file_size_bytes: DEFAULT_MAX_FILE_SIZE_BYTES,
         file_name_prefix: format!("{}_{}", chrono::Utc::now().format("%Y%m%d_%H%M%S"), uuid::Uuid::new_v4().simple()),
         cleanup: context.warehouse().cleanup().clone(),
@@ -327,7 +334,10 @@ impl Options {
         let split = columns.len().saturating_sub(self.partitioned_by.len());
         let keys = columns.split_off(split);
         if !keys.iter().map(|key| &key.name).eq(&self.partitioned_by) {
-            let message = format!("partition keys must be the last columns of the query, in order: {}", self.partitioned_by.join(", "));
+            let message = format!(
+                "partition keys must be the last columns of the query, in order: {}",
+                self.partitioned_by.join(", ")
+            );
             return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
         }
         if columns.is_empty() {

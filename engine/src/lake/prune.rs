@@ -116,7 +116,7 @@ pub(crate) fn value_text(value: &ScalarValue) -> Option<String> {
 pub(crate) fn matching<'a>(
     filters: &[Expr],
     columns: &[FieldRef],
-    rows: impl ExactSizeIterator<Item = &'a [ScalarValue]> + Clone,
+    rows: &(impl ExactSizeIterator<Item = &'a [ScalarValue]> + Clone),
     session: &dyn Session,
 ) -> Result<Vec<bool>> {
     let count = rows.len();
@@ -150,10 +150,7 @@ mod tests {
     use datafusion::prelude::{col, lit};
 
     fn keys() -> Vec<FieldRef> {
-        vec![
-            Arc::new(Field::new("year", DataType::Int32, true)),
-            Arc::new(Field::new("day", DataType::Utf8View, true)),
-        ]
+        vec![Arc::new(Field::new("year", DataType::Int32, true)), Arc::new(Field::new("day", DataType::Utf8View, true))]
     }
 
     #[test]

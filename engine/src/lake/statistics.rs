@@ -58,10 +58,12 @@ impl FileStatistics {
         (columns.schema.fields(), columns.by_position).hash(&mut hasher);
         let key = (url, hasher.finish());
         let modified = object.last_modified.timestamp_micros();
-        if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            if known.size == object.size && known.modified == modified && known.e_tag == object.e_tag {
-                return Ok(known.known.clone());
-            }
+        if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && known.size == object.size
+            && known.modified == modified
+            && known.e_tag == object.e_tag
+        {
+            return Ok(known.known.clone());
         }
         let (statistics, misfits) = match format.statistics(store, object, columns, session).await? {
             Some(found) => found,
@@ -72,8 +74,7 @@ impl FileStatistics {
         if kept.len() >= MOST_FILES {
             kept.clear();
         }
-        let entry =
-            Kept { size: object.size, modified, e_tag: object.e_tag.clone(), known: found.clone() };
+        let entry = Kept { size: object.size, modified, e_tag: object.e_tag.clone(), known: found.clone() };
         kept.insert(key, entry);
         Ok(found)
     }

@@ -93,7 +93,7 @@ impl Stores {
 
         let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_default();
         let mut client = ClientOptions::new().with_connect_timeout(Duration::from_secs(5));
-        client = client.with_timeout(Duration::from_secs(120)).with_allow_http(endpoint.starts_with("http://"));
+        client = client.with_timeout(Duration::from_mins(2)).with_allow_http(endpoint.starts_with("http://"));
         builder = builder.with_client_options(client).with_retry(RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(100),
@@ -101,12 +101,12 @@ impl Stores {
                 base: 2.,
             },
             max_retries: 6,
-            retry_timeout: Duration::from_secs(60),
+            retry_timeout: Duration::from_mins(1),
         });
-        builder = self.from_profile(builder).await?;
-        builder.build().map_err(|e| {
-            Error::new(ErrorKind::InvalidParameter, format!("bucket \"{bucket}\" cannot be used: {e}"))
-        })
+        builder = self.with_profile(builder).await?;
+        builder
+            .build()
+            .map_err(|e| Error::new(ErrorKind::InvalidParameter, format!("bucket \"{bucket}\" cannot be used: {e}")))
     }
 
     /// Fills in what neither settings nor environment gave from the profile files.
@@ -114,7 +114,7 @@ impl Stores {
     /// # Errors
     /// `InvalidParameter` for a profile that is named and not there, `Unsupported` for one whose credentials come
     /// from another program or service.
-    async fn from_profile(&self, mut builder: AmazonS3Builder) -> Result<AmazonS3Builder> {
+    async fn with_profile(&self, mut builder: AmazonS3Builder) -> Result<AmazonS3Builder> {
         let named = self.settings.get("s3.profile").cloned().or_else(|| std::env::var("AWS_PROFILE").ok());
         let invalid = |message: String| Error::new(ErrorKind::InvalidParameter, message);
         let chosen = self.settings.get("s3.profile").cloned().map(Into::into);
@@ -128,10 +128,10 @@ impl Stores {
                 None => Ok(builder),
             };
         };
-        if builder.get_config_value(&AmazonS3ConfigKey::Region).is_none() {
-            if let Some(region) = selected.get("region") {
-                builder = builder.with_region(region);
-            }
+        if builder.get_config_value(&AmazonS3ConfigKey::Region).is_none()
+            && let Some(region) = selected.get("region")
+        {
+            builder = builder.with_region(region);
         }
         let keyed = builder.get_config_value(&AmazonS3ConfigKey::AccessKeyId).is_some();
         let anonymous = builder.get_config_value(&AmazonS3ConfigKey::SkipSignature);

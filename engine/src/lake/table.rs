@@ -212,12 +212,11 @@ impl LakeTable {
     /// The folders that a conjunction of filters on partition keys leaves.
     async fn select(&self, filters: &[Expr], session: &dyn Session) -> Result<Vec<Selected>> {
         let Files::Catalog { catalog, table, projection } = &self.files else { return Ok(Vec::new()) };
-        let base = match &table.storage.location {
-            Some(location) => Location::literal(location)?,
-            None => {
-                let message = format!("table \"{}\" has no location", self.name);
-                return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
-            }
+        let base = if let Some(location) = &table.storage.location {
+            Location::literal(location)?
+        } else {
+            let message = format!("table \"{}\" has no location", self.name);
+            return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
         };
         if self.key_fields.is_empty() {
             return Ok(vec![Selected { location: base, values: Vec::new(), format: None }]);
@@ -231,7 +230,7 @@ impl LakeTable {
         for partition in &partitions {
             values.push(self.values_of(table, partition)?);
         }
-        let kept = prune::matching(filters, &self.key_fields, values.iter().map(Vec::as_slice), session)?;
+        let kept = prune::matching(filters, &self.key_fields, &values.iter().map(Vec::as_slice), session)?;
         let mut selected = Vec::new();
         for ((partition, values), kept) in partitions.into_iter().zip(values).zip(kept) {
             if kept {
@@ -247,24 +246,33 @@ impl LakeTable {
 
     fn values_of(&self, table: &Table, partition: &Partition) -> Result<Vec<ScalarValue>> {
         if partition.values.len() != table.partition_keys.len() {
-            return Err(CatalogError::Damaged(format!("a partition of \"{}\" has a wrong number of values", self.name)).into());
+            return Err(CatalogError::Damaged(format!(
+                "a partition of \"{}\" has a wrong number of values",
+                self.name
+            ))
+            .into());
         }
         let typed = table.partition_keys.iter().zip(&partition.values);
         typed.map(|(key, value)| types::parse_partition_value(value.as_deref(), &key.data_type)).collect()
     }
 
     /// The files of the selected folders that the filters on constants leave.
-    async fn data_files(&self, selected: Vec<Selected>, filters: &[Expr], session: &dyn Session) -> Result<Vec<DataFile>> {
+    async fn data_files(
+        &self,
+        selected: Vec<Selected>,
+        filters: &[Expr],
+        session: &dyn Session,
+    ) -> Result<Vec<DataFile>> {
         let mut found: Vec<DataFile> = match &self.files {
-            Files::Direct { location, files } => files
-                .iter()
-                .map(|(object, values)| self.data_file(location, object, values, None))
-                .collect(),
+            Files::Direct { location, files } => {
+                files.iter().map(|(object, values)| self.data_file(location, object, values, None)).collect()
+            }
             Files::Catalog { .. } => {
                 let listed = stream::iter(selected).map(|folder| async move {
                     let objects = self.lake.listings.files(&folder.location).await?;
                     let files = objects.iter();
-                    let files = files.map(|object| self.data_file(&folder.location, object, &folder.values, folder.format.clone()));
+                    let files = files
+                        .map(|object| self.data_file(&folder.location, object, &folder.values, folder.format.clone()));
                     Ok::<_, Error>(files.collect::<Vec<_>>())
                 });
                 listed.buffered(CONCURRENCY).try_concat().await?
@@ -274,12 +282,18 @@ impl LakeTable {
             return Ok(found);
         }
         let rows = found.iter().map(|file| file.values.as_slice());
-        let mut kept = prune::matching(filters, self.constant_fields(), rows, session)?.into_iter();
+        let mut kept = prune::matching(filters, self.constant_fields(), &rows, session)?.into_iter();
         found.retain(|_| kept.next().unwrap_or(false));
         Ok(found)
     }
 
-    fn data_file(&self, location: &Location, object: &ObjectMeta, keys: &[ScalarValue], format: Option<Format>) -> DataFile {
+    fn data_file(
+        &self,
+        location: &Location,
+        object: &ObjectMeta,
+        keys: &[ScalarValue],
+        format: Option<Format>,
+    ) -> DataFile {
         let pseudo = self.pseudo.iter().map(|column| column.value(location, object));
         let values = keys.iter().cloned().chain(pseudo).collect();
         DataFile { location: location.clone(), object: object.clone(), values, format }
@@ -314,7 +328,8 @@ impl LakeTable {
         let mut groups: Vec<(Location, Format, Vec<DataFile>)> = Vec::new();
         for mut file in files {
             let format = file.format.take().unwrap_or_else(|| self.format.clone());
-            match groups.iter_mut().find(|(place, known, _)| place.store() == file.location.store() && *known == format) {
+            match groups.iter_mut().find(|(place, known, _)| place.store() == file.location.store() && *known == format)
+            {
                 Some((_, _, group)) => group.push(file),
                 None => groups.push((file.location.clone(), format, vec![file])),
             }
@@ -342,7 +357,8 @@ impl LakeTable {
                 let field = self.columns.schema.field(*at);
                 let (name, wanted) = (field.name(), evolve::type_name(field.data_type()));
                 let found = evolve::type_name(found);
-                let message = format!("file \"{url}\": column \"{name}\" is {found} in the file and {wanted} in the table");
+                let message =
+                    format!("file \"{url}\": column \"{name}\" is {found} in the file and {wanted} in the table");
                 Err(Error::new(ErrorKind::DatatypeMismatch, message))
             }
         }
@@ -382,7 +398,8 @@ impl LakeTable {
         let (groups, statistics) = compute_all_files_statistics(groups, Arc::clone(&self.schema), true, false)?;
 
         let constants = self.constant_fields().to_vec();
-        let schema = TableSchema::builder(Arc::clone(&self.columns.schema)).with_table_partition_cols(constants).build();
+        let schema =
+            TableSchema::builder(Arc::clone(&self.columns.schema)).with_table_partition_cols(constants).build();
         let source = format.file_source(schema, &store, session);
         let config = FileScanConfigBuilder::new(place.store().clone(), source)
             .with_file_groups(groups)

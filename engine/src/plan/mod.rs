@@ -113,10 +113,9 @@ struct Provider<'a> {
 
 impl ContextProvider for Provider<'_> {
     fn get_table_source(&self, name: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
-        self.tables
-            .get(&name)
-            .cloned()
-            .ok_or_else(|| DataFusionError::from(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist"))))
+        self.tables.get(&name).cloned().ok_or_else(|| {
+            DataFusionError::from(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")))
+        })
     }
 
     fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> DataFusionResult<Arc<dyn TableSource>> {

@@ -42,11 +42,11 @@ impl VisitorMut for Rewriter {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
         if let SetExpr::Select(select) = query.body.as_mut()
             && is_grouped(select)
+            && let Some(order_by) = &mut query.order_by
+            && let OrderByKind::Expressions(keys) = &mut order_by.kind
         {
-            if let Some(order_by) = &mut query.order_by {
-                if let OrderByKind::Expressions(keys) = &mut order_by.kind {
-                    keys.iter_mut().for_each(|key| replace_ordinal(&mut key.expr, select));
-                }
+            for key in keys {
+                replace_ordinal(&mut key.expr, select);
             }
         }
         tell_apart(&mut query.body);

@@ -147,7 +147,10 @@ mod tests {
         let location = Location::parse("s3://b/t/*/*/x.parquet")?;
         let files = [file("t/year=2013/month=01/x.parquet"), file("t/year=2014/month=12/x.parquet")];
         let (keys, values) = partition_keys(&location, &files, &Schema::empty());
-        assert_eq!(keys.iter().map(|k| k.data_type().clone()).collect::<Vec<_>>(), [DataType::Int64, DataType::Utf8View]);
+        assert_eq!(
+            keys.iter().map(|k| k.data_type().clone()).collect::<Vec<_>>(),
+            [DataType::Int64, DataType::Utf8View]
+        );
         assert_eq!(values[1], [ScalarValue::Int64(Some(2014)), ScalarValue::Utf8View(Some("12".into()))]);
         Ok(())
     }

@@ -148,10 +148,10 @@ async fn resolve_table(
     pseudo: &[PseudoColumn],
     depth: usize,
 ) -> Result<Arc<dyn TableSource>> {
-    if let TableReference::Bare { table } = reference {
-        if direct::is_place(table) {
-            return Ok(provider_as_source(Arc::new(direct::table(context, table, pseudo).await?)));
-        }
+    if let TableReference::Bare { table } = reference
+        && direct::is_place(table)
+    {
+        return Ok(provider_as_source(Arc::new(direct::table(context, table, pseudo).await?)));
     }
     let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
     let parts: Vec<String> = parts.into_iter().flatten().map(str::to_owned).collect();
@@ -173,12 +173,7 @@ async fn resolve_table(
 }
 
 /// Whether a query reads a table or view, itself or through views.
-pub(crate) fn reads(
-    snapshot: &Snapshot,
-    query: &ast::Query,
-    database: &str,
-    target: (&str, &str),
-) -> Result<bool> {
+pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, database: &str, target: (&str, &str)) -> Result<bool> {
     let mut names: Vec<Vec<String>> = Vec::new();
     let _: ControlFlow<()> = ast::visit_relations(query, |name| {
         let parts = name.0.iter().filter_map(|part| part.as_ident());
@@ -195,10 +190,10 @@ pub(crate) fn reads(
         if let TableKind::VirtualView { text, dialect, search_database } = &view.kind {
             let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
             let parsed = sql::parse(text, dialect)?.pop().map(|parsed| parsed.statement);
-            if let Some(Statement::Query(query)) = parsed {
-                if reads(snapshot, &query, search_database, target)? {
-                    return Ok(true);
-                }
+            if let Some(Statement::Query(query)) = parsed
+                && reads(snapshot, &query, search_database, target)?
+            {
+                return Ok(true);
             }
         }
     }
@@ -234,17 +229,19 @@ fn in_view(view: &Table, error: Error) -> Error {
 
 /// Where a relation is first named in a query: line and column, from 1.
 fn relation_span(query: &ast::Query, parts: &[String]) -> Option<(u64, u64)> {
-    let found = plan::with_room(|| ast::visit_relations(query, |name| {
-        let same = name.0.len() == parts.len()
-            && name.0.iter().zip(parts).all(|(part, wanted)| {
-                part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case(wanted))
-            });
-        let start = name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.span.start);
-        match start {
-            Some(start) if same && start.line > 0 => ControlFlow::Break((start.line, start.column)),
-            _ => ControlFlow::Continue(()),
-        }
-    }));
+    let found = plan::with_room(|| {
+        ast::visit_relations(query, |name| {
+            let same = name.0.len() == parts.len()
+                && name.0.iter().zip(parts).all(|(part, wanted)| {
+                    part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case(wanted))
+                });
+            let start = name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.span.start);
+            match start {
+                Some(start) if same && start.line > 0 => ControlFlow::Break((start.line, start.column)),
+                _ => ControlFlow::Continue(()),
+            }
+        })
+    });
     match found {
         ControlFlow::Break(position) => Some(position),
         ControlFlow::Continue(()) => None,

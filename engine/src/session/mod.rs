@@ -103,12 +103,8 @@ impl Session {
             Statement::Show(sql::Show::Setting(name)) => return self.show_setting(name.as_deref()),
             _ => {}
         }
-        let context = Context::new(
-            Arc::clone(&self.warehouse),
-            self.state.clone(),
-            self.settings.database.clone(),
-            parsed,
-        );
+        let context =
+            Context::new(Arc::clone(&self.warehouse), self.state.clone(), self.settings.database.clone(), parsed);
         let Some(timeout) = self.settings.statement_timeout else {
             return exec::execute(&context, &parsed.statement).await;
         };
@@ -150,15 +146,14 @@ impl Session {
 
     fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {
         let config = self.state.config();
-        match name {
-            Some(name) => exec::rows::text("SHOW", &[name], [[self.settings.get(config, name)?]]),
-            None => {
-                let rows = SETTINGS.iter().map(|(name, description)| {
-                    let value = self.settings.get(config, name)?;
-                    Ok([(*name).to_owned(), value, (*description).to_owned()])
-                });
-                exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
-            }
+        if let Some(name) = name {
+            exec::rows::text("SHOW", &[name], [[self.settings.get(config, name)?]])
+        } else {
+            let rows = SETTINGS.iter().map(|(name, description)| {
+                let value = self.settings.get(config, name)?;
+                Ok([(*name).to_owned(), value, (*description).to_owned()])
+            });
+            exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
         }
     }
 }

@@ -95,8 +95,7 @@ impl Scanner<'_> {
                 }
                 (b'\'', _) => (!self.quoted(byte, self.lexing != Lexing::Trino)).then_some(Open::String),
                 (b'"', _) if self.lexing == Lexing::Hive => (!self.quoted(byte, true)).then_some(Open::String),
-                (b'"', _) => (!self.quoted(byte, false)).then_some(Open::Identifier),
-                (b'`', _) => (!self.quoted(byte, false)).then_some(Open::Identifier),
+                (b'"' | b'`', _) => (!self.quoted(byte, false)).then_some(Open::Identifier),
                 (b'$', _) if self.lexing == Lexing::Redshift => (!self.dollar()).then_some(Open::DollarString),
                 _ => {
                     if self.blank_or_word() {
