@@ -54,8 +54,11 @@ fn start_log() {
 }
 
 fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
+    // One worker more than the cores: operators that compute for long must not keep time limits from being heard.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let runtime = Builder::new_multi_thread()
         .enable_all()
+        .worker_threads(cores + 1)
         .thread_stack_size(THREAD_STACK_BYTES)
         .build()
         .context("could not start the runtime")?;

@@ -118,12 +118,13 @@ impl Warehouse {
         &self.cleanup
     }
 
-    /// Waits until what cancelled writes left is removed; no longer than this.
+    /// Waits until what cancelled writes left is removed, no longer than this, and closes the catalog.
     pub async fn close(&self, patience: Duration) {
         self.cleanup.close();
         if tokio::time::timeout(patience, self.cleanup.wait()).await.is_err() {
             tracing::warn!("the files of a cancelled write are still being removed");
         }
+        self.catalog.close().await;
     }
 
     /// The state that sessions begin with.
