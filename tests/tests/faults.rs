@@ -259,7 +259,7 @@ async fn process_runs_deep_statements() {
         format!("SELECT {} 1", "- ".repeat(20_000)),
         format!("{} SELECT 1 {}", "SELECT * FROM (".repeat(5_000), ") t".repeat(5_000)),
         format!("SELECT 1 WHERE 1 = 1 {}", "OR 1 = 2 AND 3 = 4 ".repeat(20_000)),
-        format!("SELECT 1 {}", "UNION ALL SELECT 1 ".repeat(3_000)),
+        format!("SELECT 1 {}", "UNION ALL SELECT 1 ".repeat(300)),
         format!("SELECT {} 1 {}", "CASE WHEN true THEN ".repeat(3_000), "END ".repeat(3_000)),
         format!(
             "CREATE EXTERNAL TABLE d (a {}int{}) STORED AS PARQUET LOCATION '/x'",

@@ -64,7 +64,11 @@ impl Shell {
             let place = name.map_or(Place::Typed, |name| Place::Script { name, line: number });
             let (items, ended) = match lines.read_line(&mut line) {
                 Ok(0) => (Ok(input.finish(self.engine.dialect()).into_iter().collect()), true),
-                Ok(_) => (input.push(&line, self.engine.dialect()), false),
+                Ok(_) => {
+                    // A byte order mark before the first line is none of its text.
+                    let text = if number == 1 { line.trim_start_matches('\u{feff}') } else { &line };
+                    (input.push(text, self.engine.dialect()), false)
+                }
                 Err(error) => (Err(format!("could not read the script: {error}")), true),
             };
             let outcome = match items {

@@ -124,7 +124,10 @@ fn from_datafusion(error: &DataFusionError) -> Error {
         }
         DataFusionError::SQL(parser, _) => Error::new(ErrorKind::Syntax, lower(&parser.to_string())),
         DataFusionError::NotImplemented(message) => {
-            Error::new(ErrorKind::Unsupported, format!("not supported: {}", lower(message)))
+            Error::new(ErrorKind::Unsupported, format!("not supported: {}", lower(without_dump(message))))
+        }
+        DataFusionError::Internal(message) if message.contains("signature") || message.contains("No function") => {
+            Error::new(ErrorKind::UndefinedFunction, lower(message.lines().next().unwrap_or_default()))
         }
         DataFusionError::SchemaError(schema, _) => from_schema(schema),
         DataFusionError::Plan(message) => from_plan(message),
@@ -305,6 +308,12 @@ fn from_io(error: &std::io::Error) -> Error {
         _ => ErrorKind::Connection,
     };
     Error::new(kind, lower(&error.to_string()))
+}
+
+/// A message up to where it begins to show a syntax tree.
+fn without_dump(message: &str) -> &str {
+    let end = [" {", "(Function", "(Window"].iter().filter_map(|mark| message.find(mark)).min();
+    message[..end.unwrap_or(message.len())].trim_end_matches([' ', ':'])
 }
 
 /// An error's text on one line.

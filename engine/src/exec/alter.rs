@@ -33,7 +33,7 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
             let made = made.collect::<Result<Vec<_>>>()?;
             let added = context.catalog().add_partitions(&table, &made, *if_not_exists).await?;
             if added < made.len() as u64 {
-                notices.push(skipping("partition", &table.name, "already exists"));
+                notices.push(skipping("a partition of", &table.name, "already exists"));
             }
         }
         AlterOperation::DropPartitions { if_exists, partitions } => {

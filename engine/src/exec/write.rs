@@ -20,7 +20,9 @@ use crate::sql::{CreateTableAs, Insert, PropertyValue, Statement};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream_partitioned;
-use millrace_catalog::model::{Column, Parameters, Partition, SerDe, StorageDescriptor, Table, TableKind};
+use millrace_catalog::model::{
+    Column, HIVE_DEFAULT_PARTITION, Parameters, Partition, SerDe, StorageDescriptor, Table, TableKind,
+};
 use object_store::path::Path;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -165,14 +167,18 @@ fn new_partitions(table: &Table, location: &Location, written: &Written) -> Vec<
     if table.partition_keys.is_empty() {
         return Vec::new();
     }
-    let made = written.partitions.iter().map(|(values, folder)| Partition {
-        values: values.clone(),
-        location: location.url_of(folder),
-        storage: None,
-        parameters: Parameters::new(),
-        create_time_ms: now_ms(),
-    });
-    made.collect()
+    let mut made: Vec<Partition> = Vec::new();
+    for (values, folder) in &written.partitions {
+        // The text by which Hive names the folder of NULL is read as NULL, so it is one partition with it.
+        let values = values.iter().map(|value| value.clone().filter(|text| text != HIVE_DEFAULT_PARTITION));
+        let values: Vec<Option<String>> = values.collect();
+        if !made.iter().any(|known| known.values == values) {
+            let location = location.url_of(folder);
+            let parameters = Parameters::new();
+            made.push(Partition { values, location, storage: None, parameters, create_time_ms: now_ms() });
+        }
+    }
+    made
 }
 
 /// Runs the query and makes its files visible.

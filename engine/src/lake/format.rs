@@ -126,7 +126,7 @@ impl Format {
     pub(crate) async fn statistics(
         &self,
         store: &Arc<dyn ObjectStore>,
-        object: &ObjectMeta,
+        (url, object): (&str, &ObjectMeta),
         columns: &TableColumns,
         session: &dyn Session,
     ) -> Result<Option<(Statistics, Misfits)>> {
@@ -139,7 +139,7 @@ impl Format {
                     .with_metadata_size_hint(hint)
                     .with_file_metadata_cache(Some(metadata))
                     .with_coerce_int96(Some(TimeUnit::Microsecond));
-                let damaged = |error: DataFusionError| bad_file("Parquet", &object.location, error.into());
+                let damaged = |error: DataFusionError| bad_file("Parquet", url, error.into());
                 let file = footer.fetch_schema().await.map_err(damaged)?;
                 let pairs = evolve::pair_columns(schema, &file, *by_position);
                 let named = as_in_file(schema, &file, &pairs);
@@ -161,7 +161,7 @@ impl Format {
     pub(crate) async fn infer(
         extension: &str,
         store: &Arc<dyn ObjectStore>,
-        object: &ObjectMeta,
+        (url, object): (&str, &ObjectMeta),
         session: &dyn Session,
     ) -> Result<(SchemaRef, Self)> {
         match extension {
@@ -172,7 +172,7 @@ impl Format {
                     .with_coerce_int96(Some(TimeUnit::Microsecond))
                     .fetch_schema()
                     .await
-                    .map_err(|error| bad_file("Parquet", &object.location, error.into()))?;
+                    .map_err(|error| bad_file("Parquet", url, error.into()))?;
                 Ok((Arc::new(Schema::new(schema.fields)), Self::Parquet))
             }
             "orc" => Ok((orc::infer_schema(store, object).await?, Self::Orc)),
@@ -191,12 +191,12 @@ impl Format {
 }
 
 /// Names the file in an error about its contents.
-fn bad_file(format: &str, path: &object_store::path::Path, error: Error) -> Error {
+fn bad_file(format: &str, url: &str, error: Error) -> Error {
     if error.kind != ErrorKind::BadFile {
         return error;
     }
     let reason = error.detail.unwrap_or(error.message);
-    Error::new(ErrorKind::BadFile, format!("file \"{path}\" is damaged or not a {format} file")).with_detail(reason)
+    Error::new(ErrorKind::BadFile, format!("file \"{url}\" is damaged or not a {format} file")).with_detail(reason)
 }
 
 /// The table's columns under the names that they have in a file, since DataFusion finds statistics by exact name.

@@ -65,7 +65,7 @@ impl FileStatistics {
         {
             return Ok(known.known.clone());
         }
-        let (statistics, misfits) = match format.statistics(store, object, columns, session).await? {
+        let (statistics, misfits) = match format.statistics(store, (&key.0, object), columns, session).await? {
             Some(found) => found,
             None => (estimate(object, &columns.schema), Misfits::new()),
         };

@@ -436,7 +436,8 @@ impl TableProvider for LakeTable {
         let decide = |filter: &&Expr| {
             if prune::reads_only(filter, self.constant_fields()) {
                 TableProviderFilterPushDown::Exact
-            } else if filter.is_volatile() {
+            } else if filter.is_volatile() || filter.column_refs().is_empty() {
+                // A constant such as NULL is kept above the scan: the planner drops it when a scan takes it in part.
                 TableProviderFilterPushDown::Unsupported
             } else {
                 TableProviderFilterPushDown::Inexact

@@ -41,7 +41,7 @@ pub(super) async fn table(context: &Context, place: &str, pseudo: &[PseudoColumn
     let wanted: Vec<ObjectMeta> =
         files.iter().filter(|file| Format::of_file_name(file.location.as_ref()) == Some(extension)).cloned().collect();
     let store = listings.stores().open(&location).await?;
-    let (schema, format) = infer(context, extension, &store, &wanted).await?;
+    let (schema, format) = infer(context, extension, &store, &location, &wanted).await?;
     let (keys, values) = partition_keys(&location, &wanted, &schema);
     let files = wanted.into_iter().zip(values).collect();
     Ok(LakeTable::of_files(Arc::clone(context.lake()), location, files, format, schema, keys, pseudo.to_vec()))
@@ -52,13 +52,17 @@ async fn infer(
     context: &Context,
     extension: &str,
     store: &Arc<dyn ObjectStore>,
+    location: &Location,
     files: &[ObjectMeta],
 ) -> Result<(SchemaRef, Format)> {
     let sampled = if matches!(extension, "csv" | "tsv" | "txt") { 1 } else { MOST_SCHEMAS };
     let state = context.state();
     let sample: Vec<ObjectMeta> = files.iter().take(sampled).cloned().collect();
     let schemas = stream::iter(sample)
-        .map(|file| async move { Format::infer(extension, store, &file, state).await })
+        .map(|file| async move {
+            let url = location.url_of(&file.location);
+            Format::infer(extension, store, (&url, &file), state).await
+        })
         .buffered(8)
         .try_collect::<Vec<_>>()
         .await?;
