@@ -307,6 +307,13 @@ impl LakeTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let constants = self.constant_fields();
+        // The simplifier may leave a constant of a filter that was taken whole: NULL of `k NOT IN (1, NULL)`.
+        let bare = filters.iter().filter(|filter| filter.column_refs().is_empty() && !filter.is_volatile());
+        let bare: Vec<Expr> = bare.cloned().collect();
+        let no_values: [&[ScalarValue]; 1] = [&[]];
+        if !prune::matching(&bare, &[], &no_values.into_iter(), session)?.contains(&true) {
+            return Ok(Arc::new(EmptyExec::new(datafusion::common::project_schema(&self.schema, projection)?)));
+        }
         let (on_constants, on_rows): (Vec<Expr>, Vec<Expr>) =
             filters.iter().cloned().partition(|filter| prune::reads_only(filter, constants));
         let on_keys: Vec<Expr> =
@@ -437,7 +444,6 @@ impl TableProvider for LakeTable {
             if prune::reads_only(filter, self.constant_fields()) {
                 TableProviderFilterPushDown::Exact
             } else if filter.is_volatile() || filter.column_refs().is_empty() {
-                // A constant such as NULL is kept above the scan: the planner drops it when a scan takes it in part.
                 TableProviderFilterPushDown::Unsupported
             } else {
                 TableProviderFilterPushDown::Inexact
