@@ -3,6 +3,7 @@
 //! Data flows one way: `sql` parses, `resolve` looks names up, `plan` decides, `exec` runs; `lake` reads and writes
 //! files. A module imports only those that stand before it in `docs/architecture.md`.
 
+mod crawl;
 pub mod error;
 mod exec;
 pub mod lake;

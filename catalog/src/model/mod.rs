@@ -1,14 +1,26 @@
 //! The catalog's nouns, as AWS Glue's API names them, as plain data.
 
+mod crawler;
 mod database;
 mod hive_type;
+mod managed;
 mod partition;
+mod statistics;
 mod storage;
 mod table;
 
+pub use crawler::{
+    Classifier, ClassifierKind, Crawl, CrawlMessage, CrawlMetrics, CrawlStatus, Crawler, CrawlerState, CrawlerTarget,
+    CsvHeader, DeleteBehavior, RecrawlBehavior, TableGrouping, UpdateBehavior,
+};
 pub use database::{Database, ExternalSchema};
 pub use hive_type::{HiveType, StructField};
+pub use managed::{
+    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, Identity, ManagedColumn, ManagedTable,
+    SortKey, TableAttributes,
+};
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
+pub use statistics::{ColumnStatistics, TableStatistics};
 pub use storage::{SerDe, SortColumn, StorageDescriptor};
 pub use table::{Column, Table, TableKind, TableVersion};
 

@@ -1,0 +1,1 @@
+//! A crawl from start to record.
