@@ -41,6 +41,8 @@ pub enum CommandTag {
     Rows(&'static str),
     /// `INSERT 0 n`
     Insert(u64),
+    /// A verb with the number of rows that it changed, e.g. `UPDATE 3`.
+    Count(&'static str, u64),
     /// Any other verb, e.g. `CREATE TABLE`.
     Verb(&'static str),
 }
@@ -51,6 +53,7 @@ impl CommandTag {
         match self {
             Self::Select => format!("SELECT {rows}"),
             Self::Rows(verb) | Self::Verb(verb) => (*verb).to_owned(),
+            Self::Count(verb, count) => format!("{verb} {count}"),
             Self::Insert(count) => format!("INSERT 0 {count}"),
         }
     }

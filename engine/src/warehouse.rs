@@ -74,6 +74,7 @@ pub struct Warehouse {
     config: WarehouseConfig,
     catalog: Arc<Catalog>,
     lake: Arc<Lake>,
+    data: TableStorage,
     base: SessionState,
     cleanup: TaskTracker,
 }
@@ -106,6 +107,11 @@ impl Warehouse {
     /// The catalog.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// Where the files of managed tables are.
+    pub(crate) fn data(&self) -> &TableStorage {
+        &self.data
     }
 
     /// What external tables share.

@@ -52,6 +52,16 @@ pub enum ErrorKind {
     InvalidTableDefinition,
     /// 22P02: a text that is not a value of the type.
     InvalidText,
+    /// 22001: a text longer than its column.
+    StringTruncation,
+    /// 23502: a NULL where there may be none.
+    NotNull,
+    /// 21000: a row that matches several where it may match one.
+    CardinalityViolation,
+    /// 25001: a statement that cannot run in a transaction block.
+    ActiveTransaction,
+    /// 25P02: a statement after an error in a transaction block.
+    FailedTransaction,
     /// 22023: an option with a value it does not take.
     InvalidParameter,
     /// 22003: a number out of range.
@@ -108,6 +118,11 @@ impl ErrorKind {
             Self::WrongObjectType => "42809",
             Self::InvalidTableDefinition => "42P16",
             Self::InvalidText => "22P02",
+            Self::StringTruncation => "22001",
+            Self::NotNull => "23502",
+            Self::CardinalityViolation => "21000",
+            Self::ActiveTransaction => "25001",
+            Self::FailedTransaction => "25P02",
             Self::InvalidParameter => "22023",
             Self::NumericOverflow => "22003",
             Self::DivisionByZero => "22012",

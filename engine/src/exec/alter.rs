@@ -4,15 +4,17 @@
 //! with a serialization error and nothing is changed.
 
 use super::ddl::{absolute_template, check_readable, now_ms};
-use super::{done, skipping};
+use super::{done, managed, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::hive_classes::storage_classes;
 use crate::lake::location::Location;
 use crate::lake::{types, write};
-use crate::resolve;
+use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
-use crate::sql::{AlterOperation, AlterTable, CompareOperator, PartitionCompare, PartitionSpec};
+use crate::sql::{
+    AlterOperation, AlterTable, ColumnDefinition, CompareOperator, PartitionCompare, PartitionSpec, hive_type,
+};
 use datafusion::common::ScalarValue;
 use millrace_catalog::model::{Column, Parameters, Partition, PartitionCondition, PartitionFilter, Table, TableKind};
 use std::cmp::Ordering;
@@ -20,8 +22,12 @@ use std::ops::Bound;
 
 /// Executes `ALTER TABLE`.
 pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<StatementResult> {
-    let snapshot = context.catalog().snapshot().await?;
-    let table = resolve::find_table(&snapshot, &alter.table, context.database())?;
+    let snapshot = context.snapshot().await?;
+    let table = match resolve::find_relation(context, &alter.table).await? {
+        Relation::Managed(table) => return managed::alter_table(context, &table, &alter.operation).await,
+        Relation::Catalog(table) => table,
+    };
+    context.check_no_block("ALTER TABLE of an external table")?;
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
     }
@@ -84,6 +90,14 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
                 table.storage.columns.push(column.clone());
             }
         }
+        AlterOperation::AddColumn(definition) => {
+            refuse_known(table, &definition.name)?;
+            if **definition != ColumnDefinition::plain(definition) {
+                return Err(Error::unsupported("an attribute of an external table's column"));
+            }
+            let data_type = hive_type(&definition.data_type).map_err(|e| e.with_position(definition.type_position))?;
+            table.storage.columns.push(Column::new(&definition.name, data_type));
+        }
         AlterOperation::ReplaceColumns(columns) => {
             table.storage.columns.clear();
             for column in columns {
@@ -130,6 +144,16 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
             serde.clone_into(&mut table.storage.serde.library);
             input.clone_into(&mut table.storage.input_format);
             output.clone_into(&mut table.storage.output_format);
+        }
+        AlterOperation::ColumnType { .. }
+        | AlterOperation::ColumnEncoding { .. }
+        | AlterOperation::EncodeAuto
+        | AlterOperation::Distribution { .. }
+        | AlterOperation::SortKey(_)
+        | AlterOperation::Owner(_)
+        | AlterOperation::AppendFrom { .. } => {
+            let message = format!("\"{}\" is not a managed table", table.name);
+            return Err(Error::new(ErrorKind::WrongObjectType, message));
         }
         AlterOperation::AddPartitions { .. }
         | AlterOperation::DropPartitions { .. }

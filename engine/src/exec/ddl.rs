@@ -8,7 +8,7 @@ use crate::lake::location::Location;
 use crate::lake::projection::PartitionProjection;
 use crate::lake::types;
 use crate::plan;
-use crate::resolve;
+use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{
@@ -53,7 +53,7 @@ pub(crate) async fn create_external_schema(
 /// `DROP DATABASE|SCHEMA`.
 pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Result<StatementResult> {
     let tag = CommandTag::Verb("DROP SCHEMA");
-    let snapshot = context.catalog().snapshot().await?;
+    let snapshot = context.snapshot().await?;
     if snapshot.external_schema(&drop.name).is_some() {
         match snapshot.resolve_schema(&drop.name) {
             // The schema goes with the database that it shows.
@@ -71,7 +71,8 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
             Err(resolve::unknown_database(&snapshot, &drop.name))
         };
     }
-    if !drop.cascade && snapshot.tables(&drop.name).next().is_some() {
+    let used = snapshot.tables(&drop.name).next().is_some() || snapshot.managed_tables(&drop.name).next().is_some();
+    if !drop.cascade && used {
         let message = format!("cannot drop schema {} because other objects depend on it", drop.name);
         return Err(Error::new(ErrorKind::DependentObjects, message)
             .with_hint("use DROP ... CASCADE to drop the tables too; their files stay"));
@@ -82,7 +83,7 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
 
 /// Hive's `CREATE EXTERNAL TABLE`.
 pub(crate) async fn create_external_table(context: &Context, create: &CreateExternalTable) -> Result<StatementResult> {
-    let snapshot = context.catalog().snapshot().await?;
+    let snapshot = context.snapshot().await?;
     let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
     let Some(location) = &create.location else {
         return Err(Error::new(ErrorKind::InvalidTableDefinition, "an external table needs a LOCATION"));
@@ -193,7 +194,7 @@ pub(crate) fn check_readable(table: &Table) -> Result<()> {
 /// `CREATE [OR REPLACE] VIEW`.
 pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Result<StatementResult> {
     let tag = CommandTag::Verb("CREATE VIEW");
-    let snapshot = context.catalog().snapshot().await?;
+    let snapshot = context.snapshot().await?;
     let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
     if let Some(existing) = snapshot.table(&database, &name) {
         if existing.kind == TableKind::ExternalTable {
@@ -248,9 +249,16 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
     let tag = CommandTag::Verb(if drop.view { "DROP VIEW" } else { "DROP TABLE" });
     let mut notices = Vec::new();
     for name in &drop.names {
-        let snapshot = context.catalog().snapshot().await?;
-        let table = match resolve::find_table(&snapshot, name, context.database()) {
-            Ok(table) => table,
+        let table = match resolve::find_relation(context, name).await {
+            Ok(Relation::Managed(table)) => {
+                if drop.view {
+                    let message = format!("\"{}\" is not a view", table.name);
+                    return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint("use DROP TABLE"));
+                }
+                context.transaction().lock().await.drop_table(&table)?;
+                continue;
+            }
+            Ok(Relation::Catalog(table)) => table,
             Err(error) if drop.if_exists && is_missing(&error) => {
                 notices.push(skipping("relation", &name.parts.join("."), "does not exist"));
                 continue;
@@ -263,6 +271,7 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
             let message = format!("\"{}\" is not a {kind}", table.name);
             return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
         }
+        context.check_no_block(if drop.view { "DROP VIEW" } else { "DROP TABLE of an external table" })?;
         context.catalog().drop_table(&table.database, &table.name).await?;
     }
     Ok(done(tag, notices))

@@ -2,18 +2,20 @@
 
 use super::rows;
 use crate::error::{Error, ErrorKind, Result};
-use crate::resolve;
+use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
 use crate::sql::Describe;
-use millrace_catalog::model::{Column, PartitionCondition, PartitionFilter, Table, TableKind};
+use millrace_catalog::model::{Column, ManagedColumn, ManagedTable, PartitionCondition, PartitionFilter, Table, TableKind};
 
 type Row = [Option<String>; 3];
 
 /// Executes `DESCRIBE`.
 pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<StatementResult> {
-    let snapshot = context.catalog().snapshot().await?;
-    let table = resolve::find_table(&snapshot, &describe.table, context.database())?;
+    let table = match resolve::find_relation(context, &describe.table).await? {
+        Relation::Managed(table) => return managed(describe, &table),
+        Relation::Catalog(table) => table,
+    };
     let columns = table.storage.columns.iter().chain(&table.partition_keys);
     let mut lines: Vec<Row> = match &describe.column {
         None => table.storage.columns.iter().map(row).collect(),
@@ -52,6 +54,22 @@ pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<St
         lines.push(pair("SerDe Library:", &storage.serde.library));
     } else if describe.formatted && describe.column.is_none() {
         details(&table, &mut lines);
+    }
+    rows::optional("DESCRIBE", &["col_name", "data_type", "comment"], lines)
+}
+
+/// The columns of a managed table, or one of them.
+fn managed(describe: &Describe, table: &ManagedTable) -> Result<StatementResult> {
+    if describe.formatted || describe.partition.is_some() {
+        return Err(Error::unsupported("DESCRIBE FORMATTED of a managed table").with_hint("use SHOW TABLE"));
+    }
+    let wanted = |column: &&ManagedColumn| describe.column.as_ref().is_none_or(|name| column.name == *name);
+    let found = table.columns.iter().filter(wanted);
+    let lines: Vec<Row> =
+        found.map(|c| [Some(c.name.clone()), Some(c.data_type.clone()), c.comment.clone()]).collect();
+    if let (true, Some(name)) = (lines.is_empty(), &describe.column) {
+        let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
+        return Err(Error::new(ErrorKind::UndefinedColumn, message));
     }
     rows::optional("DESCRIBE", &["col_name", "data_type", "comment"], lines)
 }

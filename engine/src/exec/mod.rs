@@ -4,6 +4,7 @@ mod alter;
 mod ddl;
 mod describe;
 mod explain;
+mod managed;
 mod progress;
 mod query;
 mod repair;
@@ -21,11 +22,19 @@ use std::sync::Arc;
 
 /// Executes a statement in its context.
 pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<StatementResult> {
+    if let Some(name) = changes_at_once(statement) {
+        context.check_no_block(name)?;
+    }
     match statement {
         Statement::Query(query) => query::execute(context, query).await,
         Statement::Explain(explain) => explain::execute(context, explain).await,
         Statement::CreateTableAs(create) => write::create_table_as(context, create).await,
         Statement::Insert(insert) => write::insert(context, insert).await,
+        Statement::CreateTable(create) => managed::create_table(context, create).await,
+        Statement::Update(update) => managed::update(context, update).await,
+        Statement::Delete(delete) => managed::delete(context, delete).await,
+        Statement::Merge(merge) => managed::merge(context, merge).await,
+        Statement::Truncate(name) => managed::truncate(context, name).await,
         Statement::CreateExternalTable(create) => ddl::create_external_table(context, create).await,
         Statement::CreateView(create) => ddl::create_view(context, create).await,
         Statement::CreateDatabase(create) => ddl::create_database(context, create).await,
@@ -37,6 +46,22 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
+        Statement::Begin { .. } | Statement::Commit | Statement::Rollback => {
+            Err(Error::internal("the session ends its own transactions"))
+        }
+    }
+}
+
+/// The name of a statement that changes the catalog in a commit of its own.
+fn changes_at_once(statement: &Statement) -> Option<&'static str> {
+    match statement {
+        Statement::CreateExternalTable(_) => Some("CREATE EXTERNAL TABLE"),
+        Statement::CreateView(_) => Some("CREATE VIEW"),
+        Statement::CreateDatabase(_) => Some("CREATE SCHEMA"),
+        Statement::CreateExternalSchema(_) => Some("CREATE EXTERNAL SCHEMA"),
+        Statement::DropDatabase(_) => Some("DROP SCHEMA"),
+        Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),
+        _ => None,
     }
 }
 

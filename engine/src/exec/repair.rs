@@ -20,8 +20,7 @@ const MOST_NOTICES: usize = 10;
 
 /// Executes `MSCK REPAIR TABLE`; the rows say what was done, as Hive does.
 pub(crate) async fn execute(context: &Context, repair: &RepairTable) -> Result<StatementResult> {
-    let snapshot = context.catalog().snapshot().await?;
-    let table = resolve::find_table(&snapshot, &repair.table, context.database())?;
+    let table = resolve::find_table(context, &repair.table).await?;
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
     }

@@ -1,21 +1,21 @@
 //! `SHOW …`: what is in the catalog, in the columns that Athena gives.
 
-use super::{rows, show_create};
+use super::{managed, rows, show_create};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::write;
-use crate::resolve;
+use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
 use crate::sql::{ObjectName, Show};
 use datafusion::execution::session_state::SessionState;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{Table, TableKind};
+use millrace_catalog::model::TableKind;
 use regex::Regex;
 use std::collections::BTreeSet;
 
 /// Executes `SHOW` of anything but a setting.
 pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementResult> {
-    let snapshot = context.catalog().snapshot().await?;
+    let snapshot = context.snapshot().await?;
     match show {
         Show::Databases { like } => {
             let matches = matcher(like.as_deref())?;
@@ -23,21 +23,35 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
             rows::text("SHOW", &["database_name"], names.collect::<BTreeSet<_>>())
         }
         Show::Tables { database, like } => {
-            tables(context, &snapshot, database.as_deref(), like.as_deref(), "tab_name", |_| true)
+            tables(context, &snapshot, database.as_deref(), like.as_deref(), false).await
         }
         Show::Views { database, like } => {
-            tables(context, &snapshot, database.as_deref(), like.as_deref(), "views", |table| {
-                table.kind != TableKind::ExternalTable
-            })
+            tables(context, &snapshot, database.as_deref(), like.as_deref(), true).await
         }
         Show::Columns(name) => {
-            let table = resolve::find_table(&snapshot, name, context.database())?;
+            let table = match resolve::find_relation(context, name).await? {
+                Relation::Managed(table) => {
+                    let columns = table.columns.iter().map(|column| [column.name.clone()]);
+                    return rows::text("SHOW", &["field"], columns);
+                }
+                Relation::Catalog(table) => table,
+            };
             let columns = table.storage.columns.iter().chain(&table.partition_keys);
             rows::text("SHOW", &["field"], columns.map(|column| [column.name.clone()]))
         }
-        Show::Partitions(name) => partitions(context, &snapshot, name).await,
+        Show::Partitions(name) => partitions(context, name).await,
         Show::Create { name, view } => {
-            let table = resolve::find_table(&snapshot, name, context.database())?;
+            let table = match resolve::find_relation(context, name).await? {
+                Relation::Managed(table) if !view => {
+                    let text = managed::show_table(&table);
+                    return rows::text("SHOW", &["createtab_stmt"], text.lines().map(|line| [line.to_owned()]));
+                }
+                Relation::Managed(table) => {
+                    let message = format!("\"{}\" is not a view", table.name);
+                    return Err(Error::new(ErrorKind::WrongObjectType, message));
+                }
+                Relation::Catalog(table) => table,
+            };
             let text = match (&table.kind, view) {
                 (TableKind::ExternalTable, false) => show_create::show_create_table(&table),
                 (TableKind::VirtualView { .. }, _) => show_create::show_create_view(&table),
@@ -49,7 +63,7 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
             rows::text("SHOW", &["createtab_stmt"], text.lines().map(|line| [line.to_owned()]))
         }
         Show::Properties { table, key } => {
-            let table = resolve::find_table(&snapshot, table, context.database())?;
+            let table = resolve::find_table(context, table).await?;
             let wanted = table.parameters.iter().filter(|(name, _)| key.as_ref().is_none_or(|key| key == *name));
             rows::text("SHOW", &["prpt_name", "prpt_value"], wanted.map(|(name, value)| [name.clone(), value.clone()]))
         }
@@ -70,23 +84,29 @@ pub(crate) fn function_names(state: &SessionState) -> Vec<String> {
     scalar.chain(aggregate).chain(window).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn tables(
+/// The tables and views of a database, or its views only.
+async fn tables(
     context: &Context,
     snapshot: &Snapshot,
     database: Option<&str>,
     like: Option<&str>,
-    column: &str,
-    wanted: impl Fn(&Table) -> bool,
+    views: bool,
 ) -> Result<StatementResult> {
     let written = database.unwrap_or(context.database());
     let database = snapshot.resolve_schema(written).ok_or_else(|| resolve::unknown_database(snapshot, written))?;
     let matches = matcher(like)?;
-    let tables = snapshot.tables(&database.name).filter(|table| matches(&table.name) && wanted(table));
-    rows::text("SHOW", &[column], tables.map(|table| [table.name.clone()]).collect::<BTreeSet<_>>())
+    let tables = snapshot.tables(&database.name).filter(|table| !views || table.kind != TableKind::ExternalTable);
+    let mut names: BTreeSet<String> = tables.map(|table| table.name.clone()).collect();
+    if !views {
+        let managed = context.transaction().lock().await.tables(context.warehouse(), &database.name).await?;
+        names.extend(managed.iter().map(|table| table.name.clone()));
+    }
+    let column = if views { "views" } else { "tab_name" };
+    rows::text("SHOW", &[column], names.into_iter().filter(|name| matches(name)).map(|name| [name]))
 }
 
-async fn partitions(context: &Context, snapshot: &Snapshot, name: &ObjectName) -> Result<StatementResult> {
-    let table = resolve::find_table(snapshot, name, context.database())?;
+async fn partitions(context: &Context, name: &ObjectName) -> Result<StatementResult> {
+    let table = resolve::find_table(context, name).await?;
     if table.partition_keys.is_empty() {
         let message = format!("table \"{}\" is not partitioned", table.name);
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));

@@ -4,7 +4,7 @@
 //! its new partitions. What fails before that leaves nothing behind.
 
 use super::ddl::{check_readable, new_table, now_ms};
-use super::{done, query, skipping};
+use super::{done, managed, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::hive_classes::{TEXT_INPUT_FORMAT, TEXT_OUTPUT_FORMAT, storage_classes};
 use crate::lake::location::Location;
@@ -13,7 +13,7 @@ use crate::lake::write::{
     self, Bucketing, Compression, DEFAULT_MAX_FILE_SIZE_BYTES, WriteFormat, WriteTarget, Written,
 };
 use crate::plan;
-use crate::resolve;
+use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{CreateTableAs, Insert, PropertyValue, Statement};
@@ -38,9 +38,10 @@ pub(crate) fn target_name(statement: &Statement) -> Option<String> {
 
 /// Athena's `CREATE TABLE t WITH (…) AS query`.
 pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -> Result<StatementResult> {
-    let snapshot = context.catalog().snapshot().await?;
+    let snapshot = context.snapshot().await?;
     let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
-    if snapshot.table(&database, &name).is_some() {
+    context.check_no_block("CREATE TABLE of an external table")?;
+    if resolve::relation(context, &database, &name).await?.is_some() {
         return if create.if_not_exists {
             let notice = skipping("relation", &name, "already exists");
             Ok(done(CommandTag::Verb("CREATE TABLE"), vec![notice]))
@@ -85,8 +86,11 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
 
 /// `INSERT INTO t [(columns)] query`.
 pub(crate) async fn insert(context: &Context, insert: &Insert) -> Result<StatementResult> {
-    let snapshot = context.catalog().snapshot().await?;
-    let table = resolve::find_table(&snapshot, &insert.table, context.database())?;
+    let table = match resolve::find_relation(context, &insert.table).await? {
+        Relation::Managed(table) => return managed::insert(context, table, insert).await,
+        Relation::Catalog(table) => table,
+    };
+    context.check_no_block("INSERT INTO an external table")?;
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
     }

@@ -10,16 +10,16 @@ use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::lake::table::{LakeTable, PseudoColumn};
 use crate::plan;
 use crate::session::Context;
-use crate::sql::{self, Dialect, ObjectName, Statement};
+use crate::sql::{self, Dialect, ObjectName, Statement, TARGET};
 use datafusion::common::TableReference;
-use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::parser::Statement as ParserStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{Table, TableKind};
+use millrace_catalog::model::{ManagedTable, Table, TableKind};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -43,8 +43,55 @@ pub(crate) struct ResolvedQuery {
 
 /// Resolves the names of a query as the context's database and dialect see them.
 pub(crate) async fn resolve_query(context: &Context, query: &ast::Query) -> Result<ResolvedQuery> {
-    let snapshot = context.catalog().snapshot().await?;
+    let snapshot = context.snapshot().await?;
     resolve_at(context, &snapshot, query, context.database(), 0).await
+}
+
+/// The same for a query over the table that a statement changes, which [`TARGET`] names.
+pub(crate) async fn resolve_change(
+    context: &Context,
+    query: &ast::Query,
+    target: Arc<dyn TableProvider>,
+) -> Result<ResolvedQuery> {
+    let snapshot = context.snapshot().await?;
+    let target = (TableReference::bare(TARGET), provider_as_source(target));
+    resolve_with(context, &snapshot, query, context.database(), 0, Some(target)).await
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Relation {
+    /// An external table or a view.
+    Catalog(Arc<Table>),
+    /// A managed table.
+    Managed(Arc<ManagedTable>),
+}
+
+/// What a database has under a name.
+pub(crate) async fn relation(context: &Context, database: &str, name: &str) -> Result<Option<Relation>> {
+    let managed = context.transaction().lock().await.table(context.warehouse(), database, name).await?;
+    if let Some(table) = managed {
+        return Ok(Some(Relation::Managed(table)));
+    }
+    let snapshot = context.snapshot().await?;
+    Ok(snapshot.table(database, name).cloned().map(Relation::Catalog))
+}
+
+/// What a name as written stands for.
+///
+/// # Errors
+/// `UndefinedTable`, `UndefinedSchema`.
+pub(crate) async fn find_relation(context: &Context, name: &ObjectName) -> Result<Relation> {
+    find_relation_in(context, name, context.database()).await
+}
+
+async fn find_relation_in(context: &Context, name: &ObjectName, default: &str) -> Result<Relation> {
+    let snapshot = context.snapshot().await?;
+    let (database, table) = qualify(&snapshot, name, default)?;
+    match relation(context, &database, &table).await? {
+        Some(found) => Ok(found),
+        None => Err(unknown_table(&snapshot, name, &database, &table)),
+    }
 }
 
 /// A database and a name in it, from a name as written; external schemas stand for their databases.
@@ -81,19 +128,33 @@ pub(crate) fn unknown_database(snapshot: &Snapshot, name: &str) -> Error {
     }
 }
 
-/// A table or view by its name.
-pub(crate) fn find_table(snapshot: &Snapshot, name: &ObjectName, default: &str) -> Result<Arc<Table>> {
-    let (database, table) = qualify(snapshot, name, default)?;
-    snapshot.table(&database, &table).cloned().ok_or_else(|| {
-        let written = name.parts.join(".");
-        let mut error = Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" does not exist"));
-        if let Some(near) = nearest(&table, snapshot.tables(&database).map(|known| known.name.as_str())) {
-            error = error.with_hint(format!("did you mean \"{near}\"?"));
-        } else if let Some(other) = snapshot.all_tables().find(|known| known.name == table) {
-            error = error.with_hint(format!("there is a table \"{}.{table}\"", other.database));
+/// An external table or view by its name.
+///
+/// # Errors
+/// `UndefinedTable`; `WrongObjectType` for a managed table.
+pub(crate) async fn find_table(context: &Context, name: &ObjectName) -> Result<Arc<Table>> {
+    match find_relation(context, name).await? {
+        Relation::Catalog(table) => Ok(table),
+        Relation::Managed(table) => {
+            let message = format!("\"{}\" is a managed table", table.name);
+            Err(Error::new(ErrorKind::WrongObjectType, message).with_hint("the statement is for external tables"))
         }
-        if name.position > 0 { error.with_position(name.position) } else { error }
-    })
+    }
+}
+
+fn unknown_table(snapshot: &Snapshot, name: &ObjectName, database: &str, table: &str) -> Error {
+    let written = name.parts.join(".");
+    let mut error = Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" does not exist"));
+    let managed = snapshot.managed_tables(database).map(|known| known.name.as_str());
+    let known = snapshot.tables(database).map(|known| known.name.as_str()).chain(managed);
+    if let Some(near) = nearest(table, known) {
+        error = error.with_hint(format!("did you mean \"{near}\"?"));
+    } else if let Some(other) = snapshot.all_tables().find(|known| known.name == *table) {
+        error = error.with_hint(format!("there is a table \"{}.{table}\"", other.database));
+    } else if let Some(other) = snapshot.databases().find(|db| snapshot.managed_table(&db.name, table).is_some()) {
+        error = error.with_hint(format!("there is a table \"{}.{table}\"", other.name));
+    }
+    if name.position > 0 { error.with_position(name.position) } else { error }
 }
 
 fn resolve_at<'a>(
@@ -103,6 +164,17 @@ fn resolve_at<'a>(
     database: &'a str,
     depth: usize,
 ) -> BoxFuture<'a, Result<ResolvedQuery>> {
+    resolve_with(context, snapshot, query, database, depth, None)
+}
+
+fn resolve_with<'a>(
+    context: &'a Context,
+    snapshot: &'a Arc<Snapshot>,
+    query: &'a ast::Query,
+    database: &'a str,
+    depth: usize,
+    target: Option<(TableReference, Arc<dyn TableSource>)>,
+) -> BoxFuture<'a, Result<ResolvedQuery>> {
     Box::pin(async move {
         if depth > MAX_VIEW_DEPTH {
             let message = format!("views stand on views more than {MAX_VIEW_DEPTH} deep");
@@ -111,6 +183,12 @@ fn resolve_at<'a>(
         let named = plan::with_room(|| find_names(query))?;
         let mut tables = Tables::new();
         for reference in named.references {
+            if let Some((name, source)) = &target
+                && *name == reference
+            {
+                tables.insert(reference, Arc::clone(source));
+                continue;
+            }
             let (query, pseudo) = (&named.query, &named.pseudo);
             let source = resolve_table(context, snapshot, query, &reference, database, pseudo, depth).await?;
             tables.insert(reference, source);
@@ -156,7 +234,10 @@ async fn resolve_table(
     let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
     let parts: Vec<String> = parts.into_iter().flatten().map(str::to_owned).collect();
     let position = context.position_of(relation_span(query, &parts));
-    let table = find_table(snapshot, &ObjectName { parts, position }, database)?;
+    let table = match find_relation_in(context, &ObjectName { parts, position }, database).await? {
+        Relation::Managed(table) => return Ok(provider_as_source(context.scan_managed(&table).await?)),
+        Relation::Catalog(table) => table,
+    };
     match &table.kind {
         TableKind::ExternalTable => {
             let lake = Arc::clone(context.lake());

@@ -1,11 +1,17 @@
 //! What one statement runs in: the warehouse, the session's settings at its start, and its own text.
 
+use super::transaction::Transaction;
+use crate::error::{Error, ErrorKind, Result};
 use crate::lake::table::Lake;
 use crate::sql::{Dialect, ParsedStatement};
+use crate::tables::ManagedTableProvider;
 use crate::warehouse::Warehouse;
+use datafusion::datasource::TableProvider;
 use datafusion::execution::session_state::SessionState;
-use millrace_catalog::Catalog;
+use millrace_catalog::model::ManagedTable;
+use millrace_catalog::{Catalog, Snapshot};
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The surroundings of one statement; later changes of the session do not reach it.
 #[derive(Clone)]
@@ -15,6 +21,9 @@ pub(crate) struct Context {
     database: String,
     dialect: Dialect,
     text: Arc<str>,
+    transaction: Arc<Mutex<Transaction>>,
+    /// Whether the transaction was begun by the user and goes on after the statement.
+    in_block: bool,
 }
 
 impl Context {
@@ -24,10 +33,49 @@ impl Context {
         mut state: SessionState,
         database: String,
         statement: &ParsedStatement,
+        (transaction, in_block): (Arc<Mutex<Transaction>>, bool),
     ) -> Self {
         state.mark_start_execution();
         let dialect = statement.dialect;
-        Self { warehouse, state, database, dialect, text: statement.text.as_str().into() }.with_dialect(dialect)
+        let text = statement.text.as_str().into();
+        Self { warehouse, state, database, dialect, text, transaction, in_block }.with_dialect(dialect)
+    }
+
+    /// The transaction that the statement runs in.
+    pub(crate) fn transaction(&self) -> &Mutex<Transaction> {
+        &self.transaction
+    }
+
+    /// What exists for the statement.
+    pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        self.transaction.lock().await.snapshot(&self.warehouse).await
+    }
+
+    /// Refuses a statement that changes the catalog at once where that cannot be taken back.
+    ///
+    /// # Errors
+    /// `ActiveTransaction` in a transaction block.
+    pub(crate) fn check_no_block(&self, statement: &str) -> Result<()> {
+        if self.in_block {
+            let message = format!("{statement} cannot run inside a transaction block");
+            return Err(Error::new(ErrorKind::ActiveTransaction, message));
+        }
+        Ok(())
+    }
+
+    /// A managed table's rows as the transaction sees them.
+    pub(crate) async fn scan_managed(&self, table: &Arc<ManagedTable>) -> Result<Arc<dyn TableProvider>> {
+        Ok(Arc::new(self.managed(table).await?))
+    }
+
+    /// The same with the columns that tell each row's place.
+    pub(crate) async fn scan_for_change(&self, table: &Arc<ManagedTable>) -> Result<Arc<dyn TableProvider>> {
+        Ok(Arc::new(self.managed(table).await?.with_positions()))
+    }
+
+    async fn managed(&self, table: &Arc<ManagedTable>) -> Result<ManagedTableProvider> {
+        let files = self.transaction.lock().await.files(&self.warehouse, table).await?;
+        ManagedTableProvider::new(self.warehouse.data().clone(), Arc::clone(table), files)
     }
 
     /// The same in another dialect, for the text of a view.

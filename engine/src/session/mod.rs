@@ -4,14 +4,16 @@
 //! only what the one before it gave.
 
 mod context;
+mod draft;
 mod settings;
+mod transaction;
 
 pub(crate) use context::Context;
 pub(crate) use settings::SETTINGS;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
-use crate::result::{CommandTag, StatementResult};
+use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::warehouse::Warehouse;
 use datafusion::arrow::datatypes::Schema;
@@ -21,13 +23,27 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use settings::Settings;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
+use transaction::Transaction;
+
+/// How often a statement of its own begins again when others commit before it.
+const MOST_TRIES: u64 = 20;
 
 /// One user's work with a warehouse.
 pub struct Session {
     warehouse: Arc<Warehouse>,
     settings: Settings,
     state: SessionState,
+    block: Option<Block>,
+}
+
+/// A transaction block: what BEGIN began.
+struct Block {
+    transaction: Arc<Mutex<Transaction>>,
+    /// After an error nothing but its end is taken.
+    failed: bool,
 }
 
 /// The names that a user may complete.
@@ -56,7 +72,7 @@ impl Session {
     /// A session with default settings.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
         let state = warehouse.base_state().clone();
-        Self { warehouse, settings: Settings::default(), state }
+        Self { warehouse, settings: Settings::default(), state, block: None }
     }
 
     /// The warehouse.
@@ -103,16 +119,102 @@ impl Session {
             Statement::Show(sql::Show::Setting(name)) => return self.show_setting(name.as_deref()),
             _ => {}
         }
-        let context =
-            Context::new(Arc::clone(&self.warehouse), self.state.clone(), self.settings.database.clone(), parsed);
         let Some(timeout) = self.settings.statement_timeout else {
-            return exec::execute(&context, &parsed.statement).await;
+            return self.execute_in_transaction(parsed).await;
         };
         let deadline = Instant::now() + timeout;
-        match tokio::time::timeout_at(deadline, exec::execute(&context, &parsed.statement)).await {
+        match tokio::time::timeout_at(deadline, self.execute_in_transaction(parsed)).await {
             Ok(result) => result.map(|result| with_deadline(result, deadline)),
-            Err(_) => Err(timed_out()),
+            Err(_) => {
+                self.fail();
+                Err(timed_out())
+            }
         }
+    }
+
+    /// Runs a statement in the block that is open, or in a transaction of its own.
+    async fn execute_in_transaction(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
+        match &parsed.statement {
+            Statement::Begin { read_only } => return Ok(self.begin(*read_only)),
+            Statement::Commit => return self.end(true).await,
+            Statement::Rollback => return self.end(false).await,
+            _ => {}
+        }
+        let Some(block) = &self.block else { return self.autocommit(parsed).await };
+        if block.failed {
+            let message = "current transaction is aborted, commands ignored until end of transaction block";
+            return Err(Error::new(ErrorKind::FailedTransaction, message));
+        }
+        let context = self.context(parsed, (Arc::clone(&block.transaction), true));
+        let result = exec::execute(&context, &parsed.statement).await;
+        drop(context);
+        match (&result, &parsed.statement) {
+            (Err(_), _) => self.fail(),
+            // As in Redshift, TRUNCATE commits the transaction that it runs in.
+            (Ok(_), Statement::Truncate(_)) => return self.end(true).await.and(result),
+            _ => {}
+        }
+        result
+    }
+
+    fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
+        let warehouse = Arc::clone(&self.warehouse);
+        Context::new(warehouse, self.state.clone(), self.settings.database.clone(), parsed, transaction)
+    }
+
+    /// Runs a statement and commits it. One that came too late for another's commit begins again.
+    async fn autocommit(&self, parsed: &ParsedStatement) -> Result<StatementResult> {
+        let mut tries = 0;
+        loop {
+            let transaction = Arc::new(Mutex::new(Transaction::new(false)));
+            let context = self.context(parsed, (Arc::clone(&transaction), false));
+            let result = exec::execute(&context, &parsed.statement).await?;
+            let changed = std::mem::take(&mut *transaction.lock().await);
+            match changed.commit(&self.warehouse).await {
+                Ok(()) => return Ok(result),
+                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(tries * 5)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn begin(&mut self, read_only: bool) -> StatementResult {
+        let mut result = done("BEGIN");
+        if self.block.is_some() {
+            result.notices.push(warning("there is already a transaction in progress"));
+        } else {
+            let transaction = Arc::new(Mutex::new(Transaction::new(read_only)));
+            self.block = Some(Block { transaction, failed: false });
+        }
+        result
+    }
+
+    async fn end(&mut self, commit: bool) -> Result<StatementResult> {
+        let Some(block) = self.block.take() else {
+            let mut result = done(if commit { "COMMIT" } else { "ROLLBACK" });
+            result.notices.push(warning("there is no transaction in progress"));
+            return Ok(result);
+        };
+        let transaction = std::mem::take(&mut *block.transaction.lock().await);
+        if commit && !block.failed {
+            transaction.commit(&self.warehouse).await?;
+            return Ok(done("COMMIT"));
+        }
+        Ok(done("ROLLBACK"))
+    }
+
+    fn fail(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.failed = true;
+        }
+    }
+
+    /// Whether a transaction block is open.
+    pub fn in_transaction(&self) -> bool {
+        self.block.is_some()
     }
 
     /// What a user may complete now.
@@ -123,9 +225,15 @@ impl Session {
             name: table.name.clone(),
             columns: table.storage.columns.iter().chain(&table.partition_keys).map(|c| c.name.clone()).collect(),
         });
+        let managed = snapshot.databases().flat_map(|database| snapshot.managed_tables(&database.name));
+        let managed = managed.map(|table| TableNames {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        });
         Ok(Names {
             schemas: crate::resolve::schema_names(&snapshot).map(str::to_owned).collect(),
-            tables: tables.collect(),
+            tables: tables.chain(managed).collect(),
             functions: exec::show::function_names(&self.state),
         })
     }
@@ -167,6 +275,10 @@ fn done(verb: &'static str) -> StatementResult {
         notices: Vec::new(),
         progress: None,
     }
+}
+
+fn warning(message: &str) -> Notice {
+    Notice { severity: Severity::Warning, message: message.to_owned() }
 }
 
 fn timed_out() -> Error {

@@ -3,7 +3,9 @@
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
 use crate::sql::tokens::word;
-use crate::sql::{AlterOperation, AlterTable, RepairTable, Statement, partition, refuse, types};
+use crate::sql::{
+    AlterOperation, AlterTable, Distribution, RepairTable, Statement, managed_table, partition, refuse, types,
+};
 use millrace_catalog::model::Parameters;
 use sqlparser::tokenizer::Token;
 
@@ -48,13 +50,18 @@ fn operation(cursor: &mut Cursor) -> Result<AlterOperation> {
         Ok(AlterOperation::RenameColumn { old, new: cursor.identifier()? })
     } else if cursor.eat("SET") {
         set(cursor)
+    } else if cursor.eat("OWNER TO") {
+        Ok(AlterOperation::Owner(cursor.identifier()?))
+    } else if cursor.eat("APPEND FROM") {
+        append(cursor)
+    } else if !cursor.is_athena() && cursor.eat("ALTER") {
+        alter_managed(cursor)
     } else if cursor.eat("UNSET TBLPROPERTIES") {
         let if_exists = cursor.eat("IF EXISTS");
         Ok(AlterOperation::UnsetProperties { if_exists, keys: cursor.list(Cursor::string)? })
     } else {
         let options = &[
             "ALTER",
-            "APPEND",
             "ARCHIVE",
             "CLUSTERED BY",
             "COMPACT",
@@ -65,7 +72,6 @@ fn operation(cursor: &mut Cursor) -> Result<AlterOperation> {
             "EXECUTE",
             "NOT CLUSTERED",
             "NOT SKEWED",
-            "OWNER TO",
             "RECOVER PARTITIONS",
             "ROW LEVEL SECURITY",
             "SKEWED BY",
@@ -101,8 +107,62 @@ fn add(cursor: &mut Cursor) -> Result<AlterOperation> {
     if let Some(error) = refuse::option(cursor, "ALTER TABLE … ADD", options) {
         return Err(error);
     }
-    cursor.expect("COLUMN")?;
-    Ok(AlterOperation::AddColumns(vec![types::column(cursor)?]))
+    if cursor.is_athena() {
+        cursor.expect("COLUMN")?;
+        return Ok(AlterOperation::AddColumns(vec![types::column(cursor)?]));
+    }
+    cursor.eat("COLUMN");
+    if *cursor.peek_nth(2) == Token::Lt {
+        return Ok(AlterOperation::AddColumns(vec![types::column(cursor)?]));
+    }
+    let mut constraints = Vec::new();
+    let column = managed_table::column(cursor, &mut constraints)?;
+    if constraints.is_empty() {
+        return Ok(AlterOperation::AddColumn(Box::new(column)));
+    }
+    Err(cursor.unsupported("a constraint in ALTER TABLE … ADD COLUMN"))
+}
+
+/// What follows `ALTER TABLE t ALTER`: what only managed tables have.
+fn alter_managed(cursor: &mut Cursor) -> Result<AlterOperation> {
+    if cursor.eat("DISTSTYLE") {
+        let style = managed_table::distribution(cursor)?;
+        let key = if cursor.eat("DISTKEY") { Some(cursor.identifier()?) } else { None };
+        return Ok(AlterOperation::Distribution { style, key });
+    }
+    if cursor.eat("DISTKEY") {
+        let key = Some(cursor.identifier()?);
+        return Ok(AlterOperation::Distribution { style: Distribution::Key, key });
+    }
+    if cursor.at("SORTKEY") || cursor.at("COMPOUND SORTKEY") || cursor.at("INTERLEAVED SORTKEY") {
+        return Ok(AlterOperation::SortKey(managed_table::sort_key(cursor)?));
+    }
+    if cursor.eat("ENCODE AUTO") {
+        return Ok(AlterOperation::EncodeAuto);
+    }
+    cursor.eat("COLUMN");
+    let column = cursor.identifier()?;
+    if cursor.eat("TYPE") {
+        let position = cursor.position();
+        return Ok(AlterOperation::ColumnType { column, data_type: managed_table::type_text(cursor)?, position });
+    }
+    cursor.expect("ENCODE")?;
+    Ok(AlterOperation::ColumnEncoding { column, encoding: cursor.identifier()? })
+}
+
+/// What follows `APPEND FROM`.
+fn append(cursor: &mut Cursor) -> Result<AlterOperation> {
+    let source = cursor.object_name()?;
+    let (mut ignore_extra, mut fill_target) = (false, false);
+    loop {
+        if cursor.eat("IGNOREEXTRA") {
+            ignore_extra = true;
+        } else if cursor.eat("FILLTARGET") {
+            fill_target = true;
+        } else {
+            return Ok(AlterOperation::AppendFrom { source, ignore_extra, fill_target });
+        }
+    }
 }
 
 fn drop(cursor: &mut Cursor) -> Result<AlterOperation> {

@@ -1,28 +1,24 @@
-//! `CREATE TABLE … [WITH (…)] AS query`, and why other CREATE TABLEs are refused.
+//! Athena's `CREATE TABLE … [WITH (…)] AS query`; without a WITH, Redshift's CREATE TABLE is `managed_table`'s.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
-use crate::sql::{CreateTableAs, PropertyValue, Statement, refuse};
+use crate::sql::{CreateTableAs, PropertyValue, Statement, managed_table};
 use sqlparser::tokenizer::Token;
-
-/// Redshift's attributes of a managed table, which may stand before AS.
-const ATTRIBUTES: &[&str] =
-    &["BACKUP", "DISTSTYLE", "DISTKEY", "COMPOUND", "INTERLEAVED", "SORTKEY", "ENCODE", "COMMENT"];
 
 /// The whole statement.
 pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("CREATE TABLE")?;
     let if_not_exists = cursor.if_not_exists();
     let name = cursor.object_name()?;
+    if !cursor.is_athena() && !cursor.at("WITH") {
+        return managed_table::create(cursor, name, if_not_exists);
+    }
     if *cursor.peek() == Token::LParen || cursor.at("LIKE") {
-        return Err(managed(cursor).with_position(1));
+        return Err(not_external(cursor).with_position(1));
     }
     let properties = if cursor.eat("WITH") { cursor.list(property)? } else { Vec::new() };
     if properties.iter().any(|(key, value)| key == "table_type" && is_text(value, "iceberg")) {
         return Err(cursor.unsupported("a table of table_type ICEBERG"));
-    }
-    if let Some(error) = refuse::option(cursor, "", ATTRIBUTES) {
-        return Err(error);
     }
     cursor.expect("AS")?;
     let (query, _) = cursor.query()?;
@@ -33,16 +29,13 @@ pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
     Ok(Statement::CreateTableAs(Box::new(CreateTableAs { name, if_not_exists, properties, query, with_data })))
 }
 
-fn managed(cursor: &Cursor) -> Error {
+fn not_external(cursor: &Cursor) -> Error {
     if cursor.mentions("iceberg") {
         return cursor.unsupported("a table of table_type ICEBERG");
     }
-    if cursor.is_athena() {
-        return cursor
-            .unsupported("CREATE TABLE without EXTERNAL")
-            .with_hint("use CREATE EXTERNAL TABLE, or CREATE TABLE … AS with a query");
-    }
-    cursor.unsupported("CREATE TABLE of a managed table").with_hint("use CREATE EXTERNAL TABLE")
+    cursor
+        .unsupported("CREATE TABLE without EXTERNAL")
+        .with_hint("use CREATE EXTERNAL TABLE, or CREATE TABLE … AS with a query")
 }
 
 fn is_text(value: &PropertyValue, text: &str) -> bool {

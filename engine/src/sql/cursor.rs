@@ -10,7 +10,7 @@ use crate::sql::strings::{Escapes, decode};
 use crate::sql::tokens::{self, Tokens, is_word, word};
 use crate::sql::{diagnose, nesting, query, syntax};
 use millrace_catalog::model::Parameters;
-use sqlparser::ast::Query;
+use sqlparser::ast::{Expr, Query, TableFactor, TableWithJoins};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, Word};
@@ -244,13 +244,36 @@ impl<'a> Cursor<'a> {
     /// A query to where it ends, with its source text.
     pub(super) fn query(&mut self) -> Result<(Box<Query>, &'a str)> {
         let (start, position) = (self.offset(), self.position());
-        let mut query = self.parser.parse_query().map_err(|e| self.parser_error(e))?;
+        let query = self.parser.parse_query().map_err(|e| self.parser_error(e))?;
         let text = &self.text[start..self.end_offset()];
+        Ok((self.settled(*query, position)?, text))
+    }
+
+    /// An expression to where it ends, with its source text.
+    pub(super) fn expression(&mut self) -> Result<(Expr, &'a str)> {
+        let start = self.offset();
+        let expr = self.parser.parse_expr().map_err(|e| self.parser_error(e))?;
+        Ok((expr, self.text[start..self.end_offset()].trim()))
+    }
+
+    /// Tables with their joins, separated by commas, as they stand after FROM.
+    pub(super) fn relations(&mut self) -> Result<Vec<TableWithJoins>> {
+        let relations = self.parser.parse_comma_separated(Parser::parse_table_and_joins);
+        relations.map_err(|e| self.parser_error(e))
+    }
+
+    /// One table or subquery, with the alias it may have.
+    pub(super) fn relation(&mut self) -> Result<TableFactor> {
+        self.parser.parse_table_factor().map_err(|e| self.parser_error(e))
+    }
+
+    /// Does to a query that a grammar has put together what is done to those that are written as one.
+    pub(super) fn settled(&self, mut query: Query, position: usize) -> Result<Box<Query>> {
         query::settle(&mut query).map_err(|(location, error)| match location {
             Some(location) => error.with_position(tokens::position_of(self.text, location)),
             None => error.with_position(position),
         })?;
-        Ok((query, text))
+        Ok(Box::new(query))
     }
 
     // --- source text ---

@@ -5,7 +5,7 @@ use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
     Dialect, Explain, ParsedStatement, Statement, alter, create_table_as, database, diagnose, drop, external_table,
-    insert, refuse, session, show, view,
+    insert, modify, refuse, session, show, transaction, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -58,6 +58,13 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "DROP" => drop::drop(cursor),
         "ALTER" => alter::alter(cursor),
         "INSERT" => insert::insert(cursor),
+        "UPDATE" => modify::update(cursor),
+        "DELETE" => modify::delete(cursor),
+        "MERGE" => modify::merge(cursor),
+        "TRUNCATE" => modify::truncate(cursor),
+        "BEGIN" | "START" if !cursor.at("START CRAWLER") => transaction::begin(cursor),
+        "COMMIT" | "END" => transaction::commit(cursor),
+        "ROLLBACK" | "ABORT" => transaction::rollback(cursor),
         "MSCK" => alter::repair(cursor),
         "SHOW" => show::show(cursor),
         "DESCRIBE" | "DESC" => show::describe(cursor),

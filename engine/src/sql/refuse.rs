@@ -8,30 +8,25 @@ use crate::sql::diagnose;
 
 /// First words of the statements that run.
 const SUPPORTED: &[&str] = &[
-    "ALTER", "CREATE", "DESC", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "MSCK", "RESET", "SELECT", "SET", "SHOW",
-    "USE", "VALUES", "WITH",
+    "ABORT", "ALTER", "BEGIN", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "END", "EXPLAIN", "INSERT",
+    "MERGE", "MSCK", "RESET", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "TRUNCATE", "UPDATE", "USE", "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.
 const UNSUPPORTED: &[&str] = &[
-    "ABORT",
     "ANALYZE",
     "ATTACH",
-    "BEGIN",
     "CALL",
     "CANCEL",
     "CLOSE",
     "COMMENT",
-    "COMMIT",
     "COPY",
     "DEALLOCATE",
     "DECLARE",
-    "DELETE",
     "DENY",
     "DETACH",
     "DISCARD",
     "DO",
-    "END",
     "EXECUTE",
     "EXPORT",
     "FETCH",
@@ -41,7 +36,6 @@ const UNSUPPORTED: &[&str] = &[
     "LISTEN",
     "LOAD",
     "LOCK",
-    "MERGE",
     "MOVE",
     "NOTIFY",
     "OPTIMIZE",
@@ -51,13 +45,9 @@ const UNSUPPORTED: &[&str] = &[
     "RELEASE",
     "REPAIR",
     "REVOKE",
-    "ROLLBACK",
     "SAVEPOINT",
-    "START",
-    "TRUNCATE",
     "UNLISTEN",
     "UNLOAD",
-    "UPDATE",
     "VACUUM",
 ];
 

@@ -61,7 +61,7 @@ const RESERVED: &[Keyword] = &[
 ];
 
 /// Whether a word needs quotes to be a name.
-pub(super) fn is_reserved(word: &str) -> bool {
+pub(crate) fn is_reserved(word: &str) -> bool {
     let word = word.to_ascii_uppercase();
     RESERVED.iter().any(|keyword| format!("{keyword:?}") == word)
 }

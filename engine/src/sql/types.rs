@@ -118,6 +118,12 @@ fn data_type(cursor: &mut Cursor) -> Result<HiveType> {
     })
 }
 
+/// Redshift's type of an external table's column, from its text.
+pub(crate) fn hive_type(text: &str) -> Result<HiveType> {
+    let known = known(text, true, 0)?;
+    known.parse().map_err(|e: millrace_catalog::CatalogError| Error::new(ErrorKind::InvalidParameter, e.to_string()))
+}
+
 /// The type's name, which may be of several words.
 fn name(cursor: &mut Cursor) -> Result<String> {
     let Some(first) = cursor.peek_word() else { return Err(cursor.syntax_error("a type")) };

@@ -187,16 +187,8 @@ fn bad_tables_are_refused() {
 }
 
 #[test]
-fn managed_and_iceberg_tables_are_refused() {
-    refuses(
-        Redshift,
-        &[
-            ("CREATE TABLE t (a int)", "CREATE TABLE of a managed table", 1),
-            ("CREATE TABLE t (LIKE u)", "CREATE TABLE of a managed table", 1),
-            ("CREATE TEMP TABLE t AS SELECT 1", "CREATE TEMP TABLE", 1),
-            ("CREATE TABLE t DISTSTYLE ALL AS SELECT 1", "DISTSTYLE", 16),
-        ],
-    );
+fn temporary_and_iceberg_tables_are_refused() {
+    refuses(Redshift, &[("CREATE TEMP TABLE t AS SELECT 1", "CREATE TEMP TABLE", 1)]);
     let iceberg = "a table of table_type ICEBERG";
     refuses(
         Athena,

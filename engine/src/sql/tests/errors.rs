@@ -50,27 +50,18 @@ fn slips_of_the_pen_are_hinted() {
 #[test]
 fn other_statements_are_refused_by_name() {
     for word in [
-        "ABORT",
         "ANALYZE",
-        "BEGIN",
         "CALL",
-        "COMMIT",
         "COPY",
         "DEALLOCATE",
         "DECLARE",
-        "DELETE",
         "EXECUTE",
         "GRANT",
         "LOCK",
-        "MERGE",
         "OPTIMIZE",
         "PREPARE",
         "REVOKE",
-        "ROLLBACK",
-        "START",
-        "TRUNCATE",
         "UNLOAD",
-        "UPDATE",
         "VACUUM",
     ] {
         refuses(Redshift, &[(&format!("SELECT 1; {} x", word.to_lowercase()), word, 11)]);

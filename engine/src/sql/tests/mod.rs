@@ -6,6 +6,7 @@ mod alter;
 mod create;
 mod errors;
 mod limits;
+mod managed;
 mod query;
 mod show;
 

@@ -1,0 +1,190 @@
+//! `ALTER TABLE` of managed tables. Definitions change; no file is touched.
+
+use super::{assign, create, insert};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::done;
+use crate::resolve::{self, Relation};
+use crate::result::{CommandTag, StatementResult};
+use crate::session::Context;
+use crate::sql::{AlterOperation, ColumnDefinition, Distribution, SortKeyClause};
+use crate::tables::SqlType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
+use millrace_catalog::model::{DistributionStyle, ManagedColumn, ManagedTable, SortKey};
+use std::sync::Arc;
+
+/// `ALTER TABLE t …`
+pub(crate) async fn alter_table(
+    context: &Context,
+    table: &Arc<ManagedTable>,
+    operation: &AlterOperation,
+) -> Result<StatementResult> {
+    if let AlterOperation::AppendFrom { source, ignore_extra, fill_target } = operation {
+        context.check_no_block("ALTER TABLE APPEND")?;
+        let source = super::target(context, source, "append from").await?;
+        return append(context, table, &source, *ignore_extra, *fill_target).await;
+    }
+    let mut changed = ManagedTable::clone(table);
+    match operation {
+        AlterOperation::AddColumn(definition) => add_column(context, &mut changed, definition).await?,
+        AlterOperation::DropColumn(name) => drop_column(&mut changed, name)?,
+        AlterOperation::RenameColumn { old, new } => {
+            if changed.columns.iter().any(|column| column.name == *new) {
+                let message = format!("column \"{new}\" of relation \"{}\" already exists", table.name);
+                return Err(Error::new(ErrorKind::DuplicateColumn, message));
+            }
+            column(&mut changed, old)?.name.clone_from(new);
+        }
+        AlterOperation::RenameTable(to) => {
+            let snapshot = context.snapshot().await?;
+            let default = if to.parts.len() == 1 { table.schema.as_str() } else { context.database() };
+            let (schema, name) = resolve::qualify(&snapshot, to, default)?;
+            if resolve::relation(context, &schema, &name).await?.is_some() {
+                return Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists")));
+            }
+            (changed.schema, changed.name) = (schema, name);
+        }
+        AlterOperation::ColumnType { column: name, data_type, position } => {
+            let wanted: SqlType = data_type.parse().map_err(|error: Error| error.with_position(*position))?;
+            change_type(column(&mut changed, name)?, wanted)?;
+        }
+        AlterOperation::ColumnEncoding { column: name, encoding } => {
+            let encoding = create::encoding(encoding)?;
+            column(&mut changed, name)?.encoding = encoding;
+        }
+        AlterOperation::EncodeAuto => changed.columns.iter_mut().for_each(|column| column.encoding = None),
+        AlterOperation::Distribution { style, key } => {
+            let key = key.as_deref().map(|name| column(&mut changed, name).map(|column| column.id)).transpose()?;
+            changed.attributes.distribution = match (style, key) {
+                (Distribution::Key, Some(column)) => DistributionStyle::Key { column },
+                (Distribution::Auto, None) => DistributionStyle::Auto,
+                (Distribution::Even, None) => DistributionStyle::Even,
+                (Distribution::All, None) => DistributionStyle::All,
+                _ => {
+                    let message = "DISTSTYLE KEY and DISTKEY go together";
+                    return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+                }
+            };
+        }
+        AlterOperation::SortKey(clause) => {
+            let mut ids = |names: &[String]| {
+                names.iter().map(|name| column(&mut changed, name).map(|column| column.id)).collect::<Result<Vec<_>>>()
+            };
+            changed.attributes.sort_key = match clause {
+                SortKeyClause::Auto => SortKey::Auto,
+                SortKeyClause::None => SortKey::None,
+                SortKeyClause::Compound(names) => SortKey::Compound { columns: ids(names)? },
+                SortKeyClause::Interleaved(names) => SortKey::Interleaved { columns: ids(names)? },
+            };
+        }
+        AlterOperation::Owner(owner) => changed.attributes.owner = Some(owner.clone()),
+        _ => return Err(Error::unsupported(format!("this change of the managed table \"{}\"", table.name))),
+    }
+    context.transaction().lock().await.alter(context.warehouse(), table, changed).await?;
+    Ok(done(CommandTag::Verb("ALTER TABLE"), vec![]))
+}
+
+fn column<'a>(table: &'a mut ManagedTable, name: &str) -> Result<&'a mut ManagedColumn> {
+    let at = assign::column(table, name)?;
+    Ok(&mut table.columns[at])
+}
+
+/// A new column; rows that exist get its DEFAULT as it is now.
+async fn add_column(context: &Context, table: &mut ManagedTable, definition: &ColumnDefinition) -> Result<()> {
+    if table.columns.iter().any(|column| column.name == definition.name) {
+        let message = format!("column \"{}\" of relation \"{}\" already exists", definition.name, table.name);
+        return Err(Error::new(ErrorKind::DuplicateColumn, message));
+    }
+    if definition.identity.is_some() {
+        return Err(Error::unsupported("adding an IDENTITY column"));
+    }
+    let id = context.transaction().lock().await.temporary_id();
+    let mut column = create::column(definition, id)?;
+    if !column.nullable && column.default.is_none() {
+        let message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression";
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    column.initial = initial(context, &column).await?;
+    table.columns.push(column);
+    Ok(())
+}
+
+/// The text of a column's DEFAULT for rows that are there already.
+async fn initial(context: &Context, column: &ManagedColumn) -> Result<Option<String>> {
+    let default = assign::default(context, column).await?;
+    let wanted = crate::tables::arrow_field(column)?.data_type().clone();
+    let plan = LogicalPlanBuilder::empty(true).project([cast(default, wanted)])?.build()?;
+    let physical = crate::exec::query::physical_plan(context, &plan).await?;
+    let batches = datafusion::physical_plan::collect(physical, context.state().task_ctx()).await?;
+    let value = match batches.first() {
+        Some(batch) => ScalarValue::try_from_array(batch.column(0), 0)?,
+        None => return Err(Error::internal("a DEFAULT has no value")),
+    };
+    Ok(crate::tables::value_text(&value))
+}
+
+fn drop_column(table: &mut ManagedTable, name: &str) -> Result<()> {
+    let at = assign::column(table, name)?;
+    let id = table.columns[at].id;
+    let keyed = match &table.attributes.distribution {
+        DistributionStyle::Key { column } => *column == id,
+        _ => false,
+    };
+    let sorted = match &table.attributes.sort_key {
+        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.contains(&id),
+        _ => false,
+    };
+    if keyed || sorted {
+        let key = if keyed { "distribution" } else { "sort" };
+        let message = format!("cannot drop the {key} key column \"{name}\"");
+        return Err(Error::new(ErrorKind::DependentObjects, message));
+    }
+    if table.columns.len() == 1 {
+        let message = format!("cannot drop the only column of relation \"{}\"", table.name);
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    table.columns.remove(at);
+    Ok(())
+}
+
+/// As in Redshift, the length of a VARCHAR is all that may change.
+fn change_type(column: &mut ManagedColumn, wanted: SqlType) -> Result<()> {
+    match (column.data_type.parse::<SqlType>()?, wanted) {
+        (SqlType::Varchar(now), SqlType::Varchar(new)) if new >= now => {
+            column.data_type = wanted.to_string();
+            Ok(())
+        }
+        (SqlType::Varchar(_), SqlType::Varchar(_)) => Err(Error::unsupported("making a VARCHAR column shorter")),
+        _ => Err(Error::unsupported(format!("changing column \"{}\" from {} to {wanted}", column.name, column.data_type))),
+    }
+}
+
+/// Moves all rows of a table into another one.
+async fn append(
+    context: &Context,
+    table: &Arc<ManagedTable>,
+    source: &Arc<ManagedTable>,
+    ignore_extra: bool,
+    fill_target: bool,
+) -> Result<StatementResult> {
+    let lacks = |in_table: &ManagedTable, name: &str| !in_table.columns.iter().any(|column| column.name == name);
+    let invalid = |message: String| Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    if let Some(extra) = source.columns.iter().find(|column| lacks(table, &column.name) && !ignore_extra) {
+        return invalid(format!("column \"{}\" is not in the target; use IGNOREEXTRA to leave it out", extra.name));
+    }
+    if let Some(missing) = table.columns.iter().find(|column| lacks(source, &column.name) && !fill_target) {
+        return invalid(format!("column \"{}\" is not in the source; use FILLTARGET for its default", missing.name));
+    }
+    let common: Vec<&str> =
+        source.columns.iter().map(|column| column.name.as_str()).filter(|name| !lacks(table, name)).collect();
+    let rows = context.scan_managed(source).await?;
+    let scan = LogicalPlanBuilder::scan("source", datafusion::datasource::provider_as_source(rows), None)?;
+    let columns = common.iter().map(|name| datafusion::prelude::ident(*name));
+    let plan = scan.project(columns.collect::<Vec<Expr>>())?.build()?;
+    let named: Vec<String> = common.iter().map(|name| (*name).to_owned()).collect();
+    let plan = insert::new_rows(context, table, &named, plan, &std::collections::HashSet::new()).await?;
+    super::change::append(context, table, &plan).await?;
+    let mut transaction = context.transaction().lock().await;
+    transaction.draft(context.warehouse(), source).await?.clear();
+    Ok(done(CommandTag::Verb("ALTER TABLE APPEND"), vec![]))
+}

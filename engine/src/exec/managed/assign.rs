@@ -1,0 +1,90 @@
+//! New rows in the shape of their table: columns in order, defaults filled in, types as the table has them.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::query;
+use crate::session::Context;
+use crate::sql::{self, Statement};
+use crate::tables;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use millrace_catalog::model::{ManagedColumn, ManagedTable};
+
+/// The value that a new row has in a column that nothing is said about: the DEFAULT, or NULL. An IDENTITY is NULL here
+/// and numbered when the rows are written.
+pub(super) async fn default(context: &Context, column: &ManagedColumn) -> Result<Expr> {
+    let Some(text) = &column.default else { return Ok(lit(ScalarValue::Null)) };
+    let parsed = sql::parse(&format!("SELECT {text}"), context.dialect())?.pop();
+    let Some(Statement::Query(query)) = parsed.map(|parsed| parsed.statement) else {
+        return Err(Error::internal(format!("the DEFAULT of \"{}\" is no expression", column.name)));
+    };
+    match query::logical_plan(context, &query).await? {
+        LogicalPlan::Projection(projection) if projection.expr.len() == 1 => {
+            Ok(projection.expr.into_iter().next().map_or_else(|| lit(ScalarValue::Null), Expr::unalias))
+        }
+        _ => Err(Error::unsupported(format!("the DEFAULT {text}"))),
+    }
+}
+
+/// Whether a value may be given for a column: not for one that numbers its rows itself.
+pub(super) fn check_identity(column: &ManagedColumn) -> Result<()> {
+    if column.identity.is_some_and(|identity| !identity.by_default) {
+        let message = format!("cannot set an identity column to a value: \"{}\"", column.name);
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    Ok(())
+}
+
+/// Where the columns named by an INSERT stand in its table; all in order when none is named.
+///
+/// # Errors
+/// `UndefinedColumn`, `DuplicateColumn`; `Syntax` when the numbers of columns and values differ.
+pub(super) fn named_columns(table: &ManagedTable, named: &[String], given: usize) -> Result<Vec<usize>> {
+    let mut found = Vec::with_capacity(named.len());
+    for name in named {
+        let at = column(table, name)?;
+        if found.contains(&at) {
+            return Err(Error::new(ErrorKind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
+        }
+        found.push(at);
+    }
+    if named.is_empty() {
+        found.extend((0..table.columns.len()).take(given));
+    }
+    if found.len() == given {
+        return Ok(found);
+    }
+    let more = if given > found.len() { "expressions than target columns" } else { "target columns than expressions" };
+    Err(Error::new(ErrorKind::Syntax, format!("INSERT has more {more}")))
+}
+
+/// The place of a column in its table.
+pub(super) fn column(table: &ManagedTable, name: &str) -> Result<usize> {
+    table.columns.iter().position(|column| column.name == *name).ok_or_else(|| {
+        let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
+        Error::new(ErrorKind::UndefinedColumn, message)
+    })
+}
+
+/// A plan that gives `leading` columns as they are and then a table's columns, each from an expression over `plan`.
+pub(super) fn project(plan: LogicalPlan, leading: usize, table: &ManagedTable, values: Vec<Expr>) -> Result<LogicalPlan> {
+    let columns = plan.schema().columns().into_iter().take(leading).map(Expr::Column);
+    let mut projected: Vec<Expr> = columns.collect();
+    for (column, value) in table.columns.iter().zip(values) {
+        let wanted = tables::arrow_field(column)?.data_type().clone();
+        let found = datafusion::logical_expr::ExprSchemable::get_type(&value, plan.schema())?;
+        check_assignable(&found, &wanted, &column.name)?;
+        projected.push(cast(value, wanted).alias(&column.name));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(projected)?.build()?)
+}
+
+/// Whether a value may be stored in a column: texts are read as the column's type, numbers are no dates.
+fn check_assignable(from: &DataType, to: &DataType, column: &str) -> Result<()> {
+    let number = |kind: &DataType| kind.is_numeric() || *kind == DataType::Boolean;
+    if (number(from) && to.is_temporal()) || (from.is_temporal() && number(to)) {
+        let message = format!("column \"{column}\" is of type {to} but expression is of type {from}");
+        return Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("cast the expression"));
+    }
+    Ok(())
+}

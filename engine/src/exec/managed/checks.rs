@@ -1,0 +1,96 @@
+//! What a table asks of new rows: no NULL where there may be none, texts no longer than their type.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::tables::{self, SqlType};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use millrace_catalog::model::ManagedTable;
+use std::sync::Arc;
+
+/// The checks of a table's columns.
+#[derive(Debug)]
+pub(super) struct Checks {
+    schema: SchemaRef,
+    columns: Vec<Check>,
+}
+
+#[derive(Debug)]
+struct Check {
+    name: String,
+    nullable: bool,
+    /// The most bytes of a text, and the type's name for the error.
+    length: Option<(usize, String)>,
+    /// CHAR: blanks at the end mean nothing.
+    padded: bool,
+}
+
+impl Checks {
+    /// The checks of a table.
+    pub(super) fn of(table: &ManagedTable) -> Result<Self> {
+        let mut columns = Vec::with_capacity(table.columns.len());
+        let mut fields = Vec::with_capacity(table.columns.len());
+        for column in &table.columns {
+            let length = match column.data_type.parse::<SqlType>()? {
+                SqlType::Char(length) | SqlType::Varchar(length) => Some((length as usize, column.data_type.clone())),
+                _ => None,
+            };
+            let padded = matches!(column.data_type.parse::<SqlType>()?, SqlType::Char(_));
+            columns.push(Check { name: column.name.clone(), nullable: column.nullable, length, padded });
+            fields.push(tables::arrow_field(column)?.with_nullable(true));
+        }
+        Ok(Self { schema: Arc::new(Schema::new(fields)), columns })
+    }
+
+    /// The schema of checked batches.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The rows as they are stored.
+    ///
+    /// # Errors
+    /// `NotNull`; `StringTruncation` for a text that is too long without the blanks at its end.
+    pub(super) fn check(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let mut stored = Vec::with_capacity(columns.len());
+        for (array, check) in columns.into_iter().zip(&self.columns) {
+            if !check.nullable && array.null_count() > 0 {
+                let message = format!("cannot insert a NULL value into column {}", check.name);
+                return Err(Error::new(ErrorKind::NotNull, message));
+            }
+            stored.push(match &check.length {
+                Some((length, name)) => fit(array, *length, check.padded, name, &check.name)?,
+                None => array,
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), stored, &options)?)
+    }
+}
+
+/// Texts within their length: blanks beyond it are cut, as in PostgreSQL.
+fn fit(array: ArrayRef, length: usize, padded: bool, type_name: &str, column: &str) -> Result<ArrayRef> {
+    let texts: &StringViewArray = array.as_string_view();
+    let stored = |text: &str| if padded { text.trim_end_matches(' ').len() } else { text.len() };
+    if texts.iter().flatten().all(|text| text.len() <= length && stored(text) == text.len()) {
+        return Ok(array);
+    }
+    let mut fitted = StringViewBuilder::with_capacity(texts.len());
+    for text in texts {
+        let Some(text) = text else {
+            fitted.append_null();
+            continue;
+        };
+        let text = if padded { text.trim_end_matches(' ') } else { text };
+        let kept = if text.len() <= length { text } else { text.trim_end_matches(' ') };
+        if kept.len() > length {
+            let message = format!("value too long for type {type_name}");
+            return Err(Error::new(ErrorKind::StringTruncation, message)
+                .with_detail(format!("column \"{column}\": {} bytes, at most {length}", kept.len())));
+        }
+        // Blanks up to the length stay.
+        let end = text.len().min(length.max(kept.len()));
+        fitted.append_value(&text[..end]);
+    }
+    Ok(Arc::new(fitted.finish()))
+}

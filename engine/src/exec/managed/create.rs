@@ -1,0 +1,271 @@
+//! `CREATE TABLE` of managed tables, with columns, LIKE another table, or AS a query.
+
+use super::change;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::{done, query, skipping};
+use crate::plan;
+use crate::resolve::{self, Relation};
+use crate::result::{CommandTag, StatementResult};
+use crate::session::Context;
+use crate::sql::{ColumnDefinition, CreateTable, Distribution, SortKeyClause};
+use crate::tables::SqlType;
+use datafusion::logical_expr::LogicalPlan;
+use millrace_catalog::model::{
+    DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey, TableAttributes,
+};
+use std::sync::Arc;
+
+/// The encodings that Redshift's ENCODE takes.
+const ENCODINGS: [&str; 14] = [
+    "auto", "raw", "az64", "bytedict", "delta", "delta32k", "lzo", "mostly8", "mostly16", "mostly32", "runlength",
+    "text255", "text32k", "zstd",
+];
+
+/// How many buckets a distribution key is hashed into: a power of two, so that the number of slices may change.
+const BUCKETS: u32 = 64;
+
+/// The most columns of a table, as in Redshift.
+const MAX_COLUMNS: usize = 1600;
+
+/// The most columns of a sort key: compound, interleaved.
+const MAX_SORT_COLUMNS: (usize, usize) = (400, 8);
+
+/// `CREATE TABLE`.
+pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Result<StatementResult> {
+    let snapshot = context.snapshot().await?;
+    let (schema, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
+    if resolve::relation(context, &schema, &name).await?.is_some() {
+        return if create.if_not_exists {
+            Ok(done(CommandTag::Verb("CREATE TABLE"), vec![skipping("relation", &name, "already exists")]))
+        } else {
+            Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists")))
+        };
+    }
+    let mut attributes = TableAttributes {
+        format: format(create)?,
+        buckets: BUCKETS,
+        constraints: create.constraints.clone(),
+        backup: create.backup,
+        ..TableAttributes::default()
+    };
+    let plan = match &create.query {
+        Some(query) => Some(query::logical_plan(context, query).await?),
+        None => None,
+    };
+    let mut columns = match (&plan, &create.like) {
+        (Some(plan), _) => query_columns(create, plan)?,
+        (None, Some(like)) => {
+            let parent = resolve::find_relation(context, &like.parent).await?;
+            let Relation::Managed(parent) = parent else {
+                return Err(Error::unsupported("LIKE a table that is not managed"));
+            };
+            attributes.distribution = parent.attributes.distribution.clone();
+            attributes.sort_key = parent.attributes.sort_key.clone();
+            let kept = parent.columns.iter().map(|column| ManagedColumn {
+                default: column.default.clone().filter(|_| like.defaults),
+                identity: None,
+                initial: None,
+                ..column.clone()
+            });
+            kept.collect()
+        }
+        (None, None) => Vec::new(),
+    };
+    let inherited = columns.len();
+    let mut transaction = context.transaction().lock().await;
+    if plan.is_some() {
+        for column in &mut columns {
+            column.id = transaction.temporary_id();
+        }
+    } else if inherited > 0 {
+        renumber(&mut columns, &mut attributes, || transaction.temporary_id());
+    }
+    for definition in &create.columns {
+        columns.push(column(definition, transaction.temporary_id())?);
+    }
+    drop(transaction);
+    check_columns(&columns)?;
+    set_distribution(create, &columns, &mut attributes)?;
+    set_sort_key(create, &columns, &mut attributes)?;
+    let table = ManagedTable {
+        id: 0,
+        uuid: uuid::Uuid::new_v4().to_string(),
+        path: format!("{schema}/{name}-{}/", uuid::Uuid::new_v4().simple()),
+        schema,
+        name,
+        columns,
+        attributes,
+        comment: None,
+    };
+    let table = context.transaction().lock().await.create(table)?;
+    let Some(plan) = plan else { return Ok(done(CommandTag::Verb("CREATE TABLE"), vec![])) };
+    let rows = fill(context, &table, plan).await?;
+    Ok(done(CommandTag::Count("SELECT", rows), vec![]))
+}
+
+/// Writes a query's rows into its new table.
+async fn fill(context: &Context, table: &Arc<ManagedTable>, plan: LogicalPlan) -> Result<u64> {
+    let plan = super::insert::new_rows(context, table, &[], plan, &Default::default()).await?;
+    change::append(context, table, &plan).await
+}
+
+/// `TABLE PROPERTIES ('format' = 'parquet')`
+fn format(create: &CreateTable) -> Result<FileFormat> {
+    let mut format = FileFormat::default();
+    for (key, value) in &create.properties {
+        format = match (key.as_str(), value.to_ascii_lowercase().as_str()) {
+            ("format", "parquet") => FileFormat::Parquet,
+            ("format", "vortex") => FileFormat::Vortex,
+            ("format", _) => {
+                let message = format!("invalid value for table property \"format\": \"{value}\"");
+                return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("it takes vortex or parquet"));
+            }
+            _ => {
+                let message = format!("table property \"{key}\" does not exist");
+                return Err(Error::new(ErrorKind::InvalidParameter, message));
+            }
+        };
+    }
+    Ok(format)
+}
+
+/// A column as it is defined.
+pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedColumn> {
+    let located = |error: Error| error.with_position(definition.type_position);
+    let data_type: SqlType = definition.data_type.parse().map_err(located)?;
+    let invalid = |message: String| Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    if definition.identity.is_some() {
+        if !matches!(data_type, SqlType::Integer | SqlType::BigInt) {
+            return invalid(format!("the identity column \"{}\" must be integer or bigint", definition.name));
+        }
+        if definition.default.is_some() {
+            return invalid(format!("column \"{}\" has both a DEFAULT and an IDENTITY", definition.name));
+        }
+    }
+    let encoding = match &definition.encoding {
+        Some(name) => encoding(name)?,
+        None => None,
+    };
+    Ok(ManagedColumn {
+        id,
+        name: definition.name.clone(),
+        data_type: data_type.to_string(),
+        nullable: definition.nullable.unwrap_or(definition.identity.is_none()),
+        default: definition.default.clone(),
+        initial: None,
+        identity: definition.identity,
+        encoding,
+        comment: None,
+    })
+}
+
+/// An encoding by its name; `None` is AUTO.
+pub(super) fn encoding(name: &str) -> Result<Option<String>> {
+    if !ENCODINGS.contains(&name) {
+        return Err(Error::new(ErrorKind::UndefinedObject, format!("encoding \"{name}\" does not exist")));
+    }
+    Ok((name != "auto").then(|| name.to_owned()))
+}
+
+/// The columns of a query's result.
+fn query_columns(create: &CreateTable, plan: &LogicalPlan) -> Result<Vec<ManagedColumn>> {
+    let fields = plan.schema().fields();
+    if !create.names.is_empty() && create.names.len() != fields.len() {
+        let message = format!("CREATE TABLE names {} columns and its query gives {}", create.names.len(), fields.len());
+        return Err(Error::new(ErrorKind::Syntax, message));
+    }
+    let mut columns = Vec::with_capacity(fields.len());
+    for (at, field) in fields.iter().enumerate() {
+        let name = create.names.get(at).map_or(plan::shown_name(field.name()), String::as_str);
+        let data_type = SqlType::of_arrow(field.data_type())
+            .ok_or_else(|| Error::unsupported(format!("a managed table's column of the type of \"{name}\"")))?;
+        let definition =
+            ColumnDefinition { name: name.to_lowercase(), data_type: data_type.to_string(), ..Default::default() };
+        columns.push(column(&definition, 0)?);
+    }
+    Ok(columns)
+}
+
+/// Gives columns taken from another table numbers of their own, in the attributes too.
+fn renumber(columns: &mut [ManagedColumn], attributes: &mut TableAttributes, mut next: impl FnMut() -> i64) {
+    let mut renumbered = std::collections::HashMap::new();
+    for column in columns {
+        let id = next();
+        renumbered.insert(std::mem::replace(&mut column.id, id), id);
+    }
+    let new = |old: &mut i64| *old = renumbered.get(old).copied().unwrap_or(*old);
+    if let DistributionStyle::Key { column } = &mut attributes.distribution {
+        new(column);
+    }
+    if let SortKey::Compound { columns } | SortKey::Interleaved { columns } = &mut attributes.sort_key {
+        columns.iter_mut().for_each(new);
+    }
+}
+
+fn check_columns(columns: &[ManagedColumn]) -> Result<()> {
+    if columns.len() > MAX_COLUMNS {
+        let message = format!("tables can have at most {MAX_COLUMNS} columns");
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    for (at, column) in columns.iter().enumerate() {
+        if columns[..at].iter().any(|other| other.name == column.name) {
+            let message = format!("column \"{}\" specified more than once", column.name);
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+    }
+    if columns.iter().filter(|column| column.identity.is_some()).count() > 1 {
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, "a table has at most one identity column"));
+    }
+    Ok(())
+}
+
+fn set_distribution(create: &CreateTable, columns: &[ManagedColumn], attributes: &mut TableAttributes) -> Result<()> {
+    let invalid = |message: &str| Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    let mut keys: Vec<&str> = create.columns.iter().filter(|c| c.dist_key).map(|c| c.name.as_str()).collect();
+    keys.extend(create.dist_key.as_deref());
+    if keys.len() > 1 {
+        return invalid("a table has at most one distribution key");
+    }
+    let key = keys.first().map(|name| find(columns, name)).transpose()?;
+    attributes.distribution = match (create.dist_style, key) {
+        (None, None) if create.like.is_some() => return Ok(()),
+        (None | Some(Distribution::Key), Some(column)) => DistributionStyle::Key { column },
+        (Some(Distribution::Key), None) => return invalid("DISTSTYLE KEY needs a DISTKEY column"),
+        (Some(_), Some(_)) => return invalid("DISTKEY goes with DISTSTYLE KEY only"),
+        (None | Some(Distribution::Auto), None) => DistributionStyle::Auto,
+        (Some(Distribution::Even), None) => DistributionStyle::Even,
+        (Some(Distribution::All), None) => DistributionStyle::All,
+    };
+    Ok(())
+}
+
+fn set_sort_key(create: &CreateTable, columns: &[ManagedColumn], attributes: &mut TableAttributes) -> Result<()> {
+    let marked: Vec<&str> = create.columns.iter().filter(|c| c.sort_key).map(|c| c.name.as_str()).collect();
+    if create.sort_key.is_some() && !marked.is_empty() || marked.len() > 1 {
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, "a table has at most one sort key"));
+    }
+    let ids = |names: &[String], most: usize| {
+        if names.len() > most {
+            return Err(Error::new(ErrorKind::LimitExceeded, format!("a sort key has at most {most} columns")));
+        }
+        names.iter().map(|name| find(columns, name)).collect::<Result<Vec<i64>>>()
+    };
+    attributes.sort_key = match &create.sort_key {
+        None if marked.is_empty() && create.like.is_some() => return Ok(()),
+        None => match marked.first() {
+            Some(name) => SortKey::Compound { columns: vec![find(columns, name)?] },
+            None => SortKey::Auto,
+        },
+        Some(SortKeyClause::Auto) => SortKey::Auto,
+        Some(SortKeyClause::None) => SortKey::None,
+        Some(SortKeyClause::Compound(names)) => SortKey::Compound { columns: ids(names, MAX_SORT_COLUMNS.0)? },
+        Some(SortKeyClause::Interleaved(names)) => SortKey::Interleaved { columns: ids(names, MAX_SORT_COLUMNS.1)? },
+    };
+    Ok(())
+}
+
+fn find(columns: &[ManagedColumn], name: &str) -> Result<i64> {
+    columns.iter().find(|column| column.name == name).map(|column| column.id).ok_or_else(|| {
+        Error::new(ErrorKind::UndefinedColumn, format!("column \"{name}\" named in key does not exist"))
+    })
+}

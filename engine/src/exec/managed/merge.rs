@@ -1,0 +1,74 @@
+//! `MERGE INTO` a managed table.
+
+use super::change::{self, Repeats};
+use super::{assign, insert, target};
+use crate::error::Result;
+use crate::exec::done;
+use crate::plan;
+use crate::resolve;
+use crate::result::{CommandTag, StatementResult};
+use crate::session::Context;
+use crate::sql::{Merge, MergeMatched};
+use millrace_catalog::model::ManagedTable;
+use std::sync::Arc;
+
+/// `MERGE INTO t USING s ON … WHEN …`. All rows are found before any is changed.
+///
+/// # Errors
+/// `CardinalityViolation` when a row of the table matches several of the source.
+pub(crate) async fn merge(context: &Context, merge: &Merge) -> Result<StatementResult> {
+    let table = target(context, &merge.table, "merge into").await?;
+    let inserted = inserted_rows(context, &table, merge).await?;
+    let alias = merge.alias.as_deref();
+    let mut rows = 0;
+    let positions = match &merge.matched {
+        Some(MergeMatched::Update(assignments)) => {
+            let rest = change::unassigned(&table, alias, assignments)?;
+            let plan = change::plan_matches(context, &table, alias, &merge.matched_query, &rest).await?;
+            let plan = change::changed_rows(context, &table, plan, assignments).await?;
+            let (positions, updated) = change::replace(context, &table, &plan, Repeats::Refused).await?;
+            rows += updated;
+            Some(positions)
+        }
+        None if !merge.remove_duplicates => None,
+        Some(MergeMatched::Delete) | None => {
+            let plan = change::plan_matches(context, &table, alias, &merge.matched_query, &[]).await?;
+            let positions = change::find(context, &plan, Repeats::Refused).await?;
+            if !merge.remove_duplicates {
+                rows += positions.len();
+            }
+            Some(positions)
+        }
+    };
+    if let Some(plan) = inserted {
+        rows += change::append(context, &table, &plan).await?;
+    }
+    if let Some(positions) = positions {
+        positions.delete(context, &table).await?;
+    }
+    Ok(done(CommandTag::Count("MERGE", rows), vec![]))
+}
+
+/// The plan of the rows that a MERGE adds.
+async fn inserted_rows(
+    context: &Context,
+    table: &Arc<ManagedTable>,
+    merge: &Merge,
+) -> Result<Option<datafusion::logical_expr::LogicalPlan>> {
+    let (columns, defaults) = match &merge.insert {
+        None if !merge.remove_duplicates => return Ok(None),
+        None => (&[][..], std::collections::HashSet::new()),
+        Some(insert) => {
+            let missing = insert.values.iter().enumerate().filter(|(_, value)| value.is_none());
+            (insert.columns.as_slice(), missing.map(|(at, _)| at).collect())
+        }
+    };
+    let given = merge.insert.as_ref().map(|insert| insert.values.len());
+    if let Some(given) = given {
+        assign::named_columns(table, columns, given)?;
+    }
+    let provider = context.scan_for_change(table).await?;
+    let resolved = resolve::resolve_change(context, &merge.unmatched_query, provider).await?;
+    let plan = plan::plan_query(context, resolved)?;
+    insert::new_rows(context, table, columns, plan, &defaults).await.map(Some)
+}

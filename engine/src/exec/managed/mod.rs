@@ -1,0 +1,43 @@
+//! Statements over managed tables: their definitions, their rows, and the transactions they happen in.
+//!
+//! A change of rows is planned as a query that finds them (file and position) and computes their new values; then the
+//! old positions are deleted and the new rows written as files of their own. Nothing is visible before the commit.
+
+mod alter;
+mod assign;
+mod change;
+mod checks;
+mod create;
+mod insert;
+mod merge;
+mod numbers;
+mod positions;
+mod show;
+
+pub(crate) use alter::alter_table;
+pub(crate) use change::{delete, truncate, update};
+pub(crate) use create::create_table;
+pub(crate) use insert::insert;
+pub(crate) use merge::merge;
+pub(crate) use show::show_table;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::resolve::{self, Relation};
+use crate::session::Context;
+use crate::sql::ObjectName;
+use millrace_catalog::model::ManagedTable;
+use std::sync::Arc;
+
+/// The managed table that a statement changes.
+///
+/// # Errors
+/// `UndefinedTable`; `WrongObjectType` for external tables and views.
+async fn target(context: &Context, name: &ObjectName, verb: &str) -> Result<Arc<ManagedTable>> {
+    match resolve::find_relation(context, name).await? {
+        Relation::Managed(table) => Ok(table),
+        Relation::Catalog(table) => {
+            let message = format!("cannot {verb} \"{}\": it is not a managed table", table.name);
+            Err(Error::new(ErrorKind::WrongObjectType, message))
+        }
+    }
+}

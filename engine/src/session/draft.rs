@@ -1,0 +1,142 @@
+//! A table as a transaction has changed it, and the changes of the manifest that make it so.
+
+use millrace_catalog::manifest::{InlinedRow, InlinedRows, InlinedValue, ManifestChange};
+use millrace_catalog::model::{DataFile, ManagedTable};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A table as a transaction has changed it.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    /// The definition now; its number is negative when the transaction made it.
+    pub(crate) table: Arc<ManagedTable>,
+    /// The files now; those that the transaction wrote have negative numbers.
+    pub(crate) files: Vec<DataFile>,
+    /// The definition that the transaction began with.
+    base: Option<Arc<ManagedTable>>,
+    base_files: Arc<Vec<DataFile>>,
+    base_inlined: Vec<InlinedRows>,
+    deleted_inlined: BTreeSet<i64>,
+    /// Rows for the catalog, by negative numbers, each with the columns that its table had then.
+    new_inlined: BTreeMap<i64, Vec<(i64, InlinedValue)>>,
+}
+
+impl Draft {
+    /// A table of the snapshot.
+    pub(super) fn of(table: &Arc<ManagedTable>, files: Arc<Vec<DataFile>>, inlined: Vec<InlinedRows>) -> Self {
+        Self {
+            table: Arc::clone(table),
+            files: files.as_ref().clone(),
+            base: Some(Arc::clone(table)),
+            base_files: files,
+            base_inlined: inlined,
+            deleted_inlined: BTreeSet::new(),
+            new_inlined: BTreeMap::new(),
+        }
+    }
+
+    /// A table that the transaction makes.
+    pub(super) fn new(table: &Arc<ManagedTable>) -> Self {
+        Self { base: None, ..Self::of(table, Arc::default(), Vec::new()) }
+    }
+
+    /// Whether the transaction made the table.
+    pub(super) fn is_new(&self) -> bool {
+        self.base.is_none()
+    }
+
+    /// The table of the snapshot.
+    pub(super) fn into_base(self) -> Option<Arc<ManagedTable>> {
+        self.base
+    }
+
+    /// The rows in the catalog now.
+    pub(super) fn inlined(&self) -> Vec<InlinedRows> {
+        let mut all = self.base_inlined.clone();
+        for rows in &mut all {
+            rows.rows.retain(|row| !self.deleted_inlined.contains(&row.row_id));
+        }
+        all.extend(self.new_inlined.iter().map(|(number, values)| {
+            let (columns, values) = values.iter().cloned().unzip();
+            InlinedRows { columns, rows: vec![InlinedRow { row_id: *number, begin_snapshot: 0, values }] }
+        }));
+        all.retain(|rows| !rows.rows.is_empty());
+        all
+    }
+
+    /// Adds a row to those in the catalog, a value for each column of the table.
+    pub(crate) fn inline(&mut self, number: i64, values: Vec<InlinedValue>) {
+        let ids = self.table.columns.iter().map(|column| column.id);
+        self.new_inlined.insert(number, ids.zip(values).collect());
+    }
+
+    /// Deletes a row of those in the catalog.
+    pub(crate) fn delete_inlined(&mut self, number: i64) {
+        if self.new_inlined.remove(&number).is_none() {
+            self.deleted_inlined.insert(number);
+        }
+    }
+
+    /// Deletes all rows.
+    pub(crate) fn clear(&mut self) {
+        self.files.clear();
+        self.new_inlined.clear();
+        self.deleted_inlined.extend(self.base_inlined.iter().flat_map(|rows| &rows.rows).map(|row| row.row_id));
+    }
+
+    /// The paths of the files that the transaction wrote and still needs, relative to the table's.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().flat_map(|file| {
+            let deletes = file.deletes.iter().map(|deletes| deletes.path.as_str());
+            std::iter::once(file.path.as_str()).chain(deletes)
+        })
+    }
+
+    /// Adds what makes the manifest's table this one.
+    pub(super) fn changes(&self, changes: &mut Vec<ManifestChange>) {
+        let table = self.table.id;
+        match &self.base {
+            None => changes.push(ManifestChange::CreateTable(self.table.as_ref().clone())),
+            Some(base) if *base != self.table => {
+                changes.push(ManifestChange::AlterTable(self.table.as_ref().clone()));
+            }
+            Some(_) => {}
+        }
+        let kept: BTreeMap<i64, &DataFile> = self.files.iter().map(|file| (file.id, file)).collect();
+        let gone = self.base_files.iter().map(|file| file.id).filter(|id| !kept.contains_key(id));
+        let gone: Vec<i64> = gone.collect();
+        if !gone.is_empty() {
+            changes.push(ManifestChange::RemoveFiles { table, files: gone });
+        }
+        let deletes = self.base_files.iter().filter_map(|before| {
+            let after = kept.get(&before.id)?.deletes.as_ref()?;
+            (before.deletes.as_ref() != Some(after)).then(|| (before.id, after.clone()))
+        });
+        let deletes: Vec<_> = deletes.collect();
+        if !deletes.is_empty() {
+            changes.push(ManifestChange::AddDeletes { table, deletes });
+        }
+        if !self.deleted_inlined.is_empty() {
+            let row_ids = self.deleted_inlined.iter().copied().collect();
+            changes.push(ManifestChange::DeleteInlined { table, row_ids });
+        }
+        let files: Vec<DataFile> = self.files.iter().filter(|file| file.id < 0).cloned().collect();
+        if !files.is_empty() {
+            changes.push(ManifestChange::AddFiles { table, files });
+        }
+        if !self.new_inlined.is_empty() {
+            let rows = self.new_inlined.values().map(|values| self.in_order(values)).collect();
+            changes.push(ManifestChange::InlineRows { table, rows });
+        }
+    }
+
+    /// A row's values for the columns that the table has now.
+    fn in_order(&self, values: &[(i64, InlinedValue)]) -> Vec<InlinedValue> {
+        let columns = self.table.columns.iter().map(|column| {
+            let value = values.iter().find(|(id, _)| *id == column.id).map(|(_, value)| value.clone());
+            let initial = || column.initial.clone().map_or(InlinedValue::Null, InlinedValue::Text);
+            value.unwrap_or_else(initial)
+        });
+        columns.collect()
+    }
+}

@@ -1,0 +1,273 @@
+//! A transaction over managed tables: what it began with, what it has changed, and its one commit.
+//!
+//! Every statement runs in one; without BEGIN it has the statement's own length. It reads the snapshot that it began
+//! with and its own changes, and no one sees these before the commit. What it wrote goes when it is rolled back.
+
+use super::draft::Draft;
+use crate::error::{Error, ErrorKind, Result};
+use crate::tables::NewFiles;
+use crate::warehouse::Warehouse;
+use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange};
+use millrace_catalog::model::{DataFile, DeleteFile, Identity, ManagedTable};
+use millrace_catalog::{CatalogError, Snapshot};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The changes of one transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Transaction {
+    read_only: bool,
+    base: Option<Arc<Snapshot>>,
+    /// Tables that it changed or made, by schema and name as it sees them.
+    drafts: BTreeMap<(String, String), Draft>,
+    /// Tables of the snapshot that it dropped.
+    dropped: Vec<Arc<ManagedTable>>,
+    /// Tables of the snapshot that it read.
+    reads: BTreeSet<i64>,
+    /// Files that it wrote, removed unless it commits.
+    written: Vec<Written>,
+    /// The next value of IDENTITY columns, by the negative numbers of tables and columns that it made.
+    identities: HashMap<(i64, i64), i64>,
+    /// The last number given to what is not in the catalog yet; all are negative.
+    last_temporary: i64,
+}
+
+/// Files of one statement, which go unless they are kept.
+#[derive(Debug)]
+enum Written {
+    Data(NewFiles<Vec<DataFile>>),
+    Deletes(NewFiles<Option<DeleteFile>>),
+}
+
+/// What a scan of a table reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Contents {
+    /// Its files.
+    pub(crate) files: Arc<Vec<DataFile>>,
+    /// Its rows in the catalog.
+    pub(crate) inlined: Vec<InlinedRows>,
+}
+
+impl Transaction {
+    /// A transaction that has done nothing.
+    pub(crate) fn new(read_only: bool) -> Self {
+        Self { read_only, ..Self::default() }
+    }
+
+    /// What existed when the transaction first looked.
+    pub(crate) async fn snapshot(&mut self, warehouse: &Warehouse) -> Result<Arc<Snapshot>> {
+        if let Some(base) = &self.base {
+            return Ok(Arc::clone(base));
+        }
+        let base = warehouse.catalog().snapshot().await?;
+        self.base = Some(Arc::clone(&base));
+        Ok(base)
+    }
+
+    /// A managed table as the transaction sees it.
+    pub(crate) async fn table(
+        &mut self,
+        warehouse: &Warehouse,
+        schema: &str,
+        name: &str,
+    ) -> Result<Option<Arc<ManagedTable>>> {
+        if let Some(draft) = self.drafts.get(&(schema.to_owned(), name.to_owned())) {
+            return Ok(Some(Arc::clone(&draft.table)));
+        }
+        let snapshot = self.snapshot(warehouse).await?;
+        let found = snapshot.managed_table(schema, name).filter(|table| !self.is_gone(table));
+        Ok(found.cloned())
+    }
+
+    /// The managed tables of a schema as the transaction sees them, by name.
+    pub(crate) async fn tables(&mut self, warehouse: &Warehouse, schema: &str) -> Result<Vec<Arc<ManagedTable>>> {
+        let snapshot = self.snapshot(warehouse).await?;
+        let kept = snapshot.managed_tables(schema).filter(|table| !self.is_gone(table) && !self.has_draft(table));
+        let drafts = self.drafts.iter().filter(|((of, _), _)| of == schema).map(|(_, draft)| &draft.table);
+        let mut tables: Vec<_> = kept.chain(drafts).cloned().collect();
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(tables)
+    }
+
+    fn is_gone(&self, table: &ManagedTable) -> bool {
+        self.dropped.iter().any(|dropped| dropped.id == table.id)
+            || self.drafts.iter().any(|((schema, name), draft)| {
+                draft.table.id == table.id && (*schema != table.schema || *name != table.name)
+            })
+    }
+
+    fn has_draft(&self, table: &ManagedTable) -> bool {
+        self.drafts.values().any(|draft| draft.table.id == table.id)
+    }
+
+    /// What a table holds as the transaction sees it; it has read the table from now on.
+    pub(crate) async fn contents(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Contents> {
+        if let Some(draft) = self.drafts.get(&(table.schema.clone(), table.name.clone())) {
+            if !draft.is_new() {
+                self.reads.insert(table.id);
+            }
+            return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
+        }
+        self.reads.insert(table.id);
+        let version = self.snapshot(warehouse).await?.manifest_version();
+        let files = warehouse.catalog().data_files(table.id, version).await?;
+        let inlined = warehouse.catalog().inlined_rows(table.id, version).await?;
+        Ok(Contents { files, inlined })
+    }
+
+    /// The table to change.
+    ///
+    /// # Errors
+    /// `ReadOnly` in a transaction that reads only.
+    pub(crate) async fn draft(&mut self, warehouse: &Warehouse, table: &Arc<ManagedTable>) -> Result<&mut Draft> {
+        self.check_writable()?;
+        let key = (table.schema.clone(), table.name.clone());
+        if !self.drafts.contains_key(&key) {
+            let version = self.snapshot(warehouse).await?.manifest_version();
+            let files = warehouse.catalog().data_files(table.id, version).await?;
+            let inlined = warehouse.catalog().inlined_rows(table.id, version).await?;
+            self.drafts.insert(key.clone(), Draft::of(table, files, inlined));
+        }
+        self.drafts.get_mut(&key).ok_or_else(|| Error::internal("a draft was lost"))
+    }
+
+    /// Makes a table.
+    pub(crate) fn create(&mut self, mut table: ManagedTable) -> Result<Arc<ManagedTable>> {
+        self.check_writable()?;
+        table.id = self.temporary_id();
+        let table = Arc::new(table);
+        self.drafts.insert((table.schema.clone(), table.name.clone()), Draft::new(&table));
+        Ok(table)
+    }
+
+    /// Drops a table.
+    pub(crate) fn drop_table(&mut self, table: &Arc<ManagedTable>) -> Result<()> {
+        self.check_writable()?;
+        let draft = self.drafts.remove(&(table.schema.clone(), table.name.clone()));
+        match draft {
+            Some(draft) => self.dropped.extend(draft.into_base()),
+            None => self.dropped.push(Arc::clone(table)),
+        }
+        Ok(())
+    }
+
+    /// Gives a table another definition.
+    pub(crate) async fn alter(
+        &mut self,
+        warehouse: &Warehouse,
+        table: &Arc<ManagedTable>,
+        changed: ManagedTable,
+    ) -> Result<()> {
+        self.draft(warehouse, table).await?;
+        let draft = self.drafts.remove(&(table.schema.clone(), table.name.clone()));
+        let mut draft = draft.ok_or_else(|| Error::internal("a draft was lost"))?;
+        let key = (changed.schema.clone(), changed.name.clone());
+        draft.table = Arc::new(changed);
+        self.drafts.insert(key, draft);
+        Ok(())
+    }
+
+    /// A number for a table, column or file that is not in the catalog yet.
+    pub(crate) fn temporary_id(&mut self) -> i64 {
+        self.last_temporary -= 1;
+        self.last_temporary
+    }
+
+    /// Adds files with new rows to a table.
+    pub(crate) async fn add_files(
+        &mut self,
+        warehouse: &Warehouse,
+        table: &Arc<ManagedTable>,
+        files: NewFiles<Vec<DataFile>>,
+    ) -> Result<()> {
+        let mut added = files.described().clone();
+        self.written.push(Written::Data(files));
+        for file in &mut added {
+            file.id = self.temporary_id();
+        }
+        self.draft(warehouse, table).await?.files.extend(added);
+        Ok(())
+    }
+
+    /// Keeps a delete file for the commit.
+    pub(crate) fn add_deletes(&mut self, deletes: NewFiles<Option<DeleteFile>>) {
+        self.written.push(Written::Deletes(deletes));
+    }
+
+    /// The first of `count` values of an IDENTITY column that no other row has or will have.
+    pub(crate) async fn next_identity(
+        &mut self,
+        warehouse: &Warehouse,
+        (table, column): (&ManagedTable, i64),
+        identity: Identity,
+        count: usize,
+    ) -> Result<i64> {
+        if table.id > 0 && column > 0 {
+            return Ok(warehouse.catalog().next_identity(table.id, column, count as u64).await?);
+        }
+        let next = self.identities.entry((table.id, column)).or_insert(identity.seed);
+        let first = *next;
+        *next = i64::try_from(count)
+            .ok()
+            .and_then(|count| identity.step.checked_mul(count)?.checked_add(first))
+            .ok_or_else(|| Error::new(ErrorKind::NumericOverflow, "the values of the identity column are used up"))?;
+        Ok(first)
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.read_only {
+            return Err(Error::new(ErrorKind::ReadOnly, "transaction is read-only"));
+        }
+        Ok(())
+    }
+
+    /// Makes all changes at once; what was written is removed when that fails.
+    ///
+    /// # Errors
+    /// `Serialization` when another transaction has changed what this one read or changed.
+    pub(crate) async fn commit(self, warehouse: &Warehouse) -> Result<()> {
+        let changes = self.changes();
+        let Some(base) = self.base.as_ref().filter(|_| !changes.is_empty()) else { return Ok(()) };
+        let reads: Vec<i64> = self.reads.iter().copied().collect();
+        let note = CommitNote::default();
+        let committed = warehouse.catalog().commit_manifest(base.manifest_version(), &reads, &changes, &note).await;
+        committed.map_err(serialization)?;
+        let kept: BTreeSet<&str> = self.drafts.values().flat_map(Draft::paths).collect();
+        for written in self.written {
+            match written {
+                Written::Data(files) if files.described().iter().any(|file| kept.contains(file.path.as_str())) => {
+                    drop(files.keep());
+                }
+                Written::Deletes(files) if files.described().iter().any(|file| kept.contains(file.path.as_str())) => {
+                    drop(files.keep());
+                }
+                // Rows that the transaction itself has deleted again.
+                Written::Data(_) | Written::Deletes(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn changes(&self) -> Vec<ManifestChange> {
+        let dropped = self.dropped.iter().map(|table| ManifestChange::DropTable { table: table.id });
+        let mut changes: Vec<_> = dropped.collect();
+        for draft in self.drafts.values() {
+            draft.changes(&mut changes);
+        }
+        let identities = self.identities.iter();
+        changes.extend(identities.map(|(&(table, column), &next)| {
+            ManifestChange::AdvanceIdentity { table, column, next }
+        }));
+        changes
+    }
+}
+
+/// Redshift's words for a commit that came too late.
+fn serialization(error: CatalogError) -> Error {
+    match error {
+        CatalogError::Conflict(detail) => {
+            Error::new(ErrorKind::Serialization, "1023: serializable isolation violation").with_detail(detail)
+        }
+        other => other.into(),
+    }
+}
