@@ -56,7 +56,7 @@ pub async fn rows(session: &mut Session, text: &str) -> Result<Vec<Vec<String>>,
 async fn output(result: StatementResult) -> Result<DBOutput<DefaultColumnType>, Error> {
     let Some(stream) = result.rows else {
         return Ok(DBOutput::StatementComplete(match result.tag {
-            CommandTag::Insert(count) => count,
+            CommandTag::Insert(count) | CommandTag::Count(_, count) => count,
             _ => 0,
         }));
     };

@@ -255,7 +255,7 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
                     let message = format!("\"{}\" is not a view", table.name);
                     return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint("use DROP TABLE"));
                 }
-                context.transaction().lock().await.drop_table(&table)?;
+                context.transaction().lock().await.drop_table(context.warehouse(), &table)?;
                 continue;
             }
             Ok(Relation::Catalog(table)) => table,

@@ -3,7 +3,7 @@
 //! A scan of the lake says what was pruned before it began: partitions of how many, files, bytes.
 
 use super::progress::{self, counter};
-use super::{query, rows, write};
+use super::{managed, query, rows, write};
 use crate::error::{Error, Result};
 use crate::result::StatementResult;
 use crate::session::Context;
@@ -23,6 +23,12 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         _ if explain.analyze => return Err(Error::unsupported("EXPLAIN ANALYZE of a statement that writes")),
         Statement::Insert(insert) => query::logical_plan(context, &insert.query).await?,
         Statement::CreateTableAs(create) => query::logical_plan(context, &create.query).await?,
+        Statement::Update(update) => managed::plan_update(context, update).await?.1,
+        Statement::Delete(delete) => managed::plan_delete(context, delete).await?.1,
+        Statement::CreateTable(create) => match &create.query {
+            Some(query) => query::logical_plan(context, query).await?,
+            None => return Err(Error::unsupported("EXPLAIN of a CREATE TABLE without a query")),
+        },
         _ => return Err(Error::unsupported("EXPLAIN of a statement that is no query")),
     };
     let physical = query::physical_plan(context, &logical).await?;

@@ -32,6 +32,9 @@ pub(crate) fn target_name(statement: &Statement) -> Option<String> {
     match statement {
         Statement::Insert(insert) => Some(insert.table.parts.join(".")),
         Statement::CreateTableAs(create) => Some(create.name.parts.join(".")),
+        Statement::CreateTable(create) => Some(create.name.parts.join(".")),
+        Statement::Update(update) => Some(update.table.parts.join(".")),
+        Statement::Delete(delete) => Some(delete.table.parts.join(".")),
         _ => None,
     }
 }

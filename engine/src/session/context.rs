@@ -4,7 +4,7 @@ use super::transaction::Transaction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::table::Lake;
 use crate::sql::{Dialect, ParsedStatement};
-use crate::tables::ManagedTableProvider;
+use crate::tables::{self, ManagedTableProvider};
 use crate::warehouse::Warehouse;
 use datafusion::datasource::TableProvider;
 use datafusion::execution::session_state::SessionState;
@@ -70,12 +70,14 @@ impl Context {
 
     /// The same with the columns that tell each row's place.
     pub(crate) async fn scan_for_change(&self, table: &Arc<ManagedTable>) -> Result<Arc<dyn TableProvider>> {
-        Ok(Arc::new(self.managed(table).await?.with_positions()))
+        Ok(Arc::new(self.managed(table).await?.with_hidden_columns()))
     }
 
     async fn managed(&self, table: &Arc<ManagedTable>) -> Result<ManagedTableProvider> {
-        let files = self.transaction.lock().await.files(&self.warehouse, table).await?;
-        ManagedTableProvider::new(self.warehouse.data().clone(), Arc::clone(table), files)
+        let contents = self.transaction.lock().await.contents(&self.warehouse, table).await?;
+        let inlined = contents.inlined.iter().map(|rows| tables::decode_inlined(table, rows)).collect::<Result<_>>()?;
+        let files = contents.files.as_ref().clone();
+        ManagedTableProvider::new(self.warehouse.data().clone(), Arc::clone(table), files, inlined)
     }
 
     /// The same in another dialect, for the text of a view.

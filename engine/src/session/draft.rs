@@ -51,7 +51,7 @@ impl Draft {
     }
 
     /// The rows in the catalog now.
-    pub(super) fn inlined(&self) -> Vec<InlinedRows> {
+    pub(crate) fn inlined(&self) -> Vec<InlinedRows> {
         let mut all = self.base_inlined.clone();
         for rows in &mut all {
             rows.rows.retain(|row| !self.deleted_inlined.contains(&row.row_id));
@@ -62,6 +62,18 @@ impl Draft {
         }));
         all.retain(|rows| !rows.rows.is_empty());
         all
+    }
+
+    /// How many rows are in the catalog now.
+    pub(crate) fn inlined_count(&self) -> usize {
+        let base = self.base_inlined.iter().map(|rows| rows.rows.len()).sum::<usize>();
+        base - self.deleted_inlined.len() + self.new_inlined.len()
+    }
+
+    /// Deletes all rows that are in the catalog.
+    pub(crate) fn clear_inlined(&mut self) {
+        self.new_inlined.clear();
+        self.deleted_inlined.extend(self.base_inlined.iter().flat_map(|rows| &rows.rows).map(|row| row.row_id));
     }
 
     /// Adds a row to those in the catalog, a value for each column of the table.
@@ -80,8 +92,7 @@ impl Draft {
     /// Deletes all rows.
     pub(crate) fn clear(&mut self) {
         self.files.clear();
-        self.new_inlined.clear();
-        self.deleted_inlined.extend(self.base_inlined.iter().flat_map(|rows| &rows.rows).map(|row| row.row_id));
+        self.clear_inlined();
     }
 
     /// The paths of the files that the transaction wrote and still needs, relative to the table's.

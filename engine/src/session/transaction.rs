@@ -120,7 +120,7 @@ impl Transaction {
     /// # Errors
     /// `ReadOnly` in a transaction that reads only.
     pub(crate) async fn draft(&mut self, warehouse: &Warehouse, table: &Arc<ManagedTable>) -> Result<&mut Draft> {
-        self.check_writable()?;
+        self.check_writable(warehouse)?;
         let key = (table.schema.clone(), table.name.clone());
         if !self.drafts.contains_key(&key) {
             let version = self.snapshot(warehouse).await?.manifest_version();
@@ -132,8 +132,8 @@ impl Transaction {
     }
 
     /// Makes a table.
-    pub(crate) fn create(&mut self, mut table: ManagedTable) -> Result<Arc<ManagedTable>> {
-        self.check_writable()?;
+    pub(crate) fn create(&mut self, warehouse: &Warehouse, mut table: ManagedTable) -> Result<Arc<ManagedTable>> {
+        self.check_writable(warehouse)?;
         table.id = self.temporary_id();
         let table = Arc::new(table);
         self.drafts.insert((table.schema.clone(), table.name.clone()), Draft::new(&table));
@@ -141,8 +141,8 @@ impl Transaction {
     }
 
     /// Drops a table.
-    pub(crate) fn drop_table(&mut self, table: &Arc<ManagedTable>) -> Result<()> {
-        self.check_writable()?;
+    pub(crate) fn drop_table(&mut self, warehouse: &Warehouse, table: &Arc<ManagedTable>) -> Result<()> {
+        self.check_writable(warehouse)?;
         let draft = self.drafts.remove(&(table.schema.clone(), table.name.clone()));
         match draft {
             Some(draft) => self.dropped.extend(draft.into_base()),
@@ -214,7 +214,10 @@ impl Transaction {
         Ok(first)
     }
 
-    fn check_writable(&self) -> Result<()> {
+    fn check_writable(&self, warehouse: &Warehouse) -> Result<()> {
+        if warehouse.catalog().is_read_only() {
+            return Err(Error::new(ErrorKind::ReadOnly, "the warehouse is read-only"));
+        }
         if self.read_only {
             return Err(Error::new(ErrorKind::ReadOnly, "transaction is read-only"));
         }

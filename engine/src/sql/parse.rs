@@ -108,7 +108,12 @@ fn explain(cursor: &mut Cursor) -> Result<Statement> {
     let refused = cursor.unsupported("EXPLAIN of a statement that neither reads nor writes rows");
     let statement = Box::new(statement(cursor)?);
     match *statement {
-        Statement::Query(_) | Statement::Insert(_) | Statement::CreateTableAs(_) => {
+        Statement::Query(_)
+        | Statement::Insert(_)
+        | Statement::CreateTableAs(_)
+        | Statement::Update(_)
+        | Statement::Delete(_) => Ok(Statement::Explain(Explain { analyze, verbose, statement })),
+        Statement::CreateTable(ref create) if create.query.is_some() => {
             Ok(Statement::Explain(Explain { analyze, verbose, statement }))
         }
         _ => Err(refused),

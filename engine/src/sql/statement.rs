@@ -97,7 +97,7 @@ pub struct Explain {
     pub analyze: bool,
     /// Show more.
     pub verbose: bool,
-    /// What to explain: a query, an INSERT or a CTAS.
+    /// What to explain: a query, or what writes the rows of one.
     pub statement: Box<Statement>,
 }
 

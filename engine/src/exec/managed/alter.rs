@@ -98,8 +98,8 @@ async fn add_column(context: &Context, table: &mut ManagedTable, definition: &Co
     if definition.identity.is_some() {
         return Err(Error::unsupported("adding an IDENTITY column"));
     }
-    let id = context.transaction().lock().await.temporary_id();
-    let mut column = create::column(definition, id)?;
+    let mut column = create::column(definition, table.next_column_id)?;
+    table.next_column_id += 1;
     if !column.nullable && column.default.is_none() {
         let message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression";
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));

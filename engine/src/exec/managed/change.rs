@@ -1,14 +1,14 @@
 //! `UPDATE`, `DELETE`, `TRUNCATE`, and the writing of rows that they share with INSERT and MERGE.
 
 use super::positions::Positions;
-use super::{assign, numbers, target};
+use super::{assign, few, numbers, target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{done, query};
 use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{Assignment, Delete, ObjectName, TARGET, Update};
-use crate::tables::{FILE_COLUMN, POSITION_COLUMN, WriteOptions, write_files};
+use crate::tables::{FILE_COLUMN, POSITION_COLUMN};
 use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -45,12 +45,18 @@ impl Repeats {
 
 /// `DELETE FROM t [USING …] [WHERE …]`.
 pub(crate) async fn delete(context: &Context, delete: &Delete) -> Result<StatementResult> {
-    let table = target(context, &delete.table, "delete from").await?;
-    let plan = plan_matches(context, &table, delete.alias.as_deref(), &delete.query, &[]).await?;
+    let (table, plan) = plan_delete(context, delete).await?;
     let positions = find(context, &plan, Repeats::Ignored).await?;
     let rows = positions.len();
     positions.delete(context, &table).await?;
     Ok(done(CommandTag::Count("DELETE", rows), vec![]))
+}
+
+/// The table that a DELETE changes, and the plan that finds its rows.
+pub(crate) async fn plan_delete(context: &Context, delete: &Delete) -> Result<(Arc<ManagedTable>, LogicalPlan)> {
+    let table = target(context, &delete.table, "delete from").await?;
+    let plan = plan_matches(context, &table, delete.alias.as_deref(), &delete.query, &[]).await?;
+    Ok((table, plan))
 }
 
 /// `TRUNCATE t`: all rows go, whatever their number.
@@ -64,14 +70,20 @@ pub(crate) async fn truncate(context: &Context, name: &ObjectName) -> Result<Sta
 /// `UPDATE t SET … [FROM …] [WHERE …]`. A row that matches several times is changed once, by any of the matches, as in
 /// Redshift with `error_on_nondeterministic_update` off.
 pub(crate) async fn update(context: &Context, update: &Update) -> Result<StatementResult> {
+    let (table, plan) = plan_update(context, update).await?;
+    let (positions, rows) = replace(context, &table, &plan, Repeats::Ignored).await?;
+    positions.delete(context, &table).await?;
+    Ok(done(CommandTag::Count("UPDATE", rows), vec![]))
+}
+
+/// The table that an UPDATE changes, and the plan of its new rows.
+pub(crate) async fn plan_update(context: &Context, update: &Update) -> Result<(Arc<ManagedTable>, LogicalPlan)> {
     let table = target(context, &update.table, "update").await?;
     let alias = update.alias.as_deref();
     let rest = unassigned(&table, alias, &update.assignments)?;
     let plan = plan_matches(context, &table, alias, &update.query, &rest).await?;
     let plan = changed_rows(context, &table, plan, &update.assignments).await?;
-    let (positions, rows) = replace(context, &table, &plan, Repeats::Ignored).await?;
-    positions.delete(context, &table).await?;
-    Ok(done(CommandTag::Count("UPDATE", rows), vec![]))
+    Ok((table, plan))
 }
 
 /// The columns that an UPDATE leaves as they are, by name.
@@ -202,8 +214,5 @@ async fn write(
         });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows)) as SendableRecordBatchStream
     });
-    let files = write_files(context.warehouse().data(), table, streams.collect(), &WriteOptions::default()).await?;
-    let rows = files.described().iter().map(|file| file.record_count).sum();
-    context.transaction().lock().await.add_files(context.warehouse(), table, files).await?;
-    Ok(rows)
+    few::store(context, table, streams.collect()).await
 }

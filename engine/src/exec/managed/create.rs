@@ -71,33 +71,26 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
         }
         (None, None) => Vec::new(),
     };
-    let inherited = columns.len();
-    let mut transaction = context.transaction().lock().await;
-    if plan.is_some() {
-        for column in &mut columns {
-            column.id = transaction.temporary_id();
-        }
-    } else if inherited > 0 {
-        renumber(&mut columns, &mut attributes, || transaction.temporary_id());
-    }
     for definition in &create.columns {
-        columns.push(column(definition, transaction.temporary_id())?);
+        columns.push(column(definition, 0)?);
     }
-    drop(transaction);
+    number(&mut columns, &mut attributes);
     check_columns(&columns)?;
     set_distribution(create, &columns, &mut attributes)?;
     set_sort_key(create, &columns, &mut attributes)?;
+    let uuid = uuid::Uuid::new_v4().to_string();
     let table = ManagedTable {
         id: 0,
-        uuid: uuid::Uuid::new_v4().to_string(),
-        path: format!("{schema}/{name}-{}/", uuid::Uuid::new_v4().simple()),
+        uuid,
+        path: ManagedTable::default_path(&schema, &name, &uuid),
+        next_column_id: columns.len() as i64 + 1,
         schema,
         name,
         columns,
         attributes,
         comment: None,
     };
-    let table = context.transaction().lock().await.create(table)?;
+    let table = context.transaction().lock().await.create(context.warehouse(), table)?;
     let Some(plan) = plan else { return Ok(done(CommandTag::Verb("CREATE TABLE"), vec![])) };
     let rows = fill(context, &table, plan).await?;
     Ok(done(CommandTag::Count("SELECT", rows), vec![]))
@@ -186,14 +179,13 @@ fn query_columns(create: &CreateTable, plan: &LogicalPlan) -> Result<Vec<Managed
     Ok(columns)
 }
 
-/// Gives columns taken from another table numbers of their own, in the attributes too.
-fn renumber(columns: &mut [ManagedColumn], attributes: &mut TableAttributes, mut next: impl FnMut() -> i64) {
-    let mut renumbered = std::collections::HashMap::new();
-    for column in columns {
-        let id = next();
-        renumbered.insert(std::mem::replace(&mut column.id, id), id);
+/// Numbers the columns of a new table, from 1; keys taken from another table follow.
+fn number(columns: &mut [ManagedColumn], attributes: &mut TableAttributes) {
+    let mut numbers = std::collections::HashMap::new();
+    for (column, id) in columns.iter_mut().zip(1..) {
+        numbers.insert(std::mem::replace(&mut column.id, id), id);
     }
-    let new = |old: &mut i64| *old = renumbered.get(old).copied().unwrap_or(*old);
+    let new = |old: &mut i64| *old = numbers.get(old).copied().unwrap_or(*old);
     if let DistributionStyle::Key { column } = &mut attributes.distribution {
         new(column);
     }

@@ -8,6 +8,7 @@ mod assign;
 mod change;
 mod checks;
 mod create;
+mod few;
 mod insert;
 mod merge;
 mod numbers;
@@ -15,7 +16,7 @@ mod positions;
 mod show;
 
 pub(crate) use alter::alter_table;
-pub(crate) use change::{delete, truncate, update};
+pub(crate) use change::{delete, plan_delete, plan_update, truncate, update};
 pub(crate) use create::create_table;
 pub(crate) use insert::insert;
 pub(crate) use merge::merge;
