@@ -157,11 +157,11 @@ impl Catalog {
         let mut write = self.write().await?;
         end(&mut write, &ended).await?;
         let mut stored = Vec::new();
-        let mut changed = false;
+        let mut any = false;
         for change in changes {
-            changed |= apply(&mut write, change, &mut stored).await?;
+            any |= apply(&mut write, change, &mut stored).await?;
         }
-        if changed {
+        if any {
             write.commit().await?;
         } else {
             write.commit_unseen().await?;

@@ -95,12 +95,7 @@ pub(super) fn wanted(table: &Table, filters: &[PartitionFilter]) -> Result<Optio
 }
 
 /// The first partitions within the sets, by name.
-pub(super) async fn find_rows(
-    lease: &mut Lease<'_>,
-    table_id: i64,
-    sets: &[KeySet],
-    limit: usize,
-) -> Result<Vec<Row>> {
+pub(super) async fn find_rows(lease: &mut Lease<'_>, table_id: i64, sets: &[KeySet], limit: usize) -> Result<Vec<Row>> {
     let mut search = Search { lease, table_id, sets, limit };
     let driver = search.choose_driver().await?;
     let mut rows = search.run(&driver).await?;

@@ -96,11 +96,7 @@ async fn insert_chunk(write: &mut Write<'_>, table: &Table, first_id: i64, chunk
 }
 
 /// Gives partitions of the same values new definitions and statistics; one that does not exist is an error.
-pub(super) async fn replace_definitions(
-    write: &mut Write<'_>,
-    table: &Table,
-    encoded: &[Encoded<'_>],
-) -> Result<()> {
+pub(super) async fn replace_definitions(write: &mut Write<'_>, table: &Table, encoded: &[Encoded<'_>]) -> Result<()> {
     for chunk in encoded.chunks(CHUNK) {
         let ids = find_ids(write, table, names(chunk)).await?;
         let mut rows = Vec::with_capacity(chunk.len());

@@ -49,10 +49,8 @@ impl Catalog {
         let query = sqlx::query_as("SELECT document, sketches FROM millrace_table_statistics WHERE table_id = $1");
         let row: Option<(String, Option<String>)> = lease.first(query.bind(table.id)).await?;
         lease.release();
-        row.map(|(document, sketches)| {
-            join(self.path(), &table.database, &table.name, &document, sketches.as_deref())
-        })
-        .transpose()
+        row.map(|(document, sketches)| join(self.path(), &table.database, &table.name, &document, sketches.as_deref()))
+            .transpose()
     }
 
     /// What is known of the partitions that satisfy all filters, in the order of the keys' types, sketches included.
@@ -167,9 +165,7 @@ pub(super) async fn put_partition_statistics(write: &mut Write<'_>, rows: &[(i64
     query.push_values(rows.iter().zip(parts), |mut row, ((id, _), (document, sketches))| {
         row.push_bind(*id).push_bind(document).push_bind(sketches);
     });
-    query.push(
-        " ON CONFLICT (partition_id) DO UPDATE SET document = excluded.document, sketches = excluded.sketches",
-    );
+    query.push(" ON CONFLICT (partition_id) DO UPDATE SET document = excluded.document, sketches = excluded.sketches");
     write.execute(query.build()).await.map(drop)
 }
 
@@ -203,13 +199,7 @@ fn split(statistics: &TableStatistics) -> Result<(String, Option<String>)> {
 }
 
 /// The statistics that [`split`] split.
-fn join(
-    path: &Path,
-    database: &str,
-    table: &str,
-    document: &str,
-    sketches: Option<&str>,
-) -> Result<TableStatistics> {
+fn join(path: &Path, database: &str, table: &str, document: &str, sketches: Option<&str>) -> Result<TableStatistics> {
     let what = format!("the statistics of relation \"{database}.{table}\"");
     let mut statistics: TableStatistics = decode(path, &what, document)?;
     if let Some(sketches) = sketches {
