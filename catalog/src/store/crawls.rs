@@ -78,8 +78,8 @@ impl Catalog {
         Ok(parse_state(&state))
     }
 
-    /// Asks the crawler's run to stop, which it does when it next renews its heartbeat. [`CatalogError::
-    /// InvalidArgument`] when none is running; asking again is no error.
+    /// Asks the crawler's run to stop, which it does when it next renews its heartbeat.
+    /// [`CatalogError::InvalidArgument`] when none is running; asking again is no error.
     pub async fn stop_crawl(&self, crawler: &str) -> Result<()> {
         let mut write = self.write().await?;
         existing_crawler(&mut write, crawler).await?;

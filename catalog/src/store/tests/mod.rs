@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod changes;
+mod crashes;
 mod crawl_changes;
 mod crawlers;
 mod crawls;
