@@ -12,7 +12,7 @@ mod resolve;
 pub mod result;
 pub mod session;
 pub mod sql;
-mod tables;
+pub mod tables;
 pub mod warehouse;
 
 pub use error::{Error, ErrorKind, Result};

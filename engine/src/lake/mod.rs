@@ -1,7 +1,7 @@
 //! External tables: files at a place, read and written in the formats of Hive, Athena and Spectrum.
 
 pub mod avro;
-mod damage;
+pub(crate) mod damage;
 pub mod decompress;
 pub mod evolve;
 #[cfg(test)]

@@ -14,20 +14,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 const PUBLISHED_AT_ONCE: usize = 16;
 
 /// A file that is all written but not visible.
-pub(super) struct StagedFile {
-    pub(super) path: Path,
-    pub(super) size_bytes: u64,
-    pub(super) rows: u64,
+pub(crate) struct StagedFile {
+    pub(crate) path: Path,
+    pub(crate) size_bytes: u64,
+    pub(crate) rows: u64,
     /// The partition's values and folder, for a partitioned table.
-    pub(super) partition: Option<Arc<(Vec<Option<String>>, Path)>>,
-    pub(super) body: Body,
+    pub(crate) partition: Option<Arc<(Vec<Option<String>>, Path)>>,
+    pub(crate) body: Body,
 }
 
 /// The files of a write, all uploaded and none visible. Dropping it removes them.
 #[must_use = "the files are removed unless they are committed"]
 pub struct WrittenFiles {
-    pub(super) destination: Arc<Destination>,
-    pub(super) files: Vec<StagedFile>,
+    pub(crate) destination: Arc<Destination>,
+    pub(crate) files: Vec<StagedFile>,
 }
 
 /// What a committed write left behind.
@@ -155,7 +155,8 @@ async fn publish(published: &Published, file: StagedFile) -> Result<()> {
         }
         // A rename within a folder is quick enough to be done here, and so cannot outlive a dropped commit.
         Body::Local(mut local) => {
-            let renamed = local.publish();
+            let durable = published.destination.durable;
+            let renamed = local.publish().and_then(|()| if durable { local.sync_folders() } else { Ok(()) });
             published.note_local(local);
             renamed.map_err(|e| io_error(&e, &file.path))
         }

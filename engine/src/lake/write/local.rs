@@ -77,6 +77,25 @@ impl LocalFile {
         }
     }
 
+    /// Waits until what was appended is on the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        match &self.file {
+            Some(file) => file.sync_all(),
+            None => Err(io::Error::other("the file is closed")),
+        }
+    }
+
+    /// Waits until the file's name is on the disk, and the names of the folders that the write made for it.
+    pub(super) fn sync_folders(&self) -> io::Result<()> {
+        let made = self.folders.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.destination.parent();
+        while let Some(folder) = next {
+            File::open(folder)?.sync_all()?;
+            next = folder.parent().filter(|_| made.contains(folder));
+        }
+        Ok(())
+    }
+
     /// Closes the descriptor; the file stays staged.
     pub(super) fn close(&mut self) {
         self.file = None;

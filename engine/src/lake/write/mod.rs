@@ -18,7 +18,7 @@
 
 mod bucket;
 mod columns;
-mod commit;
+pub(crate) mod commit;
 mod compress;
 mod encoder;
 mod error;
@@ -31,7 +31,7 @@ mod router;
 mod scalar_text;
 mod target;
 mod text;
-mod upload;
+pub(crate) mod upload;
 
 #[cfg(test)]
 mod tests;

@@ -30,11 +30,13 @@ const PARTS_IN_FLIGHT: usize = 4;
 const MAX_HELD_BYTES: usize = 64 * 1024 * 1024;
 
 /// Where a write's files go; shared by its tasks.
-pub(super) struct Destination {
+pub(crate) struct Destination {
     pub(super) store: Arc<dyn ObjectStore>,
     /// The folders made on the local disk, for a store that is the local disk.
     local: Option<Arc<MadeFolders>>,
     held_bytes: AtomicUsize,
+    /// Files on the local disk are synced before they get their names.
+    pub(super) durable: bool,
     /// Owns the requests that clean up after a write that was dropped.
     pub(super) cleanup: TaskTracker,
     pub(super) runtime: Handle,
@@ -42,14 +44,21 @@ pub(super) struct Destination {
 
 impl Destination {
     /// Must be called within a runtime.
-    pub(super) fn new(store: Arc<dyn ObjectStore>, is_local: bool, cleanup: TaskTracker) -> Self {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, is_local: bool, cleanup: TaskTracker) -> Self {
         Self {
             store,
             local: is_local.then(Arc::default),
             held_bytes: AtomicUsize::new(0),
+            durable: false,
             cleanup,
             runtime: Handle::current(),
         }
+    }
+
+    /// The same with files that outlive a power failure once they are published.
+    pub(crate) fn durable(mut self) -> Self {
+        self.durable = true;
+        self
     }
 
     /// Holds `bytes` more in memory if the limit allows.
@@ -60,7 +69,7 @@ impl Destination {
 }
 
 /// A file being written.
-pub(super) struct Upload {
+pub(crate) struct Upload {
     destination: Arc<Destination>,
     path: Path,
     buffer: Vec<u8>,
@@ -69,7 +78,7 @@ pub(super) struct Upload {
 }
 
 /// Where a file's bytes are.
-pub(super) enum Body {
+pub(crate) enum Body {
     /// In memory, all of them.
     Held(Vec<u8>),
     /// On the local disk.
@@ -79,12 +88,12 @@ pub(super) enum Body {
 }
 
 impl Upload {
-    pub(super) fn new(destination: Arc<Destination>, path: Path) -> Self {
+    pub(crate) fn new(destination: Arc<Destination>, path: Path) -> Self {
         Self { destination, path, buffer: Vec::new(), size_bytes: 0, body: Body::Held(Vec::new()) }
     }
 
     /// Bytes taken in so far.
-    pub(super) fn size_bytes(&self) -> u64 {
+    pub(crate) fn size_bytes(&self) -> u64 {
         self.size_bytes
     }
 
@@ -94,7 +103,7 @@ impl Upload {
     }
 
     /// Appends bytes; waits while too many parts are under way.
-    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+    pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
         self.size_bytes += bytes.len() as u64;
         if self.buffer.is_empty() {
             self.buffer = bytes;
@@ -102,7 +111,7 @@ impl Upload {
             self.buffer.extend_from_slice(&bytes);
         }
         if self.destination.local.is_some() {
-            return if self.buffer.len() >= LOCAL_CHUNK_BYTES { self.send_chunk().await } else { Ok(()) };
+            return if self.buffer.len() >= LOCAL_CHUNK_BYTES { self.send_chunk(false).await } else { Ok(()) };
         }
         while self.buffer.len() >= PART_BYTES {
             let rest = self.buffer.split_off(PART_BYTES);
@@ -113,12 +122,9 @@ impl Upload {
     }
 
     /// Sends the rest and waits until all is out; the file still has no name.
-    pub(super) async fn close(mut self) -> Result<(Path, u64, Body)> {
+    pub(crate) async fn close(mut self) -> Result<(Path, u64, Body)> {
         if self.destination.local.is_some() {
-            self.send_chunk().await?;
-            if let Body::Local(file) = &mut self.body {
-                file.close();
-            }
+            self.send_chunk(true).await?;
         } else if matches!(self.body, Body::Held(_)) && self.destination.try_hold(self.buffer.len()) {
             self.body = Body::Held(std::mem::take(&mut self.buffer));
         } else {
@@ -135,19 +141,26 @@ impl Upload {
 
     /// Writes the buffer to the local disk. The file travels into the blocking task and back, so that it is removed
     /// there if nobody waits for it any more.
-    async fn send_chunk(&mut self) -> Result<()> {
+    async fn send_chunk(&mut self, last: bool) -> Result<()> {
         let Some(folders) = &self.destination.local else {
             return Err(Error::internal("not a local file"));
         };
         let chunk = std::mem::take(&mut self.buffer);
         let (body, folders) = (std::mem::replace(&mut self.body, Body::Held(Vec::new())), Arc::clone(folders));
         let path = PathBuf::from("/").join(self.path.as_ref());
+        let sync = last && self.destination.durable;
         let append = move || {
             let mut file = match body {
                 Body::Local(file) => file,
                 _ => LocalFile::create(path, folders)?,
             };
             file.append(&chunk)?;
+            if sync {
+                file.sync()?;
+            }
+            if last {
+                file.close();
+            }
             Ok::<_, std::io::Error>(file)
         };
         let appended = tokio::task::spawn_blocking(append).await;
@@ -175,7 +188,7 @@ impl Upload {
 }
 
 /// A multipart upload. Dropping it before it is complete aborts it in the background.
-pub(super) struct RemoteUpload {
+pub(crate) struct RemoteUpload {
     path: Path,
     upload: Option<Box<dyn MultipartUpload>>,
     parts: JoinSet<object_store::Result<()>>,
@@ -230,7 +243,7 @@ impl Drop for RemoteUpload {
 }
 
 /// Checks a limit on file sizes against what multipart uploads can hold.
-pub(super) fn check_max_file_size(bytes: u64) -> Result<u64> {
+pub(crate) fn check_max_file_size(bytes: u64) -> Result<u64> {
     let most = 9_000 * PART_BYTES as u64;
     if (1..=most).contains(&bytes) {
         Ok(bytes)

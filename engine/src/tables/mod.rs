@@ -1,0 +1,42 @@
+//! Managed tables: the files of the warehouse's own tables, written and read.
+//!
+//! This module knows a table as the manifest shows it ([`ManagedTable`](millrace_catalog::model::ManagedTable) and its
+//! [`DataFile`](millrace_catalog::model::DataFile)s) and knows nothing of snapshots or transactions: what it writes is
+//! seen by no query until the caller has put it into the manifest, and goes away unless the caller keeps it.
+//!
+//! Invariants:
+//! - A file is written once, under a name that was never used, and never changed. Local files are on the disk, synced,
+//!   before a write returns.
+//! - A file's columns are found by column id, never by name: Parquet has field ids, Vortex has the id in the stored
+//!   name ([`format`]). So columns are renamed, dropped and added without a file being touched.
+//! - The format of a file is asked of [`format`] only.
+//! - Rows are deleted by position, in delete files as DuckLake lays them out ([`deletes`]).
+
+mod adapt;
+mod deletes;
+mod format;
+mod inlined;
+mod new_files;
+mod parquet;
+mod position;
+mod rows;
+mod scan;
+mod source;
+mod statistics;
+mod storage;
+mod types;
+mod values;
+mod vortex;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use deletes::{read_deletes, write_deletes};
+pub use inlined::{decode_inlined, encode_inlined};
+pub use new_files::NewFiles;
+pub use scan::{FILE_COLUMN, InlinedRows, ManagedTableProvider, POSITION_COLUMN};
+pub use storage::TableStorage;
+pub use types::{SqlType, arrow_field, arrow_schema, ducklake_type};
+pub use values::{parse_value, value_text};
+pub use write::{WriteOptions, write_files};

@@ -1,0 +1,123 @@
+//! The position of a row in its file, for Vortex, whose DataFusion source has no column for it.
+//!
+//! The adapter of a file ([`super::adapt`]) puts a [`RowPosition`] where a scan asks for the hidden column; the
+//! converter turns that into Vortex's own row index, which a scan keeps right through selections, filters and splits.
+//! A position that would have to be computed after the scan is an error, never a guess.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::projection::ProjectionExprs;
+use std::fmt;
+use std::sync::Arc;
+use vortex::dtype::{DType, Nullability, PType};
+use vortex::expr::{Expression, cast, get_item, pack, root};
+use vortex::layout::layouts::row_idx::row_idx;
+use vortex::session::VortexSession;
+use vortex_datafusion::convert::{DefaultExpressionConverter, ExpressionConverter, ProcessedProjection};
+
+/// The hidden column with the position of a row in its file, from 0.
+pub const POSITION_COLUMN: &str = "_position";
+
+/// The position of a row in the Vortex file that is being scanned.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct RowPosition;
+
+impl fmt::Display for RowPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(POSITION_COLUMN)
+    }
+}
+
+impl PhysicalExpr for RowPosition {
+    fn data_type(&self, _input_schema: &Schema) -> Result<DataType> {
+        Ok(DataType::Int64)
+    }
+
+    fn nullable(&self, _input_schema: &Schema) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn evaluate(&self, _batch: &RecordBatch) -> Result<ColumnarValue> {
+        internal_err!("the position of a row is known within a scan only")
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        Vec::new()
+    }
+
+    fn with_new_children(self: Arc<Self>, _children: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self)
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+
+    /// It differs by row, so that no simplifier computes it once.
+    fn is_volatile_node(&self) -> bool {
+        true
+    }
+}
+
+/// Vortex's own conversion, and row positions.
+pub(super) struct PositionConverter {
+    default: DefaultExpressionConverter,
+}
+
+impl PositionConverter {
+    pub(super) fn new(session: VortexSession) -> Self {
+        Self { default: DefaultExpressionConverter::new(session) }
+    }
+}
+
+impl ExpressionConverter for PositionConverter {
+    fn try_convert(&self, expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Option<Expression>> {
+        self.default.try_convert(expr, schema)
+    }
+
+    /// As Vortex does it: the columns that the projection needs are read, and DataFusion computes the rest. With
+    /// positions the scan gives one column more.
+    fn no_pushdown_projection(
+        &self,
+        source_projection: ProjectionExprs,
+        input_schema: &Schema,
+    ) -> Result<ProcessedProjection> {
+        let asks = |expr: &Arc<dyn PhysicalExpr>| expr.exists(|node| Ok(node.downcast_ref::<RowPosition>().is_some()));
+        let mut wanted = false;
+        for projection in &source_projection {
+            wanted |= asks(&projection.expr)?;
+        }
+        if !wanted {
+            return self.default.no_pushdown_projection(source_projection, input_schema);
+        }
+        let read = input_schema.project(&source_projection.column_indices())?;
+        let mut columns: Vec<(String, Expression)> =
+            read.fields().iter().map(|field| (field.name().clone(), get_item(field.name().as_str(), root()))).collect();
+        let signed = DType::Primitive(PType::I64, Nullability::NonNullable);
+        columns.push((POSITION_COLUMN.to_owned(), cast(row_idx(), signed)));
+
+        let mut fields = read.fields().to_vec();
+        fields.push(Arc::new(Field::new(POSITION_COLUMN, DataType::Int64, false)));
+        // The opener finds the columns of what is left by their names, in what the scan gives.
+        let position: Arc<dyn PhysicalExpr> = Arc::new(Column::new(POSITION_COLUMN, fields.len() - 1));
+        let leftover_projection = source_projection.try_map_exprs(|expr| {
+            expr.transform(|node| {
+                Ok(match node.downcast_ref::<RowPosition>() {
+                    Some(_) => Transformed::yes(Arc::clone(&position)),
+                    None => Transformed::no(node),
+                })
+            })
+            .data()
+        })?;
+        Ok(ProcessedProjection {
+            scan_projection: pack(columns, Nullability::NonNullable),
+            scan_reference_schema: Schema::new(fields),
+            leftover_projection,
+        })
+    }
+}

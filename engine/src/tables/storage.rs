@@ -1,0 +1,60 @@
+//! Where the files of all managed tables are.
+
+use super::deletes::DeleteCache;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::write::upload::Destination;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use millrace_catalog::model::ManagedTable;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use std::sync::Arc;
+use tokio_util::task::TaskTracker;
+
+/// The warehouse's data path. Cloning it is cheap and shares the cache of deleted positions.
+#[derive(Debug, Clone)]
+pub struct TableStorage {
+    /// The store; scans look it up by `url`, so it must be registered there too.
+    pub store: Arc<dyn ObjectStore>,
+    /// The store's URL; `file:///` means that paths are those of the local disk, and that files are synced.
+    pub url: ObjectStoreUrl,
+    /// The data path within the store.
+    pub root: Path,
+    /// Owns the requests that clean up behind a write that failed or was dropped.
+    pub cleanup: TaskTracker,
+    pub(super) deletes: Arc<DeleteCache>,
+}
+
+impl TableStorage {
+    /// The data path `root` of a store.
+    pub fn new(store: Arc<dyn ObjectStore>, url: ObjectStoreUrl, root: Path, cleanup: TaskTracker) -> Self {
+        Self { store, url, root, cleanup, deletes: Arc::default() }
+    }
+
+    /// The path of a file that the manifest knows by a path relative to its table.
+    pub fn file_path(&self, table: &ManagedTable, relative: &str) -> Result<Path> {
+        let path = format!("{}/{}{relative}", self.root, table.path);
+        Path::parse(path.trim_start_matches('/')).map_err(|e| {
+            let message = format!("table \"{}.{}\" has a file with an invalid path", table.schema, table.name);
+            Error::new(ErrorKind::DataCorrupted, message).with_detail(e.to_string())
+        })
+    }
+
+    pub(super) fn is_local(&self) -> bool {
+        self.url.as_str().starts_with("file:")
+    }
+
+    /// Must be called within a runtime.
+    pub(super) fn destination(&self) -> Destination {
+        Destination::new(Arc::clone(&self.store), self.is_local(), self.cleanup.clone()).durable()
+    }
+}
+
+/// A name that was never used: version 7 of UUIDs (RFC 9562), so that names sort by time.
+pub(super) fn unique_name(extension: &str) -> String {
+    let millis = chrono::Utc::now().timestamp_millis().cast_unsigned();
+    let random = uuid::Uuid::new_v4();
+    let mut bytes = *random.as_bytes();
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x70;
+    format!("millrace-{}.{extension}", uuid::Uuid::from_bytes(bytes))
+}

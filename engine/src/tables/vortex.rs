@@ -1,0 +1,135 @@
+//! The warehouse's own files: Vortex.
+//!
+//! A stored column's name is the name it had when the file was written, `_` and its id: `price_12`. So a file tells by
+//! itself which columns it has, whatever they are called now, and other programs show names that people know.
+
+use super::format::Encoded;
+use super::position::PositionConverter;
+use super::rows::Rows;
+use super::types::SqlType;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::write::upload::Upload;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::FileSource;
+use datafusion::datasource::table_schema::TableSchema;
+use futures::channel::mpsc;
+use futures::{SinkExt, StreamExt};
+use millrace_catalog::model::ManagedColumn;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use vortex::VortexSessionDefault;
+use vortex::array::stream::ArrayStreamAdapter;
+use vortex::arrow::ArrowSessionExt;
+use vortex::buffer::Buffer;
+use vortex::error::VortexError;
+use vortex::file::{WriteOptionsSessionExt, WriteSummary};
+use vortex::io::session::RuntimeSessionExt;
+use vortex::io::{IoBuf, VortexWrite};
+use vortex::scan::selection::Selection;
+use vortex::scan::strict_sorted_buffer::StrictSortedBuffer;
+use vortex::session::VortexSession;
+use vortex_datafusion::{VortexAccessPlan, VortexSource};
+
+/// Vortex's registries. It runs its tasks in whatever Tokio runtime it is called from.
+pub(super) static SESSION: LazyLock<VortexSession> = LazyLock::new(|| VortexSession::default().with_tokio());
+
+/// A column as a file has it.
+pub(super) fn stored_field(column: &ManagedColumn, data_type: SqlType) -> Field {
+    Field::new(format!("{}_{}", column.name, column.id), data_type.to_arrow(), true)
+}
+
+/// The id of a file's column.
+pub(super) fn column_id(field: &Field) -> Option<i64> {
+    field.name().rsplit_once('_')?.1.parse().ok()
+}
+
+/// Writes rows until the file is full.
+pub(super) async fn encode(rows: &mut Rows, schema: &SchemaRef, upload: Upload) -> Result<Encoded> {
+    let dtype = SESSION.arrow().from_arrow_schema(schema).map_err(|e| write_error(&e))?;
+    let options = SESSION.write_options();
+    let (held, written) = (options.buffered_bytes_tracker(), Arc::new(AtomicU64::new(0)));
+    let mut sink = UploadSink { upload, written: Arc::clone(&written), failed: None };
+    let (mut sender, receiver) = mpsc::channel::<RecordBatch>(1);
+    let import = SchemaRef::clone(schema);
+    let arrays = receiver.map(move |batch| SESSION.arrow().from_arrow_record_batch(batch, &import));
+
+    let feed = async move {
+        let mut file_bytes = 0;
+        while let Some(batch) = rows.next(file_bytes).await? {
+            let named = RecordBatch::try_new(SchemaRef::clone(schema), batch.columns().to_vec());
+            let named = named.map_err(|e| Error::internal(e.to_string()))?;
+            // The writer hangs up when it failed; its own error is the one to tell.
+            if sender.send(named).await.is_err() {
+                break;
+            }
+            file_bytes = written.load(Ordering::Relaxed) + held.buffered_bytes();
+        }
+        Ok(())
+    };
+    let write = async {
+        let written = options.write(&mut sink, ArrayStreamAdapter::new(dtype, arrays)).await;
+        written.map_err(|error| sink.failed.take().unwrap_or_else(|| write_error(&error)))
+    };
+    let (summary, ()) = futures::try_join!(write, feed)?;
+    let (path, size_bytes, body) = sink.upload.close().await?;
+    let column_bytes = summary.compressed_column_sizes().map_err(|e| write_error(&e))?;
+    Ok(Encoded { path, size_bytes, body, footer_size: footer_size(&summary, size_bytes), column_bytes })
+}
+
+/// What stands after the last segment of data.
+fn footer_size(summary: &WriteSummary, size_bytes: u64) -> u64 {
+    let ends = summary.footer().segment_map().iter().map(|segment| segment.offset + u64::from(segment.length));
+    size_bytes.saturating_sub(ends.max().unwrap_or_default())
+}
+
+/// Lets Vortex write into an upload. The upload's error is kept whole beside the one that goes through Vortex.
+struct UploadSink {
+    upload: Upload,
+    written: Arc<AtomicU64>,
+    failed: Option<Error>,
+}
+
+impl VortexWrite for UploadSink {
+    async fn write_all<B: IoBuf>(&mut self, buffer: B) -> io::Result<B> {
+        match self.upload.write(buffer.as_slice().to_vec()).await {
+            Ok(()) => {
+                self.written.store(self.upload.size_bytes(), Ordering::Relaxed);
+                Ok(buffer)
+            }
+            Err(error) => {
+                self.failed = Some(error.clone());
+                Err(io::Error::other(error))
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn shutdown(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What reads the files.
+pub(super) fn file_source(schema: TableSchema, session: &dyn Session) -> Arc<dyn FileSource> {
+    let metadata = session.runtime_env().cache_manager.get_file_metadata_cache();
+    let source = VortexSource::new(schema, SESSION.clone()).with_file_metadata_cache(metadata);
+    Arc::new(source.with_expression_converter(Arc::new(PositionConverter::new(SESSION.clone()))))
+}
+
+/// Leaves out rows of a file.
+pub(super) fn without_rows(file: PartitionedFile, deleted: &[u64]) -> Result<PartitionedFile> {
+    let deleted = StrictSortedBuffer::try_new(Buffer::copy_from(deleted))
+        .map_err(|e| Error::internal(format!("deleted positions are not in order: {e}")))?;
+    Ok(file.with_extension(VortexAccessPlan::default().with_selection(Selection::ExcludeByIndex(deleted))))
+}
+
+fn write_error(error: &VortexError) -> Error {
+    Error::new(ErrorKind::Data, "could not write Vortex").with_detail(error.to_string())
+}
