@@ -13,17 +13,18 @@ pub(super) const DEFAULT_DATABASE: &str = "default";
 ///
 /// A partition's `name` is its values' sort keys, joined: unique in the table, and the order of the keys' types.
 /// `millrace_partition_value` finds partitions by their second and later keys; the name itself finds them by the first.
-const MIGRATIONS: &[&[&str]] = &[&[
-    "CREATE TABLE millrace_meta (format BIGINT NOT NULL, version BIGINT NOT NULL, next_id BIGINT NOT NULL)",
-    "INSERT INTO millrace_meta (format, version, next_id) VALUES (0, 1, 1)",
-    "CREATE TABLE millrace_database (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE millrace_external_schema (
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE millrace_meta (format BIGINT NOT NULL, version BIGINT NOT NULL, next_id BIGINT NOT NULL)",
+        "INSERT INTO millrace_meta (format, version, next_id) VALUES (0, 1, 1)",
+        "CREATE TABLE millrace_database (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE millrace_external_schema (
         name TEXT PRIMARY KEY,
         database_name TEXT NOT NULL REFERENCES millrace_database (name),
         document TEXT NOT NULL
     ) WITHOUT ROWID",
-    "CREATE INDEX millrace_external_schema_database ON millrace_external_schema (database_name)",
-    "CREATE TABLE millrace_table (
+        "CREATE INDEX millrace_external_schema_database ON millrace_external_schema (database_name)",
+        "CREATE TABLE millrace_table (
         id INTEGER PRIMARY KEY,
         database_name TEXT NOT NULL REFERENCES millrace_database (name),
         name TEXT NOT NULL,
@@ -32,7 +33,7 @@ const MIGRATIONS: &[&[&str]] = &[&[
         document TEXT NOT NULL,
         UNIQUE (database_name, name)
     )",
-    "CREATE TABLE millrace_table_version (
+        "CREATE TABLE millrace_table_version (
         table_id BIGINT NOT NULL REFERENCES millrace_table (id),
         version BIGINT NOT NULL,
         database_name TEXT NOT NULL,
@@ -40,21 +41,23 @@ const MIGRATIONS: &[&[&str]] = &[&[
         document TEXT NOT NULL,
         PRIMARY KEY (table_id, version)
     )",
-    "CREATE TABLE millrace_partition (
+        "CREATE TABLE millrace_partition (
         id INTEGER PRIMARY KEY,
         table_id BIGINT NOT NULL REFERENCES millrace_table (id),
         name TEXT NOT NULL,
         document TEXT NOT NULL
     )",
-    "CREATE UNIQUE INDEX millrace_partition_name ON millrace_partition (table_id, name)",
-    "CREATE TABLE millrace_partition_value (
+        "CREATE UNIQUE INDEX millrace_partition_name ON millrace_partition (table_id, name)",
+        "CREATE TABLE millrace_partition_value (
         table_id BIGINT NOT NULL,
         key_index BIGINT NOT NULL,
         sort_key TEXT NOT NULL,
         partition_id BIGINT NOT NULL,
         PRIMARY KEY (table_id, key_index, sort_key, partition_id)
     ) WITHOUT ROWID",
-]];
+    ],
+    crate::manifest::TABLES,
+];
 
 /// The format that the file has; 0 when it has no catalog and nothing else, `None` when it is another program's.
 pub(super) async fn read_format(connection: &mut DbConnection) -> sqlx::Result<Option<i64>> {
@@ -95,6 +98,6 @@ async fn add_default_database(connection: &mut DbConnection) -> sqlx::Result<()>
 }
 
 /// Milliseconds since the epoch, UTC.
-pub(super) fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64)
 }

@@ -7,6 +7,7 @@ use super::document::{TableRow, decode_table, decode_version, encode};
 use super::migrate::now_ms;
 use super::partitions::{encode_partitions, insert_partitions};
 use crate::error::{CatalogError, Result};
+use crate::manifest::is_managed;
 use crate::model::{Partition, Table, TableKind, TableVersion};
 
 impl Catalog {
@@ -26,7 +27,9 @@ impl Catalog {
         check_name("relation", &table.name)?;
         let encoded = encode_partitions(table, partitions, false)?;
         let mut write = self.write().await?;
-        if find(&mut write, &table.database, &table.name).await?.is_some() {
+        if find(&mut write, &table.database, &table.name).await?.is_some()
+            || is_managed(&mut write, &table.database, &table.name).await?
+        {
             write.abandon().await?;
             let name = qualified(&table.database, &table.name);
             return if if_not_exists { Ok(None) } else { Err(CatalogError::already_exists("relation", name)) };
@@ -43,6 +46,10 @@ impl Catalog {
         check_name("relation", &view.name)?;
         let mut write = self.write().await?;
         let stored = match find(&mut write, &view.database, &view.name).await? {
+            None if is_managed(&mut write, &view.database, &view.name).await? => {
+                let name = qualified(&view.database, &view.name);
+                return Err(CatalogError::InvalidArgument(format!("\"{name}\" is not a view")));
+            }
             None => insert(&mut write, view).await?,
             Some(existing) => {
                 if [&existing, view].iter().any(|table| table.kind == TableKind::ExternalTable) {
@@ -81,7 +88,7 @@ impl Catalog {
         if !database_exists(&mut write, database).await? {
             return Err(CatalogError::not_found("database", database));
         }
-        if find(&mut write, database, name).await?.is_some() {
+        if find(&mut write, database, name).await?.is_some() || is_managed(&mut write, database, name).await? {
             return Err(CatalogError::already_exists("relation", qualified(database, name)));
         }
         let renamed = Table { database: database.to_owned(), name: name.to_owned(), ..existing.clone() };
