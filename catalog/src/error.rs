@@ -25,6 +25,13 @@ pub enum CatalogError {
     /// Somebody else changed the object since it was read; reading again and retrying may succeed.
     #[error("{0}")]
     Conflict(String),
+    /// What a transaction read or changed was changed by another that committed first, and the two have no order in
+    /// which each could have run alone (Redshift's ERROR 1023). The transaction may be tried again from its start.
+    #[error("serializable isolation violation on table - {table_id}")]
+    Serialization {
+        /// The managed table's number.
+        table_id: i64,
+    },
     /// The request itself is wrong.
     #[error("{0}")]
     InvalidArgument(String),

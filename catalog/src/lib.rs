@@ -5,6 +5,7 @@
 //! are URLs, both as text.
 
 pub mod error;
+pub mod manifest;
 pub mod model;
 pub mod snapshot;
 pub mod store;

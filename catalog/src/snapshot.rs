@@ -1,6 +1,7 @@
 //! The immutable view of the catalog that a statement is planned with.
 
-use crate::model::{Database, ExternalSchema, Table, TableStatistics};
+use crate::manifest::ManagedTables;
+use crate::model::{Database, ExternalSchema, ManagedTable, Table, TableStatistics};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -9,10 +10,13 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     version: i64,
-    databases: BTreeMap<String, Arc<Database>>,
-    external_schemas: BTreeMap<String, Arc<ExternalSchema>>,
-    tables: BTreeMap<String, BTreeMap<String, Arc<Table>>>,
-    by_id: HashMap<i64, Entry>,
+    /// The databases that are stored; those that only managed tables of another program name come besides.
+    stored: Arc<BTreeMap<String, Arc<Database>>>,
+    databases: Arc<BTreeMap<String, Arc<Database>>>,
+    external_schemas: Arc<BTreeMap<String, Arc<ExternalSchema>>>,
+    tables: Arc<BTreeMap<String, BTreeMap<String, Arc<Table>>>>,
+    by_id: Arc<HashMap<i64, Entry>>,
+    managed: ManagedTables,
 }
 
 /// A table as a loader read it.
@@ -39,18 +43,61 @@ impl Snapshot {
             by_database.entry(table.database.clone()).or_default().insert(table.name.clone(), Arc::clone(table));
             by_id.insert(table.id, entry);
         }
+        let databases = databases.into_iter().map(|d| (d.name.clone(), Arc::new(d))).collect();
+        let stored: Arc<BTreeMap<_, _>> = Arc::new(databases);
         Self {
             version,
-            databases: databases.into_iter().map(|d| (d.name.clone(), Arc::new(d))).collect(),
-            external_schemas: external_schemas.into_iter().map(|s| (s.name.clone(), Arc::new(s))).collect(),
-            tables: by_database,
-            by_id,
+            databases: Arc::clone(&stored),
+            stored,
+            external_schemas: Arc::new(external_schemas.into_iter().map(|s| (s.name.clone(), Arc::new(s))).collect()),
+            tables: Arc::new(by_database),
+            by_id: Arc::new(by_id),
+            managed: ManagedTables::default(),
         }
     }
 
-    /// The commit counter: equal for equal snapshots of one catalog, larger for later ones.
+    /// The same with these managed tables.
+    pub(crate) fn with_managed(self, managed: ManagedTables) -> Self {
+        let mut databases = Arc::clone(&self.stored);
+        for schema in managed.by_name.keys().filter(|schema| !self.stored.contains_key(*schema)) {
+            Arc::make_mut(&mut databases).insert(schema.clone(), Arc::new(Database::new(schema)));
+        }
+        Self { databases, managed, ..self }
+    }
+
+    pub(crate) fn managed(&self) -> &ManagedTables {
+        &self.managed
+    }
+
+    /// Counts the commits of everything but managed tables: equal for equal snapshots of one catalog, larger for later
+    /// ones.
     pub fn version(&self) -> i64 {
         self.version
+    }
+
+    /// The snapshot of the manifest: the one whose managed tables and files a statement reads.
+    pub fn manifest_version(&self) -> i64 {
+        self.managed.version
+    }
+
+    /// The managed table `name` of `database`.
+    pub fn managed_table(&self, database: &str, name: &str) -> Option<&Arc<ManagedTable>> {
+        self.managed.by_name.get(database)?.get(name)
+    }
+
+    /// The managed tables of a database, by name.
+    pub fn managed_tables(&self, database: &str) -> impl Iterator<Item = &Arc<ManagedTable>> {
+        self.managed.by_name.get(database).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// All managed tables, by database and name.
+    pub fn all_managed_tables(&self) -> impl Iterator<Item = &Arc<ManagedTable>> {
+        self.managed.by_name.values().flat_map(BTreeMap::values)
+    }
+
+    /// The managed table of this number.
+    pub fn managed_table_by_id(&self, id: i64) -> Option<&Arc<ManagedTable>> {
+        self.managed.by_id.get(&id)
     }
 
     /// The database of this name.

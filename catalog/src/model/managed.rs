@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 /// A managed table as one snapshot of the manifest shows it. Its files are looked up
 /// ([`DataFile`], by snapshot), they are not part of the definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManagedTable {
-    /// `ducklake_table.table_id`; 0 until it is stored. Never reused.
+    /// `ducklake_table.table_id`, never reused. A table that is being made has a negative number of its maker's choice,
+    /// by which the same transaction's other changes name it; the commit tells what became of it.
     pub id: i64,
-    /// `ducklake_table.table_uuid`.
+    /// `ducklake_table.table_uuid`; made up at the commit when empty.
     pub uuid: String,
     /// The schema's (database's) name.
     pub schema: String,
@@ -17,7 +18,12 @@ pub struct ManagedTable {
     pub name: String,
     /// The columns in order.
     pub columns: Vec<ManagedColumn>,
-    /// Where its data files are, relative to the warehouse's data path, with a slash at the end.
+    /// The id that the next added column gets: above that of every column that the table ever had.
+    #[serde(default)]
+    pub next_column_id: i64,
+    /// Where its data files are, relative to the warehouse's data path, with a slash at the end
+    /// ([`ManagedTable::default_path`] at the commit when empty). A table of another program may have a place that is
+    /// not below the data path: then this is a URL or an absolute path.
     pub path: String,
     /// What Redshift adds to a table.
     pub attributes: TableAttributes,
@@ -25,10 +31,34 @@ pub struct ManagedTable {
     pub comment: Option<String>,
 }
 
+impl ManagedTable {
+    /// Where DuckLake would put the files of a table: folders by name where the names are plain, else by `uuid`.
+    pub fn default_path(schema: &str, name: &str, uuid: &str) -> String {
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let folder = |text: &str, other: &str| if plain(text) { format!("{text}/") } else { format!("{other}/") };
+        format!("{}{}", folder(schema, &hex(schema)), folder(name, uuid))
+    }
+
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&ManagedColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+fn hex(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::from("x"), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
 /// A column of a managed table: a row of `ducklake_column`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManagedColumn {
-    /// `ducklake_column.column_id`, the field id in its files; 0 until it is stored.
+    /// `ducklake_column.column_id`, the field id in its files: 1 and up in each table, never reused. 0 makes the commit
+    /// choose the next.
     pub id: i64,
     /// Lower-case name.
     pub name: String,
@@ -141,11 +171,13 @@ pub struct TableAttributes {
 }
 
 /// A data file: a row of `ducklake_data_file` with its delete file and column statistics.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DataFile {
     /// `data_file_id`; 0 until it is stored.
     pub id: i64,
-    /// Path relative to the table's.
+    /// The snapshot since which it is part of the table; set by the commit.
+    pub begin_snapshot: i64,
+    /// Path relative to the table's; a URL or an absolute path for a file that another program put elsewhere.
     pub path: String,
     /// How it is written.
     pub format: FileFormat,
@@ -155,8 +187,12 @@ pub struct DataFile {
     pub size_bytes: u64,
     /// Bytes of the footer, 0 when unknown.
     pub footer_size: u64,
-    /// The row id of its first row (`row_id_start`).
+    /// The row id of its first row (`row_id_start`). Negative in a new file makes the commit choose; negative in a
+    /// stored one says that the file carries row ids in a column (`_ducklake_internal_row_id`).
     pub row_id_start: i64,
+    /// Set on a file that DuckDB merged from several snapshots' files: the last of those snapshots. A reader of an
+    /// earlier one must filter by the file's column `_ducklake_internal_snapshot_id`.
+    pub partial_max: Option<i64>,
     /// The bucket of all its rows, where the table is distributed by key.
     pub bucket: Option<u32>,
     /// Whether its rows are in the order of the sort key.
@@ -165,15 +201,20 @@ pub struct DataFile {
     pub columns: BTreeMap<i64, FileColumnStatistics>,
     /// The rows of it that are deleted.
     pub deletes: Option<DeleteFile>,
+    /// Positions that are deleted besides, which DuckDB keeps in the catalog (`ducklake_inlined_delete_…`), ascending.
+    pub inlined_deletes: Vec<i64>,
 }
 
 /// Positions of deleted rows: a row of `ducklake_delete_file`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeleteFile {
     /// `delete_file_id`; 0 until it is stored.
     pub id: i64,
     /// Path relative to the table's.
     pub path: String,
+    /// Set on a file of several snapshots' deletions, as DuckDB makes them: the last of those snapshots. A reader of
+    /// an earlier one must filter by the file's column `_ducklake_internal_snapshot_id`.
+    pub partial_max: Option<i64>,
     /// How many rows it deletes.
     pub delete_count: u64,
     /// Bytes.

@@ -4,6 +4,7 @@ use super::connection::{Connections, Lease, Write};
 use super::load::load;
 use super::open::{Opened, open};
 use crate::error::{CatalogError, Result};
+use crate::manifest::FileCache;
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
@@ -21,6 +22,7 @@ pub struct Catalog {
     snapshot: RwLock<Option<Arc<Snapshot>>>,
     /// Held while a snapshot is loaded, so that sessions that start together load it once.
     loading: Mutex<()>,
+    files: FileCache,
 }
 
 impl fmt::Debug for Catalog {
@@ -36,7 +38,7 @@ impl Catalog {
     /// [`CatalogError::Unavailable`] where it can be neither read nor made.
     pub async fn open(path: &Path) -> Result<Self> {
         let Opened { readers, writer } = open(path).await?;
-        Ok(Self { readers, writer, snapshot: RwLock::new(None), loading: Mutex::new(()) })
+        Ok(Self { readers, writer, snapshot: RwLock::new(None), loading: Mutex::new(()), files: FileCache::default() })
     }
 
     /// The absolute path of the file.
@@ -82,16 +84,22 @@ impl Catalog {
     async fn current(&self) -> Result<Option<Arc<Snapshot>>> {
         let Some(cached) = self.cached() else { return Ok(None) };
         let mut lease = self.read().await?;
-        let version = lease.number(sqlx::query_as("SELECT version FROM millrace_meta")).await?;
+        let query = "SELECT version, (SELECT MAX(snapshot_id) FROM ducklake_snapshot) FROM millrace_meta";
+        let versions: Option<(i64, i64)> = lease.first(sqlx::query_as(query)).await?;
         lease.release();
-        Ok((version == cached.version()).then_some(cached))
+        Ok((versions == Some((cached.version(), cached.manifest_version()))).then_some(cached))
     }
 
-    pub(super) async fn read(&self) -> Result<Lease<'_>> {
+    /// The lists of managed tables' files that were read.
+    pub(crate) fn files(&self) -> &FileCache {
+        &self.files
+    }
+
+    pub(crate) async fn read(&self) -> Result<Lease<'_>> {
         self.readers.lease().await
     }
 
-    pub(super) async fn write(&self) -> Result<Write<'_>> {
+    pub(crate) async fn write(&self) -> Result<Write<'_>> {
         match &self.writer {
             Some(writer) => Write::begin(writer.lease().await?).await,
             None => Err(CatalogError::ReadOnly(self.path().display().to_string())),

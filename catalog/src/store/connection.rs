@@ -14,24 +14,24 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Up to a fixed number of connections with the same options, opened when first needed.
-pub(super) struct Connections {
+pub(crate) struct Connections {
     options: SqliteConnectOptions,
     permits: Semaphore,
     idle: Mutex<Vec<DbConnection>>,
 }
 
 impl Connections {
-    pub(super) fn new(options: SqliteConnectOptions, most: usize) -> Self {
+    pub(crate) fn new(options: SqliteConnectOptions, most: usize) -> Self {
         Self { options, permits: Semaphore::new(most), idle: Mutex::new(Vec::with_capacity(most)) }
     }
 
     /// The file that the connections are to.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.options.get_filename()
     }
 
     /// Keeps a connection for later use.
-    pub(super) fn put(&self, connection: DbConnection) {
+    pub(crate) fn put(&self, connection: DbConnection) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
 
@@ -40,7 +40,7 @@ impl Connections {
     }
 
     /// Waits for a connection; [`CatalogError::Unavailable`] after as long as a lock is waited for.
-    pub(super) async fn lease(&self) -> Result<Lease<'_>> {
+    pub(crate) async fn lease(&self) -> Result<Lease<'_>> {
         let permit = match tokio::time::timeout(BUSY_TIMEOUT, self.permits.acquire()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(closed(self.path())),
@@ -54,7 +54,7 @@ impl Connections {
     }
 
     /// Closes the connections in order; later leases fail.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.permits.close();
         while let Some(connection) = self.take() {
             if let Err(error) = connection.close().await {
@@ -69,7 +69,7 @@ fn closed(path: &Path) -> CatalogError {
 }
 
 /// A connection in use. Dropping it closes the connection; [`Lease::release`] gives it back.
-pub(super) struct Lease<'a> {
+pub(crate) struct Lease<'a> {
     from: &'a Connections,
     _permit: SemaphorePermit<'a>,
     connection: DbConnection,
@@ -77,16 +77,16 @@ pub(super) struct Lease<'a> {
 
 impl Lease<'_> {
     /// The file, for messages.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.from.path()
     }
 
-    pub(super) fn release(self) {
+    pub(crate) fn release(self) {
         self.from.put(self.connection);
     }
 
     /// Runs a statement; how many rows it changed.
-    pub(super) async fn execute(&mut self, query: Query<'_, Db, DbArguments>) -> Result<u64> {
+    pub(crate) async fn execute(&mut self, query: Query<'_, Db, DbArguments>) -> Result<u64> {
         match query.execute(&mut self.connection).await {
             Ok(done) => Ok(done.rows_affected()),
             Err(error) => Err(fault(self.path(), error)),
@@ -94,7 +94,7 @@ impl Lease<'_> {
     }
 
     /// All rows of a query.
-    pub(super) async fn all<T>(&mut self, query: QueryAs<'_, Db, T, DbArguments>) -> Result<Vec<T>>
+    pub(crate) async fn all<T>(&mut self, query: QueryAs<'_, Db, T, DbArguments>) -> Result<Vec<T>>
     where
         T: Send + Unpin + for<'r> FromRow<'r, DbRow>,
     {
@@ -102,7 +102,7 @@ impl Lease<'_> {
     }
 
     /// The first row of a query.
-    pub(super) async fn first<T>(&mut self, query: QueryAs<'_, Db, T, DbArguments>) -> Result<Option<T>>
+    pub(crate) async fn first<T>(&mut self, query: QueryAs<'_, Db, T, DbArguments>) -> Result<Option<T>>
     where
         T: Send + Unpin + for<'r> FromRow<'r, DbRow>,
     {
@@ -110,7 +110,7 @@ impl Lease<'_> {
     }
 
     /// The one number that a query over the catalog's own row, or a count, gives.
-    pub(super) async fn number(&mut self, query: QueryAs<'_, Db, (i64,), DbArguments>) -> Result<i64> {
+    pub(crate) async fn number(&mut self, query: QueryAs<'_, Db, (i64,), DbArguments>) -> Result<i64> {
         match self.first(query).await? {
             Some((number,)) => Ok(number),
             None => Err(CatalogError::Damaged(format!("the catalog {} lacks its own row", self.path().display()))),
@@ -118,12 +118,12 @@ impl Lease<'_> {
     }
 
     /// Starts reading one state of the database, whatever others commit meanwhile.
-    pub(super) async fn begin_read(&mut self) -> Result<()> {
+    pub(crate) async fn begin_read(&mut self) -> Result<()> {
         self.execute(sqlx::query("BEGIN")).await.map(drop)
     }
 
     /// Ends what [`Lease::begin_read`] or a write began, without changes, and gives the connection back.
-    pub(super) async fn end(mut self) -> Result<()> {
+    pub(crate) async fn end(mut self) -> Result<()> {
         self.execute(sqlx::query("ROLLBACK")).await?;
         self.release();
         Ok(())
@@ -131,16 +131,16 @@ impl Lease<'_> {
 }
 
 /// A transaction that holds the write lock. Dropped without [`Write::commit`], it leaves nothing behind.
-pub(super) struct Write<'a>(Lease<'a>);
+pub(crate) struct Write<'a>(Lease<'a>);
 
 impl<'a> Write<'a> {
-    pub(super) async fn begin(mut lease: Lease<'a>) -> Result<Self> {
+    pub(crate) async fn begin(mut lease: Lease<'a>) -> Result<Self> {
         lease.execute(sqlx::query(BEGIN_WRITE)).await?;
         Ok(Self(lease))
     }
 
     /// Moves the commit counter and makes the changes durable.
-    pub(super) async fn commit(mut self) -> Result<()> {
+    pub(crate) async fn commit(mut self) -> Result<()> {
         self.execute(sqlx::query("UPDATE millrace_meta SET version = version + 1")).await?;
         self.commit_unseen().await
     }
@@ -152,13 +152,21 @@ impl<'a> Write<'a> {
         Ok(())
     }
 
+    /// Makes the changes durable without moving the commit counter: for what no cached definition depends on, or what
+    /// the manifest's own snapshots count.
+    pub(crate) async fn commit_uncounted(mut self) -> Result<()> {
+        self.execute(sqlx::query("COMMIT")).await?;
+        self.0.release();
+        Ok(())
+    }
+
     /// Ends a transaction that found nothing to change.
-    pub(super) async fn abandon(self) -> Result<()> {
+    pub(crate) async fn abandon(self) -> Result<()> {
         self.0.end().await
     }
 
     /// Takes `count` numbers that nothing else in the catalog has or will have; the first of them.
-    pub(super) async fn allocate(&mut self, count: usize) -> Result<i64> {
+    pub(crate) async fn allocate(&mut self, count: usize) -> Result<i64> {
         let first = self.number(sqlx::query_as("SELECT next_id FROM millrace_meta")).await?;
         let query = sqlx::query("UPDATE millrace_meta SET next_id = next_id + $1").bind(count as i64);
         self.execute(query).await?;

@@ -12,7 +12,7 @@ use crate::model::{Database, ExternalSchema};
 const MOST_NAME_CHARS: usize = 255;
 
 /// Refuses names that Glue would refuse.
-pub(super) fn check_name(kind: &str, name: &str) -> Result<()> {
+pub(crate) fn check_name(kind: &str, name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(CatalogError::InvalidArgument(format!("the name of a {kind} must not be empty")));
     }
@@ -111,7 +111,7 @@ async fn find_name(write: &mut Write<'_>, name: &str) -> Result<Option<&'static 
 }
 
 /// Whether a database of this name exists.
-pub(super) async fn database_exists(write: &mut Write<'_>, name: &str) -> Result<bool> {
+pub(crate) async fn database_exists(write: &mut Write<'_>, name: &str) -> Result<bool> {
     let query = sqlx::query_as("SELECT COUNT(*) FROM millrace_database WHERE name = $1").bind(name);
     Ok(write.number(query).await? > 0)
 }
@@ -156,6 +156,7 @@ async fn drop_database(write: &mut Write<'_>, name: &str, cascade: bool) -> Resu
         return Err(CatalogError::InvalidArgument(format!("database \"{name}\" cannot be dropped")));
     }
     if cascade {
+        crate::manifest::drop_database(write, name).await?;
         drop_contents(write, name).await?;
     } else {
         check_unused(write, name).await?;
@@ -165,7 +166,7 @@ async fn drop_database(write: &mut Write<'_>, name: &str, cascade: bool) -> Resu
 
 async fn check_unused(write: &mut Write<'_>, name: &str) -> Result<()> {
     let tables = sqlx::query_as("SELECT COUNT(*) FROM millrace_table WHERE database_name = $1").bind(name);
-    if write.number(tables).await? > 0 {
+    if write.number(tables).await? > 0 || crate::manifest::has_tables(write, name).await? {
         return Err(CatalogError::InvalidArgument(format!("database \"{name}\" is not empty")));
     }
     let query = "SELECT name FROM millrace_external_schema WHERE database_name = $1 ORDER BY name LIMIT 1";

@@ -6,28 +6,28 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 
 /// Writes a definition.
-pub(super) fn encode(value: &impl Serialize) -> Result<String> {
+pub(crate) fn encode(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| CatalogError::InvalidArgument(format!("cannot be stored: {e}")))
 }
 
 /// Reads a definition; `what` names it in the error.
-pub(super) fn decode<T: DeserializeOwned>(path: &Path, what: &str, document: &str) -> Result<T> {
+pub(crate) fn decode<T: DeserializeOwned>(path: &Path, what: &str, document: &str) -> Result<T> {
     serde_json::from_str(document).map_err(|e| {
         CatalogError::Damaged(format!("the definition of {what} in the catalog {} cannot be read: {e}", path.display()))
     })
 }
 
 /// `id, database_name, name, version, document` of a table.
-pub(super) type TableRow = (i64, String, String, i64, String);
+pub(crate) type TableRow = (i64, String, String, i64, String);
 
 /// The table of a row.
-pub(super) fn decode_table(path: &Path, (id, database, name, version, document): TableRow) -> Result<Table> {
+pub(crate) fn decode_table(path: &Path, (id, database, name, version, document): TableRow) -> Result<Table> {
     let table: Table = decode(path, &format!("relation \"{database}.{name}\""), &document)?;
     Ok(Table { id, database, name, version, ..table })
 }
 
 /// An earlier definition, of a row of `millrace_table_version`.
-pub(super) fn decode_version(path: &Path, row: TableRow) -> Result<TableVersion> {
+pub(crate) fn decode_version(path: &Path, row: TableRow) -> Result<TableVersion> {
     let table = decode_table(path, row)?;
     Ok(TableVersion { version: table.version, table })
 }

@@ -15,11 +15,18 @@ use std::sync::Arc;
 pub(super) async fn load(mut lease: Lease<'_>, before: Option<&Snapshot>) -> Result<Snapshot> {
     lease.begin_read().await?;
     let version = lease.number(sqlx::query_as("SELECT version FROM millrace_meta")).await?;
+    let managed = crate::manifest::load(&mut lease, before.map(Snapshot::managed)).await?;
+    if let Some(before) = before
+        && before.version() == version
+    {
+        lease.end().await?;
+        return Ok(before.clone().with_managed(managed));
+    }
     let databases = load_databases(&mut lease).await?;
     let schemas = load_external_schemas(&mut lease).await?;
     let tables = load_tables(&mut lease, before).await?;
     lease.end().await?;
-    Ok(Snapshot::new(version, databases, schemas, tables))
+    Ok(Snapshot::new(version, databases, schemas, tables).with_managed(managed))
 }
 
 async fn load_databases(lease: &mut Lease<'_>) -> Result<Vec<Database>> {

@@ -10,7 +10,7 @@ pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
 pub(super) const DEFAULT_DATABASE: &str = "default";
 
 /// Step n brings a file from format n to n + 1. Steps are never changed once released, only added.
-const MIGRATIONS: &[&[&str]] = &[TABLES, CRAWLERS];
+const MIGRATIONS: &[&[&str]] = &[TABLES, CRAWLERS, crate::manifest::TABLES];
 
 /// Databases, tables and partitions.
 ///
@@ -25,8 +25,8 @@ const TABLES: &[&str] = &[
         database_name TEXT NOT NULL REFERENCES millrace_database (name),
         document TEXT NOT NULL
     ) WITHOUT ROWID",
-    "CREATE INDEX millrace_external_schema_database ON millrace_external_schema (database_name)",
-    "CREATE TABLE millrace_table (
+        "CREATE INDEX millrace_external_schema_database ON millrace_external_schema (database_name)",
+        "CREATE TABLE millrace_table (
         id INTEGER PRIMARY KEY,
         database_name TEXT NOT NULL REFERENCES millrace_database (name),
         name TEXT NOT NULL,
@@ -35,7 +35,7 @@ const TABLES: &[&str] = &[
         document TEXT NOT NULL,
         UNIQUE (database_name, name)
     )",
-    "CREATE TABLE millrace_table_version (
+        "CREATE TABLE millrace_table_version (
         table_id BIGINT NOT NULL REFERENCES millrace_table (id),
         version BIGINT NOT NULL,
         database_name TEXT NOT NULL,
@@ -43,14 +43,14 @@ const TABLES: &[&str] = &[
         document TEXT NOT NULL,
         PRIMARY KEY (table_id, version)
     )",
-    "CREATE TABLE millrace_partition (
+        "CREATE TABLE millrace_partition (
         id INTEGER PRIMARY KEY,
         table_id BIGINT NOT NULL REFERENCES millrace_table (id),
         name TEXT NOT NULL,
         document TEXT NOT NULL
     )",
-    "CREATE UNIQUE INDEX millrace_partition_name ON millrace_partition (table_id, name)",
-    "CREATE TABLE millrace_partition_value (
+        "CREATE UNIQUE INDEX millrace_partition_name ON millrace_partition (table_id, name)",
+        "CREATE TABLE millrace_partition_value (
         table_id BIGINT NOT NULL,
         key_index BIGINT NOT NULL,
         sort_key TEXT NOT NULL,
@@ -136,6 +136,6 @@ async fn add_default_database(connection: &mut DbConnection) -> sqlx::Result<()>
 }
 
 /// Milliseconds since the epoch, UTC.
-pub(super) fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64)
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// A decimal number: `digits` neither start nor end with a zero; none means zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Number {
+pub(crate) struct Number {
     negative: bool,
     digits: String,
     exponent: i64,
@@ -16,7 +16,7 @@ pub(super) struct Number {
 
 impl Number {
     /// `[+-]digits[.digits][e[+-]digits]`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, text) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
             b'+' => (false, &text[1..]),
@@ -38,14 +38,14 @@ impl Number {
     }
 
     /// Whether `decimal(precision, scale)` holds it exactly.
-    pub(super) fn fits(&self, precision: u8, scale: i8) -> bool {
+    pub(crate) fn fits(&self, precision: u8, scale: i8) -> bool {
         let scale = i64::from(scale);
         self.digits.is_empty()
             || (self.exponent <= i64::from(precision) - scale && self.digits.len() as i64 - self.exponent <= scale)
     }
 
     /// Appends the encoding.
-    pub(super) fn encode(&self, key: &mut String) {
+    pub(crate) fn encode(&self, key: &mut String) {
         if self.digits.is_empty() {
             key.push('5');
             return;

@@ -7,24 +7,24 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The database driver that the queries run on.
-pub(super) type Db = sqlx::Sqlite;
+pub(crate) type Db = sqlx::Sqlite;
 /// A connection of [`Db`].
-pub(super) type DbConnection = sqlx::SqliteConnection;
+pub(crate) type DbConnection = sqlx::SqliteConnection;
 /// The bound values of a query.
-pub(super) type DbArguments = sqlx::sqlite::SqliteArguments;
+pub(crate) type DbArguments = sqlx::sqlite::SqliteArguments;
 /// A row of a result.
-pub(super) type DbRow = sqlx::sqlite::SqliteRow;
+pub(crate) type DbRow = sqlx::sqlite::SqliteRow;
 
 /// How long a statement waits for a lock that another session or process holds.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Takes the write lock at the start: a transaction that only asks for it at its first write can be refused at once.
-pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// Values in one `IN` list or rows in one `INSERT`: well below SQLite's 32,766 and PostgreSQL's 65,535 variables.
-pub(super) const CHUNK: usize = 500;
+pub(crate) const CHUNK: usize = 500;
 
 /// How the file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     /// Reading and writing; the file is made where it is missing.
     Write,
     /// Reading only, while others may write.
@@ -34,7 +34,7 @@ pub(super) enum Access {
 }
 
 /// The options of every connection to the file.
-pub(super) fn options(path: &Path, access: Access) -> SqliteConnectOptions {
+pub(crate) fn options(path: &Path, access: Access) -> SqliteConnectOptions {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(BUSY_TIMEOUT)
@@ -59,7 +59,7 @@ const READONLY_DBMOVED: i32 = 1032;
 
 /// What an error of the database means to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// Another connection holds the lock.
     Busy,
     /// The file cannot be written.
@@ -81,7 +81,7 @@ pub(super) enum Cause {
 }
 
 /// SQLite's result codes (<https://www.sqlite.org/rescode.html>).
-pub(super) fn cause(error: &sqlx::Error) -> Cause {
+pub(crate) fn cause(error: &sqlx::Error) -> Cause {
     let code = match error {
         sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0),
         sqlx::Error::PoolTimedOut => return Cause::Busy,
@@ -106,7 +106,7 @@ pub(super) fn cause(error: &sqlx::Error) -> Cause {
 }
 
 /// The catalog's error for an error of the database, with the file named.
-pub(super) fn fault(path: &Path, error: sqlx::Error) -> CatalogError {
+pub(crate) fn fault(path: &Path, error: sqlx::Error) -> CatalogError {
     let file = path.display();
     let detail = match &error {
         sqlx::Error::Database(error) => error.message().to_owned(),

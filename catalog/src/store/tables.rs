@@ -10,6 +10,7 @@ use super::partition_rows::{
 };
 use super::statistics::delete_table_statistics;
 use crate::error::{CatalogError, Result};
+use crate::manifest::is_managed;
 use crate::model::{Partition, Table, TableKind, TableVersion};
 
 impl Catalog {
@@ -45,6 +46,10 @@ impl Catalog {
         check_name("relation", &view.name)?;
         let mut write = self.write().await?;
         let stored = match find(&mut write, &view.database, &view.name).await? {
+            None if is_managed(&mut write, &view.database, &view.name).await? => {
+                let name = qualified(&view.database, &view.name);
+                return Err(CatalogError::InvalidArgument(format!("\"{name}\" is not a view")));
+            }
             None => insert(&mut write, view).await?,
             Some(existing) => {
                 if [&existing, view].iter().any(|table| table.kind == TableKind::ExternalTable) {
@@ -79,7 +84,7 @@ impl Catalog {
         if !database_exists(&mut write, database).await? {
             return Err(CatalogError::not_found("database", database));
         }
-        if find(&mut write, database, name).await?.is_some() {
+        if find(&mut write, database, name).await?.is_some() || is_managed(&mut write, database, name).await? {
             return Err(CatalogError::already_exists("relation", qualified(database, name)));
         }
         let renamed = Table { database: database.to_owned(), name: name.to_owned(), ..existing.clone() };
@@ -153,7 +158,9 @@ pub(super) async fn find_version(write: &mut Write<'_>, table: &Table) -> Result
 /// Makes a table with its partitions; `None` when the name is taken.
 pub(super) async fn create(write: &mut Write<'_>, table: &Table, partitions: &[Encoded<'_>]) -> Result<Option<Table>> {
     check_name("relation", &table.name)?;
-    if find(write, &table.database, &table.name).await?.is_some() {
+    if find(write, &table.database, &table.name).await?.is_some()
+        || is_managed(write, &table.database, &table.name).await?
+    {
         return Ok(None);
     }
     let made = insert(write, table).await?;

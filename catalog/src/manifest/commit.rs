@@ -1,0 +1,200 @@
+//! One commit: the changes of a transaction become one snapshot of the manifest, in one transaction of the database.
+//!
+//! 1. Take the write lock, read the newest snapshot, and describe what another program committed meanwhile.
+//! 2. Apply the changes in order; whatever they touch must still be as the transaction saw it.
+//! 3. Compare what was done with what others did since the transaction began (`conflict`).
+//! 4. Write statistics, the snapshot's row and its list of changes; commit.
+
+use super::change::{CommitNote, Committed, ManifestChange};
+use super::conflict::{Footprint, find_conflict};
+use super::load::document;
+use super::log::{Effect, format_effects, parse_effects};
+use super::state::TableState;
+use super::time::{format_time, now_us, parse_time};
+use crate::error::{CatalogError, Result};
+use crate::store::{Catalog, Write};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+impl Catalog {
+    /// Commits a transaction that began at the snapshot `base` and read the tables `reads`: all its changes, or none.
+    ///
+    /// [`CatalogError::Serialization`] with the table's id when another transaction committed since `base` what cannot
+    /// be in one serial history with this one; [`CatalogError::AlreadyExists`] when a new table's name is taken;
+    /// [`CatalogError::NotFound`] for a table that does not exist; [`CatalogError::Conflict`] when `base` has expired.
+    /// Without changes nothing is written and nothing conflicts.
+    pub async fn commit_manifest(
+        &self,
+        base: i64,
+        reads: &[i64],
+        changes: &[ManifestChange],
+        note: &CommitNote,
+    ) -> Result<Committed> {
+        if changes.is_empty() {
+            return Ok(Committed { snapshot_id: base, tables: BTreeMap::new() });
+        }
+        let mut write = self.write().await?;
+        let mut commit = Commit::begin(&mut write, Some(base)).await?;
+        commit.footprint.reads = reads.iter().copied().collect();
+        for change in changes {
+            commit.apply(&mut write, change).await?;
+        }
+        let committed = commit.finish(&mut write, note).await?;
+        write.commit_uncounted().await?;
+        Ok(committed)
+    }
+}
+
+/// `snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id` of the newest snapshot, and the one up
+/// to which documents are right.
+type NewestRow = (i64, String, i64, i64, i64, i64);
+
+const SELECT_NEWEST: &str = "SELECT snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id, \
+     (SELECT documented FROM millrace_manifest) FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1";
+
+/// A commit under way.
+pub(super) struct Commit {
+    /// The snapshot that the transaction began at.
+    pub(super) base: i64,
+    /// The snapshot that is being made.
+    pub(super) snapshot: i64,
+    pub(super) footprint: Footprint,
+    /// The tables touched, by id.
+    pub(super) tables: HashMap<i64, TableState>,
+    last_time_us: i64,
+    schema_version: i64,
+    schema_changed: bool,
+    next_catalog_id: i64,
+    next_file_id: i64,
+    others: Vec<Effect>,
+    made: BTreeMap<i64, i64>,
+}
+
+impl Commit {
+    /// Begins the snapshot after the newest, for a transaction that began at `base` (at the newest when `None`).
+    pub(super) async fn begin(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
+        let row: Option<NewestRow> = write.first(sqlx::query_as(SELECT_NEWEST)).await?;
+        let Some((last, time, schema_version, next_catalog_id, next_file_id, documented)) = row else {
+            let file = write.path().display();
+            return Err(CatalogError::Damaged(format!("the manifest in the catalog {file} has no snapshot")));
+        };
+        let base = base.unwrap_or(last);
+        document(write, documented, last).await?;
+        Ok(Self {
+            base,
+            snapshot: last + 1,
+            footprint: Footprint::default(),
+            tables: HashMap::new(),
+            last_time_us: parse_time(&time).unwrap_or(0),
+            schema_version,
+            schema_changed: false,
+            next_catalog_id,
+            next_file_id,
+            others: effects_between(write, base, last).await?,
+            made: BTreeMap::new(),
+        })
+    }
+
+    /// Notes what was done.
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.footprint.effects.insert(effect);
+    }
+
+    /// The next number for a schema or table.
+    pub(super) fn next_catalog_id(&mut self) -> i64 {
+        self.next_catalog_id += 1;
+        self.next_catalog_id - 1
+    }
+
+    /// The next number for a data file or delete file.
+    pub(super) fn next_file_id(&mut self) -> i64 {
+        self.next_file_id += 1;
+        self.next_file_id - 1
+    }
+
+    /// The number of the schema that this commit makes of the earlier one.
+    pub(super) fn change_schema(&mut self) -> i64 {
+        if !self.schema_changed {
+            self.schema_changed = true;
+            self.schema_version += 1;
+        }
+        self.schema_version
+    }
+
+    /// Notes the number that a table of this transaction got.
+    pub(super) fn made(&mut self, provisional: i64, table: i64) {
+        self.made.insert(provisional, table);
+    }
+
+    /// The stored number of a table.
+    pub(super) fn resolve(&self, table: i64) -> Result<i64> {
+        if table >= 0 {
+            return Ok(table);
+        }
+        let unknown =
+            || CatalogError::InvalidArgument(format!("managed table {table} was not made in this transaction"));
+        self.made.get(&table).copied().ok_or_else(unknown)
+    }
+
+    /// The error for something of a table that is not as the transaction saw it.
+    pub(super) fn conflict(table_id: i64) -> CatalogError {
+        CatalogError::Serialization { table_id }
+    }
+
+    async fn apply(&mut self, write: &mut Write<'_>, change: &ManifestChange) -> Result<()> {
+        match change {
+            ManifestChange::CreateTable(table) => self.create_table(write, table).await,
+            ManifestChange::DropTable { table } => self.drop_table(write, *table).await,
+            ManifestChange::AlterTable(table) => self.alter_table(write, table).await,
+            ManifestChange::AddFiles { table, files } => self.add_files(write, *table, files).await,
+            ManifestChange::AddDeletes { table, deletes } => self.add_deletes(write, *table, deletes).await,
+            ManifestChange::RemoveFiles { table, files } => self.remove_files(write, *table, files).await,
+            ManifestChange::ReplaceFiles { table, old, new } => self.replace_files(write, *table, old, new).await,
+            ManifestChange::InlineRows { table, rows } => self.inline_rows(write, *table, rows).await,
+            ManifestChange::DeleteInlined { table, row_ids } => self.delete_inlined(write, *table, row_ids).await,
+            ManifestChange::FlushInlined { table, row_ids, files } => {
+                self.flush_inlined(write, *table, row_ids, files).await
+            }
+            ManifestChange::Truncate { table } => self.truncate(write, *table).await,
+            ManifestChange::AdvanceIdentity { table, column, next } => {
+                self.advance_identity(write, *table, *column, *next).await
+            }
+        }
+    }
+
+    /// Writes what the changes leave to the end; the caller commits.
+    pub(super) async fn finish(mut self, write: &mut Write<'_>, note: &CommitNote) -> Result<Committed> {
+        if let Some(table_id) = find_conflict(&self.footprint, &self.others) {
+            return Err(Self::conflict(table_id));
+        }
+        if self.footprint.effects.is_empty() {
+            return Ok(Committed { snapshot_id: self.snapshot - 1, tables: self.made });
+        }
+        for (_, state) in std::mem::take(&mut self.tables) {
+            state.store(write, self.snapshot).await?;
+        }
+        // A clock that goes back does not turn the order of snapshots around.
+        let time = format_time(now_us().max(self.last_time_us + 1));
+        let query = "INSERT INTO ducklake_snapshot VALUES ($1, $2, $3, $4, $5)";
+        let query = sqlx::query(query).bind(self.snapshot).bind(time).bind(self.schema_version);
+        write.execute(query.bind(self.next_catalog_id).bind(self.next_file_id)).await?;
+        let query = sqlx::query("INSERT INTO ducklake_snapshot_changes VALUES ($1, $2, $3, $4, NULL)");
+        let query = query.bind(self.snapshot).bind(format_effects(&self.footprint.effects));
+        write.execute(query.bind(note.author.clone()).bind(note.message.clone())).await?;
+        write.execute(sqlx::query("UPDATE millrace_manifest SET documented = $1").bind(self.snapshot)).await?;
+        Ok(Committed { snapshot_id: self.snapshot, tables: self.made })
+    }
+}
+
+/// What the snapshots after `base` up to `last` did; a conflict where one of them has expired, since nobody knows.
+async fn effects_between(write: &mut Write<'_>, base: i64, last: i64) -> Result<Vec<Effect>> {
+    if base == last {
+        return Ok(Vec::new());
+    }
+    let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
+    let rows: Vec<(Option<String>,)> = write.all(sqlx::query_as(query).bind(base).bind(last)).await?;
+    if rows.len() as i64 != last - base {
+        return Err(CatalogError::Conflict(format!("snapshot {base}, at which the transaction began, has expired")));
+    }
+    let effects: BTreeSet<Effect> = rows.iter().filter_map(|(text,)| text.as_deref()).flat_map(parse_effects).collect();
+    Ok(effects.into_iter().collect())
+}

@@ -1,0 +1,249 @@
+//! Rows in the catalog itself: tables `ducklake_inlined_data_<table>_<schema version>`, as DuckDB makes them in SQLite.
+
+use super::bounds::Bounds;
+use super::change::{InlinedRow, InlinedRows, InlinedValue};
+use super::commit::Commit;
+use super::log::Effect;
+use super::types::{ducklake_type, inlined_type};
+use crate::error::{CatalogError, Result};
+use crate::model::{DataFile, ManagedTable};
+use crate::store::{CHUNK, Catalog, Db, DbRow, Lease, Write};
+use sqlx::{AssertSqlSafe, FromRow, QueryBuilder, Row, TypeInfo, ValueRef};
+
+/// Columns that every inlined table has.
+const OWN_COLUMNS: [&str; 3] = ["row_id", "begin_snapshot", "end_snapshot"];
+/// Values in one statement.
+const MOST_VALUES: usize = 10_000;
+
+impl Commit {
+    pub(super) async fn inline_rows(
+        &mut self,
+        write: &mut Write<'_>,
+        table: i64,
+        rows: &[Vec<InlinedValue>],
+    ) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.snapshot;
+        let state = self.table(write, table).await?;
+        let width = state.definition.columns.len();
+        if let Some(row) = rows.iter().find(|row| row.len() != width) {
+            let message = format!("an inlined row has {} values for {width} columns", row.len());
+            return Err(CatalogError::InvalidArgument(message));
+        }
+        let id = state.definition.id;
+        let name = inlined_table(write, &state.definition).await?;
+        let columns: String = state.definition.columns.iter().map(|c| format!(", {}", quoted(&c.name))).collect();
+        let mut next = state.next_row_id;
+        for chunk in rows.chunks((MOST_VALUES / (width + 2)).max(1)) {
+            let mut query: QueryBuilder<Db> =
+                QueryBuilder::new(format!("INSERT INTO {name} (row_id, begin_snapshot{columns}) "));
+            query.push_values(chunk, |mut values, row| {
+                values.push_bind(next).push_bind(snapshot);
+                next += 1;
+                for value in row {
+                    match value {
+                        InlinedValue::Null => values.push_bind(None::<i64>),
+                        InlinedValue::Integer(value) => values.push_bind(*value),
+                        InlinedValue::Text(value) => values.push_bind(value.clone()),
+                        InlinedValue::Blob(value) => values.push_bind(value.clone()),
+                    };
+                }
+            });
+            write.execute(query.build()).await?;
+        }
+        state.next_row_id = next;
+        state.count(rows.len() as i64, 0);
+        let types =
+            state.definition.columns.iter().map(|c| Ok((c.id, ducklake_type(&c.data_type).unwrap_or_default())));
+        let types: Vec<(i64, String)> = types.collect::<Result<_>>()?;
+        for row in rows {
+            for ((column, ducklake), value) in types.iter().zip(row) {
+                state.add_values(*column, value_bounds(value, ducklake));
+            }
+        }
+        self.effect(Effect::InlinedInsert(id));
+        Ok(())
+    }
+
+    pub(super) async fn delete_inlined(&mut self, write: &mut Write<'_>, table: i64, row_ids: &[i64]) -> Result<()> {
+        let id = self.table(write, table).await?.definition.id;
+        if self.end_inlined(write, id, row_ids).await? != row_ids.len() as u64 {
+            return Err(Self::conflict(id));
+        }
+        if !row_ids.is_empty() {
+            self.effect(Effect::InlinedDelete(id));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn flush_inlined(
+        &mut self,
+        write: &mut Write<'_>,
+        table: i64,
+        row_ids: &[i64],
+        files: &[DataFile],
+    ) -> Result<()> {
+        let id = self.table(write, table).await?.definition.id;
+        if self.end_inlined(write, id, row_ids).await? != row_ids.len() as u64 {
+            return Err(Self::conflict(id));
+        }
+        self.table(write, table).await?.count(-(row_ids.len() as i64), 0);
+        for file in files {
+            self.insert_file(write, id, file).await?;
+        }
+        if !row_ids.is_empty() {
+            self.effect(Effect::Flushed(id));
+        }
+        Ok(())
+    }
+
+    /// Ends live rows by their ids; how many it found.
+    async fn end_inlined(&mut self, write: &mut Write<'_>, table: i64, row_ids: &[i64]) -> Result<u64> {
+        let mut found = 0;
+        for (name, _) in inlined_tables(write, table).await? {
+            for chunk in row_ids.chunks(CHUNK) {
+                let mut query: QueryBuilder<Db> =
+                    QueryBuilder::new(format!("UPDATE {} SET end_snapshot = ", quoted(&name)));
+                query.push_bind(self.snapshot).push(" WHERE end_snapshot IS NULL AND row_id IN (");
+                let mut list = query.separated(", ");
+                for id in chunk {
+                    list.push_bind(*id);
+                }
+                query.push(")");
+                found += write.execute(query.build()).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Ends all rows of a table; how many there were.
+    pub(super) async fn end_all_inlined(&mut self, write: &mut Write<'_>, table: i64) -> Result<i64> {
+        let mut found = 0;
+        for (name, _) in inlined_tables(write, table).await? {
+            let query = format!("UPDATE {} SET end_snapshot = $1 WHERE end_snapshot IS NULL", quoted(&name));
+            found += write.execute(sqlx::query(AssertSqlSafe(query)).bind(self.snapshot)).await?;
+        }
+        Ok(found as i64)
+    }
+}
+
+impl Catalog {
+    /// The rows of a managed table that the catalog itself has at a snapshot, grouped by the columns that they were
+    /// written with. The groups are in the order of the columns' versions, the rows in that of their ids.
+    pub async fn inlined_rows(&self, table_id: i64, snapshot_id: i64) -> Result<Vec<InlinedRows>> {
+        let mut lease = self.read().await?;
+        lease.begin_read().await?;
+        let mut groups = Vec::new();
+        for (name, version) in inlined_tables(&mut lease, table_id).await? {
+            let columns = columns_of_version(&mut lease, table_id, version).await?;
+            let list: String = columns.iter().map(|(_, column)| format!(", {}", quoted(column))).collect();
+            let query = format!(
+                "SELECT row_id, begin_snapshot{list} FROM {} \
+                 WHERE begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1) ORDER BY row_id",
+                quoted(&name)
+            );
+            let rows: Vec<InlinedRow> = lease.all(sqlx::query_as(AssertSqlSafe(query)).bind(snapshot_id)).await?;
+            if !rows.is_empty() {
+                groups.push(InlinedRows { columns: columns.into_iter().map(|(id, _)| id).collect(), rows });
+            }
+        }
+        lease.end().await?;
+        Ok(groups)
+    }
+}
+
+impl ManagedTable {
+    /// Whether its rows can be kept in the catalog: no column has the name of one of an inlined table's own.
+    pub fn can_inline(&self) -> bool {
+        !self.columns.iter().any(|column| OWN_COLUMNS.iter().any(|own| own.eq_ignore_ascii_case(&column.name)))
+    }
+}
+
+impl FromRow<'_, DbRow> for InlinedRow {
+    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
+        let values = (2..row.len()).map(|at| {
+            let raw = row.try_get_raw(at)?;
+            if raw.is_null() {
+                return Ok(InlinedValue::Null);
+            }
+            let kind = raw.type_info().name().to_owned();
+            Ok(match kind.as_str() {
+                "INTEGER" => InlinedValue::Integer(row.try_get_unchecked(at)?),
+                "BLOB" => InlinedValue::Blob(row.try_get_unchecked(at)?),
+                _ => InlinedValue::Text(row.try_get_unchecked(at)?),
+            })
+        });
+        Ok(Self {
+            row_id: row.try_get(0)?,
+            begin_snapshot: row.try_get(1)?,
+            values: values.collect::<sqlx::Result<_>>()?,
+        })
+    }
+}
+
+/// The inlined tables of a table, with their schema versions, oldest first.
+pub(super) async fn inlined_tables(lease: &mut Lease<'_>, table: i64) -> Result<Vec<(String, i64)>> {
+    let query = "SELECT table_name, schema_version FROM ducklake_inlined_data_tables \
+                 WHERE table_id = $1 ORDER BY schema_version";
+    lease.all(sqlx::query_as(query).bind(table)).await
+}
+
+/// Ids and names of the columns that a table had under a version of the schema.
+async fn columns_of_version(lease: &mut Lease<'_>, table: i64, version: i64) -> Result<Vec<(i64, String)>> {
+    let query = "SELECT c.column_id, c.column_name FROM ducklake_schema_versions v \
+                 JOIN ducklake_column c ON c.table_id = v.table_id AND c.begin_snapshot <= v.begin_snapshot \
+                 AND (c.end_snapshot IS NULL OR c.end_snapshot > v.begin_snapshot) \
+                 WHERE v.table_id = $1 AND v.schema_version = $2 AND c.parent_column IS NULL ORDER BY c.column_order";
+    lease.all(sqlx::query_as(query).bind(table).bind(version)).await
+}
+
+/// The quoted name of the inlined table for a table's columns as they are, made where it is missing.
+async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<String> {
+    let query = "SELECT MAX(v.schema_version), (SELECT i.table_name FROM ducklake_inlined_data_tables i \
+                 WHERE i.table_id = $1 AND i.schema_version = MAX(v.schema_version)) \
+                 FROM ducklake_schema_versions v WHERE v.table_id = $1";
+    let row: Option<(Option<i64>, Option<String>)> = write.first(sqlx::query_as(query).bind(table.id)).await?;
+    let (version, name) = row.unwrap_or_default();
+    if let Some(name) = name {
+        return Ok(quoted(&name));
+    }
+    if !table.can_inline() {
+        return Err(CatalogError::InvalidArgument(format!(
+            "rows of relation \"{}\" cannot be kept in the catalog: a column has a reserved name",
+            table.name
+        )));
+    }
+    let version = version.unwrap_or(0);
+    let name = format!("ducklake_inlined_data_{}_{version}", table.id);
+    let mut create = format!("CREATE TABLE {name}(row_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT");
+    for column in &table.columns {
+        let stored = ducklake_type(&column.data_type).unwrap_or_default();
+        create.push_str(&format!(", {} {}", quoted(&column.name), inlined_type(&stored)));
+    }
+    create.push(')');
+    write.execute(sqlx::query(AssertSqlSafe(create))).await?;
+    let query = sqlx::query("INSERT INTO ducklake_inlined_data_tables VALUES ($1, $2, $3)");
+    write.execute(query.bind(table.id).bind(&name).bind(version)).await?;
+    Ok(quoted(&name))
+}
+
+/// A name as SQLite quotes it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn value_bounds(value: &InlinedValue, ducklake: &str) -> Bounds {
+    match value {
+        InlinedValue::Null => Bounds::null(),
+        InlinedValue::Integer(value) if ducklake == "boolean" => Bounds::of(Some((*value != 0).to_string())),
+        InlinedValue::Integer(value) => Bounds::of(Some(value.to_string())),
+        InlinedValue::Text(text) if ducklake.starts_with("float") => {
+            let nan = text.eq_ignore_ascii_case("nan");
+            Bounds { contains_nan: Some(nan), ..Bounds::of((!nan).then(|| text.clone())) }
+        }
+        InlinedValue::Text(text) => Bounds::of(Some(text.clone())),
+        InlinedValue::Blob(_) => Bounds::of(None),
+    }
+}

@@ -1,0 +1,236 @@
+//! The files of a table at a snapshot, kept between plans.
+//!
+//! A list is kept with the span of snapshots for which it is known to be right. A later snapshot extends the span when
+//! none of the commits in between touched the table, which is read from their lists of changes.
+
+use super::files::{file_format, has_inlined_deletes};
+use super::log::{Effect, parse_effects};
+use crate::error::{CatalogError, Result};
+use crate::model::{DataFile, DeleteFile, FileColumnStatistics};
+use crate::store::{Catalog, DbRow, Lease};
+use sqlx::{AssertSqlSafe, FromRow, Row};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Files kept in memory over all tables, by their number.
+const MOST_FILES: usize = 1_000_000;
+/// Column statistics kept in memory over all tables, by their number.
+const MOST_STATISTICS: usize = 4_000_000;
+/// Commits whose lists of changes are read to see whether a list of files still holds.
+const MOST_COMMITS: i64 = 10_000;
+
+/// Lists of files by table.
+#[derive(Debug, Default)]
+pub(crate) struct FileCache(Mutex<HashMap<i64, Known>>);
+
+/// A list and the snapshots that show it.
+#[derive(Debug, Clone)]
+struct Known {
+    first: i64,
+    last: i64,
+    files: Arc<Vec<DataFile>>,
+}
+
+impl Known {
+    fn weight(&self) -> (usize, usize) {
+        (self.files.len(), self.files.iter().map(|file| file.columns.len()).sum())
+    }
+}
+
+impl FileCache {
+    fn get(&self, table: i64) -> Option<Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&table).cloned()
+    }
+
+    fn put(&self, table: i64, known: Known) {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |lists: &HashMap<i64, Known>| {
+            let total = lists.values().map(Known::weight).fold(known.weight(), |a, b| (a.0 + b.0, a.1 + b.1));
+            total.0 <= MOST_FILES && total.1 <= MOST_STATISTICS
+        };
+        lists.remove(&table);
+        if !fits(&lists) {
+            lists.clear();
+        }
+        if fits(&lists) {
+            lists.insert(table, known);
+        }
+    }
+}
+
+impl Catalog {
+    /// The data files of a managed table at a snapshot, by id, each with its delete file and column statistics as that
+    /// snapshot shows them. Reads the database only when the table changed since it was last asked for.
+    pub async fn data_files(&self, table_id: i64, snapshot_id: i64) -> Result<Arc<Vec<DataFile>>> {
+        let known = self.files().get(table_id);
+        if let Some(known) = &known
+            && (known.first..=known.last).contains(&snapshot_id)
+        {
+            return Ok(Arc::clone(&known.files));
+        }
+        let mut lease = self.read().await?;
+        lease.begin_read().await?;
+        if let Some(known) = known
+            && unchanged(&mut lease, table_id, known.last, snapshot_id).await?
+        {
+            lease.end().await?;
+            self.files().put(table_id, Known { last: snapshot_id, ..known.clone() });
+            return Ok(known.files);
+        }
+        let files = Arc::new(read_files(&mut lease, table_id, snapshot_id).await?);
+        lease.end().await?;
+        let read = Known { first: snapshot_id, last: snapshot_id, files: Arc::clone(&files) };
+        // A look into the past does not push out what is now.
+        if self.files().get(table_id).is_none_or(|known| known.last < snapshot_id) {
+            self.files().put(table_id, read);
+        }
+        Ok(files)
+    }
+}
+
+/// Whether no commit after the snapshot `from` up to `to` touched the table's files.
+async fn unchanged(lease: &mut Lease<'_>, table: i64, from: i64, to: i64) -> Result<bool> {
+    if to < from || to - from > MOST_COMMITS {
+        return Ok(false);
+    }
+    let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
+    let rows: Vec<(Option<String>,)> = lease.all(sqlx::query_as(query).bind(from).bind(to)).await?;
+    let touches = |text: &str| parse_effects(text).iter().filter_map(Effect::touched).any(|touched| touched == table);
+    let untouched = rows.iter().all(|(text,)| text.as_deref().is_none_or(|text| !touches(text)));
+    // Of an expired snapshot nobody knows what it did.
+    Ok(rows.len() as i64 == to - from && untouched)
+}
+
+/// A row of [`SELECT_FILES`].
+struct FileRow {
+    id: i64,
+    begin_snapshot: i64,
+    path: String,
+    format: String,
+    counts: [Option<i64>; 4],
+    partial_max: Option<i64>,
+    unreadable: Option<&'static str>,
+    bucket: Option<i64>,
+    sorted: Option<i64>,
+}
+
+const SELECT_FILES: &str = "SELECT f.data_file_id, f.begin_snapshot, f.path, f.file_format, f.record_count, \
+     f.file_size_bytes, f.footer_size, f.row_id_start, f.partial_max, f.encryption_key IS NOT NULL, \
+     f.mapping_id IS NOT NULL, m.bucket, m.sorted FROM ducklake_data_file f \
+     LEFT JOIN millrace_data_file m ON m.data_file_id = f.data_file_id \
+     WHERE f.table_id = $1 AND f.begin_snapshot <= $2 AND (f.end_snapshot IS NULL OR f.end_snapshot > $2) \
+     ORDER BY f.data_file_id";
+const SELECT_DELETES: &str = "SELECT data_file_id, delete_file_id, path, delete_count, file_size_bytes, footer_size, \
+     partial_max, format, encryption_key IS NOT NULL FROM ducklake_delete_file \
+     WHERE table_id = $1 AND begin_snapshot <= $2 AND (end_snapshot IS NULL OR end_snapshot > $2)";
+const SELECT_STATISTICS: &str = "SELECT c.data_file_id, c.column_id, c.column_size_bytes, c.value_count, \
+     c.null_count, c.min_value, c.max_value, c.contains_nan \
+     FROM ducklake_data_file f CROSS JOIN ducklake_file_column_stats c \
+     WHERE f.table_id = $1 AND f.begin_snapshot <= $2 AND (f.end_snapshot IS NULL OR f.end_snapshot > $2) \
+     AND c.data_file_id = f.data_file_id";
+
+impl FromRow<'_, DbRow> for FileRow {
+    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
+        let unreadable = match (row.try_get::<i64, _>(9)?, row.try_get::<i64, _>(10)?) {
+            (1, _) => Some("is encrypted"),
+            (_, 1) => Some("has columns that are mapped by name"),
+            _ => None,
+        };
+        Ok(Self {
+            id: row.try_get(0)?,
+            begin_snapshot: row.try_get(1)?,
+            path: row.try_get(2)?,
+            format: row.try_get(3)?,
+            counts: [row.try_get(4)?, row.try_get(5)?, row.try_get(6)?, row.try_get(7)?],
+            partial_max: row.try_get(8)?,
+            unreadable,
+            bucket: row.try_get(11)?,
+            sorted: row.try_get(12)?,
+        })
+    }
+}
+
+/// `data_file_id, delete_file_id, path, delete_count, file_size_bytes, footer_size, partial_max, format, encrypted`.
+type DeleteRow = (i64, i64, String, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<String>, i64);
+/// `data_file_id, column_id, column_size_bytes, value_count, null_count, min_value, max_value, contains_nan`.
+type StatisticsRow = (i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<String>, Option<i64>);
+
+async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<Vec<DataFile>> {
+    let rows: Vec<FileRow> = lease.all(sqlx::query_as(SELECT_FILES).bind(table).bind(snapshot)).await?;
+    let mut files = rows.into_iter().map(data_file).collect::<Result<Vec<_>>>()?;
+    let places: HashMap<i64, usize> = files.iter().enumerate().map(|(place, file)| (file.id, place)).collect();
+    let deletes: Vec<DeleteRow> = lease.all(sqlx::query_as(SELECT_DELETES).bind(table).bind(snapshot)).await?;
+    for row in deletes {
+        if let Some(file) = places.get(&row.0).and_then(|place| files.get_mut(*place)) {
+            file.deletes = Some(delete_file(row)?);
+        }
+    }
+    let statistics: Vec<StatisticsRow> =
+        lease.all(sqlx::query_as(SELECT_STATISTICS).bind(table).bind(snapshot)).await?;
+    for (file, column, size, values, nulls, minimum, maximum, nan) in statistics {
+        let known = FileColumnStatistics {
+            size_bytes: number(size),
+            value_count: number(values),
+            null_count: number(nulls),
+            minimum,
+            maximum,
+            contains_nan: nan.map(|nan| nan != 0),
+        };
+        if let Some(file) = places.get(&file).and_then(|place| files.get_mut(*place)) {
+            file.columns.insert(column, known);
+        }
+    }
+    if has_inlined_deletes(lease, table).await? {
+        let query = format!(
+            "SELECT file_id, row_id FROM ducklake_inlined_delete_{table} WHERE begin_snapshot <= $1 ORDER BY row_id"
+        );
+        let rows: Vec<(i64, i64)> = lease.all(sqlx::query_as(AssertSqlSafe(query)).bind(snapshot)).await?;
+        for (file, position) in rows {
+            if let Some(file) = places.get(&file).and_then(|place| files.get_mut(*place)) {
+                file.inlined_deletes.push(position);
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn data_file(row: FileRow) -> Result<DataFile> {
+    if let Some(why) = row.unreadable {
+        return Err(CatalogError::InvalidArgument(format!("data file \"{}\" {why}, which is not supported", row.path)));
+    }
+    let [records, bytes, footer, row_id] = row.counts;
+    Ok(DataFile {
+        id: row.id,
+        begin_snapshot: row.begin_snapshot,
+        format: file_format(&row.format)?,
+        path: row.path,
+        record_count: number(records),
+        size_bytes: number(bytes),
+        footer_size: number(footer),
+        row_id_start: row_id.unwrap_or(-1),
+        partial_max: row.partial_max,
+        bucket: row.bucket.and_then(|bucket| u32::try_from(bucket).ok()),
+        sorted: row.sorted == Some(1),
+        ..DataFile::default()
+    })
+}
+
+fn delete_file((_, id, path, count, size, footer, partial_max, format, encrypted): DeleteRow) -> Result<DeleteFile> {
+    let format = format.as_deref().unwrap_or("parquet");
+    if encrypted != 0 || format != "parquet" {
+        let what = if encrypted != 0 { "is encrypted".to_owned() } else { format!("has the format \"{format}\"") };
+        return Err(CatalogError::InvalidArgument(format!("delete file \"{path}\" {what}, which is not supported")));
+    }
+    Ok(DeleteFile {
+        id,
+        path,
+        partial_max,
+        delete_count: number(count),
+        size_bytes: number(size),
+        footer_size: number(footer),
+    })
+}
+
+fn number(stored: Option<i64>) -> u64 {
+    stored.and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+}

@@ -1,0 +1,180 @@
+//! A table during a commit: its definition and what the commit adds to its statistics.
+
+use super::bounds::Bounds;
+use super::commit::Commit;
+use super::load::store_document;
+use super::types::ducklake_type;
+use crate::error::{CatalogError, Result};
+use crate::model::{FileColumnStatistics, ManagedTable};
+use crate::store::{Write, decode};
+use std::collections::BTreeMap;
+
+/// A table that a commit touches.
+pub(super) struct TableState {
+    pub(super) definition: ManagedTable,
+    /// Whether the definition is to be written.
+    pub(super) redefined: bool,
+    /// Whether the table is being dropped.
+    pub(super) dropped: bool,
+    pub(super) next_row_id: i64,
+    records: i64,
+    bytes: i64,
+    stored: bool,
+    counted: bool,
+    columns: BTreeMap<i64, Bounds>,
+}
+
+impl TableState {
+    /// A table that the commit makes.
+    pub(super) fn new(definition: ManagedTable) -> Self {
+        Self {
+            definition,
+            redefined: true,
+            dropped: false,
+            next_row_id: 0,
+            records: 0,
+            bytes: 0,
+            stored: false,
+            counted: false,
+            columns: BTreeMap::new(),
+        }
+    }
+
+    /// Counts rows and bytes that come or, where negative, go.
+    pub(super) fn count(&mut self, records: i64, bytes: i64) {
+        self.records += records;
+        self.bytes += bytes;
+        self.counted = true;
+    }
+
+    /// Adds what is known of some values of a column.
+    pub(super) fn add_values(&mut self, column: i64, bounds: Bounds) {
+        let ducklake = self.ducklake_type(column);
+        let before = self.columns.remove(&column);
+        let merged = match before {
+            Some(before) => before.merge(bounds, &ducklake),
+            None => bounds,
+        };
+        self.columns.insert(column, merged);
+    }
+
+    /// Adds a file's statistics; a column that it does not tell about may have any values.
+    pub(super) fn add_file(&mut self, statistics: &BTreeMap<i64, FileColumnStatistics>, records: u64) {
+        let ids: Vec<i64> = self.definition.columns.iter().map(|column| column.id).collect();
+        for id in ids.into_iter().filter(|_| records > 0) {
+            let bounds = statistics.get(&id).map_or_else(Bounds::default, |known| Bounds {
+                contains_null: Some(known.null_count > 0),
+                contains_nan: known.contains_nan,
+                minimum: known.minimum.clone(),
+                maximum: known.maximum.clone(),
+                empty: known.value_count == 0 && known.null_count > 0,
+            });
+            self.add_values(id, bounds);
+        }
+    }
+
+    fn ducklake_type(&self, column: i64) -> String {
+        let found = self.definition.columns.iter().find(|known| known.id == column);
+        found.and_then(|column| ducklake_type(&column.data_type).ok()).unwrap_or_default()
+    }
+
+    /// Writes the definition and the statistics.
+    pub(super) async fn store(mut self, write: &mut Write<'_>, snapshot: i64) -> Result<()> {
+        let id = self.definition.id;
+        if self.redefined || self.dropped {
+            let definition = (!self.dropped).then_some(&self.definition);
+            store_document(write, id, definition, snapshot).await?;
+        }
+        if !self.counted {
+            return Ok(());
+        }
+        let query = if self.stored {
+            "UPDATE ducklake_table_stats SET record_count = record_count + $1, next_row_id = $2, \
+             file_size_bytes = file_size_bytes + $3 WHERE table_id = $4"
+        } else {
+            "INSERT INTO ducklake_table_stats (record_count, next_row_id, file_size_bytes, table_id) \
+             VALUES ($1, $2, $3, $4)"
+        };
+        let query = sqlx::query(query).bind(self.records).bind(self.next_row_id).bind(self.bytes);
+        write.execute(query.bind(id)).await?;
+        self.store_columns(write).await
+    }
+
+    async fn store_columns(&mut self, write: &mut Write<'_>) -> Result<()> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let id = self.definition.id;
+        let query = "SELECT column_id, contains_null, contains_nan, min_value, max_value \
+                     FROM ducklake_table_column_stats WHERE table_id = $1";
+        let rows: Vec<ColumnRow> = write.all(sqlx::query_as(query).bind(id)).await?;
+        let known: BTreeMap<i64, Bounds> = rows.into_iter().map(|row| (row.0, bounds(row))).collect();
+        for (column, added) in std::mem::take(&mut self.columns) {
+            let before = known.get(&column);
+            let merged = match before {
+                Some(before) => before.clone().merge(added, &self.ducklake_type(column)),
+                // Nothing is known of the rows before, if there are any, unless all of them came now.
+                None if self.stored => Bounds { minimum: None, maximum: None, contains_nan: None, ..added },
+                None => added,
+            };
+            let same = before.is_some_and(|before| Bounds { empty: merged.empty, ..before.clone() } == merged);
+            if same {
+                continue;
+            }
+            let query = if before.is_some() {
+                "UPDATE ducklake_table_column_stats SET contains_null = $1, contains_nan = $2, min_value = $3, \
+                 max_value = $4 WHERE table_id = $5 AND column_id = $6"
+            } else {
+                "INSERT INTO ducklake_table_column_stats \
+                 (contains_null, contains_nan, min_value, max_value, table_id, column_id) \
+                 VALUES ($1, $2, $3, $4, $5, $6)"
+            };
+            let query = sqlx::query(query).bind(merged.contains_null.map(i64::from));
+            let query = query.bind(merged.contains_nan.map(i64::from)).bind(merged.minimum).bind(merged.maximum);
+            write.execute(query.bind(id).bind(column)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `column_id, contains_null, contains_nan, min_value, max_value`.
+pub(super) type ColumnRow = (i64, Option<i64>, Option<i64>, Option<String>, Option<String>);
+
+/// The bounds of a row. Missing ones are unknown, even where they once stood for nothing but NULL.
+pub(super) fn bounds((_, null, nan, minimum, maximum): ColumnRow) -> Bounds {
+    let flag = |value: Option<i64>| value.map(|value| value != 0);
+    Bounds { contains_null: flag(null), contains_nan: flag(nan), minimum, maximum, empty: false }
+}
+
+impl Commit {
+    /// The table of this number, which must still exist, with its stored id.
+    pub(super) async fn table(&mut self, write: &mut Write<'_>, table: i64) -> Result<&mut TableState> {
+        let id = self.resolve(table)?;
+        if !self.tables.contains_key(&id) {
+            let state = read_state(write, id, self.base).await?;
+            self.tables.insert(id, state);
+        }
+        match self.tables.get_mut(&id) {
+            Some(state) if !state.dropped => Ok(state),
+            _ => Err(CatalogError::not_found("relation", id.to_string())),
+        }
+    }
+}
+
+async fn read_state(write: &mut Write<'_>, id: i64, base: i64) -> Result<TableState> {
+    let query = "SELECT m.document, s.record_count, s.next_row_id FROM millrace_managed_table m \
+                 LEFT JOIN ducklake_table_stats s ON s.table_id = m.table_id \
+                 WHERE m.table_id = $1 AND m.end_snapshot IS NULL";
+    let row: Option<(String, Option<i64>, Option<i64>)> = write.first(sqlx::query_as(query).bind(id)).await?;
+    let Some((document, record_count, next_row_id)) = row else {
+        let query = "SELECT COUNT(*) FROM millrace_managed_table WHERE table_id = $1 AND end_snapshot > $2";
+        let existed = write.number(sqlx::query_as(query).bind(id).bind(base)).await? > 0;
+        // Somebody dropped it after the transaction began.
+        let error = if existed { Commit::conflict(id) } else { CatalogError::not_found("relation", id.to_string()) };
+        return Err(error);
+    };
+    let definition = decode(write.path(), &format!("managed table {id}"), &document)?;
+    let stored = record_count.is_some();
+    let next_row_id = next_row_id.unwrap_or(0);
+    Ok(TableState { redefined: false, next_row_id, stored, ..TableState::new(definition) })
+}
