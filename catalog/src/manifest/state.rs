@@ -114,7 +114,9 @@ impl TableState {
             let merged = match before {
                 Some(before) => before.clone().merge(added, &self.ducklake_type(column)),
                 // Nothing is known of the rows before, if there are any, unless all of them came now.
-                None if self.stored => Bounds { minimum: None, maximum: None, contains_nan: None, ..added },
+                None if self.stored => {
+                    Bounds { contains_null: added.contains_null.filter(|known| *known), ..Bounds::default() }
+                }
                 None => added,
             };
             let same = before.is_some_and(|before| Bounds { empty: merged.empty, ..before.clone() } == merged);
