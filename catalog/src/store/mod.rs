@@ -33,7 +33,6 @@ mod tests;
 
 pub use catalog::Catalog;
 pub use crawls::HEARTBEAT_TIMEOUT_MS;
-pub use partition_name::partition_name;
 pub use statistics::PartitionStatistics;
 pub(crate) use connection::{Lease, Write};
 pub(crate) use databases::{check_name, database_exists};
