@@ -12,18 +12,32 @@ pub(crate) struct Merged {
 }
 
 /// The narrowest type that holds both; `None` when none but string does.
-pub(crate) fn widen(_a: &HiveType, _b: &HiveType) -> Option<HiveType> {
-    None
+pub(crate) fn widen(a: &HiveType, b: &HiveType) -> Option<HiveType> {
+    let rank = |t: &HiveType| [HiveType::Int, HiveType::BigInt, HiveType::Double].iter().position(|known| known == t);
+    if a == b { Some(a.clone()) } else { rank(a).zip(rank(b)).map(|(x, y)| if x < y { b.clone() } else { a.clone() }) }
 }
 
 /// One schema for files of these.
-pub(crate) fn merge(_schemas: &[&[Column]]) -> Merged {
-    Merged::default()
+pub(crate) fn merge(schemas: &[&[Column]]) -> Merged {
+    let mut merged = Merged::default();
+    for column in schemas.iter().copied().flatten() {
+        match merged.columns.iter_mut().find(|known| known.name == column.name) {
+            None => merged.columns.push(column.clone()),
+            Some(known) => {
+                known.data_type = widen(&known.data_type, &column.data_type).unwrap_or_else(|| {
+                    merged.conflicts.push(format!("column \"{}\" is a string", column.name));
+                    HiveType::String
+                });
+            }
+        }
+    }
+    merged
 }
 
 /// How alike two schemas are, 0 to 1: the share of columns with the same name and types that go together.
-pub(crate) fn similarity(_a: &[Column], _b: &[Column]) -> f64 {
-    0.0
+pub(crate) fn similarity(a: &[Column], b: &[Column]) -> f64 {
+    let same = a.iter().filter(|x| b.iter().any(|y| x.name == y.name && widen(&x.data_type, &y.data_type).is_some()));
+    same.count() as f64 / a.len().max(b.len()).max(1) as f64
 }
 
 /// Column names made legal (lower case, no blanks or signs but the underscore) and different, with what was changed.
@@ -33,5 +47,6 @@ pub(crate) fn legal_names(names: &[String]) -> (Vec<String>, Vec<String>) {
 
 /// A table's name from a folder's or file's name: lower case, letters, digits and underscores.
 pub(crate) fn legal_table_name(name: &str) -> String {
-    name.to_owned()
+    let legal = |c: char| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    name.chars().map(legal).collect()
 }
