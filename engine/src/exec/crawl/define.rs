@@ -1,6 +1,7 @@
 //! Crawlers and classifiers made and changed. What a run would stumble over is an error here, with its place.
 
 use super::{at, find};
+use crate::crawl::tree;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{done, skipping};
 use crate::lake::location::Location;
@@ -118,13 +119,8 @@ fn place(path: &Named) -> Result<String> {
 }
 
 fn exclusion(pattern: &Named) -> Result<String> {
-    match glob::Pattern::new(&pattern.name) {
-        Ok(_) => Ok(pattern.name.clone()),
-        Err(error) => {
-            let message = format!("pattern \"{}\" is invalid: {}", pattern.name, error.msg);
-            Err(Error::new(ErrorKind::InvalidParameter, message).with_position(pattern.position))
-        }
-    }
+    tree::check_exclusion(&pattern.name).map_err(|error| error.with_position(pattern.position))?;
+    Ok(pattern.name.clone())
 }
 
 /// A prefix that stands before every table's name, and so has to be legal in it.
