@@ -55,7 +55,7 @@ struct LowArgs {
 
 #[derive(Debug, Subcommand)]
 enum LowSubcommand {
-    /// Lay an example lake, create its tables and run a tour of questions
+    /// Lay an example lake, crawl it and run a tour of questions
     Demo {
         /// Directory of the lake and the warehouse, millrace-demo by default
         #[arg(long, value_name = "DIR")]

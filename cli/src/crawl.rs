@@ -47,11 +47,11 @@ pub(crate) struct CrawlArgs {
 
     /// What to do with a table whose files have changed
     #[arg(long, value_enum, value_name = "POLICY", default_value = "update")]
-    update: Update,
+    update: UpdatePolicy,
 
     /// What to do with a table or partition whose files are gone
     #[arg(long, value_enum, value_name = "POLICY", default_value = "deprecate")]
-    delete: Delete,
+    delete: DeletePolicy,
 
     /// Open only folders that are not in the catalog yet
     #[arg(long)]
@@ -68,7 +68,7 @@ pub(crate) struct CrawlArgs {
 
 /// What to do with a table whose files have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Update {
+enum UpdatePolicy {
     /// It gets what was found
     Update,
     /// Tell it only
@@ -79,7 +79,7 @@ enum Update {
 
 /// What to do with a table whose files are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Delete {
+enum DeletePolicy {
     /// It stays and is marked
     Deprecate,
     /// It goes
@@ -153,7 +153,7 @@ impl CrawlArgs {
         let mut options = String::new();
         if !self.exclude.is_empty() {
             let globs: Vec<String> = self.exclude.iter().map(|glob| quote_text(glob)).collect();
-            options += &format!(" EXCLUDE ({})", globs.join(", "));
+            options.extend([" EXCLUDE (", &globs.join(", "), ")"]);
         }
         options.extend(self.sample.map(|files| format!(" SAMPLE {files}")));
         let targets: Vec<String> = self.places.iter().map(|place| format!("{}{options}", quote_text(place))).collect();
@@ -166,14 +166,14 @@ impl CrawlArgs {
         words.extend(self.table_level.map(|level| format!("TABLE LEVEL {level}")));
         words.extend(self.combine.then(|| "GROUPING COMBINE COMPATIBLE SCHEMAS".to_owned()));
         let update = match self.update {
-            Update::Update => "UPDATE IN DATABASE",
-            Update::Log => "LOG",
-            Update::AddColumns => "ADD NEW COLUMNS ONLY",
+            UpdatePolicy::Update => "UPDATE IN DATABASE",
+            UpdatePolicy::Log => "LOG",
+            UpdatePolicy::AddColumns => "ADD NEW COLUMNS ONLY",
         };
         let delete = match self.delete {
-            Delete::Deprecate => "DEPRECATE",
-            Delete::Delete => "DELETE",
-            Delete::Log => "LOG",
+            DeletePolicy::Deprecate => "DEPRECATE",
+            DeletePolicy::Delete => "DELETE",
+            DeletePolicy::Log => "LOG",
         };
         words.push(format!("ON UPDATE {update} ON DELETE {delete}"));
         words.extend(self.new_folders_only.then(|| "RECRAWL NEW FOLDERS ONLY".to_owned()));

@@ -24,13 +24,13 @@ impl Comparing<'_> {
         if known.crawler().is_none() {
             let note = "it was not made by a crawler and is left alone";
             self.comparison.tell(true, format!("table \"{}\" at {}: {note}", table.name, known.location()));
-            self.outcome(index, Action::Logged, HashMap::new(), 0, vec![note.to_owned()]);
+            self.outcome(index, Action::Logged, HashMap::new(), 0, &[note.to_owned()]);
             return;
         }
         let difference = Difference::between(&table, &found);
         let (update, _) = policies(self.situation.crawler);
         if difference.keys.is_some() {
-            self.compare_keys(index, table, found, &difference);
+            self.compare_keys(index, &table, found, &difference);
             return;
         }
         let partitions = self.partitions(index, std::mem::take(&mut found.partitions));
@@ -69,9 +69,9 @@ impl Comparing<'_> {
             applied = true;
             note.push("its files are back".to_owned());
         }
-        let (parts, added, changes) = self.partition_changes(&table, partitions, &mut note);
-        let changes_partitions = !changes.is_empty();
-        self.comparison.changes.extend(changes);
+        let (parts, added, of_partitions) = self.partition_changes(&table, partitions, &mut note);
+        let changes_partitions = !of_partitions.is_empty();
+        self.comparison.changes.extend(of_partitions);
         if applied {
             self.update(changed, found.statistics.take());
         }
@@ -81,12 +81,11 @@ impl Comparing<'_> {
         }
         let action = match (applied || changes_partitions, left) {
             (true, _) => Action::Updated,
-            (false, true) => Action::Logged,
             (false, false) if note.is_empty() => Action::Unchanged,
-            (false, false) => Action::Logged,
+            (false, _) => Action::Logged,
         };
         self.comparison.metrics.tables_updated += u64::from(action == Action::Updated);
-        self.outcome(index, action, parts, added, note);
+        self.outcome(index, action, parts, added, &note);
     }
 
     /// New partitions of a known table that was not looked at otherwise.
@@ -98,20 +97,20 @@ impl Comparing<'_> {
         self.comparison.changes.extend(changes);
         let action = if added > 0 { Action::Updated } else { Action::Unchanged };
         self.comparison.metrics.tables_updated += u64::from(added > 0);
-        self.outcome(index, action, parts, added, note);
+        self.outcome(index, action, parts, added, &note);
     }
 
     /// Other keys are other partitions: all of them are made anew, or nothing changes.
-    fn compare_keys(&mut self, index: usize, table: Table, found: FoundTable, difference: &Difference) {
+    fn compare_keys(&mut self, index: usize, table: &Table, found: FoundTable, difference: &Difference) {
         let mut note: Vec<String> = difference.keys.iter().chain(&difference.schema).cloned().collect();
         if policies(self.situation.crawler).0 != UpdateBehavior::UpdateInDatabase {
             note.insert(0, "left alone".to_owned());
             let text = format!("table \"{}\" at {}: {}", table.name, super::location(&found), note.join("; "));
             self.comparison.tell(true, text);
-            self.outcome(index, Action::Logged, HashMap::new(), 0, note);
+            self.outcome(index, Action::Logged, HashMap::new(), 0, &note);
             return;
         }
-        let mut changed = replaced(&table, &found);
+        let mut changed = replaced(table, &found);
         self.sign(&mut changed);
         let dropped = self.situation.known[index].partitions.len() as u64;
         let added = found.partitions.len() as u64;
@@ -122,7 +121,7 @@ impl Comparing<'_> {
         metrics.tables_updated += 1;
         metrics.partitions_created += added;
         metrics.partitions_deleted += dropped;
-        self.outcome(index, Action::Updated, parts, added, note);
+        self.outcome(index, Action::Updated, parts, added, &note);
     }
 
     /// Sorts found partitions by what the table has.
@@ -243,7 +242,7 @@ impl Comparing<'_> {
         action: Action,
         partitions: HashMap<String, &'static str>,
         partitions_added: u64,
-        note: Vec<String>,
+        note: &[String],
     ) {
         let known = &self.situation.known[index];
         self.comparison.outcomes.push(Outcome {

@@ -73,9 +73,9 @@ pub(crate) async fn crawl(warehouse: &Warehouse, crawler: &Crawler, progress: &C
         error = heart(catalog, run.record()?) => Err(error),
     };
     match ended {
-        Ok(crawled) => {
+        Ok(done) => {
             run.crawl = None;
-            Ok(crawled)
+            Ok(done)
         }
         Err(error) => {
             let status = match error.kind {

@@ -54,13 +54,13 @@ async fn start(context: &Context, name: &Named) -> Result<StatementResult> {
     let progress = Arc::new(CrawlProgress::default());
     let watched: Arc<dyn Progress> = Arc::clone(&progress) as _;
     context.progress().set(&watched);
-    let crawled = run::crawl(context.warehouse(), &crawler, &progress).await?;
-    let tables = crawled.outcomes.into_iter().map(|outcome| {
+    let ended = run::crawl(context.warehouse(), &crawler, &progress).await?;
+    let tables = ended.outcomes.into_iter().map(|outcome| {
         let note = Some(outcome.note).filter(|note| !note.is_empty());
         [Some(outcome.action.name().to_owned()), Some(outcome.table), Some(outcome.partitions_added.to_string()), note]
     });
     let mut result = rows::optional("START CRAWLER", &["action", "table", "partitions_added", "note"], tables)?;
-    let messages = &crawled.crawl.messages;
+    let messages = &ended.crawl.messages;
     result.notices.extend(messages.iter().take(MOST_NOTICES).map(|message| Notice {
         severity: if message.warning { Severity::Warning } else { Severity::Notice },
         message: message.text.clone(),

@@ -130,11 +130,9 @@ fn definition(classifier: &Classifier) -> (&'static str, String) {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     match &classifier.kind {
         ClassifierKind::Grok { classification, pattern, custom_patterns } => {
-            let mut words = format!("CLASSIFICATION {} PATTERN {}", quoted(classification), quoted(pattern));
-            if let Some(custom) = custom_patterns {
-                words += &format!(" CUSTOM PATTERNS {}", quoted(custom));
-            }
-            ("GROK", words)
+            let custom = custom_patterns.iter().map(|custom| format!(" CUSTOM PATTERNS {}", quoted(custom)));
+            let of = format!("CLASSIFICATION {} PATTERN {}", quoted(classification), quoted(pattern));
+            ("GROK", of + &custom.collect::<String>())
         }
         ClassifierKind::Json { path } => ("JSON", format!("PATH {}", quoted(path))),
         ClassifierKind::Csv { delimiter, quote, header, columns, types, keep_blanks, allow_single_column } => {
