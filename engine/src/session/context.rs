@@ -1,6 +1,7 @@
 //! What one statement runs in: the warehouse, the session's settings at its start, and its own text.
 
 use crate::lake::table::Lake;
+use crate::result::CurrentProgress;
 use crate::sql::{Dialect, ParsedStatement};
 use crate::warehouse::Warehouse;
 use datafusion::execution::session_state::SessionState;
@@ -15,6 +16,7 @@ pub(crate) struct Context {
     database: String,
     dialect: Dialect,
     text: Arc<str>,
+    progress: Arc<CurrentProgress>,
 }
 
 impl Context {
@@ -24,10 +26,12 @@ impl Context {
         mut state: SessionState,
         database: String,
         statement: &ParsedStatement,
+        progress: Arc<CurrentProgress>,
     ) -> Self {
         state.mark_start_execution();
         let dialect = statement.dialect;
-        Self { warehouse, state, database, dialect, text: statement.text.as_str().into() }.with_dialect(dialect)
+        Self { warehouse, state, database, dialect, text: statement.text.as_str().into(), progress }
+            .with_dialect(dialect)
     }
 
     /// The same in another dialect, for the text of a view.
@@ -62,6 +66,11 @@ impl Context {
     /// The database that unqualified names are looked up in.
     pub(crate) fn database(&self) -> &str {
         &self.database
+    }
+
+    /// Where a statement that runs to its end shows how far it is.
+    pub(crate) fn progress(&self) -> &CurrentProgress {
+        &self.progress
     }
 
     /// The statement's dialect.

@@ -11,7 +11,7 @@ pub(crate) use settings::SETTINGS;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
-use crate::result::{CommandTag, StatementResult};
+use crate::result::{CommandTag, CurrentProgress, Progress, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::warehouse::Warehouse;
 use datafusion::arrow::datatypes::Schema;
@@ -28,6 +28,7 @@ pub struct Session {
     warehouse: Arc<Warehouse>,
     settings: Settings,
     state: SessionState,
+    progress: Arc<CurrentProgress>,
 }
 
 /// The names that a user may complete.
@@ -56,7 +57,7 @@ impl Session {
     /// A session with default settings.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
         let state = warehouse.base_state().clone();
-        Self { warehouse, settings: Settings::default(), state }
+        Self { warehouse, settings: Settings::default(), state, progress: Arc::default() }
     }
 
     /// The warehouse.
@@ -72,6 +73,12 @@ impl Session {
     /// The database that unqualified names are looked up in.
     pub fn database(&self) -> &str {
         &self.settings.database
+    }
+
+    /// How far the statement is that [`Session::execute`] runs now, where it tells; what a query's result tells is
+    /// in the result.
+    pub fn progress(&self) -> Arc<dyn Progress> {
+        Arc::clone(&self.progress) as _
     }
 
     /// Sets a setting, as `SET name = value` does.
@@ -103,8 +110,13 @@ impl Session {
             Statement::Show(sql::Show::Setting(name)) => return self.show_setting(name.as_deref()),
             _ => {}
         }
-        let context =
-            Context::new(Arc::clone(&self.warehouse), self.state.clone(), self.settings.database.clone(), parsed);
+        let context = Context::new(
+            Arc::clone(&self.warehouse),
+            self.state.clone(),
+            self.settings.database.clone(),
+            parsed,
+            Arc::clone(&self.progress),
+        );
         let Some(timeout) = self.settings.statement_timeout else {
             return exec::execute(&context, &parsed.statement).await;
         };

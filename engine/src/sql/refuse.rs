@@ -9,7 +9,7 @@ use crate::sql::diagnose;
 /// First words of the statements that run.
 const SUPPORTED: &[&str] = &[
     "ALTER", "CREATE", "DESC", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "MSCK", "RESET", "SELECT", "SET", "SHOW",
-    "USE", "VALUES", "WITH",
+    "STOP", "USE", "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.
@@ -69,6 +69,8 @@ const MODIFIERS: &[&str] =
 const OBJECTS: &[&str] = &[
     "AGGREGATE",
     "CATALOG",
+    "CLASSIFIER",
+    "CRAWLER",
     "DATABASE",
     "DATASHARE",
     "DEFAULT PRIVILEGES",
