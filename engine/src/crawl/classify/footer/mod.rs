@@ -52,11 +52,23 @@ pub(crate) async fn recognize(
 }
 
 async fn parquet(store: &Arc<dyn ObjectStore>, url: &str, object: &ObjectMeta) -> Result<Recognized> {
-    let end = store.get_range(&object.location, object.size - MAGIC_LENGTH..object.size).await?;
+    let cut = || bad_file(url, "is damaged", "it begins as a Parquet file but does not end as one");
+    // Magic, footer, the footer's length, magic. The decoder trusts the length.
+    if object.size < 3 * MAGIC_LENGTH {
+        return Err(cut());
+    }
+    let end = store.get_range(&object.location, object.size - 2 * MAGIC_LENGTH..object.size).await?;
     match end.as_ref() {
-        b"PAR1" => {}
-        b"PARE" => return Err(bad_file(url, "is encrypted", "its footer cannot be read without a key")),
-        _ => return Err(bad_file(url, "is damaged", "it begins as a Parquet file but does not end as one")),
+        [a, b, c, d, b'P', b'A', b'R', b'1'] => {
+            let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+            if length > object.size - 3 * MAGIC_LENGTH {
+                return Err(bad_file(url, "is damaged", "its footer is longer than the file"));
+            }
+        }
+        [.., b'P', b'A', b'R', b'E'] => {
+            return Err(bad_file(url, "is encrypted", "its footer cannot be read without a key"));
+        }
+        _ => return Err(cut()),
     }
     let footer = DFParquetMetadata::new(store.as_ref(), object)
         .with_metadata_size_hint(Some(TAIL))
