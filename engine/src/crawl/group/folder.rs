@@ -43,7 +43,7 @@ pub(super) enum Own<'a> {
     /// None that can be read.
     Nothing,
     /// All of one family.
-    Alike(Data<'a>),
+    Alike(Box<Data<'a>>),
     /// Several families.
     Mixed(Vec<Data<'a>>),
 }
@@ -90,7 +90,7 @@ pub(super) fn own<'a>(
             Some(mut data) => {
                 data.file_count = folder.file_count.saturating_sub(bad_files);
                 data.size_bytes = folder.size_bytes.saturating_sub(bad_bytes);
-                Own::Alike(data)
+                Own::Alike(Box::new(data))
             }
             None => Own::Nothing,
         },

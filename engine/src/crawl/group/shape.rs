@@ -51,7 +51,7 @@ enum Shape<'a> {
     /// No data.
     Empty,
     /// May become part of a table above.
-    Open(Candidate<'a>),
+    Open(Box<Candidate<'a>>),
     /// Its tables are planned.
     Closed,
 }
@@ -75,7 +75,7 @@ pub(super) fn plan<'a>(
     let level = if tree.location.is_local() { 1 } else { 1 + path.parts().count() as u32 };
     let is_file = tree.root.sample.first().is_some_and(|file| file.location == *path);
     match planner.visit(&tree.root, path, level) {
-        Shape::Open(candidate) => planner.close(path.clone(), is_file, candidate),
+        Shape::Open(candidate) => planner.close(path.clone(), is_file, *candidate),
         Shape::Empty | Shape::Closed => {}
     }
     (planner.plans, planner.skipped)
@@ -99,19 +99,19 @@ impl<'a> Planner<'a> {
             match self.visit(inner, &path, level.saturating_add(1)) {
                 Shape::Empty => {}
                 Shape::Closed => closed.push(inner.name.as_str()),
-                Shape::Open(candidate) => open.push(Below { name: &inner.name, path, candidate }),
+                Shape::Open(candidate) => open.push(Below { name: &inner.name, path, candidate: *candidate }),
             }
         }
         if open.is_empty() && closed.is_empty() {
             return match own {
                 Own::Nothing => Shape::Empty,
-                Own::Alike(data) => Shape::Open(Candidate {
+                Own::Alike(data) => Shape::Open(Box::new(Candidate {
                     family: data.family.clone(),
                     kinds: Vec::new(),
                     loose: 0,
-                    leaves: vec![Leaf { names: Vec::new(), path: path.clone(), data }],
+                    leaves: vec![Leaf { names: Vec::new(), path: path.clone(), data: *data }],
                     notes: Vec::new(),
-                }),
+                })),
                 Own::Mixed(families) => {
                     self.tables_of_files(folder, path, families);
                     Shape::Closed
@@ -120,7 +120,7 @@ impl<'a> Planner<'a> {
         }
         match own {
             Own::Nothing => {}
-            Own::Alike(data) => self.beside_folders(folder, path, data, &open),
+            Own::Alike(data) => self.beside_folders(folder, path, *data, &open),
             Own::Mixed(families) => self.tables_of_files(folder, path, families),
         }
         match self.grouping.table_level {
@@ -207,7 +207,8 @@ impl<'a> Planner<'a> {
             // A folder alone may be a partition or a table in a folder of tables: its name decides, or what is beside
             // the folder that it is in.
             let loose = if forced || looks_like_partition(only.name) { 0 } else { only.candidate.loose + 1 };
-            return Shape::Open(Candidate { loose, ..joined(only, std::iter::empty(), self.grouping.policy) });
+            let candidate = joined(only, std::iter::empty(), self.grouping.policy);
+            return Shape::Open(Box::new(Candidate { loose, ..candidate }));
         }
         let names: Vec<&str> = open.iter().map(|below| below.name).chain(closed.iter().copied()).collect();
         let partitions = names.iter().all(|name| looks_like_partition(name))
@@ -236,7 +237,7 @@ impl<'a> Planner<'a> {
                 named(&left)
             ));
         }
-        Shape::Open(candidate)
+        Shape::Open(Box::new(candidate))
     }
 
     /// Folders in groups that are alike: equally deep, partitioned by the same keys, files of one family.

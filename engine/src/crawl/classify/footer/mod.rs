@@ -19,7 +19,7 @@ use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::error::DataFusionError;
-use millrace_catalog::model::{Column, HiveType, Parameters, SerDe, TableStatistics};
+use millrace_catalog::model::{Column, ColumnStatistics, HiveType, Parameters, SerDe, TableStatistics};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
@@ -52,11 +52,23 @@ pub(crate) async fn recognize(
 }
 
 async fn parquet(store: &Arc<dyn ObjectStore>, url: &str, object: &ObjectMeta) -> Result<Recognized> {
-    let end = store.get_range(&object.location, object.size - MAGIC_LENGTH..object.size).await?;
+    let cut = || bad_file(url, "is damaged", "it begins as a Parquet file but does not end as one");
+    // Magic, footer, the footer's length, magic. The decoder trusts the length.
+    if object.size < 3 * MAGIC_LENGTH {
+        return Err(cut());
+    }
+    let end = store.get_range(&object.location, object.size - 2 * MAGIC_LENGTH..object.size).await?;
     match end.as_ref() {
-        b"PAR1" => {}
-        b"PARE" => return Err(bad_file(url, "is encrypted", "its footer cannot be read without a key")),
-        _ => return Err(bad_file(url, "is damaged", "it begins as a Parquet file but does not end as one")),
+        [a, b, c, d, b'P', b'A', b'R', b'1'] => {
+            let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+            if length > object.size - 3 * MAGIC_LENGTH {
+                return Err(bad_file(url, "is damaged", "its footer is longer than the file"));
+            }
+        }
+        [.., b'P', b'A', b'R', b'E'] => {
+            return Err(bad_file(url, "is encrypted", "its footer cannot be read without a key"));
+        }
+        _ => return Err(cut()),
     }
     let footer = DFParquetMetadata::new(store.as_ref(), object)
         .with_metadata_size_hint(Some(TAIL))
@@ -157,13 +169,13 @@ fn statistics(object: &ObjectMeta, rows: u64, columns: &[Column], found: &Statis
     };
     let of_columns = columns.iter().zip(&found.column_statistics).filter_map(|(column, found)| {
         let data_type: DataType = types::to_arrow(&column.data_type);
-        let statistics = millrace_catalog::model::ColumnStatistics {
+        let statistics = ColumnStatistics {
             minimum: bounds::text(&found.min_value, &data_type),
             maximum: bounds::text(&found.max_value, &data_type),
             null_count: exact_nulls(&found.null_count),
-            ..Default::default()
+            ..ColumnStatistics::default()
         };
-        (statistics != Default::default()).then(|| (column.name.clone(), statistics))
+        (statistics != ColumnStatistics::default()).then(|| (column.name.clone(), statistics))
     });
     TableStatistics {
         row_count: rows,
@@ -186,7 +198,7 @@ fn compression(metadata: &ParquetMetaData) -> &'static str {
         Compression::LZ4 | Compression::LZ4_RAW => "lz4",
         Compression::ZSTD(_) => "zstd",
     };
-    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let chunks = metadata.row_groups().iter().flat_map(parquet::file::metadata::RowGroupMetaData::columns);
     chunks.map(|chunk| name(chunk.compression())).find(|name| *name != "none").unwrap_or("none")
 }
 

@@ -33,10 +33,6 @@ fn bounds(found: &Recognized, column: &str) -> (Option<String>, Option<String>, 
     (known.minimum, known.maximum, known.null_count)
 }
 
-fn text(value: &str) -> Option<String> {
-    Some(value.to_owned())
-}
-
 const ALL_TYPES: [&str; 15] = [
     "c_boolean boolean",
     "c_tinyint tinyint",
@@ -73,7 +69,7 @@ async fn parquet_of_pyarrow_has_every_type() {
         ("c_date", "2013-01-31"),
         ("c_timestamp", "2013-01-01 05:00:00.250"),
     ] {
-        assert_eq!(bounds(&found, column), (text(value), text(value), Some(1)), "{column}");
+        assert_eq!(bounds(&found, column), (Some(value.to_owned()), Some(value.to_owned()), Some(1)), "{column}");
         let kind = &found.columns.iter().find(|known| known.name == column).unwrap().data_type;
         assert!(types::parse_partition_value(Some(value), kind).is_ok(), "{column}");
     }
@@ -85,8 +81,8 @@ async fn orc_of_pyarrow_has_every_type() {
     let found = at("tests/data/types/orc/types.orc").await.unwrap().unwrap();
     assert_eq!(schema(&found), ALL_TYPES);
     assert_eq!((found.rows, found.rows_exact), (2, true));
-    assert_eq!(bounds(&found, "c_int"), (text("-2147483648"), text("-2147483648"), Some(1)));
-    assert_eq!(bounds(&found, "c_date"), (text("2013-01-31"), text("2013-01-31"), Some(1)));
+    assert_eq!(bounds(&found, "c_int"), (Some("-2147483648".to_owned()), Some("-2147483648".to_owned()), Some(1)));
+    assert_eq!(bounds(&found, "c_date"), (Some("2013-01-31".to_owned()), Some("2013-01-31".to_owned()), Some(1)));
 }
 
 #[tokio::test]
@@ -104,11 +100,14 @@ async fn the_example_lake() {
     let flights = at("examples/lake/flights/year=2013/month=01/part-0.parquet").await.unwrap().unwrap();
     // January 2013 has 27,004 flights on days 1 to 31, from three airports.
     assert_eq!((flights.rows, flights.rows_exact), (27_004, true));
-    assert_eq!(bounds(&flights, "day"), (text("1"), text("31"), Some(0)));
-    assert_eq!(bounds(&flights, "origin"), (text("EWR"), text("LGA"), Some(0)));
+    assert_eq!(bounds(&flights, "day"), (Some("1".to_owned()), Some("31".to_owned()), Some(0)));
+    assert_eq!(bounds(&flights, "origin"), (Some("EWR".to_owned()), Some("LGA".to_owned()), Some(0)));
     let airlines = at("examples/lake/airlines/airlines.orc").await.unwrap().unwrap();
     assert_eq!(schema(&airlines), ["carrier string", "name string"]);
-    assert_eq!((airlines.rows, bounds(&airlines, "carrier")), (16, (text("9E"), text("YV"), Some(0))));
+    assert_eq!(
+        (airlines.rows, bounds(&airlines, "carrier")),
+        (16, (Some("9E".to_owned()), Some("YV".to_owned()), Some(0)))
+    );
 }
 
 #[tokio::test]
