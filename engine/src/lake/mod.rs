@@ -5,7 +5,7 @@ mod damage;
 pub mod decompress;
 pub mod evolve;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod format;
 pub mod hive_classes;
 mod inflate;

@@ -26,7 +26,7 @@ use super::records::RecordSource;
 pub(crate) use evidence::Evidence;
 pub use infer::infer_schema;
 pub use options::{TextOptions, TextSerde};
-pub(crate) use sample::{Records, SampleRecord, is_header};
+pub(crate) use sample::{Records, is_header};
 
 /// A scan of text files: `TextSource::new(table_schema, options)`.
 pub type TextSource = RecordSource<TextOptions>;
