@@ -28,7 +28,7 @@ LIMIT 5;
 SELECT CASE WHEN w.precip > 0.1 THEN 'heavy rain' WHEN w.precip > 0 THEN 'rain' ELSE 'dry' END AS weather,
        count(*) AS flights, round(avg(f.dep_delay), 1) AS avg_delay
 FROM flights f
-JOIN weather w ON w.origin = f.origin AND w.year = f.year AND w.month = f.month AND w.day = f.day AND w.hour = f.hour
+JOIN weather w ON w.origin = f.origin AND w.time_hour = f.time_hour
 GROUP BY 1
 ORDER BY avg_delay DESC;
 

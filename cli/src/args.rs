@@ -3,6 +3,7 @@
 //! Nothing here touches a file or a terminal: the same arguments give the same invocation, except for `stdin`, which
 //! is told from outside.
 
+use crate::crawl::CrawlArgs;
 use crate::print::Format;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use millrace_engine::sql::Dialect;
@@ -54,12 +55,14 @@ struct LowArgs {
 
 #[derive(Debug, Subcommand)]
 enum LowSubcommand {
-    /// Lay an example lake, create its tables and run a tour of questions
+    /// Lay an example lake, crawl it and run a tour of questions
     Demo {
         /// Directory of the lake and the warehouse, millrace-demo by default
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Look at a place, make tables of what is there, and keep them up to date
+    Crawl(Box<CrawlArgs>),
 }
 
 /// What to do.
@@ -94,6 +97,8 @@ pub(crate) enum Action {
         /// Go on after a failure.
         keep_going: bool,
     },
+    /// Run a crawler.
+    Crawl(Box<CrawlArgs>),
     /// Run the demo.
     Demo {
         /// Directory of the lake and the warehouse.
@@ -123,6 +128,7 @@ where
     let sources = ordered_sources(&matches, &low);
     let action = match low.subcommand {
         Some(LowSubcommand::Demo { dir }) => Action::Demo { dir },
+        Some(LowSubcommand::Crawl(arguments)) => Action::Crawl(arguments),
         None if !sources.is_empty() => Action::Batch { sources, keep_going: low.keep_going },
         None if stdin_is_terminal => Action::Shell,
         None => Action::Batch { sources: vec![Source::Stdin], keep_going: low.keep_going },

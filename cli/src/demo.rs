@@ -1,4 +1,4 @@
-//! `millrace demo`: the example lake beside a new warehouse, its tables, and a tour of questions.
+//! `millrace demo`: the example lake beside a new warehouse, a crawler for its tables, and a tour of questions.
 //!
 //! The lake is inside the program, so that the demo needs nothing but the program. Files that are there already are
 //! left as they are.
@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 static LAKE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/lake");
-const TABLES: &str = include_str!("../../examples/tables.sql");
+const CRAWL: &str = include_str!("../../examples/crawl.sql");
 const TOUR: &str = include_str!("../../examples/tour.sql");
 
-/// Where `tables.sql` says that the lake is.
+/// Where `crawl.sql` says that the lake is.
 const LAKE_IN_SCRIPTS: &str = "examples/lake";
 
 /// The directory that the demo makes unless told otherwise.
 const DIRECTORY: &str = "millrace-demo";
 
-/// Lays the lake, creates its tables and runs the tour.
+/// Lays the lake, crawls it and runs the tour.
 pub(crate) async fn run(warehouse: Option<&Path>, directory: Option<&Path>) -> anyhow::Result<ExitCode> {
     let directory = std::path::absolute(directory.unwrap_or(Path::new(DIRECTORY)))?;
     let lake = directory.join("lake");
@@ -38,8 +38,8 @@ pub(crate) async fn run(warehouse: Option<&Path>, directory: Option<&Path>) -> a
         lake.display(),
         warehouse.display()
     ))?;
-    let tables = TABLES.replace(LAKE_IN_SCRIPTS, &lake.display().to_string());
-    for script in [tables.as_str(), TOUR] {
+    let crawl = CRAWL.replace(LAKE_IN_SCRIPTS, &lake.display().to_string());
+    for script in [crawl.as_str(), TOUR] {
         match run_script(&mut shell, script).await? {
             Outcome::Done => {}
             Outcome::Cancelled => return Ok(ExitCode::from(EXIT_INTERRUPTED)),

@@ -2,7 +2,8 @@
 
 use futures::future::BoxFuture;
 use millrace_engine::sql::Dialect;
-use millrace_engine::{Result, StatementResult};
+use millrace_engine::{Progress, Result, StatementResult};
+use std::sync::Arc;
 
 /// One session of a warehouse.
 pub(crate) trait Engine {
@@ -18,6 +19,9 @@ pub(crate) trait Engine {
     /// Runs one statement, given without its semicolon. Positions in its errors count the characters of `text`.
     /// Dropping the future cancels the statement; the next one waits until it is gone.
     fn execute(&mut self, text: String) -> BoxFuture<'static, Result<StatementResult>>;
+
+    /// How far the statement is that runs now; its result tells the rest.
+    fn progress(&self) -> Option<Arc<dyn Progress>>;
 
     /// The names that completion offers. The future holds on to what it needs, so that the line editor may keep it
     /// and run it only when the user asks for a completion.

@@ -4,6 +4,7 @@
 //! [`repl`] asks for it line by line. Nothing is set up before it is needed, so that a one-line query starts at once.
 
 mod args;
+mod crawl;
 mod demo;
 mod engine;
 mod open;
@@ -64,6 +65,10 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
         .context("could not start the runtime")?;
     let code = match &invocation.action {
         Action::Demo { dir } => runtime.block_on(demo::run(invocation.warehouse.as_deref(), dir.as_deref()))?,
+        Action::Crawl(arguments) => {
+            let crawl = crawl::run(invocation.directory(), &invocation.settings, invocation.format, arguments);
+            exit_code(runtime.block_on(crawl)?)
+        }
         Action::Shell => run_shell(&runtime, invocation)?,
         Action::Batch { sources, keep_going } => {
             let watch = Watch::start(Idle::Exits)?;

@@ -4,7 +4,7 @@ use crate::engine::{Engine, Names, TableNames};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use millrace_engine::sql::Dialect;
-use millrace_engine::{Error, ErrorKind, Result, Session, StatementResult, Warehouse, WarehouseConfig};
+use millrace_engine::{Error, ErrorKind, Progress, Result, Session, StatementResult, Warehouse, WarehouseConfig};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -33,6 +33,7 @@ struct LocalSession {
     session: Arc<Mutex<Session>>,
     warehouse: Arc<Warehouse>,
     known: Arc<RwLock<Known>>,
+    progress: Arc<dyn Progress>,
 }
 
 /// What `SET` and `USE` change.
@@ -50,7 +51,8 @@ impl Known {
 impl LocalSession {
     fn new(session: Session) -> Self {
         let known = Arc::new(RwLock::new(Known::of(&session)));
-        Self { warehouse: Arc::clone(session.warehouse()), session: Arc::new(Mutex::new(session)), known }
+        let (warehouse, progress) = (Arc::clone(session.warehouse()), session.progress());
+        Self { session: Arc::new(Mutex::new(session)), warehouse, known, progress }
     }
 }
 
@@ -92,6 +94,10 @@ impl Engine for LocalSession {
             Ok(last.unwrap_or_else(StatementResult::nothing))
         }
         .boxed()
+    }
+
+    fn progress(&self) -> Option<Arc<dyn Progress>> {
+        Some(Arc::clone(&self.progress))
     }
 
     fn names(&self) -> BoxFuture<'static, Names> {

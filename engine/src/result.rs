@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The result of one statement. Dropping it cancels what still runs.
 pub struct StatementResult {
@@ -108,4 +108,24 @@ pub struct ProgressState {
     pub files_done: u64,
     /// Files that the query must read.
     pub files_total: u64,
+    /// Files that a crawl has listed.
+    pub files_listed: u64,
+}
+
+/// The progress of whatever a session runs now; nothing while it runs nothing that tells.
+#[derive(Default)]
+pub struct CurrentProgress(Mutex<Option<Weak<dyn Progress>>>);
+
+impl CurrentProgress {
+    /// Shows this one for as long as somebody holds it.
+    pub(crate) fn set(&self, progress: &Arc<dyn Progress>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(progress));
+    }
+}
+
+impl Progress for CurrentProgress {
+    fn now(&self) -> ProgressState {
+        let current = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade);
+        current.map(|progress| progress.now()).unwrap_or_default()
+    }
 }

@@ -9,7 +9,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt, stream};
 use millrace_engine::sql::Dialect;
-use millrace_engine::{CommandTag, Error, ErrorKind, Notice, Severity, StatementResult};
+use millrace_engine::{CommandTag, Error, ErrorKind, Notice, Progress, Severity, StatementResult};
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -58,6 +58,10 @@ impl Engine for Fake {
         self.seen.lock().unwrap().push(text.clone());
         let fake = self.clone();
         Box::pin(async move { fake.result(&text).await })
+    }
+
+    fn progress(&self) -> Option<Arc<dyn Progress>> {
+        None
     }
 
     fn names(&self) -> BoxFuture<'static, Names> {

@@ -108,6 +108,9 @@ fn message(state: &ProgressState, elapsed: Duration) -> String {
     } else if state.bytes_scanned > 0 {
         parts.push(BinaryBytes(state.bytes_scanned).to_string());
     }
+    if state.files_listed > 0 {
+        parts.push(format!("{} files listed", HumanCount(state.files_listed)));
+    }
     if state.files_total > 1 {
         parts.push(format!("{} of {} files", HumanCount(state.files_done), HumanCount(state.files_total)));
     }
@@ -128,9 +131,12 @@ mod tests {
             bytes_total: 4 << 30,
             files_done: 3,
             files_total: 12,
+            ..ProgressState::default()
         };
         assert_eq!(message(&state, elapsed), "3.2s  12,345,678 rows  1.00 GiB of 4.00 GiB (25%)  3 of 12 files");
         let unknown = ProgressState { bytes_scanned: 2_048, ..ProgressState::default() };
         assert_eq!(message(&unknown, elapsed), "3.2s  2.00 KiB");
+        let crawl = ProgressState { files_listed: 12_000, files_done: 3, files_total: 400, ..ProgressState::default() };
+        assert_eq!(message(&crawl, elapsed), "3.2s  12,000 files listed  3 of 400 files");
     }
 }

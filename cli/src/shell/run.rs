@@ -10,6 +10,7 @@ use super::work::Work;
 use crate::engine::Engine;
 use crate::print::{End, Layout, PrintError, Printer, Rest, printer};
 use arrow::record_batch::RecordBatch;
+use futures::TryStreamExt;
 use millrace_engine::{CommandTag, Error, ErrorKind, StatementResult};
 use std::io;
 use std::time::{Duration, Instant};
@@ -156,9 +157,19 @@ impl Shell {
         outcome
     }
 
+    /// The rows of a statement of the program's own, which shows nothing.
+    pub(crate) async fn ask(&mut self, text: &str) -> Result<Vec<RecordBatch>, Error> {
+        let result = self.engine.execute(text.to_owned()).await?;
+        match result.rows {
+            Some(rows) => rows.try_collect().await.map_err(Error::from),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Runs a statement up to its last row. `running` is outside, so that it outlives a cancelled future.
     async fn try_statement(&mut self, text: &str, running: &mut Running) -> Result<(), Failure> {
         let mut progress = ProgressLine::start(self.console.is_live(), &self.watch);
+        progress.watch(self.engine.progress());
         let start = running.start.insert(Work::start(self.engine.execute(text.to_owned())));
         let result = start.end().await??;
         progress.watch(result.progress.clone());

@@ -1,6 +1,6 @@
 //! `SHOW …`: what is in the catalog, in the columns that Athena gives.
 
-use super::{managed, rows, show_create};
+use super::{crawl, managed, rows, show_create};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::write;
 use crate::resolve::{self, Relation};
@@ -72,6 +72,9 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
             let names = function_names(context.state());
             rows::text("SHOW", &["function"], names.into_iter().filter(|name| matches(name)).map(|name| [name]))
         }
+        Show::Crawlers { like } => crawl::show_crawlers(context, matcher(like.as_deref())?).await,
+        Show::CrawlerRuns { crawler, limit } => crawl::show_runs(context, crawler.as_deref(), *limit).await,
+        Show::Classifiers { like } => crawl::show_classifiers(context, matcher(like.as_deref())?).await,
         Show::Setting(_) => Err(Error::internal("the session shows its own settings")),
     }
 }

@@ -44,6 +44,10 @@ pub enum Codec {
     Xz,
     /// `.snappy` (Hadoop's block framing) and `.sz` (snappy's own framing): which of them, the first bytes tell.
     Snappy,
+    /// `.deflate`: zlib's format, which Hadoop's default codec writes.
+    Deflate,
+    /// `.zip`, an archive of one file.
+    Zip,
 }
 
 impl Codec {
@@ -56,10 +60,12 @@ impl Codec {
             "zst" | "zstd" => Self::Zstd,
             "xz" => Self::Xz,
             "snappy" | "sz" => Self::Snappy,
-            other @ ("deflate" | "lz4" | "lzo" | "br" | "zip" | "7z" | "tar" | "tgz" | "rar") => {
+            "deflate" => Self::Deflate,
+            "zip" => Self::Zip,
+            other @ ("lz4" | "lzo" | "br" | "7z" | "tar" | "tgz" | "rar") => {
                 return Err(Error::unsupported(format_args!("compression \"{other}\" of a text file"))
                     .with_detail(format!("file \"{location}\""))
-                    .with_hint("supported are gzip, bzip2, zstd, xz and snappy"));
+                    .with_hint("supported are gzip, bzip2, zstd, xz, snappy, deflate and zip"));
             }
             _ => Self::Plain,
         })
@@ -79,6 +85,8 @@ impl Codec {
             Self::Zstd => "zstd",
             Self::Xz => "xz",
             Self::Snappy => "snappy",
+            Self::Deflate => "deflate",
+            Self::Zip => "zip",
         }
     }
 }
@@ -107,6 +115,8 @@ pub(crate) fn decompress(input: ByteStream, codec: Codec, url: &Arc<str>) -> Byt
             decoder.multiple_members(true);
             output(decoder, codec, url)
         }
+        Codec::Deflate => super::inflate::zlib(input, url),
+        Codec::Zip => super::zip::unzip(input, url),
         Codec::Snappy => {
             let frames = SnappyFrames { input, buffer: BytesMut::new(), framing: None, left: 0, url: Arc::clone(url) };
             futures::stream::try_unfold(frames, |mut frames| async move {
@@ -132,7 +142,7 @@ fn output(decoder: impl AsyncRead + Send + 'static, codec: Codec, url: &Arc<str>
         .boxed()
 }
 
-fn damaged(url: &str, codec: Codec, why: &str) -> DataFusionError {
+pub(super) fn damaged(url: &str, codec: Codec, why: &str) -> DataFusionError {
     let message = format!("file \"{url}\" is truncated or damaged ({})", codec.name());
     DataFusionError::External(Box::new(Error::new(ErrorKind::BadFile, message).with_detail(why)))
 }
@@ -262,6 +272,8 @@ mod tests {
             ("b.snappy", Codec::Snappy),
             ("b.sz", Codec::Snappy),
             ("b.xz", Codec::Xz),
+            ("b.deflate", Codec::Deflate),
+            ("b.CSV.ZIP", Codec::Zip),
         ] {
             assert_eq!(Codec::of(&Path::from(name)).unwrap(), codec, "{name}");
         }

@@ -4,8 +4,9 @@
 //! statistics, and knows no format.
 
 use super::json::{JsonOptions, JsonSerde};
+use super::pattern::PatternOptions;
 use super::text::TextOptions;
-use super::{avro, evolve, json, orc, text};
+use super::{avro, evolve, json, orc, pattern, text};
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::Session;
@@ -31,8 +32,10 @@ pub enum Format {
     Avro,
     /// Delimited text and CSV.
     Text(TextOptions),
-    /// JSON lines.
+    /// JSON.
     Json(JsonOptions),
+    /// Lines that a pattern takes apart: grok, regular expressions.
+    Pattern(PatternOptions),
 }
 
 /// Columns of a table, by position, that a file has in a type that does not fit, with the file's type.
@@ -61,6 +64,7 @@ impl Format {
             "AvroSerDe" => Ok(Self::Avro),
             "LazySimpleSerDe" | "OpenCSVSerde" => Ok(Self::Text(TextOptions::from_serde(storage, parameters)?)),
             "JsonSerDe" => Ok(Self::Json(JsonOptions::from_serde(storage, parameters)?)),
+            "GrokSerDe" | "RegexSerDe" => Ok(Self::Pattern(PatternOptions::from_serde(storage, parameters)?)),
             _ => Err(Error::unsupported(format!("the SerDe \"{library}\""))),
         }
     }
@@ -68,7 +72,7 @@ impl Format {
     /// The format that a file's name tells: its extension, without that of a compression.
     pub fn of_file_name(name: &str) -> Option<&'static str> {
         let name = name.to_ascii_lowercase();
-        let bare = [".gz", ".gzip", ".bz2", ".zst", ".zstd", ".snappy", ".sz", ".deflate", ".xz"]
+        let bare = [".gz", ".gzip", ".bz2", ".zst", ".zstd", ".snappy", ".sz", ".deflate", ".xz", ".zip"]
             .iter()
             .find_map(|compression| name.strip_suffix(compression))
             .unwrap_or(&name);
@@ -92,6 +96,7 @@ impl Format {
             Self::Avro => "avro",
             Self::Text(_) => "text",
             Self::Json(_) => "json",
+            Self::Pattern(_) => "pattern",
         }
     }
 
@@ -119,6 +124,7 @@ impl Format {
             Self::Avro => avro::avro_source(schema),
             Self::Text(options) => Arc::new(text::TextSource::new(schema, options.clone())),
             Self::Json(options) => Arc::new(json::JsonSource::new(schema, options.clone())),
+            Self::Pattern(options) => Arc::new(pattern::PatternSource::new(schema, options.clone())),
         }
     }
 
@@ -153,7 +159,7 @@ impl Format {
             }
             // An ORC scan names the file in its own errors.
             Self::Orc => Ok(Some((orc::statistics(store, object, schema, *by_position).await?, Misfits::new()))),
-            Self::Avro | Self::Text(_) | Self::Json(_) => Ok(None),
+            Self::Avro | Self::Text(_) | Self::Json(_) | Self::Pattern(_) => Ok(None),
         }
     }
 

@@ -21,6 +21,10 @@ pub const ORC_SERDE: &str = "org.apache.hadoop.hive.ql.io.orc.OrcSerde";
 pub const AVRO_SERDE: &str = "org.apache.hadoop.hive.serde2.avro.AvroSerDe";
 /// Rows taken apart by a regular expression; read-only.
 pub const REGEX_SERDE: &str = "org.apache.hadoop.hive.serde2.RegexSerDe";
+/// The same under the name that it had before Hive took it in.
+pub const CONTRIB_REGEX_SERDE: &str = "org.apache.hadoop.hive.contrib.serde2.RegexSerDe";
+/// Rows taken apart by a grok pattern, as Glue's crawlers name it; read-only.
+pub const GROK_SERDE: &str = "com.amazonaws.glue.serde.GrokSerDe";
 
 /// Input format of all text formats.
 pub const TEXT_INPUT_FORMAT: &str = "org.apache.hadoop.mapred.TextInputFormat";

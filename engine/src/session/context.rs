@@ -3,6 +3,7 @@
 use super::transaction::Transaction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::table::Lake;
+use crate::result::CurrentProgress;
 use crate::sql::{Dialect, ParsedStatement};
 use crate::tables::{self, ManagedTableProvider};
 use crate::warehouse::Warehouse;
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     transaction: Arc<Mutex<Transaction>>,
     /// Whether the transaction was begun by the user and goes on after the statement.
     in_block: bool,
+    progress: Arc<CurrentProgress>,
 }
 
 impl Context {
@@ -33,12 +35,13 @@ impl Context {
         mut state: SessionState,
         database: String,
         statement: &ParsedStatement,
+        progress: Arc<CurrentProgress>,
         (transaction, in_block): (Arc<Mutex<Transaction>>, bool),
     ) -> Self {
         state.mark_start_execution();
         let dialect = statement.dialect;
         let text = statement.text.as_str().into();
-        Self { warehouse, state, database, dialect, text, transaction, in_block }.with_dialect(dialect)
+        Self { warehouse, state, database, dialect, text, transaction, in_block, progress }.with_dialect(dialect)
     }
 
     /// The transaction that the statement runs in.
@@ -112,6 +115,11 @@ impl Context {
     /// The database that unqualified names are looked up in.
     pub(crate) fn database(&self) -> &str {
         &self.database
+    }
+
+    /// Where a statement that runs to its end shows how far it is.
+    pub(crate) fn progress(&self) -> &CurrentProgress {
+        &self.progress
     }
 
     /// The statement's dialect.

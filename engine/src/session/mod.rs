@@ -13,7 +13,7 @@ pub(crate) use settings::SETTINGS;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
-use crate::result::{CommandTag, Notice, Severity, StatementResult};
+use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::warehouse::Warehouse;
 use datafusion::arrow::datatypes::Schema;
@@ -36,6 +36,7 @@ pub struct Session {
     warehouse: Arc<Warehouse>,
     settings: Settings,
     state: SessionState,
+    progress: Arc<CurrentProgress>,
     block: Option<Block>,
 }
 
@@ -72,7 +73,7 @@ impl Session {
     /// A session with default settings.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
         let state = warehouse.base_state().clone();
-        Self { warehouse, settings: Settings::default(), state, block: None }
+        Self { warehouse, settings: Settings::default(), state, progress: Arc::default(), block: None }
     }
 
     /// The warehouse.
@@ -88,6 +89,12 @@ impl Session {
     /// The database that unqualified names are looked up in.
     pub fn database(&self) -> &str {
         &self.settings.database
+    }
+
+    /// How far the statement is that [`Session::execute`] runs now, where it tells; what a query's result tells is
+    /// in the result.
+    pub fn progress(&self) -> Arc<dyn Progress> {
+        Arc::clone(&self.progress) as _
     }
 
     /// Sets a setting, as `SET name = value` does.
@@ -158,8 +165,8 @@ impl Session {
     }
 
     fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
-        let warehouse = Arc::clone(&self.warehouse);
-        Context::new(warehouse, self.state.clone(), self.settings.database.clone(), parsed, transaction)
+        let (warehouse, progress) = (Arc::clone(&self.warehouse), Arc::clone(&self.progress));
+        Context::new(warehouse, self.state.clone(), self.settings.database.clone(), parsed, progress, transaction)
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.

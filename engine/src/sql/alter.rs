@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::sql::cursor::Cursor;
 use crate::sql::tokens::word;
 use crate::sql::{
-    AlterOperation, AlterTable, Distribution, RepairTable, Statement, managed_table, partition, refuse, types,
+    AlterOperation, AlterTable, Distribution, RepairTable, Statement, crawler, managed_table, partition, refuse, types,
 };
 use millrace_catalog::model::Parameters;
 use sqlparser::tokenizer::Token;
@@ -16,6 +16,9 @@ pub(super) fn alter(cursor: &mut Cursor) -> Result<Statement> {
             let error = cursor.unsupported(&format!("{database} … SET DBPROPERTIES"));
             return Err(if cursor.mentions("dbproperties") { error } else { refuse::object(cursor) });
         }
+    }
+    if cursor.at("ALTER CRAWLER") {
+        return crawler::alter(cursor);
     }
     if !cursor.at("ALTER TABLE") {
         return Err(refuse::object(cursor));

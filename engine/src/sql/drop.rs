@@ -1,8 +1,8 @@
-//! `DROP TABLE|VIEW` and `DROP DATABASE|SCHEMA`.
+//! `DROP TABLE|VIEW` and `DROP DATABASE|SCHEMA`; the way to all other `DROP`s.
 
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{DropDatabase, DropTable, Statement, refuse};
+use crate::sql::{DropDatabase, DropTable, Statement, crawler, refuse};
 use sqlparser::tokenizer::Token;
 
 /// The whole statement, whatever it drops.
@@ -13,6 +13,9 @@ pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
     }
     if cursor.at("DROP DATABASE") || cursor.at("DROP SCHEMA") {
         return drop_database(cursor);
+    }
+    if cursor.at("DROP CRAWLER") || cursor.at("DROP CLASSIFIER") {
+        return crawler::drop(cursor);
     }
     Err(refuse::object(cursor))
 }

@@ -115,7 +115,8 @@ fn clauses(cursor: &mut Cursor) -> Result<Clauses> {
     }
 }
 
-fn once<'a, T>(
+/// Takes a clause that may stand once.
+pub(super) fn once<'a, T>(
     cursor: &mut Cursor<'a>,
     words: &str,
     place: &mut Option<T>,

@@ -6,6 +6,7 @@
 //!    and through `query`, which rewrites or refuses what the planner would ignore.
 
 mod alter;
+mod crawler;
 mod create_table_as;
 mod cursor;
 mod database;
@@ -38,6 +39,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use dialect::Dialect;
 pub use parse::parse;
 pub use split::{Open, Split, split};

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, create_table_as, database, diagnose, drop, external_table,
-    insert, modify, refuse, session, show, transaction, view,
+    Dialect, Explain, ParsedStatement, Statement, alter, crawler, create_table_as, database, diagnose, drop,
+    external_table, insert, modify, refuse, session, show, transaction, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -71,7 +71,10 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "SET" => session::set(cursor),
         "RESET" => session::reset(cursor),
         "USE" => session::use_database(cursor),
+        "EXPLAIN" if cursor.at("EXPLAIN CRAWLER") => crawler::explain(cursor),
         "EXPLAIN" => explain(cursor),
+        "START" if cursor.at("START CRAWLER") => crawler::start(cursor),
+        "STOP" => crawler::stop(cursor),
         _ => Err(refuse::statement(cursor, &word)),
     }
 }
@@ -87,6 +90,8 @@ fn create(cursor: &mut Cursor) -> Result<Statement> {
         create_table_as::create(cursor)
     } else if cursor.at("CREATE VIEW") || cursor.at("CREATE OR REPLACE VIEW") {
         view::create(cursor)
+    } else if crawler::creates(cursor) {
+        crawler::create(cursor)
     } else {
         Err(refuse::object(cursor))
     }

@@ -9,7 +9,8 @@ use crate::sql::diagnose;
 /// First words of the statements that run.
 const SUPPORTED: &[&str] = &[
     "ABORT", "ALTER", "BEGIN", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "END", "EXPLAIN", "INSERT",
-    "MERGE", "MSCK", "RESET", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "TRUNCATE", "UPDATE", "USE", "VALUES", "WITH",
+    "MERGE", "MSCK", "RESET", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "STOP", "TRUNCATE", "UPDATE", "USE",
+    "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.
@@ -59,6 +60,8 @@ const MODIFIERS: &[&str] =
 const OBJECTS: &[&str] = &[
     "AGGREGATE",
     "CATALOG",
+    "CLASSIFIER",
+    "CRAWLER",
     "DATABASE",
     "DATASHARE",
     "DEFAULT PRIVILEGES",

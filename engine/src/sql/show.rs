@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{Describe, ObjectName, Show, Statement, partition, refuse, session};
+use crate::sql::{Describe, ObjectName, Show, Statement, crawler, partition, refuse, session};
 use sqlparser::tokenizer::Token;
 
 /// What other systems show and we do not.
@@ -74,6 +74,12 @@ pub(super) fn show(cursor: &mut Cursor) -> Result<Statement> {
         Show::Properties { table, key }
     } else if cursor.eat("FUNCTIONS") {
         Show::Functions { like: like(cursor)? }
+    } else if cursor.eat("CRAWLERS") {
+        Show::Crawlers { like: like(cursor)? }
+    } else if cursor.eat("CRAWLER RUNS") {
+        crawler::runs(cursor)?
+    } else if cursor.eat("CLASSIFIERS") {
+        Show::Classifiers { like: like(cursor)? }
     } else if cursor.eat("ALL") {
         Show::Setting(None)
     } else {

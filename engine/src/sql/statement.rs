@@ -3,7 +3,7 @@
 //! Names are folded already (lower case unless the session says otherwise), options are known by name and typed.
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
-use crate::sql::Dialect;
+use crate::sql::{CrawlerStatement, Dialect};
 use millrace_catalog::model::{Column, Identity, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
 
@@ -75,6 +75,8 @@ pub enum Statement {
     AlterTable(AlterTable),
     /// `MSCK REPAIR TABLE t [ADD|DROP|SYNC PARTITIONS]`.
     RepairTable(RepairTable),
+    /// `CREATE|ALTER|DROP|START|STOP|EXPLAIN CRAWLER`, `CREATE|DROP CLASSIFIER`.
+    Crawler(Box<CrawlerStatement>),
     /// `SHOW …`.
     Show(Show),
     /// `DESCRIBE|DESC [EXTENDED|FORMATTED] t`.
@@ -655,6 +657,23 @@ pub enum Show {
     },
     /// `SHOW FUNCTIONS [LIKE 'pattern']`
     Functions {
+        /// Pattern.
+        like: Option<String>,
+    },
+    /// `SHOW CRAWLERS [LIKE 'pattern']`
+    Crawlers {
+        /// Pattern.
+        like: Option<String>,
+    },
+    /// `SHOW CRAWLER RUNS [name] [LIMIT n]`
+    CrawlerRuns {
+        /// Only this crawler's.
+        crawler: Option<String>,
+        /// The newest of them.
+        limit: Option<u32>,
+    },
+    /// `SHOW CLASSIFIERS [LIKE 'pattern']`
+    Classifiers {
         /// Pattern.
         like: Option<String>,
     },

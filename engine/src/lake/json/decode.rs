@@ -47,9 +47,9 @@ impl JsonDecoder {
     fn rows(&self, bytes: &[u8]) -> Outcome<Rows> {
         let mut rows = Rows { spans: Vec::new(), starts: Vec::new() };
         let mut order = KeyOrder::new(&self.names);
-        match self.options.layout {
+        match &self.options.layout {
             JsonLayout::Lines => self.lines(bytes, &mut order, &mut rows)?,
-            JsonLayout::Documents => self.documents(bytes, &mut order, &mut rows)?,
+            JsonLayout::Documents(_) => self.documents(bytes, &mut order, &mut rows)?,
         }
         Ok(rows)
     }
@@ -82,19 +82,15 @@ impl JsonDecoder {
 
     fn documents<'a>(&self, bytes: &'a [u8], order: &mut KeyOrder<'a, '_>, rows: &mut Rows) -> Outcome<()> {
         let mut lexer = Lexer::new(bytes, 0);
-        loop {
-            match lexer.peek() {
-                None => return Ok(()),
-                // The array around all objects; a block may begin in the middle of it.
-                Some(b'[' | b']' | b',') => lexer.at += 1,
-                Some(_) => {
-                    let start = lexer.at;
-                    if let Err(malformed) = self.record(&mut lexer, order, rows, start) {
-                        return Err(self.error(bytes, start, malformed));
-                    }
-                }
-            }
+        while let Some(first) = lexer.peek() {
+            let start = lexer.at;
+            let done = match first {
+                b'{' => self.record(&mut lexer, order, rows, start),
+                _ => Err(Malformed { at: start, expected: "\"{\"" }),
+            };
+            done.map_err(|malformed| self.error(bytes, start, malformed))?;
         }
+        Ok(())
     }
 
     fn begin(&self, rows: &mut Rows, start: usize) -> usize {
@@ -142,10 +138,10 @@ impl JsonDecoder {
     }
 
     fn error(&self, bytes: &[u8], start: usize, malformed: Malformed) -> RecordError {
-        let (line_start, before) = match self.options.layout {
+        let (line_start, before) = match &self.options.layout {
             JsonLayout::Lines => (start, &bytes[start..malformed.at]),
             // The line of the fault, not that of the document.
-            JsonLayout::Documents => {
+            JsonLayout::Documents(_) => {
                 let line = memchr::memrchr(b'\n', &bytes[..malformed.at]).map_or(0, |at| at + 1);
                 (line, &bytes[line..malformed.at])
             }
@@ -159,7 +155,7 @@ impl JsonDecoder {
 
     /// The number of records, which is all that is asked when there are no columns. Lines are not looked into.
     fn count(&self, bytes: &[u8]) -> Outcome<usize> {
-        if self.options.layout == JsonLayout::Documents {
+        if matches!(self.options.layout, JsonLayout::Documents(_)) {
             return Ok(self.rows(bytes)?.starts.len());
         }
         if self.options.blank_is_row() {

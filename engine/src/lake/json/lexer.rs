@@ -233,7 +233,7 @@ fn unescape_unit(rest: &mut &str) -> char {
     char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// Where the last whole object of a run of documents ends.
+/// Where a run of documents can be cut: behind the last whole object, or at the end of what is no part of one.
 pub(super) fn last_document_end(bytes: &[u8]) -> Option<usize> {
     let (mut end, mut depth, mut at) = (None, 0_usize, 0);
     while let Some(found) = memchr::memchr3(b'"', b'{', b'}', &bytes[at..]) {
@@ -258,7 +258,7 @@ pub(super) fn last_document_end(bytes: &[u8]) -> Option<usize> {
             },
         }
     }
-    end
+    if depth == 0 && !bytes.is_empty() { Some(bytes.len()) } else { end }
 }
 
 #[cfg(test)]
@@ -321,6 +321,8 @@ mod tests {
     fn documents_end_outside_of_strings() {
         assert_eq!(last_document_end(b"{\"a\":\"}\"} {\"b\":{}}\n{\"c\""), Some(18));
         assert_eq!(last_document_end(b"{\"a\":{}"), None);
-        assert_eq!(last_document_end(b"[{\"a\":\"\\\"}\"},{"), Some(12));
+        assert_eq!(last_document_end(b"{\"a\":{}} \n "), Some(11));
+        assert_eq!(last_document_end(b"  "), Some(2));
+        assert_eq!(last_document_end(b" {\"a\":\"\\\"}\"} {"), Some(12));
     }
 }

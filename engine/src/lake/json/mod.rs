@@ -1,4 +1,4 @@
-//! JSON lines: Hive's JsonSerDe and OpenX's, and JSON files queried directly.
+//! JSON: Hive's JsonSerDe and OpenX's, and JSON files queried directly.
 //!
 //! A block is decoded in two steps. `lexer` passes once over each record, checks its syntax, and notes where the
 //! values of the asked-for columns stand; `columns` makes each column's values into an array, descending into
@@ -6,8 +6,9 @@
 //! are checked and passed over; without columns (a count) lines are only counted.
 //!
 //! Columns are matched by name, in any case unless `case.insensitive` is `false`. Records are lines, so files are
-//! split at any offset; documents that span lines, or one array of objects, are read by [`JsonLayout::Documents`],
-//! which Hive's SerDes do not know and which cannot be split.
+//! split at any offset. Records that span lines, the items of an array, or what else stands at a path are read by
+//! [`JsonLayout::Documents`], which a table asks for by Glue's parameter `jsonPath`: such a file is read from its
+//! start by one reader, which finds the records (`select`), while several cores decode them.
 
 mod columns;
 mod decode;
@@ -15,10 +16,14 @@ mod infer;
 mod lexer;
 mod names;
 mod options;
+mod path;
+mod select;
 
 use super::records::RecordSource;
 pub use infer::infer_schema;
+pub(crate) use infer::{Inference, infer_records};
 pub use options::{JsonLayout, JsonOptions, JsonSerde};
+pub use path::JsonPath;
 
 /// A scan of JSON files: `JsonSource::new(table_schema, options)`.
 pub type JsonSource = RecordSource<JsonOptions>;

@@ -2,7 +2,10 @@
 
 use super::decode::JsonDecoder;
 use super::lexer::last_document_end;
+use super::path::JsonPath;
+use super::select::select;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::decompress::ByteStream;
 use crate::lake::records::{BlockDecoder, InvalidValues, RecordFormat, invalid_values};
 use arrow::datatypes::Schema;
 use millrace_catalog::model::{Parameters, StorageDescriptor};
@@ -21,12 +24,12 @@ pub enum JsonSerde {
 }
 
 /// How the records of a file are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum JsonLayout {
     /// A record is a line.
     Lines,
-    /// Objects one after another in any layout, or one array of objects.
-    Documents,
+    /// The objects at a path, whatever the line breaks (`jsonPath`).
+    Documents(JsonPath),
 }
 
 /// How the files of a JSON table are read.
@@ -66,7 +69,7 @@ impl JsonOptions {
     }
 
     /// The options of a table: its SerDe with the properties, and the table's own properties
-    /// (`skip.header.line.count`, `invalid.values`, `use.null.for.invalid.data`).
+    /// (`jsonPath`, `skip.header.line.count`, `invalid.values`, `use.null.for.invalid.data`).
     pub fn from_serde(storage: &StorageDescriptor, table_parameters: &Parameters) -> Result<Self> {
         let mut options = Self::new(match storage.serde.library.as_str() {
             "org.openx.data.jsonserde.JsonSerDe" => JsonSerde::OpenX,
@@ -81,9 +84,14 @@ impl JsonOptions {
             match key.to_ascii_lowercase().as_str() {
                 "skip.header.line.count" => options.skip_header_lines = line_count(key, value)?,
                 "ignore.malformed.json" => options.ignore_malformed = flag(key, value)?,
+                // The SerDe's own property counts: a partition's files may be laid out in another way.
+                "jsonpath" if options.layout == JsonLayout::Lines => {
+                    options.layout = JsonLayout::Documents(JsonPath::parse(value)?);
+                }
                 _ => {}
             }
         }
+        options.check_layout()?;
         options.invalid_values = invalid_values(table_parameters)?;
         if options.invalid_values == InvalidValues::Error {
             options.invalid_values = invalid_values(&storage.serde.parameters)?;
@@ -102,6 +110,7 @@ impl JsonOptions {
             "case.insensitive" => self.case_insensitive = flag(key, value)?,
             "dots.in.keys" => self.dots_in_keys = flag(key, value)?,
             "timestamp.formats" => check_timestamp_formats(value)?,
+            "jsonpath" => self.layout = JsonLayout::Documents(JsonPath::parse(value)?),
             // Of writing, of Hive's and Glue's own bookkeeping, or read elsewhere.
             "explicit.null"
             | "serialization.format"
@@ -120,6 +129,17 @@ impl JsonOptions {
             _ => return Err(Error::unsupported(format_args!("SerDe property \"{key}\" = \"{value}\""))),
         }
         Ok(())
+    }
+
+    /// Refuses what only lines can have.
+    fn check_layout(&self) -> Result<()> {
+        let lines_only = match &self.layout {
+            JsonLayout::Documents(_) if self.ignore_malformed => "ignore.malformed.json",
+            JsonLayout::Documents(_) if self.skip_header_lines > 0 => "skip.header.line.count",
+            _ => return Ok(()),
+        };
+        Err(Error::unsupported(format_args!("the property \"{lines_only}\" together with \"jsonPath\""))
+            .with_hint("without \"jsonPath\" each record is a line"))
     }
 
     /// A line without a value is a row.
@@ -148,7 +168,14 @@ impl RecordFormat for JsonOptions {
     fn last_record_end(&self, bytes: &[u8], _keep: usize) -> Option<usize> {
         match self.layout {
             JsonLayout::Lines => memchr::memrchr(b'\n', bytes).map(|at| at + 1),
-            JsonLayout::Documents => last_document_end(bytes),
+            JsonLayout::Documents(_) => last_document_end(bytes),
+        }
+    }
+
+    fn records(&self, input: ByteStream, url: &Arc<str>) -> ByteStream {
+        match &self.layout {
+            JsonLayout::Lines => input,
+            JsonLayout::Documents(path) => select(input, path, url),
         }
     }
 
@@ -224,7 +251,10 @@ mod tests {
         for format in ["yyyy-MM-dd'T'HH:mm:ss.SSSSSS", "yyyy-MM-dd'T'HH:mm:ss.SSS'Z',yyyy-MM-dd'T'HH:mm:ssZ"] {
             assert!(options(openx, &[("timestamp.formats", format)]).is_ok(), "{format}");
         }
-        for (key, value) in [("timestamp.formats", "dd/MM/yyyy"), ("unknown.key", "1")] {
+        assert_eq!(options(openx, &[("jsonPath", "$[*]")]).unwrap().layout, JsonLayout::Documents(JsonPath::items()));
+        let both = options(openx, &[("jsonPath", "$"), ("ignore.malformed.json", "true")]);
+        assert_eq!(both.unwrap_err().kind, ErrorKind::Unsupported);
+        for (key, value) in [("timestamp.formats", "dd/MM/yyyy"), ("unknown.key", "1"), ("jsonPath", "$..a")] {
             assert_eq!(options(openx, &[(key, value)]).unwrap_err().kind, ErrorKind::Unsupported);
         }
         assert_eq!(options("org.apache.hive.Other", &[]).unwrap_err().kind, ErrorKind::Unsupported);

@@ -1,7 +1,7 @@
 //! Golden files through whole scans.
 #![allow(clippy::unwrap_used)]
 
-use super::{JsonLayout, JsonOptions, JsonSerde};
+use super::{JsonLayout, JsonOptions, JsonPath, JsonSerde};
 use crate::error::ErrorKind;
 use crate::lake::records::InvalidValues;
 use crate::lake::records::testing::{Scan, schema};
@@ -158,21 +158,52 @@ async fn every_split_gives_the_same_rows() {
     }
 }
 
+fn at(path: &str) -> JsonOptions {
+    JsonOptions { layout: JsonLayout::Documents(JsonPath::parse(path).unwrap()), ..hive() }
+}
+
 #[tokio::test]
 async fn documents() {
-    let documents = JsonOptions { layout: JsonLayout::Documents, ..hive() };
-    for file in [
-        "[{\"a\":1,\n\"b\":\"}\"},\n {\"a\":2}]\n",
-        "{\n\"a\":1,\"b\":\"}\"\n}{\"a\":2}",
-        "[ {\"a\":1,\"b\":\"}\"} , {\"a\":2} ]",
+    for (path, file) in [
+        ("$[*]", "[{\"a\":1,\n\"b\":\"}\"},\n {\"a\":2}]\n"),
+        ("$", "{\n\"a\":1,\"b\":\"}\"\n}{\"a\":2}"),
+        ("$[*]", "[ {\"a\":1,\"b\":\"}\"} , {\"a\":2} ]"),
+        ("$.rows[*]", "\u{feff}{\"n\":[0],\"rows\":[{\"a\":1,\"b\":\"}\"}]}\n{\"rows\":[{\"a\":2}]}"),
     ] {
-        let mut scan = Scan::new(documents.clone(), pair(), "a.json", file.as_bytes());
+        let mut scan = Scan::new(at(path), pair(), "a.json", file.as_bytes());
         assert_eq!(scan.rows().await.unwrap(), ["1 | }", "2 | NULL"], "{file}");
         scan.projection = Some(vec![]);
         assert_eq!(scan.batches().await.unwrap().iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
     }
-    let error = Scan::new(documents, pair(), "a.json", b"{\n\"a\":1,\n\"b\":x}").error().await;
-    assert_eq!(error.detail.unwrap(), "file \"s3://bucket/a.json\", line 3, character 5");
+    for (path, file, place) in [
+        ("$", "{\n\"a\":1,\n\"b\":x}", "line 3, character 5"),
+        ("$[*]", "[{\"a\":1},\n  {\"a\":tru}]", "line 2, character 8"),
+        ("$[*]", "[{\"a\":1},\n{\"a\":2} 5]", "line 2, character 9"),
+        ("$[*]", "[{\"a\":1},\n7]", "line 2, character 1"),
+        ("$[*]", "[{\"a\":1},\n{\"a\":2}", "line 2, character 8"),
+        ("$", "[{\"a\":1}]", "line 1, character 1"),
+    ] {
+        let error = Scan::new(at(path), pair(), "a.json", file.as_bytes()).error().await;
+        assert_eq!(error.detail.unwrap(), format!("file \"s3://bucket/a.json\", {place}"), "{file}");
+    }
+}
+
+/// What `json.dumps(rows, indent=2)` of Python writes.
+#[tokio::test]
+async fn indented_by_python() {
+    let file = "[\n  {\n    \"a\": 1,\n    \"b\": \"\\u00e9\"\n  },\n  {\n    \"a\": null,\n    \"b\": \"x\"\n  }\n]";
+    let scan = Scan::new(at("$[*]"), pair(), "a.json", file.as_bytes());
+    assert_eq!(scan.rows().await.unwrap(), ["1 | é", "NULL | x"]);
+}
+
+/// A gap without records that is longer than the longest record is no record.
+#[tokio::test]
+async fn long_gaps() {
+    let gap = "x".repeat(70 * 1024 * 1024);
+    let file = format!("{{\"gap\":\"{gap}\",\"rows\":[{{\"a\":1}}]}}");
+    assert_eq!(Scan::new(at("$.rows[*]"), pair(), "a.json", file.as_bytes()).rows().await.unwrap(), ["1 | NULL"]);
+    let error = Scan::new(at("$"), pair(), "a.json", file.as_bytes()).error().await;
+    assert_eq!(error.kind, ErrorKind::LimitExceeded);
 }
 
 /// Files of several megabytes in each layout: blocks end between records, and nothing is lost.
@@ -181,10 +212,8 @@ async fn large_files() {
     let line = |n: u32| format!("{{\"a\":{n},\"b\":\"text {{ {n}\",\"c\":[1,2]}}\n");
     let lines: String = (0..120_000).map(line).collect();
     let array = format!("[{}]", lines.trim_end().replace("}\n", "},\n"));
-    for (layout, file) in
-        [(JsonLayout::Lines, &lines), (JsonLayout::Documents, &array), (JsonLayout::Documents, &lines)]
-    {
-        let scan = Scan::new(JsonOptions { layout, ..hive() }, pair(), "a.json", file.as_bytes());
+    for (options, file) in [(hive(), &lines), (at("$[*]"), &array), (at("$"), &lines)] {
+        let scan = Scan::new(options, pair(), "a.json", file.as_bytes());
         let rows = scan.rows().await.unwrap();
         assert_eq!(rows.len(), 120_000);
         assert!(rows.iter().enumerate().all(|(n, row)| *row == format!("{n} | text {{ {n}")));

@@ -118,7 +118,7 @@ impl<F: RecordFormat> BlockReader<F> {
         let input = match range {
             _ if empty => Box::pin(futures::stream::empty()),
             Some(range) => open_range(&store, &location, offset..range.end, size, scanned).await?,
-            None => decompress(open_whole(&store, &location, scanned).await?, codec, &url),
+            None => format.records(decompress(open_whole(&store, &location, scanned).await?, codec, &url), &url),
         };
         Ok(Self {
             skip_lines: if start == 0 { format.header_lines() } else { 1 },

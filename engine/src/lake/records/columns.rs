@@ -158,8 +158,8 @@ pub(crate) fn scalar_array<S: AsRef<str>>(
         DataType::Int16 => column.integers::<Int16Type>()?,
         DataType::Int32 => column.integers::<Int32Type>()?,
         DataType::Int64 => column.integers::<Int64Type>()?,
-        DataType::Float32 => Arc::new(column.primitives::<Float32Type>(Float32Type::parse)?),
-        DataType::Float64 => Arc::new(column.primitives::<Float64Type>(Float64Type::parse)?),
+        DataType::Float32 => Arc::new(column.primitives::<Float32Type>(|text| Float32Type::parse(text.trim_ascii()))?),
+        DataType::Float64 => Arc::new(column.primitives::<Float64Type>(|text| Float64Type::parse(text.trim_ascii()))?),
         DataType::Decimal128(precision, scale) => {
             let values = column.primitives::<Decimal128Type>(|text| parse_decimal(text, *precision, *scale))?;
             Arc::new(values.with_data_type(data_type.clone()))

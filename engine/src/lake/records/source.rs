@@ -3,7 +3,7 @@
 use super::blocks::{Block, BlockReader, Reading, RecordError};
 use super::split::split_files;
 use crate::error::{Error, Result};
-use crate::lake::decompress::Codec;
+use crate::lake::decompress::{ByteStream, Codec};
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use datafusion::common::runtime::SpawnedTask;
@@ -49,6 +49,12 @@ pub trait RecordFormat: Clone + Debug + Send + Sync + Unpin + 'static {
     /// Where the last whole record of `bytes` ends when the last `keep` whole records are left out; `None` when
     /// there is none. `bytes` begin with a record.
     fn last_record_end(&self, bytes: &[u8], keep: usize) -> Option<usize>;
+
+    /// The records of a file's plain bytes, where it holds more than records: what is none must be overwritten with
+    /// blanks, so that places stay. Only of formats that cannot be split.
+    fn records(&self, input: ByteStream, _url: &Arc<str>) -> ByteStream {
+        input
+    }
 
     /// A decoder that gives the columns `projection` of `file_schema`, in that order.
     fn decoder(&self, file_schema: &Schema, projection: &[usize]) -> Result<Arc<dyn BlockDecoder>>;

@@ -15,14 +15,18 @@
 
 mod columns;
 mod decode;
+mod evidence;
 mod fields;
 mod infer;
 mod options;
 mod quoted;
+mod sample;
 
 use super::records::RecordSource;
+pub(crate) use evidence::Evidence;
 pub use infer::infer_schema;
 pub use options::{TextOptions, TextSerde};
+pub(crate) use sample::{Records, is_header};
 
 /// A scan of text files: `TextSource::new(table_schema, options)`.
 pub type TextSource = RecordSource<TextOptions>;

@@ -76,6 +76,14 @@ impl Quoting {
         }
     }
 
+    /// Whether the field that begins at `start` of a record is a quotation from its first character to its last; `None`
+    /// when it does not begin with a quote.
+    pub(super) fn is_quotation(self, record: &[u8], start: usize) -> Option<bool> {
+        let quote = self.quote.filter(|quote| record.get(start) == Some(quote))?;
+        let end = self.quotation_end(record, start + 1, quote, true);
+        Some(end.is_ok_and(|after| record.get(after).is_none_or(|byte| *byte == self.delimiter)))
+    }
+
     /// The end of the last whole record but `keep`; see [`crate::lake::records::RecordFormat`].
     pub(super) fn last_record_end(self, bytes: &[u8], keep: usize) -> Option<usize> {
         if keep == 0 && self.quote.is_none_or(|quote| memchr::memchr(quote, bytes).is_none()) {

@@ -1,1 +1,0 @@
-//! A crawl from start to record.

@@ -1,0 +1,158 @@
+//! Where in a file's JSON the records are: the part of JSONPath that Glue's JSON classifiers document.
+//!
+//! `$` is each value of the file, `.name` and `['name']` a member, `.*` and `[*]` all members or items, `[2]` an item
+//! by its index. Filters, slices, unions and `..` are refused.
+
+use super::lexer::unescape;
+use crate::error::{Error, ErrorKind, Result};
+use std::fmt;
+
+/// The most steps that a path may have; a limit against hostile input.
+const MAX_STEPS: usize = 32;
+
+/// One step down.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    /// A member of an object.
+    Member(String),
+    /// An item of an array, from 0.
+    Item(usize),
+    /// All items of an array, or all members of an object.
+    All,
+}
+
+impl Step {
+    /// Whether a member of this key (as written, between its quotes) is meant.
+    pub(super) fn takes_key(&self, key: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Item(_) => false,
+            Self::Member(name) => std::str::from_utf8(key).is_ok_and(|key| unescape(key) == name.as_str()),
+        }
+    }
+
+    /// Whether an array's item at this index is meant.
+    pub(super) fn takes_index(&self, index: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Item(wanted) => *wanted == index,
+            Self::Member(_) => false,
+        }
+    }
+}
+
+/// The path of a file's records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct JsonPath {
+    pub(super) steps: Vec<Step>,
+}
+
+impl JsonPath {
+    /// `$`: the values that stand one after another.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// `$[*]`: the items of the arrays that stand one after another.
+    pub fn items() -> Self {
+        Self { steps: vec![Step::All] }
+    }
+
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for text that is no path, `Unsupported` for steps that Glue does not have either.
+    pub fn parse(text: &str) -> Result<Self> {
+        let invalid = |why: &str| {
+            Error::new(ErrorKind::InvalidParameter, format!("invalid JSON path \"{text}\": {why}"))
+                .with_hint("a path is $ with steps such as .name, ['name'], [*] or [0]")
+        };
+        let mut rest = text.trim().strip_prefix('$').ok_or_else(|| invalid("it does not begin with $"))?;
+        let mut steps = Vec::new();
+        while !rest.is_empty() {
+            if rest.starts_with("..") || rest.starts_with("[?") || rest.starts_with("[(") {
+                return Err(Error::unsupported(format_args!("the step \"{rest}\" of the JSON path \"{text}\"")));
+            }
+            let (step, after) = if let Some(name) = rest.strip_prefix('.') {
+                let end = name.find(['.', '[']).unwrap_or(name.len());
+                match &name[..end] {
+                    "" => return Err(invalid("a name is missing after a point")),
+                    "*" => (Step::All, &name[end..]),
+                    plain => (Step::Member(plain.to_owned()), &name[end..]),
+                }
+            } else if let Some(inside) = rest.strip_prefix('[') {
+                bracket(inside).ok_or_else(|| invalid("brackets hold *, an index or a name in quotes"))?
+            } else {
+                return Err(invalid("a step begins with a point or a bracket"));
+            };
+            steps.push(step);
+            rest = after;
+            if steps.len() > MAX_STEPS {
+                return Err(invalid("it has too many steps"));
+            }
+        }
+        Ok(Self { steps })
+    }
+}
+
+/// The step behind an opening bracket, and what follows it.
+fn bracket(inside: &str) -> Option<(Step, &str)> {
+    let quote = inside.chars().next().filter(|first| matches!(first, '\'' | '"'));
+    if let Some(quote) = quote {
+        let (name, after) = inside[1..].split_once(quote)?;
+        return Some((Step::Member(name.to_owned()), after.trim_start().strip_prefix(']')?));
+    }
+    let (step, after) = inside.split_once(']')?;
+    match step.trim() {
+        "*" => Some((Step::All, after)),
+        index => Some((Step::Item(index.parse().ok()?), after)),
+    }
+}
+
+impl fmt::Display for JsonPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("$")?;
+        self.steps.iter().try_for_each(|step| match step {
+            Step::All => f.write_str("[*]"),
+            Step::Item(index) => write!(f, "[{index}]"),
+            Step::Member(name) if name.contains('\'') => write!(f, "[\"{name}\"]"),
+            Step::Member(name) if name.contains(['.', '[', ']', '"']) => write!(f, "['{name}']"),
+            Step::Member(name) => write!(f, ".{name}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The operators of Glue's documentation of JSON classifiers.
+    #[test]
+    fn steps() {
+        let member = |name: &str| Step::Member(name.to_owned());
+        for (text, steps) in [
+            ("$", vec![]),
+            ("$[*]", vec![Step::All]),
+            ("$.*", vec![Step::All]),
+            ("$.records[*]", vec![member("records"), Step::All]),
+            ("$['a.b'][\"c\"].d[2]", vec![member("a.b"), member("c"), member("d"), Step::Item(2)]),
+        ] {
+            let path = JsonPath::parse(text).unwrap();
+            assert_eq!(path.steps, steps, "{text}");
+            assert_eq!(JsonPath::parse(&path.to_string()).unwrap(), path, "{text}");
+        }
+        for (text, kind) in [
+            ("", ErrorKind::InvalidParameter),
+            ("a.b", ErrorKind::InvalidParameter),
+            ("$.", ErrorKind::InvalidParameter),
+            ("$a", ErrorKind::InvalidParameter),
+            ("$[a]", ErrorKind::InvalidParameter),
+            ("$['a]", ErrorKind::InvalidParameter),
+            ("$..a", ErrorKind::Unsupported),
+            ("$[?(@.a)]", ErrorKind::Unsupported),
+        ] {
+            assert_eq!(JsonPath::parse(text).unwrap_err().kind, kind, "{text}");
+        }
+    }
+}
