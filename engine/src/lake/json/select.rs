@@ -120,8 +120,10 @@ impl Selector {
     /// The place, when the stream ends on the way to a record. One that ends within a record is the decoder's matter.
     pub(super) fn finish(&self) -> Result<(), Error> {
         match self.state {
-            State::Text { keep: true, .. } | State::String { keep: true, .. } | State::Word { keep: true } => Ok(()),
-            State::Foreign => Ok(()),
+            State::Text { keep: true, .. }
+            | State::String { keep: true, .. }
+            | State::Word { keep: true }
+            | State::Foreign => Ok(()),
             State::After | State::Word { .. } if self.open.is_empty() => Ok(()),
             State::After => Err(self.error(self.end_expected())),
             State::Key { .. } => Err(self.error("a key in quotes")),
