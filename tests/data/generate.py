@@ -2,7 +2,7 @@
 
 Run it in the folder: python generate.py. The scripts in tests/sql know the values; a new file gets its rows here.
 """
-import bz2, datetime as dt, decimal, gzip, json, os, struct
+import bz2, datetime as dt, decimal, gzip, io, json, os, struct, zipfile, zlib
 import fastavro, pyarrow as pa, pyarrow.orc as orc, pyarrow.parquet as pq
 
 D = decimal.Decimal
@@ -156,6 +156,31 @@ text("json/nested/a.json",
      '{"id": 2, "PERSON": {"name": "bob", "tags": [], "address": null}, "attributes": {}, "events": null}\n')
 text("json/paths/a.json", '{"a.b": 1, "ts": "x", "Time": "noon"}\n')
 text("json/malformed/a.json", '{"id": 1, "name": "ann"}\n{"id": 2, "name": \n{"id": 3, "name": "cid"}\n')
+
+def zipped(*files, method=zipfile.ZIP_DEFLATED):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as f:
+        for name, content in files:
+            entry = zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0))
+            entry.compress_type = method
+            f.writestr(entry, content)
+    return archive.getvalue()
+
+
+# JSON that is not lines, and web logs (the examples of Apache's documentation).
+DOCUMENTS = [{"id": 1, "name": "ann", "tags": ["x"]}, {"id": 2, "name": "bj\u00f6rn", "tags": []}]
+text("documents/indented/a.json", "\n".join(json.dumps(d, indent=2) for d in DOCUMENTS) + "\n")
+text("documents/array/a.json", json.dumps(DOCUMENTS, indent=2))
+text("documents/path/a.json", json.dumps({"count": 2, "page": {"records": DOCUMENTS}}))
+text("documents/damaged/a.json", '[\n  {"id": 1},\n  {"id": 2} {"id": 3}\n]\n')
+APACHE = ('127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 '
+          '"http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)"\n')
+text("logs/apache/access.log", APACHE + "not a log line\n")
+text("logs/words/a.log", "# name number\nann 1\nbob many\ncid 3 more\n")
+text("zip/deflated/rows.csv.zip", zipped(("rows.csv", CSV)))
+text("zip/stored/rows.csv.zip", zipped(("rows.csv", CSV), method=zipfile.ZIP_STORED))
+text("zip/zlib/rows.csv.deflate", zlib.compress(CSV))
+text("zip/several/rows.csv.zip", zipped(("a.csv", "1,a,1\n"), ("b.csv", "2,b,2\n")))
 
 # What writers leave beside the data.
 text("hidden/part-0.csv", "1,seen\n")

@@ -55,19 +55,19 @@ fn recognize_lines(
     } else {
         sample.bytes.len()
     };
-    let (mut rows, mut matched) = (0_u64, 0_u64);
+    let (mut rows, mut hits) = (0_u64, 0_u64);
     for (_, line) in lines(&sample.bytes[..end]) {
         let line = String::from_utf8_lossy(line);
         rows += 1;
-        matched += u64::from(matcher.find(&line).is_some_and(|found| counts(&found, &line)));
+        hits += u64::from(matcher.find(&line).is_some_and(|found| counts(&found, &line)));
     }
-    if matched == 0 {
+    if hits == 0 {
         return Ok(None);
     }
     let fields: Vec<String> = grok.fields().map(|field| field.name.to_lowercase()).collect();
     let (names, mut notes) = legal_names(&fields);
-    if matched < rows {
-        notes.push(format!("{} of {rows} lines do not match and are rows of NULLs", rows - matched));
+    if hits < rows {
+        notes.push(format!("{} of {rows} lines do not match and are rows of NULLs", rows - hits));
     }
     let columns = names.into_iter().zip(grok.fields()).map(|(name, field)| Column::new(name, field.data_type.clone()));
     let columns = columns.collect();
@@ -85,7 +85,7 @@ fn recognize_lines(
             parameters: Parameters::from([("typeOfData".to_owned(), "file".to_owned())]),
             compression: sample.compression.to_owned(),
         },
-        certainty: matched as f64 / rows as f64,
+        certainty: hits as f64 / rows as f64,
         columns,
         rows,
         rows_exact: !sample.truncated,

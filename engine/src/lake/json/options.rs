@@ -99,6 +99,14 @@ impl JsonOptions {
         Ok(options)
     }
 
+    /// Whether records that stand one after another, a line each, can be read: what is written is laid out so.
+    pub(crate) fn reads_lines(&self) -> bool {
+        match &self.layout {
+            JsonLayout::Lines => true,
+            JsonLayout::Documents(path) => *path == JsonPath::root(),
+        }
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let lower = key.to_ascii_lowercase();
         if let Some(name) = lower.strip_prefix("mapping.") {

@@ -72,7 +72,8 @@ impl PatternDecoder {
         schema.fields().iter().try_for_each(|field| check_scalar(field.data_type()))?;
         let columns = match &options.pattern {
             Pattern::Grok(grok) => {
-                let all = grok.columns(file_schema.fields().iter().map(|field| field.name().as_str()))?;
+                let names: Vec<&str> = file_schema.fields().iter().map(|field| field.name().as_str()).collect();
+                let all = grok.columns(&names)?;
                 projection.iter().map(|column| all[*column]).collect()
             }
             // Group 0 is the whole line. Columns beyond the last group are NULL, as in Hive.
@@ -90,10 +91,10 @@ impl PatternDecoder {
         for (_, line) in lines {
             // Bytes that are no text are replaced, as Hadoop's Text does it.
             let line = String::from_utf8_lossy(line);
-            let matched = matcher.matches(&line);
+            let found = matcher.matches(&line);
             for (cells, column) in cells.iter_mut().zip(&self.columns) {
                 cells.push(match &line {
-                    _ if !matched => None,
+                    _ if !found => None,
                     Cow::Borrowed(line) => matcher.text(line, *column).map(Cow::Borrowed),
                     Cow::Owned(line) => matcher.text(line, *column).map(|text| Cow::Owned(text.to_owned())),
                 });

@@ -70,17 +70,15 @@ impl Grok {
     ///
     /// # Errors
     /// `InvalidParameter` for a column that is no field.
-    pub(super) fn columns<'a>(&self, names: impl Iterator<Item = &'a str> + Clone) -> Result<Vec<usize>> {
-        let by_name = |name: &str| self.fields.iter().position(|field| plain(&field.name) == plain(name));
-        let named: Option<Vec<usize>> = names.clone().map(by_name).collect();
-        if let Some(named) = named {
-            return Ok(named);
-        }
+    pub(super) fn columns(&self, names: &[&str]) -> Result<Vec<usize>> {
+        let by_name = |name: &&str| self.fields.iter().position(|field| plain(&field.name) == plain(name));
+        let Some(missing) = names.iter().find(|name| by_name(name).is_none()) else {
+            return Ok(names.iter().filter_map(by_name).collect());
+        };
         let explicit: Vec<usize> = (0..self.fields.len()).filter(|field| !self.fields[*field].implicit).collect();
-        if explicit.len() == names.clone().count() {
+        if explicit.len() == names.len() {
             return Ok(explicit);
         }
-        let missing = names.clone().find(|name| by_name(name).is_none()).unwrap_or_default();
         Err(Error::new(
             ErrorKind::InvalidParameter,
             format!("column \"{missing}\" is no field of the grok pattern \"{}\"", self.written),
@@ -161,8 +159,8 @@ impl Expansion<'_> {
             };
             let inner = self.expand(definition, depth + 1)?;
             match group {
-                Some(group) => regex.push_str(&format!("(?P<{group}>{inner})")),
-                None => regex.push_str(&format!("(?:{inner})")),
+                Some(group) => regex.extend(["(?P<", &group, ">", &inner, ")"]),
+                None => regex.extend(["(?:", &inner, ")"]),
             }
             if regex.len() > MAX_SIZE {
                 return Err(invalid("it is too long"));
@@ -182,7 +180,7 @@ impl Expansion<'_> {
             match group.split_once('>') {
                 Some((name, after)) if !name.starts_with(['=', '!']) => {
                     let group = self.group(name, HiveType::String, false)?;
-                    regex.push_str(&format!("(?P<{group}>"));
+                    regex.extend(["(?P<", &group, ">"]);
                     rest = after;
                 }
                 _ => regex.push_str("(?<"),

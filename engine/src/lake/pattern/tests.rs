@@ -147,9 +147,9 @@ fn fields_and_their_types() {
             ("share", HiveType::Double),
         ]
     );
-    assert_eq!(grok.columns(["kind", "share"].into_iter()).unwrap(), [0, 6]);
-    assert_eq!(grok.columns(["a", "b", "c", "d", "e", "f"].into_iter()).unwrap(), [0, 1, 2, 4, 5, 6]);
-    assert_eq!(grok.columns(["kind", "other"].into_iter()).unwrap_err().kind, ErrorKind::InvalidParameter);
+    assert_eq!(grok.columns(&["kind", "share"]).unwrap(), [0, 6]);
+    assert_eq!(grok.columns(&["a", "b", "c", "d", "e", "f"]).unwrap(), [0, 1, 2, 4, 5, 6]);
+    assert_eq!(grok.columns(&["kind", "other"]).unwrap_err().kind, ErrorKind::InvalidParameter);
     let mut matcher = grok.matcher().unwrap();
     let line = "x 5! cron[12] 0.5";
     assert!(matcher.find(line).is_some());

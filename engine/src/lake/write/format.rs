@@ -5,9 +5,10 @@ use super::open_csv::OpenCsvFormat;
 use super::text::{TextFormat, header_of};
 use crate::error::{Error, Result};
 use crate::lake::hive_classes::{
-    AVRO_SERDE, HCATALOG_JSON_SERDE, HIVE_JSON_SERDE, LAZY_SIMPLE_SERDE, OPEN_CSV_SERDE, OPENX_JSON_SERDE, ORC_SERDE,
-    PARQUET_SERDE, REGEX_SERDE,
+    AVRO_SERDE, CONTRIB_REGEX_SERDE, GROK_SERDE, HCATALOG_JSON_SERDE, HIVE_JSON_SERDE, LAZY_SIMPLE_SERDE,
+    OPEN_CSV_SERDE, OPENX_JSON_SERDE, ORC_SERDE, PARQUET_SERDE, REGEX_SERDE,
 };
+use crate::lake::json::JsonOptions;
 use millrace_catalog::model::Table;
 
 /// A format that files can be written in.
@@ -34,11 +35,17 @@ impl WriteFormat {
             OPEN_CSV_SERDE => {
                 Ok(Self::OpenCsv(OpenCsvFormat { header: header()?, ..OpenCsvFormat::from_serde(serde)? }))
             }
+            HCATALOG_JSON_SERDE | HIVE_JSON_SERDE | OPENX_JSON_SERDE
+                if !JsonOptions::from_serde(&table.storage, &table.parameters)?.reads_lines() =>
+            {
+                Err(Error::unsupported("writing to a JSON table with a \"jsonPath\" other than \"$\""))
+            }
             HCATALOG_JSON_SERDE | HIVE_JSON_SERDE => Ok(Self::Json(JsonFormat { base64: false })),
             OPENX_JSON_SERDE => Ok(Self::Json(JsonFormat { base64: true })),
             ORC_SERDE => Err(Error::unsupported("writing ORC").with_hint("Use FORMAT PARQUET.")),
             AVRO_SERDE => Err(Error::unsupported("writing Avro").with_hint("Use FORMAT PARQUET.")),
-            REGEX_SERDE => Err(Error::unsupported("writing to a table of the RegexSerDe")),
+            REGEX_SERDE | CONTRIB_REGEX_SERDE => Err(Error::unsupported("writing to a table of the RegexSerDe")),
+            GROK_SERDE => Err(Error::unsupported("writing to a table of the GrokSerDe")),
             other => Err(Error::unsupported(format_args!("writing with the SerDe \"{other}\""))),
         }
     }
