@@ -1,6 +1,7 @@
 //! External tables: files at a place, read and written in the formats of Hive, Athena and Spectrum.
 
 pub mod avro;
+pub(crate) mod collect;
 mod damage;
 pub mod decompress;
 pub mod evolve;
@@ -15,6 +16,7 @@ pub mod orc;
 pub mod projection;
 mod prune;
 pub mod records;
+pub(crate) mod sketch;
 pub mod statistics;
 pub mod stores;
 pub mod table;
