@@ -9,7 +9,7 @@ pub enum CatalogError {
     /// The named object does not exist.
     #[error("{kind} \"{name}\" does not exist")]
     NotFound {
-        /// What was looked for: `database`, `relation`, `partition`, `schema`.
+        /// What was looked for: `database`, `relation`, `partition`, `schema`, `crawler`, `classifier`.
         kind: &'static str,
         /// Its name as the user knows it.
         name: String,

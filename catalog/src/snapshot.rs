@@ -1,11 +1,11 @@
 //! The immutable view of the catalog that a statement is planned with.
 
-use crate::model::{Database, ExternalSchema, Table};
+use crate::model::{Database, ExternalSchema, Table, TableStatistics};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// What existed at one commit: databases, external schemas, tables and views with their definitions. Partitions are
-/// not in it, they are looked up ([`Catalog::partitions`](crate::Catalog::partitions)).
+/// What existed at one commit: databases, external schemas, tables and views with their definitions and what is known
+/// of their rows. Partitions are not in it, they are looked up ([`Catalog::partitions`](crate::Catalog::partitions)).
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     version: i64,
@@ -15,25 +15,29 @@ pub struct Snapshot {
     by_id: HashMap<i64, Entry>,
 }
 
+/// A table as a loader read it.
 #[derive(Debug, Clone)]
-struct Entry {
-    table: Arc<Table>,
-    partitions_version: i64,
+pub(crate) struct Entry {
+    pub(crate) table: Arc<Table>,
+    pub(crate) partitions_version: i64,
+    pub(crate) statistics_version: i64,
+    pub(crate) statistics: Option<Arc<TableStatistics>>,
 }
 
 impl Snapshot {
-    /// A snapshot of what a loader read; tables come with the versions of their partitions.
+    /// A snapshot of what a loader read.
     pub(crate) fn new(
         version: i64,
         databases: Vec<Database>,
         external_schemas: Vec<ExternalSchema>,
-        tables: Vec<(Arc<Table>, i64)>,
+        tables: Vec<Entry>,
     ) -> Self {
         let mut by_database: BTreeMap<String, BTreeMap<String, Arc<Table>>> = BTreeMap::new();
         let mut by_id = HashMap::with_capacity(tables.len());
-        for (table, partitions_version) in tables {
-            by_database.entry(table.database.clone()).or_default().insert(table.name.clone(), Arc::clone(&table));
-            by_id.insert(table.id, Entry { table, partitions_version });
+        for entry in tables {
+            let table = &entry.table;
+            by_database.entry(table.database.clone()).or_default().insert(table.name.clone(), Arc::clone(table));
+            by_id.insert(table.id, entry);
         }
         Self {
             version,
@@ -99,5 +103,23 @@ impl Snapshot {
     /// 0 for an unknown table.
     pub fn partitions_version(&self, table_id: i64) -> i64 {
         self.by_id.get(&table_id).map_or(0, |entry| entry.partitions_version)
+    }
+
+    /// What is known of a whole table's rows, without sketches ([`Catalog::statistics`](crate::Catalog::statistics)
+    /// has those). It was true when it was looked at, not of this snapshot's files: for estimates, never for answers.
+    pub fn statistics(&self, table_id: i64) -> Option<&Arc<TableStatistics>> {
+        self.by_id.get(&table_id)?.statistics.as_ref()
+    }
+
+    /// Counts the changes of what is known of a table's and its partitions' rows: what was read of
+    /// [`Catalog::partition_statistics`](crate::Catalog::partition_statistics) stays true while this and
+    /// [`Snapshot::partitions_version`] are the same. 0 while nothing is known, and for an unknown table.
+    pub fn statistics_version(&self, table_id: i64) -> i64 {
+        self.by_id.get(&table_id).map_or(0, |entry| entry.statistics_version)
+    }
+
+    /// The entry of this number.
+    pub(crate) fn entry(&self, table_id: i64) -> Option<&Entry> {
+        self.by_id.get(&table_id)
     }
 }

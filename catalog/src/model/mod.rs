@@ -1,5 +1,6 @@
 //! The catalog's nouns, as AWS Glue's API names them, as plain data.
 
+mod change;
 mod crawler;
 mod database;
 mod hive_type;
@@ -9,6 +10,7 @@ mod statistics;
 mod storage;
 mod table;
 
+pub use change::{CrawledPartition, TableChange};
 pub use crawler::{
     Classifier, ClassifierKind, Crawl, CrawlMessage, CrawlMetrics, CrawlStatus, Crawler, CrawlerState, CrawlerTarget,
     CsvHeader, DeleteBehavior, RecrawlBehavior, TableGrouping, UpdateBehavior,

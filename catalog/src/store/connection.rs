@@ -142,6 +142,11 @@ impl<'a> Write<'a> {
     /// Moves the commit counter and makes the changes durable.
     pub(super) async fn commit(mut self) -> Result<()> {
         self.execute(sqlx::query("UPDATE millrace_meta SET version = version + 1")).await?;
+        self.commit_unseen().await
+    }
+
+    /// Makes changes durable that no snapshot shows: the commit counter stays, and with it what readers keep.
+    pub(super) async fn commit_unseen(mut self) -> Result<()> {
         self.execute(sqlx::query("COMMIT")).await?;
         self.0.release();
         Ok(())

@@ -116,6 +116,18 @@ pub(super) async fn database_exists(write: &mut Write<'_>, name: &str) -> Result
     Ok(write.number(query).await? > 0)
 }
 
+/// Makes a database unless it exists; whether it was made. A name that an external schema has is an error.
+pub(super) async fn ensure_database(write: &mut Write<'_>, database: &Database) -> Result<bool> {
+    check_name("database", &database.name)?;
+    if database_exists(write, &database.name).await? {
+        return Ok(false);
+    }
+    match find_name(write, &database.name).await? {
+        None => insert_database(write, database).await.map(|()| true),
+        Some(kind) => Err(CatalogError::already_exists(kind, &database.name)),
+    }
+}
+
 async fn insert_database(write: &mut Write<'_>, database: &Database) -> Result<()> {
     let mut database = database.clone();
     if database.create_time_ms == 0 {

@@ -2,10 +2,11 @@
 
 use super::connection::Lease;
 use super::document::{TableRow, decode, decode_table};
+use super::lookup::push_list;
 use super::sqlite::{CHUNK, Db};
 use crate::error::Result;
-use crate::model::{Database, ExternalSchema, Table};
-use crate::snapshot::Snapshot;
+use crate::model::{Database, ExternalSchema, Table, TableStatistics};
+use crate::snapshot::{Entry, Snapshot};
 use sqlx::QueryBuilder;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,10 +17,7 @@ pub(super) async fn load(mut lease: Lease<'_>, before: Option<&Snapshot>) -> Res
     let version = lease.number(sqlx::query_as("SELECT version FROM millrace_meta")).await?;
     let databases = load_databases(&mut lease).await?;
     let schemas = load_external_schemas(&mut lease).await?;
-    let tables = match before {
-        None => load_tables(&mut lease).await?,
-        Some(before) => load_changed_tables(&mut lease, before).await?,
-    };
+    let tables = load_tables(&mut lease, before).await?;
     lease.end().await?;
     Ok(Snapshot::new(version, databases, schemas, tables))
 }
@@ -35,44 +33,56 @@ async fn load_external_schemas(lease: &mut Lease<'_>) -> Result<Vec<ExternalSche
     rows.iter().map(|(name, document)| decode(lease.path(), &format!("schema \"{name}\""), document)).collect()
 }
 
-async fn load_tables(lease: &mut Lease<'_>) -> Result<Vec<(Arc<Table>, i64)>> {
-    let query = "SELECT id, database_name, name, version, document, partitions_version FROM millrace_table";
-    let rows: Vec<(i64, String, String, i64, String, i64)> = lease.all(sqlx::query_as(query)).await?;
-    let path = lease.path();
-    let decoded = rows.into_iter().map(|(id, database, name, version, document, partitions_version)| {
-        Ok((Arc::new(decode_table(path, (id, database, name, version, document))?), partitions_version))
-    });
-    decoded.collect()
-}
+/// `id, version, partitions_version, statistics_version` of a table.
+type VersionsRow = (i64, i64, i64, i64);
 
-async fn load_changed_tables(lease: &mut Lease<'_>, before: &Snapshot) -> Result<Vec<(Arc<Table>, i64)>> {
-    let rows: Vec<(i64, i64, i64)> =
-        lease.all(sqlx::query_as("SELECT id, version, partitions_version FROM millrace_table")).await?;
-    let known = |id: i64, version: i64| before.table_by_id(id).filter(|table| table.version == version);
-    let changed: Vec<i64> =
-        rows.iter().filter(|(id, version, _)| known(*id, *version).is_none()).map(|row| row.0).collect();
-    let mut read = load_definitions(lease, &changed).await?;
-    let tables = rows.iter().filter_map(|(id, version, partitions_version)| {
-        let table = known(*id, *version).cloned().or_else(|| read.remove(id))?;
-        Some((table, *partitions_version))
+async fn load_tables(lease: &mut Lease<'_>, before: Option<&Snapshot>) -> Result<Vec<Entry>> {
+    let query = "SELECT id, version, partitions_version, statistics_version FROM millrace_table";
+    let rows: Vec<VersionsRow> = lease.all(sqlx::query_as(query)).await?;
+    let known = |id: i64| before.and_then(|before| before.entry(id));
+    let known_table = |row: &VersionsRow| known(row.0).filter(|entry| entry.table.version == row.1);
+    let known_statistics = |row: &VersionsRow| known(row.0).filter(|entry| entry.statistics_version == row.3);
+    let changed = |row: &VersionsRow| known_table(row).is_none().then_some(row.0);
+    let mut tables = load_definitions(lease, &rows.iter().filter_map(changed).collect::<Vec<_>>()).await?;
+    let changed = |row: &VersionsRow| (row.3 > 0 && known_statistics(row).is_none()).then_some(row.0);
+    let mut statistics = load_statistics(lease, &rows.iter().filter_map(changed).collect::<Vec<_>>()).await?;
+    let entries = rows.iter().filter_map(|row| {
+        let table = known_table(row).map(|entry| Arc::clone(&entry.table)).or_else(|| tables.remove(&row.0))?;
+        let statistics = match known_statistics(row) {
+            Some(entry) => entry.statistics.clone(),
+            None => statistics.remove(&row.0),
+        };
+        Some(Entry { table, partitions_version: row.2, statistics_version: row.3, statistics })
     });
-    Ok(tables.collect())
+    Ok(entries.collect())
 }
 
 async fn load_definitions(lease: &mut Lease<'_>, ids: &[i64]) -> Result<HashMap<i64, Arc<Table>>> {
     let mut tables = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
         let mut query: QueryBuilder<Db> =
-            QueryBuilder::new("SELECT id, database_name, name, version, document FROM millrace_table WHERE id IN (");
-        let mut list = query.separated(", ");
-        for id in chunk {
-            list.push_bind(*id);
-        }
-        query.push(")");
+            QueryBuilder::new("SELECT id, database_name, name, version, document FROM millrace_table ");
+        push_list(&mut query, "WHERE id IN (", chunk.iter().copied());
         let rows: Vec<TableRow> = lease.all(query.build_query_as()).await?;
         for row in rows {
             tables.insert(row.0, Arc::new(decode_table(lease.path(), row)?));
         }
     }
     Ok(tables)
+}
+
+/// What is known of whole tables, without sketches.
+async fn load_statistics(lease: &mut Lease<'_>, ids: &[i64]) -> Result<HashMap<i64, Arc<TableStatistics>>> {
+    let mut statistics = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let mut query: QueryBuilder<Db> =
+            QueryBuilder::new("SELECT table_id, document FROM millrace_table_statistics ");
+        push_list(&mut query, "WHERE table_id IN (", chunk.iter().copied());
+        let rows: Vec<(i64, String)> = lease.all(query.build_query_as()).await?;
+        for (id, document) in rows {
+            let what = format!("the statistics of relation {id}");
+            statistics.insert(id, Arc::new(decode(lease.path(), &what, &document)?));
+        }
+    }
+    Ok(statistics)
 }

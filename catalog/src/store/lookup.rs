@@ -13,7 +13,7 @@ use super::partition_name::partition_name;
 use super::sqlite::{CHUNK, Db};
 use crate::error::Result;
 use crate::model::{Partition, PartitionFilter, Table};
-use sqlx::QueryBuilder;
+use sqlx::{Encode, QueryBuilder, Type};
 
 /// Rows fetched at a time from a span of names.
 const PAGE: i64 = 10_000;
@@ -35,7 +35,7 @@ const COUNT_KEY_SPAN: &str = "SELECT COUNT(*) FROM (SELECT 1 AS found FROM millr
      WHERE table_id = $1 AND key_index = $2 AND sort_key >= $3 AND sort_key < $4 LIMIT $5) AS counted";
 
 /// A stored partition: its encoded name and its document.
-type Row = (String, String);
+pub(super) type Row = (String, String);
 
 /// The index that a search reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,28 +73,37 @@ impl Catalog {
         Ok(count as u64)
     }
 
-    fn decode_partition(&self, table: &Table, (_, document): &Row) -> Result<Partition> {
+    pub(super) fn decode_partition(&self, table: &Table, (_, document): &Row) -> Result<Partition> {
         decode(self.path(), &format!("a partition of relation \"{}.{}\"", table.database, table.name), document)
     }
 
     async fn search(&self, table: &Table, filters: &[PartitionFilter], limit: Option<usize>) -> Result<Vec<Row>> {
-        let sets = key_sets(&table.partition_keys, filters)?;
-        if sets.iter().any(|set| matches!(set, KeySet::Points(points) if points.is_empty())) {
-            return Ok(Vec::new());
-        }
-        let limit = limit.unwrap_or(usize::MAX);
+        let Some(sets) = wanted(table, filters)? else { return Ok(Vec::new()) };
         let mut lease = self.read().await?;
         lease.begin_read().await?;
-        let mut search = Search { lease: &mut lease, table_id: table.id, sets: &sets, limit };
-        let driver = search.choose_driver().await?;
-        let mut rows = search.run(&driver).await?;
+        let rows = find_rows(&mut lease, table.id, &sets, limit.unwrap_or(usize::MAX)).await?;
         lease.end().await?;
-        if !matches!(driver, Driver::Spans(_)) {
-            rows.sort_unstable();
-        }
-        rows.truncate(limit);
         Ok(rows)
     }
+}
+
+/// What each key may be; `None` when no partition can satisfy the filters.
+pub(super) fn wanted(table: &Table, filters: &[PartitionFilter]) -> Result<Option<Vec<KeySet>>> {
+    let sets = key_sets(&table.partition_keys, filters)?;
+    let empty = sets.iter().any(|set| matches!(set, KeySet::Points(points) if points.is_empty()));
+    Ok((!empty).then_some(sets))
+}
+
+/// The first partitions within the sets, by name.
+pub(super) async fn find_rows(lease: &mut Lease<'_>, table_id: i64, sets: &[KeySet], limit: usize) -> Result<Vec<Row>> {
+    let mut search = Search { lease, table_id, sets, limit };
+    let driver = search.choose_driver().await?;
+    let mut rows = search.run(&driver).await?;
+    if !matches!(driver, Driver::Spans(_)) {
+        rows.sort_unstable();
+    }
+    rows.truncate(limit);
+    Ok(rows)
 }
 
 /// One search in one state of the database.
@@ -251,11 +260,14 @@ impl Search<'_, '_> {
 }
 
 /// Adds `before`, the values as a list, and the closing parenthesis.
-pub(super) fn push_list(query: &mut QueryBuilder<Db>, before: &str, values: &[String]) {
+pub(super) fn push_list<'t, T>(query: &mut QueryBuilder<Db>, before: &str, values: impl IntoIterator<Item = T>)
+where
+    T: Encode<'t, Db> + Type<Db>,
+{
     query.push(before);
     let mut list = query.separated(", ");
     for value in values {
-        list.push_bind(value.clone());
+        list.push_bind(value);
     }
     query.push(")");
 }

@@ -10,10 +10,13 @@ pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
 pub(super) const DEFAULT_DATABASE: &str = "default";
 
 /// Step n brings a file from format n to n + 1. Steps are never changed once released, only added.
+const MIGRATIONS: &[&[&str]] = &[TABLES, CRAWLERS];
+
+/// Databases, tables and partitions.
 ///
 /// A partition's `name` is its values' sort keys, joined: unique in the table, and the order of the keys' types.
 /// `millrace_partition_value` finds partitions by their second and later keys; the name itself finds them by the first.
-const MIGRATIONS: &[&[&str]] = &[&[
+const TABLES: &[&str] = &[
     "CREATE TABLE millrace_meta (format BIGINT NOT NULL, version BIGINT NOT NULL, next_id BIGINT NOT NULL)",
     "INSERT INTO millrace_meta (format, version, next_id) VALUES (0, 1, 1)",
     "CREATE TABLE millrace_database (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
@@ -54,7 +57,40 @@ const MIGRATIONS: &[&[&str]] = &[&[
         partition_id BIGINT NOT NULL,
         PRIMARY KEY (table_id, key_index, sort_key, partition_id)
     ) WITHOUT ROWID",
-]];
+];
+
+/// Crawlers, their runs, and what is known of tables' rows.
+///
+/// A run's `state` is the one that it gives its crawler, `READY` once it has ended; the unique index keeps two of one
+/// crawler from running at once. Sketches are apart from the rest of statistics because planning never reads them.
+const CRAWLERS: &[&str] = &[
+    "CREATE TABLE millrace_classifier (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE millrace_crawler (
+        name TEXT PRIMARY KEY,
+        version BIGINT NOT NULL,
+        document TEXT NOT NULL
+    ) WITHOUT ROWID",
+    "CREATE TABLE millrace_crawl (
+        id INTEGER PRIMARY KEY,
+        crawler_name TEXT NOT NULL REFERENCES millrace_crawler (name) ON DELETE CASCADE,
+        state TEXT NOT NULL,
+        heartbeat_ms BIGINT NOT NULL,
+        document TEXT NOT NULL
+    )",
+    "CREATE INDEX millrace_crawl_crawler ON millrace_crawl (crawler_name, id)",
+    "CREATE UNIQUE INDEX millrace_crawl_running ON millrace_crawl (crawler_name) WHERE state <> 'READY'",
+    "ALTER TABLE millrace_table ADD COLUMN statistics_version BIGINT NOT NULL DEFAULT 0",
+    "CREATE TABLE millrace_table_statistics (
+        table_id INTEGER PRIMARY KEY REFERENCES millrace_table (id) ON DELETE CASCADE,
+        document TEXT NOT NULL,
+        sketches TEXT
+    )",
+    "CREATE TABLE millrace_partition_statistics (
+        partition_id INTEGER PRIMARY KEY REFERENCES millrace_partition (id) ON DELETE CASCADE,
+        document TEXT NOT NULL,
+        sketches TEXT
+    )",
+];
 
 /// The format that the file has; 0 when it has no catalog and nothing else, `None` when it is another program's.
 pub(super) async fn read_format(connection: &mut DbConnection) -> sqlx::Result<Option<i64>> {
@@ -70,19 +106,24 @@ pub(super) async fn read_format(connection: &mut DbConnection) -> sqlx::Result<O
 
 /// Brings the file to [`FORMAT`] in one transaction. Of several processes that try at once, one does it.
 pub(super) async fn migrate(connection: &mut DbConnection) -> sqlx::Result<()> {
+    migrate_to(connection, FORMAT).await
+}
+
+/// Brings the file to a format that is not below its own.
+pub(super) async fn migrate_to(connection: &mut DbConnection, wanted: i64) -> sqlx::Result<()> {
     sqlx::query(BEGIN_WRITE).execute(&mut *connection).await?;
     // What was read before the lock may have been another process's half-made file.
     let format = read_format(connection).await?.unwrap_or(FORMAT);
-    let done = usize::try_from(format).unwrap_or(usize::MAX);
-    let statements: Vec<&'static str> = MIGRATIONS.iter().skip(done).flat_map(|step| step.iter().copied()).collect();
-    for statement in statements {
-        sqlx::query(statement).execute(&mut *connection).await?;
+    for (_, step) in (0..wanted).zip(MIGRATIONS).skip_while(|(done, _)| *done < format) {
+        for statement in *step {
+            sqlx::query(*statement).execute(&mut *connection).await?;
+        }
     }
     if format == 0 {
         add_default_database(connection).await?;
     }
-    if format < FORMAT {
-        sqlx::query("UPDATE millrace_meta SET format = $1").bind(FORMAT).execute(&mut *connection).await?;
+    if format < wanted {
+        sqlx::query("UPDATE millrace_meta SET format = $1").bind(wanted).execute(&mut *connection).await?;
     }
     sqlx::query("COMMIT").execute(connection).await.map(drop)
 }

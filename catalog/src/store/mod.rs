@@ -1,13 +1,17 @@
 //! The SQL database behind the catalog: one SQLite file that several processes may use at once.
 //!
-//! Every change is one transaction that also moves the commit counter, so a reader learns with one small query whether
-//! its [`Snapshot`](crate::Snapshot) still holds. Queries are SQL that SQLite and PostgreSQL share; what is SQLite's
+//! Every change is one transaction. One of what a [`Snapshot`](crate::Snapshot) shows also moves the commit counter, so
+//! a reader learns with one small query whether its snapshot still holds; crawlers and their runs are not shown. Queries are SQL that SQLite and PostgreSQL share; what is SQLite's
 //! alone stands in `sqlite` (connections, pragmas, error codes) and `migrate` (the tables' definitions).
 //! Partitions are found through an index on order-preserving encodings of their values (`sort_key`), never by loading
 //! them all.
 
 mod catalog;
+mod changes;
+mod classifiers;
 mod connection;
+mod crawlers;
+mod crawls;
 mod databases;
 mod document;
 mod key_set;
@@ -17,13 +21,17 @@ mod migrate;
 mod number;
 mod open;
 mod partition_name;
+mod partition_rows;
 mod partitions;
 mod sort_key;
 mod sqlite;
+mod statistics;
 mod tables;
 
 #[cfg(test)]
 mod tests;
 
 pub use catalog::Catalog;
+pub use crawls::HEARTBEAT_TIMEOUT_MS;
 pub use partition_name::partition_name;
+pub use statistics::PartitionStatistics;

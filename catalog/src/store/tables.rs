@@ -5,7 +5,10 @@ use super::connection::{Lease, Write};
 use super::databases::{check_name, database_exists};
 use super::document::{TableRow, decode_table, decode_version, encode};
 use super::migrate::now_ms;
-use super::partitions::{encode_partitions, insert_partitions};
+use super::partition_rows::{
+    Encoded, delete_all_partitions, encode_partitions, insert_partitions, mark_partitions_changed,
+};
+use super::statistics::delete_table_statistics;
 use crate::error::{CatalogError, Result};
 use crate::model::{Partition, Table, TableKind, TableVersion};
 
@@ -24,15 +27,14 @@ impl Catalog {
         if_not_exists: bool,
     ) -> Result<Option<Table>> {
         check_name("relation", &table.name)?;
-        let encoded = encode_partitions(table, partitions, false)?;
+        let plain = partitions.iter().map(|partition| (partition, None));
+        let encoded = encode_partitions(table, plain, false)?;
         let mut write = self.write().await?;
-        if find(&mut write, &table.database, &table.name).await?.is_some() {
+        let Some(made) = create(&mut write, table, &encoded).await? else {
             write.abandon().await?;
             let name = qualified(&table.database, &table.name);
             return if if_not_exists { Ok(None) } else { Err(CatalogError::already_exists("relation", name)) };
-        }
-        let made = insert(&mut write, table).await?;
-        insert_partitions(&mut write, &made, &encoded, false).await?;
+        };
         write.commit().await?;
         Ok(Some(made))
     }
@@ -63,11 +65,7 @@ impl Catalog {
     /// while the table has partitions.
     pub async fn update_table(&self, table: &Table) -> Result<Table> {
         let mut write = self.write().await?;
-        let existing = find_version(&mut write, table).await?;
-        check_keys(&mut write, &existing, table).await?;
-        let database = existing.database.clone();
-        let name = existing.name.clone();
-        let stored = change(&mut write, &existing, Table { database, name, ..table.clone() }).await?;
+        let stored = update(&mut write, table).await?;
         write.commit().await?;
         Ok(stored)
     }
@@ -96,14 +94,7 @@ impl Catalog {
         let Some(table) = find(&mut write, database, name).await? else {
             return Err(CatalogError::not_found("relation", qualified(database, name)));
         };
-        for statement in [
-            "DELETE FROM millrace_partition_value WHERE table_id = $1",
-            "DELETE FROM millrace_partition WHERE table_id = $1",
-            "DELETE FROM millrace_table_version WHERE table_id = $1",
-            "DELETE FROM millrace_table WHERE id = $1",
-        ] {
-            write.execute(sqlx::query(statement).bind(table.id)).await?;
-        }
+        delete(&mut write, &table).await?;
         write.commit().await?;
         Ok(table)
     }
@@ -127,7 +118,8 @@ impl Catalog {
     }
 }
 
-fn qualified(database: &str, name: &str) -> String {
+/// The name for messages.
+pub(super) fn qualified(database: &str, name: &str) -> String {
     format!("{database}.{name}")
 }
 
@@ -149,13 +141,58 @@ pub(super) async fn find_id(write: &mut Write<'_>, table: &Table) -> Result<Tabl
 }
 
 /// The table of this number, if it still has the caller's version.
-async fn find_version(write: &mut Write<'_>, table: &Table) -> Result<Table> {
+pub(super) async fn find_version(write: &mut Write<'_>, table: &Table) -> Result<Table> {
     let existing = find_id(write, table).await?;
     if existing.version == table.version {
         return Ok(existing);
     }
     let name = qualified(&table.database, &table.name);
     Err(CatalogError::Conflict(format!("relation \"{name}\" was changed by another session")))
+}
+
+/// Makes a table with its partitions; `None` when the name is taken.
+pub(super) async fn create(write: &mut Write<'_>, table: &Table, partitions: &[Encoded<'_>]) -> Result<Option<Table>> {
+    check_name("relation", &table.name)?;
+    if find(write, &table.database, &table.name).await?.is_some() {
+        return Ok(None);
+    }
+    let made = insert(write, table).await?;
+    insert_partitions(write, &made, partitions, false).await?;
+    Ok(Some(made))
+}
+
+/// [`Catalog::update_table`] within a transaction.
+pub(super) async fn update(write: &mut Write<'_>, table: &Table) -> Result<Table> {
+    let existing = find_version(write, table).await?;
+    check_keys(write, &existing, table).await?;
+    redefine(write, &existing, table).await
+}
+
+/// As [`update`], but all partitions make way for others, so that the keys may change too.
+pub(super) async fn replace(write: &mut Write<'_>, table: &Table, partitions: &[Encoded<'_>]) -> Result<Table> {
+    let existing = find_version(write, table).await?;
+    delete_all_partitions(write, &existing).await?;
+    let stored = redefine(write, &existing, table).await?;
+    insert_partitions(write, &stored, partitions, false).await?;
+    mark_partitions_changed(write, &stored).await?;
+    Ok(stored)
+}
+
+async fn redefine(write: &mut Write<'_>, existing: &Table, table: &Table) -> Result<Table> {
+    let database = existing.database.clone();
+    let name = existing.name.clone();
+    change(write, existing, Table { database, name, ..table.clone() }).await
+}
+
+/// Deletes a table with all that belongs to it; its statistics go by themselves.
+pub(super) async fn delete(write: &mut Write<'_>, table: &Table) -> Result<()> {
+    delete_all_partitions(write, table).await?;
+    for statement in
+        ["DELETE FROM millrace_table_version WHERE table_id = $1", "DELETE FROM millrace_table WHERE id = $1"]
+    {
+        write.execute(sqlx::query(statement).bind(table.id)).await?;
+    }
+    Ok(())
 }
 
 async fn insert(write: &mut Write<'_>, table: &Table) -> Result<Table> {
@@ -176,7 +213,8 @@ async fn insert(write: &mut Write<'_>, table: &Table) -> Result<Table> {
     Ok(table)
 }
 
-/// Puts `new` in the place of `existing`, which becomes an earlier version.
+/// Puts `new` in the place of `existing`, which becomes an earlier version. What was known of its rows goes with
+/// another location.
 async fn change(write: &mut Write<'_>, existing: &Table, new: Table) -> Result<Table> {
     let query = "INSERT INTO millrace_table_version (table_id, version, database_name, name, document) \
                  SELECT id, version, database_name, name, document FROM millrace_table WHERE id = $1";
@@ -185,6 +223,9 @@ async fn change(write: &mut Write<'_>, existing: &Table, new: Table) -> Result<T
     let query = "UPDATE millrace_table SET database_name = $1, name = $2, version = $3, document = $4 WHERE id = $5";
     let query = sqlx::query(query).bind(&new.database).bind(&new.name).bind(new.version).bind(encode(&new)?);
     write.execute(query.bind(new.id)).await?;
+    if existing.storage.location != new.storage.location {
+        delete_table_statistics(write, &new).await?;
+    }
     Ok(new)
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::connection::Connections;
+use crate::store::migrate::FORMAT;
 use crate::store::sqlite::{Access, options};
 use std::fs;
 use std::path::Path;
@@ -78,10 +79,11 @@ impl Place {
 #[tokio::test]
 async fn a_newer_format_is_refused() {
     let place = Place::new().await;
-    execute(place.catalog.path(), "UPDATE millrace_meta SET format = 7").await;
+    execute(place.catalog.path(), "UPDATE millrace_meta SET format = 77").await;
     let error = place.another_result().await.unwrap_err();
     assert!(matches!(error, CatalogError::Damaged(_)));
-    assert_eq!(error.to_string(), "catalog format 7 is newer than this program knows (1): upgrade millrace");
+    let expected = format!("catalog format 77 is newer than this program knows ({FORMAT}): upgrade millrace");
+    assert_eq!(error.to_string(), expected);
 }
 
 #[tokio::test]
@@ -107,6 +109,7 @@ async fn a_full_disk_leaves_the_catalog_usable() {
 async fn a_read_only_folder_gives_a_catalog_that_reads() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new().await;
+    place.catalog.create_crawler(&crawler("c"), false).await.unwrap();
     let t = place.catalog.create_table(&table("t", &[("x", "int")]), false).await.unwrap().unwrap();
     place.catalog.close().await;
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -119,6 +122,10 @@ async fn a_read_only_folder_gives_a_catalog_that_reads() {
         assert!(catalog.snapshot().await.unwrap().table("default", "t").is_some());
         let written = catalog.add_partitions(&t, &[partition(&["1"])], false).await;
         assert!(matches!(written, Err(CatalogError::ReadOnly(_))) || is_root, "{written:?}");
+        assert_eq!(catalog.crawlers().await.unwrap().len(), 1);
+        assert_eq!(catalog.crawls(None, 9).await.unwrap().len(), 0);
+        assert_eq!(catalog.crawler_state("c").await.unwrap(), CrawlerState::Ready);
+        assert_eq!(catalog.statistics(&t).await.unwrap(), None);
         catalog.close().await;
     }
     set(place.folder.path(), 0o755);

@@ -2,14 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod changes;
+mod crawl_changes;
+mod crawlers;
+mod crawls;
 mod files;
 mod partitions;
 mod plans;
 mod sharing;
+mod statistics;
+mod upgrade;
 
 use super::Catalog;
 use crate::error::CatalogError;
-use crate::model::{Column, Partition, SerDe, StorageDescriptor, Table, TableKind};
+use crate::model::{
+    Column, Crawl, CrawlStatus, Crawler, CrawlerState, CrawlerTarget, Partition, PartitionCondition, PartitionFilter,
+    SerDe, StorageDescriptor, Table, TableChange, TableKind,
+};
 use tempfile::TempDir;
 
 /// A catalog in a folder that goes away with it.
@@ -73,6 +81,36 @@ fn partition(of: &[&str]) -> Partition {
         parameters: [("numRows".to_owned(), "7".to_owned())].into(),
         create_time_ms: 1,
     }
+}
+
+fn crawler(name: &str) -> Crawler {
+    Crawler {
+        name: name.to_owned(),
+        version: 0,
+        database: "default".to_owned(),
+        targets: vec![CrawlerTarget { path: "file:///data/".to_owned(), ..CrawlerTarget::default() }],
+        classifiers: Vec::new(),
+        table_prefix: String::new(),
+        table_level: None,
+        grouping: crate::model::TableGrouping::default(),
+        update_behavior: crate::model::UpdateBehavior::default(),
+        delete_behavior: crate::model::DeleteBehavior::default(),
+        recrawl_behavior: crate::model::RecrawlBehavior::default(),
+        create_time_ms: 0,
+        update_time_ms: 0,
+    }
+}
+
+fn ended(run: &Crawl, status: CrawlStatus) -> Crawl {
+    Crawl { status, ..run.clone() }
+}
+
+/// Lets the runs' last heartbeats be so much longer ago.
+async fn age(catalog: &Catalog, seconds: i64) {
+    let mut write = catalog.write().await.unwrap();
+    let query = sqlx::query("UPDATE millrace_crawl SET heartbeat_ms = heartbeat_ms - $1").bind(seconds * 1000);
+    write.execute(query).await.unwrap();
+    write.commit_unseen().await.unwrap();
 }
 
 /// The message of a failure that must be.

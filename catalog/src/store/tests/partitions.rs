@@ -1,7 +1,6 @@
 //! Partitions: adding, changing, and finding by their keys.
 
 use super::*;
-use crate::model::{PartitionCondition, PartitionFilter};
 use std::ops::Bound;
 
 fn within(key: usize, values: &[&str]) -> PartitionFilter {

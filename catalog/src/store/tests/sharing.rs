@@ -107,7 +107,7 @@ async fn a_cancelled_change_leaves_nothing_and_blocks_nobody() {
 #[test]
 fn calls_can_run_on_any_thread() {
     fn check<T: Send>(_: T) {}
-    fn calls(catalog: &Catalog, t: &Table) {
+    fn calls(catalog: &Catalog, t: &Table, run: &Crawl) {
         check(catalog.snapshot());
         check(catalog.close());
         check(catalog.partitions(t, &[]));
@@ -118,6 +118,10 @@ fn calls_can_run_on_any_thread() {
         check(catalog.create_table_with_partitions(t, &[], true));
         check(catalog.rename_table(t, "", ""));
         check(catalog.drop_database("", true));
+        check(catalog.finish_crawl(run, &[]));
+        check(catalog.start_crawl(""));
+        check(catalog.partition_statistics(t, &[]));
+        check(catalog.put_statistics(t, &[]));
         check(Catalog::open("".as_ref()));
     }
     let _ = calls;
