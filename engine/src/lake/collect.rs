@@ -179,6 +179,8 @@ pub(crate) fn of_footers(footers: &Statistics, columns: &[Column]) -> Option<(u6
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
     parts: u64,
+    /// How many of them have rows or say something of columns.
+    telling: u64,
     total: TableStatistics,
     columns: BTreeMap<String, MergedColumn>,
 }
@@ -209,6 +211,7 @@ impl Merged {
         total.size_bytes = total.size_bytes.saturating_add(part.size_bytes);
         total.file_count = total.file_count.saturating_add(part.file_count);
         self.parts += 1;
+        self.telling += u64::from(part.row_count > 0 || !part.columns.is_empty());
         for column in columns {
             if let Some(found) = part.columns.get(&column.name) {
                 let merged = self.columns.entry(column.name.clone()).or_default();
@@ -222,7 +225,7 @@ impl Merged {
     pub(crate) fn finish(self) -> Result<TableStatistics> {
         let mut total = self.total;
         for (name, column) in self.columns {
-            if column.parts == self.parts {
+            if column.parts == self.telling {
                 total.columns.insert(name, column.finish()?);
             }
         }
