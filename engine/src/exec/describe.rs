@@ -38,10 +38,14 @@ pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<St
     }
     if let Some(spec) = &describe.partition {
         let values = super::alter::spec_values(&table, spec)?;
-        let filters: Vec<PartitionFilter> = values.iter().enumerate().map(|(key, value)| PartitionFilter {
-            key,
-            condition: value.clone().map_or(PartitionCondition::IsNull, |v| PartitionCondition::In(vec![v])),
-        }).collect();
+        let filters: Vec<PartitionFilter> = values
+            .iter()
+            .enumerate()
+            .map(|(key, value)| PartitionFilter {
+                key,
+                condition: value.clone().map_or(PartitionCondition::IsNull, |v| PartitionCondition::In(vec![v])),
+            })
+            .collect();
         let found = context.catalog().partitions(&table, &filters).await?;
         let Some(partition) = found.first() else {
             return Err(Error::new(
@@ -106,8 +110,7 @@ fn details(table: &Table, statistics: Option<&TableStatistics>, lines: &mut Vec<
 fn parameters(heading: &str, own: &Parameters, statistics: Option<&TableStatistics>, lines: &mut Vec<Row>) {
     let mut shown = own.clone();
     if let Some(found) = statistics {
-        let counts =
-            [("numFiles", found.file_count), ("numRows", found.row_count), ("totalSize", found.size_bytes)];
+        let counts = [("numFiles", found.file_count), ("numRows", found.row_count), ("totalSize", found.size_bytes)];
         shown.extend(counts.map(|(key, count)| (key.to_owned(), count.to_string())));
     }
     if !shown.is_empty() {

@@ -156,7 +156,10 @@ fn ordered(value: &ScalarValue) -> Option<&ScalarValue> {
 }
 
 /// What the footers of a folder's files say together, as far as it counts rows.
-pub(crate) fn of_footers(footers: &Statistics, columns: &[Column]) -> Option<(u64, BTreeMap<String, ColumnStatistics>)> {
+pub(crate) fn of_footers(
+    footers: &Statistics,
+    columns: &[Column],
+) -> Option<(u64, BTreeMap<String, ColumnStatistics>)> {
     let Precision::Exact(rows) = footers.num_rows else { return None };
     let known = columns.iter().zip(&footers.column_statistics).filter(|(column, _)| has_statistics(&column.data_type));
     let columns = known.filter_map(|(column, found)| {
@@ -299,7 +302,9 @@ mod tests {
         let arrays: [(&str, ArrayRef); 2] =
             [("n", Arc::new(Int32Array::from(numbers))), ("t", Arc::new(StringViewArray::from(texts)))];
         let mut collector = Collector::new(&columns()).unwrap();
-        collector.update(&RecordBatch::try_from_iter_with_nullable(arrays.map(|(n, a)| (n, a, true))).unwrap()).unwrap();
+        collector
+            .update(&RecordBatch::try_from_iter_with_nullable(arrays.map(|(n, a)| (n, a, true))).unwrap())
+            .unwrap();
         let (row_count, columns) = collector.finish().unwrap();
         TableStatistics { row_count, exact: true, size_bytes: 10, file_count: 1, columns, ..TableStatistics::default() }
     }

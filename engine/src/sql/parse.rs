@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, analyze, create_table_as, database, diagnose, drop, external_table,
-    insert, refuse, session, show, view,
+    Dialect, Explain, ParsedStatement, Statement, alter, analyze, create_table_as, database, diagnose, drop,
+    external_table, insert, refuse, session, show, view,
 };
 use sqlparser::tokenizer::Token;
 

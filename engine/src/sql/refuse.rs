@@ -8,8 +8,8 @@ use crate::sql::diagnose;
 
 /// First words of the statements that run.
 const SUPPORTED: &[&str] = &[
-    "ALTER", "ANALYZE", "CREATE", "DESC", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "MSCK", "RESET", "SELECT", "SET", "SHOW",
-    "USE", "VALUES", "WITH",
+    "ALTER", "ANALYZE", "CREATE", "DESC", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "MSCK", "RESET", "SELECT", "SET",
+    "SHOW", "USE", "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.

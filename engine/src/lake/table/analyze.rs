@@ -37,7 +37,11 @@ impl LakeTable {
             (Some(partition), Files::Catalog { table, .. }) => {
                 let format = partition.storage.as_ref().map(|own| Format::of_storage(own, &table.parameters));
                 let values = self.values_of(table, partition)?;
-                vec![Selected { location: Location::literal(&partition.location)?, values, format: format.transpose()? }]
+                vec![Selected {
+                    location: Location::literal(&partition.location)?,
+                    values,
+                    format: format.transpose()?,
+                }]
             }
             _ => self.select(&[], &[], session).await?,
         };
@@ -52,7 +56,9 @@ impl LakeTable {
             return Ok(Statistics { num_rows: Precision::Exact(0), ..Statistics::new_unknown(schema) });
         }
         let ahead = folder.files.len() <= MOST_FOOTERS;
-        let found = stream::iter(&folder.files).map(|file| async move {
+        // By number: the compiler cannot tell that a stream of borrowed files may move between threads.
+        let found = stream::iter(0..folder.files.len()).map(|number| async move {
+            let file = &folder.files[number];
             if !ahead {
                 return Ok(Arc::new(super::estimate(&file.object, schema)));
             }

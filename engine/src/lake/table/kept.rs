@@ -169,3 +169,92 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use datafusion::arrow::datatypes::Field;
+    use millrace_catalog::model::{ColumnStatistics, HiveType};
+
+    /// 100 rows in a file of 1,000 bytes.
+    fn kept(size_bytes: u64, modified_ms: i64) -> Kept {
+        let column = ColumnStatistics {
+            minimum: Some("1".to_owned()),
+            maximum: Some("9".to_owned()),
+            null_count: Some(10),
+            distinct_count: Some(80),
+            ..ColumnStatistics::default()
+        };
+        let statistics = TableStatistics {
+            row_count: 100,
+            size_bytes: 1_000,
+            file_count: 1,
+            exact: true,
+            analyzed_time_ms: 1_000_000,
+            columns: [("k".to_owned(), column)].into(),
+        };
+        let columns = [Column::new("k", HiveType::Int)];
+        let mut kept =
+            Kept { statistics: Arc::new(statistics), columns: Arc::from(columns), density: 0., unchanged: false };
+        let file = ObjectMeta {
+            location: "x".into(),
+            last_modified: chrono::DateTime::from_timestamp_millis(modified_ms).unwrap(),
+            size: size_bytes,
+            e_tag: None,
+            version: None,
+        };
+        kept.compare([&file].into_iter());
+        kept
+    }
+
+    fn refined(kept: &Kept, size_bytes: u64, rows: Precision<usize>) -> Statistics {
+        let schema = Schema::new(vec![Field::new("k", DataType::Int32, true)]);
+        let mut statistics = Statistics { num_rows: rows, ..Statistics::new_unknown(&schema) };
+        kept.refine(&mut statistics, &schema, None, size_bytes);
+        statistics
+    }
+
+    #[test]
+    fn unchanged_files_give_all_and_nothing_exact() {
+        let found = refined(&kept(1_000, 0), 1_000, Precision::Inexact(7));
+        assert_eq!((found.num_rows, found.total_byte_size), (Precision::Inexact(100), Precision::Inexact(400)));
+        let column = &found.column_statistics[0];
+        assert_eq!((column.null_count, column.distinct_count), (Precision::Inexact(10), Precision::Inexact(80)));
+        assert_eq!(column.min_value, Precision::Inexact(ScalarValue::Int32(Some(1))));
+        assert_eq!(column.max_value, Precision::Inexact(ScalarValue::Int32(Some(9))));
+    }
+
+    #[test]
+    fn rows_go_by_bytes_and_changed_files_have_no_bounds() {
+        // Twice the bytes; as many bytes in a file that is newer than the look.
+        for (size_bytes, modified_ms, rows, nulls) in [(2_000, 0, 200, 20), (1_000, 1_000_000, 100, 10)] {
+            let found = refined(&kept(size_bytes, modified_ms), size_bytes, Precision::Inexact(7));
+            let column = &found.column_statistics[0];
+            assert_eq!((found.num_rows, column.null_count), (Precision::Inexact(rows), Precision::Inexact(nulls)));
+            assert_eq!((&column.min_value, &column.max_value), (&Precision::Absent, &Precision::Absent));
+        }
+        // A scan of a part of the files has no more distinct values than rows.
+        let part = refined(&kept(1_000, 0), 500, Precision::Absent);
+        assert_eq!(part.num_rows, Precision::Inexact(50));
+        assert_eq!(part.column_statistics[0].distinct_count, Precision::Inexact(50));
+    }
+
+    #[test]
+    fn footers_win_but_for_distinct_counts() {
+        let found = refined(&kept(1_000, 0), 1_000, Precision::Exact(90));
+        let column = &found.column_statistics[0];
+        assert_eq!((found.num_rows, column.distinct_count), (Precision::Exact(90), Precision::Inexact(80)));
+        assert_eq!((&column.null_count, &column.min_value), (&Precision::Absent, &Precision::Absent));
+    }
+
+    #[test]
+    fn properties_of_spectrum_and_glue_count_rows() {
+        let of = |pairs: &[(&str, &str)]| {
+            counted(&pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        };
+        assert_eq!(of(&[("numRows", "5")]), Some((5, 0)));
+        assert_eq!(of(&[("recordCount", "7"), ("sizeKey", "70")]), Some((7, 70)));
+        assert_eq!((of(&[("numRows", "-1")]), of(&[("numRows", "0")]), of(&[])), (None, None, None));
+    }
+}

@@ -39,7 +39,8 @@ fn both_forms_in_both_dialects() {
 #[test]
 fn partitions_with_and_without_values() {
     let text = |value: &str| Some(Some(value.to_owned()));
-    let found = analyze("ANALYZE TABLE t PARTITION (year = 2013, month, c = 'x', d = NULL) COMPUTE STATISTICS", Redshift);
+    let found =
+        analyze("ANALYZE TABLE t PARTITION (year = 2013, month, c = 'x', d = NULL) COMPUTE STATISTICS", Redshift);
     let expected = [
         ("year".to_owned(), text("2013")),
         ("month".to_owned(), None),
