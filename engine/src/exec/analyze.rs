@@ -359,6 +359,7 @@ mod tests {
     use crate::sql::Statement;
     use crate::warehouse::{Warehouse, WarehouseConfig};
     use datafusion::common::stats::Precision;
+    use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
     use std::fmt::Write;
     use std::sync::Arc;
 
@@ -376,7 +377,8 @@ mod tests {
         let context = Context::new(warehouse, state, session.database().to_owned(), &parsed);
         let Statement::Query(query) = &parsed.statement else { unreachable!() };
         let logical = logical_plan(&context, query).await.unwrap();
-        physical_plan(&context, &logical).await.unwrap().partition_statistics(None).unwrap().num_rows
+        let plan = physical_plan(&context, &logical).await.unwrap();
+        StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new()).unwrap().num_rows
     }
 
     #[tokio::test]

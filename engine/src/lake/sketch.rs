@@ -192,5 +192,5 @@ mod tests {
         }
     }
     const GOLDEN_TEXTS: &str = "1sBZ6FDI3C";
-    const GOLDEN_NUMBERS: &str = "1s";
+    const GOLDEN_NUMBERS: &str = "1sAZaBCggD";
 }
