@@ -93,7 +93,7 @@ async fn analyze_table(
     analyze: &Analyze,
 ) -> Result<(TableStatistics, Option<usize>)> {
     let scope = scope_of(&table, &analyze.scope)?;
-    let filters = filters_of(&table, &analyze.partition)?;
+    let filters = filters_of(&table, analyze)?;
     let location = table.storage.location.as_deref().unwrap_or_default();
     let projection = PartitionProjection::from_table(&table.parameters, &table.partition_keys, location)?;
     let lake = LakeTable::of_catalog(
@@ -331,24 +331,23 @@ fn position_of(table: &Table, name: &str) -> Result<usize> {
     }
 }
 
-fn filters_of(table: &Table, spec: &[(String, Option<Option<String>>)]) -> Result<Vec<PartitionFilter>> {
-    let mut filters = Vec::new();
-    for (name, value) in spec {
-        let Some(key) = table.partition_keys.iter().position(|key| key.name == *name) else {
+fn filters_of(table: &Table, analyze: &Analyze) -> Result<Vec<PartitionFilter>> {
+    let position = |name: &String| {
+        table.partition_keys.iter().position(|key| key.name == *name).ok_or_else(|| {
             let message = format!("\"{name}\" is not a partition key of \"{}\"", table.name);
-            return Err(Error::new(ErrorKind::UndefinedColumn, message));
-        };
-        let condition = match value {
-            None => continue,
-            Some(None) => PartitionCondition::IsNull,
-            Some(Some(value)) => {
-                parse_partition_value(Some(value), &table.partition_keys[key].data_type)?;
-                PartitionCondition::In(vec![value.clone()])
-            }
-        };
-        filters.push(PartitionFilter { key, condition });
+            Error::new(ErrorKind::UndefinedColumn, message)
+        })
+    };
+    for name in &analyze.any_value {
+        position(name)?;
     }
-    Ok(filters)
+    let filter = |(name, value): &(String, Option<String>)| {
+        let key = position(name)?;
+        parse_partition_value(value.as_deref(), &table.partition_keys[key].data_type)?;
+        let condition = value.clone().map_or(PartitionCondition::IsNull, |value| PartitionCondition::In(vec![value]));
+        Ok(PartitionFilter { key, condition })
+    };
+    analyze.partition.iter().map(filter).collect()
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ pub(crate) fn accumulator(aggregate: Arc<AggregateUDF>, data_type: &DataType) ->
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
     use super::*;
     use datafusion::arrow::array::{BooleanArray, Float64Array, Int64Array, StringViewArray};
 

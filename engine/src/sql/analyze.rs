@@ -41,22 +41,25 @@ fn redshift(cursor: &mut Cursor) -> Result<Analyze> {
     } else {
         cursor.eat("ALL COLUMNS");
     }
-    Ok(Analyze { table, verbose, partition: Vec::new(), scope })
+    Ok(Analyze { table, verbose, partition: Vec::new(), any_value: Vec::new(), scope })
 }
 
 /// What follows `ANALYZE TABLE`:
 /// `t [PARTITION (key [= value], …)] COMPUTE STATISTICS [FOR [ALL] COLUMNS [column, …]] [NOSCAN]`
 fn hive(cursor: &mut Cursor) -> Result<Analyze> {
     let table = Some(cursor.object_name()?);
-    let partition = if cursor.eat("PARTITION") {
+    let (mut partition, mut any_value) = (Vec::new(), Vec::new());
+    if cursor.eat("PARTITION") {
         cursor.list(|cursor| {
             let key = cursor.identifier()?;
-            let value = if cursor.eat_token(&Token::Eq) { Some(super::partition::value(cursor)?) } else { None };
-            Ok((key, value))
-        })?
-    } else {
-        Vec::new()
-    };
+            if cursor.eat_token(&Token::Eq) {
+                partition.push((key, super::partition::value(cursor)?));
+            } else {
+                any_value.push(key);
+            }
+            Ok(())
+        })?;
+    }
     cursor.expect("COMPUTE STATISTICS")?;
     let mut scope = AnalyzeScope::Rows;
     if cursor.eat("FOR ALL COLUMNS") {
@@ -81,5 +84,5 @@ fn hive(cursor: &mut Cursor) -> Result<Analyze> {
         cursor.advance();
         scope = AnalyzeScope::Files;
     }
-    Ok(Analyze { table, verbose: false, partition, scope })
+    Ok(Analyze { table, verbose: false, partition, any_value, scope })
 }

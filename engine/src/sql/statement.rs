@@ -393,8 +393,10 @@ pub struct Analyze {
     pub table: Option<ObjectName>,
     /// Say what was found.
     pub verbose: bool,
-    /// `PARTITION (year = 2013, month)`: only partitions with these values; a key without one may have any.
-    pub partition: Vec<(String, Option<Option<String>>)>,
+    /// `PARTITION (year = 2013, month)`: only partitions with these values.
+    pub partition: PartitionSpec,
+    /// The keys named in `PARTITION` without a value: they may have any.
+    pub any_value: Vec<String>,
     /// What to look at.
     pub scope: AnalyzeScope,
 }

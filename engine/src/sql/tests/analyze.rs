@@ -38,16 +38,11 @@ fn both_forms_in_both_dialects() {
 
 #[test]
 fn partitions_with_and_without_values() {
-    let text = |value: &str| Some(Some(value.to_owned()));
+    let text = |value: &str| Some(value.to_owned());
     let found =
         analyze("ANALYZE TABLE t PARTITION (year = 2013, month, c = 'x', d = NULL) COMPUTE STATISTICS", Redshift);
-    let expected = [
-        ("year".to_owned(), text("2013")),
-        ("month".to_owned(), None),
-        ("c".to_owned(), text("x")),
-        ("d".to_owned(), Some(None)),
-    ];
-    assert_eq!(found.partition, expected);
+    let expected = [("year".to_owned(), text("2013")), ("c".to_owned(), text("x")), ("d".to_owned(), None)];
+    assert_eq!((found.partition.as_slice(), found.any_value), (expected.as_slice(), vec!["month".to_owned()]));
     // Hive's lexical rules in Athena: double quotes make strings.
     let found = analyze("ANALYZE TABLE t PARTITION (c = \"x\") COMPUTE STATISTICS", Athena);
     assert_eq!(found.partition, [("c".to_owned(), text("x"))]);
