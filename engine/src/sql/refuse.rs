@@ -8,14 +8,13 @@ use crate::sql::diagnose;
 
 /// First words of the statements that run.
 const SUPPORTED: &[&str] = &[
-    "ALTER", "CREATE", "DESC", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "MSCK", "RESET", "SELECT", "SET", "SHOW",
-    "STOP", "USE", "VALUES", "WITH",
+    "ALTER", "ANALYZE", "CREATE", "DESC", "DESCRIBE", "DROP", "EXPLAIN", "INSERT", "MSCK", "RESET", "SELECT", "SET",
+    "SHOW", "STOP", "USE", "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.
 const UNSUPPORTED: &[&str] = &[
     "ABORT",
-    "ANALYZE",
     "ATTACH",
     "BEGIN",
     "CALL",
