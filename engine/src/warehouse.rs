@@ -1,10 +1,12 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::location::Location;
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::statistics::FileStatistics;
 use crate::lake::stores::Stores;
 use crate::lake::table::Lake;
+use crate::tables::TableStorage;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -13,13 +15,16 @@ use datafusion::prelude::SessionConfig;
 use millrace_catalog::Catalog;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 /// The catalog's file in a warehouse's directory.
 const CATALOG_FILE: &str = "catalog.db";
+
+/// The folder of managed tables' files in a warehouse's directory.
+const DATA_FOLDER: &str = "data";
 
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
@@ -96,7 +101,9 @@ impl Warehouse {
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
-        Ok(Arc::new(Self { config, catalog, lake, base, cleanup: TaskTracker::new() }))
+        let cleanup = TaskTracker::new();
+        let data = data_storage(&config.directory, &lake, cleanup.clone()).await?;
+        Ok(Arc::new(Self { config, catalog, lake, data, base, cleanup }))
     }
 
     /// What it was opened with.
@@ -137,6 +144,14 @@ impl Warehouse {
     pub(crate) fn base_state(&self) -> &SessionState {
         &self.base
     }
+}
+
+/// Where managed tables keep their files: a folder in the warehouse's directory.
+async fn data_storage(directory: &Path, lake: &Lake, cleanup: TaskTracker) -> Result<TableStorage> {
+    let folder = directory.join(DATA_FOLDER);
+    let location = Location::literal(&folder.to_string_lossy())?;
+    let store = lake.listings.stores().open(&location).await?;
+    Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
 }
 
 fn session_config(target_partitions: Option<usize>) -> SessionConfig {

@@ -6,7 +6,11 @@ use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
 use crate::sql::Describe;
-use millrace_catalog::model::{Column, ManagedColumn, ManagedTable, PartitionCondition, PartitionFilter, Table, TableKind};
+use millrace_catalog::model::{
+    Column, ManagedColumn, ManagedTable, Parameters, PartitionCondition, PartitionFilter, Table, TableKind,
+    TableStatistics,
+};
+use std::sync::Arc;
 
 type Row = [Option<String>; 3];
 
@@ -37,11 +41,15 @@ pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<St
     }
     if let Some(spec) = &describe.partition {
         let values = super::alter::spec_values(&table, spec)?;
-        let filters = values.iter().enumerate().map(|(key, value)| PartitionFilter {
-            key,
-            condition: value.clone().map_or(PartitionCondition::IsNull, |v| PartitionCondition::In(vec![v])),
-        });
-        let found = context.catalog().partitions(&table, &filters.collect::<Vec<_>>()).await?;
+        let filters: Vec<PartitionFilter> = values
+            .iter()
+            .enumerate()
+            .map(|(key, value)| PartitionFilter {
+                key,
+                condition: value.clone().map_or(PartitionCondition::IsNull, |v| PartitionCondition::In(vec![v])),
+            })
+            .collect();
+        let found = context.catalog().partitions(&table, &filters).await?;
         let Some(partition) = found.first() else {
             return Err(Error::new(
                 ErrorKind::UndefinedObject,
@@ -51,9 +59,15 @@ pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<St
         let storage = partition.storage.as_deref().unwrap_or(&table.storage);
         lines.extend([blank(), title("# Detailed Partition Information")]);
         lines.push(pair("Location:", &partition.location));
+        let known = context.catalog().partition_statistics_without_sketches(&table, &filters).await?;
+        parameters("Partition Parameters:", &partition.parameters, known.first().map(|(_, found)| found), &mut lines);
         lines.push(pair("SerDe Library:", &storage.serde.library));
-    } else if describe.formatted && describe.column.is_none() {
-        details(&table, &mut lines);
+    } else if describe.formatted {
+        let statistics = snapshot.statistics(table.id).map(Arc::as_ref);
+        match &describe.column {
+            None => details(&table, statistics, &mut lines),
+            Some(name) => lines = column_details(&table, name, statistics),
+        }
     }
     rows::optional("DESCRIBE", &["col_name", "data_type", "comment"], lines)
 }
@@ -74,7 +88,7 @@ fn managed(describe: &Describe, table: &ManagedTable) -> Result<StatementResult>
     rows::optional("DESCRIBE", &["col_name", "data_type", "comment"], lines)
 }
 
-fn details(table: &Table, lines: &mut Vec<Row>) {
+fn details(table: &Table, statistics: Option<&TableStatistics>, lines: &mut Vec<Row>) {
     lines.extend([blank(), title("# Detailed Table Information")]);
     lines.push(pair("Database:", &table.database));
     lines.push(pair("CreateTime:", &time(table.create_time_ms)));
@@ -90,11 +104,7 @@ fn details(table: &Table, lines: &mut Vec<Row>) {
             let storage = &table.storage;
             lines.push(pair("Location:", storage.location.as_deref().unwrap_or_default()));
             lines.push(pair("Table Type:", "EXTERNAL_TABLE"));
-            if !table.parameters.is_empty() {
-                lines.push(title("Table Parameters:"));
-                let parameters = table.parameters.iter();
-                lines.extend(parameters.map(|(key, value)| [None, Some(key.clone()), Some(value.clone())]));
-            }
+            parameters("Table Parameters:", &table.parameters, statistics, lines);
             lines.extend([blank(), title("# Storage Information")]);
             lines.push(pair("SerDe Library:", &storage.serde.library));
             lines.push(pair("InputFormat:", &storage.input_format));
@@ -113,6 +123,37 @@ fn details(table: &Table, lines: &mut Vec<Row>) {
     if let Some(description) = &table.description {
         lines.push(pair("Comment:", description));
     }
+}
+
+/// Free parameters, and what is known of the rows under Hive's names, which Hive keeps among them.
+fn parameters(heading: &str, own: &Parameters, statistics: Option<&TableStatistics>, lines: &mut Vec<Row>) {
+    let mut shown = own.clone();
+    if let Some(found) = statistics {
+        let counts = [("numFiles", found.file_count), ("numRows", found.row_count), ("totalSize", found.size_bytes)];
+        shown.extend(counts.map(|(key, count)| (key.to_owned(), count.to_string())));
+    }
+    if !shown.is_empty() {
+        lines.push(title(heading));
+        lines.extend(shown.into_iter().map(|(key, value)| [None, Some(key), Some(value)]));
+    }
+}
+
+/// A column as Hive's `DESCRIBE FORMATTED t column` has it: a line for each thing known.
+fn column_details(table: &Table, name: &str, statistics: Option<&TableStatistics>) -> Vec<Row> {
+    let columns = table.storage.columns.iter().chain(&table.partition_keys);
+    let Some(column) = columns.into_iter().find(|column| column.name == name) else { return Vec::new() };
+    let found = statistics.and_then(|found| found.columns.get(name)).cloned().unwrap_or_default();
+    let lines = [
+        ("col_name", Some(column.name.clone())),
+        ("data_type", Some(column.data_type.to_string())),
+        ("min", found.minimum),
+        ("max", found.maximum),
+        ("num_nulls", found.null_count.map(|count| count.to_string())),
+        ("distinct_count", found.distinct_count.map(|count| count.to_string())),
+        ("avg_col_len", found.average_length.map(|length| length.to_string())),
+        ("comment", column.comment.clone()),
+    ];
+    lines.into_iter().map(|(key, value)| [Some(key.to_owned()), value, None]).collect()
 }
 
 fn row(column: &Column) -> Row {

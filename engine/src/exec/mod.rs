@@ -1,6 +1,7 @@
 //! Execution: what each statement does, one module a family.
 
 mod alter;
+mod analyze;
 mod crawl;
 mod ddl;
 mod describe;
@@ -45,6 +46,7 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::AlterTable(alter) => alter::execute(context, alter).await,
         Statement::RepairTable(repair) => repair::execute(context, repair).await,
         Statement::Crawler(crawler) => crawl::execute(context, crawler).await,
+        Statement::Analyze(analyze) => analyze::execute(context, analyze).await,
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),

@@ -1,6 +1,7 @@
 //! External tables: files at a place, read and written in the formats of Hive, Athena and Spectrum.
 
 pub mod avro;
+pub(crate) mod collect;
 pub(crate) mod damage;
 pub mod decompress;
 pub mod evolve;
@@ -17,6 +18,7 @@ pub mod pattern;
 pub mod projection;
 mod prune;
 pub mod records;
+pub(crate) mod sketch;
 pub mod statistics;
 pub mod stores;
 pub mod table;

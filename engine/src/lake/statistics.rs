@@ -93,7 +93,7 @@ pub(crate) fn estimate(object: &ObjectMeta, schema: &SchemaRef) -> Statistics {
 }
 
 /// Bytes that a value of this type usually takes in text.
-fn usual_width(data_type: &DataType) -> usize {
+pub(crate) fn usual_width(data_type: &DataType) -> usize {
     match data_type {
         DataType::Boolean => 5,
         data_type if data_type.is_numeric() => 7,

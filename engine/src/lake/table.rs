@@ -3,6 +3,11 @@
 //! Listing waits until `scan`, when the filters are known, so that a query of one partition lists one folder. Filters
 //! on partition keys and pseudo-columns are decided here, exactly; the rest go on to the format's reader.
 
+mod analyze;
+mod kept;
+
+pub(crate) use analyze::Folder;
+
 use super::evolve;
 use super::format::{Format, Misfits, TableColumns};
 use super::listing::Listings;
@@ -28,7 +33,8 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion_datasource::compute_all_files_statistics;
 use futures::{StreamExt, TryStreamExt, stream};
-use millrace_catalog::model::{Partition, Table};
+use kept::Kept;
+use millrace_catalog::model::{Partition, PartitionFilter, Table, TableStatistics};
 use millrace_catalog::{Catalog, CatalogError};
 use object_store::ObjectMeta;
 use std::fmt;
@@ -112,6 +118,8 @@ pub struct LakeTable {
     key_fields: Vec<FieldRef>,
     pseudo: Vec<PseudoColumn>,
     schema: SchemaRef,
+    statistics: Option<Arc<TableStatistics>>,
+    partitions_analyzed: bool,
 }
 
 /// What a scan of one table selected, kept beside its files for EXPLAIN and progress.
@@ -201,7 +209,16 @@ impl LakeTable {
         let fields: Vec<FieldRef> =
             columns.schema.fields().iter().cloned().chain(key_fields.iter().cloned()).chain(extra).collect();
         let schema = Arc::new(Schema::new(fields));
-        Self { lake, name, files, format, columns, key_fields, pseudo, schema }
+        let (statistics, partitions_analyzed) = (None, false);
+        Self { lake, name, files, format, columns, key_fields, pseudo, schema, statistics, partitions_analyzed }
+    }
+
+    /// The same with what a snapshot says of the whole table's rows, and whether anything is known of its partitions'.
+    #[must_use]
+    pub fn with_statistics(mut self, statistics: Option<Arc<TableStatistics>>, partitions_analyzed: bool) -> Self {
+        self.statistics = statistics;
+        self.partitions_analyzed = partitions_analyzed;
+        self
     }
 
     /// The columns that are known without opening a file: partition keys, then pseudo-columns.
@@ -210,7 +227,12 @@ impl LakeTable {
     }
 
     /// The folders that a conjunction of filters on partition keys leaves.
-    async fn select(&self, filters: &[Expr], session: &dyn Session) -> Result<Vec<Selected>> {
+    async fn select(
+        &self,
+        filters: &[Expr],
+        look_ups: &[PartitionFilter],
+        session: &dyn Session,
+    ) -> Result<Vec<Selected>> {
         let Files::Catalog { catalog, table, projection } = &self.files else { return Ok(Vec::new()) };
         let base = if let Some(location) = &table.storage.location {
             Location::literal(location)?
@@ -221,10 +243,9 @@ impl LakeTable {
         if self.key_fields.is_empty() {
             return Ok(vec![Selected { location: base, values: Vec::new(), format: None }]);
         }
-        let look_ups = prune::partition_filters(filters, &self.key_fields);
         let partitions = match projection {
-            Some(projection) => projection.partitions(&look_ups, chrono::Utc::now())?,
-            None => catalog.partitions(table, &look_ups).await?,
+            Some(projection) => projection.partitions(look_ups, chrono::Utc::now())?,
+            None => catalog.partitions(table, look_ups).await?,
         };
         let mut values = Vec::with_capacity(partitions.len());
         for partition in &partitions {
@@ -318,9 +339,14 @@ impl LakeTable {
             filters.iter().cloned().partition(|filter| prune::reads_only(filter, constants));
         let on_keys: Vec<Expr> =
             on_constants.iter().filter(|filter| prune::reads_only(filter, &self.key_fields)).cloned().collect();
-        let selected = self.select(&on_keys, session).await?;
+        let look_ups = prune::partition_filters(&on_keys, &self.key_fields);
+        let selected = self.select(&on_keys, &look_ups, session).await?;
         let partitions = (!self.key_fields.is_empty()).then_some(selected.len());
+        let mut kept = self.kept(&look_ups, &selected).await?;
         let files = self.data_files(selected, &on_constants, session).await?;
+        if let Some(kept) = &mut kept {
+            kept.compare(files.iter().map(|file| &file.object));
+        }
         let summary = ScanSummary {
             table: self.name.clone(),
             partitioned: match &self.files {
@@ -332,6 +358,19 @@ impl LakeTable {
             bytes: files.iter().map(|file| file.object.size).sum(),
         };
         let limit = if on_rows.is_empty() { limit } else { None };
+        self.scan_files(session, files, &summary, kept.as_ref(), projection, limit).await
+    }
+
+    /// A scan of files, one for each store and format.
+    async fn scan_files(
+        &self,
+        session: &dyn Session,
+        files: Vec<DataFile>,
+        summary: &ScanSummary,
+        kept: Option<&Kept>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut groups: Vec<(Location, Format, Vec<DataFile>)> = Vec::new();
         for mut file in files {
             let format = file.format.take().unwrap_or_else(|| self.format.clone());
@@ -343,7 +382,7 @@ impl LakeTable {
         }
         let mut scans = Vec::with_capacity(groups.len());
         for (place, format, files) in groups {
-            scans.push(self.scan_of(session, &place, &format, files, &summary, projection, limit).await?);
+            scans.push(self.scan_of(session, &place, &format, files, summary, kept, projection, limit).await?);
         }
         match scans.len() {
             0 => {
@@ -379,12 +418,14 @@ impl LakeTable {
         format: &Format,
         files: Vec<DataFile>,
         summary: &ScanSummary,
+        kept: Option<&Kept>,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let size_bytes = files.iter().map(|file| file.object.size).sum();
         let store = self.lake.listings.stores().open(place).await?;
         let read_footers = files.len() <= MOST_FOOTERS;
-        let (store_ref, summary) = (&store, &summary);
+        let store_ref = &store;
         let partitioned = stream::iter(files.into_iter().enumerate()).map(|(number, file)| async move {
             let url = file.location.url_of(&file.object.location);
             let statistics = if read_footers {
@@ -398,11 +439,14 @@ impl LakeTable {
             let mut scanned = PartitionedFile::new_from_meta(file.object).with_partition_values(file.values);
             scanned = scanned.with_statistics(statistics);
             // One file carries the summary: EXPLAIN finds it there after any regrouping.
-            Ok::<_, Error>(if number == 0 { scanned.with_extension((*summary).clone()) } else { scanned })
+            Ok::<_, Error>(if number == 0 { scanned.with_extension(summary.clone()) } else { scanned })
         });
         let partitioned: Vec<PartitionedFile> = partitioned.buffered(CONCURRENCY).try_collect().await?;
         let groups = FileGroup::new(partitioned).split_files(session.config().target_partitions());
-        let (groups, statistics) = compute_all_files_statistics(groups, Arc::clone(&self.schema), true, false)?;
+        let (groups, mut statistics) = compute_all_files_statistics(groups, Arc::clone(&self.schema), true, false)?;
+        if let Some(kept) = kept {
+            kept.refine(&mut statistics, &self.schema, projection, size_bytes);
+        }
 
         let constants = self.constant_fields().to_vec();
         let schema =

@@ -242,7 +242,10 @@ async fn resolve_table(
         TableKind::ExternalTable => {
             let lake = Arc::clone(context.lake());
             let catalog = Arc::clone(context.catalog());
-            Ok(provider_as_source(Arc::new(LakeTable::of_catalog(lake, catalog, table, pseudo.to_vec())?)))
+            let (statistics, analyzed) =
+                (snapshot.statistics(table.id).cloned(), snapshot.statistics_version(table.id) > 0);
+            let table = LakeTable::of_catalog(lake, catalog, table, pseudo.to_vec())?;
+            Ok(provider_as_source(Arc::new(table.with_statistics(statistics, analyzed))))
         }
         TableKind::VirtualView { text, dialect, search_database } => {
             let view = plan_view(context, snapshot, text, dialect, search_database, depth).await;

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::tables::NewFiles;
 use crate::warehouse::Warehouse;
 use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange};
-use millrace_catalog::model::{DataFile, DeleteFile, Identity, ManagedTable};
+use millrace_catalog::model::{DataFile, DeleteFile, Identity, ManagedColumn, ManagedTable};
 use millrace_catalog::{CatalogError, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -198,14 +198,14 @@ impl Transaction {
     pub(crate) async fn next_identity(
         &mut self,
         warehouse: &Warehouse,
-        (table, column): (&ManagedTable, i64),
+        (table, column): (&ManagedTable, &ManagedColumn),
         identity: Identity,
         count: usize,
     ) -> Result<i64> {
-        if table.id > 0 && column > 0 {
+        if table.id > 0 {
             return Ok(warehouse.catalog().next_identity(table.id, column, count as u64).await?);
         }
-        let next = self.identities.entry((table.id, column)).or_insert(identity.seed);
+        let next = self.identities.entry((table.id, column.id)).or_insert(identity.seed);
         let first = *next;
         *next = i64::try_from(count)
             .ok()
@@ -268,8 +268,10 @@ impl Transaction {
 /// Redshift's words for a commit that came too late.
 fn serialization(error: CatalogError) -> Error {
     match error {
-        CatalogError::Conflict(detail) => {
-            Error::new(ErrorKind::Serialization, "1023: serializable isolation violation").with_detail(detail)
+        CatalogError::Serialization { table_id } => {
+            let message = format!("1023: serializable isolation violation on table - {table_id}");
+            Error::new(ErrorKind::Serialization, message)
+                .with_detail("transactions on the same tables cannot be serialized in either order")
         }
         other => other.into(),
     }

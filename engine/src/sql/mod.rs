@@ -6,6 +6,7 @@
 //!    and through `query`, which rewrites or refuses what the planner would ignore.
 
 mod alter;
+mod analyze;
 mod crawler;
 mod create_table_as;
 mod cursor;

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, crawler, create_table_as, database, diagnose, drop,
+    Dialect, Explain, ParsedStatement, Statement, alter, analyze, crawler, create_table_as, database, diagnose, drop,
     external_table, insert, modify, refuse, session, show, transaction, view,
 };
 use sqlparser::tokenizer::Token;
@@ -57,6 +57,7 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "CREATE" => create(cursor),
         "DROP" => drop::drop(cursor),
         "ALTER" => alter::alter(cursor),
+        "ANALYZE" => analyze::analyze(cursor),
         "INSERT" => insert::insert(cursor),
         "UPDATE" => modify::update(cursor),
         "DELETE" => modify::delete(cursor),

@@ -33,7 +33,7 @@ pub(super) fn conditions(cursor: &mut Cursor) -> Result<Vec<PartitionCompare>> {
 }
 
 /// A constant as text: the type of the key says later what it means. A number keeps its leading zeros.
-fn value(cursor: &mut Cursor) -> Result<Option<String>> {
+pub(super) fn value(cursor: &mut Cursor) -> Result<Option<String>> {
     if cursor.eat("NULL") {
         return Ok(None);
     }

@@ -8,14 +8,13 @@ use crate::sql::diagnose;
 
 /// First words of the statements that run.
 const SUPPORTED: &[&str] = &[
-    "ABORT", "ALTER", "BEGIN", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "END", "EXPLAIN", "INSERT",
-    "MERGE", "MSCK", "RESET", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "STOP", "TRUNCATE", "UPDATE", "USE",
-    "VALUES", "WITH",
+    "ABORT", "ALTER", "ANALYZE", "BEGIN", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "END", "EXPLAIN",
+    "INSERT", "MERGE", "MSCK", "RESET", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "STOP", "TRUNCATE", "UPDATE",
+    "USE", "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.
 const UNSUPPORTED: &[&str] = &[
-    "ANALYZE",
     "ATTACH",
     "CALL",
     "CANCEL",

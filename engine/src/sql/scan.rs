@@ -194,7 +194,9 @@ impl Scanner<'_> {
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         matches!(
             words[..],
-            ["ALTER" | "DESC" | "DESCRIBE" | "DROP" | "MSCK" | "SHOW"] | ["CREATE", "DATABASE" | "EXTERNAL" | "SCHEMA"]
+            ["ALTER" | "DESC" | "DESCRIBE" | "DROP" | "MSCK" | "SHOW"]
+                | ["ANALYZE", "TABLE"]
+                | ["CREATE", "DATABASE" | "EXTERNAL" | "SCHEMA"]
         )
     }
 }

@@ -77,6 +77,8 @@ pub enum Statement {
     RepairTable(RepairTable),
     /// `CREATE|ALTER|DROP|START|STOP|EXPLAIN CRAWLER`, `CREATE|DROP CLASSIFIER`.
     Crawler(Box<CrawlerStatement>),
+    /// `ANALYZE t`, `ANALYZE TABLE t COMPUTE STATISTICS`.
+    Analyze(Analyze),
     /// `SHOW …`.
     Show(Show),
     /// `DESCRIBE|DESC [EXTENDED|FORMATTED] t`.
@@ -613,6 +615,36 @@ pub struct RepairTable {
     pub add: bool,
     /// Forget partitions whose folders are gone.
     pub drop: bool,
+}
+
+/// `ANALYZE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Analyze {
+    /// The table; `None` is every external table of the session's database.
+    pub table: Option<ObjectName>,
+    /// Say what was found.
+    pub verbose: bool,
+    /// `PARTITION (year = 2013, month)`: only partitions with these values.
+    pub partition: PartitionSpec,
+    /// The keys named in `PARTITION` without a value: they may have any.
+    pub any_value: Vec<String>,
+    /// What to look at.
+    pub scope: AnalyzeScope,
+}
+
+/// What `ANALYZE` looks at; each takes in those before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnalyzeScope {
+    /// Files and their sizes (`NOSCAN`).
+    Files,
+    /// How many rows there are, and what footers tell of columns.
+    Rows,
+    /// These columns.
+    Columns(Vec<String>),
+    /// `PREDICATE COLUMNS`: those that filters have used.
+    PredicateColumns,
+    /// Every column.
+    AllColumns,
 }
 
 /// `SHOW …`.

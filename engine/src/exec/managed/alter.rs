@@ -3,13 +3,13 @@
 use super::{assign, create, insert};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::done;
-use crate::resolve::{self, Relation};
+use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{AlterOperation, ColumnDefinition, Distribution, SortKeyClause};
 use crate::tables::SqlType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast};
 use millrace_catalog::model::{DistributionStyle, ManagedColumn, ManagedTable, SortKey};
 use std::sync::Arc;
 

@@ -81,8 +81,8 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
     let uuid = uuid::Uuid::new_v4().to_string();
     let table = ManagedTable {
         id: 0,
-        uuid,
         path: ManagedTable::default_path(&schema, &name, &uuid),
+        uuid,
         next_column_id: columns.len() as i64 + 1,
         schema,
         name,

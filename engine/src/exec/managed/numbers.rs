@@ -38,7 +38,7 @@ impl Numbering {
                 let mut transaction = self.context.transaction().lock().await;
                 let warehouse = self.context.warehouse();
                 let missing = array.null_count();
-                let first = transaction.next_identity(warehouse, (&self.table, column.id), identity, missing).await?;
+                let first = transaction.next_identity(warehouse, (&self.table, column), identity, missing).await?;
                 *array = numbered(array, first, identity)?;
             }
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod alter;
+mod analyze;
 mod crawler;
 mod create;
 mod errors;
