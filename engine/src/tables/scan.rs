@@ -192,7 +192,7 @@ impl ManagedTableProvider {
             schema = schema.with_table_partition_cols(vec![file_field()]).with_virtual_columns(vec![position_field()]);
         }
         let source = format::file_source(format, schema.build(), &self.storage, session);
-        let source = ManagedSource::new(source, self.name().into(), self.storage.url.clone());
+        let source = ManagedSource::new(source, format, self.name().into(), self.storage.url.clone());
         let adapter = ColumnsById { columns: Arc::clone(&self.columns), format };
         let config = FileScanConfigBuilder::new(self.storage.url.clone(), Arc::new(source))
             .with_file_groups(groups)

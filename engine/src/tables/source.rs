@@ -3,6 +3,7 @@
 //! The readers are other people's code: their errors rarely say which file it was, and damaged bytes may make them
 //! panic. Whatever a file does, one statement ends with an error that names it, and other tables are read as before.
 
+use super::format;
 use crate::error::{Error, ErrorKind};
 use crate::lake::damage::{external, file_url};
 use arrow::array::RecordBatch;
@@ -23,6 +24,7 @@ use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
+use millrace_catalog::model::FileFormat;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use std::any::Any;
 use std::fmt;
@@ -33,26 +35,34 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct ManagedSource {
     inner: Arc<dyn FileSource>,
+    format: FileFormat,
     /// `schema.table`.
     table: Arc<str>,
     url: ObjectStoreUrl,
 }
 
 impl ManagedSource {
-    pub(super) fn new(inner: Arc<dyn FileSource>, table: Arc<str>, url: ObjectStoreUrl) -> Self {
-        Self { inner, table, url }
+    pub(super) fn new(inner: Arc<dyn FileSource>, format: FileFormat, table: Arc<str>, url: ObjectStoreUrl) -> Self {
+        Self { inner, format, table, url }
     }
 
     fn around(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(Self { inner, table: Arc::clone(&self.table), url: self.url.clone() })
+        Arc::new(Self { inner, format: self.format, table: Arc::clone(&self.table), url: self.url.clone() })
     }
 
-    /// Whether a filter is on a column that readers make up; they cannot evaluate it.
-    fn is_virtual(&self, filter: &Arc<dyn PhysicalExpr>) -> Result<bool> {
-        let made_up = self.inner.table_schema().virtual_columns();
+    /// Whether a filter is to stay above the scan: one on a column that readers make up; and beside such columns one
+    /// that a reader would compute after the scan proper, when positions are no longer known.
+    fn stays_above(&self, filter: &Arc<dyn PhysicalExpr>) -> Result<bool> {
+        let schema = self.inner.table_schema();
+        let made_up = schema.virtual_columns();
+        if made_up.is_empty() {
+            return Ok(false);
+        }
         filter.exists(|node| {
-            let name = node.downcast_ref::<Column>().map(Column::name);
-            Ok(name.is_some_and(|name| made_up.iter().any(|field| field.name() == name)))
+            let Some(name) = node.downcast_ref::<Column>().map(Column::name) else { return Ok(false) };
+            let stored = schema.file_schema().column_with_name(name);
+            Ok(made_up.iter().any(|field| field.name() == name)
+                || stored.is_some_and(|(_, field)| format::stores_otherwise(self.format, field.data_type())))
         })
     }
 }
@@ -124,11 +134,11 @@ impl FileSource for ManagedSource {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
-        let made_up = filters.iter().map(|filter| self.is_virtual(filter)).collect::<Result<Vec<_>>>()?;
-        let real = filters.into_iter().zip(&made_up).filter(|(_, made_up)| !**made_up).map(|(filter, _)| filter);
+        let above = filters.iter().map(|filter| self.stays_above(filter)).collect::<Result<Vec<_>>>()?;
+        let real = filters.into_iter().zip(&above).filter(|(_, above)| !**above).map(|(filter, _)| filter);
         let pushed = self.inner.try_pushdown_filters(real.collect(), config)?;
         let mut answers = pushed.filters.into_iter();
-        let answers = made_up.iter().map(|made_up| match made_up {
+        let answers = above.iter().map(|above| match above {
             true => PushedDown::No,
             false => answers.next().unwrap_or(PushedDown::No),
         });
