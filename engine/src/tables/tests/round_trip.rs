@@ -137,16 +137,19 @@ async fn files_are_cut_by_rows_and_by_size() {
 async fn timestamps_are_compared_within_files() {
     for format in FORMATS {
         let fixture = fixture(format, &[(1, "k", "bigint"), (2, "t", "timestamp"), (3, "z", "timestamptz")]);
-        let sql = "SELECT 1, TIMESTAMP '9999-12-31 23:59:59', TIMESTAMP '2024-01-01' UNION ALL SELECT 2, \
-                   TIMESTAMP '2024-05-06 07:08:09', NULL ORDER BY 1";
+        let sql = "SELECT 1, arrow_cast('9999-12-31 23:59:59', 'Timestamp(Microsecond, None)'), TIMESTAMP '2024-01-01' UNION ALL SELECT 2, \
+                   arrow_cast('2024-05-06 07:08:09', 'Timestamp(Microsecond, None)'), NULL ORDER BY 1";
         let files = fixture.write(fixture.rows_of(sql).await, &WriteOptions::default(), 1).await;
         let cases = [
-            ("t > TIMESTAMP '9999-12-31'", "1|0"),
-            ("t = TIMESTAMP '2024-05-06 07:08:09'", "2|1"),
-            ("t IN (TIMESTAMP '2024-05-06 07:08:09', TIMESTAMP '2025-01-01')", "2|1"),
+            ("t > arrow_cast('9999-12-31', 'Timestamp(Microsecond, None)')", "1|0"),
+            ("t = arrow_cast('2024-05-06 07:08:09', 'Timestamp(Microsecond, None)')", "2|1"),
+            (
+                "t IN (arrow_cast('2024-05-06 07:08:09', 'Timestamp(Microsecond, None)'), arrow_cast('2025-01-01', 'Timestamp(Microsecond, None)'))",
+                "2|1",
+            ),
             ("z < TIMESTAMPTZ '2024-01-02T00:00:00Z'", "1|0"),
             ("z IS NULL", "2|1"),
-            ("date_trunc('year', t) = TIMESTAMP '2024-01-01'", "2|1"),
+            ("date_trunc('year', t) = arrow_cast('2024-01-01', 'Timestamp(Microsecond, None)')", "2|1"),
         ];
         for (filter, found) in cases {
             let rows = fixture.query_hidden(&files, &format!("SELECT k, _position FROM t WHERE {filter}")).await;
