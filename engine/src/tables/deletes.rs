@@ -28,20 +28,27 @@ const POSITION_ID: i64 = 2_147_483_545;
 
 /// Positions by delete file. A delete file never changes, so that nothing here grows old.
 #[derive(Debug, Default)]
-pub(super) struct DeleteCache(Mutex<(usize, HashMap<Path, Arc<[u64]>>)>);
+pub(super) struct DeleteCache(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// In all files.
+    positions: usize,
+    files: HashMap<Path, Arc<[u64]>>,
+}
 
 impl DeleteCache {
     fn get(&self, path: &Path) -> Option<Arc<[u64]>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.get(path).cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).files.get(path).cloned()
     }
 
     fn put(&self, path: Path, positions: Arc<[u64]>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.0 + positions.len() > MOST_POSITIONS {
-            *kept = (0, HashMap::new());
+        if kept.positions + positions.len() > MOST_POSITIONS {
+            *kept = Kept::default();
         }
-        kept.0 += positions.len();
-        kept.1.insert(path, positions);
+        kept.positions += positions.len();
+        kept.files.insert(path, positions);
     }
 }
 

@@ -15,6 +15,7 @@
 mod adapt;
 mod deletes;
 mod format;
+mod named;
 mod new_files;
 mod parquet;
 mod position;

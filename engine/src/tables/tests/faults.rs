@@ -60,9 +60,9 @@ async fn missing_and_damaged_delete_files_are_named() {
     for (damage, kind) in [(true, ErrorKind::BadFile), (false, ErrorKind::UndefinedFile)] {
         let path = data_file(&fixture, &name);
         if damage {
-            std::fs::write(&path, "PAR1").unwrap()
+            std::fs::write(&path, "PAR1").unwrap();
         } else {
-            std::fs::remove_file(&path).unwrap()
+            std::fs::remove_file(&path).unwrap();
         }
         let old = fixture.storage.clone();
         let storage = TableStorage::new(old.store, old.url, old.root, old.cleanup);

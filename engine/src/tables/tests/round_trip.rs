@@ -149,7 +149,7 @@ async fn timestamps_are_compared_within_files() {
             ),
             ("z < TIMESTAMPTZ '2024-01-02T00:00:00Z'", "1|0"),
             ("z IS NULL", "2|1"),
-            ("date_trunc('year', t) = arrow_cast('2024-01-01', 'Timestamp(Microsecond, None)')", "2|1"),
+            ("date_part('year', t) = 2024", "2|1"),
         ];
         for (filter, found) in cases {
             let rows = fixture.query_hidden(&files, &format!("SELECT k, _position FROM t WHERE {filter}")).await;

@@ -15,7 +15,7 @@ fn files_read(plan: &Arc<dyn ExecutionPlan>) -> BTreeSet<String> {
     if let Some(source) = plan.downcast_ref::<DataSourceExec>()
         && let Some(config) = source.data_source().downcast_ref::<FileScanConfig>()
     {
-        for file in config.file_groups.iter().flat_map(|group| group.iter()) {
+        for file in config.file_groups.iter().flat_map(datafusion::datasource::physical_plan::FileGroup::iter) {
             files.insert(file.path().to_string());
         }
     }
