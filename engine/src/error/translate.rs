@@ -44,7 +44,7 @@ impl From<CatalogError> for Error {
             CatalogError::AlreadyExists { kind: "database" | "schema", .. } => ErrorKind::DuplicateSchema,
             CatalogError::AlreadyExists { kind: "relation" | "table" | "view", .. } => ErrorKind::DuplicateTable,
             CatalogError::AlreadyExists { .. } => ErrorKind::DuplicateObject,
-            CatalogError::Conflict(_) => ErrorKind::Serialization,
+            CatalogError::Conflict(_) | CatalogError::Serialization { .. } => ErrorKind::Serialization,
             CatalogError::InvalidArgument(_) => ErrorKind::InvalidParameter,
             CatalogError::ReadOnly(_) => ErrorKind::ReadOnly,
             CatalogError::Unavailable { message, .. } if message.contains("disk") && message.contains("full") => {

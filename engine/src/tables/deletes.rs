@@ -28,26 +28,54 @@ const POSITION_ID: i64 = 2_147_483_545;
 
 /// Positions by delete file. A delete file never changes, so that nothing here grows old.
 #[derive(Debug, Default)]
-pub(super) struct DeleteCache(Mutex<(usize, HashMap<Path, Arc<[u64]>>)>);
+pub(super) struct DeleteCache(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// In all files.
+    positions: usize,
+    files: HashMap<Path, Arc<[u64]>>,
+}
 
 impl DeleteCache {
     fn get(&self, path: &Path) -> Option<Arc<[u64]>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.get(path).cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).files.get(path).cloned()
     }
 
     fn put(&self, path: Path, positions: Arc<[u64]>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.0 + positions.len() > MOST_POSITIONS {
-            *kept = (0, HashMap::new());
+        if kept.positions + positions.len() > MOST_POSITIONS {
+            *kept = Kept::default();
         }
-        kept.0 += positions.len();
-        kept.1.insert(path, positions);
+        kept.positions += positions.len();
+        kept.files.insert(path, positions);
     }
 }
 
-/// The positions of a data file's deleted rows, sorted, each once.
+/// The positions of a data file's deleted rows, sorted, each once: those of its delete file, and those that DuckDB keeps
+/// in the catalog.
 pub async fn read_deletes(storage: &TableStorage, table: &ManagedTable, file: &DataFile) -> Result<Arc<[u64]>> {
-    let Some(deletes) = &file.deletes else { return Ok(Arc::default()) };
+    let in_file = match &file.deletes {
+        Some(deletes) => read_delete_file(storage, table, file, deletes).await?,
+        None => Arc::default(),
+    };
+    if file.inlined_deletes.is_empty() {
+        return Ok(in_file);
+    }
+    let mut positions: Vec<u64> = file.inlined_deletes.iter().map(|position| position.cast_unsigned()).collect();
+    positions.extend_from_slice(&in_file);
+    positions.sort_unstable();
+    positions.dedup();
+    check(&positions, file, table)?;
+    Ok(positions.into())
+}
+
+async fn read_delete_file(
+    storage: &TableStorage,
+    table: &ManagedTable,
+    file: &DataFile,
+    deletes: &DeleteFile,
+) -> Result<Arc<[u64]>> {
     let path = storage.file_path(table, &deletes.path)?;
     if let Some(positions) = storage.deletes.get(&path) {
         return Ok(positions);

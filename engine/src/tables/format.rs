@@ -7,7 +7,7 @@ use super::types::SqlType;
 use super::{parquet, vortex};
 use crate::error::Result;
 use crate::lake::write::upload::{Body, Upload};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileSource;
@@ -57,6 +57,11 @@ pub(super) fn column_id(format: FileFormat, field: &Field) -> Option<i64> {
 /// Whether the format's reader gives row numbers by itself when a scan asks for them.
 pub(super) fn reads_positions(format: FileFormat, file: &Schema) -> bool {
     format == FileFormat::Parquet && file.column_with_name(POSITION_COLUMN).is_some()
+}
+
+/// Whether files have another type for a column of this type, so that a filter on it may be computed after the scan.
+pub(super) fn stores_otherwise(format: FileFormat, data_type: &DataType) -> bool {
+    format == FileFormat::Vortex && vortex::stores_otherwise(data_type)
 }
 
 /// Writes rows until the file is full.

@@ -16,6 +16,7 @@ mod adapt;
 mod deletes;
 mod format;
 mod inlined;
+mod named;
 mod new_files;
 mod parquet;
 mod position;

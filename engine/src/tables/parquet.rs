@@ -22,6 +22,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -83,14 +84,18 @@ pub(super) fn encode_small(schema: &SchemaRef, batch: &RecordBatch) -> Result<(V
 
 fn new_writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
     let zstd = ZstdLevel::try_new(1).map_err(|e| write_error(&e))?;
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(zstd))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .build();
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES));
+    for field in schema.fields().iter().filter(|field| field.data_type().is_floating()) {
+        // Parquet's bounds leave NaN out, and its readers do not know: rows with `x > 5` would be skipped.
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+    }
     // Arrow's copy of the schema would only repeat our view types.
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
     ArrowWriter::try_new_with_options(Vec::new(), SchemaRef::clone(schema), options).map_err(|e| write_error(&e))
 }
 

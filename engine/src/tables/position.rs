@@ -7,10 +7,10 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::projection::ProjectionExprs;
 use std::fmt;
 use std::sync::Arc;
@@ -64,6 +64,19 @@ impl PhysicalExpr for RowPosition {
     }
 }
 
+/// Whether a date or a time is outside of what Vortex's types can say: years -9999 to 9999, timestamps a day less.
+fn is_beyond(value: &ScalarValue) -> bool {
+    let micros = match value {
+        ScalarValue::TimestampSecond(Some(value), _) => i128::from(*value) * 1_000_000,
+        ScalarValue::TimestampMillisecond(Some(value), _) => i128::from(*value) * 1_000,
+        ScalarValue::TimestampMicrosecond(Some(value), _) => i128::from(*value),
+        ScalarValue::Date32(Some(days)) => i128::from(*days) * 86_400_000_000,
+        ScalarValue::Date64(Some(millis)) => i128::from(*millis) * 1_000,
+        _ => return false,
+    };
+    !(-377_705_023_201_000_000..=253_402_207_200_000_000).contains(&micros)
+}
+
 /// Vortex's own conversion, and row positions.
 pub(super) struct PositionConverter {
     default: DefaultExpressionConverter,
@@ -77,6 +90,10 @@ impl PositionConverter {
 
 impl ExpressionConverter for PositionConverter {
     fn try_convert(&self, expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Option<Expression>> {
+        // Vortex panics on these.
+        if expr.exists(|node| Ok(node.downcast_ref::<Literal>().is_some_and(|it| is_beyond(it.value()))))? {
+            return Ok(None);
+        }
         self.default.try_convert(expr, schema)
     }
 

@@ -16,11 +16,12 @@ pub(super) struct Rows {
     /// Nullable columns, as they are in every file: NOT NULL may be dropped later, and is enforced before.
     schema: SchemaRef,
     target_file_bytes: u64,
-    max_file_rows: u64,
+    row_limit: u64,
     /// Rows that were read and belong to the next file or are the first of it.
     held: Option<RecordBatch>,
     collector: Collector,
-    file_rows: u64,
+    /// Rows of the present file.
+    given: u64,
 }
 
 impl Rows {
@@ -37,10 +38,10 @@ impl Rows {
             stream,
             schema: Schema::new(nullable).into(),
             target_file_bytes: options.target_file_bytes.max(1),
-            max_file_rows: options.max_file_rows.max(1),
+            row_limit: options.max_file_rows.max(1),
             held: None,
             collector: Collector::new(columns)?,
-            file_rows: 0,
+            given: 0,
         })
     }
 
@@ -57,8 +58,8 @@ impl Rows {
 
     /// The next rows of the present file, which has `file_bytes` so far; `None` when it is full or all rows are given.
     pub(super) async fn next(&mut self, file_bytes: u64) -> Result<Option<RecordBatch>> {
-        let room = self.max_file_rows.saturating_sub(self.file_rows);
-        if room == 0 || (file_bytes >= self.target_file_bytes && self.file_rows > 0) || !self.has_more().await? {
+        let room = self.row_limit.saturating_sub(self.given);
+        if room == 0 || (file_bytes >= self.target_file_bytes && self.given > 0) || !self.has_more().await? {
             return Ok(None);
         }
         let Some(mut batch) = self.held.take() else { return Ok(None) };
@@ -70,14 +71,14 @@ impl Rows {
         let batch = RecordBatch::try_new(SchemaRef::clone(&self.schema), batch.columns().to_vec())
             .map_err(|e| Error::internal(e.to_string()))?;
         self.collector.update(&batch)?;
-        self.file_rows += batch.num_rows() as u64;
+        self.given += batch.num_rows() as u64;
         Ok(Some(batch))
     }
 
     /// Ends the present file: how many rows it has, and their statistics. The next one has these columns too.
     pub(super) fn end_file(&mut self, columns: &[ManagedColumn]) -> Result<(u64, Collector)> {
         let collector = std::mem::replace(&mut self.collector, Collector::new(columns)?);
-        Ok((std::mem::take(&mut self.file_rows), collector))
+        Ok((std::mem::take(&mut self.given), collector))
     }
 }
 

@@ -192,7 +192,7 @@ impl ManagedTableProvider {
             schema = schema.with_table_partition_cols(vec![file_field()]).with_virtual_columns(vec![position_field()]);
         }
         let source = format::file_source(format, schema.build(), &self.storage, session);
-        let source = ManagedSource::new(source, self.name().into(), self.storage.url.clone());
+        let source = ManagedSource::new(source, format, self.name().into(), self.storage.url.clone());
         let adapter = ColumnsById { columns: Arc::clone(&self.columns), format };
         let config = FileScanConfigBuilder::new(self.storage.url.clone(), Arc::new(source))
             .with_file_groups(groups)
@@ -218,7 +218,7 @@ impl ManagedTableProvider {
             scanned = scanned.with_partition_values(vec![ScalarValue::Int64(Some(file.id))]);
         }
         scanned = scanned.with_statistics(Arc::new(file_bounds(&self.types, file)));
-        if file.deletes.is_some() {
+        if file.deletes.is_some() || !file.inlined_deletes.is_empty() {
             let deleted = read_deletes(&self.storage, &self.table, file).await?;
             scanned = format::without_rows(file.format, scanned, &deleted, file.record_count)?;
         }

@@ -197,7 +197,7 @@ pub(super) fn file_bounds(columns: &[(i64, SqlType)], file: &DataFile) -> Statis
 
 /// What is known of the rows of a file that are not deleted, for the optimizer.
 pub(super) fn file_estimates(columns: &[(i64, SqlType)], file: &DataFile) -> Statistics {
-    let whole = file.deletes.is_none();
+    let whole = file.deletes.is_none() && file.inlined_deletes.is_empty();
     let column = |(id, data_type): &(i64, SqlType)| {
         let Some(known) = file.columns.get(id) else { return ColumnStatistics::new_unknown() };
         let (minimum, maximum) = bounds(known, *data_type);
@@ -223,7 +223,8 @@ pub(super) fn file_estimates(columns: &[(i64, SqlType)], file: &DataFile) -> Sta
 
 /// Rows that are not deleted.
 pub(super) fn live_rows(file: &DataFile) -> u64 {
-    file.record_count.saturating_sub(file.deletes.as_ref().map_or(0, |deletes| deletes.delete_count))
+    let in_file = file.deletes.as_ref().map_or(0, |deletes| deletes.delete_count);
+    file.record_count.saturating_sub(in_file + file.inlined_deletes.len() as u64)
 }
 
 /// Whether a bound is a value of the column: floating-point zeros were widened, long texts cut.

@@ -79,6 +79,34 @@ impl SqlType {
         }
     }
 
+    /// The type of a column that holds values of an Arrow type; `None` where there is none.
+    pub fn of_arrow(data_type: &DataType) -> Option<Self> {
+        Some(match data_type {
+            DataType::Boolean => Self::Boolean,
+            DataType::Int8 | DataType::Int16 | DataType::UInt8 => Self::SmallInt,
+            DataType::Int32 | DataType::UInt16 => Self::Integer,
+            DataType::Int64 | DataType::UInt32 => Self::BigInt,
+            DataType::UInt64 => Self::Numeric(20, 0),
+            DataType::Float16 | DataType::Float32 => Self::Real,
+            DataType::Float64 => Self::Double,
+            DataType::Decimal32(precision, scale)
+            | DataType::Decimal64(precision, scale)
+            | DataType::Decimal128(precision, scale)
+                if *scale >= 0 =>
+            {
+                Self::Numeric(*precision, *scale)
+            }
+            // NULL alone and texts of no known length; Redshift makes them VARCHAR too.
+            DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Varchar(MOST_VARCHAR),
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Self::VarByte(MOST_VARBYTE),
+            DataType::Date32 | DataType::Date64 => Self::Date,
+            DataType::Time32(_) | DataType::Time64(_) => Self::Time,
+            DataType::Timestamp(_, None) => Self::Timestamp,
+            DataType::Timestamp(_, Some(_)) => Self::TimestampTz,
+            _ => return None,
+        })
+    }
+
     /// `ducklake_column.column_type` (DuckLake 1.0, "Data Types").
     pub fn to_ducklake(self) -> String {
         let name = match self {

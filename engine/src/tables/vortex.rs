@@ -2,6 +2,10 @@
 //!
 //! A stored column's name is the name it had when the file was written, `_` and its id: `price_12`. So a file tells by
 //! itself which columns it has, whatever they are called now, and other programs show names that people know.
+//!
+//! Timestamps are stored as integers, microseconds since 1970: Vortex's own timestamps end on 9999-12-30 and a later
+//! one makes its writer panic, while Redshift's reach the year 294276. Dates are Vortex's, to the year 9999; a later
+//! one is refused. Vortex keeps no checksums: bytes that were changed within the data of a file are not noticed.
 
 use super::format::Encoded;
 use super::position::PositionConverter;
@@ -9,8 +13,9 @@ use super::rows::Rows;
 use super::types::SqlType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::write::upload::Upload;
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::{cast, max, min};
+use arrow::datatypes::{DataType, Date32Type, Field, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileSource;
@@ -19,6 +24,7 @@ use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use millrace_catalog::model::ManagedColumn;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use vortex::VortexSessionDefault;
@@ -34,12 +40,41 @@ use vortex::scan::strict_sorted_buffer::StrictSortedBuffer;
 use vortex::session::VortexSession;
 use vortex_datafusion::{VortexAccessPlan, VortexSource};
 
+/// The dates that Vortex takes, in days since 1970.
+const DATES: RangeInclusive<i32> = -4_371_587..=2_932_896;
+
 /// Vortex's registries. It runs its tasks in whatever Tokio runtime it is called from.
 pub(super) static SESSION: LazyLock<VortexSession> = LazyLock::new(|| VortexSession::default().with_tokio());
 
 /// A column as a file has it.
 pub(super) fn stored_field(column: &ManagedColumn, data_type: SqlType) -> Field {
-    Field::new(format!("{}_{}", column.name, column.id), data_type.to_arrow(), true)
+    let stored = match data_type {
+        SqlType::Timestamp | SqlType::TimestampTz => DataType::Int64,
+        _ => data_type.to_arrow(),
+    };
+    Field::new(format!("{}_{}", column.name, column.id), stored, true)
+}
+
+/// Whether a file has values of another type than the table.
+pub(super) fn stores_otherwise(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(..))
+}
+
+/// Rows as the file has them.
+fn stored_rows(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (at, (column, field)) in batch.columns().iter().zip(schema.fields()).enumerate() {
+        if let Some(dates) = column.as_primitive_opt::<Date32Type>() {
+            let within = |date: Option<i32>| date.is_none_or(|date| DATES.contains(&date));
+            if !within(min(dates)) || !within(max(dates)) {
+                let name = batch.schema().field(at).name().clone();
+                let message = format!("date out of range in column \"{name}\": years -9999 to 9999 can be stored");
+                return Err(Error::new(ErrorKind::NumericOverflow, message));
+            }
+        }
+        columns.push(cast(column, field.data_type()).map_err(|e| Error::internal(e.to_string()))?);
+    }
+    RecordBatch::try_new(SchemaRef::clone(schema), columns).map_err(|e| Error::internal(e.to_string()))
 }
 
 /// The id of a file's column.
@@ -60,10 +95,8 @@ pub(super) async fn encode(rows: &mut Rows, schema: &SchemaRef, upload: Upload) 
     let feed = async move {
         let mut file_bytes = 0;
         while let Some(batch) = rows.next(file_bytes).await? {
-            let named = RecordBatch::try_new(SchemaRef::clone(schema), batch.columns().to_vec());
-            let named = named.map_err(|e| Error::internal(e.to_string()))?;
             // The writer hangs up when it failed; its own error is the one to tell.
-            if sender.send(named).await.is_err() {
+            if sender.send(stored_rows(&batch, schema)?).await.is_err() {
                 break;
             }
             file_bytes = written.load(Ordering::Relaxed) + held.buffered_bytes();

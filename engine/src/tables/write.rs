@@ -112,17 +112,17 @@ async fn write_file(job: &Job, rows: &mut Rows) -> Result<(StagedFile, DataFile)
     let encoded = format::encode(format, rows, &job.schema, upload).await?;
     let (record_count, collector) = rows.end_file(&job.table.columns)?;
     let file = DataFile {
-        id: 0,
         path: name,
         format,
         record_count,
         size_bytes: encoded.size_bytes,
         footer_size: encoded.footer_size,
-        row_id_start: 0,
+        // Chosen by the commit.
+        row_id_start: -1,
         bucket: job.options.bucket,
         sorted: job.options.sorted,
         columns: collector.finish(&encoded.column_bytes).collect(),
-        deletes: None,
+        ..DataFile::default()
     };
     let staged = StagedFile {
         path: encoded.path,

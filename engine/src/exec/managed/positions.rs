@@ -55,7 +55,7 @@ impl Positions {
             };
             let file = draft.files[at].clone();
             let before = file.deletes.as_ref().map_or(0, |deletes| deletes.delete_count);
-            if before + rows.len() == file.record_count {
+            if before + file.inlined_deletes.len() as u64 + rows.len() == file.record_count {
                 draft.files.remove(at);
                 continue;
             }

@@ -49,7 +49,7 @@ impl MadeFolders {
 
 /// A staged or published file. Dropping it removes it, unless [`LocalFile::keep`] was called.
 #[derive(Debug)]
-pub(super) struct LocalFile {
+pub(crate) struct LocalFile {
     staging: PathBuf,
     destination: PathBuf,
     file: Option<File>,

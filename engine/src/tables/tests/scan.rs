@@ -15,7 +15,7 @@ fn files_read(plan: &Arc<dyn ExecutionPlan>) -> BTreeSet<String> {
     if let Some(source) = plan.downcast_ref::<DataSourceExec>()
         && let Some(config) = source.data_source().downcast_ref::<FileScanConfig>()
     {
-        for file in config.file_groups.iter().flat_map(|group| group.iter()) {
+        for file in config.file_groups.iter().flat_map(datafusion::datasource::physical_plan::FileGroup::iter) {
             files.insert(file.path().to_string());
         }
     }
@@ -56,14 +56,16 @@ async fn files_are_pruned_by_the_manifests_statistics() {
 async fn statistics_are_exact_only_when_true() {
     for format in FORMATS {
         let fixture = fixture(format, &[(1, "k", "bigint"), (2, "f", "double precision")]);
-        let rows = fixture.rows_of("SELECT value, value FROM generate_series(1, 10)").await;
+        let rows = fixture.rows_of("SELECT value, value AS f FROM generate_series(1, 10)").await;
         let mut files = fixture.write(rows, &WriteOptions::default(), 1).await;
         let context = datafusion::prelude::SessionContext::new();
         let scan = |files: Vec<_>| {
             let (provider, state) = (fixture.provider(&files, Vec::new()), context.state());
             async move {
                 let plan = datafusion::catalog::TableProvider::scan(&provider, &state, None, &[], None).await.unwrap();
-                plan.partition_statistics(None).unwrap()
+                datafusion::physical_plan::StatisticsContext::new()
+                    .compute(plan.as_ref(), &datafusion::physical_plan::StatisticsArgs::new())
+                    .unwrap()
             }
         };
         let whole = scan(files.clone()).await;
