@@ -1,8 +1,8 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::location::Location;
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
+use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
 use crate::lake::stores::Stores;
 use crate::lake::table::Lake;

@@ -25,8 +25,8 @@ const TABLES: &[&str] = &[
         database_name TEXT NOT NULL REFERENCES millrace_database (name),
         document TEXT NOT NULL
     ) WITHOUT ROWID",
-        "CREATE INDEX millrace_external_schema_database ON millrace_external_schema (database_name)",
-        "CREATE TABLE millrace_table (
+    "CREATE INDEX millrace_external_schema_database ON millrace_external_schema (database_name)",
+    "CREATE TABLE millrace_table (
         id INTEGER PRIMARY KEY,
         database_name TEXT NOT NULL REFERENCES millrace_database (name),
         name TEXT NOT NULL,
@@ -35,7 +35,7 @@ const TABLES: &[&str] = &[
         document TEXT NOT NULL,
         UNIQUE (database_name, name)
     )",
-        "CREATE TABLE millrace_table_version (
+    "CREATE TABLE millrace_table_version (
         table_id BIGINT NOT NULL REFERENCES millrace_table (id),
         version BIGINT NOT NULL,
         database_name TEXT NOT NULL,
@@ -43,14 +43,14 @@ const TABLES: &[&str] = &[
         document TEXT NOT NULL,
         PRIMARY KEY (table_id, version)
     )",
-        "CREATE TABLE millrace_partition (
+    "CREATE TABLE millrace_partition (
         id INTEGER PRIMARY KEY,
         table_id BIGINT NOT NULL REFERENCES millrace_table (id),
         name TEXT NOT NULL,
         document TEXT NOT NULL
     )",
-        "CREATE UNIQUE INDEX millrace_partition_name ON millrace_partition (table_id, name)",
-        "CREATE TABLE millrace_partition_value (
+    "CREATE UNIQUE INDEX millrace_partition_name ON millrace_partition (table_id, name)",
+    "CREATE TABLE millrace_partition_value (
         table_id BIGINT NOT NULL,
         key_index BIGINT NOT NULL,
         sort_key TEXT NOT NULL,

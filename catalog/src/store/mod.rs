@@ -32,12 +32,12 @@ mod tables;
 mod tests;
 
 pub use catalog::Catalog;
-pub use crawls::HEARTBEAT_TIMEOUT_MS;
-pub use statistics::PartitionStatistics;
 pub(crate) use connection::{Lease, Write};
+pub use crawls::HEARTBEAT_TIMEOUT_MS;
 pub(crate) use databases::{check_name, database_exists};
 pub(crate) use document::{decode, encode};
 pub(crate) use migrate::now_ms;
 pub(crate) use number::Number;
 pub use partition_name::partition_name;
 pub(crate) use sqlite::{CHUNK, Db, DbRow};
+pub use statistics::PartitionStatistics;

@@ -56,7 +56,7 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
         notices.push(Notice { severity: Severity::Notice, message });
     }
     let tables = if let Some(name) = &analyze.table {
-        vec![resolve::find_table(&snapshot, name, context.database())?]
+        vec![resolve::find_table(context, name).await?]
     } else {
         let database = snapshot
             .resolve_schema(context.database())

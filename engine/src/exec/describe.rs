@@ -63,6 +63,7 @@ pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<St
         parameters("Partition Parameters:", &partition.parameters, known.first().map(|(_, found)| found), &mut lines);
         lines.push(pair("SerDe Library:", &storage.serde.library));
     } else if describe.formatted {
+        let snapshot = context.snapshot().await?;
         let statistics = snapshot.statistics(table.id).map(Arc::as_ref);
         match &describe.column {
             None => details(&table, statistics, &mut lines),
@@ -79,8 +80,7 @@ fn managed(describe: &Describe, table: &ManagedTable) -> Result<StatementResult>
     }
     let wanted = |column: &&ManagedColumn| describe.column.as_ref().is_none_or(|name| column.name == *name);
     let found = table.columns.iter().filter(wanted);
-    let lines: Vec<Row> =
-        found.map(|c| [Some(c.name.clone()), Some(c.data_type.clone()), c.comment.clone()]).collect();
+    let lines: Vec<Row> = found.map(|c| [Some(c.name.clone()), Some(c.data_type.clone()), c.comment.clone()]).collect();
     if let (true, Some(name)) = (lines.is_empty(), &describe.column) {
         let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
         return Err(Error::new(ErrorKind::UndefinedColumn, message));

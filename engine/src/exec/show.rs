@@ -25,9 +25,7 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
         Show::Tables { database, like } => {
             tables(context, &snapshot, database.as_deref(), like.as_deref(), false).await
         }
-        Show::Views { database, like } => {
-            tables(context, &snapshot, database.as_deref(), like.as_deref(), true).await
-        }
+        Show::Views { database, like } => tables(context, &snapshot, database.as_deref(), like.as_deref(), true).await,
         Show::Columns(name) => {
             let table = match resolve::find_relation(context, name).await? {
                 Relation::Managed(table) => {

@@ -258,8 +258,10 @@ impl Transaction {
             draft.changes(&mut changes);
         }
         let identities = self.identities.iter();
-        changes.extend(identities.map(|(&(table, column), &next)| {
-            ManifestChange::AdvanceIdentity { table, column, next }
+        changes.extend(identities.map(|(&(table, column), &next)| ManifestChange::AdvanceIdentity {
+            table,
+            column,
+            next,
         }));
         changes
     }

@@ -6,11 +6,11 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::{Assignment, Delete, Merge, MergeInsert, MergeMatched, ObjectName, Statement, TARGET, Update};
-use sqlparser::ast::{
-    self, Expr, Ident, ObjectNamePart, Query, SelectFlavor, SelectItem, SetExpr, TableAlias,
-    TableFactor, TableWithJoins, Value,
-};
 use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{
+    self, Expr, Ident, ObjectNamePart, Query, SelectFlavor, SelectItem, SetExpr, TableAlias, TableFactor,
+    TableWithJoins, Value,
+};
 use sqlparser::tokenizer::Token;
 
 /// `UPDATE t [[AS] alias] SET c = {expression|DEFAULT}, … [FROM relations] [WHERE condition]`

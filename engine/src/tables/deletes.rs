@@ -164,13 +164,7 @@ pub async fn write_deletes(
     let staged = StagedFile { path: path.clone(), size_bytes, rows, partition: None, body };
     WrittenFiles { destination, files: vec![staged] }.commit().await?;
     storage.deletes.put(path.clone(), merged.into());
-    let deletes = DeleteFile {
-        path: name,
-        delete_count: rows,
-        size_bytes,
-        footer_size,
-        ..DeleteFile::default()
-    };
+    let deletes = DeleteFile { path: name, delete_count: rows, size_bytes, footer_size, ..DeleteFile::default() };
     Ok(NewFiles::new(Some(deletes), vec![path], storage.clone()))
 }
 

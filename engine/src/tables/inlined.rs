@@ -64,7 +64,9 @@ fn decode(column: &ManagedColumn, value: &InlinedValue) -> Result<ScalarValue> {
     Ok(match (value, data_type.to_arrow()) {
         (InlinedValue::Null, arrow) => ScalarValue::try_new_null(&arrow)?,
         (InlinedValue::Integer(value), DataType::Boolean) => ScalarValue::Boolean(Some(*value != 0)),
-        (InlinedValue::Integer(value), arrow) => ScalarValue::Int64(Some(*value)).cast_to(&arrow).map_err(|_| wrong())?,
+        (InlinedValue::Integer(value), arrow) => {
+            ScalarValue::Int64(Some(*value)).cast_to(&arrow).map_err(|_| wrong())?
+        }
         (InlinedValue::Text(text), _) => parse_value(text, data_type).map_err(|_| wrong())?,
         (InlinedValue::Blob(bytes), DataType::BinaryView) => ScalarValue::BinaryView(Some(bytes.clone())),
         (InlinedValue::Blob(_), _) => return Err(wrong()),

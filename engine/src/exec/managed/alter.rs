@@ -155,7 +155,10 @@ fn change_type(column: &mut ManagedColumn, wanted: SqlType) -> Result<()> {
             Ok(())
         }
         (SqlType::Varchar(_), SqlType::Varchar(_)) => Err(Error::unsupported("making a VARCHAR column shorter")),
-        _ => Err(Error::unsupported(format!("changing column \"{}\" from {} to {wanted}", column.name, column.data_type))),
+        _ => Err(Error::unsupported(format!(
+            "changing column \"{}\" from {} to {wanted}",
+            column.name, column.data_type
+        ))),
     }
 }
 

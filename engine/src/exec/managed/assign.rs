@@ -67,7 +67,12 @@ pub(super) fn column(table: &ManagedTable, name: &str) -> Result<usize> {
 }
 
 /// A plan that gives `leading` columns as they are and then a table's columns, each from an expression over `plan`.
-pub(super) fn project(plan: LogicalPlan, leading: usize, table: &ManagedTable, values: Vec<Expr>) -> Result<LogicalPlan> {
+pub(super) fn project(
+    plan: LogicalPlan,
+    leading: usize,
+    table: &ManagedTable,
+    values: Vec<Expr>,
+) -> Result<LogicalPlan> {
     let columns = plan.schema().columns().into_iter().take(leading).map(Expr::Column);
     let mut projected: Vec<Expr> = columns.collect();
     for (column, value) in table.columns.iter().zip(values) {

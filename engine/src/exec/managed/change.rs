@@ -87,7 +87,11 @@ pub(crate) async fn plan_update(context: &Context, update: &Update) -> Result<(A
 }
 
 /// The columns that an UPDATE leaves as they are, by name.
-pub(super) fn unassigned(table: &ManagedTable, alias: Option<&str>, assignments: &[Assignment]) -> Result<Vec<SelectItem>> {
+pub(super) fn unassigned(
+    table: &ManagedTable,
+    alias: Option<&str>,
+    assignments: &[Assignment],
+) -> Result<Vec<SelectItem>> {
     for (at, assignment) in assignments.iter().enumerate() {
         let place = |error: Error| error.with_position(assignment.position);
         let column = &table.columns[assign::column(table, &assignment.column).map_err(place)?];

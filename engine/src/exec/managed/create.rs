@@ -10,15 +10,25 @@ use crate::session::Context;
 use crate::sql::{ColumnDefinition, CreateTable, Distribution, SortKeyClause};
 use crate::tables::SqlType;
 use datafusion::logical_expr::LogicalPlan;
-use millrace_catalog::model::{
-    DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey, TableAttributes,
-};
+use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey, TableAttributes};
 use std::sync::Arc;
 
 /// The encodings that Redshift's ENCODE takes.
 const ENCODINGS: [&str; 14] = [
-    "auto", "raw", "az64", "bytedict", "delta", "delta32k", "lzo", "mostly8", "mostly16", "mostly32", "runlength",
-    "text255", "text32k", "zstd",
+    "auto",
+    "raw",
+    "az64",
+    "bytedict",
+    "delta",
+    "delta32k",
+    "lzo",
+    "mostly8",
+    "mostly16",
+    "mostly32",
+    "runlength",
+    "text255",
+    "text32k",
+    "zstd",
 ];
 
 /// How many buckets a distribution key is hashed into: a power of two, so that the number of slices may change.
@@ -257,7 +267,9 @@ fn set_sort_key(create: &CreateTable, columns: &[ManagedColumn], attributes: &mu
 }
 
 fn find(columns: &[ManagedColumn], name: &str) -> Result<i64> {
-    columns.iter().find(|column| column.name == name).map(|column| column.id).ok_or_else(|| {
-        Error::new(ErrorKind::UndefinedColumn, format!("column \"{name}\" named in key does not exist"))
-    })
+    columns
+        .iter()
+        .find(|column| column.name == name)
+        .map(|column| column.id)
+        .ok_or_else(|| Error::new(ErrorKind::UndefinedColumn, format!("column \"{name}\" named in key does not exist")))
 }

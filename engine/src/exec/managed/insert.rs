@@ -51,13 +51,10 @@ pub(super) async fn new_rows(
 /// A column with DEFAULT in some rows only keeps the word, which the planner does not know.
 fn take_defaults(query: &mut Query) -> HashSet<usize> {
     let SetExpr::Values(values) = query.body.as_mut() else { return HashSet::new() };
-    let is_default = |expr: &SqlExpr| {
-        matches!(expr, SqlExpr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default"))
-    };
+    let is_default = |expr: &SqlExpr| matches!(expr, SqlExpr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default"));
     let width = values.rows.first().map_or(0, |row| row.content.len());
-    let all: HashSet<usize> = (0..width)
-        .filter(|at| values.rows.iter().all(|row| row.content.get(*at).is_some_and(is_default)))
-        .collect();
+    let all: HashSet<usize> =
+        (0..width).filter(|at| values.rows.iter().all(|row| row.content.get(*at).is_some_and(is_default))).collect();
     for row in &mut values.rows {
         for at in &all {
             row.content[*at] = SqlExpr::Value(datafusion::sql::sqlparser::ast::Value::Null.into());

@@ -169,7 +169,9 @@ fn merge_has_one_clause_of_a_kind() {
         merge.unmatched_query.to_string().replace(TARGET, "T"),
         "SELECT s.id, NULL FROM source s WHERE NOT EXISTS (SELECT 1 FROM T AS \"target\" WHERE target.id = s.id)"
     );
-    let Statement::Merge(merge) = one("MERGE INTO t USING s ON t.a = s.a REMOVE DUPLICATES", Redshift) else { panic!() };
+    let Statement::Merge(merge) = one("MERGE INTO t USING s ON t.a = s.a REMOVE DUPLICATES", Redshift) else {
+        panic!()
+    };
     assert!(merge.remove_duplicates && merge.unmatched_query.to_string() == "SELECT * FROM s");
     let twice = "MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN DELETE WHEN MATCHED THEN DELETE";
     assert_eq!(error(twice, Redshift).message, "MERGE has more than one clause of a kind");
