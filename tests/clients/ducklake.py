@@ -21,7 +21,7 @@ def same(what, actual, expected):
 
 
 def millrace(sql):
-    done = subprocess.run([binary, "--warehouse", warehouse, "--format", "csv", "-f", "-"], input=sql, capture_output=True, text=True)
+    done = subprocess.run([binary, "--warehouse", warehouse, "--format", "tsv", "-f", "-"], input=sql, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"ducklake: FAILED: millrace: {done.stderr}{done.stdout}\n{sql}")
     return done.stdout
@@ -63,7 +63,6 @@ TYPES = [
     ("ts", "timestamp", ["'1969-12-31 23:59:59.999999'", "'2024-02-29 12:00:00'", "'2024-02-29 12:00:00.5'"]),
     ("tz", "timestamptz", ["'1969-12-31 23:59:59.5+00'", "'2024-02-29 12:00:00+00'", "'2024-02-29 12:00:00.25+00'"]),
 ]
-DUCK = {"char(5)": "varchar", "varchar(40)": "varchar", "integer": "integer"}
 columns = ", ".join(f"{name} {kind}" for name, kind, _ in TYPES)
 values = [f"({k}, " + ", ".join(of[k] for _, _, of in TYPES) + ")" for k in range(3)]
 values.append("(3" + ", NULL" * len(TYPES) + ")")
@@ -88,7 +87,7 @@ with attach() as session:
              [(*want[0][:2], want[0][2] * 256)])
         for value in of:
             for operator in ("=", "<", ">=", "<>"):
-                where = f"SELECT count(*) FROM {{}} WHERE {name} {operator} {value}::{kind.replace('char(5)', 'varchar')}"
+                where = f"SELECT count(*) FROM {{}} WHERE {name} {operator} CAST({value} AS {kind.replace('char(5)', 'varchar')})"
                 want = expected.sql(where.format("few")).fetchall()[0][0]
                 same(f"{kind} {operator} {value} in the catalog", session.sql(where.format('w."default".few')).fetchall(), [(want,)])
                 same(f"{kind} {operator} {value} in files", session.sql(where.format('w."default".many')).fetchall(), [(want * 256,)])
@@ -106,7 +105,7 @@ summary = "SELECT label, count(*), sum(id), sum(extra), count(extra) FROM {} GRO
 
 
 def ours(query):
-    return [tuple(None if cell == "" else cell for cell in line.split("|")) for line in millrace(query + ";").splitlines()]
+    return [tuple(None if cell == "\\N" else cell for cell in line.split("\t")) for line in millrace(query + ";").splitlines()[1:]]
 
 
 def as_text(found):

@@ -30,7 +30,7 @@ impl Commit {
         if table.path.is_empty() {
             table.path = ManagedTable::default_path(&table.schema, &table.name, &table.uuid);
         }
-        number_columns(&mut table, &BTreeSet::new())?;
+        number_columns(&mut table, &BTreeSet::new(), 1)?;
         let (path, relative) = match table.path.strip_prefix(&schema_path) {
             Some(path) if is_relative(&table.path) => (path, 1),
             _ if !is_relative(&table.path) => (table.path.as_str(), 0),
@@ -61,7 +61,7 @@ impl Commit {
         let id = before.id;
         let mut table = ManagedTable { id, uuid: before.uuid.clone(), path: before.path.clone(), ..table.clone() };
         table.next_column_id = table.next_column_id.max(before.next_column_id);
-        number_columns(&mut table, &before.columns.iter().map(|column| column.id).collect())?;
+        number_columns(&mut table, &before.columns.iter().map(|column| column.id).collect(), before.next_column_id)?;
         if (&table.schema, &table.name) != (&before.schema, &before.name) {
             self.rename(write, &before, &table).await?;
         }
@@ -293,13 +293,13 @@ async fn uuid(write: &mut Write<'_>) -> Result<String> {
     Ok(row.map(|(uuid,)| uuid).unwrap_or_default())
 }
 
-/// Gives new columns their ids, and refuses ids that were another column's and names that are not unique.
-fn number_columns(table: &mut ManagedTable, before: &BTreeSet<i64>) -> Result<()> {
+/// Gives new columns their ids, and refuses ids that were another column's (below `first_new`, and not among those
+/// `before`) and names that are not unique.
+fn number_columns(table: &mut ManagedTable, before: &BTreeSet<i64>, first_new: i64) -> Result<()> {
     let mut next = table.next_column_id.max(1);
     let wrong = |what: String| Err(CatalogError::InvalidArgument(what));
     let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
     // Ids that the caller chose count first, so that none is given twice.
-    let first_new = if before.is_empty() { 1 } else { next };
     next = table.columns.iter().map(|column| column.id + 1).fold(next, i64::max);
     for column in &mut table.columns {
         if column.id == 0 {

@@ -92,6 +92,22 @@ async fn columns_come_and_go_by_snapshot() {
 }
 
 #[tokio::test]
+async fn who_alters_may_choose_new_columns_numbers() {
+    let place = Place::new().await;
+    place.table("t").await;
+    let mut changed = place.definition("t").await;
+    changed.columns.push(ManagedColumn { id: 3, ..column("c", "date") });
+    changed.next_column_id = 4;
+    place.commit(&[ManifestChange::AlterTable(changed.clone())]).await;
+    assert_eq!(place.definition("t").await, changed);
+    changed.columns.remove(0);
+    place.commit(&[ManifestChange::AlterTable(changed.clone())]).await;
+    changed.columns.push(ManagedColumn { id: 1, ..column("d", "date") });
+    let used = try_commit(&place.catalog, place.newest().await, &[], &[ManifestChange::AlterTable(changed)]).await;
+    assert!(matches!(used, Err(CatalogError::InvalidArgument(_))), "{used:?}");
+}
+
+#[tokio::test]
 async fn a_name_is_one_relation_s() {
     let place = Place::new().await;
     place.table("t").await;

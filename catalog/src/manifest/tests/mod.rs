@@ -9,6 +9,7 @@ mod identities;
 mod inlined;
 mod loading;
 mod retention;
+mod speed;
 
 use super::{CommitNote, Committed, InlinedRows, InlinedValue, ManifestChange};
 use crate::error::{CatalogError, Result};
