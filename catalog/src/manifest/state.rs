@@ -17,10 +17,10 @@ pub(super) struct TableState {
     /// Whether the table is being dropped.
     pub(super) dropped: bool,
     pub(super) next_row_id: i64,
-    records: i64,
-    bytes: i64,
+    /// Rows and bytes that came, less those that went; `None` while neither did.
+    counted: Option<(i64, i64)>,
+    /// Whether its statistics have a row.
     stored: bool,
-    counted: bool,
     columns: BTreeMap<i64, Bounds>,
 }
 
@@ -32,19 +32,16 @@ impl TableState {
             redefined: true,
             dropped: false,
             next_row_id: 0,
-            records: 0,
-            bytes: 0,
+            counted: None,
             stored: false,
-            counted: false,
             columns: BTreeMap::new(),
         }
     }
 
     /// Counts rows and bytes that come or, where negative, go.
     pub(super) fn count(&mut self, records: i64, bytes: i64) {
-        self.records += records;
-        self.bytes += bytes;
-        self.counted = true;
+        let before = self.counted.unwrap_or_default();
+        self.counted = Some((before.0 + records, before.1 + bytes));
     }
 
     /// Adds what is known of some values of a column.
@@ -85,9 +82,7 @@ impl TableState {
             let definition = (!self.dropped).then_some(&self.definition);
             store_document(write, id, definition, snapshot).await?;
         }
-        if !self.counted {
-            return Ok(());
-        }
+        let Some((records, bytes)) = self.counted else { return Ok(()) };
         let query = if self.stored {
             "UPDATE ducklake_table_stats SET record_count = record_count + $1, next_row_id = $2, \
              file_size_bytes = file_size_bytes + $3 WHERE table_id = $4"
@@ -95,7 +90,7 @@ impl TableState {
             "INSERT INTO ducklake_table_stats (record_count, next_row_id, file_size_bytes, table_id) \
              VALUES ($1, $2, $3, $4)"
         };
-        let query = sqlx::query(query).bind(self.records).bind(self.next_row_id).bind(self.bytes);
+        let query = sqlx::query(query).bind(records).bind(self.next_row_id).bind(bytes);
         write.execute(query.bind(id)).await?;
         self.store_columns(write).await
     }

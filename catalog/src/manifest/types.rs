@@ -114,6 +114,7 @@ pub(super) fn is_number(ducklake: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
