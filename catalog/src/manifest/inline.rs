@@ -201,9 +201,9 @@ async fn columns_of_version(lease: &mut Lease<'_>, table: i64, version: i64) -> 
 
 /// The quoted name of the inlined table for a table's columns as they are, made where it is missing.
 async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<String> {
-    let query = "SELECT MAX(v.schema_version), (SELECT i.table_name FROM ducklake_inlined_data_tables i \
-                 WHERE i.table_id = $1 AND i.schema_version = MAX(v.schema_version)) \
-                 FROM ducklake_schema_versions v WHERE v.table_id = $1";
+    let query = "SELECT v.schema_version, (SELECT i.table_name FROM ducklake_inlined_data_tables i \
+                 WHERE i.table_id = $1 AND i.schema_version = v.schema_version) \
+                 FROM ducklake_schema_versions v WHERE v.table_id = $1 ORDER BY v.schema_version DESC LIMIT 1";
     let row: Option<(Option<i64>, Option<String>)> = write.first(sqlx::query_as(query).bind(table.id)).await?;
     let (version, name) = row.unwrap_or_default();
     if let Some(name) = name {

@@ -11,6 +11,7 @@ use crate::sql::tokens::{self, Tokens, is_word, word};
 use crate::sql::{diagnose, nesting, query, syntax};
 use millrace_catalog::model::Parameters;
 use sqlparser::ast::{Expr, Query, TableFactor, TableWithJoins};
+use sqlparser::dialect::Precedence;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, Word};
@@ -249,11 +250,17 @@ impl<'a> Cursor<'a> {
         Ok((self.settled(*query, position)?, text))
     }
 
-    /// An expression to where it ends, with its source text.
-    pub(super) fn expression(&mut self) -> Result<(Expr, &'a str)> {
+    /// An expression to where it ends.
+    pub(super) fn expression(&mut self) -> Result<Expr> {
+        self.parser.parse_expr().map_err(|e| self.parser_error(e))
+    }
+
+    /// An expression after which NOT NULL may stand without being part of it, as source text.
+    pub(super) fn default_expression(&mut self) -> Result<&'a str> {
         let start = self.offset();
-        let expr = self.parser.parse_expr().map_err(|e| self.parser_error(e))?;
-        Ok((expr, self.text[start..self.end_offset()].trim()))
+        let is = syntax::dialect_of(self.lexing).prec_value(Precedence::Is);
+        self.parser.parse_subexpr(is).map_err(|e| self.parser_error(e))?;
+        Ok(self.text[start..self.end_offset()].trim())
     }
 
     /// Tables with their joins, separated by commas, as they stand after FROM.

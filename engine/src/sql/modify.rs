@@ -60,7 +60,7 @@ pub(super) fn merge(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("USING")?;
     let source = cursor.relation()?;
     cursor.expect("ON")?;
-    let (on, _) = cursor.expression()?;
+    let on = cursor.expression()?;
     let mut clauses = Clauses::default();
     if cursor.eat("REMOVE DUPLICATES") {
         clauses.remove_duplicates = true;
@@ -172,14 +172,14 @@ fn assignments(cursor: &mut Cursor) -> Result<Vec<Assignment>> {
 }
 
 fn expression_or_default(cursor: &mut Cursor) -> Result<Option<Expr>> {
-    if cursor.eat("DEFAULT") { Ok(None) } else { Ok(Some(cursor.expression()?.0)) }
+    if cursor.eat("DEFAULT") { Ok(None) } else { Ok(Some(cursor.expression()?)) }
 }
 
 fn condition(cursor: &mut Cursor) -> Result<Option<Expr>> {
     if cursor.at("WHERE CURRENT OF") {
         return Err(cursor.unsupported("WHERE CURRENT OF"));
     }
-    if cursor.eat("WHERE") { Ok(Some(cursor.expression()?.0)) } else { Ok(None) }
+    if cursor.eat("WHERE") { Ok(Some(cursor.expression()?)) } else { Ok(None) }
 }
 
 /// The values of assignments; a DEFAULT is NULL here, and put in when the table is known.
