@@ -6,6 +6,7 @@
 pub mod cache;
 pub mod compare;
 pub mod csv;
+pub mod managed;
 pub mod partitions;
 pub mod report;
 pub mod side;
