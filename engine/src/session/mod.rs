@@ -164,7 +164,8 @@ impl Session {
         result
     }
 
-    fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
+    /// What a statement runs in, with its transaction and whether that is a block's.
+    pub(crate) fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
         let (warehouse, progress) = (Arc::clone(&self.warehouse), Arc::clone(&self.progress));
         Context::new(warehouse, self.state.clone(), self.settings.database.clone(), parsed, progress, transaction)
     }
