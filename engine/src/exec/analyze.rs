@@ -373,7 +373,7 @@ mod tests {
         let parsed = session.parse(text).unwrap().remove(0);
         let warehouse = Arc::clone(session.warehouse());
         let state = warehouse.base_state().clone();
-        let context = Context::new(warehouse, state, session.database().to_owned(), &parsed);
+        let context = Context::new(warehouse, state, session.database().to_owned(), &parsed, Arc::default());
         let Statement::Query(query) = &parsed.statement else { unreachable!() };
         let logical = logical_plan(&context, query).await.unwrap();
         let plan = physical_plan(&context, &logical).await.unwrap();

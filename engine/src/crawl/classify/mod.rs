@@ -94,6 +94,19 @@ fn recognize_custom(sample: &Sample, classifier: &Classifier) -> Result<Option<R
     }
 }
 
+/// Checks a custom classifier before any file is looked at with it.
+///
+/// # Errors
+/// `InvalidParameter` for a pattern, path, delimiter, quote or type that is none, `Unsupported` for one that cannot be
+/// used.
+pub(crate) fn check(classifier: &Classifier) -> Result<()> {
+    let nothing = Sample { name: String::new(), bytes: bytes::Bytes::new(), truncated: false, compression: "none" };
+    if let ClassifierKind::Json { path } = &classifier.kind {
+        crate::lake::json::JsonPath::parse(path)?;
+    }
+    recognize_custom(&nothing, classifier).map(drop)
+}
+
 /// Why a text is left out that no classifier recognises.
 fn unknown(sample: &Sample) -> String {
     let lines = sample.bytes.trim_ascii_end().split(|byte| *byte == b'\n').take(2).count();

@@ -1,6 +1,8 @@
 //! A known table that was found again: its columns, format and partitions.
 
-use super::difference::{DEPRECATED_BY, Difference, UPDATED_BY, canonical, counted, replaced, same_partition, sign};
+use super::difference::{
+    DEPRECATED_BY, Difference, UPDATED_BY, canonical, counted, extended, replaced, same_partition, sign,
+};
 use super::{Action, Comparing, Outcome, plain, policies};
 use crate::crawl::{FoundPartition, FoundTable};
 use millrace_catalog::model::{
@@ -45,7 +47,7 @@ impl Comparing<'_> {
                 note.extend((!schema.is_empty()).then_some(schema));
             }
             UpdateBehavior::AddNewColumnsOnly => {
-                changed.storage.columns.extend(difference.new_columns.clone());
+                changed = extended(changed, &found, &difference.new_columns);
                 applied = !difference.new_columns.is_empty() || difference.counts && difference.only_additions();
                 if difference.only_additions() {
                     changed = counted(changed, &found);
