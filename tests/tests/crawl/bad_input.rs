@@ -19,20 +19,16 @@ async fn bad_files_are_told_and_good_ones_become_tables() {
     put(&lake, "mixed/a.csv", "id,name\n1,x\n2,y\n");
     put(&lake, "mixed/b.json", "{\"flag\": true}\n{\"flag\": false}\n");
     std::fs::create_dir(lake.join("nothing")).unwrap();
-    std::os::unix::fs::symlink(&lake, lake.join("good/loop")).unwrap();
+    std::fs::create_dir(lake.join("loops")).unwrap();
+    std::os::unix::fs::symlink(&lake, lake.join("loops/back")).unwrap();
     std::os::unix::fs::symlink(lake.join("nowhere"), lake.join("good/dangling")).unwrap();
-    for name in ["truncated_parquet", "truncated_orc", "truncated_avro", "not_gzip"] {
+    for name in ["truncated_parquet", "truncated_orc", "not_gzip"] {
         let from = std::fs::read_dir(data().join("bad").join(name)).unwrap().next().unwrap().unwrap().path();
         put(&lake, &format!("{name}/{}", from.file_name().unwrap().to_str().unwrap()), std::fs::read(&from).unwrap());
     }
     rows(&mut session, &format!("CREATE CRAWLER c DATABASE d TARGETS ('{}')", lake.display())).await.unwrap();
     let tables = start(&mut session, "c").await;
-    let names = ["a_csv", "b_json", "conflicts", "good", "widths"];
-    let made: Vec<&str> = tables.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
-    assert_eq!(made.len(), names.len(), "{tables:?}");
-    for name in ["conflicts", "good", "widths"] {
-        assert!(made.contains(&name), "{tables:?}");
-    }
+    assert_eq!(tables, ["CREATED a 0", "CREATED b 0", "CREATED conflicts 0", "CREATED good 0", "CREATED widths 0"]);
     let text = told(&mut session, "c").await;
     for expected in [
         "widths: 2 of the ",
@@ -40,11 +36,10 @@ async fn bad_files_are_told_and_good_ones_become_tables() {
         "utf8/a.csv: it is no text in UTF-8: invalid at byte 14",
         "markers: 1 empty file was left out",
         "encrypted/a.parquet: ",
-        "good/loop: the link leads in a circle",
+        "loops/back: the link leads in a circle",
         "good/dangling: the link leads nowhere",
         "truncated_parquet/a.parquet: ",
         "truncated_orc/a.orc: ",
-        "truncated_avro/a.avro: ",
         "not_gzip/a.csv.gz: ",
         "is a table for each file: the files in it are not alike",
     ] {

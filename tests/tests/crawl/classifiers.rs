@@ -17,7 +17,7 @@ async fn custom_classifiers_make_tables_that_can_be_read() {
              CUSTOM PATTERNS 'ORDER [A-Z][0-9]+';
          CREATE CLASSIFIER colons CSV DELIMITER ':' QUOTE '''' HEADER ABSENT COLUMNS (n int, t string);
          CREATE CLASSIFIER answers JSON PATH '$.records[*]';
-         CREATE CRAWLER c DATABASE d TARGETS ('{}') CLASSIFIERS (orders, colons, answers)",
+         CREATE CRAWLER c DATABASE d TARGETS ('{}') CLASSIFIERS (orders, answers, colons)",
         world.tmp().display()
     );
     rows(&mut session, &setup).await.unwrap();

@@ -6,7 +6,7 @@ use crate::lake::hive_classes::{OPENX_JSON_SERDE, TEXT_INPUT_FORMAT, TEXT_OUTPUT
 use crate::lake::json::{Inference, JsonLayout, JsonPath, infer_records};
 use millrace_catalog::model::{Column, Parameters, SerDe};
 
-/// The columns of JSON records; `None` for what is not JSON. `path` is a custom classifier's JSON path with its name.
+/// The columns of JSON records; `None` for what is not JSON. `path` is a custom classifier's name with its JSON path.
 ///
 /// The certainty is 1, or less where some of the lines are no records. Glue's `paths` is not among the SerDe's
 /// parameters: it lists the columns, and a table's are only known when its files are.

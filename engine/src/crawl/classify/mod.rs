@@ -77,7 +77,7 @@ fn recognize_custom(sample: &Sample, classifier: &Classifier) -> Result<Option<R
             let custom_patterns = custom_patterns.as_deref();
             grok::recognize(sample, &grok::CustomGrok { name, classification, pattern, custom_patterns })
         }
-        ClassifierKind::Json { path } => Ok(json::recognize(sample, Some((path, name)))),
+        ClassifierKind::Json { path } => Ok(json::recognize(sample, Some((name, path)))),
         ClassifierKind::Csv { delimiter, quote, header, columns, types, keep_blanks, allow_single_column } => {
             let custom = csv::CustomCsv {
                 name,

@@ -191,6 +191,8 @@ impl Comparing<'_> {
             ));
             if apply {
                 replacing.extend(changed.into_iter().map(|part| self.stamped(part)));
+            } else {
+                self.left_alone(table, note);
             }
         }
         if delete == DeleteBehavior::DeprecateInDatabase {
@@ -216,7 +218,7 @@ impl Comparing<'_> {
                         CrawledPartition { partition, statistics: None }
                     }));
                 }
-                DeleteBehavior::Log => {}
+                DeleteBehavior::Log => self.left_alone(table, note),
             }
         }
         if !replacing.is_empty() {
@@ -224,6 +226,14 @@ impl Comparing<'_> {
             changes.push(TableChange::ReplacePartitions { table: table.clone(), partitions: replacing });
         }
         (shown, count, changes)
+    }
+
+    /// Tells of what was noted last and is not done.
+    fn left_alone(&mut self, table: &Table, note: &[String]) {
+        if let Some(last) = note.last() {
+            let place = plain(table.storage.location.as_deref().unwrap_or_default());
+            self.comparison.tell(true, format!("table \"{}\" at {place}: {last}", table.name));
+        }
     }
 
     /// Gives a table its new definition.

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashSet};
 const COMPRESSIONS: [&str; 9] = ["gz", "gzip", "bz2", "zst", "zstd", "snappy", "sz", "zip", "deflate"];
 
 /// How many lines at a file's start are no records.
-const HEADER_LINES: &str = "skip.header.line.count";
+pub(crate) const HEADER_LINES: &str = "skip.header.line.count";
 
 /// The tables of a target. Names are given in the order of places, so that the same target gives the same names.
 pub(super) fn tables(
@@ -96,8 +96,11 @@ fn table(
             }
             let of_leaf = typed_as(visible(&leaf.data.family.columns), &leaf.data.family.unknown, &columns);
             let own = of_leaf != columns || !same_layout(&leaf.data.family.layout, layout);
-            let storage =
-                own.then(|| Box::new(storage(&own_layout(&leaf.data.family.layout, layout), of_leaf, &location)));
+            let storage = own.then(|| {
+                let mut storage = storage(&leaf.data.family.layout, of_leaf, &location);
+                complete(&mut storage.parameters, &layout.parameters);
+                Box::new(storage)
+            });
             let partition = Partition { values, location, storage, parameters: Parameters::new(), create_time_ms: 0 };
             partitions.push(FoundPartition { partition, statistics: Some(known) });
         }
@@ -120,13 +123,11 @@ fn typed_as(mut columns: Vec<Column>, unknown: &Unknown, table: &[Column]) -> Ve
     columns
 }
 
-/// A partition's layout, complete enough to go before the table's.
-fn own_layout(layout: &Layout, table: &Layout) -> Layout {
-    let mut own = layout.clone();
-    if table.parameters.contains_key(HEADER_LINES) {
-        own.parameters.entry(HEADER_LINES.to_owned()).or_insert_with(|| "0".to_owned());
+/// Completes a partition's parameters so that they can go before the table's.
+pub(crate) fn complete(partition: &mut Parameters, table: &Parameters) {
+    if table.contains_key(HEADER_LINES) {
+        partition.entry(HEADER_LINES.to_owned()).or_insert_with(|| "0".to_owned());
     }
-    own
 }
 
 fn storage(layout: &Layout, columns: Vec<Column>, url: &str) -> StorageDescriptor {

@@ -3,7 +3,7 @@
 
 use super::discover::Files;
 use crate::crawl::compare::{Known, is_within, plain, same_format};
-use crate::crawl::group::{Grouping, group};
+use crate::crawl::group::{Grouping, HEADER_LINES, complete, group};
 use crate::crawl::{Folder, FoundPartition, Skipped, Tree};
 use crate::lake::{types, write};
 use millrace_catalog::model::Table;
@@ -112,7 +112,9 @@ impl Added {
             .columns
             .iter()
             .map(|column| (&column.name, &column.data_type)))
-            && same_format(&alone.storage, &table.storage);
+            && same_format(&alone.storage, &table.storage)
+            && alone.storage.parameters.get(HEADER_LINES) == table.parameters.get(HEADER_LINES);
+        complete(&mut alone.storage.parameters, &table.parameters);
         alone.storage.location = Some(url.clone());
         let partition = millrace_catalog::model::Partition {
             values,
