@@ -354,7 +354,7 @@ fn filters_of(table: &Table, analyze: &Analyze) -> Result<Vec<PartitionFilter>> 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use crate::exec::query::{logical_plan, physical_plan};
-    use crate::session::{Context, Session};
+    use crate::session::Session;
     use crate::sql::Statement;
     use crate::warehouse::{Warehouse, WarehouseConfig};
     use datafusion::common::stats::Precision;
