@@ -105,6 +105,7 @@ impl Warehouse {
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
         let cleanup = TaskTracker::new();
         let data = data_storage(&config.directory, &lake, cleanup.clone()).await?;
+        note_data_path(&config.directory, &catalog).await?;
         Ok(Arc::new(Self { config, catalog, lake, data, base, cleanup }))
     }
 
@@ -154,6 +155,18 @@ async fn data_storage(directory: &Path, lake: &Lake, cleanup: TaskTracker) -> Re
     let location = Location::literal(&folder.to_string_lossy())?;
     let store = lake.listings.stores().open(&location).await?;
     Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
+}
+
+/// Tells other programs that attach the catalog where data files are, also after the warehouse was moved.
+async fn note_data_path(directory: &Path, catalog: &Catalog) -> Result<()> {
+    let folder = std::path::absolute(directory.join(DATA_FOLDER)).map_err(|e| {
+        Error::new(ErrorKind::Internal, format!("could not find the directory {}: {e}", directory.display()))
+    })?;
+    let path = format!("{}/", folder.display());
+    if !catalog.is_read_only() && catalog.data_path().await?.is_none_or(|noted| noted != path) {
+        catalog.set_data_path(&path).await?;
+    }
+    Ok(())
 }
 
 fn session_config(target_partitions: Option<usize>) -> SessionConfig {

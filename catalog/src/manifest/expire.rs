@@ -46,25 +46,26 @@ impl Catalog {
     /// forgotten with them, and their files are scheduled for deletion.
     pub async fn expire_snapshots(&self, retention: &Retention) -> Result<usize> {
         let mut write = self.write().await?;
-        let query = "SELECT snapshot_id, snapshot_time FROM ducklake_snapshot WHERE snapshot_id NOT IN \
-                     (SELECT snapshot_id FROM millrace_named_snapshot) ORDER BY snapshot_id DESC";
-        let rows: Vec<(i64, String)> = write.all(sqlx::query_as(query)).await?;
-        let newest = write.number(sqlx::query_as("SELECT MAX(snapshot_id) FROM ducklake_snapshot")).await?;
+        let query = "SELECT snapshot_id, snapshot_time, snapshot_id IN (SELECT snapshot_id FROM millrace_named_snapshot) \
+                     FROM ducklake_snapshot ORDER BY snapshot_id DESC";
+        let rows: Vec<(i64, String, bool)> = write.all(sqlx::query_as(query)).await?;
         let used: BTreeSet<i64> = retention.in_use.iter().copied().collect();
         let old = |time: &str| parse_time(time).is_some_and(|time| time.div_euclid(1000) < retention.older_than_ms);
-        // Snapshots are numbered without gaps until they expire, so the newest are known by their numbers.
-        let first_kept = newest - i64::try_from(retention.keep.max(1)).unwrap_or(i64::MAX).min(newest + 1) + 1;
-        let expired = rows.iter().filter(|(id, time)| *id < first_kept && old(time) && !used.contains(id));
-        let expired: Vec<i64> = expired.map(|(id, _)| *id).collect();
+        let rest = rows.iter().skip(retention.keep.max(1));
+        let expired = rest.filter(|(id, time, named)| !named && old(time) && !used.contains(id));
+        let expired: Vec<i64> = expired.map(|(id, ..)| *id).collect();
         if expired.is_empty() {
             write.abandon().await?;
             return Ok(0);
         }
         // What another program did is described while its rows are there.
         Commit::begin(&mut write, None).await?;
-        for table in ["ducklake_snapshot", "ducklake_snapshot_changes"] {
-            delete(&mut write, table, "snapshot_id", &expired).await?;
-        }
+        delete(&mut write, "ducklake_snapshot", "snapshot_id", &expired).await?;
+        // A transaction that began at a snapshot in use asks at its commit what all those after it did.
+        let query = "DELETE FROM ducklake_snapshot_changes WHERE snapshot_id <= $1 \
+                     AND snapshot_id NOT IN (SELECT snapshot_id FROM ducklake_snapshot)";
+        let oldest_used = used.first().copied().unwrap_or(i64::MAX);
+        write.execute(sqlx::query(query).bind(oldest_used)).await?;
         forget_files(&mut write).await?;
         forget_rows(&mut write).await?;
         write.commit_uncounted().await?;

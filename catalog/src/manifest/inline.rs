@@ -73,6 +73,7 @@ impl Commit {
             return Err(Self::conflict(id));
         }
         if !row_ids.is_empty() {
+            self.table(write, table).await?.count(-(row_ids.len() as i64), 0);
             self.effect(Effect::InlinedDelete(id));
         }
         Ok(())
@@ -201,10 +202,11 @@ async fn columns_of_version(lease: &mut Lease<'_>, table: i64, version: i64) -> 
 
 /// The quoted name of the inlined table for a table's columns as they are, made where it is missing.
 async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<String> {
-    let query = "SELECT v.schema_version, (SELECT i.table_name FROM ducklake_inlined_data_tables i \
-                 WHERE i.table_id = $1 AND i.schema_version = v.schema_version) \
-                 FROM ducklake_schema_versions v WHERE v.table_id = $1 ORDER BY v.schema_version DESC LIMIT 1";
-    let row: Option<(Option<i64>, Option<String>)> = write.first(sqlx::query_as(query).bind(table.id)).await?;
+    let query = "SELECT v.schema_version, i.table_name FROM ducklake_schema_versions v \
+                 LEFT JOIN ducklake_inlined_data_tables i \
+                 ON i.table_id = v.table_id AND i.schema_version = v.schema_version \
+                 WHERE v.table_id = $1 ORDER BY v.schema_version DESC LIMIT 1";
+    let row: Option<(i64, Option<String>)> = write.first(sqlx::query_as(query).bind(table.id)).await?;
     let (version, name) = row.unwrap_or_default();
     if let Some(name) = name {
         return Ok(quoted(&name));
@@ -215,7 +217,6 @@ async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<St
             table.name
         )));
     }
-    let version = version.unwrap_or(0);
     let name = format!("ducklake_inlined_data_{}_{version}", table.id);
     let mut create = format!("CREATE TABLE {name}(row_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT");
     for column in &table.columns {

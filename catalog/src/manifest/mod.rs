@@ -29,6 +29,9 @@ mod tables;
 mod time;
 mod types;
 
+#[cfg(test)]
+mod tests;
+
 pub use change::{CommitNote, Committed, InlinedRow, InlinedRows, InlinedValue, ManifestChange};
 pub use expire::{Retention, ScheduledFile};
 pub use history::{ManifestSnapshot, NamedSnapshot};

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// narrowed by deletes: for estimates, and for pruning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ManagedTableStatistics {
-    /// Rows in the live files and in the catalog, deleted ones included.
+    /// Rows in the live files, deleted ones included, and in the catalog.
     pub record_count: u64,
     /// Bytes of the live files.
     pub size_bytes: u64,

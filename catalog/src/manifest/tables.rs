@@ -30,7 +30,7 @@ impl Commit {
         if table.path.is_empty() {
             table.path = ManagedTable::default_path(&table.schema, &table.name, &table.uuid);
         }
-        number_columns(&mut table, None)?;
+        number_columns(&mut table, &BTreeSet::new(), 1)?;
         let (path, relative) = match table.path.strip_prefix(&schema_path) {
             Some(path) if is_relative(&table.path) => (path, 1),
             _ if !is_relative(&table.path) => (table.path.as_str(), 0),
@@ -61,7 +61,7 @@ impl Commit {
         let id = before.id;
         let mut table = ManagedTable { id, uuid: before.uuid.clone(), path: before.path.clone(), ..table.clone() };
         table.next_column_id = table.next_column_id.max(before.next_column_id);
-        number_columns(&mut table, Some(&before))?;
+        number_columns(&mut table, &before.columns.iter().map(|column| column.id).collect(), before.next_column_id)?;
         if (&table.schema, &table.name) != (&before.schema, &before.name) {
             self.rename(write, &before, &table).await?;
         }
@@ -293,10 +293,10 @@ async fn uuid(write: &mut Write<'_>) -> Result<String> {
     Ok(row.map(|(uuid,)| uuid).unwrap_or_default())
 }
 
-/// Gives new columns their ids, and refuses ids that were another column's and names that are not unique.
-fn number_columns(table: &mut ManagedTable, before: Option<&ManagedTable>) -> Result<()> {
-    let first_new = before.map_or(1, |before| before.next_column_id.max(1));
-    let mut next = table.next_column_id.max(first_new);
+/// Gives new columns their ids, and refuses ids that were another column's (below `first_new`, and not among those
+/// `before`) and names that are not unique.
+fn number_columns(table: &mut ManagedTable, before: &BTreeSet<i64>, first_new: i64) -> Result<()> {
+    let mut next = table.next_column_id.max(1);
     let wrong = |what: String| Err(CatalogError::InvalidArgument(what));
     let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
     // Ids that the caller chose count first, so that none is given twice.
@@ -305,7 +305,7 @@ fn number_columns(table: &mut ManagedTable, before: Option<&ManagedTable>) -> Re
         if column.id == 0 {
             column.id = next;
             next += 1;
-        } else if column.id < first_new && before.is_none_or(|before| before.columns.iter().all(|c| c.id != column.id)) {
+        } else if !before.contains(&column.id) && column.id < first_new {
             return wrong(format!("column \"{}\" has the number {} of an earlier one", column.name, column.id));
         }
         if !ids.insert(column.id) || !names.insert(column.name.clone()) {

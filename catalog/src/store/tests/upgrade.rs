@@ -60,6 +60,21 @@ async fn a_file_of_the_first_format_gets_what_is_new() {
 }
 
 #[tokio::test]
+async fn a_file_of_the_second_format_gets_the_manifest() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("catalog.db");
+    let mut connection = options(&path, Access::Write).connect().await.unwrap();
+    migrate_to(&mut connection, 2).await.unwrap();
+    sqlx::Connection::close(connection).await.unwrap();
+    let catalog = Catalog::open(&path).await.unwrap();
+    let snapshots = catalog.snapshots().await.unwrap();
+    assert_eq!((snapshots.len(), snapshots[0].id), (1, 0));
+    assert!((crate::store::now_ms() - snapshots[0].time_ms).abs() < 600_000);
+    assert_eq!(catalog.snapshot().await.unwrap().all_managed_tables().count(), 0);
+    assert_eq!(catalog.crawlers().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn several_that_open_an_earlier_format_upgrade_it_once() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("catalog.db");
