@@ -11,7 +11,7 @@ use crate::lake::collect::{COLLECTOR_BYTES, Collector, Merged, has_statistics, o
 use crate::lake::projection::PartitionProjection;
 use crate::lake::table::{Folder, LakeTable};
 use crate::lake::types::parse_partition_value;
-use crate::resolve;
+use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::{Analyze, AnalyzeScope};
@@ -56,7 +56,10 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
         notices.push(Notice { severity: Severity::Notice, message });
     }
     let tables = if let Some(name) = &analyze.table {
-        vec![resolve::find_table(context, name).await?]
+        match resolve::find_relation(context, name).await? {
+            Relation::Catalog(table) => vec![table],
+            Relation::Managed(_) => return Err(Error::unsupported("ANALYZE of a managed table")),
+        }
     } else {
         let database = snapshot
             .resolve_schema(context.database())
