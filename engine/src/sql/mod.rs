@@ -16,6 +16,7 @@ mod dialect;
 mod drop;
 mod external_table;
 mod insert;
+mod managed_statement;
 mod managed_table;
 mod modify;
 mod nesting;
@@ -42,6 +43,7 @@ mod tests;
 
 pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use dialect::Dialect;
+pub use managed_statement::*;
 pub use parse::parse;
 pub use split::{Open, Split, split};
 pub use statement::*;
