@@ -3,6 +3,7 @@
 
 use crate::{compare, report, side};
 use anyhow::{Context, Result, ensure};
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -83,7 +84,7 @@ pub async fn run(options: &Options) -> Result<()> {
             Some(theirs) => (format!("{theirs:.1}"), format!("{:.3}", ours / theirs)),
             None => ("-".to_owned(), "-".to_owned()),
         };
-        text.push_str(&format!("{name:<12} {ours:>12.1} {shown:>12} {ratio:>8}\n"));
+        writeln!(text, "{name:<12} {ours:>12.1} {shown:>12} {ratio:>8}")?;
     }
     report::print(&format!("{} rows, median of {} runs\n{text}", options.rows, options.runs));
     Ok(())

@@ -115,7 +115,8 @@ impl Session {
     /// # Errors
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
-        let result = self.execute_parsed(parsed).await;
+        // The future of all statements together is large.
+        let result = Box::pin(self.execute_parsed(parsed)).await;
         result.map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
@@ -130,13 +131,11 @@ impl Session {
             return self.execute_in_transaction(parsed).await;
         };
         let deadline = Instant::now() + timeout;
-        match tokio::time::timeout_at(deadline, self.execute_in_transaction(parsed)).await {
-            Ok(result) => result.map(|result| with_deadline(result, deadline)),
-            Err(_) => {
-                self.fail();
-                Err(timed_out())
-            }
+        if let Ok(result) = tokio::time::timeout_at(deadline, self.execute_in_transaction(parsed)).await {
+            return result.map(|result| with_deadline(result, deadline));
         }
+        self.fail();
+        Err(timed_out())
     }
 
     /// Runs a statement in the block that is open, or in a transaction of its own.

@@ -36,12 +36,12 @@ fn columns_have_attributes_in_any_order() {
             "varchar(max)"
         ]
     );
-    let [id, b, c, d, e, f, _] = table.columns.as_slice() else { panic!("{table:?}") };
+    let [id, text, price, at, key, number, _] = table.columns.as_slice() else { panic!("{table:?}") };
     assert_eq!(id.identity, Some(Identity { seed: 1, step: -2, by_default: false }));
-    assert_eq!((id.nullable, d.nullable, e.nullable, f.nullable), (Some(false), Some(true), None, Some(false)));
-    assert_eq!((b.default.as_deref(), b.encoding.as_deref()), (Some("'x' || 'y'"), Some("lzo")));
-    assert_eq!((c.name.as_str(), c.sort_key, e.dist_key), ("c", true, true));
-    assert_eq!(f.identity, Some(Identity { seed: 0, step: 1, by_default: true }));
+    assert_eq!((id.nullable, at.nullable, key.nullable, number.nullable), (Some(false), Some(true), None, Some(false)));
+    assert_eq!((text.default.as_deref(), text.encoding.as_deref()), (Some("'x' || 'y'"), Some("lzo")));
+    assert_eq!((price.name.as_str(), price.sort_key, key.dist_key), ("c", true, true));
+    assert_eq!(number.identity, Some(Identity { seed: 0, step: 1, by_default: true }));
     assert_eq!(
         table.constraints,
         [
