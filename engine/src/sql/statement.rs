@@ -61,6 +61,21 @@ pub enum Statement {
     Commit,
     /// `ROLLBACK`, `ABORT`.
     Rollback,
+    /// `COMMENT ON`.
+    Comment(Comment),
+    /// `LOCK [TABLE] t, …`.
+    Lock(Vec<ObjectName>),
+    /// `CREATE SNAPSHOT name`.
+    CreateSnapshot(String),
+    /// `DROP SNAPSHOT [IF EXISTS] name`.
+    DropSnapshot {
+        /// Which.
+        name: String,
+        /// Do nothing when it does not exist.
+        if_exists: bool,
+    },
+    /// `RESTORE TABLE t FROM SNAPSHOT s AS u`.
+    RestoreTable(RestoreTable),
     /// `CREATE [OR REPLACE] VIEW`.
     CreateView(Box<CreateView>),
     /// `CREATE DATABASE|SCHEMA`.
@@ -186,8 +201,8 @@ pub struct Insert {
     pub table: ObjectName,
     /// The columns named; empty means all in order.
     pub columns: Vec<String>,
-    /// The rows.
-    pub query: Box<ast::Query>,
+    /// The rows; `None` is `DEFAULT VALUES`.
+    pub query: Option<Box<ast::Query>>,
 }
 
 /// The name under which the table that a statement changes stands in the query that finds its rows.
@@ -360,6 +375,30 @@ pub struct MergeInsert {
     pub values: Vec<Option<ast::Expr>>,
 }
 
+/// `COMMENT ON`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// The table or view.
+    pub name: ObjectName,
+    /// Whether it is called a view; `None` where a column is meant.
+    pub view: Option<bool>,
+    /// `ON COLUMN t.c`
+    pub column: Option<String>,
+    /// What is said; `None` takes back what was.
+    pub text: Option<String>,
+}
+
+/// `RESTORE TABLE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreTable {
+    /// The table, by the name that it had then.
+    pub table: ObjectName,
+    /// The snapshot's name.
+    pub snapshot: String,
+    /// The new table.
+    pub restored: ObjectName,
+}
+
 /// `CREATE VIEW`.
 #[derive(Debug, Clone)]
 pub struct CreateView {
@@ -482,6 +521,10 @@ pub enum AlterOperation {
     AddColumns(Vec<Column>),
     /// Redshift's `ADD [COLUMN] c type attributes`
     AddColumn(Box<ColumnDefinition>),
+    /// `ADD [CONSTRAINT name] {PRIMARY KEY|UNIQUE|FOREIGN KEY} (…) …`, as text
+    AddConstraint(String),
+    /// `DROP CONSTRAINT name`
+    DropConstraint(String),
     /// `ALTER COLUMN c TYPE type`
     ColumnType {
         /// The column.
@@ -709,6 +752,8 @@ pub enum Show {
         /// Pattern.
         like: Option<String>,
     },
+    /// `SHOW SNAPSHOTS`
+    Snapshots,
     /// `SHOW name`: a setting; `SHOW ALL` is `None`.
     Setting(Option<String>),
 }
