@@ -115,6 +115,13 @@ impl Transaction {
         Ok(Contents { files, inlined })
     }
 
+    /// Makes the commit fail when another transaction changes the table first.
+    pub(crate) fn lock(&mut self, table: &ManagedTable) {
+        if table.id > 0 {
+            self.reads.insert(table.id);
+        }
+    }
+
     /// The table to change.
     ///
     /// # Errors

@@ -173,3 +173,27 @@ pub struct MergeInsert {
     /// Their values; `None` is DEFAULT.
     pub values: Vec<Option<ast::Expr>>,
 }
+
+/// `COMMENT ON`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// The table or view.
+    pub name: ObjectName,
+    /// Whether it is called a view; `None` where a column is meant.
+    pub view: Option<bool>,
+    /// `ON COLUMN t.c`
+    pub column: Option<String>,
+    /// What is said; `None` takes back what was.
+    pub text: Option<String>,
+}
+
+/// `RESTORE TABLE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreTable {
+    /// The table, by the name that it had then.
+    pub table: ObjectName,
+    /// The snapshot's name.
+    pub snapshot: String,
+    /// The new table.
+    pub restored: ObjectName,
+}

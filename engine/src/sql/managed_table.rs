@@ -12,6 +12,7 @@ pub(super) fn create(cursor: &mut Cursor, name: ObjectName, if_not_exists: bool)
     if cursor.mentions("iceberg") {
         return Err(cursor.unsupported("a table of table_type ICEBERG"));
     }
+    refuse_temporary(&name)?;
     let mut table = CreateTable { name, if_not_exists, ..CreateTable::default() };
     if *cursor.peek() == Token::LParen {
         let names_only = matches!(cursor.peek_nth(2), Token::Comma | Token::RParen);
@@ -37,6 +38,27 @@ pub(super) fn create(cursor: &mut Cursor, name: ObjectName, if_not_exists: bool)
     Ok(Statement::CreateTable(Box::new(table)))
 }
 
+/// A query; one that says `SELECT … INTO [TABLE] t` is Redshift's other word for `CREATE TABLE t AS`.
+pub(super) fn query(cursor: &mut Cursor) -> Result<Statement> {
+    let position = cursor.position();
+    let (query, into) = cursor.query_into()?;
+    let Some(into) = into else { return Ok(Statement::Query(query)) };
+    let name = cursor.folded(&into.name);
+    if into.temporary {
+        return Err(Error::unsupported("SELECT INTO TEMP").with_position(position));
+    }
+    refuse_temporary(&name)?;
+    Ok(Statement::CreateTable(Box::new(CreateTable { name, query: Some(query), ..CreateTable::default() })))
+}
+
+/// In Redshift a name that begins with `#` is a temporary table's.
+fn refuse_temporary(name: &ObjectName) -> Result<()> {
+    if name.parts.last().is_some_and(|last| last.starts_with('#')) {
+        return Err(Error::unsupported("a temporary table (a name that begins with #)").with_position(name.position));
+    }
+    Ok(())
+}
+
 /// A column, a constraint or a LIKE.
 fn item(cursor: &mut Cursor, table: &mut CreateTable) -> Result<()> {
     if cursor.eat("LIKE") {
@@ -51,16 +73,9 @@ fn item(cursor: &mut Cursor, table: &mut CreateTable) -> Result<()> {
     if let Some(error) = refuse::option(cursor, "", &["CHECK", "EXCLUDE USING"]) {
         return Err(error);
     }
-    let named = cursor.eat("CONSTRAINT");
-    if named {
-        cursor.identifier()?;
-    }
-    if let Some(constraint) = table_constraint(cursor)? {
+    if let Some(constraint) = constraint(cursor)? {
         table.constraints.push(constraint);
         return Ok(());
-    }
-    if named {
-        return Err(cursor.syntax_error("PRIMARY KEY, UNIQUE or FOREIGN KEY"));
     }
     let position = cursor.position();
     let column = column(cursor, &mut table.constraints)?;
@@ -69,6 +84,18 @@ fn item(cursor: &mut Cursor, table: &mut CreateTable) -> Result<()> {
     }
     table.columns.push(column);
     Ok(())
+}
+
+/// `[CONSTRAINT name] constraint`, as text.
+pub(super) fn constraint(cursor: &mut Cursor) -> Result<Option<String>> {
+    if !cursor.eat("CONSTRAINT") {
+        return table_constraint(cursor);
+    }
+    let name = cursor.identifier()?;
+    match table_constraint(cursor)? {
+        Some(constraint) => Ok(Some(format!("CONSTRAINT {name} {constraint}"))),
+        None => Err(cursor.syntax_error("PRIMARY KEY, UNIQUE or FOREIGN KEY")),
+    }
 }
 
 /// `PRIMARY KEY (a)`, `UNIQUE (a)`, `FOREIGN KEY (a) REFERENCES t [(b)]`, as text.

@@ -4,7 +4,8 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, SortKeyClause, Update,
+    ColumnDefinition, Comment, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, RestoreTable,
+    SortKeyClause, Update,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -63,6 +64,21 @@ pub enum Statement {
     Commit,
     /// `ROLLBACK`, `ABORT`.
     Rollback,
+    /// `COMMENT ON`.
+    Comment(Comment),
+    /// `LOCK [TABLE] t, …`.
+    Lock(Vec<ObjectName>),
+    /// `CREATE SNAPSHOT name`.
+    CreateSnapshot(String),
+    /// `DROP SNAPSHOT [IF EXISTS] name`.
+    DropSnapshot {
+        /// Which.
+        name: String,
+        /// Do nothing when it does not exist.
+        if_exists: bool,
+    },
+    /// `RESTORE TABLE t FROM SNAPSHOT s AS u`.
+    RestoreTable(RestoreTable),
     /// `CREATE [OR REPLACE] VIEW`.
     CreateView(Box<CreateView>),
     /// `CREATE DATABASE|SCHEMA`.
@@ -188,8 +204,8 @@ pub struct Insert {
     pub table: ObjectName,
     /// The columns named; empty means all in order.
     pub columns: Vec<String>,
-    /// The rows.
-    pub query: Box<ast::Query>,
+    /// The rows; `None` is `DEFAULT VALUES`.
+    pub query: Option<Box<ast::Query>>,
 }
 
 /// `CREATE VIEW`.
@@ -314,6 +330,10 @@ pub enum AlterOperation {
     AddColumns(Vec<Column>),
     /// Redshift's `ADD [COLUMN] c type attributes`
     AddColumn(Box<ColumnDefinition>),
+    /// `ADD [CONSTRAINT name] {PRIMARY KEY|UNIQUE|FOREIGN KEY} (…) …`, as text
+    AddConstraint(String),
+    /// `DROP CONSTRAINT name`
+    DropConstraint(String),
     /// `ALTER COLUMN c TYPE type`
     ColumnType {
         /// The column.
@@ -541,6 +561,8 @@ pub enum Show {
         /// Pattern.
         like: Option<String>,
     },
+    /// `SHOW SNAPSHOTS`
+    Snapshots,
     /// `SHOW name`: a setting; `SHOW ALL` is `None`.
     Setting(Option<String>),
 }

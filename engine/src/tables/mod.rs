@@ -36,7 +36,7 @@ mod tests;
 pub use deletes::{read_deletes, write_deletes};
 pub use inlined::{decode_inlined, encode_inlined};
 pub use new_files::NewFiles;
-pub use scan::{FILE_COLUMN, InlinedRows, ManagedTableProvider, POSITION_COLUMN};
+pub use scan::{FILE_COLUMN, InlinedRows, ManagedTableProvider, POSITION_COLUMN, TableScanSummary};
 pub use storage::TableStorage;
 pub use types::{SqlType, arrow_field, arrow_schema, ducklake_type};
 pub use values::{parse_value, value_text};
