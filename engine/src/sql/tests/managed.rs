@@ -49,7 +49,7 @@ fn columns_have_attributes_in_any_order() {
             "PRIMARY KEY (f)",
             "FOREIGN KEY (g) REFERENCES r (x)",
             "PRIMARY KEY (id, b)",
-            "UNIQUE (d)",
+            "CONSTRAINT u UNIQUE (d)",
             "FOREIGN KEY (e) REFERENCES other"
         ]
     );
