@@ -305,7 +305,8 @@ fn number_columns(table: &mut ManagedTable, before: Option<&ManagedTable>) -> Re
         if column.id == 0 {
             column.id = next;
             next += 1;
-        } else if column.id < first_new && before.is_none_or(|before| before.columns.iter().all(|c| c.id != column.id)) {
+        } else if column.id < first_new && before.is_none_or(|before| before.columns.iter().all(|c| c.id != column.id))
+        {
             return wrong(format!("column \"{}\" has the number {} of an earlier one", column.name, column.id));
         }
         if !ids.insert(column.id) || !names.insert(column.name.clone()) {
