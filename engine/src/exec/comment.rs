@@ -11,9 +11,8 @@ use millrace_catalog::model::{ManagedTable, Table, TableKind};
 
 /// `COMMENT ON TABLE|VIEW|COLUMN … IS …`.
 pub(crate) async fn comment(context: &Context, comment: &Comment) -> Result<StatementResult> {
-    let wrong = |name: &str, kind: &str| {
-        Err(Error::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a {kind}")))
-    };
+    let wrong =
+        |name: &str, kind: &str| Err(Error::new(ErrorKind::WrongObjectType, format!("\"{name}\" is not a {kind}")));
     let missing = |table: &str, column: &str| {
         let message = format!("column \"{column}\" of relation \"{table}\" does not exist");
         Error::new(ErrorKind::UndefinedColumn, message)

@@ -104,7 +104,8 @@ impl Context {
             return Err(Error::new(ErrorKind::UndefinedObject, format!("snapshot {snapshot_id} has expired")));
         }
         let later = |last: Option<i64>| last.is_some_and(|last| last > snapshot_id);
-        if files.iter().any(|file| later(file.partial_max) || later(file.deletes.as_ref().and_then(|d| d.partial_max))) {
+        if files.iter().any(|file| later(file.partial_max) || later(file.deletes.as_ref().and_then(|d| d.partial_max)))
+        {
             let what = format!("time travel of \"{}\" to within files that another program merged", table.name);
             return Err(Error::unsupported(what));
         }

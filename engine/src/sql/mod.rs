@@ -7,8 +7,8 @@
 
 mod alter;
 mod analyze;
-mod crawler;
 mod comment;
+mod crawler;
 mod create_table_as;
 mod cursor;
 mod database;

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, database, diagnose, drop,
-    external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction, view,
+    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, database,
+    diagnose, drop, external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction, view,
 };
 use sqlparser::tokenizer::Token;
 

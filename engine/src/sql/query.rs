@@ -4,8 +4,8 @@
 use crate::error::{Error, ErrorKind};
 use crate::sql::{diagnose, syntax, time_travel};
 use sqlparser::ast::{
-    BinaryOperator, Expr, Fetch, LimitClause, ObjectName, ObjectNamePart, Query, Select, SelectInto, SetExpr, SetOperator,
-    SetQuantifier, Spanned, Statement, TableFactor, Top, TopQuantity, Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Fetch, LimitClause, ObjectName, ObjectNamePart, Query, Select, SelectInto, SetExpr,
+    SetOperator, SetQuantifier, Spanned, Statement, TableFactor, Top, TopQuantity, Value, VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Location;
 use std::ops::ControlFlow;

@@ -71,7 +71,9 @@ fn version_text(expr: &Expr) -> Result<String, Error> {
         _ => None,
     };
     match value {
-        Some((Value::Number(number, _), sign)) if number.parse::<i64>().is_ok() => Ok(format!("version {sign}{number}")),
+        Some((Value::Number(number, _), sign)) if number.parse::<i64>().is_ok() => {
+            Ok(format!("version {sign}{number}"))
+        }
         Some((Value::SingleQuotedString(name), "")) => Ok(format!("snapshot {}", name.to_lowercase())),
         _ => {
             let message = "FOR VERSION AS OF takes a snapshot's number, or its name in quotes";

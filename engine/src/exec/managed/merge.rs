@@ -72,11 +72,7 @@ pub(crate) async fn plan_merge(context: &Context, merge: &Merge) -> Result<(Arc<
 }
 
 /// The plan of the rows that a MERGE adds.
-async fn inserted_rows(
-    context: &Context,
-    table: &Arc<ManagedTable>,
-    merge: &Merge,
-) -> Result<Option<LogicalPlan>> {
+async fn inserted_rows(context: &Context, table: &Arc<ManagedTable>, merge: &Merge) -> Result<Option<LogicalPlan>> {
     let (columns, defaults) = match &merge.insert {
         None if !merge.remove_duplicates => return Ok(None),
         None => (&[][..], std::collections::HashSet::new()),

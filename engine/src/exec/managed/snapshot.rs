@@ -7,9 +7,9 @@ use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{Moment, RestoreTable};
+use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
-use datafusion::arrow::array::AsArray;
 use datafusion::datasource::{TableProvider, provider_as_source};
 use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -87,7 +87,8 @@ async fn take_values(
     let values = ident(&column.name);
     let last = if identity.step > 0 { max(values) } else { min(values) };
     let nothing: [datafusion::logical_expr::Expr; 0] = [];
-    let plan = LogicalPlanBuilder::scan("source", provider_as_source(rows), None)?.aggregate(nothing, [last])?.build()?;
+    let plan =
+        LogicalPlanBuilder::scan("source", provider_as_source(rows), None)?.aggregate(nothing, [last])?.build()?;
     let physical = query::physical_plan(context, &plan).await?;
     let batches = collect(physical, context.state().task_ctx()).await?;
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() == 1) else { return Ok(()) };
