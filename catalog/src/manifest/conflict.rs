@@ -49,10 +49,13 @@ pub(super) fn find_conflict(ours: &Footprint, others: &[Effect]) -> Option<i64> 
 mod tests {
     use super::*;
 
+    /// Reads, our effects, the others', and the table on which they collide.
+    type Case<'a> = (&'a [i64], &'a [Effect], &'a [Effect], Option<i64>);
+
     #[test]
     fn histories_that_cannot_be_serialised_are_found() {
         use Effect::{Altered, Compacted, Deleted, DroppedTable, Flushed, InlinedDelete, InlinedInsert, Inserted};
-        let cases: &[(&[i64], &[Effect], &[Effect], Option<i64>)] = &[
+        let cases: &[Case<'_>] = &[
             (&[], &[Inserted(1)], &[Inserted(1)], None),
             (&[], &[InlinedInsert(1)], &[Inserted(1), InlinedInsert(1)], None),
             (&[1], &[Inserted(1)], &[Inserted(1)], Some(1)),

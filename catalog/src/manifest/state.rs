@@ -10,6 +10,7 @@ use crate::store::{Write, decode};
 use std::collections::BTreeMap;
 
 /// A table that a commit touches.
+#[allow(clippy::struct_excessive_bools, reason = "what happened to the table, each on its own")]
 pub(super) struct TableState {
     pub(super) definition: ManagedTable,
     /// Whether the definition is to be written.

@@ -115,6 +115,7 @@ pub(super) fn is_number(ducklake: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -36,16 +36,12 @@ pub(super) fn add(table: &mut ManagedTable, text: &str) -> Result<()> {
 /// # Errors
 /// `UndefinedObject`.
 pub(super) fn drop(table: &mut ManagedTable, wanted: &str) -> Result<()> {
-    match table.attributes.constraints.iter().position(|known| name(table, known) == wanted) {
-        Some(at) => {
-            table.attributes.constraints.remove(at);
-            Ok(())
-        }
-        None => {
-            let message = format!("constraint \"{wanted}\" of relation \"{}\" does not exist", table.name);
-            Err(Error::new(ErrorKind::UndefinedObject, message))
-        }
-    }
+    let Some(at) = table.attributes.constraints.iter().position(|known| name(table, known) == wanted) else {
+        let message = format!("constraint \"{wanted}\" of relation \"{}\" does not exist", table.name);
+        return Err(Error::new(ErrorKind::UndefinedObject, message));
+    };
+    table.attributes.constraints.remove(at);
+    Ok(())
 }
 
 /// A constraint's name; one without gets PostgreSQL 8's, which counts the first column only.

@@ -43,11 +43,11 @@ pub(crate) async fn show_snapshots(context: &Context) -> Result<StatementResult>
     let snapshots = context.catalog().snapshots().await?;
     let named = context.catalog().named_snapshots().await?;
     let rows = snapshots.into_iter().map(|snapshot| {
-        let names = named.iter().filter(|named| named.snapshot_id == snapshot.id).map(|named| named.name.as_str());
-        let names = names.collect::<Vec<_>>().join(", ");
+        let here = named.iter().filter(|known| known.snapshot_id == snapshot.id);
+        let called = here.map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
         let time = chrono::DateTime::from_timestamp_millis(snapshot.time_ms);
         let time = time.map(|time| time.format("%Y-%m-%d %H:%M:%S%.3f+00").to_string());
-        [Some(snapshot.id.to_string()), time, (!names.is_empty()).then_some(names), Some(snapshot.changes)]
+        [Some(snapshot.id.to_string()), time, (!called.is_empty()).then_some(called), Some(snapshot.changes)]
     });
     rows::optional("SHOW", &["snapshot_id", "snapshot_time", "snapshot_name", "changes"], rows)
 }
