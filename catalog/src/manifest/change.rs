@@ -24,8 +24,8 @@ pub enum ManifestChange {
         /// The new files; ids and begins are chosen by the commit.
         files: Vec<DataFile>,
     },
-    /// Deletes rows of data files: each delete file replaces the data file's earlier one, whose positions it includes
-    /// (those of [`DataFile::inlined_deletes`] may be left out).
+    /// Deletes rows of data files: each delete file replaces the data file's earlier one, whose positions it includes,
+    /// and has none of [`DataFile::inlined_deletes`].
     AddDeletes {
         /// The table's id.
         table: i64,

@@ -11,6 +11,7 @@
 
 mod bounds;
 mod change;
+mod columns;
 mod commit;
 mod conflict;
 mod definition;

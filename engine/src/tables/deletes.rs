@@ -135,19 +135,26 @@ fn check(positions: &[u64], file: &DataFile, table: &ManagedTable) -> Result<()>
     Ok(())
 }
 
-/// Deletes rows of a data file: writes a delete file with the positions that were deleted before and `positions`, which
-/// may be in any order and name a row twice. Nothing changes until the manifest has the new delete file in place of
-/// the old one. Must run within a Tokio runtime.
+/// Deletes rows of a data file: writes a delete file with the positions of the one before and `positions`, which may be
+/// in any order and name a row twice. Nothing changes until the manifest has the new delete file in place of the old
+/// one. Must run within a Tokio runtime.
+///
+/// Positions that DuckDB keeps in the catalog are left out: DuckDB 1.5.5 merges them with those of the delete file, and
+/// at a position that is in both it stops deleting.
 pub async fn write_deletes(
     storage: &TableStorage,
     table: &ManagedTable,
     file: &DataFile,
     positions: &[u64],
 ) -> Result<NewFiles<Option<DeleteFile>>> {
-    let mut merged = read_deletes(storage, table, file).await?.to_vec();
+    let mut merged = match &file.deletes {
+        Some(deletes) => read_delete_file(storage, table, file, deletes).await?.to_vec(),
+        None => Vec::new(),
+    };
     merged.extend_from_slice(positions);
     merged.sort_unstable();
     merged.dedup();
+    merged.retain(|position| file.inlined_deletes.binary_search(&position.cast_signed()).is_err());
     check(&merged, file, table)?;
     if merged.is_empty() {
         return Ok(NewFiles::new(None, Vec::new(), storage.clone()));
