@@ -54,14 +54,8 @@ impl Positions {
                 return Err(Error::internal(format!("file {number} of \"{}\" is not in its manifest", table.name)));
             };
             let file = draft.files[at].clone();
-            if !file.inlined_deletes.is_empty() {
-                // DuckDB 1.5.5 reads the table wrongly when such a file also gets a delete file of ours.
-                let what =
-                    format!("deleting or updating rows of \"{}\" in a file whose deletes DuckDB keeps", table.name);
-                return Err(Error::unsupported(what).with_hint("let DuckDB delete them, or copy the table"));
-            }
             let before = file.deletes.as_ref().map_or(0, |deletes| deletes.delete_count);
-            if before + rows.len() == file.record_count {
+            if before + file.inlined_deletes.len() as u64 + rows.len() == file.record_count {
                 draft.files.remove(at);
                 continue;
             }
