@@ -110,7 +110,7 @@ async fn crawl(binary: &Path, server: &S3Server, warehouse: &Path, target: &str,
     command.args(["crawl", target, "--database", "bench"]).args(more).arg("--warehouse").arg(warehouse);
     command.env("AWS_ENDPOINT_URL", server.endpoint()).env("AWS_REGION", "us-east-1");
     command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID).env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
-    command.env_remove("AWS_SESSION_TOKEN").stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.env_remove("AWS_SESSION_TOKEN").stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let begin = Instant::now();
     let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
     let status = format!("/proc/{}/status", child.id().unwrap_or_default());
@@ -136,6 +136,6 @@ async fn crawl(binary: &Path, server: &S3Server, warehouse: &Path, target: &str,
         opened: keys(Operation::Get).collect::<HashSet<_>>().len(),
         gets: keys(Operation::Get).count(),
         bytes: server.faults().bytes_sent(),
-        summary: told.lines().last().unwrap_or_default().to_owned(),
+        summary: String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned(),
     })
 }
