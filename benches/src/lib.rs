@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod compare;
+pub mod crawl;
 pub mod csv;
 pub mod managed;
 pub mod partitions;
