@@ -5,7 +5,9 @@
 
 pub mod cache;
 pub mod compare;
+pub mod crawl;
 pub mod csv;
+pub mod managed;
 pub mod partitions;
 pub mod report;
 pub mod side;

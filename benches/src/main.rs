@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use millrace_benches::{cache, csv, partitions, start, tpch};
+use millrace_benches::{cache, crawl, csv, managed, partitions, start, tpch};
 use std::path::PathBuf;
 
 #[global_allocator]
@@ -28,6 +28,10 @@ enum Benchmark {
     Partitions(partitions::Options),
     /// Scans of CSV and of gzipped JSON lines
     Csv(csv::Options),
+    /// Managed tables: inserts, an update, scans; beside DuckDB
+    Managed(managed::Options),
+    /// A crawl of many small objects on an S3 server: time, requests, memory
+    Crawl(crawl::Options),
     /// Starting the program: time and memory of `select 1`
     Start(start::Options),
 }
@@ -39,6 +43,8 @@ async fn main() -> Result<()> {
         Benchmark::Tpch(options) => tpch::run(&options, &arguments.cache).await,
         Benchmark::Partitions(options) => partitions::run(&options, &arguments.cache).await,
         Benchmark::Csv(options) => csv::run(&options, &arguments.cache).await,
+        Benchmark::Managed(options) => managed::run(&options).await,
+        Benchmark::Crawl(options) => crawl::run(&options).await,
         Benchmark::Start(options) => start::run(&options),
     }
 }

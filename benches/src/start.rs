@@ -60,7 +60,7 @@ fn start(binary: &Path, warehouse: &Path) -> Result<(Duration, u64)> {
 }
 
 /// The high-water mark of a process's memory.
-fn resident_kilobytes(status: &str) -> u64 {
+pub(crate) fn resident_kilobytes(status: &str) -> u64 {
     let text = std::fs::read_to_string(status).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()

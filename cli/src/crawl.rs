@@ -21,7 +21,7 @@ pub(crate) struct CrawlArgs {
     #[arg(short, long, value_name = "DATABASE")]
     database: String,
 
-    /// The crawler's name, crawl_<DATABASE> by default; one that exists gets this definition
+    /// The crawler's name, by default crawl_ and the database's; one that exists gets this definition
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 

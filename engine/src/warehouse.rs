@@ -6,7 +6,9 @@ use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
 use crate::lake::stores::Stores;
 use crate::lake::table::Lake;
-use crate::tables::TableStorage;
+use crate::physical;
+use crate::session::Turns;
+use crate::tables::{self, TableStorage};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -29,6 +31,9 @@ const DATA_FOLDER: &str = "data";
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
 
+/// How old a file is that no transaction can still be writing.
+const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
+
 /// What a warehouse is opened with.
 #[derive(Debug, Clone)]
 pub struct WarehouseConfig {
@@ -42,6 +47,9 @@ pub struct WarehouseConfig {
     pub memory_limit_bytes: Option<usize>,
     /// How long a listing of files is believed.
     pub listing_time_to_live: Duration,
+    /// How old a data file is that is removed when the warehouse opens and no manifest names it: older than the longest
+    /// transaction of any process, which may have written it and not committed yet.
+    pub orphan_age: Duration,
 }
 
 impl WarehouseConfig {
@@ -53,6 +61,7 @@ impl WarehouseConfig {
             target_partitions: None,
             memory_limit_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
+            orphan_age: DEFAULT_ORPHAN_AGE,
         }
     }
 
@@ -82,6 +91,7 @@ pub struct Warehouse {
     data: TableStorage,
     base: SessionState,
     cleanup: TaskTracker,
+    turns: Turns,
 }
 
 impl Warehouse {
@@ -98,13 +108,17 @@ impl Warehouse {
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_physical_optimizer_rules(physical::rules())
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
         let cleanup = TaskTracker::new();
         let data = data_storage(&config.directory, &lake, cleanup.clone()).await?;
         note_data_path(&config.directory, &catalog).await?;
-        Ok(Arc::new(Self { config, catalog, lake, data, base, cleanup }))
+        if !catalog.is_read_only() {
+            cleanup.spawn(tables::remove_orphans(data.clone(), Arc::clone(&catalog), config.orphan_age));
+        }
+        Ok(Arc::new(Self { config, catalog, lake, data, base, cleanup, turns: Turns::default() }))
     }
 
     /// What it was opened with.
@@ -130,6 +144,11 @@ impl Warehouse {
     /// Owns the requests that clean up behind writes that failed or were cancelled.
     pub(crate) fn cleanup(&self) -> &TaskTracker {
         &self.cleanup
+    }
+
+    /// Whose turn it is to write a table.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Waits until what cancelled writes left is removed, no longer than this, and closes the catalog.

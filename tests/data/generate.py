@@ -223,3 +223,85 @@ text("bad/utf8/a.csv", b"1,ok\n2,\xff\xfe\n")
 parquet("bad/parquet_type/a.parquet", pa.table({"id": ["one", "two"]}))
 parquet("bad/overflow/a.parquet", pa.table({"id": pa.array([1, 3_000_000_000], pa.int64())}))
 text("bad/empty_files/a.csv", "")
+
+
+# Folders for crawlers, each as its program writes it.
+PEOPLE = {
+    "id": [1, 2, 3, 4],
+    "name": ["ann", "bo, jr", 'say "hi"', "two\nlines"],
+    "score": [0.5, 1.25, None, 4.0],
+    "joined": ["2024-01-31", "2024-02-29", "2023-12-01", "2024-03-05"],
+    "active": [True, False, True, True],
+    "zip": ["01234", "00501", "10001", "94103"],
+}
+
+
+def crawl_pandas(root="crawl/pandas"):
+    import pandas as pd, pyarrow.dataset as ds
+
+    frame = pd.DataFrame(PEOPLE)
+    frame.to_csv(path(f"{root}/with_index/people.csv"))
+    frame.to_csv(path(f"{root}/with_header/people.csv"), index=False)
+    frame.to_csv(path(f"{root}/without_header/people.csv"), index=False, header=False)
+    frame.to_json(path(f"{root}/json_lines/people.json"), orient="records", lines=True)
+    frame.to_json(path(f"{root}/json_array/people.json"), orient="records")
+    frame.to_csv(path(f"{root}/compressed_gzip/people.csv.gz"), index=False, compression={"method": "gzip", "mtime": 0})
+    frame.to_csv(path(f"{root}/compressed_bz2/people.csv.bz2"), index=False)
+    frame.to_csv(path(f"{root}/compressed_zstd/people.csv.zst"), index=False)
+    text(f"{root}/compressed_zip/people.csv.zip", zipped(("people.csv", frame.to_csv(index=False))))
+    table = pa.Table.from_pandas(frame.assign(year=[2023, 2023, 2024, 2024], month=[1, 2, 1, 1]), preserve_index=False)
+    keys = pa.schema([("year", pa.int32()), ("month", pa.int32())])
+    table = table.set_column(6, "year", table["year"].cast(pa.int32())).set_column(7, "month", table["month"].cast(pa.int32()))
+    for flavor, name in [("hive", "hive"), (None, "directories")]:
+        ds.write_dataset(table, f"{root}/{name}", format="parquet", existing_data_behavior="delete_matching",
+                         partitioning=ds.partitioning(keys, flavor=flavor))
+
+
+def crawl_spark(root="crawl/spark"):
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+    rows = [(1, "a", 1.5, "x y"), (2, "b", 2.5, "a/b:c=d"), (3, None, None, None), (4, "d", 4.5, "50%")]
+    frame = spark.createDataFrame(rows, "id bigint, s string, v double, k string").coalesce(1)
+    frame.write.mode("overwrite").partitionBy("k").parquet(f"{root}/parquet_keys")
+    frame.write.mode("overwrite").orc(f"{root}/orc")
+    frame.repartition(2, "id").write.mode("overwrite").option("header", True).csv(f"{root}/csv_header")
+    frame.write.mode("overwrite").option("compression", "gzip").json(f"{root}/json_gzip")
+    spark.stop()
+
+
+def crawl_duckdb(root="crawl/duckdb"):
+    import duckdb
+
+    query = "SELECT i AS id, i * 1.5::DOUBLE AS v, DATE '2024-01-01' + (i % 3)::INT AS day FROM range(30) t(i)"
+    for form in ["parquet", "csv"]:
+        duckdb.sql(f"COPY ({query}) TO '{path(root + '/' + form)}' (FORMAT {form}, PARTITION_BY (day), OVERWRITE)")
+
+
+def crawl_text(root="crawl/text"):
+    lines = [("1", "ann", "0.5"), ("2", "\\N", "1.5"), ("3", "cid", "\\N")]
+    text(f"{root}/ctrl_a/000000_0", "".join("\x01".join(line) + "\n" for line in lines))
+    excel = "Nr;Name;Betrag;Datum\r\n1;Ann;1,50;31.01.2024\r\n2;\"Bo; jr\";-2,25;29.02.2024\r\n3;Zoë;1000,00;01.03.2024\r\n"
+    text(f"{root}/excel/umsatz.csv", b"\xef\xbb\xbf" + excel.encode())
+    agents = '"-" "curl/8.5.0"'
+    text(f"{root}/access/access.log", "".join(
+        f'192.0.2.{n} - {user} [10/Oct/2000:13:55:3{n} -0700] "GET /p{n}?q=a%20b HTTP/1.1" {status} {size} {agents}\n'
+        for n, user, status, size in [(1, "-", 200, 2326), (2, "frank", 404, "-"), (3, "-", 304, 0)]))
+
+
+def crawl_evolution(root="crawl/evolution"):
+    # Seven columns are the same everywhere: the generations stay above the 70 % of the similarity rule.
+    same = {name: [name, name] for name in ["a", "b", "c", "d", "e", "f", "g"]}
+    parquet(f"{root}/p/day=1/a.parquet", pa.table({"n": pa.array([1, 2], pa.int32()), **same}))
+    wider = {"n": pa.array([3_000_000_000, 4], pa.int64()), **same, "extra": [0.5, None]}
+    parquet(f"{root}/p/day=2/a.parquet", pa.table(wider))
+    for generation, value in [("int", "7"), ("bigint", "3000000000"), ("double", "1.5"), ("string", "many")]:
+        line = ",".join(same)
+        text(f"{root}/c/{generation}.csv", f"id,value,{line}\n1,{value},{line}\n2,{value},{line}\n")
+
+
+crawl_pandas()
+crawl_duckdb()
+crawl_text()
+crawl_evolution()
+crawl_spark()

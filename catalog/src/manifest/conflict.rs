@@ -49,7 +49,7 @@ pub(super) fn find_conflict(ours: &Footprint, others: &[Effect]) -> Option<i64> 
 mod tests {
     use super::*;
 
-    /// Tables read, what was done, what others did, and the table that collides.
+    /// Reads, our effects, the others', and the table on which they collide.
     type Case<'a> = (&'a [i64], &'a [Effect], &'a [Effect], Option<i64>);
 
     #[test]

@@ -34,7 +34,7 @@ impl Commit {
         }
         let id = state.definition.id;
         let name = inlined_table(write, &state.definition).await?;
-        let columns = name_list(state.definition.columns.iter().map(|column| column.name.as_str()));
+        let columns = list(state.definition.columns.iter().map(|column| column.name.as_str()));
         let mut next = state.next_row_id;
         for chunk in rows.chunks((MOST_VALUES / (width + 2)).max(1)) {
             let mut query: QueryBuilder<Db> =
@@ -139,7 +139,7 @@ impl Catalog {
         let mut groups = Vec::new();
         for (name, version) in inlined_tables(&mut lease, table_id).await? {
             let columns = columns_of_version(&mut lease, table_id, version).await?;
-            let list = name_list(columns.iter().map(|(_, name)| name.as_str()));
+            let list = list(columns.iter().map(|(_, column)| column.as_str()));
             let query = format!(
                 "SELECT row_id, begin_snapshot{list} FROM {} \
                  WHERE begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1) ORDER BY row_id",
@@ -218,21 +218,21 @@ async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<St
         )));
     }
     let name = format!("ducklake_inlined_data_{}_{version}", table.id);
-    let mut create = format!("CREATE TABLE {name}(row_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT");
-    for column in &table.columns {
+    let own = ["row_id", "begin_snapshot", "end_snapshot"].map(|column| format!("{column} BIGINT"));
+    let columns = table.columns.iter().map(|column| {
         let stored = ducklake_type(&column.data_type).unwrap_or_default();
-        create.extend([", ", &quoted(&column.name), " ", inlined_type(&stored)]);
-    }
-    create.push(')');
+        format!("{} {}", quoted(&column.name), inlined_type(&stored))
+    });
+    let create = format!("CREATE TABLE {name}({})", own.into_iter().chain(columns).collect::<Vec<_>>().join(", "));
     write.execute(sqlx::query(AssertSqlSafe(create))).await?;
     let query = sqlx::query("INSERT INTO ducklake_inlined_data_tables VALUES ($1, $2, $3)");
     write.execute(query.bind(table.id).bind(&name).bind(version)).await?;
     Ok(quoted(&name))
 }
 
-/// Quoted names, a comma before each.
-fn name_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.flat_map(|name| [", ".to_owned(), quoted(name)]).collect()
+/// Columns behind others: `, "a", "b"`.
+fn list<'a>(columns: impl Iterator<Item = &'a str>) -> String {
+    columns.flat_map(|column| [", ".to_owned(), quoted(column)]).collect()
 }
 
 /// A name as SQLite quotes it.

@@ -10,6 +10,7 @@ use crate::store::{Write, decode};
 use std::collections::BTreeMap;
 
 /// A table that a commit touches.
+#[allow(clippy::struct_excessive_bools, reason = "what happened to the table, each on its own")]
 pub(super) struct TableState {
     pub(super) definition: ManagedTable,
     /// Whether the definition is to be written.
@@ -17,10 +18,10 @@ pub(super) struct TableState {
     /// Whether the table is being dropped.
     pub(super) dropped: bool,
     pub(super) next_row_id: i64,
-    /// Rows and bytes that came, less those that went; `None` while neither did.
-    counted: Option<(i64, i64)>,
-    /// Whether its statistics have a row.
+    records: i64,
+    bytes: i64,
     stored: bool,
+    counted: bool,
     columns: BTreeMap<i64, Bounds>,
 }
 
@@ -32,16 +33,19 @@ impl TableState {
             redefined: true,
             dropped: false,
             next_row_id: 0,
-            counted: None,
+            records: 0,
+            bytes: 0,
             stored: false,
+            counted: false,
             columns: BTreeMap::new(),
         }
     }
 
     /// Counts rows and bytes that come or, where negative, go.
     pub(super) fn count(&mut self, records: i64, bytes: i64) {
-        let before = self.counted.unwrap_or_default();
-        self.counted = Some((before.0 + records, before.1 + bytes));
+        self.records += records;
+        self.bytes += bytes;
+        self.counted = true;
     }
 
     /// Adds what is known of some values of a column.
@@ -82,7 +86,9 @@ impl TableState {
             let definition = (!self.dropped).then_some(&self.definition);
             store_document(write, id, definition, snapshot).await?;
         }
-        let Some((records, bytes)) = self.counted else { return Ok(()) };
+        if !self.counted {
+            return Ok(());
+        }
         let query = if self.stored {
             "UPDATE ducklake_table_stats SET record_count = record_count + $1, next_row_id = $2, \
              file_size_bytes = file_size_bytes + $3 WHERE table_id = $4"
@@ -90,7 +96,7 @@ impl TableState {
             "INSERT INTO ducklake_table_stats (record_count, next_row_id, file_size_bytes, table_id) \
              VALUES ($1, $2, $3, $4)"
         };
-        let query = sqlx::query(query).bind(records).bind(self.next_row_id).bind(bytes);
+        let query = sqlx::query(query).bind(self.records).bind(self.next_row_id).bind(self.bytes);
         write.execute(query.bind(id)).await?;
         self.store_columns(write).await
     }

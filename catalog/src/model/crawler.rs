@@ -23,8 +23,8 @@ pub struct Crawler {
     /// Stands before every table's name.
     #[serde(default)]
     pub table_prefix: String,
-    /// At which level of folders the tables are: 1 is the bucket (or the file system's root), as in Glue's
-    /// `TableLevelConfiguration`.
+    /// At which level of folders the tables are: 1 is the bucket, as in Glue's `TableLevelConfiguration`, and of a
+    /// local target its own folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table_level: Option<u32>,
     /// Which folders become one table.

@@ -28,6 +28,8 @@ pub(crate) struct Recognized {
     pub(crate) certainty: f64,
     /// The columns found, names made legal and different.
     pub(crate) columns: Vec<Column>,
+    /// Columns and fields without a value in what was looked at, as paths; their types say nothing.
+    pub(crate) unknown: schema::Unknown,
     /// Rows: all of them where a footer tells, else those of the sample.
     pub(crate) rows: u64,
     /// Whether `rows` counts the whole file.
@@ -64,8 +66,6 @@ pub(crate) struct Layout {
 /// The beginning of a file as a text classifier sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    /// The file's URL, for notes.
-    pub(crate) url: String,
     /// The file's name without its folder and without a compression's extension.
     pub(crate) name: String,
     /// Up to one megabyte from the start, decompressed, without a byte order mark.
@@ -74,8 +74,6 @@ pub(crate) struct Sample {
     pub(crate) truncated: bool,
     /// As in [`Layout::compression`].
     pub(crate) compression: &'static str,
-    /// Bytes of the file as stored.
-    pub(crate) size_bytes: u64,
 }
 
 /// A file that was left out, and why.
@@ -113,6 +111,8 @@ pub(crate) struct Tree {
     pub(crate) root: Folder,
     /// What was left out: unreadable folders, links that lead in a circle.
     pub(crate) skipped: Vec<Skipped>,
+    /// Places whose files are not known, so that nothing at or below them counts as vanished.
+    pub(crate) unreadable: Vec<String>,
 }
 
 /// A table that was found.

@@ -60,6 +60,8 @@ pub enum ErrorKind {
     CardinalityViolation,
     /// 25001: a statement that cannot run in a transaction block.
     ActiveTransaction,
+    /// 25P01: a statement that means nothing outside of a transaction block.
+    NoActiveTransaction,
     /// 25P02: a statement after an error in a transaction block.
     FailedTransaction,
     /// 22023: an option with a value it does not take.
@@ -122,6 +124,7 @@ impl ErrorKind {
             Self::NotNull => "23502",
             Self::CardinalityViolation => "21000",
             Self::ActiveTransaction => "25001",
+            Self::NoActiveTransaction => "25P01",
             Self::FailedTransaction => "25P02",
             Self::InvalidParameter => "22023",
             Self::NumericOverflow => "22003",

@@ -151,6 +151,8 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
         | AlterOperation::Distribution { .. }
         | AlterOperation::SortKey(_)
         | AlterOperation::Owner(_)
+        | AlterOperation::AddConstraint(_)
+        | AlterOperation::DropConstraint(_)
         | AlterOperation::AppendFrom { .. } => {
             let message = format!("\"{}\" is not a managed table", table.name);
             return Err(Error::new(ErrorKind::WrongObjectType, message));

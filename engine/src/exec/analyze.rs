@@ -11,7 +11,7 @@ use crate::lake::collect::{COLLECTOR_BYTES, Collector, Merged, has_statistics, o
 use crate::lake::projection::PartitionProjection;
 use crate::lake::table::{Folder, LakeTable};
 use crate::lake::types::parse_partition_value;
-use crate::resolve;
+use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::{Analyze, AnalyzeScope};
@@ -56,7 +56,10 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
         notices.push(Notice { severity: Severity::Notice, message });
     }
     let tables = if let Some(name) = &analyze.table {
-        vec![resolve::find_table(context, name).await?]
+        match resolve::find_relation(context, name).await? {
+            Relation::Catalog(table) => vec![table],
+            Relation::Managed(_) => return Err(Error::unsupported("ANALYZE of a managed table")),
+        }
     } else {
         let database = snapshot
             .resolve_schema(context.database())
@@ -354,7 +357,7 @@ fn filters_of(table: &Table, analyze: &Analyze) -> Result<Vec<PartitionFilter>> 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use crate::exec::query::{logical_plan, physical_plan};
-    use crate::session::{Context, Session};
+    use crate::session::Session;
     use crate::sql::Statement;
     use crate::warehouse::{Warehouse, WarehouseConfig};
     use datafusion::common::stats::Precision;
@@ -371,9 +374,7 @@ mod tests {
     /// How many rows the plan of a query expects.
     async fn expected_rows(session: &Session, text: &str) -> Precision<usize> {
         let parsed = session.parse(text).unwrap().remove(0);
-        let warehouse = Arc::clone(session.warehouse());
-        let state = warehouse.base_state().clone();
-        let context = Context::new(warehouse, state, session.database().to_owned(), &parsed);
+        let context = session.context(&parsed, (Arc::default(), false));
         let Statement::Query(query) = &parsed.statement else { unreachable!() };
         let logical = logical_plan(&context, query).await.unwrap();
         let plan = physical_plan(&context, &logical).await.unwrap();

@@ -1,13 +1,19 @@
 //! `EXPLAIN`: the plan that would run, as a tree; with `ANALYZE`, the one that ran, with true figures.
 //!
-//! A scan of the lake says what was pruned before it began: partitions of how many, files, bytes.
+//! A scan says what was pruned before it began: of the lake partitions of how many, files, bytes; of a managed table
+//! files of how many, and how many of their rows are deleted.
 
 use super::progress::{self, counter};
 use super::{managed, query, rows, write};
 use crate::error::{Error, Result};
+use crate::lake::table::ScanSummary;
+use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
 use crate::sql::{Explain, Statement};
+use crate::tables::TableScanSummary;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -18,44 +24,67 @@ use std::time::Instant;
 /// Explains a statement.
 pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<StatementResult> {
     let started = Instant::now();
-    let logical = match explain.statement.as_ref() {
+    let mut plans = Vec::new();
+    for (part, logical) in logical_plans(context, explain).await? {
+        let physical = query::physical_plan(context, &logical).await?;
+        plans.push((part, logical, physical));
+    }
+    let planned = started.elapsed();
+    let mut lines = Vec::new();
+    if let Some(target) = write::target_name(&explain.statement) {
+        lines.push(format!("Write: {target}"));
+    }
+    let mut analyzed = None;
+    for (part, logical, physical) in &plans {
+        lines.extend(part.map(|part| format!("{part}:")));
+        if explain.verbose {
+            lines.push("Logical plan:".to_owned());
+            let optimized = context.state().optimize(logical)?.display_indent().to_string();
+            lines.extend(optimized.lines().map(str::to_owned));
+            lines.push("Physical plan:".to_owned());
+        }
+        if explain.analyze {
+            let started = Instant::now();
+            let stream = execute_stream(Arc::clone(physical), context.state().task_ctx())?;
+            let count = stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
+            analyzed = Some((count, started.elapsed()));
+        }
+        Tree { context, metrics: explain.analyze, lines: &mut lines }.write(physical, 0).await?;
+    }
+    lines.push(format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3));
+    if let Some((count, elapsed)) = analyzed {
+        lines.push(format!("Execution time: {:.3} ms, {count} rows", elapsed.as_secs_f64() * 1e3));
+    }
+    // Names of our own have a mark that is no character to print.
+    rows::text("EXPLAIN", &["QUERY PLAN"], lines.into_iter().map(|line| [line.replace('\u{1}', " ")]))
+}
+
+/// The plans of a statement; where there are several, each with what it is for.
+async fn logical_plans(context: &Context, explain: &Explain) -> Result<Vec<(Option<&'static str>, LogicalPlan)>> {
+    let plan = match explain.statement.as_ref() {
         Statement::Query(query) => query::logical_plan(context, query).await?,
         _ if explain.analyze => return Err(Error::unsupported("EXPLAIN ANALYZE of a statement that writes")),
-        Statement::Insert(insert) => query::logical_plan(context, &insert.query).await?,
+        Statement::Insert(insert) => match (resolve::find_relation(context, &insert.table).await?, &insert.query) {
+            (Relation::Managed(table), _) => managed::plan_insert(context, &table, insert).await?,
+            (Relation::Catalog(_), Some(query)) => query::logical_plan(context, query).await?,
+            (Relation::Catalog(_), None) => return Err(Error::unsupported(write::DEFAULT_VALUES)),
+        },
         Statement::CreateTableAs(create) => query::logical_plan(context, &create.query).await?,
         Statement::Update(update) => managed::plan_update(context, update).await?.1,
         Statement::Delete(delete) => managed::plan_delete(context, delete).await?.1,
+        Statement::Merge(merge) => {
+            let plans = managed::plan_merge(context, merge).await?.1;
+            let matched = plans.matched.map(|plan| (Some("When matched"), plan));
+            let inserted = plans.inserted.map(|plan| (Some("Insert"), plan));
+            return Ok(matched.into_iter().chain(inserted).collect());
+        }
         Statement::CreateTable(create) => match &create.query {
             Some(query) => query::logical_plan(context, query).await?,
             None => return Err(Error::unsupported("EXPLAIN of a CREATE TABLE without a query")),
         },
         _ => return Err(Error::unsupported("EXPLAIN of a statement that is no query")),
     };
-    let physical = query::physical_plan(context, &logical).await?;
-    let planned = started.elapsed();
-    let mut lines = Vec::new();
-    if let Some(target) = write::target_name(&explain.statement) {
-        lines.push(format!("Write: {target}"));
-    }
-    if explain.verbose {
-        lines.push("Logical plan:".to_owned());
-        lines.extend(context.state().optimize(&logical)?.display_indent().to_string().lines().map(str::to_owned));
-        lines.push("Physical plan:".to_owned());
-    }
-    let analyzed = if explain.analyze {
-        let started = Instant::now();
-        let stream = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
-        let count = stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
-        Some((count, started.elapsed()))
-    } else {
-        None
-    };
-    Tree { context, metrics: analyzed.is_some(), lines: &mut lines }.write(&physical, 0).await?;
-    lines.push(format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3));
-    if let Some((count, elapsed)) = analyzed {
-        lines.push(format!("Execution time: {:.3} ms, {count} rows", elapsed.as_secs_f64() * 1e3));
-    }
-    rows::text("EXPLAIN", &["QUERY PLAN"], lines.into_iter().map(|line| [line]))
+    Ok(vec![(None, plan)])
 }
 
 struct Tree<'a> {
@@ -90,8 +119,16 @@ impl Tree<'_> {
 
     async fn scan(&mut self, plan: &Arc<dyn ExecutionPlan>, indent: &str) -> Result<()> {
         let Some(config) = progress::file_scan(plan) else { return Ok(()) };
-        let summary = progress::summary(config);
         let source = config.file_source();
+        if let Some(summary) = progress::summary::<TableScanSummary>(config) {
+            self.lines.push(format!("{indent}Seq Scan {} format:{}", summary.table, source.file_type()));
+            let (files, of, size) = (summary.files, summary.files_of_table, size(summary.bytes));
+            let deleted = summary.deleted_rows;
+            self.lines.push(format!("{indent}    Files: {files} of {of}, Size: {size}, Deleted rows: {deleted}"));
+            self.details(plan, config, indent);
+            return Ok(());
+        }
+        let summary = progress::summary::<ScanSummary>(config);
         let table = summary.map_or("files", |summary| summary.table.as_str());
         self.lines.push(format!("{indent}S3 Seq Scan {table} format:{}", source.file_type()));
         if let Some(summary) = summary {
@@ -109,15 +146,20 @@ impl Tree<'_> {
             parts.push(format!("Size: {}", size(summary.bytes)));
             self.lines.push(format!("{indent}    {}", parts.join(", ")));
         }
+        self.details(plan, config, indent);
+        Ok(())
+    }
+
+    /// What any scan of files tells.
+    fn details(&mut self, plan: &Arc<dyn ExecutionPlan>, config: &FileScanConfig, indent: &str) {
         let columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
         self.lines.push(format!("{indent}    Columns: {}", columns.join(", ")));
-        if let Some(filter) = source.filter() {
+        if let Some(filter) = config.file_source().filter() {
             self.lines.push(format!("{indent}    Filter: {filter}"));
         }
         if let Some(limit) = config.limit {
             self.lines.push(format!("{indent}    Limit: {limit}"));
         }
-        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod alter;
 mod analyze;
+mod comment;
 mod crawl;
 mod ddl;
 mod describe;
@@ -37,6 +38,11 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::Delete(delete) => managed::delete(context, delete).await,
         Statement::Merge(merge) => managed::merge(context, merge).await,
         Statement::Truncate(name) => managed::truncate(context, name).await,
+        Statement::Comment(said) => comment::comment(context, said).await,
+        Statement::Lock(names) => comment::lock(context, names).await,
+        Statement::CreateSnapshot(name) => managed::create_snapshot(context, name).await,
+        Statement::DropSnapshot { name, if_exists } => managed::drop_snapshot(context, name, *if_exists).await,
+        Statement::RestoreTable(restore) => managed::restore_table(context, restore).await,
         Statement::CreateExternalTable(create) => ddl::create_external_table(context, create).await,
         Statement::CreateView(create) => ddl::create_view(context, create).await,
         Statement::CreateDatabase(create) => ddl::create_database(context, create).await,
@@ -64,6 +70,8 @@ fn changes_at_once(statement: &Statement) -> Option<&'static str> {
         Statement::CreateDatabase(_) => Some("CREATE SCHEMA"),
         Statement::CreateExternalSchema(_) => Some("CREATE EXTERNAL SCHEMA"),
         Statement::DropDatabase(_) => Some("DROP SCHEMA"),
+        Statement::CreateSnapshot(_) => Some("CREATE SNAPSHOT"),
+        Statement::DropSnapshot { .. } => Some("DROP SNAPSHOT"),
         Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),
         _ => None,
     }

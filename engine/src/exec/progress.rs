@@ -1,6 +1,5 @@
 //! How far a running plan is, read from the counters of its scans.
 
-use crate::lake::table::ScanSummary;
 use crate::result::{Progress, ProgressState};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -72,10 +71,10 @@ pub(crate) fn bytes(config: &FileScanConfig) -> u64 {
 }
 
 /// What the scan's table selected, carried by one of its files.
-pub(crate) fn summary(config: &FileScanConfig) -> Option<&ScanSummary> {
+pub(crate) fn summary<T: Send + Sync + 'static>(config: &FileScanConfig) -> Option<&T> {
     config
         .file_groups
         .iter()
         .flat_map(datafusion_datasource::file_groups::FileGroup::iter)
-        .find_map(|file| file.extension::<ScanSummary>())
+        .find_map(|file| file.extension::<T>())
 }

@@ -73,6 +73,7 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
         Show::Crawlers { like } => crawl::show_crawlers(context, matcher(like.as_deref())?).await,
         Show::CrawlerRuns { crawler, limit } => crawl::show_runs(context, crawler.as_deref(), *limit).await,
         Show::Classifiers { like } => crawl::show_classifiers(context, matcher(like.as_deref())?).await,
+        Show::Snapshots => managed::show_snapshots(context).await,
         Show::Setting(_) => Err(Error::internal("the session shows its own settings")),
     }
 }

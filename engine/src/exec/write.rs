@@ -27,6 +27,9 @@ use object_store::path::Path;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What external tables do not have.
+pub(crate) const DEFAULT_VALUES: &str = "INSERT INTO … DEFAULT VALUES of an external table";
+
 /// The table that a statement writes, for EXPLAIN.
 pub(crate) fn target_name(statement: &Statement) -> Option<String> {
     match statement {
@@ -35,6 +38,7 @@ pub(crate) fn target_name(statement: &Statement) -> Option<String> {
         Statement::CreateTable(create) => Some(create.name.parts.join(".")),
         Statement::Update(update) => Some(update.table.parts.join(".")),
         Statement::Delete(delete) => Some(delete.table.parts.join(".")),
+        Statement::Merge(merge) => Some(merge.table.parts.join(".")),
         _ => None,
     }
 }
@@ -103,7 +107,8 @@ pub(crate) async fn insert(context: &Context, insert: &Insert) -> Result<Stateme
     if table.parameters.contains_key("storage.location.template") {
         return Err(Error::unsupported("INSERT INTO a table with storage.location.template"));
     }
-    let plan = query::logical_plan(context, &insert.query).await?;
+    let Some(query) = &insert.query else { return Err(Error::unsupported(DEFAULT_VALUES)) };
+    let plan = query::logical_plan(context, query).await?;
     let sources = insert_sources(&table, &insert.columns, &plan)?;
     let location = Location::literal(table.storage.location.as_deref().unwrap_or_default())?;
     let folders = partition_folders(context, &table, &location).await?;

@@ -256,7 +256,12 @@ impl LakeTable {
         for ((partition, values), kept) in partitions.into_iter().zip(values).zip(kept) {
             if kept {
                 let format = match &partition.storage {
-                    Some(storage) => Some(Format::of_storage(storage, &table.parameters)?),
+                    Some(storage) => {
+                        // What a partition says of its files goes before what the table says.
+                        let mut parameters = table.parameters.clone();
+                        parameters.extend(storage.parameters.clone());
+                        Some(Format::of_storage(storage, &parameters)?)
+                    }
                     None => None,
                 };
                 selected.push(Selected { location: Location::literal(&partition.location)?, values, format });

@@ -5,6 +5,9 @@
 
 mod direct;
 mod pseudo;
+mod travel;
+
+pub(crate) use travel::{snapshot_at, table_at};
 
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::lake::table::{LakeTable, PseudoColumn};
@@ -226,7 +229,9 @@ async fn resolve_table(
     pseudo: &[PseudoColumn],
     depth: usize,
 ) -> Result<Arc<dyn TableSource>> {
-    if let TableReference::Bare { table } = reference
+    let moment = sql::moment_of(reference.table());
+    if moment.is_none()
+        && let TableReference::Bare { table } = reference
         && direct::is_place(table)
     {
         return Ok(provider_as_source(Arc::new(direct::table(context, table, pseudo).await?)));
@@ -234,6 +239,13 @@ async fn resolve_table(
     let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
     let parts: Vec<String> = parts.into_iter().flatten().map(str::to_owned).collect();
     let position = context.position_of(relation_span(query, &parts));
+    if let Some((table, moment)) = moment {
+        let located = |error: Error| if position > 0 { error.with_position(position) } else { error };
+        let name = ObjectName { parts: parts_with_last(parts, table), position };
+        let version = travel::snapshot_at(context, &moment).await.map_err(located)?;
+        let table = travel::table_at(context, &name, database, version).await?;
+        return Ok(provider_as_source(context.scan_managed_at(&table, version).await?));
+    }
     let table = match find_relation_in(context, &ObjectName { parts, position }, database).await? {
         Relation::Managed(table) => return Ok(provider_as_source(context.scan_managed(&table).await?)),
         Relation::Catalog(table) => table,
@@ -256,12 +268,25 @@ async fn resolve_table(
     }
 }
 
+/// A name's parts with another last one.
+fn parts_with_last(mut parts: Vec<String>, last: &str) -> Vec<String> {
+    parts.pop();
+    parts.push(last.to_owned());
+    parts
+}
+
 /// Whether a query reads a table or view, itself or through views.
 pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, database: &str, target: (&str, &str)) -> Result<bool> {
     let mut names: Vec<Vec<String>> = Vec::new();
     let _: ControlFlow<()> = ast::visit_relations(query, |name| {
         let parts = name.0.iter().filter_map(|part| part.as_ident());
-        names.push(parts.map(|ident| ident.value.to_lowercase()).collect());
+        let mut parts: Vec<String> = parts.map(|ident| ident.value.to_lowercase()).collect();
+        if let Some(last) = parts.last_mut()
+            && let Some((name, _)) = sql::moment_of(last)
+        {
+            *last = name.to_owned();
+        }
+        names.push(parts);
         ControlFlow::Continue(())
     });
     for parts in names {

@@ -66,6 +66,18 @@ impl Context {
         Ok(())
     }
 
+    /// Refuses a statement that means nothing outside of a transaction block.
+    ///
+    /// # Errors
+    /// `NoActiveTransaction`.
+    pub(crate) fn check_block(&self, statement: &str) -> Result<()> {
+        if self.in_block {
+            return Ok(());
+        }
+        let message = format!("{statement} can only be used in transaction blocks");
+        Err(Error::new(ErrorKind::NoActiveTransaction, message))
+    }
+
     /// A managed table's rows as the transaction sees them.
     pub(crate) async fn scan_managed(&self, table: &Arc<ManagedTable>) -> Result<Arc<dyn TableProvider>> {
         Ok(Arc::new(self.managed(table).await?))
@@ -74,6 +86,32 @@ impl Context {
     /// The same with the columns that tell each row's place.
     pub(crate) async fn scan_for_change(&self, table: &Arc<ManagedTable>) -> Result<Arc<dyn TableProvider>> {
         Ok(Arc::new(self.managed(table).await?.with_hidden_columns()))
+    }
+
+    /// A managed table's rows as they were at one of the manifest's snapshots.
+    ///
+    /// # Errors
+    /// `UndefinedObject` when the snapshot expires meanwhile.
+    pub(crate) async fn scan_managed_at(
+        &self,
+        table: &Arc<ManagedTable>,
+        snapshot_id: i64,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let catalog = self.catalog();
+        let files = catalog.data_files(table.id, snapshot_id).await?;
+        let inlined = catalog.inlined_rows(table.id, snapshot_id).await?;
+        if !catalog.has_snapshot(snapshot_id).await? {
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("snapshot {snapshot_id} has expired")));
+        }
+        let later = |last: Option<i64>| last.is_some_and(|last| last > snapshot_id);
+        if files.iter().any(|file| later(file.partial_max) || later(file.deletes.as_ref().and_then(|d| d.partial_max)))
+        {
+            let what = format!("time travel of \"{}\" to within files that another program merged", table.name);
+            return Err(Error::unsupported(what));
+        }
+        let inlined = inlined.iter().map(|rows| tables::decode_inlined(table, rows)).collect::<Result<_>>()?;
+        let (data, table) = (self.warehouse.data().clone(), Arc::clone(table));
+        Ok(Arc::new(ManagedTableProvider::new(data, table, files.as_ref().clone(), inlined)?))
     }
 
     async fn managed(&self, table: &Arc<ManagedTable>) -> Result<ManagedTableProvider> {

@@ -7,9 +7,11 @@ mod context;
 mod draft;
 mod settings;
 mod transaction;
+mod turns;
 
 pub(crate) use context::Context;
 pub(crate) use settings::SETTINGS;
+pub(crate) use turns::Turns;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
@@ -115,7 +117,8 @@ impl Session {
     /// # Errors
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
-        let result = self.execute_parsed(parsed).await;
+        // The future of all statements together is large.
+        let result = Box::pin(self.execute_parsed(parsed)).await;
         result.map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
@@ -130,13 +133,10 @@ impl Session {
             return self.execute_in_transaction(parsed).await;
         };
         let deadline = Instant::now() + timeout;
-        match tokio::time::timeout_at(deadline, self.execute_in_transaction(parsed)).await {
-            Ok(result) => result.map(|result| with_deadline(result, deadline)),
-            Err(_) => {
-                self.fail();
-                Err(timed_out())
-            }
+        if let Ok(result) = tokio::time::timeout_at(deadline, self.execute_in_transaction(parsed)).await {
+            return result.map(|result| with_deadline(result, deadline));
         }
+        Err(timed_out())
     }
 
     /// Runs a statement in the block that is open, or in a transaction of its own.
@@ -147,24 +147,28 @@ impl Session {
             Statement::Rollback => return self.end(false).await,
             _ => {}
         }
-        let Some(block) = &self.block else { return self.autocommit(parsed).await };
+        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         if block.failed {
             let message = "current transaction is aborted, commands ignored until end of transaction block";
             return Err(Error::new(ErrorKind::FailedTransaction, message));
         }
-        let context = self.context(parsed, (Arc::clone(&block.transaction), true));
-        let result = exec::execute(&context, &parsed.statement).await;
-        drop(context);
-        match (&result, &parsed.statement) {
-            (Err(_), _) => self.fail(),
-            // As in Redshift, TRUNCATE commits the transaction that it runs in.
-            (Ok(_), Statement::Truncate(_)) => return self.end(true).await.and(result),
-            _ => {}
+        // A statement that fails, or is dropped half-way, leaves what nobody may commit.
+        block.failed = true;
+        let transaction = Arc::clone(&block.transaction);
+        let context = self.context(parsed, (transaction, true));
+        let result = exec::execute(&context, &parsed.statement).await?;
+        if let Some(block) = &mut self.block {
+            block.failed = false;
         }
-        result
+        // As in Redshift, TRUNCATE commits the transaction that it runs in.
+        if matches!(parsed.statement, Statement::Truncate(_)) {
+            self.end(true).await?;
+        }
+        Ok(result)
     }
 
-    fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
+    /// What a statement runs in, with its transaction and whether that is a block's.
+    pub(crate) fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
         let (warehouse, progress) = (Arc::clone(&self.warehouse), Arc::clone(&self.progress));
         Context::new(warehouse, self.state.clone(), self.settings.database.clone(), parsed, progress, transaction)
     }
@@ -172,16 +176,27 @@ impl Session {
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
     async fn autocommit(&self, parsed: &ParsedStatement) -> Result<StatementResult> {
         let mut tries = 0;
+        let mut turn = None;
         loop {
             let transaction = Arc::new(Mutex::new(Transaction::new(false)));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
             let result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
-            match changed.commit(&self.warehouse).await {
+            let tables = changed.table_ids();
+            let committed = match turn {
+                Some(_) => changed.commit(&self.warehouse).await,
+                None => changed.commit_in_turn(&self.warehouse).await,
+            };
+            match committed {
                 Ok(()) => return Ok(result),
                 Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
                     tries += 1;
-                    tokio::time::sleep(Duration::from_millis(tries * 5)).await;
+                    if turn.is_none() {
+                        turn = Some(self.warehouse.turns().wait(tables).await);
+                    } else {
+                        // Another process, which does not wait for turns.
+                        tokio::time::sleep(Duration::from_millis(tries * 5)).await;
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -207,16 +222,10 @@ impl Session {
         };
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.failed {
-            transaction.commit(&self.warehouse).await?;
+            transaction.commit_in_turn(&self.warehouse).await?;
             return Ok(done("COMMIT"));
         }
         Ok(done("ROLLBACK"))
-    }
-
-    fn fail(&mut self) {
-        if let Some(block) = &mut self.block {
-            block.failed = true;
-        }
     }
 
     /// Whether a transaction block is open.

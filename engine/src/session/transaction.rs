@@ -9,7 +9,7 @@ use crate::tables::NewFiles;
 use crate::warehouse::Warehouse;
 use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange};
 use millrace_catalog::model::{DataFile, DeleteFile, Identity, ManagedColumn, ManagedTable};
-use millrace_catalog::{CatalogError, Snapshot};
+use millrace_catalog::{Catalog, CatalogError, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -37,6 +37,23 @@ pub(crate) struct Transaction {
 enum Written {
     Data(NewFiles<Vec<DataFile>>),
     Deletes(NewFiles<Option<DeleteFile>>),
+}
+
+impl Written {
+    fn protect(&mut self, protected: bool) {
+        match self {
+            Self::Data(files) => files.protect(protected),
+            Self::Deletes(files) => files.protect(protected),
+        }
+    }
+
+    /// Relative to their table's.
+    fn paths(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        match self {
+            Self::Data(files) => Box::new(files.described().iter().map(|file| file.path.as_str())),
+            Self::Deletes(files) => Box::new(files.described().iter().map(|file| file.path.as_str())),
+        }
+    }
 }
 
 /// What a scan of a table reads.
@@ -113,6 +130,13 @@ impl Transaction {
         let files = warehouse.catalog().data_files(table.id, version).await?;
         let inlined = warehouse.catalog().inlined_rows(table.id, version).await?;
         Ok(Contents { files, inlined })
+    }
+
+    /// Makes the commit fail when another transaction changes the table first.
+    pub(crate) fn lock(&mut self, table: &ManagedTable) {
+        if table.id > 0 {
+            self.reads.insert(table.id);
+        }
     }
 
     /// The table to change.
@@ -224,31 +248,54 @@ impl Transaction {
         Ok(())
     }
 
-    /// Makes all changes at once; what was written is removed when that fails.
+    /// The tables of the snapshot that it read or changed.
+    pub(crate) fn table_ids(&self) -> BTreeSet<i64> {
+        self.reads.union(&self.changed()).copied().collect()
+    }
+
+    fn changed(&self) -> BTreeSet<i64> {
+        let drafts = self.drafts.values().map(|draft| draft.table.id).filter(|id| *id > 0);
+        drafts.chain(self.dropped.iter().map(|table| table.id)).collect()
+    }
+
+    /// [`Transaction::commit`] when it is the turn of whoever does not have the turn at the changed tables.
+    pub(crate) async fn commit_in_turn(self, warehouse: &Arc<Warehouse>) -> Result<()> {
+        let _turn = warehouse.turns().wait(self.changed()).await;
+        self.commit(warehouse).await
+    }
+
+    /// Makes all changes at once; what was written is removed when that fails. A commit that was begun goes to its end
+    /// even if nobody waits for it any more.
     ///
     /// # Errors
     /// `Serialization` when another transaction has changed what this one read or changed.
-    pub(crate) async fn commit(self, warehouse: &Warehouse) -> Result<()> {
+    pub(crate) async fn commit(self, warehouse: &Arc<Warehouse>) -> Result<()> {
         let changes = self.changes();
-        let Some(base) = self.base.as_ref().filter(|_| !changes.is_empty()) else { return Ok(()) };
-        let reads: Vec<i64> = self.reads.iter().copied().collect();
-        let note = CommitNote::default();
-        let committed = warehouse.catalog().commit_manifest(base.manifest_version(), &reads, &changes, &note).await;
-        committed.map_err(serialization)?;
-        let kept: BTreeSet<&str> = self.drafts.values().flat_map(Draft::paths).collect();
-        for written in self.written {
-            match written {
-                Written::Data(files) if files.described().iter().any(|file| kept.contains(file.path.as_str())) => {
-                    drop(files.keep());
-                }
-                Written::Deletes(files) if files.described().iter().any(|file| kept.contains(file.path.as_str())) => {
-                    drop(files.keep());
-                }
-                // Rows that the transaction itself has deleted again.
-                Written::Data(_) | Written::Deletes(_) => {}
-            }
+        if changes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let catalog = Arc::clone(warehouse.catalog());
+        let commit = warehouse.cleanup().spawn(async move { self.commit_changes(&catalog, &changes).await });
+        commit.await.unwrap_or_else(|e| Err(Error::internal(format!("a commit ended abnormally: {e}"))))
+    }
+
+    async fn commit_changes(mut self, catalog: &Catalog, changes: &[ManifestChange]) -> Result<()> {
+        let Some(base) = &self.base else { return Err(Error::internal("a transaction changed what it never saw")) };
+        let reads: Vec<i64> = self.reads.iter().copied().collect();
+        // From here on the catalog may come to name the files, whatever becomes of this task.
+        self.written.iter_mut().for_each(|written| written.protect(true));
+        let committed = catalog.commit_manifest(base.manifest_version(), &reads, changes, &CommitNote::default()).await;
+        let kept: BTreeSet<&str> = self.drafts.values().flat_map(Draft::paths).collect();
+        for written in &mut self.written {
+            let needed = match &committed {
+                Ok(_) => written.paths().any(|path| kept.contains(path)),
+                // The database does not tell whether it committed.
+                Err(CatalogError::Unavailable { .. }) => true,
+                Err(_) => false,
+            };
+            written.protect(needed);
+        }
+        committed.map(drop).map_err(serialization)
     }
 
     fn changes(&self) -> Vec<ManifestChange> {

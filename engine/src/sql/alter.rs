@@ -107,12 +107,15 @@ fn add(cursor: &mut Cursor) -> Result<AlterOperation> {
         }
     }
     let options = &["CONSTRAINT", "PRIMARY KEY", "FOREIGN KEY", "UNIQUE"];
-    if let Some(error) = refuse::option(cursor, "ALTER TABLE … ADD", options) {
-        return Err(error);
-    }
     if cursor.is_athena() {
+        if let Some(error) = refuse::option(cursor, "ALTER TABLE … ADD", options) {
+            return Err(error);
+        }
         cursor.expect("COLUMN")?;
         return Ok(AlterOperation::AddColumns(vec![types::column(cursor)?]));
+    }
+    if let Some(constraint) = managed_table::constraint(cursor)? {
+        return Ok(AlterOperation::AddConstraint(constraint));
     }
     cursor.eat("COLUMN");
     if *cursor.peek_nth(2) == Token::Lt {
@@ -169,8 +172,11 @@ fn append(cursor: &mut Cursor) -> Result<AlterOperation> {
 }
 
 fn drop(cursor: &mut Cursor) -> Result<AlterOperation> {
-    if let Some(error) = refuse::option(cursor, "ALTER TABLE … DROP", &["CONSTRAINT", "PARTITION FIELD"]) {
+    if let Some(error) = refuse::option(cursor, "ALTER TABLE … DROP", &["PARTITION FIELD"]) {
         return Err(error);
+    }
+    if cursor.eat("CONSTRAINT") {
+        return Ok(AlterOperation::DropConstraint(cursor.identifier()?));
     }
     let if_exists = cursor.eat("IF EXISTS");
     let partition = cursor.at("PARTITION") && *cursor.peek_nth(1) == Token::LParen;

@@ -10,7 +10,8 @@ use crate::sql::strings::{Escapes, decode};
 use crate::sql::tokens::{self, Tokens, is_word, word};
 use crate::sql::{diagnose, nesting, query, syntax};
 use millrace_catalog::model::Parameters;
-use sqlparser::ast::{Expr, Query, TableFactor, TableWithJoins};
+use sqlparser::ast::{self, Expr, Ident, ObjectNamePart, Query, SelectInto, TableFactor, TableWithJoins};
+use sqlparser::dialect::Precedence;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, Word};
@@ -249,11 +250,32 @@ impl<'a> Cursor<'a> {
         Ok((self.settled(*query, position)?, text))
     }
 
-    /// An expression to where it ends, with its source text.
-    pub(super) fn expression(&mut self) -> Result<(Expr, &'a str)> {
+    /// A query, and the table that SELECT … INTO names for its rows; Athena has no such table.
+    pub(super) fn query_into(&mut self) -> Result<(Box<Query>, Option<SelectInto>)> {
+        let position = self.position();
+        let mut query = self.parser.parse_query().map_err(|e| self.parser_error(e))?;
+        let into = if self.is_athena() { None } else { query::take_into(&mut query) };
+        Ok((self.settled(*query, position)?, into))
+    }
+
+    /// A name out of a tree of sqlparser's, folded.
+    pub(super) fn folded(&self, name: &ast::ObjectName) -> ObjectName {
+        let idents: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();
+        let position = idents.first().map_or(0, |ident| tokens::position_of(self.text, ident.span.start));
+        ObjectName { parts: idents.iter().map(|ident| ident.value.to_lowercase()).collect(), position }
+    }
+
+    /// An expression to where it ends.
+    pub(super) fn expression(&mut self) -> Result<Expr> {
+        self.parser.parse_expr().map_err(|e| self.parser_error(e))
+    }
+
+    /// An expression after which NOT NULL may stand without being part of it, as source text.
+    pub(super) fn default_expression(&mut self) -> Result<&'a str> {
         let start = self.offset();
-        let expr = self.parser.parse_expr().map_err(|e| self.parser_error(e))?;
-        Ok((expr, self.text[start..self.end_offset()].trim()))
+        let is = syntax::dialect_of(self.lexing).prec_value(Precedence::Is);
+        self.parser.parse_subexpr(is).map_err(|e| self.parser_error(e))?;
+        Ok(self.text[start..self.end_offset()].trim())
     }
 
     /// Tables with their joins, separated by commas, as they stand after FROM.
@@ -370,20 +392,7 @@ impl<'a> Cursor<'a> {
             None if message.ends_with("found: EOF") => self.starts.len(),
             None => self.next_index(),
         };
-        if self.is_time_travel(index) {
-            return Error::unsupported(query::TIME_TRAVEL).with_position(self.position_at(index));
-        }
         self.syntax_error_at(index, Some(detail))
-    }
-
-    /// sqlparser does not know Trino's `t FOR TIMESTAMP AS OF …` and stops at its second word.
-    fn is_time_travel(&self, index: usize) -> bool {
-        let before = (0..index).rev().map(|at| &self.parser.token_at(at).token);
-        let after_for = before.take_while(|token| !is_word(token, "FOR")).all(|t| matches!(t, Token::Whitespace(_)));
-        let token = &self.parser.token_at(index).token;
-        self.lexing == Lexing::Trino
-            && after_for
-            && ["TIMESTAMP", "VERSION", "SYSTEM_TIME", "SYSTEM_VERSION"].iter().any(|word| is_word(token, word))
     }
 
     fn index_of(&self, location: Location) -> usize {

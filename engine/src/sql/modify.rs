@@ -60,7 +60,7 @@ pub(super) fn merge(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("USING")?;
     let source = cursor.relation()?;
     cursor.expect("ON")?;
-    let (on, _) = cursor.expression()?;
+    let on = cursor.expression()?;
     let mut clauses = Clauses::default();
     if cursor.eat("REMOVE DUPLICATES") {
         clauses.remove_duplicates = true;
@@ -82,7 +82,7 @@ pub(super) fn merge(cursor: &mut Cursor) -> Result<Statement> {
     let matching = select(vec![number(1)], vec![target], Some(on));
     let missing = Expr::Exists { subquery: Box::new(matching), negated: true };
     let inserted = match &clauses.insert {
-        Some(insert) => insert.values.iter().map(value_of).collect(),
+        Some(insert) => insert.values.iter().map(|value| value_of(value.as_ref())).collect(),
         None => Vec::new(),
     };
     let unmatched = if clauses.remove_duplicates {
@@ -146,13 +146,9 @@ fn insert_clause(cursor: &mut Cursor) -> Result<MergeInsert> {
 /// The table that changes and its alias; a word of `next` is none.
 fn target(cursor: &mut Cursor, next: &[&str]) -> Result<(ObjectName, Option<String>)> {
     let table = cursor.object_name()?;
-    let alias = if cursor.eat("AS") {
-        Some(cursor.identifier()?)
-    } else if matches!(cursor.peek(), Token::Word(_)) && !next.iter().any(|word| cursor.at(word)) {
-        Some(cursor.identifier()?)
-    } else {
-        None
-    };
+    let named =
+        cursor.eat("AS") || (matches!(cursor.peek(), Token::Word(_)) && !next.iter().any(|word| cursor.at(word)));
+    let alias = if named { Some(cursor.identifier()?) } else { None };
     Ok((table, alias))
 }
 
@@ -172,23 +168,23 @@ fn assignments(cursor: &mut Cursor) -> Result<Vec<Assignment>> {
 }
 
 fn expression_or_default(cursor: &mut Cursor) -> Result<Option<Expr>> {
-    if cursor.eat("DEFAULT") { Ok(None) } else { Ok(Some(cursor.expression()?.0)) }
+    if cursor.eat("DEFAULT") { Ok(None) } else { Ok(Some(cursor.expression()?)) }
 }
 
 fn condition(cursor: &mut Cursor) -> Result<Option<Expr>> {
     if cursor.at("WHERE CURRENT OF") {
         return Err(cursor.unsupported("WHERE CURRENT OF"));
     }
-    if cursor.eat("WHERE") { Ok(Some(cursor.expression()?.0)) } else { Ok(None) }
+    if cursor.eat("WHERE") { Ok(Some(cursor.expression()?)) } else { Ok(None) }
 }
 
 /// The values of assignments; a DEFAULT is NULL here, and put in when the table is known.
 fn values(assignments: &[Assignment]) -> Vec<SelectItem> {
-    assignments.iter().map(|assignment| value_of(&assignment.value)).collect()
+    assignments.iter().map(|assignment| value_of(assignment.value.as_ref())).collect()
 }
 
-fn value_of(value: &Option<Expr>) -> SelectItem {
-    SelectItem::UnnamedExpr(value.clone().unwrap_or_else(|| Expr::Value(Value::Null.into())))
+fn value_of(value: Option<&Expr>) -> SelectItem {
+    SelectItem::UnnamedExpr(value.cloned().unwrap_or_else(|| Expr::Value(Value::Null.into())))
 }
 
 fn number(number: u8) -> SelectItem {

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, analyze, crawler, create_table_as, database, diagnose, drop,
-    external_table, insert, modify, refuse, session, show, transaction, view,
+    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, database,
+    diagnose, drop, external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -50,7 +50,7 @@ fn whole_statement(cursor: &mut Cursor) -> Result<Statement> {
 
 fn statement(cursor: &mut Cursor) -> Result<Statement> {
     if cursor.at_query() {
-        return Ok(Statement::Query(cursor.query()?.0));
+        return managed_table::query(cursor);
     }
     let Some(word) = cursor.peek_word() else { return Err(cursor.syntax_error("a statement")) };
     match word.as_str() {
@@ -66,6 +66,9 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "BEGIN" | "START" if !cursor.at("START CRAWLER") => transaction::begin(cursor),
         "COMMIT" | "END" => transaction::commit(cursor),
         "ROLLBACK" | "ABORT" => transaction::rollback(cursor),
+        "COMMENT" => comment::comment(cursor),
+        "LOCK" => comment::lock(cursor),
+        "RESTORE" => snapshot::restore(cursor),
         "MSCK" => alter::repair(cursor),
         "SHOW" => show::show(cursor),
         "DESCRIBE" | "DESC" => show::describe(cursor),
@@ -91,6 +94,8 @@ fn create(cursor: &mut Cursor) -> Result<Statement> {
         create_table_as::create(cursor)
     } else if cursor.at("CREATE VIEW") || cursor.at("CREATE OR REPLACE VIEW") {
         view::create(cursor)
+    } else if cursor.at("CREATE SNAPSHOT") {
+        snapshot::create(cursor)
     } else if crawler::creates(cursor) {
         crawler::create(cursor)
     } else {
@@ -118,7 +123,8 @@ fn explain(cursor: &mut Cursor) -> Result<Statement> {
         | Statement::Insert(_)
         | Statement::CreateTableAs(_)
         | Statement::Update(_)
-        | Statement::Delete(_) => Ok(Statement::Explain(Explain { analyze, verbose, statement })),
+        | Statement::Delete(_)
+        | Statement::Merge(_) => Ok(Statement::Explain(Explain { analyze, verbose, statement })),
         Statement::CreateTable(ref create) if create.query.is_some() => {
             Ok(Statement::Explain(Explain { analyze, verbose, statement }))
         }

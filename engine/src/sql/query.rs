@@ -2,22 +2,31 @@
 //! pass over in silence is refused by name.
 
 use crate::error::{Error, ErrorKind};
-use crate::sql::{diagnose, syntax};
+use crate::sql::{diagnose, syntax, time_travel};
 use sqlparser::ast::{
-    BinaryOperator, Expr, Fetch, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, SetOperator,
-    SetQuantifier, Spanned, Statement, TableFactor, Top, TopQuantity, Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Fetch, LimitClause, ObjectName, ObjectNamePart, Query, Select, SelectInto, SetExpr,
+    SetOperator, SetQuantifier, Spanned, Statement, TableFactor, Top, TopQuantity, Value, VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Location;
 use std::ops::ControlFlow;
-
-/// What Trino's `FOR … AS OF` is called.
-pub(super) const TIME_TRAVEL: &str = "time travel (FOR … AS OF)";
 
 /// How many ANDs or ORs in a row stay as they are written.
 const MAX_SPINE: usize = 64;
 
 /// An error and where in the statement it is, where known.
 type Refusal = (Option<Location>, Error);
+
+/// Takes INTO out of a query's first SELECT.
+pub(super) fn take_into(query: &mut Query) -> Option<SelectInto> {
+    let mut body = query.body.as_mut();
+    loop {
+        match body {
+            SetExpr::Select(select) => return select.into.take(),
+            SetExpr::SetOperation { left, .. } => body = left,
+            _ => return None,
+        }
+    }
+}
 
 /// Rewrites a query and its subqueries in place, or says what of it is not supported.
 pub(super) fn settle(query: &mut Query) -> Result<(), Refusal> {
@@ -68,8 +77,14 @@ impl VisitorMut for Settler {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        if let TableFactor::Table { name, alias, version, .. } = factor
+            && let Some(version) = version.take()
+            && let Err(error) = time_travel::mark(name, alias, version)
+        {
+            let at = factor.span().start;
+            return flow(Err(((at.line > 0).then_some(at), error)));
+        }
         let refused = match factor {
-            TableFactor::Table { version: Some(_), .. } => TIME_TRAVEL,
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => "TABLESAMPLE",
             TableFactor::Table { with_hints, .. } if !with_hints.is_empty() => "WITH (…) after a table",
             TableFactor::Table { with_ordinality: true, .. } => "WITH ORDINALITY after a table",

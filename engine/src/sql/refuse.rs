@@ -8,9 +8,9 @@ use crate::sql::diagnose;
 
 /// First words of the statements that run.
 const SUPPORTED: &[&str] = &[
-    "ABORT", "ALTER", "ANALYZE", "BEGIN", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "END", "EXPLAIN",
-    "INSERT", "MERGE", "MSCK", "RESET", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "STOP", "TRUNCATE", "UPDATE",
-    "USE", "VALUES", "WITH",
+    "ABORT", "ALTER", "ANALYZE", "BEGIN", "COMMENT", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "END",
+    "EXPLAIN", "INSERT", "LOCK", "MERGE", "MSCK", "RESET", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START",
+    "STOP", "TRUNCATE", "UPDATE", "USE", "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.
@@ -19,7 +19,6 @@ const UNSUPPORTED: &[&str] = &[
     "CALL",
     "CANCEL",
     "CLOSE",
-    "COMMENT",
     "COPY",
     "DEALLOCATE",
     "DECLARE",
@@ -35,7 +34,6 @@ const UNSUPPORTED: &[&str] = &[
     "KILL",
     "LISTEN",
     "LOAD",
-    "LOCK",
     "MOVE",
     "NOTIFY",
     "OPTIMIZE",

@@ -80,6 +80,8 @@ pub(super) fn show(cursor: &mut Cursor) -> Result<Statement> {
         crawler::runs(cursor)?
     } else if cursor.eat("CLASSIFIERS") {
         Show::Classifiers { like: like(cursor)? }
+    } else if cursor.eat("SNAPSHOTS") {
+        Show::Snapshots
     } else if cursor.eat("ALL") {
         Show::Setting(None)
     } else {

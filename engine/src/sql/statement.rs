@@ -3,8 +3,11 @@
 //! Names are folded already (lower case unless the session says otherwise), options are known by name and typed.
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
-use crate::sql::{CrawlerStatement, Dialect};
-use millrace_catalog::model::{Column, Identity, Parameters, SerDe, SortColumn};
+use crate::sql::{
+    ColumnDefinition, Comment, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, RestoreTable,
+    SortKeyClause, Update,
+};
+use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
 
 /// A table's, view's or schema's name as written: `name`, `database.name` or `catalog.database.name`.
@@ -61,6 +64,21 @@ pub enum Statement {
     Commit,
     /// `ROLLBACK`, `ABORT`.
     Rollback,
+    /// `COMMENT ON`.
+    Comment(Comment),
+    /// `LOCK [TABLE] t, …`.
+    Lock(Vec<ObjectName>),
+    /// `CREATE SNAPSHOT name`.
+    CreateSnapshot(String),
+    /// `DROP SNAPSHOT [IF EXISTS] name`.
+    DropSnapshot {
+        /// Which.
+        name: String,
+        /// Do nothing when it does not exist.
+        if_exists: bool,
+    },
+    /// `RESTORE TABLE t FROM SNAPSHOT s AS u`.
+    RestoreTable(RestoreTable),
     /// `CREATE [OR REPLACE] VIEW`.
     CreateView(Box<CreateView>),
     /// `CREATE DATABASE|SCHEMA`.
@@ -186,178 +204,8 @@ pub struct Insert {
     pub table: ObjectName,
     /// The columns named; empty means all in order.
     pub columns: Vec<String>,
-    /// The rows.
-    pub query: Box<ast::Query>,
-}
-
-/// The name under which the table that a statement changes stands in the query that finds its rows.
-pub const TARGET: &str = "\u{1}target";
-
-/// Redshift's `CREATE TABLE`: columns, or a query that gives them.
-#[derive(Debug, Clone, Default)]
-pub struct CreateTable {
-    /// The table.
-    pub name: ObjectName,
-    /// Do nothing when it exists.
-    pub if_not_exists: bool,
-    /// The columns; none with a query.
-    pub columns: Vec<ColumnDefinition>,
-    /// `LIKE parent`, whose columns come first.
-    pub like: Option<Like>,
-    /// The constraints as SQL text, of columns and of the table.
-    pub constraints: Vec<String>,
-    /// Names for a query's columns; empty means the query's.
-    pub names: Vec<String>,
-    /// The rows, and where they come from.
+    /// The rows; `None` is `DEFAULT VALUES`.
     pub query: Option<Box<ast::Query>>,
-    /// `BACKUP YES|NO`
-    pub backup: Option<bool>,
-    /// `DISTSTYLE`
-    pub dist_style: Option<Distribution>,
-    /// `DISTKEY (column)`
-    pub dist_key: Option<String>,
-    /// `SORTKEY`
-    pub sort_key: Option<SortKeyClause>,
-    /// `TABLE PROPERTIES (…)`
-    pub properties: Parameters,
-}
-
-/// `LIKE parent [INCLUDING DEFAULTS]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Like {
-    /// The table whose columns are taken.
-    pub parent: ObjectName,
-    /// `INCLUDING DEFAULTS`
-    pub defaults: bool,
-}
-
-/// A column of `CREATE TABLE`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ColumnDefinition {
-    /// Its name, folded.
-    pub name: String,
-    /// Its type as written, words in lower case.
-    pub data_type: String,
-    /// Where the type stands, in characters from 1.
-    pub type_position: usize,
-    /// `NULL` or `NOT NULL`, where said.
-    pub nullable: Option<bool>,
-    /// `DEFAULT expression`, as text.
-    pub default: Option<String>,
-    /// `IDENTITY`
-    pub identity: Option<Identity>,
-    /// `ENCODE`, folded.
-    pub encoding: Option<String>,
-    /// `DISTKEY`
-    pub dist_key: bool,
-    /// `SORTKEY`
-    pub sort_key: bool,
-}
-
-impl ColumnDefinition {
-    /// The same name and type without anything else.
-    pub(crate) fn plain(&self) -> Self {
-        let Self { name, data_type, type_position, .. } = self;
-        Self { name: name.clone(), data_type: data_type.clone(), type_position: *type_position, ..Self::default() }
-    }
-}
-
-/// `DISTSTYLE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Distribution {
-    /// `AUTO`
-    Auto,
-    /// `EVEN`
-    Even,
-    /// `KEY`
-    Key,
-    /// `ALL`
-    All,
-}
-
-/// `SORTKEY`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SortKeyClause {
-    /// `SORTKEY AUTO`
-    Auto,
-    /// `SORTKEY NONE`
-    None,
-    /// `[COMPOUND] SORTKEY (…)`
-    Compound(Vec<String>),
-    /// `INTERLEAVED SORTKEY (…)`
-    Interleaved(Vec<String>),
-}
-
-/// `c = expression` in UPDATE and MERGE.
-#[derive(Debug, Clone)]
-pub struct Assignment {
-    /// The column, folded.
-    pub column: String,
-    /// Where it stands, in characters from 1.
-    pub position: usize,
-    /// The value; `None` is DEFAULT.
-    pub value: Option<ast::Expr>,
-}
-
-/// `UPDATE`.
-#[derive(Debug, Clone)]
-pub struct Update {
-    /// The table.
-    pub table: ObjectName,
-    /// Its alias.
-    pub alias: Option<String>,
-    /// What is set.
-    pub assignments: Vec<Assignment>,
-    /// The values in order (NULL for DEFAULT) of every row to change, from [`TARGET`] and what FROM names.
-    pub query: Box<ast::Query>,
-}
-
-/// `DELETE`.
-#[derive(Debug, Clone)]
-pub struct Delete {
-    /// The table.
-    pub table: ObjectName,
-    /// Its alias.
-    pub alias: Option<String>,
-    /// The rows to delete, without a projection yet, from [`TARGET`] and what USING names.
-    pub query: Box<ast::Query>,
-}
-
-/// `MERGE`.
-#[derive(Debug, Clone)]
-pub struct Merge {
-    /// The table.
-    pub table: ObjectName,
-    /// Its alias.
-    pub alias: Option<String>,
-    /// `WHEN MATCHED THEN`
-    pub matched: Option<MergeMatched>,
-    /// `WHEN NOT MATCHED THEN INSERT`
-    pub insert: Option<MergeInsert>,
-    /// `REMOVE DUPLICATES`
-    pub remove_duplicates: bool,
-    /// The pairs of a row of [`TARGET`] and of the source that match, with the values that UPDATE assigns.
-    pub matched_query: Box<ast::Query>,
-    /// The source's rows that match none, with the values that INSERT gives; with REMOVE DUPLICATES all its rows.
-    pub unmatched_query: Box<ast::Query>,
-}
-
-/// What a MERGE does with rows that match.
-#[derive(Debug, Clone)]
-pub enum MergeMatched {
-    /// `UPDATE SET`
-    Update(Vec<Assignment>),
-    /// `DELETE`
-    Delete,
-}
-
-/// `INSERT [(columns)] VALUES (…)` of a MERGE.
-#[derive(Debug, Clone)]
-pub struct MergeInsert {
-    /// The columns named; empty means all in order.
-    pub columns: Vec<String>,
-    /// Their values; `None` is DEFAULT.
-    pub values: Vec<Option<ast::Expr>>,
 }
 
 /// `CREATE VIEW`.
@@ -482,6 +330,10 @@ pub enum AlterOperation {
     AddColumns(Vec<Column>),
     /// Redshift's `ADD [COLUMN] c type attributes`
     AddColumn(Box<ColumnDefinition>),
+    /// `ADD [CONSTRAINT name] {PRIMARY KEY|UNIQUE|FOREIGN KEY} (…) …`, as text
+    AddConstraint(String),
+    /// `DROP CONSTRAINT name`
+    DropConstraint(String),
     /// `ALTER COLUMN c TYPE type`
     ColumnType {
         /// The column.
@@ -709,6 +561,8 @@ pub enum Show {
         /// Pattern.
         like: Option<String>,
     },
+    /// `SHOW SNAPSHOTS`
+    Snapshots,
     /// `SHOW name`: a setting; `SHOW ALL` is `None`.
     Setting(Option<String>),
 }

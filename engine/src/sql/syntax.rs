@@ -177,6 +177,10 @@ impl Dialect for RedshiftSyntax {
     fn supports_comma_separated_trim(&self) -> bool {
         true
     }
+
+    fn supports_table_versioning(&self) -> bool {
+        true
+    }
 }
 
 /// Athena's queries: Trino's SQL, and backticks tolerated around names.
@@ -263,7 +267,6 @@ impl Dialect for TrinoSyntax {
         true
     }
 
-    // Time travel is parsed so that it can be refused by name.
     fn supports_table_versioning(&self) -> bool {
         true
     }

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::scan::Lexing;
 use crate::sql::strings::{Escapes, decode};
-use crate::sql::{nesting, syntax};
+use crate::sql::{nesting, syntax, time_travel};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
@@ -31,6 +31,8 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
         }
         after_period = token.token == Token::Period;
     }
+    free_words(&mut tokens);
+    time_travel::rewrite(&mut tokens);
     expand_table_queries(&mut tokens, &mut starts);
     Ok(Tokens { tokens, starts })
 }
@@ -51,6 +53,22 @@ fn fold(token: &mut Token, source: &str, lexing: Lexing) {
             *value = decode(source, Escapes::Postgres);
         }
         _ => {}
+    }
+}
+
+/// Makes plain names of words that sqlparser takes for other systems' time travel behind a table.
+fn free_words(tokens: &mut [TokenWithSpan]) {
+    let mut next_is_time = false;
+    for token in tokens.iter_mut().rev().map(|token| &mut token.token) {
+        if let Token::Word(word) = token
+            && (matches!(word.keyword, Keyword::BEFORE | Keyword::CHANGES)
+                || (word.keyword == Keyword::AT && !next_is_time))
+        {
+            word.keyword = Keyword::NoKeyword;
+        }
+        if !matches!(token, Token::Whitespace(_)) {
+            next_is_time = is_word(token, "TIME");
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 pub struct NewFiles<T> {
     described: T,
     paths: Vec<Path>,
+    protected: bool,
     storage: TableStorage,
     runtime: Handle,
 }
@@ -20,7 +21,7 @@ pub struct NewFiles<T> {
 impl<T> NewFiles<T> {
     /// Must be called within a runtime.
     pub(super) fn new(described: T, paths: Vec<Path>, storage: TableStorage) -> Self {
-        Self { described, paths, storage, runtime: Handle::current() }
+        Self { described, paths, protected: false, storage, runtime: Handle::current() }
     }
 
     /// What the manifest is to be told of the files.
@@ -31,6 +32,11 @@ impl<T> NewFiles<T> {
     /// Where the files are in the store.
     pub fn paths(&self) -> &[Path] {
         &self.paths
+    }
+
+    /// Lets the files stay when this is dropped, or not: while a commit is under way that may name them.
+    pub fn protect(&mut self, protected: bool) {
+        self.protected = protected;
     }
 
     /// Lets the files stay.
@@ -45,6 +51,9 @@ impl<T> NewFiles<T> {
 
 impl<T> Drop for NewFiles<T> {
     fn drop(&mut self) {
+        if self.protected {
+            return;
+        }
         let paths = std::mem::take(&mut self.paths);
         if self.storage.is_local() {
             for path in paths {

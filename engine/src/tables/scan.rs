@@ -52,6 +52,21 @@ pub struct InlinedRows {
     pub row_ids: Int64Array,
 }
 
+/// What a scan of a table selected, kept beside its files for EXPLAIN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableScanSummary {
+    /// `schema.table`.
+    pub table: String,
+    /// Files that are read.
+    pub files: usize,
+    /// Files of the same format that the table has.
+    pub files_of_table: usize,
+    /// The bytes of those that are read.
+    pub bytes: u64,
+    /// Their rows that are deleted.
+    pub deleted_rows: u64,
+}
+
 /// One table at one snapshot.
 pub struct ManagedTableProvider {
     storage: TableStorage,
@@ -183,8 +198,12 @@ impl ManagedTableProvider {
         } else {
             Statistics::try_merge_iter(&estimates, &self.file_schema)?
         };
+        let summary = self.summary(format, &files);
         let parts: Vec<_> = files.into_iter().map(|file| self.partitioned_file(file)).collect();
-        let parts: Vec<PartitionedFile> = stream::iter(parts).buffered(CONCURRENCY).try_collect().await?;
+        let mut parts: Vec<PartitionedFile> = stream::iter(parts).buffered(CONCURRENCY).try_collect().await?;
+        if let Some(first) = parts.first_mut() {
+            *first = first.clone().with_extension(summary);
+        }
         let groups = FileGroup::new(parts).split_files(session.config().target_partitions());
 
         let mut schema = TableSchema::builder(Arc::clone(&self.file_schema));
@@ -202,6 +221,16 @@ impl ManagedTableProvider {
             .with_expr_adapter(Some(Arc::new(adapter)))
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    fn summary(&self, format: FileFormat, files: &[&DataFile]) -> TableScanSummary {
+        TableScanSummary {
+            table: self.name(),
+            files: files.len(),
+            files_of_table: self.files.iter().filter(|file| file.format == format).count(),
+            bytes: files.iter().map(|file| file.size_bytes).sum(),
+            deleted_rows: files.iter().map(|file| file.record_count.saturating_sub(live_rows(file))).sum(),
+        }
     }
 
     async fn partitioned_file(&self, file: &DataFile) -> Result<PartitionedFile> {

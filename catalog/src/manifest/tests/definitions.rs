@@ -71,15 +71,15 @@ async fn columns_come_and_go_by_snapshot() {
     place.commit(&[ManifestChange::AlterTable(changed.clone())]).await;
 
     let names = |table: &ManagedTable| table.columns.iter().map(|c| (c.id, c.name.clone())).collect::<Vec<_>>();
-    let owned = |list: &[(i64, &str)]| list.iter().map(|(id, name)| (*id, (*name).to_owned())).collect::<Vec<_>>();
+    let expected = |list: &[(i64, &str)]| list.iter().map(|(id, name)| (*id, (*name).to_owned())).collect::<Vec<_>>();
     let at = async |snapshot| place.catalog.managed_table_at(id, snapshot).await.unwrap();
     assert_eq!(at(first - 1).await, None);
-    assert_eq!(names(&at(first).await.unwrap()), owned(&[(1, "a"), (2, "b")]));
+    assert_eq!(names(&at(first).await.unwrap()), expected(&[(1, "a"), (2, "b")]));
     let then = at(second).await.unwrap();
-    assert_eq!(names(&then), owned(&[(1, "renamed"), (2, "b"), (3, "c")]));
+    assert_eq!(names(&then), expected(&[(1, "renamed"), (2, "b"), (3, "c")]));
     assert_eq!((then.columns[2].initial.as_deref(), then.comment), (Some("5"), None));
     let now = at(second + 2).await.unwrap();
-    assert_eq!(names(&now), owned(&[(1, "renamed"), (2, "b"), (4, "c")]));
+    assert_eq!(names(&now), expected(&[(1, "renamed"), (2, "b"), (4, "c")]));
     assert_eq!((now.comment.as_deref(), now.columns[1].comment.as_deref()), (Some("it's"), Some("b's")));
     // The documents and DuckLake's rows tell the same.
     assert_eq!(now, place.definition("u").await);

@@ -1,5 +1,5 @@
 //! The manifest's behaviour, through [`Catalog`] alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod conflicts;
 mod crashes;

@@ -1,5 +1,7 @@
 //! Times, printed: `cargo test --release -p millrace-catalog -- --ignored --nocapture manifest::tests::speed`.
 
+#![allow(clippy::print_stdout)]
+
 use super::*;
 use std::time::Instant;
 

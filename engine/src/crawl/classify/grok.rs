@@ -1,6 +1,6 @@
 //! Lines that match a pattern: web server logs and custom grok classifiers.
 
-use super::super::schema::legal_names;
+use super::super::schema::{Unknown, legal_names};
 use super::super::{Layout, Recognized, Sample};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::hive_classes::{GROK_SERDE, TEXT_INPUT_FORMAT, TEXT_OUTPUT_FORMAT};
@@ -87,6 +87,7 @@ fn recognize_lines(
         },
         certainty: hits as f64 / rows as f64,
         columns,
+        unknown: Unknown::new(),
         rows,
         rows_exact: !sample.truncated,
         row_bytes: end as u64,
@@ -101,14 +102,7 @@ mod tests {
     use super::*;
 
     fn sample(text: &str, truncated: bool) -> Sample {
-        Sample {
-            url: "s3://b/access.log".to_owned(),
-            name: "access.log".to_owned(),
-            bytes: text.to_owned().into(),
-            truncated,
-            compression: "none",
-            size_bytes: text.len() as u64,
-        }
+        Sample { name: "access.log".to_owned(), bytes: text.to_owned().into(), truncated, compression: "none" }
     }
 
     /// The examples of Apache's documentation of its log files.

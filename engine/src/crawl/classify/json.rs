@@ -1,25 +1,31 @@
 //! JSON: lines, arrays, pretty-printed.
 
-use super::super::schema::legal_names;
+use super::super::schema::{is_at, legal_names};
 use super::super::{Layout, Recognized, Sample};
 use crate::lake::hive_classes::{OPENX_JSON_SERDE, TEXT_INPUT_FORMAT, TEXT_OUTPUT_FORMAT};
 use crate::lake::json::{Inference, JsonLayout, JsonPath, infer_records};
 use millrace_catalog::model::{Column, Parameters, SerDe};
 
-/// The columns of JSON records; `None` for what is not JSON. `path` is a custom classifier's JSON path with its name.
+/// The columns of JSON records; `None` for what is not JSON. `path` is a custom classifier's name with its JSON path.
 ///
 /// The certainty is 1, or less where some of the lines are no records. Glue's `paths` is not among the SerDe's
-/// parameters, since it lists the columns, and files of one table need not have the same.
+/// parameters: it lists the columns, and a table's are only known when its files are.
 pub(crate) fn recognize(sample: &Sample, path: Option<(&str, &str)>) -> Option<Recognized> {
     let records = match path {
         Some((_, path)) => Some(JsonPath::parse(path).ok()?),
         None => None,
     };
     let inference = infer_records(&sample.bytes, sample.truncated, records.as_ref())?;
-    let Inference { layout, columns, records, record_bytes, share, mut notes } = inference;
+    let Inference { layout, columns, unknown, records, record_bytes, share, mut notes } = inference;
     let keys: Vec<String> = columns.iter().map(|(key, _)| key.to_lowercase()).collect();
     let (names, renamed) = legal_names(&keys);
     notes.extend(renamed);
+    // By the columns' names, where a key is no legal one.
+    let place = |path: String| {
+        let owner = names.iter().zip(&keys).filter(|(_, key)| is_at(&path, key)).max_by_key(|(_, key)| key.len());
+        owner.map_or_else(|| path.clone(), |(name, key)| format!("{name}{}", &path[key.len()..]))
+    };
+    let unknown = unknown.into_iter().map(place).collect();
     let mut parameters = Parameters::new();
     for ((name, key), (written, _)) in names.iter().zip(&keys).zip(&columns) {
         // The SerDe finds a key that is no name of a column by this.
@@ -43,6 +49,7 @@ pub(crate) fn recognize(sample: &Sample, path: Option<(&str, &str)>) -> Option<R
         },
         certainty: share,
         columns,
+        unknown,
         rows: records,
         rows_exact: !sample.truncated,
         row_bytes: record_bytes,
@@ -57,14 +64,7 @@ mod tests {
     use super::*;
 
     fn sample(text: &str, truncated: bool) -> Sample {
-        Sample {
-            url: "s3://b/a.json".to_owned(),
-            name: "a.json".to_owned(),
-            bytes: text.to_owned().into(),
-            truncated,
-            compression: "none",
-            size_bytes: text.len() as u64,
-        }
+        Sample { name: "a.json".to_owned(), bytes: text.to_owned().into(), truncated, compression: "none" }
     }
 
     fn described(found: &Recognized) -> String {

@@ -77,7 +77,7 @@ fn recognize_custom(sample: &Sample, classifier: &Classifier) -> Result<Option<R
             let custom_patterns = custom_patterns.as_deref();
             grok::recognize(sample, &grok::CustomGrok { name, classification, pattern, custom_patterns })
         }
-        ClassifierKind::Json { path } => Ok(json::recognize(sample, Some((path, name)))),
+        ClassifierKind::Json { path } => Ok(json::recognize(sample, Some((name, path)))),
         ClassifierKind::Csv { delimiter, quote, header, columns, types, keep_blanks, allow_single_column } => {
             let custom = csv::CustomCsv {
                 name,
@@ -92,6 +92,19 @@ fn recognize_custom(sample: &Sample, classifier: &Classifier) -> Result<Option<R
             csv::recognize_custom(sample, &custom)
         }
     }
+}
+
+/// Checks a custom classifier before any file is looked at with it.
+///
+/// # Errors
+/// `InvalidParameter` for a pattern, path, delimiter, quote or type that is none, `Unsupported` for one that cannot be
+/// used.
+pub(crate) fn check(classifier: &Classifier) -> Result<()> {
+    let nothing = Sample { name: String::new(), bytes: bytes::Bytes::new(), truncated: false, compression: "none" };
+    if let ClassifierKind::Json { path } = &classifier.kind {
+        crate::lake::json::JsonPath::parse(path)?;
+    }
+    recognize_custom(&nothing, classifier).map(drop)
 }
 
 /// Why a text is left out that no classifier recognises.

@@ -45,14 +45,7 @@ pub(super) async fn take(store: &Arc<dyn ObjectStore>, url: &str, object: &Objec
     let bytes = text(bytes, truncated)?;
     let name = object.location.filename().unwrap_or_default();
     let bare = if codec.is_compressed() { name.rsplit_once('.').map_or(name, |(bare, _)| bare) } else { name };
-    Ok(Sample {
-        url: url.to_owned(),
-        name: bare.to_owned(),
-        bytes,
-        truncated,
-        compression: codec.name(),
-        size_bytes: object.size,
-    })
+    Ok(Sample { name: bare.to_owned(), bytes, truncated, compression: codec.name() })
 }
 
 /// What the beginning of a compressed file holds, and whether the file goes on. `cut` tells that `stored` is not all.

@@ -14,6 +14,12 @@ pub(super) const DEPRECATED_BY: &str = "DEPRECATED_BY_CRAWLER";
 /// What Glue's crawlers write beside it.
 pub(super) const VERSIONS: [&str; 2] = ["CrawlerSchemaSerializerVersion", "CrawlerSchemaDeserializerVersion"];
 
+/// The JSON SerDe's property for a column that stands for a key of another name.
+const MAPPING: &str = "mapping.";
+
+/// Where Glue's crawlers list a JSON table's columns.
+const PATHS: &str = "paths";
+
 /// Parameters that say how rows are read: they go when the files become others.
 const OF_LAYOUT: &[&str] = &[
     "areColumnsQuoted",
@@ -152,9 +158,35 @@ fn same_columns(old: &[Column], new: &[Column]) -> bool {
     old.len() == new.len() && old.iter().map(plain).eq(new.iter().map(plain))
 }
 
-/// Whether files are read in the same way.
-fn same_format(old: &StorageDescriptor, new: &StorageDescriptor) -> bool {
-    (&old.serde, &old.input_format, &old.output_format) == (&new.serde, &new.input_format, &new.output_format)
+/// Whether files are read in the same way. Of a JSON SerDe's properties `paths` only lists the columns, and
+/// `mapping.<name>` is about a column: it counts where both have that one.
+pub(crate) fn same_format(old: &StorageDescriptor, new: &StorageDescriptor) -> bool {
+    let names =
+        |storage: &StorageDescriptor| storage.columns.iter().map(|column| column.name.clone()).collect::<HashSet<_>>();
+    let common: HashSet<String> = names(old).intersection(&names(new)).cloned().collect();
+    let counts = |(key, _): &(&String, &String)| {
+        *key != PATHS && key.strip_prefix(MAPPING).is_none_or(|name| common.contains(name))
+    };
+    (&old.serde.library, &old.input_format, &old.output_format)
+        == (&new.serde.library, &new.input_format, &new.output_format)
+        && old.serde.parameters.iter().filter(counts).eq(new.serde.parameters.iter().filter(counts))
+}
+
+/// Adds new columns to a table, with what its SerDe says of them.
+pub(super) fn extended(mut table: Table, found: &FoundTable, columns: &[Column]) -> Table {
+    table.storage.columns.extend(columns.iter().cloned());
+    let properties = &found.storage.serde.parameters;
+    let serde = &mut table.storage.serde;
+    if serde.library == found.storage.serde.library {
+        for key in columns.iter().map(|column| format!("{MAPPING}{}", column.name)) {
+            serde.parameters.extend(properties.get(&key).map(|value| (key, value.clone())));
+        }
+        if serde.parameters.contains_key(PATHS) {
+            let names: Vec<&str> = table.storage.columns.iter().map(|column| column.name.as_str()).collect();
+            serde.parameters.insert(PATHS.to_owned(), names.join(","));
+        }
+    }
+    table
 }
 
 fn places(table: &Table) -> &str {

@@ -9,6 +9,7 @@ mod difference;
 mod places;
 mod table;
 
+pub(crate) use difference::same_format;
 use difference::{DEPRECATED_BY, UPDATED_BY};
 pub(crate) use places::{Places, is_within, plain};
 

@@ -20,8 +20,13 @@ impl Places {
     pub(crate) fn add(&mut self, tree: &Tree) {
         let root = plain(&tree.location.url()).to_owned();
         self.add_folder(tree, &tree.root, &root);
-        self.unreadable.extend(tree.skipped.iter().map(|skipped| plain(&skipped.url).to_owned()));
+        tree.unreadable.iter().for_each(|url| self.add_unreadable(url));
         self.roots.push(root);
+    }
+
+    /// Adds a place whose files are not known.
+    pub(crate) fn add_unreadable(&mut self, url: &str) {
+        self.unreadable.push(plain(url).to_owned());
     }
 
     fn add_folder(&mut self, tree: &Tree, folder: &Folder, url: &str) -> bool {

@@ -1,6 +1,8 @@
 //! A known table that was found again: its columns, format and partitions.
 
-use super::difference::{DEPRECATED_BY, Difference, UPDATED_BY, canonical, counted, replaced, same_partition, sign};
+use super::difference::{
+    DEPRECATED_BY, Difference, UPDATED_BY, canonical, counted, extended, replaced, same_partition, sign,
+};
 use super::{Action, Comparing, Outcome, plain, policies};
 use crate::crawl::{FoundPartition, FoundTable};
 use millrace_catalog::model::{
@@ -45,7 +47,7 @@ impl Comparing<'_> {
                 note.extend((!schema.is_empty()).then_some(schema));
             }
             UpdateBehavior::AddNewColumnsOnly => {
-                changed.storage.columns.extend(difference.new_columns.clone());
+                changed = extended(changed, &found, &difference.new_columns);
                 applied = !difference.new_columns.is_empty() || difference.counts && difference.only_additions();
                 if difference.only_additions() {
                     changed = counted(changed, &found);
@@ -189,6 +191,8 @@ impl Comparing<'_> {
             ));
             if apply {
                 replacing.extend(changed.into_iter().map(|part| self.stamped(part)));
+            } else {
+                self.left_alone(table, note);
             }
         }
         if delete == DeleteBehavior::DeprecateInDatabase {
@@ -214,7 +218,7 @@ impl Comparing<'_> {
                         CrawledPartition { partition, statistics: None }
                     }));
                 }
-                DeleteBehavior::Log => {}
+                DeleteBehavior::Log => self.left_alone(table, note),
             }
         }
         if !replacing.is_empty() {
@@ -222,6 +226,14 @@ impl Comparing<'_> {
             changes.push(TableChange::ReplacePartitions { table: table.clone(), partitions: replacing });
         }
         (shown, count, changes)
+    }
+
+    /// Tells of what was noted last and is not done.
+    fn left_alone(&mut self, table: &Table, note: &[String]) {
+        if let Some(last) = note.last() {
+            let place = plain(table.storage.location.as_deref().unwrap_or_default());
+            self.comparison.tell(true, format!("table \"{}\" at {place}: {last}", table.name));
+        }
     }
 
     /// Gives a table its new definition.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
-use crate::crawl::{Folder, Skipped, Tree};
+use crate::crawl::{Folder, Tree};
 use crate::lake::location::Location;
 use millrace_catalog::model::{Column, CrawlerTarget, HiveType, Parameters, StorageDescriptor};
 
@@ -118,7 +118,7 @@ fn seen(folders: &[&str]) -> Places {
         at.file_count = 1;
     }
     let mut places = Places::default();
-    places.add(&Tree { location: Location::literal(LAKE).unwrap(), root, skipped: vec![] });
+    places.add(&Tree { location: Location::literal(LAKE).unwrap(), root, skipped: vec![], unreadable: vec![] });
     places
 }
 
@@ -283,8 +283,12 @@ fn vanished_tables_follow_the_policy() {
 fn only_what_could_be_listed_is_gone() {
     let old = made(5, &found("t", "a int"));
     let mut unreadable = seen(&["other"]);
-    let skipped = vec![Skipped { url: format!("{LAKE}/t"), reason: "denied".to_owned() }];
-    unreadable.add(&Tree { location: Location::literal(LAKE).unwrap(), root: Folder::default(), skipped });
+    unreadable.add(&Tree {
+        location: Location::literal(LAKE).unwrap(),
+        root: Folder::default(),
+        skipped: vec![],
+        unreadable: vec![format!("{LAKE}/t")],
+    });
     let comparison = run(&crawler(), vec![], std::slice::from_ref(&old), &unreadable);
     assert_eq!(only(&comparison).0, Action::Logged);
     // Files that no classifier knows any more are not gone either.

@@ -28,12 +28,7 @@ pub(super) struct Data<'a> {
 impl<'a> Data<'a> {
     /// One file alone.
     pub(super) fn of_file(file: File<'a>) -> Self {
-        Self {
-            family: Family::new(&file.recognized.layout, &file.recognized.columns),
-            files: vec![file],
-            file_count: 1,
-            size_bytes: file.object.size,
-        }
+        Self { family: Family::new(file.recognized), files: vec![file], file_count: 1, size_bytes: file.object.size }
     }
 }
 
@@ -70,13 +65,13 @@ pub(super) fn own<'a>(
             None => continue,
         };
         let file = File { object, recognized };
-        let (layout, columns) = (&recognized.layout, &recognized.columns);
+        let family = Family::new(recognized);
         let at_home = families
             .iter_mut()
-            .find_map(|data| data.family.admits(layout, columns, policy).map(|similarity| (data, similarity)));
+            .find_map(|data| data.family.admits(&family, policy).map(|similarity| (data, similarity)));
         match at_home {
             Some((data, similarity)) => {
-                data.family.join(layout, columns, similarity);
+                data.family.join(&family, similarity);
                 data.files.push(file);
                 data.file_count += 1;
                 data.size_bytes += object.size;

@@ -19,6 +19,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use table::{HEADER_LINES, complete};
+
 use super::{Found, Recognized, Skipped, Tree};
 use millrace_catalog::model::TableGrouping;
 use std::collections::HashMap;

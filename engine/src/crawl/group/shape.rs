@@ -146,9 +146,7 @@ impl<'a> Planner<'a> {
     fn beside_folders(&mut self, folder: &'a Folder, path: &Path, data: Data<'a>, open: &[Below<'a>]) {
         let policy = self.grouping.policy;
         let family = &data.family;
-        let alike = open
-            .iter()
-            .filter(|below| below.candidate.family.admits(&family.layout, &family.columns, policy).is_some());
+        let alike = open.iter().filter(|below| below.candidate.family.admits(family, policy).is_some());
         let alike: Vec<&str> = alike.map(|below| below.name).collect();
         if alike.is_empty() {
             self.tables_of_files(folder, path, vec![data]);
@@ -249,9 +247,8 @@ impl<'a> Planner<'a> {
             let found = groups.iter_mut().find_map(|(known, family, members)| {
                 let same =
                     *known == key && members.first().is_some_and(|first| first.candidate.kinds == candidate.kinds);
-                let (layout, columns) = (&candidate.family.layout, &candidate.family.columns);
-                let similarity = same.then(|| family.admits(layout, columns, self.grouping.policy)).flatten()?;
-                family.join(layout, columns, similarity);
+                let similarity = same.then(|| family.admits(&candidate.family, self.grouping.policy)).flatten()?;
+                family.join(&candidate.family, similarity);
                 Some(members)
             });
             match found {
@@ -273,7 +270,7 @@ impl<'a> Planner<'a> {
             .filter(|below| below.candidate.kinds.len() != depth)
             .filter(|below| {
                 let other = &below.candidate.family;
-                family.admits(&other.layout, &other.columns, self.grouping.policy).is_some()
+                family.admits(other, self.grouping.policy).is_some()
             })
             .map(|below| (below.path.clone(), below.candidate.kinds.len()))
             .collect();
@@ -322,8 +319,8 @@ fn joined<'a>(first: Below<'a>, others: impl Iterator<Item = Below<'a>>, policy:
     for mut below in others {
         named(&mut below);
         let Candidate { family, leaves, notes, .. } = below.candidate;
-        let similarity = whole.family.admits(&family.layout, &family.columns, policy).unwrap_or(LEAST_SIMILARITY);
-        whole.family.join(&family.layout, &family.columns, similarity.min(family.similarity));
+        let similarity = whole.family.admits(&family, policy).unwrap_or(LEAST_SIMILARITY);
+        whole.family.join(&family, similarity.min(family.similarity));
         whole.family.conflict(family.conflicts);
         whole.leaves.extend(leaves);
         whole.notes.extend(notes);

@@ -6,8 +6,9 @@ use super::keys;
 use super::shape::{Leaf, Plan};
 use super::statistics;
 use super::{Grouping, counted};
-use crate::crawl::schema::legal_table_name;
+use crate::crawl::schema::{self, Unknown, legal_table_name};
 use crate::crawl::{FoundPartition, FoundTable, Layout, Skipped, Tree};
+use crate::lake::hive_classes::OPENX_JSON_SERDE;
 use crate::lake::location::Location;
 use millrace_catalog::model::{Column, Parameters, Partition, StorageDescriptor, TableGrouping};
 use object_store::path::Path;
@@ -15,6 +16,9 @@ use std::collections::{BTreeMap, HashSet};
 
 /// Extensions of compressions, which are no part of a table's name.
 const COMPRESSIONS: [&str; 9] = ["gz", "gzip", "bz2", "zst", "zstd", "snappy", "sz", "zip", "deflate"];
+
+/// How many lines at a file's start are no records.
+pub(crate) const HEADER_LINES: &str = "skip.header.line.count";
 
 /// The tables of a target. Names are given in the order of places, so that the same target gives the same names.
 pub(super) fn tables(
@@ -90,9 +94,13 @@ fn table(
                 skipped.push(Skipped { url: location, reason });
                 continue;
             }
-            let of_leaf = visible(&leaf.data.family.columns);
+            let of_leaf = typed_as(visible(&leaf.data.family.columns), &leaf.data.family.unknown, &columns);
             let own = of_leaf != columns || !same_layout(&leaf.data.family.layout, layout);
-            let storage = own.then(|| Box::new(storage(&leaf.data.family.layout, of_leaf, &location)));
+            let storage = own.then(|| {
+                let mut storage = storage(&leaf.data.family.layout, of_leaf, &location);
+                complete(&mut storage.parameters, &layout.parameters);
+                Box::new(storage)
+            });
             let partition = Partition { values, location, storage, parameters: Parameters::new(), create_time_ms: 0 };
             partitions.push(FoundPartition { partition, statistics: Some(known) });
         }
@@ -103,13 +111,37 @@ fn table(
     Ok(FoundTable { name, storage, partition_keys, partitions, parameters, statistics, reasons, notes })
 }
 
+/// A partition's columns; those of which nothing is known there are of the table's types.
+fn typed_as(mut columns: Vec<Column>, unknown: &Unknown, table: &[Column]) -> Vec<Column> {
+    for column in &mut columns {
+        if unknown.iter().any(|path| schema::is_at(path, &column.name.to_lowercase()))
+            && let Some(known) = table.iter().find(|known| known.name == column.name)
+        {
+            column.data_type = known.data_type.clone();
+        }
+    }
+    columns
+}
+
+/// Completes a partition's parameters so that they can go before the table's.
+pub(crate) fn complete(partition: &mut Parameters, table: &Parameters) {
+    if table.contains_key(HEADER_LINES) {
+        partition.entry(HEADER_LINES.to_owned()).or_insert_with(|| "0".to_owned());
+    }
+}
+
 fn storage(layout: &Layout, columns: Vec<Column>, url: &str) -> StorageDescriptor {
+    let mut serde = layout.serde.clone();
+    if serde.library == OPENX_JSON_SERDE {
+        let paths: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        serde.parameters.insert("paths".to_owned(), paths.join(","));
+    }
     StorageDescriptor {
         columns,
         location: Some(url.to_owned()),
         input_format: layout.input_format.clone(),
         output_format: layout.output_format.clone(),
-        serde: layout.serde.clone(),
+        serde,
         parameters: layout.parameters.clone(),
         ..StorageDescriptor::default()
     }

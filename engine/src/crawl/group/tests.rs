@@ -1,3 +1,4 @@
+//! Tables and partitions out of folders that are built in memory, a case each.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -17,7 +18,7 @@ struct Lake {
 
 fn lake(target: &str) -> Lake {
     let location = Location::parse(target).unwrap();
-    let tree = Tree { location, root: Folder::default(), skipped: Vec::new() };
+    let tree = Tree { location, root: Folder::default(), skipped: Vec::new(), unreadable: Vec::new() };
     Lake { tree, files: HashMap::new(), grouping: Grouping::default() }
 }
 
@@ -39,6 +40,7 @@ fn recognized(format: &str, columns: &str) -> Recognized {
         },
         certainty: 1.0,
         columns: columns.collect(),
+        unknown: crate::crawl::schema::Unknown::new(),
         rows: 10,
         rows_exact: true,
         row_bytes: 200,

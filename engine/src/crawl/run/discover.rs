@@ -54,6 +54,7 @@ pub(super) async fn discover(
             Ok(tree) => tree,
             Err(error) => {
                 let reason = error.to_string().replace('\n', "; ");
+                discovery.places.add_unreadable(&target.path);
                 discovery.skipped.push(Skipped { url: target.path.clone(), reason });
                 failed.get_or_insert(error);
                 continue;

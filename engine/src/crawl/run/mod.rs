@@ -62,12 +62,10 @@ pub(crate) struct Explained {
 /// `Serialization` while it is running already, `Cancelled` when it was asked to stop, and why it failed.
 pub(crate) async fn crawl(warehouse: &Warehouse, crawler: &Crawler, progress: &CrawlProgress) -> Result<Crawled> {
     let catalog = warehouse.catalog();
-    let mut run = Run {
-        catalog: Arc::clone(catalog),
-        cleanup: warehouse.cleanup().clone(),
-        runtime: Handle::current(),
-        crawl: Some(catalog.start_crawl(&crawler.name).await?),
-    };
+    // In a task, so that a run that starts while its statement is dropped still comes to an end.
+    let start = Run::start(Arc::clone(catalog), warehouse.cleanup().clone(), crawler.name.clone());
+    let started = warehouse.cleanup().spawn(start).await;
+    let mut run = started.map_err(|error| Error::internal(format!("starting a crawl failed: {error}")))??;
     let ended = tokio::select! {
         ended = work(warehouse, crawler, progress, run.record()?) => ended,
         error = heart(catalog, run.record()?) => Err(error),
@@ -226,6 +224,11 @@ struct Run {
 }
 
 impl Run {
+    async fn start(catalog: Arc<Catalog>, cleanup: TaskTracker, crawler: String) -> Result<Self> {
+        let crawl = Some(catalog.start_crawl(&crawler).await?);
+        Ok(Self { catalog, cleanup, runtime: Handle::current(), crawl })
+    }
+
     fn record(&self) -> Result<Crawl> {
         self.crawl.clone().ok_or_else(|| Error::internal("the run has ended"))
     }

@@ -2,8 +2,8 @@
 //! where a known table's partitions are become partitions of it.
 
 use super::discover::Files;
-use crate::crawl::compare::{Known, is_within, plain};
-use crate::crawl::group::{Grouping, group};
+use crate::crawl::compare::{Known, is_within, plain, same_format};
+use crate::crawl::group::{Grouping, HEADER_LINES, complete, group};
 use crate::crawl::{Folder, FoundPartition, Skipped, Tree};
 use crate::lake::{types, write};
 use millrace_catalog::model::Table;
@@ -97,7 +97,8 @@ impl Added {
         let path = url.strip_prefix(tree.location.store().as_str()).unwrap_or_default();
         let path = Path::parse(path).map_err(|error| skipped(error.to_string()))?;
         // The folder alone is grouped as if it were a table: that gives its columns, format and statistics.
-        let alone = Tree { location: tree.location.at(path), root: self.folder, skipped: Vec::new() };
+        let alone =
+            Tree { location: tree.location.at(path), root: self.folder, skipped: Vec::new(), unreadable: Vec::new() };
         let found = group(&alone, files, &Grouping::default());
         let (Some(mut alone), skipped) = (found.tables.into_iter().next(), found.skipped) else {
             return Err(found_nothing(&url));
@@ -111,8 +112,9 @@ impl Added {
             .columns
             .iter()
             .map(|column| (&column.name, &column.data_type)))
-            && alone.storage.serde == table.storage.serde
-            && alone.storage.input_format == table.storage.input_format;
+            && same_format(&alone.storage, &table.storage)
+            && alone.storage.parameters.get(HEADER_LINES) == table.parameters.get(HEADER_LINES);
+        complete(&mut alone.storage.parameters, &table.parameters);
         alone.storage.location = Some(url.clone());
         let partition = millrace_catalog::model::Partition {
             values,

@@ -1,5 +1,8 @@
+//! Types that widen, schemas that merge, likeness and legal names, a table of cases each.
 #![allow(clippy::unwrap_used)]
 
+use super::merge::Merged;
+use super::widen::widen;
 use super::*;
 use millrace_catalog::model::{Column, HiveType};
 
@@ -74,8 +77,9 @@ fn types_widen() {
 fn files_merge_to_one_schema() {
     let merged = |schemas: &[&str]| {
         let schemas: Vec<Vec<Column>> = schemas.iter().map(|text| schema(text)).collect();
-        let schemas: Vec<&[Column]> = schemas.iter().map(Vec::as_slice).collect();
-        let Merged { columns, conflicts } = merge(&schemas);
+        let known = Unknown::new();
+        let schemas: Vec<_> = schemas.iter().map(|columns| (columns.as_slice(), &known)).collect();
+        let Merged { columns, conflicts, .. } = merge(&schemas);
         (texts(&columns), conflicts)
     };
     assert_eq!(merged(&[]), (String::new(), vec![]));
@@ -117,10 +121,48 @@ fn likeness() {
         ("a struct<x:int>", "a int", 0.0),
     ] {
         for (a, b) in [(a, b), (b, a)] {
-            let found = similarity(&schema(a), &schema(b));
+            let found = similarity((&schema(a), &Unknown::new()), (&schema(b), &Unknown::new()));
             assert!((found - expected).abs() < 1e-9, "{a} and {b}: {found}");
         }
     }
+}
+
+/// What has no value says nothing about its type, at any depth.
+#[test]
+fn columns_without_a_value_give_way() {
+    let unknown = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Unknown>();
+    for (a, of_a, b, of_b, expected, still) in [
+        ("x string; y int", &["x"][..], "x bigint; y int", &[][..], "x bigint; y int", &[][..]),
+        ("x string", &["x"], "x string", &["x"], "x string", &["x"]),
+        ("x string", &["x"], "y int", &[], "x string; y int", &["x"]),
+        ("x string", &["x"], "x struct<a:int>", &[], "x struct<a:int>", &[]),
+        (
+            "x struct<a:string,b:array<string>>",
+            &["x.a", "x.b[]"],
+            "x struct<A:date,b:array<int>>",
+            &[],
+            "x struct<a:date,b:array<int>>",
+            &[],
+        ),
+    ] {
+        let (of_a, of_b) = (unknown(of_a), unknown(of_b));
+        let (a, b) = (schema(a), schema(b));
+        for (a, b) in [((&*a, &of_a), (&*b, &of_b)), ((&*b, &of_b), (&*a, &of_a))] {
+            let merged = merge(&[a, b]);
+            assert_eq!(merged.conflicts, Vec::<String>::new());
+            assert_eq!(merged.unknown, unknown(still));
+            let sorted = |columns: &[Column]| {
+                let mut texts: Vec<_> = texts(columns).to_lowercase().split("; ").map(str::to_owned).collect();
+                texts.sort();
+                texts
+            };
+            assert_eq!(sorted(&merged.columns), sorted(&schema(expected)));
+        }
+    }
+    let (none, x) = (Unknown::new(), unknown(&["x"]));
+    let (a, b) = (schema("x string; y int"), schema("x struct<a:int,b:int>; y int"));
+    assert!((similarity((&a, &x), (&b, &none)) - 1.0).abs() < 1e-9);
+    assert!((similarity((&a, &none), (&b, &none)) - 1.0 / 3.0).abs() < 1e-9);
 }
 
 #[test]

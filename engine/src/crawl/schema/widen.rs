@@ -1,5 +1,6 @@
 //! The type that holds the values of two types.
 
+use super::Unknown;
 use millrace_catalog::model::{HiveType, StructField};
 
 /// The digits of Hive's widest decimal.
@@ -8,6 +9,15 @@ const DECIMAL_DIGITS: u8 = 38;
 /// Two types at a place that do not go together: the place (`address.zip`, `items[]`), the one type, the other.
 pub(super) type Conflict = (String, HiveType, HiveType);
 
+/// What joining two types needs and finds.
+#[derive(Default)]
+pub(super) struct Join<'a> {
+    /// Of the one and of the other.
+    pub(super) unknown: [Option<&'a Unknown>; 2],
+    /// What became a string within a type.
+    pub(super) conflicts: Vec<Conflict>,
+}
+
 /// The narrowest type that holds both; `None` when none but string does.
 ///
 /// Whole numbers widen to larger ones, to `double` beside fractions (`float` where the number has no more than 16
@@ -15,50 +25,57 @@ pub(super) type Conflict = (String, HiveType, HiveType);
 /// side is inexact by itself. `date` and `timestamp` are `timestamp`. Lengths of `varchar` and `char` grow; beside
 /// `string` they are `string`. Structs have the fields of both, by name without regard to case; a field, element, key
 /// or value whose types do not go together is a string.
-pub(crate) fn widen(a: &HiveType, b: &HiveType) -> Option<HiveType> {
-    join("", a, b, &mut Vec::new())
+pub(super) fn widen(a: &HiveType, b: &HiveType) -> Option<HiveType> {
+    Join::default().join("", a, b)
 }
 
-/// As [`widen`], for the column or field `place`; what became a string within it goes to `conflicts`.
-pub(super) fn join(place: &str, a: &HiveType, b: &HiveType, conflicts: &mut Vec<Conflict>) -> Option<HiveType> {
-    if a == b {
-        return Some(a.clone());
-    }
-    match (a, b) {
-        (HiveType::Array(a), HiveType::Array(b)) => {
-            Some(HiveType::Array(Box::new(join_inner(format!("{place}[]"), a, b, conflicts))))
+impl Join<'_> {
+    /// As [`widen`], for the column or field `place`; one without a value gives way to the other.
+    pub(super) fn join(&mut self, place: &str, a: &HiveType, b: &HiveType) -> Option<HiveType> {
+        let [unknown_a, unknown_b] =
+            self.unknown.map(|unknown| unknown.is_some_and(|unknown| unknown.contains(&place.to_lowercase())));
+        if a == b || unknown_b {
+            return Some(a.clone());
         }
-        (HiveType::Map(key, value), HiveType::Map(other_key, other_value)) => {
-            let key = join_inner(format!("{place}.key"), key, other_key, conflicts);
-            let value = join_inner(format!("{place}.value"), value, other_value, conflicts);
-            Some(HiveType::Map(Box::new(key), Box::new(value)))
+        if unknown_a {
+            return Some(b.clone());
         }
-        (HiveType::Struct(a), HiveType::Struct(b)) => Some(HiveType::Struct(join_fields(place, a, b, conflicts))),
-        _ => join_scalars(a, b),
-    }
-}
-
-fn join_inner(place: String, a: &HiveType, b: &HiveType, conflicts: &mut Vec<Conflict>) -> HiveType {
-    join(&place, a, b, conflicts).unwrap_or_else(|| {
-        conflicts.push((place, a.clone(), b.clone()));
-        HiveType::String
-    })
-}
-
-/// Fields in the order of the first, new ones behind.
-fn join_fields(place: &str, a: &[StructField], b: &[StructField], conflicts: &mut Vec<Conflict>) -> Vec<StructField> {
-    let mut fields = a.to_vec();
-    for field in b {
-        let lower = field.name.to_lowercase();
-        match fields.iter_mut().find(|known| known.name.to_lowercase() == lower) {
-            Some(known) => {
-                let place = format!("{place}.{}", known.name);
-                known.data_type = join_inner(place, &known.data_type, &field.data_type, conflicts);
+        match (a, b) {
+            (HiveType::Array(a), HiveType::Array(b)) => {
+                Some(HiveType::Array(Box::new(self.join_inner(format!("{place}[]"), a, b))))
             }
-            None => fields.push(field.clone()),
+            (HiveType::Map(key, value), HiveType::Map(other_key, other_value)) => {
+                let key = self.join_inner(format!("{place}.key"), key, other_key);
+                let value = self.join_inner(format!("{place}.value"), value, other_value);
+                Some(HiveType::Map(Box::new(key), Box::new(value)))
+            }
+            (HiveType::Struct(a), HiveType::Struct(b)) => Some(HiveType::Struct(self.join_fields(place, a, b))),
+            _ => join_scalars(a, b),
         }
     }
-    fields
+
+    fn join_inner(&mut self, place: String, a: &HiveType, b: &HiveType) -> HiveType {
+        self.join(&place, a, b).unwrap_or_else(|| {
+            self.conflicts.push((place, a.clone(), b.clone()));
+            HiveType::String
+        })
+    }
+
+    /// Fields in the order of the first, new ones behind.
+    fn join_fields(&mut self, place: &str, a: &[StructField], b: &[StructField]) -> Vec<StructField> {
+        let mut fields = a.to_vec();
+        for field in b {
+            let lower = field.name.to_lowercase();
+            match fields.iter_mut().find(|known| known.name.to_lowercase() == lower) {
+                Some(known) => {
+                    let place = format!("{place}.{}", known.name);
+                    known.data_type = self.join_inner(place, &known.data_type, &field.data_type);
+                }
+                None => fields.push(field.clone()),
+            }
+        }
+        fields
+    }
 }
 
 fn join_scalars(a: &HiveType, b: &HiveType) -> Option<HiveType> {

@@ -63,21 +63,29 @@ pub(crate) async fn list(listings: &Listings, target: &CrawlerTarget, listed: &L
     let location = Location::literal(&target.path)?;
     let exclusions = Exclusions::new(&target.exclusions)?;
     let store = listings.stores().open(&location).await?;
-    let mut walk =
-        Walk { location: &location, exclusions, target, listed, nodes: Vec::new(), skipped: Vec::new(), more: 0 };
+    let mut walk = Walk {
+        location: &location,
+        exclusions,
+        target,
+        listed,
+        nodes: Vec::new(),
+        skipped: Vec::new(),
+        unreadable: Vec::new(),
+        more: 0,
+    };
     if let Some(file) = single_file(store.as_ref(), &location).await? {
         let mut found = Found::default();
         found.files.push(file);
         let root = walk.folder(String::new(), found, location.path());
-        let skipped = walk.told();
-        return Ok(Tree { location, root, skipped });
+        let (skipped, unreadable) = walk.told();
+        return Ok(Tree { location, root, skipped, unreadable });
     }
     let root = walk.run(&store).await?;
     if root.file_count == 0 && root.folders.is_empty() {
-        walk.skip(location.url(), "nothing but empty, hidden or excluded files is there".to_owned());
+        walk.tell(location.url(), "nothing but empty, hidden or excluded files is there".to_owned());
     }
-    let skipped = walk.told();
-    Ok(Tree { location, root, skipped })
+    let (skipped, unreadable) = walk.told();
+    Ok(Tree { location, root, skipped, unreadable })
 }
 
 /// The target where it is one object.
@@ -128,6 +136,8 @@ struct Walk<'a> {
     listed: &'a Listed,
     nodes: Vec<Node>,
     skipped: Vec<Skipped>,
+    /// What of it may hold data.
+    unreadable: Vec<String>,
     /// How many more were skipped than `skipped` holds.
     more: usize,
 }
@@ -218,7 +228,7 @@ impl Walk<'_> {
         self.listed.bytes.fetch_add(size_bytes, Ordering::Relaxed);
         if empty > 0 {
             let files = if empty == 1 { "1 empty file was".to_owned() } else { format!("{empty} empty files were") };
-            self.skip(self.location.url_of(path), format!("{files} left out"));
+            self.tell(self.location.url_of(path), format!("{files} left out"));
         }
         Folder {
             name,
@@ -248,7 +258,18 @@ impl Walk<'_> {
         root
     }
 
+    /// Leaves out what may hold data.
     fn skip(&mut self, url: String, reason: String) {
+        if self.unreadable.len() < MOST_SKIPPED {
+            self.unreadable.push(url.clone());
+        } else {
+            // Too many to tell apart: the target as a whole stands for them.
+            self.unreadable = vec![self.location.url()];
+        }
+        self.tell(url, reason);
+    }
+
+    fn tell(&mut self, url: String, reason: String) {
         if self.skipped.len() < MOST_SKIPPED {
             self.skipped.push(Skipped { url, reason });
         } else {
@@ -256,15 +277,15 @@ impl Walk<'_> {
         }
     }
 
-    /// What was skipped, ordered, with the count of what is not told one by one.
-    fn told(&mut self) -> Vec<Skipped> {
+    /// What was skipped, ordered, with the count of what is not told one by one, and where data may be.
+    fn told(&mut self) -> (Vec<Skipped>, Vec<String>) {
         let mut skipped = std::mem::take(&mut self.skipped);
         skipped.sort_by(|a, b| (&a.url, &a.reason).cmp(&(&b.url, &b.reason)));
         if self.more > 0 {
             let reason = format!("{} more folders or links were left out for reasons like these", self.more);
             skipped.push(Skipped { url: self.location.url(), reason });
         }
-        skipped
+        (skipped, std::mem::take(&mut self.unreadable))
     }
 }
 

@@ -1,3 +1,4 @@
+//! Listings of local folders and of a store in memory.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

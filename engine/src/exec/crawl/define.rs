@@ -1,7 +1,7 @@
 //! Crawlers and classifiers made and changed. What a run would stumble over is an error here, with its place.
 
 use super::{at, find};
-use crate::crawl::tree;
+use crate::crawl::{classify, tree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{done, skipping};
 use crate::lake::location::Location;
@@ -72,6 +72,7 @@ pub(super) async fn create_classifier(
     let tag = CommandTag::Verb("CREATE CLASSIFIER");
     let catalog = context.catalog();
     let classifier = Classifier { name: name.name.clone(), kind: kind.clone(), create_time_ms: 0 };
+    classify::check(&classifier)?;
     if or_replace && catalog.classifier(&name.name).await?.is_some() {
         catalog.update_classifier(&classifier).await.map_err(|error| at(error.into(), name))?;
         return Ok(done(tag, vec![]));

@@ -1,6 +1,6 @@
 //! `ALTER TABLE` of managed tables. Definitions change; no file is touched.
 
-use super::{assign, create, insert};
+use super::{assign, constraints, create, insert};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::done;
 use crate::resolve;
@@ -77,6 +77,8 @@ pub(crate) async fn alter_table(
                 SortKeyClause::Interleaved(names) => SortKey::Interleaved { columns: ids(names)? },
             };
         }
+        AlterOperation::AddConstraint(text) => constraints::add(&mut changed, text)?,
+        AlterOperation::DropConstraint(name) => constraints::drop(&mut changed, name)?,
         AlterOperation::Owner(owner) => changed.attributes.owner = Some(owner.clone()),
         _ => return Err(Error::unsupported(format!("this change of the managed table \"{}\"", table.name))),
     }

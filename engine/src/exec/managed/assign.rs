@@ -8,6 +8,7 @@ use crate::tables;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, SelectItem, SetExpr};
 use millrace_catalog::model::{ManagedColumn, ManagedTable};
 
 /// The value that a new row has in a column that nothing is said about: the DEFAULT, or NULL. An IDENTITY is NULL here
@@ -24,6 +25,18 @@ pub(super) async fn default(context: &Context, column: &ManagedColumn) -> Result
         }
         _ => Err(Error::unsupported(format!("the DEFAULT {text}"))),
     }
+}
+
+/// The syntax tree of a DEFAULT.
+pub(super) fn parse_default(context: &Context, text: &str) -> Result<SqlExpr> {
+    let parsed = sql::parse(&format!("SELECT {text}"), context.dialect())?.pop();
+    if let Some(Statement::Query(query)) = parsed.map(|parsed| parsed.statement)
+        && let SetExpr::Select(select) = *query.body
+        && let Some(SelectItem::UnnamedExpr(expr)) = select.projection.into_iter().next()
+    {
+        return Ok(SqlExpr::Nested(Box::new(expr)));
+    }
+    Err(Error::unsupported(format!("the DEFAULT {text}")))
 }
 
 /// Whether a value may be given for a column: not for one that numbers its rows itself.

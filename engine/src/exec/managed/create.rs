@@ -11,6 +11,7 @@ use crate::sql::{ColumnDefinition, CreateTable, Distribution, SortKeyClause};
 use crate::tables::SqlType;
 use datafusion::logical_expr::LogicalPlan;
 use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey, TableAttributes};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The encodings that Redshift's ENCODE takes.
@@ -108,7 +109,7 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
 
 /// Writes a query's rows into its new table.
 async fn fill(context: &Context, table: &Arc<ManagedTable>, plan: LogicalPlan) -> Result<u64> {
-    let plan = super::insert::new_rows(context, table, &[], plan, &Default::default()).await?;
+    let plan = super::insert::new_rows(context, table, &[], plan, &HashSet::new()).await?;
     change::append(context, table, &plan).await
 }
 
@@ -191,7 +192,7 @@ fn query_columns(create: &CreateTable, plan: &LogicalPlan) -> Result<Vec<Managed
 
 /// Numbers the columns of a new table, from 1; keys taken from another table follow.
 fn number(columns: &mut [ManagedColumn], attributes: &mut TableAttributes) {
-    let mut numbers = std::collections::HashMap::new();
+    let mut numbers = HashMap::new();
     for (column, id) in columns.iter_mut().zip(1..) {
         numbers.insert(std::mem::replace(&mut column.id, id), id);
     }

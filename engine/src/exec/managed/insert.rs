@@ -6,20 +6,29 @@ use crate::exec::{done, query};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::Insert;
-use datafusion::logical_expr::{Expr, LogicalPlan};
-use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, SetExpr};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, SetExpr, Value};
 use millrace_catalog::model::ManagedTable;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// `INSERT INTO t [(columns)] query`.
+/// `INSERT INTO t {[(columns)] query | DEFAULT VALUES}`.
 pub(crate) async fn insert(context: &Context, table: Arc<ManagedTable>, insert: &Insert) -> Result<StatementResult> {
-    let mut source = insert.query.clone();
-    let defaults = take_defaults(&mut source);
-    let plan = query::logical_plan(context, &source).await?;
-    let plan = new_rows(context, &table, &insert.columns, plan, &defaults).await?;
+    let plan = plan_insert(context, &table, insert).await?;
     let rows = change::append(context, &table, &plan).await?;
     Ok(done(CommandTag::Insert(rows), vec![]))
+}
+
+/// The plan of the rows that an INSERT adds.
+pub(crate) async fn plan_insert(context: &Context, table: &ManagedTable, insert: &Insert) -> Result<LogicalPlan> {
+    let Some(query) = &insert.query else {
+        let one_row = LogicalPlanBuilder::empty(true).build()?;
+        return new_rows(context, table, &[], one_row, &HashSet::new()).await;
+    };
+    let mut source = query.clone();
+    let defaults = take_defaults(context, table, &insert.columns, &mut source)?;
+    let plan = query::logical_plan(context, &source).await?;
+    new_rows(context, table, &insert.columns, plan, &defaults).await
 }
 
 /// A query's columns as rows of a table; `defaults` are places in VALUES where DEFAULT stands.
@@ -46,19 +55,34 @@ pub(super) async fn new_rows(
     assign::project(plan, 0, table, values)
 }
 
-/// The columns of VALUES in which every row says DEFAULT; DEFAULT becomes NULL there.
-///
-/// A column with DEFAULT in some rows only keeps the word, which the planner does not know.
-fn take_defaults(query: &mut Query) -> HashSet<usize> {
-    let SetExpr::Values(values) = query.body.as_mut() else { return HashSet::new() };
-    let is_default = |expr: &SqlExpr| matches!(expr, SqlExpr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default"));
+/// The columns of VALUES in which every row says DEFAULT, which becomes NULL there. In a column where only some rows
+/// say so, the word becomes the default's own expression.
+fn take_defaults(
+    context: &Context,
+    table: &ManagedTable,
+    named: &[String],
+    query: &mut Query,
+) -> Result<HashSet<usize>> {
+    let SetExpr::Values(values) = query.body.as_mut() else { return Ok(HashSet::new()) };
     let width = values.rows.first().map_or(0, |row| row.content.len());
     let all: HashSet<usize> =
         (0..width).filter(|at| values.rows.iter().all(|row| row.content.get(*at).is_some_and(is_default))).collect();
     for row in &mut values.rows {
-        for at in &all {
-            row.content[*at] = SqlExpr::Value(datafusion::sql::sqlparser::ast::Value::Null.into());
+        for (at, expr) in row.content.iter_mut().enumerate().filter(|(_, expr)| is_default(expr)) {
+            let column = match named.get(at) {
+                Some(name) => Some(&table.columns[assign::column(table, name)?]),
+                None => table.columns.get(at),
+            };
+            *expr = match column.filter(|_| !all.contains(&at)).and_then(|column| column.default.as_deref()) {
+                Some(text) => assign::parse_default(context, text)?,
+                None => SqlExpr::Value(Value::Null.into()),
+            };
         }
     }
-    all
+    Ok(all)
+}
+
+fn is_default(expr: &SqlExpr) -> bool {
+    matches!(expr, SqlExpr::Identifier(ident)
+        if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default"))
 }

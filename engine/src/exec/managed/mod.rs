@@ -7,6 +7,7 @@ mod alter;
 mod assign;
 mod change;
 mod checks;
+mod constraints;
 mod create;
 mod few;
 mod insert;
@@ -14,13 +15,15 @@ mod merge;
 mod numbers;
 mod positions;
 mod show;
+mod snapshot;
 
 pub(crate) use alter::alter_table;
 pub(crate) use change::{delete, plan_delete, plan_update, truncate, update};
 pub(crate) use create::create_table;
-pub(crate) use insert::insert;
-pub(crate) use merge::merge;
+pub(crate) use insert::{insert, plan_insert};
+pub(crate) use merge::{merge, plan_merge};
 pub(crate) use show::show_table;
+pub(crate) use snapshot::{create_snapshot, drop_snapshot, restore_table, show_snapshots};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::{self, Relation};

@@ -30,6 +30,9 @@ pub(crate) struct Inference {
     pub(crate) layout: JsonLayout,
     /// The columns: a key as it is written first, and its type.
     pub(crate) columns: Vec<(String, HiveType)>,
+    /// Keys without a value other than `null`, empty arrays' items and empty objects too: paths in lower case, as in
+    /// `a.b` and `a[]`.
+    pub(crate) unknown: Vec<String>,
     /// The records that were read.
     pub(crate) records: u64,
     /// The bytes that they take.
@@ -173,8 +176,10 @@ impl Members {
         }
         let mut notes = Vec::new();
         self.tell("", &mut notes);
+        let mut unknown = Vec::new();
+        self.0.iter().for_each(|member| member.kind.unknown(&member.folded, &mut unknown));
         let columns = self.0.into_iter().map(|member| (member.key, member.kind.data_type())).collect();
-        Some(Inference { layout, columns, records, record_bytes, share: 1.0, notes })
+        Some(Inference { layout, columns, unknown, records, record_bytes, share: 1.0, notes })
     }
 
     /// Tells what does not go together.
@@ -291,6 +296,19 @@ impl Kind {
             }
             Self::Array(item) => item.tell(&format!("{name}[]"), notes),
             Self::Struct(members) => members.tell(&format!("{name}."), notes),
+            _ => {}
+        }
+    }
+
+    /// The places without a value.
+    fn unknown(&self, place: &str, found: &mut Vec<String>) {
+        match self {
+            Self::Null => found.push(place.to_owned()),
+            Self::Array(item) => item.unknown(&format!("{place}[]"), found),
+            Self::Struct(members) if members.0.is_empty() => found.push(place.to_owned()),
+            Self::Struct(members) => {
+                members.0.iter().for_each(|member| member.kind.unknown(&format!("{place}.{}", member.folded), found));
+            }
             _ => {}
         }
     }

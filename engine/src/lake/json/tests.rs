@@ -229,21 +229,3 @@ async fn compressed() {
     scan.bytes.truncate(20);
     assert_eq!(scan.error().await.kind, ErrorKind::BadFile);
 }
-
-/// How fast a core reads JSON lines; run with `--release --ignored`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn throughput() {
-    let line = |n: u32| {
-        format!("{{\"a\":{n},\"b\":\"some text {n}\",\"other\":{{\"x\":[1,2,{n}]}},\"flag\":true,\"d\":{n}.5}}\n")
-    };
-    let file: String = (0..1_000_000).map(line).collect();
-    let mut scan = Scan::new(hive(), pair(), "a.json", file.as_bytes());
-    for projection in [None, Some(vec![0]), Some(vec![])] {
-        scan.projection = projection;
-        let start = std::time::Instant::now();
-        assert_eq!(scan.output_rows().await, 1_000_000);
-        let rate = file.len() as f64 / 1e6 / start.elapsed().as_secs_f64();
-        assert!(rate > 100.0, "{rate} MB/s of {:?}", scan.projection);
-    }
-}

@@ -247,7 +247,9 @@ mod tests {
             (&["12:30:00"], "string"),
         ] {
             let mut evidence = Evidence::default();
-            values.iter().for_each(|value| evidence.see(value));
+            for value in values {
+                evidence.see(value);
+            }
             let found = evidence.hive_type().map_or("none".to_owned(), |found| found.to_string());
             assert_eq!(found, expected, "{values:?}");
         }
@@ -274,7 +276,9 @@ mod tests {
             (&["0.123456789012345678", "NaN"], "double"),
         ] {
             let mut evidence = Evidence::default();
-            values.iter().for_each(|value| evidence.see(value));
+            for value in values {
+                evidence.see(value);
+            }
             assert_eq!(evidence.hive_type().unwrap().to_string(), expected, "{values:?}");
         }
     }

@@ -165,7 +165,6 @@ fn what_is_not_there_yet_is_refused_by_name() {
         &[
             ("ALTER CRAWLER c SCHEDULE 'cron(0 1 * * ? *)'", "SCHEDULE of a crawler", 17),
             ("CREATE CLASSIFIER x XML", "an XML classifier", 21),
-            ("START TRANSACTION", "START", 1),
         ],
     );
 }

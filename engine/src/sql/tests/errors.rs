@@ -56,7 +56,6 @@ fn other_statements_are_refused_by_name() {
         "DECLARE",
         "EXECUTE",
         "GRANT",
-        "LOCK",
         "OPTIMIZE",
         "PREPARE",
         "REVOKE",

@@ -43,6 +43,7 @@ pub(super) fn fixture(format: FileFormat, columns: &[(i64, &str, &str)]) -> Fixt
         schema: "public".to_owned(),
         name: "t".to_owned(),
         columns: columns.iter().map(|(id, name, data_type)| column(*id, name, data_type)).collect(),
+        next_column_id: 100,
         path: "public/t/".to_owned(),
         attributes: TableAttributes { format, ..TableAttributes::default() },
         comment: None,

@@ -16,7 +16,7 @@ mod tests;
 
 pub(crate) use settings::CustomCsv;
 
-use super::super::schema::legal_names;
+use super::super::schema::{Unknown, legal_names};
 use super::super::{Layout, Recognized, Sample};
 use crate::error::Result;
 use crate::lake::hive_classes::{LAZY_SIMPLE_SERDE, OPEN_CSV_SERDE, TEXT_INPUT_FORMAT, TEXT_OUTPUT_FORMAT};
@@ -64,12 +64,15 @@ fn recognize_with(sample: &Sample, settings: &Settings<'_>) -> Option<Recognized
         notes.extend(renamed);
     }
     let types = content.types(header, settings);
+    let unknown = names.iter().enumerate().filter(|(column, _)| types.get(*column).is_none_or(Option::is_none));
+    let unknown: Unknown = unknown.map(|(_, name)| name.to_lowercase()).collect();
     let columns = names
         .into_iter()
         .enumerate()
-        .map(|(column, name)| Column::new(name, types.get(column).cloned().unwrap_or(HiveType::String)));
+        .map(|(column, name)| Column::new(name, types.get(column).cloned().flatten().unwrap_or(HiveType::String)));
     Some(Recognized {
         columns: columns.collect(),
+        unknown,
         certainty: content.regular as f64 / content.records as f64,
         rows: content.lines - u64::from(header),
         rows_exact: !sample.truncated,
@@ -145,7 +148,7 @@ impl<'a> Content<'a> {
             }
             if content.records == 1 {
                 content.header_bytes = record.end;
-                content.header_lines = sample.bytes[..record.end].iter().filter(|byte| **byte == b'\n').count();
+                content.header_lines = memchr::memchr_iter(b'\n', &sample.bytes[..record.end]).count();
                 content.first = fields;
             } else {
                 content.repeats |= repeats(&content.first, &fields);
@@ -193,17 +196,18 @@ impl<'a> Content<'a> {
                 .all(|(name, field)| name.trim().to_lowercase() == field.trim().to_lowercase())
     }
 
-    fn types(&self, header: bool, settings: &Settings<'_>) -> Vec<HiveType> {
-        let mut types: Vec<HiveType> = (0..self.width)
+    /// The type of each column; `None` where no value was seen.
+    fn types(&self, header: bool, settings: &Settings<'_>) -> Vec<Option<HiveType>> {
+        let mut types: Vec<Option<HiveType>> = (0..self.width)
             .map(|column| {
                 let mut evidence = self.below.get(column).cloned().unwrap_or_default();
                 if !header && let Some(first) = self.first.get(column) {
                     see(&mut evidence, first, settings.keep_blanks);
                 }
-                evidence.hive_type().unwrap_or(HiveType::String)
+                evidence.hive_type()
             })
             .collect();
-        types.iter_mut().zip(&settings.types).for_each(|(found, given)| found.clone_from(given));
+        types.iter_mut().zip(&settings.types).for_each(|(found, given)| *found = Some(given.clone()));
         types
     }
 

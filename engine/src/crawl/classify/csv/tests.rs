@@ -1,3 +1,4 @@
+//! Delimited text as it comes: delimiters, quotes, headers, types, and that the readers take what was inferred.
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use super::*;
@@ -10,14 +11,7 @@ use millrace_catalog::model::StorageDescriptor;
 use std::sync::Arc;
 
 fn sample(name: &str, text: &str) -> Sample {
-    Sample {
-        url: format!("s3://b/{name}"),
-        name: name.to_owned(),
-        bytes: text.to_owned().into(),
-        truncated: false,
-        compression: "none",
-        size_bytes: text.len() as u64,
-    }
+    Sample { name: name.to_owned(), bytes: text.to_owned().into(), truncated: false, compression: "none" }
 }
 
 fn found(text: &str) -> Recognized {
@@ -257,13 +251,13 @@ fn custom_classifiers() {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let (names, types) = (owned(&["Id", "when", "x"]), owned(&["short", "date"]));
     let found = |custom: &CustomCsv<'_>, text: &str| {
-        recognize_custom(&sample("data", text), custom).unwrap().map(|recognized| columns(&recognized))
+        recognize_custom(&sample("data", text), custom).unwrap().map(|found| columns(&found))
     };
     let some = |text: &str| Some(text.to_owned());
-    let typed = CustomCsv { columns: &names, types: &types, ..custom() };
-    assert_eq!(found(&typed, "1,2024-01-02,3\n2,,4\n"), some("id smallint, when date, x bigint"));
-    assert_eq!(found(&typed, "ID,When,X\n1,2024-01-02,3\n"), some("id smallint, when date, x bigint"));
-    assert_eq!(found(&typed, "1,2\n2,3\n"), None);
+    let described = CustomCsv { columns: &names, types: &types, ..custom() };
+    assert_eq!(found(&described, "1,2024-01-02,3\n2,,4\n"), some("id smallint, when date, x bigint"));
+    assert_eq!(found(&described, "ID,When,X\n1,2024-01-02,3\n"), some("id smallint, when date, x bigint"));
+    assert_eq!(found(&described, "1,2\n2,3\n"), None);
     let absent = CustomCsv { header: CsvHeader::Absent, ..custom() };
     assert_eq!(found(&absent, "id,name\n1,x\n"), some("col0 string, col1 string"));
     let present = CustomCsv { header: CsvHeader::Present, ..custom() };

@@ -10,6 +10,7 @@ mod bounds;
 #[cfg(test)]
 mod tests;
 
+use super::super::schema::Unknown;
 use super::super::{Layout, Recognized};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::hive_classes::storage_classes;
@@ -222,7 +223,17 @@ fn recognized(
         parameters: Parameters::new(),
         compression: compression.to_owned(),
     };
-    Ok(Recognized { layout, certainty: 1.0, columns, rows, rows_exact, row_bytes, statistics, notes })
+    Ok(Recognized {
+        layout,
+        certainty: 1.0,
+        columns,
+        unknown: Unknown::new(),
+        rows,
+        rows_exact,
+        row_bytes,
+        statistics,
+        notes,
+    })
 }
 
 fn bad_file(url: &str, what: &str, reason: impl Into<String>) -> Error {

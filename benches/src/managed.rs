@@ -1,0 +1,118 @@
+//! Managed tables: small and large inserts, an UPDATE of one row in a hundred, scans; beside DuckDB where a Python with
+//! its package is given.
+
+use crate::{compare, report, side};
+use anyhow::{Context, Result, ensure};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// Options of the benchmark.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Rows of the table that is updated and scanned
+    #[arg(long, default_value_t = 6_000_000)]
+    rows: u64,
+    /// Inserts of one row
+    #[arg(long, default_value_t = 2_000)]
+    inserts: u32,
+    /// Runs of each statement on each side
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// A Python that can `import duckdb`, to run the same statements in DuckDB
+    #[arg(long, value_name = "PYTHON")]
+    duckdb: Option<PathBuf>,
+}
+
+/// Rows of one larger INSERT.
+const LARGE_INSERT: u64 = 10_000;
+
+/// The table's rows, in words that both sides take.
+const ROWS: &str = "SELECT value AS id, CAST(value % 97 AS int) AS quantity, value % 100003 / 7.0 AS price, \
+     'a note about row ' || value AS note FROM generate_series(1, ";
+
+/// The statements that are timed on the large table; the first changes one row in a hundred.
+const STATEMENTS: [(&str, &str); 3] = [
+    ("update 1%", "UPDATE big SET price = price + 1 WHERE id % 100 = 7"),
+    ("sum", "SELECT sum(quantity), max(price), count(*) FROM big"),
+    ("range", "SELECT count(*), max(note) FROM big WHERE id BETWEEN 1000 AND 2000"),
+];
+
+/// Runs it.
+pub async fn run(options: &Options) -> Result<()> {
+    let mut ours = side::Ours::new(side::cores()).await?;
+    ours.run("CREATE TABLE small (id bigint, name varchar(20), at timestamp)").await?;
+    let mut took = Duration::ZERO;
+    for id in 0..options.inserts {
+        let statement = format!("INSERT INTO small VALUES ({id}, 'name {id}', '2024-01-01 00:00:00')");
+        took += ours.time(&statement).await?;
+    }
+    let inserted = compare::rows(&ours.run("SELECT count(*) FROM small").await?)?;
+    ensure!(format!("{inserted:?}").contains(&options.inserts.to_string()), "rows were lost: {inserted:?}");
+    let per_second = f64::from(options.inserts) / took.as_secs_f64();
+    report::print(&format!("INSERT of one row, autocommit: {per_second:.0} a second"));
+
+    ours.run("CREATE TABLE large (id bigint, quantity int, price double precision, note varchar(64))").await?;
+    let mut took = Duration::ZERO;
+    let rounds = 20;
+    for _ in 0..rounds {
+        took += ours.time(&format!("INSERT INTO large {}", rows(LARGE_INSERT))).await?;
+    }
+    let per_second = (rounds * LARGE_INSERT) as f64 / took.as_secs_f64();
+    report::print(&format!("INSERT of {LARGE_INSERT} rows: {per_second:.0} rows a second"));
+
+    ours.run("CREATE TABLE big (id bigint, quantity int, price double precision, note varchar(64))").await?;
+    let load = ours.time(&format!("INSERT INTO big {}", rows(options.rows))).await?;
+    let mut lines = vec![("load", vec![load])];
+    for (name, statement) in STATEMENTS {
+        let mut times = Vec::new();
+        for _ in 0..options.runs {
+            times.push(ours.time(statement).await?);
+        }
+        lines.push((name, times));
+    }
+    let theirs = match &options.duckdb {
+        Some(python) => Some(duckdb(python, options)?),
+        None => None,
+    };
+    let mut text = format!("{:<12} {:>12} {:>12} {:>8}\n", "", "millrace ms", "duckdb ms", "ratio");
+    for (at, (name, times)) in lines.iter().enumerate() {
+        let ours = report::median_ms(times);
+        let theirs = theirs.as_ref().and_then(|times| times.get(at)).copied();
+        let (shown, ratio) = match theirs {
+            Some(theirs) => (format!("{theirs:.1}"), format!("{:.3}", ours / theirs)),
+            None => ("-".to_owned(), "-".to_owned()),
+        };
+        writeln!(text, "{name:<12} {ours:>12.1} {shown:>12} {ratio:>8}")?;
+    }
+    report::print(&format!("{} rows, median of {} runs\n{text}", options.rows, options.runs));
+    Ok(())
+}
+
+fn rows(count: u64) -> String {
+    format!("{ROWS}{count})")
+}
+
+/// The medians, in milliseconds, of the load and the statements in DuckDB's own table on disk.
+fn duckdb(python: &PathBuf, options: &Options) -> Result<Vec<f64>> {
+    let folder = tempfile::tempdir()?;
+    let statements: Vec<String> = STATEMENTS.iter().map(|(_, statement)| format!("{statement:?}")).collect();
+    let program = format!(
+        "import duckdb, time, statistics\n\
+         c = duckdb.connect({file:?}, config={{'threads': {threads}}})\n\
+         def timed(s):\n    b = time.perf_counter(); c.execute(s).fetchall(); return (time.perf_counter() - b) * 1e3\n\
+         c.execute('CREATE TABLE big (id bigint, quantity int, price double precision, note varchar(64))')\n\
+         print(timed({load:?}))\n\
+         for s in [{statements}]: print(statistics.median(timed(s) for _ in range({runs})))\n",
+        file = folder.path().join("peer.duckdb").display().to_string(),
+        threads = side::cores(),
+        load = format!("INSERT INTO big {}", rows(options.rows).replace("value", "generate_series")),
+        statements = statements.join(", "),
+        runs = options.runs,
+    );
+    let output = Command::new(python).args(["-c", &program]).output().context("could not start the Python")?;
+    ensure!(output.status.success(), "DuckDB failed: {}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout)?;
+    lines.lines().map(|line| line.trim().parse().context("DuckDB printed no time")).collect()
+}

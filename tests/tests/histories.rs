@@ -1,0 +1,112 @@
+//! Random histories over managed tables, in both file formats: after each step the tables hold what SQLite's hold.
+//!
+//! A history that fails is told by its seed; `MILLRACE_SEED=n` runs that one alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small numbers")]
+
+mod model;
+
+use millrace_engine::{Session, Warehouse, WarehouseConfig};
+use millrace_tests::database::rows;
+use model::{History, Model, Random, Rows, Shape, session_rows};
+use std::sync::Arc;
+
+/// Histories of each format, and the units of each: a statement or a block.
+const HISTORIES: u64 = 150;
+const UNITS: u64 = 10;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_over_vortex_files() {
+    run("vortex", 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_over_parquet_files() {
+    run("parquet", 1_000_000).await;
+}
+
+async fn run(format: &str, first_seed: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+    let chosen: Option<u64> = std::env::var("MILLRACE_SEED").ok().map(|seed| seed.parse().unwrap());
+    for seed in first_seed..first_seed + HISTORIES {
+        if chosen.is_none_or(|chosen| chosen == seed) {
+            History::run(seed, format, &warehouse).await;
+        }
+    }
+}
+
+/// The other session: it sees what is committed, and in a block of its own what was when it first looked.
+struct Reader {
+    session: Session,
+    random: Random,
+    /// What it saw first in its block.
+    held: Option<Vec<(Shape, Rows)>>,
+}
+
+impl Reader {
+    async fn look(&mut self, committed: &[(Shape, Rows)], told: &str) {
+        match self.random.below(5) {
+            0 if self.held.is_none() => {
+                rows(&mut self.session, "BEGIN READ ONLY").await.unwrap();
+                self.held = Some(committed.to_vec());
+                // The snapshot is taken by the first statement.
+                rows(&mut self.session, "SHOW TABLES").await.unwrap();
+            }
+            1 if self.held.is_some() => {
+                rows(&mut self.session, "COMMIT").await.unwrap();
+                self.held = None;
+            }
+            _ => {}
+        }
+        let expected = self.held.as_deref().unwrap_or(committed);
+        if expected.is_empty() {
+            return;
+        }
+        let (shape, rows) = &expected[self.random.below(expected.len() as u64) as usize];
+        let seen = session_rows(&mut self.session, &shape.name).await;
+        assert_eq!(seen.as_ref(), Ok(rows), "{told}\nseen by the other session in {}", shape.name);
+    }
+}
+
+impl History {
+    async fn run(seed: u64, format: &str, warehouse: &Arc<Warehouse>) {
+        let mut history = Self::new(seed, format);
+        let mut model = Model::new().await;
+        let mut session = Session::new(Arc::clone(warehouse));
+        let mut reader = Reader { session: Session::new(Arc::clone(warehouse)), random: Random(!seed), held: None };
+        for session in [&mut session, &mut reader.session] {
+            rows(session, &format!("CREATE DATABASE IF NOT EXISTS h{seed}")).await.unwrap();
+            rows(session, &format!("USE h{seed}")).await.unwrap();
+        }
+        let mut committed = Vec::new();
+        let mut told = format!("seed {seed}:");
+        for _ in 0..UNITS {
+            let before = history.tables.clone();
+            let unit = history.unit();
+            let count = unit.len();
+            for (at, step) in unit.iter().enumerate() {
+                told = format!("{told}\n{};", step.text);
+                let done = rows(&mut session, &step.text).await;
+                assert!(done.is_ok(), "{told}\n{}", done.unwrap_err());
+                model.run(step).await;
+                // Within a block the shape of a table that it changes is known only at its end.
+                let tables: &[Shape] = if at + 1 == count { &history.tables } else { &before };
+                let changed = |table: &&Shape| at + 1 == count || step.text.contains(&format!(" {} ", table.name));
+                let unchanged_shapes = !unit.iter().any(|s| s.text.contains("TABLE "));
+                for table in tables.iter().filter(changed).filter(|_| at + 1 == count || unchanged_shapes) {
+                    let found = session_rows(&mut session, &table.name).await;
+                    assert_eq!(found, Ok(model.rows(table).await), "{told}\nin {}", table.name);
+                }
+                if at > 0 && at + 1 < count {
+                    reader.look(&committed, &told).await;
+                }
+            }
+            committed.clear();
+            for table in &history.tables {
+                committed.push((table.clone(), model.rows(table).await));
+            }
+            reader.look(&committed, &told).await;
+        }
+    }
+}
