@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use millrace_tests::faults::Operation;
 use millrace_tests::s3::{ACCESS_KEY_ID, S3Server, SECRET_ACCESS_KEY};
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -75,7 +76,8 @@ pub async fn run(options: &Options) -> Result<()> {
         "bytes read"
     );
     for (name, crawl) in [("first", &first), ("again", &again), ("new folders", &new)] {
-        text += &format!(
+        write!(
+            text,
             "\n{name:<16} {:>10.0} {:>10.1} {:>8} {:>10} {:>8} {:>8} {:>12}  {}",
             report::median_ms(&[crawl.time]),
             crawl.kilobytes as f64 / 1024.0,
@@ -85,7 +87,7 @@ pub async fn run(options: &Options) -> Result<()> {
             crawl.gets,
             crawl.bytes,
             crawl.summary
-        );
+        )?;
     }
     report::print(&text);
     Ok(())
