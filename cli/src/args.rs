@@ -5,6 +5,7 @@
 
 use crate::crawl::CrawlArgs;
 use crate::print::Format;
+use crate::serve::ServeArgs;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use millrace_engine::sql::Dialect;
 use std::ffi::OsString;
@@ -63,6 +64,8 @@ enum LowSubcommand {
     },
     /// Look at a place, make tables of what is there, and keep them up to date
     Crawl(Box<CrawlArgs>),
+    /// Serve the warehouse to drivers of PostgreSQL and Redshift
+    Serve(ServeArgs),
 }
 
 /// What to do.
@@ -99,6 +102,8 @@ pub(crate) enum Action {
     },
     /// Run a crawler.
     Crawl(Box<CrawlArgs>),
+    /// Serve the warehouse on the wire.
+    Serve(ServeArgs),
     /// Run the demo.
     Demo {
         /// Directory of the lake and the warehouse.
@@ -129,6 +134,7 @@ where
     let action = match low.subcommand {
         Some(LowSubcommand::Demo { dir }) => Action::Demo { dir },
         Some(LowSubcommand::Crawl(arguments)) => Action::Crawl(arguments),
+        Some(LowSubcommand::Serve(arguments)) => Action::Serve(arguments),
         None if !sources.is_empty() => Action::Batch { sources, keep_going: low.keep_going },
         None if stdin_is_terminal => Action::Shell,
         None => Action::Batch { sources: vec![Source::Stdin], keep_going: low.keep_going },

@@ -10,6 +10,7 @@ mod engine;
 mod open;
 mod print;
 mod repl;
+mod serve;
 mod shell;
 mod syntax;
 
@@ -68,6 +69,10 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
         Action::Crawl(arguments) => {
             let crawl = crawl::run(invocation.directory(), &invocation.settings, invocation.format, arguments);
             exit_code(runtime.block_on(crawl)?)
+        }
+        Action::Serve(arguments) => {
+            runtime.block_on(serve::run(invocation.directory(), &invocation.settings, arguments))?;
+            ExitCode::SUCCESS
         }
         Action::Shell => run_shell(&runtime, invocation)?,
         Action::Batch { sources, keep_going } => {
