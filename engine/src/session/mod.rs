@@ -5,12 +5,16 @@
 
 mod client_settings;
 mod context;
+mod cursor;
 mod draft;
+mod literal;
+mod prepared;
 mod settings;
 mod transaction;
 mod turns;
 
 pub(crate) use context::Context;
+pub use prepared::Prepared;
 pub(crate) use turns::Turns;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -40,6 +44,8 @@ pub struct Session {
     state: SessionState,
     progress: Arc<CurrentProgress>,
     block: Option<Block>,
+    prepared: prepared::PreparedStatements,
+    cursors: cursor::Cursors,
 }
 
 /// A transaction block: what BEGIN began.
@@ -86,7 +92,15 @@ impl Session {
     /// A session with default settings.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
         let state = warehouse.base_state().clone();
-        Self { warehouse, settings: Settings::default(), state, progress: Arc::default(), block: None }
+        Self {
+            warehouse,
+            settings: Settings::default(),
+            state,
+            progress: Arc::default(),
+            block: None,
+            prepared: prepared::PreparedStatements::new(),
+            cursors: cursor::Cursors::new(),
+        }
     }
 
     /// The warehouse.
@@ -158,11 +172,13 @@ impl Session {
             Statement::Rollback => return self.end(false).await,
             _ => {}
         }
-        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
-        if block.failed {
-            let message = "current transaction is aborted, commands ignored until end of transaction block";
-            return Err(Error::new(ErrorKind::FailedTransaction, message));
+        self.check_not_failed()?;
+        match &parsed.statement {
+            Statement::Cursor(cursor) => return self.execute_cursor(parsed, cursor).await,
+            Statement::Prepared(prepared) => return self.execute_prepared(parsed, prepared).await,
+            _ => {}
         }
+        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
         block.failed = true;
         let transaction = Arc::clone(&block.transaction);
@@ -231,6 +247,7 @@ impl Session {
             result.notices.push(warning("there is no transaction in progress"));
             return Ok(result);
         };
+        self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.failed {
             transaction.commit_in_turn(&self.warehouse).await?;
