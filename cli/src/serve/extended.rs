@@ -138,6 +138,12 @@ impl Connection {
     }
 
     async fn describe_portal(&mut self, name: &str) -> Result<(), Failure> {
+        // A cursor that DECLARE made is a portal too.
+        if !self.portals.contains_key(name)
+            && let Some(schema) = self.session.cursor_columns(name)
+        {
+            return self.wire.push(&row_description(&schema, &vec![Format::Text; schema.fields().len()]));
+        }
         let gives_rows = self.portal(name)?.statement.prepared.gives_rows();
         if !gives_rows {
             return self.wire.push(&NoData::new());

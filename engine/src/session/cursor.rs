@@ -96,6 +96,11 @@ impl Session {
         }
     }
 
+    /// The columns of an open cursor; `None` when there is none of that name.
+    pub fn cursor_columns(&self, name: &str) -> Option<SchemaRef> {
+        self.cursors.get(name).map(|cursor| Arc::clone(&cursor.schema))
+    }
+
     /// The columns of what a statement over cursors gives.
     pub(super) fn cursor_schema(&self, statement: &CursorStatement) -> Result<SchemaRef> {
         match statement {
