@@ -1,0 +1,157 @@
+"""Python's drivers on `millrace serve`: types, NULLs, parameters, errors, transactions, cursors, a large fetch.
+
+The argument names the driver; where to connect stands in PostgreSQL's variables. Expected values are PostgreSQL's.
+"""
+
+import asyncio
+import datetime
+import decimal
+import os
+import sys
+
+HOST, PORT = os.environ["PGHOST"], int(os.environ["PGPORT"])
+USER, DATABASE, PASSWORD = os.environ["PGUSER"], os.environ["PGDATABASE"], os.environ["PGPASSWORD"]
+
+TYPES = (
+    "SELECT 1::smallint, 2::int, 3::bigint, 2.5::float8, 1.50::decimal(10,2), 'a'::varchar, date '1999-12-31', "
+    "timestamp '2001-01-01 00:00:00.123456', true, NULL::int"
+)
+VALUES = (
+    1,
+    2,
+    3,
+    2.5,
+    decimal.Decimal("1.50"),
+    "a",
+    datetime.date(1999, 12, 31),
+    datetime.datetime(2001, 1, 1, 0, 0, 0, 123456),
+    True,
+    None,
+)
+ROW = (7, "it's \\ ü", decimal.Decimal("-1.25"), datetime.datetime(2024, 1, 1, 12), None)
+# The debug build computes them in seconds.
+DOUBLINGS, MANY = 18, 2**18
+
+
+def same(expected, found, what):
+    assert found == expected, f"{what}: expected {expected!r}, found {found!r}"
+
+
+def dbapi(connect, error, sqlstate, mark="%s"):
+    """What every driver of the DB-API does."""
+    connection = connect()
+    cursor = connection.cursor()
+    cursor.execute(TYPES)
+    same(VALUES, tuple(cursor.fetchone()), "types")
+    table = f"t_{sys.argv[1]}"
+    cursor.execute(f"CREATE TABLE {table} (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)")
+    connection.commit()
+    places = ", ".join([mark] * 5)
+    cursor.execute(f"INSERT INTO {table} VALUES ({places})", ROW)
+    same(1, cursor.rowcount, "rows inserted")
+    cursor.execute(f"SELECT * FROM {table} WHERE a = {mark} AND b = {mark}", ROW[:2])
+    same([ROW], [tuple(row) for row in cursor.fetchall()], "parameters")
+    connection.rollback()
+    cursor.execute(f"SELECT count(*) FROM {table}")
+    same(0, cursor.fetchone()[0], "rows after the rollback")
+    connection.commit()
+    for statement, expected in [("SELECT 1/0", "22012"), ("SELECT * FROM nope", "42P01"), ("SELEC", "42601")]:
+        try:
+            cursor.execute(statement)
+            raise AssertionError(f"{statement} did not fail")
+        except error as failure:
+            same(expected, sqlstate(failure), statement)
+        connection.rollback()
+    cursor.execute(f"INSERT INTO {table}(a) VALUES (1)")
+    for _ in range(DOUBLINGS):
+        cursor.execute(f"INSERT INTO {table}(a) SELECT a FROM {table}")
+    cursor.execute(f"SELECT a FROM {table}")
+    same(MANY, sum(row[0] for row in cursor.fetchall()), "a large fetch")
+    connection.commit()
+    return connection
+
+
+def psycopg():
+    import psycopg as driver
+
+    def connect():
+        return driver.connect(host=HOST, port=PORT, user=USER, dbname=DATABASE, password=PASSWORD)
+
+    connection = dbapi(connect, driver.Error, lambda failure: failure.sqlstate)
+    with connection.cursor(binary=True) as cursor:
+        same(VALUES, cursor.execute(TYPES).fetchone(), "binary types")
+    with connection.cursor("named") as cursor:
+        cursor.itersize = 1000
+        cursor.execute("SELECT a FROM t_psycopg")
+        same(MANY, sum(1 for _ in cursor), "a cursor of the server's")
+    connection.commit()
+    connection.autocommit = True
+    with connection.pipeline():
+        results = [connection.execute("SELECT %s::int", (number,)) for number in range(20)]
+    same(list(range(20)), [result.fetchone()[0] for result in results], "a pipeline")
+    for _ in range(8):
+        # After some times the driver prepares it.
+        same((5,), connection.execute("SELECT %s + 1", (4,)).fetchone(), "a prepared statement")
+    connection.close()
+
+
+def psycopg2():
+    import psycopg2 as driver
+
+    def connect():
+        return driver.connect(host=HOST, port=PORT, user=USER, dbname=DATABASE, password=PASSWORD)
+
+    connection = dbapi(connect, driver.Error, lambda failure: failure.pgcode)
+    cursor = connection.cursor("named")
+    cursor.itersize = 5000
+    cursor.execute("SELECT a FROM t_psycopg2")
+    same(MANY, sum(1 for _ in cursor), "a cursor of the server's")
+    connection.commit()
+    connection.close()
+
+
+def redshift_connector():
+    import redshift_connector as driver
+
+    def connect():
+        return driver.connect(host=HOST, port=PORT, user=USER, database=DATABASE, password=PASSWORD, ssl=False)
+
+    dbapi(connect, driver.Error, lambda failure: failure.args[0]["C"]).close()
+    try:
+        driver.connect(host=HOST, port=PORT, user=USER, database=DATABASE, password="wrong", ssl=False)
+        raise AssertionError("a wrong password was taken")
+    except driver.Error as failure:
+        same("28P01", failure.args[0]["C"], "a wrong password")
+
+
+def asyncpg():
+    import asyncpg as driver
+
+    async def talk():
+        connection = await driver.connect(
+            host=HOST, port=PORT, user=USER, database=DATABASE, password=PASSWORD, ssl=False
+        )
+        same(VALUES, tuple(await connection.fetchrow(TYPES)), "types")
+        await connection.execute(
+            "CREATE TABLE t_asyncpg (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)"
+        )
+        await connection.execute("INSERT INTO t_asyncpg VALUES ($1, $2, $3, $4, $5)", *ROW)
+        found = await connection.fetch("SELECT * FROM t_asyncpg WHERE a = $1 AND b = $2", *ROW[:2])
+        same([ROW], [tuple(row) for row in found], "parameters")
+        try:
+            async with connection.transaction():
+                await connection.execute("INSERT INTO t_asyncpg(a) VALUES (777)")
+                await connection.execute("SELECT 1/0")
+        except driver.PostgresError as failure:
+            same("22012", failure.sqlstate, "an error in a transaction")
+        same(0, await connection.fetchval("SELECT count(*) FROM t_asyncpg WHERE a = 777"), "rows after the rollback")
+        await connection.executemany("INSERT INTO t_asyncpg(a) VALUES ($1)", [(number,) for number in range(1, 101)])
+        async with connection.transaction():
+            rows = [row[0] async for row in connection.cursor("SELECT a FROM t_asyncpg WHERE b IS NULL ORDER BY a")]
+        same(list(range(1, 101)), rows, "a cursor")
+        await connection.close()
+
+    asyncio.run(talk())
+
+
+{"psycopg": psycopg, "psycopg2": psycopg2, "redshift_connector": redshift_connector, "asyncpg": asyncpg}[sys.argv[1]]()
