@@ -13,3 +13,4 @@ pub mod report;
 pub mod side;
 pub mod start;
 pub mod tpch;
+pub mod wire;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use millrace_benches::{cache, crawl, csv, managed, partitions, start, tpch};
+use millrace_benches::{cache, crawl, csv, managed, partitions, start, tpch, wire};
 use std::path::PathBuf;
 
 #[global_allocator]
@@ -34,6 +34,8 @@ enum Benchmark {
     Crawl(crawl::Options),
     /// Starting the program: time and memory of `select 1`
     Start(start::Options),
+    /// The wire: latencies and a large fetch of running servers, beside PostgreSQL
+    Wire(wire::Options),
 }
 
 #[tokio::main]
@@ -46,5 +48,6 @@ async fn main() -> Result<()> {
         Benchmark::Managed(options) => managed::run(&options).await,
         Benchmark::Crawl(options) => crawl::run(&options).await,
         Benchmark::Start(options) => start::run(&options),
+        Benchmark::Wire(options) => wire::run(&options).await,
     }
 }

@@ -14,6 +14,7 @@ use super::wire::Wire;
 use millrace_engine::{Error, ErrorKind, Notice, Session, TransactionStatus};
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus as Status};
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A client that is logged in.
@@ -48,11 +49,14 @@ impl Connection {
 
     /// Converses until the client leaves, or the server stops and no statement runs.
     pub(super) async fn run(mut self, stopping: CancellationToken) {
-        let ended = self.converse(&stopping).await;
-        if let Err(Failure::Fatal(error)) = ended
-            && self.wire.push(&error_response("FATAL", &error)).is_err()
-        {
-            tracing::warn!("an error could not be sent");
+        match self.converse(&stopping).await {
+            Ok(()) => {}
+            Err(Failure::Gone(error)) => tracing::debug!(%error, "a client left"),
+            Err(Failure::Fatal(error) | Failure::Statement(error)) => {
+                if self.wire.push(&error_response("FATAL", &error)).is_err() {
+                    tracing::warn!("an error could not be sent");
+                }
+            }
         }
         // Portals go before the session whose rows they read.
         self.portals.clear();
@@ -63,6 +67,7 @@ impl Connection {
         self.ready()?;
         loop {
             // The wire sends what has gathered before it waits.
+            let idle = idle_too_long(&self.session);
             let next = tokio::select! {
                 biased;
                 () = stopping.cancelled() => {
@@ -70,6 +75,7 @@ impl Connection {
                     return Err(Failure::Fatal(Error::new(ErrorKind::Shutdown, message)));
                 }
                 next = self.wire.next() => next?,
+                error = idle => return Err(Failure::Fatal(error)),
             };
             let Some((kind, message)) = next else { return Ok(()) };
             if matches!(message, Ok(Message::Terminate)) {
@@ -85,7 +91,7 @@ impl Connection {
             self.seat.end();
             match handled {
                 Ok(()) => {}
-                Err(Failure::Statement(error)) => self.fail(kind, &error)?,
+                Err(Failure::Statement(error)) => self.fail(kind, &error).await?,
                 Err(failure) => return Err(failure),
             }
         }
@@ -116,11 +122,15 @@ impl Connection {
     }
 
     /// Tells of an error, and of where the conversation goes on.
-    fn fail(&mut self, kind: u8, error: &Error) -> Result<(), Failure> {
+    async fn fail(&mut self, kind: u8, error: &Error) -> Result<(), Failure> {
         if error.kind == ErrorKind::Internal {
             tracing::error!(message = error.message, detail = error.detail, "a defect");
         }
         self.session.fail_transaction();
+        // Only its undoing is left to do, which takes nothing from anybody.
+        if let Err(error) = self.session.end_implicit().await {
+            tracing::warn!(%error, "a transaction did not end in order");
+        }
         self.forget_portals();
         self.wire.push(&error_response("ERROR", error))?;
         if message::is_extended(kind) {
@@ -160,6 +170,23 @@ impl Connection {
             self.wire.push(&notice_response(notice))?;
         }
         Ok(())
+    }
+}
+
+/// Ends with an error when a session says for how long it may be idle, and has been.
+fn idle_too_long(session: &Session) -> impl Future<Output = Error> + use<> {
+    let (setting, kind, what) = if session.transaction_status() == TransactionStatus::Idle {
+        ("idle_session_timeout", ErrorKind::IdleTimeout, "idle-session")
+    } else {
+        ("idle_in_transaction_session_timeout", ErrorKind::IdleTransaction, "idle-in-transaction")
+    };
+    let limit_ms = session.setting(setting).ok().and_then(|limit| limit.parse::<u64>().ok()).filter(|limit| *limit > 0);
+    async move {
+        match limit_ms {
+            Some(limit_ms) => tokio::time::sleep(Duration::from_millis(limit_ms)).await,
+            None => std::future::pending().await,
+        }
+        Error::new(kind, format!("terminating connection due to {what} timeout"))
     }
 }
 

@@ -68,6 +68,10 @@ impl Connection {
         if name.is_empty() {
             self.unnamed = Some(statement);
         } else {
+            // What has a name is used again: what is wrong with it is told now, and the name stays free.
+            let cancel = self.cancellable();
+            let analyzed = self.session.analyze(&prepared);
+            watched(analyzed, &mut self.wire, &cancel).await?;
             self.session.keep_prepared(&name, prepared)?;
             self.named.insert(name, statement);
         }

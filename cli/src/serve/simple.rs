@@ -21,13 +21,22 @@ impl Connection {
         if statements.is_empty() {
             return self.wire.push(&EmptyQueryResponse::new());
         }
-        for statement in &statements {
-            self.simple_statement(statement).await?;
+        for (at, statement) in statements.iter().enumerate() {
+            // Several statements are one transaction, unless they say otherwise.
+            if statements.len() > 1 {
+                self.session.begin_implicit(statement).await?;
+            }
+            let tag = self.simple_statement(statement).await?;
+            if at + 1 == statements.len() {
+                self.session.end_implicit().await?;
+            }
+            self.wire.push(&CommandComplete::new(tag))?;
         }
         Ok(())
     }
 
-    async fn simple_statement(&mut self, statement: &ParsedStatement) -> Result<(), Failure> {
+    /// Runs a statement and sends its rows; gives its tag.
+    async fn simple_statement(&mut self, statement: &ParsedStatement) -> Result<String, Failure> {
         let cancel = self.cancellable();
         let mut result = watched(self.session.execute(statement), &mut self.wire, &cancel).await?;
         self.notify(&std::mem::take(&mut result.notices))?;
@@ -36,14 +45,13 @@ impl Connection {
         if result.rows.is_some() {
             self.wire.push(&row_description(&result.schema, &formats))?;
         }
-        let tag = match Sending::of(result, formats, &self.session) {
+        match Sending::of(result, formats, &self.session) {
             Some(mut sending) => {
                 sending.send(&mut self.wire, 0, &cancel).await?;
-                sending.tag()
+                Ok(sending.tag())
             }
-            None => tag,
-        };
-        self.wire.push(&CommandComplete::new(tag))
+            None => Ok(tag),
+        }
     }
 }
 

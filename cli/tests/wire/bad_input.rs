@@ -55,7 +55,13 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
 async fn garbage_ends_its_own_connection_only() {
     let server = Server::start();
     let client = server.client().await;
-    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xFF; 64], &[0, 0, 0, 4], &[0, 0, 0, 9, 0, 3, 0, 0, 1], b"\x16\x03\x01\0\xff"] {
+    for bytes in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[0xFF; 64],
+        &[0, 0, 0, 4],
+        &[0, 0, 0, 9, 0, 3, 0, 0, 1],
+        b"\x16\x03\x01\0\xff",
+    ] {
         let mut socket = socket(&server);
         socket.write_all(bytes).unwrap();
         socket.shutdown(std::net::Shutdown::Write).unwrap();
@@ -111,7 +117,7 @@ async fn a_client_that_vanishes_stops_its_query() {
     let client = server.client().await;
     client.batch_execute("create table t (a int)").await.unwrap();
     let mut socket = logged_in(&server);
-    // It holds the table's lock for as long as its transaction lives.
+    // Its row is seen by nobody and goes with its transaction.
     let endless = b"begin; insert into t values (1); with recursive n(x) as (select 1::bigint union all select x + 1 \
                     from n where x < 100000000) select count(*) from n\0";
     socket.write_all(&message(b'Q', endless)).unwrap();

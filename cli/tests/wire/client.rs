@@ -32,7 +32,7 @@ async fn simple_queries_give_texts_as_postgresql_writes_them() {
     }
     let rows = texts(&client.simple_query("select null; select 2").await.unwrap());
     assert_eq!(rows, [[None], [Some("2".to_owned())]]);
-    assert!(client.simple_query(" ; -- nothing").await.unwrap().is_empty());
+    assert!(texts(&client.simple_query(" ; -- nothing").await.unwrap()).is_empty());
 }
 
 #[tokio::test]
@@ -97,7 +97,9 @@ async fn portals_give_rows_bit_by_bit_and_cursors_too() {
     }
     assert_eq!(seen, [vec![1, 2], vec![3, 4], vec![5]]);
     transaction.batch_execute("declare c cursor for select x from n order by x").await.unwrap();
-    for (statement, expected) in [("fetch 2 from c", 2), ("move 1 in c", 0), ("fetch all from c", 2), ("fetch next from c", 0)] {
+    for (statement, expected) in
+        [("fetch 2 from c", 2), ("move 1 in c", 0), ("fetch all from c", 2), ("fetch next from c", 0)]
+    {
         assert_eq!(texts(&transaction.simple_query(statement).await.unwrap()).len(), expected, "{statement}");
     }
     transaction.commit().await.unwrap();
@@ -121,7 +123,8 @@ async fn prepared_statements_in_sql() {
         let error = client.simple_query(statement).await.unwrap_err();
         assert_eq!(error.code().unwrap().code(), state, "{statement}");
     }
-    client.batch_execute("deallocate all; discard all").await.unwrap();
+    client.batch_execute("deallocate all").await.unwrap();
+    client.batch_execute("discard all").await.unwrap();
 }
 
 #[tokio::test]
@@ -134,6 +137,19 @@ async fn transactions_tell_their_status_and_an_error_makes_them_void() {
     assert_eq!(error.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
     client.batch_execute("commit").await.unwrap();
     assert_eq!(client.query_one("select count(*) from t", &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn the_statements_of_one_text_are_one_transaction() {
+    let server = Server::start();
+    let client = server.client().await;
+    client.batch_execute("create table t (a int)").await.unwrap();
+    client.batch_execute("insert into t values (1); select 1/0").await.unwrap_err();
+    client.batch_execute("insert into t values (2); insert into t values (3)").await.unwrap();
+    client.batch_execute("insert into t values (4); begin; insert into t values (5)").await.unwrap();
+    client.batch_execute("rollback").await.unwrap();
+    let rows = client.query("select a from t order by a", &[]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<i32>>(), [2, 3]);
 }
 
 #[tokio::test]

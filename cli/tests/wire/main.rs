@@ -1,5 +1,5 @@
 //! The server as clients see it: the program itself on a free port, tokio-postgres and bare sockets against it.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod bad_input;
 mod client;

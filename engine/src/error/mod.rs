@@ -100,6 +100,8 @@ pub enum ErrorKind {
     TooManyConnections,
     /// 57P01: the server is shutting down.
     Shutdown,
+    /// 25P03: a transaction that was idle for too long.
+    IdleTransaction,
     /// 57P05: a connection that was idle for too long.
     IdleTimeout,
     /// 22021: bytes that are no text in the connection's encoding.
@@ -178,6 +180,7 @@ impl ErrorKind {
             Self::InvalidPassword => "28P01",
             Self::TooManyConnections => "53300",
             Self::Shutdown => "57P01",
+            Self::IdleTransaction => "25P03",
             Self::IdleTimeout => "57P05",
             Self::InvalidEncoding => "22021",
             Self::InvalidBinary => "22P03",

@@ -66,7 +66,7 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
 }
 
 /// The name of a statement that changes the catalog in a commit of its own.
-fn changes_at_once(statement: &Statement) -> Option<&'static str> {
+pub(crate) fn changes_at_once(statement: &Statement) -> Option<&'static str> {
     match statement {
         Statement::CreateExternalTable(_) => Some("CREATE EXTERNAL TABLE"),
         Statement::CreateView(_) => Some("CREATE VIEW"),

@@ -53,6 +53,14 @@ struct Block {
     transaction: Arc<Mutex<Transaction>>,
     /// After an error nothing but its end is taken.
     failed: bool,
+    /// Begun for the statements of one text, which are done together or not at all.
+    implicit: bool,
+}
+
+impl Block {
+    fn new(read_only: bool, implicit: bool) -> Self {
+        Self { transaction: Arc::new(Mutex::new(Transaction::new(read_only))), failed: false, implicit }
+    }
 }
 
 /// How far a session is in a transaction.
@@ -182,7 +190,8 @@ impl Session {
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
         block.failed = true;
         let transaction = Arc::clone(&block.transaction);
-        let context = self.context(parsed, (transaction, true));
+        let in_block = !block.implicit;
+        let context = self.context(parsed, (transaction, in_block));
         let result = exec::execute(&context, &parsed.statement).await?;
         if let Some(block) = &mut self.block {
             block.failed = false;
@@ -232,11 +241,11 @@ impl Session {
 
     fn begin(&mut self, read_only: bool) -> StatementResult {
         let mut result = done("BEGIN");
-        if self.block.is_some() {
-            result.notices.push(warning("there is already a transaction in progress"));
-        } else {
-            let transaction = Arc::new(Mutex::new(Transaction::new(read_only)));
-            self.block = Some(Block { transaction, failed: false });
+        match &mut self.block {
+            // What was done before BEGIN in the same text belongs to the block, as in PostgreSQL.
+            Some(block) if block.implicit => block.implicit = false,
+            Some(_) => result.notices.push(warning("there is already a transaction in progress")),
+            None => self.block = Some(Block::new(read_only, false)),
         }
         result
     }
@@ -254,6 +263,30 @@ impl Session {
             return Ok(done("COMMIT"));
         }
         Ok(done("ROLLBACK"))
+    }
+
+    /// Begins a transaction for several statements that are done together or not at all, unless a block is open.
+    /// A statement that cannot be taken back ends what was begun so, and runs by itself.
+    ///
+    /// # Errors
+    /// What the commit says.
+    pub async fn begin_implicit(&mut self, next: &ParsedStatement) -> Result<()> {
+        if exec::changes_at_once(&next.statement).is_some() {
+            return self.end_implicit().await;
+        }
+        self.block.get_or_insert_with(|| Block::new(false, true));
+        Ok(())
+    }
+
+    /// Ends what [`Session::begin_implicit`] began: commits it, or takes it back after an error.
+    ///
+    /// # Errors
+    /// What the commit says.
+    pub async fn end_implicit(&mut self) -> Result<()> {
+        if self.block.as_ref().is_some_and(|block| block.implicit) {
+            self.end(true).await?;
+        }
+        Ok(())
     }
 
     /// Whether a transaction block is open.

@@ -159,6 +159,18 @@ impl Session {
         Ok(prepared.schema.get_or_init(|| Some(schema)).clone())
     }
 
+    /// Looks up what a prepared statement names: its parameters' types and, for a query, its columns.
+    ///
+    /// # Errors
+    /// What planning it says.
+    pub async fn analyze(&mut self, prepared: &Prepared) -> Result<()> {
+        self.parameter_types(prepared).await?;
+        if matches!(prepared.parsed.as_ref().map(|parsed| &parsed.statement), Some(Statement::Query(_))) {
+            self.prepared_schema(prepared).await?;
+        }
+        Ok(())
+    }
+
     /// A prepared statement with values, one a parameter; `None` for an empty text. [`Session::parameter_types`] was
     /// asked for the types before.
     ///
@@ -213,8 +225,7 @@ impl Session {
                 let inner = ParsedStatement { statement: statement.as_ref().clone(), ..parsed.clone() };
                 let prepared = new_prepared(Some(inner), &given)?;
                 // As in PostgreSQL, names are looked up now.
-                self.parameter_types(&prepared).await?;
-                self.prepared_schema(&prepared).await?;
+                self.analyze(&prepared).await?;
                 self.keep_prepared(name, Arc::new(prepared))?;
                 Ok(done("PREPARE"))
             }

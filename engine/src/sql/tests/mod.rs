@@ -9,6 +9,7 @@ mod create;
 mod errors;
 mod limits;
 mod managed;
+mod prepared;
 mod query;
 mod show;
 
