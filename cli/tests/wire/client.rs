@@ -131,7 +131,8 @@ async fn prepared_statements_in_sql() {
 async fn transactions_tell_their_status_and_an_error_makes_them_void() {
     let server = Server::start();
     let client = server.client().await;
-    client.batch_execute("create table t (a int); begin; insert into t values (1)").await.unwrap();
+    client.batch_execute("create table t (a int)").await.unwrap();
+    client.batch_execute("begin; insert into t values (1)").await.unwrap();
     client.simple_query("selec").await.unwrap_err();
     let error = client.simple_query("select 1").await.unwrap_err();
     assert_eq!(error.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
