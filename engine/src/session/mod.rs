@@ -181,10 +181,16 @@ impl Session {
             _ => {}
         }
         self.check_not_failed()?;
-        match &parsed.statement {
-            Statement::Cursor(cursor) => return self.execute_cursor(parsed, cursor).await,
-            Statement::Prepared(prepared) => return self.execute_prepared(parsed, prepared).await,
-            _ => {}
+        let kept = match &parsed.statement {
+            Statement::Cursor(cursor) => Some(self.execute_cursor(parsed, cursor).await),
+            Statement::Prepared(prepared) => Some(self.execute_prepared(parsed, prepared).await),
+            _ => None,
+        };
+        if let Some(result) = kept {
+            if result.is_err() {
+                self.fail_transaction();
+            }
+            return result;
         }
         let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
