@@ -14,8 +14,9 @@ use crate::sql::{Explain, Statement};
 use crate::tables::TableScanSummary;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::conjunction_opt;
+use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, execute_stream};
@@ -157,7 +158,13 @@ impl Tree<'_> {
         let columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
         self.lines.push(format!("{indent}    Columns: {}", columns.join(", ")));
         if let Some(filter) = config.file_source().filter() {
-            self.lines.push(format!("{indent}    Filter: {filter}"));
+            // What joins and sorts will find out is not known before they ran.
+            let told = split_conjunction(&filter).into_iter();
+            let told =
+                told.filter(|part| self.metrics || !DynamicFilterTracking::classify(part).contains_dynamic_filter());
+            if let Some(filter) = conjunction_opt(told.cloned()) {
+                self.lines.push(format!("{indent}    Filter: {filter}"));
+            }
         }
         if let Some(limit) = config.limit {
             self.lines.push(format!("{indent}    Limit: {limit}"));

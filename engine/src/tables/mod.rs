@@ -13,7 +13,9 @@
 //! - Rows are deleted by position, in delete files as DuckLake lays them out ([`deletes`]).
 
 mod adapt;
+mod counting;
 mod deletes;
+mod dynamic;
 mod format;
 mod inlined;
 mod layout;
