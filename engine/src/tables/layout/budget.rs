@@ -66,7 +66,7 @@ impl fmt::Display for Share {
 }
 
 impl MemoryPool for Share {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "share"
     }
 
