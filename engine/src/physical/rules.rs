@@ -1,5 +1,6 @@
 //! The order of the physical optimizer's rules: DataFusion's, with ours in their places.
 
+use super::decimal::NarrowDecimals;
 use super::statistics::ScanStatistics;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
@@ -8,7 +9,9 @@ use std::sync::Arc;
 
 /// DataFusion's rules with ours in place.
 pub(crate) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let rules = PhysicalOptimizer::new().rules.into_iter();
     let name = AggregateStatistics::new().name().to_owned();
-    rules.map(|rule| if rule.name() == name { Arc::new(ScanStatistics::default()) as _ } else { rule }).collect()
+    let theirs = PhysicalOptimizer::new().rules.into_iter();
+    let theirs = theirs.map(|rule| if rule.name() == name { Arc::new(ScanStatistics::default()) as _ } else { rule });
+    // First, since later rules push what is computed into scans.
+    std::iter::once(Arc::new(NarrowDecimals) as _).chain(theirs).collect()
 }
