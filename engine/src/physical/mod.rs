@@ -2,6 +2,7 @@
 
 mod decimal;
 mod rules;
+mod small_groups;
 mod statistics;
 
 pub(crate) use rules::rules;
