@@ -142,9 +142,10 @@ impl Commit {
         write.execute(query).await?;
         insert_statistics(write, table, id, &file.columns).await?;
         if file.bucket.is_some() || file.sorted {
-            let query =
-                sqlx::query("INSERT INTO millrace_data_file (data_file_id, bucket, sorted) VALUES ($1, $2, $3)");
-            let query = query.bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));
+            let layout = serde_json::to_string(&file.layout).map_err(|e| CatalogError::Damaged(e.to_string()))?;
+            let query = "INSERT INTO millrace_data_file (data_file_id, bucket, sorted, layout) VALUES ($1, $2, $3, $4)";
+            let query = sqlx::query(query).bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));
+            let query = query.bind(layout);
             write.execute(query).await?;
         }
         if let Some(delete) = &file.deletes {

@@ -157,3 +157,6 @@ pub(crate) const TABLES: &[&str] = &[
         FROM (SELECT hex(randomblob(16)) AS h)",
     "INSERT INTO millrace_manifest VALUES (0)",
 ];
+
+/// The keys that a data file was arranged by, as a document ([`FileLayout`](crate::model::FileLayout)).
+pub(crate) const FILE_LAYOUTS: &[&str] = &["ALTER TABLE millrace_data_file ADD COLUMN layout TEXT"];

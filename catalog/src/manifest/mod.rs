@@ -41,7 +41,7 @@ pub use history::{ManifestSnapshot, NamedSnapshot};
 pub use past::PastDefinition;
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
-pub(crate) use layout::TABLES;
+pub(crate) use layout::{FILE_LAYOUTS, TABLES};
 pub(crate) use load::{ManagedTables, load};
 pub(crate) use read::FileCache;
 pub(crate) use tables::is_managed;

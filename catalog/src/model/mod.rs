@@ -18,8 +18,8 @@ pub use crawler::{
 pub use database::{Database, ExternalSchema};
 pub use hive_type::{HiveType, StructField};
 pub use managed::{
-    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, Identity, ManagedColumn, ManagedTable,
-    SortKey, TableAttributes,
+    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, FileLayout, Identity, ManagedColumn,
+    ManagedTable, SortKey, TableAttributes,
 };
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
 pub use statistics::{ColumnStatistics, TableStatistics};
