@@ -1,5 +1,6 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
+use crate::background::{Activity, MaintenanceConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::location::Location;
@@ -50,6 +51,8 @@ pub struct WarehouseConfig {
     /// How old a data file is that is removed when the warehouse opens and no manifest names it: older than the longest
     /// transaction of any process, which may have written it and not committed yet.
     pub orphan_age: Duration,
+    /// What is done in the background where a process stays open.
+    pub maintenance: MaintenanceConfig,
 }
 
 impl WarehouseConfig {
@@ -62,10 +65,16 @@ impl WarehouseConfig {
             memory_limit_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
             orphan_age: DEFAULT_ORPHAN_AGE,
+            maintenance: MaintenanceConfig::default(),
         }
     }
 
-    /// The same with a setting: `s3.*`, or `listing_ttl_ms`.
+    /// Whether a setting is one of the warehouse, which [`WarehouseConfig::with_setting`] takes.
+    pub fn has_setting(name: &str) -> bool {
+        name.starts_with("s3.") || name == "listing_ttl_ms" || MaintenanceConfig::has(name)
+    }
+
+    /// The same with a setting: `s3.*`, `listing_ttl_ms`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -75,7 +84,7 @@ impl WarehouseConfig {
                 Error::new(ErrorKind::InvalidParameter, format!("invalid value for setting \"{name}\": \"{value}\""))
             })?;
             self.listing_time_to_live = Duration::from_millis(millis);
-        } else {
+        } else if !self.maintenance.set(name, value)? {
             self.settings.insert(name.to_owned(), value.to_owned());
         }
         Ok(self)
@@ -92,6 +101,7 @@ pub struct Warehouse {
     base: SessionState,
     cleanup: TaskTracker,
     turns: Turns,
+    activity: Arc<Activity>,
 }
 
 impl Warehouse {
@@ -118,7 +128,16 @@ impl Warehouse {
         if !catalog.is_read_only() {
             cleanup.spawn(tables::remove_orphans(data.clone(), Arc::clone(&catalog), config.orphan_age));
         }
-        Ok(Arc::new(Self { config, catalog, lake, data, base, cleanup, turns: Turns::default() }))
+        Ok(Arc::new(Self {
+            config,
+            catalog,
+            lake,
+            data,
+            base,
+            cleanup,
+            turns: Turns::default(),
+            activity: Arc::default(),
+        }))
     }
 
     /// What it was opened with.
@@ -151,8 +170,14 @@ impl Warehouse {
         &self.turns
     }
 
+    /// Whether statements run.
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
     /// Waits until what cancelled writes left is removed, no longer than this, and closes the catalog.
     pub async fn close(&self, patience: Duration) {
+        self.activity.close();
         self.cleanup.close();
         if tokio::time::timeout(patience, self.cleanup.wait()).await.is_err() {
             tracing::warn!("the files of a cancelled write are still being removed");

@@ -1,5 +1,6 @@
 //! Data files and delete files of a commit.
 
+use super::change::NEW_ROW_IDS;
 use super::commit::Commit;
 use super::definition::is_relative;
 use super::log::Effect;
@@ -83,7 +84,13 @@ impl Commit {
             had_deletes |= self.end_file(write, id, *file).await?;
         }
         for file in new {
-            self.insert_file(write, id, file).await?;
+            let mut file = file.clone();
+            if file.row_id_start == NEW_ROW_IDS {
+                let state = self.table(write, table).await?;
+                file.row_id_start = state.next_row_id;
+                state.next_row_id = state.next_row_id.saturating_add(file.record_count as i64);
+            }
+            self.insert_file(write, id, &file).await?;
         }
         if !old.is_empty() || !new.is_empty() {
             self.effect(Effect::Compacted(id, had_deletes));

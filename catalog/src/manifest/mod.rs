@@ -23,19 +23,22 @@ mod inline;
 mod layout;
 mod load;
 mod log;
+mod past;
 mod read;
 mod state;
 mod statistics;
 mod tables;
 mod time;
+mod touched;
 mod types;
 
 #[cfg(test)]
 mod tests;
 
-pub use change::{CommitNote, Committed, InlinedRow, InlinedRows, InlinedValue, ManifestChange};
+pub use change::{CommitNote, Committed, InlinedRow, InlinedRows, InlinedValue, ManifestChange, NEW_ROW_IDS};
 pub use expire::{Retention, ScheduledFile};
 pub use history::{ManifestSnapshot, NamedSnapshot};
+pub use past::PastDefinition;
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
 pub(crate) use layout::{FILE_LAYOUTS, TABLES};

@@ -11,8 +11,9 @@ mod turns;
 
 pub(crate) use context::Context;
 pub(crate) use settings::SETTINGS;
-pub(crate) use turns::Turns;
+pub(crate) use turns::{Turn, Turns};
 
+use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
@@ -47,6 +48,8 @@ struct Block {
     transaction: Arc<Mutex<Transaction>>,
     /// After an error nothing but its end is taken.
     failed: bool,
+    /// Files that it may have changed rows of are not rewritten in the background.
+    _busy: Option<Busy>,
 }
 
 /// The names that a user may complete.
@@ -118,8 +121,11 @@ impl Session {
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         // The future of all statements together is large.
+        let busy = self.warehouse.activity().begin();
         let result = Box::pin(self.execute_parsed(parsed)).await;
-        result.map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
+        result
+            .map(|result| while_read(result, busy))
+            .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
@@ -209,7 +215,8 @@ impl Session {
             result.notices.push(warning("there is already a transaction in progress"));
         } else {
             let transaction = Arc::new(Mutex::new(Transaction::new(read_only)));
-            self.block = Some(Block { transaction, failed: false });
+            let busy = (!read_only).then(|| self.warehouse.activity().begin());
+            self.block = Some(Block { transaction, failed: false, _busy: busy });
         }
         result
     }
@@ -299,6 +306,16 @@ fn warning(message: &str) -> Notice {
 
 fn timed_out() -> Error {
     Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
+}
+
+/// A statement runs for as long as somebody holds its rows.
+fn while_read(mut result: StatementResult, busy: Busy) -> StatementResult {
+    result.rows = result.rows.map(|rows| {
+        let schema = rows.schema();
+        let held = rows.inspect(move |_| _ = &busy);
+        Box::pin(RecordBatchStreamAdapter::new(schema, held)) as _
+    });
+    result
 }
 
 /// Ends a result's rows with an error at the deadline.

@@ -13,6 +13,7 @@
 //! - Rows are deleted by position, in delete files as DuckLake lays them out ([`deletes`]).
 
 mod adapt;
+pub(crate) mod condition;
 mod deletes;
 mod format;
 mod inlined;
@@ -35,6 +36,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};
 pub use inlined::{decode_inlined, encode_inlined};
 pub(crate) use layout::Head;

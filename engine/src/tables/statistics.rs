@@ -157,7 +157,7 @@ fn cut_above(text: String) -> Option<String> {
 }
 
 /// The bounds of a column: a lower and an upper one, for all rows of the file.
-fn bounds(known: &FileColumnStatistics, data_type: SqlType) -> (Option<ScalarValue>, Option<ScalarValue>) {
+pub(super) fn bounds(known: &FileColumnStatistics, data_type: SqlType) -> (Option<ScalarValue>, Option<ScalarValue>) {
     let parse = |text: &Option<String>| parse_value(text.as_deref()?, data_type).ok();
     let (minimum, maximum) = (parse(&known.minimum), parse(&known.maximum));
     match data_type {

@@ -1,0 +1,37 @@
+//! A table as the newest snapshot shows it.
+
+use crate::error::Result;
+use crate::tables::condition::{Piece, pieces};
+use crate::tables::decode_inlined;
+use crate::warehouse::Warehouse;
+use millrace_catalog::manifest::InlinedRows;
+use millrace_catalog::model::{DataFile, ManagedTable};
+use std::sync::Arc;
+
+/// What there is of a table.
+pub(crate) struct Look {
+    /// The manifest's snapshot.
+    pub(crate) version: i64,
+    /// The definition.
+    pub(crate) table: Arc<ManagedTable>,
+    /// The files.
+    pub(crate) files: Arc<Vec<DataFile>>,
+    /// The rows in the catalog.
+    pub(crate) inlined: Vec<InlinedRows>,
+    /// Files and rows as a vacuum sees them.
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Looks at a table; `None` when it has been dropped.
+pub(crate) async fn look(warehouse: &Warehouse, table_id: i64) -> Result<Option<Look>> {
+    let catalog = warehouse.catalog();
+    let snapshot = catalog.snapshot().await?;
+    let version = snapshot.manifest_version();
+    let Some(table) = snapshot.managed_table_by_id(table_id).cloned() else { return Ok(None) };
+    let files = catalog.data_files(table_id, version).await?;
+    let inlined = catalog.inlined_rows(table_id, version).await?;
+    let past = catalog.past_definitions(table_id).await?;
+    let decoded = inlined.iter().map(|rows| decode_inlined(&table, rows)).collect::<Result<Vec<_>>>()?;
+    let pieces = pieces(&table, &past, &files, &decoded)?;
+    Ok(Some(Look { version, table, files, inlined, pieces }))
+}
