@@ -118,7 +118,9 @@ impl Context {
         let contents = self.transaction.lock().await.contents(&self.warehouse, table).await?;
         let inlined = contents.inlined.iter().map(|rows| tables::decode_inlined(table, rows)).collect::<Result<_>>()?;
         let files = contents.files.as_ref().clone();
-        ManagedTableProvider::new(self.warehouse.data().clone(), Arc::clone(table), files, inlined)
+        let provider = ManagedTableProvider::new(self.warehouse.data().clone(), Arc::clone(table), files, inlined)?;
+        // A table of this transaction has no number that anything could be known by.
+        Ok(if table.id > 0 { provider.with_estimates(self.catalog().estimates(table.id).await?) } else { provider })
     }
 
     /// The same in another dialect, for the text of a view.

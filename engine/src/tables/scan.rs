@@ -6,7 +6,7 @@ use super::deletes::read_deletes;
 use super::format;
 pub use super::position::POSITION_COLUMN;
 use super::source::ManagedSource;
-use super::statistics::{file_bounds, file_estimates, live_rows};
+use super::statistics::{add_distinct_counts, file_bounds, file_estimates, live_rows, table_statistics};
 use super::storage::TableStorage;
 use super::types::{self, SqlType};
 use super::values::parse_value;
@@ -31,7 +31,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use futures::{StreamExt, TryStreamExt, stream};
-use millrace_catalog::model::{DataFile, FileFormat, ManagedTable};
+use millrace_catalog::model::{DataFile, FileFormat, ManagedTable, TableEstimates};
 use object_store::ObjectMeta;
 use parquet::arrow::RowNumber;
 use std::fmt;
@@ -73,6 +73,7 @@ pub struct ManagedTableProvider {
     table: Arc<ManagedTable>,
     files: Vec<DataFile>,
     inlined: Vec<InlinedRows>,
+    estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
     /// The table's columns, without hidden ones.
@@ -112,6 +113,7 @@ impl ManagedTableProvider {
             storage,
             files,
             inlined,
+            estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
             schema: Arc::clone(&file_schema),
@@ -119,6 +121,13 @@ impl ManagedTableProvider {
             table,
             hidden: false,
         })
+    }
+
+    /// The same table with what is known about its values, which its statistics tell the planner.
+    #[must_use]
+    pub fn with_estimates(mut self, estimates: Arc<TableEstimates>) -> Self {
+        self.estimates = estimates;
+        self
     }
 
     /// The same table with two columns more, [`FILE_COLUMN`] and [`POSITION_COLUMN`], by which DML names rows.
@@ -196,7 +205,9 @@ impl ManagedTableProvider {
             statistics.num_rows = Statistics::try_merge_iter(&estimates, &self.file_schema)?.num_rows;
             statistics
         } else {
-            Statistics::try_merge_iter(&estimates, &self.file_schema)?
+            let mut statistics = Statistics::try_merge_iter(&estimates, &self.file_schema)?;
+            add_distinct_counts(&mut statistics, &self.types, &self.estimates);
+            statistics
         };
         let summary = self.summary(format, &files);
         let parts: Vec<_> = files.into_iter().map(|file| self.partitioned_file(file)).collect();
@@ -282,6 +293,14 @@ impl TableProvider for ManagedTableProvider {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        if self.hidden {
+            return None;
+        }
+        let inlined = self.inlined.iter().map(|inlined| inlined.rows.num_rows()).sum();
+        table_statistics(&self.types, &self.file_schema, &self.files, inlined, &self.estimates).ok()
     }
 
     async fn scan(

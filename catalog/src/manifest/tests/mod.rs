@@ -108,6 +108,7 @@ fn file(path: &str, rows: u64) -> DataFile {
         minimum: Some("0".to_owned()),
         maximum: Some(rows.to_string()),
         contains_nan: None,
+        distinct: None,
     };
     DataFile {
         path: path.to_owned(),
