@@ -11,6 +11,7 @@ mod engine;
 mod open;
 mod print;
 mod repl;
+mod serve;
 mod shell;
 mod syntax;
 
@@ -72,6 +73,10 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
         }
         Action::Bench { cache, suite } => {
             runtime.block_on(bench::run(cache, suite))?;
+            ExitCode::SUCCESS
+        }
+        Action::Serve(arguments) => {
+            runtime.block_on(serve::run(invocation.directory(), &invocation.settings, arguments))?;
             ExitCode::SUCCESS
         }
         Action::Shell => run_shell(&runtime, invocation)?,

@@ -21,5 +21,5 @@ pub mod warehouse;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::maintenance::VacuumReport;
 pub use result::{CommandTag, Notice, Progress, ProgressState, Severity, StatementResult};
-pub use session::{Names, Session, TableNames};
+pub use session::{Names, Session, TableNames, TransactionStatus};
 pub use warehouse::{Warehouse, WarehouseConfig};
