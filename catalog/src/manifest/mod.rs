@@ -21,6 +21,7 @@ mod history;
 mod identity;
 mod inline;
 mod layout;
+mod leases;
 mod load;
 mod log;
 mod read;
@@ -36,6 +37,7 @@ mod tests;
 pub use change::{CommitNote, Committed, InlinedRow, InlinedRows, InlinedValue, ManifestChange};
 pub use expire::{Retention, ScheduledFile};
 pub use history::{ManifestSnapshot, NamedSnapshot};
+pub use leases::{LEASE_TIMEOUT_MS, SnapshotLease};
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
 pub(crate) use layout::TABLES;

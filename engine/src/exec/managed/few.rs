@@ -51,7 +51,8 @@ pub(super) async fn store(
         let all = stream::iter(first.into_iter().map(Ok)).chain(rows);
         streams.push(Box::pin(RecordBatchStreamAdapter::new(schema, all)));
     }
-    let files = write_files(context.warehouse().data(), table, streams, &WriteOptions::default()).await?;
+    let storage = context.warehouse().storage_of(table).await?;
+    let files = write_files(&storage, table, streams, &WriteOptions::default()).await?;
     let rows = files.described().iter().map(|file| file.record_count).sum();
     context.transaction().lock().await.add_files(context.warehouse(), table, files).await?;
     Ok(rows)
@@ -100,6 +101,7 @@ async fn flush(context: &Context, table: &Arc<ManagedTable>) -> Result<()> {
     draft.clear_inlined();
     let schema = crate::tables::arrow_schema(&table.columns)?;
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches)));
-    let files = write_files(context.warehouse().data(), table, vec![rows], &WriteOptions::default()).await?;
+    let storage = context.warehouse().storage_of(table).await?;
+    let files = write_files(&storage, table, vec![rows], &WriteOptions::default()).await?;
     transaction.add_files(context.warehouse(), table, files).await
 }
