@@ -176,6 +176,10 @@ async fn append(
     ignore_extra: bool,
     fill_target: bool,
 ) -> Result<StatementResult> {
+    if is_temporary(table) || is_temporary(source) {
+        let message = "ALTER TABLE APPEND moves rows between permanent tables only";
+        return Err(Error::new(ErrorKind::WrongObjectType, message));
+    }
     let lacks = |in_table: &ManagedTable, name: &str| !in_table.columns.iter().any(|column| column.name == name);
     let invalid = |message: String| Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     if let Some(extra) = source.columns.iter().find(|column| lacks(table, &column.name) && !ignore_extra) {
@@ -183,10 +187,6 @@ async fn append(
     }
     if let Some(missing) = table.columns.iter().find(|column| lacks(source, &column.name) && !fill_target) {
         return invalid(format!("column \"{}\" is not in the source; use FILLTARGET for its default", missing.name));
-    }
-    if is_temporary(table) || is_temporary(source) {
-        let message = "ALTER TABLE APPEND moves rows between permanent tables only";
-        return Err(Error::new(ErrorKind::WrongObjectType, message));
     }
     let common: Vec<&str> =
         source.columns.iter().map(|column| column.name.as_str()).filter(|name| !lacks(table, name)).collect();
