@@ -22,6 +22,7 @@ mod history;
 mod identity;
 mod inline;
 mod layout;
+mod leases;
 mod load;
 mod log;
 mod past;
@@ -41,6 +42,7 @@ pub use change::{CommitNote, Committed, InlinedRow, InlinedRows, InlinedValue, M
 pub use estimates::FoundEstimates;
 pub use expire::{Retention, ScheduledFile};
 pub use history::{ManifestSnapshot, NamedSnapshot};
+pub use leases::{LEASE_TIMEOUT_MS, SnapshotLease};
 pub use past::PastDefinition;
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
