@@ -36,12 +36,15 @@ const DATA_FOLDER: &str = "data";
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
 
+/// The most slices that a plan runs in.
+const MOST_SLICES: usize = 1024;
+
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
 
 /// Settings of the warehouse beside `s3.*` and those of its maintenance.
-const OWN_SETTINGS: [&str; 4] =
-    ["listing_ttl_ms", "snapshot_retention_hours", "snapshot_retention_count", "deleted_file_grace_minutes"];
+const OWN_SETTINGS: [&str; 5] =
+    ["listing_ttl_ms", "slices", "snapshot_retention_hours", "snapshot_retention_count", "deleted_file_grace_minutes"];
 
 /// What a warehouse is opened with.
 #[derive(Debug, Clone)]
@@ -50,7 +53,7 @@ pub struct WarehouseConfig {
     pub directory: PathBuf,
     /// `s3.*` settings, which go before the environment's.
     pub settings: BTreeMap<String, String>,
-    /// How many partitions a plan runs in; the cores by default.
+    /// How many slices a plan runs in; the cores by default, rounded up to a power of two.
     pub target_partitions: Option<usize>,
     /// How many bytes statements may hold together; four fifths of the machine's memory by default.
     pub memory_limit_bytes: Option<usize>,
@@ -85,7 +88,7 @@ impl WarehouseConfig {
         name.starts_with("s3.") || OWN_SETTINGS.contains(&name) || MaintenanceConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `listing_ttl_ms`, `snapshot_retention_hours`, `snapshot_retention_count`,
+    /// The same with a setting: `s3.*`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`, `snapshot_retention_count`,
     /// `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
@@ -98,6 +101,11 @@ impl WarehouseConfig {
         match name {
             "listing_ttl_ms" => {
                 self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
+            }
+            "slices" => {
+                let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
+                self.target_partitions =
+                    Some(slices.ok_or_else(|| invalid().with_hint(format!("it takes 1 to {MOST_SLICES}")))?);
             }
             "snapshot_retention_hours" => self.retention.keep = Duration::from_hours(number(876_000)?),
             "snapshot_retention_count" => {
@@ -273,15 +281,17 @@ async fn note_data_path(directory: &Path, catalog: &Catalog) -> Result<()> {
 
 fn session_config(target_partitions: Option<usize>) -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
-    if let Some(partitions) = target_partitions {
-        config = config.with_target_partitions(partitions.max(1));
-    }
+    // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
+    let slices = target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
+    config = config.with_target_partitions(slices.max(1));
     let options = config.options_mut();
     // Redshift's and Trino's literals such as 1.5 are decimals.
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
     options.execution.parquet.bloom_filter_on_read = true;
     options.execution.collect_statistics = true;
+    // Rows by one key are also rows by that key and another.
+    options.optimizer.subset_repartition_threshold = 2;
     config
 }
 
