@@ -10,9 +10,8 @@ pub use crate::background::MaintenanceConfig;
 use crate::error::{ErrorKind, Result};
 use crate::exec::maintenance::{Aim, Look, Rewriter, look};
 use crate::sql::VacuumMode;
-use crate::tables::condition::{Piece, sorted_percent};
+use crate::tables::condition::{Piece, sort_form, sorted_percent};
 use crate::warehouse::Warehouse;
-use millrace_catalog::model::SortKey;
 use std::sync::{Arc, Weak};
 
 /// The name of the lease.
@@ -108,11 +107,7 @@ impl Keeper {
 fn aim(seen: &Look, config: &MaintenanceConfig, slices: usize) -> Option<Aim> {
     let aim = |mode| Aim::of_statement(mode, None, slices);
     let full = aim(VacuumMode::Full);
-    let sorted = match seen.table.attributes.sort_key {
-        SortKey::None | SortKey::Auto => 100.0,
-        SortKey::Compound { .. } => sorted_percent(&seen.pieces, false),
-        SortKey::Interleaved { .. } => sorted_percent(&seen.pieces, true),
-    };
+    let sorted = sorted_percent(&seen.pieces, sort_form(&seen.table)).unwrap_or(100.0);
     let unsorted = sorted < 100.0 && 100.0 - sorted >= f64::from(config.unsorted_percent);
     let sum = |of: fn(&Piece) -> u64| seen.pieces.iter().map(of).sum::<u64>();
     let (rows, deleted) = (sum(|piece| piece.rows), sum(Piece::deleted));

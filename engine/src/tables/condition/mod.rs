@@ -10,7 +10,7 @@ mod pieces;
 pub(crate) use figures::sorted_percent;
 pub use figures::{TableInfo, table_info};
 pub(crate) use order::{clusters, sorted_region};
-pub(crate) use pieces::{Piece, pieces};
+pub(crate) use pieces::{Piece, SortForm, pieces, sort_form};
 
 #[cfg(test)]
 mod tests;
