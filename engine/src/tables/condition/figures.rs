@@ -69,7 +69,7 @@ pub fn table_info(
         files: files.len() as u64,
         bytes,
         blocks: bytes.div_ceil(BLOCK_BYTES),
-        unsorted: sorted_percent(&pieces, form).map(|sorted| 100.0 - sorted),
+        unsorted: sorted_percent(&pieces, form).map(|sorted| (10_000.0 - sorted * 100.0).round() / 100.0),
         vacuum_sort_benefit: form.map(|_| sort_benefit(&pieces)),
         stats_off: analyzed_rows.map_or(100.0, |then| percent(then.abs_diff(visible_rows), then.max(1)).min(100.0)),
     })
