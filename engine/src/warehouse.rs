@@ -32,6 +32,9 @@ const DATA_FOLDER: &str = "data";
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
 
+/// The most slices that a plan runs in.
+const MOST_SLICES: usize = 1024;
+
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
 
@@ -42,7 +45,7 @@ pub struct WarehouseConfig {
     pub directory: PathBuf,
     /// `s3.*` settings, which go before the environment's.
     pub settings: BTreeMap<String, String>,
-    /// How many partitions a plan runs in; the cores by default.
+    /// How many slices a plan runs in; the cores by default, rounded up to a power of two.
     pub target_partitions: Option<usize>,
     /// How many bytes statements may hold together; four fifths of the machine's memory by default.
     pub memory_limit_bytes: Option<usize>,
@@ -71,19 +74,23 @@ impl WarehouseConfig {
 
     /// Whether a setting is one of the warehouse, which [`WarehouseConfig::with_setting`] takes.
     pub fn has_setting(name: &str) -> bool {
-        name.starts_with("s3.") || name == "listing_ttl_ms" || MaintenanceConfig::has(name)
+        name.starts_with("s3.") || matches!(name, "listing_ttl_ms" | "slices") || MaintenanceConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `listing_ttl_ms`, or one of [`MaintenanceConfig::set`].
+    /// The same with a setting: `s3.*`, `listing_ttl_ms`, `slices`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
     pub fn with_setting(mut self, name: &str, value: &str) -> Result<Self> {
+        let invalid =
+            || Error::new(ErrorKind::InvalidParameter, format!("invalid value for setting \"{name}\": \"{value}\""));
         if name == "listing_ttl_ms" {
-            let millis = value.parse().map_err(|_| {
-                Error::new(ErrorKind::InvalidParameter, format!("invalid value for setting \"{name}\": \"{value}\""))
-            })?;
+            let millis = value.parse().map_err(|_| invalid())?;
             self.listing_time_to_live = Duration::from_millis(millis);
+        } else if name == "slices" {
+            let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
+            self.target_partitions =
+                Some(slices.ok_or_else(|| invalid().with_hint(format!("it takes 1 to {MOST_SLICES}")))?);
         } else if !self.maintenance.set(name, value)? {
             self.settings.insert(name.to_owned(), value.to_owned());
         }
@@ -213,15 +220,17 @@ async fn note_data_path(directory: &Path, catalog: &Catalog) -> Result<()> {
 
 fn session_config(target_partitions: Option<usize>) -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
-    if let Some(partitions) = target_partitions {
-        config = config.with_target_partitions(partitions.max(1));
-    }
+    // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
+    let slices = target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
+    config = config.with_target_partitions(slices.max(1));
     let options = config.options_mut();
     // Redshift's and Trino's literals such as 1.5 are decimals.
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
     options.execution.parquet.bloom_filter_on_read = true;
     options.execution.collect_statistics = true;
+    // Rows by one key are also rows by that key and another.
+    options.optimizer.subset_repartition_threshold = 2;
     config
 }
 

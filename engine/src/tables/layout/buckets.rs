@@ -14,7 +14,7 @@ pub(in crate::tables) const HASH_VERSION: u32 = 1;
 const DEFAULT_BUCKETS: u32 = 64;
 
 /// For each value its bucket of `buckets`, as DataFusion's exchanges number their partitions.
-pub(in crate::tables) fn bucket_numbers(keys: &ArrayRef, buckets: u32) -> Result<Vec<u32>> {
+pub(super) fn bucket_numbers(keys: &ArrayRef, buckets: u32) -> Result<Vec<u32>> {
     let mut hashes = vec![0; keys.len()];
     create_hashes([keys], REPARTITION_RANDOM_STATE.random_state(), &mut hashes)?;
     let buckets = u64::from(buckets.max(1));

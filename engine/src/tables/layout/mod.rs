@@ -15,9 +15,11 @@
 mod arrange;
 mod buckets;
 mod curve;
+mod groups;
 mod head;
 mod keys;
 mod ranges;
+mod sliced;
 mod state;
 mod streams;
 
@@ -27,7 +29,10 @@ pub use state::{EffectiveStyle, effective_style, is_sorted, skew, unsorted_fract
 pub(crate) use head::Head;
 pub(crate) use state::bucket_now;
 
-pub(super) use buckets::{HASH_VERSION, bucket_numbers};
+pub(super) use buckets::HASH_VERSION;
+pub(super) use groups::{FilePlace, ScanKeys, Slice, by_hash, by_order};
+pub(super) use keys::SORT_OPTIONS;
+pub(super) use sliced::SlicedMorselizer;
 
 #[cfg(test)]
 mod tests;
