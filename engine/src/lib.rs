@@ -13,6 +13,7 @@ mod physical;
 mod plan;
 mod resolve;
 pub mod result;
+pub mod retention;
 pub mod session;
 pub mod sql;
 pub mod tables;

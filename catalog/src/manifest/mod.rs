@@ -21,6 +21,7 @@ mod history;
 mod identity;
 mod inline;
 mod layout;
+mod leases;
 mod load;
 mod log;
 mod past;
@@ -38,6 +39,7 @@ mod tests;
 pub use change::{CommitNote, Committed, InlinedRow, InlinedRows, InlinedValue, ManifestChange, NEW_ROW_IDS};
 pub use expire::{Retention, ScheduledFile};
 pub use history::{ManifestSnapshot, NamedSnapshot};
+pub use leases::{LEASE_TIMEOUT_MS, SnapshotLease};
 pub use past::PastDefinition;
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 

@@ -5,12 +5,17 @@
 
 mod context;
 mod draft;
+mod leases;
 mod settings;
+mod temporary;
 mod transaction;
 mod turns;
+mod written;
 
 pub(crate) use context::Context;
+pub(crate) use leases::{InUse, Leases};
 pub(crate) use settings::SETTINGS;
+pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
 
 use crate::background::Busy;
@@ -27,6 +32,7 @@ use futures::StreamExt;
 use settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
+use temporary::Temporaries;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use transaction::Transaction;
@@ -41,6 +47,7 @@ pub struct Session {
     state: SessionState,
     progress: Arc<CurrentProgress>,
     block: Option<Block>,
+    temporary: Temporaries,
 }
 
 /// A transaction block: what BEGIN began.
@@ -78,7 +85,8 @@ impl Session {
     /// A session with default settings.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
         let state = warehouse.base_state().clone();
-        Self { warehouse, settings: Settings::default(), state, progress: Arc::default(), block: None }
+        let temporary = Temporaries::of_session(warehouse.next_session());
+        Self { warehouse, settings: Settings::default(), state, progress: Arc::default(), block: None, temporary }
     }
 
     /// The warehouse.
@@ -124,7 +132,7 @@ impl Session {
         let busy = self.warehouse.activity().begin();
         let result = Box::pin(self.execute_parsed(parsed)).await;
         result
-            .map(|result| while_read(result, busy))
+            .map(|result| holding(result, busy))
             .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
@@ -161,8 +169,10 @@ impl Session {
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
         block.failed = true;
         let transaction = Arc::clone(&block.transaction);
-        let context = self.context(parsed, (transaction, true));
+        let context = self.context(parsed, (Arc::clone(&transaction), true));
         let result = exec::execute(&context, &parsed.statement).await?;
+        let held = transaction.lock().await.held();
+        let result = holding(result, held);
         if let Some(block) = &mut self.block {
             block.failed = false;
         }
@@ -180,21 +190,24 @@ impl Session {
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
-    async fn autocommit(&self, parsed: &ParsedStatement) -> Result<StatementResult> {
+    async fn autocommit(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         let mut tries = 0;
         let mut turn = None;
         loop {
-            let transaction = Arc::new(Mutex::new(Transaction::new(false)));
+            let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
             let result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
-            let tables = changed.table_ids();
+            let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
                 Some(_) => changed.commit(&self.warehouse).await,
                 None => changed.commit_in_turn(&self.warehouse).await,
             };
             match committed {
-                Ok(()) => return Ok(result),
+                Ok(()) => {
+                    self.temporary = temporary;
+                    return Ok(holding(result, held));
+                }
                 Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
                     tries += 1;
                     if turn.is_none() {
@@ -214,7 +227,7 @@ impl Session {
         if self.block.is_some() {
             result.notices.push(warning("there is already a transaction in progress"));
         } else {
-            let transaction = Arc::new(Mutex::new(Transaction::new(read_only)));
+            let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
             let busy = (!read_only).then(|| self.warehouse.activity().begin());
             self.block = Some(Block { transaction, failed: false, _busy: busy });
         }
@@ -229,7 +242,9 @@ impl Session {
         };
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.failed {
+            let temporary = transaction.settled_temporary();
             transaction.commit_in_turn(&self.warehouse).await?;
+            self.temporary = temporary;
             return Ok(done("COMMIT"));
         }
         Ok(done("ROLLBACK"))
@@ -254,9 +269,14 @@ impl Session {
             name: table.name.clone(),
             columns: table.columns.iter().map(|column| column.name.clone()).collect(),
         });
+        let temporary = self.temporary.tables().map(|table| TableNames {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        });
         Ok(Names {
             schemas: crate::resolve::schema_names(&snapshot).map(str::to_owned).collect(),
-            tables: tables.chain(managed).collect(),
+            tables: tables.chain(managed).chain(temporary).collect(),
             functions: exec::show::function_names(&self.state),
         })
     }
@@ -308,12 +328,14 @@ fn timed_out() -> Error {
     Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
 }
 
-/// A statement runs for as long as somebody holds its rows.
-fn while_read(mut result: StatementResult, busy: Busy) -> StatementResult {
+/// Keeps what a result's rows are read from until they have been read.
+fn holding(mut result: StatementResult, held: impl Send + Sync + 'static) -> StatementResult {
     result.rows = result.rows.map(|rows| {
         let schema = rows.schema();
-        let held = rows.inspect(move |_| _ = &busy);
-        Box::pin(RecordBatchStreamAdapter::new(schema, held)) as _
+        let rows = rows.inspect(move |_| {
+            let _ = &held;
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as _
     });
     result
 }

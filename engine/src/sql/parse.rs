@@ -85,6 +85,15 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
     }
 }
 
+/// How a `CREATE TABLE` may begin.
+const TABLES: [&str; 5] = [
+    "CREATE TABLE",
+    "CREATE TEMP TABLE",
+    "CREATE TEMPORARY TABLE",
+    "CREATE LOCAL TEMP TABLE",
+    "CREATE LOCAL TEMPORARY TABLE",
+];
+
 fn create(cursor: &mut Cursor) -> Result<Statement> {
     if cursor.at("CREATE EXTERNAL TABLE") {
         external_table::create(cursor)
@@ -92,7 +101,7 @@ fn create(cursor: &mut Cursor) -> Result<Statement> {
         database::create_external_schema(cursor)
     } else if cursor.at("CREATE DATABASE") || cursor.at("CREATE SCHEMA") {
         database::create(cursor)
-    } else if cursor.at("CREATE TABLE") {
+    } else if TABLES.iter().any(|words| cursor.at(words)) {
         create_table_as::create(cursor)
     } else if cursor.at("CREATE VIEW") || cursor.at("CREATE OR REPLACE VIEW") {
         view::create(cursor)
