@@ -31,7 +31,8 @@ impl Catalog {
     pub async fn end_lease(&self, name: &str, owner: &str) -> Result<()> {
         let mut write = self.write().await?;
         write.execute(sqlx::query(TABLE)).await?;
-        let query = sqlx::query("DELETE FROM millrace_background_lease WHERE name = $1 AND owner = $2").bind(name).bind(owner);
+        let query =
+            sqlx::query("DELETE FROM millrace_background_lease WHERE name = $1 AND owner = $2").bind(name).bind(owner);
         write.execute(query).await?;
         write.commit_uncounted().await
     }

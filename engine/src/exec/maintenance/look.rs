@@ -1,6 +1,7 @@
 //! A table as the newest snapshot shows it.
 
 use crate::error::Result;
+use crate::session::Lease;
 use crate::tables::condition::{Piece, pieces, sort_form};
 use crate::tables::{decode_inlined, effective_style};
 use crate::warehouse::Warehouse;
@@ -22,6 +23,8 @@ pub(crate) struct Look {
     pub(crate) pieces: Vec<Piece>,
     /// The distribution style in effect.
     pub(crate) style: DistributionStyle,
+    /// Keeps the snapshot, and with it the files, while they are read.
+    _lease: Arc<Lease>,
 }
 
 impl Look {
@@ -34,8 +37,10 @@ impl Look {
 /// Looks at a table; `None` when it has been dropped.
 pub(crate) async fn look(warehouse: &Warehouse, table_id: i64) -> Result<Option<Look>> {
     let catalog = warehouse.catalog();
+    let begun = warehouse.leases().begin();
     let snapshot = catalog.snapshot().await?;
     let version = snapshot.manifest_version();
+    let lease = begun.hold(version);
     let Some(table) = snapshot.managed_table_by_id(table_id).cloned() else { return Ok(None) };
     let files = catalog.data_files(table_id, version).await?;
     let inlined = catalog.inlined_rows(table_id, version).await?;
@@ -44,5 +49,5 @@ pub(crate) async fn look(warehouse: &Warehouse, table_id: i64) -> Result<Option<
     let slices = warehouse.base_state().config().target_partitions();
     let pieces = pieces(&table, &past, &files, &decoded, slices)?;
     let style = effective_style(&table, files.iter().map(|file| file.size_bytes).sum()).style;
-    Ok(Some(Look { version, table, files, inlined, pieces, style }))
+    Ok(Some(Look { version, table, files, inlined, pieces, style, _lease: lease }))
 }

@@ -9,7 +9,7 @@ use crate::exec::ddl::now_ms;
 use crate::exec::done;
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
-use crate::session::{Context, Turn};
+use crate::session::{Context, Turn, is_temporary};
 use crate::sql::Vacuum;
 use crate::tables::condition::{sort_form, sorted_percent};
 
@@ -45,6 +45,12 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
             return Err(Error::new(ErrorKind::WrongObjectType, message));
         }
     };
+    if is_temporary(&table) {
+        // Its files go with the session.
+        let message = format!("skipping \"{}\": temporary tables are not vacuumed", table.name);
+        notices.push(Notice { severity: Severity::Notice, message });
+        return Ok(done(CommandTag::Verb("VACUUM"), notices));
+    }
     // Deletes and updates of this process wait for a vacuum with BOOST instead of making it do files again.
     let turn = if vacuum.boost { Some(warehouse.turns().wait([table.id].into()).await) } else { None };
     let report = rewriter.vacuum(table.id, &aim, turn.as_ref()).await?;
