@@ -2,6 +2,7 @@
 
 mod beside;
 mod killed;
+mod old_files;
 mod unasked;
 
 use crate::model::{Random, Shape};
