@@ -1,5 +1,5 @@
 //! What a warehouse does by itself while nothing else runs: rows of the catalog go into files, small files are merged,
-//! deleted rows are left out, what is out of order is sorted.
+//! deleted rows are left out, what is out of order is sorted; old snapshots expire, and the files that only they had go.
 //!
 //! Only a process that stays open does it ([`start`]); of several on one warehouse only one at a time, by a lease in
 //! the catalog. It begins when no statement has run for a while, stops between batches while one runs, and ends when
@@ -10,10 +10,10 @@ pub use crate::background::MaintenanceConfig;
 use crate::error::{ErrorKind, Result};
 use crate::exec::maintenance::{Aim, Look, Rewriter, look};
 use crate::sql::VacuumMode;
-use crate::tables::condition::{Piece, sorted_percent};
+use crate::tables::condition::{Piece, sort_form, sorted_percent};
 use crate::warehouse::Warehouse;
-use millrace_catalog::model::SortKey;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 /// The name of the lease.
 const LEASE: &str = "maintenance";
@@ -21,12 +21,15 @@ const LEASE: &str = "maintenance";
 /// How long a lease lasts when it is not renewed: longer than the rewrite of one table may stand still.
 const LEASE_TIME_MS: i64 = 10 * 60 * 1000;
 
+/// How often old snapshots are let go where nothing is changed.
+const EXPIRY: Duration = Duration::from_mins(10);
+
 /// Looks after the tables of a warehouse until it is closed, unless its configuration says not to or it cannot be
 /// written. Must be called within a runtime, once for a warehouse.
 pub fn start(warehouse: &Arc<Warehouse>) {
     let config = warehouse.config().maintenance.clone();
     if config.enabled && !warehouse.catalog().is_read_only() {
-        let keeper = Keeper { owner: uuid::Uuid::new_v4().to_string(), config, seen: None };
+        let keeper = Keeper { owner: uuid::Uuid::new_v4().to_string(), config, seen: None, expired: None };
         // Owned by the warehouse, which waits for it when it is closed, and does not keep the warehouse open.
         warehouse.cleanup().spawn(keeper.run(Arc::downgrade(warehouse), Arc::clone(warehouse.activity())));
     }
@@ -39,6 +42,8 @@ struct Keeper {
     config: MaintenanceConfig,
     /// The manifest's snapshot up to which tables were looked at.
     seen: Option<i64>,
+    /// When old snapshots were last let go.
+    expired: Option<Instant>,
 }
 
 impl Keeper {
@@ -53,40 +58,47 @@ impl Keeper {
         }
     }
 
-    /// Looks at the tables that were changed since the last time.
+    /// Does what there is to do, if nobody else is doing it.
     async fn round(&mut self, warehouse: &Arc<Warehouse>) -> Result<()> {
         let catalog = warehouse.catalog();
-        let snapshot = catalog.snapshot().await?;
-        let version = snapshot.manifest_version();
-        if self.seen == Some(version) || !catalog.take_lease(LEASE, &self.owner, LEASE_TIME_MS).await? {
+        let version = catalog.snapshot().await?.manifest_version();
+        let due = self.expired.is_none_or(|last| last.elapsed() >= EXPIRY);
+        if (self.seen == Some(version) && !due) || !catalog.take_lease(LEASE, &self.owner, LEASE_TIME_MS).await? {
             return Ok(());
         }
+        let mut done = self.tables(warehouse).await;
+        if done.is_ok() {
+            // What was rewritten goes when no snapshot needs it any more.
+            done = warehouse.expire().await.map(|expired| tracing::debug!(?expired, "let old snapshots expire"));
+            self.expired = Some(Instant::now());
+        }
+        catalog.end_lease(LEASE, &self.owner).await?;
+        done
+    }
+
+    /// Looks at the tables that were changed since the last time.
+    async fn tables(&mut self, warehouse: &Arc<Warehouse>) -> Result<()> {
+        let snapshot = warehouse.catalog().snapshot().await?;
+        let version = snapshot.manifest_version();
         let touched = match self.seen {
-            Some(seen) if seen < version => catalog.touched_tables(seen, version).await?,
+            Some(seen) if seen <= version => warehouse.catalog().touched_tables(seen, version).await?,
             _ => None,
         };
         let rewriter = Rewriter::in_background(warehouse);
-        let mut done = Ok(());
         for table in snapshot.all_managed_tables() {
             if touched.as_ref().is_some_and(|touched| !touched.contains(&table.id)) {
                 continue;
             }
+            warehouse.activity().pause().await?;
             match self.keep(warehouse, &rewriter, table.id).await {
-                Err(error) if error.kind == ErrorKind::Cancelled => {
-                    done = Err(error);
-                    break;
-                }
+                Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
                 // The other tables are looked after all the same.
                 Err(error) => tracing::warn!(%error, table = table.name, "could not look after a table"),
                 Ok(()) => {}
             }
-            warehouse.activity().pause().await?;
         }
-        if done.is_ok() {
-            self.seen = Some(version);
-        }
-        catalog.end_lease(LEASE, &self.owner).await?;
-        done
+        self.seen = Some(version);
+        Ok(())
     }
 
     async fn keep(&self, warehouse: &Arc<Warehouse>, rewriter: &Rewriter, table: i64) -> Result<()> {
@@ -108,11 +120,7 @@ impl Keeper {
 fn aim(seen: &Look, config: &MaintenanceConfig, slices: usize) -> Option<Aim> {
     let aim = |mode| Aim::of_statement(mode, None, slices);
     let full = aim(VacuumMode::Full);
-    let sorted = match seen.table.attributes.sort_key {
-        SortKey::None | SortKey::Auto => 100.0,
-        SortKey::Compound { .. } => sorted_percent(&seen.pieces, false),
-        SortKey::Interleaved { .. } => sorted_percent(&seen.pieces, true),
-    };
+    let sorted = sorted_percent(&seen.pieces, sort_form(&seen.table)).unwrap_or(100.0);
     let unsorted = sorted < 100.0 && 100.0 - sorted >= f64::from(config.unsorted_percent);
     let sum = |of: fn(&Piece) -> u64| seen.pieces.iter().map(of).sum::<u64>();
     let (rows, deleted) = (sum(|piece| piece.rows), sum(Piece::deleted));

@@ -42,10 +42,6 @@ const MOST_SLICES: usize = 1024;
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
 
-/// Settings of the warehouse beside `s3.*` and those of its maintenance.
-const OWN_SETTINGS: [&str; 5] =
-    ["listing_ttl_ms", "slices", "snapshot_retention_hours", "snapshot_retention_count", "deleted_file_grace_minutes"];
-
 /// What a warehouse is opened with.
 #[derive(Debug, Clone)]
 pub struct WarehouseConfig {
@@ -85,11 +81,18 @@ impl WarehouseConfig {
 
     /// Whether a setting is one of the warehouse, which [`WarehouseConfig::with_setting`] takes.
     pub fn has_setting(name: &str) -> bool {
-        name.starts_with("s3.") || OWN_SETTINGS.contains(&name) || MaintenanceConfig::has(name)
+        let own = [
+            "listing_ttl_ms",
+            "slices",
+            "snapshot_retention_hours",
+            "snapshot_retention_count",
+            "deleted_file_grace_minutes",
+        ];
+        name.starts_with("s3.") || own.contains(&name) || MaintenanceConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`, `snapshot_retention_count`,
-    /// `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
+    /// The same with a setting: `s3.*`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`,
+    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.

@@ -7,7 +7,7 @@ use super::catalog::Catalog;
 use super::migrate::now_ms;
 use crate::error::Result;
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS millrace_lease(
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS millrace_background_lease(
     name TEXT PRIMARY KEY, owner TEXT NOT NULL, end_time_ms BIGINT NOT NULL
 ) WITHOUT ROWID";
 
@@ -18,7 +18,7 @@ impl Catalog {
         write.execute(sqlx::query(TABLE)).await?;
         let now = now_ms();
         // One that ends later than anybody could have asked for was taken when some clock was ahead.
-        let query = "INSERT INTO millrace_lease VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
+        let query = "INSERT INTO millrace_background_lease VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
                      SET owner = excluded.owner, end_time_ms = excluded.end_time_ms \
                      WHERE owner = excluded.owner OR end_time_ms <= $4 OR end_time_ms > $5";
         let query = sqlx::query(query).bind(name).bind(owner).bind(now + time_ms).bind(now).bind(now + 2 * time_ms);
@@ -31,7 +31,8 @@ impl Catalog {
     pub async fn end_lease(&self, name: &str, owner: &str) -> Result<()> {
         let mut write = self.write().await?;
         write.execute(sqlx::query(TABLE)).await?;
-        let query = sqlx::query("DELETE FROM millrace_lease WHERE name = $1 AND owner = $2").bind(name).bind(owner);
+        let query =
+            sqlx::query("DELETE FROM millrace_background_lease WHERE name = $1 AND owner = $2").bind(name).bind(owner);
         write.execute(query).await?;
         write.commit_uncounted().await
     }

@@ -14,7 +14,7 @@ mod turns;
 mod written;
 
 pub(crate) use context::Context;
-pub(crate) use leases::{InUse, Leases};
+pub(crate) use leases::{InUse, Lease, Leases};
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
 

@@ -21,3 +21,6 @@ pub(crate) use look::{Look, look};
 pub(crate) use plan::Aim;
 pub(crate) use rewrite::Rewriter;
 pub(crate) use vacuum::vacuum;
+
+#[cfg(test)]
+mod tests;

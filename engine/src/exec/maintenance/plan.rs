@@ -5,8 +5,8 @@
 //! were written under another definition, and small files, which are merged; rows in the catalog go into files.
 
 use crate::sql::VacuumMode;
-use crate::tables::condition::{Piece, clusters, sorted_percent, sorted_region};
-use millrace_catalog::model::{ManagedTable, SortKey};
+use crate::tables::condition::{Piece, SortForm, clusters, sort_form, sorted_percent, sorted_region};
+use millrace_catalog::model::ManagedTable;
 
 /// What a vacuum is to reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) struct Aim {
     pub(crate) most_bytes: u64,
     /// Into how many files rows are written at a time.
     pub(crate) slices: usize,
+    /// Whether rows are arranged by a sort or distribution key.
+    pub(crate) has_keys: bool,
 }
 
 impl Aim {
@@ -35,6 +37,7 @@ impl Aim {
             fewest_small: 2,
             most_bytes: (128 << 20) * slices.max(1) as u64,
             slices: slices.max(1),
+            has_keys: true,
         }
     }
 
@@ -69,8 +72,11 @@ pub(crate) struct Worklist {
     pub(crate) sort_skipped: bool,
 }
 
-/// Rows for which a writer makes more files than one.
-const ROWS_OF_FILE: u64 = 64 * 1024;
+/// Rows from which on a writer makes a file for each slice of a table that has keys.
+const ROWS_OF_FILE: u64 = 16 * 1024;
+
+/// Bytes from which on it does so for one that has none.
+pub(super) const BYTES_OF_FILE: u64 = 128 << 20;
 
 /// Plans a vacuum of a table.
 pub(crate) fn plan_vacuum(table: &ManagedTable, pieces: &[Piece], aim: &Aim) -> Worklist {
@@ -111,22 +117,16 @@ pub(crate) fn plan_vacuum(table: &ManagedTable, pieces: &[Piece], aim: &Aim) -> 
 
 /// The pieces that are sorted together, and whether sorting is left out.
 fn sort_groups(table: &ManagedTable, pieces: &[Piece], aim: &Aim) -> (Vec<Vec<usize>>, bool) {
-    let interleaved = match table.attributes.sort_key {
-        SortKey::Compound { .. } => false,
-        SortKey::Interleaved { .. } => true,
-        SortKey::None | SortKey::Auto => return (Vec::new(), false),
-    };
-    if !aim.sorts() {
-        return (Vec::new(), false);
-    }
+    let Some(form) = sort_form(table).filter(|_| aim.sorts()) else { return (Vec::new(), false) };
+    let interleaved = form == SortForm::Interleaved;
     if interleaved && aim.mode == VacuumMode::Reindex {
         return (vec![(0..pieces.len()).collect()], false);
     }
-    if sorted_percent(pieces, interleaved) >= f64::from(aim.threshold) {
+    if sorted_percent(pieces, Some(form)).is_none_or(|sorted| sorted >= f64::from(aim.threshold)) {
         return (Vec::new(), true);
     }
     if interleaved || aim.mode == VacuumMode::Recluster {
-        let inside = sorted_region(pieces, interleaved);
+        let inside = sorted_region(pieces, form);
         return (vec![(0..pieces.len()).filter(|at| !inside[*at]).collect()], false);
     }
     let out_of_order = |group: &Vec<usize>| group.len() > 1 || group.iter().any(|at| !pieces[*at].sorted);
@@ -160,10 +160,10 @@ fn reclaimed(pieces: &[Piece], threshold: u8) -> Vec<bool> {
 /// Whether fewer files come out than go in.
 fn merges(pieces: &[Piece], group: &[usize], aim: &Aim) -> bool {
     let rows: u64 = group.iter().map(|at| pieces[*at].live).sum();
+    let bytes: u64 = group.iter().map(|at| live_bytes(&pieces[*at])).sum();
     let in_one_bucket = group.iter().any(|at| pieces[*at].bucket.is_some());
-    let slices = if in_one_bucket { 1 } else { aim.slices };
-    let written = usize::try_from(rows / ROWS_OF_FILE + 1).unwrap_or(usize::MAX).min(slices);
-    group.len() >= aim.fewest_small && group.len() > written
+    let one = in_one_bucket || if aim.has_keys { rows <= ROWS_OF_FILE } else { bytes <= BYTES_OF_FILE };
+    group.len() >= aim.fewest_small && group.len() > if one { 1 } else { aim.slices }
 }
 
 fn live_bytes(piece: &Piece) -> u64 {

@@ -1,17 +1,20 @@
 //! One rewrite: some files and rows of a table become new files with the same rows.
 
 use super::look::{Look, look};
-use super::plan::Job;
+use super::plan::{BYTES_OF_FILE, Job};
 use super::row_ids::{ROW_ID_COLUMN, ROW_ID_NAME, row_id_function, with_row_ids};
 use crate::background::Activity;
 use crate::error::{Error, Result};
 use crate::session::Turn;
-use crate::tables::{self, ManagedTableProvider, NewFiles, WriteOptions, decode_inlined, read_deletes, write_files};
-use crate::tables::{FILE_COLUMN, POSITION_COLUMN};
+use crate::tables::{
+    self, Arranged, FILE_COLUMN, ManagedTableProvider, NewFiles, POSITION_COLUMN, WriteOptions, arrange,
+    decode_inlined, read_deletes, write_arranged,
+};
 use crate::warehouse::Warehouse;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{Expr, ident};
@@ -81,7 +84,7 @@ impl Rewriter {
                 return Ok(Rewritten::default());
             }
             let (stored, live) = self.count(&seen.table, &files).await?;
-            let written = self.write(&seen.table, &files, &inlined).await?;
+            let written = self.write(&seen, &files, &inlined).await?;
             let found: u64 = written.described().iter().map(|file| file.record_count).sum();
             if found != live + flushed {
                 let expected = live + flushed;
@@ -115,14 +118,10 @@ impl Rewriter {
     }
 
     /// Writes the live rows into new files, which nobody sees.
-    async fn write(
-        &self,
-        table: &ManagedTable,
-        files: &[DataFile],
-        inlined: &[InlinedRows],
-    ) -> Result<NewFiles<Vec<DataFile>>> {
+    async fn write(&self, seen: &Look, files: &[DataFile], inlined: &[InlinedRows]) -> Result<NewFiles<Vec<DataFile>>> {
+        let table = &seen.table;
         let with_ids = with_row_ids(table);
-        let shape = Arc::new(with_ids.clone().unwrap_or_else(|| table.clone()));
+        let shape = Arc::new(with_ids.clone().unwrap_or_else(|| ManagedTable::clone(table)));
         let data = self.warehouse.data().clone();
         let decoded = inlined.iter().map(|rows| decode_inlined(&shape, rows)).collect::<Result<_>>()?;
         let mut provider = ManagedTableProvider::new(data, Arc::clone(&shape), files.to_vec(), decoded)?;
@@ -137,7 +136,11 @@ impl Rewriter {
         let scan = LogicalPlanBuilder::scan(&table.name, provider_as_source(Arc::new(provider)), None)?;
         let plan = scan.project(columns)?.build()?;
         let state = self.warehouse.base_state().clone();
-        let physical = state.create_physical_plan(&plan).await?;
+        let mut physical = state.create_physical_plan(&plan).await?;
+        let bytes: u64 = files.iter().map(|file| file.size_bytes).sum();
+        if bytes <= BYTES_OF_FILE && !seen.has_keys() {
+            physical = Arc::new(CoalescePartitionsExec::new(physical));
+        }
         let context = state.task_ctx();
         let streams = execute_stream_partitioned(physical, Arc::clone(&context))?;
         let schema = tables::arrow_schema(&shape.columns)?;
@@ -154,7 +157,13 @@ impl Rewriter {
             });
             Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows)) as SendableRecordBatchStream
         });
-        write_files(self.warehouse.data(), &shape, streams.collect(), &WriteOptions::default()).await
+        let streams: Vec<SendableRecordBatchStream> = streams.collect();
+        let arranged = if seen.has_keys() {
+            arrange(&shape, &seen.style, streams, &context).await?
+        } else {
+            streams.into_iter().map(Arranged::as_given).collect()
+        };
+        write_arranged(self.warehouse.data(), &shape, arranged, &WriteOptions::default()).await
     }
 
     /// Puts the new files in the place of the old ones; false when others have changed what they replace. A commit that

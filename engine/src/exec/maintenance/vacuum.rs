@@ -5,14 +5,13 @@ use super::plan::{Aim, plan_vacuum};
 use super::report::VacuumReport;
 use super::rewrite::Rewriter;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::ddl::now_ms;
 use crate::exec::done;
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
-use crate::session::{Context, Turn};
+use crate::session::{Context, Turn, is_temporary};
 use crate::sql::Vacuum;
-use crate::tables::condition::sorted_percent;
-use millrace_catalog::model::SortKey;
-use std::time::{SystemTime, UNIX_EPOCH};
+use crate::tables::condition::{sort_form, sorted_percent};
 
 /// `VACUUM …`: one table, or all managed tables of the warehouse. Of several, one that fails does not keep the others
 /// from being vacuumed.
@@ -46,6 +45,12 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
             return Err(Error::new(ErrorKind::WrongObjectType, message));
         }
     };
+    if is_temporary(&table) {
+        // Its files go with the session.
+        let message = format!("skipping \"{}\": temporary tables are not vacuumed", table.name);
+        notices.push(Notice { severity: Severity::Notice, message });
+        return Ok(done(CommandTag::Verb("VACUUM"), notices));
+    }
     // Deletes and updates of this process wait for a vacuum with BOOST instead of making it do files again.
     let turn = if vacuum.boost { Some(warehouse.turns().wait([table.id].into()).await) } else { None };
     let report = rewriter.vacuum(table.id, &aim, turn.as_ref()).await?;
@@ -58,7 +63,8 @@ impl Rewriter {
     pub(crate) async fn vacuum(&self, table_id: i64, aim: &Aim, turn: Option<&Turn>) -> Result<Option<VacuumReport>> {
         let start_time_ms = now_ms();
         let Some(before) = look(self.warehouse(), table_id).await? else { return Ok(None) };
-        let worklist = plan_vacuum(&before.table, &before.pieces, aim);
+        let aim = Aim { has_keys: before.has_keys(), ..*aim };
+        let worklist = plan_vacuum(&before.table, &before.pieces, &aim);
         let mut report = VacuumReport {
             table_id,
             schema: before.table.schema.clone(),
@@ -100,15 +106,5 @@ fn bytes(seen: &Look) -> u64 {
 }
 
 fn sorted(seen: &Look) -> Option<f64> {
-    match seen.table.attributes.sort_key {
-        SortKey::None | SortKey::Auto => None,
-        SortKey::Compound { .. } => Some(sorted_percent(&seen.pieces, false)),
-        SortKey::Interleaved { .. } => Some(sorted_percent(&seen.pieces, true)),
-    }
-}
-
-/// Milliseconds since the epoch, UTC.
-fn now_ms() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+    sorted_percent(&seen.pieces, sort_form(&seen.table))
 }

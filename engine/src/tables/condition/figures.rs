@@ -1,11 +1,11 @@
 //! The figures of Redshift's `svv_table_info`.
 
 use super::order::sorted_region;
-use super::pieces::{Piece, pieces};
+use super::pieces::{Piece, SortForm, pieces, sort_form};
 use crate::error::Result;
 use crate::tables::scan::InlinedRows;
 use millrace_catalog::manifest::PastDefinition;
-use millrace_catalog::model::{DataFile, ManagedTable, SortKey};
+use millrace_catalog::model::{DataFile, ManagedTable};
 
 /// The size of Redshift's blocks, in which table sizes are told.
 const BLOCK_BYTES: u64 = 1 << 20;
@@ -57,11 +57,11 @@ pub fn table_info(
     inlined: &[InlinedRows],
     analyzed_rows: Option<u64>,
 ) -> Result<TableInfo> {
-    let pieces = pieces(table, past, files, inlined)?;
+    // Whether a file lacks its bucket is not among the figures.
+    let pieces = pieces(table, past, files, inlined, 1)?;
     let sum = |of: fn(&Piece) -> u64| pieces.iter().map(of).sum::<u64>();
     let (rows, visible_rows, bytes) = (sum(|piece| piece.rows), sum(|piece| piece.live), sum(|piece| piece.bytes));
-    let interleaved = matches!(table.attributes.sort_key, SortKey::Interleaved { .. });
-    let has_key = interleaved || matches!(table.attributes.sort_key, SortKey::Compound { .. });
+    let form = sort_form(table);
     Ok(TableInfo {
         rows,
         visible_rows,
@@ -69,18 +69,18 @@ pub fn table_info(
         files: files.len() as u64,
         bytes,
         blocks: bytes.div_ceil(BLOCK_BYTES),
-        unsorted: has_key.then(|| 100.0 - sorted_percent(&pieces, interleaved)),
-        vacuum_sort_benefit: has_key.then(|| sort_benefit(&pieces)),
+        unsorted: sorted_percent(&pieces, form).map(|sorted| (10_000.0 - sorted * 100.0).round() / 100.0),
+        vacuum_sort_benefit: form.map(|_| sort_benefit(&pieces)),
         stats_off: analyzed_rows.map_or(100.0, |then| percent(then.abs_diff(visible_rows), then.max(1)).min(100.0)),
     })
 }
 
-/// How many percent of the live rows are in the sorted region; all of none.
-pub(crate) fn sorted_percent(pieces: &[Piece], overlapping: bool) -> f64 {
-    let inside = sorted_region(pieces, overlapping);
+/// How many percent of the live rows are in the sorted region; all of none. `None` without a sort key.
+pub(crate) fn sorted_percent(pieces: &[Piece], form: Option<SortForm>) -> Option<f64> {
+    let inside = sorted_region(pieces, form?);
     let all: u64 = pieces.iter().map(|piece| piece.live).sum();
     let sorted: u64 = pieces.iter().zip(inside).filter(|(_, inside)| *inside).map(|(piece, _)| piece.live).sum();
-    if all == 0 { 100.0 } else { percent(sorted, all) }
+    Some(if all == 0 { 100.0 } else { percent(sorted, all) })
 }
 
 /// What a look-up at the low end of each piece reads too much: all pieces whose range has it, where one would do.

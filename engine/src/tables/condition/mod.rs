@@ -9,8 +9,10 @@ mod pieces;
 
 pub(crate) use figures::sorted_percent;
 pub use figures::{TableInfo, table_info};
+#[cfg(test)]
+pub(crate) use order::Range;
 pub(crate) use order::{clusters, sorted_region};
-pub(crate) use pieces::{Piece, pieces};
+pub(crate) use pieces::{Piece, SortForm, pieces, sort_form};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Which pieces of a table are in order with each other, told from the first column of its sort key.
 
-use super::pieces::Piece;
+use super::pieces::{Piece, SortForm};
 use datafusion::common::ScalarValue;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -66,10 +66,9 @@ fn buckets(pieces: &[Piece]) -> BTreeSet<Option<u32>> {
 }
 
 /// For each piece, whether it is in the sorted region: the largest set of sorted pieces of a bucket that do not overlap
-/// (they may touch), by live rows. With `overlapping`, sorted pieces are in it whatever their ranges, as those of an
-/// interleaved key are.
-pub(crate) fn sorted_region(pieces: &[Piece], overlapping: bool) -> Vec<bool> {
-    if overlapping {
+/// (they may touch), by live rows. Under an interleaved key all sorted pieces are in it: their ranges say little.
+pub(crate) fn sorted_region(pieces: &[Piece], form: SortForm) -> Vec<bool> {
+    if form == SortForm::Interleaved {
         return pieces.iter().map(|piece| piece.sorted).collect();
     }
     let mut inside = vec![false; pieces.len()];

@@ -8,7 +8,7 @@ use crate::tables::InlinedRows;
 use datafusion::common::ScalarValue;
 use millrace_catalog::manifest::PastDefinition;
 use millrace_catalog::model::{
-    DataFile, DeleteFile, FileColumnStatistics, ManagedColumn, ManagedTable, SortKey, TableAttributes,
+    DataFile, DeleteFile, FileColumnStatistics, FileLayout, ManagedColumn, ManagedTable, SortKey, TableAttributes,
 };
 
 /// `(low, high, live rows, sorted, bucket)`.
@@ -40,10 +40,10 @@ fn the_sorted_region_is_the_largest_without_overlaps() {
     ];
     for (cases, expected) in cases {
         let pieces: Vec<Piece> = cases.iter().copied().map(piece).collect();
-        assert_eq!(sorted_region(&pieces, false), *expected, "{cases:?}");
+        assert_eq!(sorted_region(&pieces, SortForm::Compound), *expected, "{cases:?}");
     }
     let overlapping = [(1, 5, 10, true, None), (4, 9, 11, true, None), (1, 2, 1, false, None)].map(piece);
-    assert_eq!(sorted_region(&overlapping, true), [true, true, false]);
+    assert_eq!(sorted_region(&overlapping, SortForm::Interleaved), [true, true, false]);
 }
 
 #[test]
@@ -92,6 +92,7 @@ fn file(id: i64, rows: u64, low: i32, high: i32, sorted: bool) -> DataFile {
         record_count: rows,
         size_bytes: rows * 1000,
         sorted,
+        layout: FileLayout { sort_key: SortKey::Compound { columns: vec![1] }, ..FileLayout::default() },
         columns: [(1, known)].into(),
         ..DataFile::default()
     }
@@ -127,10 +128,10 @@ fn files_of_an_earlier_definition_are_known() {
     let all = [past(1, None), past(5, Some("zstd")), past(7, Some("raw"))];
     let now = table(Some("raw"));
     for (begin, expected) in [(1, false), (4, false), (5, false), (6, false), (7, true), (9, true)] {
-        let found = pieces(&now, &all, &[file(begin, 1, 0, 1, true)], &[]).unwrap();
+        let found = pieces(&now, &all, &[file(begin, 1, 0, 1, true)], &[], 1).unwrap();
         assert_eq!(found[0].current, expected, "{begin}");
     }
     // Nobody knows any more how these were written.
-    assert!(!pieces(&now, &all[1..], &[file(4, 1, 0, 1, true)], &[]).unwrap()[0].current);
-    assert!(pieces(&table(None), &[], &[file(4, 1, 0, 1, true)], &[]).unwrap()[0].current);
+    assert!(!pieces(&now, &all[1..], &[file(4, 1, 0, 1, true)], &[], 1).unwrap()[0].current);
+    assert!(pieces(&table(None), &[], &[file(4, 1, 0, 1, true)], &[], 1).unwrap()[0].current);
 }
