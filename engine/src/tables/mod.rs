@@ -14,6 +14,7 @@
 
 mod adapt;
 mod deletes;
+pub mod encoding;
 mod format;
 mod inlined;
 mod named;

@@ -1,0 +1,69 @@
+//! `ANALYZE COMPRESSION`: encodes a sample in every way that a column's type allows, and recommends one.
+//!
+//! The sizes are those that the file's writer would make of the same rows. Size is not all: a block that takes longer
+//! to decode must be smaller for it, so that sizes are weighed ([`weight`]).
+
+use super::block::encode;
+use super::kind::Encoding;
+use crate::error::{Error, Result};
+use crate::tables::SqlType;
+use crate::tables::vortex::SESSION;
+use vortex::array::{ArrayRef, VortexSessionExecute};
+use vortex::error::VortexError;
+
+/// What an encoding makes of a column's sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Measured {
+    /// The encoding.
+    pub(crate) encoding: Encoding,
+    /// Bytes of the sample.
+    pub(crate) bytes: u64,
+}
+
+impl Measured {
+    /// Its bytes with the cost of decoding them.
+    fn cost(&self) -> f64 {
+        self.bytes as f64 * weight(self.encoding)
+    }
+
+    /// By how much it is smaller than `raw`, in percent.
+    pub(crate) fn reduction_percent(&self, raw: &Self) -> f64 {
+        if raw.bytes == 0 { 0. } else { 100. * (1. - self.bytes as f64 / raw.bytes as f64).max(0.) }
+    }
+}
+
+/// How many bytes of `raw` a byte of an encoding costs to scan. Packed integers, dictionaries and runs are filtered as
+/// they are and decoded at the speed of memory; symbols and phrases are looked up one by one; what Zstandard compressed
+/// must be decompressed whole frames at a time.
+fn weight(encoding: Encoding) -> f64 {
+    match encoding {
+        Encoding::Raw
+        | Encoding::Az64
+        | Encoding::ByteDict
+        | Encoding::Mostly8
+        | Encoding::Mostly16
+        | Encoding::Mostly32
+        | Encoding::RunLength => 1.,
+        Encoding::Delta | Encoding::Delta32k | Encoding::Text255 | Encoding::Text32k => 1.1,
+        Encoding::Lzo => 1.2,
+        Encoding::Zstd => 1.5,
+    }
+}
+
+/// Encodes the blocks of a column's sample in all ways: the best first, and RAW, by which to compare.
+pub(crate) fn measure(blocks: &[ArrayRef], data_type: SqlType) -> Result<(Measured, Measured)> {
+    let failed = |error: VortexError| Error::internal(format!("could not encode a sample: {error}"));
+    let mut ctx = SESSION.create_execution_ctx();
+    let mut measured = Vec::new();
+    for encoding in Encoding::ALL.into_iter().filter(|encoding| encoding.suits(data_type)) {
+        let mut bytes = 0;
+        for block in blocks {
+            bytes += encode(encoding, block, &mut ctx).map_err(failed)?.nbytes();
+        }
+        measured.push(Measured { encoding, bytes });
+    }
+    let raw = measured[0];
+    // Of equal ones the first, which is the simplest.
+    let best = measured.into_iter().reduce(|best, other| if other.cost() < best.cost() { other } else { best });
+    Ok((best.unwrap_or(raw), raw))
+}
