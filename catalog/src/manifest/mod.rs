@@ -24,6 +24,7 @@ mod inline;
 mod layout;
 mod load;
 mod log;
+mod predicates;
 mod read;
 mod sketches;
 mod state;

@@ -40,6 +40,8 @@ pub use inlined::{decode_inlined, encode_inlined};
 pub use new_files::NewFiles;
 pub(crate) use orphans::remove_orphans;
 pub use scan::{FILE_COLUMN, InlinedRows, ManagedTableProvider, POSITION_COLUMN, TableScanSummary};
+pub use statistics::ColumnKnowledge;
+pub(crate) use statistics::Gathered;
 pub use storage::TableStorage;
 pub use types::{SqlType, arrow_field, arrow_schema, ducklake_type};
 pub use values::{parse_value, value_text};

@@ -6,7 +6,9 @@ use super::deletes::read_deletes;
 use super::format;
 pub use super::position::POSITION_COLUMN;
 use super::source::ManagedSource;
-use super::statistics::{add_distinct_counts, file_bounds, file_estimates, live_rows, table_statistics};
+use super::statistics::{
+    ColumnKnowledge, add_distinct_counts, file_bounds, file_estimates, live_rows, table_statistics,
+};
 use super::storage::TableStorage;
 use super::types::{self, SqlType};
 use super::values::parse_value;
@@ -128,6 +130,14 @@ impl ManagedTableProvider {
     pub fn with_estimates(mut self, estimates: Arc<TableEstimates>) -> Self {
         self.estimates = estimates;
         self
+    }
+
+    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
+    pub fn column_knowledge(&self, column: usize) -> Option<ColumnKnowledge> {
+        let statistics = self.statistics()?;
+        let (id, data_type) = self.types.get(column)?;
+        let known = statistics.column_statistics.get(column)?;
+        Some(ColumnKnowledge::new(*data_type, &statistics, known, self.estimates.columns.get(id)))
     }
 
     /// The same table with two columns more, [`FILE_COLUMN`] and [`POSITION_COLUMN`], by which DML names rows.

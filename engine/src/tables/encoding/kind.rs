@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `raw` | values as they are | `PLAIN`, uncompressed |
 //! | `az64` | frame of reference, bit-packed | `DELTA_BINARY_PACKED` |
-//! | `bytedict` | dictionary, bit-packed codes | `RLE_DICTIONARY` |
+//! | `bytedict` | dictionary, its codes packed or in runs | `RLE_DICTIONARY` |
 //! | `delta`, `delta32k` | differences, bit-packed | `DELTA_BINARY_PACKED` |
 //! | `lzo` | texts: phrases of a dictionary (OnPair); numbers: Zstandard level 1 | `PLAIN`, LZ4 |
 //! | `mostly8`, `mostly16`, `mostly32` | zigzag, packed at 8, 16 or 32 bits with exceptions | `DELTA_BINARY_PACKED` |

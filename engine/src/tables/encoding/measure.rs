@@ -7,9 +7,20 @@ use super::block::encode;
 use super::kind::Encoding;
 use crate::error::{Error, Result};
 use crate::tables::SqlType;
-use crate::tables::vortex::SESSION;
+use crate::tables::vortex::{self as stored, SESSION};
+use arrow::array::{Array, ArrayRef as ArrowArray, RecordBatch};
+use arrow::compute::{cast, concat};
+use arrow::datatypes::{Field, Schema};
+use millrace_catalog::model::ManagedColumn;
+use std::sync::Arc;
+use vortex::array::arrays::StructArray;
+use vortex::array::arrays::struct_::StructArrayExt;
 use vortex::array::{ArrayRef, VortexSessionExecute};
+use vortex::arrow::ArrowSessionExt;
 use vortex::error::VortexError;
+
+/// Rows of a block: about a megabyte of numbers, as files have them.
+const BLOCK_ROWS: usize = 128 * 1024;
 
 /// What an encoding makes of a column's sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,8 +61,50 @@ fn weight(encoding: Encoding) -> f64 {
     }
 }
 
+/// Rows of a column, as a file's writer gets them.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    stored: Field,
+    arrays: Vec<ArrowArray>,
+}
+
+impl Sample {
+    /// Of nothing.
+    pub(crate) fn new(column: &ManagedColumn) -> Result<Self> {
+        Ok(Self { stored: stored::stored_field(column, column.data_type.parse()?), arrays: Vec::new() })
+    }
+
+    /// How many rows there are.
+    pub(crate) fn row_count(&self) -> usize {
+        self.arrays.iter().map(|array| array.len()).sum()
+    }
+
+    /// Adds rows.
+    pub(crate) fn add(&mut self, rows: &ArrowArray) {
+        self.arrays.push(Arc::clone(rows));
+    }
+
+    /// What the best encoding and RAW make of the rows.
+    pub(crate) fn measure(self, data_type: SqlType) -> Result<(Measured, Measured)> {
+        let failed = |error: VortexError| Error::internal(format!("could not read a sample: {error}"));
+        let arrays: Vec<&dyn Array> = self.arrays.iter().map(AsRef::as_ref).collect();
+        let all = concat(&arrays)?;
+        let schema = Arc::new(Schema::new(vec![self.stored]));
+        let mut blocks = Vec::new();
+        for from in (0..all.len()).step_by(BLOCK_ROWS) {
+            let rows = cast(&all.slice(from, BLOCK_ROWS.min(all.len() - from)), schema.field(0).data_type())?;
+            let batch = RecordBatch::try_new(Arc::clone(&schema), vec![rows])?;
+            let block = SESSION.arrow().from_arrow_record_batch(batch, &schema).map_err(failed)?;
+            let mut ctx = SESSION.create_execution_ctx();
+            let block = block.execute::<StructArray>(&mut ctx).map_err(failed)?;
+            blocks.extend(block.iter_unmasked_fields().cloned());
+        }
+        measure(&blocks, data_type)
+    }
+}
+
 /// Encodes the blocks of a column's sample in all ways: the best first, and RAW, by which to compare.
-pub(crate) fn measure(blocks: &[ArrayRef], data_type: SqlType) -> Result<(Measured, Measured)> {
+fn measure(blocks: &[ArrayRef], data_type: SqlType) -> Result<(Measured, Measured)> {
     let failed = |error: VortexError| Error::internal(format!("could not encode a sample: {error}"));
     let mut ctx = SESSION.create_execution_ctx();
     let mut measured = Vec::new();
