@@ -22,6 +22,7 @@ mod new_files;
 mod orphans;
 mod parquet;
 mod position;
+mod predicates;
 mod rows;
 mod scan;
 mod source;

@@ -150,6 +150,10 @@ impl ManagedTableProvider {
         self
     }
 
+    pub(super) fn table(&self) -> &Arc<ManagedTable> {
+        &self.table
+    }
+
     fn name(&self) -> String {
         format!("{}.{}", self.table.schema, self.table.name)
     }
