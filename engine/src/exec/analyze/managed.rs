@@ -69,7 +69,7 @@ pub(super) async fn analyze(
 async fn columns_of(context: &Context, table: &ManagedTable, scope: &AnalyzeScope) -> Result<Vec<usize>> {
     let kept = |at: &usize| {
         let data_type = table.columns[*at].data_type.parse::<SqlType>();
-        data_type.is_ok_and(|data_type| Gathered::is_kept(data_type))
+        data_type.is_ok_and(Gathered::is_kept)
     };
     let all = || (0..table.columns.len()).filter(kept).collect::<Vec<_>>();
     match scope {

@@ -174,10 +174,10 @@ fn bools(values: &BoolArray, ctx: &mut ExecutionCtx) -> VortexResult<ArrayRef> {
             ends.push(at as u64 + 1);
         }
     }
-    let runs = if values.dtype().is_nullable() {
-        BoolArray::from_iter(runs)
+    let runs: BoolArray = if values.dtype().is_nullable() {
+        runs.into_iter().collect()
     } else {
-        BoolArray::from_iter(runs.into_iter().map(Option::unwrap_or_default))
+        runs.into_iter().map(Option::unwrap_or_default).collect()
     };
     let ends = PrimitiveArray::new(Buffer::from_iter(ends), Validity::NonNullable);
     let ends = PACKED.compress(&ends.into_array(), ctx)?;

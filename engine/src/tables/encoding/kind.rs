@@ -104,7 +104,7 @@ impl Encoding {
         let float = matches!(data_type, T::Real | T::Double);
         let text = matches!(data_type, T::Char(_) | T::Varchar(_));
         match self {
-            Self::Raw => true,
+            Self::Raw | Self::Zstd => true,
             Self::Az64 => number || time,
             Self::ByteDict => number || time || float || text || matches!(data_type, T::VarByte(_)),
             Self::Delta => number || matches!(data_type, T::Date | T::Timestamp),
@@ -115,7 +115,6 @@ impl Encoding {
             Self::Mostly32 => matches!(data_type, T::BigInt | T::Numeric(..)),
             Self::RunLength => number || time || float || text || data_type == T::Boolean,
             Self::Text255 | Self::Text32k => matches!(data_type, T::Varchar(_)),
-            Self::Zstd => true,
         }
     }
 

@@ -76,7 +76,7 @@ impl Sample {
 
     /// How many rows there are.
     pub(crate) fn row_count(&self) -> usize {
-        self.arrays.iter().map(|array| array.len()).sum()
+        self.arrays.iter().map(Array::len).sum()
     }
 
     /// Adds rows.

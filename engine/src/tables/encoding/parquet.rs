@@ -52,8 +52,12 @@ pub(in crate::tables) fn column_properties(
 fn is_integer(data_type: &DataType) -> bool {
     match data_type {
         DataType::Decimal128(digits, _) => *digits <= INTEGER_DIGITS,
-        DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Time64(_) => true,
-        DataType::Timestamp(..) => true,
+        DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Date32
+        | DataType::Time64(_)
+        | DataType::Timestamp(..) => true,
         _ => false,
     }
 }

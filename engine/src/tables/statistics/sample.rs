@@ -15,6 +15,9 @@ const MORE_THAN_AVERAGE: f64 = 1.25;
 /// The most bytes of a text that is kept.
 const MOST_TEXT_BYTES: usize = 64;
 
+/// Frequent values with the part of all rows that each has, and the bounds of a histogram.
+type CommonAndHistogram = (Vec<(String, f64)>, Vec<String>);
+
 /// The arrays as one; `None` for no rows.
 pub(super) fn joined(arrays: &[ArrayRef]) -> Result<Option<ArrayRef>> {
     let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
@@ -23,11 +26,7 @@ pub(super) fn joined(arrays: &[ArrayRef]) -> Result<Option<ArrayRef>> {
 
 /// A column's frequent values with the part of all rows that each has, and the bounds of its histogram, of a sample of
 /// its rows. `distinct` is how many values it has, `share` the part of rows that are not NULL.
-pub(super) fn common_and_histogram(
-    sample: &ArrayRef,
-    distinct: u64,
-    share: f64,
-) -> Result<(Vec<(String, f64)>, Vec<String>)> {
+pub(super) fn common_and_histogram(sample: &ArrayRef, distinct: u64, share: f64) -> Result<CommonAndHistogram> {
     let options = SortOptions { descending: false, nulls_first: false };
     let sorted = sort(sample, Some(options))?;
     let sorted = sorted.slice(0, sorted.len() - sorted.null_count());
