@@ -114,3 +114,50 @@ fn managed(plan: &LogicalPlan) -> Option<Arc<ManagedTable>> {
     let table = provider.downcast_ref::<ManagedTableProvider>()?.table();
     (table.id > 0).then(|| Arc::clone(table))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::fixture;
+    use super::*;
+    use datafusion::prelude::SessionContext;
+    use millrace_catalog::model::FileFormat;
+
+    async fn used(sql: &str) -> Vec<(i64, i64)> {
+        let context = SessionContext::new();
+        for (id, name) in [(1, "t"), (2, "u")] {
+            let mut fixture =
+                fixture(FileFormat::Vortex, &[(1, "a", "integer"), (2, "b", "integer"), (3, "c", "date")]);
+            fixture.table.id = id;
+            context.register_table(name, Arc::new(fixture.provider(&[], Vec::new()))).unwrap();
+        }
+        let plan = context.sql(sql).await.unwrap().into_optimized_plan().unwrap();
+        let mut found: Vec<_> = used_columns(&plan).into_iter().collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[tokio::test]
+    async fn filters_joins_and_groupings_use_columns() {
+        for (sql, expected) in [
+            ("SELECT a, b, c FROM t", &[][..]),
+            ("SELECT a FROM t WHERE b > 5", &[(1, 2)]),
+            ("SELECT count(*) FROM t GROUP BY c", &[(1, 3)]),
+            ("SELECT t.a FROM t JOIN u ON t.a = u.b", &[(1, 1), (2, 2)]),
+            ("SELECT x.a FROM t AS x JOIN t AS y ON x.a = y.b AND x.c < y.c", &[(1, 1), (1, 2), (1, 3)]),
+            ("SELECT a FROM t WHERE a IN (SELECT b FROM u WHERE c IS NOT NULL)", &[(1, 1), (2, 2), (2, 3)]),
+        ] {
+            assert_eq!(used(sql).await, expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_column_is_told_once() {
+        let seen = PredicateColumns::default();
+        let plan = datafusion::logical_expr::LogicalPlanBuilder::empty(true).build().unwrap();
+        assert_eq!(seen.new_of(&plan), []);
+        assert!(seen.0.lock().unwrap().insert((1, 1)));
+        seen.forget(&[(1, 1)]);
+        assert!(seen.0.lock().unwrap().is_empty());
+    }
+}
