@@ -26,6 +26,7 @@ mod leases;
 mod load;
 mod log;
 mod past;
+mod predicates;
 mod read;
 mod sketches;
 mod state;

@@ -8,7 +8,9 @@ use super::layout::{FilePlace, HASH_VERSION, SORT_OPTIONS, ScanKeys, effective_s
 use super::memory::memory_file;
 pub use super::position::POSITION_COLUMN;
 use super::source::ManagedSource;
-use super::statistics::{Collector, add_distinct_counts, file_bounds, file_estimates, live_rows, table_statistics};
+use super::statistics::{
+    Collector, ColumnKnowledge, add_distinct_counts, file_bounds, file_estimates, live_rows, table_statistics,
+};
 use super::storage::TableStorage;
 use super::types::{self, SqlType};
 use super::values::parse_value;
@@ -136,6 +138,14 @@ impl ManagedTableProvider {
         self
     }
 
+    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
+    pub fn column_knowledge(&self, column: usize) -> Option<ColumnKnowledge> {
+        let statistics = self.statistics()?;
+        let (id, data_type) = self.types.get(column)?;
+        let known = statistics.column_statistics.get(column)?;
+        Some(ColumnKnowledge::new(*data_type, &statistics, known, self.estimates.columns.get(id)))
+    }
+
     /// The same table with two columns more, [`FILE_COLUMN`] and [`POSITION_COLUMN`], by which DML names rows.
     #[must_use]
     pub fn with_hidden_columns(mut self) -> Self {
@@ -144,6 +154,10 @@ impl ManagedTableProvider {
             Arc::new(Schema::new(self.file_schema.fields().iter().cloned().chain(hidden).collect::<Vec<_>>()));
         self.hidden = true;
         self
+    }
+
+    pub(super) fn table(&self) -> &Arc<ManagedTable> {
+        &self.table
     }
 
     fn name(&self) -> String {

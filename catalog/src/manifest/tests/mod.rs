@@ -4,6 +4,7 @@
 mod conflicts;
 mod crashes;
 mod definitions;
+mod estimates;
 mod files;
 mod identities;
 mod inlined;

@@ -5,8 +5,8 @@ use super::bounds::file_estimates;
 use crate::error::Result;
 use crate::tables::types::SqlType;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, Statistics};
 use millrace_catalog::model::{DataFile, TableEstimates};
 
 /// The statistics of a table that has these files, and `inlined_rows` rows beside them.
@@ -31,7 +31,7 @@ pub(in crate::tables) fn table_statistics(
         all.num_rows = all.num_rows.add(&Precision::Exact(inlined_rows));
         all.total_byte_size = all.total_byte_size.to_inexact();
         // The rows beside the files may lie outside of the bounds, which are few and so still tell where most are.
-        all.column_statistics = all.column_statistics.into_iter().map(|column| column.to_inexact()).collect();
+        all.column_statistics = all.column_statistics.into_iter().map(ColumnStatistics::to_inexact).collect();
     }
     add_distinct_counts(&mut all, columns, estimates);
     Ok(all)
