@@ -7,6 +7,7 @@ use super::progress::{self, counter};
 use super::{managed, query, rows, write};
 use crate::error::{Error, Result};
 use crate::lake::table::ScanSummary;
+use crate::optimize;
 use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
@@ -39,8 +40,8 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         lines.extend(part.map(|part| format!("{part}:")));
         if explain.verbose {
             lines.push("Logical plan:".to_owned());
-            let optimized = context.state().optimize(logical)?.display_indent().to_string();
-            lines.extend(optimized.lines().map(str::to_owned));
+            let optimized = context.state().optimize(logical)?;
+            lines.extend(optimize::explained(&optimized, context.state()).await?);
             lines.push("Physical plan:".to_owned());
         }
         if explain.analyze {

@@ -16,7 +16,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
-use datafusion::common::{DFSchema, ScalarValue, Statistics, project_schema};
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -153,6 +154,24 @@ impl ManagedTableProvider {
         Ok(live.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(file, _)| file).collect())
     }
 
+    /// What is known of all rows, for the optimizer: of the files, and of inlined rows how many there are.
+    fn table_estimates(&self) -> Option<Statistics> {
+        let files = self.files.iter().filter(|file| live_rows(file) > 0);
+        let estimates: Vec<Statistics> = files.map(|file| file_estimates(&self.types, file)).collect();
+        let mut statistics = match estimates.is_empty() {
+            true => Statistics { num_rows: Precision::Exact(0), ..Statistics::new_unknown(&self.file_schema) },
+            false => Statistics::try_merge_iter(&estimates, &self.file_schema).ok()?,
+        };
+        let inlined: usize = self.inlined.iter().map(|inlined| inlined.rows.num_rows()).sum();
+        if inlined > 0 {
+            statistics = statistics.to_inexact();
+            statistics.num_rows = statistics.num_rows.add(&Precision::Inexact(inlined));
+        }
+        let hidden = self.schema.fields().len() - self.file_schema.fields().len();
+        statistics.column_statistics.extend((0..hidden).map(|_| ColumnStatistics::new_unknown()));
+        Some(statistics)
+    }
+
     async fn plan_scan(
         &self,
         session: &dyn Session,
@@ -282,6 +301,10 @@ impl TableProvider for ManagedTableProvider {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        self.table_estimates()
     }
 
     async fn scan(
