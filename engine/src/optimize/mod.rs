@@ -11,4 +11,4 @@ mod planner;
 mod selection;
 
 pub(crate) use planner::{CostBased, CostBasedPlanner, explained};
-pub(crate) use selection::with_selection;
+pub(crate) use selection::{JoinEstimates, is_join, noting, with_selection};

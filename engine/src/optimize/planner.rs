@@ -130,12 +130,12 @@ async fn ask(plan: &LogicalPlan, session: &dyn Session) -> Result<Known> {
     Ok(known)
 }
 
-/// Marks the inputs of joins with their estimates.
+/// Marks joins and their inputs with their estimates.
 fn mark(plan: LogicalPlan, estimator: Estimator) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| {
         Ok(match node {
             LogicalPlan::Join(join) => match marked(&join, estimator) {
-                Some(marked) => Transformed::yes(LogicalPlan::Join(marked)),
+                Some(marked) => Transformed::yes(marked),
                 None => Transformed::no(LogicalPlan::Join(join)),
             },
             node => Transformed::no(node),
@@ -144,15 +144,17 @@ fn mark(plan: LogicalPlan, estimator: Estimator) -> Result<LogicalPlan> {
     .data()
 }
 
-fn marked(join: &Join, estimator: Estimator) -> Option<Join> {
-    let (left, right) = (estimator.plan(&join.left), estimator.plan(&join.right));
-    let side = |plan: &Arc<LogicalPlan>, estimate: &super::estimate::Estimate| {
-        let mark = Estimated::new(plan.as_ref().clone(), estimate.rows, estimate.rows * estimate.width());
-        Arc::new(LogicalPlan::Extension(Extension { node: Arc::new(mark) }))
+fn marked(join: &Join, estimator: Estimator) -> Option<LogicalPlan> {
+    let mark = |plan: LogicalPlan| {
+        let estimate = estimator.plan(&plan);
+        let node = Arc::new(Estimated::new(plan, estimate.rows, estimate.rows * estimate.width()));
+        estimate.known.then_some(LogicalPlan::Extension(Extension { node }))
     };
-    (left.known && right.known).then(|| Join {
-        left: side(&join.left, &left),
-        right: side(&join.right, &right),
-        ..join.clone()
-    })
+    // The input of an input is marked already where it is a join itself.
+    let side = |plan: &Arc<LogicalPlan>| match plan.as_ref() {
+        LogicalPlan::Extension(_) => Some(Arc::clone(plan)),
+        plan => mark(plan.clone()).map(Arc::new),
+    };
+    let (left, right) = (side(&join.left)?, side(&join.right)?);
+    mark(LogicalPlan::Join(Join { left, right, ..join.clone() }))
 }

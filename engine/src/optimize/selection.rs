@@ -8,12 +8,15 @@ use super::marker::EstimatedExec;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::session_state::SessionState;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::join_selection::JoinSelection;
 use datafusion::physical_optimizer::optimizer::{ConfigOnlyContext, PhysicalOptimizerContext};
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What moving a row to another partition costs, where putting it into a hash table costs 1.
 const MOVE: f64 = 0.5;
@@ -21,20 +24,43 @@ const MOVE: f64 = 0.5;
 /// A table of more bytes is built in partitions.
 const MOST_COLLECTED_BYTES: f64 = 512. * 1024. * 1024.;
 
+/// What was estimated of the rows of each join of a plan, in the order in which EXPLAIN shows them.
+pub(crate) type JoinEstimates = Vec<Option<u64>>;
+
 /// The rules with this one in the place of DataFusion's.
-pub(crate) fn with_selection(
-    rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
-) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+pub(crate) fn with_selection(rules: Vec<Rule>) -> Vec<Rule> {
+    replaced(&rules, &Arc::default())
+}
+
+/// The state with this rule told to note its estimates in what is returned beside it.
+pub(crate) fn noting(state: &SessionState) -> (SessionState, Arc<Mutex<JoinEstimates>>) {
+    let noted = Arc::default();
+    let rules = replaced(state.physical_optimizers(), &noted);
+    let state = SessionStateBuilder::new_from_existing(state.clone()).with_physical_optimizer_rules(rules).build();
+    (state, noted)
+}
+
+type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
+fn replaced(rules: &[Rule], noted: &Arc<Mutex<JoinEstimates>>) -> Vec<Rule> {
     let name = JoinSelection::new().name().to_owned();
-    let ours = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| {
-        if rule.name() == name { Arc::new(EstimatedSelection::default()) as _ } else { rule }
+    let ours = |rule: &Rule| -> Rule {
+        if rule.name() == name {
+            Arc::new(EstimatedSelection { inner: JoinSelection::new(), noted: Arc::clone(noted) })
+        } else {
+            Arc::clone(rule)
+        }
     };
-    rules.into_iter().map(ours).collect()
+    rules.iter().map(ours).collect()
 }
 
 /// `JoinSelection` with estimates.
-#[derive(Debug, Default)]
-struct EstimatedSelection(JoinSelection);
+#[derive(Debug)]
+struct EstimatedSelection {
+    inner: JoinSelection,
+    /// The estimates of the plan seen last.
+    noted: Arc<Mutex<JoinEstimates>>,
+}
 
 impl PhysicalOptimizerRule for EstimatedSelection {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
@@ -47,8 +73,13 @@ impl PhysicalOptimizerRule for EstimatedSelection {
         context: &dyn PhysicalOptimizerContext,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let partitions = context.config_options().execution.target_partitions;
-        let plan = self.0.optimize_with_context(plan, context)?;
+        let plan = self.inner.optimize_with_context(plan, context)?;
         let plan = plan.transform_up(|node| distribute(node, partitions)).data()?;
+        if self.is_listened_to() {
+            let mut estimates = Vec::new();
+            note(&plan, None, &mut estimates);
+            *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = estimates;
+        }
         plan.transform_up(|node| {
             Ok(match node.downcast_ref::<EstimatedExec>() {
                 Some(mark) => Transformed::yes(Arc::clone(&mark.input)),
@@ -59,11 +90,38 @@ impl PhysicalOptimizerRule for EstimatedSelection {
     }
 
     fn name(&self) -> &str {
-        self.0.name()
+        self.inner.name()
     }
 
     fn schema_check(&self) -> bool {
-        self.0.schema_check()
+        self.inner.schema_check()
+    }
+}
+
+impl EstimatedSelection {
+    /// Whether somebody else holds the notes. The rule of the warehouse is shared by all its statements.
+    fn is_listened_to(&self) -> bool {
+        Arc::strong_count(&self.noted) > 1
+    }
+}
+
+/// Whether an operator is a join, by its name: operators of ours are joins too.
+pub(crate) fn is_join(node: &dyn ExecutionPlan) -> bool {
+    node.name().ends_with("JoinExec")
+}
+
+/// Lists the estimates of joins, a join before its inputs.
+fn note(node: &Arc<dyn ExecutionPlan>, of_parent: Option<u64>, estimates: &mut JoinEstimates) {
+    let mark = node.downcast_ref::<EstimatedExec>().map(|mark| mark.rows);
+    let mut passed = mark;
+    if is_join(node.as_ref()) {
+        estimates.push(of_parent);
+    } else if node.is::<ProjectionExec>() {
+        // Sides that were turned have their columns put back into order.
+        passed = of_parent;
+    }
+    for child in node.children() {
+        note(child, passed, estimates);
     }
 }
 

@@ -60,8 +60,11 @@ fn best(region: &Region, at: usize, ordering: &Ordering) -> Option<(usize, Colum
             }
             let keys = estimator.plan(plan);
             let place_of_source = plan.schema().maybe_index_of_column(&column)?;
-            let distinct = keys.columns[place_of_source].distinct.min(keys.rows);
-            let pays = distinct * TIMES_FEWER <= all.columns[place].distinct && keys.rows * TIMES_FEWER <= all.rows;
+            let (found, grouping) = (&keys.columns[place_of_source], &all.columns[place]);
+            let distinct = found.distinct.min(keys.rows);
+            // Against a number of groups that is only guessed, the source must be few of its own.
+            let all_keys = if grouping.measured { grouping.distinct } else { grouping.distinct.min(found.domain) };
+            let pays = distinct * TIMES_FEWER <= all_keys && keys.rows * TIMES_FEWER <= all.rows;
             if pays && best.as_ref().is_none_or(|(known, _)| distinct < *known) {
                 best = Some((distinct, (source, column, grouped.clone())));
             }
