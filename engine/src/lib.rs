@@ -9,6 +9,7 @@ pub mod error;
 mod exec;
 pub mod lake;
 pub mod maintenance;
+mod optimize;
 mod physical;
 mod plan;
 mod resolve;

@@ -7,6 +7,7 @@ use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
 use crate::lake::stores::Stores;
 use crate::lake::table::Lake;
+use crate::optimize;
 use crate::physical;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Turns, is_temporary};
@@ -156,7 +157,8 @@ impl Warehouse {
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_physical_optimizer_rules(physical::rules())
+            .with_query_planner(Arc::new(optimize::CostBasedPlanner))
+            .with_physical_optimizer_rules(optimize::with_selection(physical::rules()))
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });

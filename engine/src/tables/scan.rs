@@ -21,7 +21,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
-use datafusion::common::{DFSchema, ScalarValue, Statistics, project_schema};
+use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
@@ -377,11 +377,12 @@ impl TableProvider for ManagedTableProvider {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        if self.hidden {
-            return None;
-        }
         let inlined = self.inlined.iter().map(|inlined| inlined.rows.num_rows()).sum();
-        table_statistics(&self.types, &self.file_schema, &self.files, inlined, &self.estimates).ok()
+        let known = table_statistics(&self.types, &self.file_schema, &self.files, inlined, &self.estimates);
+        let mut statistics = known.ok()?;
+        let hidden = self.schema.fields().len() - self.file_schema.fields().len();
+        statistics.column_statistics.extend((0..hidden).map(|_| ColumnStatistics::new_unknown()));
+        Some(statistics)
     }
 
     async fn scan(
