@@ -50,7 +50,8 @@ async fn write(context: &Context, table: &Arc<ManagedTable>, streams: Vec<Sendab
     };
     let style = effective_style(table, size_bytes).style;
     let arranged = arrange(table, &style, streams, &context.state().task_ctx()).await?;
-    let files = write_arranged(warehouse.data(), table, arranged, &WriteOptions::default()).await?;
+    let storage = warehouse.storage_of(table).await?;
+    let files = write_arranged(&storage, table, arranged, &WriteOptions::default()).await?;
     let rows = files.described().iter().map(|file| file.record_count).sum();
     context.transaction().lock().await.add_files(warehouse, table, files).await?;
     Ok(rows)

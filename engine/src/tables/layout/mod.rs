@@ -29,6 +29,7 @@ pub use arrange::{Arranged, arrange};
 pub use state::{EffectiveStyle, effective_style, is_sorted, skew, unsorted_fraction};
 
 pub(crate) use head::Head;
+pub(crate) use state::bucket_now;
 
 pub(super) use buckets::HASH_VERSION;
 pub(super) use groups::{FilePlace, ScanKeys, Slice, by_hash, by_order};

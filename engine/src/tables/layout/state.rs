@@ -104,7 +104,7 @@ pub fn skew(table: &ManagedTable, files: &[DataFile], slices: u32) -> Option<f64
 }
 
 /// A file's bucket, and of how many, where it is one of the table's distribution key as it is now.
-fn bucket_now(table: &ManagedTable, file: &DataFile) -> Option<(u32, u32)> {
+pub(crate) fn bucket_now(table: &ManagedTable, file: &DataFile) -> Option<(u32, u32)> {
     let layout = &file.layout;
     let now = match table.attributes.distribution {
         DistributionStyle::Key { column } => layout.distribution_column == Some(column),
