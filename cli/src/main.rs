@@ -4,12 +4,14 @@
 //! [`repl`] asks for it line by line. Nothing is set up before it is needed, so that a one-line query starts at once.
 
 mod args;
+mod bench;
 mod crawl;
 mod demo;
 mod engine;
 mod open;
 mod print;
 mod repl;
+mod serve;
 mod shell;
 mod syntax;
 
@@ -68,6 +70,14 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
         Action::Crawl(arguments) => {
             let crawl = crawl::run(invocation.directory(), &invocation.settings, invocation.format, arguments);
             exit_code(runtime.block_on(crawl)?)
+        }
+        Action::Bench { cache, suite } => {
+            runtime.block_on(bench::run(cache, suite))?;
+            ExitCode::SUCCESS
+        }
+        Action::Serve(arguments) => {
+            runtime.block_on(serve::run(invocation.directory(), &invocation.settings, arguments))?;
+            ExitCode::SUCCESS
         }
         Action::Shell => run_shell(&runtime, invocation)?,
         Action::Batch { sources, keep_going } => {

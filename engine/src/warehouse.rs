@@ -7,6 +7,7 @@ use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
 use crate::lake::stores::Stores;
 use crate::lake::table::Lake;
+use crate::optimize;
 use crate::physical;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Turns, is_temporary};
@@ -103,7 +104,7 @@ impl WarehouseConfig {
         let number = |most: u64| value.parse().ok().filter(|number| *number <= most).ok_or_else(invalid);
         match name {
             "listing_ttl_ms" => {
-                self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?)
+                self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
             }
             "slices" => {
                 let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
@@ -156,7 +157,8 @@ impl Warehouse {
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_physical_optimizer_rules(physical::rules())
+            .with_query_planner(Arc::new(optimize::CostBasedPlanner))
+            .with_physical_optimizer_rules(optimize::with_selection(physical::rules()))
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });

@@ -120,6 +120,8 @@ impl Commit {
             write.execute(sqlx::query(statement).bind(snapshot).bind(id)).await?;
         }
         state.count(-records, -bytes);
+        state.sketches.clear();
+        super::estimates::forget(write, id).await?;
         let rows = self.end_all_inlined(write, id).await?;
         self.table(write, table).await?.count(-rows, 0);
         Ok(())
@@ -141,6 +143,7 @@ impl Commit {
         let query = query.bind((file.row_id_start >= 0).then_some(file.row_id_start)).bind(file.partial_max);
         write.execute(query).await?;
         insert_statistics(write, table, id, &file.columns).await?;
+        super::sketches::insert(write, id, &file.columns).await?;
         if file.bucket.is_some() || file.sorted {
             let layout = serde_json::to_string(&file.layout).map_err(|e| CatalogError::Damaged(e.to_string()))?;
             let query = "INSERT INTO millrace_data_file (data_file_id, bucket, sorted, layout) VALUES ($1, $2, $3, $4)";

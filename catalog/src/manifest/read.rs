@@ -177,6 +177,7 @@ async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<
             minimum,
             maximum,
             contains_nan: nan.map(|nan| nan != 0),
+            distinct: None,
         };
         if let Some(file) = places.get(&file).and_then(|place| files.get_mut(*place)) {
             file.columns.insert(column, known);

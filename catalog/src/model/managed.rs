@@ -1,7 +1,9 @@
 //! Managed tables: the warehouse's own, laid out as the DuckLake specification 1.0 has them, with what Redshift adds.
 
+use super::DistinctSketch;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A managed table as one snapshot of the manifest shows it. Its files are looked up
 /// ([`DataFile`], by snapshot), they are not part of the definition.
@@ -258,4 +260,8 @@ pub struct FileColumnStatistics {
     pub maximum: Option<String>,
     /// Whether there is a NaN, for floating point.
     pub contains_nan: Option<bool>,
+    /// The sketch of its values, in a file that is new. The manifest keeps it apart
+    /// ([`Catalog::file_sketches`](crate::Catalog::file_sketches)): lists of files are read without.
+    #[serde(skip)]
+    pub distinct: Option<Arc<DistinctSketch>>,
 }

@@ -3,6 +3,8 @@
 mod change;
 mod crawler;
 mod database;
+mod distinct;
+mod estimates;
 mod hive_type;
 mod managed;
 mod partition;
@@ -16,6 +18,8 @@ pub use crawler::{
     CsvHeader, DeleteBehavior, RecrawlBehavior, TableGrouping, UpdateBehavior,
 };
 pub use database::{Database, ExternalSchema};
+pub use distinct::DistinctSketch;
+pub use estimates::{ColumnAnalysis, ColumnEstimates, TableAnalysis, TableEstimates};
 pub use hive_type::{HiveType, StructField};
 pub use managed::{
     DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, FileLayout, Identity, ManagedColumn,

@@ -7,6 +7,7 @@ use super::progress::{self, counter};
 use super::{managed, query, rows, write};
 use crate::error::{Error, Result};
 use crate::lake::table::ScanSummary;
+use crate::optimize;
 use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
@@ -28,8 +29,8 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
     let started = Instant::now();
     let mut plans = Vec::new();
     for (part, logical) in logical_plans(context, explain).await? {
-        let physical = query::physical_plan(context, &logical).await?;
-        plans.push((part, logical, physical));
+        let (physical, estimates) = query::estimated_plan(context, &logical).await?;
+        plans.push((part, logical, physical, estimates));
     }
     let planned = started.elapsed();
     let mut lines = Vec::new();
@@ -37,12 +38,12 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         lines.push(format!("Write: {target}"));
     }
     let mut analyzed = None;
-    for (part, logical, physical) in &plans {
+    for (part, logical, physical, estimates) in &plans {
         lines.extend(part.map(|part| format!("{part}:")));
         if explain.verbose {
             lines.push("Logical plan:".to_owned());
-            let optimized = context.state().optimize(logical)?.display_indent().to_string();
-            lines.extend(optimized.lines().map(str::to_owned));
+            let optimized = context.state().optimize(logical)?;
+            lines.extend(optimize::explained(&optimized, context.state()).await?);
             lines.push("Physical plan:".to_owned());
         }
         if explain.analyze {
@@ -51,7 +52,8 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
             let count = stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
             analyzed = Some((count, started.elapsed()));
         }
-        Tree { context, metrics: explain.analyze, lines: &mut lines }.write(physical, 0).await?;
+        let estimates = estimates.iter().copied();
+        Tree { context, metrics: explain.analyze, estimates, lines: &mut lines }.write(physical, 0).await?;
     }
     lines.push(format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3));
     if let Some((count, elapsed)) = analyzed {
@@ -92,6 +94,8 @@ async fn logical_plans(context: &Context, explain: &Explain) -> Result<Vec<(Opti
 struct Tree<'a> {
     context: &'a Context,
     metrics: bool,
+    /// Of the joins that are not written yet.
+    estimates: std::iter::Copied<std::slice::Iter<'a, Option<u64>>>,
     lines: &'a mut Vec<String>,
 }
 
@@ -107,7 +111,9 @@ impl Tree<'_> {
                 self.scan(plan, &indent).await?;
             } else {
                 let line = DisplayableExecutionPlan::new(plan.as_ref()).one_line().to_string();
-                self.lines.push(format!("{indent}{}", line.trim_end()));
+                let estimate = if optimize::is_join(plan.as_ref()) { self.estimates.next().flatten() } else { None };
+                let estimate = estimate.map(|rows| format!(" (estimated rows={rows})")).unwrap_or_default();
+                self.lines.push(format!("{indent}{}{estimate}", line.trim_end()));
             }
             if let (true, Some(metrics)) = (self.metrics, plan.metrics()) {
                 self.lines.push(format!("{indent}    {}", figures(&metrics)));

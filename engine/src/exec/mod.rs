@@ -55,6 +55,7 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::Crawler(crawler) => crawl::execute(context, crawler).await,
         Statement::Analyze(analyze) => analyze::execute(context, analyze).await,
         Statement::Vacuum(vacuum) => maintenance::vacuum(context, vacuum).await,
+        Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).await,
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),

@@ -1,6 +1,8 @@
 //! The order of the physical optimizer's rules: DataFusion's, with ours in their places.
 
+use super::decimal::NarrowDecimals;
 use super::layout::UseLayout;
+use super::small_groups::SmallGroups;
 use super::statistics::ScanStatistics;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
@@ -23,5 +25,9 @@ pub(crate) fn rules() -> Vec<Rule> {
             vec![rule]
         }
     };
-    PhysicalOptimizer::new().rules.into_iter().flat_map(place).collect()
+    // Decimals first, since later rules push what is computed into scans; groups last, when plans have their shape.
+    let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals)];
+    rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
+    rules.push(Arc::new(SmallGroups));
+    rules
 }

@@ -3,6 +3,7 @@
 //! [`Session::execute`] is that life in one function: parsed text is resolved, planned and executed; each stage sees
 //! only what the one before it gave.
 
+mod client_settings;
 mod context;
 mod draft;
 mod leases;
@@ -14,7 +15,6 @@ mod written;
 
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
-pub(crate) use settings::SETTINGS;
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
 
@@ -57,6 +57,17 @@ struct Block {
     failed: bool,
     /// Files that it may have changed rows of are not rewritten in the background.
     _busy: Option<Busy>,
+}
+
+/// How far a session is in a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// In none.
+    Idle,
+    /// In a block.
+    Active,
+    /// In a block that an error has made void.
+    Failed,
 }
 
 /// The names that a user may complete.
@@ -255,6 +266,41 @@ impl Session {
         self.block.is_some()
     }
 
+    /// How far the session is in a transaction.
+    pub fn transaction_status(&self) -> TransactionStatus {
+        match &self.block {
+            None => TransactionStatus::Idle,
+            Some(block) if block.failed => TransactionStatus::Failed,
+            Some(_) => TransactionStatus::Active,
+        }
+    }
+
+    /// A number that grows when a setting is changed.
+    pub fn settings_version(&self) -> u64 {
+        self.settings.version
+    }
+
+    /// Tells the session who its user is.
+    pub fn set_user(&mut self, user: &str) {
+        self.settings.client.set_user(user);
+    }
+
+    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`]: in the text,
+    /// or in rows that were still being computed.
+    pub fn fail_transaction(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.failed = true;
+        }
+    }
+
+    /// A setting's value, as `SHOW name` gives it.
+    ///
+    /// # Errors
+    /// `UndefinedObject` for a setting that does not exist.
+    pub fn setting(&self, name: &str) -> Result<String> {
+        self.settings.get(self.state.config(), name)
+    }
+
     /// What a user may complete now.
     pub async fn names(&self) -> Result<Names> {
         let snapshot = self.warehouse.catalog().snapshot().await?;
@@ -300,9 +346,9 @@ impl Session {
         if let Some(name) = name {
             exec::rows::text("SHOW", &[name], [[self.settings.get(config, name)?]])
         } else {
-            let rows = SETTINGS.iter().map(|(name, description)| {
+            let rows = Settings::described().into_iter().map(|(name, description)| {
                 let value = self.settings.get(config, name)?;
-                Ok([(*name).to_owned(), value, (*description).to_owned()])
+                Ok([name.to_owned(), value, description.to_owned()])
             });
             exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
         }

@@ -99,6 +99,8 @@ pub enum Statement {
     Analyze(Analyze),
     /// `VACUUM`.
     Vacuum(Vacuum),
+    /// `ANALYZE COMPRESSION [t [(column, …)]] [COMPROWS n]`.
+    AnalyzeCompression(AnalyzeCompression),
     /// `SHOW …`.
     Show(Show),
     /// `DESCRIBE|DESC [EXTENDED|FORMATTED] t`.
@@ -474,7 +476,7 @@ pub struct RepairTable {
 /// `ANALYZE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Analyze {
-    /// The table; `None` is every external table of the session's database.
+    /// The table; `None` is every table of the session's database.
     pub table: Option<ObjectName>,
     /// Say what was found.
     pub verbose: bool,
@@ -484,6 +486,17 @@ pub struct Analyze {
     pub any_value: Vec<String>,
     /// What to look at.
     pub scope: AnalyzeScope,
+}
+
+/// `ANALYZE COMPRESSION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnalyzeCompression {
+    /// The table; `None` is every managed table of the session's database.
+    pub table: Option<ObjectName>,
+    /// The columns; `None` is all.
+    pub columns: Option<Vec<String>>,
+    /// `COMPROWS`: rows of the sample, by slice.
+    pub rows: Option<u64>,
 }
 
 /// What `ANALYZE` looks at; each takes in those before it.

@@ -8,7 +8,9 @@ use super::layout::{FilePlace, HASH_VERSION, SORT_OPTIONS, ScanKeys, effective_s
 use super::memory::memory_file;
 pub use super::position::POSITION_COLUMN;
 use super::source::ManagedSource;
-use super::statistics::{Collector, file_bounds, file_estimates, live_rows};
+use super::statistics::{
+    Collector, ColumnKnowledge, add_distinct_counts, file_bounds, file_estimates, live_rows, table_statistics,
+};
 use super::storage::TableStorage;
 use super::types::{self, SqlType};
 use super::values::parse_value;
@@ -19,7 +21,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
-use datafusion::common::{DFSchema, ScalarValue, Statistics, project_schema};
+use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
@@ -33,7 +35,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use futures::{StreamExt, TryStreamExt, stream};
-use millrace_catalog::model::{DataFile, DistributionStyle, FileFormat, ManagedTable, SortKey};
+use millrace_catalog::model::{DataFile, DistributionStyle, FileFormat, ManagedTable, SortKey, TableEstimates};
 use object_store::ObjectMeta;
 use parquet::arrow::RowNumber;
 use std::fmt;
@@ -75,6 +77,7 @@ pub struct ManagedTableProvider {
     table: Arc<ManagedTable>,
     files: Vec<DataFile>,
     inlined: Vec<InlinedRows>,
+    estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
     /// The table's columns, without hidden ones.
@@ -118,6 +121,7 @@ impl ManagedTableProvider {
             storage,
             files,
             inlined,
+            estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
             schema: Arc::clone(&file_schema),
@@ -125,6 +129,21 @@ impl ManagedTableProvider {
             table,
             hidden: false,
         })
+    }
+
+    /// The same table with what is known about its values, which its statistics tell the planner.
+    #[must_use]
+    pub fn with_estimates(mut self, estimates: Arc<TableEstimates>) -> Self {
+        self.estimates = estimates;
+        self
+    }
+
+    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
+    pub fn column_knowledge(&self, column: usize) -> Option<ColumnKnowledge> {
+        let statistics = self.statistics()?;
+        let (id, data_type) = self.types.get(column)?;
+        let known = statistics.column_statistics.get(column)?;
+        Some(ColumnKnowledge::new(*data_type, &statistics, known, self.estimates.columns.get(id)))
     }
 
     /// The same table with two columns more, [`FILE_COLUMN`] and [`POSITION_COLUMN`], by which DML names rows.
@@ -135,6 +154,10 @@ impl ManagedTableProvider {
             Arc::new(Schema::new(self.file_schema.fields().iter().cloned().chain(hidden).collect::<Vec<_>>()));
         self.hidden = true;
         self
+    }
+
+    pub(super) fn table(&self) -> &Arc<ManagedTable> {
+        &self.table
     }
 
     fn name(&self) -> String {
@@ -204,7 +227,9 @@ impl ManagedTableProvider {
             statistics.num_rows = Statistics::try_merge_iter(&estimates, &self.file_schema)?.num_rows;
             statistics
         } else {
-            Statistics::try_merge_iter(&estimates, &self.file_schema)?
+            let mut statistics = Statistics::try_merge_iter(&estimates, &self.file_schema)?;
+            add_distinct_counts(&mut statistics, &self.types, &self.estimates);
+            statistics
         };
         let summary = self.summary(format, &files);
         let parts: Vec<_> = files.into_iter().map(|file| self.partitioned_file(file)).collect();
@@ -349,6 +374,15 @@ impl TableProvider for ManagedTableProvider {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let inlined = self.inlined.iter().map(|inlined| inlined.rows.num_rows()).sum();
+        let known = table_statistics(&self.types, &self.file_schema, &self.files, inlined, &self.estimates);
+        let mut statistics = known.ok()?;
+        let hidden = self.schema.fields().len() - self.file_schema.fields().len();
+        statistics.column_statistics.extend((0..hidden).map(|_| ColumnStatistics::new_unknown()));
+        Some(statistics)
     }
 
     async fn scan(
