@@ -64,6 +64,13 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
     rows::text("EXPLAIN", &["QUERY PLAN"], lines.into_iter().map(|line| [line.replace('\u{1}', " ")]))
 }
 
+/// The plans of a statement that reads or writes rows, before optimisation.
+pub(crate) async fn plans_of(context: &Context, statement: &Statement) -> Result<Vec<LogicalPlan>> {
+    let statement = Box::new(statement.clone());
+    let explain = Explain { analyze: false, verbose: false, statement };
+    Ok(logical_plans(context, &explain).await?.into_iter().map(|(_, plan)| plan).collect())
+}
+
 /// The plans of a statement; where there are several, each with what it is for.
 async fn logical_plans(context: &Context, explain: &Explain) -> Result<Vec<(Option<&'static str>, LogicalPlan)>> {
     let plan = match explain.statement.as_ref() {
