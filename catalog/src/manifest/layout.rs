@@ -158,6 +158,9 @@ pub(crate) const TABLES: &[&str] = &[
     "INSERT INTO millrace_manifest VALUES (0)",
 ];
 
+/// The keys that a data file was arranged by, as a document ([`FileLayout`](crate::model::FileLayout)).
+pub(crate) const FILE_LAYOUTS: &[&str] = &["ALTER TABLE millrace_data_file ADD COLUMN layout TEXT"];
+
 /// What the planner is told of rows: sketches by file, and by table what they give together and what ANALYZE found.
 ///
 /// `millrace_column_estimate.sketch` is that of all rows ever written, until ANALYZE reads the live files' sketches.

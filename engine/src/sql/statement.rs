@@ -5,7 +5,7 @@
 
 use crate::sql::{
     ColumnDefinition, Comment, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, RestoreTable,
-    SortKeyClause, Update,
+    SortKeyClause, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -97,6 +97,8 @@ pub enum Statement {
     Crawler(Box<CrawlerStatement>),
     /// `ANALYZE t`, `ANALYZE TABLE t COMPUTE STATISTICS`.
     Analyze(Analyze),
+    /// `VACUUM`.
+    Vacuum(Vacuum),
     /// `ANALYZE COMPRESSION [t [(column, …)]] [COMPROWS n]`.
     AnalyzeCompression(AnalyzeCompression),
     /// `SHOW …`.

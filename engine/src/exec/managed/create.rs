@@ -7,7 +7,7 @@ use crate::plan;
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
-use crate::sql::{ColumnDefinition, CreateTable, Distribution, SortKeyClause};
+use crate::sql::{ColumnDefinition, CreateTable, Distribution, ObjectName, SortKeyClause};
 use crate::tables::SqlType;
 use crate::tables::encoding::Encoding;
 use datafusion::logical_expr::LogicalPlan;
@@ -27,7 +27,11 @@ const MAX_SORT_COLUMNS: (usize, usize) = (400, 8);
 /// `CREATE TABLE`.
 pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Result<StatementResult> {
     let snapshot = context.snapshot().await?;
-    let (schema, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
+    let (schema, name) = if create.temporary {
+        temporary_name(context, &create.name).await?
+    } else {
+        resolve::qualify(&snapshot, &create.name, context.database())?
+    };
     if resolve::relation(context, &schema, &name).await?.is_some() {
         return if create.if_not_exists {
             Ok(done(CommandTag::Verb("CREATE TABLE"), vec![skipping("relation", &name, "already exists")]))
@@ -88,6 +92,21 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
     let Some(plan) = plan else { return Ok(done(CommandTag::Verb("CREATE TABLE"), vec![])) };
     let rows = fill(context, &table, plan).await?;
     Ok(done(CommandTag::Count("SELECT", rows), vec![]))
+}
+
+/// The name of a temporary table, whose schema nobody chooses.
+pub(super) async fn temporary_name(context: &Context, name: &ObjectName) -> Result<(String, String)> {
+    let transaction = context.transaction().lock().await;
+    match name.parts.as_slice() {
+        [table] => Ok((transaction.temporary().schema().to_owned(), table.clone())),
+        [schema, table] if transaction.temporary().is_schema(schema) => {
+            Ok((transaction.temporary().schema().to_owned(), table.clone()))
+        }
+        _ => {
+            let message = "cannot create temporary relation in non-temporary schema";
+            Err(Error::new(ErrorKind::InvalidTableDefinition, message).with_position(name.position.max(1)))
+        }
+    }
 }
 
 /// Writes a query's rows into its new table.

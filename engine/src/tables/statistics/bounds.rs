@@ -14,7 +14,10 @@ use millrace_catalog::model::{DataFile, FileColumnStatistics};
 const MOST_EXACT_BYTES: usize = MOST_BOUND_BYTES - 4;
 
 /// The bounds of a column: a lower and an upper one, for all rows of the file.
-fn bounds(known: &FileColumnStatistics, data_type: SqlType) -> (Option<ScalarValue>, Option<ScalarValue>) {
+pub(in crate::tables) fn bounds(
+    known: &FileColumnStatistics,
+    data_type: SqlType,
+) -> (Option<ScalarValue>, Option<ScalarValue>) {
     let parse = |text: &Option<String>| parse_value(text.as_deref()?, data_type).ok();
     let (minimum, maximum) = (parse(&known.minimum), parse(&known.maximum));
     match data_type {

@@ -8,7 +8,7 @@ mod knowledge;
 mod sample;
 mod sketch;
 
-pub(super) use bounds::{file_bounds, file_estimates, live_rows};
+pub(super) use bounds::{bounds, file_bounds, file_estimates, live_rows};
 pub(super) use collect::Collector;
 pub(super) use estimates::{add_distinct_counts, table_statistics};
 pub(crate) use gather::Gathered;
