@@ -17,12 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// those of the session after.
 pub(crate) async fn open(directory: &Path, settings: &[(String, String)]) -> Result<Box<dyn Engine>> {
     let mut config = WarehouseConfig::new(directory);
-    let of_warehouse = |name: &str| name.starts_with("s3.") || name == "listing_ttl_ms";
-    for (name, value) in settings.iter().filter(|(name, _)| of_warehouse(name)) {
+    for (name, value) in settings.iter().filter(|(name, _)| WarehouseConfig::is_setting(name)) {
         config = config.with_setting(name, value)?;
     }
     let mut session = Session::new(Warehouse::open(config).await?);
-    for (name, value) in settings.iter().filter(|(name, _)| !of_warehouse(name)) {
+    for (name, value) in settings.iter().filter(|(name, _)| !WarehouseConfig::is_setting(name)) {
         session.set(name, value)?;
     }
     Ok(Box::new(LocalSession::new(session)))
