@@ -103,7 +103,7 @@ impl WarehouseConfig {
         match name {
             "data_path" => self.data_path = Some(value.to_owned()),
             "listing_ttl_ms" => {
-                self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?)
+                self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
             }
             "snapshot_retention_hours" => self.retention.keep = Duration::from_hours(number(876_000)?),
             "snapshot_retention_count" => {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 const SEED: u64 = 20_261_128;
 /// How often the process is killed; `MILLRACE_KILLS=200` for the long run.
-const KILLS: u64 = 100;
+const KILLS: u64 = 60;
 
 /// How many units are acknowledged, by bytes.
 fn acknowledged(folder: &Path) -> u64 {
