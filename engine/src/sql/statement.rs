@@ -289,6 +289,8 @@ pub struct DropTable {
     pub if_exists: bool,
     /// `DROP VIEW`.
     pub view: bool,
+    /// `CASCADE`: the views that depend on it go too.
+    pub cascade: bool,
 }
 
 /// `ALTER TABLE`.
