@@ -158,9 +158,10 @@ impl ManagedTableProvider {
     fn table_estimates(&self) -> Option<Statistics> {
         let files = self.files.iter().filter(|file| live_rows(file) > 0);
         let estimates: Vec<Statistics> = files.map(|file| file_estimates(&self.types, file)).collect();
-        let mut statistics = match estimates.is_empty() {
-            true => Statistics { num_rows: Precision::Exact(0), ..Statistics::new_unknown(&self.file_schema) },
-            false => Statistics::try_merge_iter(&estimates, &self.file_schema).ok()?,
+        let mut statistics = if estimates.is_empty() {
+            Statistics { num_rows: Precision::Exact(0), ..Statistics::new_unknown(&self.file_schema) }
+        } else {
+            Statistics::try_merge_iter(&estimates, &self.file_schema).ok()?
         };
         let inlined: usize = self.inlined.iter().map(|inlined| inlined.rows.num_rows()).sum();
         if inlined > 0 {
