@@ -55,7 +55,13 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
 async fn garbage_ends_its_own_connection_only() {
     let server = Server::start();
     let client = server.client().await;
-    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xFF; 64], &[0, 0, 0, 4], &[0, 0, 0, 9, 0, 3, 0, 0, 1], b"\x16\x03\x01\0\xff"] {
+    for bytes in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[0xFF; 64],
+        &[0, 0, 0, 4],
+        &[0, 0, 0, 9, 0, 3, 0, 0, 1],
+        b"\x16\x03\x01\0\xff",
+    ] {
         let mut socket = socket(&server);
         socket.write_all(bytes).unwrap();
         socket.shutdown(std::net::Shutdown::Write).unwrap();

@@ -97,7 +97,9 @@ async fn portals_give_rows_bit_by_bit_and_cursors_too() {
     }
     assert_eq!(seen, [vec![1, 2], vec![3, 4], vec![5]]);
     transaction.batch_execute("declare c cursor for select x from n order by x").await.unwrap();
-    for (statement, expected) in [("fetch 2 from c", 2), ("move 1 in c", 0), ("fetch all from c", 2), ("fetch next from c", 0)] {
+    for (statement, expected) in
+        [("fetch 2 from c", 2), ("move 1 in c", 0), ("fetch all from c", 2), ("fetch next from c", 0)]
+    {
         assert_eq!(texts(&transaction.simple_query(statement).await.unwrap()).len(), expected, "{statement}");
     }
     transaction.commit().await.unwrap();

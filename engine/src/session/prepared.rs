@@ -193,7 +193,7 @@ impl Session {
     fn reading_context(&self, parsed: &ParsedStatement) -> Context {
         let transaction = match &self.block {
             Some(block) => Arc::clone(&block.transaction),
-            None => Arc::new(Mutex::new(Transaction::new(false))),
+            None => Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone()))),
         };
         self.context(parsed, (transaction, self.block.is_some()))
     }
