@@ -7,16 +7,22 @@ mod client_settings;
 mod context;
 mod cursor;
 mod draft;
+mod leases;
 mod literal;
 mod prepared;
 mod settings;
+mod temporary;
 mod transaction;
 mod turns;
+mod written;
 
 pub(crate) use context::Context;
+pub(crate) use leases::{InUse, Lease, Leases};
 pub use prepared::Prepared;
-pub(crate) use turns::Turns;
+pub(crate) use temporary::is_temporary;
+pub(crate) use turns::{Turn, Turns};
 
+use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
@@ -30,6 +36,7 @@ use futures::StreamExt;
 use settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
+use temporary::Temporaries;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use transaction::Transaction;
@@ -44,6 +51,7 @@ pub struct Session {
     state: SessionState,
     progress: Arc<CurrentProgress>,
     block: Option<Block>,
+    temporary: Temporaries,
     prepared: prepared::PreparedStatements,
     cursors: cursor::Cursors,
 }
@@ -55,12 +63,8 @@ struct Block {
     failed: bool,
     /// Begun for the statements of one text, which are done together or not at all.
     implicit: bool,
-}
-
-impl Block {
-    fn new(read_only: bool, implicit: bool) -> Self {
-        Self { transaction: Arc::new(Mutex::new(Transaction::new(read_only))), failed: false, implicit }
-    }
+    /// Files that it may have changed rows of are not rewritten in the background.
+    _busy: Option<Busy>,
 }
 
 /// How far a session is in a transaction.
@@ -100,12 +104,14 @@ impl Session {
     /// A session with default settings.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
         let state = warehouse.base_state().clone();
+        let temporary = Temporaries::of_session(warehouse.next_session());
         Self {
             warehouse,
             settings: Settings::default(),
             state,
             progress: Arc::default(),
             block: None,
+            temporary,
             prepared: prepared::PreparedStatements::new(),
             cursors: cursor::Cursors::new(),
         }
@@ -151,8 +157,11 @@ impl Session {
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         // The future of all statements together is large.
+        let busy = self.warehouse.activity().begin();
         let result = Box::pin(self.execute_parsed(parsed)).await;
-        result.map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
+        result
+            .map(|result| holding(result, busy))
+            .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
@@ -197,8 +206,10 @@ impl Session {
         block.failed = true;
         let transaction = Arc::clone(&block.transaction);
         let in_block = !block.implicit;
-        let context = self.context(parsed, (transaction, in_block));
+        let context = self.context(parsed, (Arc::clone(&transaction), in_block));
         let result = exec::execute(&context, &parsed.statement).await?;
+        let held = transaction.lock().await.held();
+        let result = holding(result, held);
         if let Some(block) = &mut self.block {
             block.failed = false;
         }
@@ -216,21 +227,24 @@ impl Session {
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
-    async fn autocommit(&self, parsed: &ParsedStatement) -> Result<StatementResult> {
+    async fn autocommit(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         let mut tries = 0;
         let mut turn = None;
         loop {
-            let transaction = Arc::new(Mutex::new(Transaction::new(false)));
+            let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
             let result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
-            let tables = changed.table_ids();
+            let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
                 Some(_) => changed.commit(&self.warehouse).await,
                 None => changed.commit_in_turn(&self.warehouse).await,
             };
             match committed {
-                Ok(()) => return Ok(result),
+                Ok(()) => {
+                    self.temporary = temporary;
+                    return Ok(holding(result, held));
+                }
                 Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
                     tries += 1;
                     if turn.is_none() {
@@ -245,13 +259,23 @@ impl Session {
         }
     }
 
+    fn new_block(&self, read_only: bool, implicit: bool) -> Block {
+        let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
+        let busy = (!read_only).then(|| self.warehouse.activity().begin());
+        Block { transaction, failed: false, implicit, _busy: busy }
+    }
+
     fn begin(&mut self, read_only: bool) -> StatementResult {
         let mut result = done("BEGIN");
-        match &mut self.block {
+        if let Some(block) = &mut self.block {
             // What was done before BEGIN in the same text belongs to the block, as in PostgreSQL.
-            Some(block) if block.implicit => block.implicit = false,
-            Some(_) => result.notices.push(warning("there is already a transaction in progress")),
-            None => self.block = Some(Block::new(read_only, false)),
+            if block.implicit {
+                block.implicit = false;
+            } else {
+                result.notices.push(warning("there is already a transaction in progress"));
+            }
+        } else {
+            self.block = Some(self.new_block(read_only, false));
         }
         result
     }
@@ -265,7 +289,9 @@ impl Session {
         self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.failed {
+            let temporary = transaction.settled_temporary();
             transaction.commit_in_turn(&self.warehouse).await?;
+            self.temporary = temporary;
             return Ok(done("COMMIT"));
         }
         Ok(done("ROLLBACK"))
@@ -280,7 +306,9 @@ impl Session {
         if exec::changes_at_once(&next.statement).is_some() {
             return self.end_implicit().await;
         }
-        self.block.get_or_insert_with(|| Block::new(false, true));
+        if self.block.is_none() {
+            self.block = Some(self.new_block(false, true));
+        }
         Ok(())
     }
 
@@ -349,9 +377,14 @@ impl Session {
             name: table.name.clone(),
             columns: table.columns.iter().map(|column| column.name.clone()).collect(),
         });
+        let temporary = self.temporary.tables().map(|table| TableNames {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        });
         Ok(Names {
             schemas: crate::resolve::schema_names(&snapshot).map(str::to_owned).collect(),
-            tables: tables.chain(managed).collect(),
+            tables: tables.chain(managed).chain(temporary).collect(),
             functions: exec::show::function_names(&self.state),
         })
     }
@@ -401,6 +434,18 @@ fn warning(message: &str) -> Notice {
 
 fn timed_out() -> Error {
     Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
+}
+
+/// Keeps what a result's rows are read from until they have been read.
+fn holding(mut result: StatementResult, held: impl Send + Sync + 'static) -> StatementResult {
+    result.rows = result.rows.map(|rows| {
+        let schema = rows.schema();
+        let rows = rows.inspect(move |_| {
+            let _ = &held;
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as _
+    });
+    result
 }
 
 /// Ends a result's rows with an error at the deadline.

@@ -4,6 +4,7 @@
 //! found when somebody asks, by planning it with NULLs.
 
 use super::context::Context;
+use super::temporary::Temporaries;
 use super::transaction::Transaction;
 use super::{Session, done, literal};
 use crate::error::{Error, ErrorKind, Result};
@@ -205,7 +206,7 @@ impl Session {
     fn reading_context(&self, parsed: &ParsedStatement) -> Context {
         let transaction = match &self.block {
             Some(block) => Arc::clone(&block.transaction),
-            None => Arc::new(Mutex::new(Transaction::new(false))),
+            None => Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone()))),
         };
         self.context(parsed, (transaction, self.block.is_some()))
     }
@@ -262,10 +263,16 @@ impl Session {
                     Err(unknown(name))
                 }
             }
-            PreparedStatement::Discard(Discard::All) => {
+            PreparedStatement::Discard(what @ (Discard::All | Discard::Temporary)) => {
+                let all = *what == Discard::All;
                 if self.block.is_some() {
-                    let message = "DISCARD ALL cannot run inside a transaction block";
+                    let verb = if all { "DISCARD ALL" } else { "DISCARD TEMP" };
+                    let message = format!("{verb} cannot run inside a transaction block");
                     return Err(Error::new(ErrorKind::ActiveTransaction, message));
+                }
+                self.temporary = Temporaries::of_session(self.warehouse.next_session());
+                if !all {
+                    return Ok(done("DISCARD TEMP"));
                 }
                 self.settings.set(self.state.config_mut(), "all", None)?;
                 self.prepared.clear();
@@ -273,7 +280,6 @@ impl Session {
             }
             PreparedStatement::Discard(Discard::Plans) => Ok(done("DISCARD PLANS")),
             PreparedStatement::Discard(Discard::Sequences) => Ok(done("DISCARD SEQUENCES")),
-            PreparedStatement::Discard(Discard::Temporary) => Ok(done("DISCARD TEMP")),
         }
     }
 }

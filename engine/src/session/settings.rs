@@ -2,12 +2,15 @@
 
 use super::client_settings::ClientSettings;
 use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::optimize::CostBased;
 use crate::sql::Dialect;
 use datafusion::prelude::SessionConfig;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The settings that are ours, with what each is for.
-pub(crate) const SETTINGS: [(&str, &str); 4] = [
+pub(crate) const SETTINGS: [(&str, &str); 5] = [
+    ("cost_based_optimizer", "whether joins are ordered by what they cost, not by the text"),
     ("dialect", "SQL dialect of the session: redshift or athena"),
     ("search_path", "the database that unqualified names are looked up in"),
     ("statement_timeout", "milliseconds after which a statement is canceled; 0 is never"),
@@ -71,6 +74,14 @@ impl Settings {
                 let millis: u64 = millis.parse().map_err(|_| invalid("it takes milliseconds".to_owned()))?;
                 self.statement_timeout = (millis > 0).then(|| Duration::from_millis(millis));
             }
+            "cost_based_optimizer" => {
+                let on = match value.unwrap_or("on").to_lowercase().as_str() {
+                    "on" | "true" | "yes" | "1" => true,
+                    "off" | "false" | "no" | "0" => false,
+                    _ => return Err(invalid("it takes on or off".to_owned())),
+                };
+                config.set_extension(Arc::new(CostBased(on)));
+            }
             "timezone" => {
                 let zone = value.unwrap_or(&default.timezone);
                 let zone: chrono_tz::Tz =
@@ -102,6 +113,7 @@ impl Settings {
     /// A setting's value as text.
     pub(crate) fn get(&self, config: &SessionConfig, name: &str) -> Result<String> {
         Ok(match name {
+            "cost_based_optimizer" => if CostBased::is_on(config) { "on" } else { "off" }.to_owned(),
             "dialect" => self.dialect.name().to_owned(),
             "search_path" => self.database.clone(),
             "statement_timeout" => self.statement_timeout.map_or(0, |timeout| timeout.as_millis()).to_string(),

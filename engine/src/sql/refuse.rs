@@ -44,6 +44,7 @@ const SUPPORTED: &[&str] = &[
     "TRUNCATE",
     "UPDATE",
     "USE",
+    "VACUUM",
     "VALUES",
     "WITH",
 ];
@@ -73,7 +74,6 @@ const UNSUPPORTED: &[&str] = &[
     "SAVEPOINT",
     "UNLISTEN",
     "UNLOAD",
-    "VACUUM",
 ];
 
 /// Words that may stand between CREATE, ALTER or DROP and the kind of object.

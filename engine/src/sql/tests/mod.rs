@@ -12,6 +12,7 @@ mod managed;
 mod prepared;
 mod query;
 mod show;
+mod vacuum;
 
 use crate::sql::{Dialect, ParsedStatement, Statement, parse};
 use crate::{Error, ErrorKind};
