@@ -5,6 +5,9 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small numbers")]
 
 mod model;
+#[allow(dead_code, reason = "a part of it is for other tests")]
+mod process;
+mod vacuum;
 
 use millrace_engine::{Session, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
@@ -79,6 +82,7 @@ impl History {
             rows(session, &format!("CREATE DATABASE IF NOT EXISTS h{seed}")).await.unwrap();
             rows(session, &format!("USE h{seed}")).await.unwrap();
         }
+        let mut sweeper = vacuum::Sweeper::new(seed, warehouse).await;
         let mut committed = Vec::new();
         let mut told = format!("seed {seed}:");
         for _ in 0..UNITS {
@@ -87,7 +91,7 @@ impl History {
             let count = unit.len();
             for (at, step) in unit.iter().enumerate() {
                 told = format!("{told}\n{};", step.text);
-                let done = rows(&mut session, &step.text).await;
+                let done = sweeper.beside(count == 1, &before, rows(&mut session, &step.text)).await;
                 assert!(done.is_ok(), "{told}\n{}", done.unwrap_err());
                 model.run(step).await;
                 // Within a block the shape of a table that it changes is known only at its end.
@@ -102,6 +106,7 @@ impl History {
                     reader.look(&committed, &told).await;
                 }
             }
+            sweeper.between(&history.tables).await;
             committed.clear();
             for table in &history.tables {
                 committed.push((table.clone(), model.rows(table).await));

@@ -21,6 +21,11 @@ use std::collections::HashSet;
 
 /// `CREATE DATABASE`.
 pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) -> Result<StatementResult> {
+    if create.name.starts_with("pg_") {
+        let message = format!("unacceptable schema name \"{}\"", create.name);
+        return Err(Error::new(ErrorKind::InvalidParameter, message)
+            .with_detail("the prefix \"pg_\" is reserved for system schemas"));
+    }
     let location = create.location.as_deref().map(|location| Location::literal(location).map(|l| l.url()));
     let database = Database {
         description: create.comment.clone(),
@@ -207,6 +212,9 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
     if resolve::reads(&snapshot, &create.query, context.database(), (&database, &name))? {
         let message = format!("view \"{name}\" would read itself");
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    if let Some(table) = resolve::named_temporary(context, &create.query).await? {
+        return Err(Error::unsupported(format!("a view over the temporary table \"{}\"", table.name)));
     }
     let columns = if create.late_binding { Vec::new() } else { view_columns(context, create).await? };
     let kind = TableKind::VirtualView {

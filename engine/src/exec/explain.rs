@@ -1,7 +1,7 @@
 //! `EXPLAIN`: the plan that would run, as a tree; with `ANALYZE`, the one that ran, with true figures.
 //!
 //! A scan says what was pruned before it began: of the lake partitions of how many, files, bytes; of a managed table
-//! files of how many, and how many of their rows are deleted.
+//! files of how many, how many of their rows are deleted, and the slices and the order that the plan has of it.
 
 use super::progress::{self, counter};
 use super::{managed, query, rows, write};
@@ -15,9 +15,11 @@ use crate::sql::{Explain, Statement};
 use crate::tables::TableScanSummary;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, execute_stream};
 use futures::TryStreamExt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -166,7 +168,22 @@ impl Tree<'_> {
         if let Some(limit) = config.limit {
             self.lines.push(format!("{indent}    Limit: {limit}"));
         }
+        if let Partitioning::Hash(keys, slices) = plan.output_partitioning() {
+            self.lines.push(format!("{indent}    Slices: {slices} by {}", names(keys)));
+        }
+        if let Some(order) = plan.output_ordering() {
+            self.lines.push(format!("{indent}    Order: {}", names(order.iter().map(|by| &by.expr))));
+        }
     }
+}
+
+/// Columns by their names.
+fn names<'a>(columns: impl IntoIterator<Item = &'a Arc<dyn PhysicalExpr>>) -> String {
+    let name = |expr: &Arc<dyn PhysicalExpr>| match expr.downcast_ref::<Column>() {
+        Some(column) => column.name().to_owned(),
+        None => expr.to_string(),
+    };
+    columns.into_iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// The figures that a person reads first, then those that tell of pruning and spilling where they are not zero.

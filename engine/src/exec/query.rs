@@ -47,6 +47,7 @@ pub(crate) async fn logical_plan(context: &Context, query: &ast::Query) -> Resul
 pub(crate) async fn physical_plan(context: &Context, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let state = context.state();
     let optimized = plan::with_room(|| state.optimize(plan))?;
+    context.warehouse().data().note_predicate_columns(&optimized, context.catalog());
     Ok(state.query_planner().create_physical_plan(&optimized, state).await?)
 }
 

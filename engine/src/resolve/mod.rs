@@ -85,10 +85,30 @@ pub(crate) async fn relation(context: &Context, database: &str, name: &str) -> R
 /// # Errors
 /// `UndefinedTable`, `UndefinedSchema`.
 pub(crate) async fn find_relation(context: &Context, name: &ObjectName) -> Result<Relation> {
-    find_relation_in(context, name, context.database()).await
+    find_relation_in(context, name, context.database(), true).await
 }
 
-async fn find_relation_in(context: &Context, name: &ObjectName, default: &str) -> Result<Relation> {
+/// The session's temporary table of a name as written: one without a schema means it before all others.
+pub(crate) async fn find_temporary(context: &Context, name: &ObjectName) -> Result<Option<Arc<ManagedTable>>> {
+    let table = match name.parts.as_slice() {
+        [table] => table,
+        [schema, table] if context.transaction().lock().await.temporary().is_schema(schema) => table,
+        _ => return Ok(None),
+    };
+    let mut transaction = context.transaction().lock().await;
+    let schema = transaction.temporary().schema().to_owned();
+    transaction.table(context.warehouse(), &schema, table).await
+}
+
+async fn find_relation_in(
+    context: &Context,
+    name: &ObjectName,
+    default: &str,
+    with_temporary: bool,
+) -> Result<Relation> {
+    if with_temporary && let Some(table) = find_temporary(context, name).await? {
+        return Ok(Relation::Managed(table));
+    }
     let snapshot = context.snapshot().await?;
     let (database, table) = qualify(&snapshot, name, default)?;
     match relation(context, &database, &table).await? {
@@ -246,7 +266,7 @@ async fn resolve_table(
         let table = travel::table_at(context, &name, database, version).await?;
         return Ok(provider_as_source(context.scan_managed_at(&table, version).await?));
     }
-    let table = match find_relation_in(context, &ObjectName { parts, position }, database).await? {
+    let table = match find_relation_in(context, &ObjectName { parts, position }, database, depth == 0).await? {
         Relation::Managed(table) => return Ok(provider_as_source(context.scan_managed(&table).await?)),
         Relation::Catalog(table) => table,
     };
@@ -273,6 +293,18 @@ fn parts_with_last(mut parts: Vec<String>, last: &str) -> Vec<String> {
     parts.pop();
     parts.push(last.to_owned());
     parts
+}
+
+/// The temporary table that a query names, if it names one.
+pub(crate) async fn named_temporary(context: &Context, query: &ast::Query) -> Result<Option<Arc<ManagedTable>>> {
+    for reference in plan::with_room(|| find_names(query))?.references {
+        let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
+        let parts = parts.into_iter().flatten().map(str::to_owned).collect();
+        if let Some(table) = find_temporary(context, &ObjectName { parts, position: 0 }).await? {
+            return Ok(Some(table));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a query reads a table or view, itself or through views.

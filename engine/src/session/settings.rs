@@ -1,5 +1,6 @@
 //! The settings of a session: what `SET`, `RESET` and `SHOW` know.
 
+use super::client_settings::ClientSettings;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::optimize::CostBased;
 use crate::sql::Dialect;
@@ -26,6 +27,9 @@ pub(crate) struct Settings {
     pub(crate) database: String,
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) timezone: String,
+    pub(super) client: ClientSettings,
+    /// Grows with every change.
+    pub(super) version: u64,
 }
 
 impl Default for Settings {
@@ -35,6 +39,8 @@ impl Default for Settings {
             database: "default".to_owned(),
             statement_timeout: None,
             timezone: "UTC".to_owned(),
+            client: ClientSettings::default(),
+            version: 0,
         }
     }
 }
@@ -50,7 +56,14 @@ impl Settings {
             let message = format!("invalid value for setting \"{name}\": \"{}\"", value.unwrap_or_default());
             Error::new(ErrorKind::InvalidParameter, message).with_detail(reason)
         };
+        self.version += 1;
         match name {
+            "all" if value.is_none() => {
+                let client = std::mem::take(&mut self.client);
+                *self = Self { version: self.version, ..default };
+                self.client.keep_user(&client);
+                config.options_mut().execution.time_zone = Some(self.timezone.clone());
+            }
             "dialect" => self.dialect = value.map_or(Ok(default.dialect), str::parse).map_err(invalid)?,
             "search_path" => {
                 let first = value.unwrap_or(&default.database).split(',').next().unwrap_or_default();
@@ -84,9 +97,17 @@ impl Settings {
                 let value = value.map_or_else(default, str::to_owned);
                 config.options_mut().set(name, &value).map_err(|e| invalid(e.strip_backtrace()))?;
             }
+            _ if self.client.set(name, value)? => {}
             _ => return Err(unknown(name)),
         }
         Ok(())
+    }
+
+    /// The names of all settings but DataFusion's, with what each is for, in order.
+    pub(crate) fn described() -> Vec<(&'static str, &'static str)> {
+        let mut all: Vec<_> = SETTINGS.into_iter().chain(ClientSettings::described()).collect();
+        all.sort_unstable();
+        all
     }
 
     /// A setting's value as text.
@@ -97,6 +118,7 @@ impl Settings {
             "search_path" => self.database.clone(),
             "statement_timeout" => self.statement_timeout.map_or(0, |timeout| timeout.as_millis()).to_string(),
             "timezone" => self.timezone.clone(),
+            _ if self.client.get(name).is_some() => self.client.get(name).unwrap_or_default().to_owned(),
             _ => {
                 let entry = config.options().entries().into_iter().find(|entry| entry.key == name);
                 entry.ok_or_else(|| unknown(name))?.value.unwrap_or_default()
@@ -110,7 +132,7 @@ fn unknown(name: &str) -> Error {
     if name.starts_with("s3.") {
         return error.with_hint("s3.* settings are given when the warehouse is opened: millrace --set name=value");
     }
-    match nearest(name, SETTINGS.iter().map(|(known, _)| *known)) {
+    match nearest(name, Settings::described().into_iter().map(|(known, _)| known)) {
         Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
         None => error,
     }

@@ -5,7 +5,8 @@ use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
     Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, database,
-    diagnose, drop, external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction, view,
+    diagnose, drop, external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction,
+    vacuum, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -58,6 +59,7 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "DROP" => drop::drop(cursor),
         "ALTER" => alter::alter(cursor),
         "ANALYZE" => analyze::analyze(cursor),
+        "VACUUM" => vacuum::vacuum(cursor),
         "INSERT" => insert::insert(cursor),
         "UPDATE" => modify::update(cursor),
         "DELETE" => modify::delete(cursor),
@@ -83,6 +85,15 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
     }
 }
 
+/// How a `CREATE TABLE` may begin.
+const TABLES: [&str; 5] = [
+    "CREATE TABLE",
+    "CREATE TEMP TABLE",
+    "CREATE TEMPORARY TABLE",
+    "CREATE LOCAL TEMP TABLE",
+    "CREATE LOCAL TEMPORARY TABLE",
+];
+
 fn create(cursor: &mut Cursor) -> Result<Statement> {
     if cursor.at("CREATE EXTERNAL TABLE") {
         external_table::create(cursor)
@@ -90,7 +101,7 @@ fn create(cursor: &mut Cursor) -> Result<Statement> {
         database::create_external_schema(cursor)
     } else if cursor.at("CREATE DATABASE") || cursor.at("CREATE SCHEMA") {
         database::create(cursor)
-    } else if cursor.at("CREATE TABLE") {
+    } else if TABLES.iter().any(|words| cursor.at(words)) {
         create_table_as::create(cursor)
     } else if cursor.at("CREATE VIEW") || cursor.at("CREATE OR REPLACE VIEW") {
         view::create(cursor)

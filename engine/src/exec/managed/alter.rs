@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::done;
 use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
-use crate::session::Context;
+use crate::session::{Context, is_temporary};
 use crate::sql::{AlterOperation, ColumnDefinition, Distribution, SortKeyClause};
 use crate::tables::SqlType;
 use datafusion::common::ScalarValue;
@@ -36,9 +36,13 @@ pub(crate) async fn alter_table(
             column(&mut changed, old)?.name.clone_from(new);
         }
         AlterOperation::RenameTable(to) => {
-            let snapshot = context.snapshot().await?;
-            let default = if to.parts.len() == 1 { table.schema.as_str() } else { context.database() };
-            let (schema, name) = resolve::qualify(&snapshot, to, default)?;
+            let (schema, name) = if is_temporary(table) {
+                create::temporary_name(context, to).await?
+            } else {
+                let snapshot = context.snapshot().await?;
+                let default = if to.parts.len() == 1 { table.schema.as_str() } else { context.database() };
+                resolve::qualify(&snapshot, to, default)?
+            };
             if resolve::relation(context, &schema, &name).await?.is_some() {
                 return Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists")));
             }
@@ -49,8 +53,8 @@ pub(crate) async fn alter_table(
             change_type(column(&mut changed, name)?, wanted)?;
         }
         AlterOperation::ColumnEncoding { column: name, encoding } => {
-            let encoding = create::encoding(encoding)?;
-            column(&mut changed, name)?.encoding = encoding;
+            let column = column(&mut changed, name)?;
+            column.encoding = create::encoding(encoding, name, column.data_type.parse()?)?;
         }
         AlterOperation::EncodeAuto => changed.columns.iter_mut().for_each(|column| column.encoding = None),
         AlterOperation::Distribution { style, key } => {
@@ -172,6 +176,10 @@ async fn append(
     ignore_extra: bool,
     fill_target: bool,
 ) -> Result<StatementResult> {
+    if is_temporary(table) || is_temporary(source) {
+        let message = "ALTER TABLE APPEND moves rows between permanent tables only";
+        return Err(Error::new(ErrorKind::WrongObjectType, message));
+    }
     let lacks = |in_table: &ManagedTable, name: &str| !in_table.columns.iter().any(|column| column.name == name);
     let invalid = |message: String| Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     if let Some(extra) = source.columns.iter().find(|column| lacks(table, &column.name) && !ignore_extra) {
