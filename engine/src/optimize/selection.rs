@@ -28,8 +28,8 @@ const MOST_COLLECTED_BYTES: f64 = 512. * 1024. * 1024.;
 pub(crate) type JoinEstimates = Vec<Option<u64>>;
 
 /// The rules with this one in the place of DataFusion's.
-pub(crate) fn with_selection(rules: Vec<Rule>) -> Vec<Rule> {
-    replaced(&rules, &Arc::default())
+pub(crate) fn with_selection(rules: &[Rule]) -> Vec<Rule> {
+    replaced(rules, &Arc::default())
 }
 
 /// The state with this rule told to note its estimates in what is returned beside it.
