@@ -172,7 +172,7 @@ impl Warehouse {
             .with_runtime_env(runtime)
             .with_default_features()
             .with_query_planner(Arc::new(optimize::CostBasedPlanner))
-            .with_physical_optimizer_rules(optimize::with_selection(physical::rules()))
+            .with_physical_optimizer_rules(optimize::with_selection(&physical::rules()))
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });

@@ -68,10 +68,8 @@ impl UserDefinedLogicalNodeCore for Estimated {
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        match <[LogicalPlan; 1]>::try_from(inputs) {
-            Ok([input]) => Ok(Self { input, ..*self }),
-            Err(_) => internal_err!("a mark has one input"),
-        }
+        let Ok([input]) = <[LogicalPlan; 1]>::try_from(inputs) else { return internal_err!("a mark has one input") };
+        Ok(Self { input, ..*self })
     }
 }
 
@@ -142,10 +140,10 @@ impl ExecutionPlan for EstimatedExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) {
-            Ok([input]) => Ok(Arc::new(Self { input, ..*self })),
-            Err(_) => internal_err!("a mark has one input"),
-        }
+        let Ok([input]) = <[Arc<dyn ExecutionPlan>; 1]>::try_from(children) else {
+            return internal_err!("a mark has one input");
+        };
+        Ok(Arc::new(Self { input, ..*self }))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {

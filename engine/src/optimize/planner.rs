@@ -108,7 +108,7 @@ async fn ask(plan: &LogicalPlan, session: &dyn Session) -> Result<Known> {
         {
             match provider.downcast_ref::<LakeTable>() {
                 Some(_) => scans.push(scan.clone()),
-                None => known.add_table(scan, || provider.statistics()),
+                None => known.add_table(scan, provider.as_ref()),
             }
         }
         Ok(TreeNodeRecursion::Continue)

@@ -28,8 +28,8 @@ const MOST_COLLECTED_BYTES: f64 = 512. * 1024. * 1024.;
 pub(crate) type JoinEstimates = Vec<Option<u64>>;
 
 /// The rules with this one in the place of DataFusion's.
-pub(crate) fn with_selection(rules: Vec<Rule>) -> Vec<Rule> {
-    replaced(&rules, &Arc::default())
+pub(crate) fn with_selection(rules: &[Rule]) -> Vec<Rule> {
+    replaced(rules, &Arc::default())
 }
 
 /// The state with this rule told to note its estimates in what is returned beside it.
@@ -156,10 +156,10 @@ mod tests {
     #[test]
     fn one_table_or_many() {
         let cases = [
-            // On two cores a table of half the probe's rows or less is built by one; on 64, of a hundredth.
+            // On two cores a table of no more rows than probe it is built by one; on 64, of a hundredth.
             (1_000_000., 16e6, 60_000_000., 2, true),
             (15_000_000., 240e6, 60_000_000., 2, true),
-            (50_000_000., 400e6, 60_000_000., 2, false),
+            (70_000_000., 400e6, 60_000_000., 2, false),
             (1_000_000., 16e6, 60_000_000., 64, false),
             (100_000., 1.6e6, 60_000_000., 64, true),
             // Too large, however few rows.

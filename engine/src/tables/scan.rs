@@ -142,10 +142,14 @@ impl ManagedTableProvider {
 
     /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
     pub fn column_knowledge(&self, column: usize) -> Option<ColumnKnowledge> {
-        let statistics = self.statistics()?;
+        self.knowledge_beside(&self.statistics()?, column)
+    }
+
+    /// The same beside [`TableProvider::statistics`], which are computed from all files each time.
+    pub fn knowledge_beside(&self, statistics: &Statistics, column: usize) -> Option<ColumnKnowledge> {
         let (id, data_type) = self.types.get(column)?;
         let known = statistics.column_statistics.get(column)?;
-        Some(ColumnKnowledge::new(*data_type, &statistics, known, self.estimates.columns.get(id)))
+        Some(ColumnKnowledge::new(*data_type, statistics, known, self.estimates.columns.get(id)))
     }
 
     /// The same table with two columns more, [`FILE_COLUMN`] and [`POSITION_COLUMN`], by which DML names rows.

@@ -55,19 +55,23 @@ enum Test {
     Range(f64, f64),
 }
 
+/// A condition on the column at a place, with the share that is known of it, where more than bounds is known.
+type Tested = (usize, Test, Option<f64>);
+
 /// The rows of an input that conditions keep, with their columns.
 pub(super) fn filtered(input: &Estimate, find: &dyn Fn(&Column) -> Option<usize>, conditions: &[&Expr]) -> Estimate {
     let scope = Scope { columns: &input.columns, rows: input.rows, find };
-    let mut ranges: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    let mut ranges: BTreeMap<usize, (f64, f64, Vec<Option<f64>>)> = BTreeMap::new();
     let mut shares: Vec<(f64, Option<usize>)> = Vec::new();
     let mut output = input.clone();
     for condition in conditions {
         match test(condition, &scope) {
-            Some((at, Test::Range(low, high))) if input.columns[at].range.is_some() => {
-                let known = ranges.entry(at).or_insert((f64::NEG_INFINITY, f64::INFINITY));
-                *known = (known.0.max(low), known.1.min(high));
+            Some((at, Test::Range(low, high), share)) if input.columns[at].range.is_some() => {
+                let known = ranges.entry(at).or_insert((f64::NEG_INFINITY, f64::INFINITY, Vec::new()));
+                (known.0, known.1) = (known.0.max(low), known.1.min(high));
+                known.2.push(share);
             }
-            Some((at, Test::Values(count, values))) => {
+            Some((at, Test::Values(count, values), _)) => {
                 shares.push((selectivity(condition, &scope), Some(at)));
                 let column = &mut output.columns[at];
                 column.distinct = column.distinct.min(count);
@@ -85,9 +89,16 @@ pub(super) fn filtered(input: &Estimate, find: &dyn Fn(&Column) -> Option<usize>
             _ => shares.push((selectivity(condition, &scope), None)),
         }
     }
-    for (at, (low, high)) in ranges {
+    for (at, (low, high, shares_known)) in ranges {
         let column = &mut output.columns[at];
-        let share = range_share(&input.columns[at], low, high);
+        let all: Option<Vec<f64>> = shares_known.into_iter().collect();
+        let evenly = range_share(&input.columns[at], low, high);
+        // What is below one end and above the other counts once.
+        let share = all.map_or(evenly, |all| {
+            let values = 1. - input.columns[at].nulls;
+            let both = all.iter().sum::<f64>() - values * (all.len() as f64 - 1.);
+            if evenly > 0. { both.clamp(1e-9, 1.) } else { 0. }
+        });
         column.distinct = (column.distinct * share).max(1.);
         column.range = column.range.map(|(first, last)| (first.max(low).min(last), last.min(high).max(first)));
         column.nulls = 0.;
@@ -96,6 +107,9 @@ pub(super) fn filtered(input: &Estimate, find: &dyn Fn(&Column) -> Option<usize>
     let share = combined(shares.iter().map(|(share, _)| *share));
     output.rows = input.rows * share;
     for (at, column) in output.columns.iter_mut().enumerate() {
+        if shares.iter().any(|(_, of)| *of == Some(at)) {
+            column.knowledge = None;
+        }
         let own: f64 = shares.iter().filter(|(_, of)| *of == Some(at)).map(|(share, _)| *share).product();
         *column = column.among(input.rows * own, output.rows.min(input.rows * own));
     }
@@ -151,9 +165,10 @@ pub(crate) fn selectivity(condition: &Expr, scope: &Scope) -> f64 {
 
 /// The share by a test of one column against constants.
 fn tested(condition: &Expr, scope: &Scope) -> Option<f64> {
-    let (at, test) = test(condition, scope)?;
+    let (at, test, share) = test(condition, scope)?;
     let column = &scope.columns[at];
     match test {
+        _ if share.is_some() => share,
         Test::Values(count, values) => Some(values_share(column, count, &values)),
         Test::Range(low, high) => column.range.map(|_| range_share(column, low, high)),
     }
@@ -197,45 +212,56 @@ fn like_share(like: &Like) -> f64 {
 }
 
 /// Finds a test of one column against constants.
-fn test(condition: &Expr, scope: &Scope) -> Option<(usize, Test)> {
+fn test(condition: &Expr, scope: &Scope) -> Option<Tested> {
     match condition {
         // One of some values, written as alternatives.
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
             match (test(left, scope)?, test(right, scope)?) {
-                ((at, Test::Values(some, mut values)), (to, Test::Values(more, others))) if at == to => {
+                ((at, Test::Values(some, mut values), one), (to, Test::Values(more, others), other)) if at == to => {
                     let whole = values.len() as f64 >= some && others.len() as f64 >= more;
                     values.extend(others);
-                    Some((at, Test::Values(some + more, if whole { values } else { Vec::new() })))
+                    let share = one.zip(other).map(|(one, other)| (one + other).min(1.));
+                    Some((at, Test::Values(some + more, if whole { values } else { Vec::new() }), share))
                 }
                 _ => None,
             }
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            let (column, op, literal) = match (scope.column(left), scope.column(right)) {
+            let ((at, column), op, literal) = match (scope.column(left), scope.column(right)) {
                 (Some(column), None) => (column, *op, literal(right)?),
                 (None, Some(column)) => (column, op.swap()?, literal(left)?),
                 _ => return None,
             };
-            let at = column.0;
-            let value = position(literal);
-            Some((
-                at,
-                match op {
-                    Operator::Eq if !column.1.computed => Test::Values(1., value.into_iter().collect()),
-                    Operator::Lt | Operator::LtEq => Test::Range(f64::NEG_INFINITY, value?),
-                    Operator::Gt | Operator::GtEq => Test::Range(value?, f64::INFINITY),
-                    _ => return None,
-                },
-            ))
+            let (value, known) = (position(literal), column.knowledge.as_deref());
+            let (test, share) = match op {
+                Operator::Eq if !column.computed => {
+                    (Test::Values(1., value.into_iter().collect()), known.and_then(|known| known.equal(literal)))
+                }
+                Operator::Lt | Operator::LtEq => (
+                    Test::Range(f64::NEG_INFINITY, value?),
+                    known.and_then(|known| known.less(literal, op == Operator::LtEq)),
+                ),
+                Operator::Gt | Operator::GtEq => (
+                    Test::Range(value?, f64::INFINITY),
+                    known.and_then(|known| known.greater(literal, op == Operator::GtEq)),
+                ),
+                _ => return None,
+            };
+            Some((at, test, share))
         }
         Expr::Between(Between { expr, negated: false, low, high }) => {
-            let (at, _) = scope.column(expr)?;
-            Some((at, Test::Range(position(literal(low)?)?, position(literal(high)?)?)))
+            let (at, column) = scope.column(expr)?;
+            let (low, high) = (literal(low)?, literal(high)?);
+            let share = column.knowledge.as_deref().and_then(|known| known.between(low, high));
+            Some((at, Test::Range(position(low)?, position(high)?), share))
         }
         Expr::InList(InList { expr, list, negated: false }) => {
-            let (at, _) = scope.column(expr)?;
+            let (at, column) = scope.column(expr)?;
             let values = list.iter().map(|item| literal(item).and_then(position)).collect::<Option<Vec<f64>>>();
-            Some((at, Test::Values(list.len() as f64, values.unwrap_or_default())))
+            let known = column.knowledge.as_deref();
+            let each = list.iter().map(|item| known.zip(literal(item)).and_then(|(known, value)| known.equal(value)));
+            let share = each.collect::<Option<Vec<f64>>>().map(|shares| shares.iter().sum::<f64>().min(1.));
+            Some((at, Test::Values(list.len() as f64, values.unwrap_or_default()), share))
         }
         _ => None,
     }
@@ -291,6 +317,7 @@ mod tests {
             width: 8.,
             table_rows: 1_000.,
             computed: false,
+            knowledge: None,
         };
         let columns = vec![column(101., Some((0., 100.)), 0.), column(10., None, 0.), column(100., None, 0.5)];
         Estimate { rows: 1_000., known: true, columns }

@@ -120,7 +120,17 @@ mod tests {
     use super::*;
 
     fn column(distinct: f64, domain: f64, table_rows: f64, measured: bool) -> ColumnEstimate {
-        ColumnEstimate { distinct, domain, measured, nulls: 0., range: None, width: 8., table_rows, computed: false }
+        ColumnEstimate {
+            distinct,
+            domain,
+            measured,
+            nulls: 0.,
+            range: None,
+            width: 8.,
+            table_rows,
+            computed: false,
+            knowledge: None,
+        }
     }
 
     #[test]

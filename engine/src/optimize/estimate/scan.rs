@@ -2,12 +2,14 @@
 
 use super::column::{ColumnEstimate, Estimate, width};
 use super::number::{countable, position};
+use crate::tables::{ColumnKnowledge, ManagedTableProvider};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
-use datafusion::datasource::source_as_provider;
+use datafusion::datasource::{TableProvider, source_as_provider};
 use datafusion::logical_expr::{Expr, TableScan};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// Rows that are assumed of a table that tells nothing; only the plan's estimates in EXPLAIN use it.
@@ -29,6 +31,8 @@ pub(crate) struct Known {
     scans: Vec<Asked>,
     /// What tables told of all their rows, by their address.
     tables: HashMap<usize, Option<Statistics>>,
+    /// What is known of single columns, by their table's address and their place in it.
+    columns: HashMap<(usize, usize), Arc<ColumnKnowledge>>,
 }
 
 #[derive(Debug)]
@@ -54,9 +58,21 @@ impl Known {
         });
     }
 
-    /// Keeps what a table tells of all its rows.
-    pub(crate) fn add_table(&mut self, scan: &TableScan, tell: impl FnOnce() -> Option<Statistics>) {
-        self.tables.entry(address(scan)).or_insert_with(tell);
+    /// Keeps what a table tells of all its rows, and a managed one of the columns that the scan filters.
+    pub(crate) fn add_table(&mut self, scan: &TableScan, provider: &dyn TableProvider) {
+        let address = address(scan);
+        let statistics = self.tables.entry(address).or_insert_with(|| provider.statistics());
+        let (Some(statistics), Some(managed)) = (statistics, provider.downcast_ref::<ManagedTableProvider>()) else {
+            return;
+        };
+        for column in scan.filters.iter().flat_map(Expr::column_refs) {
+            let Ok(place) = scan.source.schema().index_of(&column.name) else { continue };
+            if let Entry::Vacant(vacant) = self.columns.entry((address, place))
+                && let Some(knowledge) = managed.knowledge_beside(statistics, place)
+            {
+                vacant.insert(Arc::new(knowledge));
+            }
+        }
     }
 
     /// The rows of a scan before its filters, and the filters that need not be counted again.
@@ -70,7 +86,14 @@ impl Known {
             return (of_statistics(&asked.statistics, types(), None), &asked.applied);
         }
         let estimate = match self.tables.get(&address(scan)) {
-            Some(Some(statistics)) => of_statistics(statistics, types(), scan.projection.as_deref()),
+            Some(Some(statistics)) => {
+                let mut estimate = of_statistics(statistics, types(), scan.projection.as_deref());
+                for (at, column) in estimate.columns.iter_mut().enumerate() {
+                    let place = scan.projection.as_ref().map_or(Some(at), |projection| projection.get(at).copied());
+                    column.knowledge = place.and_then(|place| self.columns.get(&(address(scan), place))).cloned();
+                }
+                estimate
+            }
             _ => unknown(types()),
         };
         (estimate, &[])
@@ -138,6 +161,7 @@ fn of_column(known: &ColumnStatistics, rows: f64, data_type: &DataType) -> Colum
         width: bytes,
         table_rows: rows.max(1.),
         computed: false,
+        knowledge: None,
     }
 }
 

@@ -41,7 +41,7 @@ impl Builder {
             *named != 0 && inside(*named, both) && !decided(left.0, *named) && !decided(right.0, *named)
         });
         let conditions = newly.map(|(_, condition)| condition.clone());
-        let attached = if right.0.count_ones() == 1 {
+        let attached = if right.0.is_power_of_two() {
             self.region.relations[right.0.trailing_zeros() as usize].attached.as_ref()
         } else {
             None

@@ -108,7 +108,7 @@ fn equal_columns(region: &Region) -> Vec<(usize, Column, usize, Column)> {
         }
     }
     let free = |set: Set| {
-        (set.count_ones() == 1 && region.relations[set.trailing_zeros() as usize].attached.is_none())
+        (set.is_power_of_two() && region.relations[set.trailing_zeros() as usize].attached.is_none())
             .then(|| set.trailing_zeros() as usize)
     };
     for (at, relation) in region.relations.iter().enumerate() {

@@ -82,7 +82,7 @@ fn links(region: &Region, at: usize) -> Vec<(Column, Vec<Source>)> {
         let members: Vec<&Expr> = class.map_or(vec![member], |class| class.iter().map(|(_, expr)| expr).collect());
         let mut sources: Vec<Source> = Vec::new();
         for expr in &members {
-            let owner = region.named(expr).filter(|set| set.count_ones() == 1).map(|set| set.trailing_zeros() as usize);
+            let owner = region.named(expr).filter(|set| set.is_power_of_two()).map(|set| set.trailing_zeros() as usize);
             let owner = owner.filter(|owner| region.relations[*owner].attached.is_none());
             sources.extend(owner.zip(column(expr)));
         }

@@ -108,7 +108,7 @@ impl Region {
     fn equality(&self, condition: &Expr) -> Result<Option<[(usize, Expr); 2]>> {
         let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else { return Ok(None) };
         let free = |expr: &Expr| {
-            let set = self.named(expr).filter(|set| set.count_ones() == 1)?;
+            let set = self.named(expr).filter(|set| set.is_power_of_two())?;
             let at = set.trailing_zeros() as usize;
             self.relations[at].attached.is_none().then_some(at)
         };
@@ -125,7 +125,7 @@ impl Region {
         let relations = &self.relations;
         self.conditions.retain(|(set, condition)| {
             let at = set.trailing_zeros() as usize;
-            let here = set.count_ones() == 1 && relations[at].attached.is_none();
+            let here = set.is_power_of_two() && relations[at].attached.is_none();
             if here {
                 local[at].push(condition.clone());
             }

@@ -35,7 +35,7 @@ pub(super) fn order(problem: &Problem) -> Option<HashMap<Set, Node>> {
 }
 
 fn attaches(problem: &Problem, set: Set) -> bool {
-    set.count_ones() == 1 && problem.relations[set.trailing_zeros() as usize].attached.is_some()
+    set.is_power_of_two() && problem.relations[set.trailing_zeros() as usize].attached.is_some()
 }
 
 #[cfg(test)]
@@ -56,6 +56,7 @@ mod tests {
             width: 8.,
             table_rows,
             computed: false,
+            knowledge: None,
         }
     }
 
@@ -171,7 +172,7 @@ mod tests {
         let problem = Problem { relations, classes, conditions: Vec::new() };
         let mut best: HashMap<Set, Node> = HashMap::new();
         for set in 1..32_u64 {
-            if set.count_ones() == 1 {
+            if set.is_power_of_two() {
                 best.insert(set, problem.leaf(set.trailing_zeros() as usize));
                 continue;
             }

@@ -117,7 +117,7 @@ impl Problem {
     }
 
     fn attachment(&self, set: Set) -> Option<Attachment> {
-        if set.count_ones() == 1 { self.relations[set.trailing_zeros() as usize].attached } else { None }
+        if set.is_power_of_two() { self.relations[set.trailing_zeros() as usize].attached } else { None }
     }
 
     /// Relations that some condition joins with each relation, and where that leaves parts apart, one pair of each two.
