@@ -7,6 +7,7 @@ use super::estimate::{Estimator, Known};
 use super::joins::Ordering;
 use super::marker::{Estimated, MarkPlanner};
 use crate::lake::table::LakeTable;
+use crate::tables::ManagedTableProvider;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Result;
@@ -108,7 +109,12 @@ async fn ask(plan: &LogicalPlan, session: &dyn Session) -> Result<Known> {
         {
             match provider.downcast_ref::<LakeTable>() {
                 Some(_) => scans.push(scan.clone()),
-                None => known.add_table(scan, || provider.statistics()),
+                None => {
+                    known.add_table(scan, || provider.statistics());
+                    if let Some(table) = provider.downcast_ref::<ManagedTableProvider>() {
+                        known.add_shapes(scan, table);
+                    }
+                }
             }
         }
         Ok(TreeNodeRecursion::Continue)

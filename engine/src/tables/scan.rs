@@ -39,7 +39,7 @@ use millrace_catalog::model::{DataFile, DistributionStyle, FileFormat, ManagedTa
 use object_store::ObjectMeta;
 use parquet::arrow::RowNumber;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The hidden column with the id of a row's data file, [`DataFile::id`]; NULL for inlined rows.
 pub const FILE_COLUMN: &str = "_file";
@@ -77,6 +77,8 @@ pub struct ManagedTableProvider {
     table: Arc<ManagedTable>,
     files: Vec<DataFile>,
     inlined: Vec<InlinedRows>,
+    /// The inlined rows once they were looked at.
+    described: OnceLock<Option<(DataFile, RecordBatch)>>,
     estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
@@ -121,6 +123,7 @@ impl ManagedTableProvider {
             storage,
             files,
             inlined,
+            described: OnceLock::new(),
             estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
@@ -138,12 +141,14 @@ impl ManagedTableProvider {
         self
     }
 
-    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
-    pub fn column_knowledge(&self, column: usize) -> Option<ColumnKnowledge> {
-        let statistics = self.statistics()?;
-        let (id, data_type) = self.types.get(column)?;
-        let known = statistics.column_statistics.get(column)?;
-        Some(ColumnKnowledge::new(*data_type, &statistics, known, self.estimates.columns.get(id)))
+    /// What is known of the values of each column.
+    pub fn column_knowledge(&self) -> Vec<ColumnKnowledge> {
+        let Some(statistics) = self.statistics() else { return Vec::new() };
+        let columns = self.types.iter().zip(&statistics.column_statistics);
+        let knowledge = |((id, data_type), known): (&(i64, SqlType), &ColumnStatistics)| {
+            ColumnKnowledge::new(*data_type, &statistics, known, self.estimates.columns.get(id))
+        };
+        columns.map(knowledge).collect()
     }
 
     /// The same table with two columns more, [`FILE_COLUMN`] and [`POSITION_COLUMN`], by which DML names rows.
@@ -299,6 +304,14 @@ impl ManagedTableProvider {
 
     /// The rows that the manifest holds, in the order of the sort key, and what is known of them as of a file.
     fn inlined_rows(&self) -> Result<Option<(DataFile, RecordBatch)>> {
+        if let Some(described) = self.described.get() {
+            return Ok(described.clone());
+        }
+        let described = self.describe_inlined()?;
+        Ok(self.described.get_or_init(|| described).clone())
+    }
+
+    fn describe_inlined(&self) -> Result<Option<(DataFile, RecordBatch)>> {
         let batches = self.inlined.iter().map(|rows| self.inlined_batch(rows)).collect::<Result<Vec<_>>>()?;
         let rows = concat_batches(&self.schema, &batches).map_err(|e| Error::internal(e.to_string()))?;
         if rows.num_rows() == 0 {
@@ -377,9 +390,9 @@ impl TableProvider for ManagedTableProvider {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let inlined = self.inlined.iter().map(|inlined| inlined.rows.num_rows()).sum();
-        let known = table_statistics(&self.types, &self.file_schema, &self.files, inlined, &self.estimates);
-        let mut statistics = known.ok()?;
+        let inlined = self.inlined_rows().ok()?.map(|(described, _)| described);
+        let files = self.files.iter().chain(&inlined);
+        let mut statistics = table_statistics(&self.types, &self.file_schema, files, &self.estimates).ok()?;
         let hidden = self.schema.fields().len() - self.file_schema.fields().len();
         statistics.column_statistics.extend((0..hidden).map(|_| ColumnStatistics::new_unknown()));
         Some(statistics)

@@ -1,6 +1,8 @@
 //! What is estimated of rows and of one column of them.
 
+use super::shape::Shape;
 use datafusion::arrow::datatypes::DataType;
+use std::sync::Arc;
 
 /// Bytes of a value of which nothing is known but that it has no fixed width: an Arrow view and a short text.
 const USUAL_TEXT_BYTES: f64 = 24.;
@@ -35,6 +37,8 @@ pub(crate) struct ColumnEstimate {
     pub(crate) table_rows: f64,
     /// Whether it is an aggregate's result, whose distribution nobody knows.
     pub(crate) computed: bool,
+    /// How its values are spread in its table, where that was analyzed.
+    pub(crate) shape: Option<Arc<Shape>>,
 }
 
 impl ColumnEstimate {
@@ -49,6 +53,7 @@ impl ColumnEstimate {
             width: width(data_type),
             table_rows: rows.max(1.),
             computed: false,
+            shape: None,
         }
     }
 

@@ -257,6 +257,11 @@ fn values_share(column: &ColumnEstimate, count: f64, values: &[f64]) -> f64 {
         }
         _ => count,
     };
+    if let (Some(shape), false) = (&column.shape, values.is_empty()) {
+        let within = |value: &&f64| column.range.is_none_or(|(low, high)| (low..=high).contains(*value));
+        let share: f64 = values.iter().filter(within).map(|value| shape.of_value(*value, column.distinct)).sum();
+        return (1. - column.nulls) * share.min(1.);
+    }
     (1. - column.nulls) * (inside / column.distinct.max(1.)).min(1.)
 }
 
@@ -270,12 +275,14 @@ fn range_share(column: &ColumnEstimate, low: f64, high: f64) -> f64 {
     if last <= first {
         return values;
     }
-    let kept = high.min(last) - low.max(first);
-    values * (kept / (last - first)).clamp(1. / column.distinct.max(1.), 1.)
+    let kept = (high.min(last) - low.max(first)) / (last - first);
+    let kept = column.shape.as_ref().and_then(|shape| shape.of_range(low, high, (first, last))).unwrap_or(kept);
+    values * kept.clamp(1. / column.distinct.max(1.), 1.)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "no rounding")]
     use super::*;
     use datafusion::logical_expr::{col, lit};
 
@@ -290,6 +297,7 @@ mod tests {
             width: 8.,
             table_rows: 1_000.,
             computed: false,
+            shape: None,
         };
         let columns = vec![column(101., Some((0., 100.)), 0.), column(10., None, 0.), column(100., None, 0.5)];
         Estimate { rows: 1_000., known: true, columns }

@@ -116,10 +116,21 @@ fn marked(input: &Estimate, known: bool) -> Estimate {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "no rounding")]
     use super::*;
 
     fn column(distinct: f64, domain: f64, table_rows: f64, measured: bool) -> ColumnEstimate {
-        ColumnEstimate { distinct, domain, measured, nulls: 0., range: None, width: 8., table_rows, computed: false }
+        ColumnEstimate {
+            distinct,
+            domain,
+            measured,
+            nulls: 0.,
+            range: None,
+            width: 8.,
+            table_rows,
+            computed: false,
+            shape: None,
+        }
     }
 
     #[test]

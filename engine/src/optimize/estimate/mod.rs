@@ -9,6 +9,7 @@ mod join;
 mod number;
 mod plan;
 mod scan;
+mod shape;
 
 pub(super) use column::{ColumnEstimate, Estimate};
 pub(super) use filter::{Scope, selectivity};

@@ -2,6 +2,8 @@
 
 use super::column::{ColumnEstimate, Estimate, width};
 use super::number::{countable, position};
+use super::shape::Shape;
+use crate::tables::ManagedTableProvider;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
@@ -29,6 +31,8 @@ pub(crate) struct Known {
     scans: Vec<Asked>,
     /// What tables told of all their rows, by their address.
     tables: HashMap<usize, Option<Statistics>>,
+    /// How the values of a managed table's columns are spread, by the table's address.
+    shapes: HashMap<usize, Vec<Option<Arc<Shape>>>>,
 }
 
 #[derive(Debug)]
@@ -59,6 +63,12 @@ impl Known {
         self.tables.entry(address(scan)).or_insert_with(tell);
     }
 
+    /// Keeps how the values of a managed table's columns are spread.
+    pub(crate) fn add_shapes(&mut self, scan: &TableScan, table: &ManagedTableProvider) {
+        let shapes = || table.column_knowledge().iter().map(|known| Shape::of(known).map(Arc::new)).collect();
+        self.shapes.entry(address(scan)).or_insert_with(shapes);
+    }
+
     /// The rows of a scan before its filters, and the filters that need not be counted again.
     pub(super) fn rows_of(&self, scan: &TableScan) -> (Estimate, &[Expr]) {
         let of_table = |asked: &&Asked| asked.source == address(scan) && asked.projection == scan.projection;
@@ -69,10 +79,16 @@ impl Known {
         if let Some(asked) = self.scans.iter().filter(of_table).find(narrower) {
             return (of_statistics(&asked.statistics, types(), None), &asked.applied);
         }
-        let estimate = match self.tables.get(&address(scan)) {
+        let mut estimate = match self.tables.get(&address(scan)) {
             Some(Some(statistics)) => of_statistics(statistics, types(), scan.projection.as_deref()),
             _ => unknown(types()),
         };
+        if let Some(shapes) = self.shapes.get(&address(scan)) {
+            for (at, column) in estimate.columns.iter_mut().enumerate() {
+                let at = scan.projection.as_ref().map_or(Some(&at), |projection| projection.get(at)).copied();
+                column.shape = at.and_then(|at| shapes.get(at).cloned().flatten());
+            }
+        }
         (estimate, &[])
     }
 }
@@ -138,11 +154,13 @@ fn of_column(known: &ColumnStatistics, rows: f64, data_type: &DataType) -> Colum
         width: bytes,
         table_rows: rows.max(1.),
         computed: false,
+        shape: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "no rounding")]
     use super::*;
 
     fn column(minimum: i64, maximum: i64, nulls: usize, distinct: Precision<usize>) -> ColumnStatistics {
