@@ -41,7 +41,7 @@ use millrace_catalog::model::{DataFile, DistributionStyle, FileFormat, ManagedTa
 use object_store::ObjectMeta;
 use parquet::arrow::RowNumber;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The hidden column with the id of a row's data file, [`DataFile::id`]; NULL for inlined rows.
 pub const FILE_COLUMN: &str = "_file";
@@ -79,6 +79,8 @@ pub struct ManagedTableProvider {
     table: Arc<ManagedTable>,
     files: Vec<DataFile>,
     inlined: Vec<InlinedRows>,
+    /// The inlined rows once they were looked at.
+    described: OnceLock<Option<(DataFile, RecordBatch)>>,
     estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
@@ -123,6 +125,7 @@ impl ManagedTableProvider {
             storage,
             files,
             inlined,
+            described: OnceLock::new(),
             estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
@@ -316,6 +319,14 @@ impl ManagedTableProvider {
 
     /// The rows that the manifest holds, in the order of the sort key, and what is known of them as of a file.
     fn inlined_rows(&self) -> Result<Option<(DataFile, RecordBatch)>> {
+        if let Some(described) = self.described.get() {
+            return Ok(described.clone());
+        }
+        let described = self.describe_inlined()?;
+        Ok(self.described.get_or_init(|| described).clone())
+    }
+
+    fn describe_inlined(&self) -> Result<Option<(DataFile, RecordBatch)>> {
         let batches = self.inlined.iter().map(|rows| self.inlined_batch(rows)).collect::<Result<Vec<_>>>()?;
         let rows = concat_batches(&self.schema, &batches).map_err(|e| Error::internal(e.to_string()))?;
         if rows.num_rows() == 0 {
@@ -394,9 +405,9 @@ impl TableProvider for ManagedTableProvider {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let inlined = self.inlined.iter().map(|inlined| inlined.rows.num_rows()).sum();
-        let known = table_statistics(&self.types, &self.file_schema, &self.files, inlined, &self.estimates);
-        let mut statistics = known.ok()?;
+        let inlined = self.inlined_rows().ok()?.map(|(described, _)| described);
+        let files = self.files.iter().chain(&inlined);
+        let mut statistics = table_statistics(&self.types, &self.file_schema, files, &self.estimates).ok()?;
         let hidden = self.schema.fields().len() - self.file_schema.fields().len();
         statistics.column_statistics.extend((0..hidden).map(|_| ColumnStatistics::new_unknown()));
         Some(statistics)

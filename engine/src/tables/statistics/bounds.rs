@@ -71,6 +71,10 @@ pub(in crate::tables) fn file_estimates(columns: &[(i64, SqlType)], file: &DataF
             null_count: if whole { Precision::Exact(nulls) } else { Precision::Inexact(nulls) },
             min_value: bound(minimum),
             max_value: bound(maximum),
+            // Of rows that the manifest holds; those of files are kept apart, joined.
+            distinct_count: known.distinct.as_ref().map_or(Precision::Absent, |sketch| {
+                Precision::Inexact((sketch.count() as usize).min(known.value_count as usize))
+            }),
             ..ColumnStatistics::new_unknown()
         }
     };

@@ -61,6 +61,16 @@ impl ColumnKnowledge {
         known
     }
 
+    /// Frequent values with the part of all rows that each has.
+    pub fn common(&self) -> &[(ScalarValue, f64)] {
+        &self.common
+    }
+
+    /// Bounds of parts with equally many of all values, ascending; none or at least two.
+    pub fn histogram(&self) -> &[ScalarValue] {
+        &self.histogram
+    }
+
     /// The part of rows whose value equals a constant, which need not be of the column's own type.
     pub fn equal(&self, constant: &ScalarValue) -> Option<f64> {
         if constant.is_null() {
