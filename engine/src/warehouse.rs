@@ -1,11 +1,13 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
+use crate::background::{Activity, MaintenanceConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
 use crate::lake::stores::Stores;
 use crate::lake::table::Lake;
+use crate::optimize;
 use crate::physical;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Turns, is_temporary};
@@ -32,17 +34,11 @@ const CATALOG_FILE: &str = "catalog.db";
 /// The folder of managed tables' files in a warehouse's directory.
 const DATA_FOLDER: &str = "data";
 
-/// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 5] = [
-    "data_path",
-    "deleted_file_grace_minutes",
-    "listing_ttl_ms",
-    "snapshot_retention_count",
-    "snapshot_retention_hours",
-];
-
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
+
+/// The most slices that a plan runs in.
+const MOST_SLICES: usize = 1024;
 
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
@@ -57,7 +53,7 @@ pub struct WarehouseConfig {
     pub data_path: Option<String>,
     /// `s3.*` settings, which go before the environment's.
     pub settings: BTreeMap<String, String>,
-    /// How many partitions a plan runs in; the cores by default.
+    /// How many slices a plan runs in; the cores by default, rounded up to a power of two.
     pub target_partitions: Option<usize>,
     /// How many bytes statements may hold together; four fifths of the machine's memory by default.
     pub memory_limit_bytes: Option<usize>,
@@ -66,6 +62,8 @@ pub struct WarehouseConfig {
     /// How old a data file is that is removed when the warehouse opens and no manifest names it: older than the longest
     /// transaction of any process, which may have written it and not committed yet.
     pub orphan_age: Duration,
+    /// What is done in the background where a process stays open.
+    pub maintenance: MaintenanceConfig,
     /// How long snapshots of managed tables stay, and the files that only they have.
     pub retention: RetentionPolicy,
 }
@@ -81,17 +79,26 @@ impl WarehouseConfig {
             memory_limit_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
             orphan_age: DEFAULT_ORPHAN_AGE,
+            maintenance: MaintenanceConfig::default(),
             retention: RetentionPolicy::default(),
         }
     }
 
-    /// Whether a setting is a warehouse's, to be made before it is opened, and not a session's.
-    pub fn is_setting(name: &str) -> bool {
-        name.starts_with("s3.") || SETTINGS.contains(&name)
+    /// Whether a setting is one of the warehouse, which [`WarehouseConfig::with_setting`] takes.
+    pub fn has_setting(name: &str) -> bool {
+        let own = [
+            "data_path",
+            "listing_ttl_ms",
+            "slices",
+            "snapshot_retention_hours",
+            "snapshot_retention_count",
+            "deleted_file_grace_minutes",
+        ];
+        name.starts_with("s3.") || own.contains(&name) || MaintenanceConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `data_path`, `listing_ttl_ms`, `snapshot_retention_hours`, `snapshot_retention_count`,
-    /// `deleted_file_grace_minutes`.
+    /// The same with a setting: `s3.*`, `data_path`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`,
+    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -105,11 +112,17 @@ impl WarehouseConfig {
             "listing_ttl_ms" => {
                 self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
             }
+            "slices" => {
+                let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
+                self.target_partitions =
+                    Some(slices.ok_or_else(|| invalid().with_hint(format!("it takes 1 to {MOST_SLICES}")))?);
+            }
             "snapshot_retention_hours" => self.retention.keep = Duration::from_hours(number(876_000)?),
             "snapshot_retention_count" => {
                 self.retention.most = usize::try_from(number(u64::MAX)?.max(1)).unwrap_or(usize::MAX);
             }
             "deleted_file_grace_minutes" => self.retention.grace = Duration::from_mins(number(52_560_000)?),
+            _ if self.maintenance.set(name, value)? => {}
             _ => {
                 self.settings.insert(name.to_owned(), value.to_owned());
             }
@@ -128,6 +141,7 @@ pub struct Warehouse {
     base: SessionState,
     cleanup: TaskTracker,
     turns: Turns,
+    activity: Arc<Activity>,
     leases: Leases,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
@@ -155,7 +169,8 @@ impl Warehouse {
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_physical_optimizer_rules(physical::rules())
+            .with_query_planner(Arc::new(optimize::CostBasedPlanner))
+            .with_physical_optimizer_rules(optimize::with_selection(physical::rules()))
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
@@ -176,6 +191,7 @@ impl Warehouse {
             base,
             cleanup,
             turns: Turns::default(),
+            activity: Arc::default(),
             leases,
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
@@ -239,8 +255,14 @@ impl Warehouse {
         &self.turns
     }
 
+    /// Whether statements run.
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
     /// Waits until what cancelled writes left is removed, no longer than this, and closes the catalog.
     pub async fn close(&self, patience: Duration) {
+        self.activity.close();
         self.cleanup.close();
         if tokio::time::timeout(patience, self.cleanup.wait()).await.is_err() {
             tracing::warn!("the files of a cancelled write are still being removed");
@@ -310,15 +332,17 @@ async fn note_data_path(catalog: &Catalog, noted: Option<&str>, path: &str) -> R
 
 fn session_config(target_partitions: Option<usize>) -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
-    if let Some(partitions) = target_partitions {
-        config = config.with_target_partitions(partitions.max(1));
-    }
+    // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
+    let slices = target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
+    config = config.with_target_partitions(slices.max(1));
     let options = config.options_mut();
     // Redshift's and Trino's literals such as 1.5 are decimals.
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
     options.execution.parquet.bloom_filter_on_read = true;
     options.execution.collect_statistics = true;
+    // Rows by one key are also rows by that key and another.
+    options.optimizer.subset_repartition_threshold = 2;
     config
 }
 

@@ -6,6 +6,9 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small numbers")]
 
 mod model;
+#[allow(dead_code, reason = "a part of it is for other tests")]
+mod process;
+mod vacuum;
 
 use millrace_engine::retention::RetentionPolicy;
 use millrace_engine::{Session, Warehouse, WarehouseConfig};
@@ -108,6 +111,7 @@ impl History {
         }
         let (mut committed, mut past) = (Vec::new(), Vec::new());
         let mut random = Random(seed.rotate_left(17));
+        let mut sweeper = vacuum::Sweeper::new(seed, warehouse).await;
         let mut told = format!("seed {seed}:");
         for _ in 0..UNITS {
             let before = history.tables.clone();
@@ -115,7 +119,7 @@ impl History {
             let count = unit.len();
             for (at, step) in unit.iter().enumerate() {
                 told = format!("{told}\n{};", step.text);
-                let done = rows(&mut session, &step.text).await;
+                let done = sweeper.beside(count == 1, &before, rows(&mut session, &step.text)).await;
                 assert!(done.is_ok(), "{told}\n{}", done.unwrap_err());
                 model.run(step).await;
                 // Within a block the shape of a table that it changes is known only at its end.
@@ -130,6 +134,7 @@ impl History {
                     reader.look(&committed, &told).await;
                 }
             }
+            sweeper.between(&history.tables).await;
             committed.clear();
             for table in &history.tables {
                 committed.push((table.clone(), model.rows(table).await));

@@ -205,6 +205,7 @@ async fn forget_files(write: &mut Write<'_>) -> Result<()> {
                 "ducklake_file_variant_stats",
                 "ducklake_file_partition_value",
                 "millrace_data_file",
+                "millrace_file_sketch",
             ];
             for table in tables {
                 delete(write, table, "data_file_id", &ids).await?;
@@ -265,6 +266,9 @@ async fn forget_rows(write: &mut Write<'_>) -> Result<()> {
         "ducklake_column_mapping",
         "millrace_managed_table",
         "millrace_identity",
+        "millrace_column_estimate",
+        "millrace_table_estimate",
+        "millrace_predicate_column",
     ];
     for table in tables {
         delete(write, table, "table_id", &gone).await?;

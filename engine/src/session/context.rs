@@ -120,7 +120,9 @@ impl Context {
         let inlined = contents.inlined.iter().map(|rows| tables::decode_inlined(table, rows)).collect::<Result<_>>()?;
         let files = contents.files.as_ref().clone();
         let storage = self.warehouse.storage_of(table).await?;
-        ManagedTableProvider::new(storage, Arc::clone(table), files, inlined)
+        let provider = ManagedTableProvider::new(storage, Arc::clone(table), files, inlined)?;
+        // A table of this transaction or session has no number that anything could be known by.
+        Ok(if table.id > 0 { provider.with_estimates(self.catalog().estimates(table.id).await?) } else { provider })
     }
 
     /// The same in another dialect, for the text of a view.

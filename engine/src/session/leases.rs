@@ -48,7 +48,7 @@ impl Leases {
     }
 
     /// A lease on whatever snapshot is looked up next.
-    pub(super) fn begin(&self) -> Lease {
+    pub(crate) fn begin(&self) -> Lease {
         self.insert(None)
     }
 
@@ -74,7 +74,7 @@ impl Leases {
 
 impl Lease {
     /// The same on the snapshot that was found.
-    pub(super) fn hold(self, snapshot_id: i64) -> Arc<Self> {
+    pub(crate) fn hold(self, snapshot_id: i64) -> Arc<Self> {
         let mut held = self.of.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(in_use) = held.by_number.get_mut(&self.number) {
             in_use.snapshot_id = Some(snapshot_id);

@@ -3,6 +3,7 @@
 //! [`Session::execute`] is that life in one function: parsed text is resolved, planned and executed; each stage sees
 //! only what the one before it gave.
 
+mod client_settings;
 mod context;
 mod draft;
 mod leases;
@@ -13,11 +14,11 @@ mod turns;
 mod written;
 
 pub(crate) use context::Context;
-pub(crate) use leases::{InUse, Leases};
-pub(crate) use settings::SETTINGS;
+pub(crate) use leases::{InUse, Lease, Leases};
 pub(crate) use temporary::is_temporary;
-pub(crate) use turns::Turns;
+pub(crate) use turns::{Turn, Turns};
 
+use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
@@ -54,6 +55,19 @@ struct Block {
     transaction: Arc<Mutex<Transaction>>,
     /// After an error nothing but its end is taken.
     failed: bool,
+    /// Files that it may have changed rows of are not rewritten in the background.
+    _busy: Option<Busy>,
+}
+
+/// How far a session is in a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// In none.
+    Idle,
+    /// In a block.
+    Active,
+    /// In a block that an error has made void.
+    Failed,
 }
 
 /// The names that a user may complete.
@@ -126,8 +140,11 @@ impl Session {
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         // The future of all statements together is large.
+        let busy = self.warehouse.activity().begin();
         let result = Box::pin(self.execute_parsed(parsed)).await;
-        result.map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
+        result
+            .map(|result| holding(result, busy))
+            .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
@@ -222,7 +239,8 @@ impl Session {
             result.notices.push(warning("there is already a transaction in progress"));
         } else {
             let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
-            self.block = Some(Block { transaction, failed: false });
+            let busy = (!read_only).then(|| self.warehouse.activity().begin());
+            self.block = Some(Block { transaction, failed: false, _busy: busy });
         }
         result
     }
@@ -246,6 +264,41 @@ impl Session {
     /// Whether a transaction block is open.
     pub fn in_transaction(&self) -> bool {
         self.block.is_some()
+    }
+
+    /// How far the session is in a transaction.
+    pub fn transaction_status(&self) -> TransactionStatus {
+        match &self.block {
+            None => TransactionStatus::Idle,
+            Some(block) if block.failed => TransactionStatus::Failed,
+            Some(_) => TransactionStatus::Active,
+        }
+    }
+
+    /// A number that grows when a setting is changed.
+    pub fn settings_version(&self) -> u64 {
+        self.settings.version
+    }
+
+    /// Tells the session who its user is.
+    pub fn set_user(&mut self, user: &str) {
+        self.settings.client.set_user(user);
+    }
+
+    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`]: in the text,
+    /// or in rows that were still being computed.
+    pub fn fail_transaction(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.failed = true;
+        }
+    }
+
+    /// A setting's value, as `SHOW name` gives it.
+    ///
+    /// # Errors
+    /// `UndefinedObject` for a setting that does not exist.
+    pub fn setting(&self, name: &str) -> Result<String> {
+        self.settings.get(self.state.config(), name)
     }
 
     /// What a user may complete now.
@@ -293,9 +346,9 @@ impl Session {
         if let Some(name) = name {
             exec::rows::text("SHOW", &[name], [[self.settings.get(config, name)?]])
         } else {
-            let rows = SETTINGS.iter().map(|(name, description)| {
+            let rows = Settings::described().into_iter().map(|(name, description)| {
                 let value = self.settings.get(config, name)?;
-                Ok([(*name).to_owned(), value, (*description).to_owned()])
+                Ok([name.to_owned(), value, description.to_owned()])
             });
             exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
         }

@@ -39,6 +39,7 @@ mod tokens;
 mod transaction;
 mod trino_types;
 mod types;
+mod vacuum;
 mod view;
 
 #[cfg(test)]
@@ -54,3 +55,4 @@ pub(crate) use syntax::is_reserved;
 pub use time_travel::Moment;
 pub(crate) use time_travel::moment_of;
 pub(crate) use types::hive_type;
+pub use vacuum::{Vacuum, VacuumMode};

@@ -5,7 +5,8 @@ use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
     Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, database,
-    diagnose, drop, external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction, view,
+    diagnose, drop, external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction,
+    vacuum, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -58,6 +59,7 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "DROP" => drop::drop(cursor),
         "ALTER" => alter::alter(cursor),
         "ANALYZE" => analyze::analyze(cursor),
+        "VACUUM" => vacuum::vacuum(cursor),
         "INSERT" => insert::insert(cursor),
         "UPDATE" => modify::update(cursor),
         "DELETE" => modify::delete(cursor),

@@ -10,7 +10,7 @@ use crate::sql::diagnose;
 const SUPPORTED: &[&str] = &[
     "ABORT", "ALTER", "ANALYZE", "BEGIN", "COMMENT", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "END",
     "EXPLAIN", "INSERT", "LOCK", "MERGE", "MSCK", "RESET", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START",
-    "STOP", "TRUNCATE", "UPDATE", "USE", "VALUES", "WITH",
+    "STOP", "TRUNCATE", "UPDATE", "USE", "VACUUM", "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.
@@ -46,7 +46,6 @@ const UNSUPPORTED: &[&str] = &[
     "SAVEPOINT",
     "UNLISTEN",
     "UNLOAD",
-    "VACUUM",
 ];
 
 /// Words that may stand between CREATE, ALTER or DROP and the kind of object.

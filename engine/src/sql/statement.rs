@@ -5,7 +5,7 @@
 
 use crate::sql::{
     ColumnDefinition, Comment, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, RestoreTable,
-    SortKeyClause, Update,
+    SortKeyClause, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -97,6 +97,10 @@ pub enum Statement {
     Crawler(Box<CrawlerStatement>),
     /// `ANALYZE t`, `ANALYZE TABLE t COMPUTE STATISTICS`.
     Analyze(Analyze),
+    /// `VACUUM`.
+    Vacuum(Vacuum),
+    /// `ANALYZE COMPRESSION [t [(column, …)]] [COMPROWS n]`.
+    AnalyzeCompression(AnalyzeCompression),
     /// `SHOW …`.
     Show(Show),
     /// `DESCRIBE|DESC [EXTENDED|FORMATTED] t`.
@@ -474,7 +478,7 @@ pub struct RepairTable {
 /// `ANALYZE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Analyze {
-    /// The table; `None` is every external table of the session's database.
+    /// The table; `None` is every table of the session's database.
     pub table: Option<ObjectName>,
     /// Say what was found.
     pub verbose: bool,
@@ -484,6 +488,17 @@ pub struct Analyze {
     pub any_value: Vec<String>,
     /// What to look at.
     pub scope: AnalyzeScope,
+}
+
+/// `ANALYZE COMPRESSION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnalyzeCompression {
+    /// The table; `None` is every managed table of the session's database.
+    pub table: Option<ObjectName>,
+    /// The columns; `None` is all.
+    pub columns: Option<Vec<String>>,
+    /// `COMPROWS`: rows of the sample, by slice.
+    pub rows: Option<u64>,
 }
 
 /// What `ANALYZE` looks at; each takes in those before it.

@@ -62,8 +62,8 @@ pub(crate) async fn alter_table(
             }
         }
         AlterOperation::ColumnEncoding { column: name, encoding } => {
-            let encoding = create::encoding(encoding)?;
-            column(&mut changed, name)?.encoding = encoding;
+            let column = column(&mut changed, name)?;
+            column.encoding = create::encoding(encoding, name, column.data_type.parse()?)?;
         }
         AlterOperation::EncodeAuto => changed.columns.iter_mut().for_each(|column| column.encoding = None),
         AlterOperation::Distribution { style, key } => {

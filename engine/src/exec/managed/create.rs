@@ -9,28 +9,11 @@ use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{ColumnDefinition, CreateTable, Distribution, ObjectName, SortKeyClause};
 use crate::tables::SqlType;
+use crate::tables::encoding::Encoding;
 use datafusion::logical_expr::LogicalPlan;
 use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey, TableAttributes};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// The encodings that Redshift's ENCODE takes.
-const ENCODINGS: [&str; 14] = [
-    "auto",
-    "raw",
-    "az64",
-    "bytedict",
-    "delta",
-    "delta32k",
-    "lzo",
-    "mostly8",
-    "mostly16",
-    "mostly32",
-    "runlength",
-    "text255",
-    "text32k",
-    "zstd",
-];
 
 /// How many buckets a distribution key is hashed into: a power of two, so that the number of slices may change.
 const BUCKETS: u32 = 64;
@@ -166,7 +149,7 @@ pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedCo
         }
     }
     let encoding = match &definition.encoding {
-        Some(name) => encoding(name)?,
+        Some(name) => encoding(name, &definition.name, data_type)?,
         None => None,
     };
     Ok(ManagedColumn {
@@ -182,12 +165,14 @@ pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedCo
     })
 }
 
-/// An encoding by its name; `None` is AUTO.
-pub(super) fn encoding(name: &str) -> Result<Option<String>> {
-    if !ENCODINGS.contains(&name) {
-        return Err(Error::new(ErrorKind::UndefinedObject, format!("encoding \"{name}\" does not exist")));
-    }
-    Ok((name != "auto").then(|| name.to_owned()))
+/// A column's encoding by its name; `None` is AUTO.
+///
+/// # Errors
+/// `UndefinedObject`; `InvalidTableDefinition` where the column's type cannot have it.
+pub(super) fn encoding(name: &str, column: &str, data_type: SqlType) -> Result<Option<String>> {
+    let encoding = Encoding::parse(name)?;
+    encoding.map_or(Ok(()), |encoding| encoding.check(column, data_type))?;
+    Ok(encoding.map(|encoding| encoding.to_string()))
 }
 
 /// The columns of a query's result.

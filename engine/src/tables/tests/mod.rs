@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod deletes;
+mod encodings;
 mod evolve;
 mod faults;
 mod round_trip;
