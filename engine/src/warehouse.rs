@@ -34,6 +34,16 @@ const CATALOG_FILE: &str = "catalog.db";
 /// The folder of managed tables' files in a warehouse's directory.
 const DATA_FOLDER: &str = "data";
 
+/// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
+const SETTINGS: [&str; 6] = [
+    "data_path",
+    "deleted_file_grace_minutes",
+    "listing_ttl_ms",
+    "slices",
+    "snapshot_retention_count",
+    "snapshot_retention_hours",
+];
+
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
 
@@ -84,17 +94,9 @@ impl WarehouseConfig {
         }
     }
 
-    /// Whether a setting is one of the warehouse, which [`WarehouseConfig::with_setting`] takes.
+    /// Whether a setting is a warehouse's, to be made before it is opened, and not a session's.
     pub fn has_setting(name: &str) -> bool {
-        let own = [
-            "data_path",
-            "listing_ttl_ms",
-            "slices",
-            "snapshot_retention_hours",
-            "snapshot_retention_count",
-            "deleted_file_grace_minutes",
-        ];
-        name.starts_with("s3.") || own.contains(&name) || MaintenanceConfig::has(name)
+        name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name)
     }
 
     /// The same with a setting: `s3.*`, `data_path`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`,

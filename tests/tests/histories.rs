@@ -109,9 +109,9 @@ impl History {
             rows(session, &format!("CREATE DATABASE IF NOT EXISTS h{seed}")).await.unwrap();
             rows(session, &format!("USE h{seed}")).await.unwrap();
         }
+        let mut sweeper = vacuum::Sweeper::new(seed, warehouse).await;
         let (mut committed, mut past) = (Vec::new(), Vec::new());
         let mut random = Random(seed.rotate_left(17));
-        let mut sweeper = vacuum::Sweeper::new(seed, warehouse).await;
         let mut told = format!("seed {seed}:");
         for _ in 0..UNITS {
             let before = history.tables.clone();

@@ -37,10 +37,10 @@ fn table(sort_key: SortKey) -> ManagedTable {
     ManagedTable { attributes, ..ManagedTable::default() }
 }
 
-fn jobs(sort_key: SortKey, pieces: &[Piece], mode: VacuumMode, threshold: Option<u8>) -> (Vec<Job>, bool) {
+fn jobs(sort_key: &SortKey, pieces: &[Piece], mode: VacuumMode, threshold: Option<u8>) -> (Vec<Job>, bool) {
     let aim = Aim::of_statement(mode, threshold, 2);
-    let has_keys = sort_key != SortKey::None;
-    let worklist = plan_vacuum(&table(sort_key), pieces, &Aim { has_keys, ..aim });
+    let has_keys = *sort_key != SortKey::None;
+    let worklist = plan_vacuum(&table(sort_key.clone()), pieces, &Aim { has_keys, ..aim });
     (worklist.jobs, worklist.sort_skipped)
 }
 
@@ -64,16 +64,16 @@ fn the_delete_phase_takes_the_worst_files_first() {
         (Some(0), &[]),
     ];
     for (threshold, expected) in cases {
-        let (found, _) = jobs(SortKey::None, &pieces, DeleteOnly, *threshold);
+        let (found, _) = jobs(&SortKey::None, &pieces, DeleteOnly, *threshold);
         let mut found: Vec<i64> = found.into_iter().flat_map(|job| job.files).collect();
         found.sort_unstable();
         assert_eq!(found, *expected, "{threshold:?}");
     }
     for mode in [SortOnly, Recluster] {
-        assert_eq!(jobs(SortKey::None, &pieces, mode, None), (Vec::new(), false), "{mode:?}");
+        assert_eq!(jobs(&SortKey::None, &pieces, mode, None), (Vec::new(), false), "{mode:?}");
     }
     let dead = [piece(1, 10, 10, 100), piece(2, 10_000, 0, 100)];
-    assert_eq!(jobs(SortKey::None, &dead, Full, Some(50)).0, [files(&[1])]);
+    assert_eq!(jobs(&SortKey::None, &dead, Full, Some(50)).0, [files(&[1])]);
 }
 
 #[test]
@@ -92,15 +92,15 @@ fn small_files_are_merged_where_fewer_come_out() {
     ];
     for (pieces, expected) in cases {
         for mode in [Full, DeleteOnly] {
-            assert_eq!(jobs(SortKey::None, pieces, mode, None).0, *expected, "{mode:?} {pieces:?}");
+            assert_eq!(jobs(&SortKey::None, pieces, mode, None).0, *expected, "{mode:?} {pieces:?}");
         }
     }
     // Two slices write two files of rows in the order of a key.
     let in_order = |rows| [sorted(1, 2, piece(1, rows, 0, 1)), sorted(2, 3, piece(2, rows, 0, 1))];
-    assert_eq!(jobs(compound(), &in_order(100_000), Full, None), (vec![], true));
-    assert_eq!(jobs(compound(), &in_order(100), Full, None), (vec![files(&[1, 2])], true));
+    assert_eq!(jobs(&compound(), &in_order(100_000), Full, None), (vec![], true));
+    assert_eq!(jobs(&compound(), &in_order(100), Full, None), (vec![files(&[1, 2])], true));
     let many: Vec<Piece> = (1..=40).map(|file| piece(file, 10, 0, 15)).collect();
-    let (found, _) = jobs(SortKey::None, &many, Full, None);
+    let (found, _) = jobs(&SortKey::None, &many, Full, None);
     assert_eq!(found.iter().map(|job| job.files.len()).collect::<Vec<_>>(), [18, 18, 4]);
 }
 
@@ -123,21 +123,21 @@ fn the_sort_phase_takes_what_overlaps() {
         (Full, Some(0), &[], true),
     ];
     for (mode, threshold, expected, skipped) in cases {
-        let found = jobs(compound(), &pieces, *mode, *threshold);
+        let found = jobs(&compound(), &pieces, *mode, *threshold);
         assert_eq!(found, (expected.to_vec(), *skipped), "{mode:?} {threshold:?}");
     }
     let interleaved = || SortKey::Interleaved { columns: vec![1, 2] };
-    assert_eq!(jobs(interleaved(), &pieces, Full, None).0, [files(&[3])]);
-    assert_eq!(jobs(interleaved(), &pieces, Reindex, None).0, [files(&[1, 2, 3, 4])]);
+    assert_eq!(jobs(&interleaved(), &pieces, Full, None).0, [files(&[3])]);
+    assert_eq!(jobs(&interleaved(), &pieces, Reindex, None).0, [files(&[1, 2, 3, 4])]);
     // All is in order.
-    assert_eq!(jobs(compound(), &pieces[..2], Full, Some(100)), (vec![], true));
+    assert_eq!(jobs(&compound(), &pieces[..2], Full, Some(100)), (vec![], true));
 }
 
 #[test]
 fn files_of_another_definition_are_written_anew() {
     let pieces = [piece(1, 10, 0, 100), Piece { current: false, ..piece(2, 10, 0, 100) }];
     for (mode, expected) in [(Full, true), (Recluster, true), (Reindex, true), (DeleteOnly, false), (SortOnly, false)] {
-        let found = jobs(SortKey::None, &pieces, mode, None).0;
+        let found = jobs(&SortKey::None, &pieces, mode, None).0;
         assert_eq!(found, if expected { vec![files(&[2])] } else { vec![] }, "{mode:?}");
     }
 }

@@ -61,7 +61,7 @@ impl Range {
 
 /// The buckets of the pieces; `None` is one where none has a bucket.
 fn buckets(pieces: &[Piece]) -> BTreeSet<Option<u32>> {
-    let of: BTreeSet<Option<u32>> = pieces.iter().map(|piece| piece.bucket).filter(Option::is_some).collect();
+    let of: BTreeSet<Option<u32>> = pieces.iter().filter_map(|piece| piece.bucket).map(Some).collect();
     if of.is_empty() { [None].into() } else { of }
 }
 
