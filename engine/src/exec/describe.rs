@@ -123,8 +123,9 @@ async fn managed_column(context: &Context, table: &Arc<ManagedTable>, column: &M
     let mut lines: Vec<Row> = lines.into_iter().map(|(key, value)| [Some(key.to_owned()), value, None]).collect();
     let files = context.transaction().lock().await.contents(context.warehouse(), table).await?.files;
     let mut blocks: BTreeMap<String, usize> = BTreeMap::new();
+    let storage = context.warehouse().storage_of(table).await?;
     for file in files.iter().rev().take(MOST_FILES) {
-        let found = tables::encoding::describe(context.warehouse().data(), table, file).await?;
+        let found = tables::encoding::describe(&storage, table, file).await?;
         for (encoding, count) in found.into_iter().filter(|found| found.column == column.id).flat_map(|f| f.encodings) {
             *blocks.entry(encoding).or_default() += count;
         }

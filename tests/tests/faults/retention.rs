@@ -67,7 +67,7 @@ async fn after_a_thousand_commits_the_catalog_is_small() {
     assert_eq!(rows(&mut session, "SHOW SNAPSHOTS").await.unwrap().len(), 1);
     assert_eq!(rows(&mut session, "SELECT k, n FROM t ORDER BY 1, 2").await.unwrap(), before);
     let left = metadata_rows(folder.path()).await;
-    assert!(left < before.len() as i64 + 200, "{left} rows of metadata for {} rows", before.len());
+    assert!(left < i64::try_from(before.len()).unwrap() + 200, "{left} rows of metadata for {} rows", before.len());
     // Numbers and times go on.
     rows(&mut session, "INSERT INTO t VALUES (1, 1)").await.unwrap();
     assert_eq!(rows(&mut session, "SELECT count(*) FROM t").await.unwrap(), [[(before.len() + 1).to_string()]]);

@@ -10,7 +10,7 @@ use super::done;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
-use crate::session::Context;
+use crate::session::{Context, is_temporary};
 use crate::sql::Analyze;
 use millrace_catalog::model::TableKind;
 
@@ -46,6 +46,12 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
             notices.push(Notice { severity: Severity::Info, message: format!("analyzing \"{name}\"") });
         }
         match relation {
+            // Estimates are kept in the catalog, which knows no temporary table.
+            Relation::Managed(table) if is_temporary(&table) => {
+                let message =
+                    format!("skipping \"{}\": temporary tables are planned by their files' bounds", table.name);
+                notices.push(Notice { severity: Severity::Notice, message });
+            }
             Relation::Managed(table) => managed::analyze(context, &table, analyze, &mut notices).await?,
             Relation::Catalog(table) => external::analyze(context, table, analyze, &mut notices).await?,
         }
