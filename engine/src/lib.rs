@@ -7,6 +7,7 @@ mod crawl;
 pub mod error;
 mod exec;
 pub mod lake;
+mod load;
 mod physical;
 mod plan;
 mod resolve;

@@ -8,6 +8,7 @@
 mod alter;
 mod analyze;
 mod comment;
+mod copy;
 mod crawler;
 mod create_table_as;
 mod cursor;
@@ -17,6 +18,7 @@ mod dialect;
 mod drop;
 mod external_table;
 mod insert;
+mod load_statement;
 mod managed_statement;
 mod managed_table;
 mod modify;
@@ -39,6 +41,7 @@ mod tokens;
 mod transaction;
 mod trino_types;
 mod types;
+mod unload;
 mod view;
 
 #[cfg(test)]
@@ -46,6 +49,7 @@ mod tests;
 
 pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use dialect::Dialect;
+pub use load_statement::*;
 pub use managed_statement::*;
 pub use parse::parse;
 pub use split::{Open, Split, split};

@@ -8,9 +8,9 @@ use crate::sql::diagnose;
 
 /// First words of the statements that run.
 const SUPPORTED: &[&str] = &[
-    "ABORT", "ALTER", "ANALYZE", "BEGIN", "COMMENT", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "END",
-    "EXPLAIN", "INSERT", "LOCK", "MERGE", "MSCK", "RESET", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START",
-    "STOP", "TRUNCATE", "UPDATE", "USE", "VALUES", "WITH",
+    "ABORT", "ALTER", "ANALYZE", "BEGIN", "COMMENT", "COMMIT", "COPY", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP",
+    "END", "EXPLAIN", "INSERT", "LOCK", "MERGE", "MSCK", "RESET", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW",
+    "START", "STOP", "TRUNCATE", "UNLOAD", "UPDATE", "USE", "VALUES", "WITH",
 ];
 
 /// First words of the statements that do not.
@@ -19,7 +19,6 @@ const UNSUPPORTED: &[&str] = &[
     "CALL",
     "CANCEL",
     "CLOSE",
-    "COPY",
     "DEALLOCATE",
     "DECLARE",
     "DENY",
@@ -45,7 +44,6 @@ const UNSUPPORTED: &[&str] = &[
     "REVOKE",
     "SAVEPOINT",
     "UNLISTEN",
-    "UNLOAD",
     "VACUUM",
 ];
 

@@ -4,8 +4,8 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, Comment, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, RestoreTable,
-    SortKeyClause, Update,
+    ColumnDefinition, Comment, Copy, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, RestoreTable,
+    SortKeyClause, Unload, Update,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -47,6 +47,10 @@ pub enum Statement {
     CreateTable(Box<CreateTable>),
     /// `INSERT INTO t [(columns)] query`.
     Insert(Box<Insert>),
+    /// Redshift's `COPY`.
+    Copy(Box<Copy>),
+    /// `UNLOAD`.
+    Unload(Box<Unload>),
     /// `UPDATE`.
     Update(Box<Update>),
     /// `DELETE`.
