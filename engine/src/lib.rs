@@ -8,6 +8,7 @@ mod crawl;
 pub mod error;
 mod exec;
 pub mod lake;
+mod load;
 pub mod maintenance;
 mod optimize;
 mod physical;

@@ -3,6 +3,7 @@
 mod alter;
 mod analyze;
 mod comment;
+mod copy;
 mod crawl;
 mod ddl;
 mod describe;
@@ -15,6 +16,7 @@ mod repair;
 pub(crate) mod rows;
 pub(crate) mod show;
 mod show_create;
+mod unload;
 mod write;
 
 use crate::error::{Error, Result};
@@ -34,6 +36,8 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::Explain(explain) => explain::execute(context, explain).await,
         Statement::CreateTableAs(create) => write::create_table_as(context, create).await,
         Statement::Insert(insert) => write::insert(context, insert).await,
+        Statement::Copy(copy) => copy::execute(context, copy).await,
+        Statement::Unload(unload) => unload::execute(context, unload).await,
         Statement::CreateTable(create) => managed::create_table(context, create).await,
         Statement::Update(update) => managed::update(context, update).await,
         Statement::Delete(delete) => managed::delete(context, delete).await,

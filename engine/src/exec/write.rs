@@ -36,6 +36,7 @@ pub(crate) fn target_name(statement: &Statement) -> Option<String> {
         Statement::Insert(insert) => Some(insert.table.parts.join(".")),
         Statement::CreateTableAs(create) => Some(create.name.parts.join(".")),
         Statement::CreateTable(create) => Some(create.name.parts.join(".")),
+        Statement::Copy(copy) => Some(copy.table.parts.join(".")),
         Statement::Update(update) => Some(update.table.parts.join(".")),
         Statement::Delete(delete) => Some(delete.table.parts.join(".")),
         Statement::Merge(merge) => Some(merge.table.parts.join(".")),
@@ -97,36 +98,46 @@ pub(crate) async fn insert(context: &Context, insert: &Insert) -> Result<Stateme
         Relation::Managed(table) => return managed::insert(context, table, insert).await,
         Relation::Catalog(table) => table,
     };
-    context.check_no_block("INSERT INTO an external table")?;
+    let Some(query) = &insert.query else { return Err(Error::unsupported(DEFAULT_VALUES)) };
+    let plan = query::logical_plan(context, query).await?;
+    Ok(done(CommandTag::Insert(add(context, &table, &insert.columns, plan, "INSERT INTO").await?), vec![]))
+}
+
+/// `COPY` into an external table: a plan's rows, whose columns are those named; how many there were.
+pub(crate) async fn load(context: &Context, table: &Table, names: &[String], plan: LogicalPlan) -> Result<u64> {
+    add(context, table, names, plan, "COPY into").await
+}
+
+/// Adds a plan's rows to an external table; how many there were.
+async fn add(context: &Context, table: &Table, names: &[String], plan: LogicalPlan, verb: &str) -> Result<u64> {
+    context.check_no_block(&format!("{verb} an external table"))?;
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
     }
     if table.storage.bucket_count > 0 {
-        return Err(Error::unsupported("INSERT INTO a bucketed table"));
+        return Err(Error::unsupported(format!("{verb} a bucketed table")));
     }
     if table.parameters.contains_key("storage.location.template") {
-        return Err(Error::unsupported("INSERT INTO a table with storage.location.template"));
+        return Err(Error::unsupported(format!("{verb} a table with storage.location.template")));
     }
-    let Some(query) = &insert.query else { return Err(Error::unsupported(DEFAULT_VALUES)) };
-    let plan = query::logical_plan(context, query).await?;
-    let sources = insert_sources(&table, &insert.columns, &plan)?;
+    let sources = insert_sources(table, names, &plan)?;
     let location = Location::literal(table.storage.location.as_deref().unwrap_or_default())?;
-    let folders = partition_folders(context, &table, &location).await?;
+    let folders = partition_folders(context, table, &location).await?;
     let known: Vec<Vec<Option<String>>> = folders.keys().cloned().collect();
-    let written = run(context, &table, &location, plan, &sources, folders).await?;
+    let written = run(context, table, &location, plan, &sources, folders).await?;
     context.lake().listings.forget(&location.url());
-    let mut partitions = new_partitions(&table, &location, &written);
+    let mut partitions = new_partitions(table, &location, &written);
     partitions.retain(|partition| !known.contains(&partition.values));
     let projected = table.parameters.get("projection.enabled").is_some_and(|v| v.eq_ignore_ascii_case("true"));
     if !partitions.is_empty()
         && !projected
-        && let Err(error) = context.catalog().add_partitions(&table, &partitions, true).await
+        && let Err(error) = context.catalog().add_partitions(table, &partitions, true).await
     {
         let store = context.lake().listings.stores().open(&location).await?;
         written.remove(store.as_ref()).await;
         return Err(error.into());
     }
-    Ok(done(CommandTag::Insert(written.rows), vec![]))
+    Ok(written.rows)
 }
 
 /// For each column of a table, the query's column that fills it.
@@ -223,6 +234,8 @@ async fn run(
             .then_some(Bucketing { columns: bucket_columns, count: table.storage.bucket_count }),
         max_file_size_bytes: DEFAULT_MAX_FILE_SIZE_BYTES,
         file_name_prefix: format!("{}_{}", chrono::Utc::now().format("%Y%m%d_%H%M%S"), uuid::Uuid::new_v4().simple()),
+        slices: None,
+        row_group_bytes: None,
         cleanup: context.warehouse().cleanup().clone(),
     };
     let streams = execute_stream_partitioned(physical, context.state().task_ctx())?;

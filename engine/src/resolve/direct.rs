@@ -47,6 +47,22 @@ pub(super) async fn table(context: &Context, place: &str, pseudo: &[PseudoColumn
     Ok(LakeTable::of_files(Arc::clone(context.lake()), location, files, format, schema, keys, pseudo.to_vec()))
 }
 
+/// Files of one store and one format as a table, whatever their names say.
+///
+/// # Errors
+/// `BadFile` for a file that is not of the format.
+pub(crate) async fn files_as_table(
+    context: &Context,
+    location: &Location,
+    files: Vec<ObjectMeta>,
+    extension: &str,
+) -> Result<LakeTable> {
+    let store = context.lake().listings.stores().open(location).await?;
+    let (schema, format) = infer(context, extension, &store, location, &files).await?;
+    let files = files.into_iter().map(|file| (file, Vec::new())).collect();
+    Ok(LakeTable::of_files(Arc::clone(context.lake()), location.clone(), files, format, schema, Vec::new(), Vec::new()))
+}
+
 /// The columns of all files together: names folded, each with the type of the first file that has it.
 async fn infer(
     context: &Context,

@@ -7,6 +7,7 @@ mod direct;
 mod pseudo;
 mod travel;
 
+pub(crate) use direct::files_as_table;
 pub(crate) use travel::{snapshot_at, table_at};
 
 use crate::error::{Error, ErrorKind, Result, nearest};

@@ -54,6 +54,11 @@ fn is_text(value: &PropertyValue, text: &str) -> bool {
     matches!(value, PropertyValue::Text(value) if value.eq_ignore_ascii_case(text))
 }
 
+/// The list of `WITH (name = value, …)`.
+pub(super) fn property_list(cursor: &mut Cursor) -> Result<Vec<(String, PropertyValue)>> {
+    cursor.list(property)
+}
+
 /// `name = value` of `WITH (…)`.
 fn property(cursor: &mut Cursor) -> Result<(String, PropertyValue)> {
     let name = cursor.identifier()?;

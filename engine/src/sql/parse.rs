@@ -4,9 +4,9 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, cursor_statement,
-    database, diagnose, drop, external_table, insert, managed_table, modify, prepared_statement, refuse, session, show,
-    snapshot, transaction, vacuum, view,
+    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, copy, crawler, create_table_as,
+    cursor_statement, database, diagnose, drop, external_table, insert, managed_table, modify, prepared_statement,
+    refuse, session, show, snapshot, transaction, unload, vacuum, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -68,6 +68,8 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "BEGIN" | "START" if !cursor.at("START CRAWLER") => transaction::begin(cursor),
         "COMMIT" | "END" => transaction::commit(cursor),
         "ROLLBACK" | "ABORT" => transaction::rollback(cursor),
+        "COPY" => copy::copy(cursor),
+        "UNLOAD" => unload::unload(cursor),
         "COMMENT" => comment::comment(cursor),
         "LOCK" => comment::lock(cursor),
         "RESTORE" => snapshot::restore(cursor),

@@ -15,6 +15,7 @@ const SUPPORTED: &[&str] = &[
     "CLOSE",
     "COMMENT",
     "COMMIT",
+    "COPY",
     "CREATE",
     "DEALLOCATE",
     "DECLARE",
@@ -42,6 +43,7 @@ const SUPPORTED: &[&str] = &[
     "START",
     "STOP",
     "TRUNCATE",
+    "UNLOAD",
     "UPDATE",
     "USE",
     "VACUUM",
@@ -54,7 +56,6 @@ const UNSUPPORTED: &[&str] = &[
     "ATTACH",
     "CALL",
     "CANCEL",
-    "COPY",
     "DENY",
     "DETACH",
     "DO",
@@ -73,7 +74,6 @@ const UNSUPPORTED: &[&str] = &[
     "REVOKE",
     "SAVEPOINT",
     "UNLISTEN",
-    "UNLOAD",
 ];
 
 /// Words that may stand between CREATE, ALTER or DROP and the kind of object.

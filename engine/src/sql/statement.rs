@@ -4,8 +4,8 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, Comment, CrawlerStatement, CreateTable, CursorStatement, Delete, Dialect, Distribution, Merge,
-    PreparedStatement, RestoreTable, SortKeyClause, Update, Vacuum,
+    ColumnDefinition, Comment, Copy, CrawlerStatement, CreateTable, CursorStatement, Delete, Dialect, Distribution,
+    Merge, PreparedStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -47,6 +47,10 @@ pub enum Statement {
     CreateTable(Box<CreateTable>),
     /// `INSERT INTO t [(columns)] query`.
     Insert(Box<Insert>),
+    /// Redshift's `COPY`.
+    Copy(Box<Copy>),
+    /// `UNLOAD`.
+    Unload(Box<Unload>),
     /// `UPDATE`.
     Update(Box<Update>),
     /// `DELETE`.

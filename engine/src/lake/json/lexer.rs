@@ -10,28 +10,28 @@ const MAX_DEPTH: usize = 128;
 
 /// Text that is no JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed {
+pub(crate) struct Malformed {
     /// Where, in bytes.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// What should stand there.
-    pub(super) expected: &'static str,
+    pub(crate) expected: &'static str,
 }
 
 /// A reader of JSON text; `at` is where it stands.
 #[derive(Debug)]
-pub(super) struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     bytes: &'a [u8],
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at }
     }
 
     /// The next byte that is no blank, without taking it.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
@@ -54,7 +54,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes an object; `member` gets each key, between its quotes and as it is written, and the value's place.
-    pub(super) fn object(
+    pub(crate) fn object(
         &mut self,
         depth: usize,
         mut member: impl FnMut(&'a [u8], Range<usize>),
@@ -83,7 +83,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes an array; `item` gets each value's place.
-    pub(super) fn array(&mut self, depth: usize, mut item: impl FnMut(Range<usize>)) -> Result<(), Malformed> {
+    pub(crate) fn array(&mut self, depth: usize, mut item: impl FnMut(Range<usize>)) -> Result<(), Malformed> {
         self.expect(b'[', "\"[\"")?;
         if self.peek() == Some(b']') {
             self.at += 1;
@@ -102,7 +102,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes any value; where it stands.
-    pub(super) fn value(&mut self, depth: usize) -> Result<Range<usize>, Malformed> {
+    pub(crate) fn value(&mut self, depth: usize) -> Result<Range<usize>, Malformed> {
         let first = self.peek();
         let start = self.at;
         match first {
@@ -193,7 +193,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// The text between a string's quotes with its escapes resolved. Half a surrogate pair becomes U+FFFD.
-pub(super) fn unescape(text: &str) -> Cow<'_, str> {
+pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     if memchr::memchr(b'\\', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
@@ -234,7 +234,7 @@ fn unescape_unit(rest: &mut &str) -> char {
 }
 
 /// Where a run of documents can be cut: behind the last whole object, or at the end of what is no part of one.
-pub(super) fn last_document_end(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn last_document_end(bytes: &[u8]) -> Option<usize> {
     let (mut end, mut depth, mut at) = (None, 0_usize, 0);
     while let Some(found) = memchr::memchr3(b'"', b'{', b'}', &bytes[at..]) {
         at += found + 1;

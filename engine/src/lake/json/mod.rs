@@ -22,8 +22,10 @@ mod select;
 use super::records::RecordSource;
 pub use infer::infer_schema;
 pub(crate) use infer::{Inference, infer_records};
+pub(crate) use lexer::{Lexer, unescape};
 pub use options::{JsonLayout, JsonOptions, JsonSerde};
 pub use path::JsonPath;
+pub(crate) use path::Step;
 
 /// A scan of JSON files: `JsonSource::new(table_schema, options)`.
 pub type JsonSource = RecordSource<JsonOptions>;

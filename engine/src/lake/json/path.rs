@@ -12,7 +12,7 @@ const MAX_STEPS: usize = 32;
 
 /// One step down.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// A member of an object.
     Member(String),
     /// An item of an array, from 0.
@@ -23,7 +23,7 @@ pub(super) enum Step {
 
 impl Step {
     /// Whether a member of this key (as written, between its quotes) is meant.
-    pub(super) fn takes_key(&self, key: &[u8]) -> bool {
+    pub(crate) fn takes_key(&self, key: &[u8]) -> bool {
         match self {
             Self::All => true,
             Self::Item(_) => false,
@@ -32,7 +32,7 @@ impl Step {
     }
 
     /// Whether an array's item at this index is meant.
-    pub(super) fn takes_index(&self, index: usize) -> bool {
+    pub(crate) fn takes_index(&self, index: usize) -> bool {
         match self {
             Self::All => true,
             Self::Item(wanted) => *wanted == index,
@@ -44,7 +44,7 @@ impl Step {
 /// The path of a file's records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct JsonPath {
-    pub(super) steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 impl JsonPath {

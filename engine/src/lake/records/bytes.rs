@@ -25,7 +25,7 @@ pub(super) const LOOK_AHEAD: u64 = 64 * 1024;
 const MORE: u64 = 1024 * 1024;
 
 /// The whole file. `scanned` counts its bytes.
-pub(super) async fn open_whole(store: &Arc<dyn ObjectStore>, location: &Path, scanned: Count) -> Result<ByteStream> {
+pub(crate) async fn open_whole(store: &Arc<dyn ObjectStore>, location: &Path, scanned: Count) -> Result<ByteStream> {
     Ok(counted(get(store, location, None).await?, scanned))
 }
 

@@ -30,11 +30,16 @@ pub(super) enum Encoder {
 
 impl Encoder {
     /// An encoder for files of these columns. Fails if format and codec do not go together.
-    pub(super) fn new(format: &WriteFormat, compression: Compression, schema: &SchemaRef) -> Result<Self> {
+    pub(super) fn new(
+        format: &WriteFormat,
+        compression: Compression,
+        schema: &SchemaRef,
+        row_group_bytes: Option<usize>,
+    ) -> Result<Self> {
         if *format == WriteFormat::Parquet {
             // Hive, Trino and Spark go by Parquet's own schema; Arrow's copy of it would only repeat our view types.
             let options = ArrowWriterOptions::new()
-                .with_properties(parquet_properties(compression)?)
+                .with_properties(parquet_properties(compression, row_group_bytes)?)
                 .with_skip_arrow_metadata(true);
             let writer = ArrowWriter::try_new_with_options(Vec::new(), SchemaRef::clone(schema), options)
                 .map_err(|e| parquet_error(&e))?;
@@ -114,6 +119,7 @@ fn write_header(format: &WriteFormat, names: &[String], text: &mut Vec<u8>) -> R
     match format {
         WriteFormat::Text(format) if format.header => format.write_header(names, text),
         WriteFormat::OpenCsv(format) if format.header => format.write_header(names, text),
+        WriteFormat::Unload(format) if format.header => format.write_header(names, text),
         _ => Ok(()),
     }
 }
@@ -125,6 +131,7 @@ fn write_rows(format: &WriteFormat, names: &[String], batch: &RecordBatch, text:
         match format {
             WriteFormat::Text(format) => format.write_row(&columns, row, text)?,
             WriteFormat::OpenCsv(format) => format.write_row(&columns, row, text)?,
+            WriteFormat::Unload(format) => format.write_row(&columns, row, text)?,
             WriteFormat::Json(format) => format.write_row(names, &columns, row, text)?,
             WriteFormat::Parquet => return Err(Error::internal("Parquet is not written by rows")),
         }
@@ -132,7 +139,7 @@ fn write_rows(format: &WriteFormat, names: &[String], batch: &RecordBatch, text:
     Ok(())
 }
 
-fn parquet_properties(compression: Compression) -> Result<WriterProperties> {
+fn parquet_properties(compression: Compression, row_group_bytes: Option<usize>) -> Result<WriterProperties> {
     let codec = match compression {
         Compression::None => ParquetCodec::UNCOMPRESSED,
         Compression::Gzip => ParquetCodec::GZIP(GzipLevel::default()),
@@ -147,7 +154,7 @@ fn parquet_properties(compression: Compression) -> Result<WriterProperties> {
         // Statistics by page are the page index, by which readers skip within a row group.
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .set_max_row_group_bytes(Some(row_group_bytes.unwrap_or(ROW_GROUP_BYTES)))
         // Lists and maps get the inner names that Parquet's specification has.
         .set_coerce_types(true)
         .build())

@@ -3,6 +3,7 @@
 use super::json::JsonFormat;
 use super::open_csv::OpenCsvFormat;
 use super::text::{TextFormat, header_of};
+use super::unload::UnloadText;
 use crate::error::{Error, Result};
 use crate::lake::hive_classes::{
     AVRO_SERDE, CONTRIB_REGEX_SERDE, GROK_SERDE, HCATALOG_JSON_SERDE, HIVE_JSON_SERDE, LAZY_SIMPLE_SERDE,
@@ -22,6 +23,8 @@ pub enum WriteFormat {
     OpenCsv(OpenCsvFormat),
     /// JSON lines.
     Json(JsonFormat),
+    /// A text format of UNLOAD.
+    Unload(UnloadText),
 }
 
 impl WriteFormat {
@@ -54,7 +57,7 @@ impl WriteFormat {
     pub(super) fn extension(&self) -> &'static str {
         match self {
             Self::Parquet => ".parquet",
-            Self::Text(_) => ".txt",
+            Self::Text(_) | Self::Unload(_) => ".txt",
             Self::OpenCsv(_) => ".csv",
             Self::Json(_) => ".json",
         }

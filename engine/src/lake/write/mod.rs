@@ -31,6 +31,7 @@ mod router;
 mod scalar_text;
 mod target;
 mod text;
+mod unload;
 pub(crate) mod upload;
 
 #[cfg(test)]
@@ -42,8 +43,9 @@ pub use format::WriteFormat;
 pub use json::JsonFormat;
 pub use open_csv::OpenCsvFormat;
 pub use partition_path::{escape_partition_value, parse_partition_path, partition_path, unescape_partition_value};
-pub use target::{Bucketing, DEFAULT_MAX_FILE_SIZE_BYTES, WriteTarget};
+pub use target::{Bucketing, DEFAULT_MAX_FILE_SIZE_BYTES, SliceNames, WriteTarget};
 pub use text::TextFormat;
+pub use unload::{UnloadLayout, UnloadText};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::types;
@@ -96,7 +98,7 @@ async fn write_stream(mut router: Router, mut stream: SendableRecordBatchStream)
 /// Refuses what cannot be written before any row is computed.
 fn check(target: &WriteTarget, streams: &[SendableRecordBatchStream]) -> Result<()> {
     check_max_file_size(target.max_file_size_bytes)?;
-    Encoder::new(&target.format, target.compression, &target.data_schema)?;
+    Encoder::new(&target.format, target.compression, &target.data_schema, target.row_group_bytes)?;
     if target.data_schema.fields().is_empty() {
         return Err(Error::new(
             ErrorKind::InvalidTableDefinition,

@@ -51,6 +51,8 @@ pub(super) struct Router {
     /// Counts batches and groups, to tell which file is the oldest.
     clock: u64,
     made_files: usize,
+    /// How many files each partition and bucket has, for names of slices.
+    parts: HashMap<Vec<u8>, usize>,
     staged: Vec<StagedFile>,
 }
 
@@ -111,6 +113,7 @@ impl Router {
             open: HashMap::new(),
             clock: 0,
             made_files: 0,
+            parts: HashMap::new(),
             staged: Vec::new(),
         })
     }
@@ -216,10 +219,19 @@ impl Router {
         }
         let partition = if keys.is_empty() { None } else { Some(self.partition(keys, row)?) };
         let folder = partition.as_deref().map_or(&self.target.prefix, |(_, folder)| folder);
-        let path = child(folder, &self.file_name(group.bucket))?;
+        let part = self.parts.get(&group.key).copied().unwrap_or(0);
+        let name = match &self.target.slices {
+            Some(slices) => slices.name(self.stream, part),
+            None => self.file_name(group.bucket),
+        };
+        self.parts.insert(group.key.clone(), part + 1);
+        let path = child(folder, &name)?;
         self.made_files += 1;
         let file = OpenFile {
-            encoder: Encoder::new(&self.target.format, self.target.compression, &self.target.data_schema)?,
+            encoder: {
+                let target = &self.target;
+                Encoder::new(&target.format, target.compression, &target.data_schema, target.row_group_bytes)?
+            },
             upload: Upload::new(Arc::clone(&self.destination), path),
             partition,
             rows: 0,

@@ -40,6 +40,10 @@ pub struct WriteTarget {
     pub max_file_size_bytes: u64,
     /// What every file's name begins with (after the bucket); unique to this write, e.g. a time and a UUID.
     pub file_name_prefix: String,
+    /// Names as UNLOAD gives them, instead.
+    pub slices: Option<SliceNames>,
+    /// The most bytes of a Parquet row group, where the default is not wanted.
+    pub row_group_bytes: Option<usize>,
     /// Owns the requests that clean up behind a write that failed or was dropped. A process that ends waits for it
     /// (close it, then wait with a deadline).
     pub cleanup: TaskTracker,
@@ -52,4 +56,28 @@ pub struct Bucketing {
     pub columns: Vec<usize>,
     /// How many buckets, at least 1.
     pub count: u32,
+}
+
+/// Names of files by their slice: `prefix0000_part_00.parquet`; without `sliced`, `prefix000`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SliceNames {
+    /// What they begin with.
+    pub prefix: String,
+    /// Whether several slices write.
+    pub sliced: bool,
+    /// What they end in, with its point.
+    pub extension: String,
+}
+
+impl SliceNames {
+    /// The name of a slice's part, each counted from 0.
+    #[must_use]
+    pub fn name(&self, slice: usize, part: usize) -> String {
+        let (prefix, extension) = (&self.prefix, &self.extension);
+        if self.sliced {
+            format!("{prefix}{slice:04}_part_{part:02}{extension}")
+        } else {
+            format!("{prefix}{part:03}{extension}")
+        }
+    }
 }

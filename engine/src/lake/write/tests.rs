@@ -54,6 +54,8 @@ fn target(store: Arc<dyn ObjectStore>, url: &str, prefix: Path) -> WriteTarget {
         bucketing: None,
         max_file_size_bytes: DEFAULT_MAX_FILE_SIZE_BYTES,
         file_name_prefix: "q1".to_owned(),
+        slices: None,
+        row_group_bytes: None,
         cleanup: TaskTracker::new(),
     }
 }

@@ -1,0 +1,75 @@
+//! Parquet, ORC and Avro: read by the lake's readers, columns taken by position (Parquet, ORC) or name (Avro).
+
+use super::Load;
+use crate::error::{Error, ErrorKind, Result};
+use crate::resolve::files_as_table;
+use crate::sql::{CopyFormat, JsonMapping};
+use datafusion::common::Column;
+use datafusion::common::ScalarValue;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use std::sync::Arc;
+
+/// The rows of the files, a column for each target.
+pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
+    let (extension, ignore_case) = match &load.copy.format {
+        CopyFormat::Avro(JsonMapping::Auto { ignore_case }) => ("avro", Some(*ignore_case)),
+        CopyFormat::Avro(_) => return Err(Error::unsupported("COPY … AVRO with a JSONPaths file")),
+        CopyFormat::Orc => ("orc", None),
+        _ => ("parquet", None),
+    };
+    // A manifest may name files of several buckets.
+    let mut places: Vec<(&super::files::File, Vec<object_store::ObjectMeta>)> = Vec::new();
+    for file in &load.files {
+        match places.iter_mut().find(|(first, _)| first.location.store() == file.location.store()) {
+            Some((_, files)) => files.push(file.meta.clone()),
+            None => places.push((file, vec![file.meta.clone()])),
+        }
+    }
+    let mut whole: Option<LogicalPlanBuilder> = None;
+    for (first, files) in places {
+        let table = files_as_table(load.context, &first.location, files, extension).await?;
+        let scan = LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?;
+        let found: Vec<Column> = scan.schema().columns();
+        let columns = match ignore_case {
+            Some(ignore_case) => by_name(load, &found, ignore_case),
+            None => by_position(load, &found)?,
+        };
+        let part = scan.project(columns)?;
+        whole = Some(match whole {
+            None => part,
+            Some(before) => before.union(part.build()?)?,
+        });
+    }
+    Ok(whole.ok_or_else(|| Error::internal("a load without files"))?.build()?)
+}
+
+/// Redshift: "the number of columns in the target table and the number of columns in the data file must match".
+fn by_position(load: &Load<'_>, found: &[Column]) -> Result<Vec<Expr>> {
+    if found.len() != load.targets.len() {
+        let message = format!(
+            "unmatched number of columns between table and file: table columns: {}, data columns: {}",
+            load.targets.len(),
+            found.len()
+        );
+        return Err(Error::new(ErrorKind::DatatypeMismatch, message));
+    }
+    Ok(found
+        .iter()
+        .zip(&load.targets)
+        .map(|(column, target)| Expr::Column(column.clone()).alias(&target.name))
+        .collect())
+}
+
+/// The field of a column's name, or NULL.
+fn by_name(load: &Load<'_>, found: &[Column], ignore_case: bool) -> Vec<Expr> {
+    let columns = load.targets.iter().map(|target| {
+        let same = |column: &&Column| {
+            column.name == target.name || (ignore_case && column.name.eq_ignore_ascii_case(&target.name))
+        };
+        let value =
+            found.iter().find(same).map_or_else(|| lit(ScalarValue::Null), |column| Expr::Column(column.clone()));
+        value.alias(&target.name)
+    });
+    columns.collect()
+}

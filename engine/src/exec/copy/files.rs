@@ -1,0 +1,148 @@
+//! Which files a load reads: those whose keys begin with the prefix, or those that a manifest names.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::location::Location;
+use crate::session::Context;
+use crate::sql::Copy;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The largest manifest, in bytes.
+const MOST_MANIFEST: u64 = 64 << 20;
+
+/// A file to load.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) location: Location,
+    pub(super) meta: ObjectMeta,
+}
+
+impl File {
+    /// What messages call it.
+    pub(super) fn url(&self) -> String {
+        self.location.url_of(&self.meta.location)
+    }
+}
+
+/// The files of a load, in the order of their paths, or the manifest's.
+pub(super) type Files = Vec<File>;
+
+#[derive(Deserialize)]
+struct Manifest {
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    url: String,
+    #[serde(default)]
+    mandatory: bool,
+    #[serde(default)]
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    content_length: Option<u64>,
+}
+
+/// Finds the files of a load.
+///
+/// # Errors
+/// `UndefinedFile` when there are none, or a manifest's mandatory file is missing.
+pub(super) async fn find(context: &Context, copy: &Copy) -> Result<Files> {
+    let files = if copy.manifest { listed(context, &copy.source).await? } else { below(context, &copy.source).await? };
+    if files.is_empty() {
+        let message = format!("the specified S3 prefix or path \"{}\" does not exist", copy.source);
+        return Err(Error::new(ErrorKind::UndefinedFile, message));
+    }
+    Ok(files)
+}
+
+/// The objects whose keys begin with a prefix: `s3://b/p/venue` takes `venue.txt`, `venue_1.txt` and `venue/x`.
+async fn below(context: &Context, source: &str) -> Result<Files> {
+    let location = Location::literal(source)?;
+    let store = context.lake().listings.stores().open(&location).await?;
+    let wrapped = |error: object_store::Error| Error::from(error);
+    let whole = location.path();
+    let folder = source.ends_with('/') || whole.is_root();
+    let parent = if folder { whole.clone() } else { parent(whole) };
+    let mut found: Vec<ObjectMeta> = Vec::new();
+    // A file of just this name is what most loads name; a folder of many others beside it is not listed for it.
+    if !folder
+        && location.is_local()
+        && let Ok(meta) = store.head(whole).await
+    {
+        found.push(meta);
+    } else {
+        let mut objects = store.list(Some(&parent));
+        while let Some(object) = objects.try_next().await.map_err(wrapped)? {
+            let path = object.location.as_ref();
+            let below = path.strip_prefix(whole.as_ref()).unwrap_or_default();
+            let wanted = path.starts_with(whole.as_ref()) && (!folder || whole.is_root() || below.starts_with('/'));
+            let name = path.rsplit('/').next().unwrap_or_default();
+            if wanted && object.size > 0 && !name.starts_with(['_', '.']) {
+                found.push(object);
+            }
+        }
+    }
+    found.sort_by(|a, b| a.location.cmp(&b.location));
+    Ok(found.into_iter().map(|meta| File { store: Arc::clone(&store), location: location.clone(), meta }).collect())
+}
+
+fn parent(path: &Path) -> Path {
+    let parts: Vec<_> = path.parts().collect();
+    parts[..parts.len().saturating_sub(1)].iter().cloned().collect()
+}
+
+/// The files that a manifest names.
+async fn listed(context: &Context, source: &str) -> Result<Files> {
+    let bytes = read_small(context, source, "manifest").await?;
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|e| {
+        Error::new(ErrorKind::InvalidParameter, format!("manifest file \"{source}\" is not in correct json format"))
+            .with_detail(e.to_string())
+    })?;
+    let mut files = Vec::new();
+    for entry in manifest.entries {
+        let location = Location::literal(&entry.url)?;
+        let store = context.lake().listings.stores().open(&location).await?;
+        match store.head(location.path()).await {
+            Ok(meta) => {
+                let length = entry.meta.and_then(|meta| meta.content_length);
+                if let Some(length) = length.filter(|length| *length != meta.size) {
+                    let message = format!("file \"{}\" has {} bytes, its manifest says {length}", entry.url, meta.size);
+                    return Err(Error::new(ErrorKind::BadFile, message));
+                }
+                files.push(File { store, location, meta });
+            }
+            Err(object_store::Error::NotFound { .. }) if entry.mandatory => {
+                let message = format!("mandatory file \"{}\" of manifest \"{source}\" does not exist", entry.url);
+                return Err(Error::new(ErrorKind::UndefinedFile, message));
+            }
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(files)
+}
+
+/// A small file as a whole.
+pub(super) async fn read_small(context: &Context, source: &str, what: &str) -> Result<Vec<u8>> {
+    let location = Location::literal(source)?;
+    let store = context.lake().listings.stores().open(&location).await?;
+    let found = store.get(location.path()).await.map_err(|error| match error {
+        object_store::Error::NotFound { .. } => {
+            Error::new(ErrorKind::UndefinedFile, format!("{what} file \"{source}\" does not exist"))
+        }
+        error => error.into(),
+    })?;
+    if found.meta.size > MOST_MANIFEST {
+        let message = format!("{what} file \"{source}\" is larger than {MOST_MANIFEST} bytes");
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    Ok(found.bytes().await?.to_vec())
+}

@@ -1,0 +1,170 @@
+//! `COPY`: files found, rows read by `load` (or by the lake's readers, for columnar files), and added to a table.
+//!
+//! The rows go the way of INSERT, so that a load is one atomic commit, and a load that fails adds nothing.
+
+mod columnar;
+mod files;
+mod source;
+
+use super::{done, managed, write};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::types;
+use crate::load::{LoadErrors, Target};
+use crate::resolve::{self, Relation};
+use crate::result::{CommandTag, Notice, Severity, StatementResult};
+use crate::session::Context;
+use crate::sql::{Copy, CopyFormat};
+use crate::tables::SqlType;
+use datafusion::logical_expr::LogicalPlan;
+use millrace_catalog::model::{ManagedTable, Table, TableKind};
+use std::sync::Arc;
+
+/// Executes COPY.
+pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementResult> {
+    let relation = resolve::find_relation(context, &copy.table).await?;
+    let (name, targets) = match &relation {
+        Relation::Managed(table) => (table.name.clone(), managed_targets(table, copy)?),
+        Relation::Catalog(table) => (table.name.clone(), external_targets(table, copy)?),
+    };
+    let limit = (!copy.ignore_all_errors).then_some(copy.max_errors);
+    let errors = Arc::new(LoadErrors::new(limit));
+    let files = files::find(context, copy).await?;
+    let load = Load { context, copy, targets, files, errors: Arc::clone(&errors) };
+    let loaded = match load.run(&relation).await {
+        Ok(rows) => rows,
+        Err(_) if errors.exceeded() => return Err(failed(&name, &errors)),
+        Err(error) => return Err(error),
+    };
+    let mut notices = Vec::new();
+    let mut say = |severity, message| notices.push(Notice { severity, message });
+    if copy.no_load {
+        say(
+            Severity::Info,
+            format!("Load into table '{name}' was not performed (NOLOAD), {loaded} record(s) checked."),
+        );
+    } else {
+        say(Severity::Info, format!("Load into table '{name}' completed, {loaded} record(s) loaded successfully."));
+    }
+    if errors.count() > 0 {
+        let count = errors.count();
+        let message = format!(
+            "Load into table '{name}': {count} record(s) could not be loaded. \
+             Check 'sys_load_error_detail' system table for details."
+        );
+        say(Severity::Info, message);
+        for error in errors.recorded().iter().take(5) {
+            say(Severity::Info, error.summary());
+        }
+    }
+    Ok(StatementResult { notices, ..done(CommandTag::Verb("COPY"), vec![]) })
+}
+
+/// What a load that has too many bad lines says.
+fn failed(name: &str, errors: &LoadErrors) -> Error {
+    let message = format!("Load into table '{name}' failed. Check 'sys_load_error_detail' system table for details.");
+    let first: Vec<String> = errors.recorded().iter().take(5).map(crate::load::LoadError::summary).collect();
+    Error::new(ErrorKind::Data, message).with_detail(first.join("\n"))
+}
+
+/// One load.
+struct Load<'a> {
+    context: &'a Context,
+    copy: &'a Copy,
+    /// The columns that the files fill, in the files' order.
+    targets: Vec<Target>,
+    files: files::Files,
+    errors: Arc<LoadErrors>,
+}
+
+impl Load<'_> {
+    /// Loads; how many rows there were.
+    async fn run(&self, relation: &Relation) -> Result<u64> {
+        let plan = match self.copy.format {
+            CopyFormat::Parquet | CopyFormat::Orc | CopyFormat::Avro(_) => columnar::plan(self).await?,
+            _ => source::plan(self).await?,
+        };
+        if self.copy.no_load {
+            return self.count(plan).await;
+        }
+        let names: Vec<String> = self.targets.iter().map(|target| target.name.clone()).collect();
+        match relation {
+            Relation::Managed(table) => managed::load(self.context, table, &names, plan, self.copy.explicit_ids).await,
+            Relation::Catalog(table) => write::load(self.context, table, &names, plan).await,
+        }
+    }
+
+    /// Reads everything and keeps nothing.
+    async fn count(&self, plan: LogicalPlan) -> Result<u64> {
+        use futures::TryStreamExt;
+        let physical = super::query::physical_plan(self.context, &plan).await?;
+        let rows = datafusion::physical_plan::execute_stream(physical, self.context.state().task_ctx())?;
+        let count = rows.try_fold(0_u64, |sum, batch| async move { Ok(sum + batch.num_rows() as u64) });
+        Ok(count.await?)
+    }
+}
+
+/// The columns of a managed table that a load fills: those named, or all but those that number themselves.
+fn managed_targets(table: &ManagedTable, copy: &Copy) -> Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    let own =
+        |column: &millrace_catalog::model::ManagedColumn| column.identity.is_some_and(|identity| !identity.by_default);
+    for name in named(copy, table.columns.iter().map(|column| &column.name), &table.name)? {
+        let Some(column) = table.columns.iter().find(|column| column.name == name) else { continue };
+        if own(column) && !copy.explicit_ids {
+            if copy.columns.is_empty() {
+                continue;
+            }
+            let message = format!("cannot load into identity column \"{name}\" without EXPLICIT_IDS");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+        let data_type: SqlType = column.data_type.parse()?;
+        targets.push(Target { name, data_type, nullable: column.nullable || column.identity.is_some() });
+    }
+    if copy.explicit_ids
+        && !targets.iter().any(|target| table.columns.iter().any(|c| c.name == target.name && c.identity.is_some()))
+    {
+        let message = "EXPLICIT_IDS needs an IDENTITY column among the columns to load";
+        return Err(Error::new(ErrorKind::InvalidParameter, message));
+    }
+    Ok(targets)
+}
+
+/// The columns of an external table that a load fills.
+fn external_targets(table: &Table, copy: &Copy) -> Result<Vec<Target>> {
+    if table.kind != TableKind::ExternalTable {
+        return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
+    }
+    if copy.explicit_ids {
+        return Err(Error::unsupported("COPY … EXPLICIT_IDS into an external table"));
+    }
+    let columns: Vec<_> = table.storage.columns.iter().chain(&table.partition_keys).collect();
+    let mut targets = Vec::new();
+    for name in named(copy, columns.iter().map(|column| &column.name), &table.name)? {
+        let Some(column) = columns.iter().find(|column| column.name == name) else { continue };
+        let arrow = types::to_arrow(&column.data_type);
+        // A string of the lake has no length; a document may go into any nested column only by its own reader.
+        let Some(data_type) = SqlType::of_arrow(&arrow) else {
+            return Err(Error::unsupported(format!("COPY into the nested column \"{name}\"")));
+        };
+        targets.push(Target { name, data_type, nullable: true });
+    }
+    Ok(targets)
+}
+
+/// The names of the columns to load, checked.
+fn named<'a>(copy: &Copy, all: impl Iterator<Item = &'a String>, table: &str) -> Result<Vec<String>> {
+    let all: Vec<&String> = all.collect();
+    if copy.columns.is_empty() {
+        return Ok(all.into_iter().cloned().collect());
+    }
+    for (at, name) in copy.columns.iter().enumerate() {
+        if !all.contains(&name) {
+            let message = format!("column \"{name}\" of relation \"{table}\" does not exist");
+            return Err(Error::new(ErrorKind::UndefinedColumn, message));
+        }
+        if copy.columns[..at].contains(name) {
+            return Err(Error::new(ErrorKind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
+        }
+    }
+    Ok(copy.columns.clone())
+}

@@ -1,0 +1,199 @@
+//! `UNLOAD`: a query's rows into files of the lake, all of them or none.
+//!
+//! The files are staged and made visible together (`lake::write`); a failed or cancelled UNLOAD removes what it wrote.
+
+mod manifest;
+mod place;
+
+use super::{done, query};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::write::{
+    self, Compression, JsonFormat, SliceNames, TextFormat, UnloadLayout, UnloadText, WriteFormat, WriteTarget,
+};
+use crate::result::{CommandTag, Notice, Severity, StatementResult};
+use crate::session::Context;
+use crate::sql::{Unload, UnloadFormat};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
+use millrace_catalog::model::{Column, HiveType};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The size of a file when MAXFILESIZE says none: Redshift's 6.2 GB.
+const DEFAULT_FILE_BYTES: u64 = 6_657_199_308;
+
+/// Executes UNLOAD.
+pub(crate) async fn execute(context: &Context, unload: &Unload) -> Result<StatementResult> {
+    let plan = query::logical_plan(context, &unload.query).await?;
+    let place = place::Place::of(unload)?;
+    let store = context.lake().listings.stores().open(&place.location).await?;
+    let old = place.existing(store.as_ref()).await?;
+    if !old.is_empty() && !unload.allow_overwrite && !unload.clean_path {
+        let message = format!("specified unload destination \"{}\" is not empty", unload.target);
+        let hint = "use another prefix, remove the files, or use ALLOWOVERWRITE or CLEANPATH";
+        return Err(Error::new(ErrorKind::DuplicateObject, message).with_hint(hint));
+    }
+    let Columns { plan, data, keys } = columns(unload, plan)?;
+    let target = WriteTarget {
+        store: Arc::clone(&store),
+        url: place.location.store().clone(),
+        prefix: place.folder.clone(),
+        format: format(unload, &data)?,
+        compression: Compression::parse(unload.compression, unload.compression_level)?,
+        data_schema: Arc::clone(&data),
+        partition_columns: keys.iter().map(|name| Column::new(name.clone(), HiveType::String)).collect(),
+        partition_folders: HashMap::new(),
+        bucketing: None,
+        max_file_size_bytes: unload.max_file_size_bytes.unwrap_or(DEFAULT_FILE_BYTES),
+        file_name_prefix: format!("{}_{}", chrono::Utc::now().format("%Y%m%d_%H%M%S"), uuid::Uuid::new_v4().simple()),
+        slices: (!unload.athena).then(|| slices(unload, &place)),
+        row_group_bytes: unload.row_group_bytes,
+        cleanup: context.warehouse().cleanup().clone(),
+    };
+    let physical = query::physical_plan(context, &plan).await?;
+    let task = context.state().task_ctx();
+    let streams = if unload.parallel {
+        execute_stream_partitioned(physical, task)?
+    } else {
+        vec![execute_stream(physical, task)?]
+    };
+    let staged = write::write(target, streams).await.map_err(removed)?;
+    if unload.clean_path {
+        place::remove(store.as_ref(), old).await?;
+    }
+    let written = staged.commit().await.map_err(removed)?;
+    context.lake().listings.forget(&place.location.url());
+    let rows = written.rows;
+    if let Some(verbose) = unload.manifest {
+        let text = manifest::text(&place, &written, verbose.then_some(data.as_ref()));
+        if let Err(error) = place.put_manifest(store.as_ref(), text).await {
+            written.remove(store.as_ref()).await;
+            return Err(removed(error));
+        }
+    }
+    let message = format!("UNLOAD completed, {rows} record(s) unloaded successfully.");
+    let notices = if unload.athena { vec![] } else { vec![Notice { severity: Severity::Info, message }] };
+    Ok(StatementResult { notices, ..done(CommandTag::Verb("UNLOAD"), vec![]) })
+}
+
+/// Says that nothing was left behind.
+fn removed(error: Error) -> Error {
+    match &error.detail {
+        Some(_) => error,
+        None => error.with_detail("the files that UNLOAD had written are removed"),
+    }
+}
+
+fn slices(unload: &Unload, place: &place::Place) -> SliceNames {
+    let extension = match (&unload.extension, &unload.format, unload.compression) {
+        (Some(extension), ..) => format!(".{extension}"),
+        (None, UnloadFormat::Parquet, _) => ".parquet".to_owned(),
+        (None, _, "GZIP") => ".gz".to_owned(),
+        (None, _, "BZIP2") => ".bz2".to_owned(),
+        (None, _, "ZSTD") => ".zst".to_owned(),
+        _ => String::new(),
+    };
+    SliceNames { prefix: place.name.clone(), sliced: unload.parallel, extension }
+}
+
+fn format(unload: &Unload, data: &SchemaRef) -> Result<WriteFormat> {
+    let zoned = data.fields().iter().map(|field| matches!(field.data_type(), DataType::Timestamp(_, Some(_))));
+    let text = |layout, null_as: &str, header| {
+        WriteFormat::Unload(UnloadText { layout, null_as: null_as.to_owned(), header, zoned: zoned.clone().collect() })
+    };
+    Ok(match &unload.format {
+        UnloadFormat::Parquet => WriteFormat::Parquet,
+        UnloadFormat::Json => WriteFormat::Json(JsonFormat { base64: false }),
+        UnloadFormat::Delimited { delimiter, null_as, .. } if unload.athena => {
+            let mut format = TextFormat { null: null_as.clone(), ..TextFormat::default() };
+            format.delimiters[0] = *delimiter;
+            WriteFormat::Text(format)
+        }
+        UnloadFormat::Delimited { delimiter, add_quotes, escape, null_as, header } => {
+            let layout = UnloadLayout::Delimited { delimiter: *delimiter, add_quotes: *add_quotes, escape: *escape };
+            text(layout, null_as, *header)
+        }
+        UnloadFormat::Csv { delimiter, null_as, header } => {
+            text(UnloadLayout::Csv { delimiter: *delimiter }, null_as, *header)
+        }
+        UnloadFormat::FixedWidth { widths, null_as } => {
+            if widths.len() != data.fields().len() {
+                let message = format!("FIXEDWIDTH has {} columns, the query {}", widths.len(), data.fields().len());
+                return Err(Error::new(ErrorKind::InvalidParameter, message));
+            }
+            text(UnloadLayout::FixedWidth(widths.clone()), null_as, false)
+        }
+    })
+}
+
+/// The rows as they are written: data columns, then partition columns as text.
+struct Columns {
+    plan: LogicalPlan,
+    data: SchemaRef,
+    keys: Vec<String>,
+}
+
+fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
+    let all = plan.schema().columns();
+    let fields = plan.schema().fields().clone();
+    let names: Vec<String> = fields.iter().map(|field| field.name().to_lowercase()).collect();
+    let mut keys = Vec::new();
+    for key in &unload.partition_by {
+        let at = names.iter().position(|name| name == key).ok_or_else(|| {
+            Error::new(ErrorKind::UndefinedColumn, format!("partition column \"{key}\" is not in the query"))
+        })?;
+        if keys.contains(&at) {
+            return Err(Error::new(ErrorKind::DuplicateColumn, format!("column \"{key}\" specified more than once")));
+        }
+        keys.push(at);
+    }
+    let named = unload.format == UnloadFormat::Parquet || unload.format == UnloadFormat::Json;
+    let mut expressions = Vec::new();
+    let mut data = Vec::new();
+    for (at, field) in fields.iter().enumerate() {
+        if keys.contains(&at) && !unload.include {
+            continue;
+        }
+        if named && names[..at].contains(&names[at]) {
+            let message = format!("duplicate column name \"{}\" in the files of UNLOAD", names[at]);
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+        let wanted = written_type(field.data_type(), unload.format == UnloadFormat::Parquet);
+        expressions.push(cast(Expr::Column(all[at].clone()), wanted.clone()).alias(format!("{at}")));
+        data.push(Field::new(&names[at], wanted, true));
+    }
+    for at in &keys {
+        expressions.push(cast(Expr::Column(all[*at].clone()), DataType::Utf8View).alias(format!("key {at}")));
+    }
+    if data.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidParameter, "UNLOAD needs a column that is no partition column"));
+    }
+    let plan = LogicalPlanBuilder::from(plan).project(expressions)?.build()?;
+    Ok(Columns {
+        plan,
+        data: Arc::new(Schema::new(data)),
+        keys: keys.into_iter().map(|at| names[at].clone()).collect(),
+    })
+}
+
+/// The type that a column is written as.
+fn written_type(data_type: &DataType, parquet: bool) -> DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => written_type(values, parquet),
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Null | DataType::Interval(_) | DataType::Duration(_) => {
+            DataType::Utf8View
+        }
+        DataType::Time32(_) | DataType::Time64(_) if !parquet => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::BinaryView,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::UInt64 => DataType::Decimal128(20, 0),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,140 @@
+//! Rows as Redshift's UNLOAD writes them: delimited, CSV, fixed width.
+
+use super::columns::{Column, Values};
+use super::scalar_text::write_scalar;
+use crate::error::{Error, ErrorKind, Result};
+use std::io::Write;
+
+/// A text format of UNLOAD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnloadText {
+    /// How fields are parted.
+    pub layout: UnloadLayout,
+    /// What stands for NULL.
+    pub null_as: String,
+    /// Whether each file begins with a line of column names.
+    pub header: bool,
+    /// For each column, whether its moments are written with their zone, `+00`.
+    pub zoned: Vec<bool>,
+}
+
+/// How fields are parted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnloadLayout {
+    /// By a delimiter.
+    Delimited {
+        /// Between fields.
+        delimiter: u8,
+        /// Quotes around every field.
+        add_quotes: bool,
+        /// A backslash before line ends, delimiters, quotes and backslashes.
+        escape: bool,
+    },
+    /// By a delimiter, quotes where they are needed (RFC 4180).
+    Csv {
+        /// Between fields.
+        delimiter: u8,
+    },
+    /// Widths in bytes.
+    FixedWidth(Vec<usize>),
+}
+
+impl UnloadText {
+    /// Appends the line of column names.
+    pub(super) fn write_header<'a>(&self, names: impl Iterator<Item = &'a str>, output: &mut Vec<u8>) -> Result<()> {
+        for (at, name) in names.enumerate() {
+            self.write_field(at, Some(name.as_bytes()), output)?;
+        }
+        output.push(b'\n');
+        Ok(())
+    }
+
+    /// Appends one row with its line end.
+    pub(super) fn write_row(&self, columns: &[Column<'_>], row: usize, output: &mut Vec<u8>) -> Result<()> {
+        let mut value = Vec::new();
+        for (at, column) in columns.iter().enumerate() {
+            if column.is_null(row) {
+                self.write_field(at, None, output)?;
+                continue;
+            }
+            value.clear();
+            match &column.values {
+                Values::Boolean(values) => value.push(if values.value(row) { b't' } else { b'f' }),
+                // Writing to a Vec cannot fail.
+                Values::Float(values) => drop(write!(value, "{}", values.value(row))),
+                Values::Double(values) => drop(write!(value, "{}", values.value(row))),
+                Values::Binary(values) => {
+                    for byte in values.value(row) {
+                        drop(write!(value, "{byte:02x}"));
+                    }
+                }
+                _ => {
+                    write_scalar(column, row, &mut value)?;
+                    if self.zoned.get(at) == Some(&true) {
+                        value.extend_from_slice(b"+00");
+                    }
+                }
+            }
+            self.write_field(at, Some(&value), output)?;
+        }
+        output.push(b'\n');
+        Ok(())
+    }
+
+    fn write_field(&self, at: usize, value: Option<&[u8]>, output: &mut Vec<u8>) -> Result<()> {
+        match &self.layout {
+            UnloadLayout::Delimited { delimiter, add_quotes, escape } => {
+                if at > 0 {
+                    output.push(*delimiter);
+                }
+                let Some(value) = value else {
+                    output.extend_from_slice(self.null_as.as_bytes());
+                    return Ok(());
+                };
+                output.extend(add_quotes.then_some(b'"'));
+                if *escape {
+                    for byte in value {
+                        if matches!(byte, b'\\' | b'\n' | b'\r' | b'"' | b'\'') || byte == delimiter {
+                            output.push(b'\\');
+                        }
+                        output.push(*byte);
+                    }
+                } else {
+                    output.extend_from_slice(value);
+                }
+                output.extend(add_quotes.then_some(b'"'));
+            }
+            UnloadLayout::Csv { delimiter } => {
+                if at > 0 {
+                    output.push(*delimiter);
+                }
+                let Some(value) = value else {
+                    output.extend_from_slice(self.null_as.as_bytes());
+                    return Ok(());
+                };
+                let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || byte == delimiter;
+                if value == self.null_as.as_bytes() || value.iter().any(special) {
+                    output.push(b'"');
+                    for byte in value {
+                        output.extend((*byte == b'"').then_some(b'"'));
+                        output.push(*byte);
+                    }
+                    output.push(b'"');
+                } else {
+                    output.extend_from_slice(value);
+                }
+            }
+            UnloadLayout::FixedWidth(widths) => {
+                let value = value.unwrap_or(self.null_as.as_bytes());
+                let width = widths.get(at).copied().unwrap_or(0);
+                if value.len() > width {
+                    let message = format!("value too long for FIXEDWIDTH of column {}: {} bytes", at + 1, value.len());
+                    return Err(Error::new(ErrorKind::StringTruncation, message));
+                }
+                output.extend_from_slice(value);
+                output.extend(std::iter::repeat_n(b' ', width - value.len()));
+            }
+        }
+        Ok(())
+    }
+}

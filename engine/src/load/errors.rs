@@ -1,0 +1,111 @@
+//! Bad lines: what is recorded of each, and how many a load may have.
+
+use crate::error::{Error, ErrorKind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// How many bad lines of a load are recorded.
+const MOST_RECORDED: usize = 10_000;
+
+/// How much of a line or value is recorded, in bytes (`stl_load_errors` has 1024).
+const MOST_TEXT: usize = 1024;
+
+/// Why a field or a line is bad: a code and a reason of Redshift's "Load error reference".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) code: u32,
+    pub(crate) reason: String,
+}
+
+impl Problem {
+    pub(crate) fn new(code: u32, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+/// A bad line, with the columns of `stl_load_errors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LoadError {
+    /// The file's URL.
+    pub(crate) file: String,
+    /// Its line, from 1.
+    pub(crate) line: u64,
+    /// The column; empty when the line as a whole is bad.
+    pub(crate) column: String,
+    /// The column's type; empty with it.
+    pub(crate) data_type: String,
+    /// The type's length, where it has one.
+    pub(crate) length: Option<u32>,
+    /// Where the field begins in the line, in bytes from 0.
+    pub(crate) position: usize,
+    /// The line, at most 1024 bytes of it.
+    pub(crate) raw_line: String,
+    /// The field.
+    pub(crate) raw_value: String,
+    /// Redshift's error code.
+    pub(crate) code: u32,
+    /// Redshift's reason.
+    pub(crate) reason: String,
+}
+
+impl LoadError {
+    /// One line for a message's detail.
+    pub(crate) fn summary(&self) -> String {
+        let column = if self.column.is_empty() { String::new() } else { format!(", column \"{}\"", self.column) };
+        format!("{}, line {}{column}: {} (code {})", self.file, self.line, self.reason, self.code)
+    }
+}
+
+/// The bad lines of one load, and how many there may be.
+#[derive(Debug)]
+pub(crate) struct LoadErrors {
+    /// So many fail the load; `None` for any number.
+    limit: Option<u64>,
+    count: AtomicU64,
+    recorded: Mutex<Vec<LoadError>>,
+}
+
+impl LoadErrors {
+    /// `limit` bad lines fail the load; 0 is as 1.
+    pub(crate) fn new(limit: Option<u64>) -> Self {
+        Self { limit: limit.map(|limit| limit.max(1)), count: AtomicU64::new(0), recorded: Mutex::default() }
+    }
+
+    /// Records a bad line.
+    ///
+    /// # Errors
+    /// `Data` when there are too many now.
+    pub(crate) fn record(&self, error: LoadError) -> Result<(), Error> {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded.len() < MOST_RECORDED {
+            recorded.push(error);
+        }
+        match self.limit {
+            Some(limit) if count >= limit => Err(Error::new(ErrorKind::Data, "too many bad lines")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there were too many.
+    pub(crate) fn exceeded(&self) -> bool {
+        self.limit.is_some_and(|limit| self.count() >= limit)
+    }
+
+    /// How many there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Those recorded, by file and line.
+    pub(crate) fn recorded(&self) -> Vec<LoadError> {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        recorded.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        recorded
+    }
+}
+
+/// Bytes of a file as text for a record.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_TEXT)]).into_owned()
+}

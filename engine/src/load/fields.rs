@@ -1,0 +1,182 @@
+//! Taking a line apart: delimited, CSV, fixed width.
+
+use super::errors::Problem;
+use std::borrow::Cow;
+
+/// A field of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Field<'a> {
+    pub(super) bytes: Cow<'a, [u8]>,
+    /// It stood in quotes: never NULL by its text.
+    pub(super) quoted: bool,
+    /// Where it begins in the record.
+    pub(super) at: usize,
+}
+
+impl<'a> Field<'a> {
+    fn plain(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes: Cow::Borrowed(bytes), quoted: false, at }
+    }
+}
+
+/// Rules of delimited lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Delimited {
+    pub(super) delimiter: Vec<u8>,
+    pub(super) escape: bool,
+    pub(super) remove_quotes: bool,
+    pub(super) null_as: Vec<u8>,
+}
+
+impl Delimited {
+    /// The fields of a line.
+    pub(super) fn split<'a>(&self, line: &'a [u8], fields: &mut Vec<Field<'a>>) -> Result<(), Problem> {
+        if !self.escape && !self.remove_quotes {
+            let mut from = 0;
+            if let [byte] = self.delimiter[..] {
+                for at in memchr::memchr_iter(byte, line) {
+                    fields.push(Field::plain(&line[from..at], from));
+                    from = at + 1;
+                }
+            } else {
+                for at in memchr::memmem::find_iter(line, &self.delimiter) {
+                    fields.push(Field::plain(&line[from..at], from));
+                    from = at + self.delimiter.len();
+                }
+            }
+            fields.push(Field::plain(&line[from..], from));
+            return Ok(());
+        }
+        let mut from = 0;
+        loop {
+            let (field, next) = self.field(line, from)?;
+            fields.push(field);
+            match next {
+                Some(next) => from = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The field that begins at `from`, and where the next does.
+    fn field<'a>(&self, line: &'a [u8], from: usize) -> Result<(Field<'a>, Option<usize>), Problem> {
+        let ends = |at: usize| at == line.len() || line[at..].starts_with(&self.delimiter);
+        let after = |at: usize| (at < line.len()).then_some(at + self.delimiter.len());
+        // With ESCAPE, `\N` is NULL and no escaped N.
+        if self.escape && line[from..].starts_with(&self.null_as) && !self.null_as.is_empty() {
+            let end = from + self.null_as.len();
+            if ends(end) {
+                return Ok((Field::plain(&line[from..end], from), after(end)));
+            }
+        }
+        let quote = line.get(from).copied().filter(|byte| self.remove_quotes && matches!(byte, b'"' | b'\''));
+        let mut at = from + usize::from(quote.is_some());
+        let start = at;
+        let mut changed: Option<Vec<u8>> = None;
+        loop {
+            if let Some(quote) = quote {
+                if at == line.len() {
+                    return Err(Problem::new(1216, "Missing closing quote"));
+                }
+                if line[at] == quote && ends(at + 1) {
+                    let bytes = changed.map_or(Cow::Borrowed(&line[start..at]), Cow::Owned);
+                    return Ok((Field { bytes, quoted: true, at: from }, after(at + 1)));
+                }
+            } else if ends(at) {
+                let quoted = changed.is_some();
+                let bytes = changed.map_or(Cow::Borrowed(&line[start..at]), Cow::Owned);
+                return Ok((Field { bytes, quoted, at: from }, after(at)));
+            }
+            let escaped = self.escape && line[at] == b'\\' && at + 1 < line.len();
+            if escaped {
+                let text = changed.get_or_insert_with(|| line[start..at].to_vec());
+                text.push(line[at + 1]);
+                at += 2;
+            } else {
+                if let Some(text) = &mut changed {
+                    text.push(line[at]);
+                }
+                at += 1;
+            }
+        }
+    }
+}
+
+/// The fields of a record of CSV.
+pub(super) fn split_csv<'a>(
+    record: &'a [u8],
+    delimiter: &[u8],
+    quote: u8,
+    fields: &mut Vec<Field<'a>>,
+) -> Result<(), Problem> {
+    let mut from = 0;
+    loop {
+        if record.get(from) == Some(&quote) {
+            let start = from + 1;
+            let mut at = start;
+            let mut changed: Option<Vec<u8>> = None;
+            loop {
+                let Some(found) = memchr::memchr(quote, &record[at..]) else {
+                    let reason = "Invalid quote formatting for CSV. Unterminated quote found at end of CSV";
+                    return Err(Problem::new(1216, reason));
+                };
+                let found = at + found;
+                if let Some(text) = &mut changed {
+                    text.extend_from_slice(&record[at..found]);
+                }
+                at = found + 1;
+                if record.get(at) != Some(&quote) {
+                    let bytes = changed.map_or(Cow::Borrowed(&record[start..found]), Cow::Owned);
+                    fields.push(Field { bytes, quoted: true, at: from });
+                    break;
+                }
+                changed.get_or_insert_with(|| record[start..found].to_vec()).push(quote);
+                at += 1;
+            }
+            if at == record.len() {
+                return Ok(());
+            }
+            if !record[at..].starts_with(delimiter) {
+                return Err(Problem::new(1216, "Invalid quote formatting for CSV"));
+            }
+            from = at + delimiter.len();
+            continue;
+        }
+        match memchr::memmem::find(&record[from..], delimiter) {
+            Some(found) => {
+                fields.push(Field::plain(&record[from..from + found], from));
+                from += found + delimiter.len();
+            }
+            None => {
+                fields.push(Field::plain(&record[from..], from));
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The fields of a line of fixed widths, in characters.
+pub(super) fn split_fixed<'a>(line: &'a [u8], widths: &[usize], fields: &mut Vec<Field<'a>>) -> Result<(), Problem> {
+    let mut from = 0;
+    for width in widths {
+        let mut end = from;
+        for _ in 0..*width {
+            if end == line.len() {
+                break;
+            }
+            end += 1;
+            while line.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
+                end += 1;
+            }
+        }
+        if from == line.len() {
+            return Err(Problem::new(1203, "Input line has fewer columns than the fixed widths"));
+        }
+        fields.push(Field::plain(&line[from..end], from));
+        from = end;
+    }
+    if line[from..].iter().any(|byte| *byte != b' ') {
+        return Err(Problem::new(1202, "Extra column(s) found"));
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Cutting a stream of bytes into records, with bounded memory: a record that is too long is passed over and told.
+
+/// The longest record, in bytes (Redshift: "the maximum size of a single input row from any source is 4 MB").
+pub(super) const MOST_RECORD: usize = 4 << 20;
+
+/// How records end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// At a line end; with `escape`, not at one behind a backslash.
+    Lines { escape: bool },
+    /// At a line end outside of quotes.
+    Csv { quote: u8, delimiter: u8 },
+    /// Where a JSON object or array ends.
+    Json,
+}
+
+/// Where in a record the scan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    FieldStart,
+    Plain,
+    Quoted,
+    AfterQuote,
+}
+
+/// A piece of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Framed {
+    /// A record's place in [`Framer::bytes`], and its line from 1.
+    Record { from: usize, to: usize, line: u64 },
+    /// A record longer than [`MOST_RECORD`] ended; its first bytes were given up.
+    TooLong { line: u64 },
+}
+
+/// Cuts records.
+#[derive(Debug)]
+pub(super) struct Framer {
+    framing: Framing,
+    buffer: Vec<u8>,
+    /// Where the next record begins.
+    start: usize,
+    /// How far the record was looked at.
+    scanned: usize,
+    state: State,
+    depth: usize,
+    escaped: bool,
+    too_long: bool,
+    line: u64,
+}
+
+impl Framer {
+    pub(super) fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            buffer: Vec::new(),
+            start: 0,
+            scanned: 0,
+            state: State::FieldStart,
+            depth: 0,
+            escaped: false,
+            too_long: false,
+            line: 1,
+        }
+    }
+
+    pub(super) fn bytes(&self, from: usize, to: usize) -> &[u8] {
+        &self.buffer[from..to]
+    }
+
+    /// Takes bytes in; places given before mean nothing any more.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.scanned -= self.start;
+        self.start = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next record; `None` when more bytes are needed. `last` says that none will come.
+    pub(super) fn cut(&mut self, last: bool) -> Option<Framed> {
+        if self.framing == Framing::Json && self.depth == 0 && self.scanned == self.start {
+            self.skip_blanks();
+        }
+        let end = match self.framing {
+            Framing::Lines { escape } => self.line_end(escape),
+            Framing::Csv { quote, delimiter } => self.csv_end(quote, delimiter),
+            Framing::Json => self.json_end(),
+        };
+        if let Some((to, next)) = end {
+            return Some(self.give(to, next));
+        }
+        if last && self.start < self.buffer.len() {
+            let to = self.buffer.len();
+            let carriage = self.framing != Framing::Json && self.buffer[to - 1] == b'\r';
+            return Some(self.give(to - usize::from(carriage), to));
+        }
+        if last && std::mem::take(&mut self.too_long) {
+            return Some(Framed::TooLong { line: self.line });
+        }
+        if self.buffer.len() - self.start > MOST_RECORD {
+            self.too_long = true;
+            self.line += newlines(&self.buffer[self.start..]);
+            self.start = self.buffer.len();
+        }
+        None
+    }
+
+    fn give(&mut self, to: usize, next: usize) -> Framed {
+        let (from, line) = (self.start, self.line);
+        self.line += newlines(&self.buffer[from..next]);
+        (self.start, self.scanned, self.state, self.depth, self.escaped) = (next, next, State::FieldStart, 0, false);
+        if std::mem::take(&mut self.too_long) || to - from > MOST_RECORD {
+            return Framed::TooLong { line };
+        }
+        Framed::Record { from, to, line }
+    }
+
+    fn skip_blanks(&mut self) {
+        let blanks = self.buffer[self.start..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.line += newlines(&self.buffer[self.start..self.start + blanks]);
+        self.start += blanks;
+        self.scanned = self.start;
+    }
+
+    /// A line's end without its `\r`, and where the next begins.
+    fn ends_at(&self, newline: usize) -> Option<(usize, usize)> {
+        let carriage = newline > self.start && self.buffer[newline - 1] == b'\r';
+        Some((newline - usize::from(carriage), newline + 1))
+    }
+
+    fn line_end(&mut self, escape: bool) -> Option<(usize, usize)> {
+        if !escape {
+            let found = memchr::memchr(b'\n', &self.buffer[self.scanned..]).map(|at| at + self.scanned);
+            self.scanned = found.unwrap_or(self.buffer.len());
+            return found.and_then(|at| self.ends_at(at));
+        }
+        while let Some(&byte) = self.buffer.get(self.scanned) {
+            let at = self.scanned;
+            self.scanned += 1;
+            if std::mem::take(&mut self.escaped) {
+                continue;
+            }
+            match byte {
+                b'\\' => self.escaped = true,
+                b'\n' => return self.ends_at(at),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn csv_end(&mut self, quote: u8, delimiter: u8) -> Option<(usize, usize)> {
+        loop {
+            let rest = &self.buffer[self.scanned..];
+            if self.state == State::Quoted {
+                let Some(at) = memchr::memchr(quote, rest) else {
+                    self.scanned = self.buffer.len();
+                    return None;
+                };
+                self.scanned += at + 1;
+                self.state = State::AfterQuote;
+                continue;
+            }
+            let byte = *rest.first()?;
+            if byte == quote && self.state != State::Plain {
+                // At a field's start it opens; behind a closing one it is the second of a pair.
+                self.scanned += 1;
+                self.state = State::Quoted;
+                continue;
+            }
+            let Some(at) = memchr::memchr2(delimiter, b'\n', rest) else {
+                self.scanned = self.buffer.len();
+                self.state = State::Plain;
+                return None;
+            };
+            let found = self.scanned + at;
+            self.scanned = found + 1;
+            self.state = State::FieldStart;
+            if self.buffer[found] == b'\n' {
+                return self.ends_at(found);
+            }
+        }
+    }
+
+    fn json_end(&mut self) -> Option<(usize, usize)> {
+        while let Some(&byte) = self.buffer.get(self.scanned) {
+            self.scanned += 1;
+            if self.state == State::Quoted {
+                if std::mem::take(&mut self.escaped) {
+                    continue;
+                }
+                match byte {
+                    b'\\' => self.escaped = true,
+                    b'"' => self.state = State::Plain,
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.state = State::Quoted,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' if self.depth <= 1 => return Some((self.scanned, self.scanned)),
+                b'}' | b']' => self.depth -= 1,
+                // What stands outside of any object is a bad line.
+                b'\n' if self.depth == 0 => return Some((self.scanned - 1, self.scanned)),
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}

@@ -1,0 +1,140 @@
+//! Taking a JSON record apart: the member of each column, by its name or by a path.
+
+use super::errors::Problem;
+use super::fields::Field;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::json::{JsonPath, Lexer, Step, unescape};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Which member of a record fills which column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Members {
+    /// Those of the columns' names.
+    Named { names: Vec<String>, ignore_case: bool },
+    /// Those at paths.
+    Paths(Vec<JsonPath>),
+    /// The record itself.
+    Whole,
+}
+
+impl Members {
+    /// The fields of a record; `None` for NULL and for what the record lacks.
+    pub(super) fn select<'a>(
+        &self,
+        record: &'a [u8],
+        fields: &mut Vec<Option<Field<'a>>>,
+    ) -> std::result::Result<(), Problem> {
+        let malformed = |at: usize| Problem::new(1216, format!("Invalid JSON: unexpected character at byte {at}"));
+        let mut lexer = Lexer::new(record, 0);
+        match self {
+            Self::Whole => {
+                let whole = lexer.value(0).map_err(|e| malformed(e.at))?;
+                fields.push(Some(Field {
+                    bytes: Cow::Borrowed(&record[whole.clone()]),
+                    quoted: true,
+                    at: whole.start,
+                }));
+            }
+            Self::Named { names, ignore_case } => {
+                let mut found: Vec<Option<Range<usize>>> = vec![None; names.len()];
+                let taken = lexer.object(0, |key, value| {
+                    let Ok(key) = std::str::from_utf8(key) else { return };
+                    let key = unescape(key);
+                    let same =
+                        |name: &&String| **name == *key || (*ignore_case && name.to_lowercase() == key.to_lowercase());
+                    if let Some(at) = names.iter().position(|name| same(&name)) {
+                        found[at] = Some(value);
+                    }
+                });
+                taken.map_err(|e| malformed(e.at))?;
+                fields.extend(found.into_iter().map(|range| range.and_then(|range| field(record, range))));
+            }
+            Self::Paths(paths) => {
+                lexer.value(0).map_err(|e| malformed(e.at))?;
+                for path in paths {
+                    fields.push(follow(record, path).and_then(|range| field(record, range)));
+                }
+            }
+        }
+        if lexer.peek().is_some() && !matches!(self, Self::Paths(_)) {
+            return Err(malformed(lexer.at));
+        }
+        Ok(())
+    }
+}
+
+/// A value's field; `None` for null.
+fn field(record: &[u8], range: Range<usize>) -> Option<Field<'_>> {
+    let raw = &record[range.clone()];
+    let bytes = match raw.first() {
+        Some(b'n') => return None,
+        Some(b'"') => match std::str::from_utf8(&raw[1..raw.len() - 1]) {
+            Ok(text) => match unescape(text) {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            },
+            // What is no UTF-8 is told when the value is made.
+            Err(_) => Cow::Borrowed(&raw[1..raw.len() - 1]),
+        },
+        _ => Cow::Borrowed(raw),
+    };
+    Some(Field { bytes, quoted: true, at: range.start })
+}
+
+/// Where a path leads in a well-formed record.
+fn follow(record: &[u8], path: &JsonPath) -> Option<Range<usize>> {
+    let mut place = 0..record.len();
+    for step in &path.steps {
+        let mut lexer = Lexer::new(record, place.start);
+        let mut found = None;
+        match step {
+            Step::Member(_) if lexer.peek() == Some(b'{') => {
+                lexer
+                    .object(0, |key, value| {
+                        if step.takes_key(key) {
+                            found = Some(value)
+                        }
+                    })
+                    .ok()?;
+            }
+            Step::Item(_) if lexer.peek() == Some(b'[') => {
+                let mut index = 0;
+                let taken = lexer.array(0, |value| {
+                    if step.takes_index(index) {
+                        found = Some(value);
+                    }
+                    index += 1;
+                });
+                taken.ok()?;
+            }
+            _ => return None,
+        }
+        place = found?;
+    }
+    if path.steps.is_empty() {
+        return Lexer::new(record, 0).value(0).ok();
+    }
+    Some(place)
+}
+
+/// The paths of a file of JSON paths: `{"jsonpaths": ["$.a", "$['b'][0]"]}`.
+///
+/// # Errors
+/// `InvalidParameter` for another content.
+pub(crate) fn paths_of(file: &[u8], url: &str) -> Result<Vec<JsonPath>> {
+    let invalid =
+        |why: &str| Error::new(ErrorKind::InvalidParameter, format!("invalid JSONPaths file \"{url}\": {why}"));
+    let parsed: serde_json::Value = serde_json::from_slice(file).map_err(|e| invalid(&e.to_string()))?;
+    let list = parsed.get("jsonpaths").and_then(serde_json::Value::as_array);
+    let list = list.ok_or_else(|| invalid("it has no array \"jsonpaths\""))?;
+    let paths = list.iter().map(|path| {
+        let text = path.as_str().ok_or_else(|| invalid("a path is no string"))?;
+        let path = JsonPath::parse(text)?;
+        if path.steps.contains(&Step::All) {
+            return Err(Error::unsupported("wildcards in a JSONPath of COPY"));
+        }
+        Ok(path)
+    });
+    paths.collect()
+}

@@ -1,0 +1,20 @@
+//! From the bytes of files to typed columns, as Redshift's COPY reads them: what is bad is told line by line.
+//!
+//! 1. `frame` cuts a stream of bytes into records. 2. `fields` and `json` take a record apart. 3. `value` makes each
+//! field a value of its column's type. 4. `rows` gathers rows into batches; a row goes in whole or not at all, and a
+//! bad one becomes a record of [`LoadErrors`]. Nothing here knows a table, a session or a plan.
+
+mod errors;
+mod fields;
+mod frame;
+mod json;
+mod pattern;
+mod rows;
+mod value;
+
+pub(crate) use errors::{LoadError, LoadErrors};
+pub(crate) use json::paths_of;
+pub(crate) use rows::{Layout, Loader, LoaderSpec, Target};
+
+#[cfg(test)]
+mod tests;

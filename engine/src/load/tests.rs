@@ -1,0 +1,148 @@
+//! Damaged lines and the error of each (codes: Redshift's "Load error reference"), and chunks of any size.
+#![allow(clippy::unwrap_used)]
+
+use super::{Layout, LoadErrors, Loader, LoaderSpec, Target};
+use crate::sql::CopyOptions;
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use std::sync::Arc;
+
+fn target(data_type: &str) -> Target {
+    Target { name: "c".to_owned(), data_type: data_type.parse().unwrap(), nullable: true }
+}
+
+/// The rows of a file read in chunks of `size`, and its bad lines.
+fn load(layout: Layout, options: &CopyOptions, types: &[&str], file: &[u8], size: usize) -> (String, Vec<(u64, u32)>) {
+    let targets = types.iter().map(|data_type| target(data_type)).collect();
+    let spec = Arc::new(LoaderSpec::new(layout, options, targets).unwrap());
+    let errors = Arc::new(LoadErrors::new(None));
+    let mut loader = Loader::new(spec, Arc::clone(&errors), "f".to_owned());
+    let mut batches = Vec::new();
+    for chunk in file.chunks(size) {
+        batches.extend(loader.feed(chunk).unwrap());
+    }
+    batches.extend(loader.finish().unwrap());
+    let bad = errors.recorded().into_iter().map(|error| (error.line, error.code)).collect();
+    (pretty_format_batches(&batches).unwrap().to_string(), bad)
+}
+
+#[test]
+fn damaged_values() {
+    let plain = CopyOptions::default();
+    let cases: &[(&str, &[u8], u32)] = &[
+        ("integer", b"x", 1207),
+        ("integer", b"1x", 1207),
+        ("integer", b"1.5", 1207),
+        ("integer", b"-", 1207),
+        ("integer", b"+", 1207),
+        ("integer", b" ", 1207),
+        ("integer", b"--1", 1207),
+        ("integer", b"1 2", 1207),
+        ("integer", b"0x10", 1207),
+        ("integer", b"2147483648", 1222),
+        ("integer", b"-2147483649", 1222),
+        ("smallint", b"32768", 1222),
+        ("bigint", b"9223372036854775808", 1222),
+        ("bigint", b"99999999999999999999999", 1222),
+        ("integer", "１".as_bytes(), 1207),
+        ("numeric(5,2)", b"x", 1209),
+        ("numeric(5,2)", b"1.2.3", 1209),
+        ("numeric(5,2)", b"1,5", 1209),
+        ("numeric(5,2)", b".", 1209),
+        ("numeric(5,2)", b"1000", 1204),
+        ("numeric(5,2)", b"-1000.00", 1204),
+        ("numeric(38,0)", b"999999999999999999999999999999999999999", 1204),
+        ("numeric(5,2)", b"1e", 1209),
+        ("numeric(5,2)", b"1e9", 1204),
+        ("double precision", b"x", 1208),
+        ("double precision", b"1.5.2", 1208),
+        ("double precision", b"1e400", 1204),
+        ("real", b"1e39", 1204),
+        ("real", b"1,5", 1208),
+        ("boolean", b"maybe", 1210),
+        ("boolean", b"2", 1210),
+        ("boolean", b"tr", 1210),
+        ("date", b"2024-13-01", 1205),
+        ("date", b"2023-02-29", 1205),
+        ("date", b"2024/01/01", 1205),
+        ("date", b"x", 1205),
+        ("date", b"20240101", 1205),
+        ("timestamp", b"2024-01-01 25:00:00", 1206),
+        ("timestamp", b"2024-01-01 10:61:00", 1206),
+        ("timestamp", b"yesterday", 1206),
+        ("timestamptz", b"2024-01-01 10:00:00 Mars", 1206),
+        ("time", b"25:00:00", 1206),
+        ("time", b"noon", 1206),
+        ("varchar(3)", b"abcd", 1204),
+        ("varchar(3)", "ééé".as_bytes(), 1204),
+        ("char(2)", b"abc", 1204),
+        ("char(4)", "é".as_bytes(), 1220),
+        ("varchar(9)", b"a\xa4b", 1220),
+        ("varchar(9)", b"\xe0\xa1", 1220),
+        ("varchar(9)", b"\xff", 1220),
+        ("varchar(9)", b"\xf8\x88\x80\x80\x80", 1220),
+        ("varchar(9)", b"\xed\xa0\x80", 1220),
+        ("varchar(9)", b"\xc0\x80", 1220),
+        ("super", b"{", 1224),
+        ("super", b"hello", 1224),
+        ("super", b"[1,]", 1224),
+        ("varbyte(4)", b"abc", 1207),
+        ("varbyte(4)", b"zz", 1207),
+        ("varbyte(2)", b"aabbcc", 1204),
+        ("integer", b"1|2", 1202),
+        ("integer", b"1|2|3", 1202),
+    ];
+    for (data_type, line, code) in cases {
+        let (_, bad) = load(Layout::Delimited, &plain, &[data_type], line, 7);
+        assert_eq!(bad, [(1, *code)], "{data_type}: {}", String::from_utf8_lossy(line));
+    }
+}
+
+#[test]
+fn damaged_lines() {
+    let plain = CopyOptions::default();
+    let csv = CopyOptions { delimiter: b",".to_vec(), ..CopyOptions::default() };
+    let quotes = CopyOptions { remove_quotes: true, ..CopyOptions::default() };
+    let two = ["integer", "varchar(9)"];
+    let cases: &[(Layout, &CopyOptions, &[u8], u64, u32)] = &[
+        (Layout::Delimited, &plain, b"1|a\n2", 2, 1214),
+        (Layout::Delimited, &plain, b"1|a\n\n", 2, 1214),
+        (Layout::Delimited, &plain, b"1|a|b\n", 1, 1202),
+        (Layout::Delimited, &quotes, b"1|\"a\n", 1, 1216),
+        (Layout::Csv(b'"'), &csv, b"1,\"a\n", 1, 1216),
+        (Layout::Csv(b'"'), &csv, b"1,\"a\"b\n", 1, 1216),
+        (Layout::Csv(b'"'), &csv, b"1,a\n2,a,b\n", 2, 1202),
+        (Layout::FixedWidth(vec![2, 3]), &plain, b"1 abc\n1\n", 2, 1203),
+        (Layout::FixedWidth(vec![2, 3]), &plain, b"1 abcd\n", 1, 1202),
+        (Layout::JsonNames { ignore_case: false }, &plain, b"{\"c\": }", 1, 1216),
+        (Layout::JsonNames { ignore_case: false }, &plain, b"{\"c\": 1", 1, 1216),
+        (Layout::JsonNames { ignore_case: false }, &plain, b"nonsense\n", 1, 1216),
+    ];
+    for (layout, options, file, line, code) in cases {
+        for size in [1, 3, 1000] {
+            let (_, bad) = load(layout.clone(), options, &two, file, size);
+            assert_eq!(bad, [(*line, *code)], "{}", String::from_utf8_lossy(file));
+        }
+    }
+}
+
+/// Quotes, line ends and delimiters within fields, whatever the chunks.
+#[test]
+fn chunks_of_any_size() {
+    let csv = CopyOptions { delimiter: b",".to_vec(), null_as: Vec::new(), ..CopyOptions::default() };
+    let file = b"\xef\xbb\xbf1,\"a,\"\"b\"\"\nc\"\r\n2,\n3,\"\"\n4,\xf0\x9f\xa6\x80";
+    let whole = load(Layout::Csv(b'"'), &csv, &["integer", "varchar(20)"], file, 1000);
+    assert_eq!(whole.1, []);
+    assert!(whole.0.contains("a,\"b\""), "{}", whole.0);
+    for size in [4, 5, 7] {
+        assert_eq!(load(Layout::Csv(b'"'), &csv, &["integer", "varchar(20)"], file, size), whole, "{size}");
+    }
+}
+
+#[test]
+fn a_line_without_an_end_is_one_error() {
+    let mut file = vec![b'x'; 9 << 20];
+    file.extend_from_slice(b"\n7\n");
+    let (rows, bad) = load(Layout::Delimited, &CopyOptions::default(), &["integer"], &file, 1 << 20);
+    assert_eq!(bad, [(1, 1216)]);
+    assert!(rows.contains("| 7 |"), "{rows}");
+}

@@ -1,0 +1,305 @@
+//! A field's text as a value of its column's type, or why it is none: codes and reasons of Redshift's load errors.
+
+use super::errors::Problem;
+use super::fields::Field;
+use super::pattern::{self, Moments};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::CopyOptions;
+use crate::tables::SqlType;
+use std::borrow::Cow;
+
+/// A value of a row before it goes into its column.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value<'a> {
+    Null,
+    Boolean(bool),
+    /// Whole numbers, days, microseconds.
+    Integer(i64),
+    Decimal(i128),
+    Float(f64),
+    Text(Cow<'a, str>),
+    Bytes(Vec<u8>),
+}
+
+/// How fields become values.
+#[derive(Debug, Clone)]
+pub(super) struct Conversion {
+    options: CopyOptions,
+    dates: Moments,
+    moments: Moments,
+    /// Blank fields of other types than texts are NULL: fields of fixed width are never empty.
+    fixed: bool,
+}
+
+impl Conversion {
+    /// What COPY's options say.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for a DATEFORMAT or TIMEFORMAT that is none.
+    pub(super) fn new(options: &CopyOptions, fixed: bool) -> Result<Self> {
+        let moments = |text: &Option<String>| {
+            Moments::parse(text.as_deref()).map_err(|message| Error::new(ErrorKind::InvalidParameter, message))
+        };
+        let (dates, times) = (moments(&options.date_format)?, moments(&options.time_format)?);
+        Ok(Self { options: options.clone(), dates, moments: times, fixed })
+    }
+
+    /// The value of a field.
+    pub(super) fn value<'a>(&self, field: Field<'a>, data_type: SqlType) -> std::result::Result<Value<'a>, Problem> {
+        if !field.quoted && *field.bytes == *self.options.null_as {
+            return Ok(Value::Null);
+        }
+        match data_type {
+            SqlType::Char(length) => self.text(field, length, true),
+            SqlType::Varchar(length) => self.text(field, length, false),
+            SqlType::Super => self.document(field),
+            other => self.other(&field, other),
+        }
+    }
+
+    fn text<'a>(&self, field: Field<'a>, length: u32, char: bool) -> std::result::Result<Value<'a>, Problem> {
+        let blank = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_whitespace);
+        let bytes = &field.bytes;
+        if (bytes.is_empty() && self.options.empty_as_null)
+            || (!bytes.is_empty() && self.options.blanks_as_null && blank(bytes))
+        {
+            return Ok(Value::Null);
+        }
+        let mut text = self.utf8(field.bytes)?;
+        if char && let Some(at) = text.find(|c: char| !c.is_ascii()) {
+            let invalid = hex(&text.as_bytes()[at..], 4);
+            let reason = format!(
+                "Multibyte character not supported for CHAR (Hint: Try using VARCHAR). Invalid char: {invalid}"
+            );
+            return Err(Problem::new(1220, reason));
+        }
+        if self.options.trim_blanks && !char {
+            cut(&mut text, |text| text.trim_end_matches(' ').len());
+        }
+        let length = length as usize;
+        if text.len() > length && char {
+            // Blanks at the end of a CHAR mean nothing.
+            cut(&mut text, |text| text.trim_end_matches(' ').len().max(length));
+        }
+        if text.len() > length {
+            if !self.options.truncate_columns {
+                return Err(Problem::new(1204, "String length exceeds DDL length"));
+            }
+            cut(&mut text, |text| text.floor_char_boundary(length));
+        }
+        Ok(Value::Text(text))
+    }
+
+    fn utf8<'a>(&self, bytes: Cow<'a, [u8]>) -> std::result::Result<Cow<'a, str>, Problem> {
+        let error = match &bytes {
+            Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => return Ok(Cow::Borrowed(text)),
+                Err(error) => error,
+            },
+            Cow::Owned(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => return Ok(Cow::Owned(text.to_owned())),
+                Err(error) => error,
+            },
+        };
+        if let Some(replacement) = self.options.accept_invalid_chars {
+            let mut text = String::with_capacity(bytes.len());
+            for chunk in bytes.utf8_chunks() {
+                text.push_str(chunk.valid());
+                text.extend(std::iter::repeat_n(char::from(replacement), chunk.invalid().len()));
+            }
+            return Ok(Cow::Owned(text));
+        }
+        let bad = &bytes[error.valid_up_to()..];
+        let kind = match (error.error_len(), bad.first().copied().unwrap_or_default()) {
+            (None, _) => 2,
+            (_, 0xf8..=0xfd) => 1,
+            (_, 0x80..=0xc1 | 0xfe | 0xff) => 3,
+            _ => 4,
+        };
+        let shown = hex(bad, error.error_len().unwrap_or(bad.len()));
+        let reason = format!(
+            "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: {shown} (error {kind})"
+        );
+        Err(Problem::new(1220, reason))
+    }
+
+    /// A SUPER: JSON text.
+    fn document<'a>(&self, field: Field<'a>) -> std::result::Result<Value<'a>, Problem> {
+        if field.bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        let text = self.utf8(field.bytes)?;
+        match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+            Ok(_) => Ok(Value::Text(text)),
+            Err(_) => Err(Problem::new(1224, "Invalid JSON for a column of type SUPER")),
+        }
+    }
+
+    /// Types whose empty fields are NULL.
+    fn other(&self, field: &Field<'_>, data_type: SqlType) -> std::result::Result<Value<'static>, Problem> {
+        let bytes = field.bytes.as_ref();
+        let trimmed = bytes.trim_ascii();
+        if bytes.is_empty() || (trimmed.is_empty() && (self.fixed || self.options.blanks_as_null)) {
+            return Ok(Value::Null);
+        }
+        let text = || std::str::from_utf8(trimmed).map_err(|_| digit(1207, bytes, "Character"));
+        match data_type {
+            SqlType::SmallInt => integer(bytes, i64::from(i16::MIN), i64::from(i16::MAX), "Short"),
+            SqlType::Integer => integer(bytes, i64::from(i32::MIN), i64::from(i32::MAX), "Integer"),
+            SqlType::BigInt => integer(bytes, i64::MIN, i64::MAX, "Long"),
+            SqlType::Numeric(precision, scale) => {
+                decimal(bytes, precision, scale, self.options.round_decimals).map(Value::Decimal)
+            }
+            SqlType::Real | SqlType::Double => {
+                let name = if data_type == SqlType::Real { "Float" } else { "Double" };
+                let number: f64 = text()?.parse().map_err(|_| digit(1208, bytes, name))?;
+                let finite_text = trimmed.iter().any(u8::is_ascii_digit);
+                let most = if data_type == SqlType::Real { f64::from(f32::MAX) } else { f64::MAX };
+                if finite_text && (number.is_infinite() || number.abs() > most) {
+                    return Err(Problem::new(1204, format!("Overflow, Value '{}', Type: {name}", text()?)));
+                }
+                Ok(Value::Float(number))
+            }
+            SqlType::Boolean => match text()?.to_ascii_lowercase().as_str() {
+                "t" | "true" | "y" | "yes" | "1" | "on" => Ok(Value::Boolean(true)),
+                "f" | "false" | "n" | "no" | "0" | "off" => Ok(Value::Boolean(false)),
+                _ => Err(Problem::new(1210, "Unknown boolean format")),
+            },
+            SqlType::Date => match self.dates.date(text().unwrap_or("")) {
+                Ok(days) => Ok(Value::Integer(days.into())),
+                Err(_) if self.options.accept_any_date => Ok(Value::Null),
+                Err(problem) => Err(problem),
+            },
+            SqlType::Timestamp | SqlType::TimestampTz => match self.moments.timestamp(text().unwrap_or("")) {
+                Some(micros) => Ok(Value::Integer(micros)),
+                None if self.options.accept_any_date => Ok(Value::Null),
+                None => Err(Problem::new(1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]")),
+            },
+            SqlType::Time | SqlType::TimeTz => pattern::time_of_day(text().unwrap_or(""))
+                .map(Value::Integer)
+                .ok_or_else(|| Problem::new(1206, "Invalid time format or value")),
+            SqlType::VarByte(length) => {
+                let plain = unhex(trimmed).ok_or_else(|| digit(1207, bytes, "Varbyte"))?;
+                if plain.len() > length as usize {
+                    return Err(Problem::new(1204, "Value length exceeds DDL length"));
+                }
+                Ok(Value::Bytes(plain))
+            }
+            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Err(Problem::new(1200, "Unknown parse error")),
+        }
+    }
+}
+
+/// Keeps the first bytes of a text.
+fn cut(text: &mut Cow<'_, str>, length: impl Fn(&str) -> usize) {
+    let length = length(text);
+    match text {
+        Cow::Borrowed(text) => *text = &text[..length],
+        Cow::Owned(text) => text.truncate(length),
+    }
+}
+
+fn hex(bytes: &[u8], most: usize) -> String {
+    bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    text.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}
+
+/// `Invalid digit, Value 'x', Pos 0, Type: Integer`: the first byte that no number has there.
+fn digit(code: u32, bytes: &[u8], type_name: &str) -> Problem {
+    let number = |(at, byte): &(usize, &u8)| {
+        !(byte.is_ascii_digit() || matches!(byte, b'.' | b' ') || (*at == 0 && matches!(byte, b'-' | b'+')))
+    };
+    let (at, byte) = bytes.iter().enumerate().find(number).unwrap_or((0, bytes.first().unwrap_or(&b' ')));
+    problem_at(code, at, *byte, type_name)
+}
+
+fn problem_at(code: u32, at: usize, byte: u8, type_name: &str) -> Problem {
+    Problem::new(code, format!("Invalid digit, Value '{}', Pos {at}, Type: {type_name}", char::from(byte)))
+}
+
+fn integer(bytes: &[u8], least: i64, most: i64, type_name: &str) -> std::result::Result<Value<'static>, Problem> {
+    let lead = bytes.iter().take_while(|byte| **byte == b' ').count();
+    let body = bytes[lead..].trim_ascii_end();
+    let (negative, digits) = match body {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, body),
+    };
+    let offset = lead + body.len() - digits.len();
+    if digits.is_empty() {
+        let at = offset.min(bytes.len().saturating_sub(1));
+        return Err(problem_at(1207, at, bytes.get(at).copied().unwrap_or(b' '), type_name));
+    }
+    // Counted downwards: the negative side holds one more.
+    let mut value: i64 = 0;
+    let overflow =
+        || Problem::new(1222, format!("Overflow, Value '{}', Type: {type_name}", String::from_utf8_lossy(body)));
+    for (at, byte) in digits.iter().enumerate() {
+        if !byte.is_ascii_digit() {
+            return Err(problem_at(1207, offset + at, *byte, type_name));
+        }
+        let digit = i64::from(byte - b'0');
+        value = value.checked_mul(10).and_then(|value| value.checked_sub(digit)).ok_or_else(overflow)?;
+    }
+    let value = if negative { value } else { value.checked_neg().ok_or_else(overflow)? };
+    if (least..=most).contains(&value) { Ok(Value::Integer(value)) } else { Err(overflow()) }
+}
+
+/// A decimal number at a scale; digits behind the scale are cut, or with ROUNDEC rounded half away from zero.
+fn decimal(bytes: &[u8], precision: u8, scale: i8, round: bool) -> std::result::Result<i128, Problem> {
+    let lead = bytes.iter().take_while(|byte| **byte == b' ').count();
+    let body = bytes[lead..].trim_ascii_end();
+    let overflow = || Problem::new(1204, format!("Overflow for NUMERIC({precision},{scale})"));
+    let (mantissa, exponent) = match body.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+        None => (body, 0_i64),
+        Some(at) => {
+            let exponent = std::str::from_utf8(&body[at + 1..]).ok().and_then(|text| text.parse::<i64>().ok());
+            (&body[..at], exponent.ok_or_else(|| problem_at(1209, lead + at, body[at], "Decimal"))?)
+        }
+    };
+    let (negative, digits) = match mantissa {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, mantissa),
+    };
+    let offset = lead + mantissa.len() - digits.len();
+    // How many of the digits to come still stand before the last place that is kept.
+    let point_at = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len()) as i64;
+    let mut keep = point_at.saturating_add(exponent).saturating_add(i64::from(scale));
+    let (mut value, mut any, mut points, mut up) = (0_i128, false, 0, false);
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'.' if points == 0 => points = 1,
+            b'0'..=b'9' => {
+                any = true;
+                if keep > 0 {
+                    value = value
+                        .checked_mul(10)
+                        .and_then(|v| v.checked_add(i128::from(byte - b'0')))
+                        .ok_or_else(overflow)?;
+                } else if keep == 0 {
+                    up = *byte >= b'5';
+                }
+                keep -= 1;
+            }
+            other => return Err(problem_at(1209, offset + at, *other, "Decimal")),
+        }
+    }
+    if !any {
+        return Err(digit(1209, bytes, "Decimal"));
+    }
+    while keep > 0 && value != 0 {
+        value = value.checked_mul(10).ok_or_else(overflow)?;
+        keep -= 1;
+    }
+    value += i128::from(round && up);
+    let most = 10_i128.checked_pow(u32::from(precision)).ok_or_else(overflow)?;
+    if value < most { Ok(if negative { -value } else { value }) } else { Err(overflow()) }
+}
