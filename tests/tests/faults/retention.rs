@@ -103,11 +103,13 @@ async fn what_is_read_or_named_stays() {
     let named = "SELECT count(*) FROM t FOR VERSION AS OF 'first'";
     expire(&warehouse).await;
     assert_eq!(rows(&mut session, named).await.unwrap(), [["20000"]]);
-    assert_eq!(visible_files(&folder.path().join("data")).len(), 2);
+    // A load may make several files.
+    let with_named = visible_files(&folder.path().join("data")).len();
+    assert!(with_named >= 2);
     rows(&mut session, "DROP SNAPSHOT first").await.unwrap();
     expire(&warehouse).await;
     assert_eq!(rows(&mut session, named).await.unwrap_err().kind, ErrorKind::UndefinedObject);
-    assert_eq!(visible_files(&folder.path().join("data")).len(), 1);
+    assert!((1..with_named).contains(&visible_files(&folder.path().join("data")).len()));
     assert_eq!(rows(&mut session, "SELECT count(*) FROM t").await.unwrap(), [["500"]]);
 }
 
@@ -123,7 +125,7 @@ async fn what_other_processes_read_stays() {
     warehouse.catalog().renew_leases("another", &[lease]).await.unwrap();
     rows(&mut session, "TRUNCATE t").await.unwrap();
     expire(&warehouse).await;
-    assert_eq!(visible_files(&folder.path().join("data")).len(), 2, "rows and deletes");
+    assert!(visible_files(&folder.path().join("data")).len() >= 2, "rows and deletes");
     assert_eq!(
         rows(&mut session, &format!("SELECT count(*) FROM t FOR VERSION AS OF {newest}")).await.unwrap(),
         [["10000"]]
