@@ -178,10 +178,10 @@ impl PhysicalExpr for DynamicBounds {
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([filter]) => Ok(Arc::new(Self { filter })),
-            Err(_) => internal_err!("the bounds of a dynamic filter have one child"),
+        if let Ok([filter]) = <[_; 1]>::try_from(children) {
+            return Ok(Arc::new(Self { filter }));
         }
+        internal_err!("the bounds of a dynamic filter have one child")
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

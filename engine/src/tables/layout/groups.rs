@@ -85,7 +85,9 @@ pub(in crate::tables) fn by_hash(scan: &FileScanConfig, keys: &ScanKeys, partiti
     let key = Arc::new(Column::new(schema.field(column).name(), column));
     let mut orders = Vec::new();
     if !scan.output_ordering.is_empty() {
-        groups.iter_mut().for_each(|group| sort_files(group, &keys.sort));
+        for group in &mut groups {
+            sort_files(group, &keys.sort);
+        }
         orders = valid_orders(&groups, scan, &keys.sort);
     }
     let groups = groups.into_iter().map(FileGroup::new).collect();
@@ -101,7 +103,9 @@ pub(in crate::tables) fn by_order(scan: &FileScanConfig, keys: &ScanKeys, partit
     let groups = if scan.output_partitioning.is_some() {
         let mut groups: Vec<Vec<PartitionedFile>> =
             scan.file_groups.iter().map(|group| group.iter().cloned().collect()).collect();
-        groups.iter_mut().for_each(|group| sort_files(group, &keys.sort));
+        for group in &mut groups {
+            sort_files(group, &keys.sort);
+        }
         groups
     } else {
         runs(files(scan).cloned().collect(), keys, partitions)?

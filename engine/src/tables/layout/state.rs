@@ -72,9 +72,7 @@ pub fn unsorted_fraction(table: &ManagedTable, files: &[DataFile], inlined: u64)
     if matches!(table.attributes.sort_key, SortKey::None | SortKey::Auto) {
         return None;
     }
-    let count = |sorted: bool| {
-        files.iter().filter(|file| is_sorted(table, file) == sorted).map(|file| live_rows(file)).sum::<u64>()
-    };
+    let count = |sorted: bool| files.iter().filter(|file| is_sorted(table, file) == sorted).map(live_rows).sum::<u64>();
     let (sorted, unsorted) = (count(true), count(false) + inlined);
     Some(if unsorted == 0 { 0. } else { unsorted as f64 / (sorted + unsorted) as f64 })
 }
@@ -93,7 +91,9 @@ pub fn skew(table: &ManagedTable, files: &[DataFile], slices: u32) -> Option<f64
                 let step = of.min(slices);
                 let share: Vec<usize> =
                     (0..slices).filter(|slice| slice % step == bucket % step).map(|n| n as usize).collect();
-                share.iter().for_each(|slice| rows[*slice] += live / share.len() as f64);
+                for slice in &share {
+                    rows[*slice] += live / share.len() as f64;
+                }
             }
             None => rows.iter_mut().for_each(|slice| *slice += live / f64::from(slices)),
         }

@@ -75,9 +75,9 @@ impl ExecutionPlan for StreamsExec {
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        match streams.get_mut(partition).and_then(Option::take) {
-            Some(stream) => Ok(stream),
-            None => internal_err!("the rows of stream {partition} were read already"),
+        if let Some(stream) = streams.get_mut(partition).and_then(Option::take) {
+            return Ok(stream);
         }
+        internal_err!("the rows of stream {partition} were read already")
     }
 }
