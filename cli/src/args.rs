@@ -5,6 +5,7 @@
 
 use crate::crawl::CrawlArgs;
 use crate::print::Format;
+use crate::serve::ServeArgs;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use millrace_benches::cache;
 use millrace_benches::target::SideOptions;
@@ -66,6 +67,8 @@ enum LowSubcommand {
     },
     /// Look at a place, make tables of what is there, and keep them up to date
     Crawl(Box<CrawlArgs>),
+    /// Serve the warehouse to drivers of PostgreSQL and Redshift
+    Serve(ServeArgs),
     /// Measure this machine and this program, beside others that are installed
     Bench {
         /// Directory of generated data
@@ -127,6 +130,8 @@ pub(crate) enum Action {
         /// Which one.
         suite: Suite,
     },
+    /// Serve the warehouse on the wire.
+    Serve(ServeArgs),
     /// Run the demo.
     Demo {
         /// Directory of the lake and the warehouse.
@@ -158,6 +163,7 @@ where
         Some(LowSubcommand::Demo { dir }) => Action::Demo { dir },
         Some(LowSubcommand::Crawl(arguments)) => Action::Crawl(arguments),
         Some(LowSubcommand::Bench { cache, suite }) => Action::Bench { cache, suite },
+        Some(LowSubcommand::Serve(arguments)) => Action::Serve(arguments),
         None if !sources.is_empty() => Action::Batch { sources, keep_going: low.keep_going },
         None if stdin_is_terminal => Action::Shell,
         None => Action::Batch { sources: vec![Source::Stdin], keep_going: low.keep_going },

@@ -1,6 +1,9 @@
 //! TPC-H: the standard's queries with its validation parameters, answers compared before a time counts.
 
 mod data;
+mod estimates;
+
+pub use estimates::{JoinRows, join_rows};
 
 use crate::compare::{self, Row};
 use crate::report::{self, Line, Report, Side};

@@ -3,6 +3,8 @@
 mod change;
 mod crawler;
 mod database;
+mod distinct;
+mod estimates;
 mod hive_type;
 mod managed;
 mod partition;
@@ -16,10 +18,12 @@ pub use crawler::{
     CsvHeader, DeleteBehavior, RecrawlBehavior, TableGrouping, UpdateBehavior,
 };
 pub use database::{Database, ExternalSchema};
+pub use distinct::DistinctSketch;
+pub use estimates::{ColumnAnalysis, ColumnEstimates, TableAnalysis, TableEstimates};
 pub use hive_type::{HiveType, StructField};
 pub use managed::{
-    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, Identity, ManagedColumn, ManagedTable,
-    SortKey, TableAttributes,
+    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, FileLayout, Identity, ManagedColumn,
+    ManagedTable, SortKey, TableAttributes,
 };
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
 pub use statistics::{ColumnStatistics, TableStatistics};

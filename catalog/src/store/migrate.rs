@@ -10,7 +10,8 @@ pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
 pub(super) const DEFAULT_DATABASE: &str = "default";
 
 /// Step n brings a file from format n to n + 1. Steps are never changed once released, only added.
-const MIGRATIONS: &[&[&str]] = &[TABLES, CRAWLERS, crate::manifest::TABLES];
+const MIGRATIONS: &[&[&str]] =
+    &[TABLES, CRAWLERS, crate::manifest::TABLES, crate::manifest::FILE_LAYOUTS, crate::manifest::ESTIMATES];
 
 /// Databases, tables and partitions.
 ///

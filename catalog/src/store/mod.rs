@@ -15,6 +15,7 @@ mod crawls;
 mod databases;
 mod document;
 mod key_set;
+mod leases;
 mod load;
 mod lookup;
 mod migrate;

@@ -7,10 +7,11 @@ mod copy;
 mod crawl;
 mod ddl;
 mod describe;
-mod explain;
+pub(crate) mod explain;
+pub(crate) mod maintenance;
 mod managed;
 mod progress;
-mod query;
+pub(crate) mod query;
 mod repair;
 pub(crate) mod rows;
 pub(crate) mod show;
@@ -57,9 +58,14 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::RepairTable(repair) => repair::execute(context, repair).await,
         Statement::Crawler(crawler) => crawl::execute(context, crawler).await,
         Statement::Analyze(analyze) => analyze::execute(context, analyze).await,
+        Statement::Vacuum(vacuum) => maintenance::vacuum(context, vacuum).await,
+        Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).await,
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
+        Statement::Cursor(_) | Statement::Prepared(_) => {
+            Err(Error::internal("the session executes what it keeps itself"))
+        }
         Statement::Begin { .. } | Statement::Commit | Statement::Rollback => {
             Err(Error::internal("the session ends its own transactions"))
         }
@@ -77,6 +83,7 @@ fn changes_at_once(statement: &Statement) -> Option<&'static str> {
         Statement::CreateSnapshot(_) => Some("CREATE SNAPSHOT"),
         Statement::DropSnapshot { .. } => Some("DROP SNAPSHOT"),
         Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),
+        Statement::Vacuum(_) => Some("VACUUM"),
         _ => None,
     }
 }

@@ -86,10 +86,30 @@ pub(crate) async fn relation(context: &Context, database: &str, name: &str) -> R
 /// # Errors
 /// `UndefinedTable`, `UndefinedSchema`.
 pub(crate) async fn find_relation(context: &Context, name: &ObjectName) -> Result<Relation> {
-    find_relation_in(context, name, context.database()).await
+    find_relation_in(context, name, context.database(), true).await
 }
 
-async fn find_relation_in(context: &Context, name: &ObjectName, default: &str) -> Result<Relation> {
+/// The session's temporary table of a name as written: one without a schema means it before all others.
+pub(crate) async fn find_temporary(context: &Context, name: &ObjectName) -> Result<Option<Arc<ManagedTable>>> {
+    let table = match name.parts.as_slice() {
+        [table] => table,
+        [schema, table] if context.transaction().lock().await.temporary().is_schema(schema) => table,
+        _ => return Ok(None),
+    };
+    let mut transaction = context.transaction().lock().await;
+    let schema = transaction.temporary().schema().to_owned();
+    transaction.table(context.warehouse(), &schema, table).await
+}
+
+async fn find_relation_in(
+    context: &Context,
+    name: &ObjectName,
+    default: &str,
+    with_temporary: bool,
+) -> Result<Relation> {
+    if with_temporary && let Some(table) = find_temporary(context, name).await? {
+        return Ok(Relation::Managed(table));
+    }
     let snapshot = context.snapshot().await?;
     let (database, table) = qualify(&snapshot, name, default)?;
     match relation(context, &database, &table).await? {
@@ -247,7 +267,7 @@ async fn resolve_table(
         let table = travel::table_at(context, &name, database, version).await?;
         return Ok(provider_as_source(context.scan_managed_at(&table, version).await?));
     }
-    let table = match find_relation_in(context, &ObjectName { parts, position }, database).await? {
+    let table = match find_relation_in(context, &ObjectName { parts, position }, database, depth == 0).await? {
         Relation::Managed(table) => return Ok(provider_as_source(context.scan_managed(&table).await?)),
         Relation::Catalog(table) => table,
     };
@@ -274,6 +294,18 @@ fn parts_with_last(mut parts: Vec<String>, last: &str) -> Vec<String> {
     parts.pop();
     parts.push(last.to_owned());
     parts
+}
+
+/// The temporary table that a query names, if it names one.
+pub(crate) async fn named_temporary(context: &Context, query: &ast::Query) -> Result<Option<Arc<ManagedTable>>> {
+    for reference in plan::with_room(|| find_names(query))?.references {
+        let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
+        let parts = parts.into_iter().flatten().map(str::to_owned).collect();
+        if let Some(table) = find_temporary(context, &ObjectName { parts, position: 0 }).await? {
+            return Ok(Some(table));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a query reads a table or view, itself or through views.
@@ -308,6 +340,25 @@ pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, database: &str, tar
         }
     }
     Ok(false)
+}
+
+/// The views that read a table or view, themselves or through others. Late-binding ones do not count.
+pub(crate) fn dependents(snapshot: &Snapshot, target: (&str, &str)) -> Result<Vec<Arc<Table>>> {
+    let mut found = Vec::new();
+    for view in snapshot.all_tables() {
+        let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { continue };
+        if view.storage.columns.is_empty() || dialect != Dialect::Redshift.name() {
+            continue;
+        }
+        // What does not name it may still read it through another view; a table is named by some view's text.
+        let parsed = sql::parse(text, Dialect::Redshift)?.pop().map(|parsed| parsed.statement);
+        if let Some(Statement::Query(query)) = parsed
+            && reads(snapshot, &query, search_database, target)?
+        {
+            found.push(Arc::clone(view));
+        }
+    }
+    Ok(found)
 }
 
 /// The plan of a view's query.

@@ -98,6 +98,7 @@ impl Context {
         snapshot_id: i64,
     ) -> Result<Arc<dyn TableProvider>> {
         let catalog = self.catalog();
+        self.transaction.lock().await.lease(&self.warehouse, snapshot_id);
         let files = catalog.data_files(table.id, snapshot_id).await?;
         let inlined = catalog.inlined_rows(table.id, snapshot_id).await?;
         if !catalog.has_snapshot(snapshot_id).await? {
@@ -118,7 +119,10 @@ impl Context {
         let contents = self.transaction.lock().await.contents(&self.warehouse, table).await?;
         let inlined = contents.inlined.iter().map(|rows| tables::decode_inlined(table, rows)).collect::<Result<_>>()?;
         let files = contents.files.as_ref().clone();
-        ManagedTableProvider::new(self.warehouse.data().clone(), Arc::clone(table), files, inlined)
+        let storage = self.warehouse.storage_of(table).await?;
+        let provider = ManagedTableProvider::new(storage, Arc::clone(table), files, inlined)?;
+        // A table of this transaction or session has no number that anything could be known by.
+        Ok(if table.id > 0 { provider.with_estimates(self.catalog().estimates(table.id).await?) } else { provider })
     }
 
     /// The same in another dialect, for the text of a view.

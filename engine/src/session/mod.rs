@@ -3,16 +3,26 @@
 //! [`Session::execute`] is that life in one function: parsed text is resolved, planned and executed; each stage sees
 //! only what the one before it gave.
 
+mod client_settings;
 mod context;
+mod cursor;
 mod draft;
+mod leases;
+mod literal;
+mod prepared;
 mod settings;
+mod temporary;
 mod transaction;
 mod turns;
+mod written;
 
 pub(crate) use context::Context;
-pub(crate) use settings::SETTINGS;
-pub(crate) use turns::Turns;
+pub(crate) use leases::{InUse, Lease, Leases};
+pub use prepared::Prepared;
+pub(crate) use temporary::is_temporary;
+pub(crate) use turns::{Turn, Turns};
 
+use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
@@ -26,6 +36,7 @@ use futures::StreamExt;
 use settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
+use temporary::Temporaries;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use transaction::Transaction;
@@ -40,6 +51,9 @@ pub struct Session {
     state: SessionState,
     progress: Arc<CurrentProgress>,
     block: Option<Block>,
+    temporary: Temporaries,
+    prepared: prepared::PreparedStatements,
+    cursors: cursor::Cursors,
 }
 
 /// A transaction block: what BEGIN began.
@@ -47,6 +61,19 @@ struct Block {
     transaction: Arc<Mutex<Transaction>>,
     /// After an error nothing but its end is taken.
     failed: bool,
+    /// Files that it may have changed rows of are not rewritten in the background.
+    _busy: Option<Busy>,
+}
+
+/// How far a session is in a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// In none.
+    Idle,
+    /// In a block.
+    Active,
+    /// In a block that an error has made void.
+    Failed,
 }
 
 /// The names that a user may complete.
@@ -75,7 +102,17 @@ impl Session {
     /// A session with default settings.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
         let state = warehouse.base_state().clone();
-        Self { warehouse, settings: Settings::default(), state, progress: Arc::default(), block: None }
+        let temporary = Temporaries::of_session(warehouse.next_session());
+        Self {
+            warehouse,
+            settings: Settings::default(),
+            state,
+            progress: Arc::default(),
+            block: None,
+            temporary,
+            prepared: prepared::PreparedStatements::new(),
+            cursors: cursor::Cursors::new(),
+        }
     }
 
     /// The warehouse.
@@ -118,8 +155,11 @@ impl Session {
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         // The future of all statements together is large.
+        let busy = self.warehouse.activity().begin();
         let result = Box::pin(self.execute_parsed(parsed)).await;
-        result.map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
+        result
+            .map(|result| holding(result, busy))
+            .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
@@ -147,16 +187,20 @@ impl Session {
             Statement::Rollback => return self.end(false).await,
             _ => {}
         }
-        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
-        if block.failed {
-            let message = "current transaction is aborted, commands ignored until end of transaction block";
-            return Err(Error::new(ErrorKind::FailedTransaction, message));
+        self.check_not_failed()?;
+        match &parsed.statement {
+            Statement::Cursor(cursor) => return self.execute_cursor(parsed, cursor).await,
+            Statement::Prepared(prepared) => return self.execute_prepared(parsed, prepared).await,
+            _ => {}
         }
+        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
         block.failed = true;
         let transaction = Arc::clone(&block.transaction);
-        let context = self.context(parsed, (transaction, true));
+        let context = self.context(parsed, (Arc::clone(&transaction), true));
         let result = exec::execute(&context, &parsed.statement).await?;
+        let held = transaction.lock().await.held();
+        let result = holding(result, held);
         if let Some(block) = &mut self.block {
             block.failed = false;
         }
@@ -174,21 +218,24 @@ impl Session {
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
-    async fn autocommit(&self, parsed: &ParsedStatement) -> Result<StatementResult> {
+    async fn autocommit(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         let mut tries = 0;
         let mut turn = None;
         loop {
-            let transaction = Arc::new(Mutex::new(Transaction::new(false)));
+            let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
             let result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
-            let tables = changed.table_ids();
+            let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
                 Some(_) => changed.commit(&self.warehouse).await,
                 None => changed.commit_in_turn(&self.warehouse).await,
             };
             match committed {
-                Ok(()) => return Ok(result),
+                Ok(()) => {
+                    self.temporary = temporary;
+                    return Ok(holding(result, held));
+                }
                 Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
                     tries += 1;
                     if turn.is_none() {
@@ -208,8 +255,9 @@ impl Session {
         if self.block.is_some() {
             result.notices.push(warning("there is already a transaction in progress"));
         } else {
-            let transaction = Arc::new(Mutex::new(Transaction::new(read_only)));
-            self.block = Some(Block { transaction, failed: false });
+            let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
+            let busy = (!read_only).then(|| self.warehouse.activity().begin());
+            self.block = Some(Block { transaction, failed: false, _busy: busy });
         }
         result
     }
@@ -220,9 +268,12 @@ impl Session {
             result.notices.push(warning("there is no transaction in progress"));
             return Ok(result);
         };
+        self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.failed {
+            let temporary = transaction.settled_temporary();
             transaction.commit_in_turn(&self.warehouse).await?;
+            self.temporary = temporary;
             return Ok(done("COMMIT"));
         }
         Ok(done("ROLLBACK"))
@@ -231,6 +282,41 @@ impl Session {
     /// Whether a transaction block is open.
     pub fn in_transaction(&self) -> bool {
         self.block.is_some()
+    }
+
+    /// How far the session is in a transaction.
+    pub fn transaction_status(&self) -> TransactionStatus {
+        match &self.block {
+            None => TransactionStatus::Idle,
+            Some(block) if block.failed => TransactionStatus::Failed,
+            Some(_) => TransactionStatus::Active,
+        }
+    }
+
+    /// A number that grows when a setting is changed.
+    pub fn settings_version(&self) -> u64 {
+        self.settings.version
+    }
+
+    /// Tells the session who its user is.
+    pub fn set_user(&mut self, user: &str) {
+        self.settings.client.set_user(user);
+    }
+
+    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`]: in the text,
+    /// or in rows that were still being computed.
+    pub fn fail_transaction(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.failed = true;
+        }
+    }
+
+    /// A setting's value, as `SHOW name` gives it.
+    ///
+    /// # Errors
+    /// `UndefinedObject` for a setting that does not exist.
+    pub fn setting(&self, name: &str) -> Result<String> {
+        self.settings.get(self.state.config(), name)
     }
 
     /// What a user may complete now.
@@ -247,9 +333,14 @@ impl Session {
             name: table.name.clone(),
             columns: table.columns.iter().map(|column| column.name.clone()).collect(),
         });
+        let temporary = self.temporary.tables().map(|table| TableNames {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        });
         Ok(Names {
             schemas: crate::resolve::schema_names(&snapshot).map(str::to_owned).collect(),
-            tables: tables.chain(managed).collect(),
+            tables: tables.chain(managed).chain(temporary).collect(),
             functions: exec::show::function_names(&self.state),
         })
     }
@@ -273,9 +364,9 @@ impl Session {
         if let Some(name) = name {
             exec::rows::text("SHOW", &[name], [[self.settings.get(config, name)?]])
         } else {
-            let rows = SETTINGS.iter().map(|(name, description)| {
+            let rows = Settings::described().into_iter().map(|(name, description)| {
                 let value = self.settings.get(config, name)?;
-                Ok([(*name).to_owned(), value, (*description).to_owned()])
+                Ok([name.to_owned(), value, description.to_owned()])
             });
             exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
         }
@@ -299,6 +390,18 @@ fn warning(message: &str) -> Notice {
 
 fn timed_out() -> Error {
     Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
+}
+
+/// Keeps what a result's rows are read from until they have been read.
+fn holding(mut result: StatementResult, held: impl Send + Sync + 'static) -> StatementResult {
+    result.rows = result.rows.map(|rows| {
+        let schema = rows.schema();
+        let rows = rows.inspect(move |_| {
+            let _ = &held;
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as _
+    });
+    result
 }
 
 /// Ends a result's rows with an error at the deadline.

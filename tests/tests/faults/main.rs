@@ -2,7 +2,14 @@
 //! limits. Each test has a warehouse of its own; some run this same test binary again as another process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests fail by panicking")]
 
+mod disk;
+mod killed;
+#[path = "../model/mod.rs"]
+mod model;
+#[path = "../process/mod.rs"]
 mod process;
+mod retention;
+mod rivals;
 
 use millrace_engine::{Error, ErrorKind, Session, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;

@@ -1,4 +1,4 @@
-//! Our physical optimizer rules, in the places of DataFusion's where those go wrong for us.
+//! Aggregates that statistics answer: DataFusion's rule where it goes right.
 //!
 //! DataFusion answers aggregates without GROUP BY from statistics that call themselves exact. Behind a filter they are
 //! not: `k = 7` makes "one distinct value" of a column's count even where no row is left, and bounds are those of the
@@ -10,7 +10,6 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
@@ -21,16 +20,9 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::union::UnionExec;
 use std::sync::Arc;
 
-/// DataFusion's rules with ours in place.
-pub(crate) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let rules = PhysicalOptimizer::new().rules.into_iter();
-    let name = AggregateStatistics::new().name().to_owned();
-    rules.map(|rule| if rule.name() == name { Arc::new(ScanStatistics::default()) as _ } else { rule }).collect()
-}
-
 /// `AggregateStatistics` for aggregates over whole scans.
 #[derive(Debug, Default)]
-struct ScanStatistics(AggregateStatistics);
+pub(super) struct ScanStatistics(AggregateStatistics);
 
 impl PhysicalOptimizerRule for ScanStatistics {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {

@@ -1,18 +1,16 @@
-//! `ANALYZE`: reads a table partition by partition and keeps what it finds for the optimizer and for people.
+//! `ANALYZE` of external tables: reads a table partition by partition and keeps what it finds for the optimizer and for people.
 //!
 //! Partitions are read a few at a time and stored in batches, so that memory is bounded by the columns and not by the
 //! partitions; the table's own statistics are the partitions' joined, stored last. What a statement does not look at
 //! stays as it was known, while a partition's files have the same number and size.
 
-use super::ddl::now_ms;
-use super::done;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::ddl::now_ms;
 use crate::lake::collect::{COLLECTOR_BYTES, Collector, Merged, has_statistics, of_footers};
 use crate::lake::projection::PartitionProjection;
 use crate::lake::table::{Folder, LakeTable};
 use crate::lake::types::parse_partition_value;
-use crate::resolve::{self, Relation};
-use crate::result::{CommandTag, Notice, Severity, StatementResult};
+use crate::result::{Notice, Severity};
 use crate::session::Context;
 use crate::sql::{Analyze, AnalyzeScope};
 use datafusion::common::runtime::JoinSet;
@@ -20,9 +18,7 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
-use millrace_catalog::model::{
-    Column, Partition, PartitionCondition, PartitionFilter, Table, TableKind, TableStatistics,
-};
+use millrace_catalog::model::{Column, Partition, PartitionCondition, PartitionFilter, Table, TableStatistics};
 use std::sync::Arc;
 
 /// How many partitions' statistics are stored in one transaction.
@@ -47,46 +43,27 @@ struct Analysis<'a> {
     registered: bool,
 }
 
-/// Executes `ANALYZE`.
-pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<StatementResult> {
-    let snapshot = context.catalog().snapshot().await?;
-    let mut notices = Vec::new();
+/// Analyzes an external table.
+pub(super) async fn analyze(
+    context: &Context,
+    table: Arc<Table>,
+    analyze: &Analyze,
+    notices: &mut Vec<Notice>,
+) -> Result<()> {
+    let name = format!("{}.{}", table.database, table.name);
     if analyze.scope == AnalyzeScope::PredicateColumns {
-        let message = "which columns filters use is not recorded, all columns are analyzed".to_owned();
+        let message = format!("which columns of \"{name}\" filters use is not recorded, all columns are analyzed");
         notices.push(Notice { severity: Severity::Notice, message });
     }
-    let tables = if let Some(name) = &analyze.table {
-        match resolve::find_relation(context, name).await? {
-            Relation::Catalog(table) => vec![table],
-            Relation::Managed(_) => return Err(Error::unsupported("ANALYZE of a managed table")),
-        }
-    } else {
-        let database = snapshot
-            .resolve_schema(context.database())
-            .ok_or_else(|| resolve::unknown_database(&snapshot, context.database()))?;
-        let tables = snapshot.tables(&database.name).filter(|table| table.kind == TableKind::ExternalTable);
-        tables.cloned().collect()
-    };
-    for table in tables {
-        if table.kind != TableKind::ExternalTable {
-            let message = format!("cannot analyze \"{}\": it is not a table", table.name);
-            return Err(Error::new(ErrorKind::WrongObjectType, message));
-        }
-        let info = |message| Notice { severity: Severity::Info, message };
-        let name = format!("{}.{}", table.database, table.name);
-        if analyze.verbose {
-            notices.push(info(format!("analyzing \"{name}\"")));
-        }
-        let (found, partitions) = analyze_table(context, table, analyze).await?;
-        if analyze.verbose {
-            let TableStatistics { row_count, file_count, size_bytes, .. } = found;
-            let about = if found.exact { "" } else { "about " };
-            let folders = partitions.map_or_else(String::new, |count| format!(", {count} partitions"));
-            let text = format!("\"{name}\": {about}{row_count} rows, {file_count} files, {size_bytes} bytes{folders}");
-            notices.push(info(text));
-        }
+    let (found, partitions) = analyze_table(context, table, analyze).await?;
+    if analyze.verbose {
+        let TableStatistics { row_count, file_count, size_bytes, .. } = found;
+        let about = if found.exact { "" } else { "about " };
+        let folders = partitions.map_or_else(String::new, |count| format!(", {count} partitions"));
+        let message = format!("\"{name}\": {about}{row_count} rows, {file_count} files, {size_bytes} bytes{folders}");
+        notices.push(Notice { severity: Severity::Info, message });
     }
-    Ok(done(CommandTag::Verb("ANALYZE"), notices))
+    Ok(())
 }
 
 /// What was found of a table or of the partitions asked for, and how many those were.
