@@ -1,6 +1,6 @@
 //! Scans of text: CSV in one file, JSON lines in gzipped files, every column parsed.
 
-use crate::report::{self, Line};
+use crate::report::{self, Line, Report, Side};
 use crate::{cache, compare, side};
 use anyhow::Result;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -75,14 +75,15 @@ async fn compare_scans(title: &str, ddl: &str, plain: &datafusion::prelude::Sess
     for (name, query) in QUERIES {
         let answer = compare::rows(&ours.run(query).await?)?;
         compare::same(&answer, &compare::rows(&side::run_plain(plain, query).await?)?, name)?;
-        let mut line = Line { name: name.to_owned(), ours: Vec::new(), plain: Vec::new() };
+        let mut line = Line::new(name, 2);
         for _ in 0..runs {
-            line.ours.push(ours.time(query).await?);
-            line.plain.push(side::time_plain(plain, query).await?);
+            line.push(0, ours.time(query).await?);
+            line.push(1, side::time_plain(plain, query).await?);
         }
         lines.push(line);
     }
-    report::print(&report::table(&format!("{title}, median of {runs} runs"), &lines));
+    let sides = vec![Side::named("millrace"), Side::named("plain")];
+    report::print(&Report { title: format!("{title}, median of {runs} runs"), sides, lines }.table());
     Ok(())
 }
 

@@ -1,10 +1,13 @@
-//! Benchmarks: each measures us and plain DataFusion in one process, in turns, after it has compared the answers.
+//! Benchmarks: each measures us and peers in turns, after it has compared the answers.
 //!
-//! Data is generated once into a cache outside the tree. Numbers are medians; the machine's noise is seen in the
-//! turns, not hidden by them.
+//! A suite ([`tpch`]) measures targets that are processes of their own ([`target`]); the others measure us and plain
+//! DataFusion in one process. Data is generated once into a cache outside the tree. Numbers are medians; the machine's
+//! noise is seen in the turns, not hidden by them.
 
 pub mod cache;
+pub mod chart;
 pub mod compare;
+#[cfg(feature = "crawl")]
 pub mod crawl;
 pub mod csv;
 pub mod managed;
@@ -12,4 +15,6 @@ pub mod partitions;
 pub mod report;
 pub mod side;
 pub mod start;
+pub mod suite;
+pub mod target;
 pub mod tpch;

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use millrace_benches::target::{SideOptions, serve};
 use millrace_benches::{cache, crawl, csv, managed, partitions, start, tpch};
 use std::path::PathBuf;
 
@@ -22,8 +23,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Benchmark {
-    /// TPC-H: 22 queries on external Parquet tables
-    Tpch(tpch::Options),
+    /// TPC-H: 22 queries on managed or external tables, against peers; also `millrace bench tpch`
+    Tpch(Box<tpch::TpchOptions>),
+    /// What is measured: runs the statements of standard input
+    #[command(hide = true)]
+    Side(SideOptions),
     /// A table of many Hive partitions: first repair, and planning a query of one
     Partitions(partitions::Options),
     /// Scans of CSV and of gzipped JSON lines
@@ -40,7 +44,8 @@ enum Benchmark {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.benchmark {
-        Benchmark::Tpch(options) => tpch::run(&options, &arguments.cache).await,
+        Benchmark::Tpch(options) => tpch::run(&options, &arguments.cache, &["side"]).await,
+        Benchmark::Side(options) => serve(&options).await,
         Benchmark::Partitions(options) => partitions::run(&options, &arguments.cache).await,
         Benchmark::Csv(options) => csv::run(&options, &arguments.cache).await,
         Benchmark::Managed(options) => managed::run(&options).await,

@@ -9,20 +9,27 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Ours: a session of a fresh warehouse, which goes with it.
+/// Ours: a session of a warehouse.
 pub struct Ours {
     session: Session,
-    _warehouse: TempDir,
+    /// The directory of a warehouse that goes with its session.
+    _fresh: Option<TempDir>,
 }
 
 impl Ours {
     /// A fresh warehouse whose plans run in `partitions` partitions.
     pub async fn new(partitions: usize) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut config = WarehouseConfig::new(folder.path());
+        let ours = Self::open(folder.path(), partitions).await?;
+        Ok(Self { _fresh: Some(folder), ..ours })
+    }
+
+    /// The warehouse in a directory, which stays.
+    pub async fn open(directory: &Path, partitions: usize) -> Result<Self> {
+        let mut config = WarehouseConfig::new(directory);
         config.target_partitions = Some(partitions);
         let warehouse = Warehouse::open(config).await.map_err(|error| failed(&error))?;
-        Ok(Self { session: Session::new(warehouse), _warehouse: folder })
+        Ok(Self { session: Session::new(warehouse), _fresh: None })
     }
 
     /// Runs statements; gives the last one's rows.

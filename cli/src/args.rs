@@ -5,7 +5,11 @@
 
 use crate::crawl::CrawlArgs;
 use crate::print::Format;
+use crate::serve::ServeArgs;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use millrace_benches::cache;
+use millrace_benches::target::SideOptions;
+use millrace_benches::tpch::TpchOptions;
 use millrace_engine::sql::Dialect;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -63,6 +67,26 @@ enum LowSubcommand {
     },
     /// Look at a place, make tables of what is there, and keep them up to date
     Crawl(Box<CrawlArgs>),
+    /// Serve the warehouse to drivers of PostgreSQL and Redshift
+    Serve(ServeArgs),
+    /// Measure this machine and this program, beside others that are installed
+    Bench {
+        /// Directory of generated data
+        #[arg(long, value_name = "DIR", default_value_os_t = cache::default_directory(), global = true)]
+        cache: PathBuf,
+        #[command(subcommand)]
+        suite: Suite,
+    },
+}
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Suite {
+    /// TPC-H: 22 queries on managed or external tables
+    Tpch(Box<TpchOptions>),
+    /// What is measured: runs the statements of standard input
+    #[command(hide = true)]
+    Side(SideOptions),
 }
 
 /// What to do.
@@ -99,6 +123,15 @@ pub(crate) enum Action {
     },
     /// Run a crawler.
     Crawl(Box<CrawlArgs>),
+    /// Run a benchmark.
+    Bench {
+        /// Directory of generated data.
+        cache: PathBuf,
+        /// Which one.
+        suite: Suite,
+    },
+    /// Serve the warehouse on the wire.
+    Serve(ServeArgs),
     /// Run the demo.
     Demo {
         /// Directory of the lake and the warehouse.
@@ -129,6 +162,8 @@ where
     let action = match low.subcommand {
         Some(LowSubcommand::Demo { dir }) => Action::Demo { dir },
         Some(LowSubcommand::Crawl(arguments)) => Action::Crawl(arguments),
+        Some(LowSubcommand::Bench { cache, suite }) => Action::Bench { cache, suite },
+        Some(LowSubcommand::Serve(arguments)) => Action::Serve(arguments),
         None if !sources.is_empty() => Action::Batch { sources, keep_going: low.keep_going },
         None if stdin_is_terminal => Action::Shell,
         None => Action::Batch { sources: vec![Source::Stdin], keep_going: low.keep_going },

@@ -99,7 +99,7 @@ pub(crate) async fn run(
     // The statements below are written in this dialect.
     let dialect = [("dialect".to_owned(), "redshift".to_owned())];
     let settings: Vec<_> = settings.iter().cloned().chain(dialect).collect();
-    let engine = open::open(warehouse, &settings)
+    let engine = open::open(warehouse, &settings, false)
         .await
         .with_context(|| format!("could not open the warehouse {}", warehouse.display()))?;
     let format = arguments.format.or(format);

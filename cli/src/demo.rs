@@ -28,7 +28,7 @@ pub(crate) async fn run(warehouse: Option<&Path>, directory: Option<&Path>) -> a
     lay(&LAKE, &lake).with_context(|| format!("could not lay the example lake in {}", lake.display()))?;
     let warehouse: PathBuf = warehouse.map_or_else(|| directory.join("warehouse"), Path::to_owned);
     let watch = Watch::start(Idle::Exits)?;
-    let engine = open::open(&warehouse, &[])
+    let engine = open::open(&warehouse, &[], false)
         .await
         .with_context(|| format!("could not open the warehouse {}", warehouse.display()))?;
     let settings = Settings { timing: true, ..Settings::batch(None) };

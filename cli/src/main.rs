@@ -4,12 +4,14 @@
 //! [`repl`] asks for it line by line. Nothing is set up before it is needed, so that a one-line query starts at once.
 
 mod args;
+mod bench;
 mod crawl;
 mod demo;
 mod engine;
 mod open;
 mod print;
 mod repl;
+mod serve;
 mod shell;
 mod syntax;
 
@@ -69,10 +71,18 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
             let crawl = crawl::run(invocation.directory(), &invocation.settings, invocation.format, arguments);
             exit_code(runtime.block_on(crawl)?)
         }
+        Action::Bench { cache, suite } => {
+            runtime.block_on(bench::run(cache, suite))?;
+            ExitCode::SUCCESS
+        }
+        Action::Serve(arguments) => {
+            runtime.block_on(serve::run(invocation.directory(), &invocation.settings, arguments))?;
+            ExitCode::SUCCESS
+        }
         Action::Shell => run_shell(&runtime, invocation)?,
         Action::Batch { sources, keep_going } => {
             let watch = Watch::start(Idle::Exits)?;
-            let mut shell = open_shell(&runtime, invocation, Settings::batch(invocation.format), watch)?;
+            let mut shell = open_shell(&runtime, invocation, Settings::batch(invocation.format), watch, false)?;
             let outcome = runtime.block_on(shell.run_sources(sources, *keep_going));
             runtime.block_on(shell.close());
             exit_code(outcome)
@@ -85,7 +95,7 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
 
 fn run_shell(runtime: &Runtime, invocation: &Invocation) -> anyhow::Result<ExitCode> {
     let watch = Watch::start(Idle::Waits)?;
-    let mut shell = open_shell(runtime, invocation, Settings::interactive(invocation.format), watch)?;
+    let mut shell = open_shell(runtime, invocation, Settings::interactive(invocation.format), watch, true)?;
     let greeting = concat!("millrace ", env!("CARGO_PKG_VERSION"), "; \\? for help");
     writeln!(io::stdout(), "{greeting}")?;
     repl::Repl::new(&mut shell, runtime.handle().clone(), invocation.directory())?.run()?;
@@ -93,9 +103,15 @@ fn run_shell(runtime: &Runtime, invocation: &Invocation) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-fn open_shell(runtime: &Runtime, invocation: &Invocation, settings: Settings, watch: Watch) -> anyhow::Result<Shell> {
+fn open_shell(
+    runtime: &Runtime,
+    invocation: &Invocation,
+    settings: Settings,
+    watch: Watch,
+    stays: bool,
+) -> anyhow::Result<Shell> {
     let engine = runtime
-        .block_on(open::open(invocation.directory(), &invocation.settings))
+        .block_on(open::open(invocation.directory(), &invocation.settings, stays))
         .with_context(|| format!("could not open the warehouse {}", invocation.directory().display()))?;
     Ok(Shell::new(engine, Console::standard(), settings, watch))
 }

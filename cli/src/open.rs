@@ -4,7 +4,9 @@ use crate::engine::{Engine, Names, TableNames};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use millrace_engine::sql::Dialect;
-use millrace_engine::{Error, ErrorKind, Progress, Result, Session, StatementResult, Warehouse, WarehouseConfig};
+use millrace_engine::{
+    Error, ErrorKind, Progress, Result, Session, StatementResult, Warehouse, WarehouseConfig, maintenance,
+};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -15,13 +17,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens a session of the warehouse in a directory, with settings made: those of the warehouse before it is opened,
 /// those of the session after.
-pub(crate) async fn open(directory: &Path, settings: &[(String, String)]) -> Result<Box<dyn Engine>> {
+///
+/// With `stays` its tables are looked after in the background until it is closed.
+pub(crate) async fn open(directory: &Path, settings: &[(String, String)], stays: bool) -> Result<Box<dyn Engine>> {
     let mut config = WarehouseConfig::new(directory);
-    let of_warehouse = |name: &str| name.starts_with("s3.") || name == "listing_ttl_ms";
+    let of_warehouse = |name: &str| WarehouseConfig::has_setting(name);
     for (name, value) in settings.iter().filter(|(name, _)| of_warehouse(name)) {
         config = config.with_setting(name, value)?;
     }
-    let mut session = Session::new(Warehouse::open(config).await?);
+    let warehouse = Warehouse::open(config).await?;
+    if stays {
+        maintenance::start(&warehouse);
+    }
+    let mut session = Session::new(warehouse);
     for (name, value) in settings.iter().filter(|(name, _)| !of_warehouse(name)) {
         session.set(name, value)?;
     }

@@ -3,20 +3,31 @@
 //! Data flows one way: `sql` parses, `resolve` looks names up, `plan` decides, `exec` runs; `lake` reads and writes
 //! files. A module imports only those that stand before it in `docs/architecture.md`.
 
+mod background;
 mod crawl;
 pub mod error;
 mod exec;
+mod functions;
+pub mod journal;
 pub mod lake;
+mod login;
+pub mod maintenance;
+mod optimize;
+mod password;
 mod physical;
 mod plan;
 mod resolve;
 pub mod result;
+pub mod retention;
 pub mod session;
 pub mod sql;
+mod system;
 pub mod tables;
 pub mod warehouse;
 
 pub use error::{Error, ErrorKind, Result};
+pub use exec::maintenance::VacuumReport;
+pub use login::{Login, login_failed};
 pub use result::{CommandTag, Notice, Progress, ProgressState, Severity, StatementResult};
-pub use session::{Names, Session, TableNames};
+pub use session::{Names, Prepared, Session, TableNames, TransactionStatus};
 pub use warehouse::{Warehouse, WarehouseConfig};

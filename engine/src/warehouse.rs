@@ -1,35 +1,58 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
+use crate::background::{Activity, MaintenanceConfig};
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::Journal;
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
 use crate::lake::stores::Stores;
 use crate::lake::table::Lake;
+use crate::optimize;
 use crate::physical;
-use crate::session::Turns;
-use crate::tables::{self, TableStorage};
+use crate::retention::{self, RetentionPolicy};
+use crate::session::{Leases, Sessions, Turns, is_temporary};
+use crate::tables::{self, TableStorage, TemporaryFolder};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 use millrace_catalog::Catalog;
+use millrace_catalog::model::ManagedTable;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio_util::task::TaskTracker;
+use tokio::sync::OnceCell;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// The catalog's file in a warehouse's directory.
 const CATALOG_FILE: &str = "catalog.db";
 
+/// The journal's file in a warehouse's directory.
+const JOURNAL_FILE: &str = "journal.db";
+
 /// The folder of managed tables' files in a warehouse's directory.
 const DATA_FOLDER: &str = "data";
 
+/// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
+const SETTINGS: [&str; 6] = [
+    "data_path",
+    "deleted_file_grace_minutes",
+    "listing_ttl_ms",
+    "slices",
+    "snapshot_retention_count",
+    "snapshot_retention_hours",
+];
+
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
+
+/// The most slices that a plan runs in.
+const MOST_SLICES: usize = 1024;
 
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
@@ -39,9 +62,12 @@ const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
 pub struct WarehouseConfig {
     /// The warehouse's directory; made when it is not there.
     pub directory: PathBuf,
+    /// Where the files of managed tables are: a URL in an object store; by default in the directory, or where the
+    /// warehouse has put them before.
+    pub data_path: Option<String>,
     /// `s3.*` settings, which go before the environment's.
     pub settings: BTreeMap<String, String>,
-    /// How many partitions a plan runs in; the cores by default.
+    /// How many slices a plan runs in; the cores by default, rounded up to a power of two.
     pub target_partitions: Option<usize>,
     /// How many bytes statements may hold together; four fifths of the machine's memory by default.
     pub memory_limit_bytes: Option<usize>,
@@ -50,6 +76,10 @@ pub struct WarehouseConfig {
     /// How old a data file is that is removed when the warehouse opens and no manifest names it: older than the longest
     /// transaction of any process, which may have written it and not committed yet.
     pub orphan_age: Duration,
+    /// What is done in the background where a process stays open.
+    pub maintenance: MaintenanceConfig,
+    /// How long snapshots of managed tables stay, and the files that only they have.
+    pub retention: RetentionPolicy,
 }
 
 impl WarehouseConfig {
@@ -57,26 +87,51 @@ impl WarehouseConfig {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
+            data_path: None,
             settings: BTreeMap::new(),
             target_partitions: None,
             memory_limit_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
             orphan_age: DEFAULT_ORPHAN_AGE,
+            maintenance: MaintenanceConfig::default(),
+            retention: RetentionPolicy::default(),
         }
     }
 
-    /// The same with a setting: `s3.*`, or `listing_ttl_ms`.
+    /// Whether a setting is a warehouse's, to be made before it is opened, and not a session's.
+    pub fn has_setting(name: &str) -> bool {
+        name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name)
+    }
+
+    /// The same with a setting: `s3.*`, `data_path`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`,
+    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
     pub fn with_setting(mut self, name: &str, value: &str) -> Result<Self> {
-        if name == "listing_ttl_ms" {
-            let millis = value.parse().map_err(|_| {
-                Error::new(ErrorKind::InvalidParameter, format!("invalid value for setting \"{name}\": \"{value}\""))
-            })?;
-            self.listing_time_to_live = Duration::from_millis(millis);
-        } else {
-            self.settings.insert(name.to_owned(), value.to_owned());
+        let invalid =
+            || Error::new(ErrorKind::InvalidParameter, format!("invalid value for setting \"{name}\": \"{value}\""));
+        // Up to a hundred years.
+        let number = |most: u64| value.parse().ok().filter(|number| *number <= most).ok_or_else(invalid);
+        match name {
+            "data_path" => self.data_path = Some(value.to_owned()),
+            "listing_ttl_ms" => {
+                self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
+            }
+            "slices" => {
+                let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
+                self.target_partitions =
+                    Some(slices.ok_or_else(|| invalid().with_hint(format!("it takes 1 to {MOST_SLICES}")))?);
+            }
+            "snapshot_retention_hours" => self.retention.keep = Duration::from_hours(number(876_000)?),
+            "snapshot_retention_count" => {
+                self.retention.most = usize::try_from(number(u64::MAX)?.max(1)).unwrap_or(usize::MAX);
+            }
+            "deleted_file_grace_minutes" => self.retention.grace = Duration::from_mins(number(52_560_000)?),
+            _ if self.maintenance.set(name, value)? => {}
+            _ => {
+                self.settings.insert(name.to_owned(), value.to_owned());
+            }
         }
         Ok(self)
     }
@@ -92,6 +147,14 @@ pub struct Warehouse {
     base: SessionState,
     cleanup: TaskTracker,
     turns: Turns,
+    journal: Journal,
+    open_sessions: Sessions,
+    activity: Arc<Activity>,
+    leases: Leases,
+    /// Tells other processes of the leases.
+    _heartbeat: Option<AbortOnDropHandle<()>>,
+    sessions: AtomicU64,
+    temporary: OnceCell<(TemporaryFolder, TableStorage)>,
 }
 
 impl Warehouse {
@@ -101,24 +164,50 @@ impl Warehouse {
     /// `DataCorrupted` for a damaged or newer catalog, `UndefinedObject` for a setting that does not exist, and what
     /// the file system says.
     pub async fn open(config: WarehouseConfig) -> Result<Arc<Self>> {
+        if config.directory.to_string_lossy().contains("://") {
+            let message =
+                format!("a warehouse's catalog is in a local directory, not in {}", config.directory.display());
+            return Err(Error::new(ErrorKind::InvalidParameter, message)
+                .with_hint("name a directory, and the place of its tables' files with --set data_path=s3://…"));
+        }
         let stores = Arc::new(Stores::new(config.settings.clone())?);
         let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
+        let journal = Journal::open(&config.directory.join(JOURNAL_FILE)).await?;
         let runtime = runtime(&config, Arc::clone(&stores))?;
         let base = SessionStateBuilder::new()
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_physical_optimizer_rules(physical::rules())
+            .with_query_planner(Arc::new(optimize::CostBasedPlanner))
+            .with_physical_optimizer_rules(optimize::with_selection(physical::rules()))
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
         let cleanup = TaskTracker::new();
-        let data = data_storage(&config.directory, &lake, cleanup.clone()).await?;
-        note_data_path(&config.directory, &catalog).await?;
+        let data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
         if !catalog.is_read_only() {
+            tables::remove_abandoned(&config.directory);
             cleanup.spawn(tables::remove_orphans(data.clone(), Arc::clone(&catalog), config.orphan_age));
         }
-        Ok(Arc::new(Self { config, catalog, lake, data, base, cleanup, turns: Turns::default() }))
+        let leases = Leases::default();
+        let beat = || tokio::spawn(retention::heartbeat(Arc::clone(&catalog), leases.clone()));
+        let heartbeat = (!catalog.is_read_only()).then(|| AbortOnDropHandle::new(beat()));
+        Ok(Arc::new(Self {
+            config,
+            catalog,
+            lake,
+            data,
+            base,
+            cleanup,
+            turns: Turns::default(),
+            journal,
+            open_sessions: Sessions::default(),
+            activity: Arc::default(),
+            leases,
+            _heartbeat: heartbeat,
+            sessions: AtomicU64::new(0),
+            temporary: OnceCell::new(),
+        }))
     }
 
     /// What it was opened with.
@@ -136,6 +225,32 @@ impl Warehouse {
         &self.data
     }
 
+    /// Where the files of a managed table are; a temporary one's are in a folder of this process.
+    ///
+    /// # Errors
+    /// What the file system says when that folder is first needed.
+    pub(crate) async fn storage_of(&self, table: &ManagedTable) -> Result<TableStorage> {
+        if !is_temporary(table) {
+            return Ok(self.data.clone());
+        }
+        let make = || async {
+            let folder = TemporaryFolder::make(&self.config.directory)?;
+            let storage = local_storage(folder.path(), &self.lake, self.cleanup.clone()).await?;
+            Ok::<_, Error>((folder, storage))
+        };
+        Ok(self.temporary.get_or_try_init(make).await?.1.clone())
+    }
+
+    /// A number that no other session of this process has.
+    pub(crate) fn next_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The snapshots that transactions and queries of this process read.
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     /// What external tables share.
     pub(crate) fn lake(&self) -> &Arc<Lake> {
         &self.lake
@@ -151,12 +266,29 @@ impl Warehouse {
         &self.turns
     }
 
+    /// What happened.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Who is connected.
+    pub fn sessions(&self) -> &Sessions {
+        &self.open_sessions
+    }
+
+    /// Whether statements run.
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
     /// Waits until what cancelled writes left is removed, no longer than this, and closes the catalog.
     pub async fn close(&self, patience: Duration) {
+        self.activity.close();
         self.cleanup.close();
         if tokio::time::timeout(patience, self.cleanup.wait()).await.is_err() {
             tracing::warn!("the files of a cancelled write are still being removed");
         }
+        self.journal.close().await;
         self.catalog.close().await;
     }
 
@@ -166,37 +298,73 @@ impl Warehouse {
     }
 }
 
-/// Where managed tables keep their files: a folder in the warehouse's directory.
-async fn data_storage(directory: &Path, lake: &Lake, cleanup: TaskTracker) -> Result<TableStorage> {
-    let folder = directory.join(DATA_FOLDER);
+/// Tables' files in a folder of the local disk.
+async fn local_storage(folder: &Path, lake: &Lake, cleanup: TaskTracker) -> Result<TableStorage> {
     let location = Location::literal(&folder.to_string_lossy())?;
     let store = lake.listings.stores().open(&location).await?;
     Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
 }
 
-/// Tells other programs that attach the catalog where data files are, also after the warehouse was moved.
-async fn note_data_path(directory: &Path, catalog: &Catalog) -> Result<()> {
-    let folder = std::path::absolute(directory.join(DATA_FOLDER)).map_err(|e| {
-        Error::new(ErrorKind::Internal, format!("could not find the directory {}: {e}", directory.display()))
-    })?;
-    let path = format!("{}/", folder.display());
-    if !catalog.is_read_only() && catalog.data_path().await?.is_none_or(|noted| noted != path) {
-        catalog.set_data_path(&path).await?;
+/// Where managed tables have their files: in an object store when the settings say so or once did, else in the
+/// warehouse's directory. The catalog notes it, for other programs that attach it, also after the directory was moved.
+///
+/// # Errors
+/// `InvalidParameter` for a place that is not in an object store, or another one than that of files that exist.
+async fn data_storage(
+    config: &WarehouseConfig,
+    catalog: &Catalog,
+    lake: &Lake,
+    cleanup: TaskTracker,
+) -> Result<TableStorage> {
+    let noted = catalog.data_path().await?;
+    let remote = noted.as_ref().filter(|path| path.contains("://"));
+    let Some(wanted) = config.data_path.as_ref().or(remote) else {
+        let folder = config.directory.join(DATA_FOLDER);
+        let absolute = std::path::absolute(&folder).map_err(|e| {
+            Error::new(ErrorKind::Internal, format!("could not find the directory {}: {e}", folder.display()))
+        })?;
+        note_data_path(catalog, noted.as_deref(), &format!("{}/", absolute.display())).await?;
+        return local_storage(&folder, lake, cleanup).await;
+    };
+    let location = Location::literal(wanted)?;
+    if location.is_local() {
+        let message = format!("invalid value for setting \"data_path\": \"{wanted}\"");
+        return Err(Error::new(ErrorKind::InvalidParameter, message)
+            .with_hint("it takes the URL of a place in an object store: s3://bucket/path"));
+    }
+    let url = format!("{}/", location.url().trim_end_matches('/'));
+    if let Some(noted) = &noted
+        && *noted != url
+        && catalog.has_files().await?
+    {
+        let message = format!("the files of this warehouse's tables are in {noted}, not in {url}");
+        return Err(Error::new(ErrorKind::InvalidParameter, message));
+    }
+    note_data_path(catalog, noted.as_deref(), &url).await?;
+    let store = lake.listings.stores().open(&location).await?;
+    Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
+}
+
+async fn note_data_path(catalog: &Catalog, noted: Option<&str>, path: &str) -> Result<()> {
+    if !catalog.is_read_only() && noted != Some(path) {
+        catalog.set_data_path(path).await?;
     }
     Ok(())
 }
 
 fn session_config(target_partitions: Option<usize>) -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
-    if let Some(partitions) = target_partitions {
-        config = config.with_target_partitions(partitions.max(1));
-    }
+    // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
+    let slices = target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
+    config = config.with_target_partitions(slices.max(1));
     let options = config.options_mut();
     // Redshift's and Trino's literals such as 1.5 are decimals.
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
     options.execution.parquet.bloom_filter_on_read = true;
     options.execution.collect_statistics = true;
+    // Rows by one key are also rows by that key and another.
+    options.optimizer.subset_repartition_threshold = 2;
     config
 }
 

@@ -132,4 +132,28 @@ with attach() as session:
 same("a column that DuckDB added", ours("SELECT count(*), count(d) FROM h"), as_text(rows('SELECT count(*), count(d) FROM w."default".h')))
 millrace("INSERT INTO made VALUES (2, 3.125);")
 same("a table that DuckDB made", ours("SELECT sum(x), sum(y) FROM made"), as_text(rows('SELECT sum(x), sum(y) FROM w."default".made')))
+# A vacuum: rows keep their ids, DuckDB reads and changes what it wrote, and the past stays.
+millrace("CREATE TABLE swept (id int, name varchar(20)) SORTKEY (name) TABLE PROPERTIES ('format'='parquet');"
+         "INSERT INTO swept SELECT k + 4 * i.n, 'many' FROM many CROSS JOIN (SELECT 0 AS n) i;"
+         "UPDATE swept SET name = 'few' WHERE id = 3; DELETE FROM swept WHERE id = 2; INSERT INTO swept VALUES (7, NULL), (8, 'a');")
+with attach() as session:
+    session.execute('INSERT INTO w."default".swept SELECT range, \'ducks\' FROM range(1000, 1500)')
+    session.execute('DELETE FROM w."default".swept WHERE id IN (8, 1001)')
+ids = 'SELECT rowid, id, name FROM w."default".swept ORDER BY rowid'
+before = rows(ids)
+past = rows("SELECT max(snapshot_id) FROM ducklake_snapshots('w')")[0][0]
+for mode in ("FULL", "DELETE ONLY", "SORT ONLY"):
+    millrace(f"VACUUM {mode} swept TO 100 PERCENT;")
+    same(f"row ids after VACUUM {mode}", rows(ids), before)
+same("files after VACUUM", rows("SELECT count(*), count(delete_file) FROM ducklake_list_files('w', 'swept', schema => 'default')"), [(1, 0)])
+same("the past after VACUUM", rows(f'SELECT count(*), sum(id) FROM w."default".swept AT (VERSION => {past})'),
+     rows('SELECT count(*), sum(id) FROM w."default".swept'))
+with attach() as session:
+    session.execute('DELETE FROM w."default".swept WHERE name = \'few\' AND rowid % 2 = 0')
+    session.execute('UPDATE w."default".swept SET name = \'updated\' WHERE id = 1002')
+    want = session.sql(ids).fetchall()
+same("both after a vacuum", ours("SELECT name, count(*), sum(id) FROM swept GROUP BY name ORDER BY name"),
+     as_text(rows('SELECT name, count(*), sum(id) FROM w."default".swept GROUP BY name ORDER BY name')))
+millrace("VACUUM swept TO 100 PERCENT;")
+same("row ids after another VACUUM", rows(ids), want)
 print(f"ducklake: {checks} comparisons")

@@ -1,5 +1,6 @@
-//! TPC-H's tables as snappy Parquet, a folder a table, and their columns as Hive declares them.
+//! TPC-H's tables as snappy Parquet, a folder a table, and how targets declare them.
 
+use crate::suite::Table;
 use anyhow::Result;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -16,41 +17,97 @@ use tpchgen_arrow::{
     SupplierArrow,
 };
 
-/// The tables, with their columns in Hive's DDL.
-pub(super) const TABLES: [(&str, &str); 8] = [
-    ("nation", "n_nationkey bigint, n_name string, n_regionkey bigint, n_comment string"),
-    ("region", "r_regionkey bigint, r_name string, r_comment string"),
-    (
-        "part",
-        "p_partkey bigint, p_name string, p_mfgr string, p_brand string, p_type string, p_size int, \
-         p_container string, p_retailprice decimal(15,2), p_comment string",
-    ),
-    (
-        "supplier",
-        "s_suppkey bigint, s_name string, s_address string, s_nationkey bigint, s_phone string, \
-         s_acctbal decimal(15,2), s_comment string",
-    ),
-    (
-        "partsupp",
-        "ps_partkey bigint, ps_suppkey bigint, ps_availqty int, ps_supplycost decimal(15,2), ps_comment string",
-    ),
-    (
-        "customer",
-        "c_custkey bigint, c_name string, c_address string, c_nationkey bigint, c_phone string, \
-         c_acctbal decimal(15,2), c_mktsegment string, c_comment string",
-    ),
-    (
-        "orders",
-        "o_orderkey bigint, o_custkey bigint, o_orderstatus string, o_totalprice decimal(15,2), o_orderdate date, \
-         o_orderpriority string, o_clerk string, o_shippriority int, o_comment string",
-    ),
-    (
-        "lineitem",
-        "l_orderkey bigint, l_partkey bigint, l_suppkey bigint, l_linenumber int, l_quantity decimal(15,2), \
-         l_extendedprice decimal(15,2), l_discount decimal(15,2), l_tax decimal(15,2), l_returnflag string, \
-         l_linestatus string, l_shipdate date, l_commitdate date, l_receiptdate date, l_shipinstruct string, \
-         l_shipmode string, l_comment string",
-    ),
+/// The tables: types as TPC has them, distributed by the keys that joins use, sorted by them or by date.
+pub(super) fn tables(by_date: bool) -> Vec<Table> {
+    let mut tables = TABLES.to_vec();
+    if by_date {
+        for table in &mut tables {
+            match table.name {
+                "orders" => table.attributes = "DISTKEY (o_orderkey) SORTKEY (o_orderdate)",
+                "lineitem" => table.attributes = "DISTKEY (l_orderkey) SORTKEY (l_shipdate)",
+                _ => {}
+            }
+        }
+    }
+    tables
+}
+
+const TABLES: [Table; 8] = [
+    Table {
+        name: "nation",
+        columns: "n_nationkey bigint, n_name string, n_regionkey bigint, n_comment string",
+        managed_columns: "n_nationkey bigint NOT NULL PRIMARY KEY, n_name varchar(25) NOT NULL, \
+             n_regionkey bigint NOT NULL, n_comment varchar(152)",
+        attributes: "DISTSTYLE ALL",
+    },
+    Table {
+        name: "region",
+        columns: "r_regionkey bigint, r_name string, r_comment string",
+        managed_columns: "r_regionkey bigint NOT NULL PRIMARY KEY, r_name varchar(25) NOT NULL, \
+             r_comment varchar(152)",
+        attributes: "DISTSTYLE ALL",
+    },
+    Table {
+        name: "part",
+        columns: "p_partkey bigint, p_name string, p_mfgr string, p_brand string, p_type string, p_size int, \
+             p_container string, p_retailprice decimal(15,2), p_comment string",
+        managed_columns: "p_partkey bigint NOT NULL PRIMARY KEY, p_name varchar(55) NOT NULL, \
+             p_mfgr varchar(25) NOT NULL, p_brand varchar(10) NOT NULL, p_type varchar(25) NOT NULL, \
+             p_size int NOT NULL, p_container varchar(10) NOT NULL, p_retailprice decimal(15,2) NOT NULL, \
+             p_comment varchar(23) NOT NULL",
+        attributes: "DISTKEY (p_partkey) SORTKEY (p_partkey)",
+    },
+    Table {
+        name: "supplier",
+        columns: "s_suppkey bigint, s_name string, s_address string, s_nationkey bigint, s_phone string, \
+             s_acctbal decimal(15,2), s_comment string",
+        managed_columns: "s_suppkey bigint NOT NULL PRIMARY KEY, s_name varchar(25) NOT NULL, \
+             s_address varchar(40) NOT NULL, s_nationkey bigint NOT NULL, s_phone varchar(15) NOT NULL, \
+             s_acctbal decimal(15,2) NOT NULL, s_comment varchar(101) NOT NULL",
+        attributes: "DISTSTYLE ALL SORTKEY (s_suppkey)",
+    },
+    Table {
+        name: "partsupp",
+        columns: "ps_partkey bigint, ps_suppkey bigint, ps_availqty int, ps_supplycost decimal(15,2), \
+             ps_comment string",
+        managed_columns: "ps_partkey bigint NOT NULL, ps_suppkey bigint NOT NULL, ps_availqty int NOT NULL, \
+             ps_supplycost decimal(15,2) NOT NULL, ps_comment varchar(199) NOT NULL, \
+             PRIMARY KEY (ps_partkey, ps_suppkey)",
+        attributes: "DISTKEY (ps_partkey) SORTKEY (ps_partkey)",
+    },
+    Table {
+        name: "customer",
+        columns: "c_custkey bigint, c_name string, c_address string, c_nationkey bigint, c_phone string, \
+             c_acctbal decimal(15,2), c_mktsegment string, c_comment string",
+        managed_columns: "c_custkey bigint NOT NULL PRIMARY KEY, c_name varchar(25) NOT NULL, \
+             c_address varchar(40) NOT NULL, c_nationkey bigint NOT NULL, c_phone varchar(15) NOT NULL, \
+             c_acctbal decimal(15,2) NOT NULL, c_mktsegment varchar(10) NOT NULL, c_comment varchar(117) NOT NULL",
+        attributes: "DISTKEY (c_custkey) SORTKEY (c_custkey)",
+    },
+    Table {
+        name: "orders",
+        columns: "o_orderkey bigint, o_custkey bigint, o_orderstatus string, o_totalprice decimal(15,2), \
+             o_orderdate date, o_orderpriority string, o_clerk string, o_shippriority int, o_comment string",
+        managed_columns: "o_orderkey bigint NOT NULL PRIMARY KEY, o_custkey bigint NOT NULL, \
+             o_orderstatus varchar(1) NOT NULL, o_totalprice decimal(15,2) NOT NULL, o_orderdate date NOT NULL, \
+             o_orderpriority varchar(15) NOT NULL, o_clerk varchar(15) NOT NULL, o_shippriority int NOT NULL, \
+             o_comment varchar(79) NOT NULL",
+        attributes: "DISTKEY (o_orderkey) SORTKEY (o_orderkey)",
+    },
+    Table {
+        name: "lineitem",
+        columns: "l_orderkey bigint, l_partkey bigint, l_suppkey bigint, l_linenumber int, \
+             l_quantity decimal(15,2), l_extendedprice decimal(15,2), l_discount decimal(15,2), \
+             l_tax decimal(15,2), l_returnflag string, l_linestatus string, l_shipdate date, l_commitdate date, \
+             l_receiptdate date, l_shipinstruct string, l_shipmode string, l_comment string",
+        managed_columns: "l_orderkey bigint NOT NULL, l_partkey bigint NOT NULL, l_suppkey bigint NOT NULL, \
+             l_linenumber int NOT NULL, l_quantity decimal(15,2) NOT NULL, l_extendedprice decimal(15,2) NOT NULL, \
+             l_discount decimal(15,2) NOT NULL, l_tax decimal(15,2) NOT NULL, l_returnflag varchar(1) NOT NULL, \
+             l_linestatus varchar(1) NOT NULL, l_shipdate date NOT NULL, l_commitdate date NOT NULL, \
+             l_receiptdate date NOT NULL, l_shipinstruct varchar(25) NOT NULL, l_shipmode varchar(10) NOT NULL, \
+             l_comment varchar(44) NOT NULL, PRIMARY KEY (l_orderkey, l_linenumber)",
+        attributes: "DISTKEY (l_orderkey) SORTKEY (l_orderkey)",
+    },
 ];
 
 /// Writes all tables below a folder. The small two are one file each, the others one file a unit of scale.

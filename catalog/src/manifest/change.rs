@@ -3,6 +3,10 @@
 use crate::model::{DataFile, DeleteFile, ManagedTable};
 use std::collections::BTreeMap;
 
+/// Stands for [`DataFile::row_id_start`] in a file of [`ManifestChange::ReplaceFiles`] whose rows' old ids nobody can
+/// have seen.
+pub const NEW_ROW_IDS: i64 = i64::MIN;
+
 /// One change of a transaction. Changes are applied in order; a table made by an earlier one of the same transaction
 /// is named by the negative number that its maker gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +50,8 @@ pub enum ManifestChange {
         table: i64,
         /// The ids of the old files.
         old: Vec<i64>,
-        /// The new ones; a row keeps its id, so `row_id_start` is taken as given.
+        /// The new ones. A row keeps its id, so `row_id_start` is taken as given: -1 for a file that has its rows' ids
+        /// in a column. The rows of one with [`NEW_ROW_IDS`] get new ids.
         new: Vec<DataFile>,
     },
     /// Adds a few rows in the catalog itself, as DuckLake's data inlining does.

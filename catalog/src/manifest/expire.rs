@@ -10,7 +10,7 @@ use super::definition::join_path;
 use super::inline::quoted;
 use super::time::{format_time, now_us, parse_time};
 use crate::error::Result;
-use crate::store::{CHUNK, Catalog, Db, Write};
+use crate::store::{CHUNK, Catalog, Db, Lease, Write};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use std::collections::BTreeSet;
 
@@ -21,6 +21,8 @@ pub struct Retention {
     pub older_than_ms: i64,
     /// So many of the newest stay in any case; the very newest always does.
     pub keep: usize,
+    /// So many of the newest stay at most: those before them expire whatever their age.
+    pub most: Option<usize>,
     /// Snapshots that running queries and transactions read.
     pub in_use: Vec<i64>,
 }
@@ -45,19 +47,16 @@ impl Catalog {
     /// Forgets the snapshots that `retention` lets go, but for named ones; how many. What only they showed is
     /// forgotten with them, and their files are scheduled for deletion.
     pub async fn expire_snapshots(&self, retention: &Retention) -> Result<usize> {
-        let mut write = self.write().await?;
-        let query = "SELECT snapshot_id, snapshot_time, snapshot_id IN (SELECT snapshot_id FROM millrace_named_snapshot) \
-                     FROM ducklake_snapshot ORDER BY snapshot_id DESC";
-        let rows: Vec<(i64, String, bool)> = write.all(sqlx::query_as(query)).await?;
-        let used: BTreeSet<i64> = retention.in_use.iter().copied().collect();
-        let old = |time: &str| parse_time(time).is_some_and(|time| time.div_euclid(1000) < retention.older_than_ms);
-        let rest = rows.iter().skip(retention.keep.max(1));
-        let expired = rest.filter(|(id, time, named)| !named && old(time) && !used.contains(id));
-        let expired: Vec<i64> = expired.map(|(id, ..)| *id).collect();
+        // Mostly nothing has expired, and then nobody's write need wait.
+        let mut lease = self.read().await?;
+        let expired = find_expired(&mut lease, retention).await?;
+        lease.release();
         if expired.is_empty() {
-            write.abandon().await?;
             return Ok(0);
         }
+        let mut write = self.write().await?;
+        let expired = find_expired(&mut write, retention).await?;
+        let used: BTreeSet<i64> = retention.in_use.iter().copied().collect();
         // What another program did is described while its rows are there.
         Commit::begin(&mut write, None).await?;
         delete(&mut write, "ducklake_snapshot", "snapshot_id", &expired).await?;
@@ -122,6 +121,14 @@ impl Catalog {
         write.commit_uncounted().await
     }
 
+    /// Whether any table has, or at some snapshot had, files.
+    pub async fn has_files(&self) -> Result<bool> {
+        let mut lease = self.read().await?;
+        let count = lease.number(sqlx::query_as("SELECT EXISTS (SELECT 1 FROM ducklake_data_file)")).await?;
+        lease.release();
+        Ok(count > 0)
+    }
+
     /// Where data files are, with a slash at the end.
     pub async fn data_path(&self) -> Result<Option<String>> {
         let mut lease = self.read().await?;
@@ -130,6 +137,19 @@ impl Catalog {
         lease.release();
         Ok(row.map(|(path,)| path))
     }
+}
+
+/// The snapshots that may go now.
+async fn find_expired(lease: &mut Lease<'_>, retention: &Retention) -> Result<Vec<i64>> {
+    let query = "SELECT snapshot_id, snapshot_time, snapshot_id IN (SELECT snapshot_id FROM millrace_named_snapshot) \
+                 FROM ducklake_snapshot ORDER BY snapshot_id DESC";
+    let rows: Vec<(i64, String, bool)> = lease.all(sqlx::query_as(query)).await?;
+    let old = |time: &str| parse_time(time).is_some_and(|time| time.div_euclid(1000) < retention.older_than_ms);
+    let rest = rows.iter().enumerate().skip(retention.keep.max(1));
+    let beyond = |at: usize| retention.most.is_some_and(|most| at >= most);
+    let expired =
+        rest.filter(|(at, (id, time, named))| !named && (old(time) || beyond(*at)) && !retention.in_use.contains(id));
+    Ok(expired.map(|(_, (id, ..))| *id).collect())
 }
 
 /// The files of a kind (`data`, `delete`) for which a condition holds, with their places.
@@ -185,6 +205,7 @@ async fn forget_files(write: &mut Write<'_>) -> Result<()> {
                 "ducklake_file_variant_stats",
                 "ducklake_file_partition_value",
                 "millrace_data_file",
+                "millrace_file_sketch",
             ];
             for table in tables {
                 delete(write, table, "data_file_id", &ids).await?;
@@ -245,6 +266,9 @@ async fn forget_rows(write: &mut Write<'_>) -> Result<()> {
         "ducklake_column_mapping",
         "millrace_managed_table",
         "millrace_identity",
+        "millrace_column_estimate",
+        "millrace_table_estimate",
+        "millrace_predicate_column",
     ];
     for table in tables {
         delete(write, table, "table_id", &gone).await?;

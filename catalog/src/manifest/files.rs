@@ -1,5 +1,6 @@
 //! Data files and delete files of a commit.
 
+use super::change::NEW_ROW_IDS;
 use super::commit::Commit;
 use super::definition::is_relative;
 use super::log::Effect;
@@ -83,7 +84,13 @@ impl Commit {
             had_deletes |= self.end_file(write, id, *file).await?;
         }
         for file in new {
-            self.insert_file(write, id, file).await?;
+            let mut file = file.clone();
+            if file.row_id_start == NEW_ROW_IDS {
+                let state = self.table(write, table).await?;
+                file.row_id_start = state.next_row_id;
+                state.next_row_id = state.next_row_id.saturating_add(file.record_count as i64);
+            }
+            self.insert_file(write, id, &file).await?;
         }
         if !old.is_empty() || !new.is_empty() {
             self.effect(Effect::Compacted(id, had_deletes));
@@ -113,6 +120,8 @@ impl Commit {
             write.execute(sqlx::query(statement).bind(snapshot).bind(id)).await?;
         }
         state.count(-records, -bytes);
+        state.sketches.clear();
+        super::estimates::forget(write, id).await?;
         let rows = self.end_all_inlined(write, id).await?;
         self.table(write, table).await?.count(-rows, 0);
         Ok(())
@@ -134,10 +143,12 @@ impl Commit {
         let query = query.bind((file.row_id_start >= 0).then_some(file.row_id_start)).bind(file.partial_max);
         write.execute(query).await?;
         insert_statistics(write, table, id, &file.columns).await?;
+        super::sketches::insert(write, id, &file.columns).await?;
         if file.bucket.is_some() || file.sorted {
-            let query =
-                sqlx::query("INSERT INTO millrace_data_file (data_file_id, bucket, sorted) VALUES ($1, $2, $3)");
-            let query = query.bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));
+            let layout = serde_json::to_string(&file.layout).map_err(|e| CatalogError::Damaged(e.to_string()))?;
+            let query = "INSERT INTO millrace_data_file (data_file_id, bucket, sorted, layout) VALUES ($1, $2, $3, $4)";
+            let query = sqlx::query(query).bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));
+            let query = query.bind(layout);
             write.execute(query).await?;
         }
         if let Some(delete) = &file.deletes {

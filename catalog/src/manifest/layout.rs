@@ -157,3 +157,36 @@ pub(crate) const TABLES: &[&str] = &[
         FROM (SELECT hex(randomblob(16)) AS h)",
     "INSERT INTO millrace_manifest VALUES (0)",
 ];
+
+/// The keys that a data file was arranged by, as a document ([`FileLayout`](crate::model::FileLayout)).
+pub(crate) const FILE_LAYOUTS: &[&str] = &["ALTER TABLE millrace_data_file ADD COLUMN layout TEXT"];
+
+/// What the planner is told of rows: sketches by file, and by table what they give together and what ANALYZE found.
+///
+/// `millrace_column_estimate.sketch` is that of all rows ever written, until ANALYZE reads the live files' sketches.
+/// `statistics_version` moves with every change, so that a reader knows by one number that what it keeps still holds.
+pub(crate) const ESTIMATES: &[&str] = &[
+    "CREATE TABLE millrace_file_sketch(
+        data_file_id BIGINT NOT NULL,
+        column_id BIGINT NOT NULL,
+        sketch BLOB NOT NULL,
+        PRIMARY KEY (data_file_id, column_id)
+    ) WITHOUT ROWID",
+    "CREATE TABLE millrace_column_estimate(
+        table_id BIGINT NOT NULL,
+        column_id BIGINT NOT NULL,
+        distinct_count BIGINT,
+        sketch BLOB,
+        document TEXT,
+        PRIMARY KEY (table_id, column_id)
+    ) WITHOUT ROWID",
+    "CREATE TABLE millrace_table_estimate(table_id INTEGER PRIMARY KEY, document TEXT NOT NULL)",
+    "CREATE TABLE millrace_predicate_column(
+        table_id BIGINT NOT NULL,
+        column_id BIGINT NOT NULL,
+        first_use_ms BIGINT NOT NULL,
+        last_use_ms BIGINT NOT NULL,
+        PRIMARY KEY (table_id, column_id)
+    ) WITHOUT ROWID",
+    "ALTER TABLE millrace_manifest ADD COLUMN statistics_version BIGINT NOT NULL DEFAULT 0",
+];

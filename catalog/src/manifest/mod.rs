@@ -15,30 +15,40 @@ mod columns;
 mod commit;
 mod conflict;
 mod definition;
+mod estimates;
 mod expire;
 mod files;
 mod history;
 mod identity;
 mod inline;
 mod layout;
+mod leases;
 mod load;
 mod log;
+mod past;
+mod predicates;
 mod read;
+mod sketches;
 mod state;
 mod statistics;
 mod tables;
 mod time;
+mod touched;
 mod types;
 
 #[cfg(test)]
 mod tests;
 
-pub use change::{CommitNote, Committed, InlinedRow, InlinedRows, InlinedValue, ManifestChange};
+pub use change::{CommitNote, Committed, InlinedRow, InlinedRows, InlinedValue, ManifestChange, NEW_ROW_IDS};
+pub use estimates::FoundEstimates;
 pub use expire::{Retention, ScheduledFile};
 pub use history::{ManifestSnapshot, NamedSnapshot};
+pub use leases::{LEASE_TIMEOUT_MS, SnapshotLease};
+pub use past::PastDefinition;
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
-pub(crate) use layout::TABLES;
+pub(crate) use estimates::EstimateCache;
+pub(crate) use layout::{ESTIMATES, FILE_LAYOUTS, TABLES};
 pub(crate) use load::{ManagedTables, load};
 pub(crate) use read::FileCache;
 pub(crate) use tables::is_managed;

@@ -6,7 +6,7 @@
 use super::files::{file_format, has_inlined_deletes};
 use super::log::{Effect, parse_effects};
 use crate::error::{CatalogError, Result};
-use crate::model::{DataFile, DeleteFile, FileColumnStatistics};
+use crate::model::{DataFile, DeleteFile, FileColumnStatistics, FileLayout};
 use crate::store::{Catalog, DbRow, Lease};
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use std::collections::HashMap;
@@ -112,11 +112,12 @@ struct FileRow {
     unreadable: Option<&'static str>,
     bucket: Option<i64>,
     sorted: Option<i64>,
+    layout: Option<String>,
 }
 
 const SELECT_FILES: &str = "SELECT f.data_file_id, f.begin_snapshot, f.path, f.file_format, f.record_count, \
      f.file_size_bytes, f.footer_size, f.row_id_start, f.partial_max, f.encryption_key IS NOT NULL, \
-     f.mapping_id IS NOT NULL, m.bucket, m.sorted FROM ducklake_data_file f \
+     f.mapping_id IS NOT NULL, m.bucket, m.sorted, m.layout FROM ducklake_data_file f \
      LEFT JOIN millrace_data_file m ON m.data_file_id = f.data_file_id \
      WHERE f.table_id = $1 AND f.begin_snapshot <= $2 AND (f.end_snapshot IS NULL OR f.end_snapshot > $2) \
      ORDER BY f.data_file_id";
@@ -146,6 +147,7 @@ impl FromRow<'_, DbRow> for FileRow {
             unreadable,
             bucket: row.try_get(11)?,
             sorted: row.try_get(12)?,
+            layout: row.try_get(13)?,
         })
     }
 }
@@ -175,6 +177,7 @@ async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<
             minimum,
             maximum,
             contains_nan: nan.map(|nan| nan != 0),
+            distinct: None,
         };
         if let Some(file) = places.get(&file).and_then(|place| files.get_mut(*place)) {
             file.columns.insert(column, known);
@@ -211,8 +214,14 @@ fn data_file(row: FileRow) -> Result<DataFile> {
         partial_max: row.partial_max,
         bucket: row.bucket.and_then(|bucket| u32::try_from(bucket).ok()),
         sorted: row.sorted == Some(1),
+        layout: row.layout.as_deref().map(layout).transpose()?.unwrap_or_default(),
         ..DataFile::default()
     })
+}
+
+fn layout(document: &str) -> Result<FileLayout> {
+    serde_json::from_str(document)
+        .map_err(|e| CatalogError::Damaged(format!("the layout of a data file cannot be read: {e}")))
 }
 
 fn delete_file((_, id, path, count, size, footer, partial_max, format, encrypted): DeleteRow) -> Result<DeleteFile> {

@@ -5,7 +5,7 @@ use super::commit::Commit;
 use super::load::store_document;
 use super::types::ducklake_type;
 use crate::error::{CatalogError, Result};
-use crate::model::{FileColumnStatistics, ManagedTable};
+use crate::model::{DistinctSketch, FileColumnStatistics, ManagedTable};
 use crate::store::{Write, decode};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,8 @@ pub(super) struct TableState {
     stored: bool,
     counted: bool,
     columns: BTreeMap<i64, Bounds>,
+    /// The sketches of the files that came, by column.
+    pub(super) sketches: BTreeMap<i64, DistinctSketch>,
 }
 
 impl TableState {
@@ -38,6 +40,7 @@ impl TableState {
             stored: false,
             counted: false,
             columns: BTreeMap::new(),
+            sketches: BTreeMap::new(),
         }
     }
 
@@ -72,6 +75,11 @@ impl TableState {
             });
             self.add_values(id, bounds);
         }
+        for (id, known) in statistics {
+            if let Some(sketch) = &known.distinct {
+                self.sketches.entry(*id).or_default().merge(sketch);
+            }
+        }
     }
 
     fn ducklake_type(&self, column: i64) -> String {
@@ -98,7 +106,8 @@ impl TableState {
         };
         let query = sqlx::query(query).bind(self.records).bind(self.next_row_id).bind(self.bytes);
         write.execute(query.bind(id)).await?;
-        self.store_columns(write).await
+        self.store_columns(write).await?;
+        super::sketches::merge_into_table(write, id, &self.sketches).await
     }
 
     async fn store_columns(&mut self, write: &mut Write<'_>) -> Result<()> {

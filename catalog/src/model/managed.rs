@@ -1,7 +1,9 @@
 //! Managed tables: the warehouse's own, laid out as the DuckLake specification 1.0 has them, with what Redshift adds.
 
+use super::DistinctSketch;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A managed table as one snapshot of the manifest shows it. Its files are looked up
 /// ([`DataFile`], by snapshot), they are not part of the definition.
@@ -193,16 +195,36 @@ pub struct DataFile {
     /// Set on a file that DuckDB merged from several snapshots' files: the last of those snapshots. A reader of an
     /// earlier one must filter by the file's column `_ducklake_internal_snapshot_id`.
     pub partial_max: Option<i64>,
-    /// The bucket of all its rows, where the table is distributed by key.
+    /// The bucket of all its rows, of the [`FileLayout::buckets`] of [`DataFile::layout`].
     pub bucket: Option<u32>,
-    /// Whether its rows are in the order of the sort key.
+    /// Whether its rows are in the order of [`FileLayout::sort_key`].
     pub sorted: bool,
+    /// The keys that its rows were arranged by, which the table may have changed since.
+    pub layout: FileLayout,
     /// By column id.
     pub columns: BTreeMap<i64, FileColumnStatistics>,
     /// The rows of it that are deleted.
     pub deletes: Option<DeleteFile>,
     /// Positions that are deleted besides, which DuckDB keeps in the catalog (`ducklake_inlined_delete_…`), ascending.
     pub inlined_deletes: Vec<i64>,
+}
+
+/// The keys that a data file was arranged by. They are kept with the file because `ALTER TABLE` changes the table's keys
+/// and no file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileLayout {
+    /// The id of the column whose hash is the file's bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution_column: Option<i64>,
+    /// How many buckets there were, a power of two; a bucket of n is two buckets of 2n.
+    #[serde(default)]
+    pub buckets: u32,
+    /// The version of the hash.
+    #[serde(default)]
+    pub hash_version: u32,
+    /// What the rows are sorted by.
+    #[serde(default)]
+    pub sort_key: SortKey,
 }
 
 /// Positions of deleted rows: a row of `ducklake_delete_file`.
@@ -238,4 +260,8 @@ pub struct FileColumnStatistics {
     pub maximum: Option<String>,
     /// Whether there is a NaN, for floating point.
     pub contains_nan: Option<bool>,
+    /// The sketch of its values, in a file that is new. The manifest keeps it apart
+    /// ([`Catalog::file_sketches`](crate::Catalog::file_sketches)): lists of files are read without.
+    #[serde(skip)]
+    pub distinct: Option<Arc<DistinctSketch>>,
 }

@@ -3,9 +3,12 @@
 mod change;
 mod crawler;
 mod database;
+mod distinct;
+mod estimates;
 mod hive_type;
 mod managed;
 mod partition;
+mod principal;
 mod statistics;
 mod storage;
 mod table;
@@ -16,12 +19,17 @@ pub use crawler::{
     CsvHeader, DeleteBehavior, RecrawlBehavior, TableGrouping, UpdateBehavior,
 };
 pub use database::{Database, ExternalSchema};
+pub use distinct::DistinctSketch;
+pub use estimates::{ColumnAnalysis, ColumnEstimates, TableAnalysis, TableEstimates};
 pub use hive_type::{HiveType, StructField};
 pub use managed::{
-    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, Identity, ManagedColumn, ManagedTable,
-    SortKey, TableAttributes,
+    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, FileLayout, Identity, ManagedColumn,
+    ManagedTable, SortKey, TableAttributes,
 };
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
+pub use principal::{
+    ADMIN, DefaultGrant, Grant, Grantee, Group, Principals, Privilege, Role, Securable, User, Verifiers,
+};
 pub use statistics::{ColumnStatistics, TableStatistics};
 pub use storage::{SerDe, SortColumn, StorageDescriptor};
 pub use table::{Column, Table, TableKind, TableVersion};

@@ -4,7 +4,7 @@ use super::connection::{Connections, Lease, Write};
 use super::load::load;
 use super::open::{Opened, open};
 use crate::error::{CatalogError, Result};
-use crate::manifest::FileCache;
+use crate::manifest::{EstimateCache, FileCache};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
@@ -23,6 +23,7 @@ pub struct Catalog {
     /// Held while a snapshot is loaded, so that sessions that start together load it once.
     loading: Mutex<()>,
     files: FileCache,
+    estimates: EstimateCache,
 }
 
 impl fmt::Debug for Catalog {
@@ -38,7 +39,14 @@ impl Catalog {
     /// [`CatalogError::Unavailable`] where it can be neither read nor made.
     pub async fn open(path: &Path) -> Result<Self> {
         let Opened { readers, writer } = open(path).await?;
-        Ok(Self { readers, writer, snapshot: RwLock::new(None), loading: Mutex::new(()), files: FileCache::default() })
+        Ok(Self {
+            readers,
+            writer,
+            snapshot: RwLock::new(None),
+            loading: Mutex::new(()),
+            files: FileCache::default(),
+            estimates: EstimateCache::default(),
+        })
     }
 
     /// The absolute path of the file.
@@ -84,15 +92,23 @@ impl Catalog {
     async fn current(&self) -> Result<Option<Arc<Snapshot>>> {
         let Some(cached) = self.cached() else { return Ok(None) };
         let mut lease = self.read().await?;
-        let query = "SELECT version, (SELECT MAX(snapshot_id) FROM ducklake_snapshot) FROM millrace_meta";
-        let versions: Option<(i64, i64)> = lease.first(sqlx::query_as(query)).await?;
+        let query = "SELECT version, (SELECT MAX(snapshot_id) FROM ducklake_snapshot), \
+                     (SELECT statistics_version FROM millrace_manifest) FROM millrace_meta";
+        let versions: Option<(i64, i64, i64)> = lease.first(sqlx::query_as(query)).await?;
         lease.release();
-        Ok((versions == Some((cached.version(), cached.manifest_version()))).then_some(cached))
+        let Some((version, manifest_version, statistics_version)) = versions else { return Ok(None) };
+        self.estimates.seen(statistics_version);
+        Ok(((version, manifest_version) == (cached.version(), cached.manifest_version())).then_some(cached))
     }
 
     /// The lists of managed tables' files that were read.
     pub(crate) fn files(&self) -> &FileCache {
         &self.files
+    }
+
+    /// What was read of managed tables' estimates.
+    pub(crate) fn estimate_cache(&self) -> &EstimateCache {
+        &self.estimates
     }
 
     pub(crate) async fn read(&self) -> Result<Lease<'_>> {

@@ -15,6 +15,7 @@ mod crawls;
 mod databases;
 mod document;
 mod key_set;
+mod leases;
 mod load;
 mod lookup;
 mod migrate;
@@ -23,8 +24,9 @@ mod open;
 mod partition_name;
 mod partition_rows;
 mod partitions;
+mod principals;
 mod sort_key;
-mod sqlite;
+pub(crate) mod sqlite;
 mod statistics;
 mod tables;
 

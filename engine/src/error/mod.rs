@@ -78,6 +78,8 @@ pub enum ErrorKind {
     UndefinedFile,
     /// 42501: no right to do it, or credentials refused.
     InsufficientPrivilege,
+    /// 0LP01: a right that the object cannot have, or that cannot be given so.
+    InvalidGrant,
     /// 25006: the warehouse or transaction is read-only.
     ReadOnly,
     /// 40001: another session was first; retrying may succeed.
@@ -90,6 +92,40 @@ pub enum ErrorKind {
     Cancelled,
     /// 08006: a server that does not answer.
     Connection,
+    /// 08P01: a message that the protocol does not allow.
+    ProtocolViolation,
+    /// 28000: a login that is not allowed.
+    InvalidAuthorization,
+    /// 28P01: a wrong password or user.
+    InvalidPassword,
+    /// 53300: no room for another connection.
+    TooManyConnections,
+    /// 57P01: the server is shutting down.
+    Shutdown,
+    /// 57P05: a connection that was idle for too long.
+    IdleTimeout,
+    /// 22021: bytes that are no text in the connection's encoding.
+    InvalidEncoding,
+    /// 22P03: bytes that are not a value of the type in its binary form.
+    InvalidBinary,
+    /// 42P02: a parameter that nobody gives a value.
+    UndefinedParameter,
+    /// 42P18: a parameter whose type does not follow from the statement.
+    IndeterminateType,
+    /// 26000: no such prepared statement.
+    UndefinedPrepared,
+    /// 42P05: a prepared statement of that name exists.
+    DuplicatePrepared,
+    /// 34000: no such cursor or portal.
+    UndefinedCursor,
+    /// 42P03: a cursor or portal of that name exists.
+    DuplicateCursor,
+    /// 24000: a cursor that cannot be moved so.
+    InvalidCursorState,
+    /// 55000: an object that is not in the state for it.
+    ObjectState,
+    /// 55P02: a setting that cannot be changed.
+    CannotChange,
     /// XX001: the catalog is damaged.
     DataCorrupted,
     /// 54000: a limit of the program.
@@ -133,12 +169,30 @@ impl ErrorKind {
             Self::BadFile => "58030",
             Self::UndefinedFile => "58P01",
             Self::InsufficientPrivilege => "42501",
+            Self::InvalidGrant => "0LP01",
             Self::ReadOnly => "25006",
             Self::Serialization => "40001",
             Self::OutOfMemory => "53200",
             Self::DiskFull => "53100",
             Self::Cancelled => "57014",
             Self::Connection => "08006",
+            Self::ProtocolViolation => "08P01",
+            Self::InvalidAuthorization => "28000",
+            Self::InvalidPassword => "28P01",
+            Self::TooManyConnections => "53300",
+            Self::Shutdown => "57P01",
+            Self::IdleTimeout => "57P05",
+            Self::InvalidEncoding => "22021",
+            Self::InvalidBinary => "22P03",
+            Self::UndefinedParameter => "42P02",
+            Self::IndeterminateType => "42P18",
+            Self::UndefinedPrepared => "26000",
+            Self::DuplicatePrepared => "42P05",
+            Self::UndefinedCursor => "34000",
+            Self::DuplicateCursor => "42P03",
+            Self::InvalidCursorState => "24000",
+            Self::ObjectState => "55000",
+            Self::CannotChange => "55P02",
             Self::DataCorrupted => "XX001",
             Self::LimitExceeded => "54000",
             Self::Internal => "XX000",

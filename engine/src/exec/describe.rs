@@ -6,18 +6,25 @@ use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
 use crate::sql::Describe;
+use crate::tables;
+use datafusion::common::ScalarValue;
+use datafusion::common::stats::Precision;
 use millrace_catalog::model::{
     Column, ManagedColumn, ManagedTable, Parameters, PartitionCondition, PartitionFilter, Table, TableKind,
     TableStatistics,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The most files that are looked into.
+const MOST_FILES: usize = 8;
 
 type Row = [Option<String>; 3];
 
 /// Executes `DESCRIBE`.
 pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<StatementResult> {
     let table = match resolve::find_relation(context, &describe.table).await? {
-        Relation::Managed(table) => return managed(describe, &table),
+        Relation::Managed(table) => return managed(context, describe, &table).await,
         Relation::Catalog(table) => table,
     };
     let columns = table.storage.columns.iter().chain(&table.partition_keys);
@@ -74,18 +81,59 @@ pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<St
 }
 
 /// The columns of a managed table, or one of them.
-fn managed(describe: &Describe, table: &ManagedTable) -> Result<StatementResult> {
-    if describe.formatted || describe.partition.is_some() {
-        return Err(Error::unsupported("DESCRIBE FORMATTED of a managed table").with_hint("use SHOW TABLE"));
+async fn managed(context: &Context, describe: &Describe, table: &Arc<ManagedTable>) -> Result<StatementResult> {
+    if let (true, None) | (_, Some(_)) = (describe.formatted && describe.column.is_none(), &describe.partition) {
+        return Err(Error::unsupported("DESCRIBE FORMATTED of a managed table")
+            .with_hint("use SHOW TABLE, or DESCRIBE FORMATTED with a column"));
     }
     let wanted = |column: &&ManagedColumn| describe.column.as_ref().is_none_or(|name| column.name == *name);
-    let found = table.columns.iter().filter(wanted);
-    let lines: Vec<Row> = found.map(|c| [Some(c.name.clone()), Some(c.data_type.clone()), c.comment.clone()]).collect();
-    if let (true, Some(name)) = (lines.is_empty(), &describe.column) {
+    let found: Vec<&ManagedColumn> = table.columns.iter().filter(wanted).collect();
+    if let (true, Some(name)) = (found.is_empty(), &describe.column) {
         let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
         return Err(Error::new(ErrorKind::UndefinedColumn, message));
     }
+    let lines: Vec<Row> = match found.as_slice() {
+        [column] if describe.formatted => managed_column(context, table, column).await?,
+        found => found.iter().map(|c| [Some(c.name.clone()), Some(c.data_type.clone()), c.comment.clone()]).collect(),
+    };
     rows::optional("DESCRIBE", &["col_name", "data_type", "comment"], lines)
+}
+
+/// A managed column as [`column_details`] has an external one's, with its encoding and how its blocks are encoded in
+/// the table's newest files.
+async fn managed_column(context: &Context, table: &Arc<ManagedTable>, column: &ManagedColumn) -> Result<Vec<Row>> {
+    let provider = context.scan_managed(table).await?;
+    let at = table.columns.iter().position(|known| known.id == column.id).unwrap_or_default();
+    let known = provider.statistics().and_then(|known| known.column_statistics.into_iter().nth(at)).unwrap_or_default();
+    let estimates = context.catalog().estimates(table.id).await?;
+    let analysis = estimates.columns.get(&column.id).and_then(|found| found.analysis.as_ref());
+    let bound = |value: &Precision<ScalarValue>| value.get_value().and_then(tables::value_text);
+    let count = |count: &Precision<usize>| count.get_value().map(ToString::to_string);
+    let lines = [
+        ("col_name", Some(column.name.clone())),
+        ("data_type", Some(column.data_type.clone())),
+        ("encoding", Some(column.encoding.clone().unwrap_or_else(|| "auto".to_owned()))),
+        ("min", bound(&known.min_value)),
+        ("max", bound(&known.max_value)),
+        ("num_nulls", count(&known.null_count)),
+        ("distinct_count", count(&known.distinct_count)),
+        ("avg_col_len", analysis.map(|found| found.average_width.to_string())),
+        ("comment", column.comment.clone()),
+    ];
+    let mut lines: Vec<Row> = lines.into_iter().map(|(key, value)| [Some(key.to_owned()), value, None]).collect();
+    let files = context.transaction().lock().await.contents(context.warehouse(), table).await?.files;
+    let mut blocks: BTreeMap<String, usize> = BTreeMap::new();
+    for file in files.iter().rev().take(MOST_FILES) {
+        let found = tables::encoding::describe(context.warehouse().data(), table, file).await?;
+        for (encoding, count) in found.into_iter().filter(|found| found.column == column.id).flat_map(|f| f.encodings) {
+            *blocks.entry(encoding).or_default() += count;
+        }
+    }
+    let of = |count: usize| if count == 1 { "1 block".to_owned() } else { format!("{count} blocks") };
+    lines.extend(
+        blocks.into_iter().map(|(encoding, count)| [Some("stored_as".to_owned()), Some(encoding), Some(of(count))]),
+    );
+    Ok(lines)
 }
 
 fn details(table: &Table, statistics: Option<&TableStatistics>, lines: &mut Vec<Row>) {

@@ -1,12 +1,13 @@
 //! `EXPLAIN`: the plan that would run, as a tree; with `ANALYZE`, the one that ran, with true figures.
 //!
 //! A scan says what was pruned before it began: of the lake partitions of how many, files, bytes; of a managed table
-//! files of how many, and how many of their rows are deleted.
+//! files of how many, how many of their rows are deleted, and the slices and the order that the plan has of it.
 
 use super::progress::{self, counter};
 use super::{managed, query, rows, write};
 use crate::error::{Error, Result};
 use crate::lake::table::ScanSummary;
+use crate::optimize;
 use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
@@ -14,9 +15,12 @@ use crate::sql::{Explain, Statement};
 use crate::tables::TableScanSummary;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::conjunction_opt;
+use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, execute_stream};
 use futures::TryStreamExt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,8 +30,8 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
     let started = Instant::now();
     let mut plans = Vec::new();
     for (part, logical) in logical_plans(context, explain).await? {
-        let physical = query::physical_plan(context, &logical).await?;
-        plans.push((part, logical, physical));
+        let (physical, estimates) = query::estimated_plan(context, &logical).await?;
+        plans.push((part, logical, physical, estimates));
     }
     let planned = started.elapsed();
     let mut lines = Vec::new();
@@ -35,12 +39,12 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         lines.push(format!("Write: {target}"));
     }
     let mut analyzed = None;
-    for (part, logical, physical) in &plans {
+    for (part, logical, physical, estimates) in &plans {
         lines.extend(part.map(|part| format!("{part}:")));
         if explain.verbose {
             lines.push("Logical plan:".to_owned());
-            let optimized = context.state().optimize(logical)?.display_indent().to_string();
-            lines.extend(optimized.lines().map(str::to_owned));
+            let optimized = context.state().optimize(logical)?;
+            lines.extend(optimize::explained(&optimized, context.state()).await?);
             lines.push("Physical plan:".to_owned());
         }
         if explain.analyze {
@@ -49,7 +53,8 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
             let count = stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
             analyzed = Some((count, started.elapsed()));
         }
-        Tree { context, metrics: explain.analyze, lines: &mut lines }.write(physical, 0).await?;
+        let estimates = estimates.iter().copied();
+        Tree { context, metrics: explain.analyze, estimates, lines: &mut lines }.write(physical, 0).await?;
     }
     lines.push(format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3));
     if let Some((count, elapsed)) = analyzed {
@@ -57,6 +62,13 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
     }
     // Names of our own have a mark that is no character to print.
     rows::text("EXPLAIN", &["QUERY PLAN"], lines.into_iter().map(|line| [line.replace('\u{1}', " ")]))
+}
+
+/// The plans of a statement that reads or writes rows, before optimisation.
+pub(crate) async fn plans_of(context: &Context, statement: &Statement) -> Result<Vec<LogicalPlan>> {
+    let statement = Box::new(statement.clone());
+    let explain = Explain { analyze: false, verbose: false, statement };
+    Ok(logical_plans(context, &explain).await?.into_iter().map(|(_, plan)| plan).collect())
 }
 
 /// The plans of a statement; where there are several, each with what it is for.
@@ -90,6 +102,8 @@ async fn logical_plans(context: &Context, explain: &Explain) -> Result<Vec<(Opti
 struct Tree<'a> {
     context: &'a Context,
     metrics: bool,
+    /// Of the joins that are not written yet.
+    estimates: std::iter::Copied<std::slice::Iter<'a, Option<u64>>>,
     lines: &'a mut Vec<String>,
 }
 
@@ -105,7 +119,9 @@ impl Tree<'_> {
                 self.scan(plan, &indent).await?;
             } else {
                 let line = DisplayableExecutionPlan::new(plan.as_ref()).one_line().to_string();
-                self.lines.push(format!("{indent}{}", line.trim_end()));
+                let estimate = if optimize::is_join(plan.as_ref()) { self.estimates.next().flatten() } else { None };
+                let estimate = estimate.map(|rows| format!(" (estimated rows={rows})")).unwrap_or_default();
+                self.lines.push(format!("{indent}{}{estimate}", line.trim_end()));
             }
             if let (true, Some(metrics)) = (self.metrics, plan.metrics()) {
                 self.lines.push(format!("{indent}    {}", figures(&metrics)));
@@ -155,12 +171,33 @@ impl Tree<'_> {
         let columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
         self.lines.push(format!("{indent}    Columns: {}", columns.join(", ")));
         if let Some(filter) = config.file_source().filter() {
-            self.lines.push(format!("{indent}    Filter: {filter}"));
+            // What joins and sorts will find out is not known before they ran.
+            let told = split_conjunction(&filter).into_iter();
+            let told =
+                told.filter(|part| self.metrics || !DynamicFilterTracking::classify(part).contains_dynamic_filter());
+            if let Some(filter) = conjunction_opt(told.cloned()) {
+                self.lines.push(format!("{indent}    Filter: {filter}"));
+            }
         }
         if let Some(limit) = config.limit {
             self.lines.push(format!("{indent}    Limit: {limit}"));
         }
+        if let Partitioning::Hash(keys, slices) = plan.output_partitioning() {
+            self.lines.push(format!("{indent}    Slices: {slices} by {}", names(keys)));
+        }
+        if let Some(order) = plan.output_ordering() {
+            self.lines.push(format!("{indent}    Order: {}", names(order.iter().map(|by| &by.expr))));
+        }
     }
+}
+
+/// Columns by their names.
+fn names<'a>(columns: impl IntoIterator<Item = &'a Arc<dyn PhysicalExpr>>) -> String {
+    let name = |expr: &Arc<dyn PhysicalExpr>| match expr.downcast_ref::<Column>() {
+        Some(column) => column.name().to_owned(),
+        None => expr.to_string(),
+    };
+    columns.into_iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// The figures that a person reads first, then those that tell of pruning and spilling where they are not zero.

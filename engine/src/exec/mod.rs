@@ -6,10 +6,13 @@ mod comment;
 mod crawl;
 mod ddl;
 mod describe;
-mod explain;
+mod enforce;
+pub(crate) mod explain;
+pub(crate) mod maintenance;
 mod managed;
+mod principals;
 mod progress;
-mod query;
+pub(crate) mod query;
 mod repair;
 pub(crate) mod rows;
 pub(crate) mod show;
@@ -28,6 +31,13 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
     if let Some(name) = changes_at_once(statement) {
         context.check_no_block(name)?;
     }
+    enforce::check(context, statement).await?;
+    let result = run(context, statement).await?;
+    enforce::after(context, statement).await?;
+    Ok(result)
+}
+
+async fn run(context: &Context, statement: &Statement) -> Result<StatementResult> {
     match statement {
         Statement::Query(query) => query::execute(context, query).await,
         Statement::Explain(explain) => explain::execute(context, explain).await,
@@ -52,10 +62,16 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::AlterTable(alter) => alter::execute(context, alter).await,
         Statement::RepairTable(repair) => repair::execute(context, repair).await,
         Statement::Crawler(crawler) => crawl::execute(context, crawler).await,
+        Statement::Principal(statement) => principals::execute(context, statement).await,
         Statement::Analyze(analyze) => analyze::execute(context, analyze).await,
+        Statement::Vacuum(vacuum) => maintenance::vacuum(context, vacuum).await,
+        Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).await,
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
+        Statement::Cursor(_) | Statement::Prepared(_) => {
+            Err(Error::internal("the session executes what it keeps itself"))
+        }
         Statement::Begin { .. } | Statement::Commit | Statement::Rollback => {
             Err(Error::internal("the session ends its own transactions"))
         }
@@ -73,6 +89,7 @@ fn changes_at_once(statement: &Statement) -> Option<&'static str> {
         Statement::CreateSnapshot(_) => Some("CREATE SNAPSHOT"),
         Statement::DropSnapshot { .. } => Some("DROP SNAPSHOT"),
         Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),
+        Statement::Vacuum(_) => Some("VACUUM"),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::progress::ScanProgress;
 use crate::error::Result;
+use crate::optimize::{self, JoinEstimates};
 use crate::plan;
 use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
@@ -12,7 +13,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Starts a query; its rows are computed as they are read.
 pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<StatementResult> {
@@ -46,5 +47,24 @@ pub(crate) async fn logical_plan(context: &Context, query: &ast::Query) -> Resul
 pub(crate) async fn physical_plan(context: &Context, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let state = context.state();
     let optimized = plan::with_room(|| state.optimize(plan))?;
+    context.warehouse().data().note_predicate_columns(&optimized, context.catalog());
     Ok(state.query_planner().create_physical_plan(&optimized, state).await?)
+}
+
+/// The plan that runs, with what is estimated of the rows of each of its joins, in the order of the plan; nothing where
+/// a rule of later stages changed how many joins there are.
+pub(crate) async fn estimated_plan(
+    context: &Context,
+    plan: &LogicalPlan,
+) -> Result<(Arc<dyn ExecutionPlan>, JoinEstimates)> {
+    let (state, noted) = optimize::noting(context.state());
+    let optimized = plan::with_room(|| state.optimize(plan))?;
+    let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
+    let estimates = std::mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner));
+    let joins = joins(&physical);
+    Ok((physical, if joins == estimates.len() { estimates } else { Vec::new() }))
+}
+
+fn joins(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    usize::from(optimize::is_join(plan.as_ref())) + plan.children().into_iter().map(joins).sum::<usize>()
 }

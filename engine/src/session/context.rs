@@ -1,5 +1,7 @@
 //! What one statement runs in: the warehouse, the session's settings at its start, and its own text.
 
+use super::activity::Who;
+use super::settings::Settings;
 use super::transaction::Transaction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::table::Lake;
@@ -22,6 +24,8 @@ pub(crate) struct Context {
     database: String,
     dialect: Dialect,
     text: Arc<str>,
+    pub(super) who: Arc<Who>,
+    settings: Settings,
     transaction: Arc<Mutex<Transaction>>,
     /// Whether the transaction was begun by the user and goes on after the statement.
     in_block: bool,
@@ -36,12 +40,15 @@ impl Context {
         database: String,
         statement: &ParsedStatement,
         progress: Arc<CurrentProgress>,
+        (who, settings): (Who, Settings),
         (transaction, in_block): (Arc<Mutex<Transaction>>, bool),
     ) -> Self {
         state.mark_start_execution();
         let dialect = statement.dialect;
         let text = statement.text.as_str().into();
-        Self { warehouse, state, database, dialect, text, transaction, in_block, progress }.with_dialect(dialect)
+        let who = Arc::new(who);
+        Self { warehouse, state, database, dialect, text, who, settings, transaction, in_block, progress }
+            .with_dialect(dialect)
     }
 
     /// The transaction that the statement runs in.
@@ -98,6 +105,7 @@ impl Context {
         snapshot_id: i64,
     ) -> Result<Arc<dyn TableProvider>> {
         let catalog = self.catalog();
+        self.transaction.lock().await.lease(&self.warehouse, snapshot_id);
         let files = catalog.data_files(table.id, snapshot_id).await?;
         let inlined = catalog.inlined_rows(table.id, snapshot_id).await?;
         if !catalog.has_snapshot(snapshot_id).await? {
@@ -118,7 +126,10 @@ impl Context {
         let contents = self.transaction.lock().await.contents(&self.warehouse, table).await?;
         let inlined = contents.inlined.iter().map(|rows| tables::decode_inlined(table, rows)).collect::<Result<_>>()?;
         let files = contents.files.as_ref().clone();
-        ManagedTableProvider::new(self.warehouse.data().clone(), Arc::clone(table), files, inlined)
+        let storage = self.warehouse.storage_of(table).await?;
+        let provider = ManagedTableProvider::new(storage, Arc::clone(table), files, inlined)?;
+        // A table of this transaction or session has no number that anything could be known by.
+        Ok(if table.id > 0 { provider.with_estimates(self.catalog().estimates(table.id).await?) } else { provider })
     }
 
     /// The same in another dialect, for the text of a view.
@@ -153,6 +164,13 @@ impl Context {
     /// The database that unqualified names are looked up in.
     pub(crate) fn database(&self) -> &str {
         &self.database
+    }
+
+    /// The session's settings: name, value, what for.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String, &'static str)> {
+        let config = self.state.config();
+        let value = |name: &str| self.settings.get(config, name).unwrap_or_default();
+        Settings::described().into_iter().map(|(name, about)| (name, value(name), about)).collect()
     }
 
     /// Where a statement that runs to its end shows how far it is.

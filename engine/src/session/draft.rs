@@ -1,12 +1,13 @@
 //! A table as a transaction has changed it, and the changes of the manifest that make it so.
 
+use super::written::Written;
 use millrace_catalog::manifest::{InlinedRow, InlinedRows, InlinedValue, ManifestChange};
 use millrace_catalog::model::{DataFile, ManagedTable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A table as a transaction has changed it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Draft {
     /// The definition now; its number is negative when the transaction made it.
     pub(crate) table: Arc<ManagedTable>,
@@ -19,6 +20,8 @@ pub(crate) struct Draft {
     deleted_inlined: BTreeSet<i64>,
     /// Rows for the catalog, by negative numbers, each with the columns that its table had then.
     new_inlined: BTreeMap<i64, Vec<(i64, InlinedValue)>>,
+    /// A temporary table's own files, which go with its last draft.
+    held: Vec<Arc<Written>>,
 }
 
 impl Draft {
@@ -32,6 +35,7 @@ impl Draft {
             base_inlined: inlined,
             deleted_inlined: BTreeSet::new(),
             new_inlined: BTreeMap::new(),
+            held: Vec::new(),
         }
     }
 
@@ -101,6 +105,23 @@ impl Draft {
             let deletes = file.deletes.iter().map(|deletes| deletes.path.as_str());
             std::iter::once(file.path.as_str()).chain(deletes)
         })
+    }
+
+    /// Keeps files that this table alone needs.
+    pub(super) fn hold(&mut self, written: Written) {
+        self.held.push(Arc::new(written));
+    }
+
+    /// Whether it keeps files that it no longer needs.
+    pub(super) fn has_spare_files(&self) -> bool {
+        let needed: BTreeSet<&str> = self.paths().collect();
+        self.held.iter().any(|written| !written.paths().any(|path| needed.contains(path)))
+    }
+
+    /// Lets go of the files that it no longer needs.
+    pub(super) fn drop_spare_files(&mut self) {
+        let needed: BTreeSet<String> = self.paths().map(str::to_owned).collect();
+        self.held.retain(|written| written.paths().any(|path| needed.contains(path)));
     }
 
     /// Adds what makes the manifest's table this one.

@@ -3,29 +3,47 @@
 //! [`Session::execute`] is that life in one function: parsed text is resolved, planned and executed; each stage sees
 //! only what the one before it gave.
 
+mod activity;
+mod client_settings;
 mod context;
+mod cursor;
 mod draft;
+mod leases;
+mod literal;
+mod prepared;
 mod settings;
+mod temporary;
 mod transaction;
 mod turns;
+mod written;
 
+pub(crate) use activity::Who;
+pub use activity::{OpenSession, RunningState, Sessions};
 pub(crate) use context::Context;
-pub(crate) use settings::SETTINGS;
-pub(crate) use turns::Turns;
+pub(crate) use leases::{InUse, Lease, Leases};
+pub use prepared::Prepared;
+pub(crate) use temporary::is_temporary;
+pub(crate) use turns::{Turn, Turns};
 
+use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
+use crate::journal::{QueryRecord, StatementClass, now_us};
 use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
+use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
+use activity::Running;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
+use millrace_catalog::model::ADMIN;
 use settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
+use temporary::Temporaries;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use transaction::Transaction;
@@ -40,13 +58,43 @@ pub struct Session {
     state: SessionState,
     progress: Arc<CurrentProgress>,
     block: Option<Block>,
+    temporary: Temporaries,
+    prepared: prepared::PreparedStatements,
+    cursors: cursor::Cursors,
+    /// Who the session's next statement runs as.
+    who: Who,
+    /// Who logged in.
+    login: String,
+    /// What [`Who::last_query`] is for the next statement.
+    next_last_query: i64,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.warehouse.sessions().remove(self.who.pid);
+    }
 }
 
 /// A transaction block: what BEGIN began.
 struct Block {
     transaction: Arc<Mutex<Transaction>>,
+    /// Its number: that of its first statement.
+    xid: Option<i64>,
     /// After an error nothing but its end is taken.
     failed: bool,
+    /// Files that it may have changed rows of are not rewritten in the background.
+    _busy: Option<Busy>,
+}
+
+/// How far a session is in a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// In none.
+    Idle,
+    /// In a block.
+    Active,
+    /// In a block that an error has made void.
+    Failed,
 }
 
 /// The names that a user may complete.
@@ -72,10 +120,52 @@ pub struct TableNames {
 }
 
 impl Session {
-    /// A session with default settings.
+    /// A session of the superuser `admin` with default settings: the embedded shell's.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
+        Self::for_user(warehouse, ADMIN)
+    }
+
+    /// A session of a user, who is known and let in by whoever opens it.
+    pub fn for_user(warehouse: Arc<Warehouse>, user: &str) -> Self {
         let state = warehouse.base_state().clone();
-        Self { warehouse, settings: Settings::default(), state, progress: Arc::default(), block: None }
+        let pid = warehouse.sessions().add(user);
+        let temporary = Temporaries::of_session(warehouse.next_session());
+        let login = user.to_owned();
+        let (user, session_user) = (login.clone(), login.clone());
+        let who = Who { user, session_user, pid, last_query: -1, ..Who::default() };
+        let mut settings = Settings::default();
+        settings.client.set_user(&login);
+        Self {
+            warehouse,
+            settings,
+            state,
+            progress: Arc::default(),
+            block: None,
+            temporary,
+            prepared: prepared::PreparedStatements::new(),
+            cursors: cursor::Cursors::new(),
+            who,
+            login,
+            next_last_query: -1,
+        }
+    }
+
+    /// The session's number: `pg_backend_pid()`.
+    pub fn pid(&self) -> i32 {
+        self.who.pid
+    }
+
+    /// The user whose rights count now.
+    pub fn user(&self) -> &str {
+        &self.who.user
+    }
+
+    /// Tells others where the session's client is.
+    pub fn note_client(&self, remote_host: &str, application_name: &str) {
+        self.warehouse.sessions().change(self.who.pid, |session| {
+            remote_host.clone_into(&mut session.remote_host);
+            application_name.clone_into(&mut session.application_name);
+        });
     }
 
     /// The warehouse.
@@ -118,14 +208,54 @@ impl Session {
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         // The future of all statements together is large.
+        let busy = self.warehouse.activity().begin();
+        let running = self.begin_statement(parsed);
         let result = Box::pin(self.execute_parsed(parsed)).await;
-        result.map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
+        running
+            .watch(result)
+            .map(|result| holding(result, busy))
+            .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
+    }
+
+    /// Numbers a statement and begins its record.
+    fn begin_statement(&mut self, parsed: &ParsedStatement) -> Running {
+        let query = self.warehouse.journal().next_query();
+        let class = StatementClass::of(&parsed.statement);
+        if let Some(block) = &mut self.block {
+            self.who.xid = *block.xid.get_or_insert(query);
+        } else {
+            self.who.xid = query;
+        }
+        self.who.last_query = self.next_last_query;
+        if class == StatementClass::Query {
+            self.next_last_query = query;
+        }
+        self.who.query = query;
+        let label = self.settings.client.get("query_group").unwrap_or_default().to_owned();
+        let record = QueryRecord {
+            query,
+            class,
+            user: self.who.user.clone(),
+            pid: self.who.pid,
+            xid: self.who.xid,
+            database: DATABASE.to_owned(),
+            label,
+            text: activity::kept_text(&parsed.text),
+            start_us: now_us(),
+            ..QueryRecord::default()
+        };
+        Running::begin(&self.warehouse, record)
     }
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         match &parsed.statement {
             Statement::Set { name, value } => return self.execute_set(name, value.as_deref()),
             Statement::Use(database) => return self.execute_use(database).await,
+            Statement::Principal(principal) => {
+                if let sql::PrincipalStatement::Authorization(user) = principal.as_ref() {
+                    return self.authorize(user.as_deref()).await;
+                }
+            }
             Statement::Show(sql::Show::Setting(name)) => return self.show_setting(name.as_deref()),
             _ => {}
         }
@@ -147,16 +277,20 @@ impl Session {
             Statement::Rollback => return self.end(false).await,
             _ => {}
         }
-        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
-        if block.failed {
-            let message = "current transaction is aborted, commands ignored until end of transaction block";
-            return Err(Error::new(ErrorKind::FailedTransaction, message));
+        self.check_not_failed()?;
+        match &parsed.statement {
+            Statement::Cursor(cursor) => return self.execute_cursor(parsed, cursor).await,
+            Statement::Prepared(prepared) => return self.execute_prepared(parsed, prepared).await,
+            _ => {}
         }
+        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
         block.failed = true;
         let transaction = Arc::clone(&block.transaction);
-        let context = self.context(parsed, (transaction, true));
+        let context = self.context(parsed, (Arc::clone(&transaction), true));
         let result = exec::execute(&context, &parsed.statement).await?;
+        let held = transaction.lock().await.held();
+        let result = holding(result, held);
         if let Some(block) = &mut self.block {
             block.failed = false;
         }
@@ -170,25 +304,36 @@ impl Session {
     /// What a statement runs in, with its transaction and whether that is a block's.
     pub(crate) fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
         let (warehouse, progress) = (Arc::clone(&self.warehouse), Arc::clone(&self.progress));
-        Context::new(warehouse, self.state.clone(), self.settings.database.clone(), parsed, progress, transaction)
+        Context::new(
+            warehouse,
+            self.state.clone(),
+            self.settings.database.clone(),
+            parsed,
+            progress,
+            (self.who.clone(), self.settings.clone()),
+            transaction,
+        )
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
-    async fn autocommit(&self, parsed: &ParsedStatement) -> Result<StatementResult> {
+    async fn autocommit(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         let mut tries = 0;
         let mut turn = None;
         loop {
-            let transaction = Arc::new(Mutex::new(Transaction::new(false)));
+            let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
             let result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
-            let tables = changed.table_ids();
+            let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
                 Some(_) => changed.commit(&self.warehouse).await,
                 None => changed.commit_in_turn(&self.warehouse).await,
             };
             match committed {
-                Ok(()) => return Ok(result),
+                Ok(()) => {
+                    self.temporary = temporary;
+                    return Ok(holding(result, held));
+                }
                 Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
                     tries += 1;
                     if turn.is_none() {
@@ -208,8 +353,9 @@ impl Session {
         if self.block.is_some() {
             result.notices.push(warning("there is already a transaction in progress"));
         } else {
-            let transaction = Arc::new(Mutex::new(Transaction::new(read_only)));
-            self.block = Some(Block { transaction, failed: false });
+            let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
+            let busy = (!read_only).then(|| self.warehouse.activity().begin());
+            self.block = Some(Block { transaction, xid: Some(self.who.xid), failed: false, _busy: busy });
         }
         result
     }
@@ -220,9 +366,12 @@ impl Session {
             result.notices.push(warning("there is no transaction in progress"));
             return Ok(result);
         };
+        self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.failed {
+            let temporary = transaction.settled_temporary();
             transaction.commit_in_turn(&self.warehouse).await?;
+            self.temporary = temporary;
             return Ok(done("COMMIT"));
         }
         Ok(done("ROLLBACK"))
@@ -231,6 +380,36 @@ impl Session {
     /// Whether a transaction block is open.
     pub fn in_transaction(&self) -> bool {
         self.block.is_some()
+    }
+
+    /// How far the session is in a transaction.
+    pub fn transaction_status(&self) -> TransactionStatus {
+        match &self.block {
+            None => TransactionStatus::Idle,
+            Some(block) if block.failed => TransactionStatus::Failed,
+            Some(_) => TransactionStatus::Active,
+        }
+    }
+
+    /// A number that grows when a setting is changed.
+    pub fn settings_version(&self) -> u64 {
+        self.settings.version
+    }
+
+    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`]: in the text,
+    /// or in rows that were still being computed.
+    pub fn fail_transaction(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.failed = true;
+        }
+    }
+
+    /// A setting's value, as `SHOW name` gives it.
+    ///
+    /// # Errors
+    /// `UndefinedObject` for a setting that does not exist.
+    pub fn setting(&self, name: &str) -> Result<String> {
+        self.settings.get(self.state.config(), name)
     }
 
     /// What a user may complete now.
@@ -247,9 +426,14 @@ impl Session {
             name: table.name.clone(),
             columns: table.columns.iter().map(|column| column.name.clone()).collect(),
         });
+        let temporary = self.temporary.tables().map(|table| TableNames {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        });
         Ok(Names {
             schemas: crate::resolve::schema_names(&snapshot).map(str::to_owned).collect(),
-            tables: tables.chain(managed).collect(),
+            tables: tables.chain(managed).chain(temporary).collect(),
             functions: exec::show::function_names(&self.state),
         })
     }
@@ -268,14 +452,38 @@ impl Session {
         Ok(done("USE"))
     }
 
+    /// `SET SESSION AUTHORIZATION`: only who logged in as a superuser becomes another user.
+    async fn authorize(&mut self, user: Option<&str>) -> Result<StatementResult> {
+        let Some(user) = user else {
+            self.become_user(&self.login.clone());
+            return Ok(done("RESET"));
+        };
+        let snapshot = self.warehouse.catalog().snapshot().await?;
+        if !snapshot.principals().is_superuser(&self.login) && user != self.login {
+            let message = "permission denied to set session authorization";
+            return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
+        }
+        if !snapshot.principals().users.contains_key(user) {
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("user \"{user}\" does not exist")));
+        }
+        self.become_user(user);
+        Ok(done("SET"))
+    }
+
+    fn become_user(&mut self, user: &str) {
+        user.clone_into(&mut self.who.user);
+        user.clone_into(&mut self.who.session_user);
+        self.settings.client.set_user(user);
+    }
+
     fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {
         let config = self.state.config();
         if let Some(name) = name {
             exec::rows::text("SHOW", &[name], [[self.settings.get(config, name)?]])
         } else {
-            let rows = SETTINGS.iter().map(|(name, description)| {
+            let rows = Settings::described().into_iter().map(|(name, description)| {
                 let value = self.settings.get(config, name)?;
-                Ok([(*name).to_owned(), value, (*description).to_owned()])
+                Ok([name.to_owned(), value, description.to_owned()])
             });
             exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
         }
@@ -299,6 +507,18 @@ fn warning(message: &str) -> Notice {
 
 fn timed_out() -> Error {
     Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
+}
+
+/// Keeps what a result's rows are read from until they have been read.
+fn holding(mut result: StatementResult, held: impl Send + Sync + 'static) -> StatementResult {
+    result.rows = result.rows.map(|rows| {
+        let schema = rows.schema();
+        let rows = rows.inspect(move |_| {
+            let _ = &held;
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as _
+    });
+    result
 }
 
 /// Ends a result's rows with an error at the deadline.

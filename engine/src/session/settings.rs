@@ -1,12 +1,16 @@
 //! The settings of a session: what `SET`, `RESET` and `SHOW` know.
 
+use super::client_settings::ClientSettings;
 use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::optimize::CostBased;
 use crate::sql::Dialect;
 use datafusion::prelude::SessionConfig;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The settings that are ours, with what each is for.
-pub(crate) const SETTINGS: [(&str, &str); 4] = [
+pub(crate) const SETTINGS: [(&str, &str); 5] = [
+    ("cost_based_optimizer", "whether joins are ordered by what they cost, not by the text"),
     ("dialect", "SQL dialect of the session: redshift or athena"),
     ("search_path", "the database that unqualified names are looked up in"),
     ("statement_timeout", "milliseconds after which a statement is canceled; 0 is never"),
@@ -23,6 +27,9 @@ pub(crate) struct Settings {
     pub(crate) database: String,
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) timezone: String,
+    pub(super) client: ClientSettings,
+    /// Grows with every change.
+    pub(super) version: u64,
 }
 
 impl Default for Settings {
@@ -32,6 +39,8 @@ impl Default for Settings {
             database: "default".to_owned(),
             statement_timeout: None,
             timezone: "UTC".to_owned(),
+            client: ClientSettings::default(),
+            version: 0,
         }
     }
 }
@@ -47,7 +56,14 @@ impl Settings {
             let message = format!("invalid value for setting \"{name}\": \"{}\"", value.unwrap_or_default());
             Error::new(ErrorKind::InvalidParameter, message).with_detail(reason)
         };
+        self.version += 1;
         match name {
+            "all" if value.is_none() => {
+                let client = std::mem::take(&mut self.client);
+                *self = Self { version: self.version, ..default };
+                self.client.keep_user(&client);
+                config.options_mut().execution.time_zone = Some(self.timezone.clone());
+            }
             "dialect" => self.dialect = value.map_or(Ok(default.dialect), str::parse).map_err(invalid)?,
             "search_path" => {
                 let first = value.unwrap_or(&default.database).split(',').next().unwrap_or_default();
@@ -57,6 +73,14 @@ impl Settings {
                 let millis = value.unwrap_or("0").trim_end_matches("ms").trim();
                 let millis: u64 = millis.parse().map_err(|_| invalid("it takes milliseconds".to_owned()))?;
                 self.statement_timeout = (millis > 0).then(|| Duration::from_millis(millis));
+            }
+            "cost_based_optimizer" => {
+                let on = match value.unwrap_or("on").to_lowercase().as_str() {
+                    "on" | "true" | "yes" | "1" => true,
+                    "off" | "false" | "no" | "0" => false,
+                    _ => return Err(invalid("it takes on or off".to_owned())),
+                };
+                config.set_extension(Arc::new(CostBased(on)));
             }
             "timezone" => {
                 let zone = value.unwrap_or(&default.timezone);
@@ -73,18 +97,28 @@ impl Settings {
                 let value = value.map_or_else(default, str::to_owned);
                 config.options_mut().set(name, &value).map_err(|e| invalid(e.strip_backtrace()))?;
             }
+            _ if self.client.set(name, value)? => {}
             _ => return Err(unknown(name)),
         }
         Ok(())
     }
 
+    /// The names of all settings but DataFusion's, with what each is for, in order.
+    pub(crate) fn described() -> Vec<(&'static str, &'static str)> {
+        let mut all: Vec<_> = SETTINGS.into_iter().chain(ClientSettings::described()).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// A setting's value as text.
     pub(crate) fn get(&self, config: &SessionConfig, name: &str) -> Result<String> {
         Ok(match name {
+            "cost_based_optimizer" => if CostBased::is_on(config) { "on" } else { "off" }.to_owned(),
             "dialect" => self.dialect.name().to_owned(),
             "search_path" => self.database.clone(),
             "statement_timeout" => self.statement_timeout.map_or(0, |timeout| timeout.as_millis()).to_string(),
             "timezone" => self.timezone.clone(),
+            _ if self.client.get(name).is_some() => self.client.get(name).unwrap_or_default().to_owned(),
             _ => {
                 let entry = config.options().entries().into_iter().find(|entry| entry.key == name);
                 entry.ok_or_else(|| unknown(name))?.value.unwrap_or_default()
@@ -98,7 +132,7 @@ fn unknown(name: &str) -> Error {
     if name.starts_with("s3.") {
         return error.with_hint("s3.* settings are given when the warehouse is opened: millrace --set name=value");
     }
-    match nearest(name, SETTINGS.iter().map(|(known, _)| *known)) {
+    match nearest(name, Settings::described().into_iter().map(|(known, _)| known)) {
         Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
         None => error,
     }

@@ -4,6 +4,9 @@
 //! with and its own changes, and no one sees these before the commit. What it wrote goes when it is rolled back.
 
 use super::draft::Draft;
+use super::leases::Lease;
+use super::temporary::{self, Temporaries, is_temporary};
+use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tables::NewFiles;
 use crate::warehouse::Warehouse;
@@ -28,32 +31,10 @@ pub(crate) struct Transaction {
     written: Vec<Written>,
     /// The next value of IDENTITY columns, by the negative numbers of tables and columns that it made.
     identities: HashMap<(i64, i64), i64>,
-    /// The last number given to what is not in the catalog yet; all are negative.
-    last_temporary: i64,
-}
-
-/// Files of one statement, which go unless they are kept.
-#[derive(Debug)]
-enum Written {
-    Data(NewFiles<Vec<DataFile>>),
-    Deletes(NewFiles<Option<DeleteFile>>),
-}
-
-impl Written {
-    fn protect(&mut self, protected: bool) {
-        match self {
-            Self::Data(files) => files.protect(protected),
-            Self::Deletes(files) => files.protect(protected),
-        }
-    }
-
-    /// Relative to their table's.
-    fn paths(&self) -> Box<dyn Iterator<Item = &str> + '_> {
-        match self {
-            Self::Data(files) => Box::new(files.described().iter().map(|file| file.path.as_str())),
-            Self::Deletes(files) => Box::new(files.described().iter().map(|file| file.path.as_str())),
-        }
-    }
+    /// The session's temporary tables as it has changed them; they give the numbers of what is in no catalog yet.
+    temporary: Temporaries,
+    /// The snapshots of the manifest that it reads: none of them expires.
+    leases: Vec<Arc<Lease>>,
 }
 
 /// What a scan of a table reads.
@@ -67,8 +48,23 @@ pub(crate) struct Contents {
 
 impl Transaction {
     /// A transaction that has done nothing.
-    pub(crate) fn new(read_only: bool) -> Self {
-        Self { read_only, ..Self::default() }
+    pub(crate) fn new(read_only: bool, temporary: Temporaries) -> Self {
+        Self { read_only, temporary, ..Self::default() }
+    }
+
+    /// The session's temporary tables as it sees them.
+    pub(crate) fn temporary(&self) -> &Temporaries {
+        &self.temporary
+    }
+
+    /// What its readers need as long as they read: its snapshots, its temporary tables.
+    pub(super) fn held(&self) -> impl Send + Sync + use<> {
+        (self.leases.clone(), self.temporary.clone())
+    }
+
+    /// Keeps a snapshot of the manifest from expiring until the transaction and its readers have ended.
+    pub(crate) fn lease(&mut self, warehouse: &Warehouse, snapshot_id: i64) {
+        self.leases.push(warehouse.leases().take(snapshot_id));
     }
 
     /// What existed when the transaction first looked.
@@ -76,7 +72,9 @@ impl Transaction {
         if let Some(base) = &self.base {
             return Ok(Arc::clone(base));
         }
+        let begun = warehouse.leases().begin();
         let base = warehouse.catalog().snapshot().await?;
+        self.leases.push(begun.hold(base.manifest_version()));
         self.base = Some(Arc::clone(&base));
         Ok(base)
     }
@@ -88,6 +86,9 @@ impl Transaction {
         schema: &str,
         name: &str,
     ) -> Result<Option<Arc<ManagedTable>>> {
+        if schema == self.temporary.schema() {
+            return Ok(self.temporary.get(name).map(|draft| Arc::clone(&draft.table)));
+        }
         if let Some(draft) = self.drafts.get(&(schema.to_owned(), name.to_owned())) {
             return Ok(Some(Arc::clone(&draft.table)));
         }
@@ -119,6 +120,10 @@ impl Transaction {
 
     /// What a table holds as the transaction sees it; it has read the table from now on.
     pub(crate) async fn contents(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Contents> {
+        if is_temporary(table) {
+            let draft = self.temporary.draft(&table.name)?;
+            return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
+        }
         if let Some(draft) = self.drafts.get(&(table.schema.clone(), table.name.clone())) {
             if !draft.is_new() {
                 self.reads.insert(table.id);
@@ -144,6 +149,9 @@ impl Transaction {
     /// # Errors
     /// `ReadOnly` in a transaction that reads only.
     pub(crate) async fn draft(&mut self, warehouse: &Warehouse, table: &Arc<ManagedTable>) -> Result<&mut Draft> {
+        if is_temporary(table) {
+            return self.temporary.draft(&table.name);
+        }
         self.check_writable(warehouse)?;
         let key = (table.schema.clone(), table.name.clone());
         if !self.drafts.contains_key(&key) {
@@ -157,15 +165,23 @@ impl Transaction {
 
     /// Makes a table.
     pub(crate) fn create(&mut self, warehouse: &Warehouse, mut table: ManagedTable) -> Result<Arc<ManagedTable>> {
-        self.check_writable(warehouse)?;
         table.id = self.temporary_id();
         let table = Arc::new(table);
+        if is_temporary(&table) {
+            self.temporary.create(&table);
+            return Ok(table);
+        }
+        self.check_writable(warehouse)?;
         self.drafts.insert((table.schema.clone(), table.name.clone()), Draft::new(&table));
         Ok(table)
     }
 
     /// Drops a table.
     pub(crate) fn drop_table(&mut self, warehouse: &Warehouse, table: &Arc<ManagedTable>) -> Result<()> {
+        if is_temporary(table) {
+            self.temporary.drop_table(&table.name);
+            return Ok(());
+        }
         self.check_writable(warehouse)?;
         let draft = self.drafts.remove(&(table.schema.clone(), table.name.clone()));
         match draft {
@@ -182,6 +198,9 @@ impl Transaction {
         table: &Arc<ManagedTable>,
         changed: ManagedTable,
     ) -> Result<()> {
+        if is_temporary(table) {
+            return self.temporary.alter(&table.name, changed);
+        }
         self.draft(warehouse, table).await?;
         let draft = self.drafts.remove(&(table.schema.clone(), table.name.clone()));
         let mut draft = draft.ok_or_else(|| Error::internal("a draft was lost"))?;
@@ -193,8 +212,7 @@ impl Transaction {
 
     /// A number for a table, column or file that is not in the catalog yet.
     pub(crate) fn temporary_id(&mut self) -> i64 {
-        self.last_temporary -= 1;
-        self.last_temporary
+        self.temporary.next_id()
     }
 
     /// Adds files with new rows to a table.
@@ -205,17 +223,28 @@ impl Transaction {
         files: NewFiles<Vec<DataFile>>,
     ) -> Result<()> {
         let mut added = files.described().clone();
-        self.written.push(Written::Data(files));
         for file in &mut added {
             file.id = self.temporary_id();
         }
+        if is_temporary(table) {
+            let draft = self.temporary.draft(&table.name)?;
+            draft.files.extend(added);
+            draft.hold(Written::Data(files));
+            return Ok(());
+        }
+        self.written.push(Written::Data(files));
         self.draft(warehouse, table).await?.files.extend(added);
         Ok(())
     }
 
-    /// Keeps a delete file for the commit.
-    pub(crate) fn add_deletes(&mut self, deletes: NewFiles<Option<DeleteFile>>) {
-        self.written.push(Written::Deletes(deletes));
+    /// Keeps a delete file of a table for the commit.
+    pub(crate) fn add_deletes(&mut self, table: &ManagedTable, deletes: NewFiles<Option<DeleteFile>>) -> Result<()> {
+        if is_temporary(table) {
+            self.temporary.draft(&table.name)?.hold(Written::Deletes(deletes));
+        } else {
+            self.written.push(Written::Deletes(deletes));
+        }
+        Ok(())
     }
 
     /// The first of `count` values of an IDENTITY column that no other row has or will have.
@@ -229,13 +258,17 @@ impl Transaction {
         if table.id > 0 {
             return Ok(warehouse.catalog().next_identity(table.id, column, count as u64).await?);
         }
-        let next = self.identities.entry((table.id, column.id)).or_insert(identity.seed);
-        let first = *next;
-        *next = i64::try_from(count)
-            .ok()
-            .and_then(|count| identity.step.checked_mul(count)?.checked_add(first))
-            .ok_or_else(|| Error::new(ErrorKind::NumericOverflow, "the values of the identity column are used up"))?;
-        Ok(first)
+        if is_temporary(table) {
+            return self.temporary.next_identity((table, column), identity, count);
+        }
+        temporary::next_identity(&mut self.identities, (table.id, column.id), identity, count)
+    }
+
+    /// The temporary tables that the session has once the transaction has committed.
+    pub(super) fn settled_temporary(&self) -> Temporaries {
+        let mut temporary = self.temporary.clone();
+        temporary.settle();
+        temporary
     }
 
     fn check_writable(&self, warehouse: &Warehouse) -> Result<()> {

@@ -2,13 +2,13 @@
 
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{Analyze, AnalyzeScope, Statement, refuse};
+use crate::sql::{Analyze, AnalyzeCompression, AnalyzeScope, Statement, refuse};
 use sqlparser::tokenizer::Token;
 
 /// The whole statement.
 pub(super) fn analyze(cursor: &mut Cursor) -> Result<Statement> {
-    if cursor.at("ANALYZE COMPRESSION") {
-        return Err(cursor.unsupported("ANALYZE COMPRESSION"));
+    if cursor.eat("ANALYZE COMPRESSION") {
+        return compression(cursor);
     }
     if cursor.at("ANALYZE TABLES") {
         return Err(cursor.unsupported("ANALYZE TABLES"));
@@ -16,6 +16,24 @@ pub(super) fn analyze(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("ANALYZE")?;
     let analyze = if cursor.eat("TABLE") { hive(cursor)? } else { redshift(cursor)? };
     Ok(Statement::Analyze(analyze))
+}
+
+/// What follows `ANALYZE COMPRESSION`: `[[schema.]t [(column, …)]] [COMPROWS n]`
+fn compression(cursor: &mut Cursor) -> Result<Statement> {
+    let (mut table, mut columns) = (None, None);
+    if !cursor.at_end() && !cursor.at("COMPROWS") {
+        table = Some(cursor.object_name()?);
+        if *cursor.peek() == Token::LParen {
+            columns = Some(cursor.list(Cursor::identifier)?);
+        }
+    }
+    let mut rows = None;
+    if cursor.eat("COMPROWS") {
+        let position = cursor.position();
+        let number = cursor.optional_number().and_then(|number| number.parse().ok());
+        rows = Some(number.ok_or_else(|| cursor.syntax_error("a number of rows").with_position(position))?);
+    }
+    Ok(Statement::AnalyzeCompression(AnalyzeCompression { table, columns, rows }))
 }
 
 /// What follows `ANALYZE`: `[VERBOSE] [[schema.]t [(column, …)]] [PREDICATE COLUMNS | ALL COLUMNS]`

@@ -7,11 +7,23 @@ use sqlparser::tokenizer::Token;
 
 /// The whole statement.
 pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
-    cursor.expect("CREATE TABLE")?;
+    cursor.expect("CREATE")?;
+    let local = cursor.eat("LOCAL");
+    let position = cursor.position();
+    let temporary = cursor.eat("TEMP") || cursor.eat("TEMPORARY");
+    if local && !temporary {
+        return Err(cursor.syntax_error("TEMP"));
+    }
+    cursor.expect("TABLE")?;
     let if_not_exists = cursor.if_not_exists();
     let name = cursor.object_name()?;
     if !cursor.is_athena() && !cursor.at("WITH") {
-        return managed_table::create(cursor, name, if_not_exists);
+        return managed_table::create(cursor, name, if_not_exists, temporary);
+    }
+    if temporary {
+        let what =
+            if cursor.is_athena() { "CREATE TEMP TABLE in Athena's dialect" } else { "CREATE TEMP TABLE … WITH" };
+        return Err(Error::unsupported(what).with_position(position));
     }
     if *cursor.peek() == Token::LParen || cursor.at("LIKE") {
         return Err(not_external(cursor).with_position(1));

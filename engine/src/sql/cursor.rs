@@ -58,6 +58,11 @@ impl<'a> Cursor<'a> {
         word(self.peek()).map(str::to_ascii_uppercase)
     }
 
+    /// The word after `n` tokens in upper case, when it is one without quotes.
+    pub(super) fn peek_nth_word(&self, n: usize) -> Option<String> {
+        word(self.peek_nth(n)).map(str::to_ascii_uppercase)
+    }
+
     /// Whether these words come next, in any case.
     pub(super) fn at(&self, words: &str) -> bool {
         words.split(' ').enumerate().all(|(n, expected)| is_word(self.peek_nth(n), expected))
@@ -268,6 +273,11 @@ impl<'a> Cursor<'a> {
     /// An expression to where it ends.
     pub(super) fn expression(&mut self) -> Result<Expr> {
         self.parser.parse_expr().map_err(|e| self.parser_error(e))
+    }
+
+    /// A type to where it ends.
+    pub(super) fn data_type(&mut self) -> Result<ast::DataType> {
+        self.parser.parse_data_type().map_err(|e| self.parser_error(e))
     }
 
     /// An expression after which NOT NULL may stand without being part of it, as source text.

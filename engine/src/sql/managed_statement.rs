@@ -12,6 +12,8 @@ pub const TARGET: &str = "\u{1}target";
 pub struct CreateTable {
     /// The table.
     pub name: ObjectName,
+    /// `TEMP`, or a name that begins with `#`.
+    pub temporary: bool,
     /// Do nothing when it exists.
     pub if_not_exists: bool,
     /// The columns; none with a query.

@@ -7,13 +7,13 @@ use crate::sql::{ColumnDefinition, CreateTable, Distribution, Like, ObjectName, 
 use millrace_catalog::model::{Identity, Parameters};
 use sqlparser::tokenizer::Token;
 
-/// `CREATE TABLE [IF NOT EXISTS] name {(items) attributes | [(columns)] attributes AS query}`, from after the name.
-pub(super) fn create(cursor: &mut Cursor, name: ObjectName, if_not_exists: bool) -> Result<Statement> {
+/// `CREATE [TEMP] TABLE [IF NOT EXISTS] name {(items) attributes | [(columns)] attributes AS query}`, from after the name.
+pub(super) fn create(cursor: &mut Cursor, name: ObjectName, if_not_exists: bool, temporary: bool) -> Result<Statement> {
     if cursor.mentions("iceberg") {
         return Err(cursor.unsupported("a table of table_type ICEBERG"));
     }
-    refuse_temporary(&name)?;
-    let mut table = CreateTable { name, if_not_exists, ..CreateTable::default() };
+    let temporary = temporary || is_temporary(&name);
+    let mut table = CreateTable { name, temporary, if_not_exists, ..CreateTable::default() };
     if *cursor.peek() == Token::LParen {
         let names_only = matches!(cursor.peek_nth(2), Token::Comma | Token::RParen);
         if names_only {
@@ -40,23 +40,16 @@ pub(super) fn create(cursor: &mut Cursor, name: ObjectName, if_not_exists: bool)
 
 /// A query; one that says `SELECT … INTO [TABLE] t` is Redshift's other word for `CREATE TABLE t AS`.
 pub(super) fn query(cursor: &mut Cursor) -> Result<Statement> {
-    let position = cursor.position();
     let (query, into) = cursor.query_into()?;
     let Some(into) = into else { return Ok(Statement::Query(query)) };
     let name = cursor.folded(&into.name);
-    if into.temporary {
-        return Err(Error::unsupported("SELECT INTO TEMP").with_position(position));
-    }
-    refuse_temporary(&name)?;
-    Ok(Statement::CreateTable(Box::new(CreateTable { name, query: Some(query), ..CreateTable::default() })))
+    let temporary = into.temporary || is_temporary(&name);
+    Ok(Statement::CreateTable(Box::new(CreateTable { name, temporary, query: Some(query), ..CreateTable::default() })))
 }
 
 /// In Redshift a name that begins with `#` is a temporary table's.
-fn refuse_temporary(name: &ObjectName) -> Result<()> {
-    if name.parts.last().is_some_and(|last| last.starts_with('#')) {
-        return Err(Error::unsupported("a temporary table (a name that begins with #)").with_position(name.position));
-    }
-    Ok(())
+fn is_temporary(name: &ObjectName) -> bool {
+    name.parts.last().is_some_and(|last| last.starts_with('#'))
 }
 
 /// A column, a constraint or a LIKE.

@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, database,
-    diagnose, drop, external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction, view,
+    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, cursor_statement,
+    database, diagnose, drop, external_table, grant, insert, managed_table, modify, prepared_statement, refuse,
+    session, show, snapshot, transaction, user, vacuum, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -48,16 +49,22 @@ fn whole_statement(cursor: &mut Cursor) -> Result<Statement> {
     Ok(statement)
 }
 
-fn statement(cursor: &mut Cursor) -> Result<Statement> {
+pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
     if cursor.at_query() {
         return managed_table::query(cursor);
     }
     let Some(word) = cursor.peek_word() else { return Err(cursor.syntax_error("a statement")) };
+    if !cursor.is_athena()
+        && let Some(found) = user::statement(cursor).or_else(|| grant::statement(cursor))
+    {
+        return found;
+    }
     match word.as_str() {
         "CREATE" => create(cursor),
         "DROP" => drop::drop(cursor),
         "ALTER" => alter::alter(cursor),
         "ANALYZE" => analyze::analyze(cursor),
+        "VACUUM" => vacuum::vacuum(cursor),
         "INSERT" => insert::insert(cursor),
         "UPDATE" => modify::update(cursor),
         "DELETE" => modify::delete(cursor),
@@ -79,9 +86,26 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "EXPLAIN" => explain(cursor),
         "START" if cursor.at("START CRAWLER") => crawler::start(cursor),
         "STOP" => crawler::stop(cursor),
+        "PREPARE" => prepared_statement::prepare(cursor),
+        "EXECUTE" => prepared_statement::execute(cursor),
+        "DEALLOCATE" => prepared_statement::deallocate(cursor),
+        "DISCARD" => prepared_statement::discard(cursor),
+        "DECLARE" => cursor_statement::declare(cursor),
+        "FETCH" => cursor_statement::fetch(cursor),
+        "MOVE" => cursor_statement::move_forward(cursor),
+        "CLOSE" => cursor_statement::close(cursor),
         _ => Err(refuse::statement(cursor, &word)),
     }
 }
+
+/// How a `CREATE TABLE` may begin.
+const TABLES: [&str; 5] = [
+    "CREATE TABLE",
+    "CREATE TEMP TABLE",
+    "CREATE TEMPORARY TABLE",
+    "CREATE LOCAL TEMP TABLE",
+    "CREATE LOCAL TEMPORARY TABLE",
+];
 
 fn create(cursor: &mut Cursor) -> Result<Statement> {
     if cursor.at("CREATE EXTERNAL TABLE") {
@@ -90,7 +114,7 @@ fn create(cursor: &mut Cursor) -> Result<Statement> {
         database::create_external_schema(cursor)
     } else if cursor.at("CREATE DATABASE") || cursor.at("CREATE SCHEMA") {
         database::create(cursor)
-    } else if cursor.at("CREATE TABLE") {
+    } else if TABLES.iter().any(|words| cursor.at(words)) {
         create_table_as::create(cursor)
     } else if cursor.at("CREATE VIEW") || cursor.at("CREATE OR REPLACE VIEW") {
         view::create(cursor)

@@ -4,8 +4,8 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, Comment, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, RestoreTable,
-    SortKeyClause, Update,
+    ColumnDefinition, Comment, CrawlerStatement, CreateTable, CursorStatement, Delete, Dialect, Distribution, Merge,
+    PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -95,8 +95,14 @@ pub enum Statement {
     RepairTable(RepairTable),
     /// `CREATE|ALTER|DROP|START|STOP|EXPLAIN CRAWLER`, `CREATE|DROP CLASSIFIER`.
     Crawler(Box<CrawlerStatement>),
+    /// Users, groups, roles, `GRANT`, `REVOKE`.
+    Principal(Box<PrincipalStatement>),
     /// `ANALYZE t`, `ANALYZE TABLE t COMPUTE STATISTICS`.
     Analyze(Analyze),
+    /// `VACUUM`.
+    Vacuum(Vacuum),
+    /// `ANALYZE COMPRESSION [t [(column, …)]] [COMPROWS n]`.
+    AnalyzeCompression(AnalyzeCompression),
     /// `SHOW …`.
     Show(Show),
     /// `DESCRIBE|DESC [EXTENDED|FORMATTED] t`.
@@ -110,6 +116,10 @@ pub enum Statement {
     },
     /// `USE database`.
     Use(String),
+    /// `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
+    Cursor(CursorStatement),
+    /// `PREPARE`, `EXECUTE`, `DEALLOCATE`, `DISCARD`.
+    Prepared(PreparedStatement),
 }
 
 /// `EXPLAIN`.
@@ -281,6 +291,8 @@ pub struct DropTable {
     pub if_exists: bool,
     /// `DROP VIEW`.
     pub view: bool,
+    /// `CASCADE`: the views that depend on it go too.
+    pub cascade: bool,
 }
 
 /// `ALTER TABLE`.
@@ -472,7 +484,7 @@ pub struct RepairTable {
 /// `ANALYZE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Analyze {
-    /// The table; `None` is every external table of the session's database.
+    /// The table; `None` is every table of the session's database.
     pub table: Option<ObjectName>,
     /// Say what was found.
     pub verbose: bool,
@@ -482,6 +494,17 @@ pub struct Analyze {
     pub any_value: Vec<String>,
     /// What to look at.
     pub scope: AnalyzeScope,
+}
+
+/// `ANALYZE COMPRESSION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnalyzeCompression {
+    /// The table; `None` is every managed table of the session's database.
+    pub table: Option<ObjectName>,
+    /// The columns; `None` is all.
+    pub columns: Option<Vec<String>>,
+    /// `COMPROWS`: rows of the sample, by slice.
+    pub rows: Option<u64>,
 }
 
 /// What `ANALYZE` looks at; each takes in those before it.

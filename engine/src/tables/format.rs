@@ -1,5 +1,6 @@
 //! The one seam between tables and the formats of their files.
 
+use super::encoding::Encoding;
 use super::position::POSITION_COLUMN;
 use super::rows::Rows;
 use super::storage::TableStorage;
@@ -15,6 +16,9 @@ use datafusion::datasource::table_schema::TableSchema;
 use millrace_catalog::model::{FileFormat, ManagedColumn};
 use object_store::path::Path;
 use std::sync::Arc;
+
+/// Where a stored field says how its column is to be encoded.
+const ENCODING_KEY: &str = "millrace.encoding";
 
 /// A file that is all written but not visible.
 pub(super) struct Encoded {
@@ -34,16 +38,26 @@ pub(super) fn extension(format: FileFormat) -> &'static str {
     }
 }
 
-/// The columns as a file has them. All are nullable: NOT NULL is the table's, and may be dropped.
+/// The columns as a file has them, each with the encoding that it is to be written in. All are nullable: NOT NULL is
+/// the table's, and may be dropped.
 pub(super) fn stored_schema(format: FileFormat, columns: &[ManagedColumn]) -> Result<SchemaRef> {
     let stored = |column: &ManagedColumn| {
         let data_type: SqlType = column.data_type.parse()?;
-        Ok(match format {
+        let mut field = match format {
             FileFormat::Vortex => vortex::stored_field(column, data_type),
             FileFormat::Parquet => parquet::stored_field(column, data_type),
-        })
+        };
+        if let Some(encoding) = &column.encoding {
+            field.metadata_mut().insert(ENCODING_KEY.to_owned(), encoding.clone());
+        }
+        Ok(field)
     };
     Ok(parquet::stored_schema(columns.iter().map(stored).collect::<Result<_>>()?))
+}
+
+/// How a column is to be encoded; `None` leaves it to the writer.
+pub(super) fn encoding(field: &Field) -> Result<Option<Encoding>> {
+    field.metadata().get(ENCODING_KEY).map(|name| name.parse()).transpose()
 }
 
 /// The id of a file's column; `None` for columns that are none of a table's.

@@ -13,19 +13,28 @@
 //! - Rows are deleted by position, in delete files as DuckLake lays them out ([`deletes`]).
 
 mod adapt;
+pub(crate) mod condition;
+mod counting;
 mod deletes;
+mod dynamic;
+pub mod encoding;
 mod format;
 mod inlined;
+mod layout;
+mod memory;
 mod named;
 mod new_files;
 mod orphans;
 mod parquet;
 mod position;
+mod predicates;
+mod regroup;
 mod rows;
 mod scan;
 mod source;
 mod statistics;
 mod storage;
+mod temporary_folder;
 mod types;
 mod values;
 mod vortex;
@@ -34,12 +43,19 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};
 pub use inlined::{decode_inlined, encode_inlined};
+pub(crate) use layout::Head;
+pub use layout::{Arranged, EffectiveStyle, arrange, effective_style, is_sorted, skew, unsorted_fraction};
 pub use new_files::NewFiles;
 pub(crate) use orphans::remove_orphans;
+pub(crate) use regroup::ManagedScan;
 pub use scan::{FILE_COLUMN, InlinedRows, ManagedTableProvider, POSITION_COLUMN, TableScanSummary};
+pub use statistics::ColumnKnowledge;
+pub(crate) use statistics::Gathered;
 pub use storage::TableStorage;
+pub(crate) use temporary_folder::{TemporaryFolder, remove_abandoned};
 pub use types::{SqlType, arrow_field, arrow_schema, ducklake_type};
 pub use values::{parse_value, value_text};
-pub use write::{WriteOptions, write_files};
+pub use write::{WriteOptions, write_arranged, write_files};

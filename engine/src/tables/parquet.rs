@@ -1,6 +1,7 @@
 //! Open tables' files: Parquet with field ids, so that DuckDB's ducklake extension finds the columns.
 
-use super::format::Encoded;
+use super::encoding::column_properties;
+use super::format::{self, Encoded};
 use super::rows::Rows;
 use super::types::SqlType;
 use crate::error::{Error, ErrorKind, Result};
@@ -89,10 +90,16 @@ fn new_writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES));
-    for field in schema.fields().iter().filter(|field| field.data_type().is_floating()) {
-        // Parquet's bounds leave NaN out, and its readers do not know: rows with `x > 5` would be skipped.
+    for field in schema.fields() {
         let path = ColumnPath::new(vec![field.name().clone()]);
-        properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+        if let Some(encoding) = format::encoding(field)? {
+            properties =
+                column_properties(properties, &path, encoding, field.data_type()).map_err(|e| write_error(&e))?;
+        }
+        if field.data_type().is_floating() {
+            // Parquet's bounds leave NaN out, and its readers do not know: rows with `x > 5` would be skipped.
+            properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+        }
     }
     // Arrow's copy of the schema would only repeat our view types.
     let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);

@@ -4,22 +4,28 @@
 use super::adapt::{ColumnsById, TableColumn};
 use super::deletes::read_deletes;
 use super::format;
+use super::layout::{
+    FilePlace, HASH_VERSION, SORT_OPTIONS, ScanKeys, effective_style, has_values, is_sorted, key_values,
+};
+use super::memory::memory_file;
 pub use super::position::POSITION_COLUMN;
 use super::source::ManagedSource;
-use super::statistics::{file_bounds, file_estimates, live_rows};
+use super::statistics::{
+    Collector, ColumnKnowledge, add_distinct_counts, file_bounds, file_estimates, live_rows, table_statistics,
+};
 use super::storage::TableStorage;
 use super::types::{self, SqlType};
 use super::values::parse_value;
 use crate::error::{Error, Result};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
-use datafusion::common::{DFSchema, ScalarValue, Statistics, project_schema};
+use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -31,7 +37,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use futures::{StreamExt, TryStreamExt, stream};
-use millrace_catalog::model::{DataFile, FileFormat, ManagedTable};
+use millrace_catalog::model::{DataFile, DistributionStyle, FileFormat, ManagedTable, SortKey, TableEstimates};
 use object_store::ObjectMeta;
 use parquet::arrow::RowNumber;
 use std::fmt;
@@ -73,12 +79,15 @@ pub struct ManagedTableProvider {
     table: Arc<ManagedTable>,
     files: Vec<DataFile>,
     inlined: Vec<InlinedRows>,
+    estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
     /// The table's columns, without hidden ones.
     file_schema: SchemaRef,
     schema: SchemaRef,
     hidden: bool,
+    /// The distribution style in effect.
+    style: DistributionStyle,
 }
 
 impl fmt::Debug for ManagedTableProvider {
@@ -108,10 +117,13 @@ impl ManagedTableProvider {
             columns.push(TableColumn { id: column.id, name: column.name.clone(), initial });
             column_types.push((column.id, data_type));
         }
+        let style = effective_style(&table, files.iter().map(|file| file.size_bytes).sum()).style;
         Ok(Self {
+            style,
             storage,
             files,
             inlined,
+            estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
             schema: Arc::clone(&file_schema),
@@ -119,6 +131,21 @@ impl ManagedTableProvider {
             table,
             hidden: false,
         })
+    }
+
+    /// The same table with what is known about its values, which its statistics tell the planner.
+    #[must_use]
+    pub fn with_estimates(mut self, estimates: Arc<TableEstimates>) -> Self {
+        self.estimates = estimates;
+        self
+    }
+
+    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
+    pub fn column_knowledge(&self, column: usize) -> Option<ColumnKnowledge> {
+        let statistics = self.statistics()?;
+        let (id, data_type) = self.types.get(column)?;
+        let known = statistics.column_statistics.get(column)?;
+        Some(ColumnKnowledge::new(*data_type, &statistics, known, self.estimates.columns.get(id)))
     }
 
     /// The same table with two columns more, [`FILE_COLUMN`] and [`POSITION_COLUMN`], by which DML names rows.
@@ -131,6 +158,10 @@ impl ManagedTableProvider {
         self
     }
 
+    pub(super) fn table(&self) -> &Arc<ManagedTable> {
+        &self.table
+    }
+
     fn name(&self) -> String {
         format!("{}.{}", self.table.schema, self.table.name)
     }
@@ -141,7 +172,18 @@ impl ManagedTableProvider {
 
     /// The files that a conjunction of filters leaves, by the manifest's statistics.
     fn prune(&self, filters: &[Expr], session: &dyn Session) -> Result<Vec<&DataFile>> {
-        let live = self.files.iter().filter(|file| live_rows(file) > 0).collect::<Vec<_>>();
+        let mut live = self.files.iter().filter(|file| live_rows(file) > 0).collect::<Vec<_>>();
+        if let Some(key) = self.scan_keys().distribution.map(|at| self.file_schema.field(at))
+            && let Some(values) = key_values(filters, key.name(), key.data_type())
+        {
+            let mut left = Vec::with_capacity(live.len());
+            for file in live {
+                if self.bucket(file).map_or(Ok(true), |bucket| has_values(bucket, &values))? {
+                    left.push(file);
+                }
+            }
+            live = left;
+        }
         let usable = filters.iter().filter(|filter| !filter.column_refs().iter().any(|c| self.is_hidden(&c.name)));
         let Some(filter) = conjunction(usable.cloned()) else { return Ok(live) };
         let schema = DFSchema::try_from(Arc::clone(&self.file_schema))?;
@@ -163,17 +205,17 @@ impl ManagedTableProvider {
         let files = self.prune(filters, session)?;
         let limit = if filters.is_empty() { limit } else { None };
         let mut scans: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
+        let mut inlined = self.inlined_rows()?;
         // A table whose format was changed has files of both.
         for format in [FileFormat::Vortex, FileFormat::Parquet] {
             let files: Vec<_> = files.iter().copied().filter(|file| file.format == format).collect();
             if !files.is_empty() {
-                scans.push(self.scan_files(session, format, files, projection, limit).await?);
+                scans.push(self.scan_files(session, format, files, inlined.take(), projection, limit).await?);
             }
         }
-        if !self.inlined.is_empty() {
-            let batches = self.inlined.iter().map(|rows| self.inlined_batch(rows)).collect::<Result<Vec<_>>>()?;
-            let schema = Arc::clone(&self.schema);
-            scans.push(MemorySourceConfig::try_new_exec(&[batches], schema, projection.cloned())?);
+        if inlined.is_some() {
+            let format = self.table.attributes.format;
+            scans.push(self.scan_files(session, format, Vec::new(), inlined, projection, limit).await?);
         }
         Ok(match scans.len() {
             0 => Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)),
@@ -187,20 +229,32 @@ impl ManagedTableProvider {
         session: &dyn Session,
         format: FileFormat,
         files: Vec<&DataFile>,
+        inlined: Option<(DataFile, RecordBatch)>,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let estimates: Vec<Statistics> = files.iter().map(|file| file_estimates(&self.types, file)).collect();
+        let all = files.iter().copied().chain(inlined.as_ref().map(|(described, _)| described));
+        let estimates: Vec<Statistics> = all.map(|file| file_estimates(&self.types, file)).collect();
         let statistics = if self.hidden {
             let mut statistics = Statistics::new_unknown(&self.schema);
             statistics.num_rows = Statistics::try_merge_iter(&estimates, &self.file_schema)?.num_rows;
             statistics
         } else {
-            Statistics::try_merge_iter(&estimates, &self.file_schema)?
+            let mut statistics = Statistics::try_merge_iter(&estimates, &self.file_schema)?;
+            add_distinct_counts(&mut statistics, &self.types, &self.estimates);
+            statistics
         };
         let summary = self.summary(format, &files);
         let parts: Vec<_> = files.into_iter().map(|file| self.partitioned_file(file)).collect();
         let mut parts: Vec<PartitionedFile> = stream::iter(parts).buffered(CONCURRENCY).try_collect().await?;
+        if let Some((described, rows)) = inlined {
+            let mut file = memory_file(rows);
+            if self.hidden {
+                file = file.with_partition_values(vec![ScalarValue::Int64(None)]);
+            }
+            let place = FilePlace { bucket: None, sorted: described.sorted };
+            parts.push(file.with_statistics(Arc::new(file_bounds(&self.types, &described))).with_extension(place));
+        }
         if let Some(first) = parts.first_mut() {
             *first = first.clone().with_extension(summary);
         }
@@ -211,7 +265,8 @@ impl ManagedTableProvider {
             schema = schema.with_table_partition_cols(vec![file_field()]).with_virtual_columns(vec![position_field()]);
         }
         let source = format::file_source(format, schema.build(), &self.storage, session);
-        let source = ManagedSource::new(source, format, self.name().into(), self.storage.url.clone());
+        let keys = self.scan_keys();
+        let source = ManagedSource::new(source, format, self.name().into(), self.storage.url.clone(), keys);
         let adapter = ColumnsById { columns: Arc::clone(&self.columns), format };
         let config = FileScanConfigBuilder::new(self.storage.url.clone(), Arc::new(source))
             .with_file_groups(groups)
@@ -247,11 +302,37 @@ impl ManagedTableProvider {
             scanned = scanned.with_partition_values(vec![ScalarValue::Int64(Some(file.id))]);
         }
         scanned = scanned.with_statistics(Arc::new(file_bounds(&self.types, file)));
+        scanned = scanned.with_extension(FilePlace { bucket: self.bucket(file), sorted: is_sorted(&self.table, file) });
         if file.deletes.is_some() || !file.inlined_deletes.is_empty() {
             let deleted = read_deletes(&self.storage, &self.table, file).await?;
             scanned = format::without_rows(file.format, scanned, &deleted, file.record_count)?;
         }
         Ok(scanned)
+    }
+
+    /// The rows that the manifest holds, in the order of the sort key, and what is known of them as of a file.
+    fn inlined_rows(&self) -> Result<Option<(DataFile, RecordBatch)>> {
+        let batches = self.inlined.iter().map(|rows| self.inlined_batch(rows)).collect::<Result<Vec<_>>>()?;
+        let rows = concat_batches(&self.schema, &batches).map_err(|e| Error::internal(e.to_string()))?;
+        if rows.num_rows() == 0 {
+            return Ok(None);
+        }
+        let mut collector = Collector::new(&self.table.columns)?;
+        collector.update(&rows)?;
+        let by = self.scan_keys().sort;
+        let described = DataFile {
+            record_count: rows.num_rows() as u64,
+            sorted: !by.is_empty(),
+            columns: collector.finish(&[]).collect(),
+            ..DataFile::default()
+        };
+        if by.is_empty() {
+            return Ok(Some((described, rows)));
+        }
+        let column = |at: usize| SortColumn { values: Arc::clone(rows.column(at)), options: Some(SORT_OPTIONS) };
+        let columns: Vec<SortColumn> = by.into_iter().map(column).collect();
+        let sorted = lexsort_to_indices(&columns, None).and_then(|order| take_record_batch(&rows, &order));
+        Ok(Some((described, sorted.map_err(|e| Error::internal(e.to_string()))?)))
     }
 
     fn inlined_batch(&self, inlined: &InlinedRows) -> Result<RecordBatch> {
@@ -262,6 +343,30 @@ impl ManagedTableProvider {
         }
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .map_err(|e| Error::internal(format!("inlined rows of table \"{}\": {e}", self.name())))
+    }
+
+    /// Where the table's keys are among its columns.
+    fn scan_keys(&self) -> ScanKeys {
+        let place = |id: &i64| self.table.columns.iter().position(|column| column.id == *id);
+        ScanKeys {
+            distribution: match &self.style {
+                DistributionStyle::Key { column } => place(column),
+                _ => None,
+            },
+            sort: match &self.table.attributes.sort_key {
+                // Columns behind one that is gone are in no order.
+                SortKey::Compound { columns } => columns.iter().map_while(place).collect(),
+                _ => Vec::new(),
+            },
+            copied: self.style == DistributionStyle::All,
+        }
+    }
+
+    /// A file's bucket of the distribution key, and of how many.
+    fn bucket(&self, file: &DataFile) -> Option<(u32, u32)> {
+        let DistributionStyle::Key { column } = self.style else { return None };
+        let by_key = file.layout.distribution_column == Some(column) && file.layout.hash_version == HASH_VERSION;
+        (by_key && file.layout.buckets > 0).then_some((file.bucket?, file.layout.buckets))
     }
 }
 
@@ -282,6 +387,15 @@ impl TableProvider for ManagedTableProvider {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let inlined = self.inlined.iter().map(|inlined| inlined.rows.num_rows()).sum();
+        let known = table_statistics(&self.types, &self.file_schema, &self.files, inlined, &self.estimates);
+        let mut statistics = known.ok()?;
+        let hidden = self.schema.fields().len() - self.file_schema.fields().len();
+        statistics.column_statistics.extend((0..hidden).map(|_| ColumnStatistics::new_unknown()));
+        Some(statistics)
     }
 
     async fn scan(

@@ -1,12 +1,17 @@
 //! A format's file source as a managed table uses it: its errors name the file and the table ([`super::named`]), and it
-//! is given no filter that it could not evaluate. Everything else is the format's own.
+//! is given no filter that it could not evaluate; it reads the rows that the manifest holds itself ([`super::memory`]);
+//! and it keeps of a file the rows of a slice ([`super::layout`]). Everything else is the format's own.
 
+use super::counting::CountingStore;
+use super::dynamic::DynamicBounds;
 use super::format;
+use super::layout::{ScanKeys, Slice, SlicedMorselizer};
+use super::memory::MemoryMorselizer;
 use super::named::NamedMorselizer;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::physical_plan::{FileGroup, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -14,7 +19,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::Morselizer;
 use millrace_catalog::model::FileFormat;
@@ -30,15 +35,34 @@ pub(super) struct ManagedSource {
     /// `schema.table`.
     table: Arc<str>,
     url: ObjectStoreUrl,
+    keys: Arc<ScanKeys>,
 }
 
 impl ManagedSource {
-    pub(super) fn new(inner: Arc<dyn FileSource>, format: FileFormat, table: Arc<str>, url: ObjectStoreUrl) -> Self {
-        Self { inner, format, table, url }
+    pub(super) fn new(
+        inner: Arc<dyn FileSource>,
+        format: FileFormat,
+        table: Arc<str>,
+        url: ObjectStoreUrl,
+        keys: ScanKeys,
+    ) -> Self {
+        Self { inner, format, table, url, keys: Arc::new(keys) }
+    }
+
+    /// The keys of the table.
+    pub(super) fn keys(&self) -> &ScanKeys {
+        &self.keys
     }
 
     fn around(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(Self { inner, format: self.format, table: Arc::clone(&self.table), url: self.url.clone() })
+        Arc::new(Self { inner, ..self.clone() })
+    }
+
+    /// The distribution key's place in what the scan gives.
+    fn key_in_output(&self) -> Option<usize> {
+        let key = self.keys.distribution?;
+        let Some(projection) = self.inner.projection() else { return Some(key) };
+        projection.iter().position(|given| given.expr.downcast_ref::<Column>().is_some_and(|it| it.index() == key))
     }
 
     /// Whether a filter is to stay above the scan: one on a column that readers make up; and beside such columns one
@@ -74,8 +98,28 @@ impl FileSource for ManagedSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
-        let inner = self.inner.create_morselizer(Arc::clone(&store), config, partition)?;
-        Ok(Box::new(NamedMorselizer { inner, table: Arc::clone(&self.table), url: self.url.clone(), store }))
+        let store = if self.format == FileFormat::Vortex {
+            let bytes = MetricBuilder::new(self.inner.metrics()).counter("bytes_scanned", partition);
+            Arc::new(CountingStore { inner: store, bytes }) as Arc<dyn ObjectStore>
+        } else {
+            store
+        };
+        let sliced = |group: &FileGroup| group.iter().any(|file| file.extension::<Slice>().is_some());
+        let inner = if config.limit.is_some() && config.file_groups.get(partition).is_some_and(sliced) {
+            // A reader would count rows of other slices.
+            let unlimited = FileScanConfigBuilder::from(config.clone()).with_limit(None).build();
+            self.inner.create_morselizer(Arc::clone(&store), &unlimited, partition)?
+        } else {
+            self.inner.create_morselizer(Arc::clone(&store), config, partition)?
+        };
+        let inner = Box::new(NamedMorselizer { inner, table: Arc::clone(&self.table), url: self.url.clone(), store });
+        let inner = Box::new(MemoryMorselizer {
+            inner,
+            filter: self.inner.filter(),
+            projection: self.inner.projection().cloned(),
+            schema: Arc::clone(self.inner.table_schema().table_schema()),
+        });
+        Ok(Box::new(SlicedMorselizer { inner, key: self.key_in_output() }))
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -127,8 +171,16 @@ impl FileSource for ManagedSource {
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         let above = filters.iter().map(|filter| self.stays_above(filter)).collect::<Result<Vec<_>>>()?;
         let real = filters.into_iter().zip(&above).filter(|(_, above)| !**above).map(|(filter, _)| filter);
-        let pushed = self.inner.try_pushdown_filters(real.collect(), config)?;
-        let mut answers = pushed.filters.into_iter();
+        let mut real: Vec<_> = real.collect();
+        let asked = real.len();
+        if self.format == FileFormat::Vortex {
+            let is_sorted_by = |column: usize| self.keys.sort.first() == Some(&column);
+            let bounds = real.iter().filter_map(|filter| DynamicBounds::of(filter, is_sorted_by));
+            let bounds: Vec<_> = bounds.map(|bounds| Arc::new(bounds) as _).collect();
+            real.extend(bounds);
+        }
+        let pushed = self.inner.try_pushdown_filters(real, config)?;
+        let mut answers = pushed.filters.into_iter().take(asked);
         let answers = above.iter().map(|above| match above {
             true => PushedDown::No,
             false => answers.next().unwrap_or(PushedDown::No),

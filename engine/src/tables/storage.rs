@@ -1,9 +1,12 @@
 //! Where the files of all managed tables are.
 
 use super::deletes::DeleteCache;
+use super::predicates::{self, PredicateColumns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::write::upload::Destination;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::LogicalPlan;
+use millrace_catalog::Catalog;
 use millrace_catalog::model::ManagedTable;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -22,12 +25,13 @@ pub struct TableStorage {
     /// Owns the requests that clean up behind a write that failed or was dropped.
     pub cleanup: TaskTracker,
     pub(super) deletes: Arc<DeleteCache>,
+    predicates: Arc<PredicateColumns>,
 }
 
 impl TableStorage {
     /// The data path `root` of a store.
     pub fn new(store: Arc<dyn ObjectStore>, url: ObjectStoreUrl, root: Path, cleanup: TaskTracker) -> Self {
-        Self { store, url, root, cleanup, deletes: Arc::default() }
+        Self { store, url, root, cleanup, deletes: Arc::default(), predicates: Arc::default() }
     }
 
     /// The path of a file that the manifest knows by a path relative to its table.
@@ -37,6 +41,11 @@ impl TableStorage {
             let message = format!("table \"{}.{}\" has a file with an invalid path", table.schema, table.name);
             Error::new(ErrorKind::DataCorrupted, message).with_detail(e.to_string())
         })
+    }
+
+    /// Notes which columns of managed tables a query uses, by its optimized plan.
+    pub(crate) fn note_predicate_columns(&self, plan: &LogicalPlan, catalog: &Arc<Catalog>) {
+        predicates::note(&self.predicates, plan, catalog, &self.cleanup);
     }
 
     pub(super) fn is_local(&self) -> bool {

@@ -6,8 +6,11 @@
 //! Timestamps are stored as integers, microseconds since 1970: Vortex's own timestamps end on 9999-12-30 and a later
 //! one makes its writer panic, while Redshift's reach the year 294276. Dates are Vortex's, to the year 9999; a later
 //! one is refused. Vortex keeps no checksums: bytes that were changed within the data of a file are not noticed.
+//!
+//! Columns without an encoding are left to Vortex's writer, which chooses block by block.
 
-use super::format::Encoded;
+use super::encoding::column_strategy;
+use super::format::{self, Encoded};
 use super::position::PositionConverter;
 use super::rows::Rows;
 use super::types::SqlType;
@@ -28,11 +31,12 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use vortex::VortexSessionDefault;
+use vortex::array::dtype::{DType, FieldPath};
 use vortex::array::stream::ArrayStreamAdapter;
 use vortex::arrow::ArrowSessionExt;
 use vortex::buffer::Buffer;
 use vortex::error::VortexError;
-use vortex::file::{WriteOptionsSessionExt, WriteSummary};
+use vortex::file::{VortexWriteOptions, WriteOptionsSessionExt, WriteStrategyBuilder, WriteSummary};
 use vortex::io::session::RuntimeSessionExt;
 use vortex::io::{IoBuf, VortexWrite};
 use vortex::scan::selection::Selection;
@@ -85,7 +89,7 @@ pub(super) fn column_id(field: &Field) -> Option<i64> {
 /// Writes rows until the file is full.
 pub(super) async fn encode(rows: &mut Rows, schema: &SchemaRef, upload: Upload) -> Result<Encoded> {
     let dtype = SESSION.arrow().from_arrow_schema(schema).map_err(|e| write_error(&e))?;
-    let options = SESSION.write_options();
+    let options = write_options(schema, &dtype)?;
     let (held, written) = (options.buffered_bytes_tracker(), Arc::new(AtomicU64::new(0)));
     let mut sink = UploadSink { upload, written: Arc::clone(&written), failed: None };
     let (mut sender, receiver) = mpsc::channel::<RecordBatch>(1);
@@ -111,6 +115,23 @@ pub(super) async fn encode(rows: &mut Rows, schema: &SchemaRef, upload: Upload) 
     let (path, size_bytes, body) = sink.upload.close().await?;
     let column_bytes = summary.compressed_column_sizes().map_err(|e| write_error(&e))?;
     Ok(Encoded { path, size_bytes, body, footer_size: footer_size(&summary, size_bytes), column_bytes })
+}
+
+/// The writer's options: a strategy of its own for each column that has an encoding.
+fn write_options(schema: &SchemaRef, dtype: &DType) -> Result<VortexWriteOptions> {
+    let options = SESSION.write_options();
+    let mut strategy = WriteStrategyBuilder::from_session(&SESSION);
+    let mut any = false;
+    for field in schema.fields() {
+        let stored = dtype.as_struct_fields_opt().and_then(|fields| fields.field(field.name()));
+        if let (Some(encoding), Some(stored)) = (format::encoding(field)?, stored) {
+            any = true;
+            let path = FieldPath::from_name(field.name().as_str());
+            strategy = strategy.with_field_writer(path, column_strategy(encoding, &stored));
+        }
+    }
+    // Differences and wide decimals are of no edition yet: this version reads them, as it does all that it writes.
+    Ok(if any { options.with_strategy(strategy.build()).disable_editions() } else { options })
 }
 
 /// What stands after the last segment of data.

@@ -1,6 +1,7 @@
 //! From streams of rows to files.
 
 use super::format;
+use super::layout::Arranged;
 use super::new_files::NewFiles;
 use super::rows::Rows;
 use super::storage::{TableStorage, unique_name};
@@ -10,11 +11,11 @@ use crate::lake::write::commit::StagedFile;
 use crate::lake::write::upload::{Destination, Upload, check_max_file_size};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
-use millrace_catalog::model::{DataFile, ManagedTable};
+use millrace_catalog::model::{DataFile, FileLayout, ManagedTable};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// How files are cut and what is known of their rows.
+/// How files are cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteOptions {
     /// A file that has grown to this size is followed by another. Sizes are looked at after each batch, and what an
@@ -22,15 +23,11 @@ pub struct WriteOptions {
     pub target_file_bytes: u64,
     /// The most rows of a file.
     pub max_file_rows: u64,
-    /// The bucket of all rows, where the table is distributed by key.
-    pub bucket: Option<u32>,
-    /// Each stream gives its rows in the order of the table's sort key.
-    pub sorted: bool,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        Self { target_file_bytes: 128 * 1024 * 1024, max_file_rows: u64::MAX, bucket: None, sorted: false }
+        Self { target_file_bytes: 128 * 1024 * 1024, max_file_rows: u64::MAX }
     }
 }
 
@@ -40,7 +37,23 @@ struct Job {
     table: ManagedTable,
     destination: Arc<Destination>,
     schema: SchemaRef,
-    options: WriteOptions,
+}
+
+/// What is true of all rows of a stream.
+struct Place {
+    bucket: Option<u32>,
+    sorted: bool,
+    layout: FileLayout,
+}
+
+/// Writes the rows of all streams as they come: [`write_arranged`] of rows in no order.
+pub async fn write_files(
+    storage: &TableStorage,
+    table: &ManagedTable,
+    streams: Vec<SendableRecordBatchStream>,
+    options: &WriteOptions,
+) -> Result<NewFiles<Vec<DataFile>>> {
+    write_arranged(storage, table, streams.into_iter().map(Arranged::as_given).collect(), options).await
 }
 
 /// Writes the rows of all streams, each by a task of its own, into new files of the table's format.
@@ -50,10 +63,10 @@ struct Job {
 /// when the result is dropped without [`NewFiles::keep`], when an error ends the write or when the future is dropped.
 /// Memory is bounded: each stream holds a row group (Parquet) or some blocks of each column (Vortex) and one batch.
 /// Must run within a Tokio runtime.
-pub async fn write_files(
+pub async fn write_arranged(
     storage: &TableStorage,
     table: &ManagedTable,
-    streams: Vec<SendableRecordBatchStream>,
+    streams: Vec<Arranged>,
     options: &WriteOptions,
 ) -> Result<NewFiles<Vec<DataFile>>> {
     check_max_file_size(options.target_file_bytes)?;
@@ -67,12 +80,11 @@ pub async fn write_files(
         table: table.clone(),
         destination: Arc::clone(&destination),
         schema: format::stored_schema(table.attributes.format, &table.columns)?,
-        options: options.clone(),
     });
     let mut tasks = JoinSet::new();
-    for stream in streams {
-        let rows = Rows::new(stream, &table.columns, options)?;
-        tasks.spawn(write_stream(Arc::clone(&job), rows));
+    for Arranged { rows, bucket, sorted, layout } in streams {
+        let rows = Rows::new(rows, &table.columns, options)?;
+        tasks.spawn(write_stream(Arc::clone(&job), rows, Place { bucket, sorted, layout }));
     }
     let (mut staged, mut files) = (Vec::new(), Vec::new());
     while let Some(ended) = tasks.join_next().await {
@@ -96,15 +108,15 @@ pub async fn write_files(
     Ok(NewFiles::new(files, paths, storage.clone()))
 }
 
-async fn write_stream(job: Arc<Job>, mut rows: Rows) -> Result<Vec<(StagedFile, DataFile)>> {
+async fn write_stream(job: Arc<Job>, mut rows: Rows, place: Place) -> Result<Vec<(StagedFile, DataFile)>> {
     let mut files = Vec::new();
     while rows.has_more().await? {
-        files.push(write_file(&job, &mut rows).await?);
+        files.push(write_file(&job, &mut rows, &place).await?);
     }
     Ok(files)
 }
 
-async fn write_file(job: &Job, rows: &mut Rows) -> Result<(StagedFile, DataFile)> {
+async fn write_file(job: &Job, rows: &mut Rows, place: &Place) -> Result<(StagedFile, DataFile)> {
     let format = job.table.attributes.format;
     let name = unique_name(format::extension(format));
     let path = job.storage.file_path(&job.table, &name)?;
@@ -119,8 +131,9 @@ async fn write_file(job: &Job, rows: &mut Rows) -> Result<(StagedFile, DataFile)
         footer_size: encoded.footer_size,
         // Chosen by the commit.
         row_id_start: -1,
-        bucket: job.options.bucket,
-        sorted: job.options.sorted,
+        bucket: place.bucket,
+        sorted: place.sorted,
+        layout: place.layout.clone(),
         columns: collector.finish(&encoded.column_bytes).collect(),
         ..DataFile::default()
     };

@@ -363,12 +363,7 @@ impl History {
             5 => format!("{column} IN (1, {limit}, NULL)"),
             6 => format!("{text} LIKE 'a%'"),
             7 => format!("{column} IN (SELECT q.{read} FROM {} AS q WHERE q.k < {limit})", other.name),
-            // Without NULLs: NOT IN over them, under OR, is a known defect (docs/compatibility.md).
-            8 => format!(
-                "({column} IS NOT NULL AND {column} NOT IN \
-                 (SELECT q.{read} FROM {} AS q WHERE q.k < {limit} AND q.{read} IS NOT NULL))",
-                other.name
-            ),
+            8 => format!("{column} NOT IN (SELECT q.{read} FROM {} AS q WHERE q.k < {limit})", other.name),
             9 => format!("EXISTS (SELECT 1 FROM {} AS q WHERE q.{read} = {column})", other.name),
             10 => format!("NOT EXISTS (SELECT 1 FROM {} AS q WHERE q.{read} = {column})", other.name),
             _ => {

@@ -20,6 +20,23 @@ pub(crate) fn start(test: &str, folder: &Path) -> Child {
     command(&std::env::current_exe().unwrap(), test, folder).spawn().unwrap()
 }
 
+/// Starts an ignored test as a process for which the folder is a disk of its own with so many bytes, empty at first;
+/// `None` where this machine does not let us mount one.
+pub(crate) fn start_on_small_disk(test: &str, folder: &Path, bytes: u64) -> Option<Child> {
+    let mount = format!("mount -t tmpfs -o size={bytes} none \"$0\"");
+    let shell = |script: String| {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]).arg(folder);
+        command
+    };
+    if !shell(mount.clone()).status().is_ok_and(|status| status.success()) {
+        return None;
+    }
+    let mut command = shell(format!("{mount} && exec \"$@\""));
+    command.arg(std::env::current_exe().unwrap()).args(["--exact", test, "--ignored", "--nocapture"]);
+    Some(command.env(FOLDER, folder).spawn().unwrap())
+}
+
 /// Starts an ignored test as a process that permissions bind.
 pub(crate) fn start_powerless(test: &str, folder: &Path) -> Child {
     let executable = std::env::current_exe().unwrap();

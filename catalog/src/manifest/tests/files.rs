@@ -1,6 +1,8 @@
 //! Data files and their deletes.
 
 use super::*;
+use crate::manifest::NEW_ROW_IDS;
+use crate::model::SortKey;
 
 #[tokio::test]
 async fn deletes_replace_deletes() {
@@ -60,6 +62,33 @@ async fn files_are_replaced_with_their_row_ids() {
     // Appending does not mind, nor does it hinder.
     try_commit(&place.catalog, base, &[], &[add(t, "h", 5)]).await.unwrap();
     assert_eq!(place.paths(t, base + 2).await, ["m", "h"]);
+}
+
+#[tokio::test]
+async fn replaced_rows_may_get_new_ids() {
+    let place = Place::new().await;
+    let t = place.table("t").await;
+    place.commit(&[ManifestChange::AddFiles { table: t, files: vec![file("f", 10), file("g", 20)] }]).await;
+    let base = place.newest().await;
+    let old = place.catalog.data_files(t, base).await.unwrap()[0].id;
+    let new = vec![DataFile { row_id_start: NEW_ROW_IDS, ..file("m", 8) }];
+    place.commit(&[ManifestChange::ReplaceFiles { table: t, old: vec![old], new }]).await;
+    let files = place.catalog.data_files(t, base + 1).await.unwrap();
+    assert_eq!(files.iter().map(|file| file.row_id_start).collect::<Vec<_>>(), [10, 30]);
+    assert_eq!(place.catalog.table_statistics(t).await.unwrap().next_row_id, 38);
+}
+
+#[tokio::test]
+async fn past_definitions_are_in_order() {
+    let place = Place::new().await;
+    let t = place.table("t").await;
+    let mut definition = place.definition("t").await;
+    definition.attributes.sort_key = SortKey::Compound { columns: vec![1] };
+    place.commit(&[ManifestChange::AlterTable(definition.clone())]).await;
+    let past = place.catalog.past_definitions(t).await.unwrap();
+    let keys: Vec<_> = past.iter().map(|past| (past.begin_snapshot, &past.table.attributes.sort_key)).collect();
+    let last = place.newest().await;
+    assert_eq!(keys, [(last - 1, &SortKey::None), (last, &definition.attributes.sort_key)]);
 }
 
 #[tokio::test]

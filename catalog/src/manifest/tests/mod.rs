@@ -4,6 +4,7 @@
 mod conflicts;
 mod crashes;
 mod definitions;
+mod estimates;
 mod files;
 mod identities;
 mod inlined;
@@ -108,6 +109,7 @@ fn file(path: &str, rows: u64) -> DataFile {
         minimum: Some("0".to_owned()),
         maximum: Some(rows.to_string()),
         contains_nan: None,
+        distinct: None,
     };
     DataFile {
         path: path.to_owned(),

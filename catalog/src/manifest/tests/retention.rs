@@ -6,7 +6,7 @@ use crate::store::now_ms;
 use std::time::Duration;
 
 async fn expire(place: &Place, keep: usize, in_use: &[i64]) -> usize {
-    let retention = Retention { older_than_ms: i64::MAX, keep, in_use: in_use.to_vec() };
+    let retention = Retention { older_than_ms: i64::MAX, keep, most: None, in_use: in_use.to_vec() };
     place.catalog.expire_snapshots(&retention).await.unwrap()
 }
 

@@ -7,30 +7,13 @@ use crate::plan;
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
-use crate::sql::{ColumnDefinition, CreateTable, Distribution, SortKeyClause};
+use crate::sql::{ColumnDefinition, CreateTable, Distribution, ObjectName, SortKeyClause};
 use crate::tables::SqlType;
+use crate::tables::encoding::Encoding;
 use datafusion::logical_expr::LogicalPlan;
 use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey, TableAttributes};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// The encodings that Redshift's ENCODE takes.
-const ENCODINGS: [&str; 14] = [
-    "auto",
-    "raw",
-    "az64",
-    "bytedict",
-    "delta",
-    "delta32k",
-    "lzo",
-    "mostly8",
-    "mostly16",
-    "mostly32",
-    "runlength",
-    "text255",
-    "text32k",
-    "zstd",
-];
 
 /// How many buckets a distribution key is hashed into: a power of two, so that the number of slices may change.
 const BUCKETS: u32 = 64;
@@ -44,7 +27,11 @@ const MAX_SORT_COLUMNS: (usize, usize) = (400, 8);
 /// `CREATE TABLE`.
 pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Result<StatementResult> {
     let snapshot = context.snapshot().await?;
-    let (schema, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
+    let (schema, name) = if create.temporary {
+        temporary_name(context, &create.name).await?
+    } else {
+        resolve::qualify(&snapshot, &create.name, context.database())?
+    };
     if resolve::relation(context, &schema, &name).await?.is_some() {
         return if create.if_not_exists {
             Ok(done(CommandTag::Verb("CREATE TABLE"), vec![skipping("relation", &name, "already exists")]))
@@ -57,6 +44,7 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
         buckets: BUCKETS,
         constraints: create.constraints.clone(),
         backup: create.backup,
+        owner: context.owner(),
         ..TableAttributes::default()
     };
     let plan = match &create.query {
@@ -107,6 +95,21 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
     Ok(done(CommandTag::Count("SELECT", rows), vec![]))
 }
 
+/// The name of a temporary table, whose schema nobody chooses.
+pub(super) async fn temporary_name(context: &Context, name: &ObjectName) -> Result<(String, String)> {
+    let transaction = context.transaction().lock().await;
+    match name.parts.as_slice() {
+        [table] => Ok((transaction.temporary().schema().to_owned(), table.clone())),
+        [schema, table] if transaction.temporary().is_schema(schema) => {
+            Ok((transaction.temporary().schema().to_owned(), table.clone()))
+        }
+        _ => {
+            let message = "cannot create temporary relation in non-temporary schema";
+            Err(Error::new(ErrorKind::InvalidTableDefinition, message).with_position(name.position.max(1)))
+        }
+    }
+}
+
 /// Writes a query's rows into its new table.
 async fn fill(context: &Context, table: &Arc<ManagedTable>, plan: LogicalPlan) -> Result<u64> {
     let plan = super::insert::new_rows(context, table, &[], plan, &HashSet::new()).await?;
@@ -147,7 +150,7 @@ pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedCo
         }
     }
     let encoding = match &definition.encoding {
-        Some(name) => encoding(name)?,
+        Some(name) => encoding(name, &definition.name, data_type)?,
         None => None,
     };
     Ok(ManagedColumn {
@@ -163,12 +166,14 @@ pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedCo
     })
 }
 
-/// An encoding by its name; `None` is AUTO.
-pub(super) fn encoding(name: &str) -> Result<Option<String>> {
-    if !ENCODINGS.contains(&name) {
-        return Err(Error::new(ErrorKind::UndefinedObject, format!("encoding \"{name}\" does not exist")));
-    }
-    Ok((name != "auto").then(|| name.to_owned()))
+/// A column's encoding by its name; `None` is AUTO.
+///
+/// # Errors
+/// `UndefinedObject`; `InvalidTableDefinition` where the column's type cannot have it.
+pub(super) fn encoding(name: &str, column: &str, data_type: SqlType) -> Result<Option<String>> {
+    let encoding = Encoding::parse(name)?;
+    encoding.map_or(Ok(()), |encoding| encoding.check(column, data_type))?;
+    Ok(encoding.map(|encoding| encoding.to_string()))
 }
 
 /// The columns of a query's result.

@@ -1,15 +1,16 @@
 //! Where new rows go: a few into the catalog (DuckLake's data inlining), more into files.
 //!
 //! A file costs more than a row: to write, to sync, to open in each later query. So a statement's few rows are kept in
-//! the catalog until a table has many of them there; then all of them move into a file.
+//! the catalog until a table has many of them there; then all of them move into a file. What goes into files is
+//! arranged by the table's distribution and sort keys.
 
 use crate::error::Result;
 use crate::session::Context;
-use crate::tables::{WriteOptions, decode_inlined, encode_inlined, write_files};
+use crate::tables::{Head, WriteOptions, arrange, decode_inlined, effective_style, encode_inlined, write_arranged};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::stream;
 use millrace_catalog::manifest::InlinedValue;
 use millrace_catalog::model::ManagedTable;
 use std::sync::Arc;
@@ -27,33 +28,32 @@ const MOST_ROWS_OF_TABLE: usize = 1_000;
 pub(super) async fn store(
     context: &Context,
     table: &Arc<ManagedTable>,
-    mut streams: Vec<SendableRecordBatchStream>,
+    streams: Vec<SendableRecordBatchStream>,
 ) -> Result<u64> {
-    if streams.len() == 1
-        && let Some(mut rows) = streams.pop()
-    {
-        let schema = rows.schema();
-        let mut first: Vec<RecordBatch> = Vec::new();
-        let few = loop {
-            let count: usize = first.iter().map(RecordBatch::num_rows).sum();
-            if count > MOST_ROWS {
-                break false;
-            }
-            match rows.try_next().await? {
-                Some(batch) => first.push(batch),
-                None => break true,
-            }
-        };
-        if few && inline(context, table, &first).await? {
+    let head = Head::read(streams, MOST_ROWS).await?;
+    if head.is_all() && head.row_count() <= MOST_ROWS {
+        let (rows, batches) = (head.row_count() as u64, head.batches().cloned().collect::<Vec<_>>());
+        if inline(context, table, &batches).await? {
             flush(context, table).await?;
-            return Ok(first.iter().map(|batch| batch.num_rows() as u64).sum());
+            return Ok(rows);
         }
-        let all = stream::iter(first.into_iter().map(Ok)).chain(rows);
-        streams.push(Box::pin(RecordBatchStreamAdapter::new(schema, all)));
     }
-    let files = write_files(context.warehouse().data(), table, streams, &WriteOptions::default()).await?;
+    write(context, table, head.into_streams()).await
+}
+
+/// Writes rows into files, arranged by the table's keys; how many there are.
+async fn write(context: &Context, table: &Arc<ManagedTable>, streams: Vec<SendableRecordBatchStream>) -> Result<u64> {
+    let warehouse = context.warehouse();
+    let size_bytes = {
+        let mut transaction = context.transaction().lock().await;
+        transaction.draft(warehouse, table).await?.files.iter().map(|file| file.size_bytes).sum()
+    };
+    let style = effective_style(table, size_bytes).style;
+    let arranged = arrange(table, &style, streams, &context.state().task_ctx()).await?;
+    let storage = warehouse.storage_of(table).await?;
+    let files = write_arranged(&storage, table, arranged, &WriteOptions::default()).await?;
     let rows = files.described().iter().map(|file| file.record_count).sum();
-    context.transaction().lock().await.add_files(context.warehouse(), table, files).await?;
+    context.transaction().lock().await.add_files(warehouse, table, files).await?;
     Ok(rows)
 }
 
@@ -88,18 +88,19 @@ fn size(value: &InlinedValue) -> usize {
 
 /// Moves a table's rows from the catalog into a file when there are many.
 async fn flush(context: &Context, table: &Arc<ManagedTable>) -> Result<()> {
-    let mut transaction = context.transaction().lock().await;
-    let draft = transaction.draft(context.warehouse(), table).await?;
-    if draft.inlined_count() <= MOST_ROWS_OF_TABLE {
-        return Ok(());
-    }
     let mut batches = Vec::new();
-    for rows in draft.inlined() {
-        batches.push(Ok(decode_inlined(table, &rows)?.rows));
+    {
+        let mut transaction = context.transaction().lock().await;
+        let draft = transaction.draft(context.warehouse(), table).await?;
+        if draft.inlined_count() <= MOST_ROWS_OF_TABLE {
+            return Ok(());
+        }
+        for rows in draft.inlined() {
+            batches.push(Ok(decode_inlined(table, &rows)?.rows));
+        }
+        draft.clear_inlined();
     }
-    draft.clear_inlined();
     let schema = crate::tables::arrow_schema(&table.columns)?;
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches)));
-    let files = write_files(context.warehouse().data(), table, vec![rows], &WriteOptions::default()).await?;
-    transaction.add_files(context.warehouse(), table, files).await
+    write(context, table, vec![rows]).await.map(drop)
 }

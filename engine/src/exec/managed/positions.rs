@@ -43,6 +43,7 @@ impl Positions {
     /// Deletes these rows of a table in the running transaction.
     pub(super) async fn delete(mut self, context: &Context, table: &Arc<ManagedTable>) -> Result<()> {
         let warehouse = context.warehouse();
+        let storage = warehouse.storage_of(table).await?;
         let mut transaction = context.transaction().lock().await;
         if let Some(rows) = self.0.remove(&INLINED) {
             let draft = transaction.draft(warehouse, table).await?;
@@ -60,9 +61,9 @@ impl Positions {
                 continue;
             }
             let rows: Vec<u64> = rows.iter().collect();
-            let deletes = write_deletes(warehouse.data(), table, &file, &rows).await?;
+            let deletes = write_deletes(&storage, table, &file, &rows).await?;
             draft.files[at].deletes.clone_from(deletes.described());
-            transaction.add_deletes(deletes);
+            transaction.add_deletes(table, deletes)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! How managed tables are shown: `SHOW TABLE` gives Redshift's DDL, `DESCRIBE` the columns.
 
+use crate::session::is_temporary;
 use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey};
 
 /// The DDL by which a table can be made again, laid out as Redshift's SHOW TABLE.
@@ -7,7 +8,12 @@ pub(crate) fn show_table(table: &ManagedTable) -> String {
     let columns = table.columns.iter().map(column);
     let constraints = table.attributes.constraints.iter().map(|constraint| format!("    {constraint}"));
     let items: Vec<String> = columns.chain(constraints).collect();
-    let mut text = format!("CREATE TABLE {}.{} (\n{}\n)", name(&table.schema), name(&table.name), items.join(",\n"));
+    let head = if is_temporary(table) {
+        format!("CREATE TEMP TABLE {}", name(&table.name))
+    } else {
+        format!("CREATE TABLE {}.{}", name(&table.schema), name(&table.name))
+    };
+    let mut text = format!("{head} (\n{}\n)", items.join(",\n"));
     if let Some(backup) = table.attributes.backup {
         text.push_str(if backup { "\nBACKUP YES" } else { "\nBACKUP NO" });
     }

@@ -48,12 +48,30 @@ fn partitions_with_and_without_values() {
     assert_eq!(found.partition, [("c".to_owned(), text("x"))]);
 }
 
+// Redshift: ANALYZE COMPRESSION [[table_name] [(column_name [, …])]] [COMPROWS numrows].
+#[test]
+fn compression() {
+    for (text, table, columns, rows) in [
+        ("ANALYZE COMPRESSION", None, None, None),
+        ("analyze compression s.t", Some("s.t"), None, None),
+        ("ANALYZE COMPRESSION t (a, B) COMPROWS 5000", Some("t"), Some(vec!["a", "b"]), Some(5000)),
+        ("ANALYZE COMPRESSION COMPROWS 1", None, None, Some(1)),
+    ] {
+        for dialect in [Redshift, Athena] {
+            let Statement::AnalyzeCompression(found) = one(text, dialect) else { panic!("{text}") };
+            let name = found.table.as_ref().map(|table| table.parts.join("."));
+            let columns: Option<Vec<String>> =
+                columns.clone().map(|names| names.into_iter().map(str::to_owned).collect());
+            assert_eq!((name.as_deref(), found.columns, found.rows), (table, columns, rows), "{text}");
+        }
+    }
+}
+
 #[test]
 fn what_is_refused() {
     refuses(
         Redshift,
         &[
-            ("ANALYZE COMPRESSION t", "ANALYZE COMPRESSION", 1),
             ("ANALYZE TABLES IN d COMPUTE STATISTICS", "ANALYZE TABLES", 1),
             ("ANALYZE TABLE t COMPUTE STATISTICS CACHE METADATA", "ANALYZE TABLE … CACHE METADATA", 36),
         ],
@@ -65,6 +83,9 @@ fn what_is_refused() {
         "ANALYZE t ()",
         "ANALYZE TABLE t COMPUTE STATISTICS FOR COLUMNS a NOSCAN",
         "ANALYZE t u",
+        "ANALYZE COMPRESSION t COMPROWS",
+        "ANALYZE COMPRESSION t COMPROWS many",
+        "ANALYZE COMPRESSION t ()",
     ] {
         assert_eq!(error(text, Redshift).kind, ErrorKind::Syntax, "{text}");
     }

@@ -187,8 +187,22 @@ fn bad_tables_are_refused() {
 }
 
 #[test]
-fn temporary_and_iceberg_tables_are_refused() {
-    refuses(Redshift, &[("CREATE TEMP TABLE t AS SELECT 1", "CREATE TEMP TABLE", 1)]);
+fn temporary_tables_are_known_by_their_words_and_names() {
+    for text in [
+        "CREATE TEMP TABLE t (a int)",
+        "CREATE LOCAL TEMPORARY TABLE IF NOT EXISTS t (LIKE u)",
+        "CREATE TABLE #t AS SELECT 1",
+        "SELECT a INTO TEMP t FROM u",
+        "SELECT a INTO #t FROM u",
+    ] {
+        let Statement::CreateTable(create) = one(text, Redshift) else { panic!("{text}") };
+        assert!(create.temporary, "{text}");
+    }
+    refuses(Athena, &[("CREATE TEMP TABLE t AS SELECT 1", "CREATE TEMP TABLE in Athena's dialect", 8)]);
+}
+
+#[test]
+fn iceberg_tables_are_refused() {
     let iceberg = "a table of table_type ICEBERG";
     refuses(
         Athena,

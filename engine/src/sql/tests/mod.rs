@@ -11,6 +11,7 @@ mod limits;
 mod managed;
 mod query;
 mod show;
+mod vacuum;
 
 use crate::sql::{Dialect, ParsedStatement, Statement, parse};
 use crate::{Error, ErrorKind};

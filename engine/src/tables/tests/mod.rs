@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod deletes;
+mod encodings;
 mod evolve;
 mod faults;
 mod round_trip;
 mod scan;
+mod skipping;
 mod types;
 
 use super::{InlinedRows, ManagedTableProvider, TableStorage, WriteOptions, arrow_schema, write_files};

@@ -1,0 +1,178 @@
+//! One client's conversation: message after message until it ends.
+//!
+//! The connection owns its session, its portals and its place in the registry. After an error in a message of the
+//! extended protocol everything is skipped until Sync; an error never ends the connection unless the protocol itself
+//! is broken.
+
+use super::extended::{Portal, Statement};
+use super::failure::{Failure, error_response, notice_response};
+use super::message::{self, Message};
+use super::registry::Seat;
+use super::report::{Told, wants};
+use super::rows::cancelled;
+use super::wire::Wire;
+use millrace_engine::{Error, ErrorKind, Notice, Session, TransactionStatus};
+use pgwire::messages::response::{ReadyForQuery, TransactionStatus as Status};
+use std::collections::HashMap;
+use tokio_util::sync::CancellationToken;
+
+/// A client that is logged in.
+pub(super) struct Connection {
+    pub(super) wire: Wire,
+    pub(super) session: Session,
+    pub(super) portals: HashMap<String, Portal>,
+    /// Statements that the client prepared under a name; the session keeps them under the same.
+    pub(super) named: HashMap<String, Statement>,
+    /// The one without.
+    pub(super) unnamed: Option<Statement>,
+    seat: Seat,
+    told: Told,
+    /// After an error in an extended message: until Sync.
+    skipping: bool,
+}
+
+impl Connection {
+    /// A connection whose session begins.
+    pub(super) fn new(wire: Wire, session: Session, seat: Seat, told: Told) -> Self {
+        Self {
+            wire,
+            session,
+            portals: HashMap::new(),
+            named: HashMap::new(),
+            unnamed: None,
+            seat,
+            told,
+            skipping: false,
+        }
+    }
+
+    /// Converses until the client leaves, or the server stops and no statement runs.
+    pub(super) async fn run(mut self, stopping: CancellationToken) {
+        let ended = self.converse(&stopping).await;
+        if let Err(Failure::Fatal(error)) = ended
+            && self.wire.push(&error_response("FATAL", &error)).is_err()
+        {
+            tracing::warn!("an error could not be sent");
+        }
+        // Portals go before the session whose rows they read.
+        self.portals.clear();
+        self.wire.close().await;
+    }
+
+    async fn converse(&mut self, stopping: &CancellationToken) -> Result<(), Failure> {
+        self.ready()?;
+        loop {
+            // The wire sends what has gathered before it waits.
+            let next = tokio::select! {
+                biased;
+                () = stopping.cancelled() => {
+                    let message = "terminating connection due to administrator command";
+                    return Err(Failure::Fatal(Error::new(ErrorKind::Shutdown, message)));
+                }
+                next = self.wire.next() => next?,
+            };
+            let Some((kind, message)) = next else { return Ok(()) };
+            if matches!(message, Ok(Message::Terminate)) {
+                return Ok(());
+            }
+            if self.skipping && kind != b'S' {
+                continue;
+            }
+            let handled = match message {
+                Ok(message) => self.handle(message).await,
+                Err(error) => Err(Failure::Statement(error)),
+            };
+            self.seat.end();
+            match handled {
+                Ok(()) => {}
+                Err(Failure::Statement(error)) => self.fail(kind, &error)?,
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    async fn handle(&mut self, message: Message) -> Result<(), Failure> {
+        match message {
+            Message::Query(text) => {
+                self.simple_query(&text).await?;
+                self.ready()
+            }
+            Message::Parse { name, text, types } => self.parse(name, &text, &types).await,
+            Message::Bind(bind) => self.bind(bind).await,
+            Message::Describe(target) => self.describe(&target).await,
+            Message::Execute { portal, most } => self.execute(&portal, most).await,
+            Message::Close(target) => self.close(&target),
+            Message::Flush => self.wire.flush().await,
+            Message::Sync => self.sync().await,
+            // Late data of a COPY that has failed; PostgreSQL passes over it too.
+            Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) | Message::Terminate => Ok(()),
+            Message::Password(_) => Err(Failure::Fatal(message::violation("a password was not asked for"))),
+        }
+    }
+
+    /// Something runs from now on that a cancel request may end.
+    pub(super) fn cancellable(&self) -> CancellationToken {
+        self.seat.begin()
+    }
+
+    /// Tells of an error, and of where the conversation goes on.
+    fn fail(&mut self, kind: u8, error: &Error) -> Result<(), Failure> {
+        if error.kind == ErrorKind::Internal {
+            tracing::error!(message = error.message, detail = error.detail, "a defect");
+        }
+        self.session.fail_transaction();
+        self.forget_portals();
+        self.wire.push(&error_response("ERROR", error))?;
+        if message::is_extended(kind) {
+            self.skipping = true;
+            return Ok(());
+        }
+        self.ready()
+    }
+
+    /// Ends a group of messages.
+    pub(super) async fn sync(&mut self) -> Result<(), Failure> {
+        self.skipping = false;
+        self.forget_portals();
+        self.ready()
+    }
+
+    /// Portals live as long as the transaction that they were made in.
+    pub(super) fn forget_portals(&mut self) {
+        if self.session.transaction_status() != TransactionStatus::Active {
+            self.portals.clear();
+        }
+    }
+
+    fn ready(&mut self) -> Result<(), Failure> {
+        self.told.update(&mut self.wire, &self.session)?;
+        let status = match self.session.transaction_status() {
+            TransactionStatus::Idle => Status::Idle,
+            TransactionStatus::Active => Status::Transaction,
+            TransactionStatus::Failed => Status::Error,
+        };
+        self.wire.push(&ReadyForQuery::new(status))
+    }
+
+    /// Sends messages beside a result.
+    pub(super) fn notify(&mut self, notices: &[Notice]) -> Result<(), Failure> {
+        for notice in notices.iter().filter(|notice| wants(&self.session, notice.severity)) {
+            self.wire.push(&notice_response(notice))?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for a session's work while the client may cancel it or vanish, either of which drops the work.
+pub(super) async fn watched<T>(
+    work: impl Future<Output = millrace_engine::Result<T>>,
+    wire: &mut Wire,
+    cancel: &CancellationToken,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(cancelled().into()),
+        failure = wire.gone() => Err(failure),
+        done = work => Ok(done?),
+    }
+}

@@ -1,0 +1,114 @@
+//! The connections that are open, so that one can cancel another's statement by its number and secret.
+
+use rand::Rng;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use subtle::ConstantTimeEq;
+use tokio_util::sync::CancellationToken;
+
+/// All open connections.
+#[derive(Debug, Default)]
+pub(super) struct Registry(Mutex<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    last: i32,
+    slots: HashMap<i32, Arc<Slot>>,
+}
+
+/// What others may know of a connection.
+#[derive(Debug)]
+struct Slot {
+    secret: i32,
+    /// Cancels the statement that runs now.
+    running: Mutex<Option<CancellationToken>>,
+}
+
+/// A connection's place in the registry; dropping it leaves.
+#[derive(Debug)]
+pub(super) struct Seat {
+    registry: Arc<Registry>,
+    slot: Arc<Slot>,
+    /// The number that the client knows the connection by.
+    pub(super) pid: i32,
+}
+
+impl Registry {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that no open connection has, and a secret.
+    pub(super) fn enter(self: &Arc<Self>) -> Seat {
+        let mut open = self.open();
+        let mut pid = open.last.wrapping_add(1).max(1);
+        while open.slots.contains_key(&pid) {
+            pid = pid.wrapping_add(1).max(1);
+        }
+        open.last = pid;
+        let slot = Arc::new(Slot { secret: rand::rng().random(), running: Mutex::default() });
+        open.slots.insert(pid, Arc::clone(&slot));
+        drop(open);
+        Seat { registry: Arc::clone(self), slot, pid }
+    }
+
+    /// Cancels what a connection runs, when the secret is right. Nobody is told whether it was.
+    pub(super) fn cancel(&self, pid: i32, secret: i32) {
+        let Some(slot) = self.open().slots.get(&pid).cloned() else { return };
+        if !bool::from(slot.secret.to_be_bytes().ct_eq(&secret.to_be_bytes())) {
+            return;
+        }
+        if let Some(running) = &*slot.running.lock().unwrap_or_else(PoisonError::into_inner) {
+            running.cancel();
+        }
+    }
+}
+
+impl Seat {
+    /// What the client must know to cancel.
+    pub(super) fn secret(&self) -> i32 {
+        self.slot.secret
+    }
+
+    /// Something runs from now on; a cancel before this did not mean it.
+    pub(super) fn begin(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        *self.slot.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        token
+    }
+
+    /// Nothing runs any more.
+    pub(super) fn end(&self) {
+        *self.slot.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.registry.open().slots.remove(&self.pid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_secret_cancels_and_only_what_runs() {
+        let registry = Arc::new(Registry::default());
+        let (seat, other) = (registry.enter(), registry.enter());
+        assert_ne!(seat.pid, other.pid);
+        registry.cancel(seat.pid, seat.secret());
+        let running = seat.begin();
+        assert!(!running.is_cancelled());
+        registry.cancel(seat.pid, seat.secret().wrapping_add(1));
+        registry.cancel(other.pid, other.secret());
+        assert!(!running.is_cancelled());
+        registry.cancel(seat.pid, seat.secret());
+        assert!(running.is_cancelled());
+        seat.end();
+        let pid = seat.pid;
+        drop(seat);
+        assert!(!registry.open().slots.contains_key(&pid));
+    }
+}

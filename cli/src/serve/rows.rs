@@ -1,0 +1,132 @@
+//! Sending the rows of a result: as many as are asked for, as fast as the client reads them.
+
+use super::failure::Failure;
+use super::value::{Format, PgType, RowWriter};
+use super::wire::{FULL, Wire};
+use arrow::datatypes::{Schema, SchemaRef};
+use chrono_tz::Tz;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use millrace_engine::{CommandTag, Error, ErrorKind, Session, StatementResult};
+use pgwire::messages::data::{FieldDescription, RowDescription};
+use tokio_util::sync::CancellationToken;
+
+/// A result that is being sent.
+pub(super) struct Sending {
+    schema: SchemaRef,
+    batches: BoxStream<'static, millrace_engine::Result<arrow::record_batch::RecordBatch>>,
+    formats: Vec<Format>,
+    zone: Tz,
+    writer: Option<RowWriter>,
+    tag: CommandTag,
+    sent: u64,
+}
+
+/// How far sending has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// All rows are sent.
+    Done,
+    /// As many rows as were asked for; there may be more.
+    Suspended,
+}
+
+impl Sending {
+    /// The rows of a result, to be sent in these formats; `None` when it gives none.
+    pub(super) fn of(result: StatementResult, formats: Vec<Format>, session: &Session) -> Option<Self> {
+        let rows = result.rows?;
+        let batches = rows.map(|batch| batch.map_err(Error::from)).boxed();
+        Some(Self {
+            schema: result.schema,
+            batches,
+            formats,
+            zone: zone(session),
+            writer: None,
+            tag: result.tag,
+            sent: 0,
+        })
+    }
+
+    /// The command tag for what was sent last: a portal that is executed bit by bit tells of each bit.
+    pub(super) fn tag(&self) -> String {
+        self.tag.text(self.sent)
+    }
+
+    /// The columns.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Their formats.
+    pub(super) fn formats(&self) -> &[Format] {
+        &self.formats
+    }
+
+    /// Sends at most so many rows more; 0 is all.
+    pub(super) async fn send(
+        &mut self,
+        wire: &mut Wire,
+        most: usize,
+        cancel: &CancellationToken,
+    ) -> Result<Progress, Failure> {
+        let mut left = if most == 0 { usize::MAX } else { most };
+        self.sent = 0;
+        loop {
+            if left == 0 {
+                return Ok(Progress::Suspended);
+            }
+            if let Some(writer) = &mut self.writer {
+                let sent = writer.write(left, FULL, wire.output());
+                self.sent += sent as u64;
+                left -= sent;
+                if writer.is_done() {
+                    self.writer = None;
+                }
+                if wire.is_full() {
+                    flush(wire, cancel).await?;
+                }
+                continue;
+            }
+            let batch = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(cancelled().into()),
+                failure = wire.gone() => return Err(failure),
+                batch = self.batches.next() => batch,
+            };
+            let Some(batch) = batch else { return Ok(Progress::Done) };
+            let writer = RowWriter::new(&batch?, &self.schema, self.formats.clone(), self.zone);
+            self.writer = Some(writer.map_err(Error::from)?);
+        }
+    }
+}
+
+/// Sends what has gathered. A slow client may be cancelled only by ending its connection, for half a message may be
+/// on its way: that waits for the server's stop or the client's.
+async fn flush(wire: &mut Wire, cancel: &CancellationToken) -> Result<(), Failure> {
+    wire.flush().await?;
+    if cancel.is_cancelled() {
+        return Err(cancelled().into());
+    }
+    // Even a result that is computed at once lets other connections have their turn.
+    tokio::task::consume_budget().await;
+    Ok(())
+}
+
+/// The error of a statement that the user has cancelled.
+pub(super) fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "canceling statement due to user request")
+}
+
+fn zone(session: &Session) -> Tz {
+    session.setting("timezone").ok().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+}
+
+/// The columns of a result.
+pub(super) fn row_description(schema: &Schema, formats: &[Format]) -> RowDescription {
+    let described = schema.fields().iter().zip(formats).map(|(field, format)| {
+        let PgType { oid, size, modifier } = PgType::of(field);
+        let format = if *format == Format::Binary { 1 } else { 0 };
+        FieldDescription::new(field.name().clone(), 0, 0, oid, size, modifier, format)
+    });
+    RowDescription::new(described.collect())
+}

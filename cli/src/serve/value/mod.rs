@@ -1,0 +1,20 @@
+//! Values on the wire: arrow's columns to PostgreSQL's text and binary forms, and parameters back to texts.
+//!
+//! [`types`] says which PostgreSQL type a column has, [`column`] looks at a batch's column once, [`rows`] writes rows
+//! of looked-at columns into one buffer. Nothing is allocated for a value.
+
+mod binary;
+mod column;
+mod float;
+mod parameter;
+mod rows;
+mod text;
+mod time;
+mod types;
+
+pub(crate) use parameter::{Format, parameter_text};
+pub(crate) use rows::RowWriter;
+pub(crate) use types::{PgType, data_type_of, oid_of};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! One client's socket: frames in, bytes out, both buffered.
+//!
+//! Input is bounded: a frame may have so many bytes before and after the login, and while a statement runs only a
+//! little is read ahead, so that a client that vanishes is seen and one that floods is not.
+
+use super::failure::Failure;
+use super::message::{self, Message, violation};
+use bytes::{Buf, Bytes, BytesMut};
+use millrace_engine::{Error, ErrorKind};
+use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Bytes of a frame after the login.
+const MOST_BYTES: usize = 256 << 20;
+/// Bytes of a frame before it: passwords and what SASL needs.
+const MOST_BYTES_BEFORE_LOGIN: usize = 64 << 10;
+/// Bytes of the first message, as PostgreSQL has it.
+const MOST_STARTUP_BYTES: usize = 10_000;
+/// Bytes read ahead while a statement runs.
+const READ_AHEAD: usize = 1 << 20;
+/// Output that is worth sending.
+pub(super) const FULL: usize = 64 << 10;
+/// A buffer that has grown larger than this is given back when it is empty.
+const KEPT: usize = 1 << 20;
+/// What one read asks for.
+const CHUNK: usize = 8 << 10;
+
+/// What a client is connected by: plain or under TLS.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
+/// A socket with its buffers.
+pub(super) struct Wire {
+    stream: Box<dyn Stream>,
+    input: BytesMut,
+    output: BytesMut,
+    most_bytes: usize,
+}
+
+impl Wire {
+    /// A socket that nothing was read from; before the login.
+    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+        Self { stream, input: BytesMut::new(), output: BytesMut::new(), most_bytes: MOST_BYTES_BEFORE_LOGIN }
+    }
+
+    /// Allows large messages: the client is known.
+    pub(super) fn trust_sizes(&mut self) {
+        self.most_bytes = MOST_BYTES;
+    }
+
+    /// The socket itself, for TLS to be put around it.
+    ///
+    /// # Errors
+    /// `ProtocolViolation` when something was sent before the answer to the wish for TLS, as somebody in between would.
+    pub(super) fn into_stream(self) -> Result<Box<dyn Stream>, Failure> {
+        if self.input.is_empty() {
+            return Ok(self.stream);
+        }
+        Err(Failure::Fatal(violation("received unencrypted data after SSL request")))
+    }
+
+    /// The first message: its code and what follows. `None` when the client closes at once.
+    pub(super) async fn startup(&mut self) -> Result<Option<(u32, Bytes)>, Failure> {
+        while self.input.len() < 4 {
+            if !self.read().await? {
+                return if self.input.is_empty() { Ok(None) } else { Err(Failure::Gone(closed())) };
+            }
+        }
+        let length = u32::from_be_bytes([self.input[0], self.input[1], self.input[2], self.input[3]]) as usize;
+        if !(8..=MOST_STARTUP_BYTES).contains(&length) {
+            return Err(Failure::Fatal(violation("invalid length of startup packet")));
+        }
+        self.fill(length).await?;
+        let mut frame = self.input.split_to(length);
+        frame.advance(4);
+        let code = frame.get_u32();
+        Ok(Some((code, frame.freeze())))
+    }
+
+    /// The next frame: its type and body. `None` when the client closes between messages.
+    pub(super) async fn frame(&mut self) -> Result<Option<(u8, Bytes)>, Failure> {
+        if self.input.is_empty() && self.input.capacity() > KEPT {
+            self.input = BytesMut::new();
+        }
+        while self.input.len() < 5 {
+            // Nothing is held back from a client that may be waiting for it.
+            self.flush().await?;
+            if !self.read().await? {
+                return if self.input.is_empty() { Ok(None) } else { Err(Failure::Gone(closed())) };
+            }
+        }
+        let kind = self.input[0];
+        if !message::is_known(kind) {
+            return Err(Failure::Fatal(violation(format!("invalid frontend message type {kind}"))));
+        }
+        let length = u32::from_be_bytes([self.input[1], self.input[2], self.input[3], self.input[4]]) as usize;
+        if length < 4 {
+            return Err(Failure::Fatal(violation("invalid message length")));
+        }
+        if length > self.most_bytes {
+            let message = format!("a message of {length} bytes is longer than {}", self.most_bytes);
+            return Err(Failure::Fatal(Error::new(ErrorKind::LimitExceeded, message)));
+        }
+        self.fill(1 + length).await?;
+        let mut frame = self.input.split_to(1 + length);
+        frame.advance(5);
+        Ok(Some((kind, frame.freeze())))
+    }
+
+    /// The next message. An error in its body comes with its type: the connection goes on.
+    pub(super) async fn next(&mut self) -> Result<Option<(u8, millrace_engine::Result<Message>)>, Failure> {
+        let Some((kind, body)) = self.frame().await? else { return Ok(None) };
+        Ok(Some((kind, message::decode(kind, body))))
+    }
+
+    async fn fill(&mut self, length: usize) -> Result<(), Failure> {
+        while self.input.len() < length {
+            self.flush().await?;
+            if !self.read().await? {
+                return Err(Failure::Gone(closed()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads some bytes; `false` at the end.
+    async fn read(&mut self) -> Result<bool, Failure> {
+        self.input.reserve(CHUNK);
+        Ok(self.stream.read_buf(&mut self.input).await.map_err(Failure::Gone)? > 0)
+    }
+
+    /// Ends when the client is gone, and reads ahead a little meanwhile. Dropping it loses nothing.
+    pub(super) async fn gone(&mut self) -> Failure {
+        loop {
+            if self.input.len() >= READ_AHEAD {
+                std::future::pending::<()>().await;
+            }
+            match self.read().await {
+                Ok(true) => {}
+                Ok(false) => return Failure::Gone(closed()),
+                Err(failure) => return failure,
+            }
+        }
+    }
+
+    /// Adds a message to the output.
+    pub(super) fn push(&mut self, message: &impl pgwire::messages::Message) -> Result<(), Failure> {
+        message.encode(&mut self.output).map_err(|e| Failure::Fatal(Error::internal(e.to_string())))
+    }
+
+    /// The output, for messages that are written without a type of their own.
+    pub(super) fn output(&mut self) -> &mut BytesMut {
+        &mut self.output
+    }
+
+    /// Whether enough has gathered to be sent.
+    pub(super) fn is_full(&self) -> bool {
+        self.output.len() >= FULL
+    }
+
+    /// Sends everything. Dropping it half-way loses nothing and sends nothing twice.
+    pub(super) async fn flush(&mut self) -> Result<(), Failure> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        while self.output.has_remaining() {
+            if self.stream.write_buf(&mut self.output).await.map_err(Failure::Gone)? == 0 {
+                return Err(Failure::Gone(closed()));
+            }
+        }
+        if self.output.capacity() > KEPT {
+            self.output = BytesMut::new();
+        }
+        self.stream.flush().await.map_err(Failure::Gone)
+    }
+
+    /// Sends everything and says goodbye.
+    pub(super) async fn close(&mut self) {
+        if self.flush().await.is_ok() {
+            // The client may be gone already; then there is nobody to say it to.
+            drop(self.stream.shutdown().await);
+        }
+    }
+}
+
+fn closed() -> io::Error {
+    io::Error::from(io::ErrorKind::UnexpectedEof)
+}

@@ -1,0 +1,142 @@
+//! What a warehouse does by itself while nothing else runs: rows of the catalog go into files, small files are merged,
+//! deleted rows are left out, what is out of order is sorted; old snapshots expire, and the files that only they had go.
+//!
+//! Only a process that stays open does it ([`start`]); of several on one warehouse only one at a time, by a lease in
+//! the catalog. It begins when no statement has run for a while, stops between batches while one runs, and ends when
+//! the warehouse is closed. What it changes conflicts with nobody: a statement that changes the same files wins.
+
+use crate::background::Activity;
+pub use crate::background::MaintenanceConfig;
+use crate::error::{ErrorKind, Result};
+use crate::exec::maintenance::{Aim, Look, Rewriter, look};
+use crate::sql::VacuumMode;
+use crate::tables::condition::{Piece, sort_form, sorted_percent};
+use crate::warehouse::Warehouse;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// The name of the lease.
+const LEASE: &str = "maintenance";
+
+/// How long a lease lasts when it is not renewed: longer than the rewrite of one table may stand still.
+const LEASE_TIME_MS: i64 = 10 * 60 * 1000;
+
+/// How often old snapshots are let go where nothing is changed.
+const EXPIRY: Duration = Duration::from_mins(10);
+
+/// Looks after the tables of a warehouse until it is closed, unless its configuration says not to or it cannot be
+/// written. Must be called within a runtime, once for a warehouse.
+pub fn start(warehouse: &Arc<Warehouse>) {
+    let config = warehouse.config().maintenance.clone();
+    if config.enabled && !warehouse.catalog().is_read_only() {
+        let keeper = Keeper { owner: uuid::Uuid::new_v4().to_string(), config, seen: None, expired: None };
+        // Owned by the warehouse, which waits for it when it is closed, and does not keep the warehouse open.
+        warehouse.cleanup().spawn(keeper.run(Arc::downgrade(warehouse), Arc::clone(warehouse.activity())));
+    }
+}
+
+/// Looks after tables.
+struct Keeper {
+    /// The lease's owner.
+    owner: String,
+    config: MaintenanceConfig,
+    /// The manifest's snapshot up to which tables were looked at.
+    seen: Option<i64>,
+    /// When old snapshots were last let go.
+    expired: Option<Instant>,
+}
+
+impl Keeper {
+    async fn run(mut self, warehouse: Weak<Warehouse>, activity: Arc<Activity>) {
+        while activity.sleep(self.config.interval).await.is_ok() && activity.quiet(self.config.quiet).await.is_ok() {
+            let Some(warehouse) = warehouse.upgrade() else { return };
+            match self.round(&warehouse).await {
+                Err(error) if error.kind == ErrorKind::Cancelled => {}
+                Err(error) => tracing::warn!(%error, "could not look after the tables"),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    /// Does what there is to do, if nobody else is doing it.
+    async fn round(&mut self, warehouse: &Arc<Warehouse>) -> Result<()> {
+        let catalog = warehouse.catalog();
+        let version = catalog.snapshot().await?.manifest_version();
+        let due = self.expired.is_none_or(|last| last.elapsed() >= EXPIRY);
+        if (self.seen == Some(version) && !due) || !catalog.take_lease(LEASE, &self.owner, LEASE_TIME_MS).await? {
+            return Ok(());
+        }
+        let mut done = self.tables(warehouse).await;
+        if done.is_ok() {
+            // What was rewritten goes when no snapshot needs it any more.
+            done = warehouse.expire().await.map(|expired| tracing::debug!(?expired, "let old snapshots expire"));
+            self.expired = Some(Instant::now());
+        }
+        catalog.end_lease(LEASE, &self.owner).await?;
+        done
+    }
+
+    /// Looks at the tables that were changed since the last time.
+    async fn tables(&mut self, warehouse: &Arc<Warehouse>) -> Result<()> {
+        let snapshot = warehouse.catalog().snapshot().await?;
+        let version = snapshot.manifest_version();
+        let touched = match self.seen {
+            Some(seen) if seen <= version => warehouse.catalog().touched_tables(seen, version).await?,
+            _ => None,
+        };
+        let rewriter = Rewriter::in_background(warehouse);
+        for table in snapshot.all_managed_tables() {
+            if touched.as_ref().is_some_and(|touched| !touched.contains(&table.id)) {
+                continue;
+            }
+            warehouse.activity().pause().await?;
+            match self.keep(warehouse, &rewriter, table.id).await {
+                Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
+                // The other tables are looked after all the same.
+                Err(error) => tracing::warn!(%error, table = table.name, "could not look after a table"),
+                Ok(()) => {}
+            }
+        }
+        self.seen = Some(version);
+        Ok(())
+    }
+
+    async fn keep(&self, warehouse: &Arc<Warehouse>, rewriter: &Rewriter, table: i64) -> Result<()> {
+        let Some(seen) = look(warehouse, table).await? else { return Ok(()) };
+        let slices = warehouse.base_state().config().target_partitions();
+        let Some(aim) = aim(&seen, &self.config, slices) else { return Ok(()) };
+        // A rewrite may take long: the lease begins anew with each table.
+        if !warehouse.catalog().take_lease(LEASE, &self.owner, LEASE_TIME_MS).await? {
+            return Ok(());
+        }
+        if let Some(report) = rewriter.vacuum(table, &aim, None).await? {
+            tracing::info!(?report, "vacuumed a table in the background");
+        }
+        Ok(())
+    }
+}
+
+/// What is to be done with a table, if anything.
+fn aim(seen: &Look, config: &MaintenanceConfig, slices: usize) -> Option<Aim> {
+    let aim = |mode| Aim::of_statement(mode, None, slices);
+    let full = aim(VacuumMode::Full);
+    let sorted = sorted_percent(&seen.pieces, sort_form(&seen.table)).unwrap_or(100.0);
+    let unsorted = sorted < 100.0 && 100.0 - sorted >= f64::from(config.unsorted_percent);
+    let sum = |of: fn(&Piece) -> u64| seen.pieces.iter().map(of).sum::<u64>();
+    let (rows, deleted) = (sum(|piece| piece.rows), sum(Piece::deleted));
+    let is_file = |piece: &&Piece| piece.file.is_some();
+    let small = seen.pieces.iter().filter(is_file).filter(|piece| piece.bytes < full.small_bytes).count();
+    let inlined: u64 = seen.pieces.iter().filter(|piece| piece.file.is_none()).map(|piece| piece.live).sum();
+    if unsorted && !only_inlined(seen) {
+        return Some(full);
+    }
+    let many_deleted =
+        deleted > 0 && u128::from(deleted) * 100 >= u128::from(rows) * u128::from(config.deleted_percent);
+    let needed = many_deleted || small >= config.small_files.max(2) || (inlined > 0 && inlined >= config.inlined_rows);
+    needed.then(|| aim(VacuumMode::DeleteOnly))
+}
+
+/// Whether nothing but the catalog's rows is out of order: a few of those are no reason for a file.
+fn only_inlined(seen: &Look) -> bool {
+    seen.pieces.iter().all(|piece| piece.file.is_none())
+}

@@ -1,0 +1,33 @@
+//! The order of the physical optimizer's rules: DataFusion's, with ours in their places.
+
+use super::decimal::NarrowDecimals;
+use super::layout::UseLayout;
+use super::small_groups::SmallGroups;
+use super::statistics::ScanStatistics;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
+use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use std::sync::Arc;
+
+type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
+/// DataFusion's rules with ours in place.
+pub(crate) fn rules() -> Vec<Rule> {
+    let (statistics, requirements) = (AggregateStatistics::new(), EnsureRequirements::new());
+    let place = |rule: Rule| -> Vec<Rule> {
+        if rule.name() == statistics.name() {
+            vec![Arc::new(ScanStatistics::default())]
+        } else if rule.name() == requirements.name() {
+            // Exchanges and sorts come in here: before, scans take the layout that spares them.
+            vec![Arc::new(UseLayout), rule]
+        } else {
+            vec![rule]
+        }
+    };
+    // Decimals first, since later rules push what is computed into scans; groups last, when plans have their shape.
+    let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals)];
+    rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
+    rules.push(Arc::new(SmallGroups));
+    rules
+}

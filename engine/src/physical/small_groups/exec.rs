@@ -1,0 +1,262 @@
+//! The operator: a partial aggregation into few groups.
+
+use super::codes::Coder;
+use super::table::GroupTable;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, UInt64Array};
+use arrow::compute::{concat, take};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{internal_datafusion_err, internal_err};
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{ColumnarValue, EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, aggregate_expressions};
+use datafusion::physical_plan::metrics::{BaselineMetrics, MetricsSet, RecordOutput};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+    Statistics,
+};
+use futures::{StreamExt, stream};
+use std::fmt;
+use std::sync::Arc;
+
+/// An [`AggregateExec`] in partial mode, run with a [`GroupTable`]. Its rows are the states of groups; a group may come
+/// several times.
+#[derive(Debug)]
+pub(in crate::physical) struct SmallGroupsExec {
+    aggregate: Arc<AggregateExec>,
+    metrics: datafusion::physical_plan::metrics::ExecutionPlanMetricsSet,
+}
+
+impl SmallGroupsExec {
+    pub(super) fn new(aggregate: Arc<AggregateExec>) -> Self {
+        Self { aggregate, metrics: Default::default() }
+    }
+}
+
+impl DisplayAs for SmallGroupsExec {
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SmallGroupsExec: ")?;
+        self.aggregate.fmt_as(format, f)
+    }
+}
+
+impl ExecutionPlan for SmallGroupsExec {
+    fn name(&self) -> &'static str {
+        "SmallGroupsExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.aggregate.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.aggregate.children()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.aggregate.apply_expressions(f)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let aggregate = Arc::clone(&self.aggregate).replace_children(children, options)?;
+        let Some(aggregate) = aggregate.downcast_ref::<AggregateExec>() else {
+            return internal_err!("an aggregation became something else");
+        };
+        Ok(Arc::new(Self::new(Arc::new(aggregate.clone()))))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.aggregate.input().execute(partition, Arc::clone(&context))?;
+        let reservation = MemoryConsumer::new(format!("SmallGroupsExec[{partition}]")).register(context.memory_pool());
+        let groups = Groups::new(&self.aggregate, reservation)?;
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let schema = self.aggregate.schema();
+        let rows = stream::unfold((Some(input), groups, metrics), |(mut input, mut groups, metrics)| async move {
+            let rows = input.as_mut()?;
+            loop {
+                let batch = rows.next().await;
+                let timer = metrics.elapsed_compute().timer();
+                let given = match batch {
+                    Some(Ok(batch)) => match groups.take_in(&batch) {
+                        Ok(None) => continue,
+                        Ok(Some(states)) => Ok(states),
+                        Err(error) => Err(error),
+                    },
+                    Some(Err(error)) => Err(error),
+                    None => {
+                        input = None;
+                        groups.give()
+                    }
+                };
+                timer.done();
+                if given.is_err() {
+                    input = None;
+                }
+                return Some((given.record_output(&metrics), (input, groups, metrics)));
+            }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        self.aggregate.statistics_from_inputs(inputs, args)
+    }
+}
+
+/// One aggregate function with its arguments.
+struct Function {
+    accumulator: Box<dyn GroupsAccumulator>,
+    arguments: Vec<Arc<dyn PhysicalExpr>>,
+    filter: Option<Arc<dyn PhysicalExpr>>,
+}
+
+/// The groups of one partition.
+struct Groups {
+    aggregate: Arc<AggregateExec>,
+    schema: SchemaRef,
+    keys: Vec<Arc<dyn PhysicalExpr>>,
+    coders: Vec<Coder>,
+    codes: Vec<Vec<u128>>,
+    table: GroupTable,
+    /// By key column, the values of the groups in order.
+    values: Vec<Vec<ArrayRef>>,
+    functions: Vec<Function>,
+    reservation: MemoryReservation,
+}
+
+impl Groups {
+    fn new(aggregate: &Arc<AggregateExec>, reservation: MemoryReservation) -> Result<Self> {
+        let keys: Vec<_> = aggregate.group_expr().expr().iter().map(|(key, _)| Arc::clone(key)).collect();
+        Ok(Self {
+            schema: aggregate.schema(),
+            coders: keys.iter().map(|_| Coder::default()).collect(),
+            codes: vec![Vec::new(); keys.len()],
+            table: GroupTable::new(keys.len()),
+            values: vec![Vec::new(); keys.len()],
+            functions: functions(aggregate)?,
+            keys,
+            aggregate: Arc::clone(aggregate),
+            reservation,
+        })
+    }
+
+    /// Takes in rows; gives states when they became too many or too large.
+    fn take_in(&mut self, batch: &RecordBatch) -> Result<Option<RecordBatch>> {
+        let rows = batch.num_rows();
+        let keys = self.keys.iter().map(|key| key.evaluate(batch)?.into_array(rows)).collect::<Result<Vec<_>>>()?;
+        for ((coder, key), codes) in self.coders.iter_mut().zip(&keys).zip(&mut self.codes) {
+            coder.codes(key, codes)?;
+        }
+        let (mut groups, mut new) = (Vec::with_capacity(rows), Vec::new());
+        let end = self.table.assign(&self.codes, 0, &mut groups, &mut new);
+        if end == rows {
+            self.note(&keys, &new)?;
+            self.update(batch, &groups)?;
+            return self.check_size();
+        }
+        // The table is full: the rows up to there belong to it, the others begin another one.
+        self.note(&keys, &new)?;
+        self.update(&batch.slice(0, end), &groups)?;
+        let mut given = vec![self.give()?];
+        given.extend(self.take_in(&batch.slice(end, rows - end))?);
+        Ok(Some(arrow::compute::concat_batches(&self.schema, &given)?))
+    }
+
+    /// Keeps the key values of new groups.
+    fn note(&mut self, keys: &[ArrayRef], new: &[usize]) -> Result<()> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let rows = UInt64Array::from_iter_values(new.iter().map(|row| *row as u64));
+        for (values, key) in self.values.iter_mut().zip(keys) {
+            values.push(take(key, &rows, None)?);
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, batch: &RecordBatch, groups: &[usize]) -> Result<()> {
+        let count = self.table.len();
+        for function in &mut self.functions {
+            let evaluate = |argument: &Arc<dyn PhysicalExpr>| argument.evaluate(batch)?.into_array(batch.num_rows());
+            let arguments = function.arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+            let filter = function.filter.as_ref().map(|filter| filter.evaluate(batch)).transpose()?;
+            let filter = filter.map(|filter| as_filter(filter, batch.num_rows())).transpose()?;
+            function.accumulator.update_batch(&arguments, groups, filter.as_ref(), count)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the states when there is no memory for them.
+    fn check_size(&mut self) -> Result<Option<RecordBatch>> {
+        let states: usize = self.functions.iter().map(|function| function.accumulator.size()).sum();
+        let texts: usize = self.coders.iter().map(Coder::size).sum();
+        match self.reservation.try_resize(states + texts) {
+            Ok(()) => Ok(None),
+            Err(_) => self.give().map(Some),
+        }
+    }
+
+    /// The states of all groups; there are none afterwards.
+    fn give(&mut self) -> Result<RecordBatch> {
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        if self.table.len() == 0 {
+            return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
+        }
+        for values in &self.values {
+            let parts: Vec<_> = values.iter().map(AsRef::as_ref).collect();
+            columns.push(concat(&parts)?);
+        }
+        for function in &mut self.functions {
+            columns.extend(function.accumulator.state(EmitTo::All)?);
+        }
+        let states = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        self.functions = functions(&self.aggregate)?;
+        self.table = GroupTable::new(self.keys.len());
+        self.values.iter_mut().for_each(Vec::clear);
+        self.coders.iter_mut().for_each(|coder| *coder = Coder::default());
+        self.reservation.free();
+        Ok(states)
+    }
+}
+
+fn functions(aggregate: &AggregateExec) -> Result<Vec<Function>> {
+    let arguments = aggregate_expressions(aggregate.aggr_expr(), &AggregateMode::Partial, 0)?;
+    let parts = aggregate.aggr_expr().iter().zip(arguments).zip(aggregate.filter_expr());
+    let function = |((function, arguments), filter): (
+        (&Arc<datafusion::physical_expr::aggregate::AggregateFunctionExpr>, _),
+        &Option<Arc<dyn PhysicalExpr>>,
+    )| {
+        Ok(Function { accumulator: function.create_groups_accumulator()?, arguments, filter: filter.clone() })
+    };
+    parts.map(function).collect()
+}
+
+fn as_filter(filter: ColumnarValue, rows: usize) -> Result<BooleanArray> {
+    let filter = filter.into_array(rows)?;
+    filter.as_boolean_opt().cloned().ok_or_else(|| internal_datafusion_err!("a filter gave no truth values"))
+}

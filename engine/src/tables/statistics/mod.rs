@@ -1,0 +1,15 @@
+//! Statistics of managed tables: gathered while files are written, and told to pruning and to the planner.
+
+mod bounds;
+mod collect;
+mod estimates;
+mod gather;
+mod knowledge;
+mod sample;
+mod sketch;
+
+pub(super) use bounds::{bounds, file_bounds, file_estimates, live_rows};
+pub(super) use collect::Collector;
+pub(super) use estimates::{add_distinct_counts, table_statistics};
+pub(crate) use gather::Gathered;
+pub use knowledge::ColumnKnowledge;
