@@ -5,11 +5,13 @@
 //! are URLs, both as text.
 
 pub mod error;
+mod journal;
 pub mod manifest;
 pub mod model;
 pub mod snapshot;
 pub mod store;
 
 pub use error::{CatalogError, Result};
+pub use journal::{JournalEntry, JournalLimits, JournalStore};
 pub use snapshot::Snapshot;
 pub use store::Catalog;

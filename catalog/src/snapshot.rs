@@ -1,7 +1,7 @@
 //! The immutable view of the catalog that a statement is planned with.
 
 use crate::manifest::ManagedTables;
-use crate::model::{Database, ExternalSchema, ManagedTable, Table, TableStatistics};
+use crate::model::{Database, ExternalSchema, ManagedTable, Principals, Table, TableStatistics};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ pub struct Snapshot {
     tables: Arc<BTreeMap<String, BTreeMap<String, Arc<Table>>>>,
     by_id: Arc<HashMap<i64, Entry>>,
     managed: ManagedTables,
+    principals: Arc<Principals>,
 }
 
 /// A table as a loader read it.
@@ -53,6 +54,7 @@ impl Snapshot {
             tables: Arc::new(by_database),
             by_id: Arc::new(by_id),
             managed: ManagedTables::default(),
+            principals: Arc::default(),
         }
     }
 
@@ -63,6 +65,16 @@ impl Snapshot {
             Arc::make_mut(&mut databases).insert(schema.clone(), Arc::new(Database::new(schema)));
         }
         Self { databases, managed, ..self }
+    }
+
+    /// The same with these users and rights.
+    pub(crate) fn with_principals(self, principals: Principals) -> Self {
+        Self { principals: Arc::new(principals), ..self }
+    }
+
+    /// Users, groups, roles and what they may do.
+    pub fn principals(&self) -> &Arc<Principals> {
+        &self.principals
     }
 
     pub(crate) fn managed(&self) -> &ManagedTables {

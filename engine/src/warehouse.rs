@@ -2,6 +2,7 @@
 
 use crate::background::{Activity, MaintenanceConfig};
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::Journal;
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
@@ -10,7 +11,7 @@ use crate::lake::table::Lake;
 use crate::optimize;
 use crate::physical;
 use crate::retention::{self, RetentionPolicy};
-use crate::session::{Leases, Turns, is_temporary};
+use crate::session::{Leases, Sessions, Turns, is_temporary};
 use crate::tables::{self, TableStorage, TemporaryFolder};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
@@ -30,6 +31,9 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// The catalog's file in a warehouse's directory.
 const CATALOG_FILE: &str = "catalog.db";
+
+/// The journal's file in a warehouse's directory.
+const JOURNAL_FILE: &str = "journal.db";
 
 /// The folder of managed tables' files in a warehouse's directory.
 const DATA_FOLDER: &str = "data";
@@ -143,6 +147,8 @@ pub struct Warehouse {
     base: SessionState,
     cleanup: TaskTracker,
     turns: Turns,
+    journal: Journal,
+    open_sessions: Sessions,
     activity: Arc<Activity>,
     leases: Leases,
     /// Tells other processes of the leases.
@@ -166,6 +172,7 @@ impl Warehouse {
         }
         let stores = Arc::new(Stores::new(config.settings.clone())?);
         let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
+        let journal = Journal::open(&config.directory.join(JOURNAL_FILE)).await?;
         let runtime = runtime(&config, Arc::clone(&stores))?;
         let base = SessionStateBuilder::new()
             .with_config(session_config(config.target_partitions))
@@ -193,6 +200,8 @@ impl Warehouse {
             base,
             cleanup,
             turns: Turns::default(),
+            journal,
+            open_sessions: Sessions::default(),
             activity: Arc::default(),
             leases,
             _heartbeat: heartbeat,
@@ -257,6 +266,16 @@ impl Warehouse {
         &self.turns
     }
 
+    /// What happened.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Who is connected.
+    pub fn sessions(&self) -> &Sessions {
+        &self.open_sessions
+    }
+
     /// Whether statements run.
     pub(crate) fn activity(&self) -> &Arc<Activity> {
         &self.activity
@@ -269,6 +288,7 @@ impl Warehouse {
         if tokio::time::timeout(patience, self.cleanup.wait()).await.is_err() {
             tracing::warn!("the files of a cancelled write are still being removed");
         }
+        self.journal.close().await;
         self.catalog.close().await;
     }
 

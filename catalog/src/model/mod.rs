@@ -8,6 +8,7 @@ mod estimates;
 mod hive_type;
 mod managed;
 mod partition;
+mod principal;
 mod statistics;
 mod storage;
 mod table;
@@ -26,6 +27,9 @@ pub use managed::{
     ManagedTable, SortKey, TableAttributes,
 };
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
+pub use principal::{
+    ADMIN, DefaultGrant, Grant, Grantee, Group, Principals, Privilege, Role, Securable, User, Verifiers,
+};
 pub use statistics::{ColumnStatistics, TableStatistics};
 pub use storage::{SerDe, SortColumn, StorageDescriptor};
 pub use table::{Column, Table, TableKind, TableVersion};

@@ -25,8 +25,10 @@ pub(super) async fn load(mut lease: Lease<'_>, before: Option<&Snapshot>) -> Res
     let databases = load_databases(&mut lease).await?;
     let schemas = load_external_schemas(&mut lease).await?;
     let tables = load_tables(&mut lease, before).await?;
+    let principals = super::principals::load(&mut lease).await?;
     lease.end().await?;
-    Ok(Snapshot::new(version, databases, schemas, tables).with_managed(managed))
+    let snapshot = Snapshot::new(version, databases, schemas, tables);
+    Ok(snapshot.with_principals(principals).with_managed(managed))
 }
 
 async fn load_databases(lease: &mut Lease<'_>) -> Result<Vec<Database>> {

@@ -11,7 +11,7 @@ pub(super) const DEFAULT_DATABASE: &str = "default";
 
 /// Step n brings a file from format n to n + 1. Steps are never changed once released, only added.
 const MIGRATIONS: &[&[&str]] =
-    &[TABLES, CRAWLERS, crate::manifest::TABLES, crate::manifest::FILE_LAYOUTS, crate::manifest::ESTIMATES];
+    &[TABLES, CRAWLERS, crate::manifest::TABLES, crate::manifest::FILE_LAYOUTS, crate::manifest::ESTIMATES, PRINCIPALS];
 
 /// Databases, tables and partitions.
 ///
@@ -92,6 +92,9 @@ const CRAWLERS: &[&str] = &[
         sketches TEXT
     )",
 ];
+
+/// Users, groups, roles and rights: one document, for they are few and every statement needs them together.
+const PRINCIPALS: &[&str] = &["CREATE TABLE millrace_principals (id INTEGER PRIMARY KEY, document TEXT NOT NULL)"];
 
 /// The format that the file has; 0 when it has no catalog and nothing else, `None` when it is another program's.
 pub(super) async fn read_format(connection: &mut DbConnection) -> sqlx::Result<Option<i64>> {

@@ -24,8 +24,9 @@ mod open;
 mod partition_name;
 mod partition_rows;
 mod partitions;
+mod principals;
 mod sort_key;
-mod sqlite;
+pub(crate) mod sqlite;
 mod statistics;
 mod tables;
 

@@ -13,7 +13,7 @@ use super::startup::Client;
 use super::wire::Wire;
 use anyhow::Result;
 use bytes::{Buf, BufMut, Bytes};
-use millrace_engine::{Error, ErrorKind};
+use millrace_engine::{Error, ErrorKind, Login};
 use pgwire::messages::startup::Authentication;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -49,7 +49,15 @@ impl Gate {
     }
 
     /// Finds out whether a client is who it says.
-    pub(super) async fn check(&self, wire: &mut Wire, client: &Client, peer: IpAddr) -> Result<(), Failure> {
+    ///
+    /// What the catalog knows of the user goes before the file of the first start, which knows `admin` alone.
+    pub(super) async fn check(
+        &self,
+        wire: &mut Wire,
+        client: &Client,
+        login: Option<&Login>,
+        peer: IpAddr,
+    ) -> Result<(), Failure> {
         if self.trust && peer.is_loopback() {
             return Ok(());
         }
@@ -60,7 +68,17 @@ impl Gate {
             ));
         }
         let nobody = Verifiers::default();
-        let verifiers = self.credentials.verifiers(&client.user).unwrap_or(&nobody);
+        let expired = login.is_some_and(Login::is_expired);
+        let of_catalog = login.map(Login::verifiers).map_or_else(Verifiers::default, |known| Verifiers {
+            scram: known.scram.clone(),
+            md5: known.md5.clone(),
+            sha256: known.sha256.clone(),
+        });
+        let verifiers = match self.credentials.verifiers(&client.user) {
+            _ if expired => &nobody,
+            Some(of_file) if of_catalog == nobody => of_file,
+            _ => &of_catalog,
+        };
         let right = if client.is_redshift_driver() {
             digest(wire, verifiers.sha256.as_deref()).await?
         } else if let (None, Some(md5)) = (&verifiers.scram, &verifiers.md5) {

@@ -7,7 +7,7 @@ use super::message::{decode_parameters, violation};
 use super::report::Told;
 use super::wire::Wire;
 use bytes::{Buf, Bytes};
-use millrace_engine::{Error, ErrorKind, Session};
+use millrace_engine::{Error, ErrorKind, Login, Session};
 use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, SecretKey};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -80,9 +80,10 @@ async fn try_begin(
 ) -> Result<Option<(Connection, OwnedSemaphorePermit)>, Failure> {
     let Some(client) = introduce(server, slot, peer).await? else { return Ok(None) };
     let Some(wire) = slot else { return Ok(None) };
-    server.gate.check(wire, &client, peer.ip()).await?;
+    let login = server.warehouse.login(&client.user).await.map_err(Failure::Fatal)?;
+    server.gate.check(wire, &client, login.as_ref(), peer.ip()).await?;
     let Ok(place) = Arc::clone(&server.places).try_acquire_owned() else { return Err(Failure::Fatal(too_many())) };
-    let session = session(server, &client)?;
+    let session = session(server, &client, login.as_ref())?;
     let seat = server.registry.enter();
     wire.push(&Authentication::Ok)?;
     let told = welcome(wire, &session, seat.pid, seat.secret())?;
@@ -157,9 +158,13 @@ fn client(wire: &mut Wire, version: u32, body: Bytes) -> Result<Client, Failure>
 }
 
 /// The client's session, with the settings of the server and of its startup message.
-fn session(server: &Server, client: &Client) -> Result<Session, Failure> {
-    let mut session = Session::new(Arc::clone(&server.warehouse));
-    session.set_user(&client.user);
+fn session(server: &Server, client: &Client, login: Option<&Login>) -> Result<Session, Failure> {
+    let warehouse = Arc::clone(&server.warehouse);
+    let mut session = match login {
+        Some(login) => Session::login(warehouse, login),
+        // Trusted, and unknown: a user without rights.
+        None => Session::for_user(warehouse, &client.user),
+    };
     for (name, value) in &server.settings {
         session.set(name, value).map_err(Failure::Fatal)?;
     }

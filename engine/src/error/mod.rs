@@ -78,6 +78,8 @@ pub enum ErrorKind {
     UndefinedFile,
     /// 42501: no right to do it, or credentials refused.
     InsufficientPrivilege,
+    /// 0LP01: a right that the object cannot have, or that cannot be given so.
+    InvalidGrant,
     /// 25006: the warehouse or transaction is read-only.
     ReadOnly,
     /// 40001: another session was first; retrying may succeed.
@@ -169,6 +171,7 @@ impl ErrorKind {
             Self::BadFile => "58030",
             Self::UndefinedFile => "58P01",
             Self::InsufficientPrivilege => "42501",
+            Self::InvalidGrant => "0LP01",
             Self::ReadOnly => "25006",
             Self::Serialization => "40001",
             Self::OutOfMemory => "53200",

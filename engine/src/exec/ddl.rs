@@ -117,6 +117,7 @@ pub(crate) async fn create_external_table(context: &Context, create: &CreateExte
     }
     let table = Table {
         description: create.comment.clone(),
+        owner: context.owner(),
         partition_keys: create.partition_keys.clone(),
         parameters: absolute_template(create.properties.clone())?,
         ..new_table(database, name, TableKind::ExternalTable, storage)
@@ -225,7 +226,11 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
         search_database: context.database().to_owned(),
     };
     let storage = StorageDescriptor { columns, ..StorageDescriptor::default() };
-    let mut view = Table { description: create.comment.clone(), ..new_table(database, name, kind, storage) };
+    let mut view = Table {
+        description: create.comment.clone(),
+        owner: context.owner(),
+        ..new_table(database, name, kind, storage)
+    };
     if !create.columns.is_empty() {
         view.parameters.insert(NAMED_COLUMNS.to_owned(), "true".to_owned());
     }
@@ -335,7 +340,7 @@ async fn drop_dependents(
     Ok(())
 }
 
-fn is_missing(error: &Error) -> bool {
+pub(super) fn is_missing(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::UndefinedTable | ErrorKind::UndefinedSchema)
 }
 

@@ -7,9 +7,11 @@ mod copy;
 mod crawl;
 mod ddl;
 mod describe;
+mod enforce;
 pub(crate) mod explain;
 pub(crate) mod maintenance;
 mod managed;
+mod principals;
 mod progress;
 pub(crate) mod query;
 mod repair;
@@ -31,6 +33,13 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
     if let Some(name) = changes_at_once(statement) {
         context.check_no_block(name)?;
     }
+    enforce::check(context, statement).await?;
+    let result = run(context, statement).await?;
+    enforce::after(context, statement).await?;
+    Ok(result)
+}
+
+async fn run(context: &Context, statement: &Statement) -> Result<StatementResult> {
     match statement {
         Statement::Query(query) => query::execute(context, query).await,
         Statement::Explain(explain) => explain::execute(context, explain).await,
@@ -57,6 +66,7 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::AlterTable(alter) => alter::execute(context, alter).await,
         Statement::RepairTable(repair) => repair::execute(context, repair).await,
         Statement::Crawler(crawler) => crawl::execute(context, crawler).await,
+        Statement::Principal(statement) => principals::execute(context, statement).await,
         Statement::Analyze(analyze) => analyze::execute(context, analyze).await,
         Statement::Vacuum(vacuum) => maintenance::vacuum(context, vacuum).await,
         Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).await,

@@ -347,7 +347,7 @@ impl Options {
             bucket_columns: self.bucketed_by,
             ..StorageDescriptor::default()
         };
-        let table = new_table(database, name, TableKind::ExternalTable, storage);
+        let table = Table { owner: context.owner(), ..new_table(database, name, TableKind::ExternalTable, storage) };
         Ok(Table { partition_keys, parameters: self.parameters, ..table })
     }
 

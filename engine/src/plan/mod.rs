@@ -9,6 +9,7 @@ mod rewrite;
 pub(crate) use rewrite::{shown_name, shown_schema};
 
 use crate::error::{Error, ErrorKind, Result, span_of};
+use crate::functions::Functions;
 use crate::resolve::{ResolvedQuery, Tables};
 use crate::session::Context;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -42,7 +43,7 @@ pub(crate) fn with_room<T>(work: impl FnOnce() -> T) -> T {
 fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<LogicalPlan> {
     rewrite::rewrite(&mut resolved.query);
     let state = context.state();
-    let provider = Provider { state, tables: resolved.tables };
+    let provider = Provider { state, tables: resolved.tables, functions: resolved.functions };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));
     let statement = ast::Statement::Query(Box::new(resolved.query));
     planner.sql_statement_to_plan(statement).and_then(membership::rewrite).map_err(|error| {
@@ -110,6 +111,7 @@ fn check_assignable(from: &DataType, to: &DataType, column: &str) -> Result<()> 
 struct Provider<'a> {
     state: &'a SessionState,
     tables: Tables,
+    functions: Functions,
 }
 
 impl ContextProvider for Provider<'_> {
@@ -156,7 +158,7 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.state.scalar_functions().get(name).cloned()
+        self.functions.get(name).or_else(|| self.state.scalar_functions().get(name)).cloned()
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {

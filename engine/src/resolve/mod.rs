@@ -4,17 +4,21 @@
 //! table's files are listed later, when its scan is planned, because only then its filters are known.
 
 mod direct;
+mod postgres;
 mod pseudo;
+pub(crate) mod rights;
 mod travel;
 
 pub(crate) use direct::files_as_table;
 pub(crate) use travel::{snapshot_at, table_at};
 
 use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::functions::{self, Functions};
 use crate::lake::table::{LakeTable, PseudoColumn};
 use crate::plan;
 use crate::session::Context;
 use crate::sql::{self, Dialect, ObjectName, Statement, TARGET};
+use crate::system;
 use datafusion::common::TableReference;
 use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
@@ -23,8 +27,8 @@ use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{ManagedTable, Table, TableKind};
-use std::collections::HashMap;
+use millrace_catalog::model::{ADMIN, ManagedTable, Privilege, Table, TableKind};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -43,6 +47,8 @@ pub(crate) struct ResolvedQuery {
     pub(crate) query: ast::Query,
     /// Its tables.
     pub(crate) tables: Tables,
+    /// The functions that it calls and that know its session.
+    pub(crate) functions: Functions,
 }
 
 /// Resolves the names of a query as the context's database and dialect see them.
@@ -217,7 +223,12 @@ fn resolve_with<'a>(
             let source = resolve_table(context, snapshot, query, &reference, database, pseudo, depth).await?;
             tables.insert(reference, source);
         }
-        Ok(ResolvedQuery { query: *named.query, tables })
+        let functions = if named.functions.iter().any(|name| functions::is_known(name)) {
+            functions::bind(&named.functions, system::facts(context).await?)
+        } else {
+            Functions::new()
+        };
+        Ok(ResolvedQuery { query: *named.query, tables, functions })
     })
 }
 
@@ -226,10 +237,13 @@ struct Named {
     query: Box<ast::Query>,
     references: Vec<TableReference>,
     pseudo: Vec<PseudoColumn>,
+    functions: BTreeSet<String>,
 }
 
 fn find_names(query: &ast::Query) -> Result<Named> {
-    let parsed = ParserStatement::Statement(Box::new(ast::Statement::Query(Box::new(query.clone()))));
+    let mut query = query.clone();
+    let functions = postgres::rewrite(&mut query);
+    let parsed = ParserStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
     let (references, ctes) = resolve_table_references(&parsed, true)?;
     let ParserStatement::Statement(parsed) = parsed else { return Err(Error::internal("a query was lost")) };
     let ast::Statement::Query(mut query) = *parsed else { return Err(Error::internal("a query was lost")) };
@@ -238,7 +252,7 @@ fn find_names(query: &ast::Query) -> Result<Named> {
         let ctes: Vec<String> = ctes.iter().map(|cte| cte.table().to_owned()).collect();
         pseudo::hide_from_wildcards(&mut query, &pseudo, &ctes)?;
     }
-    Ok(Named { query, references, pseudo })
+    Ok(Named { query, references, pseudo, functions })
 }
 
 async fn resolve_table(
@@ -255,6 +269,9 @@ async fn resolve_table(
         && let TableReference::Bare { table } = reference
         && direct::is_place(table)
     {
+        if !table.starts_with("s3://") {
+            rights::check_superuser(context, "read files on the server's disks").await?;
+        }
         return Ok(provider_as_source(Arc::new(direct::table(context, table, pseudo).await?)));
     }
     let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
@@ -265,12 +282,27 @@ async fn resolve_table(
         let name = ObjectName { parts: parts_with_last(parts, table), position };
         let version = travel::snapshot_at(context, &moment).await.map_err(located)?;
         let table = travel::table_at(context, &name, database, version).await?;
+        let names = (table.schema.as_str(), table.name.as_str());
+        let owner = table.attributes.owner.as_ref();
+        rights::check_table(context, names, owner, Privilege::Select).await.map_err(located)?;
         return Ok(provider_as_source(context.scan_managed_at(&table, version).await?));
     }
-    let table = match find_relation_in(context, &ObjectName { parts, position }, database, depth == 0).await? {
-        Relation::Managed(table) => return Ok(provider_as_source(context.scan_managed(&table).await?)),
+    let name = ObjectName { parts, position };
+    if let Some(table) = system_table(context, snapshot, &name, database).await? {
+        return Ok(provider_as_source(Arc::new(table.read(context).await?)));
+    }
+    let located = |error: Error| if position > 0 { error.with_position(position) } else { error };
+    let table = match find_relation_in(context, &name, database, depth == 0).await? {
+        Relation::Managed(table) => {
+            let names = (table.schema.as_str(), table.name.as_str());
+            let owner = table.attributes.owner.as_ref();
+            rights::check_table(context, names, owner, Privilege::Select).await.map_err(located)?;
+            return Ok(provider_as_source(context.scan_managed(&table).await?));
+        }
         Relation::Catalog(table) => table,
     };
+    let names = (table.database.as_str(), table.name.as_str());
+    rights::check_table(context, names, table.owner.as_ref(), Privilege::Select).await.map_err(located)?;
     match &table.kind {
         TableKind::ExternalTable => {
             let lake = Arc::clone(context.lake());
@@ -281,12 +313,72 @@ async fn resolve_table(
             Ok(provider_as_source(Arc::new(table.with_statistics(statistics, analyzed))))
         }
         TableKind::VirtualView { text, dialect, search_database } => {
-            let view = plan_view(context, snapshot, text, dialect, search_database, depth).await;
+            // A view's query runs with the rights of its owner.
+            let owner = context.acting_as(table.owner.as_deref().unwrap_or(ADMIN));
+            let view = plan_view(&owner, snapshot, text, dialect, search_database, depth).await;
             let planned = view.map_err(|error| in_view(&table, error))?;
             let planned = plan::rename_columns(planned, &table.storage.columns)?;
             Ok(provider_as_source(Arc::new(ViewTable::new(planned, Some(text.clone())))))
         }
     }
+}
+
+/// The system table that a name stands for: by its schema, or where no table of the user's has the name.
+///
+/// # Errors
+/// `UndefinedTable` for one that a system's schema does not have.
+async fn system_table(
+    context: &Context,
+    snapshot: &Snapshot,
+    name: &ObjectName,
+    database: &str,
+) -> Result<Option<&'static system::SystemTable>> {
+    let schema_and_name = match name.parts.as_slice() {
+        [table] => {
+            let Some(found) = system::find(None, table) else { return Ok(None) };
+            if find_temporary(context, name).await?.is_some() {
+                return Ok(None);
+            }
+            let own = match snapshot.resolve_schema(database) {
+                Some(database) => relation(context, &database.name, table).await?,
+                None => None,
+            };
+            return Ok(own.is_none().then_some(found));
+        }
+        [schema, table] => (schema, table),
+        [catalog, schema, table] if CATALOG_NAMES.contains(&catalog.as_str()) => (schema, table),
+        _ => return Ok(None),
+    };
+    let (schema, table) = schema_and_name;
+    if !system::is_schema(schema) {
+        return Ok(None);
+    }
+    let unknown = || {
+        let written = name.parts.join(".");
+        let mut error = Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" does not exist"));
+        let known = system::all().filter(|known| known.schema == schema).map(|known| known.name);
+        if let Some(near) = nearest(table, known) {
+            error = error.with_hint(format!("did you mean \"{near}\"?"));
+        }
+        if name.position > 0 { error.with_position(name.position) } else { error }
+    };
+    system::find(Some(schema), table).map(Some).ok_or_else(unknown)
+}
+
+/// The relations that a view's query names, by database and name; none for a query that cannot be read.
+pub(crate) fn names_in_view(snapshot: &Snapshot, view: &Table) -> Vec<(String, String)> {
+    let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { return Vec::new() };
+    let Ok(dialect) = dialect.parse::<Dialect>() else { return Vec::new() };
+    let Ok(mut parsed) = sql::parse(text, dialect) else { return Vec::new() };
+    let Some(Statement::Query(query)) = parsed.pop().map(|parsed| parsed.statement) else { return Vec::new() };
+    let mut found = Vec::new();
+    let _: ControlFlow<()> = ast::visit_relations(&*query, |name| {
+        let parts = name.0.iter().filter_map(|part| part.as_ident());
+        let name = ObjectName { parts: parts.map(|ident| ident.value.to_lowercase()).collect(), position: 0 };
+        found.extend(qualify(snapshot, &name, search_database).ok());
+        ControlFlow::Continue(())
+    });
+    found
 }
 
 /// A name's parts with another last one.

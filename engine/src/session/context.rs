@@ -1,5 +1,7 @@
 //! What one statement runs in: the warehouse, the session's settings at its start, and its own text.
 
+use super::activity::Who;
+use super::settings::Settings;
 use super::transaction::Transaction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::table::Lake;
@@ -22,6 +24,8 @@ pub(crate) struct Context {
     database: String,
     dialect: Dialect,
     text: Arc<str>,
+    pub(super) who: Arc<Who>,
+    settings: Settings,
     transaction: Arc<Mutex<Transaction>>,
     /// Whether the transaction was begun by the user and goes on after the statement.
     in_block: bool,
@@ -36,12 +40,15 @@ impl Context {
         database: String,
         statement: &ParsedStatement,
         progress: Arc<CurrentProgress>,
+        (who, settings): (Who, Settings),
         (transaction, in_block): (Arc<Mutex<Transaction>>, bool),
     ) -> Self {
         state.mark_start_execution();
         let dialect = statement.dialect;
         let text = statement.text.as_str().into();
-        Self { warehouse, state, database, dialect, text, transaction, in_block, progress }.with_dialect(dialect)
+        let who = Arc::new(who);
+        Self { warehouse, state, database, dialect, text, who, settings, transaction, in_block, progress }
+            .with_dialect(dialect)
     }
 
     /// The transaction that the statement runs in.
@@ -157,6 +164,13 @@ impl Context {
     /// The database that unqualified names are looked up in.
     pub(crate) fn database(&self) -> &str {
         &self.database
+    }
+
+    /// The session's settings: name, value, what for.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String, &'static str)> {
+        let config = self.state.config();
+        let value = |name: &str| self.settings.get(config, name).unwrap_or_default();
+        Settings::described().into_iter().map(|(name, about)| (name, value(name), about)).collect()
     }
 
     /// Where a statement that runs to its end shows how far it is.

@@ -3,6 +3,7 @@
 //! [`Session::execute`] is that life in one function: parsed text is resolved, planned and executed; each stage sees
 //! only what the one before it gave.
 
+mod activity;
 mod client_settings;
 mod context;
 mod cursor;
@@ -16,6 +17,8 @@ mod transaction;
 mod turns;
 mod written;
 
+pub(crate) use activity::Who;
+pub use activity::{OpenSession, RunningState, Sessions};
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
 pub use prepared::Prepared;
@@ -25,14 +28,18 @@ pub(crate) use turns::{Turn, Turns};
 use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
+use crate::journal::{QueryRecord, StatementClass, now_us};
 use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
+use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
+use activity::Running;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
+use millrace_catalog::model::ADMIN;
 use settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,11 +61,25 @@ pub struct Session {
     temporary: Temporaries,
     prepared: prepared::PreparedStatements,
     cursors: cursor::Cursors,
+    /// Who the session's next statement runs as.
+    who: Who,
+    /// Who logged in.
+    login: String,
+    /// What [`Who::last_query`] is for the next statement.
+    next_last_query: i64,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.warehouse.sessions().remove(self.who.pid);
+    }
 }
 
 /// A transaction block: what BEGIN began.
 struct Block {
     transaction: Arc<Mutex<Transaction>>,
+    /// Its number: that of its first statement.
+    xid: Option<i64>,
     /// After an error nothing but its end is taken.
     failed: bool,
     /// Begun for the statements of one text, which are done together or not at all.
@@ -101,20 +122,52 @@ pub struct TableNames {
 }
 
 impl Session {
-    /// A session with default settings.
+    /// A session of the superuser `admin` with default settings: the embedded shell's.
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
+        Self::for_user(warehouse, ADMIN)
+    }
+
+    /// A session of a user, who is known and let in by whoever opens it.
+    pub fn for_user(warehouse: Arc<Warehouse>, user: &str) -> Self {
         let state = warehouse.base_state().clone();
+        let pid = warehouse.sessions().add(user);
         let temporary = Temporaries::of_session(warehouse.next_session());
+        let login = user.to_owned();
+        let (user, session_user) = (login.clone(), login.clone());
+        let who = Who { user, session_user, pid, last_query: -1, ..Who::default() };
+        let mut settings = Settings::default();
+        settings.client.set_user(&login);
         Self {
             warehouse,
-            settings: Settings::default(),
+            settings,
             state,
             progress: Arc::default(),
             block: None,
             temporary,
             prepared: prepared::PreparedStatements::new(),
             cursors: cursor::Cursors::new(),
+            who,
+            login,
+            next_last_query: -1,
         }
+    }
+
+    /// The session's number: `pg_backend_pid()`.
+    pub fn pid(&self) -> i32 {
+        self.who.pid
+    }
+
+    /// The user whose rights count now.
+    pub fn user(&self) -> &str {
+        &self.who.user
+    }
+
+    /// Tells others where the session's client is.
+    pub fn note_client(&self, remote_host: &str, application_name: &str) {
+        self.warehouse.sessions().change(self.who.pid, |session| {
+            remote_host.clone_into(&mut session.remote_host);
+            application_name.clone_into(&mut session.application_name);
+        });
     }
 
     /// The warehouse.
@@ -158,16 +211,53 @@ impl Session {
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         // The future of all statements together is large.
         let busy = self.warehouse.activity().begin();
+        let running = self.begin_statement(parsed);
         let result = Box::pin(self.execute_parsed(parsed)).await;
-        result
+        running
+            .watch(result)
             .map(|result| holding(result, busy))
             .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
+    }
+
+    /// Numbers a statement and begins its record.
+    fn begin_statement(&mut self, parsed: &ParsedStatement) -> Running {
+        let query = self.warehouse.journal().next_query();
+        let class = StatementClass::of(&parsed.statement);
+        if let Some(block) = &mut self.block {
+            self.who.xid = *block.xid.get_or_insert(query);
+        } else {
+            self.who.xid = query;
+        }
+        self.who.last_query = self.next_last_query;
+        if class == StatementClass::Query {
+            self.next_last_query = query;
+        }
+        self.who.query = query;
+        let label = self.settings.client.get("query_group").unwrap_or_default().to_owned();
+        let record = QueryRecord {
+            query,
+            class,
+            user: self.who.user.clone(),
+            pid: self.who.pid,
+            xid: self.who.xid,
+            database: DATABASE.to_owned(),
+            label,
+            text: activity::kept_text(&parsed.text),
+            start_us: now_us(),
+            ..QueryRecord::default()
+        };
+        Running::begin(&self.warehouse, record)
     }
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         match &parsed.statement {
             Statement::Set { name, value } => return self.execute_set(name, value.as_deref()),
             Statement::Use(database) => return self.execute_use(database).await,
+            Statement::Principal(principal) => {
+                if let sql::PrincipalStatement::Authorization(user) = principal.as_ref() {
+                    return self.authorize(user.as_deref()).await;
+                }
+            }
             Statement::Show(sql::Show::Setting(name)) => return self.show_setting(name.as_deref()),
             _ => {}
         }
@@ -223,7 +313,15 @@ impl Session {
     /// What a statement runs in, with its transaction and whether that is a block's.
     pub(crate) fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
         let (warehouse, progress) = (Arc::clone(&self.warehouse), Arc::clone(&self.progress));
-        Context::new(warehouse, self.state.clone(), self.settings.database.clone(), parsed, progress, transaction)
+        Context::new(
+            warehouse,
+            self.state.clone(),
+            self.settings.database.clone(),
+            parsed,
+            progress,
+            (self.who.clone(), self.settings.clone()),
+            transaction,
+        )
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -262,7 +360,7 @@ impl Session {
     fn new_block(&self, read_only: bool, implicit: bool) -> Block {
         let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
         let busy = (!read_only).then(|| self.warehouse.activity().begin());
-        Block { transaction, failed: false, implicit, _busy: busy }
+        Block { transaction, xid: Some(self.who.xid), failed: false, implicit, _busy: busy }
     }
 
     fn begin(&mut self, read_only: bool) -> StatementResult {
@@ -342,11 +440,6 @@ impl Session {
         self.settings.version
     }
 
-    /// Tells the session who its user is.
-    pub fn set_user(&mut self, user: &str) {
-        self.settings.client.set_user(user);
-    }
-
     /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`]: in the text,
     /// or in rows that were still being computed.
     pub fn fail_transaction(&mut self) {
@@ -401,6 +494,30 @@ impl Session {
         }
         database.clone_into(&mut self.settings.database);
         Ok(done("USE"))
+    }
+
+    /// `SET SESSION AUTHORIZATION`: only who logged in as a superuser becomes another user.
+    async fn authorize(&mut self, user: Option<&str>) -> Result<StatementResult> {
+        let Some(user) = user else {
+            self.become_user(&self.login.clone());
+            return Ok(done("RESET"));
+        };
+        let snapshot = self.warehouse.catalog().snapshot().await?;
+        if !snapshot.principals().is_superuser(&self.login) && user != self.login {
+            let message = "permission denied to set session authorization";
+            return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
+        }
+        if !snapshot.principals().users.contains_key(user) {
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("user \"{user}\" does not exist")));
+        }
+        self.become_user(user);
+        Ok(done("SET"))
+    }
+
+    fn become_user(&mut self, user: &str) {
+        user.clone_into(&mut self.who.user);
+        user.clone_into(&mut self.who.session_user);
+        self.settings.client.set_user(user);
     }
 
     fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {

@@ -58,6 +58,11 @@ impl<'a> Cursor<'a> {
         word(self.peek()).map(str::to_ascii_uppercase)
     }
 
+    /// The word after `n` tokens in upper case, when it is one without quotes.
+    pub(super) fn peek_nth_word(&self, n: usize) -> Option<String> {
+        word(self.peek_nth(n)).map(str::to_ascii_uppercase)
+    }
+
     /// Whether these words come next, in any case.
     pub(super) fn at(&self, words: &str) -> bool {
         words.split(' ').enumerate().all(|(n, expected)| is_word(self.peek_nth(n), expected))

@@ -5,8 +5,8 @@ use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
     Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, copy, crawler, create_table_as,
-    cursor_statement, database, diagnose, drop, external_table, insert, managed_table, modify, prepared_statement,
-    refuse, session, show, snapshot, transaction, unload, vacuum, view,
+    cursor_statement, database, diagnose, drop, external_table, grant, insert, managed_table, modify,
+    prepared_statement, refuse, session, show, snapshot, transaction, unload, user, vacuum, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -54,6 +54,11 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
         return managed_table::query(cursor);
     }
     let Some(word) = cursor.peek_word() else { return Err(cursor.syntax_error("a statement")) };
+    if !cursor.is_athena()
+        && let Some(found) = user::statement(cursor).or_else(|| grant::statement(cursor))
+    {
+        return found;
+    }
     match word.as_str() {
         "CREATE" => create(cursor),
         "DROP" => drop::drop(cursor),

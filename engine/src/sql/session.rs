@@ -86,7 +86,7 @@ pub(super) fn setting_name(cursor: &mut Cursor) -> Result<String> {
 }
 
 /// One value or several with commas, as text: strings without their quotes, all else as written.
-fn values(cursor: &mut Cursor) -> Result<String> {
+pub(super) fn values(cursor: &mut Cursor) -> Result<String> {
     let mut values = vec![value(cursor)?];
     while cursor.eat_token(&Token::Comma) {
         values.push(value(cursor)?);

@@ -5,7 +5,7 @@
 
 use crate::sql::{
     ColumnDefinition, Comment, Copy, CrawlerStatement, CreateTable, CursorStatement, Delete, Dialect, Distribution,
-    Merge, PreparedStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
+    Merge, PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -99,6 +99,8 @@ pub enum Statement {
     RepairTable(RepairTable),
     /// `CREATE|ALTER|DROP|START|STOP|EXPLAIN CRAWLER`, `CREATE|DROP CLASSIFIER`.
     Crawler(Box<CrawlerStatement>),
+    /// Users, groups, roles, `GRANT`, `REVOKE`.
+    Principal(Box<PrincipalStatement>),
     /// `ANALYZE t`, `ANALYZE TABLE t COMPUTE STATISTICS`.
     Analyze(Analyze),
     /// `VACUUM`.

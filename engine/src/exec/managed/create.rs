@@ -44,6 +44,7 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
         buckets: BUCKETS,
         constraints: create.constraints.clone(),
         backup: create.backup,
+        owner: context.owner(),
         ..TableAttributes::default()
     };
     let plan = match &create.query {

@@ -101,10 +101,7 @@ fn settings_are_set_and_reset() {
     }
     refuses(
         Redshift,
-        &[
-            ("SET SESSION AUTHORIZATION bob", "SET SESSION AUTHORIZATION", 5),
-            ("SET TRANSACTION READ ONLY", "SET TRANSACTION", 5),
-        ],
+        &[("SET SESSION ROLE bob", "SET SESSION ROLE", 5), ("SET TRANSACTION READ ONLY", "SET TRANSACTION", 5)],
     );
     assert_eq!(error("SET x 5", Redshift).position, Some(7));
     assert_eq!(error("SET x = ", Redshift).message, "syntax error at end of input");

@@ -1,0 +1,48 @@
+//! Users and rights, kept as one document that is changed as a whole.
+
+use super::catalog::Catalog;
+use super::connection::Lease;
+use super::document::{decode, encode};
+use crate::error::Result;
+use crate::model::Principals;
+
+impl Catalog {
+    /// Changes users or rights in one transaction, as they are then, and gives back what `change` gives.
+    ///
+    /// # Errors
+    /// What `change` finds wrong, which then changes nothing; [`ReadOnly`](crate::CatalogError::ReadOnly).
+    pub async fn change_principals<T, E>(
+        &self,
+        change: impl FnOnce(&mut Principals) -> std::result::Result<T, E>,
+    ) -> Result<std::result::Result<T, E>> {
+        let mut write = self.write().await?;
+        let mut principals = load(&mut write).await?;
+        let before = principals.clone();
+        let given = match change(&mut principals) {
+            Ok(given) => given,
+            Err(error) => {
+                write.abandon().await?;
+                return Ok(Err(error));
+            }
+        };
+        if principals == before {
+            write.abandon().await?;
+            return Ok(Ok(given));
+        }
+        let query = sqlx::query(
+            "INSERT INTO millrace_principals (id, document) VALUES (1, $1)
+            ON CONFLICT (id) DO UPDATE SET document = excluded.document",
+        );
+        write.execute(query.bind(encode(&principals)?)).await?;
+        write.commit().await?;
+        Ok(Ok(given))
+    }
+}
+
+pub(super) async fn load(lease: &mut Lease<'_>) -> Result<Principals> {
+    let row: Option<(String,)> = lease.first(sqlx::query_as("SELECT document FROM millrace_principals")).await?;
+    match row {
+        Some((document,)) => decode(lease.path(), "the users", &document),
+        None => Ok(Principals::default()),
+    }
+}

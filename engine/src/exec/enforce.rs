@@ -1,0 +1,206 @@
+//! Rights that statements need besides those to read, which `resolve` checks; and what becomes of rights afterwards.
+
+use crate::error::Result;
+use crate::resolve::{self, Relation, rights};
+use crate::session::Context;
+use crate::sql::{AlterOperation, CreateTableAs, ObjectName, Statement};
+use millrace_catalog::model::{ADMIN, Privilege, Securable};
+
+/// Refuses a statement that the user has no right to.
+///
+/// # Errors
+/// `InsufficientPrivilege`, and what is wrong with the names.
+pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    if snapshot.principals().is_superuser(&context.who().user) {
+        return Ok(());
+    }
+    match statement {
+        Statement::Explain(explain) => Box::pin(check(context, &explain.statement)).await,
+        Statement::Insert(insert) => table(context, &insert.table, &[Privilege::Insert]).await,
+        Statement::Update(update) => table(context, &update.table, &[Privilege::Update]).await,
+        Statement::Delete(delete) => table(context, &delete.table, &[Privilege::Delete]).await,
+        Statement::Merge(merge) => {
+            table(context, &merge.table, &[Privilege::Insert, Privilege::Update, Privilege::Delete]).await
+        }
+        Statement::Truncate(name) => table(context, name, &[Privilege::Truncate]).await,
+        Statement::Lock(names) => {
+            for name in names {
+                table(context, name, &[Privilege::Select]).await?;
+            }
+            Ok(())
+        }
+        Statement::CreateTable(create) if create.temporary => Ok(()),
+        Statement::CreateTable(create) => create_in(context, &create.name).await,
+        Statement::Vacuum(_) | Statement::AnalyzeCompression(_) => {
+            rights::check_superuser(context, "maintain tables").await
+        }
+        Statement::CreateTableAs(create) => {
+            place(context, location_of(create)).await?;
+            create_in(context, &create.name).await
+        }
+        Statement::CreateExternalTable(create) => {
+            place(context, create.location.as_deref()).await?;
+            create_in(context, &create.name).await
+        }
+        Statement::CreateView(create) => {
+            create_in(context, &create.name).await?;
+            let (schema, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
+            match snapshot.table(&schema, &name) {
+                Some(view) if create.or_replace => rights::check_owner(context, &name, view.owner.as_ref()).await,
+                _ => Ok(()),
+            }
+        }
+        Statement::CreateDatabase(_) | Statement::CreateExternalSchema(_) => {
+            if rights::may_on_database(snapshot.principals(), &context.who().user, Privilege::Create) {
+                return Ok(());
+            }
+            Err(rights::denied("database", crate::system::DATABASE))
+        }
+        Statement::DropDatabase(drop) => {
+            let owner = snapshot.principals().schema_owners.get(&drop.name).map_or(ADMIN, String::as_str);
+            if owner == context.who().user { Ok(()) } else { Err(rights::denied("schema", &drop.name)) }
+        }
+        Statement::DropTable(drop) => {
+            for name in &drop.names {
+                match owned_or(context, name, Privilege::Drop).await {
+                    Err(error) if drop.if_exists && super::ddl::is_missing(&error) => {}
+                    other => other?,
+                }
+            }
+            Ok(())
+        }
+        Statement::AlterTable(alter) => {
+            match &alter.operation {
+                AlterOperation::SetLocation(location) | AlterOperation::SetPartitionLocation { location, .. } => {
+                    place(context, Some(location)).await?;
+                }
+                AlterOperation::AddPartitions { partitions, .. } => {
+                    for (_, location) in partitions {
+                        place(context, location.as_deref()).await?;
+                    }
+                }
+                AlterOperation::AppendFrom { source, .. } => owned_or(context, source, Privilege::Drop).await?,
+                AlterOperation::Owner(_) => rights::check_superuser(context, "change the owner of a table").await?,
+                AlterOperation::RenameTable(to) if to.parts.len() > 1 => create_in(context, to).await?,
+                _ => {}
+            }
+            owned_or(context, &alter.table, Privilege::Alter).await
+        }
+        Statement::RepairTable(repair) => owned_or(context, &repair.table, Privilege::Alter).await,
+        Statement::Analyze(analyze) => match &analyze.table {
+            Some(name) => owned_or(context, name, Privilege::Alter).await,
+            None => rights::check_superuser(context, "analyze all tables").await,
+        },
+        Statement::Comment(_) => rights::check_superuser(context, "comment on what it does not own").await,
+        Statement::Crawler(_) => rights::check_superuser(context, "use crawlers").await,
+        Statement::CreateSnapshot(_) | Statement::DropSnapshot { .. } | Statement::RestoreTable(_) => {
+            rights::check_superuser(context, "manage snapshots").await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the user has every one of these rights on a table.
+async fn table(context: &Context, name: &ObjectName, wanted: &[Privilege]) -> Result<()> {
+    let ((schema, table), owner) = owner_of(context, name).await?;
+    for right in wanted {
+        rights::check_table(context, (&schema, &table), owner.as_ref(), *right).await?;
+    }
+    Ok(())
+}
+
+/// Whether the user owns a table or has this right on it.
+async fn owned_or(context: &Context, name: &ObjectName, right: Privilege) -> Result<()> {
+    let ((schema, table), owner) = owner_of(context, name).await?;
+    match rights::check_table(context, (&schema, &table), owner.as_ref(), right).await {
+        Ok(()) => Ok(()),
+        Err(_) => rights::check_owner(context, &table, owner.as_ref()).await,
+    }
+}
+
+async fn owner_of(context: &Context, name: &ObjectName) -> Result<((String, String), Option<String>)> {
+    Ok(match resolve::find_relation(context, name).await? {
+        Relation::Managed(table) => ((table.schema.clone(), table.name.clone()), table.attributes.owner.clone()),
+        Relation::Catalog(table) => ((table.database.clone(), table.name.clone()), table.owner.clone()),
+    })
+}
+
+async fn create_in(context: &Context, name: &ObjectName) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    let (schema, _) = resolve::qualify(&snapshot, name, context.database())?;
+    rights::check_schema(context, &schema, Privilege::Create).await
+}
+
+fn location_of(create: &CreateTableAs) -> Option<&str> {
+    let found = create.properties.iter().find(|(name, _)| name == "external_location" || name == "location");
+    match found {
+        Some((_, crate::sql::PropertyValue::Text(location))) => Some(location),
+        _ => None,
+    }
+}
+
+/// Refuses places on the server's own disks: only superusers read and write there.
+async fn place(context: &Context, location: Option<&str>) -> Result<()> {
+    match location {
+        Some(location) if !location.starts_with("s3://") && !location.starts_with("s3a://") => {
+            rights::check_superuser(context, "name places on the server's disks").await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Keeps rights true after a statement that made, renamed or dropped something.
+pub(super) async fn after(context: &Context, statement: &Statement) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    let principals = snapshot.principals();
+    let user = &context.who().user;
+    let names = |name: &ObjectName, default: &str| resolve::qualify(&snapshot, name, default).ok();
+    let created = match statement {
+        Statement::CreateTable(create) if !create.temporary => Some(&create.name),
+        Statement::CreateTableAs(create) => Some(&create.name),
+        Statement::CreateExternalTable(create) => Some(&create.name),
+        Statement::CreateView(create) => Some(&create.name),
+        _ => None,
+    };
+    if let Some((schema, name)) = created.and_then(|name| names(name, context.database()))
+        && principals.defaults.iter().any(|default| default.creator == *user)
+    {
+        return change(context, |principals| principals.grant_defaults(user, &schema, &name)).await;
+    }
+    match statement {
+        Statement::CreateDatabase(create) if user != ADMIN && !principals.schema_owners.contains_key(&create.name) => {
+            change(context, |principals| drop(principals.schema_owners.insert(create.name.clone(), user.clone()))).await
+        }
+        Statement::CreateExternalSchema(create)
+            if user != ADMIN && !principals.schema_owners.contains_key(&create.name) =>
+        {
+            change(context, |principals| drop(principals.schema_owners.insert(create.name.clone(), user.clone()))).await
+        }
+        Statement::DropDatabase(dropped) => {
+            let object = Securable::Schema(dropped.name.clone());
+            change(context, |principals| principals.forget(&object)).await
+        }
+        Statement::DropTable(dropped) if !principals.grants.is_empty() => {
+            let gone = dropped.names.iter().filter_map(|name| names(name, context.database()));
+            let gone: Vec<Securable> = gone.map(|(schema, name)| Securable::Table(schema, name)).collect();
+            change(context, |principals| gone.iter().for_each(|object| principals.forget(object))).await
+        }
+        Statement::AlterTable(alter) if !principals.grants.is_empty() => {
+            let AlterOperation::RenameTable(to) = &alter.operation else { return Ok(()) };
+            let Some((schema, name)) = names(&alter.table, context.database()) else { return Ok(()) };
+            let default = if to.parts.len() == 1 { schema.as_str() } else { context.database() };
+            let Some((to_schema, to_name)) = names(to, default) else { return Ok(()) };
+            change(context, |principals| principals.rename_table((&schema, &name), (&to_schema, &to_name))).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn change(context: &Context, change: impl FnOnce(&mut millrace_catalog::model::Principals) + Send) -> Result<()> {
+    let changed = context.catalog().change_principals(|principals| {
+        change(principals);
+        Ok::<(), crate::error::Error>(())
+    });
+    changed.await?
+}

@@ -1,0 +1,131 @@
+//! `has_table_privilege` and its kin: what a user may do, asked in a query.
+
+use super::catalog::relation;
+use super::system::Definition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::resolve::rights;
+use crate::system::{self, Facts, Kind, Value};
+use millrace_catalog::model::{Privilege, Securable};
+
+/// The user asked for and the arguments after it: `f([user,] object, privilege)`.
+fn user_and_rest<'a>(facts: &'a Facts, args: &'a [Value], most: usize) -> Result<Option<(String, &'a [Value])>> {
+    if args.contains(&Value::Null) {
+        return Ok(None);
+    }
+    if args.len() < most {
+        return Ok(Some((facts.who.user.clone(), args)));
+    }
+    let principals = facts.snapshot.principals();
+    let user = match &args[0] {
+        Value::Text(name) => principals.users.contains_key(name).then(|| name.clone()),
+        Value::Int(id) => {
+            principals.users.iter().find(|(_, user)| i64::from(user.id) == *id).map(|(name, _)| name.clone())
+        }
+        _ => None,
+    };
+    match user {
+        Some(user) => Ok(Some((user, &args[1..]))),
+        None => Err(Error::new(ErrorKind::UndefinedObject, "user does not exist")),
+    }
+}
+
+/// The privileges of a list such as `select, insert with grant option`.
+fn privileges(written: Option<&Value>) -> Result<Vec<Privilege>> {
+    let Some(Value::Text(list)) = written else { return Ok(Vec::new()) };
+    let each = list.split(',').map(|word| {
+        let word = word.trim().to_uppercase();
+        let word = word.trim_end_matches(" WITH GRANT OPTION").trim();
+        let word = if word == "TEMP" { "TEMPORARY" } else { word };
+        Privilege::ALL
+            .into_iter()
+            .find(|known| known.name() == word)
+            .ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("unrecognized privilege type: \"{word}\"")))
+    });
+    each.collect()
+}
+
+fn table(facts: &Facts, args: &[Value]) -> Result<Value> {
+    let Some((user, rest)) = user_and_rest(facts, args, 3)? else { return Ok(Value::Null) };
+    let wanted = privileges(rest.get(1))?;
+    let principals = facts.snapshot.principals();
+    let Some(found) = relation(facts, rest, 0) else {
+        let is_system = match rest.first() {
+            Some(Value::Text(name)) => {
+                let (schema, name) = name.split_once('.').map_or((None, name.as_str()), |(s, t)| (Some(s), t));
+                system::find(schema, name).is_some()
+            }
+            Some(Value::Int(oid)) => system::all().any(|table| system::table_oid(table) == *oid),
+            _ => false,
+        };
+        if is_system {
+            return Ok(Value::Bool(wanted.contains(&Privilege::Select)));
+        }
+        return match rest.first() {
+            Some(Value::Text(name)) => {
+                Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist")))
+            }
+            _ => Ok(Value::Null),
+        };
+    };
+    let object = Securable::Table(found.schema.clone(), found.name.clone());
+    Ok(Value::Bool(wanted.iter().any(|right| rights::may(principals, &user, &object, &found.owner, *right))))
+}
+
+fn schema(facts: &Facts, args: &[Value]) -> Result<Value> {
+    let Some((user, rest)) = user_and_rest(facts, args, 3)? else { return Ok(Value::Null) };
+    let name = match rest.first() {
+        Some(Value::Text(name)) => name.clone(),
+        Some(Value::Int(oid)) => {
+            let mut names = crate::resolve::schema_names(&facts.snapshot);
+            match names.find(|name| system::schema_oid(name) == *oid) {
+                Some(name) => name.to_owned(),
+                None if [system::PG_CATALOG, system::INFORMATION_SCHEMA]
+                    .iter()
+                    .any(|name| system::schema_oid(name) == *oid) =>
+                {
+                    system::PG_CATALOG.to_owned()
+                }
+                None => return Ok(Value::Null),
+            }
+        }
+        _ => return Ok(Value::Null),
+    };
+    let wanted = privileges(rest.get(1))?;
+    if system::is_schema(&name) {
+        return Ok(Value::Bool(wanted.contains(&Privilege::Usage)));
+    }
+    if facts.snapshot.resolve_schema(&name).is_none() {
+        return Err(Error::new(ErrorKind::UndefinedSchema, format!("schema \"{name}\" does not exist")));
+    }
+    let principals = facts.snapshot.principals();
+    Ok(Value::Bool(wanted.iter().any(|right| rights::may_on_schema(principals, &user, &name, *right))))
+}
+
+fn database(facts: &Facts, args: &[Value]) -> Result<Value> {
+    let Some((user, rest)) = user_and_rest(facts, args, 3)? else { return Ok(Value::Null) };
+    let principals = facts.snapshot.principals();
+    let wanted = privileges(rest.get(1))?;
+    Ok(Value::Bool(wanted.iter().any(|right| rights::may_on_database(principals, &user, *right))))
+}
+
+const fn define(name: &'static str, call: fn(&Facts, &[Value]) -> Result<Value>) -> Definition {
+    Definition { name, gives: |_| Kind::Bool, call }
+}
+
+pub(super) const FUNCTIONS: &[Definition] = &[
+    define("has_table_privilege", table),
+    define("has_schema_privilege", schema),
+    define("has_database_privilege", database),
+    define("pg_has_role", |facts, args| {
+        let Some((user, rest)) = user_and_rest(facts, args, 3)? else { return Ok(Value::Null) };
+        let principals = facts.snapshot.principals();
+        let has = match rest.first() {
+            Some(Value::Text(role)) => {
+                let role = millrace_catalog::model::Grantee::Role(role.clone());
+                principals.is_superuser(&user) || principals.identities(&user).contains(&role)
+            }
+            _ => principals.is_superuser(&user),
+        };
+        Ok(Value::Bool(has))
+    }),
+];

@@ -1,0 +1,38 @@
+//! Functions that DataFusion lacks and that need to know the session: PostgreSQL's and Redshift's of the system.
+//!
+//! They are bound to a query when its names are resolved ([`bind`]): each gets the same [`Facts`], so a query sees one
+//! state of the catalog. They work a row at a time, for they are called on the catalog's few rows.
+
+mod access;
+mod catalog;
+mod session;
+mod system;
+
+pub(crate) use catalog::{REGCLASS, REGTYPE};
+
+use crate::system::Facts;
+use datafusion::logical_expr::ScalarUDF;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use system::SystemFunction;
+
+/// A query's own functions by name.
+pub(crate) type Functions = HashMap<String, Arc<ScalarUDF>>;
+
+const ALL: &[&[system::Definition]] = &[access::FUNCTIONS, catalog::FUNCTIONS, session::FUNCTIONS];
+
+/// Whether a function is one of these.
+pub(crate) fn is_known(name: &str) -> bool {
+    ALL.iter().copied().flatten().any(|function| function.name == name)
+}
+
+/// The functions of these names, over what is known now.
+pub(crate) fn bind(names: &BTreeSet<String>, facts: Facts) -> Functions {
+    let facts = Arc::new(facts);
+    let wanted = ALL.iter().copied().flatten().filter(|function| names.contains(function.name));
+    let bound = wanted.map(|definition| {
+        let function = SystemFunction::new(definition, Arc::clone(&facts));
+        (definition.name.to_owned(), Arc::new(ScalarUDF::new_from_impl(function)))
+    });
+    bound.collect()
+}

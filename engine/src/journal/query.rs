@@ -1,0 +1,111 @@
+//! The records of statements and of connections.
+
+use super::Record;
+use crate::sql::Statement;
+use serde::{Deserialize, Serialize};
+
+/// What a statement is to the system tables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StatementClass {
+    /// A query or a change of rows: `stl_query`.
+    #[default]
+    Query,
+    /// A change of the catalog: `stl_ddltext`.
+    Ddl,
+    /// Everything else: `stl_utilitytext`.
+    Utility,
+}
+
+impl StatementClass {
+    /// A statement's class.
+    pub(crate) fn of(statement: &Statement) -> Self {
+        match statement {
+            Statement::Query(_)
+            | Statement::Insert(_)
+            | Statement::Update(_)
+            | Statement::Delete(_)
+            | Statement::Merge(_)
+            | Statement::CreateTableAs(_) => Self::Query,
+            Statement::CreateTable(create) if create.query.is_some() => Self::Query,
+            Statement::CreateExternalTable(_)
+            | Statement::CreateTable(_)
+            | Statement::CreateView(_)
+            | Statement::CreateDatabase(_)
+            | Statement::CreateExternalSchema(_)
+            | Statement::DropDatabase(_)
+            | Statement::DropTable(_)
+            | Statement::AlterTable(_)
+            | Statement::Truncate(_)
+            | Statement::Comment(_) => Self::Ddl,
+            _ => Self::Utility,
+        }
+    }
+}
+
+/// A statement that has ended.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct QueryRecord {
+    pub(crate) query: i64,
+    pub(crate) class: StatementClass,
+    pub(crate) user: String,
+    pub(crate) pid: i32,
+    pub(crate) xid: i64,
+    pub(crate) database: String,
+    /// `query_group`, as `stl_query.label`.
+    pub(crate) label: String,
+    /// Without its secrets.
+    pub(crate) text: String,
+    pub(crate) start_us: i64,
+    pub(crate) end_us: i64,
+    /// Rows that were returned or changed.
+    pub(crate) rows: u64,
+    /// Neither finished nor failed: cancelled, or its rows were not wanted to the end.
+    pub(crate) aborted: bool,
+    pub(crate) sqlstate: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+impl Record for QueryRecord {
+    const KIND: &'static str = "query";
+
+    fn at_us(&self) -> i64 {
+        self.end_us
+    }
+}
+
+/// A connection that began, ended or was refused.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectionEvent {
+    /// `initiating session`, `authenticated`, `disconnecting session`, …, as in `stl_connection_log.event`.
+    pub event: String,
+    /// When, in microseconds since the epoch.
+    pub at_us: i64,
+    /// The other side's address.
+    pub remote_host: String,
+    /// The other side's port.
+    pub remote_port: String,
+    /// The session's process number.
+    pub pid: i32,
+    /// The database asked for.
+    pub database: String,
+    /// The user's name.
+    pub user: String,
+    /// `password`, `Trust`, ….
+    pub auth_method: String,
+    /// How long the session was, in microseconds.
+    pub duration_us: i64,
+    /// `TLSv1.3`, or empty.
+    pub ssl_version: String,
+    /// `application_name`
+    pub application_name: String,
+}
+
+impl Record for ConnectionEvent {
+    const KIND: &'static str = "connection";
+
+    fn at_us(&self) -> i64 {
+        self.at_us
+    }
+}

@@ -1,0 +1,189 @@
+//! The task that writes the journal, and the numbers that statements get.
+
+use super::Record;
+use crate::error::{Error, Result};
+use millrace_catalog::{JournalEntry, JournalLimits, JournalStore};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Records on their way to the file.
+const CHANNEL: usize = 8192;
+/// Records of one transaction.
+const BATCH: usize = 512;
+/// Appended records between two looks at the limits.
+const TRIM_EVERY: usize = 4096;
+/// Numbers of statements taken from the file at once.
+const BLOCK: i64 = 1000;
+
+/// A week, a hundred thousand records, 256 MB.
+const LIMITS: JournalLimits = JournalLimits { entries: 100_000, bytes: 256 << 20, age_us: 7 * 24 * 3_600_000_000 };
+
+/// The journal of a warehouse.
+#[derive(Debug)]
+pub struct Journal {
+    store: Arc<JournalStore>,
+    sender: Mutex<Option<mpsc::Sender<Message>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    lost: Arc<AtomicU64>,
+    numbers: Arc<Mutex<Numbers>>,
+}
+
+enum Message {
+    Entry(JournalEntry),
+    /// Answered once everything before it is in the file.
+    Flush(oneshot::Sender<()>),
+}
+
+/// Numbers that only this process gives.
+#[derive(Debug)]
+struct Numbers {
+    next: i64,
+    end: i64,
+    following: Option<i64>,
+}
+
+impl Numbers {
+    fn take(&mut self) -> i64 {
+        if self.next == self.end
+            && let Some(first) = self.following.take()
+        {
+            (self.next, self.end) = (first, first + BLOCK);
+        }
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn is_low(&self) -> bool {
+        self.following.is_none() && self.end - self.next < BLOCK / 2
+    }
+}
+
+impl Journal {
+    /// Opens the journal's file and starts its task.
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
+        let store = Arc::new(JournalStore::open(path).await?);
+        let first = store.reserve("query", BLOCK).await?;
+        let numbers = Arc::new(Mutex::new(Numbers { next: first, end: first + BLOCK, following: None }));
+        let lost = Arc::new(AtomicU64::new(0));
+        let (sender, receiver) = mpsc::channel(CHANNEL);
+        let writer = Writer { store: Arc::clone(&store), lost: Arc::clone(&lost), numbers: Arc::clone(&numbers) };
+        let writer = tokio::spawn(writer.run(receiver));
+        Ok(Self { store, sender: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)), lost, numbers })
+    }
+
+    /// The number of the next statement.
+    pub(crate) fn next_query(&self) -> i64 {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Writes a record soon; never waits.
+    pub fn record<R: Record>(&self, record: &R) {
+        let Ok(document) = serde_json::to_string(record) else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let entry = JournalEntry { kind: R::KIND.to_owned(), at_us: record.at_us(), document };
+        let sent = self.sender().is_some_and(|sender| sender.try_send(Message::Entry(entry)).is_ok());
+        if !sent {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All records of a kind, those just recorded too, in the order of their recording. What this version cannot read
+    /// is left out.
+    pub async fn read<R: Record>(&self) -> Result<Vec<R>> {
+        if let Some(sender) = self.sender() {
+            let (done, flushed) = oneshot::channel();
+            if sender.send(Message::Flush(done)).await.is_ok() {
+                // An error says that the task is gone, and with it whatever was to come.
+                let _ = flushed.await;
+            }
+        }
+        let documents = self.store.read(R::KIND).await.map_err(Error::from)?;
+        Ok(documents.iter().filter_map(|document| serde_json::from_str(document).ok()).collect())
+    }
+
+    /// How many records were lost since the warehouse was opened.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is on its way, and ends the task.
+    pub(crate) async fn close(&self) {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer
+            && let Err(error) = writer.await
+        {
+            tracing::warn!(%error, "the journal's task failed");
+        }
+    }
+
+    fn sender(&self) -> Option<mpsc::Sender<Message>> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+struct Writer {
+    store: Arc<JournalStore>,
+    lost: Arc<AtomicU64>,
+    numbers: Arc<Mutex<Numbers>>,
+}
+
+impl Writer {
+    /// Ends when every sender is gone: with the journal.
+    async fn run(self, mut receiver: mpsc::Receiver<Message>) {
+        let mut messages = Vec::with_capacity(BATCH);
+        let mut untrimmed = TRIM_EVERY;
+        while receiver.recv_many(&mut messages, BATCH).await > 0 {
+            let (mut entries, mut waiting) = (Vec::new(), Vec::new());
+            for message in messages.drain(..) {
+                match message {
+                    Message::Entry(entry) => entries.push(entry),
+                    Message::Flush(done) => waiting.push(done),
+                }
+            }
+            if !entries.is_empty() {
+                untrimmed += entries.len();
+                self.append(&entries).await;
+            }
+            for done in waiting {
+                // Whoever asked may have been cancelled.
+                let _ = done.send(());
+            }
+            self.reserve().await;
+            if untrimmed >= TRIM_EVERY {
+                untrimmed = 0;
+                if let Err(error) = self.store.trim(LIMITS, now_us()).await {
+                    tracing::warn!(%error, "could not trim the journal");
+                }
+            }
+        }
+    }
+
+    async fn append(&self, entries: &[JournalEntry]) {
+        if let Err(error) = self.store.append(entries).await {
+            tracing::warn!(%error, lost = entries.len(), "could not write the journal");
+            self.lost.fetch_add(entries.len() as u64, Ordering::Relaxed);
+        }
+    }
+
+    async fn reserve(&self) {
+        if !self.numbers.lock().unwrap_or_else(PoisonError::into_inner).is_low() {
+            return;
+        }
+        match self.store.reserve("query", BLOCK).await {
+            Ok(first) => self.numbers.lock().unwrap_or_else(PoisonError::into_inner).following = Some(first),
+            Err(error) => tracing::warn!(%error, "could not take numbers for statements"),
+        }
+    }
+}
+
+/// Microseconds since the epoch, UTC.
+pub fn now_us() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64)
+}

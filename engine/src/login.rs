@@ -1,0 +1,106 @@
+//! Who may open a session, for the doors: the wire and the shell.
+//!
+//! A door asks [`Warehouse::login`] for a user, proves the password against its verifiers as its protocol has it, and
+//! opens the session with [`Session::login`]. Nothing here knows a protocol.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::password;
+use crate::session::Session;
+use crate::warehouse::Warehouse;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use millrace_catalog::model::{ADMIN, User, Verifiers};
+use std::sync::Arc;
+
+/// A user who may log in.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The name, folded.
+    pub name: String,
+    /// What it is to the system.
+    pub user: User,
+}
+
+impl Login {
+    /// What a password is proved against.
+    pub fn verifiers(&self) -> &Verifiers {
+        &self.user.verifiers
+    }
+
+    /// Whether a password in clear is the user's.
+    pub fn matches(&self, password: &str) -> bool {
+        password::matches(&self.name, &self.user.verifiers, password)
+    }
+
+    /// Whether `VALID UNTIL` has passed: then no password is right.
+    pub fn is_expired(&self) -> bool {
+        let until = self.user.valid_until.as_deref().and_then(parse_time);
+        until.is_some_and(|until| until <= Utc::now())
+    }
+}
+
+impl Warehouse {
+    /// The user of this name; `None` for one that does not exist, which a door must not tell from a wrong password.
+    pub async fn login(&self, name: &str) -> Result<Option<Login>> {
+        let snapshot = self.catalog().snapshot().await?;
+        let found = snapshot.principals().users.get(name).cloned();
+        Ok(found.map(|user| Login { name: name.to_owned(), user }))
+    }
+
+    /// Gives `admin` its first password, where it has none: this one, or one made up, which is returned to be shown
+    /// once. `None` when `admin` has a password already.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for a password that is too simple.
+    pub async fn bootstrap_admin(&self, given: Option<&str>) -> Result<Option<String>> {
+        let snapshot = self.catalog().snapshot().await?;
+        let has = snapshot.principals().users.get(ADMIN).is_some_and(|admin| admin.verifiers != Verifiers::default());
+        if has {
+            return Ok(None);
+        }
+        let password = given.map_or_else(password::generate, str::to_owned);
+        let made = password::verifiers(ADMIN, &password)?;
+        let stored = self.catalog().change_principals(|principals| {
+            let admin = principals.users.entry(ADMIN.to_owned()).or_default();
+            // Another process may have been first.
+            if admin.verifiers == Verifiers::default() {
+                admin.verifiers = made;
+                return Ok(true);
+            }
+            Ok::<bool, Error>(false)
+        });
+        Ok(stored.await??.then_some(password))
+    }
+}
+
+impl Session {
+    /// A session of a user who has proved to be one, with the settings that the user's sessions begin with. One that
+    /// no longer exists is left out.
+    pub fn login(warehouse: Arc<Warehouse>, login: &Login) -> Self {
+        let mut session = Self::for_user(warehouse, &login.name);
+        for (name, value) in &login.user.settings {
+            if let Err(error) = session.set(name, value) {
+                tracing::warn!(user = login.name, setting = name, %error, "a setting of the user is left out");
+            }
+        }
+        session
+    }
+}
+
+/// A moment as `VALID UNTIL` writes it: a date, a date with a time, or either with a zone; UTC without one.
+pub(crate) fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    let zoned = ["%Y-%m-%d %H:%M:%S%#z", "%Y-%m-%dT%H:%M:%S%#z"];
+    let plain = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"];
+    zoned
+        .iter()
+        .find_map(|format| DateTime::parse_from_str(text, format).ok().map(|moment| moment.to_utc()))
+        .or_else(|| {
+            plain.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok().map(|t| t.and_utc()))
+        })
+        .or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|t| t.and_utc()))
+}
+
+/// The error of every failed login, whatever failed.
+pub fn login_failed(user: &str) -> Error {
+    Error::new(ErrorKind::InvalidPassword, format!("password authentication failed for user \"{user}\""))
+}

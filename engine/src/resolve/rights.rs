@@ -1,0 +1,98 @@
+//! What a user may do: the one place that decides, for planning, for statements and for `has_*_privilege`.
+//!
+//! A superuser may do everything, an owner everything with what it owns; else a grant must say so. As in Redshift, a
+//! table of a schema needs USAGE on the schema besides. Everybody may use and make tables in `default` and `public`.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::Context;
+use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable};
+
+/// Schemas that everybody may use and make tables in, as Redshift's `public`.
+const OPEN_SCHEMAS: [&str; 2] = ["default", "public"];
+
+/// Whether a user may do something with a table or view of this owner.
+pub(crate) fn may(principals: &Principals, user: &str, object: &Securable, owner: &str, right: Privilege) -> bool {
+    principals.is_superuser(user) || user == owner || principals.is_granted(user, object, right)
+}
+
+/// Whether a user may do something with a schema.
+pub(crate) fn may_on_schema(principals: &Principals, user: &str, schema: &str, right: Privilege) -> bool {
+    let open = OPEN_SCHEMAS.contains(&schema) && matches!(right, Privilege::Usage | Privilege::Create);
+    let owner = principals.schema_owners.get(schema).map_or(ADMIN, String::as_str);
+    open || may(principals, user, &Securable::Schema(schema.to_owned()), owner, right)
+}
+
+/// Whether a user may do something with the database: as in Redshift, everybody may use it and make temporary tables.
+pub(crate) fn may_on_database(principals: &Principals, user: &str, right: Privilege) -> bool {
+    let everybody = matches!(right, Privilege::Usage | Privilege::Temporary);
+    let creates = right == Privilege::Create && principals.users.get(user).is_some_and(|user| user.create_database);
+    everybody || creates || may(principals, user, &Securable::Database, ADMIN, right)
+}
+
+/// Refuses what the context's user may not do with a table or view.
+///
+/// # Errors
+/// `InsufficientPrivilege`.
+pub(crate) async fn check_table(
+    context: &Context,
+    (schema, name): (&str, &str),
+    owner: Option<&String>,
+    right: Privilege,
+) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    let principals = snapshot.principals();
+    let user = &context.who().user;
+    // A session's temporary tables are found by that session alone.
+    if principals.is_superuser(user) || schema.starts_with("pg_temp_") {
+        return Ok(());
+    }
+    if !may_on_schema(principals, user, schema, Privilege::Usage) {
+        return Err(denied("schema", schema));
+    }
+    let object = Securable::Table(schema.to_owned(), name.to_owned());
+    let owner = owner.map_or(ADMIN, String::as_str);
+    if may(principals, user, &object, owner, right) { Ok(()) } else { Err(denied("relation", name)) }
+}
+
+/// Refuses what only the owner of a table, its schema's owner and superusers may do.
+///
+/// # Errors
+/// `InsufficientPrivilege`.
+pub(crate) async fn check_owner(context: &Context, name: &str, owner: Option<&String>) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    let user = &context.who().user;
+    let owner = owner.map_or(ADMIN, String::as_str);
+    if snapshot.principals().is_superuser(user) || owner == user {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InsufficientPrivilege, format!("must be owner of relation {name}")))
+}
+
+/// Refuses what the context's user may not do with a schema.
+///
+/// # Errors
+/// `InsufficientPrivilege`.
+pub(crate) async fn check_schema(context: &Context, schema: &str, right: Privilege) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    if may_on_schema(snapshot.principals(), &context.who().user, schema, right) {
+        return Ok(());
+    }
+    Err(denied("schema", schema))
+}
+
+/// Refuses what only superusers may do.
+///
+/// # Errors
+/// `InsufficientPrivilege`.
+pub(crate) async fn check_superuser(context: &Context, action: &str) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    if snapshot.principals().is_superuser(&context.who().user) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InsufficientPrivilege, format!("must be superuser to {action}")))
+}
+
+/// `permission denied for relation t`
+pub(crate) fn denied(what: &str, name: &str) -> Error {
+    Error::new(ErrorKind::InsufficientPrivilege, format!("permission denied for {what} {name}"))
+}

@@ -1,0 +1,213 @@
+//! Who is connected and what runs now: the sessions of this process, and the record of each statement's life.
+//!
+//! A statement is recorded when it ends, however it ends: [`Running`] writes its record when it is dropped.
+
+use super::Context;
+use crate::error::Error;
+use crate::journal::{self, QueryRecord, now_us};
+use crate::result::{CommandTag, StatementResult};
+use crate::warehouse::Warehouse;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The longest text of a statement that is kept, in bytes; Redshift's system tables show as much.
+const TEXT_BYTES: usize = 64_000;
+
+/// The sessions of a warehouse in this process.
+#[derive(Debug)]
+pub struct Sessions {
+    next_pid: AtomicI32,
+    open: Mutex<BTreeMap<i32, OpenSession>>,
+}
+
+/// A session as others see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its number, `pg_backend_pid()`.
+    pub pid: i32,
+    /// The user's name.
+    pub user: String,
+    /// Since when, in microseconds since the epoch.
+    pub start_us: i64,
+    /// `application_name`
+    pub application_name: String,
+    /// Where the other side is; empty in the embedded shell.
+    pub remote_host: String,
+    /// What runs now.
+    pub running: Option<RunningState>,
+}
+
+/// A statement that runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunningState {
+    /// Its number.
+    pub query: i64,
+    /// Its transaction.
+    pub xid: i64,
+    /// `query_group`
+    pub label: String,
+    /// Its text without secrets.
+    pub text: String,
+    /// Since when, in microseconds since the epoch.
+    pub start_us: i64,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        // Sessions of several processes on one warehouse differ mostly, as pids do.
+        let first = i32::try_from(std::process::id() & 0x3fff_ffff).unwrap_or(1).max(1);
+        Self { next_pid: AtomicI32::new(first), open: Mutex::default() }
+    }
+}
+
+impl Sessions {
+    /// Adds a session; its number.
+    pub(crate) fn add(&self, user: &str) -> i32 {
+        let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
+        let state = OpenSession { pid, user: user.to_owned(), start_us: now_us(), ..OpenSession::default() };
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(pid, state);
+        pid
+    }
+
+    pub(crate) fn remove(&self, pid: i32) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+    }
+
+    pub(crate) fn change(&self, pid: i32, change: impl FnOnce(&mut OpenSession)) {
+        if let Some(state) = self.open.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&pid) {
+            change(state);
+        }
+    }
+
+    /// All that are open, by number.
+    pub fn list(&self) -> Vec<OpenSession> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+/// A statement from its begin to its end.
+pub(super) struct Running {
+    warehouse: Arc<Warehouse>,
+    record: QueryRecord,
+}
+
+impl Running {
+    pub(super) fn begin(warehouse: &Arc<Warehouse>, record: QueryRecord) -> Self {
+        let running = RunningState {
+            query: record.query,
+            xid: record.xid,
+            label: record.label.clone(),
+            text: record.text.clone(),
+            start_us: record.start_us,
+        };
+        warehouse.sessions().change(record.pid, |session| session.running = Some(running));
+        Self { warehouse: Arc::clone(warehouse), record: QueryRecord { aborted: true, ..record } }
+    }
+
+    /// Ends it with what it gave: at once, or when the last of its rows was read.
+    pub(super) fn watch(mut self, result: Result<StatementResult, Error>) -> Result<StatementResult, Error> {
+        let mut result = match result {
+            Ok(result) => result,
+            Err(error) => {
+                self.fail(&error);
+                return Err(error);
+            }
+        };
+        let Some(rows) = result.rows.take() else {
+            self.record.aborted = false;
+            if let CommandTag::Insert(count) | CommandTag::Count(_, count) = result.tag {
+                self.record.rows = count;
+            }
+            return Ok(result);
+        };
+        let schema = rows.schema();
+        let watched = futures::stream::unfold(Some((rows, self)), |state| async move {
+            let (mut rows, mut running) = state?;
+            match rows.next().await {
+                Some(Ok(batch)) => {
+                    running.record.rows += batch.num_rows() as u64;
+                    Some((Ok(batch), Some((rows, running))))
+                }
+                Some(Err(error)) => {
+                    let told = Error::from(error);
+                    running.fail(&told);
+                    Some((Err(told.into()), None))
+                }
+                None => {
+                    running.record.aborted = false;
+                    None
+                }
+            }
+        });
+        result.rows = Some(Box::pin(RecordBatchStreamAdapter::new(schema, watched)));
+        Ok(result)
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.record.sqlstate = Some(error.sqlstate().to_owned());
+        self.record.error = Some(journal::mask(&error.message).into_owned());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.record.end_us = now_us();
+        let query = self.record.query;
+        self.warehouse.sessions().change(self.record.pid, |session| {
+            if session.running.as_ref().is_some_and(|running| running.query == query) {
+                session.running = None;
+            }
+        });
+        self.warehouse.journal().record(&self.record);
+    }
+}
+
+/// A statement's text as it is kept: without secrets, not too long.
+pub(super) fn kept_text(text: &str) -> String {
+    let masked = journal::mask(text.trim());
+    let mut end = masked.len().min(TEXT_BYTES);
+    while !masked.is_char_boundary(end) {
+        end -= 1;
+    }
+    masked[..end].to_owned()
+}
+
+/// Who a statement runs as, and which one it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Who {
+    /// `current_user`: whose rights count.
+    pub(crate) user: String,
+    /// `session_user`: who logged in, or whom SET SESSION AUTHORIZATION chose.
+    pub(crate) session_user: String,
+    /// `pg_backend_pid()`
+    pub(crate) pid: i32,
+    /// The statement's number.
+    pub(crate) query: i64,
+    /// `pg_last_query_id()`: the number of the session's query before; -1 when there was none.
+    pub(crate) last_query: i64,
+    /// The transaction's number.
+    pub(crate) xid: i64,
+}
+
+impl Context {
+    /// Who the statement runs as.
+    pub(crate) fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// The owner of what the statement makes, as the catalog notes it: nobody for the superuser that is always there.
+    pub(crate) fn owner(&self) -> Option<String> {
+        Some(self.who.user.clone()).filter(|user| user != millrace_catalog::model::ADMIN)
+    }
+
+    /// The same with another user's rights: for the query of a view, which runs as its owner.
+    pub(crate) fn acting_as(&self, user: &str) -> Self {
+        let who = Who { user: user.to_owned(), ..self.who.as_ref().clone() };
+        let mut acting = self.clone();
+        acting.who = Arc::new(who);
+        acting
+    }
+}

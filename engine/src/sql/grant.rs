@@ -1,0 +1,165 @@
+//! `GRANT`, `REVOKE`, `ALTER DEFAULT PRIVILEGES`, `ALTER SCHEMA … OWNER TO`.
+
+use super::user::names;
+use crate::error::Result;
+use crate::sql::cursor::Cursor;
+use crate::sql::{GrantObjects, PrincipalStatement, PrivilegesChange, Statement, refuse};
+use millrace_catalog::model::{Grantee, Privilege};
+use sqlparser::tokenizer::Token;
+
+/// What else may be granted on, in Redshift.
+const REFUSED_OBJECTS: &[&str] = &[
+    "FUNCTION",
+    "PROCEDURE",
+    "LANGUAGE",
+    "MODEL",
+    "EXTERNAL",
+    "DATASHARE",
+    "ALL FUNCTIONS",
+    "ALL PROCEDURES",
+    "JOB",
+    "COPY JOB",
+    "TEMPLATE",
+    "RLS POLICY",
+];
+
+/// The statement when it is one of these; `None` leaves it to others.
+pub(super) fn statement(cursor: &mut Cursor) -> Option<Result<Statement>> {
+    let statement = match cursor.peek_word()?.as_str() {
+        "GRANT" => change(cursor, true),
+        "REVOKE" => change(cursor, false),
+        "ALTER" if cursor.at("ALTER DEFAULT PRIVILEGES") => default_privileges(cursor),
+        "ALTER" if cursor.at("ALTER SCHEMA") && cursor.mentions("owner") => schema_owner(cursor),
+        _ => return None,
+    };
+    Some(statement.map(|statement| Statement::Principal(Box::new(statement))))
+}
+
+fn schema_owner(cursor: &mut Cursor) -> Result<PrincipalStatement> {
+    cursor.expect("ALTER SCHEMA")?;
+    let name = cursor.identifier()?;
+    cursor.expect("OWNER TO")?;
+    Ok(PrincipalStatement::SchemaOwner { name, owner: cursor.identifier()? })
+}
+
+fn change(cursor: &mut Cursor, grant: bool) -> Result<PrincipalStatement> {
+    cursor.advance();
+    if cursor.eat("ROLE") {
+        let roles = names(cursor)?;
+        let grantees = grantees(cursor, grant)?;
+        return Ok(PrincipalStatement::Roles { grant, roles, grantees });
+    }
+    let option = !grant && cursor.eat("GRANT OPTION FOR");
+    let privileges = privileges(cursor)?;
+    cursor.expect("ON")?;
+    let objects = objects(cursor)?;
+    let grantees = grantees(cursor, grant)?;
+    let option = grants_option(cursor, grant) || option;
+    Ok(PrincipalStatement::Privileges(PrivilegesChange { grant, option, privileges, objects, grantees }))
+}
+
+/// What stands at the end: `WITH GRANT OPTION`, or CASCADE and RESTRICT, which do the same here.
+fn grants_option(cursor: &mut Cursor, grant: bool) -> bool {
+    if grant {
+        return cursor.eat("WITH GRANT OPTION");
+    }
+    let _ = cursor.eat("CASCADE") || cursor.eat("RESTRICT");
+    false
+}
+
+/// `ALL [PRIVILEGES]` gives `None`.
+fn privileges(cursor: &mut Cursor) -> Result<Option<Vec<Privilege>>> {
+    if cursor.eat("ALL") {
+        cursor.eat("PRIVILEGES");
+        if *cursor.peek() == Token::LParen {
+            return Err(cursor.unsupported("GRANT on columns"));
+        }
+        return Ok(None);
+    }
+    let mut privileges = Vec::new();
+    loop {
+        let word = cursor.peek_word().unwrap_or_default();
+        let word = if word == "TEMP" { "TEMPORARY" } else { word.as_str() };
+        let Some(privilege) = Privilege::ALL.into_iter().find(|known| known.name() == word) else {
+            let refused =
+                &["EXECUTE", "RULE", "TRIGGER", "ASSUMEROLE", "ALTER DATASHARE", "SHARE", "EXPLAIN", "IGNORE"];
+            return Err(refuse::option(cursor, "GRANT", refused).unwrap_or_else(|| cursor.syntax_error("a privilege")));
+        };
+        cursor.advance();
+        if *cursor.peek() == Token::LParen {
+            return Err(cursor.unsupported("GRANT on columns"));
+        }
+        privileges.push(privilege);
+        if !cursor.eat_token(&Token::Comma) {
+            return Ok(Some(privileges));
+        }
+    }
+}
+
+fn objects(cursor: &mut Cursor) -> Result<GrantObjects> {
+    if cursor.eat("ALL TABLES IN SCHEMA") {
+        return names(cursor).map(GrantObjects::AllTables);
+    }
+    if cursor.eat("SCHEMA") {
+        return names(cursor).map(GrantObjects::Schemas);
+    }
+    if cursor.eat("DATABASE") {
+        return names(cursor).map(GrantObjects::Databases);
+    }
+    let named = !matches!(cursor.peek_nth(1), Token::Comma | Token::Period | Token::EOF) && !cursor.at("TABLE");
+    if named && let Some(error) = refuse::option(cursor, "GRANT ON", REFUSED_OBJECTS) {
+        return Err(error);
+    }
+    cursor.eat("TABLE");
+    let mut tables = vec![cursor.object_name()?];
+    while cursor.eat_token(&Token::Comma) {
+        tables.push(cursor.object_name()?);
+    }
+    Ok(GrantObjects::Tables(tables))
+}
+
+/// `TO|FROM {[USER] u | GROUP g | ROLE r | PUBLIC}, …`
+fn grantees(cursor: &mut Cursor, grant: bool) -> Result<Vec<Grantee>> {
+    cursor.expect(if grant { "TO" } else { "FROM" })?;
+    let mut grantees = Vec::new();
+    loop {
+        let more = !matches!(cursor.peek_nth(1), Token::Comma | Token::EOF);
+        grantees.push(if cursor.eat("PUBLIC") {
+            Grantee::Public
+        } else if more && cursor.eat("GROUP") {
+            Grantee::Group(cursor.identifier()?)
+        } else if more && cursor.eat("ROLE") {
+            Grantee::Role(cursor.identifier()?)
+        } else {
+            let _ = more && cursor.eat("USER");
+            Grantee::User(cursor.identifier()?)
+        });
+        if !cursor.eat_token(&Token::Comma) {
+            return Ok(grantees);
+        }
+    }
+}
+
+/// `ALTER DEFAULT PRIVILEGES [FOR USER u, …] [IN SCHEMA s, …] {GRANT … ON TABLES TO … | REVOKE … ON TABLES FROM …}`
+fn default_privileges(cursor: &mut Cursor) -> Result<PrincipalStatement> {
+    cursor.expect("ALTER DEFAULT PRIVILEGES")?;
+    let creators = if cursor.eat("FOR USER") || cursor.eat("FOR ROLE") { names(cursor)? } else { Vec::new() };
+    let schemas = if cursor.eat("IN SCHEMA") { names(cursor)? } else { Vec::new() };
+    let grant = cursor.eat("GRANT");
+    if !grant {
+        cursor.expect("REVOKE")?;
+    }
+    let option = !grant && cursor.eat("GRANT OPTION FOR");
+    let privileges = privileges(cursor)?;
+    cursor.expect("ON")?;
+    if let Some(error) =
+        refuse::option(cursor, "ALTER DEFAULT PRIVILEGES … ON", &["FUNCTIONS", "PROCEDURES", "SCHEMAS"])
+    {
+        return Err(error);
+    }
+    cursor.expect("TABLES")?;
+    let grantees = grantees(cursor, grant)?;
+    let option = grants_option(cursor, grant) || option;
+    let change = PrivilegesChange { grant, option, privileges, objects: GrantObjects::Tables(Vec::new()), grantees };
+    Ok(PrincipalStatement::DefaultPrivileges { creators, schemas, change })
+}

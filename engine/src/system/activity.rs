@@ -1,0 +1,581 @@
+//! What was done and is being done: statements, connections, sessions.
+
+use super::table::Kind::{Double, Int4, Int8, Text, Time};
+use super::table::NULL;
+use super::{DATABASE, Kind, PG_CATALOG, Rows, SystemTable, Value, oid, row, sees_all};
+use crate::error::Result;
+use crate::journal::{ConnectionEvent, QueryRecord, StatementClass, now_us};
+use crate::session::{Context, OpenSession};
+use futures::future::BoxFuture;
+use millrace_catalog::Snapshot;
+
+/// The length of one row's text in `stl_querytext` and its kin.
+const PIECE: usize = 200;
+/// The length of `stl_query.querytxt`.
+const QUERY_TEXT: usize = 4000;
+/// Redshift's service class of user queries without WLM's configuration.
+const SERVICE_CLASS: i64 = 100;
+
+/// The statements that the user may see and that `wanted` takes, oldest first, with the catalog.
+async fn statements(
+    context: &Context,
+    wanted: fn(StatementClass) -> bool,
+) -> Result<(std::sync::Arc<Snapshot>, Vec<QueryRecord>)> {
+    let everything = sees_all(context).await?;
+    let user = &context.who().user;
+    let mut records: Vec<QueryRecord> = context.warehouse().journal().read().await?;
+    records.retain(|record| wanted(record.class) && (everything || record.user == *user));
+    Ok((context.snapshot().await?, records))
+}
+
+/// The first `length` bytes of a text, at a character's border.
+fn cut(text: &str, length: usize) -> &str {
+    let mut end = text.len().min(length);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// A text in pieces of [`PIECE`] bytes with their numbers from 0; at least one.
+fn pieces(text: &str) -> impl Iterator<Item = (i64, &str)> {
+    let mut rest = Some(text);
+    let mut number = -1;
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let piece = cut(text, PIECE);
+        let after = &text[piece.len()..];
+        rest = (!after.is_empty()).then_some(after);
+        number += 1;
+        Some((number, piece))
+    })
+}
+
+async fn stl_query(context: &Context) -> Result<Rows> {
+    let (snapshot, records) = statements(context, |class| class == StatementClass::Query).await?;
+    let rows = records.iter().map(|record| {
+        row![
+            snapshot.principals().user_id(&record.user),
+            record.query,
+            label(record),
+            record.xid,
+            record.pid,
+            &record.database,
+            cut(&record.text, QUERY_TEXT),
+            record.start_us,
+            record.end_us,
+            i64::from(record.aborted),
+            0,
+            0
+        ]
+    });
+    Ok(rows.collect())
+}
+
+fn label(record: &QueryRecord) -> &str {
+    if record.label.is_empty() { "default" } else { &record.label }
+}
+
+async fn stl_querytext(context: &Context) -> Result<Rows> {
+    let (snapshot, records) = statements(context, |class| class == StatementClass::Query).await?;
+    let rows = records.iter().flat_map(|record| {
+        let user = snapshot.principals().user_id(&record.user);
+        pieces(&record.text).map(move |(number, text)| row![user, record.xid, record.pid, record.query, number, text])
+    });
+    Ok(rows.collect())
+}
+
+/// `stl_ddltext` and `stl_utilitytext`.
+async fn texts(context: &Context, wanted: fn(StatementClass) -> bool) -> Result<Rows> {
+    let (snapshot, records) = statements(context, wanted).await?;
+    let rows = records.iter().flat_map(|record| {
+        let user = snapshot.principals().user_id(&record.user);
+        pieces(&record.text).map(move |(number, text)| {
+            row![user, record.xid, record.pid, label(record), record.start_us, record.end_us, number, text]
+        })
+    });
+    Ok(rows.collect())
+}
+
+async fn svl_statementtext(context: &Context) -> Result<Rows> {
+    let (snapshot, records) = statements(context, |_| true).await?;
+    let rows = records.iter().flat_map(|record| {
+        let user = snapshot.principals().user_id(&record.user);
+        let class = match record.class {
+            StatementClass::Query => "QUERY",
+            StatementClass::Ddl => "DDL",
+            StatementClass::Utility => "UTILITY",
+        };
+        pieces(&record.text).map(move |(number, text)| {
+            row![user, record.xid, record.pid, label(record), record.start_us, record.end_us, number, class, text]
+        })
+    });
+    Ok(rows.collect())
+}
+
+async fn svl_qlog(context: &Context) -> Result<Rows> {
+    let (snapshot, records) = statements(context, |class| class == StatementClass::Query).await?;
+    let rows = records.iter().map(|record| {
+        row![
+            snapshot.principals().user_id(&record.user),
+            record.query,
+            record.xid,
+            record.pid,
+            record.start_us,
+            record.end_us,
+            record.end_us - record.start_us,
+            i64::from(record.aborted),
+            label(record),
+            cut(&record.text, 60),
+            NULL,
+            0
+        ]
+    });
+    Ok(rows.collect())
+}
+
+async fn sys_query_history(context: &Context) -> Result<Rows> {
+    let (snapshot, records) = statements(context, |_| true).await?;
+    let everything = sees_all(context).await?;
+    let mut rows: Rows = records
+        .iter()
+        .map(|record| {
+            let status = match (&record.sqlstate, record.aborted) {
+                (Some(code), _) if code == "57014" => "canceled",
+                (Some(_), _) => "failed",
+                (None, true) => "canceled",
+                (None, false) => "success",
+            };
+            history_row(&snapshot, record, status)
+        })
+        .collect();
+    for session in context.warehouse().sessions().list() {
+        let Some(running) = session.running.filter(|_| everything || session.user == context.who().user) else {
+            continue;
+        };
+        let record = QueryRecord {
+            query: running.query,
+            user: session.user,
+            pid: session.pid,
+            xid: running.xid,
+            database: DATABASE.to_owned(),
+            label: running.label,
+            text: running.text,
+            start_us: running.start_us,
+            end_us: now_us(),
+            ..QueryRecord::default()
+        };
+        let mut row = history_row(&snapshot, &record, "running");
+        row[11] = Value::Null;
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+fn history_row(snapshot: &Snapshot, record: &QueryRecord, status: &str) -> Vec<Value> {
+    let elapsed = record.end_us - record.start_us;
+    let kind = record.text.split_whitespace().next().unwrap_or_default().to_uppercase();
+    let kind = match (record.class, kind.as_str()) {
+        (StatementClass::Ddl, _) => "DDL".to_owned(),
+        (StatementClass::Utility, "COPY" | "UNLOAD")
+        | (StatementClass::Query, "INSERT" | "UPDATE" | "DELETE" | "MERGE") => kind,
+        (StatementClass::Query, "CREATE") => "CTAS".to_owned(),
+        (StatementClass::Query, _) => "SELECT".to_owned(),
+        (StatementClass::Utility, _) => "UTILITY".to_owned(),
+    };
+    row![
+        snapshot.principals().user_id(&record.user),
+        record.query,
+        label(record),
+        record.xid,
+        record.pid,
+        kind,
+        status,
+        false,
+        &record.database,
+        &record.text[..cut(&record.text, QUERY_TEXT).len()],
+        record.start_us,
+        record.end_us,
+        elapsed,
+        0,
+        elapsed,
+        record.error.as_ref(),
+        record.rows,
+        NULL,
+        SERVICE_CLASS,
+        &record.user
+    ]
+}
+
+async fn sys_query_text(context: &Context) -> Result<Rows> {
+    let (snapshot, records) = statements(context, |_| true).await?;
+    let rows = records.iter().flat_map(|record| {
+        let user = snapshot.principals().user_id(&record.user);
+        pieces(&record.text)
+            .map(move |(number, text)| row![user, record.query, record.xid, record.pid, record.start_us, number, text])
+    });
+    Ok(rows.collect())
+}
+
+async fn stl_error(context: &Context) -> Result<Rows> {
+    let (snapshot, records) = statements(context, |_| true).await?;
+    let failed = records.iter().filter_map(|record| Some((record, record.sqlstate.as_ref()?)));
+    let rows = failed.map(|(record, code)| {
+        row![
+            snapshot.principals().user_id(&record.user),
+            "millrace",
+            record.end_us,
+            record.pid,
+            0,
+            "",
+            0,
+            code,
+            record.error.as_ref()
+        ]
+    });
+    Ok(rows.collect())
+}
+
+/// The sessions that the user may see.
+async fn sessions(context: &Context) -> Result<Vec<OpenSession>> {
+    let everything = sees_all(context).await?;
+    let mut found = context.warehouse().sessions().list();
+    found.retain(|session| everything || session.user == context.who().user);
+    Ok(found)
+}
+
+async fn stv_sessions(context: &Context) -> Result<Rows> {
+    let rows = sessions(context).await?.into_iter();
+    Ok(rows.map(|session| row![session.start_us, session.pid, session.user, DATABASE, 0]).collect())
+}
+
+async fn stv_inflight(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let rows = sessions(context).await?.into_iter().filter_map(|session| {
+        let running = session.running?;
+        let user = snapshot.principals().user_id(&session.user);
+        let label = if running.label.is_empty() { "default" } else { &running.label };
+        Some(row![
+            user,
+            0,
+            running.query,
+            label,
+            running.xid,
+            session.pid,
+            running.start_us,
+            cut(&running.text, 100),
+            0,
+            0,
+            0
+        ])
+    });
+    Ok(rows.collect())
+}
+
+async fn stv_recents(context: &Context) -> Result<Rows> {
+    let (snapshot, records) = statements(context, |_| true).await?;
+    let open = sessions(context).await?.into_iter().filter_map(|session| {
+        let running = session.running?;
+        let user = snapshot.principals().user_id(&session.user);
+        let text = cut(&running.text, 600).to_owned();
+        Some(row![
+            user,
+            "Running",
+            running.start_us,
+            now_us() - running.start_us,
+            session.user,
+            DATABASE,
+            text,
+            session.pid
+        ])
+    });
+    let done = records.iter().rev().take(100).map(|record| {
+        let user = snapshot.principals().user_id(&record.user);
+        let elapsed = record.end_us - record.start_us;
+        row![user, "Done", record.start_us, elapsed, &record.user, &record.database, cut(&record.text, 600), -1]
+    });
+    Ok(open.chain(done).collect())
+}
+
+async fn pg_stat_activity(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let rows = sessions(context).await?.into_iter().map(|session| {
+        let user = snapshot.principals().user_id(&session.user);
+        let running = session.running.as_ref();
+        let text = running.map_or("<IDLE>", |running| &running.text);
+        let state = if running.is_some() { "active" } else { "idle" };
+        row![
+            oid::DATABASE_OID,
+            DATABASE,
+            session.pid,
+            user,
+            &session.user,
+            text,
+            running.map(|r| r.start_us),
+            state,
+            &session.application_name,
+            session.start_us
+        ]
+    });
+    Ok(rows.collect())
+}
+
+async fn connections(context: &Context) -> Result<Rows> {
+    let everything = sees_all(context).await?;
+    let events: Vec<ConnectionEvent> = context.warehouse().journal().read().await?;
+    let seen = events.into_iter().filter(|event| everything || event.user == context.who().user);
+    let rows = seen.map(|event| {
+        row![
+            event.event,
+            event.at_us,
+            event.remote_host,
+            event.remote_port,
+            event.pid,
+            event.database,
+            event.user,
+            event.auth_method,
+            event.duration_us,
+            event.ssl_version,
+            "",
+            0,
+            "",
+            "",
+            "",
+            "",
+            event.application_name,
+            "",
+            "",
+            ""
+        ]
+    });
+    Ok(rows.collect())
+}
+
+const TEXT_COLUMNS: &[(&str, Kind)] = &[
+    ("userid", Int4),
+    ("xid", Int8),
+    ("pid", Int4),
+    ("label", Text),
+    ("starttime", Time),
+    ("endtime", Time),
+    ("sequence", Int4),
+    ("text", Text),
+];
+
+const fn declare(
+    name: &'static str,
+    columns: &'static [(&'static str, Kind)],
+    rows: for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Rows>>,
+) -> SystemTable {
+    SystemTable { schema: PG_CATALOG, name, columns, rows }
+}
+
+pub(super) const TABLES: &[SystemTable] = &[
+    declare(
+        "stl_query",
+        &[
+            ("userid", Int4),
+            ("query", Int4),
+            ("label", Text),
+            ("xid", Int8),
+            ("pid", Int4),
+            ("database", Text),
+            ("querytxt", Text),
+            ("starttime", Time),
+            ("endtime", Time),
+            ("aborted", Int4),
+            ("insert_pristine", Int4),
+            ("concurrency_scaling_status", Int4),
+        ],
+        |context| Box::pin(stl_query(context)),
+    ),
+    declare(
+        "stl_querytext",
+        &[("userid", Int4), ("xid", Int8), ("pid", Int4), ("query", Int4), ("sequence", Int4), ("text", Text)],
+        |context| Box::pin(stl_querytext(context)),
+    ),
+    declare("stl_ddltext", TEXT_COLUMNS, |context| Box::pin(texts(context, |class| class == StatementClass::Ddl))),
+    declare("stl_utilitytext", TEXT_COLUMNS, |context| {
+        Box::pin(texts(context, |class| class == StatementClass::Utility))
+    }),
+    declare(
+        "svl_statementtext",
+        &[
+            ("userid", Int4),
+            ("xid", Int8),
+            ("pid", Int4),
+            ("label", Text),
+            ("starttime", Time),
+            ("endtime", Time),
+            ("sequence", Int4),
+            ("type", Text),
+            ("text", Text),
+        ],
+        |context| Box::pin(svl_statementtext(context)),
+    ),
+    declare(
+        "svl_qlog",
+        &[
+            ("userid", Int4),
+            ("query", Int4),
+            ("xid", Int8),
+            ("pid", Int4),
+            ("starttime", Time),
+            ("endtime", Time),
+            ("elapsed", Int8),
+            ("aborted", Int4),
+            ("label", Text),
+            ("substring", Text),
+            ("source_query", Int4),
+            ("concurrency_scaling_status", Int4),
+        ],
+        |context| Box::pin(svl_qlog(context)),
+    ),
+    declare(
+        "sys_query_history",
+        &[
+            ("user_id", Int4),
+            ("query_id", Int8),
+            ("query_label", Text),
+            ("transaction_id", Int8),
+            ("session_id", Int4),
+            ("query_type", Text),
+            ("status", Text),
+            ("result_cache_hit", Kind::Bool),
+            ("database_name", Text),
+            ("query_text", Text),
+            ("start_time", Time),
+            ("end_time", Time),
+            ("elapsed_time", Int8),
+            ("queue_time", Int8),
+            ("execution_time", Int8),
+            ("error_message", Text),
+            ("returned_rows", Int8),
+            ("returned_bytes", Int8),
+            ("service_class_id", Int4),
+            ("username", Text),
+        ],
+        |context| Box::pin(sys_query_history(context)),
+    ),
+    declare(
+        "sys_query_text",
+        &[
+            ("user_id", Int4),
+            ("query_id", Int8),
+            ("transaction_id", Int8),
+            ("session_id", Int4),
+            ("start_time", Time),
+            ("sequence", Int4),
+            ("text", Text),
+        ],
+        |context| Box::pin(sys_query_text(context)),
+    ),
+    declare(
+        "stl_error",
+        &[
+            ("userid", Int4),
+            ("process", Text),
+            ("recordtime", Time),
+            ("pid", Int4),
+            ("errcode", Int4),
+            ("file", Text),
+            ("linenum", Int4),
+            ("context", Text),
+            ("error", Text),
+        ],
+        |context| Box::pin(stl_error(context)),
+    ),
+    declare(
+        "stv_sessions",
+        &[("starttime", Time), ("process", Int4), ("user_name", Text), ("db_name", Text), ("timeout_sec", Int4)],
+        |context| Box::pin(stv_sessions(context)),
+    ),
+    declare(
+        "stv_inflight",
+        &[
+            ("userid", Int4),
+            ("slice", Int4),
+            ("query", Int4),
+            ("label", Text),
+            ("xid", Int8),
+            ("pid", Int4),
+            ("starttime", Time),
+            ("text", Text),
+            ("suspended", Int4),
+            ("insert_pristine", Int4),
+            ("concurrency_scaling_status", Int4),
+        ],
+        |context| Box::pin(stv_inflight(context)),
+    ),
+    declare(
+        "stv_recents",
+        &[
+            ("userid", Int4),
+            ("status", Text),
+            ("starttime", Time),
+            ("duration", Int8),
+            ("user_name", Text),
+            ("db_name", Text),
+            ("query", Text),
+            ("pid", Int4),
+        ],
+        |context| Box::pin(stv_recents(context)),
+    ),
+    declare(
+        "pg_stat_activity",
+        &[
+            ("datid", Kind::Oid),
+            ("datname", Text),
+            ("procpid", Int4),
+            ("usesysid", Int4),
+            ("usename", Text),
+            ("current_query", Text),
+            ("query_start", Time),
+            ("state", Text),
+            ("application_name", Text),
+            ("backend_start", Time),
+        ],
+        |context| Box::pin(pg_stat_activity(context)),
+    ),
+    declare(
+        "stl_connection_log",
+        &[
+            ("event", Text),
+            ("recordtime", Time),
+            ("remotehost", Text),
+            ("remoteport", Text),
+            ("pid", Int4),
+            ("dbname", Text),
+            ("username", Text),
+            ("authmethod", Text),
+            ("duration", Int8),
+            ("sslversion", Text),
+            ("sslcipher", Text),
+            ("mtu", Int4),
+            ("sslcompression", Text),
+            ("sslexpansion", Text),
+            ("iamauthguid", Text),
+            ("application_name_detail", Text),
+            ("application_name", Text),
+            ("os_version", Text),
+            ("driver_version", Text),
+            ("plugin_name", Text),
+        ],
+        |context| Box::pin(connections(context)),
+    ),
+    declare("stv_slices", &[("node", Int4), ("slice", Int4), ("localslice", Int4), ("type", Text)], |context| {
+        Box::pin(async {
+            let slices = context.state().config().target_partitions();
+            Ok((0..slices).map(|slice| row![0, slice, slice, "D"]).collect())
+        })
+    }),
+    declare("millrace_journal", &[("lost_records", Int8), ("share_lost", Double)], |context| {
+        Box::pin(async {
+            let journal = context.warehouse().journal();
+            let kept = journal.read::<QueryRecord>().await?.len() as f64;
+            let lost = journal.lost();
+            let share = if lost == 0 { 0.0 } else { lost as f64 / (lost as f64 + kept) };
+            Ok(vec![row![lost, share]])
+        })
+    }),
+];

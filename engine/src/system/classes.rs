@@ -1,0 +1,482 @@
+//! Relations and schemas in `pg_catalog`: `pg_class` and what hangs on it.
+
+use super::table::Kind::{Bool, Int2, Int2s, Int4, Oid, Oids, Real, Text};
+use super::table::NULL;
+use super::{
+    INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, oid, relations, row,
+};
+use crate::error::Result;
+use crate::session::Context;
+use millrace_catalog::model::{ADMIN, Grantee, Principals, Securable};
+
+/// The names of all schemas with their owners, those of the system too.
+pub(super) async fn schemas(context: &Context) -> Result<Vec<(String, String)>> {
+    let snapshot = context.snapshot().await?;
+    let owners = &snapshot.principals().schema_owners;
+    let owner = |name: &str| owners.get(name).map_or(ADMIN, String::as_str).to_owned();
+    let mut found: Vec<(String, String)> =
+        crate::resolve::schema_names(&snapshot).map(|name| (name.to_owned(), owner(name))).collect();
+    found.extend([PG_CATALOG, INFORMATION_SCHEMA].map(|name| (name.to_owned(), ADMIN.to_owned())));
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// An access list as PostgreSQL writes it: `user=privileges/grantor`; NULL where nothing was granted.
+pub(super) fn access_list(principals: &Principals, object: &Securable) -> Value {
+    let mut items: Vec<(String, String, String)> = Vec::new();
+    for grant in principals.grants.iter().filter(|grant| grant.object == *object) {
+        let grantee = match &grant.grantee {
+            Grantee::User(name) => name.clone(),
+            Grantee::Group(name) => format!("group {name}"),
+            Grantee::Role(name) => format!("role {name}"),
+            Grantee::Public => String::new(),
+        };
+        let letter = format!("{}{}", grant.privilege.letter(), if grant.grant_option { "*" } else { "" });
+        match items.iter_mut().find(|(known, _, grantor)| *known == grantee && *grantor == grant.grantor) {
+            Some((_, letters, _)) => letters.push_str(&letter),
+            None => items.push((grantee, letter, grant.grantor.clone())),
+        }
+    }
+    if items.is_empty() {
+        return Value::Null;
+    }
+    Value::Texts(items.into_iter().map(|(who, letters, grantor)| format!("{who}={letters}/{grantor}")).collect())
+}
+
+/// `relkind`
+pub(super) fn letter(kind: RelationKind) -> char {
+    match kind {
+        RelationKind::Table => 'r',
+        RelationKind::View => 'v',
+        RelationKind::External => 'f',
+    }
+}
+
+async fn class(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let principals = snapshot.principals();
+    let mut rows = Rows::new();
+    for relation in relations(context).await?.iter().filter(|relation| relation.is_local()) {
+        let object = Securable::Table(relation.schema.clone(), relation.name.clone());
+        rows.push(class_row(
+            (relation.oid, &relation.name, oid::schema(&relation.schema)),
+            principals.user_id(&relation.owner),
+            (letter(relation.kind), relation.columns.len()),
+            relation.distribution,
+            access_list(principals, &object),
+        ));
+    }
+    for table in all() {
+        let number = oid::system(table.schema, table.name);
+        let access = Value::Texts(vec![format!("=r/{ADMIN}")]);
+        rows.push(class_row(
+            (number, table.name, oid::schema(table.schema)),
+            principals.user_id(ADMIN),
+            (if table.schema == PG_CATALOG { 'r' } else { 'v' }, table.columns.len()),
+            0,
+            access,
+        ));
+    }
+    Ok(rows)
+}
+
+fn class_row(
+    (number, name, schema): (i64, &str, i64),
+    owner: i32,
+    (kind, columns): (char, usize),
+    distribution: i16,
+    access: Value,
+) -> Vec<Value> {
+    row![
+        number,
+        name,
+        schema,
+        0,
+        owner,
+        0,
+        number,
+        0,
+        0,
+        0.001,
+        0,
+        0,
+        false,
+        false,
+        kind,
+        columns,
+        0,
+        0,
+        0,
+        0,
+        0,
+        false,
+        false,
+        false,
+        false,
+        access,
+        distribution,
+        false,
+        "p",
+        NULL,
+        0,
+        0,
+        NULL,
+        false,
+        0
+    ]
+}
+
+async fn namespace(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let rows = schemas(context).await?.into_iter().map(|(name, owner)| {
+        let access = access_list(snapshot.principals(), &Securable::Schema(name.clone()));
+        row![oid::schema(&name), &name, snapshot.principals().user_id(&owner), access]
+    });
+    Ok(rows.collect())
+}
+
+/// An informational constraint: its kind as `pg_constraint.contype`, its columns' numbers, its text.
+struct Constraint<'a> {
+    kind: char,
+    columns: Vec<i64>,
+    text: &'a str,
+}
+
+fn constraints(relation: &Relation) -> Vec<Constraint<'_>> {
+    let parsed = relation.constraints.iter().map(|text| {
+        let upper = text.to_uppercase();
+        let kind = if upper.contains("PRIMARY KEY") {
+            'p'
+        } else if upper.contains("FOREIGN KEY") {
+            'f'
+        } else {
+            'u'
+        };
+        let inside = text.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(inside, _)| inside);
+        let names = inside.split(',').map(|name| name.trim().trim_matches('"').to_lowercase());
+        let number =
+            |name: String| relation.columns.iter().find(|column| column.name == name).map(|column| column.number);
+        Constraint { kind, columns: names.filter_map(number).collect(), text }
+    });
+    parsed.collect()
+}
+
+/// The name that PostgreSQL would give it.
+fn constraint_name(relation: &Relation, constraint: &Constraint<'_>) -> String {
+    let names = column_names(relation, constraint).join("_");
+    match constraint.kind {
+        'p' => format!("{}_pkey", relation.name),
+        'f' => format!("{}_{names}_fkey", relation.name),
+        _ => format!("{}_{names}_key", relation.name),
+    }
+}
+
+fn column_names<'a>(relation: &'a Relation, constraint: &Constraint<'_>) -> Vec<&'a str> {
+    let of = |number: &i64| relation.columns.iter().find(|column| column.number == *number);
+    constraint.columns.iter().filter_map(of).map(|column| column.name.as_str()).collect()
+}
+
+/// A relation's constraints: name, kind as `pg_constraint.contype`, columns.
+pub(super) fn named_constraints(relation: &Relation) -> Vec<(String, char, Vec<&str>)> {
+    let each = constraints(relation).into_iter().map(|constraint| {
+        (constraint_name(relation, &constraint), constraint.kind, column_names(relation, &constraint))
+    });
+    each.collect()
+}
+
+async fn constraint(context: &Context) -> Result<Rows> {
+    let mut rows = Rows::new();
+    let all = relations(context).await?;
+    for relation in &all {
+        for constraint in constraints(relation) {
+            let (target, target_columns) = referenced(&all, relation, constraint.text);
+            let name = constraint_name(relation, &constraint);
+            rows.push(row![
+                rows.len() + 1,
+                name,
+                oid::schema(&relation.schema),
+                constraint.kind,
+                false,
+                false,
+                relation.oid,
+                0,
+                target,
+                "a",
+                "a",
+                "u",
+                constraint.columns,
+                target_columns,
+                constraint.text,
+                constraint.text
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+/// A constraint's text by its number in `pg_constraint`.
+pub(crate) fn constraint_text(relations: &[Relation], number: i64) -> Option<String> {
+    let at = usize::try_from(number).ok()?.checked_sub(1)?;
+    relations.iter().flat_map(|relation| &relation.constraints).nth(at).cloned()
+}
+
+/// What a foreign key points at: the table's number and its columns'.
+fn referenced(all: &[Relation], from: &Relation, text: &str) -> (i64, Value) {
+    let Some(at) = text.to_uppercase().find("REFERENCES ") else { return (0, Value::Null) };
+    let target = &text[at + "REFERENCES ".len()..];
+    let (name, columns) = target.split_once('(').unwrap_or((target, ""));
+    let parts: Vec<String> = name.trim().split('.').map(|part| part.trim_matches('"').to_lowercase()).collect();
+    let (schema, name) = match parts.as_slice() {
+        [schema, name] => (schema.as_str(), name.as_str()),
+        [name] => (from.schema.as_str(), name.as_str()),
+        _ => return (0, Value::Null),
+    };
+    let Some(found) = all.iter().find(|known| known.schema == schema && known.name == name) else {
+        return (0, Value::Null);
+    };
+    let names = columns.split(')').next().unwrap_or_default().split(',');
+    let names = names.map(|name| name.trim().trim_matches('"').to_lowercase());
+    let numbers = names.filter_map(|name| found.columns.iter().find(|column| column.name == name).map(|c| c.number));
+    (found.oid, Value::Ints(numbers.collect()))
+}
+
+async fn index(context: &Context) -> Result<Rows> {
+    let mut rows = Rows::new();
+    for relation in relations(context).await? {
+        for constraint in constraints(&relation).into_iter().filter(|constraint| constraint.kind != 'f') {
+            let count = constraint.columns.len();
+            rows.push(row![
+                0,
+                relation.oid,
+                constraint.columns,
+                Value::Ints(vec![0; count]),
+                count,
+                true,
+                constraint.kind == 'p',
+                false,
+                true,
+                NULL,
+                NULL
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+async fn description(context: &Context) -> Result<Rows> {
+    let mut rows = Rows::new();
+    for relation in relations(context).await?.iter().filter(|relation| relation.is_local()) {
+        let class = oid::system(PG_CATALOG, "pg_class");
+        if let Some(comment) = &relation.comment {
+            rows.push(row![relation.oid, class, 0, comment]);
+        }
+        for column in &relation.columns {
+            if let Some(comment) = &column.comment {
+                rows.push(row![relation.oid, class, column.number, comment]);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+async fn views(context: &Context) -> Result<Rows> {
+    let found = relations(context).await?;
+    let views = found.iter().filter(|relation| relation.kind == RelationKind::View);
+    Ok(views.map(|view| row![&view.schema, &view.name, &view.owner, view.definition.as_ref()]).collect())
+}
+
+async fn tables(context: &Context) -> Result<Rows> {
+    let found = relations(context).await?;
+    let tables = found.iter().filter(|relation| relation.kind == RelationKind::Table);
+    let user = tables.map(|table| {
+        let indexed = constraints(table).iter().any(|constraint| constraint.kind != 'f');
+        row![&table.schema, &table.name, &table.owner, NULL, indexed, false, false]
+    });
+    let system = all().filter(|table| table.schema == PG_CATALOG);
+    let system = system.map(|table| row![table.schema, table.name, ADMIN, NULL, false, false, false]);
+    Ok(user.chain(system).collect())
+}
+
+/// Views and what they read: what dbt joins through `pg_rewrite`.
+async fn depend(context: &Context) -> Result<Rows> {
+    let class = oid::system(PG_CATALOG, "pg_class");
+    let rewrite = oid::system(PG_CATALOG, "pg_rewrite");
+    let mut rows = Rows::new();
+    for (view, read) in view_sources(context).await? {
+        rows.push(row![rewrite, view, 0, class, read, 0, "n"]);
+        rows.push(row![rewrite, view, 0, class, view, 0, "i"]);
+    }
+    Ok(rows)
+}
+
+/// Pairs of a view's number and that of a relation that its query names.
+async fn view_sources(context: &Context) -> Result<Vec<(i64, i64)>> {
+    let found = relations(context).await?;
+    let snapshot = context.snapshot().await?;
+    let mut pairs = Vec::new();
+    for view in found.iter().filter(|relation| relation.kind == RelationKind::View) {
+        let Some(table) = snapshot.table(&view.schema, &view.name) else { continue };
+        for (schema, name) in crate::resolve::names_in_view(&snapshot, table) {
+            if let Some(source) = found.iter().find(|known| known.schema == schema && known.name == name) {
+                pairs.push((view.oid, source.oid));
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    Ok(pairs)
+}
+
+async fn rewrite(context: &Context) -> Result<Rows> {
+    let found = relations(context).await?;
+    let views = found.iter().filter(|relation| relation.kind == RelationKind::View);
+    Ok(views.map(|view| row![view.oid, "_RETURN", view.oid, 0, "1", true, NULL, NULL]).collect())
+}
+
+pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_class",
+        columns: &[
+            ("oid", Oid),
+            ("relname", Text),
+            ("relnamespace", Oid),
+            ("reltype", Oid),
+            ("relowner", Int4),
+            ("relam", Oid),
+            ("relfilenode", Oid),
+            ("reltablespace", Oid),
+            ("relpages", Int4),
+            ("reltuples", Real),
+            ("reltoastrelid", Oid),
+            ("reltoastidxid", Oid),
+            ("relhasindex", Bool),
+            ("relisshared", Bool),
+            ("relkind", Text),
+            ("relnatts", Int2),
+            ("relchecks", Int2),
+            ("reltriggers", Int2),
+            ("relukeys", Int2),
+            ("relfkeys", Int2),
+            ("relrefs", Int2),
+            ("relhasoids", Bool),
+            ("relhaspkey", Bool),
+            ("relhasrules", Bool),
+            ("relhassubclass", Bool),
+            ("relacl", super::Kind::Texts),
+            ("reldiststyle", Int2),
+            ("relispartition", Bool),
+            ("relpersistence", Text),
+            ("reloptions", super::Kind::Texts),
+            ("relexternid", Oid),
+            ("releffectivediststyle", Int2),
+            ("relpartbound", Text),
+            ("relhastriggers", Bool),
+            ("reloftype", Oid),
+        ],
+        rows: |context| Box::pin(class(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_namespace",
+        columns: &[("oid", Oid), ("nspname", Text), ("nspowner", Int4), ("nspacl", super::Kind::Texts)],
+        rows: |context| Box::pin(namespace(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_constraint",
+        columns: &[
+            ("oid", Oid),
+            ("conname", Text),
+            ("connamespace", Oid),
+            ("contype", Text),
+            ("condeferrable", Bool),
+            ("condeferred", Bool),
+            ("conrelid", Oid),
+            ("contypid", Oid),
+            ("confrelid", Oid),
+            ("confupdtype", Text),
+            ("confdeltype", Text),
+            ("confmatchtype", Text),
+            ("conkey", Int2s),
+            ("confkey", Int2s),
+            ("conbin", Text),
+            ("consrc", Text),
+        ],
+        rows: |context| Box::pin(constraint(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_index",
+        columns: &[
+            ("indexrelid", Oid),
+            ("indrelid", Oid),
+            ("indkey", Int2s),
+            ("indclass", Oids),
+            ("indnatts", Int2),
+            ("indisunique", Bool),
+            ("indisprimary", Bool),
+            ("indisclustered", Bool),
+            ("indisvalid", Bool),
+            ("indexprs", Text),
+            ("indpred", Text),
+        ],
+        rows: |context| Box::pin(index(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_description",
+        columns: &[("objoid", Oid), ("classoid", Oid), ("objsubid", Int4), ("description", Text)],
+        rows: |context| Box::pin(description(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_views",
+        columns: &[("schemaname", Text), ("viewname", Text), ("viewowner", Text), ("definition", Text)],
+        rows: |context| Box::pin(views(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_tables",
+        columns: &[
+            ("schemaname", Text),
+            ("tablename", Text),
+            ("tableowner", Text),
+            ("tablespace", Text),
+            ("hasindexes", Bool),
+            ("hasrules", Bool),
+            ("hastriggers", Bool),
+        ],
+        rows: |context| Box::pin(tables(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_depend",
+        columns: &[
+            ("classid", Oid),
+            ("objid", Oid),
+            ("objsubid", Int4),
+            ("refclassid", Oid),
+            ("refobjid", Oid),
+            ("refobjsubid", Int4),
+            ("deptype", Text),
+        ],
+        rows: |context| Box::pin(depend(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_rewrite",
+        columns: &[
+            ("oid", Oid),
+            ("rulename", Text),
+            ("ev_class", Oid),
+            ("ev_attr", Int2),
+            ("ev_type", Text),
+            ("is_instead", Bool),
+            ("ev_qual", Text),
+            ("ev_action", Text),
+        ],
+        rows: |context| Box::pin(rewrite(context)),
+    },
+];

@@ -1,0 +1,121 @@
+//! The one database and its schemas.
+
+use super::table::Kind::{Bool, Int4, Oid, Text, Texts};
+use super::table::NULL;
+use super::{DATABASE, PG_CATALOG, SystemTable, classes, oid, row};
+use millrace_catalog::model::{ADMIN, Securable};
+
+pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_database",
+        columns: &[
+            ("oid", Oid),
+            ("datname", Text),
+            ("datdba", Int4),
+            ("encoding", Int4),
+            ("datistemplate", Bool),
+            ("datallowconn", Bool),
+            ("datlastsysoid", Oid),
+            ("datvacuumxid", Int4),
+            ("datfrozenxid", Int4),
+            ("dattablespace", Oid),
+            ("datconfig", Texts),
+            ("datacl", Texts),
+            ("datcollate", Text),
+            ("datctype", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let access = classes::access_list(principals, &Securable::Database);
+                let owner = principals.user_id(ADMIN);
+                // 6 is UTF8.
+                Ok(vec![row![
+                    oid::DATABASE_OID,
+                    DATABASE,
+                    owner,
+                    6,
+                    false,
+                    true,
+                    0,
+                    0,
+                    0,
+                    1663,
+                    NULL,
+                    access,
+                    "C",
+                    "C"
+                ]])
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_redshift_databases",
+        columns: &[
+            ("database_name", Text),
+            ("database_owner", Int4),
+            ("database_type", Text),
+            ("database_acl", Text),
+            ("database_options", Text),
+            ("database_isolation_level", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let owner = context.snapshot().await?.principals().user_id(ADMIN);
+                Ok(vec![row![DATABASE, owner, "local", NULL, NULL, "Snapshot Isolation"]])
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_redshift_schemas",
+        columns: &[
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("schema_owner", Int4),
+            ("schema_type", Text),
+            ("schema_acl", Text),
+            ("schema_option", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let schemas = classes::schemas(context).await?;
+                let local = schemas.iter().filter(|(name, _)| snapshot.external_schema(name).is_none());
+                let rows = local.map(|(name, owner)| {
+                    row![DATABASE, name, snapshot.principals().user_id(owner), "local", NULL, NULL]
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_all_schemas",
+        columns: &[
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("schema_owner", Int4),
+            ("schema_type", Text),
+            ("schema_acl", Text),
+            ("source_database", Text),
+            ("schema_option", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let schemas = classes::schemas(context).await?;
+                let rows = schemas.iter().map(|(name, owner)| {
+                    let external = snapshot.external_schema(name);
+                    let kind = if external.is_some() { "external" } else { "local" };
+                    let source = external.map(|schema| &schema.database);
+                    row![DATABASE, name, snapshot.principals().user_id(owner), kind, NULL, source, NULL]
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+];

@@ -1,0 +1,152 @@
+//! Tables of things that do not exist here: truly empty, with the columns that clients ask for.
+
+use super::table::Kind::{Bool, Int2, Int4, Int8, Oid, Oids, Text, Time};
+use super::{Kind, PG_CATALOG, Rows, SystemTable};
+use crate::error::Result;
+use crate::session::Context;
+use futures::future::BoxFuture;
+
+fn none(_: &Context) -> BoxFuture<'_, Result<Rows>> {
+    Box::pin(async { Ok(Rows::new()) })
+}
+
+const fn empty(name: &'static str, columns: &'static [(&'static str, Kind)]) -> SystemTable {
+    SystemTable { schema: PG_CATALOG, name, columns, rows: |context| none(context) }
+}
+
+pub(super) const TABLES: &[SystemTable] = &[
+    empty("pg_inherits", &[("inhrelid", Oid), ("inhparent", Oid), ("inhseqno", Int4)]),
+    empty(
+        "pg_trigger",
+        &[
+            ("oid", Oid),
+            ("tgrelid", Oid),
+            ("tgname", Text),
+            ("tgfoid", Oid),
+            ("tgtype", Int2),
+            ("tgenabled", Bool),
+            ("tgisconstraint", Bool),
+            ("tgconstrname", Text),
+            ("tgconstrrelid", Oid),
+        ],
+    ),
+    empty("pg_rules", &[("schemaname", Text), ("tablename", Text), ("rulename", Text), ("definition", Text)]),
+    empty(
+        "pg_indexes",
+        &[("schemaname", Text), ("tablename", Text), ("indexname", Text), ("tablespace", Text), ("indexdef", Text)],
+    ),
+    empty("pg_matviews", &[("schemaname", Text), ("matviewname", Text), ("matviewowner", Text), ("definition", Text)]),
+    empty("pg_enum", &[("oid", Oid), ("enumtypid", Oid), ("enumsortorder", Kind::Real), ("enumlabel", Text)]),
+    empty("pg_range", &[("rngtypid", Oid), ("rngsubtype", Oid)]),
+    empty("pg_extension", &[("oid", Oid), ("extname", Text), ("extversion", Text)]),
+    empty("pg_collation", &[("oid", Oid), ("collname", Text), ("collnamespace", Oid)]),
+    empty(
+        "pg_operator",
+        &[
+            ("oid", Oid),
+            ("oprname", Text),
+            ("oprnamespace", Oid),
+            ("oprleft", Oid),
+            ("oprright", Oid),
+            ("oprresult", Oid),
+        ],
+    ),
+    empty("pg_opclass", &[("oid", Oid), ("opcname", Text), ("opcnamespace", Oid), ("opcamid", Oid)]),
+    empty("pg_conversion", &[("oid", Oid), ("conname", Text), ("connamespace", Oid)]),
+    empty(
+        "pg_cast",
+        &[("oid", Oid), ("castsource", Oid), ("casttarget", Oid), ("castfunc", Oid), ("castcontext", Text)],
+    ),
+    empty("pg_largeobject", &[("loid", Oid), ("pageno", Int4)]),
+    empty("pg_external_schema", &[("esoid", Oid), ("eskind", Int4), ("esdbname", Text), ("esoptions", Text)]),
+    empty(
+        "pg_proc_info",
+        &[
+            ("prooid", Oid),
+            ("proname", Text),
+            ("pronamespace", Oid),
+            ("proowner", Int4),
+            ("prolang", Oid),
+            ("prokind", Text),
+            ("prorettype", Oid),
+            ("proretset", Bool),
+            ("pronargs", Int2),
+            ("proargtypes", Oids),
+            ("proargnames", Kind::Texts),
+            ("proargmodes", Kind::Texts),
+            ("proallargtypes", Oids),
+            ("prosrc", Text),
+        ],
+    ),
+    empty("pg_aggregate", &[("aggfnoid", Oid), ("aggtransfn", Oid), ("aggfinalfn", Oid)]),
+    empty(
+        "pg_statistic_indicator",
+        &[("stairelid", Oid), ("stairows", Kind::Real), ("staiins", Kind::Real), ("staidels", Kind::Real)],
+    ),
+    empty(
+        "svv_mv_info",
+        &[
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("user_name", Text),
+            ("name", Text),
+            ("is_stale", Text),
+            ("state", Int4),
+            ("autorewrite", Text),
+            ("autorefresh", Text),
+        ],
+    ),
+    empty(
+        "stv_mv_info",
+        &[
+            ("db_name", Text),
+            ("schema", Text),
+            ("name", Text),
+            ("updated_upto_xid", Int8),
+            ("is_stale", Text),
+            ("owner_user_name", Text),
+            ("state", Int4),
+            ("autorewrite", Text),
+            ("autorefresh", Text),
+        ],
+    ),
+    empty(
+        "svv_datashares",
+        &[
+            ("share_name", Text),
+            ("share_id", Int4),
+            ("share_owner", Int4),
+            ("source_database", Text),
+            ("consumer_database", Text),
+            ("share_type", Text),
+            ("createdate", Time),
+        ],
+    ),
+    empty(
+        "svv_redshift_functions",
+        &[
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("function_name", Text),
+            ("function_type", Text),
+            ("argument_type", Text),
+            ("result_type", Text),
+        ],
+    ),
+    empty(
+        "stv_locks",
+        &[
+            ("table_id", Int4),
+            ("last_commit", Time),
+            ("last_update", Time),
+            ("lock_owner", Int8),
+            ("lock_owner_pid", Int8),
+            ("lock_owner_start_ts", Time),
+            ("lock_owner_end_ts", Time),
+            ("lock_status", Text),
+        ],
+    ),
+    empty("pg_auth_members", &[("roleid", Oid), ("member", Oid), ("grantor", Oid), ("admin_option", Bool)]),
+    empty("pg_shdescription", &[("objoid", Oid), ("classoid", Oid), ("description", Text)]),
+    empty("pg_foreign_table", &[("ftrelid", Oid), ("ftserver", Oid), ("ftoptions", Kind::Texts)]),
+];

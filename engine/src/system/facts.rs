@@ -1,0 +1,49 @@
+//! What the functions of `pg_catalog` know: one look at the catalog, taken when a query that calls one is resolved.
+
+use super::{Relation, relations};
+use crate::error::Result;
+use crate::session::{Context, Who};
+use millrace_catalog::Snapshot;
+use std::sync::Arc;
+
+/// What a query's functions may ask for.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) who: Who,
+    /// The schema that unqualified names are looked up in.
+    pub(crate) schema: String,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) relations: Vec<Relation>,
+    /// Settings by name.
+    pub(crate) settings: Vec<(&'static str, String)>,
+}
+
+/// Takes them.
+pub(crate) async fn facts(context: &Context) -> Result<Facts> {
+    Ok(Facts {
+        who: context.who().clone(),
+        schema: context.database().to_owned(),
+        snapshot: context.snapshot().await?,
+        relations: relations(context).await?,
+        settings: context.settings().into_iter().map(|(name, value, _)| (name, value)).collect(),
+    })
+}
+
+impl Facts {
+    /// The relation of a number.
+    pub(crate) fn by_oid(&self, oid: i64) -> Option<&Relation> {
+        self.relations.iter().find(|relation| relation.oid == oid)
+    }
+
+    /// The relation of a name as written, with or without its schema.
+    pub(crate) fn by_name(&self, written: &str) -> Option<&Relation> {
+        let parts: Vec<String> = written.split('.').map(|part| part.trim().trim_matches('"').to_lowercase()).collect();
+        let (schema, name) = match parts.as_slice() {
+            [name] => (self.schema.as_str(), name),
+            [schema, name] | [_, schema, name] => (schema.as_str(), name),
+            _ => return None,
+        };
+        let schema = self.snapshot.resolve_schema(schema).map_or(schema, |database| database.name.as_str());
+        self.relations.iter().find(|relation| relation.schema == schema && relation.name == *name)
+    }
+}

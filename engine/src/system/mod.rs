@@ -1,0 +1,86 @@
+//! The system tables: what Redshift and PostgreSQL tell of themselves, as tables that any query may read.
+//!
+//! A table is a small declaration ([`SystemTable`]): schema, name, columns, and an async function that gives its rows
+//! from the context. All stand in one list, [`find`] looks in it. A new one needs a file with its declaration and a
+//! line in [`TABLES`]. A user sees of the tables that log what happened only its own rows ([`sees_all`]).
+
+mod activity;
+mod attributes;
+mod classes;
+mod databases;
+mod empty;
+mod external;
+mod facts;
+mod grants;
+mod information;
+mod oid;
+mod procedures;
+mod redshift;
+mod relations;
+mod settings;
+mod table;
+mod types;
+mod users;
+
+pub(crate) use attributes::encoding_name;
+pub(crate) use classes::constraint_text;
+pub(crate) use facts::{Facts, facts};
+pub(crate) use oid::schema as schema_oid;
+pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations};
+pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
+pub(crate) use types::{by_name as type_by_name, format_type};
+
+use crate::session::Context;
+
+/// The one database, as Redshift's clients call it.
+pub(crate) const DATABASE: &str = "dev";
+
+/// The schema that is searched for system tables without being named.
+pub(crate) const PG_CATALOG: &str = "pg_catalog";
+/// The SQL standard's schema.
+pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// Every list of system tables.
+const TABLES: &[&[SystemTable]] = &[
+    activity::TABLES,
+    attributes::TABLES,
+    classes::TABLES,
+    databases::TABLES,
+    empty::TABLES,
+    external::TABLES,
+    grants::TABLES,
+    information::TABLES,
+    procedures::TABLES,
+    redshift::TABLES,
+    settings::TABLES,
+    types::TABLES,
+    users::TABLES,
+];
+
+/// All system tables.
+pub(crate) fn all() -> impl Iterator<Item = &'static SystemTable> {
+    TABLES.iter().copied().flatten()
+}
+
+/// The system table of a name; without a schema one of `pg_catalog`.
+pub(crate) fn find(schema: Option<&str>, name: &str) -> Option<&'static SystemTable> {
+    let schema = schema.unwrap_or(PG_CATALOG);
+    all().find(|table| table.name == name && table.schema == schema)
+}
+
+/// A system table's number in `pg_class`.
+pub(crate) fn table_oid(table: &SystemTable) -> i64 {
+    oid::system(table.schema, table.name)
+}
+
+/// Whether a schema is one of the system's.
+pub(crate) fn is_schema(name: &str) -> bool {
+    name == PG_CATALOG || name == INFORMATION_SCHEMA
+}
+
+/// Whether the user sees what others did.
+pub(crate) async fn sees_all(context: &Context) -> crate::error::Result<bool> {
+    let snapshot = context.snapshot().await?;
+    let user = snapshot.principals().users.get(&context.who().user);
+    Ok(user.is_some_and(|user| user.superuser || user.syslog_unrestricted))
+}

@@ -1,0 +1,171 @@
+//! Users, groups and roles.
+
+use super::table::Kind::{Bool, Int4, Oid, Text, Texts};
+use super::table::NULL;
+use super::{Kind, PG_CATALOG, Rows, SystemTable, Value, row};
+use crate::error::Result;
+use crate::session::Context;
+use millrace_catalog::model::{Grantee, User};
+
+const USER: &[(&str, Kind)] = &[
+    ("usename", Text),
+    ("usesysid", Int4),
+    ("usecreatedb", Bool),
+    ("usesuper", Bool),
+    ("usecatupd", Bool),
+    ("passwd", Text),
+    ("valuntil", Text),
+    ("useconfig", Texts),
+];
+
+async fn users(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    Ok(snapshot.principals().users.iter().map(|(name, user)| user_row(name, user)).collect())
+}
+
+fn user_row(name: &str, user: &User) -> Vec<Value> {
+    let settings: Vec<String> = user.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings = (!settings.is_empty()).then_some(settings);
+    row![name, user.id, user.create_database, user.superuser, false, "********", user.valid_until.as_ref(), settings]
+}
+
+pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable { schema: PG_CATALOG, name: "pg_user", columns: USER, rows: |context| Box::pin(users(context)) },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_user_info",
+        columns: &[
+            ("usename", Text),
+            ("usesysid", Int4),
+            ("usecreatedb", Bool),
+            ("usesuper", Bool),
+            ("usecatupd", Bool),
+            ("passwd", Text),
+            ("valuntil", Text),
+            ("useconfig", Texts),
+            ("useconnlimit", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let rows = snapshot.principals().users.iter().map(|(name, user)| {
+                    let mut row = user_row(name, user);
+                    row.push(user.connection_limit.map_or("UNLIMITED".to_owned(), |limit| limit.to_string()).into());
+                    row
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svl_user_info",
+        columns: &[
+            ("usename", Text),
+            ("usesysid", Int4),
+            ("usecreatedb", Bool),
+            ("usesuper", Bool),
+            ("usecatupd", Bool),
+            ("useconnlimit", Text),
+            ("syslogaccess", Text),
+            ("last_ddl_ts", Kind::Time),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let rows = snapshot.principals().users.iter().map(|(name, user)| {
+                    let limit = user.connection_limit.map_or("UNLIMITED".to_owned(), |limit| limit.to_string());
+                    let access = if user.syslog_unrestricted || user.superuser { "UNRESTRICTED" } else { "RESTRICTED" };
+                    row![name, user.id, user.create_database, user.superuser, false, limit, access, NULL]
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_group",
+        columns: &[("groname", Text), ("grosysid", Int4), ("grolist", Kind::Oids)],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let rows = principals.groups.iter().map(|(name, group)| {
+                    let members: Vec<i64> =
+                        group.members.iter().map(|member| principals.user_id(member).into()).collect();
+                    row![name, group.id, members]
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_roles",
+        columns: &[("role_id", Int4), ("role_name", Text), ("role_owner", Text), ("external_id", Text)],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let roles = snapshot.principals().roles.iter();
+                Ok(roles.map(|(name, role)| row![role.id, name, &role.owner, NULL]).collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_user_grants",
+        columns: &[
+            ("user_id", Int4),
+            ("user_name", Text),
+            ("role_id", Int4),
+            ("role_name", Text),
+            ("admin_option", Bool),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let rows = principals.roles.iter().flat_map(|(name, role)| {
+                    role.members.iter().filter_map(move |member| match member {
+                        Grantee::User(user) => Some(row![principals.user_id(user), user, role.id, name, false]),
+                        _ => None,
+                    })
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    // PostgreSQL's view of the same: users and roles are both its roles.
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_roles",
+        columns: &[
+            ("oid", Oid),
+            ("rolname", Text),
+            ("rolsuper", Bool),
+            ("rolinherit", Bool),
+            ("rolcreaterole", Bool),
+            ("rolcreatedb", Bool),
+            ("rolcanlogin", Bool),
+            ("rolreplication", Bool),
+            ("rolconnlimit", Int4),
+            ("rolpassword", Text),
+            ("rolvaliduntil", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let users = principals.users.iter().map(|(name, user)| {
+                    let limit = user.connection_limit.map_or(-1, i64::from);
+                    let (all, until) = (user.superuser, user.valid_until.as_ref());
+                    row![user.id, name, all, true, all, user.create_database, true, false, limit, "********", until]
+                });
+                let roles = principals.roles.iter().map(|(name, role)| {
+                    row![role.id, name, false, true, false, false, false, false, -1, "********", NULL]
+                });
+                Ok(users.chain(roles).collect())
+            })
+        },
+    },
+];
