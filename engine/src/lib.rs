@@ -23,5 +23,5 @@ pub mod warehouse;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::maintenance::VacuumReport;
 pub use result::{CommandTag, Notice, Progress, ProgressState, Severity, StatementResult};
-pub use session::{Names, Session, TableNames, TransactionStatus};
+pub use session::{Names, Prepared, Session, TableNames, TransactionStatus};
 pub use warehouse::{Warehouse, WarehouseConfig};

@@ -37,6 +37,8 @@ impl StatementResult {
 pub enum CommandTag {
     /// `SELECT n`: the rows are counted by whoever reads them.
     Select,
+    /// A verb with the number of rows that were read from the result, e.g. `FETCH 3`.
+    Counted(&'static str),
     /// A statement that shows something as rows, e.g. `SHOW`, `EXPLAIN`.
     Rows(&'static str),
     /// `INSERT 0 n`
@@ -52,6 +54,7 @@ impl CommandTag {
     pub fn text(&self, rows: u64) -> String {
         match self {
             Self::Select => format!("SELECT {rows}"),
+            Self::Counted(verb) => format!("{verb} {rows}"),
             Self::Rows(verb) | Self::Verb(verb) => (*verb).to_owned(),
             Self::Count(verb, count) => format!("{verb} {count}"),
             Self::Insert(count) => format!("INSERT 0 {count}"),

@@ -34,6 +34,16 @@ const CATALOG_FILE: &str = "catalog.db";
 /// The folder of managed tables' files in a warehouse's directory.
 const DATA_FOLDER: &str = "data";
 
+/// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
+const SETTINGS: [&str; 6] = [
+    "data_path",
+    "deleted_file_grace_minutes",
+    "listing_ttl_ms",
+    "slices",
+    "snapshot_retention_count",
+    "snapshot_retention_hours",
+];
+
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
 
@@ -48,6 +58,9 @@ const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
 pub struct WarehouseConfig {
     /// The warehouse's directory; made when it is not there.
     pub directory: PathBuf,
+    /// Where the files of managed tables are: a URL in an object store; by default in the directory, or where the
+    /// warehouse has put them before.
+    pub data_path: Option<String>,
     /// `s3.*` settings, which go before the environment's.
     pub settings: BTreeMap<String, String>,
     /// How many slices a plan runs in; the cores by default, rounded up to a power of two.
@@ -70,6 +83,7 @@ impl WarehouseConfig {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
+            data_path: None,
             settings: BTreeMap::new(),
             target_partitions: None,
             memory_limit_bytes: None,
@@ -80,19 +94,12 @@ impl WarehouseConfig {
         }
     }
 
-    /// Whether a setting is one of the warehouse, which [`WarehouseConfig::with_setting`] takes.
+    /// Whether a setting is a warehouse's, to be made before it is opened, and not a session's.
     pub fn has_setting(name: &str) -> bool {
-        let own = [
-            "listing_ttl_ms",
-            "slices",
-            "snapshot_retention_hours",
-            "snapshot_retention_count",
-            "deleted_file_grace_minutes",
-        ];
-        name.starts_with("s3.") || own.contains(&name) || MaintenanceConfig::has(name)
+        name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`,
+    /// The same with a setting: `s3.*`, `data_path`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`,
     /// `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
@@ -103,6 +110,7 @@ impl WarehouseConfig {
         // Up to a hundred years.
         let number = |most: u64| value.parse().ok().filter(|number| *number <= most).ok_or_else(invalid);
         match name {
+            "data_path" => self.data_path = Some(value.to_owned()),
             "listing_ttl_ms" => {
                 self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
             }
@@ -150,6 +158,12 @@ impl Warehouse {
     /// `DataCorrupted` for a damaged or newer catalog, `UndefinedObject` for a setting that does not exist, and what
     /// the file system says.
     pub async fn open(config: WarehouseConfig) -> Result<Arc<Self>> {
+        if config.directory.to_string_lossy().contains("://") {
+            let message =
+                format!("a warehouse's catalog is in a local directory, not in {}", config.directory.display());
+            return Err(Error::new(ErrorKind::InvalidParameter, message)
+                .with_hint("name a directory, and the place of its tables' files with --set data_path=s3://…"));
+        }
         let stores = Arc::new(Stores::new(config.settings.clone())?);
         let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
         let runtime = runtime(&config, Arc::clone(&stores))?;
@@ -163,8 +177,7 @@ impl Warehouse {
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
         let cleanup = TaskTracker::new();
-        let data = local_storage(&config.directory.join(DATA_FOLDER), &lake, cleanup.clone()).await?;
-        note_data_path(&config.directory, &catalog).await?;
+        let data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
         if !catalog.is_read_only() {
             tables::remove_abandoned(&config.directory);
             cleanup.spawn(tables::remove_orphans(data.clone(), Arc::clone(&catalog), config.orphan_age));
@@ -272,14 +285,49 @@ async fn local_storage(folder: &Path, lake: &Lake, cleanup: TaskTracker) -> Resu
     Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
 }
 
-/// Tells other programs that attach the catalog where data files are, also after the warehouse was moved.
-async fn note_data_path(directory: &Path, catalog: &Catalog) -> Result<()> {
-    let folder = std::path::absolute(directory.join(DATA_FOLDER)).map_err(|e| {
-        Error::new(ErrorKind::Internal, format!("could not find the directory {}: {e}", directory.display()))
-    })?;
-    let path = format!("{}/", folder.display());
-    if !catalog.is_read_only() && catalog.data_path().await?.is_none_or(|noted| noted != path) {
-        catalog.set_data_path(&path).await?;
+/// Where managed tables have their files: in an object store when the settings say so or once did, else in the
+/// warehouse's directory. The catalog notes it, for other programs that attach it, also after the directory was moved.
+///
+/// # Errors
+/// `InvalidParameter` for a place that is not in an object store, or another one than that of files that exist.
+async fn data_storage(
+    config: &WarehouseConfig,
+    catalog: &Catalog,
+    lake: &Lake,
+    cleanup: TaskTracker,
+) -> Result<TableStorage> {
+    let noted = catalog.data_path().await?;
+    let remote = noted.as_ref().filter(|path| path.contains("://"));
+    let Some(wanted) = config.data_path.as_ref().or(remote) else {
+        let folder = config.directory.join(DATA_FOLDER);
+        let absolute = std::path::absolute(&folder).map_err(|e| {
+            Error::new(ErrorKind::Internal, format!("could not find the directory {}: {e}", folder.display()))
+        })?;
+        note_data_path(catalog, noted.as_deref(), &format!("{}/", absolute.display())).await?;
+        return local_storage(&folder, lake, cleanup).await;
+    };
+    let location = Location::literal(wanted)?;
+    if location.is_local() {
+        let message = format!("invalid value for setting \"data_path\": \"{wanted}\"");
+        return Err(Error::new(ErrorKind::InvalidParameter, message)
+            .with_hint("it takes the URL of a place in an object store: s3://bucket/path"));
+    }
+    let url = format!("{}/", location.url().trim_end_matches('/'));
+    if let Some(noted) = &noted
+        && *noted != url
+        && catalog.has_files().await?
+    {
+        let message = format!("the files of this warehouse's tables are in {noted}, not in {url}");
+        return Err(Error::new(ErrorKind::InvalidParameter, message));
+    }
+    note_data_path(catalog, noted.as_deref(), &url).await?;
+    let store = lake.listings.stores().open(&location).await?;
+    Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
+}
+
+async fn note_data_path(catalog: &Catalog, noted: Option<&str>, path: &str) -> Result<()> {
+    if !catalog.is_read_only() && noted != Some(path) {
+        catalog.set_data_path(path).await?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Random histories over managed tables, in both file formats: after each step the tables hold what SQLite's hold.
 //!
+//! What was committed is asked for again later by its snapshot, while older ones expire and their files go.
 //! A history that fails is told by its seed; `MILLRACE_SEED=n` runs that one alone.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small numbers")]
@@ -9,10 +10,12 @@ mod model;
 mod process;
 mod vacuum;
 
+use millrace_engine::retention::RetentionPolicy;
 use millrace_engine::{Session, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
 use model::{History, Model, Random, Rows, Shape, session_rows};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Histories of each format, and the units of each: a statement or a block.
 const HISTORIES: u64 = 150;
@@ -36,6 +39,30 @@ async fn run(format: &str, first_seed: u64) {
         if chosen.is_none_or(|chosen| chosen == seed) {
             History::run(seed, format, &warehouse).await;
         }
+    }
+}
+
+/// What was committed, and the snapshot of it.
+struct Past {
+    snapshot_id: i64,
+    tables: Vec<(Shape, Rows)>,
+}
+
+/// Lets old snapshots expire now and then, and looks at one that was not.
+async fn look_back(session: &mut Session, random: &mut Random, past: &[Past], told: &str) {
+    let warehouse = Arc::clone(session.warehouse());
+    if random.below(6) == 0 {
+        let most = 1 + random.below(8) as usize;
+        let policy = RetentionPolicy { keep: Duration::from_hours(1), most, grace: Duration::ZERO };
+        warehouse.expire_by(&policy).await.unwrap();
+    }
+    let Past { snapshot_id, tables } = &past[random.below(past.len() as u64) as usize];
+    if !warehouse.catalog().has_snapshot(*snapshot_id).await.unwrap() {
+        return;
+    }
+    for (shape, rows) in tables {
+        let seen = session_rows(session, &format!("{} FOR VERSION AS OF {snapshot_id}", shape.name)).await;
+        assert_eq!(seen.as_ref(), Ok(rows), "{told}\nlooking back at {} in snapshot {snapshot_id}", shape.name);
     }
 }
 
@@ -83,7 +110,8 @@ impl History {
             rows(session, &format!("USE h{seed}")).await.unwrap();
         }
         let mut sweeper = vacuum::Sweeper::new(seed, warehouse).await;
-        let mut committed = Vec::new();
+        let (mut committed, mut past) = (Vec::new(), Vec::new());
+        let mut random = Random(seed.rotate_left(17));
         let mut told = format!("seed {seed}:");
         for _ in 0..UNITS {
             let before = history.tables.clone();
@@ -112,6 +140,9 @@ impl History {
                 committed.push((table.clone(), model.rows(table).await));
             }
             reader.look(&committed, &told).await;
+            let snapshot_id = warehouse.catalog().snapshot().await.unwrap().manifest_version();
+            past.push(Past { snapshot_id, tables: committed.clone() });
+            look_back(&mut session, &mut random, &past, &told).await;
         }
     }
 }

@@ -221,3 +221,83 @@ async fn the_setting_says_what_it_is() {
     assert_eq!(rows(&mut session, "SHOW cost_based_optimizer").await.unwrap(), [["on"]]);
     assert!(rows(&mut session, "SET cost_based_optimizer = perhaps").await.is_err());
 }
+
+/// A star: `fact` of 20,000 rows that refers to `big` (2,000) and `small` (50), which refers to `tiny` (5).
+async fn star(session: &mut Session) {
+    for statement in [
+        "CREATE TABLE fact AS SELECT CAST(value % 2000 AS int) AS b, CAST(value % 50 AS int) AS s, value AS v
+         FROM generate_series(0, 19999)",
+        "CREATE TABLE big AS SELECT CAST(value AS int) AS id, CAST(value % 100 AS int) AS kind
+         FROM generate_series(0, 1999)",
+        "CREATE TABLE small AS SELECT CAST(value AS int) AS id, CAST(value % 5 AS int) AS t
+         FROM generate_series(0, 49)",
+        "CREATE TABLE tiny AS SELECT CAST(value AS int) AS id, 'n' || value AS name FROM generate_series(0, 4)",
+    ] {
+        rows(session, statement).await.unwrap();
+    }
+}
+
+/// The scans of a plan in its order, each with how deep it stands, and the kinds of its joins.
+async fn plan(session: &mut Session, query: &str) -> (Vec<String>, String) {
+    let lines = rows(session, &format!("EXPLAIN {query}")).await.unwrap().concat();
+    let scan = |line: &String| line.trim_start().strip_prefix("Seq Scan default.").map(str::to_owned);
+    let scans = lines.iter().filter_map(scan).filter_map(|line| line.split(' ').next().map(str::to_owned));
+    (scans.collect(), lines.join("\n"))
+}
+
+#[tokio::test]
+async fn plans_do_not_depend_on_the_order_of_the_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+    let mut session = Session::new(warehouse);
+    star(&mut session).await;
+    let conditions = "fact.b = big.id AND fact.s = small.id AND small.t = tiny.id AND tiny.name = 'n3'";
+    let mut plans = Vec::new();
+    for from in ["fact, big, small, tiny", "big, fact, tiny, small", "small, tiny, big, fact", "tiny, small, fact, big"]
+    {
+        let query = format!("SELECT sum(v), count(*) FROM {from} WHERE {conditions}");
+        let (scans, text) = plan(&mut session, &query).await;
+        assert_eq!(rows(&mut session, &query).await.unwrap(), [["39990000", "4000"]], "{text}");
+        plans.push((scans, text));
+    }
+    let ours = &plans[0];
+    assert!(plans.iter().all(|other| other.0 == ours.0), "{plans:#?}");
+    assert!(ours.1.contains("(estimated rows="), "{}", ours.1);
+    let at = |name: &str| ours.0.iter().position(|scan| scan == name).unwrap();
+    assert!(at("tiny") < at("small") && at("small") < at("fact"), "{}", ours.1);
+    rows(&mut session, "SET cost_based_optimizer = off").await.unwrap();
+    let (_, text) = plan(&mut session, &format!("SELECT sum(v) FROM fact, big, small, tiny WHERE {conditions}")).await;
+    assert!(!text.contains("estimated"), "{text}");
+}
+
+#[tokio::test]
+async fn what_follows_is_known_to_each_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+    let mut session = Session::new(warehouse);
+    star(&mut session).await;
+    // Each: a query, its answer, and what its plan must have.
+    let cases = [
+        // From alternatives, for each of two tables.
+        (
+            "SELECT count(*) FROM small a, small b, fact WHERE a.t = b.t AND fact.s = b.id
+             AND (a.id = 3 AND b.id = 8 OR a.id = 8 AND b.id = 3)",
+            "800",
+            "Filter: id@0 = 3 OR id@0 = 8",
+        ),
+        // From a constant, across an equality.
+        ("SELECT count(*) FROM fact JOIN big ON fact.b = big.id WHERE big.id = 77", "10", "Filter: b@0 = 77"),
+        // An aggregation computes the groups that are asked for.
+        (
+            "SELECT count(*) FROM fact f JOIN big ON f.b = big.id
+             WHERE big.kind = 7 AND f.v > (SELECT avg(v) FROM fact g WHERE g.b = big.id)",
+            "100",
+            "join_type=RightSemi, on=[(id@0, b@0)]",
+        ),
+    ];
+    for (query, answer, expected) in cases {
+        let (_, text) = plan(&mut session, query).await;
+        assert_eq!(rows(&mut session, query).await.unwrap(), [[answer]], "{text}");
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+}

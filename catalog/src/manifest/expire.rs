@@ -121,6 +121,14 @@ impl Catalog {
         write.commit_uncounted().await
     }
 
+    /// Whether any table has, or at some snapshot had, files.
+    pub async fn has_files(&self) -> Result<bool> {
+        let mut lease = self.read().await?;
+        let count = lease.number(sqlx::query_as("SELECT EXISTS (SELECT 1 FROM ducklake_data_file)")).await?;
+        lease.release();
+        Ok(count > 0)
+    }
+
     /// Where data files are, with a slash at the end.
     pub async fn data_path(&self) -> Result<Option<String>> {
         let mut lease = self.read().await?;

@@ -4,7 +4,7 @@
 //! extended protocol everything is skipped until Sync; an error never ends the connection unless the protocol itself
 //! is broken.
 
-use super::extended::Portal;
+use super::extended::{Portal, Statement};
 use super::failure::{Failure, error_response, notice_response};
 use super::message::{self, Message};
 use super::registry::Seat;
@@ -21,6 +21,10 @@ pub(super) struct Connection {
     pub(super) wire: Wire,
     pub(super) session: Session,
     pub(super) portals: HashMap<String, Portal>,
+    /// Statements that the client prepared under a name; the session keeps them under the same.
+    pub(super) named: HashMap<String, Statement>,
+    /// The one without.
+    pub(super) unnamed: Option<Statement>,
     seat: Seat,
     told: Told,
     /// After an error in an extended message: until Sync.
@@ -30,7 +34,16 @@ pub(super) struct Connection {
 impl Connection {
     /// A connection whose session begins.
     pub(super) fn new(wire: Wire, session: Session, seat: Seat, told: Told) -> Self {
-        Self { wire, session, portals: HashMap::new(), seat, told, skipping: false }
+        Self {
+            wire,
+            session,
+            portals: HashMap::new(),
+            named: HashMap::new(),
+            unnamed: None,
+            seat,
+            told,
+            skipping: false,
+        }
     }
 
     /// Converses until the client leaves, or the server stops and no statement runs.
@@ -85,7 +98,7 @@ impl Connection {
                 self.ready()
             }
             Message::Parse { name, text, types } => self.parse(name, &text, &types).await,
-            Message::Bind(bind) => self.bind(bind),
+            Message::Bind(bind) => self.bind(bind).await,
             Message::Describe(target) => self.describe(&target).await,
             Message::Execute { portal, most } => self.execute(&portal, most).await,
             Message::Close(target) => self.close(&target),

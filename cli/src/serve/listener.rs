@@ -3,10 +3,12 @@
 //! A signal stops it: no new connections, idle ones are told and closed, running statements have a while to end, and
 //! what runs then is dropped, which cancels it. A second signal ends the wait.
 
+use super::auth::Gate;
 use super::failure::error_response;
 use super::options::ServeArgs;
 use super::registry::Registry;
-use super::startup::{self, Gate};
+use super::startup;
+use super::tls::Tls;
 use super::wire::Wire;
 use anyhow::{Context, Result, bail};
 use millrace_engine::{Error, ErrorKind, Warehouse, WarehouseConfig};
@@ -34,6 +36,7 @@ pub(super) struct Server {
     pub(super) warehouse: Arc<Warehouse>,
     pub(super) registry: Arc<Registry>,
     pub(super) gate: Gate,
+    pub(super) tls: Option<Tls>,
     pub(super) settings: Vec<(String, String)>,
     /// Places for clients that are logged in.
     pub(super) places: Arc<Semaphore>,
@@ -51,14 +54,16 @@ pub(crate) async fn run(directory: &Path, settings: &[(String, String)], argumen
     for (name, value) in settings.iter().filter(|(name, _)| of_warehouse(name)) {
         config = config.with_setting(name, value)?;
     }
-    let gate = Gate::open(arguments)?;
+    let tls = Tls::open(arguments)?;
     let warehouse = Warehouse::open(config)
         .await
         .with_context(|| format!("could not open the warehouse {}", directory.display()))?;
+    let gate = Gate::open(directory, arguments)?;
     let server = Arc::new(Server {
         warehouse: Arc::clone(&warehouse),
         registry: Arc::default(),
         gate,
+        tls,
         settings: settings.iter().filter(|(name, _)| !of_warehouse(name)).cloned().collect(),
         places: Arc::new(Semaphore::new(arguments.max_connections)),
         logins: Arc::new(Semaphore::new(MOST_LOGINS)),

@@ -8,7 +8,9 @@
 //! Every connection is one task with one session; nothing is shared but the warehouse and the [`registry`], through
 //! which another connection cancels. Results are computed as the client reads them.
 
+mod auth;
 mod connection;
+mod credentials;
 mod extended;
 mod failure;
 mod listener;
@@ -17,8 +19,10 @@ mod options;
 mod registry;
 mod report;
 mod rows;
+mod scram;
 mod simple;
 mod startup;
+mod tls;
 mod value;
 mod wire;
 

@@ -47,9 +47,19 @@ impl Sending {
         })
     }
 
-    /// The command tag for what has been sent.
+    /// The command tag for what was sent last: a portal that is executed bit by bit tells of each bit.
     pub(super) fn tag(&self) -> String {
         self.tag.text(self.sent)
+    }
+
+    /// The columns.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Their formats.
+    pub(super) fn formats(&self) -> &[Format] {
+        &self.formats
     }
 
     /// Sends at most so many rows more; 0 is all.
@@ -60,6 +70,7 @@ impl Sending {
         cancel: &CancellationToken,
     ) -> Result<Progress, Failure> {
         let mut left = if most == 0 { usize::MAX } else { most };
+        self.sent = 0;
         loop {
             if left == 0 {
                 return Ok(Progress::Suspended);

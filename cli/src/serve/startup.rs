@@ -4,10 +4,8 @@ use super::connection::Connection;
 use super::failure::Failure;
 use super::listener::{Server, refuse, too_many};
 use super::message::{decode_parameters, violation};
-use super::options::ServeArgs;
 use super::report::Told;
 use super::wire::Wire;
-use anyhow::Result;
 use bytes::{Buf, Bytes};
 use millrace_engine::{Error, ErrorKind, Session};
 use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, SecretKey};
@@ -41,23 +39,19 @@ const NO_SETTINGS: [&str; 13] = [
     "_pq_.command_tag",
 ];
 
-/// Who may come in, and how.
-pub(super) struct Gate {
-    trust: bool,
-}
-
-impl Gate {
-    /// The gate that the options ask for.
-    pub(super) fn open(arguments: &ServeArgs) -> Result<Self> {
-        Ok(Self { trust: arguments.trust })
-    }
-}
-
 /// Who a client says it is.
 #[derive(Debug, Default)]
 pub(super) struct Client {
     pub(super) user: String,
     pub(super) parameters: Vec<(String, String)>,
+}
+
+impl Client {
+    /// Whether one of Redshift's own drivers speaks: they know Redshift's way of asking for a password, and not all of
+    /// them know SCRAM.
+    pub(super) fn is_redshift_driver(&self) -> bool {
+        self.parameters.iter().any(|(name, _)| name == "client_protocol_version" || name == "driver_version")
+    }
 }
 
 /// Makes a client known and gives it a session, with the place that it takes. `None` when it left, only wanted to
@@ -67,69 +61,69 @@ pub(super) async fn begin(
     stream: TcpStream,
     peer: SocketAddr,
 ) -> Option<(Connection, OwnedSemaphorePermit)> {
-    let mut wire = Wire::new(Box::new(stream));
-    match try_begin(server, &mut wire, peer).await {
-        Ok(Some((session, place))) => {
-            let seat = server.registry.enter();
-            match welcome(&mut wire, &session, seat.pid, seat.secret()) {
-                Ok(told) => {
-                    wire.trust_sizes();
-                    Some((Connection::new(wire, session, seat, told), place))
-                }
-                Err(failure) => {
-                    tracing::debug!(?failure, %peer, "a client could not be welcomed");
-                    None
-                }
-            }
-        }
-        Ok(None) => None,
-        Err(Failure::Statement(error) | Failure::Fatal(error)) => {
-            refuse(&mut wire, &error).await;
-            None
-        }
-        Err(Failure::Gone(error)) => {
-            tracing::debug!(%error, %peer, "a client left while it logged in");
-            None
-        }
+    let mut wire = Some(Wire::new(Box::new(stream)));
+    let failure = match try_begin(server, &mut wire, peer).await {
+        Ok(begun) => return begun,
+        Err(failure) => failure,
+    };
+    match (failure, &mut wire) {
+        (Failure::Statement(error) | Failure::Fatal(error), Some(wire)) => refuse(wire, &error).await,
+        (failure, _) => tracing::debug!(?failure, %peer, "a client left while it logged in"),
     }
+    None
 }
 
 async fn try_begin(
     server: &Arc<Server>,
-    wire: &mut Wire,
+    slot: &mut Option<Wire>,
     peer: SocketAddr,
-) -> Result<Option<(Session, OwnedSemaphorePermit)>, Failure> {
-    let Some(client) = introduce(server, wire).await? else { return Ok(None) };
-    if !(server.gate.trust && peer.ip().is_loopback()) {
-        let message = format!("no way to authenticate user \"{}\"", client.user);
-        return Err(Error::new(ErrorKind::InvalidAuthorization, message).into());
-    }
+) -> Result<Option<(Connection, OwnedSemaphorePermit)>, Failure> {
+    let Some(client) = introduce(server, slot, peer).await? else { return Ok(None) };
+    let Some(wire) = slot else { return Ok(None) };
+    server.gate.check(wire, &client, peer.ip()).await?;
     let Ok(place) = Arc::clone(&server.places).try_acquire_owned() else { return Err(Failure::Fatal(too_many())) };
     let session = session(server, &client)?;
+    let seat = server.registry.enter();
     wire.push(&Authentication::Ok)?;
-    Ok(Some((session, place)))
+    let told = welcome(wire, &session, seat.pid, seat.secret())?;
+    wire.trust_sizes();
+    Ok(slot.take().map(|wire| (Connection::new(wire, session, seat, told), place)))
 }
 
-/// Answers requests until the client says who it is.
-async fn introduce(server: &Server, wire: &mut Wire) -> Result<Option<Client>, Failure> {
+/// Answers requests until the client says who it is. The wire is taken and put back when TLS goes around it.
+async fn introduce(server: &Server, slot: &mut Option<Wire>, peer: SocketAddr) -> Result<Option<Client>, Failure> {
+    let mut encrypted = false;
     for _ in 0..MOST_REQUESTS {
+        let Some(wire) = slot else { return Ok(None) };
         let Some((code, body)) = wire.startup().await? else { return Ok(None) };
-        match code {
-            SSL_REQUEST | GSS_REQUEST => {
+        match (code, &server.tls) {
+            (SSL_REQUEST, Some(tls)) if !encrypted => {
+                wire.output().extend_from_slice(b"S");
+                wire.flush().await?;
+                if let Some(plain) = slot.take() {
+                    *slot = Some(tls.accept(plain.into_stream()?).await?);
+                }
+                encrypted = true;
+            }
+            (SSL_REQUEST | GSS_REQUEST, _) => {
                 wire.output().extend_from_slice(b"N");
                 wire.flush().await?;
             }
-            CANCEL_REQUEST => {
+            (CANCEL_REQUEST, _) => {
                 cancel(server, body);
                 return Ok(None);
             }
-            version if version >> 16 == VERSION_3 >> 16 => return client(wire, version, body).map(Some),
-            version => {
-                let message = format!(
-                    "unsupported frontend protocol {}.{}: server supports 3.0",
-                    version >> 16,
-                    version & 0xFFFF
-                );
+            (version, tls) if version >> 16 == VERSION_3 >> 16 => {
+                if !encrypted && tls.as_ref().is_some_and(|tls| tls.required) {
+                    let message = format!("connections from {} must use TLS", peer.ip());
+                    let error = Error::new(ErrorKind::InvalidAuthorization, message);
+                    return Err(Failure::Fatal(error.with_hint("connect with sslmode=require or better")));
+                }
+                return client(wire, version, body).map(Some);
+            }
+            (version, _) => {
+                let (major, minor) = (version >> 16, version & 0xFFFF);
+                let message = format!("unsupported frontend protocol {major}.{minor}: server supports 3.0");
                 return Err(Failure::Fatal(Error::new(ErrorKind::Unsupported, message)));
             }
         }

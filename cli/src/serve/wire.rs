@@ -113,11 +113,6 @@ impl Wire {
         Ok(Some((kind, message::decode(kind, body))))
     }
 
-    /// The type of the next message, when its first byte is here already.
-    pub(super) fn peek(&self) -> Option<u8> {
-        self.input.first().copied()
-    }
-
     async fn fill(&mut self, length: usize) -> Result<(), Failure> {
         while self.input.len() < length {
             self.flush().await?;

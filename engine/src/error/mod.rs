@@ -120,6 +120,8 @@ pub enum ErrorKind {
     DuplicateCursor,
     /// 24000: a cursor that cannot be moved so.
     InvalidCursorState,
+    /// 55000: an object that is not in the state for it.
+    ObjectState,
     /// 55P02: a setting that cannot be changed.
     CannotChange,
     /// XX001: the catalog is damaged.
@@ -186,6 +188,7 @@ impl ErrorKind {
             Self::UndefinedCursor => "34000",
             Self::DuplicateCursor => "42P03",
             Self::InvalidCursorState => "24000",
+            Self::ObjectState => "55000",
             Self::CannotChange => "55P02",
             Self::DataCorrupted => "XX001",
             Self::LimitExceeded => "54000",

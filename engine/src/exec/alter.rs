@@ -28,7 +28,8 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
         Relation::Catalog(table) => table,
     };
     context.check_no_block("ALTER TABLE of an external table")?;
-    if table.kind != TableKind::ExternalTable {
+    let is_renamed = matches!(alter.operation, AlterOperation::RenameTable(_));
+    if table.kind != TableKind::ExternalTable && !is_renamed {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
     }
     let tag = CommandTag::Verb("ALTER TABLE");

@@ -1,5 +1,6 @@
 //! Databases, external schemas, external tables and views: made and dropped.
 
+use super::show_create::NAMED_COLUMNS;
 use super::{done, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::format::Format;
@@ -10,10 +11,11 @@ use crate::lake::types;
 use crate::plan;
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
-use crate::session::Context;
+use crate::session::{Context, is_temporary};
 use crate::sql::{
-    CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, DropDatabase, DropTable, StoredAs,
+    CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, Dialect, DropDatabase, DropTable, StoredAs,
 };
+use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
     Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
 };
@@ -223,7 +225,10 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
         search_database: context.database().to_owned(),
     };
     let storage = StorageDescriptor { columns, ..StorageDescriptor::default() };
-    let view = Table { description: create.comment.clone(), ..new_table(database, name, kind, storage) };
+    let mut view = Table { description: create.comment.clone(), ..new_table(database, name, kind, storage) };
+    if !create.columns.is_empty() {
+        view.parameters.insert(NAMED_COLUMNS.to_owned(), "true".to_owned());
+    }
     if create.or_replace {
         context.catalog().replace_table(&view).await?;
     } else {
@@ -256,12 +261,19 @@ async fn view_columns(context: &Context, create: &CreateView) -> Result<Vec<Colu
 pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<StatementResult> {
     let tag = CommandTag::Verb(if drop.view { "DROP VIEW" } else { "DROP TABLE" });
     let mut notices = Vec::new();
+    let snapshot = context.snapshot().await?;
+    // A view that went with one that it reads is not asked for again.
+    let mut gone: HashSet<(String, String)> = HashSet::new();
     for name in &drop.names {
         let table = match resolve::find_relation(context, name).await {
             Ok(Relation::Managed(table)) => {
                 if drop.view {
                     let message = format!("\"{}\" is not a view", table.name);
                     return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint("use DROP TABLE"));
+                }
+                if !is_temporary(&table) {
+                    let target = (table.schema.as_str(), table.name.as_str());
+                    drop_dependents(context, &snapshot, drop, target, &mut gone).await?;
                 }
                 context.transaction().lock().await.drop_table(context.warehouse(), &table)?;
                 continue;
@@ -280,9 +292,47 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
             return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
         }
         context.check_no_block(if drop.view { "DROP VIEW" } else { "DROP TABLE of an external table" })?;
+        if gone.contains(&(table.database.clone(), table.name.clone())) {
+            continue;
+        }
+        if is_view {
+            drop_dependents(context, &snapshot, drop, (&table.database, &table.name), &mut gone).await?;
+        }
         context.catalog().drop_table(&table.database, &table.name).await?;
+        gone.insert((table.database.clone(), table.name.clone()));
     }
     Ok(done(tag, notices))
+}
+
+/// Drops the views that read a table or view, or refuses to drop it while there are any. As in Redshift, a late-binding
+/// view depends on nothing; Athena's views never do.
+async fn drop_dependents(
+    context: &Context,
+    snapshot: &Snapshot,
+    drop: &DropTable,
+    (database, name): (&str, &str),
+    gone: &mut HashSet<(String, String)>,
+) -> Result<()> {
+    if context.dialect() != Dialect::Redshift {
+        return Ok(());
+    }
+    let named = |view: &Table| drop.view && drop.names.iter().any(|name| name.parts.last() == Some(&view.name));
+    let views = resolve::dependents(snapshot, (database, name))?;
+    let views = views.into_iter().filter(|view| !gone.contains(&(view.database.clone(), view.name.clone())));
+    let views: Vec<_> = views.filter(|view| !named(view)).collect();
+    if let Some(view) = views.first().filter(|_| !drop.cascade) {
+        let kind = if drop.view { "view" } else { "table" };
+        let message = format!("cannot drop {kind} {name} because other objects depend on it");
+        return Err(Error::new(ErrorKind::DependentObjects, message)
+            .with_detail(format!("view {} depends on {kind} {name}", view.name))
+            .with_hint("use DROP ... CASCADE to drop the dependent objects too"));
+    }
+    for view in views {
+        context.check_no_block("DROP ... CASCADE of views")?;
+        context.catalog().drop_table(&view.database, &view.name).await?;
+        gone.insert((view.database.clone(), view.name.clone()));
+    }
+    Ok(())
 }
 
 fn is_missing(error: &Error) -> bool {

@@ -15,8 +15,9 @@ use crate::sql::{Explain, Statement};
 use crate::tables::TableScanSummary;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::conjunction_opt;
+use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, execute_stream};
@@ -61,6 +62,13 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
     }
     // Names of our own have a mark that is no character to print.
     rows::text("EXPLAIN", &["QUERY PLAN"], lines.into_iter().map(|line| [line.replace('\u{1}', " ")]))
+}
+
+/// The plans of a statement that reads or writes rows, before optimisation.
+pub(crate) async fn plans_of(context: &Context, statement: &Statement) -> Result<Vec<LogicalPlan>> {
+    let statement = Box::new(statement.clone());
+    let explain = Explain { analyze: false, verbose: false, statement };
+    Ok(logical_plans(context, &explain).await?.into_iter().map(|(_, plan)| plan).collect())
 }
 
 /// The plans of a statement; where there are several, each with what it is for.
@@ -163,7 +171,13 @@ impl Tree<'_> {
         let columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
         self.lines.push(format!("{indent}    Columns: {}", columns.join(", ")));
         if let Some(filter) = config.file_source().filter() {
-            self.lines.push(format!("{indent}    Filter: {filter}"));
+            // What joins and sorts will find out is not known before they ran.
+            let told = split_conjunction(&filter).into_iter();
+            let told =
+                told.filter(|part| self.metrics || !DynamicFilterTracking::classify(part).contains_dynamic_filter());
+            if let Some(filter) = conjunction_opt(told.cloned()) {
+                self.lines.push(format!("{indent}    Filter: {filter}"));
+            }
         }
         if let Some(limit) = config.limit {
             self.lines.push(format!("{indent}    Limit: {limit}"));

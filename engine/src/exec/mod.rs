@@ -6,11 +6,11 @@ mod comment;
 mod crawl;
 mod ddl;
 mod describe;
-mod explain;
+pub(crate) mod explain;
 pub(crate) mod maintenance;
 mod managed;
 mod progress;
-mod query;
+pub(crate) mod query;
 mod repair;
 pub(crate) mod rows;
 pub(crate) mod show;
@@ -59,6 +59,9 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
+        Statement::Cursor(_) | Statement::Prepared(_) => {
+            Err(Error::internal("the session executes what it keeps itself"))
+        }
         Statement::Begin { .. } | Statement::Commit | Statement::Rollback => {
             Err(Error::internal("the session ends its own transactions"))
         }

@@ -3,8 +3,12 @@
 //! Tables are written in Athena's form of Hive DDL, classes instead of format names, so that no setting of a table is
 //! lost; names are always in backticks, so that no name is taken for a keyword.
 
+use crate::sql::Dialect;
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn, StorageDescriptor, Table, TableKind};
 use std::fmt::Write;
+
+/// The property of a view whose columns' names its statement gave.
+pub(crate) const NAMED_COLUMNS: &str = "millrace.named_columns";
 
 /// `CREATE EXTERNAL TABLE` for a table; for a view the same as [`show_create_view`].
 pub(crate) fn show_create_table(table: &Table) -> String {
@@ -36,14 +40,23 @@ pub(crate) fn show_create_table(table: &Table) -> String {
 
 /// `CREATE VIEW` for a view, in the quotes of the dialect it was written in; empty for a table.
 pub(crate) fn show_create_view(view: &Table) -> String {
-    let TableKind::VirtualView { text, .. } = &view.kind else { return String::new() };
+    let TableKind::VirtualView { text, dialect, .. } = &view.kind else { return String::new() };
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let name = if view.database.is_empty() {
         quoted(&view.name)
     } else {
         format!("{}.{}", quoted(&view.database), quoted(&view.name))
     };
-    format!("CREATE VIEW {name} AS\n{}", text.trim().trim_end_matches(';').trim_end())
+    let columns = if view.parameters.contains_key(NAMED_COLUMNS) {
+        let names = view.storage.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>();
+        format!(" ({})", names.join(", "))
+    } else {
+        String::new()
+    };
+    // Only a late-binding view has no columns of its own.
+    let late = view.storage.columns.is_empty() && dialect == Dialect::Redshift.name();
+    let binding = if late { "\nWITH NO SCHEMA BINDING" } else { "" };
+    format!("CREATE VIEW {name}{columns} AS\n{}{binding}", text.trim().trim_end_matches(';').trim_end())
 }
 
 fn qualified_name(table: &Table) -> String {

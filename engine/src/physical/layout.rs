@@ -11,7 +11,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::Aggregate;
-use datafusion::physical_expr::Distribution;
+use datafusion::physical_expr::{Distribution, OrderingRequirements};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
@@ -152,7 +152,7 @@ fn in_order(node: Plan, config: &ConfigOptions) -> Result<Plan> {
     let mut children: Vec<Plan> = node.children().into_iter().cloned().collect();
     let mut changed = false;
     for (child, requirement) in children.iter_mut().zip(node.required_input_ordering()) {
-        let Some(requirement) = requirement.map(|requirement| requirement.into_single()) else { continue };
+        let Some(requirement) = requirement.map(OrderingRequirements::into_single) else { continue };
         let ordered = |plan: &Plan| plan.equivalence_properties().ordering_satisfy_requirement(requirement.clone());
         if ordered(child)? {
             continue;

@@ -31,8 +31,15 @@ fn rewrite_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     if !matches!(
         plan,
         LogicalPlan::Filter(_) | LogicalPlan::Join(_) | LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_)
-    ) || !plan.expressions().iter().any(has_predicate)
-    {
+    ) {
+        return Ok(Transformed::no(plan));
+    }
+    let mut found = false;
+    plan.apply_expressions(|expr| {
+        found = has_predicate(expr);
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !found {
         return Ok(Transformed::no(plan));
     }
     let rewritten = match plan {

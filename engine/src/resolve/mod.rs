@@ -341,6 +341,25 @@ pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, database: &str, tar
     Ok(false)
 }
 
+/// The views that read a table or view, themselves or through others. Late-binding ones do not count.
+pub(crate) fn dependents(snapshot: &Snapshot, target: (&str, &str)) -> Result<Vec<Arc<Table>>> {
+    let mut found = Vec::new();
+    for view in snapshot.all_tables() {
+        let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { continue };
+        if view.storage.columns.is_empty() || dialect != Dialect::Redshift.name() {
+            continue;
+        }
+        // What does not name it may still read it through another view; a table is named by some view's text.
+        let parsed = sql::parse(text, Dialect::Redshift)?.pop().map(|parsed| parsed.statement);
+        if let Some(Statement::Query(query)) = parsed
+            && reads(snapshot, &query, search_database, target)?
+        {
+            found.push(Arc::clone(view));
+        }
+    }
+    Ok(found)
+}
+
 /// The plan of a view's query.
 async fn plan_view(
     context: &Context,

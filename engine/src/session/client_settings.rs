@@ -128,7 +128,7 @@ impl ClientSettings {
         }
         match value {
             None => self.0.remove(known.name),
-            Some(value) => self.0.insert(known.name, checked(known, value.trim())?),
+            Some(value) => self.0.insert(known.name, checked(known, value.trim().trim_matches('\''))?),
         };
         Ok(true)
     }

@@ -5,8 +5,11 @@
 
 mod client_settings;
 mod context;
+mod cursor;
 mod draft;
 mod leases;
+mod literal;
+mod prepared;
 mod settings;
 mod temporary;
 mod transaction;
@@ -15,6 +18,7 @@ mod written;
 
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
+pub use prepared::Prepared;
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
 
@@ -48,6 +52,8 @@ pub struct Session {
     progress: Arc<CurrentProgress>,
     block: Option<Block>,
     temporary: Temporaries,
+    prepared: prepared::PreparedStatements,
+    cursors: cursor::Cursors,
 }
 
 /// A transaction block: what BEGIN began.
@@ -97,7 +103,16 @@ impl Session {
     pub fn new(warehouse: Arc<Warehouse>) -> Self {
         let state = warehouse.base_state().clone();
         let temporary = Temporaries::of_session(warehouse.next_session());
-        Self { warehouse, settings: Settings::default(), state, progress: Arc::default(), block: None, temporary }
+        Self {
+            warehouse,
+            settings: Settings::default(),
+            state,
+            progress: Arc::default(),
+            block: None,
+            temporary,
+            prepared: prepared::PreparedStatements::new(),
+            cursors: cursor::Cursors::new(),
+        }
     }
 
     /// The warehouse.
@@ -172,11 +187,13 @@ impl Session {
             Statement::Rollback => return self.end(false).await,
             _ => {}
         }
-        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
-        if block.failed {
-            let message = "current transaction is aborted, commands ignored until end of transaction block";
-            return Err(Error::new(ErrorKind::FailedTransaction, message));
+        self.check_not_failed()?;
+        match &parsed.statement {
+            Statement::Cursor(cursor) => return self.execute_cursor(parsed, cursor).await,
+            Statement::Prepared(prepared) => return self.execute_prepared(parsed, prepared).await,
+            _ => {}
         }
+        let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
         block.failed = true;
         let transaction = Arc::clone(&block.transaction);
@@ -251,6 +268,7 @@ impl Session {
             result.notices.push(warning("there is no transaction in progress"));
             return Ok(result);
         };
+        self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.failed {
             let temporary = transaction.settled_temporary();

@@ -270,6 +270,11 @@ impl<'a> Cursor<'a> {
         self.parser.parse_expr().map_err(|e| self.parser_error(e))
     }
 
+    /// A type to where it ends.
+    pub(super) fn data_type(&mut self) -> Result<ast::DataType> {
+        self.parser.parse_data_type().map_err(|e| self.parser_error(e))
+    }
+
     /// An expression after which NOT NULL may stand without being part of it, as source text.
     pub(super) fn default_expression(&mut self) -> Result<&'a str> {
         let start = self.offset();

@@ -23,7 +23,6 @@ pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
     Err(refuse::object(cursor))
 }
 
-/// Nothing depends on a table or view in the catalog, so CASCADE and RESTRICT do the same.
 fn drop_table(cursor: &mut Cursor, view: bool) -> Result<Statement> {
     cursor.expect("DROP")?;
     cursor.advance();
@@ -35,8 +34,11 @@ fn drop_table(cursor: &mut Cursor, view: bool) -> Result<Statement> {
     if let Some(error) = refuse::option(cursor, "DROP TABLE …", &["PURGE"]) {
         return Err(error);
     }
-    let _ = cursor.eat("CASCADE") || cursor.eat("RESTRICT");
-    Ok(Statement::DropTable(DropTable { names, if_exists, view }))
+    let cascade = cursor.eat("CASCADE");
+    if !cascade {
+        cursor.eat("RESTRICT");
+    }
+    Ok(Statement::DropTable(DropTable { names, if_exists, view, cascade }))
 }
 
 fn drop_database(cursor: &mut Cursor) -> Result<Statement> {

@@ -4,9 +4,9 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, database,
-    diagnose, drop, external_table, insert, managed_table, modify, refuse, session, show, snapshot, transaction,
-    vacuum, view,
+    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, crawler, create_table_as, cursor_statement,
+    database, diagnose, drop, external_table, insert, managed_table, modify, prepared_statement, refuse, session, show,
+    snapshot, transaction, vacuum, view,
 };
 use sqlparser::tokenizer::Token;
 
@@ -49,7 +49,7 @@ fn whole_statement(cursor: &mut Cursor) -> Result<Statement> {
     Ok(statement)
 }
 
-fn statement(cursor: &mut Cursor) -> Result<Statement> {
+pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
     if cursor.at_query() {
         return managed_table::query(cursor);
     }
@@ -81,6 +81,14 @@ fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "EXPLAIN" => explain(cursor),
         "START" if cursor.at("START CRAWLER") => crawler::start(cursor),
         "STOP" => crawler::stop(cursor),
+        "PREPARE" => prepared_statement::prepare(cursor),
+        "EXECUTE" => prepared_statement::execute(cursor),
+        "DEALLOCATE" => prepared_statement::deallocate(cursor),
+        "DISCARD" => prepared_statement::discard(cursor),
+        "DECLARE" => cursor_statement::declare(cursor),
+        "FETCH" => cursor_statement::fetch(cursor),
+        "MOVE" => cursor_statement::move_forward(cursor),
+        "CLOSE" => cursor_statement::close(cursor),
         _ => Err(refuse::statement(cursor, &word)),
     }
 }

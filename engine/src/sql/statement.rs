@@ -4,8 +4,8 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, Comment, CrawlerStatement, CreateTable, Delete, Dialect, Distribution, Merge, RestoreTable,
-    SortKeyClause, Update, Vacuum,
+    ColumnDefinition, Comment, CrawlerStatement, CreateTable, CursorStatement, Delete, Dialect, Distribution, Merge,
+    PreparedStatement, RestoreTable, SortKeyClause, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -114,6 +114,10 @@ pub enum Statement {
     },
     /// `USE database`.
     Use(String),
+    /// `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
+    Cursor(CursorStatement),
+    /// `PREPARE`, `EXECUTE`, `DEALLOCATE`, `DISCARD`.
+    Prepared(PreparedStatement),
 }
 
 /// `EXPLAIN`.
@@ -285,6 +289,8 @@ pub struct DropTable {
     pub if_exists: bool,
     /// `DROP VIEW`.
     pub view: bool,
+    /// `CASCADE`: the views that depend on it go too.
+    pub cascade: bool,
 }
 
 /// `ALTER TABLE`.

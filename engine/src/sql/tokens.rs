@@ -21,7 +21,7 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
     })?;
     let mut starts = starts(text, &tokens);
     nesting::check(&tokens).map_err(|(index, error)| error.with_position(text[..starts[index]].chars().count() + 1))?;
-    let mut after_period = false;
+    let (mut after_period, mut parameters) = (false, 0);
     for (index, token) in tokens.iter_mut().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(text.len());
         fold(&mut token.token, &text[starts[index]..end], lexing);
@@ -30,6 +30,13 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
             word.keyword = Keyword::NoKeyword;
         }
         after_period = token.token == Token::Period;
+        // Athena's parameters have no numbers.
+        if let Token::Placeholder(name) = &mut token.token
+            && name == "?"
+        {
+            parameters += 1;
+            *name = format!("${parameters}");
+        }
     }
     free_words(&mut tokens);
     time_travel::rewrite(&mut tokens);

@@ -14,7 +14,9 @@
 
 mod adapt;
 pub(crate) mod condition;
+mod counting;
 mod deletes;
+mod dynamic;
 pub mod encoding;
 mod format;
 mod inlined;

@@ -4,6 +4,7 @@
 //! converter turns that into Vortex's own row index, which a scan keeps right through selections, filters and splits.
 //! A position that would have to be computed after the scan is an error, never a guess.
 
+use super::dynamic::DynamicBounds;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -77,19 +78,23 @@ fn is_beyond(value: &ScalarValue) -> bool {
     !(-377_705_023_201_000_000..=253_402_207_200_000_000).contains(&micros)
 }
 
-/// Vortex's own conversion, and row positions.
+/// Vortex's own conversion, row positions, and bounds of dynamic filters.
 pub(super) struct PositionConverter {
     default: DefaultExpressionConverter,
+    session: VortexSession,
 }
 
 impl PositionConverter {
     pub(super) fn new(session: VortexSession) -> Self {
-        Self { default: DefaultExpressionConverter::new(session) }
+        Self { default: DefaultExpressionConverter::new(session.clone()), session }
     }
 }
 
 impl ExpressionConverter for PositionConverter {
     fn try_convert(&self, expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Option<Expression>> {
+        if let Some(bounds) = expr.downcast_ref::<DynamicBounds>() {
+            return Ok(Some(bounds.convert(schema, &self.session)));
+        }
         // Vortex panics on these.
         if expr.exists(|node| Ok(node.downcast_ref::<Literal>().is_some_and(|it| is_beyond(it.value()))))? {
             return Ok(None);

@@ -4,7 +4,9 @@
 use super::adapt::{ColumnsById, TableColumn};
 use super::deletes::read_deletes;
 use super::format;
-use super::layout::{FilePlace, HASH_VERSION, SORT_OPTIONS, ScanKeys, effective_style, is_sorted};
+use super::layout::{
+    FilePlace, HASH_VERSION, SORT_OPTIONS, ScanKeys, effective_style, has_values, is_sorted, key_values,
+};
 use super::memory::memory_file;
 pub use super::position::POSITION_COLUMN;
 use super::source::ManagedSource;
@@ -170,7 +172,18 @@ impl ManagedTableProvider {
 
     /// The files that a conjunction of filters leaves, by the manifest's statistics.
     fn prune(&self, filters: &[Expr], session: &dyn Session) -> Result<Vec<&DataFile>> {
-        let live = self.files.iter().filter(|file| live_rows(file) > 0).collect::<Vec<_>>();
+        let mut live = self.files.iter().filter(|file| live_rows(file) > 0).collect::<Vec<_>>();
+        if let Some(key) = self.scan_keys().distribution.map(|at| self.file_schema.field(at))
+            && let Some(values) = key_values(filters, key.name(), key.data_type())
+        {
+            let mut left = Vec::with_capacity(live.len());
+            for file in live {
+                if self.bucket(file).map_or(Ok(true), |bucket| has_values(bucket, &values))? {
+                    left.push(file);
+                }
+            }
+            live = left;
+        }
         let usable = filters.iter().filter(|filter| !filter.column_refs().iter().any(|c| self.is_hidden(&c.name)));
         let Some(filter) = conjunction(usable.cloned()) else { return Ok(live) };
         let schema = DFSchema::try_from(Arc::clone(&self.file_schema))?;

@@ -2,6 +2,8 @@
 //! is given no filter that it could not evaluate; it reads the rows that the manifest holds itself ([`super::memory`]);
 //! and it keeps of a file the rows of a slice ([`super::layout`]). Everything else is the format's own.
 
+use super::counting::CountingStore;
+use super::dynamic::DynamicBounds;
 use super::format;
 use super::layout::{ScanKeys, Slice, SlicedMorselizer};
 use super::memory::MemoryMorselizer;
@@ -17,7 +19,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::Morselizer;
 use millrace_catalog::model::FileFormat;
@@ -96,6 +98,12 @@ impl FileSource for ManagedSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
+        let store = if self.format == FileFormat::Vortex {
+            let bytes = MetricBuilder::new(self.inner.metrics()).counter("bytes_scanned", partition);
+            Arc::new(CountingStore { inner: store, bytes }) as Arc<dyn ObjectStore>
+        } else {
+            store
+        };
         let sliced = |group: &FileGroup| group.iter().any(|file| file.extension::<Slice>().is_some());
         let inner = if config.limit.is_some() && config.file_groups.get(partition).is_some_and(sliced) {
             // A reader would count rows of other slices.
@@ -163,8 +171,16 @@ impl FileSource for ManagedSource {
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         let above = filters.iter().map(|filter| self.stays_above(filter)).collect::<Result<Vec<_>>>()?;
         let real = filters.into_iter().zip(&above).filter(|(_, above)| !**above).map(|(filter, _)| filter);
-        let pushed = self.inner.try_pushdown_filters(real.collect(), config)?;
-        let mut answers = pushed.filters.into_iter();
+        let mut real: Vec<_> = real.collect();
+        let asked = real.len();
+        if self.format == FileFormat::Vortex {
+            let is_sorted_by = |column: usize| self.keys.sort.first() == Some(&column);
+            let bounds = real.iter().filter_map(|filter| DynamicBounds::of(filter, is_sorted_by));
+            let bounds: Vec<_> = bounds.map(|bounds| Arc::new(bounds) as _).collect();
+            real.extend(bounds);
+        }
+        let pushed = self.inner.try_pushdown_filters(real, config)?;
+        let mut answers = pushed.filters.into_iter().take(asked);
         let answers = above.iter().map(|above| match above {
             true => PushedDown::No,
             false => answers.next().unwrap_or(PushedDown::No),

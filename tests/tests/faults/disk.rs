@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[test]
 fn a_full_disk_is_told_and_takes_nothing_away() {
     let folder = tempfile::tempdir().unwrap();
-    match process::start_on_small_disk("disk::process_fills_the_disk", folder.path(), 8 << 20) {
+    match process::start_on_small_disk("disk::process_fills_the_disk", folder.path(), 6 << 20) {
         Some(mut child) => assert!(child.wait().unwrap().success()),
         None => println!("not run: this machine lets nobody mount a disk"),
     }

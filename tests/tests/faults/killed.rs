@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 const SEED: u64 = 20_261_128;
 /// How often the process is killed; `MILLRACE_KILLS=200` for the long run.
-const KILLS: u64 = 30;
+const KILLS: u64 = 60;
 
 /// How many units are acknowledged, by bytes.
 fn acknowledged(folder: &Path) -> u64 {
@@ -80,7 +80,7 @@ async fn what_a_killed_process_was_told_is_done_is_there() {
             assert!(begun.elapsed() < Duration::from_secs(60), "the process does not start");
             std::thread::sleep(Duration::from_millis(2));
         }
-        std::thread::sleep(Duration::from_micros(random.below(300_000)));
+        std::thread::sleep(Duration::from_micros(random.below(200_000)));
         child.kill().unwrap();
         child.wait().unwrap();
 

@@ -23,7 +23,8 @@ pub(crate) use table::{HEADER_LINES, complete};
 
 use super::{Found, Recognized, Skipped, Tree};
 use millrace_catalog::model::TableGrouping;
-use std::collections::HashMap;
+use object_store::path::Path;
+use std::collections::{HashMap, HashSet};
 
 /// How tables are made of folders.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,16 @@ pub(crate) struct Grouping {
     pub(crate) table_level: Option<u32>,
     /// Stands before every table's name.
     pub(crate) prefix: String,
+    /// The folders of tables that are known already: what comes into them belongs to them, however little alike.
+    pub(crate) known: HashSet<Path>,
+}
+
+impl Grouping {
+    /// How folders and files at a place are joined.
+    fn policy_at(&self, path: &Path) -> TableGrouping {
+        let within = |known: &Path| path.prefix_matches(known);
+        if self.known.iter().any(within) { TableGrouping::CombineCompatibleSchemas } else { self.policy }
+    }
 }
 
 /// Makes tables of a target's folders. `files` holds what each sampled file is, by its object's path.

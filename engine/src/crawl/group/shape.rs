@@ -91,7 +91,7 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn visit(&mut self, folder: &'a Folder, path: &Path, level: u32) -> Shape<'a> {
-        let own = own(folder, self.files, self.grouping.policy, &mut self.skipped);
+        let own = own(folder, self.files, self.grouping.policy_at(path), &mut self.skipped);
         let mut open = Vec::new();
         let mut closed = Vec::new();
         for inner in &folder.folders {
@@ -144,7 +144,7 @@ impl<'a> Planner<'a> {
 
     /// Files beside folders: of the same table they would be partitions without a value, else they are tables.
     fn beside_folders(&mut self, folder: &'a Folder, path: &Path, data: Data<'a>, open: &[Below<'a>]) {
-        let policy = self.grouping.policy;
+        let policy = self.grouping.policy_at(path);
         let family = &data.family;
         let alike = open.iter().filter(|below| below.candidate.family.admits(family, policy).is_some());
         let alike: Vec<&str> = alike.map(|below| below.name).collect();
@@ -205,13 +205,13 @@ impl<'a> Planner<'a> {
             // A folder alone may be a partition or a table in a folder of tables: its name decides, or what is beside
             // the folder that it is in.
             let loose = if forced || looks_like_partition(only.name) { 0 } else { only.candidate.loose + 1 };
-            let candidate = joined(only, std::iter::empty(), self.grouping.policy);
+            let candidate = joined(only, std::iter::empty(), self.grouping.policy_at(path));
             return Shape::Open(Box::new(Candidate { loose, ..candidate }));
         }
         let names: Vec<&str> = open.iter().map(|below| below.name).chain(closed.iter().copied()).collect();
         let partitions = names.iter().all(|name| looks_like_partition(name))
             && names.iter().all(|name| hive_key(name) == hive_key(names[0]));
-        let mut groups = self.alike(open);
+        let mut groups = self.alike(path, open);
         groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
         let together =
             groups.first().is_some_and(|largest| largest.len() == count || (partitions && largest.len() * 2 > count));
@@ -225,7 +225,7 @@ impl<'a> Planner<'a> {
         }
         let mut largest = groups.pop().unwrap_or_default().into_iter();
         let Some(first) = largest.next() else { return Shape::Closed };
-        let mut candidate = joined(first, largest, self.grouping.policy);
+        let mut candidate = joined(first, largest, self.grouping.policy_at(path));
         if !left.is_empty() {
             left.sort_unstable();
             let url = self.tree.location.url_of(path);
@@ -239,7 +239,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Folders in groups that are alike: equally deep, partitioned by the same keys, files of one family.
-    fn alike(&self, open: Vec<Below<'a>>) -> Vec<Vec<Below<'a>>> {
+    fn alike(&self, path: &Path, open: Vec<Below<'a>>) -> Vec<Vec<Below<'a>>> {
         let mut groups: Vec<(Option<String>, Family, Vec<Below<'a>>)> = Vec::new();
         for below in open {
             let key = hive_key(below.name);
@@ -247,7 +247,8 @@ impl<'a> Planner<'a> {
             let found = groups.iter_mut().find_map(|(known, family, members)| {
                 let same =
                     *known == key && members.first().is_some_and(|first| first.candidate.kinds == candidate.kinds);
-                let similarity = same.then(|| family.admits(&candidate.family, self.grouping.policy)).flatten()?;
+                let similarity =
+                    same.then(|| family.admits(&candidate.family, self.grouping.policy_at(path))).flatten()?;
                 family.join(&candidate.family, similarity);
                 Some(members)
             });
@@ -270,7 +271,7 @@ impl<'a> Planner<'a> {
             .filter(|below| below.candidate.kinds.len() != depth)
             .filter(|below| {
                 let other = &below.candidate.family;
-                family.admits(other, self.grouping.policy).is_some()
+                family.admits(other, self.grouping.policy_at(path)).is_some()
             })
             .map(|below| (below.path.clone(), below.candidate.kinds.len()))
             .collect();

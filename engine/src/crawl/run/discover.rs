@@ -8,9 +8,11 @@ use crate::crawl::group::{Grouping, group};
 use crate::crawl::{Folder, Found, FoundPartition, FoundTable, Recognized, Skipped, Tree, tree};
 use crate::error::{Error, Result};
 use crate::lake::listing::Listings;
+use crate::lake::location::Location;
 use millrace_catalog::model::{Classifier, Crawler, RecrawlBehavior};
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::task::{Id, JoinSet};
@@ -44,8 +46,12 @@ pub(super) async fn discover(
 ) -> Result<Discovery> {
     let classifiers: Arc<[Classifier]> = classifiers.into();
     let only_new = crawler.recrawl_behavior == RecrawlBehavior::CrawlNewFoldersOnly;
-    let grouping =
-        Grouping { policy: crawler.grouping, table_level: crawler.table_level, prefix: crawler.table_prefix.clone() };
+    let grouping = Grouping {
+        policy: crawler.grouping,
+        table_level: crawler.table_level,
+        prefix: crawler.table_prefix.clone(),
+        ..Grouping::default()
+    };
     let mut discovery = Discovery::default();
     let mut failed: Option<Error> = None;
     let mut listed = 0;
@@ -75,6 +81,7 @@ pub(super) async fn discover(
             Some((url(path), (file.layout.classifier.clone(), file.certainty)))
         }));
         discovery.files_read += files.len() as u64;
+        let grouping = Grouping { known: known_folders(&tree, known), ..grouping.clone() };
         let Found { tables, skipped, .. } = group(&tree, &files, &grouping);
         discovery.tables.extend(tables);
         discovery.skipped.extend(skipped);
@@ -84,6 +91,16 @@ pub(super) async fn discover(
         Some(error) if listed == 0 => Err(error),
         _ => Ok(discovery),
     }
+}
+
+/// The folders of known tables in a target.
+fn known_folders(tree: &Tree, known: &[Known]) -> HashSet<Path> {
+    let places = known.iter().filter_map(|known| {
+        let place = Location::literal(known.table.storage.location.as_deref()?).ok()?;
+        let inside = place.store() == tree.location.store() && place.path().prefix_matches(tree.location.path());
+        inside.then(|| place.path().clone())
+    });
+    places.collect()
 }
 
 impl Discovery {

@@ -8,8 +8,14 @@ use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, is_temporary};
 use crate::sql::{AlterOperation, ColumnDefinition, Distribution, SortKeyClause};
 use crate::tables::SqlType;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
+use datafusion::datasource::provider_as_source;
+use datafusion::functions::expr_fn::octet_length;
+use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast};
+use datafusion::physical_plan::collect;
+use datafusion::prelude::ident;
 use millrace_catalog::model::{DistributionStyle, ManagedColumn, ManagedTable, SortKey};
 use std::sync::Arc;
 
@@ -50,7 +56,10 @@ pub(crate) async fn alter_table(
         }
         AlterOperation::ColumnType { column: name, data_type, position } => {
             let wanted: SqlType = data_type.parse().map_err(|error: Error| error.with_position(*position))?;
-            change_type(column(&mut changed, name)?, wanted)?;
+            if change_type(column(&mut changed, name)?, wanted)? {
+                context.check_no_block("making a VARCHAR column shorter")?;
+                check_lengths(context, table, name, wanted).await?;
+            }
         }
         AlterOperation::ColumnEncoding { column: name, encoding } => {
             let column = column(&mut changed, name)?;
@@ -121,7 +130,7 @@ async fn initial(context: &Context, column: &ManagedColumn) -> Result<Option<Str
     let wanted = crate::tables::arrow_field(column)?.data_type().clone();
     let plan = LogicalPlanBuilder::empty(true).project([cast(default, wanted)])?.build()?;
     let physical = crate::exec::query::physical_plan(context, &plan).await?;
-    let batches = datafusion::physical_plan::collect(physical, context.state().task_ctx()).await?;
+    let batches = collect(physical, context.state().task_ctx()).await?;
     let value = match batches.first() {
         Some(batch) => ScalarValue::try_from_array(batch.column(0), 0)?,
         None => return Err(Error::internal("a DEFAULT has no value")),
@@ -153,18 +162,39 @@ fn drop_column(table: &mut ManagedTable, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// As in Redshift, the length of a VARCHAR is all that may change.
-fn change_type(column: &mut ManagedColumn, wanted: SqlType) -> Result<()> {
+/// As in Redshift, the length of a VARCHAR is all that may change. Whether it becomes shorter.
+fn change_type(column: &mut ManagedColumn, wanted: SqlType) -> Result<bool> {
     match (column.data_type.parse::<SqlType>()?, wanted) {
-        (SqlType::Varchar(now), SqlType::Varchar(new)) if new >= now => {
+        (SqlType::Varchar(now), SqlType::Varchar(new)) => {
             column.data_type = wanted.to_string();
-            Ok(())
+            Ok(new < now)
         }
-        (SqlType::Varchar(_), SqlType::Varchar(_)) => Err(Error::unsupported("making a VARCHAR column shorter")),
         _ => Err(Error::unsupported(format!(
             "changing column \"{}\" from {} to {wanted}",
             column.name, column.data_type
         ))),
+    }
+}
+
+/// Refuses a length that a column's values do not fit.
+async fn check_lengths(context: &Context, table: &Arc<ManagedTable>, column: &str, wanted: SqlType) -> Result<()> {
+    let SqlType::Varchar(length) = wanted else { return Ok(()) };
+    let rows = context.scan_managed(table).await?;
+    let longest = max(octet_length(ident(column)));
+    let nothing: [Expr; 0] = [];
+    let plan = LogicalPlanBuilder::scan("t", provider_as_source(rows), None)?.aggregate(nothing, [longest])?.build()?;
+    let physical = crate::exec::query::physical_plan(context, &plan).await?;
+    let batches = collect(physical, context.state().task_ctx()).await?;
+    let longest = match batches.first() {
+        Some(batch) => ScalarValue::try_from_array(batch.column(0), 0)?.cast_to(&DataType::Int64)?,
+        None => return Ok(()),
+    };
+    match longest {
+        ScalarValue::Int64(Some(bytes)) if bytes > i64::from(length) => {
+            Err(Error::new(ErrorKind::StringTruncation, format!("value too long for type {wanted}"))
+                .with_detail(format!("column \"{column}\" has a value of {bytes} bytes")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -191,8 +221,8 @@ async fn append(
     let common: Vec<&str> =
         source.columns.iter().map(|column| column.name.as_str()).filter(|name| !lacks(table, name)).collect();
     let rows = context.scan_managed(source).await?;
-    let scan = LogicalPlanBuilder::scan("source", datafusion::datasource::provider_as_source(rows), None)?;
-    let columns = common.iter().map(|name| datafusion::prelude::ident(*name));
+    let scan = LogicalPlanBuilder::scan("source", provider_as_source(rows), None)?;
+    let columns = common.iter().map(|name| ident(*name));
     let plan = scan.project(columns.collect::<Vec<Expr>>())?.build()?;
     let named: Vec<String> = common.iter().map(|name| (*name).to_owned()).collect();
     let plan = insert::new_rows(context, table, &named, plan, &std::collections::HashSet::new()).await?;

@@ -276,6 +276,7 @@ fn range_share(column: &ColumnEstimate, low: f64, high: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "no rounding")]
     use super::*;
     use datafusion::logical_expr::{col, lit};
 

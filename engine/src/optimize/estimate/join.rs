@@ -116,6 +116,7 @@ fn marked(input: &Estimate, known: bool) -> Estimate {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "no rounding")]
     use super::*;
 
     fn column(distinct: f64, domain: f64, table_rows: f64, measured: bool) -> ColumnEstimate {

@@ -26,7 +26,7 @@ impl<'a> Estimator<'a> {
     }
 
     /// What a plan gives.
-    pub(crate) fn plan(&self, plan: &LogicalPlan) -> Estimate {
+    pub(crate) fn plan(self, plan: &LogicalPlan) -> Estimate {
         match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan, &[]),
             LogicalPlan::Filter(filter) => {
@@ -82,13 +82,13 @@ impl<'a> Estimator<'a> {
         }
     }
 
-    fn other(&self, plan: &LogicalPlan) -> Estimate {
+    fn other(self, plan: &LogicalPlan) -> Estimate {
         let inputs: Vec<Estimate> = plan.inputs().into_iter().map(|input| self.plan(input)).collect();
         let rows = inputs.iter().map(|input| input.rows).fold(1., f64::max);
         unknown(plan, rows, !inputs.is_empty() && inputs.iter().all(|input| input.known))
     }
 
-    fn scan(&self, scan: &TableScan, conditions: &[&Expr]) -> Estimate {
+    fn scan(self, scan: &TableScan, conditions: &[&Expr]) -> Estimate {
         let (rows, applied) = self.known.rows_of(scan);
         let mut all: Vec<&Expr> = conditions.to_vec();
         all.extend(scan.filters.iter().filter(|filter| !conditions.contains(filter)));
@@ -98,7 +98,7 @@ impl<'a> Estimator<'a> {
         fetched(filtered(&rows, &find, &all), scan.fetch)
     }
 
-    fn aggregate(&self, aggregate: &Aggregate) -> Estimate {
+    fn aggregate(self, aggregate: &Aggregate) -> Estimate {
         let input = self.plan(&aggregate.input);
         let find = finder(aggregate.input.schema());
         let fields = aggregate.schema.fields();
@@ -123,7 +123,7 @@ impl<'a> Estimator<'a> {
         Estimate { rows, known: input.known, columns }
     }
 
-    fn join(&self, join: &Join) -> Estimate {
+    fn join(self, join: &Join) -> Estimate {
         let (left, right) = (self.plan(&join.left), self.plan(&join.right));
         let (find_left, find_right) = (finder(join.left.schema()), finder(join.right.schema()));
         let pair = |(l, r): &(Expr, Expr)| {

@@ -143,6 +143,7 @@ fn of_column(known: &ColumnStatistics, rows: f64, data_type: &DataType) -> Colum
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "no rounding")]
     use super::*;
 
     fn column(minimum: i64, maximum: i64, nulls: usize, distinct: Precision<usize>) -> ColumnStatistics {

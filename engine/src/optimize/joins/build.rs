@@ -3,8 +3,8 @@
 use super::region::{Region, filtered};
 use crate::optimize::order::{Node, Set, Split, bit, members};
 use datafusion::common::{JoinType, NullEquality, Result};
-use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, Join, JoinConstraint, LogicalPlan};
+use datafusion::logical_expr::utils::{can_hash, conjunction};
+use datafusion::logical_expr::{Expr, ExprSchemable, Join, JoinConstraint, LogicalPlan};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Builder {
         let newly = self.region.conditions.iter().filter(|(named, _)| {
             *named != 0 && inside(*named, both) && !decided(left.0, *named) && !decided(right.0, *named)
         });
-        let conditions = conjunction(newly.map(|(_, condition)| condition.clone()));
+        let conditions = newly.map(|(_, condition)| condition.clone());
         let attached = if right.0.count_ones() == 1 {
             self.region.relations[right.0.trailing_zeros() as usize].attached.as_ref()
         } else {
@@ -48,17 +48,50 @@ impl Builder {
         };
         let (left_plan, right_plan) = (Arc::new(left.1), Arc::new(right.1));
         let Some((_, attached)) = attached else {
-            let on = self.region.classes.iter().filter_map(|class| {
+            let keys = self.region.classes.iter().filter_map(|class| {
                 let of = |set: Set| class.iter().find(|(at, _)| bit(*at) & set != 0).map(|(_, expr)| expr.clone());
                 of(left.0).zip(of(right.0))
             });
-            return join(left_plan, right_plan, on.collect(), conditions, JoinType::Inner, false);
+            let mut on: Vec<(Expr, Expr)> = keys.collect();
+            let mut rest = Vec::new();
+            for condition in conditions {
+                match self.key(condition, (left.0, &left_plan), (right.0, &right_plan)) {
+                    Ok(key) => on.push(key),
+                    Err(condition) => rest.push(condition),
+                }
+            }
+            return join(left_plan, right_plan, on, conjunction(rest), JoinType::Inner, false);
         };
         let (on, filter) = (attached.on.clone(), attached.filter.clone());
         let plan = join(left_plan, right_plan, on, filter, attached.join_type, attached.null_aware)?;
-        match conditions {
+        match conjunction(conditions) {
             Some(condition) => filtered(plan, condition),
             None => Ok(plan),
+        }
+    }
+
+    /// A condition as a key of a join, left side first, where it equates the one side with the other; else itself.
+    fn key(
+        &self,
+        condition: Expr,
+        left: (Set, &LogicalPlan),
+        right: (Set, &LogicalPlan),
+    ) -> std::result::Result<(Expr, Expr), Expr> {
+        let Some((one, other)) = self.region.sides(&condition) else { return Err(condition) };
+        let turned = match (one & !left.0, other & !right.0, one & !right.0, other & !left.0) {
+            (0, 0, ..) => false,
+            (_, _, 0, 0) => true,
+            _ => return Err(condition),
+        };
+        let Expr::BinaryExpr(equality) = condition else { return Err(condition) };
+        let (first, second) = if turned { (right.1, left.1) } else { (left.1, right.1) };
+        let types = (equality.left.get_type(first.schema()), equality.right.get_type(second.schema()));
+        match types {
+            (Ok(one), Ok(other)) if one == other && can_hash(&one) => {
+                let (one, other) = (*equality.left, *equality.right);
+                Ok(if turned { (other, one) } else { (one, other) })
+            }
+            _ => Err(Expr::BinaryExpr(equality)),
         }
     }
 

@@ -3,10 +3,10 @@
 //! From alternatives each of which says something of a relation follows that one of these things holds of it (TPC-H's
 //! Q7 and Q19). What holds of one of two equal columns holds of the other. The conditions that they follow from stay.
 
+use super::collect::{Names, plain, renamed};
 use super::region::Region;
 use crate::optimize::estimate::Estimator;
 use crate::optimize::order::{Set, bit, members};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, JoinType, Result};
 use datafusion::logical_expr::utils::{conjunction, disjunction, split_binary_owned, split_conjunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
@@ -147,13 +147,8 @@ fn conditions_of(plan: &LogicalPlan) -> Vec<Expr> {
             translated(conditions_of(&alias.input), &names)
         }
         LogicalPlan::Projection(projection) => {
-            let named = projection.expr.iter().zip(projection.schema.columns()).filter_map(|(expr, column)| {
-                let mut expr = expr;
-                while let Expr::Alias(alias) = expr {
-                    expr = &alias.expr;
-                }
-                if let Expr::Column(source) = expr { Some((source.clone(), column)) } else { None }
-            });
+            let named = projection.expr.iter().zip(projection.schema.columns());
+            let named = named.filter_map(|(expr, column)| Some((plain(expr)?.clone(), column)));
             translated(conditions_of(&projection.input), &named.collect())
         }
         _ => Vec::new(),
@@ -161,23 +156,9 @@ fn conditions_of(plan: &LogicalPlan) -> Vec<Expr> {
 }
 
 /// Conditions in other names; those of columns that have none are left out.
-fn translated(conditions: Vec<Expr>, names: &HashMap<Column, Column>) -> Vec<Expr> {
+fn translated(conditions: Vec<Expr>, names: &Names) -> Vec<Expr> {
     let known = |condition: &Expr| condition.column_refs().into_iter().all(|column| names.contains_key(column));
     conditions.into_iter().filter(known).filter_map(|condition| renamed(condition, names).ok()).collect()
-}
-
-fn renamed(condition: Expr, names: &HashMap<Column, Column>) -> Result<Expr> {
-    condition
-        .transform(|expr| {
-            Ok(match expr {
-                Expr::Column(column) => match names.get(&column) {
-                    Some(name) => Transformed::yes(Expr::Column(name.clone())),
-                    None => Transformed::no(Expr::Column(column)),
-                },
-                expr => Transformed::no(expr),
-            })
-        })
-        .data()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! the region's result. So it holds for inner, outer, semi- and anti-joins; NULL keys join nothing.
 
 use super::Ordering;
-use super::collect::is_simple;
+use super::collect::{is_simple, plain};
 use super::region::Region;
 use datafusion::common::{Column, JoinType, NullEquality, Result};
 use datafusion::logical_expr::{
@@ -134,14 +134,6 @@ fn grouped_by(plan: &LogicalPlan, column: &Column) -> Option<Column> {
         LogicalPlan::Filter(filter) => grouped_by(&filter.input, column),
         LogicalPlan::Projection(projection) => grouped_by(&projection.input, plain(&projection.expr[at])?),
         LogicalPlan::Aggregate(aggregate) => plain(aggregate.group_expr.get(at)?).cloned(),
-        _ => None,
-    }
-}
-
-fn plain(expr: &Expr) -> Option<&Column> {
-    match expr {
-        Expr::Column(column) => Some(column),
-        Expr::Alias(alias) => plain(&alias.expr),
         _ => None,
     }
 }

@@ -11,10 +11,10 @@ mod region;
 
 use super::estimate::Estimator;
 use super::order;
-use collect::is_region;
-use datafusion::common::Result;
+use collect::{Names, is_region};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::{LogicalPlan, Projection};
+use datafusion::common::{Column, DFSchemaRef, Result};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 use region::Region;
 use std::sync::Arc;
 
@@ -29,15 +29,12 @@ pub(super) struct Ordering<'a> {
 impl Ordering<'_> {
     /// Orders the joins of every region, the topmost first: it may pass keys down into those below.
     pub(super) fn order(&mut self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        if is_region(&plan) {
+        if is_region(&plan, true) {
             let schema = Arc::clone(plan.schema());
-            if let Some(region) = Region::of(&plan)?
+            if let Some((region, names)) = Region::of(&plan)?
                 && let Some(ordered) = self.order_region(region)?
             {
-                if ordered.schema() == &schema {
-                    return Ok(ordered);
-                }
-                return Ok(LogicalPlan::Projection(Projection::new_from_schema(Arc::new(ordered), schema)));
+                return named(ordered, schema, &names);
             }
         }
         let plan = plan.map_uncorrelated_subqueries(|inner| self.order_subquery(inner))?.data;
@@ -66,4 +63,17 @@ impl Ordering<'_> {
         }
         build::in_order(region, &tree).map(Some)
     }
+}
+
+/// The columns of a plan by the names and in the order of a schema.
+fn named(plan: LogicalPlan, schema: DFSchemaRef, names: &Names) -> Result<LogicalPlan> {
+    if plan.schema() == &schema {
+        return Ok(plan);
+    }
+    let column = |column: Column| match names.get(&column) {
+        Some(known) if *known != column => Expr::Column(known.clone()).alias_qualified(column.relation, column.name),
+        _ => Expr::Column(column),
+    };
+    let columns = schema.columns().into_iter().map(column).collect();
+    Ok(LogicalPlan::Projection(Projection::try_new_with_schema(columns, Arc::new(plan), schema)?))
 }

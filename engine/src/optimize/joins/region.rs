@@ -1,6 +1,6 @@
 //! A region: its relations, the columns that are equal in its result, its other conditions.
 
-use super::collect::{Attached, Parts};
+use super::collect::{Attached, Names, Parts};
 use crate::optimize::estimate::{
     ColumnEstimate, Estimate, Estimator, Scope, computed, matching, partnered, selectivity,
 };
@@ -36,13 +36,23 @@ pub(super) struct Relation {
 }
 
 impl Region {
-    /// The region at the top of a plan; `None` where its columns cannot be told apart.
-    pub(super) fn of(plan: &LogicalPlan) -> Result<Option<Self>> {
-        let mut parts = Parts::default();
-        parts.collect(plan);
+    /// The region at the top of a plan, with the names that the plan has for its columns; `None` where its columns
+    /// cannot be told apart.
+    pub(super) fn of(plan: &LogicalPlan) -> Result<Option<(Self, Names)>> {
+        // Within derived tables, two relations may have one name.
+        match Self::collected(plan, true)? {
+            None => Self::collected(plan, false),
+            found => Ok(found),
+        }
+    }
+
+    fn collected(plan: &LogicalPlan, through_names: bool) -> Result<Option<(Self, Names)>> {
+        let mut parts = Parts { through_names, ..Parts::default() };
+        let names = parts.collect(plan)?;
         if parts.relations.len() < 2 || parts.relations.len() > MOST_RELATIONS {
             return Ok(None);
         }
+        parts.join_whole();
         let mut owners = HashMap::new();
         for (at, (plan, _)) in parts.relations.iter().enumerate() {
             for column in plan.schema().columns() {
@@ -80,12 +90,18 @@ impl Region {
         }
         region.classes = classes(equal);
         region.place_local()?;
-        Ok(Some(region))
+        Ok(Some((region, names)))
     }
 
     /// The relations that an expression names; `None` where one is not of the region.
     pub(super) fn named(&self, expr: &Expr) -> Option<Set> {
         expr.column_refs().into_iter().try_fold(0, |set, column| Some(set | bit(*self.owners.get(column)?)))
+    }
+
+    /// The relations on the two sides of an equality.
+    pub(super) fn sides(&self, condition: &Expr) -> Option<(Set, Set)> {
+        let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else { return None };
+        self.named(left).zip(self.named(right)).filter(|(left, right)| *left != 0 && *right != 0)
     }
 
     /// The two sides of a condition that equates two free relations.
@@ -168,7 +184,9 @@ impl Region {
         }
         for (set, condition) in self.conditions.iter().filter(|(set, _)| set.count_ones() > 1) {
             let rows = members(*set).map(|at| estimates[at].rows).product();
-            problem.conditions.push(order::Condition { set: *set, share: columns.share(condition, rows) });
+            let share = columns.share(condition, rows);
+            let equates = self.sides(condition).filter(|(left, right)| left & right == 0);
+            problem.conditions.push(order::Condition { set: *set, share, equates });
         }
         Some(problem)
     }

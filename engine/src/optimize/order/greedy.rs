@@ -137,7 +137,7 @@ mod tests {
         let problem = Problem {
             relations: vec![relation(1_000.), relation(1_000.), relation(2.)],
             classes: vec![class(&[(0, 1_000.), (1, 1_000.)])],
-            conditions: vec![Condition { set: 0b111, share: 0.5 }],
+            conditions: vec![Condition { set: 0b111, share: 0.5, equates: None }],
         };
         for tree in [dynamic::order(&problem).unwrap(), super::order(&problem).unwrap()] {
             assert!((tree[&0b111].rows - 1_000.).abs() < 1., "{}", shown(&tree, 0b111));

@@ -81,6 +81,8 @@ pub(crate) struct Member {
 pub(crate) struct Condition {
     pub(crate) set: Set,
     pub(crate) share: f64,
+    /// The relations on the sides of an equality, where they are different: a key once each side is together.
+    pub(crate) equates: Option<(Set, Set)>,
 }
 
 /// How a set of relations is made.
@@ -173,7 +175,7 @@ impl Problem {
             (Some(attached), None) => self.attach(other, one, attached, rows),
             (None, None) => {
                 let (left, right) = if one.1.bytes() <= other.1.bytes() { (one, other) } else { (other, one) };
-                let keyed = self.crosses(left.0, right.0);
+                let keyed = self.crosses(left.0, right.0) || self.equates(left.0, right.0);
                 let rows = rows.unwrap_or_else(|| left.1.rows * right.1.rows * self.share(left.0, right.0));
                 Some(node(left, right, rows, left.1.width + right.1.width, keyed))
             }
@@ -192,6 +194,13 @@ impl Problem {
     /// Whether equal columns join two sets.
     pub(super) fn crosses(&self, left: Set, right: Set) -> bool {
         self.classes.iter().any(|class| class.set & left != 0 && class.set & right != 0)
+    }
+
+    /// Whether an equality of expressions joins two sets.
+    fn equates(&self, left: Set, right: Set) -> bool {
+        let within = |(one, other): (Set, Set)| one & !left == 0 && other & !right == 0;
+        let mut sides = self.conditions.iter().filter_map(|condition| condition.equates);
+        sides.any(|(one, other)| within((one, other)) || within((other, one)))
     }
 
     /// Whether anything joins two sets.

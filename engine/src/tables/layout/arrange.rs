@@ -5,6 +5,7 @@
 //! by ranges of the sort key, else as they come. Sorting is DataFusion's, which spills.
 
 use super::buckets::{HASH_VERSION, group_count};
+use super::budget::with_share;
 use super::curve::Curve;
 use super::head::Head;
 use super::keys::{Keys, SortColumns, ordering};
@@ -182,12 +183,14 @@ impl Sorter {
         bucketed: bool,
         context: &Arc<TaskContext>,
     ) -> Result<Vec<Arranged>> {
+        let mut context = Arc::clone(context);
         if let Some(order) = &self.order {
+            context = with_share(&context, plan.output_partitioning().partition_count());
             plan = Arc::new(SortExec::new(order.clone(), plan).with_preserve_partitioning(true));
         }
         let partitions = plan.output_partitioning().partition_count();
         let arranged = (0..partitions).map(|partition| {
-            let rows = self.without_place(plan.execute(partition, Arc::clone(context))?);
+            let rows = self.without_place(plan.execute(partition, Arc::clone(&context))?);
             let bucket = bucketed.then_some(partition as u32);
             Ok(Arranged { rows, bucket, sorted: self.order.is_some(), layout: layout.clone() })
         });

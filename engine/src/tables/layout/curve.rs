@@ -86,7 +86,7 @@ impl Key {
 
 /// The bits of ranks in turn, the highest first.
 fn interleave(ranks: impl Iterator<Item = u64> + Clone, bits: u32) -> u64 {
-    (0..bits).rev().fold(0, |place, bit| ranks.clone().fold(place, |place, rank| place << 1 | rank >> bit & 1))
+    (0..bits).rev().fold(0, |place, bit| ranks.clone().fold(place, |place, rank| (place << 1) | ((rank >> bit) & 1)))
 }
 
 #[cfg(test)]

@@ -66,11 +66,11 @@ pub(in crate::tables) fn by_hash(scan: &FileScanConfig, keys: &ScanKeys, partiti
         bytes += file.object_meta.size;
         let bucket = file.extension::<FilePlace>().and_then(|place| place.bucket);
         let readers: Vec<u32> = match bucket {
-            Some((bucket, of)) if of % slices == 0 => {
+            Some((bucket, of)) if of.is_multiple_of(slices) => {
                 groups[(bucket % slices) as usize].push(file.clone());
                 continue;
             }
-            Some((bucket, of)) if slices % of == 0 => (bucket..slices).step_by(of as usize).collect(),
+            Some((bucket, of)) if slices.is_multiple_of(of) => (bucket..slices).step_by(of as usize).collect(),
             _ => (0..slices).collect(),
         };
         extra += file.object_meta.size * (readers.len() as u64 - 1);

@@ -14,10 +14,12 @@
 
 mod arrange;
 mod buckets;
+mod budget;
 mod curve;
 mod groups;
 mod head;
 mod keys;
+mod prune;
 mod ranges;
 mod sliced;
 mod state;
@@ -32,6 +34,7 @@ pub(crate) use state::bucket_now;
 pub(super) use buckets::HASH_VERSION;
 pub(super) use groups::{FilePlace, ScanKeys, Slice, by_hash, by_order};
 pub(super) use keys::SORT_OPTIONS;
+pub(super) use prune::{has_values, key_values};
 pub(super) use sliced::SlicedMorselizer;
 
 #[cfg(test)]

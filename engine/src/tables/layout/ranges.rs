@@ -88,7 +88,10 @@ impl Ranges {
         let ranges = Arc::new(self);
         let mut slices: Vec<_> =
             (0..ranges.count()).map(|_| RecordBatchReceiverStream::builder(Arc::clone(schema), WAITING)).collect();
-        let senders: Vec<_> = slices.iter().map(|slice| slice.tx()).collect();
+        let mut senders = Vec::with_capacity(slices.len());
+        for slice in &slices {
+            senders.push(slice.tx());
+        }
         for mut stream in streams {
             let (ranges, senders) = (Arc::clone(&ranges), senders.clone());
             // The first slice owns the tasks: when it is dropped the write has failed, and they end.
@@ -105,6 +108,10 @@ impl Ranges {
             }
         }
         drop(senders);
-        slices.into_iter().map(|slice| slice.build()).collect()
+        let mut dealt = Vec::with_capacity(slices.len());
+        for slice in slices {
+            dealt.push(slice.build());
+        }
+        dealt
     }
 }

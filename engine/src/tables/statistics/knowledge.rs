@@ -94,7 +94,7 @@ impl ColumnKnowledge {
                 position(constant, low, high)?
             }
             bounds => {
-                // Rows came since: what lies beyond the histogram's ends is known from the bounds.
+                compare(&bounds[0], constant)?;
                 let parts = (bounds.len() - 1) as f64;
                 let at = bounds.partition_point(|bound| compare(bound, constant) == Some(Ordering::Less));
                 match at {
@@ -135,14 +135,14 @@ fn bound(value: &Precision<ScalarValue>) -> Option<ScalarValue> {
     value.get_value().filter(|value| !value.is_null()).cloned()
 }
 
-/// The order of two values, brought to one type where they are of two.
+/// The order of two values, which may be of two types: numbers and times, or texts.
 fn compare(a: &ScalarValue, b: &ScalarValue) -> Option<Ordering> {
     if a.data_type() == b.data_type() {
         return a.partial_cmp(b);
     }
     match (number(a), number(b)) {
         (Some(a), Some(b)) => a.partial_cmp(&b),
-        _ => a.partial_cmp(&b.cast_to(&a.data_type()).ok()?),
+        _ => Some(text(a)?.cmp(&text(b)?)),
     }
 }
 

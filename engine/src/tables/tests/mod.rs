@@ -8,6 +8,7 @@ mod evolve;
 mod faults;
 mod round_trip;
 mod scan;
+mod skipping;
 mod types;
 
 use super::{InlinedRows, ManagedTableProvider, TableStorage, WriteOptions, arrow_schema, write_files};

@@ -5,6 +5,7 @@ use super::super::{Arranged, arrange};
 use crate::tables::arrow_schema;
 use arrow::array::{AsArray, Int32Array, RecordBatch, StringViewArray};
 use arrow::datatypes::Int32Type;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -141,4 +142,49 @@ async fn ranges_do_not_overlap() {
     });
     let bounds: Vec<_> = bounds.collect();
     assert!(bounds.windows(2).all(|pair| pair[0].1 < pair[1].0), "{bounds:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wide_rows() {
+    let column = |id: i64| ManagedColumn {
+        id,
+        name: format!("c{id}"),
+        data_type: "integer".to_owned(),
+        nullable: true,
+        ..ManagedColumn::default()
+    };
+    let style = DistributionStyle::Key { column: 1600 };
+    let sort_key = SortKey::Interleaved { columns: (1..=8).collect() };
+    let attributes =
+        TableAttributes { distribution: style.clone(), sort_key, buckets: 64, ..TableAttributes::default() };
+    let table = ManagedTable { columns: (1..=1600).map(column).collect(), attributes, ..ManagedTable::default() };
+    let schema = arrow_schema(&table.columns).unwrap();
+    let values: Int32Array = (0..100).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(values); 1600]).unwrap();
+    let rows = futures::stream::iter(vec![Ok(batch)]);
+    let streams = vec![Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as SendableRecordBatchStream];
+    let parts = collect(arrange(&table, &style, streams, &context(64)).await.unwrap()).await;
+    let rows: usize = parts.iter().flat_map(|(_, batches)| batches).map(RecordBatch::num_rows).sum();
+    assert_eq!((parts.len(), rows), (1, 100));
+}
+
+/// Sorting is bounded: more rows than the memory holds are spilled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn little_memory() {
+    let sort_key = SortKey::Compound { columns: vec![2] };
+    let table = table(DistributionStyle::Key { column: 1 }, sort_key.clone());
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(80 << 20, 1.0).build_arc().unwrap();
+    let context = TaskContext::default()
+        .with_session_config(SessionConfig::new().with_target_partitions(2).with_sort_spill_reservation_bytes(1 << 20))
+        .with_runtime(runtime);
+    let (rows, context) = (400_000, Arc::new(context));
+    let arranged = arrange(&table, &DistributionStyle::Key { column: 1 }, streams(&table, 0, rows, 2), &context);
+    let parts = collect(arranged.await.unwrap()).await;
+    let all: usize = parts.iter().flat_map(|(_, batches)| batches).map(RecordBatch::num_rows).sum();
+    assert_eq!((parts.len(), all), (2, rows));
+    for (part, batches) in &parts {
+        check(part, batches, &SortKey::None, "little memory");
+        let texts = rows_of(batches).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        assert!(texts.is_sorted());
+    }
 }

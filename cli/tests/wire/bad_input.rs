@@ -1,0 +1,142 @@
+//! What badly behaved clients do: nothing of it is seen by others.
+
+use crate::server::Server;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// The first message of a client that is let in.
+const STARTUP: &[u8] = b"\0\0\0\x14\0\x03\0\0user\0admin\0\0\0";
+
+fn socket(server: &Server) -> TcpStream {
+    let socket = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket
+}
+
+fn startup() -> Vec<u8> {
+    let mut message = STARTUP.to_vec();
+    message.pop();
+    let length = u32::try_from(message.len()).unwrap();
+    message[..4].copy_from_slice(&length.to_be_bytes());
+    message
+}
+
+/// A socket after the login, up to ReadyForQuery.
+fn logged_in(server: &Server) -> TcpStream {
+    let mut socket = socket(server);
+    socket.write_all(&startup()).unwrap();
+    until_ready(&mut socket);
+    socket
+}
+
+/// The types of the messages up to ReadyForQuery.
+fn until_ready(socket: &mut TcpStream) -> Vec<u8> {
+    let mut kinds = Vec::new();
+    loop {
+        let mut head = [0; 5];
+        socket.read_exact(&mut head).unwrap();
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
+        let mut body = vec![0; length as usize - 4];
+        socket.read_exact(&mut body).unwrap();
+        kinds.push(head[0]);
+        if head[0] == b'Z' {
+            return kinds;
+        }
+    }
+}
+
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap();
+    [&[kind][..], &length.to_be_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn garbage_ends_its_own_connection_only() {
+    let server = Server::start();
+    let client = server.client().await;
+    for bytes in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[0xFF; 64],
+        &[0, 0, 0, 4],
+        &[0, 0, 0, 9, 0, 3, 0, 0, 1],
+        b"\x16\x03\x01\0\xff",
+    ] {
+        let mut socket = socket(&server);
+        socket.write_all(bytes).unwrap();
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        drop(socket.read_to_end(&mut answer));
+    }
+    for bytes in [&[0u8; 5][..], b"Q\x7f\xff\xff\xff", b"Q\0\0\0\x01", b"?\0\0\0\x04"] {
+        let mut socket = logged_in(&server);
+        socket.write_all(bytes).unwrap();
+        let mut answer = Vec::new();
+        drop(socket.read_to_end(&mut answer));
+        assert_eq!(answer.first(), Some(&b'E'), "{bytes:?}");
+    }
+    client.batch_execute("select 1").await.unwrap();
+}
+
+#[tokio::test]
+async fn after_an_error_everything_is_skipped_until_sync() {
+    let server = Server::start();
+    let mut socket = logged_in(&server);
+    let parse = message(b'P', b"\0selec\0\0\0");
+    let good = message(b'P', b"\0select 1\0\0\0");
+    let bind = message(b'B', b"\0\0\0\0\0\0\0\0");
+    let execute = message(b'E', b"\0\0\0\0\0");
+    let sync = message(b'S', b"");
+    socket.write_all(&[&parse[..], &bind, &execute, &good, &sync].concat()).unwrap();
+    assert_eq!(until_ready(&mut socket), b"EZ");
+    socket.write_all(&[&good[..], &bind, &execute, &sync].concat()).unwrap();
+    assert_eq!(until_ready(&mut socket), b"12DCZ");
+    // A body that is no message of its type is an error of that message.
+    socket.write_all(&[&message(b'B', b"\0")[..], &sync].concat()).unwrap();
+    assert_eq!(until_ready(&mut socket), b"EZ");
+    socket.write_all(&message(b'Q', b"select '\xff'\0")).unwrap();
+    assert_eq!(until_ready(&mut socket), b"EZ");
+}
+
+#[tokio::test]
+async fn half_messages_and_idle_connections_disturb_nobody() {
+    let server = Server::start();
+    let client = server.client().await;
+    let mut held = Vec::new();
+    for count in 0..60 {
+        let mut socket = if count % 2 == 0 { logged_in(&server) } else { socket(&server) };
+        socket.write_all(b"Q\0\0\0\x20sel").unwrap();
+        held.push(socket);
+    }
+    client.batch_execute("select 1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_stops_its_query() {
+    let server = Server::start();
+    let client = server.client().await;
+    client.batch_execute("create table t (a int)").await.unwrap();
+    let mut socket = logged_in(&server);
+    // It holds the table's lock for as long as its transaction lives.
+    let endless = b"begin; insert into t values (1); with recursive n(x) as (select 1::bigint union all select x + 1 \
+                    from n where x < 100000000) select count(*) from n\0";
+    socket.write_all(&message(b'Q', endless)).unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(socket);
+    let begun = Instant::now();
+    client.batch_execute("insert into t values (2)").await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert_eq!(client.query_one("select count(*) from t", &[]).await.unwrap().get::<_, i64>(0), 1);
+}
+
+#[tokio::test]
+async fn large_statements_and_many_parameters() {
+    let server = Server::start();
+    let client = server.client().await;
+    let text = format!("select length('{}')", "x".repeat(1 << 20));
+    client.simple_query(&text).await.unwrap();
+    let too_large = format!("select '{}'", "x".repeat(17 << 20));
+    let error = client.simple_query(&too_large).await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "54000");
+    client.batch_execute("select 1").await.unwrap();
+}

@@ -1,0 +1,7 @@
+//! The server as clients see it: the program itself on a free port, tokio-postgres and bare sockets against it.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod bad_input;
+mod client;
+mod login;
+mod server;

@@ -1,0 +1,69 @@
+//! A server in a process of its own, on a fresh warehouse and a free port; it ends with the value.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, NoTls};
+
+/// A running server.
+pub(crate) struct Server {
+    process: Child,
+    /// Where it listens.
+    pub(crate) port: u16,
+    /// Its directory, which goes with it.
+    pub(crate) directory: TempDir,
+}
+
+impl Server {
+    /// Starts one that trusts local users.
+    pub(crate) fn start() -> Self {
+        Self::with(&["--trust"], &[])
+    }
+
+    /// Starts one with these options and variables.
+    pub(crate) fn with(options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .arg("--warehouse")
+            .arg(directory.path())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(options)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let port = loop {
+            let line = lines.next().expect("the server ended").unwrap();
+            if let Some(address) = line.strip_prefix("millrace listens on ") {
+                break address.rsplit_once(':').unwrap().1.parse().unwrap();
+            }
+        };
+        // What it says later has a reader, too.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, port, directory }
+    }
+
+    /// A client, with the task that speaks for it.
+    pub(crate) async fn client(&self) -> Client {
+        self.client_with("user=admin dbname=dev").await.unwrap().0
+    }
+
+    /// A client with parameters of its own.
+    pub(crate) async fn client_with(
+        &self,
+        parameters: &str,
+    ) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+        let text = format!("host=127.0.0.1 port={} {parameters}", self.port);
+        let (client, connection) = tokio_postgres::connect(&text, NoTls).await?;
+        Ok((client, tokio::spawn(async move { drop(connection.await) })))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}

@@ -1,0 +1,43 @@
+//! Blocks of a file that a scan does not read: by its filters, and by those that joins and sorts find as they run.
+
+use super::{Fixture, fixture, run};
+use crate::tables::WriteOptions;
+use datafusion::physical_plan::ExecutionPlan;
+use millrace_catalog::model::{DataFile, FileFormat, SortKey};
+use std::sync::Arc;
+
+/// Bytes that the scans of a plan read.
+fn bytes_read(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let here = plan.metrics().and_then(|metrics| metrics.sum_by_name("bytes_scanned"));
+    let below = plan.children().into_iter().map(bytes_read).sum::<usize>();
+    here.map_or(0, |bytes| bytes.as_usize()) + below
+}
+
+async fn bytes_of(fixture: &Fixture, files: &[DataFile], sql: &str) -> (Vec<String>, usize) {
+    let (rows, plan) = run(fixture.provider(files, Vec::new()), sql, 2).await.unwrap();
+    (rows, bytes_read(&plan))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_are_skipped() {
+    let mut fixture = fixture(FileFormat::Vortex, &[(1, "k", "bigint"), (2, "p", "bigint"), (3, "s", "varchar")]);
+    fixture.table.attributes.sort_key = SortKey::Compound { columns: vec![1] };
+    let sql = "SELECT value, (value * 7919) % 1000003, 's' || lpad(CAST(value AS VARCHAR), 7, '0') \
+               FROM generate_series(0, 999999)";
+    let files = fixture.write(fixture.rows_of(sql).await, &WriteOptions::default(), 1).await;
+    assert_eq!(files.len(), 1);
+    let (_, all) = bytes_of(&fixture, &files, "SELECT sum(k), sum(p), max(s) FROM t WHERE p >= 0").await;
+    let cases = [
+        ("SELECT p FROM t WHERE k = 123456", "645133"),
+        ("SELECT count(p) FROM t WHERE k BETWEEN 200000 AND 200500", "501"),
+        ("SELECT sum(p) FROM t WHERE k IN (1, 2)", "23757"),
+        ("SELECT count(p) FROM t WHERE s LIKE 's07777%'", "100"),
+        ("SELECT p FROM t JOIN (VALUES (123456)) v (key) ON t.k = v.key", "645133"),
+        ("SELECT p FROM t ORDER BY k LIMIT 1", "0"),
+    ];
+    for (sql, found) in cases {
+        let (rows, bytes) = bytes_of(&fixture, &files, sql).await;
+        assert_eq!(rows, [found], "{sql}");
+        assert!(bytes * 2 < all, "{sql} read {bytes} of {all} bytes");
+    }
+}
