@@ -1,5 +1,6 @@
 //! What a warehouse does by itself while nothing else runs: rows of the catalog go into files, small files are merged,
-//! deleted rows are left out, what is out of order is sorted; old snapshots expire, and the files that only they had go.
+//! deleted rows are left out, what is out of order is sorted; tables that have changed much are analyzed; old snapshots
+//! expire, and the files that only they had go.
 //!
 //! Only a process that stays open does it ([`start`]); of several on one warehouse only one at a time, by a lease in
 //! the catalog. It begins when no statement has run for a while, stops between batches while one runs, and ends when
@@ -7,8 +8,9 @@
 
 use crate::background::Activity;
 pub use crate::background::MaintenanceConfig;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec::maintenance::{Aim, Look, Rewriter, look};
+use crate::session::Session;
 use crate::sql::VacuumMode;
 use crate::tables::condition::{Piece, sort_form, sorted_percent};
 use crate::warehouse::Warehouse;
@@ -28,7 +30,7 @@ const EXPIRY: Duration = Duration::from_mins(10);
 /// written. Must be called within a runtime, once for a warehouse.
 pub fn start(warehouse: &Arc<Warehouse>) {
     let config = warehouse.config().maintenance.clone();
-    if config.enabled && !warehouse.catalog().is_read_only() {
+    if (config.enabled || config.analyze) && !warehouse.catalog().is_read_only() {
         let keeper = Keeper { owner: uuid::Uuid::new_v4().to_string(), config, seen: None, expired: None };
         // Owned by the warehouse, which waits for it when it is closed, and does not keep the warehouse open.
         warehouse.cleanup().spawn(keeper.run(Arc::downgrade(warehouse), Arc::clone(warehouse.activity())));
@@ -104,16 +106,54 @@ impl Keeper {
     async fn keep(&self, warehouse: &Arc<Warehouse>, rewriter: &Rewriter, table: i64) -> Result<()> {
         let Some(seen) = look(warehouse, table).await? else { return Ok(()) };
         let slices = warehouse.base_state().config().target_partitions();
-        let Some(aim) = aim(&seen, &self.config, slices) else { return Ok(()) };
-        // A rewrite may take long: the lease begins anew with each table.
-        if !warehouse.catalog().take_lease(LEASE, &self.owner, LEASE_TIME_MS).await? {
+        let aim = aim(&seen, &self.config, slices).filter(|_| self.config.enabled);
+        let analyze = self.config.analyze && self.is_to_be_analyzed(warehouse, &seen).await?;
+        // Both may take long: the lease begins anew with each table.
+        let idle = aim.is_none() && !analyze;
+        if idle || !warehouse.catalog().take_lease(LEASE, &self.owner, LEASE_TIME_MS).await? {
             return Ok(());
         }
-        if let Some(report) = rewriter.vacuum(table, &aim, None).await? {
+        if let Some(aim) = aim
+            && let Some(report) = rewriter.vacuum(table, &aim, None).await?
+        {
             tracing::info!(?report, "vacuumed a table in the background");
         }
-        Ok(())
+        if analyze { analyze_table(warehouse, &seen).await } else { Ok(()) }
     }
+
+    /// Whether a table has changed enough since it was analyzed.
+    async fn is_to_be_analyzed(&self, warehouse: &Warehouse, seen: &Look) -> Result<bool> {
+        let rows: u64 = seen.pieces.iter().map(|piece| piece.live).sum();
+        let known = warehouse.catalog().estimates(seen.table.id).await?;
+        Ok(match &known.analysis {
+            None => rows >= self.config.analyze_rows.max(1),
+            Some(then) => {
+                let changed = u128::from(then.row_count.abs_diff(rows));
+                changed > 0 && changed * 100 >= u128::from(then.row_count) * u128::from(self.config.analyze_percent)
+            }
+        })
+    }
+}
+
+/// Analyzes the columns that queries use, as a session would.
+///
+/// # Errors
+/// `Cancelled` when a statement begins meanwhile: it is done anew when nothing runs.
+async fn analyze_table(warehouse: &Arc<Warehouse>, seen: &Look) -> Result<()> {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let text = format!("ANALYZE {}.{} PREDICATE COLUMNS", quoted(&seen.table.schema), quoted(&seen.table.name));
+    let mut session = Session::new(Arc::clone(warehouse));
+    for statement in session.parse(&text)? {
+        tokio::select! {
+            done = session.execute(&statement) => drop(done?),
+            disturbed = warehouse.activity().more_than(1) => {
+                disturbed?;
+                return Err(Error::new(ErrorKind::Cancelled, "a statement has begun"));
+            }
+        }
+    }
+    tracing::info!(table = seen.table.name, "analyzed a table in the background");
+    Ok(())
 }
 
 /// What is to be done with a table, if anything.

@@ -11,7 +11,7 @@ use super::startup;
 use super::tls::Tls;
 use super::wire::Wire;
 use anyhow::{Context, Result, bail};
-use millrace_engine::{Error, ErrorKind, Warehouse, WarehouseConfig};
+use millrace_engine::{Error, ErrorKind, Warehouse, WarehouseConfig, maintenance};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -50,8 +50,7 @@ pub(super) struct Server {
 pub(crate) async fn run(directory: &Path, settings: &[(String, String)], arguments: &ServeArgs) -> Result<()> {
     check(arguments)?;
     let mut config = WarehouseConfig::new(directory);
-    let of_warehouse = |name: &str| name.starts_with("s3.") || name == "listing_ttl_ms";
-    for (name, value) in settings.iter().filter(|(name, _)| of_warehouse(name)) {
+    for (name, value) in settings.iter().filter(|(name, _)| WarehouseConfig::has_setting(name)) {
         config = config.with_setting(name, value)?;
     }
     let tls = Tls::open(arguments)?;
@@ -59,12 +58,13 @@ pub(crate) async fn run(directory: &Path, settings: &[(String, String)], argumen
         .await
         .with_context(|| format!("could not open the warehouse {}", directory.display()))?;
     let gate = Gate::open(directory, arguments)?;
+    maintenance::start(&warehouse);
     let server = Arc::new(Server {
         warehouse: Arc::clone(&warehouse),
         registry: Arc::default(),
         gate,
         tls,
-        settings: settings.iter().filter(|(name, _)| !of_warehouse(name)).cloned().collect(),
+        settings: settings.iter().filter(|(name, _)| !WarehouseConfig::has_setting(name)).cloned().collect(),
         places: Arc::new(Semaphore::new(arguments.max_connections)),
         logins: Arc::new(Semaphore::new(MOST_LOGINS)),
         login_timeout: Duration::from_secs(arguments.login_timeout),

@@ -75,6 +75,19 @@ impl Activity {
         if running == 0 { Ok(()) } else { self.quiet(QUIET).await }
     }
 
+    /// Waits until more runs than so many: the background's own statement is one.
+    ///
+    /// # Errors
+    /// `Cancelled` when the warehouse closes.
+    pub(crate) async fn more_than(&self, own: usize) -> Result<()> {
+        let mut state = self.state.subscribe();
+        tokio::select! {
+            () = self.closing.cancelled() => Err(closing()),
+            // The sender is in `self`.
+            _ = state.wait_for(|state| state.running > own) => Ok(()),
+        }
+    }
+
     /// Waits for so long.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! When something is done in the background: the settings `auto_vacuum…` of a warehouse.
+//! When something is done in the background: the settings `auto_vacuum…` and `auto_analyze…` of a warehouse.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// When something is done in the background.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaintenanceConfig {
-    /// `auto_vacuum`: whether anything is.
+    /// `auto_vacuum`: whether files are rewritten.
     pub enabled: bool,
     /// `auto_vacuum_interval_ms`: how often tables that were changed are looked at.
     pub interval: Duration,
@@ -20,6 +20,12 @@ pub struct MaintenanceConfig {
     pub small_files: usize,
     /// `auto_vacuum_inlined_rows`: how many rows of the catalog go into a file.
     pub inlined_rows: u64,
+    /// `auto_analyze`: whether tables are analyzed.
+    pub analyze: bool,
+    /// `auto_analyze_percent`: by how much the number of rows has changed since they were analyzed.
+    pub analyze_percent: u8,
+    /// `auto_analyze_rows`: how many rows a table has that is analyzed for the first time.
+    pub analyze_rows: u64,
 }
 
 impl Default for MaintenanceConfig {
@@ -32,12 +38,15 @@ impl Default for MaintenanceConfig {
             unsorted_percent: 20,
             small_files: 16,
             inlined_rows: 500,
+            analyze: true,
+            analyze_percent: 10,
+            analyze_rows: 1000,
         }
     }
 }
 
 /// The names of the settings.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 10] = [
     "auto_vacuum",
     "auto_vacuum_interval_ms",
     "auto_vacuum_quiet_ms",
@@ -45,6 +54,9 @@ const SETTINGS: [&str; 7] = [
     "auto_vacuum_unsorted_percent",
     "auto_vacuum_small_files",
     "auto_vacuum_inlined_rows",
+    "auto_analyze",
+    "auto_analyze_percent",
+    "auto_analyze_rows",
 ];
 
 impl MaintenanceConfig {
@@ -67,14 +79,16 @@ impl MaintenanceConfig {
             Ok(percent) if percent <= 100 => Ok(percent),
             _ => Err(invalid("it takes a number from 0 to 100")),
         };
+        let switch = || match value.to_ascii_lowercase().as_str() {
+            "on" | "true" | "1" => Ok(true),
+            "off" | "false" | "0" => Ok(false),
+            _ => Err(invalid("it takes on or off")),
+        };
         match name {
-            "auto_vacuum" => {
-                self.enabled = match value.to_ascii_lowercase().as_str() {
-                    "on" | "true" | "1" => true,
-                    "off" | "false" | "0" => false,
-                    _ => return Err(invalid("it takes on or off")),
-                }
-            }
+            "auto_vacuum" => self.enabled = switch()?,
+            "auto_analyze" => self.analyze = switch()?,
+            "auto_analyze_percent" => self.analyze_percent = percent()?,
+            "auto_analyze_rows" => self.analyze_rows = number()?,
             "auto_vacuum_interval_ms" => self.interval = Duration::from_millis(number()?.max(1)),
             "auto_vacuum_quiet_ms" => self.quiet = Duration::from_millis(number()?),
             "auto_vacuum_deleted_percent" => self.deleted_percent = percent()?,

@@ -9,7 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 async fn open(folder: &Path, settings: &[(&str, &str)]) -> Arc<Warehouse> {
-    let often = [("auto_vacuum_interval_ms", "20"), ("auto_vacuum_quiet_ms", "20"), ("auto_vacuum_small_files", "4")];
+    let often = [
+        ("auto_vacuum_interval_ms", "20"),
+        ("auto_vacuum_quiet_ms", "20"),
+        ("auto_vacuum_small_files", "4"),
+        ("auto_analyze_rows", "100"),
+    ];
     let mut config = WarehouseConfig::new(folder);
     for (name, value) in often.iter().chain(settings) {
         config = config.with_setting(name, value).unwrap();
@@ -74,6 +79,21 @@ async fn small_files_are_merged_when_nothing_runs() {
     let version = warehouse.catalog().snapshot().await.unwrap().manifest_version();
     let files = warehouse.catalog().data_files(id, version).await.unwrap();
     assert_eq!(files.iter().map(|file| file.record_count).collect::<Vec<_>>(), [303]);
+    // Both are analyzed, the first one anew.
+    for (name, expected) in [("t", 303), ("s", 507)] {
+        let id = snapshot.managed_table("default", name).unwrap().id;
+        let analyzed = async || {
+            warehouse.catalog().snapshot().await.unwrap();
+            warehouse.catalog().estimates(id).await.unwrap().analysis.as_ref().map(|analysis| analysis.row_count)
+        };
+        for _ in 0..600 {
+            if analyzed().await == Some(expected) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(analyzed().await, Some(expected), "{name}");
+    }
     drop(session);
     // It ends with the warehouse.
     warehouse.close(Duration::from_secs(20)).await;
