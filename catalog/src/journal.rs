@@ -69,9 +69,14 @@ impl JournalStore {
             Ok(store) => Ok(store),
             Err(error) => {
                 tracing::warn!(%error, "the journal is kept in memory only");
-                Self::open_at(path, SqliteConnectOptions::new().in_memory(true)).await
+                Self::in_memory(path).await
             }
         }
+    }
+
+    /// A journal that goes with its process, in the place of the file at `path`.
+    pub async fn in_memory(path: &Path) -> Result<Self> {
+        Self::open_at(path, SqliteConnectOptions::new().in_memory(true)).await
     }
 
     async fn open_at(path: &Path, options: SqliteConnectOptions) -> Result<Self> {
@@ -126,13 +131,11 @@ impl JournalStore {
         let mut connection = self.connection.lock().await;
         let sql = "INSERT INTO counter (name, next) VALUES ($1, 1 + $2)
             ON CONFLICT (name) DO UPDATE SET next = next + $2 RETURNING next - $2";
-        let row: Option<(i64,)> = sqlx::query_as(sql)
-            .bind(counter)
-            .bind(count)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(|e| fault(&self.path, e))?;
-        row.map(|(first,)| first)
+        // All rows, since a statement that was not run to its end keeps the file locked.
+        let query = sqlx::query_as(sql).bind(counter).bind(count);
+        let rows: Vec<(i64,)> = query.fetch_all(&mut *connection).await.map_err(|e| fault(&self.path, e))?;
+        rows.first()
+            .map(|(first,)| *first)
             .ok_or_else(|| CatalogError::Damaged(format!("{} does not count", self.path.display())))
     }
 }

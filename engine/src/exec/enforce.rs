@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::resolve::{self, Relation, rights};
 use crate::session::Context;
-use crate::sql::{AlterOperation, CreateTableAs, ObjectName, Statement};
+use crate::sql::{AlterOperation, CopyFormat, CreateTableAs, JsonMapping, ObjectName, Statement};
 use millrace_catalog::model::{ADMIN, Privilege, Securable};
 
 /// Refuses a statement that the user has no right to.
@@ -23,6 +23,20 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
         Statement::Merge(merge) => {
             table(context, &merge.table, &[Privilege::Insert, Privilege::Update, Privilege::Delete]).await
         }
+        Statement::Copy(copy) => {
+            place(context, Some(&copy.source)).await?;
+            if copy.manifest {
+                // It may name places that the statement does not show.
+                rights::check_superuser(context, "load what a manifest names").await?;
+            }
+            if let CopyFormat::Json(JsonMapping::Paths(paths)) | CopyFormat::Avro(JsonMapping::Paths(paths)) =
+                &copy.format
+            {
+                place(context, Some(paths)).await?;
+            }
+            table(context, &copy.table, &[Privilege::Insert]).await
+        }
+        Statement::Unload(unload) => place(context, Some(&unload.target)).await,
         Statement::Truncate(name) => table(context, name, &[Privilege::Truncate]).await,
         Statement::Lock(names) => {
             for name in names {

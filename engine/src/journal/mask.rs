@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// A word that a secret follows, and the secret: a string, or a bare word behind `=`.
 static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let words = "password|credentials|access_key_id|secret_access_key|session_token|master_symmetric_key|kms_key_id";
-    Regex::new(&format!(r"(?is)\b((?:{words})(?:\s+as)?\s*=?\s*)'(?:[^'\\]|''|\\.)*(?:'|$)")).ok()
+    Regex::new(&format!(r"(?is)\b((?:{words})(?:\s+as)?(?:\s*=\s*|\s+))'(?:[^'\\]|''|\\.)*(?:'|$)")).ok()
 });
 
 /// A statement's text with `'***'` for every secret in it.

@@ -65,8 +65,17 @@ impl Numbers {
 impl Journal {
     /// Opens the journal's file and starts its task.
     pub(crate) async fn open(path: &Path) -> Result<Self> {
-        let store = Arc::new(JournalStore::open(path).await?);
-        let first = store.reserve("query", BLOCK).await?;
+        let mut store = JournalStore::open(path).await?;
+        let first = match store.reserve("query", BLOCK).await {
+            Ok(first) => first,
+            Err(error) => {
+                // Nobody is kept from a warehouse by its journal.
+                tracing::warn!(%error, "the journal is kept in memory only");
+                store = JournalStore::in_memory(path).await?;
+                store.reserve("query", BLOCK).await?
+            }
+        };
+        let store = Arc::new(store);
         let numbers = Arc::new(Mutex::new(Numbers { next: first, end: first + BLOCK, following: None }));
         let lost = Arc::new(AtomicU64::new(0));
         let (sender, receiver) = mpsc::channel(CHANNEL);

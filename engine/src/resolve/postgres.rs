@@ -5,7 +5,7 @@
 //! A scalar subquery over the system's own tables, whose keys give one row at most, says so by `max`.
 
 use crate::functions::{REGCLASS, REGTYPE};
-use crate::system;
+use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TableFactor, Value,
@@ -56,6 +56,7 @@ impl VisitorMut for Rewriter {
                     *data_type = plain;
                 }
             }
+            Expr::Subquery(query) if reads_nothing(query) => *expr = Expr::Value(Value::Null.into()),
             Expr::Subquery(query) => one_row(query),
             _ => {}
         }
@@ -196,14 +197,30 @@ fn one_row(query: &mut Query) {
     }
 }
 
+/// Whether a scalar subquery lists a table that never has a row, so that it is NULL: psql asks for collations in a way
+/// that cannot be planned.
+fn reads_nothing(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let is_plain = matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty())
+        && !select.projection.iter().any(|item| match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => is_aggregate(expr),
+            _ => true,
+        });
+    is_plain && select.from.iter().any(|from| system_table(&from.relation).is_some_and(system::is_always_empty))
+}
+
 fn is_system(factor: &TableFactor) -> bool {
-    let TableFactor::Table { name, args: None, .. } = factor else { return false };
+    system_table(factor).is_some()
+}
+
+fn system_table(factor: &TableFactor) -> Option<&'static SystemTable> {
+    let TableFactor::Table { name, args: None, .. } = factor else { return None };
     let parts: Vec<String> =
         name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect();
     match parts.as_slice() {
-        [name] => system::find(None, name).is_some(),
-        [schema, name] => system::find(Some(schema), name).is_some(),
-        _ => false,
+        [name] => system::find(None, name),
+        [schema, name] => system::find(Some(schema), name),
+        _ => None,
     }
 }
 

@@ -68,6 +68,11 @@ pub(crate) fn find(schema: Option<&str>, name: &str) -> Option<&'static SystemTa
     all().find(|table| table.name == name && table.schema == schema)
 }
 
+/// Whether a system table never has a row.
+pub(crate) fn is_always_empty(table: &SystemTable) -> bool {
+    empty::TABLES.iter().any(|empty| empty.name == table.name && empty.schema == table.schema)
+}
+
 /// A system table's number in `pg_class`.
 pub(crate) fn table_oid(table: &SystemTable) -> i64 {
     oid::system(table.schema, table.name)

@@ -132,7 +132,6 @@ fn what_the_planner_would_ignore_is_refused() {
         Redshift,
         &[
             ("SELECT 1 FROM (SELECT a INTO b FROM t) x", "SELECT INTO", 16),
-            ("SELECT a INTO TEMP b FROM t", "SELECT INTO TEMP", 1),
             ("SELECT 1 FROM (SELECT * FROM t FOR UPDATE) x", "FOR after a query", 1),
             ("WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x", "INSERT in a query", 1),
         ],

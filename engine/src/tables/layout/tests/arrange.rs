@@ -135,7 +135,7 @@ async fn ranges_do_not_overlap() {
     let arranged =
         arrange(&table, &DistributionStyle::Even, streams(&table, 0, 140_000, 2), &context(4)).await.unwrap();
     let parts = collect(arranged).await;
-    assert_eq!(parts.len(), 3);
+    assert!((2..=4).contains(&parts.len()), "{} parts", parts.len());
     let bounds = parts.iter().map(|(_, batches)| {
         let rows = rows_of(batches);
         (rows.first().unwrap().0, rows.last().unwrap().0)
