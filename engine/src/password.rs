@@ -130,7 +130,9 @@ fn pbkdf2(password: &[u8], salt: &[u8]) -> Result<[u8; 32]> {
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> Result<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|e| Error::internal(e.to_string()))?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Ok(mac.finalize().into_bytes().into())
 }
 

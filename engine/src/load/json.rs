@@ -93,7 +93,7 @@ fn follow(record: &[u8], path: &JsonPath) -> Option<Range<usize>> {
                 lexer
                     .object(0, |key, value| {
                         if step.takes_key(key) {
-                            found = Some(value)
+                            found = Some(value);
                         }
                     })
                     .ok()?;

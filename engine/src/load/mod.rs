@@ -1,7 +1,7 @@
 //! From the bytes of files to typed columns, as Redshift's COPY reads them: what is bad is told line by line.
 //!
-//! 1. `frame` cuts a stream of bytes into records. 2. `fields` and `json` take a record apart. 3. `value` makes each
-//! field a value of its column's type. 4. `rows` gathers rows into batches; a row goes in whole or not at all, and a
+//! First `frame` cuts a stream of bytes into records; then `fields` and `json` take a record apart, `value` makes each
+//! field a value of its column's type, and `rows` gathers rows into batches. A row goes in whole or not at all, and a
 //! bad one becomes a record of [`LoadErrors`]. Nothing here knows a table, a session or a plan.
 
 mod errors;

@@ -110,7 +110,7 @@ fn boolean(text: &str) -> Option<bool> {
 /// Two digits a byte, out of `\x…` or digits alone.
 fn hex(text: &str) -> Option<String> {
     let digits = text.strip_prefix("\\x").unwrap_or(text);
-    let whole = digits.len() % 2 == 0 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let whole = digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     whole.then(|| digits.to_owned())
 }
 

@@ -149,7 +149,7 @@ mod tests {
     fn many_relations_are_ordered_greedily() {
         // A clique of 20: too many pairs for all orders.
         let keys: Vec<(usize, f64)> = (0..20).map(|at| (at, 1_000.)).collect();
-        let relations = (0..20).map(|at| relation(1_000. + at as f64)).collect();
+        let relations = (0..20).map(|at| relation(1_000. + f64::from(at))).collect();
         let problem = Problem { relations, classes: vec![class(&keys)], conditions: Vec::new() };
         let tree = order(&problem).unwrap();
         assert_eq!(tree.len(), 39);

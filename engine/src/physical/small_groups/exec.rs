@@ -14,7 +14,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{ColumnarValue, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, aggregate_expressions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, MetricsSet, RecordOutput};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -30,12 +30,12 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(in crate::physical) struct SmallGroupsExec {
     aggregate: Arc<AggregateExec>,
-    metrics: datafusion::physical_plan::metrics::ExecutionPlanMetricsSet,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl SmallGroupsExec {
     pub(super) fn new(aggregate: Arc<AggregateExec>) -> Self {
-        Self { aggregate, metrics: Default::default() }
+        Self { aggregate, metrics: ExecutionPlanMetricsSet::default() }
     }
 }
 
