@@ -78,10 +78,10 @@ impl Kind {
                     statements.push(format!("CREATE EXTERNAL TABLE {name} STORED AS PARQUET LOCATION '{folder}/'"));
                 }
                 Self::DuckDb => {
-                    statements.push(format!("CREATE TABLE {name} AS SELECT * FROM read_parquet('{folder}/*.parquet')"))
+                    statements.push(format!("CREATE TABLE {name} AS SELECT * FROM read_parquet('{folder}/*.parquet')"));
                 }
                 Self::DuckDbParquet => {
-                    statements.push(format!("CREATE VIEW {name} AS SELECT * FROM read_parquet('{folder}/*.parquet')"))
+                    statements.push(format!("CREATE VIEW {name} AS SELECT * FROM read_parquet('{folder}/*.parquet')"));
                 }
             }
         }

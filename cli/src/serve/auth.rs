@@ -25,7 +25,7 @@ use subtle::ConstantTimeEq;
 /// Failed logins of one address within [`WINDOW`] after which it is turned away.
 const MOST_FAILURES: u32 = 10;
 /// How long failures count.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Addresses whose failures are kept.
 const MOST_ADDRESSES: usize = 10_000;
 /// Redshift's authentication request with a digest, and the number of SHA-256 in it.

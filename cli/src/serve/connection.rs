@@ -109,7 +109,7 @@ impl Connection {
             Message::Execute { portal, most } => self.execute(&portal, most).await,
             Message::Close(target) => self.close(&target),
             Message::Flush => self.wire.flush().await,
-            Message::Sync => self.sync().await,
+            Message::Sync => self.sync(),
             // Late data of a COPY that has failed; PostgreSQL passes over it too.
             Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) | Message::Terminate => Ok(()),
             Message::Password(_) => Err(Failure::Fatal(message::violation("a password was not asked for"))),
@@ -141,7 +141,7 @@ impl Connection {
     }
 
     /// Ends a group of messages.
-    pub(super) async fn sync(&mut self) -> Result<(), Failure> {
+    pub(super) fn sync(&mut self) -> Result<(), Failure> {
         self.skipping = false;
         self.forget_portals();
         self.ready()

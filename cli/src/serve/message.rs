@@ -250,7 +250,7 @@ mod tests {
                 state ^= state << 13;
                 state ^= state >> 7;
                 state ^= state << 17;
-                bytes.push(if state & 3 == 0 { 0 } else { (state >> 24) as u8 });
+                bytes.push(if state.trailing_zeros() >= 2 { 0 } else { (state >> 24) as u8 });
             }
             for kind in *b"QPBDECHSXdcfpF?" {
                 drop(decode(kind, Bytes::from(bytes.clone())));

@@ -125,7 +125,7 @@ fn zone(session: &Session) -> Tz {
 pub(super) fn row_description(schema: &Schema, formats: &[Format]) -> RowDescription {
     let described = schema.fields().iter().zip(formats).map(|(field, format)| {
         let PgType { oid, size, modifier } = PgType::of(field);
-        let format = if *format == Format::Binary { 1 } else { 0 };
+        let format = i16::from(*format == Format::Binary);
         FieldDescription::new(field.name().clone(), 0, 0, oid, size, modifier, format)
     });
     RowDescription::new(described.collect())

@@ -125,7 +125,7 @@ async fn a_client_that_vanishes_stops_its_query() {
     drop(socket);
     let begun = Instant::now();
     client.batch_execute("insert into t values (2)").await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert!(begun.elapsed() < Duration::from_mins(1));
     assert_eq!(client.query_one("select count(*) from t", &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 

@@ -41,7 +41,7 @@ async fn parameters_and_results_in_binary() {
     let client = server.client().await;
     client.batch_execute("create table t (a int, b varchar(20), c bigint, d float8, e boolean)").await.unwrap();
     let insert = client.prepare("insert into t values ($1, $2, $3, $4, $5)").await.unwrap();
-    let types: Vec<&str> = insert.params().iter().map(|known| known.name()).collect();
+    let types: Vec<&str> = insert.params().iter().map(tokio_postgres::types::Type::name).collect();
     assert_eq!(types, ["int4", "varchar", "int8", "float8", "bool"]);
     let count = client.execute(&insert, &[&1i32, &"it's \\ ; drop", &(1i64 << 40), &1.5f64, &true]).await.unwrap();
     assert_eq!(count, 1);
@@ -55,7 +55,7 @@ async fn parameters_and_results_in_binary() {
     assert!((rows[1].get::<_, f64>(3) - 1.5).abs() < f64::EPSILON);
     assert!(rows[1].get::<_, bool>(4));
     let moment: SystemTime = client.query_one("select timestamp '1970-01-02 00:00:00'", &[]).await.unwrap().get(0);
-    assert_eq!(moment, SystemTime::UNIX_EPOCH + Duration::from_secs(86_400));
+    assert_eq!(moment, SystemTime::UNIX_EPOCH + Duration::from_hours(24));
 }
 
 #[tokio::test]

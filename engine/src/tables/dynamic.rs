@@ -191,6 +191,7 @@ impl PhysicalExpr for DynamicBounds {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::{Side, bound};
     use datafusion::common::ScalarValue;
     use datafusion::logical_expr::Operator::{self, And, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or};

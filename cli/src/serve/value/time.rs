@@ -107,11 +107,11 @@ fn put_offset(seconds: i32, out: &mut BytesMut) {
     out.put_u8(if seconds < 0 { b'-' } else { b'+' });
     let seconds = seconds.unsigned_abs();
     put_two((seconds / 3_600) as u8, out);
-    if seconds % 3_600 != 0 {
+    if !seconds.is_multiple_of(3_600) {
         out.put_u8(b':');
         put_two((seconds / 60 % 60) as u8, out);
     }
-    if seconds % 60 != 0 {
+    if !seconds.is_multiple_of(60) {
         out.put_u8(b':');
         put_two((seconds % 60) as u8, out);
     }
