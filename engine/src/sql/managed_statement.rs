@@ -1,6 +1,6 @@
 //! What `parse` makes of statements over managed tables.
 
-use crate::sql::ObjectName;
+use crate::sql::{ObjectName, PartitionSpec};
 use millrace_catalog::model::{Identity, Parameters};
 use sqlparser::ast;
 
@@ -198,4 +198,17 @@ pub struct RestoreTable {
     pub snapshot: String,
     /// The new table.
     pub restored: ObjectName,
+}
+
+/// `DESCRIBE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Describe {
+    /// The table.
+    pub table: ObjectName,
+    /// `FORMATTED` or `EXTENDED`.
+    pub formatted: bool,
+    /// `PARTITION (…)`
+    pub partition: Option<PartitionSpec>,
+    /// One column (`DESCRIBE t c`).
+    pub column: Option<String>,
 }

@@ -4,8 +4,8 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, Comment, Copy, CrawlerStatement, CreateTable, CursorStatement, Delete, Dialect, Distribution,
-    Merge, PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
+    ColumnDefinition, Comment, Copy, CrawlerStatement, CreateTable, CursorStatement, Delete, Describe, Dialect,
+    Distribution, Merge, PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -592,17 +592,4 @@ pub enum Show {
     Snapshots,
     /// `SHOW name`: a setting; `SHOW ALL` is `None`.
     Setting(Option<String>),
-}
-
-/// `DESCRIBE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Describe {
-    /// The table.
-    pub table: ObjectName,
-    /// `FORMATTED` or `EXTENDED`.
-    pub formatted: bool,
-    /// `PARTITION (…)`
-    pub partition: Option<PartitionSpec>,
-    /// One column (`DESCRIBE t c`).
-    pub column: Option<String>,
 }
