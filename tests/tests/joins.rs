@@ -8,7 +8,7 @@ use millrace_tests::database::rows;
 use std::fmt::Write;
 
 /// Queries, where nobody says how many.
-const QUERIES: u64 = 150;
+const QUERIES: u64 = 120;
 
 /// The tables with their rows: keys of few values, so that rows meet, NULLs, and one table without rows.
 const TABLES: [(&str, u64); 6] = [("t0", 0), ("t1", 1), ("t2", 7), ("t3", 25), ("t4", 60), ("t5", 120)];
@@ -201,7 +201,7 @@ async fn answers_are_the_same_without_the_optimizer() {
         }
     }
     assert!(chosen.is_some() || ran > queries * 8 / 10, "{ran} of {queries} queries ran");
-    assert!(chosen.is_some() || with_rows as u64 > queries / 2, "{with_rows} of {queries} queries gave rows");
+    assert!(chosen.is_some() || with_rows as u64 * 5 > queries, "{with_rows} of {queries} queries gave rows");
 }
 
 /// What a plan in the order of the text may run into alone.
