@@ -1,6 +1,6 @@
 //! Values on the wire: arrow's columns to PostgreSQL's text and binary forms, and parameters back to texts.
 //!
-//! [`types`] says which PostgreSQL type a column has, [`column`] looks at a batch's column once, [`rows`] writes rows
+//! [`types`] says which PostgreSQL type a column has, [`mod@column`] looks at a batch's column once, [`rows`] writes rows
 //! of looked-at columns into one buffer. Nothing is allocated for a value.
 
 mod binary;
