@@ -8,7 +8,7 @@ use millrace_tests::database::rows;
 use std::fmt::Write;
 
 /// Queries, where nobody says how many.
-const QUERIES: u64 = 120;
+const QUERIES: u64 = 150;
 
 /// The tables with their rows: keys of few values, so that rows meet, NULLs, and one table without rows.
 const TABLES: [(&str, u64); 6] = [("t0", 0), ("t1", 1), ("t2", 7), ("t3", 25), ("t4", 60), ("t5", 120)];

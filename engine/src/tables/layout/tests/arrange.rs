@@ -135,7 +135,8 @@ async fn ranges_do_not_overlap() {
     let arranged =
         arrange(&table, &DistributionStyle::Even, streams(&table, 0, 140_000, 2), &context(4)).await.unwrap();
     let parts = collect(arranged).await;
-    assert!((2..=4).contains(&parts.len()), "{} parts", parts.len());
+    // More rows than are looked at first: all slices write.
+    assert_eq!(parts.len(), 4);
     let bounds = parts.iter().map(|(_, batches)| {
         let rows = rows_of(batches);
         (rows.first().unwrap().0, rows.last().unwrap().0)
