@@ -148,7 +148,7 @@ pub struct Warehouse {
     cleanup: TaskTracker,
     turns: Turns,
     journal: Journal,
-    open_sessions: Sessions,
+    open_sessions: Arc<Sessions>,
     activity: Arc<Activity>,
     leases: Leases,
     /// Tells other processes of the leases.
@@ -201,7 +201,7 @@ impl Warehouse {
             cleanup,
             turns: Turns::default(),
             journal,
-            open_sessions: Sessions::default(),
+            open_sessions: Arc::default(),
             activity: Arc::default(),
             leases,
             _heartbeat: heartbeat,
@@ -272,7 +272,7 @@ impl Warehouse {
     }
 
     /// Who is connected.
-    pub fn sessions(&self) -> &Sessions {
+    pub fn sessions(&self) -> &Arc<Sessions> {
         &self.open_sessions
     }
 

@@ -29,8 +29,23 @@ VALUES = (
     None,
 )
 ROW = (7, "it's \\ ü", decimal.Decimal("-1.25"), datetime.datetime(2024, 1, 1, 12), None)
-# The debug build computes them in seconds.
-DOUBLINGS, MANY = 18, 2**18
+# The types that columns have beside those of VALUES.
+MORE_COLUMNS = "a real, b char(2), c time, d timestamptz, e varchar(5), f timestamp, g boolean, h decimal(10,2), i varchar(5)"
+MORE_ROW = "1.5, 'ab', '10:11:12.5', '2024-01-01 12:00:00+02', NULL, NULL, NULL, NULL, ''"
+MORE_VALUES = (
+    1.5,
+    "ab",
+    datetime.time(10, 11, 12, 500000),
+    datetime.datetime(2024, 1, 1, 10, tzinfo=datetime.timezone.utc),
+    None,
+    None,
+    None,
+    None,
+    "",
+)
+MILLION = "SELECT a.x * 1000 + b.y FROM generate_series(0, 999) a(x), generate_series(0, 999) b(y)"
+MILLIONS_SUM = 999_999 * 1_000_000 // 2
+DOUBLINGS, MANY = 12, 2**12
 
 
 def same(expected, found, what):
@@ -44,6 +59,10 @@ def dbapi(connect, error, sqlstate, mark="%s"):
     cursor.execute(TYPES)
     same(VALUES, tuple(cursor.fetchone()), "types")
     table = f"t_{sys.argv[1]}"
+    cursor.execute(f"CREATE TABLE more_{table} ({MORE_COLUMNS})")
+    cursor.execute(f"INSERT INTO more_{table} VALUES ({MORE_ROW})")
+    cursor.execute(f"SELECT * FROM more_{table}")
+    same(MORE_VALUES, tuple(cursor.fetchone()), "more types")
     cursor.execute(f"CREATE TABLE {table} (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)")
     connection.commit()
     places = ", ".join([mark] * 5)
@@ -80,6 +99,8 @@ def psycopg():
     connection = dbapi(connect, driver.Error, lambda failure: failure.sqlstate)
     with connection.cursor(binary=True) as cursor:
         same(VALUES, cursor.execute(TYPES).fetchone(), "binary types")
+        same(MORE_VALUES, cursor.execute("SELECT * FROM more_t_psycopg").fetchone(), "more binary types")
+        same(MILLIONS_SUM, sum(row[0] for row in cursor.execute(MILLION)), "a million rows")
     with connection.cursor("named") as cursor:
         cursor.itersize = 1000
         cursor.execute("SELECT a FROM t_psycopg")
@@ -89,6 +110,14 @@ def psycopg():
     with connection.pipeline():
         results = [connection.execute("SELECT %s::int", (number,)) for number in range(20)]
     same(list(range(20)), [result.fetchone()[0] for result in results], "a pipeline")
+    try:
+        with connection.pipeline():
+            connection.execute("INSERT INTO t_psycopg(a) VALUES (888)")
+            connection.execute("SELECT 1/0")
+        raise AssertionError("1/0 in a pipeline did not fail")
+    except driver.errors.DivisionByZero:
+        found = connection.execute("SELECT count(*) FROM t_psycopg WHERE a = 888").fetchone()
+        same((0,), found, "rows of a pipeline that failed")
     for _ in range(8):
         # After some times the driver prepares it.
         same((5,), connection.execute("SELECT %s + 1", (4,)).fetchone(), "a prepared statement")
@@ -132,6 +161,10 @@ def asyncpg():
             host=HOST, port=PORT, user=USER, database=DATABASE, password=PASSWORD, ssl=False
         )
         same(VALUES, tuple(await connection.fetchrow(TYPES)), "types")
+        await connection.execute(f"CREATE TABLE more_t_asyncpg ({MORE_COLUMNS})")
+        await connection.execute(f"INSERT INTO more_t_asyncpg VALUES ({MORE_ROW})")
+        same(MORE_VALUES, tuple(await connection.fetchrow("SELECT * FROM more_t_asyncpg")), "more types")
+        same(MILLIONS_SUM, sum(row[0] for row in await connection.fetch(MILLION)), "a million rows")
         await connection.execute(
             "CREATE TABLE t_asyncpg (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)"
         )

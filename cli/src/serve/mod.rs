@@ -24,6 +24,7 @@ mod simple;
 mod startup;
 mod tls;
 mod value;
+mod visit;
 mod wire;
 
 pub(crate) use listener::run;

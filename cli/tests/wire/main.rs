@@ -3,5 +3,10 @@
 
 mod bad_input;
 mod client;
+mod fuzz;
+mod load;
 mod login;
+mod pipeline;
+mod scripts;
 mod server;
+mod shutdown;

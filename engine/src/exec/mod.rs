@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod maintenance;
 mod managed;
 mod principals;
+mod privileges;
 mod progress;
 pub(crate) mod query;
 mod repair;
@@ -86,10 +87,7 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
 pub(crate) fn changes_at_once(statement: &Statement) -> Option<&'static str> {
     match statement {
         Statement::CreateExternalTable(_) => Some("CREATE EXTERNAL TABLE"),
-        Statement::CreateView(_) => Some("CREATE VIEW"),
-        Statement::CreateDatabase(_) => Some("CREATE SCHEMA"),
         Statement::CreateExternalSchema(_) => Some("CREATE EXTERNAL SCHEMA"),
-        Statement::DropDatabase(_) => Some("DROP SCHEMA"),
         Statement::CreateSnapshot(_) => Some("CREATE SNAPSHOT"),
         Statement::DropSnapshot { .. } => Some("DROP SNAPSHOT"),
         Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),

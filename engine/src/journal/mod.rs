@@ -10,7 +10,7 @@ mod store;
 
 pub(crate) use mask::mask;
 pub use query::ConnectionEvent;
-pub(crate) use query::{QueryRecord, StatementClass};
+pub(crate) use query::{QueryRecord, StatementClass, UserRecord};
 pub use store::{Journal, now_us};
 
 use serde::Serialize;

@@ -10,7 +10,9 @@ mod cursor;
 mod draft;
 mod leases;
 mod literal;
+mod objects;
 mod prepared;
+mod results;
 mod settings;
 mod temporary;
 mod transaction;
@@ -18,9 +20,10 @@ mod turns;
 mod written;
 
 pub(crate) use activity::Who;
-pub use activity::{OpenSession, RunningState, Sessions};
+pub use activity::{OpenSession, RunningState, Sessions, Signal};
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
+pub(crate) use objects::RightsChange;
 pub use prepared::Prepared;
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
@@ -29,17 +32,14 @@ use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::journal::{QueryRecord, StatementClass, now_us};
-use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
+use crate::result::{CurrentProgress, Progress, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
 use activity::Running;
-use datafusion::arrow::datatypes::Schema;
-use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
 use millrace_catalog::model::ADMIN;
+use results::{done, holding, timed_out, warning, with_deadline};
 use settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,7 +136,7 @@ impl Session {
         let (user, session_user) = (login.clone(), login.clone());
         let who = Who { user, session_user, pid, last_query: -1, ..Who::default() };
         let mut settings = Settings::default();
-        settings.client.set_user(&login);
+        settings.client.set_user(&login, login == ADMIN);
         Self {
             warehouse,
             settings,
@@ -168,6 +168,11 @@ impl Session {
             remote_host.clone_into(&mut session.remote_host);
             application_name.clone_into(&mut session.application_name);
         });
+    }
+
+    /// Lets other sessions cancel what this one runs, or end it.
+    pub fn on_signal(&self, receiver: impl Fn(Signal) + Send + Sync + 'static) {
+        self.warehouse.sessions().receive(self.who.pid, Box::new(receiver));
     }
 
     /// The warehouse.
@@ -358,7 +363,7 @@ impl Session {
     }
 
     fn new_block(&self, read_only: bool, implicit: bool) -> Block {
-        let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
+        let transaction = Arc::new(Mutex::new(Transaction::of_block(read_only, self.temporary.clone())));
         let busy = (!read_only).then(|| self.warehouse.activity().begin());
         Block { transaction, xid: Some(self.who.xid), failed: false, implicit, _busy: busy }
     }
@@ -490,6 +495,10 @@ impl Session {
     async fn execute_use(&mut self, database: &str) -> Result<StatementResult> {
         let snapshot = self.warehouse.catalog().snapshot().await?;
         if snapshot.resolve_schema(database).is_none() {
+            // Redshift's USE is about databases, and there is one.
+            if database == DATABASE {
+                return Ok(done("USE"));
+            }
             return Err(crate::resolve::unknown_database(&snapshot, database));
         }
         database.clone_into(&mut self.settings.database);
@@ -498,11 +507,12 @@ impl Session {
 
     /// `SET SESSION AUTHORIZATION`: only who logged in as a superuser becomes another user.
     async fn authorize(&mut self, user: Option<&str>) -> Result<StatementResult> {
+        let snapshot = self.warehouse.catalog().snapshot().await?;
         let Some(user) = user else {
-            self.become_user(&self.login.clone());
+            let login = self.login.clone();
+            self.become_user(&login, snapshot.principals().is_superuser(&login));
             return Ok(done("RESET"));
         };
-        let snapshot = self.warehouse.catalog().snapshot().await?;
         if !snapshot.principals().is_superuser(&self.login) && user != self.login {
             let message = "permission denied to set session authorization";
             return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
@@ -510,14 +520,19 @@ impl Session {
         if !snapshot.principals().users.contains_key(user) {
             return Err(Error::new(ErrorKind::UndefinedObject, format!("user \"{user}\" does not exist")));
         }
-        self.become_user(user);
+        self.become_user(user, snapshot.principals().is_superuser(user));
         Ok(done("SET"))
     }
 
-    fn become_user(&mut self, user: &str) {
+    /// Tells the client whether the user may do everything.
+    pub(crate) fn tell_superuser(&mut self, superuser: bool) {
+        self.settings.client.set_user(&self.login, superuser);
+    }
+
+    fn become_user(&mut self, user: &str, superuser: bool) {
         user.clone_into(&mut self.who.user);
         user.clone_into(&mut self.who.session_user);
-        self.settings.client.set_user(user);
+        self.settings.client.set_user(user, superuser);
     }
 
     fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {
@@ -532,52 +547,4 @@ impl Session {
             exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
         }
     }
-}
-
-/// The result of a statement that gives no rows.
-fn done(verb: &'static str) -> StatementResult {
-    StatementResult {
-        schema: Arc::new(Schema::empty()),
-        rows: None,
-        tag: CommandTag::Verb(verb),
-        notices: Vec::new(),
-        progress: None,
-    }
-}
-
-fn warning(message: &str) -> Notice {
-    Notice { severity: Severity::Warning, message: message.to_owned() }
-}
-
-fn timed_out() -> Error {
-    Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
-}
-
-/// Keeps what a result's rows are read from until they have been read.
-fn holding(mut result: StatementResult, held: impl Send + Sync + 'static) -> StatementResult {
-    result.rows = result.rows.map(|rows| {
-        let schema = rows.schema();
-        let rows = rows.inspect(move |_| {
-            let _ = &held;
-        });
-        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as _
-    });
-    result
-}
-
-/// Ends a result's rows with an error at the deadline.
-fn with_deadline(mut result: StatementResult, deadline: Instant) -> StatementResult {
-    result.rows = result.rows.map(|rows| {
-        let schema = rows.schema();
-        let watched = futures::stream::unfold(Some((rows, deadline)), |state| async move {
-            let (mut rows, deadline) = state?;
-            match tokio::time::timeout_at(deadline, rows.next()).await {
-                Ok(Some(batch)) => Some((batch, Some((rows, deadline)))),
-                Ok(None) => None,
-                Err(_) => Some((Err(DataFusionError::from(timed_out())), None)),
-            }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(schema, watched)) as _
-    });
-    result
 }

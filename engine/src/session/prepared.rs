@@ -316,7 +316,10 @@ async fn schema_with(context: &Context, parsed: &ParsedStatement, values: Vec<Ex
         return Err(Error::internal("a query was lost"));
     };
     let planned = exec::query::logical_plan(context, &query).await?;
-    let schema = Arc::clone(planned.schema().inner());
+    // The columns of a set operation have their common types only then.
+    let state = context.state();
+    let analyzed = plan::with_room(|| state.analyzer().execute_and_check(planned, state.config_options(), |_, _| {}))?;
+    let schema = Arc::clone(analyzed.schema().inner());
     Ok(plan::shown_schema(&schema).unwrap_or(schema))
 }
 

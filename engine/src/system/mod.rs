@@ -7,17 +7,20 @@
 mod activity;
 mod attributes;
 mod classes;
+mod connections;
 mod databases;
 mod empty;
 mod external;
 mod facts;
 mod grants;
 mod information;
+mod late_binding;
 mod oid;
 mod procedures;
 mod redshift;
 mod relations;
 mod settings;
+mod shown;
 mod table;
 mod types;
 mod users;
@@ -31,6 +34,7 @@ pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
 pub(crate) use types::{by_name as type_by_name, format_type};
 
 use crate::session::Context;
+use crate::sql::SHOWN;
 
 /// The one database, as Redshift's clients call it.
 pub(crate) const DATABASE: &str = "dev";
@@ -45,11 +49,13 @@ const TABLES: &[&[SystemTable]] = &[
     activity::TABLES,
     attributes::TABLES,
     classes::TABLES,
+    connections::TABLES,
     databases::TABLES,
     empty::TABLES,
     external::TABLES,
     grants::TABLES,
     information::TABLES,
+    late_binding::TABLES,
     procedures::TABLES,
     redshift::TABLES,
     settings::TABLES,
@@ -65,12 +71,20 @@ pub(crate) fn all() -> impl Iterator<Item = &'static SystemTable> {
 /// The system table of a name; without a schema one of `pg_catalog`.
 pub(crate) fn find(schema: Option<&str>, name: &str) -> Option<&'static SystemTable> {
     let schema = schema.unwrap_or(PG_CATALOG);
+    if schema == SHOWN {
+        return shown::TABLES.iter().find(|table| table.name == name);
+    }
     all().find(|table| table.name == name && table.schema == schema)
 }
 
-/// Whether a system table never has a row.
-pub(crate) fn is_always_empty(table: &SystemTable) -> bool {
-    empty::TABLES.iter().any(|empty| empty.name == table.name && empty.schema == table.schema)
+/// Whether a system table stands for a function that gives rows.
+pub(crate) fn is_function(table: &SystemTable) -> bool {
+    late_binding::TABLES.iter().any(|function| function.name == table.name)
+}
+
+/// The bytes of a relation's files, as the statement sees them.
+pub(crate) async fn size_bytes(context: &Context, relation: &Relation) -> crate::error::Result<u64> {
+    Ok(redshift::figures(context, relation).await?.2)
 }
 
 /// A system table's number in `pg_class`.
@@ -80,7 +94,7 @@ pub(crate) fn table_oid(table: &SystemTable) -> i64 {
 
 /// Whether a schema is one of the system's.
 pub(crate) fn is_schema(name: &str) -> bool {
-    name == PG_CATALOG || name == INFORMATION_SCHEMA
+    name == PG_CATALOG || name == INFORMATION_SCHEMA || name == SHOWN
 }
 
 /// Whether the user sees what others did.

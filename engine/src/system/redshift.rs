@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::session::Context;
 
 /// A table's rows, deleted ones too and without them, and the bytes of its files, as the statement sees them.
-async fn figures(context: &Context, relation: &Relation) -> Result<(u64, u64, u64)> {
+pub(super) async fn figures(context: &Context, relation: &Relation) -> Result<(u64, u64, u64)> {
     let Some(table) = &relation.managed else { return Ok((0, 0, 0)) };
     let contents = context.transaction().lock().await.contents(context.warehouse(), table).await?;
     let inlined: u64 = contents.inlined.iter().map(|rows| rows.rows.len() as u64).sum();
