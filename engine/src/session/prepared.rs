@@ -347,9 +347,14 @@ async fn infer(context: &Context, parsed: &ParsedStatement, given: &[Option<Data
         set(&mut types, number, DataType::Int64);
     }
     let casts = plan::with_room(|| placeholders::casts(&mut statement));
+    let mut known: BTreeMap<String, Option<DataType>> = BTreeMap::new();
     for (number, data_type) in casts {
-        // A type that is none is told when the statement runs.
-        if let Ok(data_type) = type_of(context, parsed, &data_type).await {
+        let name = data_type.to_string();
+        if !known.contains_key(&name) {
+            // A type that is none is told when the statement runs.
+            known.insert(name.clone(), type_of(context, parsed, &data_type).await.ok());
+        }
+        if let Some(data_type) = known.get(&name).cloned().flatten() {
             set(&mut types, number, data_type);
         }
     }

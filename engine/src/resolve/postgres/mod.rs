@@ -72,6 +72,9 @@ impl VisitorMut for Rewriter {
                 {
                     *op = plain;
                 }
+                if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+                    compare_function(left, right);
+                }
                 if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
                     condition(left);
                     condition(right);
@@ -160,6 +163,22 @@ fn operator(name: &str) -> Option<BinaryOperator> {
         "!~~" => BinaryOperator::PGNotLikeMatch,
         _ => return None,
     })
+}
+
+/// `typreceive <> 0`: a function that a type has is told by its name here, which 0 is none of.
+fn compare_function(left: &Expr, right: &mut Expr) {
+    const FUNCTIONS: [&str; 4] = ["typinput", "typoutput", "typreceive", "typsend"];
+    let name = match left {
+        Expr::Identifier(name) => name,
+        Expr::CompoundIdentifier(parts) if !parts.is_empty() => &parts[parts.len() - 1],
+        _ => return,
+    };
+    if let Expr::Value(value) = right
+        && let Value::Number(number, _) = &value.value
+        && FUNCTIONS.contains(&name.value.to_lowercase().as_str())
+    {
+        value.value = Value::SingleQuotedString(number.clone());
+    }
 }
 
 /// A whole number where a condition stands: true unless it is 0.
