@@ -54,6 +54,19 @@ const METADATA_CACHE_BYTES: usize = 256 << 20;
 /// The most slices that a plan runs in.
 const MOST_SLICES: usize = 1024;
 
+/// The part of the memory limit that the cache of files has.
+const CACHE_SHARE: usize = 8;
+
+/// Rows of a batch: twice DataFusion's, so that what is done once a batch counts less.
+const BATCH_ROWS: usize = 16_384;
+
+/// A join on one integer looks its rows up by the value itself, without a hash, where the values lie within so many (8
+/// MiB for the array)…
+const DIRECT_JOIN_RANGE: usize = 1 << 21;
+
+/// … or where at least this part of the values between the least and the greatest is there.
+const DIRECT_JOIN_DENSITY: f64 = 0.1;
+
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
 
@@ -69,7 +82,8 @@ pub struct WarehouseConfig {
     pub settings: BTreeMap<String, String>,
     /// How many slices a plan runs in; the cores by default, rounded up to a power of two.
     pub target_partitions: Option<usize>,
-    /// How many bytes statements may hold together; four fifths of the machine's memory by default.
+    /// How many bytes statements and the cache of files may hold together; four fifths of the machine's memory by
+    /// default. An eighth of it is the cache's.
     pub memory_limit_bytes: Option<usize>,
     /// How long a listing of files is believed.
     pub listing_time_to_live: Duration,
@@ -184,7 +198,10 @@ impl Warehouse {
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
         let cleanup = TaskTracker::new();
-        let data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
+        let mut data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
+        if let Some(limit) = memory_limit(&config) {
+            data = data.with_cache_bytes((limit / CACHE_SHARE) as u64);
+        }
         if !catalog.is_read_only() {
             tables::remove_abandoned(&config.directory);
             cleanup.spawn(tables::remove_orphans(data.clone(), Arc::clone(&catalog), config.orphan_age));
@@ -356,13 +373,15 @@ fn session_config(target_partitions: Option<usize>) -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
     // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
     let slices = target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
-    config = config.with_target_partitions(slices.max(1));
+    config = config.with_target_partitions(slices.max(1)).with_batch_size(BATCH_ROWS);
     let options = config.options_mut();
     // Redshift's and Trino's literals such as 1.5 are decimals.
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
     options.execution.parquet.bloom_filter_on_read = true;
     options.execution.collect_statistics = true;
+    options.execution.perfect_hash_join_small_build_threshold = DIRECT_JOIN_RANGE;
+    options.execution.perfect_hash_join_min_key_density = DIRECT_JOIN_DENSITY;
     // Rows by one key are also rows by that key and another.
     options.optimizer.subset_repartition_threshold = 2;
     config
@@ -371,11 +390,17 @@ fn session_config(target_partitions: Option<usize>) -> SessionConfig {
 fn runtime(config: &WarehouseConfig, stores: Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
     let mut builder =
         RuntimeEnvBuilder::new().with_object_store_registry(stores).with_metadata_cache_limit(METADATA_CACHE_BYTES);
-    if let Some(limit) = config.memory_limit_bytes.or_else(|| machine_memory().map(|bytes| bytes / 5 * 4)) {
+    if let Some(limit) = memory_limit(config) {
+        let limit = limit - limit / CACHE_SHARE;
         let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
         builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers)));
     }
     Ok(builder.build_arc()?)
+}
+
+/// What statements and the cache of files may hold together.
+fn memory_limit(config: &WarehouseConfig) -> Option<usize> {
+    config.memory_limit_bytes.or_else(|| machine_memory().map(|bytes| bytes / 5 * 4))
 }
 
 /// The machine's memory in bytes, or the control group's limit where that is less; `None` where Linux does not tell.

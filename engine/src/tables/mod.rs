@@ -14,13 +14,13 @@
 
 mod adapt;
 pub(crate) mod condition;
-mod counting;
 mod deletes;
 mod dynamic;
 pub mod encoding;
 mod format;
 mod inlined;
 mod layout;
+mod members;
 mod memory;
 mod named;
 mod new_files;
@@ -31,6 +31,7 @@ mod predicates;
 mod regroup;
 mod rows;
 mod scan;
+mod segments;
 mod source;
 mod statistics;
 mod storage;
