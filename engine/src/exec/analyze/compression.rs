@@ -59,9 +59,9 @@ fn position(table: &ManagedTable, name: &str) -> Result<usize> {
 /// The encoding that suits a column, and by how many percent it is smaller than RAW.
 async fn column(context: &Context, table: &Arc<ManagedTable>, at: usize, rows: usize) -> Result<(String, f64)> {
     let column = &table.columns[at];
-    let sort_key = match &table.attributes.sort_key {
-        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.as_slice(),
-        SortKey::None | SortKey::Auto => &[],
+    let sort_key = match table.attributes.effective_sort_key() {
+        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns,
+        SortKey::None | SortKey::Auto => Vec::new(),
     };
     if sort_key.contains(&column.id) {
         return Ok((column.encoding.clone().unwrap_or_else(|| "auto".to_owned()), 0.));
