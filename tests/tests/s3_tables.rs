@@ -117,6 +117,11 @@ async fn what_was_read_is_kept_on_the_local_disk() {
         let expected = [["49000", "1249524500", "x9999"]];
         assert_eq!(rows(&mut session, &query).await.unwrap(), expected);
         let asked = || place.server.faults().count(Operation::Get);
+        // What the writer knew of its deletes is read by the next one.
+        for _ in 0..2 {
+            let mut another = Session::new(Warehouse::open(place.config(None)).await.unwrap());
+            assert_eq!(rows(&mut another, &query).await.unwrap(), expected);
+        }
         let mut warm = Session::new(Warehouse::open(place.config(None)).await.unwrap());
         let before = asked();
         assert_eq!(rows(&mut warm, &query).await.unwrap(), expected);
