@@ -37,7 +37,7 @@ pub fn effective_style(table: &ManagedTable, size_bytes: u64) -> EffectiveStyle 
     let auto = table.attributes.distribution == DistributionStyle::Auto;
     let style = match &table.attributes.distribution {
         DistributionStyle::Auto if size_bytes <= MOST_BYTES_OF_ALL => DistributionStyle::All,
-        DistributionStyle::Auto => match table.attributes.chosen.distribution.or_else(|| primary_key(table)) {
+        DistributionStyle::Auto => match auto_key(table) {
             Some(column) => DistributionStyle::Key { column },
             None => DistributionStyle::Even,
         },
@@ -49,6 +49,11 @@ pub fn effective_style(table: &ManagedTable, size_bytes: u64) -> EffectiveStyle 
     };
     let key = key.map(|column| column.name.clone());
     EffectiveStyle { style, auto, key }
+}
+
+/// The id of the column that AUTO distributes a large table by.
+fn auto_key(table: &ManagedTable) -> Option<i64> {
+    table.attributes.chosen.distribution.or_else(|| primary_key(table))
 }
 
 /// The id of the column that alone is the primary key.
@@ -126,7 +131,9 @@ pub(crate) fn bucket_now(table: &ManagedTable, file: &DataFile) -> Option<(u32, 
     let layout = &file.layout;
     let now = match table.attributes.distribution {
         DistributionStyle::Key { column } => layout.distribution_column == Some(column),
-        DistributionStyle::Auto => layout.distribution_column.is_some(),
+        DistributionStyle::Auto => {
+            layout.distribution_column.is_some() && layout.distribution_column == auto_key(table)
+        }
         DistributionStyle::Even | DistributionStyle::All => false,
     };
     (now && layout.hash_version == HASH_VERSION && layout.buckets > 0).then_some((file.bucket?, layout.buckets))
