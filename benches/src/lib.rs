@@ -11,6 +11,7 @@ pub mod compare;
 pub mod crawl;
 pub mod csv;
 pub mod managed;
+pub mod many_tables;
 pub mod partitions;
 pub mod report;
 pub mod side;

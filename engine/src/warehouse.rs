@@ -1,6 +1,6 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
-use crate::background::{Activity, MaintenanceConfig};
+use crate::background::{Activity, MaintenanceConfig, Vacuums};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
@@ -12,7 +12,7 @@ use crate::optimize;
 use crate::physical;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
-use crate::tables::{self, TableStorage, TemporaryFolder};
+use crate::tables::{self, Blocks, CachedStore, TableStorage, TemporaryFolder};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -38,8 +38,15 @@ const JOURNAL_FILE: &str = "journal.db";
 /// The folder of managed tables' files in a warehouse's directory.
 const DATA_FOLDER: &str = "data";
 
+/// The folder in a warehouse's directory of what is kept of files in an object store.
+const CACHE_FOLDER: &str = "cache";
+
+/// Megabytes of it, where nothing is said.
+const CACHE_MB: u64 = 4096;
+
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
+    "cache_mb",
     "data_path",
     "deleted_file_grace_minutes",
     "listing_ttl_ms",
@@ -85,6 +92,8 @@ pub struct WarehouseConfig {
     /// How many bytes statements and the cache of files may hold together; four fifths of the machine's memory by
     /// default. An eighth of it is the cache's.
     pub memory_limit_bytes: Option<usize>,
+    /// The most bytes that are kept on the local disk of managed tables' files in an object store; 0 keeps none.
+    pub cache_bytes: u64,
     /// How long a listing of files is believed.
     pub listing_time_to_live: Duration,
     /// How old a data file is that is removed when the warehouse opens and no manifest names it: older than the longest
@@ -104,6 +113,7 @@ impl WarehouseConfig {
             data_path: None,
             settings: BTreeMap::new(),
             target_partitions: None,
+            cache_bytes: CACHE_MB << 20,
             memory_limit_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
             orphan_age: DEFAULT_ORPHAN_AGE,
@@ -117,8 +127,8 @@ impl WarehouseConfig {
         name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `data_path`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`,
-    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
+    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `listing_ttl_ms`, `slices`,
+    /// `snapshot_retention_hours`, `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -128,6 +138,7 @@ impl WarehouseConfig {
         // Up to a hundred years.
         let number = |most: u64| value.parse().ok().filter(|number| *number <= most).ok_or_else(invalid);
         match name {
+            "cache_mb" => self.cache_bytes = number(1 << 30)? << 20,
             "data_path" => self.data_path = Some(value.to_owned()),
             "listing_ttl_ms" => {
                 self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
@@ -164,6 +175,7 @@ pub struct Warehouse {
     journal: Journal,
     open_sessions: Sessions,
     activity: Arc<Activity>,
+    vacuums: Vacuums,
     leases: Leases,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
@@ -220,6 +232,7 @@ impl Warehouse {
             journal,
             open_sessions: Sessions::default(),
             activity: Arc::default(),
+            vacuums: Vacuums::default(),
             leases,
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
@@ -293,6 +306,11 @@ impl Warehouse {
         &self.open_sessions
     }
 
+    /// The vacuum that runs now.
+    pub(crate) fn vacuums(&self) -> &Vacuums {
+        &self.vacuums
+    }
+
     /// Whether statements run.
     pub(crate) fn activity(&self) -> &Arc<Activity> {
         &self.activity
@@ -358,7 +376,17 @@ async fn data_storage(
         return Err(Error::new(ErrorKind::InvalidParameter, message));
     }
     note_data_path(catalog, noted.as_deref(), &url).await?;
-    let store = lake.listings.stores().open(&location).await?;
+    let mut store = lake.listings.stores().open(&location).await?;
+    if config.cache_bytes > 0 {
+        let (folder, limit) = (config.directory.join(CACHE_FOLDER), config.cache_bytes);
+        // The bucket's name keeps those of a place that the warehouse had before apart.
+        let bucket = location.store().as_str().split("//").nth(1).unwrap_or_default().trim_matches('/').to_owned();
+        let blocks = tokio::task::spawn_blocking(move || Blocks::open(folder.join(bucket), limit)).await;
+        let blocks = blocks.map_err(|error| Error::internal(format!("could not look at the cache: {error}")))?;
+        store = Arc::new(CachedStore::new(store, location.path().clone(), Arc::new(blocks)));
+        // Scans look the store up by its URL.
+        lake.listings.stores().replace(&location, Arc::clone(&store));
+    }
     Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
 }
 

@@ -7,11 +7,13 @@
 mod mask;
 mod query;
 mod store;
+mod vacuum;
 
 pub(crate) use mask::mask;
 pub use query::ConnectionEvent;
 pub(crate) use query::{QueryRecord, StatementClass};
 pub use store::{Journal, now_us};
+pub(crate) use vacuum::VacuumRecord;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -21,6 +21,7 @@ mod settings;
 mod table;
 mod types;
 mod users;
+mod vacuums;
 
 pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
@@ -55,6 +56,7 @@ const TABLES: &[&[SystemTable]] = &[
     settings::TABLES,
     types::TABLES,
     users::TABLES,
+    vacuums::TABLES,
 ];
 
 /// All system tables.

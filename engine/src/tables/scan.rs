@@ -368,7 +368,7 @@ impl ManagedTableProvider {
                 DistributionStyle::Key { column } => place(column),
                 _ => None,
             },
-            sort: match &self.table.attributes.sort_key {
+            sort: match &self.table.attributes.effective_sort_key() {
                 // Columns behind one that is gone are in no order.
                 SortKey::Compound { columns } => columns.iter().map_while(place).collect(),
                 _ => Vec::new(),

@@ -11,6 +11,7 @@ use millrace_catalog::Catalog;
 use millrace_catalog::model::ManagedTable;
 use object_store::ObjectStore;
 use object_store::path::Path;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
@@ -58,6 +59,19 @@ impl TableStorage {
     /// Notes which columns of managed tables a query uses, by its optimized plan.
     pub(crate) fn note_predicate_columns(&self, plan: &LogicalPlan, catalog: &Arc<Catalog>) {
         predicates::note(&self.predicates, plan, catalog, &self.cleanup);
+    }
+
+    /// Writes to the catalog what queries have used.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub(crate) async fn write_column_uses(&self, catalog: &Catalog) -> Result<()> {
+        self.predicates.write(catalog).await
+    }
+
+    /// The tables that queries have used since this was asked last.
+    pub(crate) fn take_used_tables(&self) -> BTreeSet<i64> {
+        self.predicates.take_tables()
     }
 
     pub(super) fn is_local(&self) -> bool {

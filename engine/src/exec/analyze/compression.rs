@@ -11,7 +11,7 @@ use crate::session::Context;
 use crate::sql::AnalyzeCompression;
 use crate::tables::SqlType;
 use crate::tables::encoding::{Encoding, Sample};
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::ExecutionPlanProperties;
 use futures::TryStreamExt;
 use millrace_catalog::model::{ManagedTable, SortKey};
 use std::sync::Arc;
@@ -59,9 +59,9 @@ fn position(table: &ManagedTable, name: &str) -> Result<usize> {
 /// The encoding that suits a column, and by how many percent it is smaller than RAW.
 async fn column(context: &Context, table: &Arc<ManagedTable>, at: usize, rows: usize) -> Result<(String, f64)> {
     let column = &table.columns[at];
-    let sort_key = match &table.attributes.sort_key {
-        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.as_slice(),
-        SortKey::None | SortKey::Auto => &[],
+    let sort_key = match table.attributes.effective_sort_key() {
+        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns,
+        SortKey::None | SortKey::Auto => Vec::new(),
     };
     if sort_key.contains(&column.id) {
         return Ok((column.encoding.clone().unwrap_or_else(|| "auto".to_owned()), 0.));
@@ -71,11 +71,15 @@ async fn column(context: &Context, table: &Arc<ManagedTable>, at: usize, rows: u
     let provider = context.scan_managed(table).await?;
     let state = context.state();
     let plan = provider.scan(state, Some(&vec![at]), &[], None).await?;
-    let mut batches = execute_stream(plan, state.task_ctx())?;
-    while sample.row_count() < rows
-        && let Some(batch) = batches.try_next().await?
-    {
-        sample.add(batch.slice(0, batch.num_rows().min(rows - sample.row_count())).column(0));
+    // One partition after the other: neighbours in a file stay neighbours in the sample, and the same files give the same
+    // sample whatever the number of cores.
+    for partition in 0..plan.output_partitioning().partition_count() {
+        let mut batches = plan.execute(partition, state.task_ctx())?;
+        while sample.row_count() < rows
+            && let Some(batch) = batches.try_next().await?
+        {
+            sample.add(batch.slice(0, batch.num_rows().min(rows - sample.row_count())).column(0));
+        }
     }
     if sample.row_count() == 0 {
         return Ok((Encoding::Raw.to_string(), 0.));
