@@ -52,14 +52,14 @@ def sql(text):
 def literal(value):
     if value is None:
         return "NULL"
-    if isinstance(value, bool) or isinstance(value, (int, float, decimal.Decimal)):
+    if isinstance(value, (bool, int, decimal.Decimal)):
         return str(value)
     return "'" + str(value).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def python(value):
     """A value as ROWS have it."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, pd.Timestamp):
         value = value.to_pydatetime()
@@ -113,7 +113,12 @@ texts = pa_csv.read_csv(f"{work}/csv/t_000", parse_options=pa_csv.ParseOptions(n
                         convert_options=pa_csv.ConvertOptions(null_values=["\\N"], strings_can_be_null=True, quoted_strings_can_be_null=False))
 same("pyarrow, texts of CSV", texts["name"].to_pylist(), [row[2] for row in ROWS])
 read = f"read_json('{work}/json/t_000', format = 'newline_delimited', columns = {kinds})"
-same("DuckDB, JSON", shown(duckdb.sql(f"SELECT * FROM {read} ORDER BY id").fetchall()), shown(ROWS))
+# DuckDB reads JSON's numbers as floats: decimals of many digits are compared apart.
+same("DuckDB, JSON", shown(duckdb.sql(f"SELECT * EXCLUDE (amount) FROM {read} ORDER BY id").fetchall()),
+     shown(row[:1] + row[2:] for row in ROWS))
+with open(f"{work}/json/t_000") as lines:
+    amounts = [json.loads(line, parse_float=decimal.Decimal)["amount"] for line in lines]
+same("decimals of JSON", amounts, [row[1] for row in ROWS])
 same("pyarrow, texts of JSON", pa_json.read_json(f"{work}/json/t_000")["name"].to_pylist(), [row[2] for row in ROWS])
 parted = duckdb.sql(f"SELECT ok, count(*) FROM read_parquet('{work}/parts/*/*', hive_partitioning = true) GROUP BY 1 ORDER BY 1")
 same("DuckDB, partitions", sum(count for _, count in parted.fetchall()), len(ROWS))

@@ -115,7 +115,7 @@ def psycopg():
                 copy.write("no number\n")
             raise AssertionError("a bad line was taken")
         except driver.Error as failure:
-            same("22P02", failure.sqlstate, "a bad line")
+            same("22P04", failure.sqlstate, "a bad line")
         same((4,), connection.execute("SELECT count(*) FROM copied").fetchone(), "rows after a bad line")
     connection.close()
 

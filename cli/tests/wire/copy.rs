@@ -123,7 +123,8 @@ async fn a_bad_line_loads_nothing_and_the_connection_goes_on() {
         ("copy t from stdin csv force not null nope", "42703"),
         ("copy t from stdin (encoding 'latin1')", "0A000"),
     ] {
-        let error = copy_in(&client, statement, &[]).await.unwrap_err();
+        // By the simple protocol: tokio-postgres loses count of answers when a COPY fails before it begins.
+        let error = client.simple_query(statement).await.unwrap_err();
         assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some(state), "{statement}");
     }
 }
@@ -154,7 +155,7 @@ async fn a_client_that_gives_up_or_cancels_loads_nothing() {
     }
     client.batch_execute("begin").await.unwrap();
     assert_eq!(copy_in(&client, "copy t from stdin", &[b"1\n2\n"]).await.unwrap(), 2);
-    assert_eq!(copy_text(&client, "copy t to stdout").await, "1\n2\n");
+    assert_eq!(copy_text(&client, "copy (select * from t order by a) to stdout").await, "1\n2\n");
     client.batch_execute("rollback").await.unwrap();
     assert_eq!(copy_text(&client, "copy t to stdout").await, "");
 }

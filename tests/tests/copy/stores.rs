@@ -22,14 +22,16 @@ async fn world(settings: &[(&str, &str)]) -> (S3Server, String, TempDir, Session
     (server, bucket, folder, session)
 }
 
-/// The names of the bucket's files, and of the parts of uploads that were not completed.
+/// The names of the bucket's files, without those that the server keeps for itself.
 fn names(server: &S3Server, bucket: &str) -> Vec<String> {
-    let mut folders = vec![server.root().join(bucket)];
+    let root = server.root().join(bucket);
+    let mut folders = vec![root.clone()];
     let mut names = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { names.push(path.display().to_string()) }
+            let name = path.strip_prefix(&root).unwrap().display().to_string();
+            if path.is_dir() { folders.push(path) } else { names.push(format!("/{name}")) }
         }
     }
     names.retain(|name| !name.contains("/."));

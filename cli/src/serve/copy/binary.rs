@@ -213,8 +213,7 @@ mod tests {
         flags[12] = 1;
         let mut count = whole.clone();
         count[20] = 3;
-        let mut number = whole.clone();
-        number[24] = 3;
+        let number = [BINARY_HEADER, b"\0\x02\0\0\0\x03abc\xff\xff\xff\xff"].concat();
         let after = [whole.as_slice(), b"x"].concat();
         for (bytes, message) in [
             (&b""[..], "signature not recognized"),
