@@ -10,6 +10,7 @@ pub mod compare;
 #[cfg(feature = "crawl")]
 pub mod crawl;
 pub mod csv;
+pub mod load;
 pub mod managed;
 pub mod many_tables;
 pub mod partitions;

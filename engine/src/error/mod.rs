@@ -52,6 +52,10 @@ pub enum ErrorKind {
     InvalidTableDefinition,
     /// 22P02: a text that is not a value of the type.
     InvalidText,
+    /// 22007: a text that is no date or time.
+    InvalidDateTime,
+    /// 22P04: rows of COPY that are not laid out as they should be.
+    BadCopyFormat,
     /// 22001: a text longer than its column.
     StringTruncation,
     /// 23502: a NULL where there may be none.
@@ -160,6 +164,8 @@ impl ErrorKind {
             Self::WrongObjectType => "42809",
             Self::InvalidTableDefinition => "42P16",
             Self::InvalidText => "22P02",
+            Self::InvalidDateTime => "22007",
+            Self::BadCopyFormat => "22P04",
             Self::StringTruncation => "22001",
             Self::NotNull => "23502",
             Self::CardinalityViolation => "21000",

@@ -34,8 +34,12 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
             {
                 place(context, Some(paths)).await?;
             }
+            if copy.statistics_update == Some(true) {
+                owned_or(context, &copy.table, Privilege::Alter).await?;
+            }
             table(context, &copy.table, &[Privilege::Insert]).await
         }
+        Statement::CopyIn(copy) => table(context, &copy.table, &[Privilege::Insert]).await,
         Statement::Unload(unload) => place(context, Some(&unload.target)).await,
         Statement::Truncate(name) => table(context, name, &[Privilege::Truncate]).await,
         Statement::Lock(names) => {

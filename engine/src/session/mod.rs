@@ -10,6 +10,7 @@ mod cursor;
 mod draft;
 mod leases;
 mod literal;
+mod loading;
 mod prepared;
 mod rows;
 mod settings;
@@ -22,6 +23,7 @@ pub(crate) use activity::Who;
 pub use activity::{OpenSession, RunningState, Sessions};
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
+use loading::{InputSlot, repeats};
 pub use prepared::Prepared;
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
@@ -67,6 +69,8 @@ pub struct Session {
     login: String,
     /// What [`Who::last_query`] is for the next statement.
     next_last_query: i64,
+    /// The rows of the COPY FROM STDIN that runs.
+    input: InputSlot,
 }
 
 impl Drop for Session {
@@ -155,6 +159,7 @@ impl Session {
             who,
             login,
             next_last_query: -1,
+            input: InputSlot::default(),
         }
     }
 
@@ -328,6 +333,7 @@ impl Session {
             (self.who.clone(), self.settings.clone()),
             transaction,
         )
+        .with_input(&self.input)
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -337,8 +343,9 @@ impl Session {
         loop {
             let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
-            let result = exec::execute(&context, &parsed.statement).await?;
+            let mut result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
+            let analyze = changed.to_analyze();
             let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
                 Some(_) => changed.commit(&self.warehouse).await,
@@ -347,9 +354,10 @@ impl Session {
             match committed {
                 Ok(()) => {
                     self.temporary = temporary;
+                    result.notices.extend(self.analyze_loaded(analyze).await);
                     return Ok(holding(result, held));
                 }
-                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
+                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES && repeats(parsed) => {
                     tries += 1;
                     if turn.is_none() {
                         turn = Some(self.warehouse.turns().wait(tables).await);
@@ -393,10 +401,12 @@ impl Session {
         self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.has_failed() {
-            let temporary = transaction.settled_temporary();
+            let (temporary, analyze) = (transaction.settled_temporary(), transaction.to_analyze());
             transaction.commit_in_turn(&self.warehouse).await?;
             self.temporary = temporary;
-            return Ok(done("COMMIT"));
+            let mut result = done("COMMIT");
+            result.notices.extend(self.analyze_loaded(analyze).await);
+            return Ok(result);
         }
         Ok(done("ROLLBACK"))
     }
