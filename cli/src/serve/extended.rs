@@ -175,6 +175,9 @@ impl Connection {
         portal.state = State::Finished;
         let formats = portal.formats.clone();
         let described = portal.statement.prepared.clone();
+        if let Some(tag) = self.copy(&statement).await? {
+            return Ok(Some(tag));
+        }
         let cancel = self.cancellable();
         // A group's statements are done together or not at all; one by itself needs no transaction around it.
         if self.session.transaction_status() == TransactionStatus::Active || !self.wire.ends_group().await? {

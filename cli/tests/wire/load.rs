@@ -67,8 +67,9 @@ async fn as_many_parameters_as_the_protocol_counts() {
     let client = server.client().await;
     // All but the first and the last are of no type in particular.
     let most = usize::from(u16::MAX);
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&"x"; most];
-    (parameters[0], parameters[most - 1]) = (&2i32, &44i32);
+    let mut parameters = vec![&"x" as &(dyn ToSql + Sync); most];
+    parameters[0] = &2i32;
+    parameters[most - 1] = &44i32;
     let query = "select $65535::int - $1::int";
     assert_eq!(client.query_one(query, &parameters).await.unwrap().get::<_, i32>(0), 42);
     let error = client.query("select $65536::int", &[]).await.unwrap_err();

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod client;
+mod copy;
 mod fuzz;
 mod load;
 mod login;

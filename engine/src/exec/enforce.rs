@@ -3,10 +3,7 @@
 use crate::error::Result;
 use crate::resolve::{self, Relation, rights};
 use crate::session::{Context, RightsChange};
-use crate::sql::{
-    AlterOperation, CopyFormat, CreateDatabase, CreateExternalSchema, CreateTableAs, JsonMapping, ObjectName,
-    Statement, Update,
-};
+use crate::sql::{AlterOperation, CopyFormat, CreateTableAs, JsonMapping, ObjectName, Statement, Update};
 use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable};
 
 /// Refuses a statement that the user has no right to.
@@ -37,8 +34,12 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
             {
                 place(context, Some(paths)).await?;
             }
+            if copy.statistics_update == Some(true) {
+                owned_or(context, &copy.table, Privilege::Alter).await?;
+            }
             table(context, &copy.table, &[Privilege::Insert]).await
         }
+        Statement::CopyIn(copy) => table(context, &copy.table, &[Privilege::Insert]).await,
         Statement::Unload(unload) => place(context, Some(&unload.target)).await,
         Statement::Truncate(name) => table(context, name, &[Privilege::Truncate]).await,
         Statement::Lock(names) => {
@@ -198,13 +199,6 @@ pub(super) async fn after(context: &Context, statement: &Statement) -> Result<()
         return change(context, move |principals| principals.grant_defaults(&user, &schema, &name)).await;
     }
     match statement {
-        Statement::CreateDatabase(CreateDatabase { name, .. })
-        | Statement::CreateExternalSchema(CreateExternalSchema { name, .. })
-            if user != ADMIN && !principals.schema_owners.contains_key(name) =>
-        {
-            let (name, user) = (name.clone(), user.clone());
-            change(context, move |principals| drop(principals.schema_owners.insert(name.clone(), user.clone()))).await
-        }
         Statement::DropDatabase(dropped) => {
             let object = Securable::Schema(dropped.name.clone());
             change(context, move |principals| principals.forget(&object)).await

@@ -10,9 +10,11 @@ mod cursor;
 mod draft;
 mod leases;
 mod literal;
+mod loading;
 mod objects;
 mod prepared;
 mod results;
+mod rows;
 mod settings;
 mod temporary;
 mod transaction;
@@ -23,6 +25,7 @@ pub(crate) use activity::Who;
 pub use activity::{OpenSession, RunningState, Sessions, Signal};
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
+use loading::{InputSlot, repeats};
 pub(crate) use objects::RightsChange;
 pub use prepared::Prepared;
 pub(crate) use temporary::is_temporary;
@@ -39,9 +42,11 @@ use crate::warehouse::Warehouse;
 use activity::Running;
 use datafusion::execution::session_state::SessionState;
 use millrace_catalog::model::ADMIN;
-use results::{done, holding, timed_out, warning, with_deadline};
+use results::{done, timed_out, warning};
+use rows::{failing, holding, with_deadline};
 use settings::Settings;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use temporary::Temporaries;
 use tokio::sync::Mutex;
@@ -67,6 +72,8 @@ pub struct Session {
     login: String,
     /// What [`Who::last_query`] is for the next statement.
     next_last_query: i64,
+    /// The rows of the COPY FROM STDIN that runs.
+    input: InputSlot,
 }
 
 impl Drop for Session {
@@ -80,12 +87,18 @@ struct Block {
     transaction: Arc<Mutex<Transaction>>,
     /// Its number: that of its first statement.
     xid: Option<i64>,
-    /// After an error nothing but its end is taken.
-    failed: bool,
+    /// After an error nothing but its end is taken. Shared with results whose rows are still being computed.
+    failed: Arc<AtomicBool>,
     /// Begun for the statements of one text, which are done together or not at all.
     implicit: bool,
     /// Files that it may have changed rows of are not rewritten in the background.
     _busy: Option<Busy>,
+}
+
+impl Block {
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
 }
 
 /// How far a session is in a transaction.
@@ -149,6 +162,7 @@ impl Session {
             who,
             login,
             next_last_query: -1,
+            input: InputSlot::default(),
         }
     }
 
@@ -218,9 +232,10 @@ impl Session {
         let busy = self.warehouse.activity().begin();
         let running = self.begin_statement(parsed);
         let result = Box::pin(self.execute_parsed(parsed)).await;
+        let failed = self.block.as_ref().map(|block| Arc::clone(&block.failed));
         running
             .watch(result)
-            .map(|result| holding(result, busy))
+            .map(|result| failing(holding(result, busy), failed))
             .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
@@ -298,16 +313,15 @@ impl Session {
         }
         let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
-        block.failed = true;
+        let failed = Arc::clone(&block.failed);
+        failed.store(true, Ordering::Relaxed);
         let transaction = Arc::clone(&block.transaction);
         let in_block = !block.implicit;
         let context = self.context(parsed, (Arc::clone(&transaction), in_block));
         let result = exec::execute(&context, &parsed.statement).await?;
         let held = transaction.lock().await.held();
+        failed.store(false, Ordering::Relaxed);
         let result = holding(result, held);
-        if let Some(block) = &mut self.block {
-            block.failed = false;
-        }
         // As in Redshift, TRUNCATE commits the transaction that it runs in.
         if matches!(parsed.statement, Statement::Truncate(_)) {
             self.end(true).await?;
@@ -327,6 +341,7 @@ impl Session {
             (self.who.clone(), self.settings.clone()),
             transaction,
         )
+        .with_input(&self.input)
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -336,8 +351,9 @@ impl Session {
         loop {
             let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
-            let result = exec::execute(&context, &parsed.statement).await?;
+            let mut result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
+            let analyze = changed.to_analyze();
             let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
                 Some(_) => changed.commit(&self.warehouse).await,
@@ -346,9 +362,10 @@ impl Session {
             match committed {
                 Ok(()) => {
                     self.temporary = temporary;
+                    result.notices.extend(self.analyze_loaded(analyze).await);
                     return Ok(holding(result, held));
                 }
-                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
+                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES && repeats(parsed) => {
                     tries += 1;
                     if turn.is_none() {
                         turn = Some(self.warehouse.turns().wait(tables).await);
@@ -365,7 +382,7 @@ impl Session {
     fn new_block(&self, read_only: bool, implicit: bool) -> Block {
         let transaction = Arc::new(Mutex::new(Transaction::of_block(read_only, self.temporary.clone())));
         let busy = (!read_only).then(|| self.warehouse.activity().begin());
-        Block { transaction, xid: Some(self.who.xid), failed: false, implicit, _busy: busy }
+        Block { transaction, xid: Some(self.who.xid), failed: Arc::default(), implicit, _busy: busy }
     }
 
     fn begin(&mut self, read_only: bool) -> StatementResult {
@@ -391,11 +408,13 @@ impl Session {
         };
         self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
-        if commit && !block.failed {
-            let temporary = transaction.settled_temporary();
+        if commit && !block.has_failed() {
+            let (temporary, analyze) = (transaction.settled_temporary(), transaction.to_analyze());
             transaction.commit_in_turn(&self.warehouse).await?;
             self.temporary = temporary;
-            return Ok(done("COMMIT"));
+            let mut result = done("COMMIT");
+            result.notices.extend(self.analyze_loaded(analyze).await);
+            return Ok(result);
         }
         Ok(done("ROLLBACK"))
     }
@@ -435,7 +454,7 @@ impl Session {
     pub fn transaction_status(&self) -> TransactionStatus {
         match &self.block {
             None => TransactionStatus::Idle,
-            Some(block) if block.failed => TransactionStatus::Failed,
+            Some(block) if block.has_failed() => TransactionStatus::Failed,
             Some(_) => TransactionStatus::Active,
         }
     }
@@ -445,11 +464,11 @@ impl Session {
         self.settings.version
     }
 
-    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`]: in the text,
-    /// or in rows that were still being computed.
+    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`] and of its
+    /// results: in the text, or in what became of rows.
     pub fn fail_transaction(&mut self) {
         if let Some(block) = &mut self.block {
-            block.failed = true;
+            block.failed.store(true, Ordering::Relaxed);
         }
     }
 

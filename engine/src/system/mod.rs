@@ -15,6 +15,7 @@ mod facts;
 mod grants;
 mod information;
 mod late_binding;
+mod loads;
 mod oid;
 mod procedures;
 mod redshift;
@@ -23,12 +24,14 @@ mod settings;
 mod shown;
 mod table;
 mod types;
+mod unloads;
 mod users;
+mod vacuums;
 
 pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
 pub(crate) use facts::{Facts, facts};
-pub(crate) use oid::schema as schema_oid;
+pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
 pub(crate) use types::{by_name as type_by_name, format_type};
@@ -56,11 +59,14 @@ const TABLES: &[&[SystemTable]] = &[
     grants::TABLES,
     information::TABLES,
     late_binding::TABLES,
+    loads::TABLES,
     procedures::TABLES,
     redshift::TABLES,
     settings::TABLES,
+    unloads::TABLES,
     types::TABLES,
     users::TABLES,
+    vacuums::TABLES,
 ];
 
 /// All system tables.
@@ -84,7 +90,7 @@ pub(crate) fn is_function(table: &SystemTable) -> bool {
 
 /// The bytes of a relation's files, as the statement sees them.
 pub(crate) async fn size_bytes(context: &Context, relation: &Relation) -> crate::error::Result<u64> {
-    Ok(redshift::figures(context, relation).await?.2)
+    Ok(redshift::figures(context, relation).await?.bytes)
 }
 
 /// A system table's number in `pg_class`.

@@ -92,7 +92,7 @@ async fn columns(context: &Context) -> Result<Rows> {
             let Shape { name, length, precision, scale, .. } = shape(column);
             let is_text = matches!(types::of_text(&column.data_type).0, 1042 | 1043);
             let table = relation.kind == RelationKind::Table;
-            let sorts = (column.sort_key != 0).then_some(if relation.interleaved { "INTERLEAVED" } else { "COMPOUND" });
+            let sorts = (column.sort_key != 0).then_some(if column.sort_key < 0 { "INTERLEAVED" } else { "COMPOUND" });
             rows.push(row![
                 DATABASE,
                 &schema,
