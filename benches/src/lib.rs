@@ -12,6 +12,7 @@ pub mod crawl;
 pub mod csv;
 pub mod load;
 pub mod managed;
+pub mod many_tables;
 pub mod partitions;
 pub mod report;
 pub mod side;

@@ -130,6 +130,8 @@ pub enum ErrorKind {
     InvalidCursorState,
     /// 55000: an object that is not in the state for it.
     ObjectState,
+    /// 55006: an object that another uses now.
+    ObjectInUse,
     /// 55P02: a setting that cannot be changed.
     CannotChange,
     /// XX001: the catalog is damaged.
@@ -201,6 +203,7 @@ impl ErrorKind {
             Self::DuplicateCursor => "42P03",
             Self::InvalidCursorState => "24000",
             Self::ObjectState => "55000",
+            Self::ObjectInUse => "55006",
             Self::CannotChange => "55P02",
             Self::DataCorrupted => "XX001",
             Self::LimitExceeded => "54000",

@@ -187,14 +187,6 @@ pub(super) async fn after(context: &Context, statement: &Statement) -> Result<()
         return change(context, |principals| principals.grant_defaults(user, &schema, &name)).await;
     }
     match statement {
-        Statement::CreateDatabase(create) if user != ADMIN && !principals.schema_owners.contains_key(&create.name) => {
-            change(context, |principals| drop(principals.schema_owners.insert(create.name.clone(), user.clone()))).await
-        }
-        Statement::CreateExternalSchema(create)
-            if user != ADMIN && !principals.schema_owners.contains_key(&create.name) =>
-        {
-            change(context, |principals| drop(principals.schema_owners.insert(create.name.clone(), user.clone()))).await
-        }
         Statement::DropDatabase(dropped) => {
             let object = Securable::Schema(dropped.name.clone());
             change(context, |principals| principals.forget(&object)).await

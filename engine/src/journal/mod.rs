@@ -8,6 +8,7 @@ mod loads;
 mod mask;
 mod query;
 mod store;
+mod vacuum;
 
 pub(crate) use loads::{
     BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, OfStatement, Origin, UnloadRecord,
@@ -16,6 +17,7 @@ pub(crate) use mask::mask;
 pub use query::ConnectionEvent;
 pub(crate) use query::{QueryRecord, StatementClass};
 pub use store::{Journal, now_us};
+pub(crate) use vacuum::VacuumRecord;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

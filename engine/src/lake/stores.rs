@@ -87,6 +87,11 @@ impl Stores {
         self.lock().remove(&key(url.as_ref()));
     }
 
+    /// Puts another store in the place of a location's, for all who open it later.
+    pub(crate) fn replace(&self, location: &Location, store: Arc<dyn ObjectStore>) {
+        self.lock().insert(key(location.store().as_ref()), store);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<dyn ObjectStore>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

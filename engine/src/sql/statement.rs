@@ -255,6 +255,8 @@ pub struct CreateDatabase {
     pub name: String,
     /// Do nothing when it exists.
     pub if_not_exists: bool,
+    /// `AUTHORIZATION user`
+    pub owner: Option<String>,
     /// `COMMENT '…'`
     pub comment: Option<String>,
     /// `LOCATION '…'`
@@ -355,6 +357,8 @@ pub enum AlterOperation {
     AddConstraint(String),
     /// `DROP CONSTRAINT name`
     DropConstraint(String),
+    /// `ALTER DISTKEY a, ALTER SORTKEY (b), …`, one after the other
+    Several(Vec<AlterOperation>),
     /// `ALTER COLUMN c TYPE type`
     ColumnType {
         /// The column.

@@ -23,6 +23,7 @@ mod table;
 mod types;
 mod unloads;
 mod users;
+mod vacuums;
 
 pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
@@ -59,6 +60,7 @@ const TABLES: &[&[SystemTable]] = &[
     unloads::TABLES,
     types::TABLES,
     users::TABLES,
+    vacuums::TABLES,
 ];
 
 /// All system tables.

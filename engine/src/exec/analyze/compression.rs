@@ -11,7 +11,7 @@ use crate::session::Context;
 use crate::sql::AnalyzeCompression;
 use crate::tables::SqlType;
 use crate::tables::encoding::{Encoding, Measured, Sample};
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::ExecutionPlanProperties;
 use futures::TryStreamExt;
 use millrace_catalog::model::{ManagedTable, SortKey};
 use std::sync::Arc;
@@ -67,11 +67,15 @@ async fn column(context: &Context, table: &Arc<ManagedTable>, at: usize, rows: u
     let provider = context.scan_managed(table).await?;
     let state = context.state();
     let plan = provider.scan(state, Some(&vec![at]), &[], None).await?;
-    let mut batches = execute_stream(plan, state.task_ctx())?;
-    while sample.row_count() < rows
-        && let Some(batch) = batches.try_next().await?
-    {
-        sample.add(batch.slice(0, batch.num_rows().min(rows - sample.row_count())).column(0));
+    // One partition after the other: neighbours in a file stay neighbours in the sample, and the same files give the same
+    // sample whatever the number of cores.
+    for partition in 0..plan.output_partitioning().partition_count() {
+        let mut batches = plan.execute(partition, state.task_ctx())?;
+        while sample.row_count() < rows
+            && let Some(batch) = batches.try_next().await?
+        {
+            sample.add(batch.slice(0, batch.num_rows().min(rows - sample.row_count())).column(0));
+        }
     }
     if sample.row_count() == 0 {
         return Ok((Encoding::Raw.to_string(), 0.));
@@ -82,7 +86,7 @@ async fn column(context: &Context, table: &Arc<ManagedTable>, at: usize, rows: u
 
 /// Whether a column, by its position, is one of the sort key's.
 pub(in crate::exec) fn is_sort_key(table: &ManagedTable, at: usize) -> bool {
-    match &table.attributes.sort_key {
+    match table.attributes.effective_sort_key() {
         SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.contains(&table.columns[at].id),
         SortKey::None | SortKey::Auto => false,
     }
