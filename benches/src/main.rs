@@ -34,10 +34,10 @@ enum Benchmark {
     Csv(csv::Options),
     /// Managed tables: inserts, an update, scans; beside DuckDB
     Managed(managed::Options),
-    /// COPY and UNLOAD of lineitem in each format; beside DuckDB
-    Load(load::Options),
     /// A warehouse of many tables and files: opening it, the first plan and later ones
     Tables(many_tables::Options),
+    /// COPY and UNLOAD of lineitem in each format; beside DuckDB
+    Load(load::Options),
     /// A crawl of many small objects on an S3 server: time, requests, memory
     Crawl(crawl::Options),
     /// Starting the program: time and memory of `select 1`
@@ -55,8 +55,8 @@ async fn main() -> Result<()> {
         Benchmark::Partitions(options) => partitions::run(&options, &arguments.cache).await,
         Benchmark::Csv(options) => csv::run(&options, &arguments.cache).await,
         Benchmark::Managed(options) => managed::run(&options).await,
-        Benchmark::Load(options) => load::run(&options, &arguments.cache).await,
         Benchmark::Tables(options) => many_tables::run(&options, &arguments.cache).await,
+        Benchmark::Load(options) => load::run(&options, &arguments.cache).await,
         Benchmark::Crawl(options) => crawl::run(&options).await,
         Benchmark::Start(options) => start::run(&options),
         Benchmark::Wire(options) => wire::run(&options).await,

@@ -70,6 +70,11 @@ impl Stores {
         Ok(Arc::clone(self.lock().entry(key(url)).or_insert(store)))
     }
 
+    /// Puts another store in the place of a location's, for all who open it later.
+    pub(crate) fn replace(&self, location: &Location, store: Arc<dyn ObjectStore>) {
+        self.lock().insert(key(location.store().as_ref()), store);
+    }
+
     /// Opens a bucket with a statement's keys and region, under a URL that nobody else knows.
     pub(crate) async fn open_own(
         &self,
@@ -85,11 +90,6 @@ impl Stores {
     /// Closes what [`Stores::open_own`] opened.
     pub(crate) fn forget(&self, url: &ObjectStoreUrl) {
         self.lock().remove(&key(url.as_ref()));
-    }
-
-    /// Puts another store in the place of a location's, for all who open it later.
-    pub(crate) fn replace(&self, location: &Location, store: Arc<dyn ObjectStore>) {
-        self.lock().insert(key(location.store().as_ref()), store);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<dyn ObjectStore>>> {

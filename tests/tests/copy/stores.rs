@@ -41,7 +41,7 @@ fn names(server: &S3Server, bucket: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_statement_may_bring_its_own_keys() {
-    let (server, bucket, folder, mut session) =
+    let (_server, bucket, folder, mut session) =
         world(&[("s3.access_key_id", "NOBODY"), ("s3.secret_access_key", "wrong")]).await;
     rows(&mut session, "CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2)").await.unwrap();
     let good = [
