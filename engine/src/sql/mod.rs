@@ -59,6 +59,7 @@ mod tests;
 
 pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use cursor_statement::CursorStatement;
+pub use database::{CreateDatabase, CreateExternalSchema};
 pub use dialect::Dialect;
 pub use load_statement::*;
 pub use managed_statement::*;
