@@ -68,8 +68,48 @@ impl Snapshot {
     }
 
     /// The same with these users and rights.
-    pub(crate) fn with_principals(self, principals: Principals) -> Self {
+    #[must_use]
+    pub fn with_principals(self, principals: Principals) -> Self {
         Self { principals: Arc::new(principals), ..self }
+    }
+
+    /// The same with this table or view in the place of whatever has its name.
+    #[must_use]
+    pub fn with_table(&self, table: Arc<Table>) -> Self {
+        let mut changed = self.without_table(&table.database, &table.name);
+        let entry = Entry { table: Arc::clone(&table), partitions_version: 0, statistics_version: 0, statistics: None };
+        Arc::make_mut(&mut changed.by_id).insert(table.id, entry);
+        let tables = Arc::make_mut(&mut changed.tables);
+        tables.entry(table.database.clone()).or_default().insert(table.name.clone(), table);
+        changed
+    }
+
+    /// The same without the table or view of this name.
+    #[must_use]
+    pub fn without_table(&self, database: &str, name: &str) -> Self {
+        let mut changed = self.clone();
+        if changed.table(database, name).is_some()
+            && let Some(gone) = Arc::make_mut(&mut changed.tables).get_mut(database).and_then(|of| of.remove(name))
+        {
+            Arc::make_mut(&mut changed.by_id).remove(&gone.id);
+        }
+        changed
+    }
+
+    /// The same with this database.
+    #[must_use]
+    pub fn with_database(&self, database: Database) -> Self {
+        let mut changed = self.clone();
+        Arc::make_mut(&mut changed.databases).insert(database.name.clone(), Arc::new(database));
+        changed
+    }
+
+    /// The same without this database.
+    #[must_use]
+    pub fn without_database(&self, name: &str) -> Self {
+        let mut changed = self.clone();
+        Arc::make_mut(&mut changed.databases).remove(name);
+        changed
     }
 
     /// Users, groups, roles and what they may do.

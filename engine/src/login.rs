@@ -77,6 +77,7 @@ impl Session {
     /// no longer exists is left out.
     pub fn login(warehouse: Arc<Warehouse>, login: &Login) -> Self {
         let mut session = Self::for_user(warehouse, &login.name);
+        session.tell_superuser(login.user.superuser);
         for (name, value) in &login.user.settings {
             if let Err(error) = session.set(name, value) {
                 tracing::warn!(user = login.name, setting = name, %error, "a setting of the user is left out");

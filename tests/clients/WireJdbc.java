@@ -1,6 +1,7 @@
 // The PostgreSQL JDBC driver on `millrace serve`: types, parameters, batches, fetch size, errors.
 import java.math.BigDecimal;
 import java.sql.Connection;
+import java.sql.DatabaseMetaData;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -12,6 +13,54 @@ public class WireJdbc {
         if (!java.util.Objects.equals(expected, found)) {
             throw new AssertionError(what + ": expected " + expected + ", found " + found);
         }
+    }
+
+    static void metadata(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("CREATE TABLE jdbc_parent (id bigint PRIMARY KEY, name varchar(20) NOT NULL)");
+            statement.execute("CREATE TABLE jdbc_child (parent bigint REFERENCES jdbc_parent (id))");
+        }
+        connection.commit();
+        DatabaseMetaData about = connection.getMetaData();
+        same(1, rows(about.getTables(null, "default", "jdbc_p%", new String[] {"TABLE"})), "tables");
+        same(2, rows(about.getColumns(null, "default", "jdbc_parent", "%")), "columns");
+        ResultSet column = about.getColumns(null, "default", "jdbc_parent", "name");
+        same(true, column.next(), "a column");
+        same("varchar", column.getString("TYPE_NAME"), "its type");
+        same(20, column.getInt("COLUMN_SIZE"), "its size");
+        same(DatabaseMetaData.columnNoNulls, column.getInt("NULLABLE"), "NOT NULL");
+        boolean found = false;
+        ResultSet schemas = about.getSchemas();
+        while (schemas.next()) {
+            found |= schemas.getString("TABLE_SCHEM").equals("default");
+        }
+        same(true, found, "the schema");
+        // The driver looks for an index, of which Redshift has none.
+        same(0, rows(about.getPrimaryKeys(null, "default", "jdbc_parent")), "primary keys");
+        same("8.0.2", about.getDatabaseProductVersion(), "the version");
+        connection.commit();
+    }
+
+    static int rows(ResultSet found) throws SQLException {
+        int count = 0;
+        while (found.next()) {
+            count++;
+        }
+        return count;
+    }
+
+    static void million(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.setFetchSize(10_000);
+            ResultSet found = statement.executeQuery(
+                    "SELECT a.x * 1000 + b.y FROM generate_series(0, 999) a(x), generate_series(0, 999) b(y)");
+            long sum = 0;
+            while (found.next()) {
+                sum += found.getLong(1);
+            }
+            same(999_999L * 1_000_000 / 2, sum, "a million rows");
+        }
+        connection.commit();
     }
 
     public static void main(String[] arguments) throws SQLException {
@@ -54,6 +103,8 @@ public class WireJdbc {
                 same("22012", error.getSQLState(), "the error's SQLSTATE");
             }
             connection.rollback();
+            metadata(connection);
+            million(connection);
         }
     }
 }

@@ -6,6 +6,7 @@ The argument names the driver; where to connect stands in PostgreSQL's variables
 import asyncio
 import datetime
 import decimal
+import io
 import os
 import sys
 
@@ -29,8 +30,23 @@ VALUES = (
     None,
 )
 ROW = (7, "it's \\ ü", decimal.Decimal("-1.25"), datetime.datetime(2024, 1, 1, 12), None)
-# The debug build computes them in seconds.
-DOUBLINGS, MANY = 18, 2**18
+# The types that columns have beside those of VALUES.
+MORE_COLUMNS = "a real, b char(2), c time, d timestamptz, e varchar(5), f timestamp, g boolean, h decimal(10,2), i varchar(5)"
+MORE_ROW = "1.5, 'ab', '10:11:12.5', '2024-01-01 12:00:00+02', NULL, NULL, NULL, NULL, ''"
+MORE_VALUES = (
+    1.5,
+    "ab",
+    datetime.time(10, 11, 12, 500000),
+    datetime.datetime(2024, 1, 1, 10, tzinfo=datetime.timezone.utc),
+    None,
+    None,
+    None,
+    None,
+    "",
+)
+MILLION = "SELECT a.x * 1000 + b.y FROM generate_series(0, 999) a(x), generate_series(0, 999) b(y)"
+MILLIONS_SUM = 999_999 * 1_000_000 // 2
+DOUBLINGS, MANY = 12, 2**12
 
 
 def same(expected, found, what):
@@ -44,6 +60,10 @@ def dbapi(connect, error, sqlstate, mark="%s"):
     cursor.execute(TYPES)
     same(VALUES, tuple(cursor.fetchone()), "types")
     table = f"t_{sys.argv[1]}"
+    cursor.execute(f"CREATE TABLE more_{table} ({MORE_COLUMNS})")
+    cursor.execute(f"INSERT INTO more_{table} VALUES ({MORE_ROW})")
+    cursor.execute(f"SELECT * FROM more_{table}")
+    same(MORE_VALUES, tuple(cursor.fetchone()), "more types")
     cursor.execute(f"CREATE TABLE {table} (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)")
     connection.commit()
     places = ", ".join([mark] * 5)
@@ -80,6 +100,8 @@ def psycopg():
     connection = dbapi(connect, driver.Error, lambda failure: failure.sqlstate)
     with connection.cursor(binary=True) as cursor:
         same(VALUES, cursor.execute(TYPES).fetchone(), "binary types")
+        same(MORE_VALUES, cursor.execute("SELECT * FROM more_t_psycopg").fetchone(), "more binary types")
+        same(MILLIONS_SUM, sum(row[0] for row in cursor.execute(MILLION)), "a million rows")
     with connection.cursor("named") as cursor:
         cursor.itersize = 1000
         cursor.execute("SELECT a FROM t_psycopg")
@@ -89,9 +111,41 @@ def psycopg():
     with connection.pipeline():
         results = [connection.execute("SELECT %s::int", (number,)) for number in range(20)]
     same(list(range(20)), [result.fetchone()[0] for result in results], "a pipeline")
+    try:
+        with connection.pipeline():
+            connection.execute("INSERT INTO t_psycopg(a) VALUES (888)")
+            connection.execute("SELECT 1/0")
+        raise AssertionError("1/0 in a pipeline did not fail")
+    except driver.errors.DivisionByZero:
+        found = connection.execute("SELECT count(*) FROM t_psycopg WHERE a = 888").fetchone()
+        same((0,), found, "rows of a pipeline that failed")
     for _ in range(8):
         # After some times the driver prepares it.
         same((5,), connection.execute("SELECT %s + 1", (4,)).fetchone(), "a prepared statement")
+    connection.execute("CREATE TABLE copied (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)")
+    second = (8, "tab\tline\nslash\\", None, None, 2**40)
+    with connection.cursor() as cursor:
+        with cursor.copy("COPY copied FROM STDIN") as copy:
+            copy.write_row(ROW)
+            copy.write_row(second)
+        same(2, cursor.rowcount, "rows copied")
+        with cursor.copy("COPY copied FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["int4", "varchar", "numeric", "timestamp", "int8"])
+            copy.write_row(ROW)
+            copy.write_row(second)
+        with cursor.copy("COPY (SELECT * FROM copied ORDER BY a) TO STDOUT") as copy:
+            copy.set_types(["int4", "varchar", "numeric", "timestamp", "int8"])
+            same([ROW, ROW, second, second], list(copy.rows()), "rows copied out")
+        with cursor.copy("COPY (SELECT * FROM copied ORDER BY a) TO STDOUT (FORMAT binary)") as copy:
+            copy.set_types(["int4", "varchar", "numeric", "timestamp", "int8"])
+            same([ROW, ROW, second, second], list(copy.rows()), "binary rows copied out")
+        try:
+            with cursor.copy("COPY copied FROM STDIN") as copy:
+                copy.write("no number\n")
+            raise AssertionError("a bad line was taken")
+        except driver.Error as failure:
+            same("22P04", failure.sqlstate, "a bad line")
+        same((4,), connection.execute("SELECT count(*) FROM copied").fetchone(), "rows after a bad line")
     connection.close()
 
 
@@ -106,6 +160,14 @@ def psycopg2():
     cursor.itersize = 5000
     cursor.execute("SELECT a FROM t_psycopg2")
     same(MANY, sum(1 for _ in cursor), "a cursor of the server's")
+    connection.commit()
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE copied2 (a int, b varchar(40))")
+    cursor.copy_from(io.StringIO("1\tx\n2\t\\N\n"), "copied2", columns=("a", "b"))
+    cursor.copy_expert("COPY copied2 FROM STDIN WITH CSV HEADER", io.StringIO('a,b\n3,"y, z"\n'))
+    out = io.StringIO()
+    cursor.copy_to(out, "copied2", sep="|", null="-")
+    same(["1|x", "2|-", "3|y, z"], sorted(out.getvalue().split("\n")[:-1]), "rows copied out")
     connection.commit()
     connection.close()
 
@@ -132,6 +194,10 @@ def asyncpg():
             host=HOST, port=PORT, user=USER, database=DATABASE, password=PASSWORD, ssl=False
         )
         same(VALUES, tuple(await connection.fetchrow(TYPES)), "types")
+        await connection.execute(f"CREATE TABLE more_t_asyncpg ({MORE_COLUMNS})")
+        await connection.execute(f"INSERT INTO more_t_asyncpg VALUES ({MORE_ROW})")
+        same(MORE_VALUES, tuple(await connection.fetchrow("SELECT * FROM more_t_asyncpg")), "more types")
+        same(MILLIONS_SUM, sum(row[0] for row in await connection.fetch(MILLION)), "a million rows")
         await connection.execute(
             "CREATE TABLE t_asyncpg (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)"
         )
@@ -149,6 +215,14 @@ def asyncpg():
         async with connection.transaction():
             rows = [row[0] async for row in connection.cursor("SELECT a FROM t_asyncpg WHERE b IS NULL ORDER BY a")]
         same(list(range(1, 101)), rows, "a cursor")
+        await connection.execute("CREATE TABLE copied3 (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)")
+        same("COPY 2", await connection.copy_records_to_table("copied3", records=[ROW, ROW]), "records copied")
+        out = io.BytesIO()
+        await connection.copy_from_query("SELECT a, b FROM copied3", output=out, format="csv")
+        same(b"7,it's \\ \xc3\xbc\n" * 2, out.getvalue(), "rows copied out")
+        out.seek(0)
+        same("COPY 2", await connection.copy_to_table("copied3", source=out, columns=["a", "b"], format="csv"), "rows copied in")
+        same(4, await connection.fetchval("SELECT count(*) FROM copied3"), "rows copied")
         await connection.close()
 
     asyncio.run(talk())

@@ -131,5 +131,5 @@ async fn statements_of_one_text_stop_at_the_first_error() {
         data().display()
     );
     assert!(rows(&mut session, &script).await.is_err());
-    assert_eq!(rows(&mut session, "SHOW DATABASES LIKE 'a|b'").await.unwrap(), [["a"]]);
+    assert_eq!(rows(&mut session, "SHOW SCHEMAS LIKE 'a|b'").await.unwrap(), [["a"]]);
 }

@@ -12,7 +12,7 @@ use super::log::{Effect, format_effects, parse_effects};
 use super::state::TableState;
 use super::time::{format_time, now_us, parse_time};
 use crate::error::{CatalogError, Result};
-use crate::store::{Catalog, Write};
+use crate::store::{Catalog, ObjectChanges, Write};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Catalog {
@@ -29,17 +29,36 @@ impl Catalog {
         changes: &[ManifestChange],
         note: &CommitNote,
     ) -> Result<Committed> {
-        if changes.is_empty() {
+        self.commit_with_objects(base, reads, changes, &ObjectChanges::default(), note).await
+    }
+
+    /// [`Catalog::commit_manifest`] together with changes of databases and views, all of it or nothing.
+    /// [`CatalogError::Conflict`] when another session has changed one of these views meanwhile.
+    pub async fn commit_with_objects(
+        &self,
+        base: i64,
+        reads: &[i64],
+        changes: &[ManifestChange],
+        objects: &ObjectChanges,
+        note: &CommitNote,
+    ) -> Result<Committed> {
+        if changes.is_empty() && objects.is_empty() {
             return Ok(Committed { snapshot_id: base, tables: BTreeMap::new() });
         }
         let mut write = self.write().await?;
+        let waiting = objects.give_up_names(&mut write).await?;
         let mut commit = Commit::begin(&mut write, Some(base)).await?;
         commit.footprint.reads = reads.iter().copied().collect();
         for change in changes {
             commit.apply(&mut write, change).await?;
         }
         let committed = commit.finish(&mut write, note).await?;
-        write.commit_uncounted().await?;
+        objects.take_names(&mut write, waiting).await?;
+        if objects.is_empty() {
+            write.commit_uncounted().await?;
+        } else {
+            write.commit().await?;
+        }
         Ok(committed)
     }
 }

@@ -126,6 +126,8 @@ pub enum Securable {
     Schema(String),
     /// A table or view: schema, name.
     Table(String, String),
+    /// A column of one: schema, name, column.
+    Column(String, String, String),
 }
 
 /// A right.
@@ -144,11 +146,12 @@ pub enum Privilege {
     Usage,
     Create,
     Temporary,
+    Execute,
 }
 
 impl Privilege {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Select,
         Self::Insert,
         Self::Update,
@@ -160,6 +163,7 @@ impl Privilege {
         Self::Usage,
         Self::Create,
         Self::Temporary,
+        Self::Execute,
     ];
 
     /// Its name in upper case.
@@ -176,6 +180,7 @@ impl Privilege {
             Self::Usage => "USAGE",
             Self::Create => "CREATE",
             Self::Temporary => "TEMPORARY",
+            Self::Execute => "EXECUTE",
         }
     }
 
@@ -193,6 +198,7 @@ impl Privilege {
             Self::Usage => 'U',
             Self::Create => 'C',
             Self::Temporary => 'T',
+            Self::Execute => 'X',
         }
     }
 }
@@ -275,10 +281,14 @@ impl Principals {
     /// Forgets all rights on an object that is dropped; those on a schema's tables go with the schema.
     pub fn forget(&mut self, object: &Securable) {
         self.grants.retain(|grant| {
-            let in_schema = matches!(
-                (&grant.object, object), (Securable::Table(schema, _), Securable::Schema(gone)) if schema == gone
-            );
-            grant.object != *object && !in_schema
+            let within = match (&grant.object, object) {
+                (Securable::Table(schema, _) | Securable::Column(schema, ..), Securable::Schema(gone)) => {
+                    schema == gone
+                }
+                (Securable::Column(schema, name, _), Securable::Table(of, gone)) => schema == of && name == gone,
+                _ => false,
+            };
+            grant.object != *object && !within
         });
         if let Securable::Schema(name) = object {
             self.schema_owners.remove(name);
@@ -289,11 +299,36 @@ impl Principals {
     /// Lets rights follow a table to its new name.
     pub fn rename_table(&mut self, from: (&str, &str), to: (&str, &str)) {
         let table = |(schema, name): (&str, &str)| Securable::Table(schema.to_owned(), name.to_owned());
-        let (from, to) = (table(from), table(to));
+        let (old, new) = (table(from), table(to));
+        let moved = std::mem::take(&mut self.grants).into_iter().map(|grant| match &grant.object {
+            object if *object == old => Grant { object: new.clone(), ..grant },
+            Securable::Column(schema, name, column) if (schema.as_str(), name.as_str()) == from => {
+                let object = Securable::Column(to.0.to_owned(), to.1.to_owned(), column.clone());
+                Grant { object, ..grant }
+            }
+            _ => grant,
+        });
+        self.grants = moved.collect();
+    }
+
+    /// Lets rights follow a column to its new name.
+    pub fn rename_column(&mut self, (schema, table): (&str, &str), from: &str, to: &str) {
+        let column = |name: &str| Securable::Column(schema.to_owned(), table.to_owned(), name.to_owned());
+        let (old, new) = (column(from), column(to));
         let moved = std::mem::take(&mut self.grants).into_iter();
         self.grants = moved
-            .map(|grant| if grant.object == from { Grant { object: to.clone(), ..grant } } else { grant })
+            .map(|grant| if grant.object == old { Grant { object: new.clone(), ..grant } } else { grant })
             .collect();
+    }
+
+    /// The columns of a table or view that a user has a right on by itself, not through the table.
+    pub fn granted_columns(&self, user: &str, (schema, table): (&str, &str), privilege: Privilege) -> BTreeSet<String> {
+        let identities = self.identities(user);
+        let columns = self.grants.iter().filter(|grant| grant.privilege == privilege).filter_map(|grant| {
+            let Securable::Column(of, name, column) = &grant.object else { return None };
+            (of == schema && name == table && identities.contains(&grant.grantee)).then(|| column.clone())
+        });
+        columns.collect()
     }
 
     /// Gives the default rights on a table that a user has made.

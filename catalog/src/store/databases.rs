@@ -148,7 +148,8 @@ async fn insert_schema(write: &mut Write<'_>, schema: &ExternalSchema) -> Result
     write.execute(query.bind(schema.name).bind(schema.database).bind(document)).await.map(drop)
 }
 
-async fn drop_database(write: &mut Write<'_>, name: &str, cascade: bool) -> Result<()> {
+/// [`Catalog::drop_database`] within a transaction.
+pub(super) async fn drop_database(write: &mut Write<'_>, name: &str, cascade: bool) -> Result<()> {
     if !database_exists(write, name).await? {
         return Err(CatalogError::not_found("database", name));
     }

@@ -128,7 +128,8 @@ pub(super) fn qualified(database: &str, name: &str) -> String {
     format!("{database}.{name}")
 }
 
-async fn find(lease: &mut Lease<'_>, database: &str, name: &str) -> Result<Option<Table>> {
+/// The table or view of this name.
+pub(super) async fn find(lease: &mut Lease<'_>, database: &str, name: &str) -> Result<Option<Table>> {
     let query = "SELECT id, database_name, name, version, document FROM millrace_table \
                  WHERE database_name = $1 AND name = $2";
     let row: Option<TableRow> = lease.first(sqlx::query_as(query).bind(database).bind(name)).await?;
@@ -222,7 +223,7 @@ async fn insert(write: &mut Write<'_>, table: &Table) -> Result<Table> {
 
 /// Puts `new` in the place of `existing`, which becomes an earlier version. What was known of its rows goes with
 /// another location.
-async fn change(write: &mut Write<'_>, existing: &Table, new: Table) -> Result<Table> {
+pub(super) async fn change(write: &mut Write<'_>, existing: &Table, new: Table) -> Result<Table> {
     let query = "INSERT INTO millrace_table_version (table_id, version, database_name, name, document) \
                  SELECT id, version, database_name, name, document FROM millrace_table WHERE id = $1";
     write.execute(sqlx::query(query).bind(existing.id)).await?;

@@ -48,6 +48,11 @@ impl Gate {
         Ok(Self { trust: arguments.trust, credentials, secret: rand::random(), failures: Mutex::default() })
     }
 
+    /// How a client of this address proves who it is, in the journal's words.
+    pub(super) fn method(&self, peer: IpAddr) -> &'static str {
+        if self.trust && peer.is_loopback() { "Trust" } else { "password" }
+    }
+
     /// Finds out whether a client is who it says.
     ///
     /// What the catalog knows of the user goes before the file of the first start, which knows `admin` alone.

@@ -10,6 +10,7 @@ use super::message::{self, Message};
 use super::registry::Seat;
 use super::report::{Told, wants};
 use super::rows::cancelled;
+use super::visit::Visit;
 use super::wire::Wire;
 use millrace_engine::{Error, ErrorKind, Notice, Session, TransactionStatus};
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus as Status};
@@ -27,6 +28,8 @@ pub(super) struct Connection {
     /// The one without.
     pub(super) unnamed: Option<Statement>,
     seat: Seat,
+    /// Tells of the connection's end when it is dropped.
+    _visit: Visit,
     told: Told,
     /// After an error in an extended message: until Sync.
     skipping: bool,
@@ -34,7 +37,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection whose session begins.
-    pub(super) fn new(wire: Wire, session: Session, seat: Seat, told: Told) -> Self {
+    pub(super) fn new(wire: Wire, session: Session, (seat, visit): (Seat, Visit), told: Told) -> Self {
         Self {
             wire,
             session,
@@ -42,6 +45,7 @@ impl Connection {
             named: HashMap::new(),
             unnamed: None,
             seat,
+            _visit: visit,
             told,
             skipping: false,
         }
@@ -65,15 +69,14 @@ impl Connection {
 
     async fn converse(&mut self, stopping: &CancellationToken) -> Result<(), Failure> {
         self.ready()?;
+        let ended = self.seat.ended();
         loop {
             // The wire sends what has gathered before it waits.
             let idle = idle_too_long(&self.session);
             let next = tokio::select! {
                 biased;
-                () = stopping.cancelled() => {
-                    let message = "terminating connection due to administrator command";
-                    return Err(Failure::Fatal(Error::new(ErrorKind::Shutdown, message)));
-                }
+                () = stopping.cancelled() => return Err(terminated()),
+                () = ended.cancelled() => return Err(terminated()),
                 next = self.wire.next() => next?,
                 error = idle => return Err(Failure::Fatal(error)),
             };
@@ -101,6 +104,8 @@ impl Connection {
         match message {
             Message::Query(text) => {
                 self.simple_query(&text).await?;
+                // What a group of messages began before ends with the text.
+                self.session.end_implicit().await?;
                 self.ready()
             }
             Message::Parse { name, text, types } => self.parse(name, &text, &types).await,
@@ -109,7 +114,7 @@ impl Connection {
             Message::Execute { portal, most } => self.execute(&portal, most).await,
             Message::Close(target) => self.close(&target),
             Message::Flush => self.wire.flush().await,
-            Message::Sync => self.sync(),
+            Message::Sync => self.sync().await,
             // Late data of a COPY that has failed; PostgreSQL passes over it too.
             Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) | Message::Terminate => Ok(()),
             Message::Password(_) => Err(Failure::Fatal(message::violation("a password was not asked for"))),
@@ -140,9 +145,12 @@ impl Connection {
         self.ready()
     }
 
-    /// Ends a group of messages.
-    pub(super) fn sync(&mut self) -> Result<(), Failure> {
+    /// Ends a group of messages, and with it the transaction that its statements were done in.
+    pub(super) async fn sync(&mut self) -> Result<(), Failure> {
         self.skipping = false;
+        if let Err(error) = self.session.end_implicit().await {
+            self.wire.push(&error_response("ERROR", &error))?;
+        }
         self.forget_portals();
         self.ready()
     }
@@ -171,6 +179,10 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+fn terminated() -> Failure {
+    Failure::Fatal(Error::new(ErrorKind::Shutdown, "terminating connection due to administrator command"))
 }
 
 /// Ends with an error when a session says for how long it may be idle, and has been.

@@ -11,7 +11,7 @@ use super::simple::check_size;
 use super::value::{Format, data_type_of, oid_of, parameter_text};
 use arrow::datatypes::{DataType, Schema};
 use millrace_engine::sql::ParsedStatement;
-use millrace_engine::{Error, ErrorKind, Prepared};
+use millrace_engine::{Error, ErrorKind, Prepared, TransactionStatus};
 use pgwire::messages::data::{NoData, ParameterDescription};
 use pgwire::messages::extendedquery::{BindComplete, CloseComplete, ParseComplete, PortalSuspended};
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
@@ -175,7 +175,14 @@ impl Connection {
         portal.state = State::Finished;
         let formats = portal.formats.clone();
         let described = portal.statement.prepared.clone();
+        if let Some(tag) = self.copy(&statement).await? {
+            return Ok(Some(tag));
+        }
         let cancel = self.cancellable();
+        // A group's statements are done together or not at all; one by itself needs no transaction around it.
+        if self.session.transaction_status() == TransactionStatus::Active || !self.wire.ends_group().await? {
+            self.session.begin_implicit(&statement).await?;
+        }
         let mut result = watched(self.session.execute(&statement), &mut self.wire, &cancel).await?;
         self.notify(&std::mem::take(&mut result.notices))?;
         let tag = result.tag.text(0);

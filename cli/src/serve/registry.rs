@@ -1,5 +1,6 @@
 //! The connections that are open, so that one can cancel another's statement by its number and secret.
 
+use millrace_engine::session::Signal;
 use rand::Rng;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,6 @@ pub(super) struct Registry(Mutex<Open>);
 
 #[derive(Debug, Default)]
 struct Open {
-    last: i32,
     slots: HashMap<i32, Arc<Slot>>,
 }
 
@@ -22,6 +22,8 @@ struct Slot {
     secret: i32,
     /// Cancels the statement that runs now.
     running: Mutex<Option<CancellationToken>>,
+    /// Ends the connection.
+    ended: CancellationToken,
 }
 
 /// A connection's place in the registry; dropping it leaves.
@@ -38,17 +40,11 @@ impl Registry {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A number that no open connection has, and a secret.
-    pub(super) fn enter(self: &Arc<Self>) -> Seat {
-        let mut open = self.open();
-        let mut pid = open.last.wrapping_add(1).max(1);
-        while open.slots.contains_key(&pid) {
-            pid = pid.wrapping_add(1).max(1);
-        }
-        open.last = pid;
-        let slot = Arc::new(Slot { secret: rand::rng().random(), running: Mutex::default() });
-        open.slots.insert(pid, Arc::clone(&slot));
-        drop(open);
+    /// A place for the session of this number, with a secret.
+    pub(super) fn enter(self: &Arc<Self>, pid: i32) -> Seat {
+        let secret = rand::rng().random();
+        let slot = Arc::new(Slot { secret, running: Mutex::default(), ended: CancellationToken::new() });
+        self.open().slots.insert(pid, Arc::clone(&slot));
         Seat { registry: Arc::clone(self), slot, pid }
     }
 
@@ -58,7 +54,13 @@ impl Registry {
         if !bool::from(slot.secret.to_be_bytes().ct_eq(&secret.to_be_bytes())) {
             return;
         }
-        if let Some(running) = &*slot.running.lock().unwrap_or_else(PoisonError::into_inner) {
+        slot.cancel();
+    }
+}
+
+impl Slot {
+    fn cancel(&self) {
+        if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
             running.cancel();
         }
     }
@@ -68,6 +70,22 @@ impl Seat {
     /// What the client must know to cancel.
     pub(super) fn secret(&self) -> i32 {
         self.slot.secret
+    }
+
+    /// What other sessions may do to this one: cancel what it runs, or end it.
+    pub(super) fn signals(&self) -> impl Fn(Signal) + Send + Sync + 'static {
+        let slot = Arc::clone(&self.slot);
+        move |signal| {
+            if signal == Signal::Terminate {
+                slot.ended.cancel();
+            }
+            slot.cancel();
+        }
+    }
+
+    /// Cancelled when another session ends this one.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.slot.ended.clone()
     }
 
     /// Something runs from now on; a cancel before this did not mean it.
@@ -96,8 +114,7 @@ mod tests {
     #[test]
     fn only_the_secret_cancels_and_only_what_runs() {
         let registry = Arc::new(Registry::default());
-        let (seat, other) = (registry.enter(), registry.enter());
-        assert_ne!(seat.pid, other.pid);
+        let (seat, other) = (registry.enter(1), registry.enter(2));
         registry.cancel(seat.pid, seat.secret());
         let running = seat.begin();
         assert!(!running.is_cancelled());
@@ -107,6 +124,9 @@ mod tests {
         registry.cancel(seat.pid, seat.secret());
         assert!(running.is_cancelled());
         seat.end();
+        assert!(!seat.ended().is_cancelled());
+        seat.signals()(Signal::Terminate);
+        assert!(seat.ended().is_cancelled());
         let pid = seat.pid;
         drop(seat);
         assert!(!registry.open().slots.contains_key(&pid));

@@ -5,10 +5,11 @@ use super::failure::Failure;
 use super::listener::{Server, refuse, too_many};
 use super::message::{decode_parameters, violation};
 use super::report::Told;
+use super::visit::Visit;
 use super::wire::Wire;
 use bytes::{Buf, Bytes};
 use millrace_engine::{Error, ErrorKind, Login, Session};
-use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, SecretKey};
+use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -18,6 +19,9 @@ const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
 const VERSION_3: u32 = 3 << 16;
+
+/// The SHOW statements that Redshift's drivers may use instead of queries of the catalog: those of this version.
+const SHOW_DISCOVERY: &str = "4";
 
 /// How often a client may ask for encryption before it says who it is.
 const MOST_REQUESTS: usize = 4;
@@ -52,6 +56,11 @@ impl Client {
     pub(super) fn is_redshift_driver(&self) -> bool {
         self.parameters.iter().any(|(name, _)| name == "client_protocol_version" || name == "driver_version")
     }
+
+    /// Whether it wants to know which SHOW statements there are to find tables and columns with.
+    fn asks_discovery(&self) -> bool {
+        self.parameters.iter().any(|(name, _)| name == "driver_discovery_version")
+    }
 }
 
 /// Makes a client known and gives it a session, with the place that it takes. `None` when it left, only wanted to
@@ -78,21 +87,53 @@ async fn try_begin(
     slot: &mut Option<Wire>,
     peer: SocketAddr,
 ) -> Result<Option<(Connection, OwnedSemaphorePermit)>, Failure> {
-    let Some(client) = introduce(server, slot, peer).await? else { return Ok(None) };
+    let Some((client, encrypted)) = introduce(server, slot, peer).await? else { return Ok(None) };
     let Some(wire) = slot else { return Ok(None) };
+    let mut visit = Visit::new(&server.warehouse, &client, peer, encrypted);
     let login = server.warehouse.login(&client.user).await.map_err(Failure::Fatal)?;
-    server.gate.check(wire, &client, login.as_ref(), peer.ip()).await?;
+    let method = server.gate.method(peer.ip());
+    if let Err(failure) = server.gate.check(wire, &client, login.as_ref(), peer.ip()).await {
+        if matches!(failure, Failure::Fatal(_)) {
+            visit.refused(method);
+        }
+        return Err(failure);
+    }
     let Ok(place) = Arc::clone(&server.places).try_acquire_owned() else { return Err(Failure::Fatal(too_many())) };
+    check_limit(server, login.as_ref())?;
     let session = session(server, &client, login.as_ref())?;
-    let seat = server.registry.enter();
+    let (host, application) = visit.client();
+    session.note_client(host, application);
+    let seat = server.registry.enter(session.pid());
+    session.on_signal(seat.signals());
     wire.push(&Authentication::Ok)?;
+    if client.asks_discovery() {
+        wire.push(&ParameterStatus::new("show_discovery".to_owned(), SHOW_DISCOVERY.to_owned()))?;
+    }
     let told = welcome(wire, &session, seat.pid, seat.secret())?;
     wire.trust_sizes();
-    Ok(slot.take().map(|wire| (Connection::new(wire, session, seat, told), place)))
+    visit.begins(seat.pid, method);
+    Ok(slot.take().map(|wire| (Connection::new(wire, session, (seat, visit), told), place)))
 }
 
-/// Answers requests until the client says who it is. The wire is taken and put back when TLS goes around it.
-async fn introduce(server: &Server, slot: &mut Option<Wire>, peer: SocketAddr) -> Result<Option<Client>, Failure> {
+/// Turns a user away who has as many sessions as its `CONNECTION LIMIT` allows.
+fn check_limit(server: &Server, login: Option<&Login>) -> Result<(), Failure> {
+    let Some((login, limit)) = login.and_then(|login| Some((login, login.user.connection_limit?))) else {
+        return Ok(());
+    };
+    let open = server.warehouse.sessions().list().iter().filter(|session| session.user == login.name).count();
+    if login.user.superuser || open < limit as usize {
+        return Ok(());
+    }
+    let message = format!("too many connections for user \"{}\"", login.name);
+    Err(Failure::Fatal(Error::new(ErrorKind::TooManyConnections, message)))
+}
+
+/// Answers requests until the client says who it is, and whether it is encrypted. The wire is taken and put back when TLS goes around it.
+async fn introduce(
+    server: &Server,
+    slot: &mut Option<Wire>,
+    peer: SocketAddr,
+) -> Result<Option<(Client, bool)>, Failure> {
     let mut encrypted = false;
     for _ in 0..MOST_REQUESTS {
         let Some(wire) = slot else { return Ok(None) };
@@ -120,7 +161,7 @@ async fn introduce(server: &Server, slot: &mut Option<Wire>, peer: SocketAddr) -
                     let error = Error::new(ErrorKind::InvalidAuthorization, message);
                     return Err(Failure::Fatal(error.with_hint("connect with sslmode=require or better")));
                 }
-                return client(wire, version, body).map(Some);
+                return client(wire, version, body).map(|client| Some((client, encrypted)));
             }
             (version, _) => {
                 let (major, minor) = (version >> 16, version & 0xFFFF);

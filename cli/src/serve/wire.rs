@@ -6,6 +6,7 @@
 use super::failure::Failure;
 use super::message::{self, Message, violation};
 use bytes::{Buf, Bytes, BytesMut};
+use futures::FutureExt;
 use millrace_engine::{Error, ErrorKind};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -113,6 +114,19 @@ impl Wire {
         Ok(Some((kind, message::decode(kind, body))))
     }
 
+    /// Whether the client's next messages end the group that it is in, after at most one Execute: they are here
+    /// already, since clients send a statement's messages together. Nothing is waited for.
+    pub(super) async fn ends_group(&mut self) -> Result<bool, Failure> {
+        let mut ends = group_ends(&self.input);
+        if ends.is_none()
+            && let Some(read) = self.read().now_or_never()
+        {
+            read?;
+            ends = group_ends(&self.input);
+        }
+        Ok(ends.unwrap_or(false))
+    }
+
     async fn fill(&mut self, length: usize) -> Result<(), Failure> {
         while self.input.len() < length {
             self.flush().await?;
@@ -183,6 +197,54 @@ impl Wire {
     }
 }
 
+/// Whether the frames in a buffer come to Sync with no statement before it but the one that runs; `None` when they do
+/// not reach so far.
+fn group_ends(mut input: &[u8]) -> Option<bool> {
+    let mut executed = false;
+    loop {
+        let (head, rest) = input.split_first_chunk::<5>()?;
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        match head[0] {
+            b'S' => return Some(true),
+            b'E' if !executed => executed = true,
+            // What only asks or forgets.
+            b'C' | b'D' | b'H' => {}
+            _ => return Some(false),
+        }
+        input = rest.get(length.checked_sub(4)?..)?;
+    }
+}
+
 fn closed() -> io::Error {
     io::Error::from(io::ErrorKind::UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::group_ends;
+
+    fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap_or(0).to_be_bytes();
+        [&[kind][..], &length, body].concat()
+    }
+
+    #[test]
+    fn a_group_ends_at_sync() {
+        let (execute, close, sync, bind) =
+            (frame(b'E', b"\0\0\0\0\0"), frame(b'C', b"P\0"), frame(b'S', b""), frame(b'B', b"x"));
+        for (frames, expected) in [
+            (vec![&sync], Some(true)),
+            (vec![&close, &sync], Some(true)),
+            (vec![&execute, &sync], Some(true)),
+            (vec![&execute, &execute, &sync], Some(false)),
+            (vec![&bind, &execute, &sync], Some(false)),
+            (vec![&close], None),
+            (vec![], None),
+        ] {
+            let input: Vec<u8> = frames.into_iter().flatten().copied().collect();
+            assert_eq!(group_ends(&input), expected, "{input:?}");
+        }
+        assert_eq!(group_ends(&sync[..3]), None);
+        assert_eq!(group_ends(b"C\0\0\0\0S"), None);
+    }
 }

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 /// The first message of a client that is let in.
 const STARTUP: &[u8] = b"\0\0\0\x14\0\x03\0\0user\0admin\0\0\0";
 
-fn socket(server: &Server) -> TcpStream {
+pub(crate) fn socket(server: &Server) -> TcpStream {
     let socket = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     socket
 }
 
-fn startup() -> Vec<u8> {
+pub(crate) fn startup() -> Vec<u8> {
     let mut message = STARTUP.to_vec();
     message.pop();
     let length = u32::try_from(message.len()).unwrap();
@@ -23,7 +23,7 @@ fn startup() -> Vec<u8> {
 }
 
 /// A socket after the login, up to ReadyForQuery.
-fn logged_in(server: &Server) -> TcpStream {
+pub(crate) fn logged_in(server: &Server) -> TcpStream {
     let mut socket = socket(server);
     socket.write_all(&startup()).unwrap();
     until_ready(&mut socket);
@@ -31,7 +31,7 @@ fn logged_in(server: &Server) -> TcpStream {
 }
 
 /// The types of the messages up to ReadyForQuery.
-fn until_ready(socket: &mut TcpStream) -> Vec<u8> {
+pub(crate) fn until_ready(socket: &mut TcpStream) -> Vec<u8> {
     let mut kinds = Vec::new();
     loop {
         let mut head = [0; 5];
@@ -46,7 +46,7 @@ fn until_ready(socket: &mut TcpStream) -> Vec<u8> {
     }
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap();
     [&[kind][..], &length.to_be_bytes(), body].concat()
 }

@@ -3,5 +3,11 @@
 
 mod bad_input;
 mod client;
+mod copy;
+mod fuzz;
+mod load;
 mod login;
+mod pipeline;
+mod scripts;
 mod server;
+mod shutdown;

@@ -61,6 +61,19 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Asks it to stop, in order.
+    pub(crate) fn terminate(&self) {
+        let status = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Whether it ended well.
+    pub(crate) fn wait(&mut self) -> bool {
+        self.process.wait().unwrap().success()
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.process.kill());

@@ -27,8 +27,10 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
         Relation::Managed(table) => return managed::alter_table(context, &table, &alter.operation).await,
         Relation::Catalog(table) => table,
     };
-    context.check_no_block("ALTER TABLE of an external table")?;
     let is_renamed = matches!(alter.operation, AlterOperation::RenameTable(_));
+    if !is_renamed || table.kind == TableKind::ExternalTable {
+        context.check_no_block("ALTER TABLE of an external table")?;
+    }
     if table.kind != TableKind::ExternalTable && !is_renamed {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
     }
@@ -69,7 +71,17 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
         AlterOperation::RenameTable(to) => {
             let default = if to.parts.len() == 1 { table.database.as_str() } else { context.database() };
             let (database, name) = resolve::qualify(&snapshot, to, default)?;
-            context.catalog().rename_table(&table, &database, &name).await?;
+            let mut transaction = context.transaction().lock().await;
+            if transaction.is_block() && table.kind != TableKind::ExternalTable {
+                drop(transaction);
+                if resolve::relation(context, &database, &name).await?.is_some() {
+                    return Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists")));
+                }
+                transaction = context.transaction().lock().await;
+                transaction.rename_view(context.warehouse(), &table, (database, name)).await?;
+            } else {
+                context.catalog().rename_table(&table, &database, &name).await?;
+            }
         }
         definition => {
             let mut changed = Table::clone(&table);
@@ -154,6 +166,7 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
         | AlterOperation::Owner(_)
         | AlterOperation::AddConstraint(_)
         | AlterOperation::DropConstraint(_)
+        | AlterOperation::Several(_)
         | AlterOperation::AppendFrom { .. } => {
             let message = format!("\"{}\" is not a managed table", table.name);
             return Err(Error::new(ErrorKind::WrongObjectType, message));

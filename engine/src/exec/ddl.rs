@@ -9,17 +9,18 @@ use crate::lake::location::Location;
 use crate::lake::projection::PartitionProjection;
 use crate::lake::types;
 use crate::plan;
-use crate::resolve::{self, Relation};
+use crate::resolve::{self, Relation, rights};
 use crate::result::{CommandTag, StatementResult};
-use crate::session::{Context, is_temporary};
+use crate::session::{Context, RightsChange, is_temporary};
 use crate::sql::{
     CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, Dialect, DropDatabase, DropTable, StoredAs,
 };
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
-    Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
+    ADMIN, Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
 };
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// `CREATE DATABASE`.
 pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) -> Result<StatementResult> {
@@ -27,6 +28,12 @@ pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) 
         let message = format!("unacceptable schema name \"{}\"", create.name);
         return Err(Error::new(ErrorKind::InvalidParameter, message)
             .with_detail("the prefix \"pg_\" is reserved for system schemas"));
+    }
+    if let Some(owner) = create.owner.as_ref().filter(|owner| **owner != context.who().user) {
+        rights::check_superuser(context, "make a schema of another user").await?;
+        if !context.snapshot().await?.principals().users.contains_key(owner) {
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("user \"{owner}\" does not exist")));
+        }
     }
     let location = create.location.as_deref().map(|location| Location::literal(location).map(|l| l.url()));
     let database = Database {
@@ -36,9 +43,45 @@ pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) 
         create_time_ms: now_ms(),
         ..Database::new(&create.name)
     };
+    if context.transaction().lock().await.is_block() {
+        let snapshot = context.snapshot().await?;
+        if resolve::schema_names(&snapshot).any(|known| known == create.name) {
+            if !create.if_not_exists {
+                let message = format!("schema \"{}\" already exists", create.name);
+                return Err(Error::new(ErrorKind::DuplicateSchema, message));
+            }
+            let notices = vec![skipping("schema", &create.name, "already exists")];
+            return Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices));
+        }
+        let mut transaction = context.transaction().lock().await;
+        transaction.create_database(context.warehouse(), database).await?;
+        let (name, owner) = (create.name.clone(), create.owner.as_ref().unwrap_or(&context.who().user).clone());
+        if owner != ADMIN {
+            let owned = RightsChange::new(move |principals| {
+                principals.schema_owners.insert(name.clone(), owner.clone());
+            });
+            transaction.change_rights(context.warehouse(), owned).await?;
+        }
+        return Ok(done(CommandTag::Verb("CREATE SCHEMA"), vec![]));
+    }
     let made = context.catalog().create_database(&database, create.if_not_exists).await?;
+    if made {
+        own(context, &create.name, create.owner.as_ref().unwrap_or(&context.who().user)).await?;
+    }
     let notices = if made { vec![] } else { vec![skipping("schema", &create.name, "already exists")] };
     Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices))
+}
+
+/// Makes a user the owner of a schema that is new; nobody's are the superuser's that is always there.
+async fn own(context: &Context, schema: &str, owner: &str) -> Result<()> {
+    if owner == ADMIN {
+        return Ok(());
+    }
+    let owned = context.catalog().change_principals(|principals| {
+        principals.schema_owners.insert(schema.to_owned(), owner.to_owned());
+        Ok::<(), Error>(())
+    });
+    owned.await?
 }
 
 /// `CREATE EXTERNAL SCHEMA … FROM DATA CATALOG`.
@@ -53,6 +96,9 @@ pub(crate) async fn create_external_schema(
         create_time_ms: now_ms(),
     };
     let made = context.catalog().create_external_schema(&schema, create.if_not_exists, create.create_database).await?;
+    if made {
+        own(context, &create.name, &context.who().user).await?;
+    }
     let notices = if made { vec![] } else { vec![skipping("schema", &create.name, "already exists")] };
     Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices))
 }
@@ -62,6 +108,7 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
     let tag = CommandTag::Verb("DROP SCHEMA");
     let snapshot = context.snapshot().await?;
     if snapshot.external_schema(&drop.name).is_some() {
+        context.check_no_block("DROP of an external schema")?;
         match snapshot.resolve_schema(&drop.name) {
             // The schema goes with the database that it shows.
             Some(database) if drop.drop_external_database && drop.cascade => {
@@ -78,14 +125,35 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
             Err(resolve::unknown_database(&snapshot, &drop.name))
         };
     }
-    let used = snapshot.tables(&drop.name).next().is_some() || snapshot.managed_tables(&drop.name).next().is_some();
+    let managed = context.transaction().lock().await.tables(context.warehouse(), &drop.name).await?;
+    let used = snapshot.tables(&drop.name).next().is_some() || !managed.is_empty();
     if !drop.cascade && used {
         let message = format!("cannot drop schema {} because other objects depend on it", drop.name);
         return Err(Error::new(ErrorKind::DependentObjects, message)
             .with_hint("use DROP ... CASCADE to drop the tables too; their files stay"));
     }
-    context.catalog().drop_database(&drop.name, drop.cascade).await?;
+    if context.transaction().lock().await.is_block() {
+        drop_in_block(context, &snapshot, &drop.name).await?;
+    } else {
+        context.catalog().drop_database(&drop.name, drop.cascade).await?;
+    }
     Ok(done(tag, vec![]))
+}
+
+/// Drops a database with all that is in it at the commit of the block.
+async fn drop_in_block(context: &Context, snapshot: &Snapshot, name: &str) -> Result<()> {
+    if snapshot.tables(name).any(|table| table.kind == TableKind::ExternalTable) {
+        context.check_no_block("DROP SCHEMA of external tables")?;
+    }
+    let warehouse = context.warehouse();
+    let mut transaction = context.transaction().lock().await;
+    for table in transaction.tables(warehouse, name).await? {
+        transaction.drop_table(warehouse, &table)?;
+    }
+    for view in snapshot.tables(name) {
+        transaction.drop_view(warehouse, view).await?;
+    }
+    transaction.drop_database(warehouse, name).await
 }
 
 /// Hive's `CREATE EXTERNAL TABLE`.
@@ -234,6 +302,22 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
     if !create.columns.is_empty() {
         view.parameters.insert(NAMED_COLUMNS.to_owned(), "true".to_owned());
     }
+    if context.transaction().lock().await.is_block() {
+        let taken = resolve::relation(context, &view.database, &view.name).await?;
+        let message = match taken {
+            Some(_) if create.if_not_exists => {
+                return Ok(done(tag, vec![skipping("relation", &view.name, "already exists")]));
+            }
+            Some(Relation::Managed(_)) if create.or_replace => format!("\"{}\" is not a view", view.name),
+            Some(_) if !create.or_replace => format!("relation \"{}\" already exists", view.name),
+            _ => {
+                context.transaction().lock().await.put_view(context.warehouse(), view).await?;
+                return Ok(done(tag, vec![]));
+            }
+        };
+        let kind = if create.or_replace { ErrorKind::WrongObjectType } else { ErrorKind::DuplicateTable };
+        return Err(Error::new(kind, message));
+    }
     if create.or_replace {
         context.catalog().replace_table(&view).await?;
     } else {
@@ -296,14 +380,16 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
             let message = format!("\"{}\" is not a {kind}", table.name);
             return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
         }
-        context.check_no_block(if drop.view { "DROP VIEW" } else { "DROP TABLE of an external table" })?;
+        if !is_view {
+            context.check_no_block("DROP TABLE of an external table")?;
+        }
         if gone.contains(&(table.database.clone(), table.name.clone())) {
             continue;
         }
         if is_view {
             drop_dependents(context, &snapshot, drop, (&table.database, &table.name), &mut gone).await?;
         }
-        context.catalog().drop_table(&table.database, &table.name).await?;
+        drop_object(context, &table).await?;
         gone.insert((table.database.clone(), table.name.clone()));
     }
     Ok(done(tag, notices))
@@ -333,10 +419,20 @@ async fn drop_dependents(
             .with_hint("use DROP ... CASCADE to drop the dependent objects too"));
     }
     for view in views {
-        context.check_no_block("DROP ... CASCADE of views")?;
-        context.catalog().drop_table(&view.database, &view.name).await?;
+        drop_object(context, &view).await?;
         gone.insert((view.database.clone(), view.name.clone()));
     }
+    Ok(())
+}
+
+/// Drops an external table now; a view with the block that the statement is in.
+async fn drop_object(context: &Context, table: &Arc<Table>) -> Result<()> {
+    let mut transaction = context.transaction().lock().await;
+    if transaction.is_block() && table.kind != TableKind::ExternalTable {
+        return transaction.drop_view(context.warehouse(), table).await;
+    }
+    drop(transaction);
+    context.catalog().drop_table(&table.database, &table.name).await?;
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 use crate::error::Result;
 use crate::resolve::{self, Relation, rights};
-use crate::session::Context;
-use crate::sql::{AlterOperation, CopyFormat, CreateTableAs, JsonMapping, ObjectName, Statement};
-use millrace_catalog::model::{ADMIN, Privilege, Securable};
+use crate::session::{Context, RightsChange};
+use crate::sql::{AlterOperation, CopyFormat, CreateTableAs, JsonMapping, ObjectName, Statement, Update};
+use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable};
 
 /// Refuses a statement that the user has no right to.
 ///
@@ -18,7 +18,7 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
     match statement {
         Statement::Explain(explain) => Box::pin(check(context, &explain.statement)).await,
         Statement::Insert(insert) => table(context, &insert.table, &[Privilege::Insert]).await,
-        Statement::Update(update) => table(context, &update.table, &[Privilege::Update]).await,
+        Statement::Update(update) => changed_columns(context, update).await,
         Statement::Delete(delete) => table(context, &delete.table, &[Privilege::Delete]).await,
         Statement::Merge(merge) => {
             table(context, &merge.table, &[Privilege::Insert, Privilege::Update, Privilege::Delete]).await
@@ -34,8 +34,12 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
             {
                 place(context, Some(paths)).await?;
             }
+            if copy.statistics_update == Some(true) {
+                owned_or(context, &copy.table, Privilege::Alter).await?;
+            }
             table(context, &copy.table, &[Privilege::Insert]).await
         }
+        Statement::CopyIn(copy) => table(context, &copy.table, &[Privilege::Insert]).await,
         Statement::Unload(unload) => place(context, Some(&unload.target)).await,
         Statement::Truncate(name) => table(context, name, &[Privilege::Truncate]).await,
         Statement::Lock(names) => {
@@ -115,6 +119,17 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
     }
 }
 
+/// Whether the user may update a table, or every column that a statement sets.
+async fn changed_columns(context: &Context, update: &Update) -> Result<()> {
+    let Err(denied) = table(context, &update.table, &[Privilege::Update]).await else { return Ok(()) };
+    let ((schema, table), _) = owner_of(context, &update.table).await?;
+    let snapshot = context.snapshot().await?;
+    let (principals, user) = (snapshot.principals(), &context.who().user);
+    let granted = principals.granted_columns(user, (&schema, &table), Privilege::Update);
+    let all = update.assignments.iter().all(|assignment| granted.contains(&assignment.column));
+    if all && rights::may_on_schema(principals, user, &schema, Privilege::Usage) { Ok(()) } else { Err(denied) }
+}
+
 /// Whether the user has every one of these rights on a table.
 async fn table(context: &Context, name: &ObjectName, wanted: &[Privilege]) -> Result<()> {
     let ((schema, table), owner) = owner_of(context, name).await?;
@@ -180,38 +195,49 @@ pub(super) async fn after(context: &Context, statement: &Statement) -> Result<()
     if let Some((schema, name)) = created.and_then(|name| names(name, context.database()))
         && principals.defaults.iter().any(|default| default.creator == *user)
     {
-        return change(context, |principals| principals.grant_defaults(user, &schema, &name)).await;
+        let user = user.clone();
+        return change(context, move |principals| principals.grant_defaults(&user, &schema, &name)).await;
     }
     match statement {
-        Statement::CreateDatabase(create) if user != ADMIN && !principals.schema_owners.contains_key(&create.name) => {
-            change(context, |principals| drop(principals.schema_owners.insert(create.name.clone(), user.clone()))).await
-        }
-        Statement::CreateExternalSchema(create)
-            if user != ADMIN && !principals.schema_owners.contains_key(&create.name) =>
-        {
-            change(context, |principals| drop(principals.schema_owners.insert(create.name.clone(), user.clone()))).await
-        }
         Statement::DropDatabase(dropped) => {
             let object = Securable::Schema(dropped.name.clone());
-            change(context, |principals| principals.forget(&object)).await
+            change(context, move |principals| principals.forget(&object)).await
         }
         Statement::DropTable(dropped) if !principals.grants.is_empty() => {
             let gone = dropped.names.iter().filter_map(|name| names(name, context.database()));
             let gone: Vec<Securable> = gone.map(|(schema, name)| Securable::Table(schema, name)).collect();
-            change(context, |principals| gone.iter().for_each(|object| principals.forget(object))).await
+            change(context, move |principals| gone.iter().for_each(|object| principals.forget(object))).await
         }
         Statement::AlterTable(alter) if !principals.grants.is_empty() => {
-            let AlterOperation::RenameTable(to) = &alter.operation else { return Ok(()) };
             let Some((schema, name)) = names(&alter.table, context.database()) else { return Ok(()) };
+            let to = match &alter.operation {
+                AlterOperation::RenameTable(to) => to,
+                AlterOperation::RenameColumn { old, new } => {
+                    let (old, new) = (old.clone(), new.clone());
+                    return change(context, move |principals| principals.rename_column((&schema, &name), &old, &new))
+                        .await;
+                }
+                AlterOperation::DropColumn(column) => {
+                    let gone = Securable::Column(schema, name, column.clone());
+                    return change(context, move |principals| principals.forget(&gone)).await;
+                }
+                _ => return Ok(()),
+            };
             let default = if to.parts.len() == 1 { schema.as_str() } else { context.database() };
             let Some((to_schema, to_name)) = names(to, default) else { return Ok(()) };
-            change(context, |principals| principals.rename_table((&schema, &name), (&to_schema, &to_name))).await
+            change(context, move |principals| principals.rename_table((&schema, &name), (&to_schema, &to_name))).await
         }
         _ => Ok(()),
     }
 }
 
-async fn change(context: &Context, change: impl FnOnce(&mut millrace_catalog::model::Principals) + Send) -> Result<()> {
+/// Changes rights now; in a block for it alone, and for all when it commits.
+async fn change(context: &Context, change: impl Fn(&mut Principals) + Send + Sync + 'static) -> Result<()> {
+    let mut transaction = context.transaction().lock().await;
+    if transaction.is_block() {
+        return transaction.change_rights(context.warehouse(), RightsChange::new(change)).await;
+    }
+    drop(transaction);
     let changed = context.catalog().change_principals(|principals| {
         change(principals);
         Ok::<(), crate::error::Error>(())

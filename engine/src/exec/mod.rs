@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod maintenance;
 mod managed;
 mod principals;
+mod privileges;
 mod progress;
 pub(crate) mod query;
 mod repair;
@@ -46,6 +47,8 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
         Statement::CreateTableAs(create) => write::create_table_as(context, create).await,
         Statement::Insert(insert) => write::insert(context, insert).await,
         Statement::Copy(copy) => copy::execute(context, copy).await,
+        Statement::CopyIn(copy) => copy::load_stdin(context, copy).await,
+        Statement::CopyOut(copy) => copy::unload_stdout(context, copy).await,
         Statement::Unload(unload) => unload::execute(context, unload).await,
         Statement::CreateTable(create) => managed::create_table(context, create).await,
         Statement::Update(update) => managed::update(context, update).await,
@@ -86,10 +89,7 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
 pub(crate) fn changes_at_once(statement: &Statement) -> Option<&'static str> {
     match statement {
         Statement::CreateExternalTable(_) => Some("CREATE EXTERNAL TABLE"),
-        Statement::CreateView(_) => Some("CREATE VIEW"),
-        Statement::CreateDatabase(_) => Some("CREATE SCHEMA"),
         Statement::CreateExternalSchema(_) => Some("CREATE EXTERNAL SCHEMA"),
-        Statement::DropDatabase(_) => Some("DROP SCHEMA"),
         Statement::CreateSnapshot(_) => Some("CREATE SNAPSHOT"),
         Statement::DropSnapshot { .. } => Some("DROP SNAPSHOT"),
         Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),

@@ -3,22 +3,23 @@
 //! Each statement is one change of all principals ([`Catalog::change_principals`](millrace_catalog::Catalog)), made at
 //! once and not with the transaction that it may stand in.
 
+use super::privileges::{check_grantees, defaults, privileges, securables};
 use super::{done, skipping};
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::{UserRecord, now_us};
 use crate::password;
-use crate::resolve::{self, Relation, rights};
+use crate::resolve::{self, rights};
 use crate::result::{CommandTag, Notice, StatementResult};
 use crate::session::Context;
-use crate::sql::{GrantObjects, PrincipalStatement, PrivilegesChange, UserChange, UserOptions, UserPassword};
-use crate::system::DATABASE;
-use millrace_catalog::model::{
-    ADMIN, DefaultGrant, Grant, Grantee, Group, Principals, Privilege, Role, Securable, User,
-};
+use crate::sql::{PrincipalStatement, UserChange, UserOptions, UserPassword};
+use millrace_catalog::model::{ADMIN, Grant, Grantee, Group, Principals, Role, User};
+use std::sync::Arc;
 
 /// Executes a statement about users or rights.
 pub(crate) async fn execute(context: &Context, statement: &PrincipalStatement) -> Result<StatementResult> {
     let mut notices = Vec::new();
     let user = context.who().user.clone();
+    let before = Arc::clone(context.snapshot().await?.principals());
     let tag = match statement {
         PrincipalStatement::Privileges(change) => {
             let objects = securables(context, change).await?;
@@ -64,7 +65,42 @@ pub(crate) async fn execute(context: &Context, statement: &PrincipalStatement) -
             change_principals(context, |principals| manage(principals, &user, statement, &mut notices)).await?
         }
     };
+    note_users(context, &before, statement).await?;
     Ok(done(CommandTag::Verb(tag), notices))
+}
+
+/// Tells the journal what became of users, for `stl_userlog`.
+async fn note_users(context: &Context, before: &Principals, statement: &PrincipalStatement) -> Result<()> {
+    let changed: Vec<(&str, &str, &str)> = match statement {
+        PrincipalStatement::CreateUser { name, .. } => vec![("create", name, "")],
+        PrincipalStatement::AlterUser { name, change: UserChange::Rename(to) } => vec![("rename", to, name)],
+        PrincipalStatement::AlterUser { name, .. } => vec![("alter", name, "")],
+        PrincipalStatement::DropUsers { names, .. } => names
+            .iter()
+            .filter(|name| before.users.contains_key(*name))
+            .map(|name| ("drop", name.as_str(), ""))
+            .collect(),
+        _ => return Ok(()),
+    };
+    // What the statement's own snapshot does not show yet.
+    let now = context.catalog().snapshot().await?;
+    for (action, name, old_name) in changed {
+        let users = if action == "drop" { &before.users } else { &now.principals().users };
+        let user = users.get(name).cloned().unwrap_or_default();
+        context.warehouse().journal().record(&UserRecord {
+            at_us: now_us(),
+            id: user.id,
+            name: name.to_owned(),
+            old_name: old_name.to_owned(),
+            action: action.to_owned(),
+            create_database: user.create_database,
+            superuser: user.superuser,
+            valid_until: user.valid_until,
+            pid: context.who().pid,
+            xid: context.who().xid,
+        });
+    }
+    Ok(())
 }
 
 async fn change_principals<T>(
@@ -80,7 +116,7 @@ fn only_password(options: &UserOptions) -> bool {
     rest == UserOptions::default()
 }
 
-fn unknown(kind: &str, name: &str) -> Error {
+pub(super) fn unknown(kind: &str, name: &str) -> Error {
     Error::new(ErrorKind::UndefinedObject, format!("{kind} \"{name}\" does not exist"))
 }
 
@@ -88,7 +124,7 @@ fn taken(kind: &str, name: &str) -> Error {
     Error::new(ErrorKind::DuplicateObject, format!("{kind} \"{name}\" already exists"))
 }
 
-fn known_user<'a>(principals: &'a mut Principals, name: &str) -> Result<&'a mut User> {
+pub(super) fn known_user<'a>(principals: &'a mut Principals, name: &str) -> Result<&'a mut User> {
     principals.users.get_mut(name).ok_or_else(|| unknown("user", name))
 }
 
@@ -361,180 +397,5 @@ fn drop_user(principals: &mut Principals, name: &str) -> Result<()> {
         role.members.remove(&grantee);
     }
     principals.defaults.retain(|default| default.creator != name && default.grantee != grantee);
-    Ok(())
-}
-
-fn check_grantees(principals: &Principals, grantees: &[Grantee]) -> Result<()> {
-    for grantee in grantees {
-        match grantee {
-            Grantee::User(name) if !principals.users.contains_key(name) => return Err(unknown("user", name)),
-            Grantee::Group(name) if !principals.groups.contains_key(name) => return Err(unknown("group", name)),
-            Grantee::Role(name) if !principals.roles.contains_key(name) => return Err(unknown("role", name)),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// The privileges that an object may have, in the order of ALL.
-fn possible(object: &Securable) -> &'static [Privilege] {
-    use Privilege::{Alter, Create, Delete, Drop, Insert, References, Select, Temporary, Truncate, Update, Usage};
-    match object {
-        Securable::Database => &[Create, Temporary, Usage],
-        Securable::Schema(_) => &[Create, Usage],
-        Securable::Table(..) => &[Select, Insert, Update, Delete, References, Drop, Truncate, Alter],
-    }
-}
-
-fn wanted(change: &PrivilegesChange, object: &Securable) -> Result<Vec<Privilege>> {
-    let possible = possible(object);
-    let Some(named) = &change.privileges else { return Ok(possible.to_vec()) };
-    if let Some(wrong) = named.iter().find(|privilege| !possible.contains(privilege)) {
-        let kind = match object {
-            Securable::Database => "database",
-            Securable::Schema(_) => "schema",
-            Securable::Table(..) => "relation",
-        };
-        let message = format!("invalid privilege type {} for {kind}", wrong.name());
-        return Err(Error::new(ErrorKind::InvalidGrant, message));
-    }
-    Ok(named.clone())
-}
-
-/// The objects of a GRANT with their owners.
-async fn securables(context: &Context, change: &PrivilegesChange) -> Result<Vec<(Securable, String)>> {
-    let snapshot = context.snapshot().await?;
-    let mut found = Vec::new();
-    match &change.objects {
-        GrantObjects::Tables(names) => {
-            for name in names {
-                let (schema, table, owner) = match resolve::find_relation(context, name).await? {
-                    Relation::Managed(table) => {
-                        (table.schema.clone(), table.name.clone(), table.attributes.owner.clone())
-                    }
-                    Relation::Catalog(table) => (table.database.clone(), table.name.clone(), table.owner.clone()),
-                };
-                found.push((Securable::Table(schema, table), owner.unwrap_or_else(|| ADMIN.to_owned())));
-            }
-        }
-        GrantObjects::AllTables(schemas) => {
-            let all = crate::system::relations(context).await?;
-            for name in schemas {
-                let database =
-                    snapshot.resolve_schema(name).ok_or_else(|| resolve::unknown_database(&snapshot, name))?;
-                let tables = all.iter().filter(|relation| relation.schema == database.name);
-                found.extend(tables.map(|relation| {
-                    (Securable::Table(relation.schema.clone(), relation.name.clone()), relation.owner.clone())
-                }));
-            }
-        }
-        GrantObjects::Schemas(names) => {
-            for name in names {
-                if snapshot.resolve_schema(name).is_none() {
-                    return Err(resolve::unknown_database(&snapshot, name));
-                }
-                let owner = snapshot.principals().schema_owners.get(name).map_or(ADMIN, String::as_str);
-                found.push((Securable::Schema(name.clone()), owner.to_owned()));
-            }
-        }
-        GrantObjects::Databases(names) => {
-            if let Some(name) = names.iter().find(|name| *name != DATABASE) {
-                return Err(Error::new(ErrorKind::UndefinedSchema, format!("database \"{name}\" does not exist")));
-            }
-            found.push((Securable::Database, ADMIN.to_owned()));
-        }
-    }
-    Ok(found)
-}
-
-/// Gives or takes rights; who is neither owner nor superuser needs the grant option of each.
-fn privileges(
-    principals: &mut Principals,
-    user: &str,
-    change: &PrivilegesChange,
-    objects: &[(Securable, String)],
-) -> Result<()> {
-    check_grantees(principals, &change.grantees)?;
-    if change.grant && change.option && change.grantees.iter().any(|grantee| !matches!(grantee, Grantee::User(_))) {
-        let message = "grant options can only be granted to individual users";
-        return Err(Error::new(ErrorKind::InvalidGrant, message));
-    }
-    let identities = principals.identities(user);
-    for (object, owner) in objects {
-        let all = principals.is_superuser(user) || owner == user;
-        for privilege in wanted(change, object)? {
-            let may = all
-                || principals.grants.iter().any(|grant| {
-                    grant.object == *object
-                        && grant.privilege == privilege
-                        && grant.grant_option
-                        && identities.contains(&grant.grantee)
-                });
-            if !may {
-                let (kind, name) = match object {
-                    Securable::Database => ("database", DATABASE),
-                    Securable::Schema(name) => ("schema", name.as_str()),
-                    Securable::Table(_, name) => ("relation", name.as_str()),
-                };
-                return Err(rights::denied(kind, name));
-            }
-            for grantee in &change.grantees {
-                let same = |grant: &Grant| {
-                    grant.object == *object && grant.privilege == privilege && grant.grantee == *grantee
-                };
-                let before = principals.grants.iter().find(|grant| same(grant)).cloned();
-                principals.grants.retain(|grant| !same(grant));
-                let after = match (change.grant, before) {
-                    (true, before) => Some(Grant {
-                        object: object.clone(),
-                        grantee: grantee.clone(),
-                        privilege,
-                        grant_option: change.option || before.as_ref().is_some_and(|grant| grant.grant_option),
-                        grantor: before.map_or_else(|| user.to_owned(), |grant| grant.grantor),
-                    }),
-                    (false, Some(before)) if change.option => Some(Grant { grant_option: false, ..before }),
-                    (false, _) => None,
-                };
-                principals.grants.extend(after);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn defaults(
-    principals: &mut Principals,
-    creators: &[String],
-    schemas: &[String],
-    change: &PrivilegesChange,
-) -> Result<()> {
-    check_grantees(principals, &change.grantees)?;
-    let places: Vec<Option<String>> =
-        if schemas.is_empty() { vec![None] } else { schemas.iter().cloned().map(Some).collect() };
-    let any_table = Securable::Table(String::new(), String::new());
-    for creator in creators {
-        known_user(principals, creator)?;
-        for schema in &places {
-            for privilege in wanted(change, &any_table)? {
-                for grantee in &change.grantees {
-                    principals.defaults.retain(|default| {
-                        default.creator != *creator
-                            || default.schema != *schema
-                            || default.privilege != privilege
-                            || default.grantee != *grantee
-                    });
-                    if change.grant || change.option {
-                        principals.defaults.insert(DefaultGrant {
-                            creator: creator.clone(),
-                            schema: schema.clone(),
-                            grantee: grantee.clone(),
-                            privilege,
-                            grant_option: change.grant && change.option,
-                        });
-                    }
-                }
-            }
-        }
-    }
     Ok(())
 }

@@ -37,6 +37,7 @@ pub(crate) fn target_name(statement: &Statement) -> Option<String> {
         Statement::CreateTableAs(create) => Some(create.name.parts.join(".")),
         Statement::CreateTable(create) => Some(create.name.parts.join(".")),
         Statement::Copy(copy) => Some(copy.table.parts.join(".")),
+        Statement::CopyIn(copy) => Some(copy.table.parts.join(".")),
         Statement::Update(update) => Some(update.table.parts.join(".")),
         Statement::Delete(delete) => Some(delete.table.parts.join(".")),
         Statement::Merge(merge) => Some(merge.table.parts.join(".")),
@@ -222,6 +223,7 @@ async fn run(
     let bucket_columns = table.storage.bucket_columns.iter();
     let bucket_columns = bucket_columns.filter_map(|name| data_schema.index_of(name).ok()).collect();
     let target = WriteTarget {
+        existing: Vec::new(),
         store: context.lake().listings.stores().open(location).await?,
         url: location.store().clone(),
         prefix: location.path().clone(),

@@ -4,7 +4,7 @@ use super::catalog::relation;
 use super::system::Definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::rights;
-use crate::system::{self, Facts, Kind, Value};
+use crate::system::{self, Facts, Kind, Relation, Value};
 use millrace_catalog::model::{Privilege, Securable};
 
 /// The user asked for and the arguments after it: `f([user,] object, privilege)`.
@@ -35,7 +35,12 @@ fn privileges(written: Option<&Value>) -> Result<Vec<Privilege>> {
     let each = list.split(',').map(|word| {
         let word = word.trim().to_uppercase();
         let word = word.trim_end_matches(" WITH GRANT OPTION").trim();
-        let word = if word == "TEMP" { "TEMPORARY" } else { word };
+        let word = match word {
+            "TEMP" => "TEMPORARY",
+            // PostgreSQL's word for what Redshift calls USAGE of a database.
+            "CONNECT" => "USAGE",
+            word => word,
+        };
         Privilege::ALL
             .into_iter()
             .find(|known| known.name() == word)
@@ -112,7 +117,58 @@ const fn define(name: &'static str, call: fn(&Facts, &[Value]) -> Result<Value>)
     Definition { name, gives: |_| Kind::Bool, call }
 }
 
+/// `has_column_privilege([user,] table, column, privilege)`: through the table or by itself.
+fn column(facts: &Facts, args: &[Value]) -> Result<Value> {
+    let Some((user, rest)) = user_and_rest(facts, args, 4)? else { return Ok(Value::Null) };
+    let wanted = privileges(rest.get(2))?;
+    let Some(found) = relation(facts, rest, 0) else {
+        return table(facts, &[Value::Text(user), rest[0].clone(), rest.get(2).cloned().unwrap_or(Value::Null)]);
+    };
+    let named = match rest.get(1) {
+        Some(Value::Text(name)) => found.columns.iter().find(|column| column.name == *name),
+        Some(Value::Int(number)) => found.columns.iter().find(|column| column.number == *number),
+        _ => None,
+    };
+    let Some(named) = named else {
+        let message = format!("column of relation \"{}\" does not exist", found.name);
+        return Err(Error::new(ErrorKind::UndefinedColumn, message));
+    };
+    Ok(Value::Bool(wanted.iter().any(|right| {
+        may_read(facts, &user, found, *right)
+            || facts
+                .snapshot
+                .principals()
+                .granted_columns(&user, (&found.schema, &found.name), *right)
+                .contains(&named.name)
+    })))
+}
+
+fn may_read(facts: &Facts, user: &str, found: &Relation, right: Privilege) -> bool {
+    let object = Securable::Table(found.schema.clone(), found.name.clone());
+    rights::may(facts.snapshot.principals(), user, &object, &found.owner, right)
+}
+
+/// `has_any_column_privilege([user,] table, privilege)`
+fn any_column(facts: &Facts, args: &[Value]) -> Result<Value> {
+    let Some((user, rest)) = user_and_rest(facts, args, 3)? else { return Ok(Value::Null) };
+    let Some(found) = relation(facts, rest, 0) else { return table(facts, args) };
+    let wanted = privileges(rest.get(1))?;
+    Ok(Value::Bool(wanted.iter().any(|right| {
+        may_read(facts, &user, found, *right)
+            || !facts.snapshot.principals().granted_columns(&user, (&found.schema, &found.name), *right).is_empty()
+    })))
+}
+
 pub(super) const FUNCTIONS: &[Definition] = &[
+    define("has_column_privilege", column),
+    define("has_any_column_privilege", any_column),
+    // All functions are the system's, which everybody may call.
+    define("has_function_privilege", |facts, args| {
+        Ok(user_and_rest(facts, args, 3)?.map_or(Value::Null, |_| Value::Bool(true)))
+    }),
+    define("has_language_privilege", |facts, args| {
+        Ok(user_and_rest(facts, args, 3)?.map_or(Value::Null, |_| Value::Bool(true)))
+    }),
     define("has_table_privilege", table),
     define("has_schema_privilege", schema),
     define("has_database_privilege", database),

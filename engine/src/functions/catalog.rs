@@ -3,6 +3,7 @@
 
 use super::system::Definition;
 use crate::error::{Error, ErrorKind};
+use crate::resolve::with_backslashes;
 use crate::system::{self, Facts, Kind, PG_CATALOG, Relation, Value};
 use datafusion::arrow::datatypes::DataType;
 
@@ -10,6 +11,16 @@ use datafusion::arrow::datatypes::DataType;
 pub(crate) const REGCLASS: &str = "millrace_regclass";
 /// The same for `regtype`.
 pub(crate) const REGTYPE: &str = "millrace_regtype";
+/// A `regclass` as it is shown.
+pub(crate) const REGCLASS_NAME: &str = "millrace_regclass_name";
+/// A `regtype` as it is shown.
+pub(crate) const REGTYPE_NAME: &str = "millrace_regtype_name";
+/// An array of text of an aggregate's, which gives NULL for no rows.
+pub(crate) const TEXTS: &str = "millrace_texts";
+/// A pattern of LIKE whose escape character is not the backslash, as one where it is.
+pub(crate) const PATTERN: &str = "millrace_pattern";
+/// The values of an array with their places, as `information_schema._pg_expandarray` gives them, in one array.
+pub(crate) const PAIRS: &str = "millrace_pairs";
 
 fn int(args: &[Value], at: usize) -> Option<i64> {
     match args.get(at) {
@@ -56,6 +67,57 @@ const fn define(
     call: fn(&Facts, &[Value]) -> crate::error::Result<Value>,
 ) -> Definition {
     Definition { name, gives, call }
+}
+
+/// A relation's number by its name, or by its number as text.
+fn relation_number(facts: &Facts, name: &str) -> crate::error::Result<i64> {
+    if let Ok(number) = name.trim().parse::<i64>() {
+        return Ok(number);
+    }
+    if let Some(relation) = facts.by_name(name) {
+        return Ok(relation.oid);
+    }
+    let (schema, table) = name.split_once('.').map_or((None, name), |(s, t)| (Some(s), t));
+    match system::find(schema, table) {
+        Some(table) => Ok(system::table_oid(table)),
+        None => Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist"))),
+    }
+}
+
+/// A relation's name by its number, with its schema unless that is searched; the number itself for one that is gone.
+fn relation_name(facts: &Facts, oid: i64) -> String {
+    let shown = facts.by_oid(oid).map(|relation| {
+        if relation.schema == facts.schema { system::quoted(&relation.name) } else { relation.qualified() }
+    });
+    let system = || {
+        system::all().find(|table| system::table_oid(table) == oid).map(|table| {
+            if table.schema == PG_CATALOG { table.name.to_owned() } else { format!("{}.{}", table.schema, table.name) }
+        })
+    };
+    shown.or_else(system).unwrap_or_else(|| oid.to_string())
+}
+
+/// A type's number by its name.
+fn type_number(name: &str) -> crate::error::Result<i64> {
+    let unknown = || Error::new(ErrorKind::UndefinedObject, format!("type \"{name}\" does not exist"));
+    system::type_by_name(name).ok_or_else(unknown)
+}
+
+/// Bytes as PostgreSQL writes them.
+fn pretty(bytes: i64) -> String {
+    // Up to so many of a unit are told in it.
+    const MOST: i64 = 10 * 1024;
+    if bytes.abs() < MOST {
+        return format!("{bytes} bytes");
+    }
+    let mut size = bytes >> 9;
+    for unit in ["kB", "MB", "GB"] {
+        if size.abs() < MOST * 2 - 1 {
+            return format!("{} {unit}", (size + 1) / 2);
+        }
+        size >>= 10;
+    }
+    format!("{} TB", (size + 1) / 2)
 }
 
 pub(super) const FUNCTIONS: &[Definition] = &[
@@ -157,35 +219,89 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         },
     ),
     define(REGCLASS, name_or_number, |facts, args| match args.first() {
-        Some(Value::Int(oid)) => {
-            let shown = facts.by_oid(*oid).map(|relation| {
-                if relation.schema == facts.schema { system::quoted(&relation.name) } else { relation.qualified() }
-            });
-            let system =
-                || system::all().find(|table| system::table_oid(table) == *oid).map(|table| table.name.to_owned());
-            Ok(shown.or_else(system).unwrap_or_else(|| oid.to_string()).into())
-        }
-        Some(Value::Text(name)) => {
-            if let Ok(number) = name.trim().parse::<i64>() {
-                return Ok(Value::Int(number));
-            }
-            if let Some(relation) = facts.by_name(name) {
-                return Ok(Value::Int(relation.oid));
-            }
-            let (schema, table) = name.split_once('.').map_or((None, name.as_str()), |(s, t)| (Some(s), t));
-            match system::find(schema, table) {
-                Some(table) => Ok(Value::Int(system::table_oid(table))),
-                None => Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{name}\" does not exist"))),
-            }
-        }
+        Some(Value::Int(oid)) => Ok(relation_name(facts, *oid).into()),
+        Some(Value::Text(name)) => relation_number(facts, name).map(Value::Int),
         _ => Ok(Value::Null),
     }),
+    define(
+        REGCLASS_NAME,
+        |_| Kind::Text,
+        |facts, args| match args.first() {
+            Some(Value::Int(oid)) => Ok(relation_name(facts, *oid).into()),
+            Some(Value::Text(name)) => Ok(relation_name(facts, relation_number(facts, name)?).into()),
+            _ => Ok(Value::Null),
+        },
+    ),
+    define(
+        REGTYPE_NAME,
+        |_| Kind::Text,
+        |_, args| match args.first() {
+            Some(Value::Int(oid)) => Ok(system::format_type(*oid, None).into()),
+            Some(Value::Text(name)) => Ok(system::format_type(type_number(name)?, None).into()),
+            _ => Ok(Value::Null),
+        },
+    ),
+    define(
+        TEXTS,
+        |_| Kind::Texts,
+        |_, args| Ok(args.first().filter(|given| **given != Value::Null).cloned().unwrap_or(Value::Texts(Vec::new()))),
+    ),
+    define(
+        PATTERN,
+        |_| Kind::Text,
+        |_, args| {
+            let escape = text(args, 1).and_then(|escape| escape.chars().next());
+            Ok(text(args, 0).zip(escape).map(|(pattern, escape)| with_backslashes(pattern, escape)).into())
+        },
+    ),
+    define(
+        PAIRS,
+        |_| Kind::Pairs,
+        |_, args| {
+            let Some(Value::Texts(items)) = args.first() else { return Ok(Value::Null) };
+            Ok(Value::Ints(items.iter().filter_map(|item| item.parse().ok()).collect()))
+        },
+    ),
+    define("pg_size_pretty", |_| Kind::Text, |_, args| Ok(int(args, 0).map(pretty).into())),
+    define("pg_tablespace_location", |_| Kind::Text, |_, args| Ok(int(args, 0).map(|_| "").into())),
+    define(
+        "pg_char_to_encoding",
+        |_| Kind::Int4,
+        |_, args| Ok(text(args, 0).map(|name| if name.eq_ignore_ascii_case("utf8") { 6 } else { -1 }).into()),
+    ),
+    define("pg_conversion_is_visible", |_| Kind::Bool, yes),
+    define("pg_opclass_is_visible", |_| Kind::Bool, yes),
+    define("pg_opfamily_is_visible", |_| Kind::Bool, yes),
+    define("pg_collation_is_visible", |_| Kind::Bool, yes),
+    define("pg_ts_config_is_visible", |_| Kind::Bool, yes),
+    define("pg_ts_dict_is_visible", |_| Kind::Bool, yes),
+    define("pg_ts_parser_is_visible", |_| Kind::Bool, yes),
+    define("pg_ts_template_is_visible", |_| Kind::Bool, yes),
+    define("pg_get_partkeydef", |_| Kind::Text, nothing),
+    define("pg_get_statisticsobjdef", |_| Kind::Text, nothing),
+    define("pg_relation_is_publishable", |_| Kind::Bool, |_, _| Ok(Value::Bool(false))),
     define(REGTYPE, name_or_number, |_, args| match args.first() {
         Some(Value::Int(oid)) => Ok(system::format_type(*oid, None).into()),
-        Some(Value::Text(name)) => match system::type_by_name(name) {
-            Some(oid) => Ok(Value::Int(oid)),
-            None => Err(Error::new(ErrorKind::UndefinedObject, format!("type \"{name}\" does not exist"))),
-        },
+        Some(Value::Text(name)) => type_number(name).map(Value::Int),
         _ => Ok(Value::Null),
     }),
 ];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sizes_as_postgresql_writes_them() {
+        for (bytes, expected) in [
+            (0, "0 bytes"),
+            (10_239, "10239 bytes"),
+            (10_240, "10 kB"),
+            (10_752, "11 kB"),
+            (1 << 20, "1024 kB"),
+            (20 << 20, "20 MB"),
+            (1 << 40, "1024 GB"),
+            (1 << 50, "1024 TB"),
+        ] {
+            assert_eq!(super::pretty(bytes), expected, "{bytes}");
+        }
+    }
+}

@@ -6,9 +6,12 @@
 mod access;
 mod catalog;
 mod session;
+mod show;
+mod signals;
+mod sizes;
 mod system;
 
-pub(crate) use catalog::{REGCLASS, REGTYPE};
+pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 
 use crate::system::Facts;
 use datafusion::logical_expr::ScalarUDF;
@@ -19,11 +22,22 @@ use system::SystemFunction;
 /// A query's own functions by name.
 pub(crate) type Functions = HashMap<String, Arc<ScalarUDF>>;
 
-const ALL: &[&[system::Definition]] = &[access::FUNCTIONS, catalog::FUNCTIONS, session::FUNCTIONS];
+const ALL: &[&[system::Definition]] =
+    &[access::FUNCTIONS, catalog::FUNCTIONS, session::FUNCTIONS, show::FUNCTIONS, signals::FUNCTIONS, sizes::FUNCTIONS];
 
 /// Whether a function is one of these.
 pub(crate) fn is_known(name: &str) -> bool {
     ALL.iter().copied().flatten().any(|function| function.name == name)
+}
+
+/// Whether a function does something, so that it is called when the query runs and not before.
+fn acts(name: &str) -> bool {
+    signals::FUNCTIONS.iter().any(|function| function.name == name)
+}
+
+/// Whether a function tells how large things are.
+pub(crate) fn tells_sizes(name: &str) -> bool {
+    sizes::FUNCTIONS.iter().any(|function| function.name == name)
 }
 
 /// The functions of these names, over what is known now.

@@ -28,11 +28,9 @@ pub(super) struct SystemFunction {
 
 impl SystemFunction {
     pub(super) fn new(definition: &'static Definition, facts: Arc<Facts>) -> Self {
-        Self {
-            definition,
-            facts,
-            signature: Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], Volatility::Stable),
-        }
+        let volatility = if super::acts(definition.name) { Volatility::Volatile } else { Volatility::Stable };
+        let signature = Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], volatility);
+        Self { definition, facts, signature }
     }
 }
 

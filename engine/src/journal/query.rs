@@ -22,6 +22,9 @@ impl StatementClass {
         match statement {
             Statement::Query(_)
             | Statement::Insert(_)
+            | Statement::Copy(_)
+            | Statement::CopyIn(_)
+            | Statement::Unload(_)
             | Statement::Update(_)
             | Statement::Delete(_)
             | Statement::Merge(_)
@@ -71,6 +74,35 @@ impl Record for QueryRecord {
 
     fn at_us(&self) -> i64 {
         self.end_us
+    }
+}
+
+/// A user that was made, changed or dropped.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct UserRecord {
+    /// When, in microseconds since the epoch.
+    pub(crate) at_us: i64,
+    /// The user's number and name.
+    pub(crate) id: i32,
+    pub(crate) name: String,
+    /// The name before a rename.
+    pub(crate) old_name: String,
+    /// `create`, `alter`, `rename`, `drop`
+    pub(crate) action: String,
+    pub(crate) create_database: bool,
+    pub(crate) superuser: bool,
+    pub(crate) valid_until: Option<String>,
+    /// The session and transaction that did it.
+    pub(crate) pid: i32,
+    pub(crate) xid: i64,
+}
+
+impl Record for UserRecord {
+    const KIND: &'static str = "user";
+
+    fn at_us(&self) -> i64 {
+        self.at_us
     }
 }
 

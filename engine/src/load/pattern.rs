@@ -97,6 +97,11 @@ impl Moments {
 
     /// Days since the epoch.
     pub(super) fn date(&self, text: &str) -> Result<i32, Problem> {
+        if matches!(self, Self::Standard | Self::Auto)
+            && let Some(days) = plain_date(text)
+        {
+            return Ok(days);
+        }
         let wrong = || Problem::new(1205, "Invalid Date Format - length must be 10 or more");
         let days = match self {
             Self::Pattern { format, has_time: false } => date(text.trim(), format).map(|day| micros(day.into())),
@@ -107,6 +112,22 @@ impl Moments {
         };
         i32::try_from(days.div_euclid(86_400_000_000)).map_err(|_| wrong())
     }
+}
+
+/// `YYYY-MM-DD` and nothing else, as nearly all dates are written.
+fn plain_date(text: &str) -> Option<i32> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    let number = |digits: &[u8]| {
+        digits
+            .iter()
+            .try_fold(0_u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(*digit - b'0')))
+    };
+    let year = i32::try_from(number(&bytes[..4])?).ok().filter(|year| *year > 0)?;
+    let date = NaiveDate::from_ymd_opt(year, number(&bytes[5..7])?, number(&bytes[8..])?)?;
+    Some((date - NaiveDate::default()).num_days() as i32)
 }
 
 fn micros(moment: NaiveDateTime) -> i64 {

@@ -3,6 +3,7 @@
 //! DataFusion's `SqlToRel` does the work over the tables that `resolve` found and the session's functions; it can ask
 //! for nothing else.
 
+mod correlated;
 mod membership;
 mod rewrite;
 
@@ -46,7 +47,8 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
     let provider = Provider { state, tables: resolved.tables, functions: resolved.functions };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));
     let statement = ast::Statement::Query(Box::new(resolved.query));
-    planner.sql_statement_to_plan(statement).and_then(membership::rewrite).map_err(|error| {
+    let planned = planner.sql_statement_to_plan(statement).and_then(|plan| correlated::rewrite(plan, state));
+    planned.and_then(membership::rewrite).map_err(|error| {
         let position = context.position_of(span_of(&error));
         let error = Error::from(error);
         if position > 0 { error.with_position(position) } else { error }

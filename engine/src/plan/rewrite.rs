@@ -136,6 +136,8 @@ fn tell_items_apart(items: &mut [SelectItem]) {
 fn key_of(expr: &Expr) -> String {
     match expr {
         Expr::Subquery(_) => "(<subquery>)".to_owned(),
+        // A cast has the name of what it casts.
+        Expr::Cast { expr, .. } => key_of(expr),
         _ => name_of(expr),
     }
 }

@@ -3,6 +3,7 @@
 //! The only stage that asks the catalog before execution. What it gives, [`Tables`], is all that planning may see. A
 //! table's files are listed later, when its scan is planned, because only then its filters are known.
 
+mod columns;
 mod direct;
 mod postgres;
 mod pseudo;
@@ -10,6 +11,7 @@ pub(crate) mod rights;
 mod travel;
 
 pub(crate) use direct::files_as_table;
+pub(crate) use postgres::with_backslashes;
 pub(crate) use travel::{snapshot_at, table_at};
 
 use crate::error::{Error, ErrorKind, Result, nearest};
@@ -19,6 +21,7 @@ use crate::plan;
 use crate::session::Context;
 use crate::sql::{self, Dialect, ObjectName, Statement, TARGET};
 use crate::system;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::TableReference;
 use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
@@ -36,7 +39,7 @@ use std::sync::Arc;
 const MAX_VIEW_DEPTH: usize = 32;
 
 /// The names by which the one catalog may be called: Athena's, and Redshift's database.
-const CATALOG_NAMES: [&str; 3] = ["awsdatacatalog", "dev", "millrace"];
+pub(crate) const CATALOG_NAMES: [&str; 3] = ["awsdatacatalog", "dev", "millrace"];
 
 /// The tables of a query by the name it gives them.
 pub(crate) type Tables = HashMap<TableReference, Arc<dyn TableSource>>;
@@ -224,7 +227,8 @@ fn resolve_with<'a>(
             tables.insert(reference, source);
         }
         let functions = if named.functions.iter().any(|name| functions::is_known(name)) {
-            functions::bind(&named.functions, system::facts(context).await?)
+            let sizes = named.functions.iter().any(|name| functions::tells_sizes(name));
+            functions::bind(&named.functions, system::facts(context, sizes).await?)
         } else {
             Functions::new()
         };
@@ -296,13 +300,14 @@ async fn resolve_table(
         Relation::Managed(table) => {
             let names = (table.schema.as_str(), table.name.as_str());
             let owner = table.attributes.owner.as_ref();
-            rights::check_table(context, names, owner, Privilege::Select).await.map_err(located)?;
-            return Ok(provider_as_source(context.scan_managed(&table).await?));
+            let granted = rights::check_reading(context, names, owner).await.map_err(located)?;
+            return Ok(source(context.scan_managed(&table).await?, &table.name, granted));
         }
         Relation::Catalog(table) => table,
     };
     let names = (table.database.as_str(), table.name.as_str());
-    rights::check_table(context, names, table.owner.as_ref(), Privilege::Select).await.map_err(located)?;
+    let granted = rights::check_reading(context, names, table.owner.as_ref()).await.map_err(located)?;
+    let shown = table.name.clone();
     match &table.kind {
         TableKind::ExternalTable => {
             let lake = Arc::clone(context.lake());
@@ -310,7 +315,7 @@ async fn resolve_table(
             let (statistics, analyzed) =
                 (snapshot.statistics(table.id).cloned(), snapshot.statistics_version(table.id) > 0);
             let table = LakeTable::of_catalog(lake, catalog, table, pseudo.to_vec())?;
-            Ok(provider_as_source(Arc::new(table.with_statistics(statistics, analyzed))))
+            Ok(source(Arc::new(table.with_statistics(statistics, analyzed)), &shown, granted))
         }
         TableKind::VirtualView { text, dialect, search_database } => {
             // A view's query runs with the rights of its owner.
@@ -318,9 +323,17 @@ async fn resolve_table(
             let view = plan_view(&owner, snapshot, text, dialect, search_database, depth).await;
             let planned = view.map_err(|error| in_view(&table, error))?;
             let planned = plan::rename_columns(planned, &table.storage.columns)?;
-            Ok(provider_as_source(Arc::new(ViewTable::new(planned, Some(text.clone())))))
+            Ok(source(Arc::new(ViewTable::new(planned, Some(text.clone()))), &shown, granted))
         }
     }
+}
+
+/// A table or view as a query sees it, with the columns that the user may read.
+fn source(provider: Arc<dyn TableProvider>, name: &str, granted: Option<BTreeSet<String>>) -> Arc<dyn TableSource> {
+    provider_as_source(match granted {
+        Some(granted) => Arc::new(columns::GrantedColumns::of(provider, name, granted)),
+        None => provider,
+    })
 }
 
 /// The system table that a name stands for: by its schema, or where no table of the user's has the name.
@@ -451,6 +464,19 @@ pub(crate) fn dependents(snapshot: &Snapshot, target: (&str, &str)) -> Result<Ve
         }
     }
     Ok(found)
+}
+
+/// The columns that a view's query gives now.
+///
+/// # Errors
+/// What reading the view would say.
+pub(crate) async fn fields_of_view(context: &Context, view: &Table) -> Result<Vec<(String, DataType)>> {
+    let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { return Ok(Vec::new()) };
+    let snapshot = context.snapshot().await?;
+    let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
+    let planned = plan_view(&owner, &snapshot, text, dialect, search_database, 0).await?;
+    let fields = planned.schema().fields().iter();
+    Ok(fields.map(|field| (plan::shown_name(field.name()).to_owned(), field.data_type().clone())).collect())
 }
 
 /// The plan of a view's query.

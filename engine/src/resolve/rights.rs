@@ -6,6 +6,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Context;
 use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable};
+use std::collections::BTreeSet;
 
 /// Schemas that everybody may use and make tables in, as Redshift's `public`.
 const OPEN_SCHEMAS: [&str; 2] = ["default", "public"];
@@ -52,6 +53,26 @@ pub(crate) async fn check_table(
     let object = Securable::Table(schema.to_owned(), name.to_owned());
     let owner = owner.map_or(ADMIN, String::as_str);
     if may(principals, user, &object, owner, right) { Ok(()) } else { Err(denied("relation", name)) }
+}
+
+/// The columns of a table or view that the context's user may read; `None` is all of them.
+///
+/// # Errors
+/// `InsufficientPrivilege` when it is none.
+pub(crate) async fn check_reading(
+    context: &Context,
+    table: (&str, &str),
+    owner: Option<&String>,
+) -> Result<Option<BTreeSet<String>>> {
+    let Err(denied) = check_table(context, table, owner, Privilege::Select).await else { return Ok(None) };
+    let snapshot = context.snapshot().await?;
+    let principals = snapshot.principals();
+    let user = &context.who().user;
+    let columns = principals.granted_columns(user, table, Privilege::Select);
+    if columns.is_empty() || !may_on_schema(principals, user, table.0, Privilege::Usage) {
+        return Err(denied);
+    }
+    Ok(Some(columns))
 }
 
 /// Refuses what only the owner of a table, its schema's owner and superusers may do.

@@ -16,11 +16,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The longest text of a statement that is kept, in bytes; Redshift's system tables show as much.
 const TEXT_BYTES: usize = 64_000;
 
+/// What one session may do to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Cancel what it runs: `pg_cancel_backend`.
+    Cancel,
+    /// End it: `pg_terminate_backend`.
+    Terminate,
+}
+
+/// Who carries out what others signal to a session.
+type Receiver = Box<dyn Fn(Signal) + Send + Sync>;
+
 /// The sessions of a warehouse in this process.
-#[derive(Debug)]
 pub struct Sessions {
     next_pid: AtomicI32,
     open: Mutex<BTreeMap<i32, OpenSession>>,
+    receivers: Mutex<BTreeMap<i32, Receiver>>,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").field("open", &self.open).finish_non_exhaustive()
+    }
 }
 
 /// A session as others see it.
@@ -59,7 +77,7 @@ impl Default for Sessions {
     fn default() -> Self {
         // Sessions of several processes on one warehouse differ mostly, as pids do.
         let first = i32::try_from(std::process::id() & 0x3fff_ffff).unwrap_or(1).max(1);
-        Self { next_pid: AtomicI32::new(first), open: Mutex::default() }
+        Self { next_pid: AtomicI32::new(first), open: Mutex::default(), receivers: Mutex::default() }
     }
 }
 
@@ -72,7 +90,19 @@ impl Sessions {
         pid
     }
 
+    /// Lets others signal to a session.
+    pub(crate) fn receive(&self, pid: i32, receiver: Receiver) {
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).insert(pid, receiver);
+    }
+
+    /// Signals to a session; whether it can be reached.
+    pub(crate) fn signal(&self, pid: i32, signal: Signal) -> bool {
+        let receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        receivers.get(&pid).inspect(|receiver| receiver(signal)).is_some()
+    }
+
     pub(crate) fn remove(&self, pid: i32) {
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
     }
 
@@ -190,6 +220,43 @@ pub(crate) struct Who {
     pub(crate) last_query: i64,
     /// The transaction's number.
     pub(crate) xid: i64,
+    /// What the session loaded and unloaded last.
+    pub(crate) loads: Arc<LastLoads>,
+}
+
+/// The last COPY and the last UNLOAD of a session: `pg_last_copy_id()` and its kin.
+#[derive(Debug)]
+pub(crate) struct LastLoads {
+    copy: Mutex<(i64, u64)>,
+    unload: Mutex<(i64, u64)>,
+}
+
+impl Default for LastLoads {
+    fn default() -> Self {
+        Self { copy: Mutex::new((-1, 0)), unload: Mutex::new((-1, 0)) }
+    }
+}
+
+impl LastLoads {
+    /// Notes a COPY that begins to load, or how many rows it has loaded.
+    pub(crate) fn note_copy(&self, query: i64, rows: u64) {
+        *self.copy.lock().unwrap_or_else(PoisonError::into_inner) = (query, rows);
+    }
+
+    /// Notes an UNLOAD that begins to write, or how many rows it has written.
+    pub(crate) fn note_unload(&self, query: i64, rows: u64) {
+        *self.unload.lock().unwrap_or_else(PoisonError::into_inner) = (query, rows);
+    }
+
+    /// The number of the last COPY, -1 when there was none, and how many rows it loaded, 0 when it failed.
+    pub(crate) fn copy(&self) -> (i64, u64) {
+        *self.copy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same of the last UNLOAD.
+    pub(crate) fn unload(&self) -> (i64, u64) {
+        *self.unload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Context {

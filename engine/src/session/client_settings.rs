@@ -43,6 +43,9 @@ const IDENTIFIER_BYTES: &str = "127";
 /// The setting that tells who the user is.
 const USER: &str = "session_authorization";
 
+/// The setting that tells whether the user may do everything.
+const SUPERUSER: &str = "is_superuser";
+
 /// All of them, by name.
 const KNOWN: [Known; 27] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
@@ -85,7 +88,7 @@ const KNOWN: [Known; 27] = [
     ),
     known("integer_datetimes", "on", Takes::Fixed, "times are whole numbers of microseconds"),
     known("intervalstyle", "postgres", Takes::Word(&["postgres"]), "form of intervals as text"),
-    known("is_superuser", "on", Takes::Fixed, "whether the user may do everything"),
+    known(SUPERUSER, "on", Takes::Fixed, "whether the user may do everything"),
     known("max_cursor_result_set_size", "0", Takes::Number(0, 14_400_000), "cursors do not hold their rows; no effect"),
     known("max_identifier_length", IDENTIFIER_BYTES, Takes::Fixed, "bytes of a name"),
     known("padb_revision", "1", Takes::Fixed, "tells drivers that Redshift's protocol is spoken"),
@@ -141,12 +144,14 @@ impl ClientSettings {
 
     /// Takes over who the session's user is.
     pub(super) fn keep_user(&mut self, from: &Self) {
-        self.0.extend(from.0.get_key_value(USER).map(|(name, user)| (*name, user.clone())));
+        let kept = [USER, SUPERUSER].into_iter().filter_map(|name| from.0.get_key_value(name));
+        self.0.extend(kept.map(|(name, value)| (*name, value.clone())));
     }
 
     /// Tells who the session's user is.
-    pub(super) fn set_user(&mut self, user: &str) {
+    pub(super) fn set_user(&mut self, user: &str, superuser: bool) {
         self.0.insert(USER, user.to_owned());
+        self.0.insert(SUPERUSER, if superuser { "on" } else { "off" }.to_owned());
     }
 }
 

@@ -124,6 +124,22 @@ impl Draft {
         self.held.retain(|written| written.paths().any(|path| needed.contains(path)));
     }
 
+    /// Whether the transaction gives a name up that the table had before.
+    pub(super) fn gives_up(&self, schema: &str, name: &str) -> bool {
+        self.base.as_ref().is_some_and(|base| {
+            (base.schema.as_str(), base.name.as_str()) == (schema, name)
+                && (&base.schema, &base.name) != (&self.table.schema, &self.table.name)
+        })
+    }
+
+    /// Gives the table a name that nobody has, until it gets its own.
+    pub(super) fn make_way(&self, changes: &mut Vec<ManifestChange>) {
+        if let Some(base) = &self.base {
+            let aside = ManagedTable { name: format!("millrace moves {}", base.id), ..base.as_ref().clone() };
+            changes.push(ManifestChange::AlterTable(aside));
+        }
+    }
+
     /// Adds what makes the manifest's table this one.
     pub(super) fn changes(&self, changes: &mut Vec<ManifestChange>) {
         let table = self.table.id;

@@ -10,7 +10,11 @@ mod cursor;
 mod draft;
 mod leases;
 mod literal;
+mod loading;
+mod objects;
 mod prepared;
+mod results;
+mod rows;
 mod settings;
 mod temporary;
 mod transaction;
@@ -18,9 +22,11 @@ mod turns;
 mod written;
 
 pub(crate) use activity::Who;
-pub use activity::{OpenSession, RunningState, Sessions};
+pub use activity::{OpenSession, RunningState, Sessions, Signal};
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
+use loading::{InputSlot, repeats};
+pub(crate) use objects::RightsChange;
 pub use prepared::Prepared;
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
@@ -29,19 +35,18 @@ use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::journal::{QueryRecord, StatementClass, now_us};
-use crate::result::{CommandTag, CurrentProgress, Notice, Progress, Severity, StatementResult};
+use crate::result::{CurrentProgress, Progress, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
 use activity::Running;
-use datafusion::arrow::datatypes::Schema;
-use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
 use millrace_catalog::model::ADMIN;
+use results::{done, timed_out, warning};
+use rows::{failing, holding, with_deadline};
 use settings::Settings;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use temporary::Temporaries;
 use tokio::sync::Mutex;
@@ -67,6 +72,8 @@ pub struct Session {
     login: String,
     /// What [`Who::last_query`] is for the next statement.
     next_last_query: i64,
+    /// The rows of the COPY FROM STDIN that runs.
+    input: InputSlot,
 }
 
 impl Drop for Session {
@@ -80,12 +87,18 @@ struct Block {
     transaction: Arc<Mutex<Transaction>>,
     /// Its number: that of its first statement.
     xid: Option<i64>,
-    /// After an error nothing but its end is taken.
-    failed: bool,
+    /// After an error nothing but its end is taken. Shared with results whose rows are still being computed.
+    failed: Arc<AtomicBool>,
     /// Begun for the statements of one text, which are done together or not at all.
     implicit: bool,
     /// Files that it may have changed rows of are not rewritten in the background.
     _busy: Option<Busy>,
+}
+
+impl Block {
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
 }
 
 /// How far a session is in a transaction.
@@ -136,7 +149,7 @@ impl Session {
         let (user, session_user) = (login.clone(), login.clone());
         let who = Who { user, session_user, pid, last_query: -1, ..Who::default() };
         let mut settings = Settings::default();
-        settings.client.set_user(&login);
+        settings.client.set_user(&login, login == ADMIN);
         Self {
             warehouse,
             settings,
@@ -149,6 +162,7 @@ impl Session {
             who,
             login,
             next_last_query: -1,
+            input: InputSlot::default(),
         }
     }
 
@@ -168,6 +182,11 @@ impl Session {
             remote_host.clone_into(&mut session.remote_host);
             application_name.clone_into(&mut session.application_name);
         });
+    }
+
+    /// Lets other sessions cancel what this one runs, or end it.
+    pub fn on_signal(&self, receiver: impl Fn(Signal) + Send + Sync + 'static) {
+        self.warehouse.sessions().receive(self.who.pid, Box::new(receiver));
     }
 
     /// The warehouse.
@@ -213,9 +232,10 @@ impl Session {
         let busy = self.warehouse.activity().begin();
         let running = self.begin_statement(parsed);
         let result = Box::pin(self.execute_parsed(parsed)).await;
+        let failed = self.block.as_ref().map(|block| Arc::clone(&block.failed));
         running
             .watch(result)
-            .map(|result| holding(result, busy))
+            .map(|result| failing(holding(result, busy), failed))
             .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
@@ -293,16 +313,15 @@ impl Session {
         }
         let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
-        block.failed = true;
+        let failed = Arc::clone(&block.failed);
+        failed.store(true, Ordering::Relaxed);
         let transaction = Arc::clone(&block.transaction);
         let in_block = !block.implicit;
         let context = self.context(parsed, (Arc::clone(&transaction), in_block));
         let result = exec::execute(&context, &parsed.statement).await?;
         let held = transaction.lock().await.held();
+        failed.store(false, Ordering::Relaxed);
         let result = holding(result, held);
-        if let Some(block) = &mut self.block {
-            block.failed = false;
-        }
         // As in Redshift, TRUNCATE commits the transaction that it runs in.
         if matches!(parsed.statement, Statement::Truncate(_)) {
             self.end(true).await?;
@@ -322,6 +341,7 @@ impl Session {
             (self.who.clone(), self.settings.clone()),
             transaction,
         )
+        .with_input(&self.input)
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -331,8 +351,9 @@ impl Session {
         loop {
             let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
-            let result = exec::execute(&context, &parsed.statement).await?;
+            let mut result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
+            let analyze = changed.to_analyze();
             let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
                 Some(_) => changed.commit(&self.warehouse).await,
@@ -341,9 +362,10 @@ impl Session {
             match committed {
                 Ok(()) => {
                     self.temporary = temporary;
+                    result.notices.extend(self.analyze_loaded(analyze).await);
                     return Ok(holding(result, held));
                 }
-                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
+                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES && repeats(parsed) => {
                     tries += 1;
                     if turn.is_none() {
                         turn = Some(self.warehouse.turns().wait(tables).await);
@@ -358,9 +380,9 @@ impl Session {
     }
 
     fn new_block(&self, read_only: bool, implicit: bool) -> Block {
-        let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
+        let transaction = Arc::new(Mutex::new(Transaction::of_block(read_only, self.temporary.clone())));
         let busy = (!read_only).then(|| self.warehouse.activity().begin());
-        Block { transaction, xid: Some(self.who.xid), failed: false, implicit, _busy: busy }
+        Block { transaction, xid: Some(self.who.xid), failed: Arc::default(), implicit, _busy: busy }
     }
 
     fn begin(&mut self, read_only: bool) -> StatementResult {
@@ -386,11 +408,13 @@ impl Session {
         };
         self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
-        if commit && !block.failed {
-            let temporary = transaction.settled_temporary();
+        if commit && !block.has_failed() {
+            let (temporary, analyze) = (transaction.settled_temporary(), transaction.to_analyze());
             transaction.commit_in_turn(&self.warehouse).await?;
             self.temporary = temporary;
-            return Ok(done("COMMIT"));
+            let mut result = done("COMMIT");
+            result.notices.extend(self.analyze_loaded(analyze).await);
+            return Ok(result);
         }
         Ok(done("ROLLBACK"))
     }
@@ -430,7 +454,7 @@ impl Session {
     pub fn transaction_status(&self) -> TransactionStatus {
         match &self.block {
             None => TransactionStatus::Idle,
-            Some(block) if block.failed => TransactionStatus::Failed,
+            Some(block) if block.has_failed() => TransactionStatus::Failed,
             Some(_) => TransactionStatus::Active,
         }
     }
@@ -440,11 +464,11 @@ impl Session {
         self.settings.version
     }
 
-    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`]: in the text,
-    /// or in rows that were still being computed.
+    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`] and of its
+    /// results: in the text, or in what became of rows.
     pub fn fail_transaction(&mut self) {
         if let Some(block) = &mut self.block {
-            block.failed = true;
+            block.failed.store(true, Ordering::Relaxed);
         }
     }
 
@@ -490,6 +514,10 @@ impl Session {
     async fn execute_use(&mut self, database: &str) -> Result<StatementResult> {
         let snapshot = self.warehouse.catalog().snapshot().await?;
         if snapshot.resolve_schema(database).is_none() {
+            // Redshift's USE is about databases, and there is one.
+            if database == DATABASE {
+                return Ok(done("USE"));
+            }
             return Err(crate::resolve::unknown_database(&snapshot, database));
         }
         database.clone_into(&mut self.settings.database);
@@ -498,11 +526,12 @@ impl Session {
 
     /// `SET SESSION AUTHORIZATION`: only who logged in as a superuser becomes another user.
     async fn authorize(&mut self, user: Option<&str>) -> Result<StatementResult> {
+        let snapshot = self.warehouse.catalog().snapshot().await?;
         let Some(user) = user else {
-            self.become_user(&self.login.clone());
+            let login = self.login.clone();
+            self.become_user(&login, snapshot.principals().is_superuser(&login));
             return Ok(done("RESET"));
         };
-        let snapshot = self.warehouse.catalog().snapshot().await?;
         if !snapshot.principals().is_superuser(&self.login) && user != self.login {
             let message = "permission denied to set session authorization";
             return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
@@ -510,14 +539,19 @@ impl Session {
         if !snapshot.principals().users.contains_key(user) {
             return Err(Error::new(ErrorKind::UndefinedObject, format!("user \"{user}\" does not exist")));
         }
-        self.become_user(user);
+        self.become_user(user, snapshot.principals().is_superuser(user));
         Ok(done("SET"))
     }
 
-    fn become_user(&mut self, user: &str) {
+    /// Tells the client whether the user may do everything.
+    pub(crate) fn tell_superuser(&mut self, superuser: bool) {
+        self.settings.client.set_user(&self.login, superuser);
+    }
+
+    fn become_user(&mut self, user: &str, superuser: bool) {
         user.clone_into(&mut self.who.user);
         user.clone_into(&mut self.who.session_user);
-        self.settings.client.set_user(user);
+        self.settings.client.set_user(user, superuser);
     }
 
     fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {
@@ -532,52 +566,4 @@ impl Session {
             exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
         }
     }
-}
-
-/// The result of a statement that gives no rows.
-fn done(verb: &'static str) -> StatementResult {
-    StatementResult {
-        schema: Arc::new(Schema::empty()),
-        rows: None,
-        tag: CommandTag::Verb(verb),
-        notices: Vec::new(),
-        progress: None,
-    }
-}
-
-fn warning(message: &str) -> Notice {
-    Notice { severity: Severity::Warning, message: message.to_owned() }
-}
-
-fn timed_out() -> Error {
-    Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
-}
-
-/// Keeps what a result's rows are read from until they have been read.
-fn holding(mut result: StatementResult, held: impl Send + Sync + 'static) -> StatementResult {
-    result.rows = result.rows.map(|rows| {
-        let schema = rows.schema();
-        let rows = rows.inspect(move |_| {
-            let _ = &held;
-        });
-        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as _
-    });
-    result
-}
-
-/// Ends a result's rows with an error at the deadline.
-fn with_deadline(mut result: StatementResult, deadline: Instant) -> StatementResult {
-    result.rows = result.rows.map(|rows| {
-        let schema = rows.schema();
-        let watched = futures::stream::unfold(Some((rows, deadline)), |state| async move {
-            let (mut rows, deadline) = state?;
-            match tokio::time::timeout_at(deadline, rows.next()).await {
-                Ok(Some(batch)) => Some((batch, Some((rows, deadline)))),
-                Ok(None) => None,
-                Err(_) => Some((Err(DataFusionError::from(timed_out())), None)),
-            }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(schema, watched)) as _
-    });
-    result
 }

@@ -6,7 +6,7 @@
 use super::context::Context;
 use super::temporary::Temporaries;
 use super::transaction::Transaction;
-use super::{Session, done, literal};
+use super::{Block, Session, done, literal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::plan;
@@ -195,7 +195,7 @@ impl Session {
     }
 
     pub(super) fn check_not_failed(&self) -> Result<()> {
-        if self.block.as_ref().is_some_and(|block| block.failed) {
+        if self.block.as_ref().is_some_and(Block::has_failed) {
             let message = "current transaction is aborted, commands ignored until end of transaction block";
             return Err(Error::new(ErrorKind::FailedTransaction, message));
         }
@@ -316,7 +316,10 @@ async fn schema_with(context: &Context, parsed: &ParsedStatement, values: Vec<Ex
         return Err(Error::internal("a query was lost"));
     };
     let planned = exec::query::logical_plan(context, &query).await?;
-    let schema = Arc::clone(planned.schema().inner());
+    // The columns of a set operation have their common types only then.
+    let state = context.state();
+    let analyzed = plan::with_room(|| state.analyzer().execute_and_check(planned, state.config_options(), |_, _| {}))?;
+    let schema = Arc::clone(analyzed.schema().inner());
     Ok(plan::shown_schema(&schema).unwrap_or(schema))
 }
 
@@ -344,9 +347,14 @@ async fn infer(context: &Context, parsed: &ParsedStatement, given: &[Option<Data
         set(&mut types, number, DataType::Int64);
     }
     let casts = plan::with_room(|| placeholders::casts(&mut statement));
+    let mut known: BTreeMap<String, Option<DataType>> = BTreeMap::new();
     for (number, data_type) in casts {
-        // A type that is none is told when the statement runs.
-        if let Ok(data_type) = type_of(context, parsed, &data_type).await {
+        let name = data_type.to_string();
+        if !known.contains_key(&name) {
+            // A type that is none is told when the statement runs.
+            known.insert(name.clone(), type_of(context, parsed, &data_type).await.ok());
+        }
+        if let Some(data_type) = known.get(&name).cloned().flatten() {
             set(&mut types, number, data_type);
         }
     }

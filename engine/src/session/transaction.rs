@@ -5,13 +5,14 @@
 
 use super::draft::Draft;
 use super::leases::Lease;
+use super::objects::{Objects, RightsChange};
 use super::temporary::{self, Temporaries, is_temporary};
 use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tables::NewFiles;
 use crate::warehouse::Warehouse;
 use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange};
-use millrace_catalog::model::{DataFile, DeleteFile, Identity, ManagedColumn, ManagedTable};
+use millrace_catalog::model::{DataFile, Database, DeleteFile, Identity, ManagedColumn, ManagedTable, Table};
 use millrace_catalog::{Catalog, CatalogError, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(crate) struct Transaction {
     read_only: bool,
+    /// Whether it is a block's, and views and databases wait for its commit.
+    block: bool,
+    objects: Objects,
     base: Option<Arc<Snapshot>>,
     /// Tables that it changed or made, by schema and name as it sees them.
     drafts: BTreeMap<(String, String), Draft>,
@@ -35,6 +39,8 @@ pub(crate) struct Transaction {
     temporary: Temporaries,
     /// The snapshots of the manifest that it reads: none of them expires.
     leases: Vec<Arc<Lease>>,
+    /// Tables, by schema and name, whose statistics are gathered once it has committed.
+    analyze: BTreeSet<(String, String)>,
 }
 
 /// What a scan of a table reads.
@@ -52,6 +58,67 @@ impl Transaction {
         Self { read_only, temporary, ..Self::default() }
     }
 
+    /// The same for a block of statements, which are done together or not at all.
+    pub(super) fn of_block(read_only: bool, temporary: Temporaries) -> Self {
+        Self { block: true, ..Self::new(read_only, temporary) }
+    }
+
+    /// Whether changes of databases and views wait for the commit.
+    pub(crate) fn is_block(&self) -> bool {
+        self.block
+    }
+
+    /// Changes rights at the commit.
+    pub(crate) async fn change_rights(&mut self, warehouse: &Warehouse, change: RightsChange) -> Result<()> {
+        let seen = self.snapshot(warehouse).await?;
+        self.objects.change_rights(&seen, change);
+        Ok(())
+    }
+
+    /// Makes a database at the commit.
+    pub(crate) async fn create_database(&mut self, warehouse: &Warehouse, database: Database) -> Result<()> {
+        self.check_writable(warehouse)?;
+        let seen = self.snapshot(warehouse).await?;
+        self.objects.create_database(&seen, database);
+        Ok(())
+    }
+
+    /// Drops a database at the commit; its tables have been dropped.
+    pub(crate) async fn drop_database(&mut self, warehouse: &Warehouse, name: &str) -> Result<()> {
+        self.check_writable(warehouse)?;
+        let seen = self.snapshot(warehouse).await?;
+        self.objects.drop_database(&seen, name);
+        Ok(())
+    }
+
+    /// Makes a view at the commit, or gives the one of its name another definition.
+    pub(crate) async fn put_view(&mut self, warehouse: &Warehouse, view: Table) -> Result<()> {
+        self.check_writable(warehouse)?;
+        let seen = self.snapshot(warehouse).await?;
+        let number = self.temporary_id();
+        self.objects.put(&seen, view, number)
+    }
+
+    /// Gives a view another name at the commit.
+    pub(crate) async fn rename_view(
+        &mut self,
+        warehouse: &Warehouse,
+        view: &Arc<Table>,
+        (database, name): (String, String),
+    ) -> Result<()> {
+        self.check_writable(warehouse)?;
+        let seen = self.snapshot(warehouse).await?;
+        self.objects.change(&seen, view, Table { database, name, ..view.as_ref().clone() })
+    }
+
+    /// Drops a view at the commit.
+    pub(crate) async fn drop_view(&mut self, warehouse: &Warehouse, view: &Arc<Table>) -> Result<()> {
+        self.check_writable(warehouse)?;
+        let seen = self.snapshot(warehouse).await?;
+        self.objects.drop_view(&seen, view);
+        Ok(())
+    }
+
     /// The session's temporary tables as it sees them.
     pub(crate) fn temporary(&self) -> &Temporaries {
         &self.temporary
@@ -67,8 +134,11 @@ impl Transaction {
         self.leases.push(warehouse.leases().take(snapshot_id));
     }
 
-    /// What existed when the transaction first looked.
+    /// What existed when the transaction first looked, with what it has done to databases and views.
     pub(crate) async fn snapshot(&mut self, warehouse: &Warehouse) -> Result<Arc<Snapshot>> {
+        if let Some(shown) = self.objects.shown() {
+            return Ok(Arc::clone(shown));
+        }
         if let Some(base) = &self.base {
             return Ok(Arc::clone(base));
         }
@@ -210,6 +280,18 @@ impl Transaction {
         Ok(())
     }
 
+    /// Has a table's statistics gathered when the transaction has committed; a temporary table has none to keep.
+    pub(crate) fn analyze_after(&mut self, table: &ManagedTable) {
+        if !is_temporary(table) {
+            self.analyze.insert((table.schema.clone(), table.name.clone()));
+        }
+    }
+
+    /// The tables of [`Transaction::analyze_after`].
+    pub(super) fn to_analyze(&self) -> BTreeSet<(String, String)> {
+        self.analyze.clone()
+    }
+
     /// A number for a table, column or file that is not in the catalog yet.
     pub(crate) fn temporary_id(&mut self) -> i64 {
         self.temporary.next_id()
@@ -304,7 +386,7 @@ impl Transaction {
     /// `Serialization` when another transaction has changed what this one read or changed.
     pub(crate) async fn commit(self, warehouse: &Arc<Warehouse>) -> Result<()> {
         let changes = self.changes();
-        if changes.is_empty() {
+        if changes.is_empty() && self.objects.changes().is_empty() {
             return Ok(());
         }
         let catalog = Arc::clone(warehouse.catalog());
@@ -317,7 +399,8 @@ impl Transaction {
         let reads: Vec<i64> = self.reads.iter().copied().collect();
         // From here on the catalog may come to name the files, whatever becomes of this task.
         self.written.iter_mut().for_each(|written| written.protect(true));
-        let committed = catalog.commit_manifest(base.manifest_version(), &reads, changes, &CommitNote::default()).await;
+        let (version, note) = (base.manifest_version(), CommitNote::default());
+        let committed = catalog.commit_with_objects(version, &reads, changes, self.objects.changes(), &note).await;
         let kept: BTreeSet<&str> = self.drafts.values().flat_map(Draft::paths).collect();
         for written in &mut self.written {
             let needed = match &committed {
@@ -328,14 +411,40 @@ impl Transaction {
             };
             written.protect(needed);
         }
-        committed.map(drop).map_err(serialization)
+        committed.map(drop).map_err(serialization)?;
+        let rights = self.objects.take_rights();
+        if rights.is_empty() {
+            return Ok(());
+        }
+        let changed = catalog.change_principals(|principals| {
+            rights.iter().for_each(|change| change.make(principals));
+            Ok::<(), Error>(())
+        });
+        changed.await?
     }
 
     fn changes(&self) -> Vec<ManifestChange> {
         let dropped = self.dropped.iter().map(|table| ManifestChange::DropTable { table: table.id });
         let mut changes: Vec<_> = dropped.collect();
-        for draft in self.drafts.values() {
-            draft.changes(&mut changes);
+        // A name is given up before another table takes it.
+        let mut waiting: Vec<&Draft> = self.drafts.values().collect();
+        while !waiting.is_empty() {
+            let holds = |draft: &Draft, wanted: &Draft| {
+                draft.table.id != wanted.table.id && draft.gives_up(&wanted.table.schema, &wanted.table.name)
+            };
+            let free = waiting.iter().position(|draft| !waiting.iter().any(|other| holds(other, draft)));
+            match free {
+                Some(at) => waiting.remove(at).changes(&mut changes),
+                // Tables that change names with each other: the first makes way for the second.
+                None => {
+                    let first = waiting.remove(0);
+                    first.make_way(&mut changes);
+                    let next = waiting.iter().position(|draft| holds(first, draft)).unwrap_or(0);
+                    let next = waiting.remove(next);
+                    next.changes(&mut changes);
+                    waiting.push(first);
+                }
+            }
         }
         let identities = self.identities.iter();
         changes.extend(identities.map(|(&(table, column), &next)| ManifestChange::AdvanceIdentity {

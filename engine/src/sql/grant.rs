@@ -8,20 +8,8 @@ use millrace_catalog::model::{Grantee, Privilege};
 use sqlparser::tokenizer::Token;
 
 /// What else may be granted on, in Redshift.
-const REFUSED_OBJECTS: &[&str] = &[
-    "FUNCTION",
-    "PROCEDURE",
-    "LANGUAGE",
-    "MODEL",
-    "EXTERNAL",
-    "DATASHARE",
-    "ALL FUNCTIONS",
-    "ALL PROCEDURES",
-    "JOB",
-    "COPY JOB",
-    "TEMPLATE",
-    "RLS POLICY",
-];
+const REFUSED_OBJECTS: &[&str] =
+    &["LANGUAGE", "MODEL", "EXTERNAL", "DATASHARE", "JOB", "COPY JOB", "TEMPLATE", "RLS POLICY"];
 
 /// The statement when it is one of these; `None` leaves it to others.
 pub(super) fn statement(cursor: &mut Cursor) -> Option<Result<Statement>> {
@@ -50,12 +38,12 @@ fn change(cursor: &mut Cursor, grant: bool) -> Result<PrincipalStatement> {
         return Ok(PrincipalStatement::Roles { grant, roles, grantees });
     }
     let option = !grant && cursor.eat("GRANT OPTION FOR");
-    let privileges = privileges(cursor)?;
+    let (privileges, columns) = privileges(cursor)?;
     cursor.expect("ON")?;
     let objects = objects(cursor)?;
     let grantees = grantees(cursor, grant)?;
     let option = grants_option(cursor, grant) || option;
-    Ok(PrincipalStatement::Privileges(PrivilegesChange { grant, option, privileges, objects, grantees }))
+    Ok(PrincipalStatement::Privileges(PrivilegesChange { grant, option, privileges, columns, objects, grantees }))
 }
 
 /// What stands at the end: `WITH GRANT OPTION`, or CASCADE and RESTRICT, which do the same here.
@@ -67,31 +55,64 @@ fn grants_option(cursor: &mut Cursor, grant: bool) -> bool {
     false
 }
 
-/// `ALL [PRIVILEGES]` gives `None`.
-fn privileges(cursor: &mut Cursor) -> Result<Option<Vec<Privilege>>> {
+/// Rights on whole objects, `None` for ALL, and on columns.
+type Privileges = (Option<Vec<Privilege>>, Vec<(Option<Privilege>, Vec<String>)>);
+
+/// `{ALL [PRIVILEGES] | right, …} [(column, …)]`
+fn privileges(cursor: &mut Cursor) -> Result<Privileges> {
+    let mut columns = Vec::new();
     if cursor.eat("ALL") {
         cursor.eat("PRIVILEGES");
-        if *cursor.peek() == Token::LParen {
-            return Err(cursor.unsupported("GRANT on columns"));
-        }
-        return Ok(None);
+        return Ok(match named_columns(cursor)? {
+            Some(names) => (Some(Vec::new()), vec![(None, names)]),
+            None => (None, columns),
+        });
     }
     let mut privileges = Vec::new();
     loop {
         let word = cursor.peek_word().unwrap_or_default();
         let word = if word == "TEMP" { "TEMPORARY" } else { word.as_str() };
         let Some(privilege) = Privilege::ALL.into_iter().find(|known| known.name() == word) else {
-            let refused =
-                &["EXECUTE", "RULE", "TRIGGER", "ASSUMEROLE", "ALTER DATASHARE", "SHARE", "EXPLAIN", "IGNORE"];
+            let refused = &["RULE", "TRIGGER", "ASSUMEROLE", "ALTER DATASHARE", "SHARE", "EXPLAIN", "IGNORE"];
             return Err(refuse::option(cursor, "GRANT", refused).unwrap_or_else(|| cursor.syntax_error("a privilege")));
         };
         cursor.advance();
-        if *cursor.peek() == Token::LParen {
-            return Err(cursor.unsupported("GRANT on columns"));
+        match named_columns(cursor)? {
+            Some(names) => columns.push((Some(privilege), names)),
+            None => privileges.push(privilege),
         }
-        privileges.push(privilege);
         if !cursor.eat_token(&Token::Comma) {
-            return Ok(Some(privileges));
+            return Ok((Some(privileges), columns));
+        }
+    }
+}
+
+/// `(a, b)`
+fn named_columns(cursor: &mut Cursor) -> Result<Option<Vec<String>>> {
+    if !cursor.eat_token(&Token::LParen) {
+        return Ok(None);
+    }
+    let columns = names(cursor)?;
+    cursor.expect_token(&Token::RParen)?;
+    Ok(Some(columns))
+}
+
+/// `f([types]), g([types])`: the names, without their schemas.
+fn routines(cursor: &mut Cursor) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    loop {
+        let name = cursor.object_name()?;
+        found.extend(name.parts.last().cloned());
+        if cursor.eat_token(&Token::LParen) {
+            while !cursor.eat_token(&Token::RParen) {
+                if cursor.at_end() {
+                    return Err(cursor.syntax_error("\")\""));
+                }
+                cursor.advance();
+            }
+        }
+        if !cursor.eat_token(&Token::Comma) {
+            return Ok(found);
         }
     }
 }
@@ -99,6 +120,15 @@ fn privileges(cursor: &mut Cursor) -> Result<Option<Vec<Privilege>>> {
 fn objects(cursor: &mut Cursor) -> Result<GrantObjects> {
     if cursor.eat("ALL TABLES IN SCHEMA") {
         return names(cursor).map(GrantObjects::AllTables);
+    }
+    if cursor.eat("ALL FUNCTIONS IN SCHEMA") || cursor.eat("ALL PROCEDURES IN SCHEMA") {
+        return names(cursor).map(GrantObjects::AllRoutines);
+    }
+    for (word, kind) in [("FUNCTION", "function"), ("PROCEDURE", "procedure")] {
+        if cursor.at(word) && matches!(cursor.peek_nth(1), Token::Word(_)) && !cursor.at(&format!("{word} TO")) {
+            cursor.advance();
+            return Ok(GrantObjects::Routines(kind, routines(cursor)?));
+        }
     }
     if cursor.eat("SCHEMA") {
         return names(cursor).map(GrantObjects::Schemas);
@@ -150,7 +180,10 @@ fn default_privileges(cursor: &mut Cursor) -> Result<PrincipalStatement> {
         cursor.expect("REVOKE")?;
     }
     let option = !grant && cursor.eat("GRANT OPTION FOR");
-    let privileges = privileges(cursor)?;
+    let (privileges, columns) = privileges(cursor)?;
+    if !columns.is_empty() {
+        return Err(cursor.unsupported("ALTER DEFAULT PRIVILEGES on columns"));
+    }
     cursor.expect("ON")?;
     if let Some(error) =
         refuse::option(cursor, "ALTER DEFAULT PRIVILEGES … ON", &["FUNCTIONS", "PROCEDURES", "SCHEMAS"])
@@ -160,6 +193,7 @@ fn default_privileges(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     cursor.expect("TABLES")?;
     let grantees = grantees(cursor, grant)?;
     let option = grants_option(cursor, grant) || option;
-    let change = PrivilegesChange { grant, option, privileges, objects: GrantObjects::Tables(Vec::new()), grantees };
+    let change =
+        PrivilegesChange { grant, option, privileges, columns, objects: GrantObjects::Tables(Vec::new()), grantees };
     Ok(PrincipalStatement::DefaultPrivileges { creators, schemas, change })
 }

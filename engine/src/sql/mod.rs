@@ -7,8 +7,10 @@
 
 mod alter;
 mod analyze;
+mod authorization;
 mod comment;
 mod copy;
+mod copy_stream;
 mod crawler;
 mod create_table_as;
 mod cursor;
@@ -36,6 +38,7 @@ mod row_format;
 mod scan;
 mod session;
 mod show;
+mod show_objects;
 mod snapshot;
 mod split;
 mod statement;
@@ -56,12 +59,14 @@ mod tests;
 
 pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use cursor_statement::CursorStatement;
+pub use database::{CreateDatabase, CreateExternalSchema};
 pub use dialect::Dialect;
 pub use load_statement::*;
 pub use managed_statement::*;
 pub use parse::parse;
 pub use prepared_statement::{Discard, PreparedStatement};
 pub use principal_statement::*;
+pub(crate) use show_objects::SHOWN;
 pub use split::{Open, Split, split};
 pub use statement::*;
 pub(crate) use syntax::is_reserved;

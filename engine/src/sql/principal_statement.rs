@@ -122,6 +122,8 @@ pub struct PrivilegesChange {
     pub option: bool,
     /// Which; `None` is ALL.
     pub privileges: Option<Vec<Privilege>>,
+    /// Rights on columns: `SELECT (a, b)`; `None` is ALL.
+    pub columns: Vec<(Option<Privilege>, Vec<String>)>,
     /// On what.
     pub objects: GrantObjects,
     /// Whom.
@@ -139,6 +141,10 @@ pub enum GrantObjects {
     Schemas(Vec<String>),
     /// `DATABASE d, e`
     Databases(Vec<String>),
+    /// `FUNCTION f(int), g()`, `PROCEDURE p()`: the kind and their names.
+    Routines(&'static str, Vec<String>),
+    /// `ALL FUNCTIONS IN SCHEMA s`, `ALL PROCEDURES IN SCHEMA s`
+    AllRoutines(Vec<String>),
 }
 
 /// The options of CREATE and ALTER USER; `None` stays as it is.

@@ -5,6 +5,9 @@ use crate::sql::cursor::Cursor;
 use crate::sql::{Statement, refuse};
 use sqlparser::tokenizer::{Token, Word};
 
+/// The setting behind `USE`.
+const SEARCH_PATH: &str = "search_path";
+
 /// The setting behind `TIME ZONE`.
 const TIME_ZONE: &str = "timezone";
 
@@ -51,9 +54,13 @@ fn is_to(word: &Word) -> bool {
     word.quote_style.is_none() && word.value.eq_ignore_ascii_case("to")
 }
 
-/// `RESET [SESSION] name`; `RESET ALL` has the name `all`.
+/// `RESET USE`; `RESET [SESSION] name`; `RESET ALL` has the name `all`.
 pub(super) fn reset(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("RESET")?;
+    if cursor.eat("USE") {
+        // `USE x` chose what unqualified names are looked up in.
+        return Ok(Statement::Set { name: SEARCH_PATH.to_owned(), value: None });
+    }
     if let Some(error) = refuse::option(cursor, "RESET", &["SESSION AUTHORIZATION", "ROLE"]) {
         return Err(error);
     }

@@ -2,24 +2,20 @@
 
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{Describe, ObjectName, Show, Statement, crawler, partition, refuse, session};
+use crate::sql::{Describe, ObjectName, Show, Statement, crawler, partition, refuse, session, show_objects};
 use sqlparser::tokenizer::Token;
 
 /// What other systems show and we do not.
 const UNSUPPORTED: &[&str] = &[
     "CATALOGS",
-    "COLUMN GRANTS",
-    "CONSTRAINTS",
     "CREATE FUNCTION",
     "CREATE MATERIALIZED",
     "CREATE SCHEMA",
     "DATASHARES",
-    "GRANTS",
     "INDEX",
     "INDEXES",
     "LOCKS",
     "MODEL",
-    "PARAMETERS",
     "POLICIES",
     "PROCEDURE",
     "PROCEDURES",
@@ -32,6 +28,11 @@ const UNSUPPORTED: &[&str] = &[
 /// The whole statement.
 pub(super) fn show(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("SHOW")?;
+    if !cursor.is_athena()
+        && let Some(statement) = show_objects::statement(cursor)
+    {
+        return statement;
+    }
     if let Some(error) = refuse::option(cursor, "SHOW", UNSUPPORTED) {
         return Err(error);
     }

@@ -4,7 +4,7 @@ use super::table::Kind::{Double, Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{DATABASE, Kind, PG_CATALOG, Rows, SystemTable, Value, oid, row, sees_all};
 use crate::error::Result;
-use crate::journal::{ConnectionEvent, QueryRecord, StatementClass, now_us};
+use crate::journal::{QueryRecord, StatementClass, now_us};
 use crate::session::{Context, OpenSession};
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
@@ -320,37 +320,6 @@ async fn pg_stat_activity(context: &Context) -> Result<Rows> {
     Ok(rows.collect())
 }
 
-async fn connections(context: &Context) -> Result<Rows> {
-    let everything = sees_all(context).await?;
-    let events: Vec<ConnectionEvent> = context.warehouse().journal().read().await?;
-    let seen = events.into_iter().filter(|event| everything || event.user == context.who().user);
-    let rows = seen.map(|event| {
-        row![
-            event.event,
-            event.at_us,
-            event.remote_host,
-            event.remote_port,
-            event.pid,
-            event.database,
-            event.user,
-            event.auth_method,
-            event.duration_us,
-            event.ssl_version,
-            "",
-            0,
-            "",
-            "",
-            "",
-            "",
-            event.application_name,
-            "",
-            "",
-            ""
-        ]
-    });
-    Ok(rows.collect())
-}
-
 const TEXT_COLUMNS: &[(&str, Kind)] = &[
     ("userid", Int4),
     ("xid", Int8),
@@ -362,7 +331,7 @@ const TEXT_COLUMNS: &[(&str, Kind)] = &[
     ("text", Text),
 ];
 
-const fn declare(
+pub(super) const fn declare(
     name: &'static str,
     columns: &'static [(&'static str, Kind)],
     rows: for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Rows>>,
@@ -536,32 +505,6 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("backend_start", Time),
         ],
         |context| Box::pin(pg_stat_activity(context)),
-    ),
-    declare(
-        "stl_connection_log",
-        &[
-            ("event", Text),
-            ("recordtime", Time),
-            ("remotehost", Text),
-            ("remoteport", Text),
-            ("pid", Int4),
-            ("dbname", Text),
-            ("username", Text),
-            ("authmethod", Text),
-            ("duration", Int8),
-            ("sslversion", Text),
-            ("sslcipher", Text),
-            ("mtu", Int4),
-            ("sslcompression", Text),
-            ("sslexpansion", Text),
-            ("iamauthguid", Text),
-            ("application_name_detail", Text),
-            ("application_name", Text),
-            ("os_version", Text),
-            ("driver_version", Text),
-            ("plugin_name", Text),
-        ],
-        |context| Box::pin(connections(context)),
     ),
     declare("stv_slices", &[("node", Int4), ("slice", Int4), ("localslice", Int4), ("type", Text)], |context| {
         Box::pin(async {

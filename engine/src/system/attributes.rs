@@ -1,10 +1,11 @@
 //! Columns: `pg_attribute`, `pg_attrdef`, `pg_table_def`.
 
-use super::table::Kind::{Bool, Int2, Int4, Oid, Text};
+use super::table::Kind::{Bool, Int2, Int4, Oid, Text, Texts};
 use super::table::NULL;
-use super::{Column, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, all, oid, relations, row, types};
+use super::{Column, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, all, classes, oid, relations, row, types};
 use crate::error::Result;
 use crate::session::Context;
+use millrace_catalog::model::Securable;
 
 /// The compressions of `format_encoding`, by `attencodingtype`.
 const ENCODINGS: &[(&str, i64)] = &[
@@ -54,8 +55,11 @@ pub(crate) fn encoding_name(number: i64) -> &'static str {
 
 async fn attributes(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
+    let snapshot = context.snapshot().await?;
     for relation in relations(context).await?.iter().filter(|relation| relation.is_local()) {
         for column in &relation.columns {
+            let object = Securable::Column(relation.schema.clone(), relation.name.clone(), column.name.clone());
+            let access = classes::access_list(snapshot.principals(), &object);
             let (type_oid, modifier) = types::of_text(&column.data_type);
             rows.push(row![
                 relation.oid,
@@ -81,7 +85,7 @@ async fn attributes(context: &Context) -> Result<Rows> {
                 encoding(column),
                 column.distribution_key,
                 column.sort_key,
-                NULL
+                access
             ]);
         }
     }
@@ -136,6 +140,7 @@ pub(crate) fn system_type(kind: super::Kind) -> i64 {
         super::Kind::Int2s => 1005,
         super::Kind::Oids => 1028,
         super::Kind::Texts => 1009,
+        super::Kind::Pairs => 2287,
     }
 }
 
@@ -211,7 +216,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("attencodingtype", Int2),
             ("attisdistkey", Bool),
             ("attsortkeyord", Int4),
-            ("attacl", Text),
+            ("attacl", Texts),
         ],
         rows: |context| Box::pin(attributes(context)),
     },

@@ -3,7 +3,7 @@
 use super::table::Kind::{Bool, Int2, Int2s, Int4, Oid, Oids, Real, Text};
 use super::table::NULL;
 use super::{
-    INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, oid, relations, row,
+    Column, INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, oid, relations, row,
 };
 use crate::error::Result;
 use crate::session::Context;
@@ -183,6 +183,42 @@ pub(super) fn named_constraints(relation: &Relation) -> Vec<(String, char, Vec<&
         (constraint_name(relation, &constraint), constraint.kind, column_names(relation, &constraint))
     });
     each.collect()
+}
+
+/// A foreign key that points at a table that there is.
+pub(super) struct ForeignKey<'a> {
+    pub(super) name: String,
+    pub(super) columns: Vec<&'a Column>,
+    pub(super) target: &'a Relation,
+    pub(super) target_columns: Vec<&'a Column>,
+    /// The name of the primary key that it points at.
+    pub(super) target_key: Option<String>,
+}
+
+/// A relation's foreign keys.
+pub(super) fn foreign_keys<'a>(all: &'a [Relation], relation: &'a Relation) -> Vec<ForeignKey<'a>> {
+    let numbered = |relation: &'a Relation, numbers: &[i64]| -> Vec<&'a Column> {
+        let of = |number: &i64| relation.columns.iter().find(|column| column.number == *number);
+        numbers.iter().filter_map(of).collect()
+    };
+    let keys = constraints(relation).into_iter().filter(|constraint| constraint.kind == 'f').filter_map(|constraint| {
+        let (oid, numbers) = referenced(all, relation, constraint.text);
+        let target = all.iter().find(|known| known.oid == oid)?;
+        let primary = constraints(target).into_iter().find(|constraint| constraint.kind == 'p');
+        let numbers = match (numbers, &primary) {
+            (Value::Ints(numbers), _) if !numbers.is_empty() => numbers,
+            (_, Some(key)) => key.columns.clone(),
+            _ => return None,
+        };
+        Some(ForeignKey {
+            name: constraint_name(relation, &constraint),
+            columns: numbered(relation, &constraint.columns),
+            target,
+            target_columns: numbered(target, &numbers),
+            target_key: primary.map(|key| constraint_name(target, &key)),
+        })
+    });
+    keys.collect()
 }
 
 async fn constraint(context: &Context) -> Result<Rows> {

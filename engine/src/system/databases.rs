@@ -2,8 +2,21 @@
 
 use super::table::Kind::{Bool, Int4, Oid, Text, Texts};
 use super::table::NULL;
-use super::{DATABASE, PG_CATALOG, SystemTable, classes, oid, row};
+use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, classes, oid, row};
+use crate::error::Result;
+use crate::session::Context;
 use millrace_catalog::model::{ADMIN, Securable};
+
+/// The one database, as `SHOW DATABASES` has it.
+pub(super) async fn shown(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let principals = snapshot.principals();
+    let access = match classes::access_list(principals, &Securable::Database) {
+        Value::Texts(items) => Some(items.join("~")),
+        _ => None,
+    };
+    Ok(vec![row![DATABASE, principals.user_id(ADMIN), "local", access, NULL, "Snapshot Isolation"]])
+}
 
 pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {

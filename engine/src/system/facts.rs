@@ -2,8 +2,9 @@
 
 use super::{Relation, relations};
 use crate::error::Result;
-use crate::session::{Context, Who};
+use crate::session::{Context, Sessions, Who};
 use millrace_catalog::Snapshot;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What a query's functions may ask for.
@@ -13,18 +14,31 @@ pub(crate) struct Facts {
     /// The schema that unqualified names are looked up in.
     pub(crate) schema: String,
     pub(crate) snapshot: Arc<Snapshot>,
+    /// Who else is connected.
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) relations: Vec<Relation>,
+    /// The bytes of each relation's files, where a function asks for them.
+    pub(crate) sizes: HashMap<i64, u64>,
     /// Settings by name.
     pub(crate) settings: Vec<(&'static str, String)>,
 }
 
-/// Takes them.
-pub(crate) async fn facts(context: &Context) -> Result<Facts> {
+/// Takes them; sizes only where they are wanted, for they are more than a look.
+pub(crate) async fn facts(context: &Context, with_sizes: bool) -> Result<Facts> {
+    let relations = relations(context).await?;
+    let mut sizes = HashMap::new();
+    if with_sizes {
+        for relation in &relations {
+            sizes.insert(relation.oid, super::size_bytes(context, relation).await?);
+        }
+    }
     Ok(Facts {
         who: context.who().clone(),
         schema: context.database().to_owned(),
         snapshot: context.snapshot().await?,
-        relations: relations(context).await?,
+        sessions: Arc::clone(context.warehouse().sessions()),
+        relations,
+        sizes,
         settings: context.settings().into_iter().map(|(name, value, _)| (name, value)).collect(),
     })
 }

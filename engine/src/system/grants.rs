@@ -1,13 +1,13 @@
 //! Who was granted what: `svv_relation_privileges`, `svv_schema_privileges`, `svv_database_privileges`,
 //! `svv_default_privileges`, `information_schema.table_privileges`.
 
-use super::table::Kind::{Bool, Int4, Text};
+use super::table::Kind::{Bool, Int4, Oid, Text, Texts};
 use super::table::NULL;
-use super::{DATABASE, INFORMATION_SCHEMA, PG_CATALOG, SystemTable, row};
+use super::{DATABASE, INFORMATION_SCHEMA, PG_CATALOG, SystemTable, oid, row};
 use millrace_catalog::model::{Grantee, Principals, Securable};
 
 /// A grantee's number, name and kind, as Redshift's views give them.
-fn identity(principals: &Principals, grantee: &Grantee) -> (i32, String, &'static str) {
+pub(super) fn identity(principals: &Principals, grantee: &Grantee) -> (i32, String, &'static str) {
     match grantee {
         Grantee::User(name) => (principals.user_id(name), name.clone(), "user"),
         Grantee::Group(name) => (principals.groups.get(name).map_or(0, |group| group.id), name.clone(), "group"),
@@ -37,6 +37,91 @@ pub(super) const TABLES: &[SystemTable] = &[
                     let Securable::Table(schema, name) = &grant.object else { return None };
                     let (id, who, kind) = identity(principals, &grant.grantee);
                     Some(row![schema, name, grant.privilege.name(), id, who, kind, grant.grant_option])
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_column_privileges",
+        columns: &[
+            ("namespace_name", Text),
+            ("relation_name", Text),
+            ("column_name", Text),
+            ("privilege_type", Text),
+            ("identity_id", Int4),
+            ("identity_name", Text),
+            ("identity_type", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let rows = principals.grants.iter().filter_map(|grant| {
+                    let Securable::Column(schema, name, column) = &grant.object else { return None };
+                    let (id, who, kind) = identity(principals, &grant.grantee);
+                    Some(row![schema, name, column, grant.privilege.name(), id, who, kind])
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: INFORMATION_SCHEMA,
+        name: "column_privileges",
+        columns: &[
+            ("grantor", Text),
+            ("grantee", Text),
+            ("table_catalog", Text),
+            ("table_schema", Text),
+            ("table_name", Text),
+            ("column_name", Text),
+            ("privilege_type", Text),
+            ("is_grantable", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let rows = principals.grants.iter().filter_map(|grant| {
+                    let Securable::Column(schema, name, column) = &grant.object else { return None };
+                    let (_, who, _) = identity(principals, &grant.grantee);
+                    let grantable = if grant.grant_option { "YES" } else { "NO" };
+                    let right = grant.privilege.name();
+                    Some(row![&grant.grantor, who, DATABASE, schema, name, column, right, grantable])
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_default_acl",
+        columns: &[
+            ("oid", Oid),
+            ("defacluser", Int4),
+            ("defaclrole", Oid),
+            ("defaclnamespace", Oid),
+            ("defaclobjtype", Text),
+            ("defaclacl", Texts),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let rows = principals.defaults.iter().enumerate().map(|(at, default)| {
+                    let (_, who, kind) = identity(principals, &default.grantee);
+                    let who = match kind {
+                        "public" => String::new(),
+                        "user" => who,
+                        kind => format!("{kind} {who}"),
+                    };
+                    let star = if default.grant_option { "*" } else { "" };
+                    let list = vec![format!("{who}={}{star}/{}", default.privilege.letter(), default.creator)];
+                    let creator = principals.user_id(&default.creator);
+                    let schema = default.schema.as_deref().map_or(0, oid::schema);
+                    row![at + 1, creator, creator, schema, "r", list]
                 });
                 Ok(rows.collect())
             })

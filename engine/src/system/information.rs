@@ -13,9 +13,10 @@ use crate::error::Result;
 use crate::resolve::rights;
 use crate::session::Context;
 use millrace_catalog::model::{Principals, Privilege, Securable};
+use std::collections::BTreeSet;
 
 /// Local relations, and external ones under every schema's name, that the user may know of.
-async fn visible(context: &Context, with_external: bool) -> Result<Vec<(String, Relation)>> {
+pub(super) async fn visible(context: &Context, with_external: bool) -> Result<Vec<(String, Relation)>> {
     let snapshot = context.snapshot().await?;
     let local = relations(context).await?.into_iter().filter(Relation::is_local);
     let mut found: Vec<(String, Relation)> = local.map(|relation| (relation.schema.clone(), relation)).collect();
@@ -23,13 +24,21 @@ async fn visible(context: &Context, with_external: bool) -> Result<Vec<(String, 
         found.extend(external::tables(context).await?);
     }
     let principals = snapshot.principals();
-    found.retain(|(_, relation)| is_visible(principals, &context.who().user, relation));
+    found.retain_mut(|(_, relation)| is_visible(principals, &context.who().user, relation));
     Ok(found)
 }
 
-fn is_visible(principals: &Principals, user: &str, relation: &Relation) -> bool {
+/// Whether the user has some right on a relation; where it is on columns only, the others are left out.
+fn is_visible(principals: &Principals, user: &str, relation: &mut Relation) -> bool {
     let object = Securable::Table(relation.schema.clone(), relation.name.clone());
-    Privilege::ALL.into_iter().any(|right| rights::may(principals, user, &object, &relation.owner, right))
+    if Privilege::ALL.into_iter().any(|right| rights::may(principals, user, &object, &relation.owner, right)) {
+        return true;
+    }
+    let names = (relation.schema.as_str(), relation.name.as_str());
+    let of = |right| principals.granted_columns(user, names, right);
+    let granted: BTreeSet<String> = [Privilege::Select, Privilege::Update].into_iter().flat_map(of).collect();
+    relation.columns.retain(|column| granted.contains(&column.name));
+    !granted.is_empty()
 }
 
 /// The standard's name of a relation's kind.
@@ -80,15 +89,15 @@ async fn svv_tables(context: &Context) -> Result<Rows> {
 }
 
 /// A column's type in the standard's columns: name, length, precision, its radix, scale, precision of times.
-struct Shape {
-    name: String,
-    length: Option<i64>,
-    precision: Option<i64>,
-    scale: Option<i64>,
+pub(super) struct Shape {
+    pub(super) name: String,
+    pub(super) length: Option<i64>,
+    pub(super) precision: Option<i64>,
+    pub(super) scale: Option<i64>,
     time: Option<i64>,
 }
 
-fn shape(column: &Column) -> Shape {
+pub(super) fn shape(column: &Column) -> Shape {
     let (oid, modifier) = types::of_text(&column.data_type);
     let inner = modifier - 4;
     let (precision, scale) = match oid {
@@ -109,7 +118,8 @@ fn shape(column: &Column) -> Shape {
     }
 }
 
-fn nullable(column: &Column) -> &'static str {
+/// `is_nullable`
+pub(super) fn nullable(column: &Column) -> &'static str {
     if column.nullable { "YES" } else { "NO" }
 }
 

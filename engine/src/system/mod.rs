@@ -7,30 +7,37 @@
 mod activity;
 mod attributes;
 mod classes;
+mod connections;
 mod databases;
 mod empty;
 mod external;
 mod facts;
 mod grants;
 mod information;
+mod late_binding;
+mod loads;
 mod oid;
 mod procedures;
 mod redshift;
 mod relations;
 mod settings;
+mod shown;
 mod table;
 mod types;
+mod unloads;
 mod users;
+mod vacuums;
 
 pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
 pub(crate) use facts::{Facts, facts};
-pub(crate) use oid::schema as schema_oid;
+pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
 pub(crate) use types::{by_name as type_by_name, format_type};
 
 use crate::session::Context;
+use crate::sql::SHOWN;
 
 /// The one database, as Redshift's clients call it.
 pub(crate) const DATABASE: &str = "dev";
@@ -45,16 +52,21 @@ const TABLES: &[&[SystemTable]] = &[
     activity::TABLES,
     attributes::TABLES,
     classes::TABLES,
+    connections::TABLES,
     databases::TABLES,
     empty::TABLES,
     external::TABLES,
     grants::TABLES,
     information::TABLES,
+    late_binding::TABLES,
+    loads::TABLES,
     procedures::TABLES,
     redshift::TABLES,
     settings::TABLES,
+    unloads::TABLES,
     types::TABLES,
     users::TABLES,
+    vacuums::TABLES,
 ];
 
 /// All system tables.
@@ -65,12 +77,20 @@ pub(crate) fn all() -> impl Iterator<Item = &'static SystemTable> {
 /// The system table of a name; without a schema one of `pg_catalog`.
 pub(crate) fn find(schema: Option<&str>, name: &str) -> Option<&'static SystemTable> {
     let schema = schema.unwrap_or(PG_CATALOG);
+    if schema == SHOWN {
+        return shown::TABLES.iter().find(|table| table.name == name);
+    }
     all().find(|table| table.name == name && table.schema == schema)
 }
 
-/// Whether a system table never has a row.
-pub(crate) fn is_always_empty(table: &SystemTable) -> bool {
-    empty::TABLES.iter().any(|empty| empty.name == table.name && empty.schema == table.schema)
+/// Whether a system table stands for a function that gives rows.
+pub(crate) fn is_function(table: &SystemTable) -> bool {
+    late_binding::TABLES.iter().any(|function| function.name == table.name)
+}
+
+/// The bytes of a relation's files, as the statement sees them.
+pub(crate) async fn size_bytes(context: &Context, relation: &Relation) -> crate::error::Result<u64> {
+    Ok(redshift::figures(context, relation).await?.bytes)
 }
 
 /// A system table's number in `pg_class`.
@@ -80,7 +100,7 @@ pub(crate) fn table_oid(table: &SystemTable) -> i64 {
 
 /// Whether a schema is one of the system's.
 pub(crate) fn is_schema(name: &str) -> bool {
-    name == PG_CATALOG || name == INFORMATION_SCHEMA
+    name == PG_CATALOG || name == INFORMATION_SCHEMA || name == SHOWN
 }
 
 /// Whether the user sees what others did.

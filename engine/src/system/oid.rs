@@ -22,9 +22,9 @@ pub(crate) fn managed(id: i64) -> i64 {
     if id < 0 { i64::from(i32::MAX) + id } else { FIRST_RELATION + id * 2 }
 }
 
-/// An external table's or view's.
+/// An external table's or view's; one that the transaction is making as with [`managed`].
 pub(crate) fn cataloged(id: i64) -> i64 {
-    FIRST_RELATION + id * 2 + 1
+    if id < 0 { i64::from(i32::MAX) + id } else { FIRST_RELATION + id * 2 + 1 }
 }
 
 /// A schema's.

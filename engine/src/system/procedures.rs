@@ -3,6 +3,7 @@
 use super::table::Kind::{Bool, Int2, Int4, Oid, Oids, Text, Texts};
 use super::table::NULL;
 use super::{PG_CATALOG, SystemTable, Value, oid, row};
+use millrace_catalog::model::ADMIN;
 use std::collections::BTreeMap;
 
 /// Functions' numbers begin here.
@@ -36,6 +37,7 @@ pub(super) const TABLES: &[SystemTable] = &[
         rows: |context| {
             Box::pin(async {
                 let state = context.state();
+                let owner = context.snapshot().await?.principals().user_id(ADMIN);
                 let mut kinds: BTreeMap<String, char> = BTreeMap::new();
                 kinds.extend(state.scalar_functions().keys().map(|name| (name.clone(), 'f')));
                 kinds.extend(state.window_functions().keys().map(|name| (name.clone(), 'w')));
@@ -46,7 +48,7 @@ pub(super) const TABLES: &[SystemTable] = &[
                         FIRST + at,
                         name,
                         oid::PG_CATALOG_OID,
-                        1,
+                        owner,
                         12,
                         *kind == 'a',
                         false,
@@ -71,14 +73,36 @@ pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
         schema: PG_CATALOG,
         name: "pg_language",
-        columns: &[("oid", Oid), ("lanname", Text), ("lanispl", Bool), ("lanpltrusted", Bool)],
-        rows: |_| Box::pin(async { Ok(vec![row![12, "internal", false, false], row![14, "sql", false, true]]) }),
+        columns: &[
+            ("oid", Oid),
+            ("lanname", Text),
+            ("lanispl", Bool),
+            ("lanpltrusted", Bool),
+            ("lanplcallfoid", Oid),
+            ("lanvalidator", Oid),
+            ("lanacl", Texts),
+            ("tableoid", Oid),
+        ],
+        rows: |_| {
+            Box::pin(async {
+                let table = oid::system(PG_CATALOG, "pg_language");
+                Ok(vec![
+                    row![12, "internal", false, false, 0, 0, NULL, table],
+                    row![14, "sql", false, true, 0, 0, NULL, table],
+                ])
+            })
+        },
     },
     SystemTable {
         schema: PG_CATALOG,
         name: "pg_tablespace",
         columns: &[("oid", Oid), ("spcname", Text), ("spcowner", Int4), ("spclocation", Text), ("spcacl", Texts)],
-        rows: |_| Box::pin(async { Ok(vec![row![1663, "pg_default", 1, "", NULL]]) }),
+        rows: |context| {
+            Box::pin(async {
+                let owner = context.snapshot().await?.principals().user_id(ADMIN);
+                Ok(vec![row![1663, "pg_default", owner, "", NULL]])
+            })
+        },
     },
     SystemTable {
         schema: PG_CATALOG,

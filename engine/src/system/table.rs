@@ -3,11 +3,12 @@
 use crate::error::{Error, Result};
 use crate::session::Context;
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, ListBuilder,
-    PrimitiveBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, ListArray,
+    ListBuilder, PrimitiveBuilder, StringArray, StringBuilder, StructArray, TimestampMicrosecondArray,
 };
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Field, Int16Type, Int32Type, Schema, SchemaRef, TimeUnit,
+    ArrowPrimitiveType, DataType, Field, Fields, Int16Type, Int32Type, Schema, SchemaRef, TimeUnit,
 };
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::datasource::MemTable;
@@ -62,6 +63,8 @@ pub(crate) enum Kind {
     Oids,
     /// `text[]`
     Texts,
+    /// An array of integers, each with its place from 1: records of `x` and `n`
+    Pairs,
 }
 
 /// A value of a row.
@@ -176,8 +179,14 @@ impl Kind {
             Self::Int2s => list(DataType::Int16),
             Self::Oids => list(DataType::Int32),
             Self::Texts => list(DataType::Utf8),
+            Self::Pairs => list(DataType::Struct(pair())),
         }
     }
+}
+
+/// The fields of [`Kind::Pairs`].
+fn pair() -> Fields {
+    ["x", "n"].into_iter().map(|name| Field::new(name, DataType::Int32, true)).collect()
 }
 
 /// Values as an array; `None` where one is not of the kind.
@@ -238,6 +247,29 @@ pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Option<ArrayRef> {
         Kind::Time => Arc::new(TimestampMicrosecondArray::from(each(values, int::<i64>)?)),
         Kind::Int2s => ints::<Int16Type>(values)?,
         Kind::Oids => ints::<Int32Type>(values)?,
+        Kind::Pairs => {
+            let mut offsets = vec![0];
+            let (mut items, mut places, mut there) = (Vec::new(), Vec::new(), Vec::new());
+            for value in values {
+                there.push(value != Value::Null);
+                match value {
+                    Value::Null => {}
+                    Value::Ints(of) => {
+                        places.extend(1..=i32::try_from(of.len()).ok()?);
+                        for item in of {
+                            items.push(i32::try_from(item).ok()?);
+                        }
+                    }
+                    _ => return None,
+                }
+                offsets.push(i32::try_from(items.len()).ok()?);
+            }
+            let columns: Vec<ArrayRef> = vec![Arc::new(Int32Array::from(items)), Arc::new(Int32Array::from(places))];
+            let pairs = StructArray::try_new(pair(), columns, None).ok()?;
+            let field = Arc::new(Field::new_list_field(DataType::Struct(pair()), true));
+            let offsets = OffsetBuffer::new(offsets.into());
+            Arc::new(ListArray::try_new(field, offsets, Arc::new(pairs), Some(there.into())).ok()?)
+        }
         Kind::Texts => {
             let mut lists = ListBuilder::new(StringBuilder::new());
             for value in values {

@@ -161,10 +161,10 @@ pub(super) const TABLES: &[SystemTable] = &[SystemTable {
         ("typrelid", Oid),
         ("typelem", Oid),
         ("typarray", Oid),
-        ("typinput", Oid),
-        ("typoutput", Oid),
-        ("typreceive", Oid),
-        ("typsend", Oid),
+        ("typinput", Text),
+        ("typoutput", Text),
+        ("typreceive", Text),
+        ("typsend", Text),
         ("typalign", Text),
         ("typstorage", Text),
         ("typnotnull", Bool),
@@ -187,6 +187,7 @@ pub(super) const TABLES: &[SystemTable] = &[SystemTable {
                 let kind = if category == 'P' { 'p' } else { 'b' };
                 let by_value = (1..=8).contains(&length);
                 let none: Option<&str> = None;
+                let [input, output, receive, send] = function_names(&name, category);
                 row![
                     oid,
                     name,
@@ -202,10 +203,10 @@ pub(super) const TABLES: &[SystemTable] = &[SystemTable {
                     0,
                     element,
                     array,
-                    0,
-                    0,
-                    0,
-                    0,
+                    input,
+                    output,
+                    receive,
+                    send,
                     "i",
                     "p",
                     false,
@@ -223,9 +224,26 @@ pub(super) const TABLES: &[SystemTable] = &[SystemTable {
     },
 }];
 
+/// The names of the functions that read and write a type as text and in binary, as PostgreSQL has them: clients know
+/// the binary form by them.
+fn function_names(name: &str, category: char) -> [String; 4] {
+    let name = if category == 'A' { "array" } else { name };
+    // PostgreSQL's newer types put a line before the word.
+    let newer = ["array", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "numeric"];
+    let line = if newer.contains(&name) { "_" } else { "" };
+    ["in", "out", "recv", "send"].map(|word| format!("{name}{line}{word}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_of_types() {
+        assert_eq!(function_names("int4", 'N'), ["int4in", "int4out", "int4recv", "int4send"]);
+        assert_eq!(function_names("date", 'D')[2], "date_recv");
+        assert_eq!(function_names("_int4", 'A')[2], "array_recv");
+    }
 
     #[test]
     fn types_as_numbers_and_back() {

@@ -135,6 +135,27 @@ pub(super) const TABLES: &[SystemTable] = &[
             })
         },
     },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_auth_members",
+        columns: &[("roleid", Oid), ("member", Oid), ("grantor", Oid), ("admin_option", Bool)],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let number = |member: &Grantee| match member {
+                    Grantee::User(name) => Some(principals.user_id(name)),
+                    Grantee::Role(name) => principals.roles.get(name).map(|role| role.id),
+                    Grantee::Group(_) | Grantee::Public => None,
+                };
+                let rows = principals.roles.values().flat_map(|role| {
+                    let owner = principals.user_id(&role.owner);
+                    role.members.iter().filter_map(number).map(move |member| row![role.id, member, owner, false])
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
     // PostgreSQL's view of the same: users and roles are both its roles.
     SystemTable {
         schema: PG_CATALOG,

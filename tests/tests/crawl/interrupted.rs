@@ -41,7 +41,7 @@ async fn check_cancelled(world: &World, session: &mut Session) {
     }
     assert_eq!(run(session, "c").await[2], "CANCELLED");
     assert_eq!(state(session).await, "READY");
-    assert_eq!(rows(session, "SHOW DATABASES").await.unwrap(), [["default"]]);
+    assert_eq!(rows(session, "SHOW SCHEMAS").await.unwrap(), [["default"]]);
     world.s3.as_ref().unwrap().0.faults().clear();
     assert_eq!(start(session, "c").await, ALL);
     assert_eq!(run(session, "c").await[2], "SUCCEEDED");
@@ -140,7 +140,7 @@ async fn a_killed_process_leaves_all_or_nothing_and_is_taken_over() {
         let mut session = open(folder.path()).await;
         for crawler in rows(&mut session, "SHOW CRAWLERS").await.unwrap() {
             let (name, database) = (&crawler[0], &crawler[2]);
-            let databases = rows(&mut session, "SHOW DATABASES").await.unwrap();
+            let databases = rows(&mut session, "SHOW SCHEMAS").await.unwrap();
             let tables = if databases.iter().any(|row| row[0] == *database) {
                 rows(&mut session, &format!("SHOW TABLES IN {database}")).await.unwrap().len()
             } else {

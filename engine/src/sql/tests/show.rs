@@ -12,7 +12,6 @@ fn name(parts: &[&str], position: usize) -> ObjectName {
 fn everything_shown_has_its_spellings() {
     let text = |value: &str| Some(value.to_owned());
     for (statement, expected) in [
-        ("SHOW DATABASES", Show::Databases { like: None }),
         ("SHOW SCHEMAS LIKE 'a*'", Show::Databases { like: text("a*") }),
         ("SHOW TABLES", Show::Tables { database: None, like: None }),
         ("SHOW TABLES IN \"Db\" 'x|y'", Show::Tables { database: text("db"), like: text("x|y") }),
@@ -35,8 +34,6 @@ fn everything_shown_has_its_spellings() {
         ("SHOW TABLE s.t", Show::Create { name: name(&["s", "t"], 12), view: false }),
         ("SHOW EXTERNAL TABLE s.t", Show::Create { name: name(&["s", "t"], 21), view: false }),
         ("SHOW VIEW v", Show::Create { name: name(&["v"], 11), view: true }),
-        ("SHOW TABLES FROM SCHEMA s", Show::Tables { database: text("s"), like: None }),
-        ("SHOW COLUMNS FROM TABLE s.t", Show::Columns(name(&["s", "t"], 25))),
     ] {
         for dialect in [Redshift, Athena] {
             let Statement::Show(show) = one(statement, dialect) else { panic!("{statement}") };
@@ -46,13 +43,47 @@ fn everything_shown_has_its_spellings() {
     refuses(
         Redshift,
         &[
-            ("SHOW GRANTS ON TABLE t", "SHOW GRANTS", 6),
-            ("SHOW TABLES FROM SCHEMA dev.public", "catalog \"dev\"", 25),
+            ("SHOW GRANTS ON MODEL m", "SHOW GRANTS ON MODEL", 16),
             ("SHOW TABLES LIMIT 5", "SHOW … LIMIT", 13),
-            ("SHOW SCHEMAS FROM DATABASE dev", "SHOW DATABASES FROM", 14),
+            ("SHOW DATABASES FROM DATA CATALOG", "SHOW DATABASES FROM", 16),
             ("SHOW PARTITIONS t PARTITION (a=1)", "SHOW PARTITIONS … PARTITION", 19),
         ],
     );
+}
+
+// Redshift: SHOW DATABASES, SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, GRANTS, PROCEDURES, FUNCTIONS, PARAMETERS.
+#[test]
+fn redshift_shows_by_queries() {
+    for (statement, expected) in [
+        ("SHOW DATABASES", "SELECT * FROM millrace_show.databases"),
+        ("SHOW DATABASES LIKE 'd%'", "SELECT * FROM millrace_show.databases WHERE database_name LIKE 'd%'"),
+        (
+            "SHOW TABLES FROM SCHEMA $1.$2 LIKE $3;",
+            "SELECT * FROM millrace_show.tables WHERE database_name = millrace_database($1) AND \
+             schema_name = millrace_schema($2) AND table_name LIKE $3",
+        ),
+        (
+            "SHOW COLUMNS FROM TABLE t LIMIT 3",
+            "SELECT * FROM millrace_show.columns WHERE schema_name = current_schema() AND \
+             table_name = millrace_table(current_schema(), 't') LIMIT 3",
+        ),
+        (
+            "SHOW GRANTS FOR ROLE r",
+            "SELECT * FROM millrace_show.grants WHERE identity_type = 'role' AND identity_name = 'r'",
+        ),
+        (
+            "SHOW TABLES FROM DATABASE dev WHERE SCHEMA_NAME LIKE 's%' AND TABLE_NAME = 't'",
+            "SELECT * FROM millrace_show.tables WHERE database_name = millrace_database('dev') AND \
+             schema_name LIKE 's%' AND table_name = 't'",
+        ),
+        (
+            "SHOW PARAMETERS OF FUNCTION dev.s.f(int, varchar(10))",
+            "SELECT * FROM millrace_show.function_parameters WHERE function_name = millrace_routine('f')",
+        ),
+    ] {
+        let Statement::Query(query) = one(statement, Redshift) else { panic!("{statement}") };
+        assert_eq!(query.to_string(), expected, "{statement}");
+    }
 }
 
 #[test]

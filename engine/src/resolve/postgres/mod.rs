@@ -4,12 +4,19 @@
 //! `regtype`, `oid`, `name` and `"char"` become what they mean here, and a number is a condition (`WHERE 1 AND …`).
 //! A scalar subquery over the system's own tables, whose keys give one row at most, says so by `max`.
 
-use crate::functions::{REGCLASS, REGTYPE};
+mod arrays;
+mod names;
+mod patterns;
+mod relations;
+
+pub(crate) use patterns::with_backslashes;
+
+use crate::functions::{REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME};
 use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TableFactor, Value,
-    VisitMut, VisitorMut,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, TableFactor,
+    Value, VisitMut, VisitorMut,
 };
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -19,6 +26,14 @@ use std::ops::ControlFlow;
 pub(super) fn rewrite(query: &mut Query) -> BTreeSet<String> {
     let mut rewriter = Rewriter { functions: BTreeSet::new() };
     let _: ControlFlow<Infallible> = query.visit(&mut rewriter);
+    // What a query shows of an object is its name.
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                rewriter.show_name(expr);
+            }
+        }
+    }
     rewriter.functions
 }
 
@@ -29,14 +44,36 @@ struct Rewriter {
 impl VisitorMut for Rewriter {
     type Break = Infallible;
 
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
+        names::resolve(select);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Infallible> {
+        relations::rewrite(factor);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
+        patterns::rewrite(expr);
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
         match expr {
-            Expr::Function(function) => self.function(function),
+            Expr::Function(function) => {
+                self.function(function);
+                arrays::rewrite(expr);
+                self.own_functions(expr);
+            }
             Expr::BinaryOp { left, op, right } => {
                 if let BinaryOperator::PGCustomBinaryOperator(parts) = op
                     && let Some(plain) = parts.last().and_then(|name| operator(name))
                 {
                     *op = plain;
+                }
+                if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+                    compare_function(left, right);
                 }
                 if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
                     condition(left);
@@ -52,11 +89,14 @@ impl VisitorMut for Rewriter {
                     self.functions.insert(function.to_owned());
                     let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
                     *expr = call(function, inner);
+                } else if is_text(data_type) && is_object(inner) {
+                    let mut inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+                    self.show_name(&mut inner);
+                    *expr = inner;
                 } else if let Some(plain) = plain_type(data_type) {
                     *data_type = plain;
                 }
             }
-            Expr::Subquery(query) if reads_nothing(query) => *expr = Expr::Value(Value::Null.into()),
             Expr::Subquery(query) => one_row(query),
             _ => {}
         }
@@ -65,6 +105,31 @@ impl VisitorMut for Rewriter {
 }
 
 impl Rewriter {
+    /// Notes the functions of ours in an expression that was just made.
+    fn own_functions(&mut self, expr: &Expr) {
+        let Expr::Function(function) = expr else { return };
+        self.functions.extend(name_parts(&function.name).pop());
+        if let FunctionArguments::List(list) = &function.args {
+            for argument in &list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)) = argument {
+                    self.own_functions(inner);
+                }
+            }
+        }
+    }
+
+    /// Gives the name of what a cast to `regclass` or `regtype` names.
+    fn show_name(&mut self, expr: &mut Expr) {
+        let Expr::Function(function) = expr else { return };
+        let shown = match name_parts(&function.name).as_slice() {
+            [name] if name == REGCLASS => REGCLASS_NAME,
+            [name] if name == REGTYPE => REGTYPE_NAME,
+            _ => return,
+        };
+        function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(shown))]);
+        self.functions.insert(shown.to_owned());
+    }
+
     fn function(&mut self, function: &mut Function) {
         let parts: Vec<String> =
             function.name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect();
@@ -98,6 +163,22 @@ fn operator(name: &str) -> Option<BinaryOperator> {
         "!~~" => BinaryOperator::PGNotLikeMatch,
         _ => return None,
     })
+}
+
+/// `typreceive <> 0`: a function that a type has is told by its name here, which 0 is none of.
+fn compare_function(left: &Expr, right: &mut Expr) {
+    const FUNCTIONS: [&str; 4] = ["typinput", "typoutput", "typreceive", "typsend"];
+    let name = match left {
+        Expr::Identifier(name) => name,
+        Expr::CompoundIdentifier(parts) if !parts.is_empty() => &parts[parts.len() - 1],
+        _ => return,
+    };
+    if let Expr::Value(value) = right
+        && let Value::Number(number, _) = &value.value
+        && FUNCTIONS.contains(&name.value.to_lowercase().as_str())
+    {
+        value.value = Value::SingleQuotedString(number.clone());
+    }
 }
 
 /// A whole number where a condition stands: true unless it is 0.
@@ -160,14 +241,42 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
     })
 }
 
+/// Whether an expression is a cast to `regclass` or `regtype`, which has been rewritten.
+fn is_object(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(function) => {
+            matches!(name_parts(&function.name).as_slice(), [name] if name == REGCLASS || name == REGTYPE)
+        }
+        Expr::Nested(inner) => is_object(inner),
+        _ => false,
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Text | DataType::Varchar(_) | DataType::CharVarying(_) | DataType::CharacterVarying(_)
+    ) || type_name(data_type).is_some_and(|name| matches!(name.as_str(), "text" | "varchar" | "name"))
+}
+
+/// A name's parts in lower case.
+fn name_parts(name: &ObjectName) -> Vec<String> {
+    name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect()
+}
+
 fn call(name: &str, argument: Expr) -> Expr {
+    call_of(name, vec![argument])
+}
+
+fn call_of(name: &str, arguments: Vec<Expr>) -> Expr {
+    let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)));
     Expr::Function(Function {
         name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
             duplicate_treatment: None,
-            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))],
+            args: args.collect(),
             clauses: Vec::new(),
         }),
         filter: None,
@@ -197,18 +306,6 @@ fn one_row(query: &mut Query) {
     }
 }
 
-/// Whether a scalar subquery lists a table that never has a row, so that it is NULL: psql asks for collations in a way
-/// that cannot be planned.
-fn reads_nothing(query: &Query) -> bool {
-    let SetExpr::Select(select) = query.body.as_ref() else { return false };
-    let is_plain = matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty())
-        && !select.projection.iter().any(|item| match item {
-            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => is_aggregate(expr),
-            _ => true,
-        });
-    is_plain && select.from.iter().any(|from| system_table(&from.relation).is_some_and(system::is_always_empty))
-}
-
 fn is_system(factor: &TableFactor) -> bool {
     system_table(factor).is_some()
 }
@@ -219,7 +316,7 @@ fn system_table(factor: &TableFactor) -> Option<&'static SystemTable> {
         name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect();
     match parts.as_slice() {
         [name] => system::find(None, name),
-        [schema, name] => system::find(Some(schema), name),
+        [schema, name] | [_, schema, name] => system::find(Some(schema), name),
         _ => None,
     }
 }

@@ -1,0 +1,108 @@
+//! Random bytes and messages in random order over a real socket: the server answers, or ends that connection, and
+//! nothing else. The generator begins at the same numbers every time.
+
+use crate::bad_input::{logged_in, message, socket};
+use crate::server::Server;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+/// Connections of each kind.
+const ROUNDS: u64 = 60;
+
+/// Reads until the server closes; the types of the messages that came whole.
+fn rest(mut socket: TcpStream) -> Vec<u8> {
+    // The server may have ended the connection while we still wrote.
+    drop(socket.shutdown(Shutdown::Write));
+    let mut answer = Vec::new();
+    drop(socket.read_to_end(&mut answer));
+    let mut kinds = Vec::new();
+    let mut input = answer.as_slice();
+    while let Some((head, after)) = input.split_first_chunk::<5>() {
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        let Some(after) = length.checked_sub(4).and_then(|length| after.get(length..)) else { break };
+        kinds.push(head[0]);
+        input = after;
+    }
+    kinds
+}
+
+fn text(random: &mut StdRng) -> Vec<u8> {
+    const TEXTS: [&str; 12] = [
+        "select 1",
+        "select $1::int + 1",
+        "insert into f values (1)",
+        "select x from (values (1),(2),(3)) v(x)",
+        "begin",
+        "commit",
+        "rollback",
+        "selec",
+        "select 1/0",
+        "select 1; select 2; select * from nope",
+        "declare c cursor for select 1",
+        "",
+    ];
+    [TEXTS.choose(random).unwrap().as_bytes(), b"\0"].concat()
+}
+
+fn name(random: &mut StdRng) -> &'static [u8] {
+    [&b"\0"[..], b"a\0", b"b\0"].choose(random).unwrap()
+}
+
+/// A message that is well formed most of the time.
+fn any_message(random: &mut StdRng) -> Vec<u8> {
+    let kind = *b"QPBDECHSSSSdcfpF".choose(random).unwrap();
+    let mut body = match kind {
+        b'Q' => text(random),
+        b'P' => [name(random), &text(random)[..], &b"\0\0"[..]].concat(),
+        b'B' => [name(random), name(random), &b"\0\0\0\x01\0\0\0\x01\x37\0\0"[..]].concat(),
+        b'D' | b'C' => [&[*b"SP".choose(random).unwrap()][..], name(random)].concat(),
+        b'E' => [name(random), &random.random_range(0..3i32).to_be_bytes()[..]].concat(),
+        b'f' => b"no\0".to_vec(),
+        _ => Vec::new(),
+    };
+    if random.random_ratio(1, 8) {
+        let length = random.random_range(0..=body.len());
+        body.truncate(length);
+        body.extend((0..random.random_range(0..6)).map(|_| random.random::<u8>()));
+    }
+    message(kind, &body)
+}
+
+#[tokio::test]
+async fn random_bytes_end_their_own_connection() {
+    let server = Server::start();
+    let client = server.client().await;
+    for seed in 0..ROUNDS {
+        let mut random = StdRng::seed_from_u64(seed);
+        let bytes: Vec<u8> = (0..random.random_range(1..200)).map(|_| random.random()).collect();
+        let mut socket = if seed % 2 == 0 { socket(&server) } else { logged_in(&server) };
+        drop(socket.write_all(&bytes));
+        rest(socket);
+    }
+    client.batch_execute("select 1").await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_in_any_order_get_an_answer_for_every_sync() {
+    let server = Server::start();
+    let client = server.client().await;
+    client.batch_execute("create table f (a int)").await.unwrap();
+    for seed in 0..ROUNDS {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut socket = logged_in(&server);
+        for _ in 0..random.random_range(1..30) {
+            if socket.write_all(&any_message(&mut random)).is_err() {
+                break;
+            }
+        }
+        let kinds = rest(socket);
+        let known = kinds.iter().all(|kind| b"123CDEIKNRSTZnst".contains(kind));
+        assert!(known, "seed {seed}: {:?}", String::from_utf8_lossy(&kinds));
+    }
+    // A good client is served as before.
+    client.batch_execute("delete from f; insert into f values (1)").await.unwrap();
+    assert_eq!(client.query_one("select count(*) from f", &[]).await.unwrap().get::<_, i64>(0), 1);
+}

@@ -1,0 +1,122 @@
+//! Many clients, slow clients, large statements: nobody else notices.
+
+use crate::bad_input::{logged_in, message, socket, startup, until_ready};
+use crate::server::Server;
+use std::io::{Read, Write};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+#[tokio::test]
+async fn a_thousand_idle_connections() {
+    let server = Server::with(&["--trust", "--max-connections", "1001"], &[]);
+    let client = server.client().await;
+    let mut idle: Vec<_> = (0..1000)
+        .map(|_| {
+            let mut socket = socket(&server);
+            socket.write_all(&startup()).unwrap();
+            // Not all log in at a time.
+            until_ready(&mut socket);
+            socket
+        })
+        .collect();
+    let error = server.client_with("user=admin").await.unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::TOO_MANY_CONNECTIONS));
+    client.batch_execute("select 1").await.unwrap();
+    for socket in idle.iter_mut().step_by(97) {
+        socket.write_all(&message(b'Q', b"select 1\0")).unwrap();
+        assert_eq!(until_ready(socket), b"TDCZ");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_half_open_logins_leaves_those_who_are_in() {
+    let server = Server::start();
+    let client = server.client().await;
+    let flood: Vec<_> = (0..300).map(|_| socket(&server)).collect();
+    client.batch_execute("select 1").await.unwrap();
+    drop(flood);
+    // Room again when they are gone.
+    for _ in 0..1000 {
+        if let Ok((late, _task)) = server.client_with("user=admin").await {
+            late.batch_execute("select 1").await.unwrap();
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("nobody comes in any more");
+}
+
+#[tokio::test]
+async fn a_slow_reader_holds_nobody_up() {
+    let server = Server::start();
+    let client = server.client().await;
+    let mut slow = logged_in(&server);
+    // Far more than any buffer holds.
+    let many = b"select a.x, repeat('x', 100) from generate_series(1, 3000) a(x), generate_series(1, 3000) b(y)\0";
+    slow.write_all(&message(b'Q', many)).unwrap();
+    let mut first = [0; 1024];
+    slow.read_exact(&mut first).unwrap();
+    for _ in 0..20 {
+        client.batch_execute("select 1").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn as_many_parameters_as_the_protocol_counts() {
+    let server = Server::start();
+    let client = server.client().await;
+    // All but the first and the last are of no type in particular.
+    let most = usize::from(u16::MAX);
+    let mut parameters = vec![&"x" as &(dyn ToSql + Sync); most];
+    parameters[0] = &2i32;
+    parameters[most - 1] = &44i32;
+    let query = "select $65535::int - $1::int";
+    assert_eq!(client.query_one(query, &parameters).await.unwrap().get::<_, i32>(0), 42);
+    let error = client.query("select $65536::int", &[]).await.unwrap_err();
+    assert_eq!(error.code().map(SqlState::code), Some("42P02"));
+}
+
+#[tokio::test]
+async fn a_statement_of_16_megabytes() {
+    let server = Server::start();
+    let client = server.client().await;
+    let text = |length: usize| format!("select length('{}')", "x".repeat(length));
+    let whole = (16 << 20) - text(0).len();
+    let rows = client.simple_query(&text(whole)).await.unwrap();
+    let found = rows.iter().find_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    assert_eq!(found, Some(whole.to_string()));
+    let error = client.simple_query(&text(whole + 1)).await.unwrap_err();
+    assert_eq!(error.code().map(SqlState::code), Some("54000"));
+}
+
+#[tokio::test]
+async fn settings_are_values_and_nothing_else() {
+    let server = Server::start();
+    let client = server.client().await;
+    client.batch_execute("create table t (a int)").await.unwrap();
+    let evil = "x'; drop table t; --";
+    let quoted = evil.replace('\'', "''");
+    for statement in [
+        format!("set application_name = '{quoted}'"),
+        format!("set query_group to '{quoted}'"),
+        format!("set search_path to '{quoted}'"),
+    ] {
+        client.batch_execute(&statement).await.unwrap();
+    }
+    client.batch_execute("reset search_path").await.unwrap();
+    let shown: String = client.query_one("show application_name", &[]).await.unwrap().get(0);
+    assert_eq!(shown, evil);
+    client.query("select * from t where a = $1::int", &[&1i32]).await.unwrap();
+    let logged: i64 =
+        client.query_one("select count(*) from stl_query where label = $1", &[&evil]).await.unwrap().get(0);
+    assert!(logged > 0);
+    for options in ["user=admin options='-c search_path=x;drop'", "user=admin application_name='a;b''"] {
+        if let Ok((client, _task)) = server.client_with(options).await {
+            client.batch_execute("select 1").await.unwrap();
+        }
+    }
+    client.batch_execute("select * from t").await.unwrap();
+}

@@ -1,0 +1,245 @@
+//! Scalar subqueries over the system's own tables that name columns of the query around them, a row at a time.
+//!
+//! Tools ask the catalog in ways that no join answers: `(SELECT … WHERE c.oid = a.attcollation AND a.x <> t.y)`,
+//! `ARRAY(SELECT … FROM unnest(c.options))`. Where DataFusion makes no join of such a subquery, it becomes a function of
+//! the outer columns that runs the subquery for each row, once for equal values. Only subqueries whose rows are in
+//! memory already are taken, so running one waits for nothing; all others are left to DataFusion.
+
+use crate::error::{Error, ErrorKind};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::datasource::{DefaultTableSource, MemTable};
+use datafusion::error::Result;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Subquery, TypeSignature, Volatility,
+};
+use datafusion::physical_plan::collect;
+use futures::FutureExt;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// How often what should be done at once is asked whether it is.
+const MOST_POLLS: usize = 10_000;
+
+/// Rewrites a plan and the queries in its expressions.
+pub(super) fn rewrite(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    let rewritten = plan.transform_up_with_subqueries(|node| {
+        if !has_subquery(&node)? {
+            return Ok(Transformed::no(node));
+        }
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let rewritten = expr.transform_up(|part| match part {
+                Expr::ScalarSubquery(query) if is_for_rows(&query)? => Ok(Transformed::yes(call(query, state)?)),
+                other => Ok(Transformed::no(other)),
+            })?;
+            Ok(rewritten.update_data(|expr| name.restore(expr)))
+        })
+    });
+    rewritten.map(|rewritten| rewritten.data)
+}
+
+fn has_subquery(node: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    node.apply_expressions(|expr| {
+        found = expr.exists(|part| Ok(matches!(part, Expr::ScalarSubquery(_))))?;
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+/// Whether a subquery is to be run for each row: it names outer columns, reads nothing but memory, and is no aggregate
+/// whose outer columns are all equal to inner ones, which a join answers.
+fn is_for_rows(query: &Subquery) -> Result<bool> {
+    if query.outer_ref_columns.is_empty() {
+        return Ok(false);
+    }
+    let mut in_memory = true;
+    let mut joins = is_one_row(&query.subquery);
+    query.subquery.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let source = scan.source.downcast_ref::<DefaultTableSource>();
+            in_memory &= source.is_some_and(|source| source.table_provider.downcast_ref::<MemTable>().is_some());
+        }
+        node.apply_expressions(|expr| {
+            joins &= match node {
+                LogicalPlan::Filter(_) => {
+                    split_conjunction(expr).into_iter().all(|part| !is_outer(part) || is_key(part))
+                }
+                _ => !is_outer(expr),
+            };
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    Ok(in_memory && !joins)
+}
+
+/// Whether a plan is an aggregate of all its rows.
+fn is_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => is_one_row(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => is_one_row(&alias.input),
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_outer(expr: &Expr) -> bool {
+    expr.exists(|part| Ok(matches!(part, Expr::OuterReferenceColumn(..)))).unwrap_or(true)
+}
+
+/// Whether a condition is `inner column = outer column`.
+fn is_key(expr: &Expr) -> bool {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = expr else { return false };
+    matches!(
+        (left.as_ref(), right.as_ref()),
+        (Expr::OuterReferenceColumn(..), Expr::Column(_)) | (Expr::Column(_), Expr::OuterReferenceColumn(..))
+    )
+}
+
+/// The subquery as a function of its outer columns.
+fn call(query: Subquery, state: &SessionState) -> Result<Expr> {
+    let mut columns: Vec<Column> = Vec::new();
+    for expr in &query.outer_ref_columns {
+        if let Expr::OuterReferenceColumn(_, column) = expr
+            && !columns.contains(column)
+        {
+            columns.push(column.clone());
+        }
+    }
+    let mut state = state.clone();
+    // Nothing of it runs beside the query: what would is not waited for.
+    state.config_mut().options_mut().execution.target_partitions = 1;
+    let gives = query.subquery.schema().field(0).data_type().clone();
+    let signature = Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], Volatility::Stable);
+    let args = columns.iter().cloned().map(Expr::Column).collect();
+    let function = RowQuery(Arc::new(Query { plan: query.subquery, columns, state, gives, signature }));
+    Ok(ScalarUDF::new_from_impl(function).call(args))
+}
+
+/// A subquery that is run for each row.
+#[derive(Debug)]
+struct RowQuery(Arc<Query>);
+
+struct Query {
+    plan: Arc<LogicalPlan>,
+    /// The outer columns, in the order of the arguments.
+    columns: Vec<Column>,
+    state: SessionState,
+    gives: DataType,
+    signature: Signature,
+}
+
+impl std::fmt::Debug for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.plan)
+    }
+}
+
+impl PartialEq for RowQuery {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for RowQuery {}
+
+impl Hash for RowQuery {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.plan.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for RowQuery {
+    fn name(&self) -> &'static str {
+        "subquery"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0.signature
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(self.0.gives.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = args.number_rows;
+        let columns: Vec<_> = args.args.into_iter().map(|arg| arg.into_array(rows)).collect::<Result<_>>()?;
+        let mut known: HashMap<Vec<ScalarValue>, ScalarValue> = HashMap::new();
+        let mut results = Vec::with_capacity(rows);
+        for at in 0..rows {
+            let values = columns.iter().map(|column| ScalarValue::try_from_array(column, at));
+            let values = values.collect::<Result<Vec<_>>>()?;
+            let result = match known.get(&values) {
+                Some(result) => result.clone(),
+                None => {
+                    let result = self.0.run(&values)?;
+                    known.insert(values, result.clone());
+                    result
+                }
+            };
+            results.push(result);
+        }
+        if results.is_empty() {
+            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(&self.0.gives)));
+        }
+        Ok(ColumnarValue::Array(ScalarValue::iter_to_array(results)?))
+    }
+}
+
+impl Query {
+    /// What the subquery gives for these values of the outer columns.
+    fn run(&self, values: &[ScalarValue]) -> Result<ScalarValue> {
+        let bound = self.plan.as_ref().clone().transform_up_with_subqueries(|node| {
+            node.map_expressions(|expr| {
+                expr.transform_up(|part| {
+                    let Expr::OuterReferenceColumn(_, column) = &part else { return Ok(Transformed::no(part)) };
+                    let at = self.columns.iter().position(|known| known == column);
+                    match at.and_then(|at| values.get(at)) {
+                        Some(value) => Ok(Transformed::yes(Expr::Literal(value.clone(), None))),
+                        None => Ok(Transformed::no(part)),
+                    }
+                })
+            })
+        })?;
+        // A relation that named outer columns names none now.
+        let plain = bound.data.transform_up_with_subqueries(|node| match node {
+            LogicalPlan::Subquery(relation) => Ok(Transformed::yes(Arc::unwrap_or_clone(relation.subquery))),
+            other => Ok(Transformed::no(other)),
+        })?;
+        let bound = plain.data.recompute_schema()?;
+        let batches = at_once(async {
+            let plan = self.state.create_physical_plan(&bound).await?;
+            collect(plan, self.state.task_ctx()).await
+        })?;
+        let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+        match batches.iter().find(|batch| batch.num_rows() > 0) {
+            None => ScalarValue::try_from(&self.gives),
+            Some(batch) if rows == 1 => ScalarValue::try_from_array(batch.column(0), 0)?.cast_to(&self.gives),
+            Some(_) => {
+                let message = "more than one row returned by a subquery used as an expression";
+                Err(Error::new(ErrorKind::CardinalityViolation, message).into())
+            }
+        }
+    }
+}
+
+/// The result of work that waits for nothing.
+fn at_once<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = Box::pin(tokio::task::unconstrained(work));
+    for _ in 0..MOST_POLLS {
+        if let Some(done) = work.as_mut().now_or_never() {
+            return done;
+        }
+        std::thread::yield_now();
+    }
+    Err(Error::internal("a subquery over memory did not end").into())
+}

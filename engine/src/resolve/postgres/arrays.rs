@@ -1,0 +1,60 @@
+//! `ARRAY(query)`: the query's values as one array, empty where there are none.
+
+use super::{call_of, is_system, name_parts};
+use crate::functions::{PAIRS, TEXTS};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByKind, Query,
+    SelectItem, SetExpr, TableFactor,
+};
+
+/// Writes `ARRAY(query)` as an aggregate, and `_pg_expandarray(a)` as the rows of an array of records.
+pub(super) fn rewrite(expr: &mut Expr) {
+    let Expr::Function(function) = expr else { return };
+    if name_parts(&function.name).last().is_some_and(|name| name == "_pg_expandarray")
+        && let FunctionArguments::List(list) = &function.args
+        && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] = list.args.as_slice()
+    {
+        *expr = call_of("unnest", vec![call_of(PAIRS, vec![array.clone()])]);
+        return;
+    }
+    let is_array = matches!(function.name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| name.value.eq_ignore_ascii_case("array")));
+    let FunctionArguments::Subquery(query) = &mut function.args else { return };
+    if !is_array || !aggregate(query) {
+        return;
+    }
+    let texts = reads_system(query);
+    let array = Expr::Subquery(query.clone());
+    // Arrays of the catalog's are arrays of text; what is empty is NULL to the aggregate.
+    *expr = if texts {
+        call_of(TEXTS, vec![array])
+    } else {
+        call_of("coalesce", vec![array, call_of("make_array", vec![])])
+    };
+}
+
+fn aggregate(query: &mut Query) -> bool {
+    let order = query.order_by.take();
+    let SetExpr::Select(select) = query.body.as_mut() else { return false };
+    let [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }] =
+        select.projection.as_mut_slice()
+    else {
+        return false;
+    };
+    let mut call = call_of("array_agg", vec![value.clone()]);
+    if let (Expr::Function(Function { args: FunctionArguments::List(list), .. }), Some(order)) = (&mut call, order)
+        && let OrderByKind::Expressions(by) = order.kind
+    {
+        list.clauses.push(FunctionArgumentClause::OrderBy(by));
+    }
+    *value = call;
+    true
+}
+
+fn reads_system(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    select.from.iter().all(|from| {
+        std::iter::once(&from.relation)
+            .chain(from.joins.iter().map(|join| &join.relation))
+            .all(|factor| is_system(factor) || matches!(factor, TableFactor::UNNEST { .. }))
+    })
+}

@@ -1,0 +1,57 @@
+"""ADBC's PostgreSQL driver and Polars on `millrace serve`: types, parameters, ingestion of what is in memory."""
+
+import datetime
+import decimal
+import os
+
+import adbc_driver_postgresql.dbapi as driver
+import polars
+
+
+def same(expected, found, what):
+    assert found == expected, f"{what}: expected {expected!r}, found {found!r}"
+
+
+address = "postgresql://{PGUSER}:{PGPASSWORD}@{PGHOST}:{PGPORT}/{PGDATABASE}?sslmode=disable".format(**os.environ)
+# Binary COPY is a way of its own, which this does not need.
+WITHOUT_COPY = {"adbc.postgresql.use_copy": "false"}
+
+
+def ask(connection, text, values=None):
+    with connection.cursor(adbc_stmt_kwargs=WITHOUT_COPY) as cursor:
+        cursor.execute(text, values)
+        return cursor.fetch_arrow_table().to_pydict()
+
+
+with driver.connect(address) as connection:
+    found = ask(
+        connection,
+        "select 1::smallint as a, 2::int as b, 3::bigint as c, 2.5::float8 as d, 'x' as e, true as f, "
+        "date '2024-02-29' as g, timestamp '2024-01-01 00:00:00.5' as h, null::int as i, 1.50::decimal(10,2) as j",
+    )
+    expected = {
+        "a": [1], "b": [2], "c": [3], "d": [2.5], "e": ["x"], "f": [True], "g": [datetime.date(2024, 2, 29)],
+        "h": [datetime.datetime(2024, 1, 1, 0, 0, 0, 500000)], "i": [None],
+    }
+    decimals = found.pop("j")
+    same(expected, found, "types")
+    same([decimal.Decimal("1.50")], [decimal.Decimal(str(value)) for value in decimals], "a decimal")
+    same({"a": [42]}, ask(connection, "select $1::int + 1 as a", (41,)), "a parameter")
+    with connection.cursor() as cursor:
+        cursor.execute("create table adbc (a int, b varchar(20))")
+        cursor.executemany("insert into adbc values ($1, $2)", [(1, "x"), (2, None)])
+    connection.commit()
+    same({"a": [1, 2], "b": ["x", None]}, ask(connection, "select * from adbc order by a"), "rows written")
+    assert "table" in connection.adbc_get_table_types(), "kinds of tables"
+    same({"a": "int32", "b": "string"},
+         {field.name: str(field.type) for field in connection.adbc_get_table_schema("adbc")}, "a table's schema")
+    try:
+        ask(connection, "select * from nothing")
+        raise AssertionError("a missing table was read")
+    except driver.ProgrammingError as failure:
+        same("42P01", failure.sqlstate, "a missing table")
+    connection.rollback()
+    with connection.cursor(adbc_stmt_kwargs=WITHOUT_COPY) as cursor:
+        cursor.execute("select a from adbc order by a")
+        frame = polars.from_arrow(cursor.fetch_arrow_table())
+    same([1, 2], frame["a"].to_list(), "a Polars frame")
