@@ -234,7 +234,7 @@ impl Session {
         let result = Box::pin(self.execute_parsed(parsed)).await;
         let failed = self.block.as_ref().map(|block| Arc::clone(&block.failed));
         running
-            .watch(result)
+            .watch(result.map_err(|error| parsed.canceled(error)))
             .map(|result| failing(holding(result, busy), failed))
             .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
