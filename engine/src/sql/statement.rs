@@ -86,8 +86,8 @@ pub enum Statement {
     Truncate(ObjectName),
     /// `BEGIN`, `START TRANSACTION`.
     Begin {
-        /// `READ ONLY`
-        read_only: bool,
+        /// `READ ONLY`, `READ WRITE`; `None` as the session has it.
+        read_only: Option<bool>,
     },
     /// `COMMIT`, `END`.
     Commit,

@@ -3,8 +3,8 @@
 use super::table::Kind::{Bool, Int2, Int2s, Int4, Oid, Real, Text};
 use super::table::NULL;
 use super::{
-    Column, INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, indexes, oid, relations,
-    row,
+    Column, INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, indexes, oid,
+    relations, row,
 };
 use crate::error::Result;
 use crate::session::Context;
