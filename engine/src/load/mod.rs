@@ -14,6 +14,7 @@ mod value;
 
 pub(crate) use errors::{LoadError, LoadErrors};
 pub(crate) use json::paths_of;
+pub(crate) use pattern::moment_of;
 pub(crate) use rows::{Layout, Loader, LoaderSpec, Target};
 
 #[cfg(test)]

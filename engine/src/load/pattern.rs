@@ -109,6 +109,12 @@ impl Moments {
     }
 }
 
+/// Microseconds since the epoch of a text in the standard form, or, where asked for, in one that is recognised.
+pub(crate) fn moment_of(text: &str, recognise: bool) -> Option<i64> {
+    let text = text.trim();
+    standard(text).or_else(|| if recognise { auto(&text.replace(',', "")) } else { None })
+}
+
 fn micros(moment: NaiveDateTime) -> i64 {
     moment.and_utc().timestamp_micros()
 }
