@@ -10,7 +10,9 @@ pub mod compare;
 #[cfg(feature = "crawl")]
 pub mod crawl;
 pub mod csv;
+pub mod load;
 pub mod managed;
+pub mod many_tables;
 pub mod partitions;
 pub mod report;
 pub mod side;

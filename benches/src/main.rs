@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use millrace_benches::target::{SideOptions, serve};
-use millrace_benches::{cache, crawl, csv, managed, partitions, start, tpch, wire};
+use millrace_benches::{cache, crawl, csv, load, managed, many_tables, partitions, start, tpch, wire};
 use std::path::PathBuf;
 
 #[global_allocator]
@@ -34,6 +34,10 @@ enum Benchmark {
     Csv(csv::Options),
     /// Managed tables: inserts, an update, scans; beside DuckDB
     Managed(managed::Options),
+    /// A warehouse of many tables and files: opening it, the first plan and later ones
+    Tables(many_tables::Options),
+    /// COPY and UNLOAD of lineitem in each format; beside DuckDB
+    Load(load::Options),
     /// A crawl of many small objects on an S3 server: time, requests, memory
     Crawl(crawl::Options),
     /// Starting the program: time and memory of `select 1`
@@ -51,6 +55,8 @@ async fn main() -> Result<()> {
         Benchmark::Partitions(options) => partitions::run(&options, &arguments.cache).await,
         Benchmark::Csv(options) => csv::run(&options, &arguments.cache).await,
         Benchmark::Managed(options) => managed::run(&options).await,
+        Benchmark::Tables(options) => many_tables::run(&options, &arguments.cache).await,
+        Benchmark::Load(options) => load::run(&options, &arguments.cache).await,
         Benchmark::Crawl(options) => crawl::run(&options).await,
         Benchmark::Start(options) => start::run(&options),
         Benchmark::Wire(options) => wire::run(&options).await,

@@ -4,7 +4,7 @@
 use crate::{compare, report, side};
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,6 +20,10 @@ pub struct Options {
     /// Runs of each statement on each side
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// Where the warehouse and DuckDB's file are made: on the disk whose syncing counts; the system's folder for temporary
+    /// files when not given
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
     /// A Python that can `import duckdb`, to run the same statements in DuckDB
     #[arg(long, value_name = "PYTHON")]
     duckdb: Option<PathBuf>,
@@ -41,7 +45,9 @@ const STATEMENTS: [(&str, &str); 3] = [
 
 /// Runs it.
 pub async fn run(options: &Options) -> Result<()> {
-    let mut ours = side::Ours::new(side::cores()).await?;
+    let place = options.directory.clone().unwrap_or_else(std::env::temp_dir);
+    let folder = tempfile::tempdir_in(place)?;
+    let mut ours = side::Ours::open(&folder.path().join("warehouse"), side::cores()).await?;
     ours.run("CREATE TABLE small (id bigint, name varchar(20), at timestamp)").await?;
     let mut took = Duration::ZERO;
     for id in 0..options.inserts {
@@ -73,7 +79,7 @@ pub async fn run(options: &Options) -> Result<()> {
         lines.push((name, times));
     }
     let theirs = match &options.duckdb {
-        Some(python) => Some(duckdb(python, options)?),
+        Some(python) => Some(duckdb(python, options, folder.path())?),
         None => None,
     };
     let mut text = format!("{:<12} {:>12} {:>12} {:>8}\n", "", "millrace ms", "duckdb ms", "ratio");
@@ -95,8 +101,7 @@ fn rows(count: u64) -> String {
 }
 
 /// The medians, in milliseconds, of the load and the statements in DuckDB's own table on disk.
-fn duckdb(python: &PathBuf, options: &Options) -> Result<Vec<f64>> {
-    let folder = tempfile::tempdir()?;
+fn duckdb(python: &Path, options: &Options, folder: &Path) -> Result<Vec<f64>> {
     let statements: Vec<String> = STATEMENTS.iter().map(|(_, statement)| format!("{statement:?}")).collect();
     let program = format!(
         "import duckdb, time, statistics\n\
@@ -105,7 +110,7 @@ fn duckdb(python: &PathBuf, options: &Options) -> Result<Vec<f64>> {
          c.execute('CREATE TABLE big (id bigint, quantity int, price double precision, note varchar(64))')\n\
          print(timed({load:?}))\n\
          for s in [{statements}]: print(statistics.median(timed(s) for _ in range({runs})))\n",
-        file = folder.path().join("peer.duckdb").display().to_string(),
+        file = folder.join("peer.duckdb").display().to_string(),
         threads = side::cores(),
         load = format!("INSERT INTO big {}", rows(options.rows).replace("value", "generate_series")),
         statements = statements.join(", "),

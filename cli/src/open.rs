@@ -3,7 +3,7 @@
 use crate::engine::{Engine, Names, TableNames};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use millrace_engine::sql::Dialect;
+use millrace_engine::sql::{Dialect, Statement};
 use millrace_engine::{
     Error, ErrorKind, Progress, Result, Session, StatementResult, Warehouse, WarehouseConfig, maintenance,
 };
@@ -96,6 +96,10 @@ impl Engine for LocalSession {
             let mut session = session.lock().await;
             let mut last = None;
             for statement in session.parse(&text)? {
+                if matches!(statement.statement, Statement::CopyOut(_)) {
+                    let hint = "connect with a client such as psql to millrace serve, or use UNLOAD";
+                    return Err(Error::unsupported("COPY … TO STDOUT here").with_hint(hint));
+                }
                 last = Some(session.execute(&statement).await?);
                 keep(&known, &session);
             }

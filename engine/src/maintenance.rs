@@ -1,6 +1,6 @@
 //! What a warehouse does by itself while nothing else runs: rows of the catalog go into files, small files are merged,
-//! deleted rows are left out, what is out of order is sorted; tables that have changed much are analyzed; old snapshots
-//! expire, and the files that only they had go.
+//! deleted rows are left out, what is out of order is sorted; keys that are left to the warehouse are chosen by use;
+//! tables that have changed much are analyzed; old snapshots expire, and the files that only they had go.
 //!
 //! Only a process that stays open does it ([`start`]); of several on one warehouse only one at a time, by a lease in
 //! the catalog. It begins when no statement has run for a while, stops between batches while one runs, and ends when
@@ -9,11 +9,12 @@
 use crate::background::Activity;
 pub use crate::background::MaintenanceConfig;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::maintenance::{Aim, Look, Rewriter, look};
+use crate::exec::maintenance::{Aim, Look, Rewriter, choose_keys, look};
 use crate::session::Session;
 use crate::sql::VacuumMode;
 use crate::tables::condition::{Piece, sort_form, sorted_percent};
 use crate::warehouse::Warehouse;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,8 @@ const EXPIRY: Duration = Duration::from_mins(10);
 pub fn start(warehouse: &Arc<Warehouse>) {
     let config = warehouse.config().maintenance.clone();
     if (config.enabled || config.analyze) && !warehouse.catalog().is_read_only() {
-        let keeper = Keeper { owner: uuid::Uuid::new_v4().to_string(), config, seen: None, expired: None };
+        let owner = uuid::Uuid::new_v4().to_string();
+        let keeper = Keeper { owner, config, seen: None, used: BTreeSet::new(), expired: None };
         // Owned by the warehouse, which waits for it when it is closed, and does not keep the warehouse open.
         warehouse.cleanup().spawn(keeper.run(Arc::downgrade(warehouse), Arc::clone(warehouse.activity())));
     }
@@ -44,6 +46,8 @@ struct Keeper {
     config: MaintenanceConfig,
     /// The manifest's snapshot up to which tables were looked at.
     seen: Option<i64>,
+    /// Tables that queries have used since they were looked at.
+    used: BTreeSet<i64>,
     /// When old snapshots were last let go.
     expired: Option<Instant>,
 }
@@ -65,7 +69,10 @@ impl Keeper {
         let catalog = warehouse.catalog();
         let version = catalog.snapshot().await?.manifest_version();
         let due = self.expired.is_none_or(|last| last.elapsed() >= EXPIRY);
-        if (self.seen == Some(version) && !due) || !catalog.take_lease(LEASE, &self.owner, LEASE_TIME_MS).await? {
+        self.used.extend(warehouse.data().take_used_tables());
+        if (self.seen == Some(version) && self.used.is_empty() && !due)
+            || !catalog.take_lease(LEASE, &self.owner, LEASE_TIME_MS).await?
+        {
             return Ok(());
         }
         let mut done = self.tables(warehouse).await;
@@ -88,7 +95,9 @@ impl Keeper {
         };
         let rewriter = Rewriter::in_background(warehouse);
         for table in snapshot.all_managed_tables() {
-            if touched.as_ref().is_some_and(|touched| !touched.contains(&table.id)) {
+            // How a table is used may make other keys right for it.
+            let used = self.config.enabled && self.used.contains(&table.id);
+            if !used && touched.as_ref().is_some_and(|touched| !touched.contains(&table.id)) {
                 continue;
             }
             warehouse.activity().pause().await?;
@@ -100,11 +109,19 @@ impl Keeper {
             }
         }
         self.seen = Some(version);
+        self.used.clear();
         Ok(())
     }
 
     async fn keep(&self, warehouse: &Arc<Warehouse>, rewriter: &Rewriter, table: i64) -> Result<()> {
-        let Some(seen) = look(warehouse, table).await? else { return Ok(()) };
+        let Some(mut seen) = look(warehouse, table).await? else { return Ok(()) };
+        if self.config.enabled {
+            let (now, keys) = choose_keys(warehouse, seen, None).await?;
+            if !keys.is_empty() {
+                tracing::info!(table = now.table.name, ?keys, "chose keys in the background");
+            }
+            seen = now;
+        }
         let slices = warehouse.base_state().config().target_partitions();
         let aim = aim(&seen, &self.config, slices).filter(|_| self.config.enabled);
         let analyze = self.config.analyze && self.is_to_be_analyzed(warehouse, &seen).await?;
@@ -117,6 +134,7 @@ impl Keeper {
             && let Some(report) = rewriter.vacuum(table, &aim, None).await?
         {
             tracing::info!(?report, "vacuumed a table in the background");
+            warehouse.journal().record(&report.record("", 0));
         }
         if analyze { analyze_table(warehouse, &seen).await } else { Ok(()) }
     }

@@ -1,6 +1,6 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
-use crate::background::{Activity, MaintenanceConfig};
+use crate::background::{Activity, MaintenanceConfig, Vacuums};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
@@ -12,7 +12,7 @@ use crate::optimize;
 use crate::physical;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
-use crate::tables::{self, TableStorage, TemporaryFolder};
+use crate::tables::{self, Blocks, CachedStore, TableStorage, TemporaryFolder};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -38,8 +38,15 @@ const JOURNAL_FILE: &str = "journal.db";
 /// The folder of managed tables' files in a warehouse's directory.
 const DATA_FOLDER: &str = "data";
 
+/// The folder in a warehouse's directory of what is kept of files in an object store.
+const CACHE_FOLDER: &str = "cache";
+
+/// Megabytes of it, where nothing is said.
+const CACHE_MB: u64 = 4096;
+
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
+    "cache_mb",
     "data_path",
     "deleted_file_grace_minutes",
     "listing_ttl_ms",
@@ -53,6 +60,19 @@ const METADATA_CACHE_BYTES: usize = 256 << 20;
 
 /// The most slices that a plan runs in.
 const MOST_SLICES: usize = 1024;
+
+/// The part of the memory limit that the cache of files has.
+const CACHE_SHARE: usize = 8;
+
+/// Rows of a batch: twice DataFusion's, so that what is done once a batch counts less.
+const BATCH_ROWS: usize = 16_384;
+
+/// A join on one integer looks its rows up by the value itself, without a hash, where the values lie within so many (8
+/// MiB for the array)…
+const DIRECT_JOIN_RANGE: usize = 1 << 21;
+
+/// … or where at least this part of the values between the least and the greatest is there.
+const DIRECT_JOIN_DENSITY: f64 = 0.1;
 
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
@@ -69,8 +89,11 @@ pub struct WarehouseConfig {
     pub settings: BTreeMap<String, String>,
     /// How many slices a plan runs in; the cores by default, rounded up to a power of two.
     pub target_partitions: Option<usize>,
-    /// How many bytes statements may hold together; four fifths of the machine's memory by default.
+    /// How many bytes statements and the cache of files may hold together; four fifths of the machine's memory by
+    /// default. An eighth of it is the cache's.
     pub memory_limit_bytes: Option<usize>,
+    /// The most bytes that are kept on the local disk of managed tables' files in an object store; 0 keeps none.
+    pub cache_bytes: u64,
     /// How long a listing of files is believed.
     pub listing_time_to_live: Duration,
     /// How old a data file is that is removed when the warehouse opens and no manifest names it: older than the longest
@@ -90,6 +113,7 @@ impl WarehouseConfig {
             data_path: None,
             settings: BTreeMap::new(),
             target_partitions: None,
+            cache_bytes: CACHE_MB << 20,
             memory_limit_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
             orphan_age: DEFAULT_ORPHAN_AGE,
@@ -103,8 +127,8 @@ impl WarehouseConfig {
         name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `data_path`, `listing_ttl_ms`, `slices`, `snapshot_retention_hours`,
-    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
+    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `listing_ttl_ms`, `slices`,
+    /// `snapshot_retention_hours`, `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -114,6 +138,7 @@ impl WarehouseConfig {
         // Up to a hundred years.
         let number = |most: u64| value.parse().ok().filter(|number| *number <= most).ok_or_else(invalid);
         match name {
+            "cache_mb" => self.cache_bytes = number(1 << 30)? << 20,
             "data_path" => self.data_path = Some(value.to_owned()),
             "listing_ttl_ms" => {
                 self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
@@ -150,6 +175,7 @@ pub struct Warehouse {
     journal: Journal,
     open_sessions: Sessions,
     activity: Arc<Activity>,
+    vacuums: Vacuums,
     leases: Leases,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
@@ -184,7 +210,10 @@ impl Warehouse {
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
         let cleanup = TaskTracker::new();
-        let data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
+        let mut data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
+        if let Some(limit) = memory_limit(&config) {
+            data = data.with_cache_bytes((limit / CACHE_SHARE) as u64);
+        }
         if !catalog.is_read_only() {
             tables::remove_abandoned(&config.directory);
             cleanup.spawn(tables::remove_orphans(data.clone(), Arc::clone(&catalog), config.orphan_age));
@@ -203,6 +232,7 @@ impl Warehouse {
             journal,
             open_sessions: Sessions::default(),
             activity: Arc::default(),
+            vacuums: Vacuums::default(),
             leases,
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
@@ -276,6 +306,11 @@ impl Warehouse {
         &self.open_sessions
     }
 
+    /// The vacuum that runs now.
+    pub(crate) fn vacuums(&self) -> &Vacuums {
+        &self.vacuums
+    }
+
     /// Whether statements run.
     pub(crate) fn activity(&self) -> &Arc<Activity> {
         &self.activity
@@ -341,7 +376,17 @@ async fn data_storage(
         return Err(Error::new(ErrorKind::InvalidParameter, message));
     }
     note_data_path(catalog, noted.as_deref(), &url).await?;
-    let store = lake.listings.stores().open(&location).await?;
+    let mut store = lake.listings.stores().open(&location).await?;
+    if config.cache_bytes > 0 {
+        let (folder, limit) = (config.directory.join(CACHE_FOLDER), config.cache_bytes);
+        // The bucket's name keeps those of a place that the warehouse had before apart.
+        let bucket = location.store().as_str().split("//").nth(1).unwrap_or_default().trim_matches('/').to_owned();
+        let blocks = tokio::task::spawn_blocking(move || Blocks::open(folder.join(bucket), limit)).await;
+        let blocks = blocks.map_err(|error| Error::internal(format!("could not look at the cache: {error}")))?;
+        store = Arc::new(CachedStore::new(store, location.path().clone(), Arc::new(blocks)));
+        // Scans look the store up by its URL.
+        lake.listings.stores().replace(&location, Arc::clone(&store));
+    }
     Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
 }
 
@@ -356,13 +401,15 @@ fn session_config(target_partitions: Option<usize>) -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
     // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
     let slices = target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
-    config = config.with_target_partitions(slices.max(1));
+    config = config.with_target_partitions(slices.max(1)).with_batch_size(BATCH_ROWS);
     let options = config.options_mut();
     // Redshift's and Trino's literals such as 1.5 are decimals.
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
     options.execution.parquet.bloom_filter_on_read = true;
     options.execution.collect_statistics = true;
+    options.execution.perfect_hash_join_small_build_threshold = DIRECT_JOIN_RANGE;
+    options.execution.perfect_hash_join_min_key_density = DIRECT_JOIN_DENSITY;
     // Rows by one key are also rows by that key and another.
     options.optimizer.subset_repartition_threshold = 2;
     config
@@ -371,11 +418,17 @@ fn session_config(target_partitions: Option<usize>) -> SessionConfig {
 fn runtime(config: &WarehouseConfig, stores: Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
     let mut builder =
         RuntimeEnvBuilder::new().with_object_store_registry(stores).with_metadata_cache_limit(METADATA_CACHE_BYTES);
-    if let Some(limit) = config.memory_limit_bytes.or_else(|| machine_memory().map(|bytes| bytes / 5 * 4)) {
+    if let Some(limit) = memory_limit(config) {
+        let limit = limit - limit / CACHE_SHARE;
         let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
         builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers)));
     }
     Ok(builder.build_arc()?)
+}
+
+/// What statements and the cache of files may hold together.
+fn memory_limit(config: &WarehouseConfig) -> Option<usize> {
+    config.memory_limit_bytes.or_else(|| machine_memory().map(|bytes| bytes / 5 * 4))
 }
 
 /// The machine's memory in bytes, or the control group's limit where that is less; `None` where Linux does not tell.

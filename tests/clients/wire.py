@@ -6,6 +6,7 @@ The argument names the driver; where to connect stands in PostgreSQL's variables
 import asyncio
 import datetime
 import decimal
+import io
 import os
 import sys
 
@@ -92,6 +93,30 @@ def psycopg():
     for _ in range(8):
         # After some times the driver prepares it.
         same((5,), connection.execute("SELECT %s + 1", (4,)).fetchone(), "a prepared statement")
+    connection.execute("CREATE TABLE copied (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)")
+    second = (8, "tab\tline\nslash\\", None, None, 2**40)
+    with connection.cursor() as cursor:
+        with cursor.copy("COPY copied FROM STDIN") as copy:
+            copy.write_row(ROW)
+            copy.write_row(second)
+        same(2, cursor.rowcount, "rows copied")
+        with cursor.copy("COPY copied FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["int4", "varchar", "numeric", "timestamp", "int8"])
+            copy.write_row(ROW)
+            copy.write_row(second)
+        with cursor.copy("COPY (SELECT * FROM copied ORDER BY a) TO STDOUT") as copy:
+            copy.set_types(["int4", "varchar", "numeric", "timestamp", "int8"])
+            same([ROW, ROW, second, second], list(copy.rows()), "rows copied out")
+        with cursor.copy("COPY (SELECT * FROM copied ORDER BY a) TO STDOUT (FORMAT binary)") as copy:
+            copy.set_types(["int4", "varchar", "numeric", "timestamp", "int8"])
+            same([ROW, ROW, second, second], list(copy.rows()), "binary rows copied out")
+        try:
+            with cursor.copy("COPY copied FROM STDIN") as copy:
+                copy.write("no number\n")
+            raise AssertionError("a bad line was taken")
+        except driver.Error as failure:
+            same("22P04", failure.sqlstate, "a bad line")
+        same((4,), connection.execute("SELECT count(*) FROM copied").fetchone(), "rows after a bad line")
     connection.close()
 
 
@@ -106,6 +131,14 @@ def psycopg2():
     cursor.itersize = 5000
     cursor.execute("SELECT a FROM t_psycopg2")
     same(MANY, sum(1 for _ in cursor), "a cursor of the server's")
+    connection.commit()
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE copied2 (a int, b varchar(40))")
+    cursor.copy_from(io.StringIO("1\tx\n2\t\\N\n"), "copied2", columns=("a", "b"))
+    cursor.copy_expert("COPY copied2 FROM STDIN WITH CSV HEADER", io.StringIO('a,b\n3,"y, z"\n'))
+    out = io.StringIO()
+    cursor.copy_to(out, "copied2", sep="|", null="-")
+    same(["1|x", "2|-", "3|y, z"], sorted(out.getvalue().split("\n")[:-1]), "rows copied out")
     connection.commit()
     connection.close()
 
@@ -149,6 +182,14 @@ def asyncpg():
         async with connection.transaction():
             rows = [row[0] async for row in connection.cursor("SELECT a FROM t_asyncpg WHERE b IS NULL ORDER BY a")]
         same(list(range(1, 101)), rows, "a cursor")
+        await connection.execute("CREATE TABLE copied3 (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)")
+        same("COPY 2", await connection.copy_records_to_table("copied3", records=[ROW, ROW]), "records copied")
+        out = io.BytesIO()
+        await connection.copy_from_query("SELECT a, b FROM copied3", output=out, format="csv")
+        same(b"7,it's \\ \xc3\xbc\n" * 2, out.getvalue(), "rows copied out")
+        out.seek(0)
+        same("COPY 2", await connection.copy_to_table("copied3", source=out, columns=["a", "b"], format="csv"), "rows copied in")
+        same(4, await connection.fetchval("SELECT count(*) FROM copied3"), "rows copied")
         await connection.close()
 
     asyncio.run(talk())

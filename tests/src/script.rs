@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
+/// In how many slices a script's statements run: the same on every machine, so that plans and files are.
+/// `MILLRACE_SLT_SLICES` is another number, to see what depends on it.
+const SLICES: usize = 2;
+
 /// The repository's root.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
@@ -42,7 +46,9 @@ impl World {
     /// A fresh warehouse and folder, with an S3 server and a filled bucket when `with_s3`.
     pub async fn new(with_s3: bool) -> Result<Self> {
         let folder = tempfile::tempdir()?;
+        let slices = std::env::var("MILLRACE_SLT_SLICES").ok().and_then(|slices| slices.parse().ok());
         let mut config = WarehouseConfig::new(folder.path().join("warehouse"));
+        config.target_partitions = Some(slices.unwrap_or(SLICES));
         let mut s3 = None;
         if with_s3 {
             let server = S3Server::start().await?;

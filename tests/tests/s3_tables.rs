@@ -101,6 +101,53 @@ async fn tables_in_a_bucket_are_changed_and_read() {
     place.left(0).await;
 }
 
+/// What was read once is on the local disk: another warehouse object asks the store for nothing, and scans the same.
+#[tokio::test]
+async fn what_was_read_is_kept_on_the_local_disk() {
+    let place = Place::new().await;
+    let (_warehouse, mut session) = place.open().await;
+    for format in ["vortex", "parquet"] {
+        let statements = format!(
+            "CREATE TABLE {format} (n bigint, s varchar(20)) TABLE PROPERTIES ('format' = '{format}');
+             INSERT INTO {format} SELECT n, 'x' || n FROM (SELECT unnest(range(1, 50001)) AS n);
+             DELETE FROM {format} WHERE n <= 1000"
+        );
+        rows(&mut session, &statements).await.unwrap();
+        let query = format!("SELECT count(*), sum(n), max(s) FROM {format} WHERE s <> 'x7'");
+        let expected = [["49000", "1249524500", "x9999"]];
+        assert_eq!(rows(&mut session, &query).await.unwrap(), expected);
+        let asked = || place.server.faults().count(Operation::Get);
+        // What the writer knew of its deletes is read by the next one.
+        for _ in 0..2 {
+            let mut another = Session::new(Warehouse::open(place.config(None)).await.unwrap());
+            assert_eq!(rows(&mut another, &query).await.unwrap(), expected);
+        }
+        let mut warm = Session::new(Warehouse::open(place.config(None)).await.unwrap());
+        let before = asked();
+        assert_eq!(rows(&mut warm, &query).await.unwrap(), expected);
+        assert_eq!(asked(), before, "{format}: the store was asked again");
+        // Without the cache it is asked.
+        let config = place.config(None).with_setting("cache_mb", "0").unwrap();
+        let mut cold = Session::new(Warehouse::open(config).await.unwrap());
+        assert_eq!(rows(&mut cold, &query).await.unwrap(), expected);
+        assert!(asked() > before, "{format}");
+    }
+    // What is lost or cut short is read again.
+    let cache = place.folder.path().join("warehouse/cache");
+    let mut folders = vec![cache];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path())
+            } else {
+                std::fs::write(entry.path(), "cut").unwrap()
+            }
+        }
+    }
+    let mut again = Session::new(Warehouse::open(place.config(None)).await.unwrap());
+    assert_eq!(rows(&mut again, "SELECT count(*), sum(n) FROM vortex").await.unwrap(), [["49000", "1249524500"]]);
+}
+
 #[tokio::test]
 async fn a_write_that_fails_leaves_nothing() {
     let place = Place::new().await;

@@ -64,9 +64,7 @@ pub async fn run(options: &TpchOptions, cache: &Path, side: &[&str]) -> Result<(
     let scale = options.scale;
     ensure!(scale > 0.0 && scale <= 1000.0, "the scale factor is from 0 to 1000");
     let before = options.compare.as_deref().map(Report::read_json).transpose()?;
-    let folder =
-        cache::folder(cache, format!("{SUITE}-{scale}"), |folder| async move { data::generate(scale, &folder) });
-    let folder = folder.await?;
+    let folder = folder(scale, cache).await?;
     let programs =
         Programs { python: options.python.clone(), side: side.iter().map(|text| (*text).to_owned()).collect() };
     let homes = tempfile::Builder::new().prefix(".running-").tempdir_in(cache)?;
@@ -97,6 +95,11 @@ pub async fn run(options: &TpchOptions, cache: &Path, side: &[&str]) -> Result<(
         std::fs::write(path, chart::page(&report)).with_context(|| path.display().to_string())?;
     }
     Ok(())
+}
+
+/// The tables as Parquet, a folder each.
+pub(crate) async fn folder(scale: f64, cache: &Path) -> Result<PathBuf> {
+    cache::folder(cache, format!("{SUITE}-{scale}"), |folder| async move { data::generate(scale, &folder) }).await
 }
 
 impl TpchOptions {

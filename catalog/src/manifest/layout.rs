@@ -190,3 +190,10 @@ pub(crate) const ESTIMATES: &[&str] = &[
     ) WITHOUT ROWID",
     "ALTER TABLE millrace_manifest ADD COLUMN statistics_version BIGINT NOT NULL DEFAULT 0",
 ];
+
+/// How often queries used columns, for keys that are left to the warehouse.
+pub(crate) const COLUMN_USES: &[&str] = &[
+    "ALTER TABLE millrace_predicate_column ADD COLUMN filters BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE millrace_predicate_column ADD COLUMN joins BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE millrace_predicate_column ADD COLUMN groups BIGINT NOT NULL DEFAULT 0",
+];

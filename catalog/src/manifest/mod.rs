@@ -48,7 +48,7 @@ pub use past::PastDefinition;
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
 pub(crate) use estimates::EstimateCache;
-pub(crate) use layout::{ESTIMATES, FILE_LAYOUTS, TABLES};
+pub(crate) use layout::{COLUMN_USES, ESTIMATES, FILE_LAYOUTS, TABLES};
 pub(crate) use load::{ManagedTables, load};
 pub(crate) use read::FileCache;
 pub(crate) use tables::is_managed;

@@ -170,6 +170,63 @@ pub struct TableAttributes {
     /// Who made it.
     #[serde(default)]
     pub owner: Option<String>,
+    /// What stands for the keys that are left to the warehouse.
+    #[serde(default, skip_serializing_if = "AutoKeys::is_none")]
+    pub chosen: AutoKeys,
+}
+
+impl TableAttributes {
+    /// What rows are sorted by: the declared key, or what was chosen for `SORTKEY AUTO`. [`SortKey::Auto`] where nothing
+    /// was chosen.
+    pub fn effective_sort_key(&self) -> SortKey {
+        match &self.sort_key {
+            SortKey::Auto if !self.chosen.sort.is_empty() => SortKey::Compound { columns: self.chosen.sort.clone() },
+            declared => declared.clone(),
+        }
+    }
+}
+
+/// The keys that `SORTKEY AUTO` and `DISTSTYLE AUTO` stand for, chosen by how queries use the table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoKeys {
+    /// The ids of the columns of the sort key.
+    #[serde(default)]
+    pub sort: Vec<i64>,
+    /// The id of the distribution key, for a table that is too large for a copy on each node.
+    #[serde(default)]
+    pub distribution: Option<i64>,
+}
+
+impl AutoKeys {
+    /// Whether nothing was chosen.
+    pub fn is_none(&self) -> bool {
+        self.sort.is_empty() && self.distribution.is_none()
+    }
+}
+
+/// How often queries used a column.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ColumnUse {
+    /// Queries that compared it with constants.
+    pub filters: u64,
+    /// Queries that joined on it.
+    pub joins: u64,
+    /// Queries that grouped by it.
+    pub groups: u64,
+}
+
+impl ColumnUse {
+    /// This and another together.
+    pub fn add(&mut self, other: Self) {
+        self.filters += other.filters;
+        self.joins += other.joins;
+        self.groups += other.groups;
+    }
+
+    /// Whether there was none.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A data file: a row of `ducklake_data_file` with its delete file and column statistics.

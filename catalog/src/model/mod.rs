@@ -23,8 +23,8 @@ pub use distinct::DistinctSketch;
 pub use estimates::{ColumnAnalysis, ColumnEstimates, TableAnalysis, TableEstimates};
 pub use hive_type::{HiveType, StructField};
 pub use managed::{
-    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, FileLayout, Identity, ManagedColumn,
-    ManagedTable, SortKey, TableAttributes,
+    AutoKeys, ColumnUse, DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, FileLayout,
+    Identity, ManagedColumn, ManagedTable, SortKey, TableAttributes,
 };
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
 pub use principal::{

@@ -10,8 +10,15 @@ pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
 pub(super) const DEFAULT_DATABASE: &str = "default";
 
 /// Step n brings a file from format n to n + 1. Steps are never changed once released, only added.
-const MIGRATIONS: &[&[&str]] =
-    &[TABLES, CRAWLERS, crate::manifest::TABLES, crate::manifest::FILE_LAYOUTS, crate::manifest::ESTIMATES, PRINCIPALS];
+const MIGRATIONS: &[&[&str]] = &[
+    TABLES,
+    CRAWLERS,
+    crate::manifest::TABLES,
+    crate::manifest::FILE_LAYOUTS,
+    crate::manifest::ESTIMATES,
+    PRINCIPALS,
+    crate::manifest::COLUMN_USES,
+];
 
 /// Databases, tables and partitions.
 ///

@@ -175,6 +175,9 @@ impl Connection {
         portal.state = State::Finished;
         let formats = portal.formats.clone();
         let described = portal.statement.prepared.clone();
+        if let Some(tag) = self.copy(&statement).await? {
+            return Ok(Some(tag));
+        }
         let cancel = self.cancellable();
         let mut result = watched(self.session.execute(&statement), &mut self.wire, &cancel).await?;
         self.notify(&std::mem::take(&mut result.notices))?;

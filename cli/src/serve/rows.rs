@@ -117,7 +117,7 @@ pub(super) fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "canceling statement due to user request")
 }
 
-fn zone(session: &Session) -> Tz {
+pub(super) fn zone(session: &Session) -> Tz {
     session.setting("timezone").ok().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
 }
 

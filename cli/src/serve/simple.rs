@@ -37,6 +37,9 @@ impl Connection {
 
     /// Runs a statement and sends its rows; gives its tag.
     async fn simple_statement(&mut self, statement: &ParsedStatement) -> Result<String, Failure> {
+        if let Some(tag) = self.copy(statement).await? {
+            return Ok(tag);
+        }
         let cancel = self.cancellable();
         let mut result = watched(self.session.execute(statement), &mut self.wire, &cancel).await?;
         self.notify(&std::mem::take(&mut result.notices))?;

@@ -3,5 +3,6 @@
 
 mod bad_input;
 mod client;
+mod copy;
 mod login;
 mod server;

@@ -52,6 +52,10 @@ pub enum ErrorKind {
     InvalidTableDefinition,
     /// 22P02: a text that is not a value of the type.
     InvalidText,
+    /// 22007: a text that is no date or time.
+    InvalidDateTime,
+    /// 22P04: rows of COPY that are not laid out as they should be.
+    BadCopyFormat,
     /// 22001: a text longer than its column.
     StringTruncation,
     /// 23502: a NULL where there may be none.
@@ -126,6 +130,8 @@ pub enum ErrorKind {
     InvalidCursorState,
     /// 55000: an object that is not in the state for it.
     ObjectState,
+    /// 55006: an object that another uses now.
+    ObjectInUse,
     /// 55P02: a setting that cannot be changed.
     CannotChange,
     /// XX001: the catalog is damaged.
@@ -158,6 +164,8 @@ impl ErrorKind {
             Self::WrongObjectType => "42809",
             Self::InvalidTableDefinition => "42P16",
             Self::InvalidText => "22P02",
+            Self::InvalidDateTime => "22007",
+            Self::BadCopyFormat => "22P04",
             Self::StringTruncation => "22001",
             Self::NotNull => "23502",
             Self::CardinalityViolation => "21000",
@@ -195,6 +203,7 @@ impl ErrorKind {
             Self::DuplicateCursor => "42P03",
             Self::InvalidCursorState => "24000",
             Self::ObjectState => "55000",
+            Self::ObjectInUse => "55006",
             Self::CannotChange => "55P02",
             Self::DataCorrupted => "XX001",
             Self::LimitExceeded => "54000",

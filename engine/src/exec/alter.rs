@@ -154,6 +154,7 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
         | AlterOperation::Owner(_)
         | AlterOperation::AddConstraint(_)
         | AlterOperation::DropConstraint(_)
+        | AlterOperation::Several(_)
         | AlterOperation::AppendFrom { .. } => {
             let message = format!("\"{}\" is not a managed table", table.name);
             return Err(Error::new(ErrorKind::WrongObjectType, message));

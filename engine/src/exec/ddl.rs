@@ -9,7 +9,7 @@ use crate::lake::location::Location;
 use crate::lake::projection::PartitionProjection;
 use crate::lake::types;
 use crate::plan;
-use crate::resolve::{self, Relation};
+use crate::resolve::{self, Relation, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, is_temporary};
 use crate::sql::{
@@ -17,7 +17,7 @@ use crate::sql::{
 };
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
-    Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
+    ADMIN, Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
 };
 use std::collections::HashSet;
 
@@ -28,6 +28,12 @@ pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) 
         return Err(Error::new(ErrorKind::InvalidParameter, message)
             .with_detail("the prefix \"pg_\" is reserved for system schemas"));
     }
+    if let Some(owner) = create.owner.as_ref().filter(|owner| **owner != context.who().user) {
+        rights::check_superuser(context, "make a schema of another user").await?;
+        if !context.snapshot().await?.principals().users.contains_key(owner) {
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("user \"{owner}\" does not exist")));
+        }
+    }
     let location = create.location.as_deref().map(|location| Location::literal(location).map(|l| l.url()));
     let database = Database {
         description: create.comment.clone(),
@@ -37,8 +43,23 @@ pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) 
         ..Database::new(&create.name)
     };
     let made = context.catalog().create_database(&database, create.if_not_exists).await?;
+    if made {
+        own(context, &create.name, create.owner.as_ref().unwrap_or(&context.who().user)).await?;
+    }
     let notices = if made { vec![] } else { vec![skipping("schema", &create.name, "already exists")] };
     Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices))
+}
+
+/// Makes a user the owner of a schema that is new; nobody's are the superuser's that is always there.
+async fn own(context: &Context, schema: &str, owner: &str) -> Result<()> {
+    if owner == ADMIN {
+        return Ok(());
+    }
+    let owned = context.catalog().change_principals(|principals| {
+        principals.schema_owners.insert(schema.to_owned(), owner.to_owned());
+        Ok::<(), Error>(())
+    });
+    owned.await?
 }
 
 /// `CREATE EXTERNAL SCHEMA … FROM DATA CATALOG`.
@@ -53,6 +74,9 @@ pub(crate) async fn create_external_schema(
         create_time_ms: now_ms(),
     };
     let made = context.catalog().create_external_schema(&schema, create.if_not_exists, create.create_database).await?;
+    if made {
+        own(context, &create.name, &context.who().user).await?;
+    }
     let notices = if made { vec![] } else { vec![skipping("schema", &create.name, "already exists")] };
     Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices))
 }

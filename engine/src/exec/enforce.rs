@@ -34,8 +34,12 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
             {
                 place(context, Some(paths)).await?;
             }
+            if copy.statistics_update == Some(true) {
+                owned_or(context, &copy.table, Privilege::Alter).await?;
+            }
             table(context, &copy.table, &[Privilege::Insert]).await
         }
+        Statement::CopyIn(copy) => table(context, &copy.table, &[Privilege::Insert]).await,
         Statement::Unload(unload) => place(context, Some(&unload.target)).await,
         Statement::Truncate(name) => table(context, name, &[Privilege::Truncate]).await,
         Statement::Lock(names) => {
@@ -183,14 +187,6 @@ pub(super) async fn after(context: &Context, statement: &Statement) -> Result<()
         return change(context, |principals| principals.grant_defaults(user, &schema, &name)).await;
     }
     match statement {
-        Statement::CreateDatabase(create) if user != ADMIN && !principals.schema_owners.contains_key(&create.name) => {
-            change(context, |principals| drop(principals.schema_owners.insert(create.name.clone(), user.clone()))).await
-        }
-        Statement::CreateExternalSchema(create)
-            if user != ADMIN && !principals.schema_owners.contains_key(&create.name) =>
-        {
-            change(context, |principals| drop(principals.schema_owners.insert(create.name.clone(), user.clone()))).await
-        }
         Statement::DropDatabase(dropped) => {
             let object = Securable::Schema(dropped.name.clone());
             change(context, |principals| principals.forget(&object)).await

@@ -46,6 +46,8 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
         Statement::CreateTableAs(create) => write::create_table_as(context, create).await,
         Statement::Insert(insert) => write::insert(context, insert).await,
         Statement::Copy(copy) => copy::execute(context, copy).await,
+        Statement::CopyIn(copy) => copy::load_stdin(context, copy).await,
+        Statement::CopyOut(copy) => copy::unload_stdout(context, copy).await,
         Statement::Unload(unload) => unload::execute(context, unload).await,
         Statement::CreateTable(create) => managed::create_table(context, create).await,
         Statement::Update(update) => managed::update(context, update).await,

@@ -37,6 +37,7 @@ pub(crate) fn target_name(statement: &Statement) -> Option<String> {
         Statement::CreateTableAs(create) => Some(create.name.parts.join(".")),
         Statement::CreateTable(create) => Some(create.name.parts.join(".")),
         Statement::Copy(copy) => Some(copy.table.parts.join(".")),
+        Statement::CopyIn(copy) => Some(copy.table.parts.join(".")),
         Statement::Update(update) => Some(update.table.parts.join(".")),
         Statement::Delete(delete) => Some(delete.table.parts.join(".")),
         Statement::Merge(merge) => Some(merge.table.parts.join(".")),

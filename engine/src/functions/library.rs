@@ -230,13 +230,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         &[("try(1 / 0)", "NULL"), ("try(CAST('x' AS integer))", "NULL"), ("try(6 / 2)", "3")],
     ),
     // Numbers.
-    (
-        BOTH,
-        "Numbers",
-        "abs(number), ceil(number), floor(number)",
-        "A number without sign; the whole numbers around it.",
-        &[("abs(-38)", "38"), ("ceil(1.2)", "2"), ("floor(-1.2)", "-2")],
-    ),
+    (BOTH, "Numbers", "abs(number)", "A number without sign.", &[("abs(-38)", "38")]),
     (BOTH, "Numbers", "mod(a, b), a % b", "What division leaves.", &[("mod(10, 4)", "2"), ("-7 % 3", "-1")]),
     (
         BOTH,

@@ -37,6 +37,16 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A number cut to so many digits after the point.",
         &[("truncate(2.56)", "2"), ("truncate(-2.56, 1)", "-2.50")],
     ),
+    scalar("ceil", BOTH, &[Number], CUT, |call| digits(call, Way::Up)).doc(
+        "ceil(number), ceiling(number)",
+        "The smallest whole number that is not less.",
+        &[("ceil(1.2)", "2"), ("ceiling(-1.2)", "-1"), ("ceil(7)", "7")],
+    ),
+    scalar("floor", BOTH, &[Number], CUT, |call| digits(call, Way::Down)).doc(
+        "floor(number)",
+        "The largest whole number that is not greater.",
+        &[("floor(-1.2)", "-2"), ("floor(1.5e0)", "1.0")],
+    ),
     scalar("sign", BOTH, &[Number], Gives::Of(sign_type), sign).doc(
         "sign(number)",
         "-1, 0 or 1.",
@@ -164,6 +174,29 @@ fn checked(call: &Call<'_>, has: fn(f64) -> bool, message: &str, of: fn(f64) -> 
 enum Way {
     Half,
     Cut,
+    Up,
+    Down,
+}
+
+impl Way {
+    fn whole(self, number: f64) -> f64 {
+        match self {
+            Self::Half => number.round(),
+            Self::Cut => number.trunc(),
+            Self::Up => number.ceil(),
+            Self::Down => number.floor(),
+        }
+    }
+
+    /// What is added to a quotient that was cut.
+    fn correction(self, number: i128, rest: i128, unit: i128) -> i128 {
+        match self {
+            Self::Half if rest.unsigned_abs() >= unit.unsigned_abs() - rest.unsigned_abs() => number.signum(),
+            Self::Up => i128::from(rest > 0),
+            Self::Down => -i128::from(rest < 0),
+            _ => 0,
+        }
+    }
 }
 
 fn trunc(call: &Call<'_>) -> Result<ArrayRef> {
@@ -215,7 +248,7 @@ fn digits(call: &Call<'_>, way: Way) -> Result<ArrayRef> {
 }
 
 fn float_at_digit(number: f64, digits: i32, way: Way) -> f64 {
-    let whole = |number: f64| if way == Way::Half { number.round() } else { number.trunc() };
+    let whole = |number: f64| way.whole(number);
     if digits == 0 || !number.is_finite() {
         return whole(number);
     }
@@ -239,8 +272,7 @@ fn at_digit(number: i128, scale: i32, digit: i32, kept: i32, way: Way) -> Option
     if dropped > 0 {
         let unit = 10_i128.checked_pow(dropped.unsigned_abs())?;
         let (quotient, rest) = (value / unit, value % unit);
-        let up = way == Way::Half && rest.unsigned_abs() >= unit.unsigned_abs() - rest.unsigned_abs();
-        value = (quotient + if up { number.signum() } else { 0 }).checked_mul(unit)?;
+        value = (quotient + way.correction(number, rest, unit)).checked_mul(unit)?;
     }
     let shift = 10_i128.checked_pow((kept - scale).unsigned_abs())?;
     if kept >= scale { value.checked_mul(shift) } else { Some(value / shift) }
@@ -321,6 +353,7 @@ mod tests {
             (1250, 0, -2, 0, 1300, 1200),
             (12_345, 2, 5, 2, 12_345, 12_345),
             (5, 1, -3, 0, 0, 0),
+            (-5, 1, 0, 0, -1, 0),
         ] {
             assert_eq!(at_digit(number, scale, digit, kept, Way::Half), Some(half), "{number} {digit}");
             assert_eq!(at_digit(number, scale, digit, kept, Way::Cut), Some(cut), "{number} {digit}");

@@ -47,7 +47,10 @@ static REDSHIFT_AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| aggregates_o
 static ATHENA_AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| aggregates_of(Dialect::Athena));
 
 fn aggregates_of(dialect: Dialect) -> Aggregates {
-    totals::functions(dialect).into_iter().map(|function| (function.name().to_owned(), Arc::new(function))).collect()
+    totals::functions(dialect)
+        .into_iter()
+        .map(|function| (function.name().to_lowercase(), Arc::new(function)))
+        .collect()
 }
 
 /// A dialect's aggregate, where it is ours.

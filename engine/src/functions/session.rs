@@ -28,6 +28,10 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     constant!("current_user_id", Int4, |facts| facts.snapshot.principals().user_id(&facts.who.user)),
     constant!("pg_backend_pid", Int4, |facts| facts.who.pid),
     constant!("pg_last_query_id", Int8, |facts| facts.who.last_query),
+    constant!("pg_last_copy_id", Int8, |facts| facts.who.loads.copy().0),
+    constant!("pg_last_copy_count", Int8, |facts| facts.who.loads.copy().1 as i64),
+    constant!("pg_last_unload_id", Int8, |facts| facts.who.loads.unload().0),
+    constant!("pg_last_unload_count", Int8, |facts| facts.who.loads.unload().1 as i64),
     constant!("txid_current", Int8, |facts| facts.who.xid),
     constant!("pg_is_in_recovery", Bool, |_facts| false),
     Definition {

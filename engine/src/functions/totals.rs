@@ -117,7 +117,9 @@ fn retyped(field: &FieldRef, data_type: &DataType) -> FieldRef {
 impl AggregateUDFImpl for Total {
     fn name(&self) -> &'static str {
         match self.kind {
-            Kind::Sum => "sum",
+            // Not "sum": DataFusion sums a function of that name in two steps beside a DISTINCT, which a sum of another
+            // type than its argument does not bear.
+            Kind::Sum => "SUM",
             Kind::Avg => "avg",
         }
     }
@@ -130,7 +132,7 @@ impl AggregateUDFImpl for Total {
         let doubles = self.kind == Kind::Avg && !self.dialect.rules().integer_average;
         let wrong = || {
             let types: Vec<String> = args.iter().map(super::kernel::shown_type).collect();
-            let message = format!("function {}({}) does not exist", self.name(), types.join(", "));
+            let message = format!("function {}({}) does not exist", self.name().to_lowercase(), types.join(", "));
             crate::error::Error::new(crate::error::ErrorKind::UndefinedFunction, message)
         };
         let [argument] = args else { return Err(wrong().into()) };

@@ -4,14 +4,20 @@
 //! that finds the channel full, or cannot be written, is lost, and losses are counted. A kind of record is a type with
 //! a name ([`Record`]); whoever has something to tell adds a type in a file of its own, and a system table that reads it.
 
+mod loads;
 mod mask;
 mod query;
 mod store;
+mod vacuum;
 
+pub(crate) use loads::{
+    BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, OfStatement, Origin, UnloadRecord,
+};
 pub(crate) use mask::mask;
 pub use query::ConnectionEvent;
 pub(crate) use query::{QueryRecord, StatementClass};
 pub use store::{Journal, now_us};
+pub(crate) use vacuum::VacuumRecord;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -22,6 +22,9 @@ impl StatementClass {
         match statement {
             Statement::Query(_)
             | Statement::Insert(_)
+            | Statement::Copy(_)
+            | Statement::CopyIn(_)
+            | Statement::Unload(_)
             | Statement::Update(_)
             | Statement::Delete(_)
             | Statement::Merge(_)

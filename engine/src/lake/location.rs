@@ -89,6 +89,12 @@ impl Location {
         Self { store: self.store.clone(), path, glob: None }
     }
 
+    /// The same path in another store.
+    #[must_use]
+    pub(crate) fn in_store(&self, store: ObjectStoreUrl) -> Self {
+        Self { store, ..self.clone() }
+    }
+
     /// The same place with `*`, `?`, `[` and `{` taken literally, as table locations are.
     pub fn literal(text: &str) -> Result<Self> {
         let parsed = Self::parse(text)?;

@@ -14,6 +14,7 @@ pub mod json;
 pub mod listing;
 pub mod location;
 pub mod orc;
+pub(crate) mod own_stores;
 pub mod pattern;
 pub mod projection;
 mod prune;

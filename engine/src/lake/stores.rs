@@ -6,11 +6,12 @@
 
 use super::location::Location;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::Access;
 use aws_config::profile;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::execution::object_store::ObjectStoreRegistry;
+use datafusion::execution::object_store::{ObjectStoreRegistry, ObjectStoreUrl};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
@@ -65,8 +66,30 @@ impl Stores {
             return Ok(store);
         }
         let bucket = url.host_str().unwrap_or_default();
-        let store: Arc<dyn ObjectStore> = Arc::new(self.s3(bucket).await?);
+        let store: Arc<dyn ObjectStore> = Arc::new(self.s3(bucket, &Access::default()).await?);
         Ok(Arc::clone(self.lock().entry(key(url)).or_insert(store)))
+    }
+
+    /// Puts another store in the place of a location's, for all who open it later.
+    pub(crate) fn replace(&self, location: &Location, store: Arc<dyn ObjectStore>) {
+        self.lock().insert(key(location.store().as_ref()), store);
+    }
+
+    /// Opens a bucket with a statement's keys and region, under a URL that nobody else knows.
+    pub(crate) async fn open_own(
+        &self,
+        bucket: &str,
+        url: &ObjectStoreUrl,
+        access: &Access,
+    ) -> Result<Arc<dyn ObjectStore>> {
+        let store: Arc<dyn ObjectStore> = Arc::new(self.s3(bucket, access).await?);
+        self.lock().insert(key(url.as_ref()), Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// Closes what [`Stores::open_own`] opened.
+    pub(crate) fn forget(&self, url: &ObjectStoreUrl) {
+        self.lock().remove(&key(url.as_ref()));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<dyn ObjectStore>>> {
@@ -77,15 +100,38 @@ impl Stores {
         self.lock().get(&key(url)).cloned()
     }
 
-    async fn s3(&self, bucket: &str) -> Result<object_store::aws::AmazonS3> {
+    async fn s3(&self, bucket: &str, access: &Access) -> Result<object_store::aws::AmazonS3> {
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        if access.keys.is_some() {
+            // Neither a token nor a web identity of the environment belongs to the statement's keys.
+            let known = builder;
+            builder = AmazonS3Builder::new().with_bucket_name(bucket);
+            for setting in [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::Region] {
+                if let Some(value) = known.get_config_value(&setting) {
+                    builder = builder.with_config(setting, value);
+                }
+            }
+        }
         if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL_S3").or_else(|_| std::env::var("AWS_ENDPOINT_URL")) {
             builder = builder.with_endpoint(endpoint);
         }
         for (name, config) in S3_SETTINGS {
+            let of_keys = !matches!(config, AmazonS3ConfigKey::Region | AmazonS3ConfigKey::Endpoint);
+            if access.keys.is_some() && of_keys {
+                continue;
+            }
             if let Some(value) = self.settings.get(name) {
                 builder = builder.with_config(config, value);
             }
+        }
+        if let Some(keys) = &access.keys {
+            builder = builder.with_access_key_id(&keys.key_id).with_secret_access_key(&keys.secret);
+            if let Some(token) = &keys.token {
+                builder = builder.with_token(token);
+            }
+        }
+        if let Some(region) = &access.region {
+            builder = builder.with_region(region);
         }
         let virtual_hosted = std::env::var("AWS_VIRTUAL_HOSTED_STYLE_REQUEST").is_ok_and(|v| v == "true");
         let path_style = self.settings.get("s3.path_style").map_or(!virtual_hosted, |v| v != "false");

@@ -1,6 +1,7 @@
 //! Bad lines: what is recorded of each, and how many a load may have.
 
 use crate::error::{Error, ErrorKind};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -9,6 +10,9 @@ const MOST_RECORDED: usize = 10_000;
 
 /// How much of a line or value is recorded, in bytes (`stl_load_errors` has 1024).
 const MOST_TEXT: usize = 1024;
+
+/// How much of a bad line's fields together is recorded, in bytes.
+pub(super) const MOST_FIELDS: usize = 4096;
 
 /// Why a field or a line is bad: a code and a reason of Redshift's "Load error reference".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +32,10 @@ impl Problem {
 pub(crate) struct LoadError {
     /// The file's URL.
     pub(crate) file: String,
-    /// Its line, from 1.
+    /// Its line, from 1; counted from `after` on until [`LoadErrors::place`] knows better.
     pub(crate) line: u64,
+    /// From which byte of the file on lines are counted.
+    pub(crate) after: u64,
     /// The column; empty when the line as a whole is bad.
     pub(crate) column: String,
     /// The column's type; empty with it.
@@ -46,6 +52,21 @@ pub(crate) struct LoadError {
     pub(crate) code: u32,
     /// Redshift's reason.
     pub(crate) reason: String,
+    /// The fields up to the bad one; all that were found when the line as a whole is bad.
+    pub(crate) fields: Vec<FieldOfError>,
+}
+
+/// A field of a bad line, with the columns of `stl_loaderror_detail`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldOfError {
+    /// The column that it would fill.
+    pub(crate) column: String,
+    /// The column's type.
+    pub(crate) data_type: String,
+    /// The type's length, where it has one.
+    pub(crate) length: Option<u32>,
+    /// The field as it stood; `None` when it is NULL.
+    pub(crate) value: Option<String>,
 }
 
 impl LoadError {
@@ -90,6 +111,21 @@ impl LoadErrors {
     /// Whether there were too many.
     pub(crate) fn exceeded(&self) -> bool {
         self.limit.is_some_and(|limit| self.count() >= limit)
+    }
+
+    /// The files and places in them that lines are counted from, but for files' starts.
+    pub(crate) fn unplaced(&self) -> BTreeSet<(String, u64)> {
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.iter().filter(|error| error.after > 0).map(|error| (error.file.clone(), error.after)).collect()
+    }
+
+    /// Counts lines from the start of a file: so many end before that place of it.
+    pub(crate) fn place(&self, file: &str, after: u64, lines: u64) {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        for error in recorded.iter_mut().filter(|error| error.file == file && error.after == after) {
+            error.line += lines;
+            error.after = 0;
+        }
     }
 
     /// How many there were.

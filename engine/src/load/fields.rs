@@ -30,27 +30,27 @@ pub(super) struct Delimited {
 
 impl Delimited {
     /// The fields of a line.
-    pub(super) fn split<'a>(&self, line: &'a [u8], fields: &mut Vec<Field<'a>>) -> Result<(), Problem> {
+    pub(super) fn split<'a>(&self, line: &'a [u8], fields: &mut Vec<Option<Field<'a>>>) -> Result<(), Problem> {
         if !self.escape && !self.remove_quotes {
             let mut from = 0;
             if let [byte] = self.delimiter[..] {
                 for at in memchr::memchr_iter(byte, line) {
-                    fields.push(Field::plain(&line[from..at], from));
+                    fields.push(Some(Field::plain(&line[from..at], from)));
                     from = at + 1;
                 }
             } else {
                 for at in memchr::memmem::find_iter(line, &self.delimiter) {
-                    fields.push(Field::plain(&line[from..at], from));
+                    fields.push(Some(Field::plain(&line[from..at], from)));
                     from = at + self.delimiter.len();
                 }
             }
-            fields.push(Field::plain(&line[from..], from));
+            fields.push(Some(Field::plain(&line[from..], from)));
             return Ok(());
         }
         let mut from = 0;
         loop {
             let (field, next) = self.field(line, from)?;
-            fields.push(field);
+            fields.push(Some(field));
             match next {
                 Some(next) => from = next,
                 None => return Ok(()),
@@ -107,7 +107,7 @@ pub(super) fn split_csv<'a>(
     record: &'a [u8],
     delimiter: &[u8],
     quote: u8,
-    fields: &mut Vec<Field<'a>>,
+    fields: &mut Vec<Option<Field<'a>>>,
 ) -> Result<(), Problem> {
     let mut from = 0;
     loop {
@@ -127,7 +127,7 @@ pub(super) fn split_csv<'a>(
                 at = found + 1;
                 if record.get(at) != Some(&quote) {
                     let bytes = changed.map_or(Cow::Borrowed(&record[start..found]), Cow::Owned);
-                    fields.push(Field { bytes, quoted: true, at: from });
+                    fields.push(Some(Field { bytes, quoted: true, at: from }));
                     break;
                 }
                 changed.get_or_insert_with(|| record[start..found].to_vec()).push(quote);
@@ -144,11 +144,11 @@ pub(super) fn split_csv<'a>(
         }
         match memchr::memmem::find(&record[from..], delimiter) {
             Some(found) => {
-                fields.push(Field::plain(&record[from..from + found], from));
+                fields.push(Some(Field::plain(&record[from..from + found], from)));
                 from += found + delimiter.len();
             }
             None => {
-                fields.push(Field::plain(&record[from..], from));
+                fields.push(Some(Field::plain(&record[from..], from)));
                 return Ok(());
             }
         }
@@ -156,7 +156,11 @@ pub(super) fn split_csv<'a>(
 }
 
 /// The fields of a line of fixed widths, in characters.
-pub(super) fn split_fixed<'a>(line: &'a [u8], widths: &[usize], fields: &mut Vec<Field<'a>>) -> Result<(), Problem> {
+pub(super) fn split_fixed<'a>(
+    line: &'a [u8],
+    widths: &[usize],
+    fields: &mut Vec<Option<Field<'a>>>,
+) -> Result<(), Problem> {
     let mut from = 0;
     for width in widths {
         let mut end = from;
@@ -172,7 +176,7 @@ pub(super) fn split_fixed<'a>(line: &'a [u8], widths: &[usize], fields: &mut Vec
         if from == line.len() {
             return Err(Problem::new(1203, "Input line has fewer columns than the fixed widths"));
         }
-        fields.push(Field::plain(&line[from..end], from));
+        fields.push(Some(Field::plain(&line[from..end], from)));
         from = end;
     }
     if line[from..].iter().any(|byte| *byte != b' ') {

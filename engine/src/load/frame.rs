@@ -10,6 +10,8 @@ pub(super) enum Framing {
     Lines { escape: bool },
     /// At a line end outside of quotes.
     Csv { quote: u8, delimiter: u8 },
+    /// At a line end outside of quotes, which may begin and end anywhere; `escape` is another byte than the quote.
+    Quotes { quote: u8, escape: Option<u8> },
     /// Where a JSON object or array ends.
     Json,
 }
@@ -46,10 +48,15 @@ pub(super) struct Framer {
     escaped: bool,
     too_long: bool,
     line: u64,
+    /// Where the buffer begins in the file, in bytes.
+    base: u64,
+    /// Where the record that comes next begins in the file.
+    begin: u64,
 }
 
 impl Framer {
-    pub(super) fn new(framing: Framing) -> Self {
+    /// Cuts what stands from `offset` on in its file, which is line `line`.
+    pub(super) fn new(framing: Framing, offset: u64, line: u64) -> Self {
         Self {
             framing,
             buffer: Vec::new(),
@@ -59,8 +66,15 @@ impl Framer {
             depth: 0,
             escaped: false,
             too_long: false,
-            line: 1,
+            line,
+            base: offset,
+            begin: offset,
         }
+    }
+
+    /// Where the record that comes next begins in the file, in bytes.
+    pub(super) fn begin(&self) -> u64 {
+        self.begin
     }
 
     pub(super) fn bytes(&self, from: usize, to: usize) -> &[u8] {
@@ -70,6 +84,7 @@ impl Framer {
     /// Takes bytes in; places given before mean nothing any more.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
+        self.base += self.start as u64;
         self.scanned -= self.start;
         self.start = 0;
         self.buffer.extend_from_slice(bytes);
@@ -83,6 +98,7 @@ impl Framer {
         let end = match self.framing {
             Framing::Lines { escape } => self.line_end(escape),
             Framing::Csv { quote, delimiter } => self.csv_end(quote, delimiter),
+            Framing::Quotes { quote, escape } => self.quotes_end(quote, escape),
             Framing::Json => self.json_end(),
         };
         if let Some((to, next)) = end {
@@ -108,6 +124,7 @@ impl Framer {
         let (from, line) = (self.start, self.line);
         self.line += newlines(&self.buffer[from..next]);
         (self.start, self.scanned, self.state, self.depth, self.escaped) = (next, next, State::FieldStart, 0, false);
+        self.begin = self.base + next as u64;
         if std::mem::take(&mut self.too_long) || to - from > MOST_RECORD {
             return Framed::TooLong { line };
         }
@@ -118,6 +135,7 @@ impl Framer {
         let blanks = self.buffer[self.start..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         self.line += newlines(&self.buffer[self.start..self.start + blanks]);
         self.start += blanks;
+        self.begin = self.base + self.start as u64;
         self.scanned = self.start;
     }
 
@@ -133,19 +151,33 @@ impl Framer {
             self.scanned = found.unwrap_or(self.buffer.len());
             return found.and_then(|at| self.ends_at(at));
         }
-        while let Some(&byte) = self.buffer.get(self.scanned) {
-            let at = self.scanned;
-            self.scanned += 1;
+        while self.scanned < self.buffer.len() {
             if std::mem::take(&mut self.escaped) {
+                self.scanned += 1;
                 continue;
             }
-            match byte {
-                b'\\' => self.escaped = true,
-                b'\n' => return self.ends_at(at),
-                _ => {}
+            let Some(found) = memchr::memchr2(b'\\', b'\n', &self.buffer[self.scanned..]) else {
+                self.scanned = self.buffer.len();
+                return None;
+            };
+            let at = self.scanned + found;
+            self.scanned = at + 1;
+            if self.buffer[at] == b'\\' {
+                self.escaped = true;
+            } else if self.is_escaped(at - usize::from(at > self.start)) {
+                // The carriage return before it is part of the last field.
+                return Some((at, at + 1));
+            } else {
+                return self.ends_at(at);
             }
         }
         None
+    }
+
+    /// Whether an odd number of backslashes stands before a byte of the record.
+    fn is_escaped(&self, at: usize) -> bool {
+        let before = self.buffer[self.start..at].iter().rev();
+        before.take_while(|byte| **byte == b'\\').count() % 2 == 1
     }
 
     fn csv_end(&mut self, quote: u8, delimiter: u8) -> Option<(usize, usize)> {
@@ -179,6 +211,35 @@ impl Framer {
                 return self.ends_at(found);
             }
         }
+    }
+
+    fn quotes_end(&mut self, quote: u8, escape: Option<u8>) -> Option<(usize, usize)> {
+        while self.scanned < self.buffer.len() {
+            let rest = &self.buffer[self.scanned..];
+            let found = match (self.state == State::Quoted, escape) {
+                (true, Some(escape)) => memchr::memchr2(quote, escape, rest),
+                (true, None) => memchr::memchr(quote, rest),
+                (false, _) => memchr::memchr2(quote, b'\n', rest),
+            };
+            let Some(found) = found else {
+                self.scanned = self.buffer.len();
+                self.escaped = false;
+                return None;
+            };
+            // What an escape stands before is nothing else.
+            let escaped = std::mem::take(&mut self.escaped) && found == 0;
+            let at = self.scanned + found;
+            self.scanned = at + 1;
+            match self.buffer[at] {
+                _ if escaped => {}
+                byte if byte == quote => {
+                    self.state = if self.state == State::Quoted { State::Plain } else { State::Quoted };
+                }
+                b'\n' if self.state != State::Quoted => return self.ends_at(at),
+                _ => self.escaped = true,
+            }
+        }
+        None
     }
 
     fn json_end(&mut self) -> Option<(usize, usize)> {

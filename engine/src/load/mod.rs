@@ -4,18 +4,24 @@
 //! field a value of its column's type, and `rows` gathers rows into batches. A row goes in whole or not at all, and a
 //! bad one becomes a record of [`LoadErrors`]. Nothing here knows a table, a session or a plan.
 
+mod builder;
 mod errors;
+mod feed;
 mod fields;
 mod frame;
 mod json;
 mod pattern;
+mod postgres;
 mod rows;
 mod value;
 
-pub(crate) use errors::{LoadError, LoadErrors};
+pub(crate) use errors::{FieldOfError, LoadError, LoadErrors};
+pub(crate) use feed::CopyChunks;
+pub use feed::{CopyFeed, CopyInput, copy_channel};
 pub(crate) use json::paths_of;
 pub(crate) use pattern::moment_of;
-pub(crate) use rows::{Layout, Loader, LoaderSpec, Target};
+pub(crate) use postgres::{StreamCsv, StreamText};
+pub(crate) use rows::{Header, Layout, Loader, LoaderSpec, Part, Target};
 
 #[cfg(test)]
 mod tests;

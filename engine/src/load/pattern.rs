@@ -97,6 +97,11 @@ impl Moments {
 
     /// Days since the epoch.
     pub(super) fn date(&self, text: &str) -> Result<i32, Problem> {
+        if matches!(self, Self::Standard | Self::Auto)
+            && let Some(days) = plain_date(text)
+        {
+            return Ok(days);
+        }
         let wrong = || Problem::new(1205, "Invalid Date Format - length must be 10 or more");
         let days = match self {
             Self::Pattern { format, has_time: false } => date(text.trim(), format).map(|day| micros(day.into())),
@@ -112,7 +117,22 @@ impl Moments {
 /// Microseconds since the epoch of a text in the standard form, or, where asked for, in one that is recognised.
 pub(crate) fn moment_of(text: &str, recognise: bool) -> Option<i64> {
     let text = text.trim();
-    standard(text).or_else(|| if recognise { auto(&text.replace(',', "")) } else { None })
+    let short = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok().map(micros);
+    let recognised = || if recognise { auto(&text.replace(',', "")) } else { None };
+    standard(text).or_else(short).or_else(recognised)
+}
+
+/// `YYYY-MM-DD` and nothing else, as nearly all dates are written.
+fn plain_date(text: &str) -> Option<i32> {
+    let [a, b, c, d, b'-', e, f, b'-', g, h] = text.as_bytes() else { return None };
+    let number = |digits: &[&u8]| {
+        digits
+            .iter()
+            .try_fold(0_u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(**digit - b'0')))
+    };
+    let year = i32::try_from(number(&[a, b, c, d])?).ok().filter(|year| *year > 0)?;
+    let date = NaiveDate::from_ymd_opt(year, number(&[e, f])?, number(&[g, h])?)?;
+    Some((date - NaiveDate::default()).num_days() as i32)
 }
 
 fn micros(moment: NaiveDateTime) -> i64 {

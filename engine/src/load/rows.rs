@@ -2,19 +2,18 @@
 //!
 //! A row goes in whole or not at all. Memory holds one chunk, one record and one batch.
 
-use super::errors::{LoadError, LoadErrors, Problem, shown};
+use super::builder::Column;
+use super::errors::{FieldOfError, LoadError, LoadErrors, MOST_FIELDS, Problem, shown};
 use super::fields::{self, Delimited, Field};
 use super::frame::{Framed, Framer, Framing};
 use super::json::Members;
+use super::postgres::{END_OF_DATA, StreamCsv, StreamText};
 use super::value::{Conversion, Value};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lake::json::JsonPath;
 use crate::sql::{CopyOptions, TextEncoding};
 use crate::tables::SqlType;
-use datafusion::arrow::array::{
-    ArrayRef, BinaryViewBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder,
-    Int16Builder, Int32Builder, Int64Builder, StringViewBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
-};
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
@@ -52,6 +51,26 @@ pub(crate) enum Layout {
     JsonPaths(Vec<JsonPath>),
     /// JSON: the record itself.
     JsonWhole,
+    /// PostgreSQL's text format.
+    StreamText(StreamText),
+    /// PostgreSQL's CSV.
+    StreamCsv(StreamCsv),
+}
+
+impl Layout {
+    /// Whether rows come from a client by PostgreSQL's rules.
+    fn is_stream(&self) -> bool {
+        matches!(self, Self::StreamText(_) | Self::StreamCsv(_))
+    }
+}
+
+/// What stands before the rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Header {
+    /// So many records that are passed over.
+    Skipped(u64),
+    /// One record that names the columns.
+    Names,
 }
 
 /// What all files of a load are read by.
@@ -63,6 +82,7 @@ pub(crate) struct LoaderSpec {
     targets: Vec<Target>,
     members: Option<Members>,
     delimited: Delimited,
+    header: Header,
     schema: SchemaRef,
 }
 
@@ -88,13 +108,29 @@ impl LoaderSpec {
         };
         let columns = targets.iter().map(|target| ArrowField::new(&target.name, target.data_type.to_arrow(), true));
         let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
-        let conversion = Conversion::new(options, fixed)?;
-        Ok(Self { layout, options: options.clone(), conversion, targets, members, delimited, schema })
+        let conversion = Conversion::new(options, fixed, layout.is_stream())?;
+        let header = Header::Skipped(options.ignore_header);
+        Ok(Self { layout, options: options.clone(), conversion, targets, members, delimited, header, schema })
+    }
+
+    /// The same with another header.
+    pub(crate) fn with_header(self, header: Header) -> Self {
+        Self { header, ..self }
     }
 
     /// The schema of the batches.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// Whether a plain file may be read in parts: every line end ends a line, and bytes are the file's.
+    pub(crate) fn is_splittable(&self) -> bool {
+        self.framing() == Framing::Lines { escape: false } && self.options.encoding == TextEncoding::Utf8
+    }
+
+    /// How many lines of each file are passed over.
+    pub(crate) fn header_lines(&self) -> u64 {
+        self.options.ignore_header
     }
 
     fn framing(&self) -> Framing {
@@ -105,41 +141,82 @@ impl LoaderSpec {
                 Framing::Csv { quote: *quote, delimiter }
             }
             Layout::FixedWidth(_) => Framing::Lines { escape: false },
+            Layout::StreamText(_) => Framing::Lines { escape: true },
+            Layout::StreamCsv(csv) => {
+                let escape = Some(csv.escape).filter(|escape| *escape != csv.quote);
+                Framing::Quotes { quote: csv.quote, escape }
+            }
             _ => Framing::Json,
         }
     }
 
-    /// A record's values, or why it is bad: with the column and the field.
-    fn values<'a>(&self, record: &'a [u8]) -> std::result::Result<Vec<Value<'a>>, Bad<'a>> {
+    /// A record's fields, `None` for NULL, as far as it can be taken apart, and why not further.
+    fn fields<'a>(&self, record: &'a [u8]) -> (Vec<Option<Field<'a>>>, std::result::Result<(), Problem>) {
+        let wanted = self.targets.len();
+        let mut found: Vec<Option<Field<'a>>> = Vec::with_capacity(wanted + 1);
         if let Some(members) = &self.members {
-            let mut found = Vec::with_capacity(self.targets.len());
-            members.select(record, &mut found).map_err(Bad::line)?;
-            return found.into_iter().enumerate().map(|(at, field)| self.value(at, field)).collect();
+            let selected = members.select(record, &mut found);
+            return (found, selected);
         }
-        let mut found: Vec<Field<'a>> = Vec::with_capacity(self.targets.len() + 1);
         let split = match &self.layout {
             Layout::Csv(quote) => fields::split_csv(record, &self.options.delimiter, *quote, &mut found),
             Layout::FixedWidth(widths) => fields::split_fixed(record, widths, &mut found),
+            Layout::StreamText(rules) => {
+                rules.split(record, &mut found);
+                Ok(())
+            }
+            Layout::StreamCsv(rules) => rules.split(record, &mut found),
             _ => self.delimited.split(record, &mut found),
         };
-        split.map_err(Bad::line)?;
-        let wanted = self.targets.len();
+        if split.is_err() {
+            return (found, split);
+        }
         // Many programs end each line with a delimiter.
-        if found.len() == wanted + 1 && self.layout == Layout::Delimited && found[wanted].bytes.is_empty() {
+        if found.len() == wanted + 1
+            && self.layout == Layout::Delimited
+            && found[wanted].as_ref().is_some_and(|field| field.bytes.is_empty())
+        {
             found.pop();
         }
-        if found.len() > wanted {
-            return Err(Bad::line(Problem::new(1202, "Extra column(s) found")));
-        }
-        if found.len() < wanted && !self.options.fill_record {
-            return Err(Bad::line(Problem::new(1214, "Delimiter not found")));
-        }
-        let missing = wanted - found.len();
-        let mut values = Vec::with_capacity(wanted);
-        for (at, field) in found.into_iter().map(Some).chain(std::iter::repeat_n(None, missing)).enumerate() {
+        let whole = if found.len() > wanted {
+            Err(Problem::new(1202, "Extra column(s) found"))
+        } else if found.len() < wanted && !self.options.fill_record {
+            Err(Problem::new(1214, "Delimiter not found"))
+        } else {
+            Ok(())
+        };
+        (found, whole)
+    }
+
+    /// A record's values, or why it is bad: with the column and the field.
+    fn values<'a>(&self, record: &'a [u8]) -> std::result::Result<Vec<Value<'a>>, Bad<'a>> {
+        let (found, whole) = self.fields(record);
+        whole.map_err(Bad::line)?;
+        let missing = self.targets.len().saturating_sub(found.len());
+        let mut values = Vec::with_capacity(self.targets.len());
+        for (at, field) in found.into_iter().chain(std::iter::repeat_n(None, missing)).enumerate() {
             values.push(self.value(at, field)?);
         }
         Ok(values)
+    }
+
+    /// The fields of a bad record up to the bad one, for its record in the system tables.
+    fn fields_of_error(&self, record: &[u8], column: Option<usize>) -> Vec<FieldOfError> {
+        let (found, _) = self.fields(record);
+        let mut left = MOST_FIELDS;
+        let until = column.map_or(self.targets.len(), |column| column + 1);
+        let told = found.into_iter().zip(&self.targets).take(until).map_while(|(field, target)| {
+            let null = |field: &Field<'_>| !field.quoted && *field.bytes == *self.options.null_as;
+            let value = field.filter(|field| !null(field)).map(|field| shown(&field.bytes));
+            left = left.checked_sub(value.as_ref().map_or(1, |value| value.len() + 1))?;
+            Some(FieldOfError {
+                column: target.name.clone(),
+                data_type: target.data_type.to_string(),
+                length: target.data_type.max_bytes(),
+                value,
+            })
+        });
+        told.collect()
     }
 
     fn value<'a>(&self, at: usize, field: Option<Field<'a>>) -> std::result::Result<Value<'a>, Bad<'a>> {
@@ -178,7 +255,20 @@ impl Bad<'_> {
     }
 }
 
-/// Reads one file.
+/// A part of a file that one loader reads: the lines that begin in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Where its bytes begin in the file. But for the first part's they are the end of a line that is another's.
+    pub(crate) from: u64,
+    /// Lines that begin here or later are another's.
+    pub(crate) end: u64,
+    /// How many lines stand before the file's first part.
+    pub(crate) skipped: u64,
+    /// The file's first part.
+    pub(crate) is_first: bool,
+}
+
+/// Reads one file or a part of it.
 pub(crate) struct Loader {
     spec: Arc<LoaderSpec>,
     errors: Arc<LoadErrors>,
@@ -187,21 +277,41 @@ pub(crate) struct Loader {
     decoder: Option<Decoder>,
     header_left: u64,
     began: bool,
+    /// The rows are over, by a client's word or at the end of the part; what follows means nothing.
+    ended: bool,
+    part: Option<Part>,
     columns: Vec<Column>,
     rows: usize,
 }
 
 impl Loader {
     pub(crate) fn new(spec: Arc<LoaderSpec>, errors: Arc<LoadErrors>, file: String) -> Self {
+        Self::of_part(spec, errors, file, None)
+    }
+
+    /// The same for a part of a file that [`LoaderSpec::is_splittable`] allows.
+    pub(crate) fn of_part(spec: Arc<LoaderSpec>, errors: Arc<LoadErrors>, file: String, part: Option<Part>) -> Self {
+        let (from, skipped) = part.map_or((0, 0), |part| (part.from, part.skipped));
+        let first = part.is_none_or(|part| part.is_first);
+        let framer = Framer::new(spec.framing(), from, if first { skipped + 1 } else { 1 });
         let decoder = match spec.options.encoding {
             TextEncoding::Utf8 | TextEncoding::Iso88591 => None,
             TextEncoding::Utf16 | TextEncoding::Utf16Le => Some(UTF_16LE.new_decoder()),
             TextEncoding::Utf16Be => Some(UTF_16BE.new_decoder()),
         };
-        let framer = Framer::new(spec.framing());
         let columns = spec.targets.iter().map(|target| Column::new(target.data_type)).collect();
-        let header_left = spec.options.ignore_header;
-        Self { spec, errors, file, framer, decoder, header_left, began: false, columns, rows: 0 }
+        let header_left = match (part, &spec.header) {
+            (Some(part), _) => u64::from(!part.is_first),
+            (None, Header::Skipped(records)) => *records,
+            (None, Header::Names) => 1,
+        };
+        let began = from > 0;
+        Self { spec, errors, file, framer, decoder, header_left, began, ended: false, part, columns, rows: 0 }
+    }
+
+    /// Whether nothing that may come is of use.
+    pub(crate) fn is_done(&self) -> bool {
+        self.part.is_some() && self.ended
     }
 
     /// Takes a chunk of the file in; the batches that are full now.
@@ -209,6 +319,9 @@ impl Loader {
     /// # Errors
     /// `Data` when there are too many bad lines.
     pub(crate) fn feed(&mut self, chunk: &[u8]) -> Result<Vec<RecordBatch>> {
+        if self.ended {
+            return Ok(Vec::new());
+        }
         self.push(chunk, false);
         self.drain(false)
     }
@@ -219,7 +332,7 @@ impl Loader {
     /// `Data` when there are too many bad lines.
     pub(crate) fn finish(&mut self) -> Result<Vec<RecordBatch>> {
         self.push(&[], true);
-        let mut batches = self.drain(true)?;
+        let mut batches = if self.ended { Vec::new() } else { self.drain(true)? };
         if self.rows > 0 {
             batches.push(self.batch()?);
         }
@@ -253,9 +366,21 @@ impl Loader {
 
     fn drain(&mut self, last: bool) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
-        while let Some(framed) = self.framer.cut(last) {
+        loop {
+            if self.part.is_some_and(|part| self.framer.begin() >= part.end) {
+                self.ended = true;
+                break;
+            }
+            let Some(framed) = self.framer.cut(last) else { break };
             match framed {
-                _ if self.header_left > 0 => self.header_left -= 1,
+                Framed::Record { from, to, .. } if self.ends_stream(from, to) => {
+                    self.ended = true;
+                    return Ok(batches);
+                }
+                _ if self.header_left > 0 => {
+                    self.header_left -= 1;
+                    self.check_header(&framed)?;
+                }
                 Framed::TooLong { line } => {
                     let problem = Problem::new(1216, "Input line is not valid: it is longer than 4 MB");
                     self.record(line, &[], Bad::line(problem))?;
@@ -267,6 +392,37 @@ impl Loader {
             }
         }
         Ok(batches)
+    }
+
+    fn ends_stream(&self, from: usize, to: usize) -> bool {
+        self.spec.layout.is_stream() && self.framer.bytes(from, to) == END_OF_DATA
+    }
+
+    /// A header that names the columns must name these.
+    fn check_header(&self, framed: &Framed) -> Result<()> {
+        let Framed::Record { from, to, line } = *framed else { return Ok(()) };
+        if self.spec.header != Header::Names {
+            return Ok(());
+        }
+        let record = self.framer.bytes(from, to);
+        let (found, _) = self.spec.fields(record);
+        let names = found.iter().map(|field| field.as_ref().map_or("\\N".into(), |field| shown(&field.bytes)));
+        let names: Vec<String> = names.collect();
+        let wanted = &self.spec.targets;
+        let problem = if names.len() == wanted.len() {
+            let wrong = names.iter().zip(wanted).position(|(name, target)| *name != target.name);
+            wrong.map(|at| {
+                let (got, expected) = (&names[at], &wanted[at].name);
+                let field = at + 1;
+                format!("column name mismatch in header line field {field}: got \"{got}\", expected \"{expected}\"")
+            })
+        } else {
+            Some(format!("wrong number of fields in header line: got {}, expected {}", names.len(), wanted.len()))
+        };
+        match problem {
+            Some(problem) => self.record(line, record, Bad::line(Problem::new(1216, problem))),
+            None => Ok(()),
+        }
     }
 
     fn row(&mut self, from: usize, to: usize, line: u64) -> Result<()> {
@@ -292,6 +448,7 @@ impl Loader {
         self.errors.record(LoadError {
             file: self.file.clone(),
             line,
+            after: self.part.filter(|part| !part.is_first).map_or(0, |part| part.from),
             column: target.map(|target| target.name.clone()).unwrap_or_default(),
             data_type: target.map(|target| target.data_type.to_string()).unwrap_or_default(),
             length: target.and_then(|target| target.data_type.max_bytes()),
@@ -300,6 +457,7 @@ impl Loader {
             raw_value: shown(&bad.raw),
             code: bad.problem.code,
             reason: bad.problem.reason,
+            fields: self.spec.fields_of_error(record, bad.column),
         })
     }
 
@@ -308,91 +466,5 @@ impl Loader {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.spec.schema), columns, &options)?)
-    }
-}
-
-/// A column of the batch that is being filled.
-enum Column {
-    SmallInt(Int16Builder),
-    Integer(Int32Builder),
-    BigInt(Int64Builder),
-    Numeric(Decimal128Builder, SqlType),
-    Real(Float32Builder),
-    Double(Float64Builder),
-    Boolean(BooleanBuilder),
-    Text(StringViewBuilder),
-    Date(Date32Builder),
-    Time(Time64MicrosecondBuilder),
-    Timestamp(TimestampMicrosecondBuilder, SqlType),
-    Bytes(BinaryViewBuilder),
-}
-
-impl Column {
-    fn new(data_type: SqlType) -> Self {
-        match data_type {
-            SqlType::SmallInt => Self::SmallInt(Int16Builder::new()),
-            SqlType::Integer => Self::Integer(Int32Builder::new()),
-            SqlType::BigInt => Self::BigInt(Int64Builder::new()),
-            SqlType::Numeric(..) => Self::Numeric(Decimal128Builder::new(), data_type),
-            SqlType::Real => Self::Real(Float32Builder::new()),
-            SqlType::Double => Self::Double(Float64Builder::new()),
-            SqlType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Self::Text(StringViewBuilder::new()),
-            SqlType::Date => Self::Date(Date32Builder::new()),
-            SqlType::Time | SqlType::TimeTz => Self::Time(Time64MicrosecondBuilder::new()),
-            SqlType::Timestamp | SqlType::TimestampTz => Self::Timestamp(TimestampMicrosecondBuilder::new(), data_type),
-            SqlType::VarByte(_) => Self::Bytes(BinaryViewBuilder::new()),
-        }
-    }
-
-    /// Appends a value that [`Conversion`] made for this type: the casts lose nothing, it has checked the range.
-    fn append(&mut self, value: Value<'_>) {
-        match (self, value) {
-            (Self::SmallInt(builder), Value::Integer(value)) => builder.append_value(value as i16),
-            (Self::Integer(builder), Value::Integer(value)) => builder.append_value(value as i32),
-            (Self::BigInt(builder), Value::Integer(value)) => builder.append_value(value),
-            (Self::Numeric(builder, _), Value::Decimal(value)) => builder.append_value(value),
-            (Self::Real(builder), Value::Float(value)) => builder.append_value(value as f32),
-            (Self::Double(builder), Value::Float(value)) => builder.append_value(value),
-            (Self::Boolean(builder), Value::Boolean(value)) => builder.append_value(value),
-            (Self::Text(builder), Value::Text(value)) => builder.append_value(value),
-            (Self::Date(builder), Value::Integer(value)) => builder.append_value(value as i32),
-            (Self::Time(builder), Value::Integer(value)) => builder.append_value(value),
-            (Self::Timestamp(builder, _), Value::Integer(value)) => builder.append_value(value),
-            (Self::Bytes(builder), Value::Bytes(value)) => builder.append_value(value),
-            (Self::SmallInt(builder), _) => builder.append_null(),
-            (Self::Integer(builder), _) => builder.append_null(),
-            (Self::BigInt(builder), _) => builder.append_null(),
-            (Self::Numeric(builder, _), _) => builder.append_null(),
-            (Self::Real(builder), _) => builder.append_null(),
-            (Self::Double(builder), _) => builder.append_null(),
-            (Self::Boolean(builder), _) => builder.append_null(),
-            (Self::Text(builder), _) => builder.append_null(),
-            (Self::Date(builder), _) => builder.append_null(),
-            (Self::Time(builder), _) => builder.append_null(),
-            (Self::Timestamp(builder, _), _) => builder.append_null(),
-            (Self::Bytes(builder), _) => builder.append_null(),
-        }
-    }
-
-    fn finish(&mut self) -> Result<ArrayRef> {
-        Ok(match self {
-            Self::SmallInt(builder) => Arc::new(builder.finish()),
-            Self::Integer(builder) => Arc::new(builder.finish()),
-            Self::BigInt(builder) => Arc::new(builder.finish()),
-            Self::Numeric(builder, SqlType::Numeric(precision, scale)) => {
-                Arc::new(builder.finish().with_precision_and_scale(*precision, *scale)?)
-            }
-            Self::Numeric(..) => return Err(Error::internal("a decimal without its scale")),
-            Self::Real(builder) => Arc::new(builder.finish()),
-            Self::Double(builder) => Arc::new(builder.finish()),
-            Self::Boolean(builder) => Arc::new(builder.finish()),
-            Self::Text(builder) => Arc::new(builder.finish()),
-            Self::Date(builder) => Arc::new(builder.finish()),
-            Self::Time(builder) => Arc::new(builder.finish()),
-            Self::Timestamp(builder, SqlType::TimestampTz) => Arc::new(builder.finish().with_timezone("UTC")),
-            Self::Timestamp(builder, _) => Arc::new(builder.finish()),
-            Self::Bytes(builder) => Arc::new(builder.finish()),
-        })
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Conversion {
     moments: Moments,
     /// Blank fields of other types than texts are NULL: fields of fixed width are never empty.
     fixed: bool,
+    /// PostgreSQL's rules: an empty field is a value, and for most types none.
+    stream: bool,
 }
 
 impl Conversion {
@@ -36,12 +38,12 @@ impl Conversion {
     ///
     /// # Errors
     /// `InvalidParameter` for a DATEFORMAT or TIMEFORMAT that is none.
-    pub(super) fn new(options: &CopyOptions, fixed: bool) -> Result<Self> {
+    pub(super) fn new(options: &CopyOptions, fixed: bool, stream: bool) -> Result<Self> {
         let moments = |text: &Option<String>| {
             Moments::parse(text.as_deref()).map_err(|message| Error::new(ErrorKind::InvalidParameter, message))
         };
         let (dates, times) = (moments(&options.date_format)?, moments(&options.time_format)?);
-        Ok(Self { options: options.clone(), dates, moments: times, fixed })
+        Ok(Self { options: options.clone(), dates, moments: times, fixed, stream })
     }
 
     /// The value of a field.
@@ -125,7 +127,7 @@ impl Conversion {
 
     /// A SUPER: JSON text.
     fn document<'a>(&self, field: Field<'a>) -> std::result::Result<Value<'a>, Problem> {
-        if field.bytes.is_empty() {
+        if field.bytes.is_empty() && !self.stream {
             return Ok(Value::Null);
         }
         let text = self.utf8(field.bytes)?;
@@ -139,7 +141,10 @@ impl Conversion {
     fn other(&self, field: &Field<'_>, data_type: SqlType) -> std::result::Result<Value<'static>, Problem> {
         let bytes = field.bytes.as_ref();
         let trimmed = bytes.trim_ascii();
-        if bytes.is_empty() || (trimmed.is_empty() && (self.fixed || self.options.blanks_as_null)) {
+        if self.stream && trimmed.is_empty() && !matches!(data_type, SqlType::VarByte(_)) {
+            return Err(Problem::new(1216, "empty text"));
+        }
+        if (bytes.is_empty() && !self.stream) || (trimmed.is_empty() && (self.fixed || self.options.blanks_as_null)) {
             return Ok(Value::Null);
         }
         let text = || std::str::from_utf8(trimmed).map_err(|_| digit(1207, bytes, "Character"));
@@ -179,7 +184,8 @@ impl Conversion {
                 .map(Value::Integer)
                 .ok_or_else(|| Problem::new(1206, "Invalid time format or value")),
             SqlType::VarByte(length) => {
-                let plain = unhex(trimmed).ok_or_else(|| digit(1207, bytes, "Varbyte"))?;
+                let digits = trimmed.strip_prefix(b"\\x").filter(|_| self.stream).unwrap_or(trimmed);
+                let plain = unhex(digits).ok_or_else(|| digit(1207, bytes, "Varbyte"))?;
                 if plain.len() > length as usize {
                     return Err(Problem::new(1204, "Value length exceeds DDL length"));
                 }
@@ -252,8 +258,46 @@ fn integer(bytes: &[u8], least: i64, most: i64, type_name: &str) -> std::result:
     if (least..=most).contains(&value) { Ok(Value::Integer(value)) } else { Err(overflow()) }
 }
 
+/// What [`decimal`] makes of a number of at most 18 digits and nothing else, as nearly all are: no arithmetic of 128 bits
+/// for a digit. `None` for all others, bad ones too.
+fn short_decimal(bytes: &[u8], precision: u8, scale: i8, round: bool) -> Option<i128> {
+    let (negative, digits) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    let (mut value, mut count, mut point) = (0_u64, 0_usize, None);
+    if digits.len() > 19 {
+        return None;
+    }
+    for byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+                count += 1;
+            }
+            b'.' if point.is_none() => point = Some(count),
+            _ => return None,
+        }
+    }
+    let (have, scale) = (count - point.unwrap_or(count), usize::try_from(scale).ok()?);
+    if count == 0 || count > 18 || count + scale > 36 {
+        return None;
+    }
+    let value = if have <= scale {
+        i128::from(value) * 10_i128.pow((scale - have) as u32)
+    } else {
+        let unit = 10_u64.pow((have - scale) as u32);
+        let (kept, cut) = (value / unit, value % unit);
+        i128::from(kept + u64::from(round && cut * 2 >= unit))
+    };
+    (value < 10_i128.checked_pow(u32::from(precision))?).then_some(if negative { -value } else { value })
+}
+
 /// A decimal number at a scale; digits behind the scale are cut, or with ROUNDEC rounded half away from zero.
 fn decimal(bytes: &[u8], precision: u8, scale: i8, round: bool) -> std::result::Result<i128, Problem> {
+    if let Some(value) = short_decimal(bytes, precision, scale, round) {
+        return Ok(value);
+    }
     let lead = bytes.iter().take_while(|byte| **byte == b' ').count();
     let body = bytes[lead..].trim_ascii_end();
     let overflow = || Problem::new(1204, format!("Overflow for NUMERIC({precision},{scale})"));
@@ -302,4 +346,42 @@ fn decimal(bytes: &[u8], precision: u8, scale: i8, round: bool) -> std::result::
     value += i128::from(round && up);
     let most = 10_i128.checked_pow(u32::from(precision)).ok_or_else(overflow)?;
     if value < most { Ok(if negative { -value } else { value }) } else { Err(overflow()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn decimals_of_few_and_of_many_digits() {
+        for (text, precision, scale, cut, rounded) in [
+            ("0", 5, 2, Some(0), Some(0)),
+            ("1.5", 5, 2, Some(150), Some(150)),
+            ("-1.5", 5, 2, Some(-150), Some(-150)),
+            ("+1.5", 5, 2, Some(150), Some(150)),
+            (" 1.5 ", 5, 2, Some(150), Some(150)),
+            ("1.005", 5, 2, Some(100), Some(101)),
+            ("-1.005", 5, 2, Some(-100), Some(-101)),
+            ("1.0049999", 5, 2, Some(100), Some(100)),
+            (".5", 5, 2, Some(50), Some(50)),
+            ("5.", 5, 2, Some(500), Some(500)),
+            ("999.99", 5, 2, Some(99_999), Some(99_999)),
+            ("999.999", 5, 2, Some(99_999), None),
+            ("1000", 5, 2, None, None),
+            ("1e2", 5, 2, Some(10_000), Some(10_000)),
+            ("000000000000000000000000001", 5, 2, Some(100), Some(100)),
+            ("123456789012345678", 18, 0, Some(123_456_789_012_345_678), Some(123_456_789_012_345_678)),
+            ("1234567890123456789", 18, 0, None, None),
+            ("0.123456789012345678901", 38, 20, Some(12_345_678_901_234_567_890), Some(12_345_678_901_234_567_890)),
+            ("1", 38, 37, Some(10_i128.pow(37)), Some(10_i128.pow(37))),
+            (".", 5, 2, None, None),
+            ("", 5, 2, None, None),
+            ("-", 5, 2, None, None),
+            ("1.2.3", 5, 2, None, None),
+        ] {
+            let read = |round| decimal(text.as_bytes(), precision, scale, round).ok();
+            assert_eq!((read(false), read(true)), (cut, rounded), "{text}");
+        }
+    }
 }

@@ -190,6 +190,43 @@ pub(crate) struct Who {
     pub(crate) last_query: i64,
     /// The transaction's number.
     pub(crate) xid: i64,
+    /// What the session loaded and unloaded last.
+    pub(crate) loads: Arc<LastLoads>,
+}
+
+/// The last COPY and the last UNLOAD of a session: `pg_last_copy_id()` and its kin.
+#[derive(Debug)]
+pub(crate) struct LastLoads {
+    copy: Mutex<(i64, u64)>,
+    unload: Mutex<(i64, u64)>,
+}
+
+impl Default for LastLoads {
+    fn default() -> Self {
+        Self { copy: Mutex::new((-1, 0)), unload: Mutex::new((-1, 0)) }
+    }
+}
+
+impl LastLoads {
+    /// Notes a COPY that begins to load, or how many rows it has loaded.
+    pub(crate) fn note_copy(&self, query: i64, rows: u64) {
+        *self.copy.lock().unwrap_or_else(PoisonError::into_inner) = (query, rows);
+    }
+
+    /// Notes an UNLOAD that begins to write, or how many rows it has written.
+    pub(crate) fn note_unload(&self, query: i64, rows: u64) {
+        *self.unload.lock().unwrap_or_else(PoisonError::into_inner) = (query, rows);
+    }
+
+    /// The number of the last COPY, -1 when there was none, and how many rows it loaded, 0 when it failed.
+    pub(crate) fn copy(&self) -> (i64, u64) {
+        *self.copy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same of the last UNLOAD.
+    pub(crate) fn unload(&self) -> (i64, u64) {
+        *self.unload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Context {

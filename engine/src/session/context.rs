@@ -5,6 +5,7 @@ use super::settings::Settings;
 use super::transaction::Transaction;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::table::Lake;
+use crate::load::CopyInput;
 use crate::result::CurrentProgress;
 use crate::sql::{Dialect, ParsedStatement};
 use crate::tables::{self, ManagedTableProvider};
@@ -13,7 +14,7 @@ use datafusion::datasource::TableProvider;
 use datafusion::execution::session_state::SessionState;
 use millrace_catalog::model::ManagedTable;
 use millrace_catalog::{Catalog, Snapshot};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::Mutex;
 
 /// The surroundings of one statement; later changes of the session do not reach it.
@@ -30,6 +31,7 @@ pub(crate) struct Context {
     /// Whether the transaction was begun by the user and goes on after the statement.
     in_block: bool,
     progress: Arc<CurrentProgress>,
+    input: super::loading::InputSlot,
 }
 
 impl Context {
@@ -47,8 +49,19 @@ impl Context {
         let dialect = statement.dialect;
         let text = statement.text.as_str().into();
         let who = Arc::new(who);
-        Self { warehouse, state, database, dialect, text, who, settings, transaction, in_block, progress }
+        let input = super::loading::InputSlot::default();
+        Self { warehouse, state, database, dialect, text, who, settings, transaction, in_block, progress, input }
             .with_dialect(dialect)
+    }
+
+    /// The same with its client's rows.
+    pub(super) fn with_input(self, input: &super::loading::InputSlot) -> Self {
+        Self { input: Arc::clone(input), ..self }
+    }
+
+    /// The client's rows, for whoever asks first.
+    pub(crate) fn take_input(&self) -> Option<CopyInput> {
+        self.input.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The transaction that the statement runs in.

@@ -10,7 +10,9 @@ mod cursor;
 mod draft;
 mod leases;
 mod literal;
+mod loading;
 mod prepared;
+mod rows;
 mod settings;
 mod temporary;
 mod transaction;
@@ -21,6 +23,7 @@ pub(crate) use activity::Who;
 pub use activity::{OpenSession, RunningState, Sessions};
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
+use loading::{InputSlot, repeats};
 pub use prepared::Prepared;
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
@@ -35,13 +38,12 @@ use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
 use activity::Running;
 use datafusion::arrow::datatypes::Schema;
-use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
 use millrace_catalog::model::ADMIN;
+use rows::{failing, holding, with_deadline};
 use settings::Settings;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use temporary::Temporaries;
 use tokio::sync::Mutex;
@@ -67,6 +69,8 @@ pub struct Session {
     login: String,
     /// What [`Who::last_query`] is for the next statement.
     next_last_query: i64,
+    /// The rows of the COPY FROM STDIN that runs.
+    input: InputSlot,
 }
 
 impl Drop for Session {
@@ -80,12 +84,18 @@ struct Block {
     transaction: Arc<Mutex<Transaction>>,
     /// Its number: that of its first statement.
     xid: Option<i64>,
-    /// After an error nothing but its end is taken.
-    failed: bool,
+    /// After an error nothing but its end is taken. Shared with results whose rows are still being computed.
+    failed: Arc<AtomicBool>,
     /// Begun for the statements of one text, which are done together or not at all.
     implicit: bool,
     /// Files that it may have changed rows of are not rewritten in the background.
     _busy: Option<Busy>,
+}
+
+impl Block {
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
 }
 
 /// How far a session is in a transaction.
@@ -149,6 +159,7 @@ impl Session {
             who,
             login,
             next_last_query: -1,
+            input: InputSlot::default(),
         }
     }
 
@@ -213,9 +224,10 @@ impl Session {
         let busy = self.warehouse.activity().begin();
         let running = self.begin_statement(parsed);
         let result = Box::pin(self.execute_parsed(parsed)).await;
+        let failed = self.block.as_ref().map(|block| Arc::clone(&block.failed));
         running
             .watch(result)
-            .map(|result| holding(result, busy))
+            .map(|result| failing(holding(result, busy), failed))
             .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
 
@@ -293,16 +305,15 @@ impl Session {
         }
         let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
-        block.failed = true;
+        let failed = Arc::clone(&block.failed);
+        failed.store(true, Ordering::Relaxed);
         let transaction = Arc::clone(&block.transaction);
         let in_block = !block.implicit;
         let context = self.context(parsed, (Arc::clone(&transaction), in_block));
         let result = exec::execute(&context, &parsed.statement).await?;
         let held = transaction.lock().await.held();
+        failed.store(false, Ordering::Relaxed);
         let result = holding(result, held);
-        if let Some(block) = &mut self.block {
-            block.failed = false;
-        }
         // As in Redshift, TRUNCATE commits the transaction that it runs in.
         if matches!(parsed.statement, Statement::Truncate(_)) {
             self.end(true).await?;
@@ -322,6 +333,7 @@ impl Session {
             (self.who.clone(), self.settings.clone()),
             transaction,
         )
+        .with_input(&self.input)
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -331,8 +343,9 @@ impl Session {
         loop {
             let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
-            let result = exec::execute(&context, &parsed.statement).await?;
+            let mut result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
+            let analyze = changed.to_analyze();
             let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
                 Some(_) => changed.commit(&self.warehouse).await,
@@ -341,9 +354,10 @@ impl Session {
             match committed {
                 Ok(()) => {
                     self.temporary = temporary;
+                    result.notices.extend(self.analyze_loaded(analyze).await);
                     return Ok(holding(result, held));
                 }
-                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES => {
+                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES && repeats(parsed) => {
                     tries += 1;
                     if turn.is_none() {
                         turn = Some(self.warehouse.turns().wait(tables).await);
@@ -360,7 +374,7 @@ impl Session {
     fn new_block(&self, read_only: bool, implicit: bool) -> Block {
         let transaction = Arc::new(Mutex::new(Transaction::new(read_only, self.temporary.clone())));
         let busy = (!read_only).then(|| self.warehouse.activity().begin());
-        Block { transaction, xid: Some(self.who.xid), failed: false, implicit, _busy: busy }
+        Block { transaction, xid: Some(self.who.xid), failed: Arc::default(), implicit, _busy: busy }
     }
 
     fn begin(&mut self, read_only: bool) -> StatementResult {
@@ -386,11 +400,13 @@ impl Session {
         };
         self.cursors.clear();
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
-        if commit && !block.failed {
-            let temporary = transaction.settled_temporary();
+        if commit && !block.has_failed() {
+            let (temporary, analyze) = (transaction.settled_temporary(), transaction.to_analyze());
             transaction.commit_in_turn(&self.warehouse).await?;
             self.temporary = temporary;
-            return Ok(done("COMMIT"));
+            let mut result = done("COMMIT");
+            result.notices.extend(self.analyze_loaded(analyze).await);
+            return Ok(result);
         }
         Ok(done("ROLLBACK"))
     }
@@ -430,7 +446,7 @@ impl Session {
     pub fn transaction_status(&self) -> TransactionStatus {
         match &self.block {
             None => TransactionStatus::Idle,
-            Some(block) if block.failed => TransactionStatus::Failed,
+            Some(block) if block.has_failed() => TransactionStatus::Failed,
             Some(_) => TransactionStatus::Active,
         }
     }
@@ -440,11 +456,11 @@ impl Session {
         self.settings.version
     }
 
-    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`]: in the text,
-    /// or in rows that were still being computed.
+    /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`] and of its
+    /// results: in the text, or in what became of rows.
     pub fn fail_transaction(&mut self) {
         if let Some(block) = &mut self.block {
-            block.failed = true;
+            block.failed.store(true, Ordering::Relaxed);
         }
     }
 
@@ -551,33 +567,4 @@ fn warning(message: &str) -> Notice {
 
 fn timed_out() -> Error {
     Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
-}
-
-/// Keeps what a result's rows are read from until they have been read.
-fn holding(mut result: StatementResult, held: impl Send + Sync + 'static) -> StatementResult {
-    result.rows = result.rows.map(|rows| {
-        let schema = rows.schema();
-        let rows = rows.inspect(move |_| {
-            let _ = &held;
-        });
-        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as _
-    });
-    result
-}
-
-/// Ends a result's rows with an error at the deadline.
-fn with_deadline(mut result: StatementResult, deadline: Instant) -> StatementResult {
-    result.rows = result.rows.map(|rows| {
-        let schema = rows.schema();
-        let watched = futures::stream::unfold(Some((rows, deadline)), |state| async move {
-            let (mut rows, deadline) = state?;
-            match tokio::time::timeout_at(deadline, rows.next()).await {
-                Ok(Some(batch)) => Some((batch, Some((rows, deadline)))),
-                Ok(None) => None,
-                Err(_) => Some((Err(DataFusionError::from(timed_out())), None)),
-            }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(schema, watched)) as _
-    });
-    result
 }

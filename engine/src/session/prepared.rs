@@ -6,7 +6,7 @@
 use super::context::Context;
 use super::temporary::Temporaries;
 use super::transaction::Transaction;
-use super::{Session, done, literal};
+use super::{Block, Session, done, literal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::plan;
@@ -195,7 +195,7 @@ impl Session {
     }
 
     pub(super) fn check_not_failed(&self) -> Result<()> {
-        if self.block.as_ref().is_some_and(|block| block.failed) {
+        if self.block.as_ref().is_some_and(Block::has_failed) {
             let message = "current transaction is aborted, commands ignored until end of transaction block";
             return Err(Error::new(ErrorKind::FailedTransaction, message));
         }

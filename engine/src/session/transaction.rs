@@ -35,6 +35,8 @@ pub(crate) struct Transaction {
     temporary: Temporaries,
     /// The snapshots of the manifest that it reads: none of them expires.
     leases: Vec<Arc<Lease>>,
+    /// Tables, by schema and name, whose statistics are gathered once it has committed.
+    analyze: BTreeSet<(String, String)>,
 }
 
 /// What a scan of a table reads.
@@ -208,6 +210,18 @@ impl Transaction {
         draft.table = Arc::new(changed);
         self.drafts.insert(key, draft);
         Ok(())
+    }
+
+    /// Has a table's statistics gathered when the transaction has committed; a temporary table has none to keep.
+    pub(crate) fn analyze_after(&mut self, table: &ManagedTable) {
+        if !is_temporary(table) {
+            self.analyze.insert((table.schema.clone(), table.name.clone()));
+        }
+    }
+
+    /// The tables of [`Transaction::analyze_after`].
+    pub(super) fn to_analyze(&self) -> BTreeSet<(String, String)> {
+        self.analyze.clone()
     }
 
     /// A number for a table, column or file that is not in the catalog yet.

@@ -58,7 +58,12 @@ fn operation(cursor: &mut Cursor) -> Result<AlterOperation> {
     } else if cursor.eat("APPEND FROM") {
         append(cursor)
     } else if !cursor.is_athena() && cursor.eat("ALTER") {
-        alter_managed(cursor)
+        let mut operations = vec![alter_managed(cursor)?];
+        while cursor.eat_token(&Token::Comma) {
+            cursor.expect("ALTER")?;
+            operations.push(alter_managed(cursor)?);
+        }
+        Ok(if operations.len() == 1 { operations.remove(0) } else { AlterOperation::Several(operations) })
     } else if cursor.eat("UNSET TBLPROPERTIES") {
         let if_exists = cursor.eat("IF EXISTS");
         Ok(AlterOperation::UnsetProperties { if_exists, keys: cursor.list(Cursor::string)? })

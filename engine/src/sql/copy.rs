@@ -1,11 +1,15 @@
-//! Redshift's `COPY`: options in any order, each at most once, credentials read and forgotten.
+//! Redshift's `COPY`: options in any order, each at most once.
 //!
 //! What would need a service that is not here (SSH, EMR, keys of encryption) is refused by name.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::authorization::Authorization;
 use crate::sql::cursor::Cursor;
 use crate::sql::strings::{Escapes, decode};
-use crate::sql::{Copy, CopyCompression, CopyFormat, CopyOptions, JsonMapping, Statement, TextEncoding};
+use crate::sql::{
+    Access, CompressionUpdate, Copy, CopyCompression, CopyFormat, CopyOptions, JsonMapping, Statement, TextEncoding,
+    copy_stream,
+};
 use sqlparser::tokenizer::Token;
 
 /// The most bad lines that MAXERROR may allow (Redshift's limit).
@@ -15,19 +19,22 @@ const MOST_ERRORS: u64 = 100_000;
 pub(super) fn copy(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("COPY")?;
     if *cursor.peek() == Token::LParen {
-        return Err(cursor.unsupported("COPY of a query"));
+        return copy_stream::query_out(cursor);
     }
-    if cursor.eat("JOB") {
+    if cursor.at("JOB CREATE") || cursor.at("JOB RUN") || cursor.at("JOB ALTER") || cursor.at("JOB LIST") {
         return Err(cursor.unsupported("COPY JOB"));
     }
     let table = cursor.object_name()?;
     let columns = if *cursor.peek() == Token::LParen { cursor.list(Cursor::identifier)? } else { Vec::new() };
-    if cursor.at("TO") {
-        return Err(cursor.unsupported("COPY … TO").with_hint("use UNLOAD"));
+    if cursor.eat("TO") {
+        return copy_stream::table_out(cursor, &table, &columns);
     }
     cursor.expect("FROM")?;
-    if cursor.at("STDIN") {
-        return Err(cursor.unsupported("COPY … FROM STDIN here"));
+    if cursor.eat("STDIN") {
+        return copy_stream::copy_in(cursor, table, columns);
+    }
+    if cursor.at("PROGRAM") {
+        return Err(cursor.unsupported("COPY … FROM PROGRAM"));
     }
     let source = cursor.string()?;
     for (scheme, what) in
@@ -49,6 +56,10 @@ pub(super) fn copy(cursor: &mut Cursor) -> Result<Statement> {
         ignore_all_errors: false,
         no_load: false,
         explicit_ids: false,
+        access: Access::default(),
+        compression_update: None,
+        compression_rows: None,
+        statistics_update: None,
     });
     while !cursor.at_end() {
         parsed.option(cursor)?;
@@ -62,16 +73,25 @@ struct Parsed {
     seen: Vec<String>,
     delimiter: Option<Vec<u8>>,
     quote: Option<u8>,
+    authorization: Authorization,
+    region: Option<String>,
 }
 
 impl Parsed {
     fn new(copy: Copy) -> Self {
-        Self { copy, seen: Vec::new(), delimiter: None, quote: None }
+        Self {
+            copy,
+            seen: Vec::new(),
+            delimiter: None,
+            quote: None,
+            authorization: Authorization::default(),
+            region: None,
+        }
     }
 
     fn option(&mut self, cursor: &mut Cursor) -> Result<()> {
         let Some(word) = cursor.peek_word() else { return Err(cursor.syntax_error("an option of COPY")) };
-        if authorization(cursor)? {
+        if self.authorization.clause(cursor)? {
             return Ok(());
         }
         if self.seen.contains(&word) && word != "FORMAT" {
@@ -245,18 +265,17 @@ impl Parsed {
                     _ => return Err(at(invalid("ENCODING", "UTF8, UTF16, UTF16LE, UTF16BE or ISO88591"))),
                 };
             }
-            "REGION" => {
-                cursor.string()?;
-            }
+            "REGION" => self.region = Some(cursor.string()?),
             "COMPUPDATE" => {
-                let _ = ["PRESET", "ON", "OFF", "TRUE", "FALSE"].iter().any(|value| cursor.eat(value));
+                let preset = cursor.eat("PRESET");
+                self.copy.compression_update = Some(match on_or_off(cursor) {
+                    _ if preset => CompressionUpdate::Preset,
+                    true => CompressionUpdate::On,
+                    false => CompressionUpdate::Off,
+                });
             }
-            "STATUPDATE" => {
-                let _ = ["ON", "OFF", "TRUE", "FALSE"].iter().any(|value| cursor.eat(value));
-            }
-            "COMPROWS" => {
-                number(cursor, "COMPROWS")?;
-            }
+            "STATUPDATE" => self.copy.statistics_update = Some(on_or_off(cursor)),
+            "COMPROWS" => self.copy.compression_rows = Some(number(cursor, "COMPROWS")?),
             _ => {
                 let message = format!("unrecognized option of COPY \"{}\"", word.to_ascii_lowercase());
                 return Err(at(Error::new(ErrorKind::Syntax, message)));
@@ -267,7 +286,8 @@ impl Parsed {
 
     /// The statement, when its options go together.
     fn finish(self) -> Result<Copy> {
-        let Self { mut copy, seen, delimiter, quote } = self;
+        let Self { mut copy, seen, delimiter, quote, authorization, region } = self;
+        copy.access = authorization.finish(region)?;
         let said = |word: &str| seen.iter().any(|seen| seen == word);
         let clash = |a: &str, b: &str| Error::new(ErrorKind::Syntax, format!("{a} is not compatible with {b}"));
         match &mut copy.format {
@@ -338,19 +358,11 @@ fn invalid(option: &str, wanted: &str) -> Error {
     Error::new(ErrorKind::InvalidParameter, format!("invalid value for {option}: expected {wanted}"))
 }
 
-/// Reads an authorization, when one comes next: which credentials are used is the configuration's matter.
-pub(super) fn authorization(cursor: &mut Cursor) -> Result<bool> {
-    let valued = ["IAM_ROLE", "CREDENTIALS", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "AUTHORIZATION"];
-    for word in ["WITH CREDENTIALS", "AUTHORIZATION"].iter().chain(&valued) {
-        if cursor.eat(word) {
-            cursor.eat("AS");
-            if !cursor.eat("DEFAULT") {
-                cursor.string()?;
-            }
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// What may stand after the name of a switch; the name alone switches it on.
+fn on_or_off(cursor: &mut Cursor) -> bool {
+    let off = cursor.eat("OFF") || cursor.eat("FALSE");
+    let _ = !off && (cursor.eat("ON") || cursor.eat("TRUE"));
+    !off
 }
 
 fn mapping(cursor: &mut Cursor) -> JsonMapping {

@@ -10,7 +10,8 @@ use crate::sql::strings::{Escapes, decode};
 use crate::sql::tokens::{self, Tokens, is_word, word};
 use crate::sql::{diagnose, nesting, query, syntax};
 use millrace_catalog::model::Parameters;
-use sqlparser::ast::{self, Expr, Ident, ObjectNamePart, Query, SelectInto, TableFactor, TableWithJoins};
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{self, Expr, Ident, ObjectNamePart, Query, SelectInto, TableFactor, TableWithJoins, With};
 use sqlparser::dialect::Precedence;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -253,6 +254,32 @@ impl<'a> Cursor<'a> {
         let query = self.parser.parse_query().map_err(|e| self.parser_error(e))?;
         let text = &self.text[start..self.end_offset()];
         Ok((self.settled(*query, position)?, text))
+    }
+
+    /// `WITH [RECURSIVE] name AS (query), …`, where it stands before another statement than a query.
+    pub(super) fn with_clause(&mut self) -> Result<With> {
+        self.expect("WITH")?;
+        let recursive = self.eat("RECURSIVE");
+        let cte_tables = self.parser.parse_comma_separated(Parser::parse_cte).map_err(|e| self.parser_error(e))?;
+        Ok(With { with_token: AttachedToken::empty(), recursive, cte_tables })
+    }
+
+    /// The first of these words that stands outside of all parentheses.
+    pub(super) fn first_outside<'w>(&self, words: &[&'w str]) -> Option<&'w str> {
+        let mut depth = 0_usize;
+        for index in self.next_index()..self.starts.len() {
+            match &self.parser.token_at(index).token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth = depth.saturating_sub(1),
+                Token::Word(Word { value, quote_style: None, .. }) if depth == 0 => {
+                    if let Some(found) = words.iter().find(|word| value.eq_ignore_ascii_case(word)) {
+                        return Some(found);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
     }
 
     /// A query, and the table that SELECT … INTO names for its rows; Athena has no such table.

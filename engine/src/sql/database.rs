@@ -5,12 +5,16 @@ use crate::sql::cursor::Cursor;
 use crate::sql::{CreateDatabase, CreateExternalSchema, Statement, refuse};
 use millrace_catalog::model::Parameters;
 
-/// `CREATE DATABASE|SCHEMA [IF NOT EXISTS] name [COMMENT '…'] [LOCATION '…'] [WITH DBPROPERTIES (…)]`
+/// `CREATE DATABASE|SCHEMA [IF NOT EXISTS] {name [AUTHORIZATION user] | AUTHORIZATION user} [COMMENT '…'] [LOCATION '…'] [WITH DBPROPERTIES (…)]`
 pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("CREATE")?;
     cursor.advance();
     let if_not_exists = cursor.if_not_exists();
-    let name = cursor.database_name()?;
+    // A schema without a name has its owner's.
+    let named = !cursor.at("AUTHORIZATION");
+    let name = if named { Some(cursor.database_name()?) } else { None };
+    let owner = if !cursor.is_athena() && cursor.eat("AUTHORIZATION") { Some(cursor.identifier()?) } else { None };
+    let Some(name) = name.or_else(|| owner.clone()) else { return Err(cursor.syntax_error("a name")) };
     let (mut comment, mut location, mut properties) = (None, None, None);
     loop {
         let place = if cursor.at("COMMENT") {
@@ -36,7 +40,7 @@ pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
         return Err(error);
     }
     let properties = properties.unwrap_or_default();
-    Ok(Statement::CreateDatabase(CreateDatabase { name, if_not_exists, comment, location, properties }))
+    Ok(Statement::CreateDatabase(CreateDatabase { name, if_not_exists, owner, comment, location, properties }))
 }
 
 /// `CREATE EXTERNAL SCHEMA [IF NOT EXISTS] name FROM DATA CATALOG DATABASE 'd' …`

@@ -1,7 +1,8 @@
-//! COPY and UNLOAD as parsed: every option typed, and no credentials kept.
+//! COPY and UNLOAD as parsed: every option typed.
 
 use crate::sql::ObjectName;
 use sqlparser::ast;
+use std::fmt;
 
 /// Redshift's `COPY t [(columns)] FROM 'place' …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,51 @@ pub struct Copy {
     pub no_load: bool,
     /// `EXPLICIT_IDS`: the files give values for IDENTITY columns.
     pub explicit_ids: bool,
+    /// With whose rights the files are read.
+    pub access: Access,
+    /// `COMPUPDATE`; `None` when not said.
+    pub compression_update: Option<CompressionUpdate>,
+    /// `COMPROWS`: rows of the sample that encodings are chosen from.
+    pub compression_rows: Option<u64>,
+    /// `STATUPDATE`; `None` when not said.
+    pub statistics_update: Option<bool>,
+}
+
+/// `COMPUPDATE`: what happens to the encodings of a table that is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompressionUpdate {
+    /// `ON`: they are chosen from a sample of the rows.
+    On,
+    /// `PRESET`: they are chosen by the columns' types.
+    Preset,
+    /// `OFF`: they stay.
+    Off,
+}
+
+/// With whose rights, and from which region, a statement reads or writes files of object stores.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Keys for this statement; those of the configuration without.
+    pub keys: Option<AccessKeys>,
+    /// `REGION`; that of the configuration without.
+    pub region: Option<String>,
+}
+
+/// Keys that a statement brings. They are shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessKeys {
+    /// `ACCESS_KEY_ID`
+    pub key_id: String,
+    /// `SECRET_ACCESS_KEY`
+    pub secret: String,
+    /// `SESSION_TOKEN`
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for AccessKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessKeys(***)")
+    }
 }
 
 /// The layout of the files.
@@ -158,6 +204,101 @@ pub enum TextEncoding {
     Iso88591,
 }
 
+/// PostgreSQL's `COPY t [(columns)] FROM STDIN`: rows come from the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyIn {
+    /// The table.
+    pub table: ObjectName,
+    /// The columns that the fields fill, in order; empty for all.
+    pub columns: Vec<String>,
+    /// How rows are written.
+    pub layout: StreamLayout,
+}
+
+/// PostgreSQL's `COPY t [(columns)] TO STDOUT` and `COPY (query) TO STDOUT`: rows go to the client.
+#[derive(Debug, Clone)]
+pub struct CopyOut {
+    /// The rows; of a table, a query over it.
+    pub query: Box<ast::Query>,
+    /// How rows are written.
+    pub layout: StreamLayout,
+}
+
+/// How rows are written between server and client (PostgreSQL: "COPY", "File Formats").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamLayout {
+    /// `FORMAT`
+    pub format: StreamFormat,
+    /// `DELIMITER`: a tab, or a comma with CSV.
+    pub delimiter: u8,
+    /// `NULL`: `\N`, or nothing with CSV.
+    pub null: String,
+    /// `HEADER`
+    pub header: StreamHeader,
+    /// `QUOTE`, of CSV.
+    pub quote: u8,
+    /// `ESCAPE`, of CSV; the quote when not said.
+    pub escape: u8,
+    /// `FORCE_QUOTE`, of CSV TO STDOUT: columns whose values always stand between quotes.
+    pub force_quote: StreamColumns,
+    /// `FORCE_NOT_NULL`, of CSV FROM STDIN: columns whose fields are never NULL.
+    pub force_not_null: StreamColumns,
+    /// `FORCE_NULL`, of CSV FROM STDIN: columns in which the text of NULL means it between quotes too.
+    pub force_null: StreamColumns,
+}
+
+/// The formats of PostgreSQL's COPY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamFormat {
+    /// Lines of escaped fields.
+    Text,
+    /// Comma-separated values.
+    Csv,
+    /// Values as the protocol has them.
+    Binary,
+}
+
+/// The line of names before the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamHeader {
+    /// There is none.
+    Absent,
+    /// There is one; what it says does not matter.
+    Present,
+    /// There is one and it names the columns in their order.
+    Match,
+}
+
+/// Columns that an option is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum StreamColumns {
+    /// None.
+    #[default]
+    None,
+    /// `*`
+    All,
+    /// These.
+    Named(Vec<String>),
+}
+
+impl StreamColumns {
+    /// Whether a column is one of them.
+    #[must_use]
+    pub fn contains(&self, column: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Named(names) => names.iter().any(|name| name == column),
+        }
+    }
+
+    /// The first that is no column of these.
+    pub fn unknown<'a>(&'a self, columns: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+        let Self::Named(names) = self else { return None };
+        names.iter().map(String::as_str).find(|name| !columns.clone().any(|column| column == *name))
+    }
+}
+
 /// `UNLOAD`, in Redshift's form or Athena's.
 #[derive(Debug, Clone)]
 pub struct Unload {
@@ -191,6 +332,8 @@ pub struct Unload {
     pub extension: Option<String>,
     /// Athena's form: the target is an empty folder, files have unique names.
     pub athena: bool,
+    /// With whose rights the files are written.
+    pub access: Access,
 }
 
 /// The format of UNLOAD's files.

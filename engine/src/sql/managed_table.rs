@@ -126,6 +126,8 @@ pub(super) fn column(cursor: &mut Cursor, constraints: &mut Vec<String>) -> Resu
             column.nullable = Some(false);
         } else if cursor.eat("NULL") {
             column.nullable = Some(true);
+        } else if cursor.eat("DEFAULT IDENTITY") {
+            column.identity = Some(identity(cursor, true)?);
         } else if cursor.eat("DEFAULT") {
             column.default = Some(cursor.default_expression()?.to_owned());
         } else if cursor.eat("IDENTITY") {

@@ -7,8 +7,10 @@
 
 mod alter;
 mod analyze;
+mod authorization;
 mod comment;
 mod copy;
+mod copy_stream;
 mod crawler;
 mod create_table_as;
 mod cursor;

@@ -9,12 +9,21 @@ use crate::sql::{Assignment, Delete, Merge, MergeInsert, MergeMatched, ObjectNam
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     self, Expr, Ident, ObjectNamePart, Query, SelectFlavor, SelectItem, SetExpr, TableAlias, TableFactor,
-    TableWithJoins, Value,
+    TableWithJoins, Value, With,
 };
 use sqlparser::tokenizer::Token;
 
+/// `WITH name AS (query), …` before UPDATE or DELETE, which then read what it names.
+pub(super) fn with(
+    cursor: &mut Cursor,
+    statement: fn(&mut Cursor, Option<With>) -> Result<Statement>,
+) -> Result<Statement> {
+    let with = cursor.with_clause()?;
+    statement(cursor, Some(with))
+}
+
 /// `UPDATE t [[AS] alias] SET c = {expression|DEFAULT}, … [FROM relations] [WHERE condition]`
-pub(super) fn update(cursor: &mut Cursor) -> Result<Statement> {
+pub(super) fn update(cursor: &mut Cursor, with: Option<With>) -> Result<Statement> {
     cursor.expect("UPDATE")?;
     let position = cursor.position();
     let (table, alias) = target(cursor, &["SET"])?;
@@ -25,12 +34,12 @@ pub(super) fn update(cursor: &mut Cursor) -> Result<Statement> {
         from.extend(cursor.relations()?);
     }
     let selection = condition(cursor)?;
-    let query = cursor.settled(select(values(&assignments), from, selection), position)?;
+    let query = cursor.settled(Query { with, ..select(values(&assignments), from, selection) }, position)?;
     Ok(Statement::Update(Box::new(Update { table, alias, assignments, query })))
 }
 
 /// `DELETE [FROM] t [[AS] alias] [{USING|FROM} relations] [WHERE condition]`
-pub(super) fn delete(cursor: &mut Cursor) -> Result<Statement> {
+pub(super) fn delete(cursor: &mut Cursor, with: Option<With>) -> Result<Statement> {
     cursor.expect("DELETE")?;
     cursor.eat("FROM");
     let position = cursor.position();
@@ -40,7 +49,7 @@ pub(super) fn delete(cursor: &mut Cursor) -> Result<Statement> {
         from.extend(cursor.relations()?);
     }
     let selection = condition(cursor)?;
-    let query = cursor.settled(select(Vec::new(), from, selection), position)?;
+    let query = cursor.settled(Query { with, ..select(Vec::new(), from, selection) }, position)?;
     Ok(Statement::Delete(Box::new(Delete { table, alias, query })))
 }
 

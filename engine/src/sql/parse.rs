@@ -50,6 +50,13 @@ fn whole_statement(cursor: &mut Cursor) -> Result<Statement> {
 }
 
 pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
+    if cursor.at("WITH") && !cursor.is_athena() {
+        match cursor.first_outside(&["SELECT", "VALUES", "UPDATE", "DELETE"]) {
+            Some("UPDATE") => return modify::with(cursor, modify::update),
+            Some("DELETE") => return modify::with(cursor, modify::delete),
+            _ => {}
+        }
+    }
     if cursor.at_query() {
         return managed_table::query(cursor);
     }
@@ -66,8 +73,8 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "ANALYZE" => analyze::analyze(cursor),
         "VACUUM" => vacuum::vacuum(cursor),
         "INSERT" => insert::insert(cursor),
-        "UPDATE" => modify::update(cursor),
-        "DELETE" => modify::delete(cursor),
+        "UPDATE" => modify::update(cursor, None),
+        "DELETE" => modify::delete(cursor, None),
         "MERGE" => modify::merge(cursor),
         "TRUNCATE" => modify::truncate(cursor),
         "BEGIN" | "START" if !cursor.at("START CRAWLER") => transaction::begin(cursor),

@@ -22,6 +22,7 @@ fn visit<B>(statement: &mut Statement, visit_expr: &mut impl FnMut(&mut Expr) ->
         Statement::CreateTableAs(create) => create.query.visit(&mut visitor),
         Statement::CreateTable(create) => create.query.visit(&mut visitor),
         Statement::Insert(insert) => insert.query.visit(&mut visitor),
+        Statement::CopyOut(copy) => copy.query.visit(&mut visitor),
         Statement::Delete(delete) => delete.query.visit(&mut visitor),
         Statement::Update(update) => {
             for assignment in &mut update.assignments {

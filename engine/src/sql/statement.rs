@@ -4,8 +4,9 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, Comment, Copy, CrawlerStatement, CreateTable, CursorStatement, Delete, Describe, Dialect,
-    Distribution, Merge, PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
+    ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateTable, CursorStatement, Delete, Describe,
+    Dialect, Distribution, Merge, PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update,
+    Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -49,6 +50,10 @@ pub enum Statement {
     Insert(Box<Insert>),
     /// Redshift's `COPY`.
     Copy(Box<Copy>),
+    /// PostgreSQL's `COPY … FROM STDIN`.
+    CopyIn(Box<CopyIn>),
+    /// PostgreSQL's `COPY … TO STDOUT`.
+    CopyOut(Box<CopyOut>),
     /// `UNLOAD`.
     Unload(Box<Unload>),
     /// `UPDATE`.
@@ -250,6 +255,8 @@ pub struct CreateDatabase {
     pub name: String,
     /// Do nothing when it exists.
     pub if_not_exists: bool,
+    /// `AUTHORIZATION user`
+    pub owner: Option<String>,
     /// `COMMENT '…'`
     pub comment: Option<String>,
     /// `LOCATION '…'`
@@ -350,6 +357,8 @@ pub enum AlterOperation {
     AddConstraint(String),
     /// `DROP CONSTRAINT name`
     DropConstraint(String),
+    /// `ALTER DISTKEY a, ALTER SORTKEY (b), …`, one after the other
+    Several(Vec<AlterOperation>),
     /// `ALTER COLUMN c TYPE type`
     ColumnType {
         /// The column.

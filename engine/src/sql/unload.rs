@@ -1,8 +1,9 @@
 //! `UNLOAD`: Redshift's form with a query in a string, Athena's with a query in parentheses and properties.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::authorization::Authorization;
 use crate::sql::cursor::Cursor;
-use crate::sql::{Dialect, PropertyValue, Statement, Unload, UnloadFormat, copy, create_table_as, parse};
+use crate::sql::{Access, Dialect, PropertyValue, Statement, Unload, UnloadFormat, copy, create_table_as, parse};
 use sqlparser::tokenizer::Token;
 
 /// The largest file that UNLOAD makes, and the least that MAXFILESIZE may say (Redshift's limits).
@@ -44,6 +45,7 @@ pub(super) fn unload(cursor: &mut Cursor) -> Result<Statement> {
         clean_path: false,
         extension: None,
         athena,
+        access: Access::default(),
     };
     if athena {
         properties(cursor, &mut unload)?;
@@ -61,6 +63,7 @@ struct Said {
     format: Option<&'static str>,
     widths: Vec<usize>,
     words: Vec<String>,
+    region: Option<String>,
 }
 
 impl Said {
@@ -71,8 +74,9 @@ impl Said {
 
 fn options(cursor: &mut Cursor, unload: &mut Unload) -> Result<()> {
     let mut said = Said::default();
+    let mut authorization = Authorization::default();
     while !cursor.at_end() {
-        if copy::authorization(cursor)? {
+        if authorization.clause(cursor)? {
             continue;
         }
         let position = cursor.position();
@@ -95,6 +99,7 @@ fn options(cursor: &mut Cursor, unload: &mut Unload) -> Result<()> {
         })?;
         said.words.push(word);
     }
+    unload.access = authorization.finish(said.region.take())?;
     unload.format = format_of(&said)?;
     let wrong = |a: &str, b: &str| Err(Error::new(ErrorKind::Syntax, format!("{a} is not compatible with {b}")));
     if unload.format == UnloadFormat::Parquet && unload.compression != "NONE" {
@@ -181,7 +186,7 @@ fn option(cursor: &mut Cursor, unload: &mut Unload, said: &mut Said, word: &str)
         }
         "REGION" => {
             cursor.eat("AS");
-            cursor.string()?;
+            said.region = Some(cursor.string()?);
         }
         _ => {
             let message = format!("unrecognized option of UNLOAD \"{}\"", word.to_ascii_lowercase());

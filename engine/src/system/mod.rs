@@ -13,6 +13,7 @@ mod external;
 mod facts;
 mod grants;
 mod information;
+mod loads;
 mod oid;
 mod procedures;
 mod redshift;
@@ -20,12 +21,14 @@ mod relations;
 mod settings;
 mod table;
 mod types;
+mod unloads;
 mod users;
+mod vacuums;
 
 pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
 pub(crate) use facts::{Facts, facts};
-pub(crate) use oid::schema as schema_oid;
+pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
 pub(crate) use types::{by_name as type_by_name, format_type};
@@ -50,11 +53,14 @@ const TABLES: &[&[SystemTable]] = &[
     external::TABLES,
     grants::TABLES,
     information::TABLES,
+    loads::TABLES,
     procedures::TABLES,
     redshift::TABLES,
     settings::TABLES,
+    unloads::TABLES,
     types::TABLES,
     users::TABLES,
+    vacuums::TABLES,
 ];
 
 /// All system tables.

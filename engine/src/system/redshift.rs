@@ -5,30 +5,71 @@ use super::table::NULL;
 use super::{DATABASE, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, attributes, relations, row};
 use crate::error::Result;
 use crate::session::Context;
+use crate::tables::{effective_style, shown_sort_key, skew, unsorted_fraction};
+use millrace_catalog::model::SortKey;
+use std::collections::BTreeMap;
 
-/// A table's rows, deleted ones too and without them, and the bytes of its files, as the statement sees them.
-async fn figures(context: &Context, relation: &Relation) -> Result<(u64, u64, u64)> {
-    let Some(table) = &relation.managed else { return Ok((0, 0, 0)) };
+/// What a table is made of, as the statement sees it.
+#[derive(Default)]
+struct Figures {
+    /// Rows, deleted ones too.
+    written: u64,
+    /// Rows that are not deleted.
+    alive: u64,
+    /// Bytes of the files.
+    bytes: u64,
+    /// `diststyle` as `svv_table_info` writes it.
+    style: String,
+    /// The same of `sortkey1`.
+    sort_key: Option<String>,
+    /// Percent of the rows that are out of order; `None` without a sort key.
+    unsorted: Option<f64>,
+    /// By how many percent of the rows the table has changed since it was analyzed.
+    stats_off: f64,
+    /// The rows of the slice with most of them by those of the slice with fewest.
+    skew: Option<f64>,
+    /// The bytes of the largest other column by those of the first one of the sort key.
+    sort_key_skew: Option<f64>,
+}
+
+async fn figures(context: &Context, relation: &Relation) -> Result<Figures> {
+    let Some(table) = &relation.managed else { return Ok(Figures::default()) };
     let contents = context.transaction().lock().await.contents(context.warehouse(), table).await?;
     let inlined: u64 = contents.inlined.iter().map(|rows| rows.rows.len() as u64).sum();
     let (mut written, mut deleted, mut bytes) = (inlined, 0, 0);
+    let mut columns: BTreeMap<i64, u64> = BTreeMap::new();
     for file in contents.files.iter() {
         written += file.record_count;
         bytes += file.size_bytes;
         deleted += file.deletes.as_ref().map_or(0, |deletes| deletes.delete_count) + file.inlined_deletes.len() as u64;
+        for (column, known) in &file.columns {
+            *columns.entry(*column).or_default() += known.size_bytes;
+        }
     }
-    Ok((written, written.saturating_sub(deleted), bytes))
-}
-
-/// `diststyle` as `svv_table_info` writes it.
-fn style(relation: &Relation) -> String {
-    let key = relation.columns.iter().find(|column| column.distribution_key);
-    match (relation.distribution, key) {
-        (1, Some(column)) => format!("KEY({})", column.name),
-        (8, _) => "ALL".to_owned(),
-        (0, _) => "EVEN".to_owned(),
-        _ => "AUTO(EVEN)".to_owned(),
-    }
+    let alive = written.saturating_sub(deleted);
+    let analyzed = context.catalog().estimates(table.id).await?.analysis.as_ref().map(|known| known.row_count);
+    let changed = analyzed.map_or(alive, |rows| rows.abs_diff(alive));
+    let slices = u32::try_from(context.state().config().target_partitions()).unwrap_or(1);
+    let first = match table.attributes.effective_sort_key() {
+        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.first().copied(),
+        SortKey::None | SortKey::Auto => None,
+    };
+    let sort_key_skew = first.and_then(|first| {
+        let own = columns.get(&first).copied().filter(|bytes| *bytes > 0)?;
+        let largest = columns.iter().filter(|(column, _)| **column != first).map(|(_, bytes)| *bytes).max()?;
+        Some(largest as f64 / own as f64)
+    });
+    Ok(Figures {
+        written,
+        alive,
+        bytes,
+        style: effective_style(table, bytes).to_string(),
+        sort_key: shown_sort_key(table),
+        unsorted: unsorted_fraction(table, &contents.files, inlined).map(|part| 100. * part),
+        stats_off: if alive == 0 { 0. } else { (100. * changed as f64 / alive as f64).min(100.) },
+        skew: if alive == 0 { None } else { skew(table, &contents.files, slices) },
+        sort_key_skew,
+    })
 }
 
 /// Megabytes, at least one where there is something: Redshift counts blocks.
@@ -39,7 +80,7 @@ fn blocks(bytes: u64) -> u64 {
 async fn table_info(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for relation in relations(context).await?.iter().filter(|relation| relation.kind == RelationKind::Table) {
-        let (written, alive, bytes) = figures(context, relation).await?;
+        let figures = figures(context, relation).await?;
         let encoded =
             relation.columns.iter().any(|column| column.encoding.as_deref().is_some_and(|name| name != "raw"));
         let first = relation.columns.iter().find(|column| column.sort_key.abs() == 1);
@@ -49,27 +90,26 @@ async fn table_info(context: &Context) -> Result<Rows> {
         });
         let encoding = first.map(attributes::encoding_of);
         let sort_keys = relation.columns.iter().filter(|column| column.sort_key != 0).count();
-        let first = first.map(|column| if relation.interleaved { "INTERLEAVED" } else { column.name.as_str() });
         rows.push(row![
             DATABASE,
             &relation.schema,
             relation.oid,
             &relation.name,
             if encoded { "Y" } else { "Y, AUTO(ENCODE)" },
-            style(relation),
-            first,
+            figures.style,
+            figures.sort_key,
             longest.max(),
             encoding,
             sort_keys,
-            blocks(bytes),
+            blocks(figures.bytes),
             0.0,
             0.0,
-            NULL,
-            NULL,
-            written,
-            1.0,
-            NULL,
-            alive,
+            figures.unsorted,
+            figures.stats_off,
+            figures.written,
+            figures.sort_key_skew,
+            figures.skew,
+            figures.alive,
             NULL,
             NULL
         ]);
@@ -82,16 +122,17 @@ async fn table_info(context: &Context) -> Result<Rows> {
 async fn tbl_perm(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for relation in relations(context).await?.iter().filter(|relation| relation.kind == RelationKind::Table) {
-        let (written, alive, bytes) = figures(context, relation).await?;
+        let figures = figures(context, relation).await?;
+        let sorted = figures.unsorted.map_or(0, |part| (figures.alive as f64 * (1. - part / 100.)).round() as i64);
         rows.push(row![
             0,
             relation.oid,
             &relation.name,
-            alive,
-            written,
-            bytes,
+            figures.alive,
+            sorted,
+            figures.bytes,
             super::oid::DATABASE_OID,
-            blocks(bytes),
+            blocks(figures.bytes),
             0,
             0
         ]);

@@ -29,8 +29,6 @@ pub(crate) struct Relation {
     pub(crate) columns: Vec<Column>,
     /// `relediststyle`: 0 EVEN, 1 KEY, 8 ALL, 10 AUTO (ALL), 11 AUTO (EVEN), 12 AUTO (KEY).
     pub(crate) distribution: i16,
-    /// Whether the sort key is interleaved.
-    pub(crate) interleaved: bool,
     /// Informational constraints as SQL.
     pub(crate) constraints: Vec<String>,
     /// A view's query.
@@ -125,7 +123,6 @@ fn cataloged(table: &std::sync::Arc<Table>) -> Relation {
         comment: table.description.clone(),
         columns: columns.collect(),
         distribution: 0,
-        interleaved: false,
         constraints: Vec::new(),
         definition,
         external: (kind == RelationKind::External).then(|| std::sync::Arc::clone(table)),
@@ -135,8 +132,8 @@ fn cataloged(table: &std::sync::Arc<Table>) -> Relation {
 
 fn managed(table: &std::sync::Arc<ManagedTable>) -> Relation {
     let attributes = &table.attributes;
-    let (keys, interleaved): (&[i64], bool) = match &attributes.sort_key {
-        SortKey::None | SortKey::Auto => (&[], false),
+    let (keys, interleaved): (Vec<i64>, bool) = match attributes.effective_sort_key() {
+        SortKey::None | SortKey::Auto => (Vec::new(), false),
         SortKey::Compound { columns } => (columns, false),
         SortKey::Interleaved { columns } => (columns, true),
     };
@@ -174,7 +171,6 @@ fn managed(table: &std::sync::Arc<ManagedTable>) -> Relation {
             DistributionStyle::All => 8,
             DistributionStyle::Auto => 11,
         },
-        interleaved,
         constraints: attributes.constraints.clone(),
         definition: None,
         external: None,

@@ -35,7 +35,7 @@ pub(super) struct ColumnsById {
 impl PhysicalExprAdapterFactory for ColumnsById {
     fn create(&self, logical: SchemaRef, physical: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
         let named: Vec<Field> =
-            physical.fields().iter().enumerate().map(|(at, field)| self.as_in_table(at, field)).collect();
+            physical.fields().iter().enumerate().map(|(at, field)| self.as_in_table(at, field, &logical)).collect();
         let named = Arc::new(Schema::new(named));
         let has_positions = format::reads_positions(self.format, &physical);
         let default = DefaultPhysicalExprAdapterFactory.create(logical, Arc::clone(&named))?;
@@ -45,15 +45,19 @@ impl PhysicalExprAdapterFactory for ColumnsById {
 
 impl ColumnsById {
     /// A file's column under the name that it has in the table now; one that is none of the table's gets a name that
-    /// no column can have.
-    fn as_in_table(&self, at: usize, field: &FieldRef) -> Field {
+    /// no column can have. One of the table's type is the table's in all else too, NOT NULL for example: what differs
+    /// only there would be cast, and neither readers nor joins look for blocks to skip behind a cast.
+    fn as_in_table(&self, at: usize, field: &FieldRef, table: &Schema) -> Field {
         let field = field.as_ref().clone();
         if field.name() == POSITION_COLUMN && self.format == FileFormat::Parquet {
             return field;
         }
         let id = format::column_id(self.format, &field);
         match self.columns.iter().find(|column| Some(column.id) == id) {
-            Some(column) => field.with_name(&column.name),
+            Some(column) => match table.field_with_name(&column.name) {
+                Ok(known) if known.data_type() == field.data_type() => known.clone(),
+                _ => field.with_name(&column.name),
+            },
             None => field.with_name(format!("\u{1}{at}")),
         }
     }

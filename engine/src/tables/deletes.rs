@@ -80,7 +80,7 @@ async fn read_delete_file(
     if let Some(positions) = storage.deletes.get(&path) {
         return Ok(positions);
     }
-    let positions = read(storage, &path).await.map_err(|reason| {
+    let positions = read(storage, &path, deletes.size_bytes).await.map_err(|reason| {
         let url = crate::lake::damage::file_url(&storage.url, &path);
         let of = format!("delete file \"{url}\" of table \"{}.{}\"", table.schema, table.name);
         match reason {
@@ -103,13 +103,21 @@ enum Failure {
     Damaged(String),
 }
 
-async fn read(storage: &TableStorage, path: &Path) -> std::result::Result<Vec<u64>, Failure> {
+async fn read(storage: &TableStorage, path: &Path, size_bytes: u64) -> std::result::Result<Vec<u64>, Failure> {
     let unread = |error| match error {
         object_store::Error::NotFound { .. } => Failure::Missing,
         error => Failure::Unreachable(error),
     };
     // All of it is needed, so it is fetched at once.
-    let bytes = storage.store.get(path).await.map_err(unread)?.bytes().await.map_err(unread)?;
+    let whole = async {
+        // A range of an object may be on the local disk.
+        if storage.is_local() || size_bytes == 0 {
+            storage.store.get(path).await?.bytes().await
+        } else {
+            storage.store.get_range(path, 0..size_bytes).await
+        }
+    };
+    let bytes = whole.await.map_err(unread)?;
     let rows = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(ParquetRecordBatchReaderBuilder::build);
     let mut positions = Vec::new();
     for batch in rows.map_err(|e| Failure::Damaged(e.to_string()))? {

@@ -1,10 +1,12 @@
 //! Filters that joins and top-k sorts find while a query runs, as Vortex can use them within a file.
 //!
 //! vortex-datafusion skips whole files by such filters and looks at nothing below. Here the bounds that a filter sets
-//! to a column become Vortex's own dynamic comparisons, which are read again for each block: so blocks are skipped by
-//! their zone maps as the filter gets tighter. Only bounds are taken; everything else of a filter is left out, which is
-//! right because whoever made it checks its rows again.
+//! to a sort key become Vortex's own dynamic comparisons, which are read again for each block: so blocks are skipped by
+//! their zone maps as the filter gets tighter. And the filter itself is asked for the rows of its columns before any
+//! other column is decoded ([`super::members`]). What is left out of a filter here is right to leave out, because
+//! whoever made it checks its rows again.
 
+use super::members;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{Result, ScalarValue, internal_err};
@@ -22,40 +24,45 @@ use vortex::scalar::ScalarValue as VortexValue;
 use vortex::scalar_fn::fns::operators::CompareOperator;
 use vortex::session::VortexSession;
 
-/// The bounds that a dynamic filter sets to its columns.
+/// What a dynamic filter says of its columns.
 #[derive(Debug, Clone)]
-pub(super) struct DynamicBounds {
+pub(super) struct DynamicCondition {
     filter: Arc<dyn PhysicalExpr>,
+    /// Whether blocks can be skipped by the bounds of one of its columns.
+    skips_blocks: bool,
 }
 
-impl PartialEq for DynamicBounds {
+impl PartialEq for DynamicCondition {
     fn eq(&self, other: &Self) -> bool {
-        self.filter.eq(&other.filter)
+        self.filter.eq(&other.filter) && self.skips_blocks == other.skips_blocks
     }
 }
 
-impl Eq for DynamicBounds {}
+impl Eq for DynamicCondition {}
 
-impl Hash for DynamicBounds {
+impl Hash for DynamicCondition {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.filter.hash(state);
+        self.skips_blocks.hash(state);
     }
 }
 
-impl DynamicBounds {
-    /// `None` for a filter that is not dynamic, or whose columns have no bounds here; `is_useful` says by which
-    /// columns, by place, files can be skipped in.
-    pub(super) fn of(filter: &Arc<dyn PhysicalExpr>, is_useful: impl Fn(usize) -> bool) -> Option<Self> {
+impl DynamicCondition {
+    /// `None` for a filter that is not dynamic; `is_sorted_by` says by which columns, by place, blocks can be skipped.
+    pub(super) fn of(filter: &Arc<dyn PhysicalExpr>, is_sorted_by: impl Fn(usize) -> bool) -> Option<Self> {
         let dynamic = filter.downcast_ref::<DynamicFilterPhysicalExpr>()?;
-        let useful = dynamic
-            .children()
-            .into_iter()
-            .any(|child| child.downcast_ref::<Column>().is_some_and(|column| is_useful(column.index())));
-        useful.then(|| Self { filter: Arc::clone(filter) })
+        let mut columns = dynamic.children().into_iter().filter_map(|child| child.downcast_ref::<Column>());
+        let skips_blocks = columns.any(|column| is_sorted_by(column.index()));
+        Some(Self { filter: Arc::clone(filter), skips_blocks })
     }
 
-    /// The comparisons of a file's columns.
+    /// What a file's columns are asked.
     pub(super) fn convert(&self, schema: &Schema, session: &VortexSession) -> Expression {
+        let bounds = if self.skips_blocks { self.bounds(schema, session) } else { Vec::new() };
+        and_collect(bounds.into_iter().chain(members::expression(&self.filter, schema))).unwrap_or_else(|| lit(true))
+    }
+
+    fn bounds(&self, schema: &Schema, session: &VortexSession) -> Vec<Expression> {
         let children = self.filter.children();
         let columns = children.into_iter().filter_map(|child| child.downcast_ref::<Column>());
         let bounded = columns
@@ -75,7 +82,7 @@ impl DynamicBounds {
             };
             and_collect([compare(Side::Lower), compare(Side::Upper)])
         });
-        and_collect(comparisons.collect::<Vec<_>>()).unwrap_or_else(|| lit(true))
+        comparisons.collect()
     }
 }
 
@@ -153,13 +160,13 @@ fn bound(expr: &Arc<dyn PhysicalExpr>, column: &Column, side: Side) -> Option<Sc
     }
 }
 
-impl fmt::Display for DynamicBounds {
+impl fmt::Display for DynamicCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bounds of {}", self.filter)
+        fmt::Display::fmt(&self.filter, f)
     }
 }
 
-impl PhysicalExpr for DynamicBounds {
+impl PhysicalExpr for DynamicCondition {
     fn data_type(&self, _: &Schema) -> Result<DataType> {
         Ok(DataType::Boolean)
     }
@@ -179,9 +186,9 @@ impl PhysicalExpr for DynamicBounds {
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
         if let Ok([filter]) = <[_; 1]>::try_from(children) {
-            return Ok(Arc::new(Self { filter }));
+            return Ok(Arc::new(Self { filter, skips_blocks: self.skips_blocks }));
         }
-        internal_err!("the bounds of a dynamic filter have one child")
+        internal_err!("a condition is of one dynamic filter")
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

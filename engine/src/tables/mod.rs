@@ -13,14 +13,15 @@
 //! - Rows are deleted by position, in delete files as DuckLake lays them out ([`deletes`]).
 
 mod adapt;
+mod cache;
 pub(crate) mod condition;
-mod counting;
 mod deletes;
 mod dynamic;
 pub mod encoding;
 mod format;
 mod inlined;
 mod layout;
+mod members;
 mod memory;
 mod named;
 mod new_files;
@@ -31,6 +32,7 @@ mod predicates;
 mod regroup;
 mod rows;
 mod scan;
+mod segments;
 mod source;
 mod statistics;
 mod storage;
@@ -43,11 +45,14 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cache::{Blocks, CachedStore};
 pub use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};
 pub use inlined::{decode_inlined, encode_inlined};
 pub(crate) use layout::Head;
-pub use layout::{Arranged, EffectiveStyle, arrange, effective_style, is_sorted, skew, unsorted_fraction};
+pub use layout::{
+    Arranged, EffectiveStyle, arrange, choose, effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction,
+};
 pub use new_files::NewFiles;
 pub(crate) use orphans::remove_orphans;
 pub(crate) use regroup::ManagedScan;

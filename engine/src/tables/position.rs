@@ -4,7 +4,7 @@
 //! converter turns that into Vortex's own row index, which a scan keeps right through selections, filters and splits.
 //! A position that would have to be computed after the scan is an error, never a guess.
 
-use super::dynamic::DynamicBounds;
+use super::dynamic::DynamicCondition;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -78,7 +78,7 @@ fn is_beyond(value: &ScalarValue) -> bool {
     !(-377_705_023_201_000_000..=253_402_207_200_000_000).contains(&micros)
 }
 
-/// Vortex's own conversion, row positions, and bounds of dynamic filters.
+/// Vortex's own conversion, row positions, and dynamic filters.
 pub(super) struct PositionConverter {
     default: DefaultExpressionConverter,
     session: VortexSession,
@@ -92,8 +92,8 @@ impl PositionConverter {
 
 impl ExpressionConverter for PositionConverter {
     fn try_convert(&self, expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Option<Expression>> {
-        if let Some(bounds) = expr.downcast_ref::<DynamicBounds>() {
-            return Ok(Some(bounds.convert(schema, &self.session)));
+        if let Some(condition) = expr.downcast_ref::<DynamicCondition>() {
+            return Ok(Some(condition.convert(schema, &self.session)));
         }
         // Vortex panics on these.
         if expr.exists(|node| Ok(node.downcast_ref::<Literal>().is_some_and(|it| is_beyond(it.value()))))? {

@@ -273,7 +273,7 @@ impl ManagedTableProvider {
         }
         let source = format::file_source(format, schema.build(), &self.storage, session);
         let keys = self.scan_keys();
-        let source = ManagedSource::new(source, format, self.name().into(), self.storage.url.clone(), keys);
+        let source = ManagedSource::new(source, format, self.name().into(), &self.storage, keys);
         let adapter = ColumnsById { columns: Arc::clone(&self.columns), format };
         let config = FileScanConfigBuilder::new(self.storage.url.clone(), Arc::new(source))
             .with_file_groups(groups)
@@ -368,7 +368,7 @@ impl ManagedTableProvider {
                 DistributionStyle::Key { column } => place(column),
                 _ => None,
             },
-            sort: match &self.table.attributes.sort_key {
+            sort: match &self.table.attributes.effective_sort_key() {
                 // Columns behind one that is gone are in no order.
                 SortKey::Compound { columns } => columns.iter().map_while(place).collect(),
                 _ => Vec::new(),

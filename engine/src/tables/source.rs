@@ -2,12 +2,14 @@
 //! is given no filter that it could not evaluate; it reads the rows that the manifest holds itself ([`super::memory`]);
 //! and it keeps of a file the rows of a slice ([`super::layout`]). Everything else is the format's own.
 
-use super::counting::CountingStore;
-use super::dynamic::DynamicBounds;
+use super::dynamic::DynamicCondition;
 use super::format;
 use super::layout::{ScanKeys, Slice, SlicedMorselizer};
 use super::memory::MemoryMorselizer;
 use super::named::NamedMorselizer;
+use super::segments::SegmentCache;
+use super::storage::TableStorage;
+use super::vortex;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::listing::PartitionedFile;
@@ -26,6 +28,7 @@ use millrace_catalog::model::FileFormat;
 use object_store::ObjectStore;
 use std::fmt;
 use std::sync::Arc;
+use vortex_datafusion::VortexSource;
 
 /// A format's source for one table.
 #[derive(Clone)]
@@ -36,6 +39,7 @@ pub(super) struct ManagedSource {
     table: Arc<str>,
     url: ObjectStoreUrl,
     keys: Arc<ScanKeys>,
+    segments: SegmentCache,
 }
 
 impl ManagedSource {
@@ -43,10 +47,11 @@ impl ManagedSource {
         inner: Arc<dyn FileSource>,
         format: FileFormat,
         table: Arc<str>,
-        url: ObjectStoreUrl,
+        storage: &TableStorage,
         keys: ScanKeys,
     ) -> Self {
-        Self { inner, format, table, url, keys: Arc::new(keys) }
+        let (url, segments) = (storage.url.clone(), storage.segments.clone());
+        Self { inner, format, table, url, keys: Arc::new(keys), segments }
     }
 
     /// The keys of the table.
@@ -98,19 +103,18 @@ impl FileSource for ManagedSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
-        let store = if self.format == FileFormat::Vortex {
-            let bytes = MetricBuilder::new(self.inner.metrics()).counter("bytes_scanned", partition);
-            Arc::new(CountingStore { inner: store, bytes }) as Arc<dyn ObjectStore>
-        } else {
-            store
+        let bytes = MetricBuilder::new(self.inner.metrics()).counter("bytes_scanned", partition);
+        let reader = match self.inner.downcast_ref::<VortexSource>() {
+            Some(source) => vortex::with_cache(source, Arc::clone(&store), self.url.clone(), &self.segments, bytes),
+            None => Arc::clone(&self.inner),
         };
         let sliced = |group: &FileGroup| group.iter().any(|file| file.extension::<Slice>().is_some());
         let inner = if config.limit.is_some() && config.file_groups.get(partition).is_some_and(sliced) {
             // A reader would count rows of other slices.
             let unlimited = FileScanConfigBuilder::from(config.clone()).with_limit(None).build();
-            self.inner.create_morselizer(Arc::clone(&store), &unlimited, partition)?
+            reader.create_morselizer(Arc::clone(&store), &unlimited, partition)?
         } else {
-            self.inner.create_morselizer(Arc::clone(&store), config, partition)?
+            reader.create_morselizer(Arc::clone(&store), config, partition)?
         };
         let inner = Box::new(NamedMorselizer { inner, table: Arc::clone(&self.table), url: self.url.clone(), store });
         let inner = Box::new(MemoryMorselizer {
@@ -175,9 +179,9 @@ impl FileSource for ManagedSource {
         let asked = real.len();
         if self.format == FileFormat::Vortex {
             let is_sorted_by = |column: usize| self.keys.sort.first() == Some(&column);
-            let bounds = real.iter().filter_map(|filter| DynamicBounds::of(filter, is_sorted_by));
-            let bounds: Vec<_> = bounds.map(|bounds| Arc::new(bounds) as _).collect();
-            real.extend(bounds);
+            let found = real.iter().filter_map(|filter| DynamicCondition::of(filter, is_sorted_by));
+            let found: Vec<_> = found.map(|condition| Arc::new(condition) as _).collect();
+            real.extend(found);
         }
         let pushed = self.inner.try_pushdown_filters(real, config)?;
         let mut answers = pushed.filters.into_iter().take(asked);

@@ -2,6 +2,7 @@
 
 use super::deletes::DeleteCache;
 use super::predicates::{self, PredicateColumns};
+use super::segments::SegmentCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::write::upload::Destination;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -10,10 +11,14 @@ use millrace_catalog::Catalog;
 use millrace_catalog::model::ManagedTable;
 use object_store::ObjectStore;
 use object_store::path::Path;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
-/// The warehouse's data path. Cloning it is cheap and shares the cache of deleted positions.
+/// Bytes of files that are kept in memory where nothing else is said.
+const DEFAULT_CACHE_BYTES: u64 = 64 << 20;
+
+/// The warehouse's data path. Cloning it is cheap and shares what is kept of its files.
 #[derive(Debug, Clone)]
 pub struct TableStorage {
     /// The store; scans look it up by `url`, so it must be registered there too.
@@ -25,13 +30,21 @@ pub struct TableStorage {
     /// Owns the requests that clean up behind a write that failed or was dropped.
     pub cleanup: TaskTracker,
     pub(super) deletes: Arc<DeleteCache>,
+    pub(super) segments: SegmentCache,
     predicates: Arc<PredicateColumns>,
 }
 
 impl TableStorage {
     /// The data path `root` of a store.
     pub fn new(store: Arc<dyn ObjectStore>, url: ObjectStoreUrl, root: Path, cleanup: TaskTracker) -> Self {
-        Self { store, url, root, cleanup, deletes: Arc::default(), predicates: Arc::default() }
+        let segments = SegmentCache::new(DEFAULT_CACHE_BYTES);
+        Self { store, url, root, cleanup, deletes: Arc::default(), segments, predicates: Arc::default() }
+    }
+
+    /// The same with so many bytes of files kept in memory.
+    #[must_use]
+    pub fn with_cache_bytes(self, bytes: u64) -> Self {
+        Self { segments: SegmentCache::new(bytes), ..self }
     }
 
     /// The path of a file that the manifest knows by a path relative to its table.
@@ -46,6 +59,19 @@ impl TableStorage {
     /// Notes which columns of managed tables a query uses, by its optimized plan.
     pub(crate) fn note_predicate_columns(&self, plan: &LogicalPlan, catalog: &Arc<Catalog>) {
         predicates::note(&self.predicates, plan, catalog, &self.cleanup);
+    }
+
+    /// Writes to the catalog what queries have used.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub(crate) async fn write_column_uses(&self, catalog: &Catalog) -> Result<()> {
+        self.predicates.write(catalog).await
+    }
+
+    /// The tables that queries have used since this was asked last.
+    pub(crate) fn take_used_tables(&self) -> BTreeSet<i64> {
+        self.predicates.take_tables()
     }
 
     pub(super) fn is_local(&self) -> bool {

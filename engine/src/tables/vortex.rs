@@ -13,6 +13,7 @@ use super::encoding::column_strategy;
 use super::format::{self, Encoded};
 use super::position::PositionConverter;
 use super::rows::Rows;
+use super::segments::{CachedReaders, SegmentCache};
 use super::types::SqlType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::write::upload::Upload;
@@ -23,9 +24,12 @@ use datafusion::catalog::Session;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileSource;
 use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::physical_plan::metrics::Count;
 use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use millrace_catalog::model::ManagedColumn;
+use object_store::ObjectStore;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -175,6 +179,22 @@ pub(super) fn file_source(schema: TableSchema, session: &dyn Session) -> Arc<dyn
     let metadata = session.runtime_env().cache_manager.get_file_metadata_cache();
     let source = VortexSource::new(schema, SESSION.clone()).with_file_metadata_cache(metadata);
     Arc::new(source.with_expression_converter(Arc::new(PositionConverter::new(SESSION.clone()))))
+}
+
+/// A source whose reads go through a cache and are counted.
+pub(super) fn with_cache(
+    source: &VortexSource,
+    store: Arc<dyn ObjectStore>,
+    url: ObjectStoreUrl,
+    segments: &SegmentCache,
+    bytes: Count,
+) -> Arc<dyn FileSource> {
+    Arc::new(source.clone().with_vortex_reader_factory(Arc::new(CachedReaders::new(
+        store,
+        url,
+        segments.clone(),
+        bytes,
+    ))))
 }
 
 /// Leaves out rows of a file.

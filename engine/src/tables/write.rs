@@ -12,6 +12,7 @@ use crate::lake::write::upload::{Destination, Upload, check_max_file_size};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use millrace_catalog::model::{DataFile, FileLayout, ManagedTable};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -82,19 +83,18 @@ pub async fn write_arranged(
         schema: format::stored_schema(table.attributes.format, &table.columns)?,
     });
     let mut tasks = JoinSet::new();
-    for Arranged { rows, bucket, sorted, layout } in streams {
+    for (stream, Arranged { rows, bucket, sorted, layout }) in streams.into_iter().enumerate() {
         let rows = Rows::new(rows, &table.columns, options)?;
-        tasks.spawn(write_stream(Arc::clone(&job), rows, Place { bucket, sorted, layout }));
+        let written = write_stream(Arc::clone(&job), rows, Place { bucket, sorted, layout });
+        tasks.spawn(async move { written.await.map(|written| (stream, written)) });
     }
-    let (mut staged, mut files) = (Vec::new(), Vec::new());
+    // In the order of the streams, so that the numbers of files and rows do not tell which task was faster.
+    let mut by_stream = BTreeMap::new();
     while let Some(ended) = tasks.join_next().await {
         let written = ended.unwrap_or_else(|e| Err(Error::internal(format!("a writing task ended abnormally: {e}"))));
         match written {
-            Ok(written) => {
-                for (body, file) in written {
-                    staged.push(body);
-                    files.push(file);
-                }
+            Ok((stream, written)) => {
+                by_stream.insert(stream, written);
             }
             Err(error) => {
                 // Their files are removed as the tasks end, so wait until they have.
@@ -103,6 +103,7 @@ pub async fn write_arranged(
             }
         }
     }
+    let (staged, files): (Vec<_>, Vec<_>) = by_stream.into_values().flatten().unzip();
     let paths = staged.iter().map(|file| file.path.clone()).collect();
     WrittenFiles { destination, files: staged }.commit().await?;
     Ok(NewFiles::new(files, paths, storage.clone()))

@@ -104,9 +104,29 @@ async fn vacuums(mut session: Session, told: Arc<Told>) {
         "VACUUM",
     ];
     for text in texts.iter().cycle() {
+        // Another would be refused, whoever asks for it: see below.
         rows(&mut session, text).await.unwrap_or_else(|error| panic!("{text}: {error}"));
         if told.done.load(Ordering::Relaxed) {
             return;
         }
     }
+}
+
+/// As in Redshift one vacuum runs at a time, in whichever process: the turn is a lock on a file of the warehouse.
+#[tokio::test]
+async fn a_second_vacuum_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+    let mut session = Session::new(Arc::clone(&warehouse));
+    rows(&mut session, "CREATE TABLE t (id bigint)").await.unwrap();
+    rows(&mut session, "VACUUM").await.unwrap();
+    let running = std::fs::File::open(folder.path().join("vacuum.lock")).unwrap();
+    running.lock().unwrap();
+    for text in ["VACUUM t", "VACUUM DELETE ONLY"] {
+        let error = rows(&mut session, text).await.unwrap_err();
+        assert_eq!((error.sqlstate(), error.message.as_str()), ("55006", "VACUUM is running"), "{text}");
+        assert!(error.hint.is_some());
+    }
+    drop(running);
+    rows(&mut session, "VACUUM t").await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::manifest::FoundEstimates;
-use crate::model::{ColumnAnalysis, DistinctSketch, TableAnalysis};
+use crate::model::{ColumnAnalysis, ColumnUse, DistinctSketch, TableAnalysis};
 use std::sync::Arc;
 
 /// Of these numbers, each hashed by a multiplication that spreads them over all bits.
@@ -100,8 +100,12 @@ async fn what_analyze_finds_replaces_what_was_known() {
 async fn columns_that_queries_use_are_noted() {
     let place = Place::new().await;
     let t = place.table("t").await;
-    place.catalog.add_predicate_columns(&[(t, 1), (t, 2), (999, 1)]).await.unwrap();
-    place.catalog.add_predicate_columns(&[(t, 1)]).await.unwrap();
+    let (filter, join) =
+        (ColumnUse { filters: 1, ..ColumnUse::default() }, ColumnUse { joins: 2, ..ColumnUse::default() });
+    place.catalog.add_column_uses(&[((t, 1), filter), ((t, 2), join), ((999, 1), join)]).await.unwrap();
+    place.catalog.add_column_uses(&[((t, 1), filter)]).await.unwrap();
     assert_eq!(place.catalog.predicate_columns(t).await.unwrap(), [1, 2].into());
+    let twice = ColumnUse { filters: 2, ..ColumnUse::default() };
+    assert_eq!(place.catalog.column_uses(t).await.unwrap(), [(1, twice), (2, join)].into());
     assert!(place.catalog.predicate_columns(999).await.unwrap().is_empty());
 }

@@ -5,6 +5,7 @@
 
 mod binary;
 mod column;
+mod copied;
 mod float;
 mod parameter;
 mod rows;
@@ -12,6 +13,7 @@ mod text;
 mod time;
 mod types;
 
+pub(crate) use copied::{BINARY_HEADER, CopiedRows, CopyLayout};
 pub(crate) use parameter::{Format, parameter_text};
 pub(crate) use rows::RowWriter;
 pub(crate) use types::{PgType, data_type_of, oid_of};

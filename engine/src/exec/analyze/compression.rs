@@ -10,16 +10,16 @@ use crate::result::StatementResult;
 use crate::session::Context;
 use crate::sql::AnalyzeCompression;
 use crate::tables::SqlType;
-use crate::tables::encoding::{Encoding, Sample};
-use datafusion::physical_plan::execute_stream;
+use crate::tables::encoding::{Encoding, Measured, Sample};
+use datafusion::physical_plan::ExecutionPlanProperties;
 use futures::TryStreamExt;
 use millrace_catalog::model::{ManagedTable, SortKey};
 use std::sync::Arc;
 
 /// The least rows of a sample, and what it has when nothing is said.
-const LEAST_ROWS: u64 = 100_000;
+pub(in crate::exec) const LEAST_ROWS: u64 = 100_000;
 /// The most rows of a sample: it is held in memory, column by column.
-const MOST_ROWS: u64 = 1_000_000;
+pub(in crate::exec) const MOST_ROWS: u64 = 1_000_000;
 
 /// Executes `ANALYZE COMPRESSION`.
 pub(crate) async fn execute(context: &Context, analyze: &AnalyzeCompression) -> Result<StatementResult> {
@@ -59,11 +59,7 @@ fn position(table: &ManagedTable, name: &str) -> Result<usize> {
 /// The encoding that suits a column, and by how many percent it is smaller than RAW.
 async fn column(context: &Context, table: &Arc<ManagedTable>, at: usize, rows: usize) -> Result<(String, f64)> {
     let column = &table.columns[at];
-    let sort_key = match &table.attributes.sort_key {
-        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.as_slice(),
-        SortKey::None | SortKey::Auto => &[],
-    };
-    if sort_key.contains(&column.id) {
+    if is_sort_key(table, at) {
         return Ok((column.encoding.clone().unwrap_or_else(|| "auto".to_owned()), 0.));
     }
     let data_type: SqlType = column.data_type.parse()?;
@@ -71,17 +67,34 @@ async fn column(context: &Context, table: &Arc<ManagedTable>, at: usize, rows: u
     let provider = context.scan_managed(table).await?;
     let state = context.state();
     let plan = provider.scan(state, Some(&vec![at]), &[], None).await?;
-    let mut batches = execute_stream(plan, state.task_ctx())?;
-    while sample.row_count() < rows
-        && let Some(batch) = batches.try_next().await?
-    {
-        sample.add(batch.slice(0, batch.num_rows().min(rows - sample.row_count())).column(0));
+    // One partition after the other: neighbours in a file stay neighbours in the sample, and the same files give the same
+    // sample whatever the number of cores.
+    for partition in 0..plan.output_partitioning().partition_count() {
+        let mut batches = plan.execute(partition, state.task_ctx())?;
+        while sample.row_count() < rows
+            && let Some(batch) = batches.try_next().await?
+        {
+            sample.add(batch.slice(0, batch.num_rows().min(rows - sample.row_count())).column(0));
+        }
     }
     if sample.row_count() == 0 {
         return Ok((Encoding::Raw.to_string(), 0.));
     }
+    let (best, raw) = best_encoding(sample, data_type).await?;
+    Ok((best.encoding.to_string(), best.reduction_percent(&raw)))
+}
+
+/// Whether a column, by its position, is one of the sort key's.
+pub(in crate::exec) fn is_sort_key(table: &ManagedTable, at: usize) -> bool {
+    match table.attributes.effective_sort_key() {
+        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.contains(&table.columns[at].id),
+        SortKey::None | SortKey::Auto => false,
+    }
+}
+
+/// What the best encoding of a sample and RAW make of it.
+pub(in crate::exec) async fn best_encoding(sample: Sample, data_type: SqlType) -> Result<(Measured, Measured)> {
     // Encoding takes seconds of a core, which are not the runtime's.
     let measured = tokio::task::spawn_blocking(move || sample.measure(data_type)).await;
-    let (best, raw) = measured.map_err(|error| Error::internal(format!("a measurement stopped: {error}")))??;
-    Ok((best.encoding.to_string(), best.reduction_percent(&raw)))
+    measured.map_err(|error| Error::internal(format!("a measurement stopped: {error}")))?
 }

@@ -5,6 +5,7 @@ mod external;
 mod managed;
 
 pub(crate) use compression::execute as compression;
+pub(super) use compression::{LEAST_ROWS, MOST_ROWS, best_encoding, is_sort_key};
 
 use super::done;
 use crate::error::{Error, ErrorKind, Result};

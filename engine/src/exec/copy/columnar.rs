@@ -28,7 +28,8 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
     }
     let mut whole: Option<LogicalPlanBuilder> = None;
     for (first, files) in places {
-        let table = files_as_table(load.context, &first.location, files, extension).await?;
+        let place = load.stores.place(&first.location).await?;
+        let table = files_as_table(load.context, &place, files, extension).await?;
         let scan = LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?;
         let found: Vec<Column> = scan.schema().columns();
         let columns = match ignore_case {

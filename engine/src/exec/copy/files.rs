@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::location::Location;
-use crate::session::Context;
+use crate::lake::own_stores::OwnStores;
 use crate::sql::Copy;
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -54,8 +54,8 @@ struct Meta {
 ///
 /// # Errors
 /// `UndefinedFile` when there are none, or a manifest's mandatory file is missing.
-pub(super) async fn find(context: &Context, copy: &Copy) -> Result<Files> {
-    let files = if copy.manifest { listed(context, &copy.source).await? } else { below(context, &copy.source).await? };
+pub(super) async fn find(stores: &OwnStores, copy: &Copy) -> Result<Files> {
+    let files = if copy.manifest { listed(stores, &copy.source).await? } else { below(stores, &copy.source).await? };
     if files.is_empty() {
         let message = format!("the specified S3 prefix or path \"{}\" does not exist", copy.source);
         return Err(Error::new(ErrorKind::UndefinedFile, message));
@@ -64,9 +64,9 @@ pub(super) async fn find(context: &Context, copy: &Copy) -> Result<Files> {
 }
 
 /// The objects whose keys begin with a prefix: `s3://b/p/venue` takes `venue.txt`, `venue_1.txt` and `venue/x`.
-async fn below(context: &Context, source: &str) -> Result<Files> {
+async fn below(stores: &OwnStores, source: &str) -> Result<Files> {
     let location = Location::literal(source)?;
-    let store = context.lake().listings.stores().open(&location).await?;
+    let store = stores.open(&location).await?;
     let wrapped = |error: object_store::Error| Error::from(error);
     let whole = location.path();
     let folder = source.ends_with('/') || whole.is_root();
@@ -100,8 +100,8 @@ fn parent(path: &Path) -> Path {
 }
 
 /// The files that a manifest names.
-async fn listed(context: &Context, source: &str) -> Result<Files> {
-    let bytes = read_small(context, source, "manifest").await?;
+async fn listed(stores: &OwnStores, source: &str) -> Result<Files> {
+    let bytes = read_small(stores, source, "manifest").await?;
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|e| {
         Error::new(ErrorKind::InvalidParameter, format!("manifest file \"{source}\" is not in correct json format"))
             .with_detail(e.to_string())
@@ -109,7 +109,7 @@ async fn listed(context: &Context, source: &str) -> Result<Files> {
     let mut files = Vec::new();
     for entry in manifest.entries {
         let location = Location::literal(&entry.url)?;
-        let store = context.lake().listings.stores().open(&location).await?;
+        let store = stores.open(&location).await?;
         match store.head(location.path()).await {
             Ok(meta) => {
                 let length = entry.meta.and_then(|meta| meta.content_length);
@@ -131,9 +131,9 @@ async fn listed(context: &Context, source: &str) -> Result<Files> {
 }
 
 /// A small file as a whole.
-pub(super) async fn read_small(context: &Context, source: &str, what: &str) -> Result<Vec<u8>> {
+pub(super) async fn read_small(stores: &OwnStores, source: &str, what: &str) -> Result<Vec<u8>> {
     let location = Location::literal(source)?;
-    let store = context.lake().listings.stores().open(&location).await?;
+    let store = stores.open(&location).await?;
     let found = store.get(location.path()).await.map_err(|error| match error {
         object_store::Error::NotFound { .. } => {
             Error::new(ErrorKind::UndefinedFile, format!("{what} file \"{source}\" does not exist"))
@@ -145,4 +145,49 @@ pub(super) async fn read_small(context: &Context, source: &str, what: &str) -> R
         return Err(Error::new(ErrorKind::LimitExceeded, message));
     }
     Ok(found.bytes().await?.to_vec())
+}
+
+/// Refuses a load whose files changed while it read them. What an object store gives is one version of a file: readers
+/// ask for the one that was listed. A local file may be written to meanwhile.
+///
+/// # Errors
+/// `Serialization`.
+pub(super) async fn check_unchanged(files: &[File]) -> Result<()> {
+    for file in files.iter().filter(|file| file.location.is_local()) {
+        let now = file.store.head(&file.meta.location).await;
+        let same = now.is_ok_and(|now| now.e_tag == file.meta.e_tag && now.size == file.meta.size);
+        if !same {
+            let message = format!("file \"{}\" changed while it was loaded", file.url());
+            return Err(Error::new(ErrorKind::Serialization, message).with_hint("run the statement again"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::lake::records::open_listed;
+    use object_store::local::LocalFileSystem;
+
+    #[tokio::test]
+    async fn a_file_that_changed_is_not_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, "1\n").unwrap();
+        let location = Location::literal(path.to_str().unwrap()).unwrap();
+        let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+        let meta = store.head(location.path()).await.unwrap();
+        let files = [File { store, location, meta }];
+        assert!(open_listed(&files[0].store, &files[0].meta, None).await.is_ok());
+        assert_eq!(check_unchanged(&files).await, Ok(()));
+        std::fs::write(&path, "1\n2\n").unwrap();
+        let error = open_listed(&files[0].store, &files[0].meta, None).await.err().map(Error::from).unwrap();
+        assert_eq!(error.sqlstate(), "40001", "{error}");
+        let error = check_unchanged(&files).await.unwrap_err();
+        assert!(error.message.ends_with("a.txt\" changed while it was loaded"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        assert!(check_unchanged(&files).await.is_err());
+    }
 }

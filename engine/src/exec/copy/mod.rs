@@ -3,17 +3,25 @@
 //! The rows go the way of INSERT, so that a load is one atomic commit, and a load that fails adds nothing.
 
 mod columnar;
+mod compression;
 mod files;
+mod record;
 mod source;
+mod stdin;
+
+pub(super) use record::origin;
+pub(super) use stdin::{load as load_stdin, unload as unload_stdout};
 
 use super::{done, managed, write};
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::now_us;
+use crate::lake::own_stores::OwnStores;
 use crate::lake::types;
 use crate::load::{LoadErrors, Target};
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
-use crate::sql::{Copy, CopyFormat};
+use crate::sql::{CompressionUpdate, Copy, CopyFormat};
 use crate::tables::SqlType;
 use datafusion::logical_expr::LogicalPlan;
 use millrace_catalog::model::{ManagedTable, Table, TableKind};
@@ -21,20 +29,34 @@ use std::sync::Arc;
 
 /// Executes COPY.
 pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementResult> {
+    let start_us = now_us();
     let relation = resolve::find_relation(context, &copy.table).await?;
     let (name, targets) = match &relation {
-        Relation::Managed(table) => (table.name.clone(), managed_targets(table, copy)?),
-        Relation::Catalog(table) => (table.name.clone(), external_targets(table, copy)?),
+        Relation::Managed(table) => (table.name.clone(), managed_targets(table, &copy.columns, copy.explicit_ids)?),
+        Relation::Catalog(table) => {
+            check_external(copy)?;
+            (table.name.clone(), external_targets(table, &copy.columns, copy.explicit_ids)?)
+        }
     };
     let limit = (!copy.ignore_all_errors).then_some(copy.max_errors);
     let errors = Arc::new(LoadErrors::new(limit));
-    let files = files::find(context, copy).await?;
-    let load = Load { context, copy, targets, files, errors: Arc::clone(&errors) };
-    let loaded = match load.run(&relation).await {
+    let stores = Arc::new(OwnStores::new(context.lake().listings.stores(), &copy.access));
+    let files = files::find(&stores, copy).await?;
+    let load = Load { context, copy, targets, files, stores, errors: Arc::clone(&errors) };
+    let (last, query) = (&context.who().loads, context.who().query);
+    last.note_copy(query, 0);
+    let result = match load.run(&relation).await {
+        Ok(rows) => files::check_unchanged(&load.files).await.map(|()| rows),
+        Err(error) => Err(error),
+    };
+    source::place_lines(&load).await?;
+    record::record(&load, &relation, start_us, &result);
+    let loaded = match result {
         Ok(rows) => rows,
         Err(_) if errors.exceeded() => return Err(failed(&name, &errors)),
         Err(error) => return Err(error),
     };
+    last.note_copy(query, if copy.no_load { 0 } else { loaded });
     let mut notices = Vec::new();
     let mut say = |severity, message| notices.push(Notice { severity, message });
     if copy.no_load {
@@ -73,24 +95,43 @@ struct Load<'a> {
     /// The columns that the files fill, in the files' order.
     targets: Vec<Target>,
     files: files::Files,
+    stores: Arc<OwnStores>,
     errors: Arc<LoadErrors>,
 }
 
 impl Load<'_> {
     /// Loads; how many rows there were.
     async fn run(&self, relation: &Relation) -> Result<u64> {
-        let plan = match self.copy.format {
-            CopyFormat::Parquet | CopyFormat::Orc | CopyFormat::Avro(_) => columnar::plan(self).await?,
-            _ => source::plan(self).await?,
-        };
         if self.copy.no_load {
-            return self.count(plan).await;
+            return self.count(self.plan().await?).await;
         }
         let names: Vec<String> = self.targets.iter().map(|target| target.name.clone()).collect();
         match relation {
-            Relation::Managed(table) => managed::load(self.context, table, &names, plan, self.copy.explicit_ids).await,
-            Relation::Catalog(table) => write::load(self.context, table, &names, plan).await,
+            Relation::Managed(table) => {
+                let table = compression::choose(self, table).await?;
+                let rows = managed::load(self.context, &table, &names, self.plan().await?, self.copy.explicit_ids);
+                let rows = rows.await?;
+                if self.copy.statistics_update == Some(true) {
+                    self.context.transaction().lock().await.analyze_after(&table);
+                }
+                Ok(rows)
+            }
+            Relation::Catalog(table) => write::load(self.context, table, &names, self.plan().await?).await,
         }
+    }
+
+    /// The rows of the files, a column for each target.
+    async fn plan(&self) -> Result<LogicalPlan> {
+        match self.copy.format {
+            CopyFormat::Parquet | CopyFormat::Orc | CopyFormat::Avro(_) => columnar::plan(self).await,
+            _ => source::plan(self).await,
+        }
+    }
+
+    /// The same load that tells of its bad lines elsewhere.
+    fn with_errors(&self, errors: Arc<LoadErrors>) -> Self {
+        let (targets, files) = (self.targets.clone(), self.files.clone());
+        Self { context: self.context, copy: self.copy, targets, files, stores: Arc::clone(&self.stores), errors }
     }
 
     /// Reads everything and keeps nothing.
@@ -104,14 +145,14 @@ impl Load<'_> {
 }
 
 /// The columns of a managed table that a load fills: those named, or all but those that number themselves.
-fn managed_targets(table: &ManagedTable, copy: &Copy) -> Result<Vec<Target>> {
+fn managed_targets(table: &ManagedTable, wanted: &[String], explicit_ids: bool) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     let own =
         |column: &millrace_catalog::model::ManagedColumn| column.identity.is_some_and(|identity| !identity.by_default);
-    for name in named(copy, table.columns.iter().map(|column| &column.name), &table.name)? {
+    for name in named(wanted, table.columns.iter().map(|column| &column.name), &table.name)? {
         let Some(column) = table.columns.iter().find(|column| column.name == name) else { continue };
-        if own(column) && !copy.explicit_ids {
-            if copy.columns.is_empty() {
+        if own(column) && !explicit_ids {
+            if wanted.is_empty() {
                 continue;
             }
             let message = format!("cannot load into identity column \"{name}\" without EXPLICIT_IDS");
@@ -120,7 +161,7 @@ fn managed_targets(table: &ManagedTable, copy: &Copy) -> Result<Vec<Target>> {
         let data_type: SqlType = column.data_type.parse()?;
         targets.push(Target { name, data_type, nullable: column.nullable || column.identity.is_some() });
     }
-    if copy.explicit_ids
+    if explicit_ids
         && !targets.iter().any(|target| table.columns.iter().any(|c| c.name == target.name && c.identity.is_some()))
     {
         let message = "EXPLICIT_IDS needs an IDENTITY column among the columns to load";
@@ -129,17 +170,28 @@ fn managed_targets(table: &ManagedTable, copy: &Copy) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
+/// Refuses what only managed tables have.
+fn check_external(copy: &Copy) -> Result<()> {
+    if matches!(copy.compression_update, Some(CompressionUpdate::On | CompressionUpdate::Preset)) {
+        return Err(Error::unsupported("COPY … COMPUPDATE into an external table"));
+    }
+    if copy.statistics_update == Some(true) {
+        return Err(Error::unsupported("COPY … STATUPDATE ON into an external table").with_hint("use ANALYZE"));
+    }
+    Ok(())
+}
+
 /// The columns of an external table that a load fills.
-fn external_targets(table: &Table, copy: &Copy) -> Result<Vec<Target>> {
+fn external_targets(table: &Table, wanted: &[String], explicit_ids: bool) -> Result<Vec<Target>> {
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
     }
-    if copy.explicit_ids {
+    if explicit_ids {
         return Err(Error::unsupported("COPY … EXPLICIT_IDS into an external table"));
     }
     let columns: Vec<_> = table.storage.columns.iter().chain(&table.partition_keys).collect();
     let mut targets = Vec::new();
-    for name in named(copy, columns.iter().map(|column| &column.name), &table.name)? {
+    for name in named(wanted, columns.iter().map(|column| &column.name), &table.name)? {
         let Some(column) = columns.iter().find(|column| column.name == name) else { continue };
         let arrow = types::to_arrow(&column.data_type);
         // A string of the lake has no length; a document may go into any nested column only by its own reader.
@@ -152,19 +204,19 @@ fn external_targets(table: &Table, copy: &Copy) -> Result<Vec<Target>> {
 }
 
 /// The names of the columns to load, checked.
-fn named<'a>(copy: &Copy, all: impl Iterator<Item = &'a String>, table: &str) -> Result<Vec<String>> {
+fn named<'a>(wanted: &[String], all: impl Iterator<Item = &'a String>, table: &str) -> Result<Vec<String>> {
     let all: Vec<&String> = all.collect();
-    if copy.columns.is_empty() {
+    if wanted.is_empty() {
         return Ok(all.into_iter().cloned().collect());
     }
-    for (at, name) in copy.columns.iter().enumerate() {
+    for (at, name) in wanted.iter().enumerate() {
         if !all.contains(&name) {
             let message = format!("column \"{name}\" of relation \"{table}\" does not exist");
             return Err(Error::new(ErrorKind::UndefinedColumn, message));
         }
-        if copy.columns[..at].contains(name) {
+        if wanted[..at].contains(name) {
             return Err(Error::new(ErrorKind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
         }
     }
-    Ok(copy.columns.clone())
+    Ok(wanted.to_vec())
 }

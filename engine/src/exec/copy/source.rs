@@ -1,11 +1,12 @@
-//! Text and JSON files as a table of streams: each stream reads its share of the files, one after another.
+//! Text and JSON files as a table of streams: each stream reads its share of the files, one after another, and of large
+//! plain files of lines a share of each.
 
 use super::files::File;
 use super::{Load, files};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::decompress::{ByteStream, Codec, decompress};
-use crate::lake::records::open_whole;
-use crate::load::{self, Layout, LoadErrors, Loader, LoaderSpec};
+use crate::lake::records::open_listed;
+use crate::load::{self, Layout, LoadErrors, Loader, LoaderSpec, Part};
 use crate::sql::{CopyCompression, CopyFormat, JsonMapping};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
@@ -13,7 +14,6 @@ use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::metrics::Count;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -23,24 +23,117 @@ use std::sync::Arc;
 /// The rows of the files.
 pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
     let spec = Arc::new(LoaderSpec::new(layout(load).await?, &load.copy.options, load.targets.clone())?);
-    let lanes = load.context.state().config().target_partitions().clamp(1, load.files.len());
-    // The largest first, each to the lane that has least.
-    let mut shares: Vec<(u64, Vec<(File, Codec)>)> = (0..lanes).map(|_| (0, Vec::new())).collect();
-    let mut files: Vec<&File> = load.files.iter().collect();
-    files.sort_by_key(|file| std::cmp::Reverse(file.meta.size));
-    for file in files {
+    let lanes = load.context.state().config().target_partitions().max(1);
+    let mut pieces = Vec::new();
+    for file in &load.files {
         let codec = codec(load, file)?;
+        let whole = || vec![Piece { file: file.clone(), codec, part: None }];
+        let splits = !codec.is_compressed() && spec.is_splittable();
+        let parts = if splits { parts(file, spec.header_lines(), lanes).await? } else { Vec::new() };
+        pieces.extend(if parts.is_empty() {
+            whole()
+        } else {
+            parts.into_iter().map(|part| Piece { file: file.clone(), codec, part: Some(part) }).collect()
+        });
+    }
+    // The largest first, each to the lane that has least.
+    let mut shares: Vec<(u64, Vec<Piece>)> = (0..lanes.min(pieces.len())).map(|_| (0, Vec::new())).collect();
+    pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size()));
+    for piece in pieces {
         if let Some(least) = shares.iter_mut().min_by_key(|(bytes, _)| *bytes) {
-            least.0 += file.meta.size;
-            least.1.push((file.clone(), codec));
+            least.0 += piece.size();
+            least.1.push(piece);
         }
     }
-    let partitions = shares.into_iter().map(|(_, files)| {
-        let lane = Lane { spec: Arc::clone(&spec), errors: Arc::clone(&load.errors), files };
+    let partitions = shares.into_iter().map(|(_, pieces)| {
+        let lane = Lane { spec: Arc::clone(&spec), errors: Arc::clone(&load.errors), pieces };
         Arc::new(lane) as Arc<dyn PartitionStream>
     });
     let table = StreamingTable::try_new(Arc::clone(spec.schema()), partitions.collect())?;
     Ok(LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?.build()?)
+}
+
+/// The least bytes of a part of a file.
+const LEAST_PART: u64 = 4 << 20;
+/// The most bytes in which a file's header is looked for before it is split.
+const MOST_HEADER: u64 = 1 << 20;
+
+/// What one stream reads at a time.
+#[derive(Clone)]
+struct Piece {
+    file: File,
+    codec: Codec,
+    /// `None` for the whole file.
+    part: Option<Part>,
+}
+
+impl Piece {
+    fn size(&self) -> u64 {
+        self.part.map_or(self.file.meta.size, |part| part.end - part.from)
+    }
+}
+
+/// The parts of a plain file of lines; none when it is best read as a whole.
+async fn parts(file: &File, header: u64, lanes: usize) -> Result<Vec<Part>> {
+    let size = file.meta.size;
+    if size < 2 * LEAST_PART || lanes < 2 {
+        return Ok(Vec::new());
+    }
+    let start = match header {
+        0 => 0,
+        lines => match header_end(file, lines).await? {
+            Some(end) => end,
+            None => return Ok(Vec::new()),
+        },
+    };
+    let length = ((size - start) / (lanes as u64 * 4)).max(LEAST_PART);
+    let mut parts = Vec::new();
+    let mut from = start;
+    while from < size {
+        let end = if size - from < 2 * length { size } else { from + length };
+        let is_first = from == start;
+        // The byte before a part tells whether a line begins with it.
+        parts.push(Part { from: if is_first { from } else { from - 1 }, end, skipped: header, is_first });
+        from = end;
+    }
+    Ok(parts)
+}
+
+/// Where so many lines of a file end.
+async fn header_end(file: &File, lines: u64) -> Result<Option<u64>> {
+    let until = file.meta.size.min(MOST_HEADER);
+    let mut bytes = open_listed(&file.store, &file.meta, Some(0..until)).await?;
+    let (mut at, mut left) = (0, lines);
+    while at < until
+        && let Some(chunk) = bytes.try_next().await?
+    {
+        for newline in memchr::memchr_iter(b'\n', &chunk) {
+            left -= 1;
+            if left == 0 {
+                return Ok(Some(at + newline as u64 + 1));
+            }
+        }
+        at += chunk.len() as u64;
+    }
+    Ok(None)
+}
+
+/// Counts the lines of bad lines that were found in parts of files from the starts of these.
+pub(super) async fn place_lines(load: &Load<'_>) -> Result<()> {
+    for (url, after) in load.errors.unplaced() {
+        let Some(file) = load.files.iter().find(|file| file.url() == url) else { continue };
+        let mut bytes = open_listed(&file.store, &file.meta, Some(0..after)).await?;
+        let (mut at, mut lines) = (0, 0);
+        while at < after
+            && let Some(chunk) = bytes.try_next().await?
+        {
+            let until = chunk.len().min(usize::try_from(after - at).unwrap_or(usize::MAX));
+            lines += memchr::memchr_iter(b'\n', &chunk[..until]).count() as u64;
+            at += chunk.len() as u64;
+        }
+        load.errors.place(&url, after, lines);
+    }
+    Ok(())
 }
 
 fn codec(load: &Load<'_>, file: &File) -> Result<Codec> {
@@ -76,7 +169,7 @@ async fn layout(load: &Load<'_>) -> Result<Layout> {
             Layout::JsonWhole
         }
         CopyFormat::Json(JsonMapping::Paths(place)) => {
-            let bytes = files::read_small(load.context, place, "JSONPaths").await?;
+            let bytes = files::read_small(&load.stores, place, "JSONPaths").await?;
             let paths = load::paths_of(&bytes, place)?;
             if paths.len() != load.targets.len() {
                 let message = format!(
@@ -96,12 +189,12 @@ async fn layout(load: &Load<'_>) -> Result<Layout> {
 struct Lane {
     spec: Arc<LoaderSpec>,
     errors: Arc<LoadErrors>,
-    files: Vec<(File, Codec)>,
+    pieces: Vec<Piece>,
 }
 
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "files={}", self.files.len())
+        write!(f, "pieces={}", self.pieces.len())
     }
 }
 
@@ -112,31 +205,31 @@ impl PartitionStream for Lane {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (spec, errors) = (Arc::clone(&self.spec), Arc::clone(&self.errors));
-        let rows = stream::iter(self.files.clone()).map(move |(file, codec)| {
-            let loader = Loader::new(Arc::clone(&spec), Arc::clone(&errors), file.url());
-            stream::once(read(file, codec, loader)).try_flatten().boxed()
+        let rows = stream::iter(self.pieces.clone()).map(move |piece| {
+            let loader = Loader::of_part(Arc::clone(&spec), Arc::clone(&errors), piece.file.url(), piece.part);
+            stream::once(read(piece, loader)).try_flatten().boxed()
         });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(self.spec.schema()), rows.flatten()))
     }
 }
 
-/// A file's batches.
+/// The batches of a file or a part of it.
 async fn read(
-    file: File,
-    codec: Codec,
+    piece: Piece,
     loader: Loader,
 ) -> DfResult<stream::BoxStream<'static, DfResult<datafusion::arrow::record_batch::RecordBatch>>> {
+    let Piece { file, codec, part } = piece;
     let url: Arc<str> = file.url().into();
-    let bytes: ByteStream = open_whole(&file.store, &file.meta.location, Count::new()).await?;
+    let bytes: ByteStream = open_listed(&file.store, &file.meta, part.map(|part| part.from..part.end)).await?;
     let plain = decompress(bytes, codec, &url);
     let batches = stream::try_unfold(Some((plain, loader)), |state| async move {
         let Some((mut plain, mut loader)) = state else { return Ok::<_, datafusion::error::DataFusionError>(None) };
         match plain.try_next().await? {
-            Some(chunk) => {
+            Some(chunk) if !loader.is_done() => {
                 let batches = loader.feed(&chunk)?;
                 Ok(Some((batches, Some((plain, loader)))))
             }
-            None => Ok(Some((loader.finish()?, None))),
+            _ => Ok(Some((loader.finish()?, None))),
         }
     });
     Ok(batches.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten().boxed())

@@ -1,5 +1,6 @@
 //! What a vacuum did: told to the user, and kept for system tables.
 
+use crate::journal::VacuumRecord;
 use crate::result::{Notice, Severity};
 
 /// What a vacuum of one table did. Rows and bytes are those of files and of the catalog's rows together.
@@ -45,13 +46,42 @@ pub struct VacuumReport {
     pub bytes_after: u64,
     /// Files and rows of the catalog that others changed again and again, so that they are as they were.
     pub conflicts: u64,
+    /// Rows before that were deleted.
+    pub deleted_before: u64,
+    /// How often files were written anew.
+    pub rewrites: u64,
+    /// The percentage at which nothing is sorted.
+    pub threshold: u8,
+    /// The keys that were chosen for a table that leaves them to the warehouse, as `SORTKEY (a)`.
+    pub chosen_keys: Vec<String>,
 }
 
 impl VacuumReport {
+    /// The same for the journal: `user` is whoever asked for it in the transaction `xid`.
+    pub(crate) fn record(&self, user: &str, xid: i64) -> VacuumRecord {
+        VacuumRecord {
+            user: user.to_owned(),
+            xid,
+            table_id: self.table_id,
+            table: self.table.clone(),
+            mode: self.mode.to_owned(),
+            automatic: self.automatic,
+            start_us: self.start_time_ms * 1000,
+            end_us: self.end_time_ms * 1000,
+            rows: (self.rows_before, self.rows_after),
+            sorted: (self.sorted_before, self.sorted_after),
+            bytes: (self.bytes_before, self.bytes_after),
+            reclaimable_rows: self.deleted_before,
+            rewrites: self.rewrites,
+            sort_skipped: self.sort_skipped,
+            threshold: self.threshold,
+        }
+    }
+
     /// The same for people.
     pub(super) fn notices(&self) -> Vec<Notice> {
         let name = format!("\"{}.{}\"", self.schema, self.table);
-        let mut done = Vec::new();
+        let mut done: Vec<String> = self.chosen_keys.iter().map(|key| format!("{key} chosen by use")).collect();
         if self.rewritten_files > 0 {
             let files = counted(self.rewritten_files, "file");
             done.push(format!("{files} rewritten, {} before, {} now", self.files_before, self.files_after));

@@ -1,17 +1,19 @@
 //! The VACUUM statement, and the vacuum of one table that it shares with the background.
 
+use super::choose::choose_keys;
 use super::look::{Look, look};
 use super::plan::{Aim, plan_vacuum};
 use super::report::VacuumReport;
 use super::rewrite::Rewriter;
+use crate::background::Vacuums;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::ddl::now_ms;
 use crate::exec::done;
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::{Context, Turn, is_temporary};
-use crate::sql::Vacuum;
-use crate::tables::condition::{sort_form, sorted_percent};
+use crate::sql::{Vacuum, VacuumMode};
+use crate::tables::condition::{Piece, sort_form, sorted_percent};
 
 /// `VACUUM …`: one table, or all managed tables of the warehouse. Of several, one that fails does not keep the others
 /// from being vacuumed.
@@ -20,7 +22,13 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
     if warehouse.catalog().is_read_only() {
         return Err(Error::new(ErrorKind::ReadOnly, "the warehouse is read-only"));
     }
+    let _one_at_a_time = Vacuums::begin(&warehouse.config().directory)?;
     let rewriter = Rewriter::new(warehouse);
+    let report = |report: Option<VacuumReport>| {
+        let Some(report) = report else { return Vec::new() };
+        warehouse.journal().record(&report.record(&context.who().user, context.who().xid));
+        report.notices()
+    };
     let slices = warehouse.base_state().config().target_partitions();
     let aim = Aim::of_statement(vacuum.mode, vacuum.threshold, slices);
     let mut notices = Vec::new();
@@ -28,7 +36,7 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
         let snapshot = context.snapshot().await?;
         for table in snapshot.all_managed_tables() {
             match rewriter.vacuum(table.id, &aim, None).await {
-                Ok(report) => notices.extend(report.iter().flat_map(VacuumReport::notices)),
+                Ok(done) => notices.extend(report(done)),
                 Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
                 Err(error) => {
                     let message = format!("could not vacuum \"{}.{}\": {}", table.schema, table.name, error.message);
@@ -53,8 +61,7 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
     }
     // Deletes and updates of this process wait for a vacuum with BOOST instead of making it do files again.
     let turn = if vacuum.boost { Some(warehouse.turns().wait([table.id].into()).await) } else { None };
-    let report = rewriter.vacuum(table.id, &aim, turn.as_ref()).await?;
-    notices.extend(report.iter().flat_map(VacuumReport::notices));
+    notices.extend(report(rewriter.vacuum(table.id, &aim, turn.as_ref()).await?));
     Ok(done(CommandTag::Verb("VACUUM"), notices))
 }
 
@@ -62,7 +69,11 @@ impl Rewriter {
     /// Vacuums a table; `None` when there is none of this number.
     pub(crate) async fn vacuum(&self, table_id: i64, aim: &Aim, turn: Option<&Turn>) -> Result<Option<VacuumReport>> {
         let start_time_ms = now_ms();
-        let Some(before) = look(self.warehouse(), table_id).await? else { return Ok(None) };
+        let Some(mut before) = look(self.warehouse(), table_id).await? else { return Ok(None) };
+        let mut chosen_keys = Vec::new();
+        if aim.mode != VacuumMode::DeleteOnly {
+            (before, chosen_keys) = choose_keys(self.warehouse(), before, turn).await?;
+        }
         let aim = Aim { has_keys: before.has_keys(), ..*aim };
         let worklist = plan_vacuum(&before.table, &before.pieces, &aim);
         let mut report = VacuumReport {
@@ -77,10 +88,16 @@ impl Rewriter {
             sort_skipped: worklist.sort_skipped,
             files_before: before.files.len() as u64,
             bytes_before: bytes(&before),
+            deleted_before: before.pieces.iter().map(Piece::deleted).sum(),
+            rewrites: worklist.jobs.len() as u64,
+            threshold: aim.threshold,
+            chosen_keys,
             ..VacuumReport::default()
         };
+        let noted = self.warehouse().vacuums().note(&report.table, report.mode, worklist.jobs.len());
         for job in &worklist.jobs {
             let done = self.run(table_id, job, turn).await?;
+            noted.rewritten();
             report.rewritten_files += done.files;
             report.removed_rows += done.removed_rows;
             report.flushed_rows += done.flushed_rows;

@@ -32,14 +32,33 @@ pub(crate) async fn alter_table(
     }
     let mut changed = ManagedTable::clone(table);
     match operation {
-        AlterOperation::AddColumn(definition) => add_column(context, &mut changed, definition).await?,
-        AlterOperation::DropColumn(name) => drop_column(&mut changed, name)?,
+        AlterOperation::Several(operations) => {
+            for operation in operations {
+                change(context, table, &mut changed, operation).await?;
+            }
+        }
+        operation => change(context, table, &mut changed, operation).await?,
+    }
+    context.transaction().lock().await.alter(context.warehouse(), table, changed).await?;
+    Ok(done(CommandTag::Verb("ALTER TABLE"), vec![]))
+}
+
+/// Changes a definition as one operation says.
+async fn change(
+    context: &Context,
+    table: &Arc<ManagedTable>,
+    changed: &mut ManagedTable,
+    operation: &AlterOperation,
+) -> Result<()> {
+    match operation {
+        AlterOperation::AddColumn(definition) => add_column(context, changed, definition).await?,
+        AlterOperation::DropColumn(name) => drop_column(changed, name)?,
         AlterOperation::RenameColumn { old, new } => {
             if changed.columns.iter().any(|column| column.name == *new) {
                 let message = format!("column \"{new}\" of relation \"{}\" already exists", table.name);
                 return Err(Error::new(ErrorKind::DuplicateColumn, message));
             }
-            column(&mut changed, old)?.name.clone_from(new);
+            column(changed, old)?.name.clone_from(new);
         }
         AlterOperation::RenameTable(to) => {
             let (schema, name) = if is_temporary(table) {
@@ -56,18 +75,18 @@ pub(crate) async fn alter_table(
         }
         AlterOperation::ColumnType { column: name, data_type, position } => {
             let wanted: SqlType = data_type.parse().map_err(|error: Error| error.with_position(*position))?;
-            if change_type(column(&mut changed, name)?, wanted)? {
+            if change_type(column(changed, name)?, wanted)? {
                 context.check_no_block("making a VARCHAR column shorter")?;
                 check_lengths(context, table, name, wanted).await?;
             }
         }
         AlterOperation::ColumnEncoding { column: name, encoding } => {
-            let column = column(&mut changed, name)?;
+            let column = column(changed, name)?;
             column.encoding = create::encoding(encoding, name, column.data_type.parse()?)?;
         }
         AlterOperation::EncodeAuto => changed.columns.iter_mut().for_each(|column| column.encoding = None),
         AlterOperation::Distribution { style, key } => {
-            let key = key.as_deref().map(|name| column(&mut changed, name).map(|column| column.id)).transpose()?;
+            let key = key.as_deref().map(|name| column(changed, name).map(|column| column.id)).transpose()?;
             changed.attributes.distribution = match (style, key) {
                 (Distribution::Key, Some(column)) => DistributionStyle::Key { column },
                 (Distribution::Auto, None) => DistributionStyle::Auto,
@@ -81,7 +100,7 @@ pub(crate) async fn alter_table(
         }
         AlterOperation::SortKey(clause) => {
             let mut ids = |names: &[String]| {
-                names.iter().map(|name| column(&mut changed, name).map(|column| column.id)).collect::<Result<Vec<_>>>()
+                names.iter().map(|name| column(changed, name).map(|column| column.id)).collect::<Result<Vec<_>>>()
             };
             changed.attributes.sort_key = match clause {
                 SortKeyClause::Auto => SortKey::Auto,
@@ -90,13 +109,12 @@ pub(crate) async fn alter_table(
                 SortKeyClause::Interleaved(names) => SortKey::Interleaved { columns: ids(names)? },
             };
         }
-        AlterOperation::AddConstraint(text) => constraints::add(&mut changed, text)?,
-        AlterOperation::DropConstraint(name) => constraints::drop(&mut changed, name)?,
+        AlterOperation::AddConstraint(text) => constraints::add(changed, text)?,
+        AlterOperation::DropConstraint(name) => constraints::drop(changed, name)?,
         AlterOperation::Owner(owner) => changed.attributes.owner = Some(owner.clone()),
         _ => return Err(Error::unsupported(format!("this change of the managed table \"{}\"", table.name))),
     }
-    context.transaction().lock().await.alter(context.warehouse(), table, changed).await?;
-    Ok(done(CommandTag::Verb("ALTER TABLE"), vec![]))
+    Ok(())
 }
 
 fn column<'a>(table: &'a mut ManagedTable, name: &str) -> Result<&'a mut ManagedColumn> {
@@ -119,6 +137,7 @@ async fn add_column(context: &Context, table: &mut ManagedTable, definition: &Co
         let message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression";
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
+    assign::check_default(context, &column).await?;
     column.initial = initial(context, &column).await?;
     table.columns.push(column);
     Ok(())
@@ -159,6 +178,9 @@ fn drop_column(table: &mut ManagedTable, name: &str) -> Result<()> {
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
     table.columns.remove(at);
+    let chosen = &mut table.attributes.chosen;
+    chosen.sort.retain(|column| *column != id);
+    chosen.distribution = chosen.distribution.filter(|column| *column != id);
     Ok(())
 }
 

@@ -7,8 +7,9 @@ use crate::session::Context;
 use crate::sql::{self, Statement};
 use crate::tables;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, SelectItem, SetExpr};
 use millrace_catalog::model::{ManagedColumn, ManagedTable};
 
@@ -26,6 +27,26 @@ pub(super) async fn default(context: &Context, column: &ManagedColumn) -> Result
         }
         _ => Err(Error::unsupported(format!("the DEFAULT {text}"))),
     }
+}
+
+/// Refuses a DEFAULT that no row could get: of another type, over columns, with what does not exist.
+pub(super) async fn check_default(context: &Context, column: &ManagedColumn) -> Result<()> {
+    if column.default.is_none() {
+        return Ok(());
+    }
+    let value = default(context, column).await?;
+    if value.any_column_refs() {
+        return Err(Error::new(
+            ErrorKind::InvalidTableDefinition,
+            "cannot use column references in default expression",
+        ));
+    }
+    if value.exists(|part| Ok(matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_))))? {
+        return Err(Error::unsupported("a subquery in a DEFAULT"));
+    }
+    let wanted = tables::arrow_field(column)?.data_type().clone();
+    let found = value.get_type(&DFSchema::empty())?;
+    check_assignable(&found, &wanted, &column.name)
 }
 
 /// The syntax tree of a DEFAULT.
@@ -91,7 +112,7 @@ pub(super) fn project(
     let mut projected: Vec<Expr> = columns.collect();
     for (column, value) in table.columns.iter().zip(values) {
         let wanted = tables::arrow_field(column)?.data_type().clone();
-        let found = datafusion::logical_expr::ExprSchemable::get_type(&value, input.schema())?;
+        let found = value.get_type(input.schema())?;
         check_assignable(&found, &wanted, &column.name)?;
         projected.push(plan::assigned(value, &found, &wanted).alias(&column.name));
     }

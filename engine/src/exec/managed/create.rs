@@ -1,6 +1,6 @@
 //! `CREATE TABLE` of managed tables, with columns, LIKE another table, or AS a query.
 
-use super::change;
+use super::{assign, change};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{done, query, skipping};
 use crate::plan;
@@ -71,7 +71,9 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
         (None, None) => Vec::new(),
     };
     for definition in &create.columns {
-        columns.push(column(definition, 0)?);
+        let column = column(definition, 0)?;
+        assign::check_default(context, &column).await?;
+        columns.push(column);
     }
     number(&mut columns, &mut attributes);
     check_columns(&columns)?;

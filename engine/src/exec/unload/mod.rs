@@ -4,9 +4,12 @@
 
 mod manifest;
 mod place;
+mod record;
+mod unfinished;
 
 use super::{done, query};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::own_stores::OwnStores;
 use crate::lake::write::{
     self, Compression, JsonFormat, SliceNames, TextFormat, UnloadLayout, UnloadText, WriteFormat, WriteTarget,
 };
@@ -17,6 +20,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit}
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
 use millrace_catalog::model::{Column, HiveType};
+use object_store::path::Path;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -25,9 +29,21 @@ const DEFAULT_FILE_BYTES: u64 = 6_657_199_308;
 
 /// Executes UNLOAD.
 pub(crate) async fn execute(context: &Context, unload: &Unload) -> Result<StatementResult> {
+    let mut recording = record::Recording::begin(context, unload);
+    let written = run(context, unload).await;
+    recording.end(&written);
+    let rows = written?.rows;
+    let message = format!("UNLOAD completed, {rows} record(s) unloaded successfully.");
+    let notices = if unload.athena { vec![] } else { vec![Notice { severity: Severity::Info, message }] };
+    Ok(StatementResult { notices, ..done(CommandTag::Verb("UNLOAD"), vec![]) })
+}
+
+/// Writes the files; what they are.
+async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
     let plan = query::logical_plan(context, &unload.query).await?;
     let place = place::Place::of(unload)?;
-    let store = context.lake().listings.stores().open(&place.location).await?;
+    let stores = OwnStores::new(context.lake().listings.stores(), &unload.access);
+    let store = stores.open(&place.location).await?;
     let old = place.existing(store.as_ref()).await?;
     if !old.is_empty() && !unload.allow_overwrite && !unload.clean_path {
         let message = format!("specified unload destination \"{}\" is not empty", unload.target);
@@ -59,22 +75,36 @@ pub(crate) async fn execute(context: &Context, unload: &Unload) -> Result<Statem
         vec![execute_stream(physical, task)?]
     };
     let staged = write::write(target, streams).await.map_err(removed)?;
-    if unload.clean_path {
-        place::remove(store.as_ref(), old).await?;
-    }
     let written = staged.commit().await.map_err(removed)?;
+    let mut unfinished = unfinished::Unfinished::new(&store, written, context.warehouse().cleanup());
     context.lake().listings.forget(&place.location.url());
-    let rows = written.rows;
     if let Some(verbose) = unload.manifest {
-        let text = manifest::text(&place, &written, verbose.then_some(data.as_ref()));
+        let text = manifest::text(&place, unfinished.written(), verbose.then_some(data.as_ref()));
         if let Err(error) = place.put_manifest(store.as_ref(), text).await {
-            written.remove(store.as_ref()).await;
+            unfinished.remove().await;
             return Err(removed(error));
         }
     }
-    let message = format!("UNLOAD completed, {rows} record(s) unloaded successfully.");
-    let notices = if unload.athena { vec![] } else { vec![Notice { severity: Severity::Info, message }] };
-    Ok(StatementResult { notices, ..done(CommandTag::Verb("UNLOAD"), vec![]) })
+    let written = unfinished.keep();
+    if unload.clean_path {
+        // Only now: until the new files are complete the old ones are all there is.
+        let manifest = unload.manifest.map(|_| place.manifest());
+        let new = |path: &Path| manifest.as_ref() == Some(path) || written.files.iter().any(|file| file.path == *path);
+        let old = old.into_iter().filter(|path| !new(path)).collect();
+        place::remove(store.as_ref(), old).await.map_err(|error| match &error.detail {
+            Some(_) => error,
+            None => error.with_detail("the new files are complete, but some of the old ones could not be removed"),
+        })?;
+    }
+    let files = written.files.into_iter().map(|file| (place.url(&file.path), file.size_bytes, file.rows));
+    Ok(Unloaded { rows: written.rows, files: files.collect() })
+}
+
+/// What an UNLOAD wrote.
+struct Unloaded {
+    rows: u64,
+    /// For each file its URL, its bytes and its rows.
+    files: Vec<(String, u64, u64)>,
 }
 
 /// Says that nothing was left behind.
@@ -104,7 +134,7 @@ fn format(unload: &Unload, data: &SchemaRef) -> Result<WriteFormat> {
     };
     Ok(match &unload.format {
         UnloadFormat::Parquet => WriteFormat::Parquet,
-        UnloadFormat::Json => WriteFormat::Json(JsonFormat { base64: false }),
+        UnloadFormat::Json => WriteFormat::Json(JsonFormat { base64: false, hex: true }),
         UnloadFormat::Delimited { delimiter, null_as, .. } if unload.athena => {
             let mut format = TextFormat { null: null_as.clone(), ..TextFormat::default() };
             format.delimiters[0] = *delimiter;

@@ -53,9 +53,13 @@ impl Place {
 
     /// Writes the manifest beside the files.
     pub(super) async fn put_manifest(&self, store: &dyn ObjectStore, text: String) -> Result<()> {
-        let path = self.folder.clone().join(format!("{}manifest", self.name));
-        store.put(&path, PutPayload::from(text)).await?;
+        store.put(&self.manifest(), PutPayload::from(text)).await?;
         Ok(())
+    }
+
+    /// Where the manifest is.
+    pub(super) fn manifest(&self) -> Path {
+        self.folder.clone().join(format!("{}manifest", self.name))
     }
 }
 

@@ -9,7 +9,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_plan::metrics::Count;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore};
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -29,6 +29,20 @@ pub(crate) async fn open_whole(store: &Arc<dyn ObjectStore>, location: &Path, sc
     Ok(counted(get(store, location, None).await?, scanned))
 }
 
+/// The bytes of a file as it was listed, from `range.start` on where there is a range, as far as they are asked for.
+/// An object store refuses to give those of another file of the same name.
+pub(crate) async fn open_listed(
+    store: &Arc<dyn ObjectStore>,
+    file: &ObjectMeta,
+    range: Option<Range<u64>>,
+) -> Result<ByteStream> {
+    let read = Request { store: Arc::clone(store), location: file.location.clone(), e_tag: file.e_tag.clone() };
+    match range {
+        None => read.get(None).await,
+        Some(range) => read.from(range, file.size).await,
+    }
+}
+
 /// The bytes from `range.start` on, as far as they are asked for; what lies behind `range.end` is requested in small
 /// parts. `size` is the file's.
 pub(super) async fn open_range(
@@ -38,20 +52,8 @@ pub(super) async fn open_range(
     size: u64,
     scanned: Count,
 ) -> Result<ByteStream> {
-    let first_end = range.end.saturating_add(LOOK_AHEAD).min(size);
-    let first = get(store, location, Some(range.start..first_end)).await?;
-    let (store, location) = (Arc::clone(store), location.clone());
-    let rest = futures::stream::try_unfold(first_end, move |at| {
-        let (store, location) = (Arc::clone(&store), location.clone());
-        async move {
-            if at >= size {
-                return Ok::<_, DataFusionError>(None);
-            }
-            let next = at.saturating_add(MORE).min(size);
-            Ok(Some((get(&store, &location, Some(at..next)).await?, next)))
-        }
-    });
-    Ok(counted(first.chain(rest.try_flatten()).boxed(), scanned))
+    let read = Request { store: Arc::clone(store), location: location.clone(), e_tag: None };
+    Ok(counted(read.from(range, size).await?, scanned))
 }
 
 fn counted(stream: ByteStream, scanned: Count) -> ByteStream {
@@ -59,13 +61,47 @@ fn counted(stream: ByteStream, scanned: Count) -> ByteStream {
 }
 
 async fn get(store: &Arc<dyn ObjectStore>, location: &Path, range: Option<Range<u64>>) -> Result<ByteStream> {
-    let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-    let result = store.get_opts(location, options).await?;
-    let range = result.range.clone();
-    Ok(match result.payload {
-        GetResultPayload::File(file, _) => read_file(file, range),
-        GetResultPayload::Stream(stream) => stream.map_err(DataFusionError::from).boxed(),
-    })
+    Request { store: Arc::clone(store), location: location.clone(), e_tag: None }.get(range).await
+}
+
+/// Which file is asked for.
+#[derive(Clone)]
+struct Request {
+    store: Arc<dyn ObjectStore>,
+    location: Path,
+    /// What the file must still be.
+    e_tag: Option<String>,
+}
+
+impl Request {
+    async fn get(&self, range: Option<Range<u64>>) -> Result<ByteStream> {
+        let if_match = self.e_tag.clone();
+        let options = GetOptions { range: range.map(GetRange::Bounded), if_match, ..GetOptions::default() };
+        let result = self.store.get_opts(&self.location, options).await?;
+        let range = result.range.clone();
+        Ok(match result.payload {
+            GetResultPayload::File(file, _) => read_file(file, range),
+            GetResultPayload::Stream(stream) => stream.map_err(DataFusionError::from).boxed(),
+        })
+    }
+
+    /// From the range's start on; what lies behind its end is requested in small parts.
+    async fn from(&self, range: Range<u64>, size: u64) -> Result<ByteStream> {
+        let first_end = range.end.saturating_add(LOOK_AHEAD).min(size);
+        let first = self.get(Some(range.start..first_end)).await?;
+        let request = self.clone();
+        let rest = futures::stream::try_unfold(first_end, move |at| {
+            let request = request.clone();
+            async move {
+                if at >= size {
+                    return Ok::<_, DataFusionError>(None);
+                }
+                let next = at.saturating_add(MORE).min(size);
+                Ok(Some((request.get(Some(at..next)).await?, next)))
+            }
+        });
+        Ok(first.chain(rest.try_flatten()).boxed())
+    }
 }
 
 fn read_file(file: File, range: Range<u64>) -> ByteStream {

@@ -18,7 +18,7 @@ pub(crate) mod testing;
 
 pub(crate) use blocks::head;
 pub use blocks::{Block, RecordError};
-pub(crate) use bytes::open_whole;
+pub(crate) use bytes::open_listed;
 pub(crate) use columns::{BadCell, Epoch, ScalarRules, check_scalar, scalar_array};
 pub(crate) use scalar::{parse_date, parse_timestamp};
 pub use source::{BlockDecoder, RecordFormat, RecordSource};

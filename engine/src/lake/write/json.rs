@@ -1,7 +1,7 @@
 //! Rows as JSON lines, as Hive's and Trino's JSON SerDes write them: NULLs are written, timestamps are `YYYY-MM-DD HH:MM:SS`, and numbers that JSON does not have are strings.
 
 use super::columns::{Column, Values, element_range};
-use super::scalar_text::{text_of, write_scalar};
+use super::scalar_text::{text_of, write_hex, write_scalar};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How JSON lines are written.
@@ -10,6 +10,8 @@ pub struct JsonFormat {
     /// Whether binary is in Base64, as the OpenX SerDe has it; Hive's SerDes have it as text, which is an error here
     /// for bytes that are no UTF-8.
     pub base64: bool,
+    /// Whether binary is in hexadecimal, as COPY reads it.
+    pub hex: bool,
 }
 
 impl JsonFormat {
@@ -52,6 +54,12 @@ impl JsonFormat {
         }
         match &column.values {
             Values::Text(values) => write_string(values.value(row), output),
+            Values::Binary(values) if self.hex => {
+                output.push(b'"');
+                write_hex(values.value(row), output);
+                output.push(b'"');
+                Ok(())
+            }
             Values::Binary(values) if !self.base64 => write_string(text_of(values.value(row))?, output),
             Values::Binary(_) | Values::Date(_) | Values::Timestamp(_) => write_quoted(column, row, output),
             Values::Float(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
@@ -141,7 +149,7 @@ mod tests {
         let columns: Vec<_> = arrays.iter().map(|array| Column::new(array).unwrap()).collect();
         let names: Vec<_> = ["t", "s", "m", "b", "ts"].map(String::from).to_vec();
         let mut output = Vec::new();
-        JsonFormat { base64: true }.write_row(&names, &columns, 0, &mut output).unwrap();
+        JsonFormat { base64: true, hex: false }.write_row(&names, &columns, 0, &mut output).unwrap();
         assert_eq!(
             String::from_utf8(output).unwrap(),
             "{\"t\":\"a\\\"\\n\\u0001é\",\"s\":{\"x\":\"NaN\"},\"m\":{\"7\":null},\"b\":\"Zm9v\",\

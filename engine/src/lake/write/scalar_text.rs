@@ -70,6 +70,13 @@ fn write_float<T: Display + LowerExp + std::fmt::Debug>(output: &mut Vec<u8>, va
     }
 }
 
+/// Two digits a byte.
+pub(super) fn write_hex(bytes: &[u8], output: &mut Vec<u8>) {
+    for byte in bytes {
+        write(output, format_args!("{byte:02x}"));
+    }
+}
+
 /// Base64 with padding (RFC 4648), which Hive's text and JSON formats have for `binary`.
 fn write_base64(output: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -466,7 +466,10 @@ fn formats_are_known_by_their_serde() {
             update_time_ms: 0,
         })
     };
-    assert_eq!(format("org.openx.data.jsonserde.JsonSerDe", &[]), Ok(WriteFormat::Json(JsonFormat { base64: true })));
+    assert_eq!(
+        format("org.openx.data.jsonserde.JsonSerDe", &[]),
+        Ok(WriteFormat::Json(JsonFormat { base64: true, hex: false }))
+    );
     let csv = format("org.apache.hadoop.hive.serde2.OpenCSVSerde", &[("skip.header.line.count", "1")]);
     assert_eq!(csv, Ok(WriteFormat::OpenCsv(OpenCsvFormat { header: true, ..OpenCsvFormat::default() })));
     let orc = format("org.apache.hadoop.hive.ql.io.orc.OrcSerde", &[]).unwrap_err();

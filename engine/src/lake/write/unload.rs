@@ -1,7 +1,7 @@
 //! Rows as Redshift's UNLOAD writes them: delimited, CSV, fixed width.
 
 use super::columns::{Column, Values};
-use super::scalar_text::write_scalar;
+use super::scalar_text::{write_hex, write_scalar};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::Write;
 
@@ -63,11 +63,7 @@ impl UnloadText {
                 // Writing to a Vec cannot fail.
                 Values::Float(values) => drop(write!(value, "{}", values.value(row))),
                 Values::Double(values) => drop(write!(value, "{}", values.value(row))),
-                Values::Binary(values) => {
-                    for byte in values.value(row) {
-                        drop(write!(value, "{byte:02x}"));
-                    }
-                }
+                Values::Binary(values) => write_hex(values.value(row), &mut value),
                 _ => {
                     write_scalar(column, row, &mut value)?;
                     if self.zoned.get(at) == Some(&true) {

@@ -58,14 +58,16 @@ fn subscript(
     if !dialect.rules().strict_subscripts {
         return Ok(PlannerResult::Original(raw));
     }
-    let RawFieldAccessExpr { field_access: GetFieldAccess::ListIndex { key }, expr } = &raw else {
-        return Ok(PlannerResult::Original(raw));
+    let container = raw.expr.get_type(schema);
+    let key = match (&raw.field_access, &container) {
+        (GetFieldAccess::ListIndex { key }, Ok(DataType::List(_) | DataType::LargeList(_) | DataType::Map(..))) => {
+            key.as_ref().clone()
+        }
+        (GetFieldAccess::NamedStructField { name }, Ok(DataType::Map(..))) => Expr::Literal(name.clone(), None),
+        _ => return Ok(PlannerResult::Original(raw)),
     };
-    if !matches!(expr.get_type(schema), Ok(DataType::List(_) | DataType::LargeList(_) | DataType::Map(..))) {
-        return Ok(PlannerResult::Original(raw));
-    }
     let Some(function) = functions::scalar(dialect, "$subscript") else { return Ok(PlannerResult::Original(raw)) };
-    let args = vec![expr.clone(), key.as_ref().clone()];
+    let args = vec![raw.expr.clone(), key];
     Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, args))))
 }
 

@@ -97,7 +97,7 @@ pub(crate) enum SortForm {
 
 /// How a table is sorted; `None` without a sort key. An interleaved key of one column is as a compound one.
 pub(crate) fn sort_form(table: &ManagedTable) -> Option<SortForm> {
-    match &table.attributes.sort_key {
+    match &table.attributes.effective_sort_key() {
         SortKey::None | SortKey::Auto => None,
         SortKey::Interleaved { columns } if columns.len() > 1 => Some(SortForm::Interleaved),
         SortKey::Compound { .. } | SortKey::Interleaved { .. } => Some(SortForm::Compound),
@@ -106,7 +106,8 @@ pub(crate) fn sort_form(table: &ManagedTable) -> Option<SortForm> {
 
 /// Place and id of the first column of a compound sort key.
 fn first_column(table: &ManagedTable) -> Option<(usize, i64)> {
-    let (SortKey::Compound { columns } | SortKey::Interleaved { columns }) = &table.attributes.sort_key else {
+    let (SortKey::Compound { columns } | SortKey::Interleaved { columns }) = table.attributes.effective_sort_key()
+    else {
         return None;
     };
     let id = *columns.first().filter(|_| sort_form(table) == Some(SortForm::Compound))?;

@@ -14,6 +14,6 @@ mod strategy;
 
 pub use describe::{ColumnEncodings, describe};
 pub(crate) use kind::Encoding;
-pub(crate) use measure::Sample;
+pub(crate) use measure::{Measured, Sample};
 pub(super) use parquet::column_properties;
 pub(super) use strategy::column_strategy;

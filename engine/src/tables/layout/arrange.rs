@@ -70,7 +70,7 @@ pub async fn arrange(
     let head = Head::read(streams, SAMPLE_ROWS).await?;
     let slices = slices(&head, context.session_config().target_partitions());
     let layout = FileLayout {
-        sort_key: if keys.sort == SortColumns::None { SortKey::None } else { table.attributes.sort_key.clone() },
+        sort_key: if keys.sort == SortColumns::None { SortKey::None } else { table.attributes.effective_sort_key() },
         ..FileLayout::default()
     };
     match (keys.distribution, &keys.sort) {

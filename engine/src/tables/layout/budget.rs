@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What a write takes if it can get it, and what it takes for each slice beyond.
-const WANTED_BYTES: usize = 1 << 30;
+const WANTED_BYTES: usize = 3 << 29;
 const SLICE_BYTES: usize = 32 << 20;
 
 /// The part of all memory that it takes at most.

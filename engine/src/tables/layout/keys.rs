@@ -41,7 +41,7 @@ impl Keys {
             Some((at, id)) if is_hashable(arrow_field(&table.columns[at])?.data_type()) => Some((at, id)),
             _ => None,
         };
-        let sort = match &table.attributes.sort_key {
+        let sort = match &table.attributes.effective_sort_key() {
             SortKey::None | SortKey::Auto => SortColumns::None,
             SortKey::Compound { columns } => SortColumns::Compound(columns.iter().filter_map(place).collect()),
             SortKey::Interleaved { columns } if columns.len() == 1 => {

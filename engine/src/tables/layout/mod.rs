@@ -15,6 +15,7 @@
 mod arrange;
 mod buckets;
 mod budget;
+mod choose;
 mod curve;
 mod groups;
 mod head;
@@ -26,7 +27,8 @@ mod state;
 mod streams;
 
 pub use arrange::{Arranged, arrange};
-pub use state::{EffectiveStyle, effective_style, is_sorted, skew, unsorted_fraction};
+pub use choose::choose;
+pub use state::{EffectiveStyle, effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction};
 
 pub(crate) use head::Head;
 pub(crate) use state::bucket_now;

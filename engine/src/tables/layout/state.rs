@@ -6,7 +6,7 @@ use millrace_catalog::model::{DataFile, DistributionStyle, ManagedTable, SortKey
 use std::fmt;
 
 /// The most bytes of a table that AUTO has as a copy on each node.
-const MOST_BYTES_OF_ALL: u64 = 32 << 20;
+pub(super) const MOST_BYTES_OF_ALL: u64 = 32 << 20;
 
 /// A distribution style in effect, shown as `svv_table_info.diststyle` shows it: `KEY(id)`, `AUTO(ALL)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +31,13 @@ impl fmt::Display for EffectiveStyle {
     }
 }
 
-/// The style by which a table of so many bytes is distributed. AUTO is ALL while the table is small; then KEY by the
-/// primary key, if that is one column; else EVEN.
+/// The style by which a table of so many bytes is distributed. AUTO is ALL while the table is small; then KEY by what was
+/// chosen by use ([`super::choose`]), or by the primary key, if that is one column; else EVEN.
 pub fn effective_style(table: &ManagedTable, size_bytes: u64) -> EffectiveStyle {
     let auto = table.attributes.distribution == DistributionStyle::Auto;
     let style = match &table.attributes.distribution {
         DistributionStyle::Auto if size_bytes <= MOST_BYTES_OF_ALL => DistributionStyle::All,
-        DistributionStyle::Auto => match primary_key(table) {
+        DistributionStyle::Auto => match auto_key(table) {
             Some(column) => DistributionStyle::Key { column },
             None => DistributionStyle::Even,
         },
@@ -51,6 +51,11 @@ pub fn effective_style(table: &ManagedTable, size_bytes: u64) -> EffectiveStyle 
     EffectiveStyle { style, auto, key }
 }
 
+/// The id of the column that AUTO distributes a large table by.
+fn auto_key(table: &ManagedTable) -> Option<i64> {
+    table.attributes.chosen.distribution.or_else(|| primary_key(table))
+}
+
 /// The id of the column that alone is the primary key.
 fn primary_key(table: &ManagedTable) -> Option<i64> {
     let key = table.attributes.constraints.iter().find_map(|constraint| {
@@ -61,15 +66,33 @@ fn primary_key(table: &ManagedTable) -> Option<i64> {
     table.column(key).map(|column| column.id)
 }
 
+/// The sort key as `svv_table_info.sortkey1` shows it: the first column, `INTERLEAVED`, `AUTO(SORTKEY)` or
+/// `AUTO(SORTKEY(a))`; `None` without one.
+pub fn shown_sort_key(table: &ManagedTable) -> Option<String> {
+    let name = |columns: &[i64]| {
+        let first = columns.first()?;
+        table.columns.iter().find(|column| column.id == *first).map(|column| column.name.clone())
+    };
+    match &table.attributes.sort_key {
+        SortKey::None => None,
+        SortKey::Auto => Some(match name(&table.attributes.chosen.sort) {
+            Some(name) => format!("AUTO(SORTKEY({name}))"),
+            None => "AUTO(SORTKEY)".to_owned(),
+        }),
+        SortKey::Compound { columns } => name(columns),
+        SortKey::Interleaved { .. } => Some("INTERLEAVED".to_owned()),
+    }
+}
+
 /// Whether the rows of a file are in the order of the table's sort key as it is now.
 pub fn is_sorted(table: &ManagedTable, file: &DataFile) -> bool {
-    file.sorted && file.layout.sort_key == table.attributes.sort_key
+    file.sorted && file.layout.sort_key == table.attributes.effective_sort_key()
 }
 
 /// The part of the live rows, 0 to 1, that is in no file sorted by the table's sort key; `inlined` are the rows in the
 /// catalog. `None` when the table has no sort key.
 pub fn unsorted_fraction(table: &ManagedTable, files: &[DataFile], inlined: u64) -> Option<f64> {
-    if matches!(table.attributes.sort_key, SortKey::None | SortKey::Auto) {
+    if matches!(table.attributes.effective_sort_key(), SortKey::None | SortKey::Auto) {
         return None;
     }
     let count = |sorted: bool| files.iter().filter(|file| is_sorted(table, file) == sorted).map(live_rows).sum::<u64>();
@@ -108,7 +131,9 @@ pub(crate) fn bucket_now(table: &ManagedTable, file: &DataFile) -> Option<(u32, 
     let layout = &file.layout;
     let now = match table.attributes.distribution {
         DistributionStyle::Key { column } => layout.distribution_column == Some(column),
-        DistributionStyle::Auto => layout.distribution_column.is_some(),
+        DistributionStyle::Auto => {
+            layout.distribution_column.is_some() && layout.distribution_column == auto_key(table)
+        }
         DistributionStyle::Even | DistributionStyle::All => false,
     };
     (now && layout.hash_version == HASH_VERSION && layout.buckets > 0).then_some((file.bucket?, layout.buckets))

@@ -1,8 +1,9 @@
 //! Styles, sortedness and skew as they are shown.
 
-use super::super::{effective_style, skew, unsorted_fraction};
+use super::super::{bucket_now, effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction};
 use millrace_catalog::model::{
-    DataFile, DeleteFile, DistributionStyle, FileLayout, ManagedColumn, ManagedTable, SortKey, TableAttributes,
+    AutoKeys, DataFile, DeleteFile, DistributionStyle, FileLayout, ManagedColumn, ManagedTable, SortKey,
+    TableAttributes,
 };
 
 fn table(distribution: DistributionStyle, sort_key: SortKey, constraints: &[&str]) -> ManagedTable {
@@ -39,6 +40,28 @@ fn styles_in_effect() {
         let table = table(style.clone(), SortKey::None, constraints);
         assert_eq!(effective_style(&table, *size).to_string(), *wanted);
     }
+}
+
+#[test]
+fn chosen_keys_stand_for_auto() {
+    let mut chosen = table(DistributionStyle::Auto, SortKey::Auto, &["PRIMARY KEY (b)"]);
+    assert_eq!(shown_sort_key(&chosen).as_deref(), Some("AUTO(SORTKEY)"));
+    chosen.attributes.chosen = AutoKeys { sort: vec![2], distribution: Some(1) };
+    assert_eq!(effective_style(&chosen, 1 << 20).to_string(), "AUTO(ALL)");
+    assert_eq!(effective_style(&chosen, 1 << 30).to_string(), "AUTO(KEY(a))");
+    assert_eq!(shown_sort_key(&chosen).as_deref(), Some("AUTO(SORTKEY(b))"));
+    // Files that were arranged by what was chosen before are by another key.
+    let by = |column| SortKey::Compound { columns: vec![column] };
+    let arranged = file(10, 0, Some((1, 4)), by(2));
+    assert!(is_sorted(&chosen, &arranged) && bucket_now(&chosen, &arranged) == Some((1, 4)));
+    assert_eq!(unsorted_fraction(&chosen, &[arranged.clone(), file(10, 0, None, by(1))], 0), Some(0.5));
+    chosen.attributes.chosen = AutoKeys { sort: vec![1], distribution: Some(2) };
+    assert!(!is_sorted(&chosen, &arranged) && bucket_now(&chosen, &arranged).is_none());
+    // A declared key goes before what was chosen.
+    chosen.attributes.sort_key = by(2);
+    assert_eq!(shown_sort_key(&chosen).as_deref(), Some("b"));
+    assert!(is_sorted(&chosen, &arranged));
+    assert_eq!(shown_sort_key(&table(DistributionStyle::Even, SortKey::None, &[])), None);
 }
 
 fn file(rows: u64, deleted: u64, bucket: Option<(u32, u32)>, sort_key: SortKey) -> DataFile {

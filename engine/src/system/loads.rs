@@ -1,0 +1,340 @@
+//! What COPY did: bad lines, loads.
+//!
+//! A load of a transaction that was rolled back later stays in: its statement ended well.
+
+use super::table::Kind::{Int4, Int8, Text, Time};
+use super::table::NULL;
+use super::{Kind, PG_CATALOG, Rows, SystemTable, row, sees_all};
+use crate::error::Result;
+use crate::journal::{LoadCommitRecord, LoadErrorRecord, OfStatement, QueryRecord};
+use crate::session::Context;
+use futures::future::BoxFuture;
+use std::collections::{HashMap, HashSet};
+
+/// The records that the user may see, oldest first.
+pub(super) async fn seen<R: OfStatement>(context: &Context) -> Result<Vec<R>> {
+    let everything = sees_all(context).await?;
+    let user = context.who().user.clone();
+    let mut records: Vec<R> = context.warehouse().journal().read().await?;
+    records.retain(|record| everything || record.origin().user == user);
+    // A statement that began again, because another committed before it, recorded every try: the last one counts.
+    let mut last: HashMap<i64, i64> = HashMap::new();
+    for record in &records {
+        let origin = record.origin();
+        let start = last.entry(origin.query).or_insert(origin.start_us);
+        *start = origin.start_us.max(*start);
+    }
+    records.retain(|record| last.get(&record.origin().query) == Some(&record.origin().start_us));
+    Ok(records)
+}
+
+/// The statements that ended with an error: a load may fail when it is committed.
+pub(super) async fn failed(context: &Context) -> Result<HashSet<i64>> {
+    let records: Vec<QueryRecord> = context.warehouse().journal().read().await?;
+    let failed = records.iter().filter(|record| record.aborted || record.sqlstate.is_some());
+    Ok(failed.map(|record| record.query).collect())
+}
+
+/// A type as `pg_type` names it, without its length.
+fn type_name(text: &str) -> &str {
+    match text.split('(').next().unwrap_or_default() {
+        "smallint" => "int2",
+        "integer" => "int4",
+        "bigint" => "int8",
+        "real" => "float4",
+        "double precision" => "float8",
+        "boolean" => "bool",
+        "character" => "char",
+        "character varying" => "varchar",
+        "timestamp without time zone" => "timestamp",
+        "timestamp with time zone" => "timestamptz",
+        "time without time zone" => "time",
+        "time with time zone" => "timetz",
+        "binary varying" => "varbyte",
+        other => other,
+    }
+}
+
+async fn stl_load_errors(context: &Context) -> Result<Rows> {
+    let records: Vec<LoadErrorRecord> = seen(context).await?;
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in &records {
+        let user = snapshot.principals().user_id(&record.origin.user);
+        for bad in &record.lines {
+            rows.push(row![
+                user,
+                NULL,
+                record.table_id,
+                record.origin.start_us,
+                record.origin.pid,
+                record.origin.query,
+                &bad.file,
+                bad.line,
+                &bad.column,
+                type_name(&bad.data_type),
+                bad.length.map(|length| length.to_string()),
+                bad.position,
+                &bad.raw_line,
+                &bad.raw_value,
+                bad.code,
+                &bad.reason,
+                0,
+                0,
+                0
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+async fn stl_loaderror_detail(context: &Context) -> Result<Rows> {
+    let records: Vec<LoadErrorRecord> = seen(context).await?;
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in &records {
+        let user = snapshot.principals().user_id(&record.origin.user);
+        for bad in &record.lines {
+            for (at, field) in bad.fields.iter().enumerate() {
+                rows.push(row![
+                    user,
+                    NULL,
+                    record.origin.pid,
+                    record.origin.query,
+                    &bad.file,
+                    bad.line,
+                    at,
+                    &field.column,
+                    field.value.as_ref(),
+                    i64::from(field.value.is_none()),
+                    type_name(&field.data_type),
+                    field.length.map(|length| length.to_string())
+                ]);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+async fn sys_load_error_detail(context: &Context) -> Result<Rows> {
+    let records: Vec<LoadErrorRecord> = seen(context).await?;
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in &records {
+        let user = snapshot.principals().user_id(&record.origin.user);
+        for bad in &record.lines {
+            rows.push(row![
+                user,
+                record.origin.query,
+                record.origin.xid,
+                record.origin.pid,
+                &record.origin.database,
+                record.table_id,
+                record.origin.start_us,
+                &bad.file,
+                bad.line,
+                &bad.column,
+                type_name(&bad.data_type),
+                bad.length.map(|length| length.to_string()),
+                bad.position,
+                bad.code,
+                &bad.reason
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+async fn stl_load_commits(context: &Context) -> Result<Rows> {
+    let records: Vec<LoadCommitRecord> = seen(context).await?;
+    let failed = failed(context).await?;
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in &records {
+        if record.failed || record.only_checked || failed.contains(&record.origin.query) {
+            continue;
+        }
+        let user = snapshot.principals().user_id(&record.origin.user);
+        let format = match record.format.as_str() {
+            "avro" => "Avro",
+            "json" => "JSON",
+            "orc" => "ORC",
+            "parquet" => "Parquet",
+            _ => "Text",
+        };
+        for file in &record.files {
+            rows.push(row![
+                user,
+                record.origin.query,
+                NULL,
+                NULL,
+                &file.url,
+                NULL,
+                file.rows,
+                NULL,
+                record.origin.end_us,
+                NULL,
+                format,
+                0,
+                0,
+                0
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+async fn sys_load_history(context: &Context) -> Result<Rows> {
+    let records: Vec<LoadCommitRecord> = seen(context).await?;
+    let failed = failed(context).await?;
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in &records {
+        let aborted = record.failed || failed.contains(&record.origin.query);
+        let (files, bytes) = (record.files.len(), record.files.iter().map(|file| file.bytes).sum::<u64>());
+        rows.push(row![
+            snapshot.principals().user_id(&record.origin.user),
+            record.origin.query,
+            record.origin.xid,
+            record.origin.pid,
+            &record.origin.database,
+            if aborted { "aborted" } else { "completed" },
+            &record.table,
+            record.origin.start_us,
+            record.origin.end_us,
+            record.origin.end_us - record.origin.start_us,
+            &record.source,
+            &record.format,
+            if aborted { 0 } else { record.rows },
+            NULL,
+            files,
+            bytes,
+            (!aborted).then_some(files),
+            (!aborted).then_some(bytes),
+            record.errors,
+            0
+        ]);
+    }
+    Ok(rows)
+}
+
+pub(super) const fn declare(
+    name: &'static str,
+    columns: &'static [(&'static str, Kind)],
+    rows: for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Rows>>,
+) -> SystemTable {
+    SystemTable { schema: PG_CATALOG, name, columns, rows }
+}
+
+pub(super) const TABLES: &[SystemTable] = &[
+    declare(
+        "stl_load_errors",
+        &[
+            ("userid", Int4),
+            ("slice", Int4),
+            ("tbl", Int4),
+            ("starttime", Time),
+            ("session", Int4),
+            ("query", Int4),
+            ("filename", Text),
+            ("line_number", Int8),
+            ("colname", Text),
+            ("type", Text),
+            ("col_length", Text),
+            ("position", Int4),
+            ("raw_line", Text),
+            ("raw_field_value", Text),
+            ("err_code", Int4),
+            ("err_reason", Text),
+            ("is_partial", Int4),
+            ("start_offset", Int8),
+            ("copy_job_id", Int8),
+        ],
+        |context| Box::pin(stl_load_errors(context)),
+    ),
+    declare(
+        "stl_loaderror_detail",
+        &[
+            ("userid", Int4),
+            ("slice", Int4),
+            ("session", Int4),
+            ("query", Int4),
+            ("filename", Text),
+            ("line_number", Int8),
+            ("field", Int4),
+            ("colname", Text),
+            ("value", Text),
+            ("is_null", Int4),
+            ("type", Text),
+            ("col_length", Text),
+        ],
+        |context| Box::pin(stl_loaderror_detail(context)),
+    ),
+    declare(
+        "sys_load_error_detail",
+        &[
+            ("user_id", Int4),
+            ("query_id", Int8),
+            ("transaction_id", Int8),
+            ("session_id", Int4),
+            ("database_name", Text),
+            ("table_id", Int4),
+            ("start_time", Time),
+            ("file_name", Text),
+            ("line_number", Int8),
+            ("column_name", Text),
+            ("column_type", Text),
+            ("column_length", Text),
+            ("position", Int4),
+            ("error_code", Int4),
+            ("error_message", Text),
+        ],
+        |context| Box::pin(sys_load_error_detail(context)),
+    ),
+    declare(
+        "stl_load_commits",
+        &[
+            ("userid", Int4),
+            ("query", Int4),
+            ("slice", Int4),
+            ("name", Text),
+            ("filename", Text),
+            ("byte_offset", Int4),
+            ("lines_scanned", Int4),
+            ("errors", Int4),
+            ("curtime", Time),
+            ("status", Int4),
+            ("file_format", Text),
+            ("is_partial", Int4),
+            ("start_offset", Int8),
+            ("copy_job_id", Int8),
+        ],
+        |context| Box::pin(stl_load_commits(context)),
+    ),
+    declare(
+        "sys_load_history",
+        &[
+            ("user_id", Int4),
+            ("query_id", Int8),
+            ("transaction_id", Int8),
+            ("session_id", Int4),
+            ("database_name", Text),
+            ("status", Text),
+            ("table_name", Text),
+            ("start_time", Time),
+            ("end_time", Time),
+            ("duration", Int8),
+            ("data_source", Text),
+            ("file_format", Text),
+            ("loaded_rows", Int8),
+            ("loaded_bytes", Int8),
+            ("source_file_count", Int4),
+            ("source_file_bytes", Int8),
+            ("file_count_scanned", Int4),
+            ("file_bytes_scanned", Int8),
+            ("error_count", Int8),
+            ("copy_job_id", Int8),
+        ],
+        |context| Box::pin(sys_load_history(context)),
+    ),
+];
