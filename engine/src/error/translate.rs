@@ -291,6 +291,12 @@ fn from_store(error: &object_store::Error) -> Error {
         Store::NotSupported { source } => Error::unsupported(plain(source)),
         Store::Generic { source, .. } => from_source(source.as_ref()).unwrap_or_else(|| {
             let text = plain(source);
+            if text.contains("redirect without LOCATION") || text.contains("PermanentRedirect") {
+                let hint = "name its region: REGION '…' in COPY and UNLOAD, s3.region for the warehouse";
+                return Error::new(ErrorKind::Connection, "the bucket is in another region")
+                    .with_detail(text)
+                    .with_hint(hint);
+            }
             let kind = if text.contains("NoSuchBucket") {
                 ErrorKind::UndefinedFile
             } else if text.contains("403") || text.contains("AccessDenied") {
