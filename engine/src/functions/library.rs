@@ -267,7 +267,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         ATHENA,
         "Arrays and maps",
         "array_distinct, array_sort, array_max, array_min, array_position, array_remove",
-        "What they are called.",
+        "An array's distinct elements, in order, the largest, the smallest, where one is, all but one.",
         &[
             ("array_sort(ARRAY[3, 1, 2])", "[1, 2, 3]"),
             ("array_max(ARRAY[1, 3, 2])", "3"),
@@ -316,6 +316,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         "transform(array, x -> …), filter(array, x -> …)",
         "An array's elements, each computed, or some.",
         &[("transform(ARRAY[1, 2], x -> x + 1)", "[2, 3]"), ("filter(ARRAY[5, -6, 7], x -> x > 0)", "[5, 7]")],
+    ),
+    (
+        ATHENA,
+        "Arrays and maps",
+        "reduce(array, initial, (state, x) -> …, state -> …)",
+        "An array's elements taken together one by one.",
+        &[
+            ("reduce(ARRAY[5, 20, 50], 0, (s, x) -> s + x, s -> s)", "75"),
+            ("reduce(ARRAY[5, 20, NULL, 50], 0, (s, x) -> s + COALESCE(x, 0), s -> s * 2)", "150"),
+        ],
     ),
     (
         ATHENA,

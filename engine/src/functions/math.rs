@@ -301,7 +301,7 @@ fn width_bucket(call: &Call<'_>) -> Result<ArrayRef> {
     let (numbers, from, to, counts) = (call.float(0), call.float(1), call.float(2), call.int(3));
     call.ints(|row| {
         let (number, low, high, count) = (numbers.value(row), from.value(row), to.value(row), counts.value(row));
-        if count <= 0 || low == high || !low.is_finite() || !high.is_finite() || number.is_nan() {
+        if count <= 0 || (high - low).abs() == 0.0 || !low.is_finite() || !high.is_finite() || number.is_nan() {
             return Err(no_result("width_bucket() needs a range, a number and a positive count"));
         }
         let place = (number - low) / (high - low);

@@ -56,7 +56,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "The parts between the matches.",
         &[("regexp_split('1a 2b 14m', '\\s*[a-z]+\\s*')", "[1, 2, 14, ]")],
     ),
-    scalar("regexp_count", ATHENA, &[Text, Text], Gives::Int8, |call| wide_count(call)).doc(
+    scalar("regexp_count", ATHENA, &[Text, Text], Gives::Int8, wide_count).doc(
         "regexp_count(text, pattern)",
         "How often the pattern matches.",
         &[("regexp_count('1a 2b 14m', '\\s*[a-z]+\\s*')", "3")],

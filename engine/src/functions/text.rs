@@ -152,7 +152,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
             digits
                 .filter(|digits| digits.len() % 2 == 0)
-                .map(|digits| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+                .map(|digits| digits.chunks(2).map(|pair| (pair[0] << 4) | pair[1]).collect())
         })
     })
     .doc("from_hex(text)", "The bytes that hexadecimal digits are.", &[("from_utf8(from_hex('616263'))", "abc")]),
