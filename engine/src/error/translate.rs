@@ -183,6 +183,16 @@ fn from_plan(message: &str) -> Error {
             None => error,
         };
     }
+    // A function of ours says itself what it takes.
+    if let Some((_, ours)) = message.split_once("user-defined coercion failed with: External error: ") {
+        let ours = ours.split(" No function matches").next().unwrap_or(ours);
+        let mut lines = ours.lines();
+        let error = Error::new(ErrorKind::UndefinedFunction, lines.next().unwrap_or_default());
+        return match lines.find_map(|line| line.strip_prefix("HINT: ")) {
+            Some(hint) => error.with_hint(hint.trim_end_matches('.')),
+            None => error,
+        };
+    }
     let kind = if first.contains("signature") || first.contains("No function matches") {
         ErrorKind::UndefinedFunction
     } else if first.contains("must appear in the GROUP BY clause") || first.contains("ggregate functions are not") {
@@ -281,6 +291,12 @@ fn from_store(error: &object_store::Error) -> Error {
         Store::NotSupported { source } => Error::unsupported(plain(source)),
         Store::Generic { source, .. } => from_source(source.as_ref()).unwrap_or_else(|| {
             let text = plain(source);
+            if text.contains("redirect without LOCATION") || text.contains("PermanentRedirect") {
+                let hint = "name its region: REGION '…' in COPY and UNLOAD, s3.region for the warehouse";
+                return Error::new(ErrorKind::Connection, "the bucket is in another region")
+                    .with_detail(text)
+                    .with_hint(hint);
+            }
             let kind = if text.contains("NoSuchBucket") {
                 ErrorKind::UndefinedFile
             } else if text.contains("403") || text.contains("AccessDenied") {

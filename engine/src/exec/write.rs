@@ -223,6 +223,7 @@ async fn run(
     let bucket_columns = table.storage.bucket_columns.iter();
     let bucket_columns = bucket_columns.filter_map(|name| data_schema.index_of(name).ok()).collect();
     let target = WriteTarget {
+        existing: Vec::new(),
         store: context.lake().listings.stores().open(location).await?,
         url: location.store().clone(),
         prefix: location.path().clone(),

@@ -4,10 +4,11 @@ use regex::Regex;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-/// A word that a secret follows, and the secret: a string, or a bare word behind `=`.
+/// A word that a secret follows, and the secret: a string of any kind.
 static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let words = "password|credentials|access_key_id|secret_access_key|session_token|master_symmetric_key|kms_key_id";
-    Regex::new(&format!(r"(?is)\b((?:{words})(?:\s+as)?(?:\s*=\s*|\s+))'(?:[^'\\]|''|\\.)*(?:'|$)")).ok()
+    let string = r"e?'(?:[^'\\]|''|\\.)*(?:'|$)|\$\w*\$.*?(?:\$\w*\$|$)";
+    Regex::new(&format!(r"(?is)\b((?:{words})(?:\s+as)?(?:\s*=\s*|\s+))(?:{string})")).ok()
 });
 
 /// A statement's text with `'***'` for every secret in it.
@@ -37,6 +38,9 @@ mod tests {
                 "copy t from 'x' access_key_id '***' secret_access_key '***'",
             ),
             ("create user a password 'unfinished", "create user a password '***'"),
+            ("copy t from 'x' credentials E'a\\'b;c' csv", "copy t from 'x' credentials '***' csv"),
+            ("copy t from 'x' secret_access_key $$it's$$ csv", "copy t from 'x' secret_access_key '***' csv"),
+            ("copy t from 'x' secret_access_key $q$open", "copy t from 'x' secret_access_key '***'"),
         ] {
             assert_eq!(mask(text), masked);
         }

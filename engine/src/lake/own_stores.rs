@@ -11,6 +11,9 @@ use object_store::ObjectStore;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Numbers the stores, so that each has a URL of its own.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// Opens stores as a statement says.
 pub(crate) struct OwnStores {
     stores: Arc<Stores>,
@@ -55,7 +58,6 @@ impl OwnStores {
         if let Some(own) = known() {
             return Ok(own);
         }
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let bucket = public.as_str().trim_start_matches("s3://").trim_end_matches('/');
         let url = ObjectStoreUrl::parse(format!("s3-own-{number}://{bucket}"))?;

@@ -99,7 +99,8 @@ impl LoadErrors {
     pub(crate) fn record(&self, error: LoadError) -> Result<(), Error> {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
-        if recorded.len() < MOST_RECORDED {
+        // Streams side by side may find more at once than were one too many.
+        if recorded.len() < MOST_RECORDED && self.limit.is_none_or(|limit| count <= limit) {
             recorded.push(error);
         }
         match self.limit {
@@ -128,9 +129,10 @@ impl LoadErrors {
         }
     }
 
-    /// How many there were.
+    /// How many there were, up to the one that was too many.
     pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        let count = self.count.load(Ordering::Relaxed);
+        self.limit.map_or(count, |limit| count.min(limit))
     }
 
     /// Those recorded, by file and line.

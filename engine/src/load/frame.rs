@@ -72,6 +72,16 @@ impl Framer {
         }
     }
 
+    /// How far the file has come in, in bytes.
+    pub(super) fn seen(&self) -> u64 {
+        self.base + self.buffer.len() as u64
+    }
+
+    /// Where the record that comes next begins in [`Framer::bytes`].
+    pub(super) fn next_start(&self) -> usize {
+        self.start
+    }
+
     /// Where the record that comes next begins in the file, in bytes.
     pub(super) fn begin(&self) -> u64 {
         self.begin

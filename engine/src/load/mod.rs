@@ -5,6 +5,7 @@
 //! bad one becomes a record of [`LoadErrors`]. Nothing here knows a table, a session or a plan.
 
 mod builder;
+mod cut;
 mod errors;
 mod feed;
 mod fields;
@@ -15,10 +16,12 @@ mod postgres;
 mod rows;
 mod value;
 
+pub(crate) use cut::{Cut, Cutter};
 pub(crate) use errors::{FieldOfError, LoadError, LoadErrors};
 pub(crate) use feed::CopyChunks;
 pub use feed::{CopyFeed, CopyInput, copy_channel};
 pub(crate) use json::paths_of;
+pub(crate) use pattern::moment_of;
 pub(crate) use postgres::{StreamCsv, StreamText};
 pub(crate) use rows::{Header, Layout, Loader, LoaderSpec, Part, Target};
 

@@ -128,12 +128,17 @@ impl LoaderSpec {
         self.framing() == Framing::Lines { escape: false } && self.options.encoding == TextEncoding::Utf8
     }
 
-    /// How many lines of each file are passed over.
+    /// Whether a file's records can be cut before it is known what its bytes mean.
+    pub(crate) fn is_cuttable(&self) -> bool {
+        self.options.encoding == TextEncoding::Utf8 && !self.layout.is_stream()
+    }
+
+    /// How many records of each file are passed over.
     pub(crate) fn header_lines(&self) -> u64 {
         self.options.ignore_header
     }
 
-    fn framing(&self) -> Framing {
+    pub(super) fn framing(&self) -> Framing {
         match &self.layout {
             Layout::Delimited => Framing::Lines { escape: self.options.escape },
             Layout::Csv(quote) => {
@@ -309,6 +314,21 @@ impl Loader {
         Self { spec, errors, file, framer, decoder, header_left, began, ended: false, part, columns, rows: 0 }
     }
 
+    /// The same for a block of whole records, the first of them at this line; its file's header is not among them.
+    pub(crate) fn of_block(spec: Arc<LoaderSpec>, errors: Arc<LoadErrors>, file: String, line: u64) -> Self {
+        let framer = Framer::new(spec.framing(), 0, line);
+        Self { framer, header_left: 0, began: true, ..Self::new(spec, errors, file) }
+    }
+
+    /// Records a line that was given up.
+    ///
+    /// # Errors
+    /// `Data` when there are too many bad lines.
+    pub(crate) fn too_long(&self, line: u64) -> Result<()> {
+        let problem = Problem::new(1216, "Input line is not valid: it is longer than 4 MB");
+        self.record(line, &[], Bad::line(problem))
+    }
+
     /// Whether nothing that may come is of use.
     pub(crate) fn is_done(&self) -> bool {
         self.part.is_some() && self.ended
@@ -323,7 +343,12 @@ impl Loader {
             return Ok(Vec::new());
         }
         self.push(chunk, false);
-        self.drain(false)
+        let batches = self.drain(false)?;
+        // A line that began before the part may end behind it: then no line begins in it.
+        if self.header_left > 0 && self.part.is_some_and(|part| self.framer.seen() >= part.end) {
+            self.ended = true;
+        }
+        Ok(batches)
     }
 
     /// The file is over; the last batches.
@@ -381,10 +406,7 @@ impl Loader {
                     self.header_left -= 1;
                     self.check_header(&framed)?;
                 }
-                Framed::TooLong { line } => {
-                    let problem = Problem::new(1216, "Input line is not valid: it is longer than 4 MB");
-                    self.record(line, &[], Bad::line(problem))?;
-                }
+                Framed::TooLong { line } => self.too_long(line)?,
                 Framed::Record { from, to, line } => self.row(from, to, line)?,
             }
             if self.rows == BATCH_ROWS {

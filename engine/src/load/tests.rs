@@ -1,7 +1,7 @@
 //! Damaged lines and the error of each (codes: Redshift's "Load error reference"), and chunks of any size.
 #![allow(clippy::unwrap_used)]
 
-use super::{Layout, LoadErrors, Loader, LoaderSpec, Target};
+use super::{Cut, Cutter, Layout, LoadErrors, Loader, LoaderSpec, Target};
 use crate::sql::CopyOptions;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use std::sync::Arc;
@@ -145,4 +145,44 @@ fn a_line_without_an_end_is_one_error() {
     let (rows, bad) = load(Layout::Delimited, &CopyOptions::default(), &["integer"], &file, 1 << 20);
     assert_eq!(bad, [(1, 1216)]);
     assert!(rows.contains("| 7 |"), "{rows}");
+}
+
+/// Blocks of whole records give the rows and bad lines of the whole file, wherever chunks end.
+#[test]
+fn blocks_are_the_whole_file() {
+    let csv = CopyOptions { delimiter: b",".to_vec(), ignore_header: 2, ..CopyOptions::default() };
+    let file = b"\xef\xbb\xbfa,b\n\"x\ny\",z\n1,\"a\nb\"\nx,c\r\n\n3,\"d\"\"\n,\"\n4";
+    let json = CopyOptions::default();
+    let documents = b"{\"c\": 1,\n \"c\": 2}\n\n{\"c\": \"x\"} {\"c\": 3}\nnothing\n{\"c\": 4}";
+    let escape = CopyOptions { escape: true, ..CopyOptions::default() };
+    let cases: [(Layout, &CopyOptions, &[&str], &[u8]); 3] = [
+        (Layout::Csv(b'"'), &csv, &["integer", "varchar(20)"], file),
+        (Layout::JsonNames { ignore_case: false }, &json, &["integer"], documents),
+        (Layout::Delimited, &escape, &["integer"], b"1\n\\\n2\nx\n3"),
+    ];
+    for (layout, options, types, file) in cases {
+        let whole = load(layout.clone(), options, types, file, 1000);
+        assert!(!whole.1.is_empty());
+        let targets = types.iter().map(|data_type| target(data_type)).collect();
+        let spec = Arc::new(LoaderSpec::new(layout, options, targets).unwrap());
+        // The mark at the start of a file comes in one piece.
+        for size in [4, 5, 9, 1000] {
+            let errors = Arc::new(LoadErrors::new(None));
+            let mut cutter = Cutter::new(&spec);
+            let mut cuts = Vec::new();
+            for chunk in file.chunks(size) {
+                cuts.extend(cutter.feed(chunk, false));
+            }
+            cuts.extend(cutter.feed(&[], true));
+            let mut batches = Vec::new();
+            for cut in cuts {
+                let Cut::Block { bytes, line } = cut else { panic!("no line is too long") };
+                let mut loader = Loader::of_block(Arc::clone(&spec), Arc::clone(&errors), "f".to_owned(), line);
+                batches.extend(loader.feed(&bytes).unwrap());
+                batches.extend(loader.finish().unwrap());
+            }
+            let bad: Vec<_> = errors.recorded().into_iter().map(|error| (error.line, error.code)).collect();
+            assert_eq!((pretty_format_batches(&batches).unwrap().to_string(), bad), whole, "{size}");
+        }
+    }
 }

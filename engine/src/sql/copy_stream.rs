@@ -115,18 +115,7 @@ impl Said {
             "FORMAT" => self.format = Some(format(cursor)?),
             "DELIMITER" => self.delimiter = Some(copy::one_byte(cursor, "DELIMITER")?),
             "NULL" => self.null = Some(null(cursor)?),
-            "HEADER" => {
-                let matches = cursor.eat("MATCH")
-                    || matches!(cursor.peek(), Token::SingleQuotedString(text) if text.eq_ignore_ascii_case("match"));
-                if matches && matches!(cursor.peek(), Token::SingleQuotedString(_)) {
-                    cursor.advance();
-                }
-                self.header = Some(match matches {
-                    true => StreamHeader::Match,
-                    false if boolean(cursor)? => StreamHeader::Present,
-                    false => StreamHeader::Absent,
-                });
-            }
+            "HEADER" => self.header = Some(header(cursor)?),
             "QUOTE" => self.quote = Some(copy::one_byte(cursor, "QUOTE")?),
             "ESCAPE" => self.escape = Some(copy::one_byte(cursor, "ESCAPE")?),
             "FORCE_QUOTE" => self.force_quote = columns(cursor, true)?,
@@ -260,6 +249,17 @@ impl Said {
         }
         Ok(layout)
     }
+}
+
+fn header(cursor: &mut Cursor) -> Result<StreamHeader> {
+    let quoted = matches!(cursor.peek(), Token::SingleQuotedString(text) if text.eq_ignore_ascii_case("match"));
+    if quoted {
+        cursor.advance();
+    }
+    if quoted || cursor.eat("MATCH") {
+        return Ok(StreamHeader::Match);
+    }
+    Ok(if boolean(cursor)? { StreamHeader::Present } else { StreamHeader::Absent })
 }
 
 fn format(cursor: &mut Cursor) -> Result<StreamFormat> {

@@ -41,3 +41,47 @@ async fn rows_and_lines_are_those_of_the_whole() {
     assert!(rows(&mut session, &format!("COPY t FROM '{place}' IGNOREHEADER 2 MAXERROR 5")).await.is_err());
     assert_eq!(rows(&mut session, "SELECT count(*) FROM t").await.unwrap(), [[(LINES - 5).to_string()]]);
 }
+
+/// Rows of files that are large enough to be read together, compressed too.
+const ROWS: u64 = 30_000;
+
+/// Text that cannot be read in parts is read by all streams together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_all_formats_read_together() {
+    let (folder, mut session) = world().await;
+    rows(&mut session, "CREATE TABLE source (a int, b varchar(100))").await.unwrap();
+    let mut text = String::new();
+    // Digits that no codec makes small.
+    let mut digits = 1_u64;
+    for line in 0..ROWS {
+        let mut noise = String::new();
+        for _ in 0..5 {
+            digits = digits.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            write!(noise, "{digits:016x}").unwrap();
+        }
+        writeln!(text, "{line},\"{noise}\nline {line}\"").unwrap();
+    }
+    let place = folder.path().join("large.csv");
+    std::fs::write(&place, &text).unwrap();
+    let place = place.display();
+    rows(&mut session, &format!("COPY source FROM '{place}' CSV")).await.unwrap();
+    let sums = "count(*), count(DISTINCT a), sum(a), sum(length(b)), count(DISTINCT b)";
+    let expected = rows(&mut session, &format!("SELECT {sums} FROM source")).await.unwrap();
+    assert_eq!(expected[0][0], ROWS.to_string());
+    assert_eq!(expected[0][2], (0..ROWS).sum::<u64>().to_string());
+    let formats = [("JSON", "JSON 'auto'"), ("CSV BZIP2", "CSV BZIP2"), ("ESCAPE", "ESCAPE")];
+    for (at, (unload, copy)) in formats.iter().enumerate() {
+        let place = folder.path().join(format!("out{at}/t")).display().to_string();
+        let unload = format!("UNLOAD ('select * from source') TO '{place}' {unload} PARALLEL OFF");
+        rows(&mut session, &unload).await.unwrap();
+        rows(&mut session, &format!("CREATE TABLE t{at} (a int, b varchar(100))")).await.unwrap();
+        rows(&mut session, &format!("COPY t{at} FROM '{place}' {copy}")).await.unwrap();
+        let found = rows(&mut session, &format!("SELECT {sums} FROM t{at}")).await.unwrap();
+        assert_eq!(found, expected, "{copy}");
+    }
+    rows(&mut session, "CREATE TABLE narrow (a int, b varchar(10))").await.unwrap();
+    assert!(rows(&mut session, &format!("COPY narrow FROM '{place}' CSV MAXERROR 100")).await.is_err());
+    // Every record has two lines.
+    let first = "SELECT min(line_number % 2), max(err_code), count(*) FROM stl_load_errors";
+    assert_eq!(rows(&mut session, first).await.unwrap(), [["1", "1204", "100"]]);
+}

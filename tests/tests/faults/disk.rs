@@ -34,6 +34,11 @@ async fn process_fills_the_disk() {
     };
     assert_eq!(error.kind, ErrorKind::DiskFull, "{error}");
     assert!(inserted > 0);
+    // An UNLOAD that finds no room leaves nothing.
+    let out = folder.join("out");
+    let unload = format!("UNLOAD ('select * from t') TO '{}/t_'", out.display());
+    assert_eq!(rows(&mut session, &unload).await.unwrap_err().kind, ErrorKind::DiskFull);
+    assert!(!out.exists() || visible_files(&out).is_empty());
     // One in a block fails the block, and only it.
     rows(&mut session, "BEGIN").await.unwrap();
     assert_eq!(rows(&mut session, insert).await.unwrap_err().kind, ErrorKind::DiskFull);

@@ -4,11 +4,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::location::Location;
 use crate::lake::own_stores::OwnStores;
 use crate::sql::Copy;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde::Deserialize;
 use std::sync::Arc;
+
+/// Requests under way at a time.
+const CONCURRENCY: usize = 16;
 
 /// The largest manifest, in bytes.
 const MOST_MANIFEST: u64 = 64 << 20;
@@ -147,21 +150,25 @@ pub(super) async fn read_small(stores: &OwnStores, source: &str, what: &str) -> 
     Ok(found.bytes().await?.to_vec())
 }
 
-/// Refuses a load whose files changed while it read them. What an object store gives is one version of a file: readers
-/// ask for the one that was listed. A local file may be written to meanwhile.
+/// Refuses a load whose files changed while it read them. Text from an object store is one version of a file: its readers
+/// ask for the one that was listed, so that only local files are looked at (`local_only`).
 ///
 /// # Errors
 /// `Serialization`.
-pub(super) async fn check_unchanged(files: &[File]) -> Result<()> {
-    for file in files.iter().filter(|file| file.location.is_local()) {
+pub(super) async fn check_unchanged(files: &[File], local_only: bool) -> Result<()> {
+    let wanted: Vec<File> = files.iter().filter(|file| !local_only || file.location.is_local()).cloned().collect();
+    let checks = wanted.into_iter().map(|file| async move {
         let now = file.store.head(&file.meta.location).await;
-        let same = now.is_ok_and(|now| now.e_tag == file.meta.e_tag && now.size == file.meta.size);
-        if !same {
-            let message = format!("file \"{}\" changed while it was loaded", file.url());
-            return Err(Error::new(ErrorKind::Serialization, message).with_hint("run the statement again"));
+        // Some stores' listings tell no tags.
+        let listed = &file.meta;
+        let same = |now: ObjectMeta| now.size == listed.size && (listed.e_tag.is_none() || now.e_tag == listed.e_tag);
+        if now.is_ok_and(same) {
+            return Ok(());
         }
-    }
-    Ok(())
+        let message = format!("file \"{}\" changed while it was loaded", file.url());
+        Err(Error::new(ErrorKind::Serialization, message).with_hint("run the statement again"))
+    });
+    stream::iter(checks).buffer_unordered(CONCURRENCY).try_collect().await
 }
 
 #[cfg(test)]
@@ -181,13 +188,13 @@ mod tests {
         let meta = store.head(location.path()).await.unwrap();
         let files = [File { store, location, meta }];
         assert!(open_listed(&files[0].store, &files[0].meta, None).await.is_ok());
-        assert_eq!(check_unchanged(&files).await, Ok(()));
+        assert_eq!(check_unchanged(&files, true).await, Ok(()));
         std::fs::write(&path, "1\n2\n").unwrap();
         let error = open_listed(&files[0].store, &files[0].meta, None).await.err().map(Error::from).unwrap();
         assert_eq!(error.sqlstate(), "40001", "{error}");
-        let error = check_unchanged(&files).await.unwrap_err();
+        let error = check_unchanged(&files, true).await.unwrap_err();
         assert!(error.message.ends_with("a.txt\" changed while it was loaded"), "{error}");
         std::fs::remove_file(&path).unwrap();
-        assert!(check_unchanged(&files).await.is_err());
+        assert!(check_unchanged(&files, true).await.is_err());
     }
 }

@@ -5,7 +5,9 @@
 mod columnar;
 mod compression;
 mod files;
+mod progress;
 mod record;
+mod shared;
 mod source;
 mod stdin;
 
@@ -19,12 +21,13 @@ use crate::lake::own_stores::OwnStores;
 use crate::lake::types;
 use crate::load::{LoadErrors, Target};
 use crate::resolve::{self, Relation};
-use crate::result::{CommandTag, Notice, Severity, StatementResult};
+use crate::result::{CommandTag, Notice, Progress, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::{CompressionUpdate, Copy, CopyFormat};
 use crate::tables::SqlType;
 use datafusion::logical_expr::LogicalPlan;
 use millrace_catalog::model::{ManagedTable, Table, TableKind};
+use progress::LoadProgress;
 use std::sync::Arc;
 
 /// Executes COPY.
@@ -42,11 +45,14 @@ pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementR
     let errors = Arc::new(LoadErrors::new(limit));
     let stores = Arc::new(OwnStores::new(context.lake().listings.stores(), &copy.access));
     let files = files::find(&stores, copy).await?;
-    let load = Load { context, copy, targets, files, stores, errors: Arc::clone(&errors) };
+    let progress = Arc::new(LoadProgress::of(&files));
+    let watched: Arc<dyn Progress> = Arc::clone(&progress) as _;
+    context.progress().set(&watched);
+    let load = Load { context, copy, targets, files, stores, progress, errors: Arc::clone(&errors) };
     let (last, query) = (&context.who().loads, context.who().query);
     last.note_copy(query, 0);
     let result = match load.run(&relation).await {
-        Ok(rows) => files::check_unchanged(&load.files).await.map(|()| rows),
+        Ok(rows) => files::check_unchanged(&load.files, !load.is_columnar()).await.map(|()| rows),
         Err(error) => Err(error),
     };
     source::place_lines(&load).await?;
@@ -96,6 +102,7 @@ struct Load<'a> {
     targets: Vec<Target>,
     files: files::Files,
     stores: Arc<OwnStores>,
+    progress: Arc<LoadProgress>,
     errors: Arc<LoadErrors>,
 }
 
@@ -122,16 +129,18 @@ impl Load<'_> {
 
     /// The rows of the files, a column for each target.
     async fn plan(&self) -> Result<LogicalPlan> {
-        match self.copy.format {
-            CopyFormat::Parquet | CopyFormat::Orc | CopyFormat::Avro(_) => columnar::plan(self).await,
-            _ => source::plan(self).await,
-        }
+        if self.is_columnar() { columnar::plan(self).await } else { source::plan(self).await }
+    }
+
+    fn is_columnar(&self) -> bool {
+        matches!(self.copy.format, CopyFormat::Parquet | CopyFormat::Orc | CopyFormat::Avro(_))
     }
 
     /// The same load that tells of its bad lines elsewhere.
     fn with_errors(&self, errors: Arc<LoadErrors>) -> Self {
         let (targets, files) = (self.targets.clone(), self.files.clone());
-        Self { context: self.context, copy: self.copy, targets, files, stores: Arc::clone(&self.stores), errors }
+        let (stores, progress) = (Arc::clone(&self.stores), Arc::default());
+        Self { context: self.context, copy: self.copy, targets, files, stores, progress, errors }
     }
 
     /// Reads everything and keeps nothing.

@@ -1,17 +1,21 @@
 //! Text and JSON files as a table of streams: each stream reads its share of the files, one after another, and of large
-//! plain files of lines a share of each.
+//! plain files of lines a share of each. Other large files they read together when there are fewer than streams.
 
 use super::files::File;
+use super::progress::LoadProgress;
+use super::shared::Shared;
 use super::{Load, files};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::decompress::{ByteStream, Codec, decompress};
+use crate::lake::json::JsonPath;
 use crate::lake::records::open_listed;
 use crate::load::{self, Layout, LoadErrors, Loader, LoaderSpec, Part};
 use crate::sql::{CopyCompression, CopyFormat, JsonMapping};
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::datasource::provider_as_source;
-use datafusion::error::Result as DfResult;
+use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -36,8 +40,18 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
             parts.into_iter().map(|part| Piece { file: file.clone(), codec, part: Some(part) }).collect()
         });
     }
+    // Fewer pieces than lanes: large ones are read by all lanes together.
+    let mut shared = Vec::new();
+    if pieces.len() < lanes && spec.is_cuttable() {
+        let large = |piece: &Piece| piece.part.is_none() && piece.file.meta.size >= LEAST_SHARED;
+        let (together, alone): (Vec<Piece>, Vec<Piece>) = pieces.into_iter().partition(large);
+        let own = |piece: Piece| Shared::new(piece.file, piece.codec, &spec, &load.errors, &load.progress);
+        shared = together.into_iter().map(own).collect();
+        pieces = alone;
+    }
+    let used = if shared.is_empty() { lanes.min(pieces.len()) } else { lanes };
     // The largest first, each to the lane that has least.
-    let mut shares: Vec<(u64, Vec<Piece>)> = (0..lanes.min(pieces.len())).map(|_| (0, Vec::new())).collect();
+    let mut shares: Vec<(u64, Vec<Piece>)> = (0..used).map(|_| (0, Vec::new())).collect();
     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size()));
     for piece in pieces {
         if let Some(least) = shares.iter_mut().min_by_key(|(bytes, _)| *bytes) {
@@ -46,15 +60,30 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
         }
     }
     let partitions = shares.into_iter().map(|(_, pieces)| {
-        let lane = Lane { spec: Arc::clone(&spec), errors: Arc::clone(&load.errors), pieces };
+        let (errors, progress) = (Arc::clone(&load.errors), Arc::clone(&load.progress));
+        let lane = Lane { spec: Arc::clone(&spec), errors, progress, pieces, shared: shared.clone() };
         Arc::new(lane) as Arc<dyn PartitionStream>
     });
     let table = StreamingTable::try_new(Arc::clone(spec.schema()), partitions.collect())?;
     Ok(LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?.build()?)
 }
 
+/// The paths of a file, one for each column that the load fills.
+pub(super) async fn json_paths(load: &Load<'_>, place: &str) -> Result<Vec<JsonPath>> {
+    let bytes = files::read_small(&load.stores, place, "JSONPaths").await?;
+    let paths = load::paths_of(&bytes, place)?;
+    if paths.len() == load.targets.len() {
+        return Ok(paths);
+    }
+    let (found, wanted) = (paths.len(), load.targets.len());
+    let message = format!("number of jsonpaths and the number of columns should match: {found} and {wanted}");
+    Err(Error::new(ErrorKind::InvalidParameter, message))
+}
+
 /// The least bytes of a part of a file.
 const LEAST_PART: u64 = 4 << 20;
+/// The least bytes, compressed as they may be, of a file that several streams read together.
+const LEAST_SHARED: u64 = 1 << 20;
 /// The most bytes in which a file's header is looked for before it is split.
 const MOST_HEADER: u64 = 1 << 20;
 
@@ -168,19 +197,7 @@ async fn layout(load: &Load<'_>) -> Result<Layout> {
             }
             Layout::JsonWhole
         }
-        CopyFormat::Json(JsonMapping::Paths(place)) => {
-            let bytes = files::read_small(&load.stores, place, "JSONPaths").await?;
-            let paths = load::paths_of(&bytes, place)?;
-            if paths.len() != load.targets.len() {
-                let message = format!(
-                    "number of jsonpaths and the number of columns should match: {} and {}",
-                    paths.len(),
-                    load.targets.len()
-                );
-                return Err(Error::new(ErrorKind::InvalidParameter, message));
-            }
-            Layout::JsonPaths(paths)
-        }
+        CopyFormat::Json(JsonMapping::Paths(place)) => Layout::JsonPaths(json_paths(load, place).await?),
         _ => Layout::Delimited,
     })
 }
@@ -189,7 +206,10 @@ async fn layout(load: &Load<'_>) -> Result<Layout> {
 struct Lane {
     spec: Arc<LoaderSpec>,
     errors: Arc<LoadErrors>,
+    progress: Arc<LoadProgress>,
     pieces: Vec<Piece>,
+    /// Files that it reads together with the other lanes.
+    shared: Vec<Arc<Shared>>,
 }
 
 impl fmt::Debug for Lane {
@@ -204,12 +224,13 @@ impl PartitionStream for Lane {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (spec, errors) = (Arc::clone(&self.spec), Arc::clone(&self.errors));
+        let (spec, errors, progress) = (Arc::clone(&self.spec), Arc::clone(&self.errors), Arc::clone(&self.progress));
         let rows = stream::iter(self.pieces.clone()).map(move |piece| {
             let loader = Loader::of_part(Arc::clone(&spec), Arc::clone(&errors), piece.file.url(), piece.part);
-            stream::once(read(piece, loader)).try_flatten().boxed()
+            stream::once(read(piece, loader, Arc::clone(&progress))).try_flatten().boxed()
         });
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(self.spec.schema()), rows.flatten()))
+        let shared = stream::iter(self.shared.clone()).map(Shared::rows).flatten();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(self.spec.schema()), rows.flatten().chain(shared)))
     }
 }
 
@@ -217,19 +238,30 @@ impl PartitionStream for Lane {
 async fn read(
     piece: Piece,
     loader: Loader,
-) -> DfResult<stream::BoxStream<'static, DfResult<datafusion::arrow::record_batch::RecordBatch>>> {
+    progress: Arc<LoadProgress>,
+) -> DfResult<stream::BoxStream<'static, DfResult<RecordBatch>>> {
     let Piece { file, codec, part } = piece;
     let url: Arc<str> = file.url().into();
     let bytes: ByteStream = open_listed(&file.store, &file.meta, part.map(|part| part.from..part.end)).await?;
+    let counted = Arc::clone(&progress);
+    let bytes = bytes.inspect_ok(move |chunk| counted.read(chunk.len())).boxed();
     let plain = decompress(bytes, codec, &url);
-    let batches = stream::try_unfold(Some((plain, loader)), |state| async move {
-        let Some((mut plain, mut loader)) = state else { return Ok::<_, datafusion::error::DataFusionError>(None) };
-        match plain.try_next().await? {
-            Some(chunk) if !loader.is_done() => {
-                let batches = loader.feed(&chunk)?;
-                Ok(Some((batches, Some((plain, loader)))))
-            }
-            _ => Ok(Some((loader.finish()?, None))),
+    let is_last = part.is_none_or(|part| part.end == file.meta.size);
+    let batches = stream::try_unfold(Some((plain, loader)), move |state| {
+        let progress = Arc::clone(&progress);
+        async move {
+            let Some((mut plain, mut loader)) = state else { return Ok::<_, DataFusionError>(None) };
+            let (batches, next) = match plain.try_next().await? {
+                Some(chunk) if !loader.is_done() => (loader.feed(&chunk)?, Some((plain, loader))),
+                _ => {
+                    if is_last {
+                        progress.file_done();
+                    }
+                    (loader.finish()?, None)
+                }
+            };
+            progress.made(batches.iter().map(RecordBatch::num_rows).sum());
+            Ok(Some((batches, next)))
         }
     });
     Ok(batches.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten().boxed())

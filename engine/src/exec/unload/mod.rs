@@ -52,6 +52,7 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
     }
     let Columns { plan, data, keys } = columns(unload, plan)?;
     let target = WriteTarget {
+        existing: old.clone(),
         store: Arc::clone(&store),
         url: place.location.store().clone(),
         prefix: place.folder.clone(),

@@ -147,11 +147,21 @@ impl Drop for Published {
 }
 
 async fn publish(published: &Published, file: StagedFile) -> Result<()> {
+    // What a failed request would have replaced is still there, and not ours to remove.
+    let is_new = !published.destination.existing.contains(&file.path);
+    let replaced = |done: Result<()>| {
+        if done.is_ok() && !is_new {
+            published.note_remote(&file.path);
+        }
+        done
+    };
     match file.body {
         Body::Held(bytes) => {
-            published.note_remote(&file.path);
+            if is_new {
+                published.note_remote(&file.path);
+            }
             let put = published.destination.store.put(&file.path, PutPayload::from(bytes)).await;
-            put.map(|_| ()).map_err(|e| store_error(&e, &file.path))
+            replaced(put.map(|_| ()).map_err(|e| store_error(&e, &file.path)))
         }
         // A rename within a folder is quick enough to be done here, and so cannot outlive a dropped commit.
         Body::Local(mut local) => {
@@ -161,8 +171,10 @@ async fn publish(published: &Published, file: StagedFile) -> Result<()> {
             renamed.map_err(|e| io_error(&e, &file.path))
         }
         Body::Remote(upload) => {
-            published.note_remote(&file.path);
-            upload.complete().await
+            if is_new {
+                published.note_remote(&file.path);
+            }
+            replaced(upload.complete().await)
         }
     }
 }

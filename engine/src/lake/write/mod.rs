@@ -65,7 +65,8 @@ use upload::{Destination, check_max_file_size};
 pub async fn write(target: WriteTarget, streams: Vec<SendableRecordBatchStream>) -> Result<WrittenFiles> {
     check(&target, &streams)?;
     let is_local = target.url.as_str().starts_with("file:");
-    let destination = Arc::new(Destination::new(Arc::clone(&target.store), is_local, target.cleanup.clone()));
+    let destination = Destination::new(Arc::clone(&target.store), is_local, target.cleanup.clone());
+    let destination = Arc::new(destination.over(&target.existing));
     let target = Arc::new(target);
     let count = streams.len();
     let mut tasks = JoinSet::new();

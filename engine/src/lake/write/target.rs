@@ -44,6 +44,9 @@ pub struct WriteTarget {
     pub slices: Option<SliceNames>,
     /// The most bytes of a Parquet row group, where the default is not wanted.
     pub row_group_bytes: Option<usize>,
+    /// Objects that are there already and may be written over: a write that fails removes none of them that it did not
+    /// replace.
+    pub existing: Vec<Path>,
     /// Owns the requests that clean up behind a write that failed or was dropped. A process that ends waits for it
     /// (close it, then wait with a deadline).
     pub cleanup: TaskTracker,

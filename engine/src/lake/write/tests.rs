@@ -43,6 +43,7 @@ fn schema(fields: &[(&str, DataType)]) -> SchemaRef {
 
 fn target(store: Arc<dyn ObjectStore>, url: &str, prefix: Path) -> WriteTarget {
     WriteTarget {
+        existing: Vec::new(),
         store,
         url: ObjectStoreUrl::parse(url).unwrap(),
         prefix,

@@ -9,6 +9,7 @@ use super::local::{LocalFile, MadeFolders};
 use crate::error::{Error, ErrorKind, Result};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +36,8 @@ pub(crate) struct Destination {
     /// The folders made on the local disk, for a store that is the local disk.
     local: Option<Arc<MadeFolders>>,
     held_bytes: AtomicUsize,
+    /// Objects that are there already.
+    pub(super) existing: HashSet<Path>,
     /// Files on the local disk are synced before they get their names.
     pub(super) durable: bool,
     /// Owns the requests that clean up after a write that was dropped.
@@ -49,10 +52,17 @@ impl Destination {
             store,
             local: is_local.then(Arc::default),
             held_bytes: AtomicUsize::new(0),
+            existing: HashSet::new(),
             durable: false,
             cleanup,
             runtime: Handle::current(),
         }
+    }
+
+    /// The same where these objects are there already.
+    pub(super) fn over(mut self, existing: &[Path]) -> Self {
+        self.existing = existing.iter().cloned().collect();
+        self
     }
 
     /// The same with files that outlive a power failure once they are published.

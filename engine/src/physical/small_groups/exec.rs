@@ -143,6 +143,8 @@ struct Groups {
     coders: Vec<Coder>,
     codes: Vec<Vec<u128>>,
     table: GroupTable,
+    /// The group of each row of a batch.
+    groups: Vec<usize>,
     /// By key column, the values of the groups in order.
     values: Vec<Vec<ArrayRef>>,
     functions: Vec<Function>,
@@ -157,6 +159,7 @@ impl Groups {
             coders: keys.iter().map(|_| Coder::default()).collect(),
             codes: vec![Vec::new(); keys.len()],
             table: GroupTable::new(keys.len()),
+            groups: Vec::new(),
             values: vec![Vec::new(); keys.len()],
             functions: functions(aggregate)?,
             keys,
@@ -172,16 +175,16 @@ impl Groups {
         for ((coder, key), codes) in self.coders.iter_mut().zip(&keys).zip(&mut self.codes) {
             coder.codes(key, codes)?;
         }
-        let (mut groups, mut new) = (Vec::with_capacity(rows), Vec::new());
-        let end = self.table.assign(&self.codes, 0, &mut groups, &mut new);
+        let mut new = Vec::new();
+        self.groups.clear();
+        let end = self.table.assign(&self.codes, 0, &mut self.groups, &mut new);
+        self.note(&keys, &new)?;
         if end == rows {
-            self.note(&keys, &new)?;
-            self.update(batch, &groups)?;
+            self.update(batch)?;
             return self.check_size();
         }
         // The table is full: the rows up to there belong to it, the others begin another one.
-        self.note(&keys, &new)?;
-        self.update(&batch.slice(0, end), &groups)?;
+        self.update(&batch.slice(0, end))?;
         let mut given = vec![self.give()?];
         given.extend(self.take_in(&batch.slice(end, rows - end))?);
         Ok(Some(arrow::compute::concat_batches(&self.schema, &given)?))
@@ -199,14 +202,14 @@ impl Groups {
         Ok(())
     }
 
-    fn update(&mut self, batch: &RecordBatch, groups: &[usize]) -> Result<()> {
+    fn update(&mut self, batch: &RecordBatch) -> Result<()> {
         let count = self.table.len();
         for function in &mut self.functions {
             let evaluate = |argument: &Arc<dyn PhysicalExpr>| argument.evaluate(batch)?.into_array(batch.num_rows());
             let arguments = function.arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
             let filter = function.filter.as_ref().map(|filter| filter.evaluate(batch)).transpose()?;
             let filter = filter.map(|filter| as_filter(filter, batch.num_rows())).transpose()?;
-            function.accumulator.update_batch(&arguments, groups, filter.as_ref(), count)?;
+            function.accumulator.update_batch(&arguments, &self.groups, filter.as_ref(), count)?;
         }
         Ok(())
     }

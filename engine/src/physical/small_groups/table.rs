@@ -58,16 +58,8 @@ impl GroupTable {
         new: &mut Vec<usize>,
     ) -> usize {
         let end = rows.end;
-        // The group of the row before: rows of a group often stand together.
-        let mut last: Option<([u128; N], usize)> = None;
         for row in rows {
             let key = key(row);
-            if let Some((before, group)) = last
-                && before == key
-            {
-                groups.push(group);
-                continue;
-            }
             let mut place = hash(&key) & (PLACES - 1);
             let group = loop {
                 let group = usize::from(self.places[place]);
@@ -86,7 +78,6 @@ impl GroupTable {
                 }
                 place = (place + 1) & (PLACES - 1);
             };
-            last = Some((key, group));
             groups.push(group);
         }
         end
