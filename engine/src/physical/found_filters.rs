@@ -47,10 +47,13 @@ fn goes_astray(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let aggregated: Vec<Arc<dyn PhysicalExpr>>;
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         asked.extend(join.on().iter().map(|(_, probe)| (probe, join.right())));
-    } else if let Some(sort) = plan.downcast_ref::<SortExec>() {
+    } else if let Some(sort) = plan.downcast_ref::<SortExec>().filter(|sort| sort.fetch().is_some()) {
         asked.extend(sort.expr().iter().map(|key| (&key.expr, sort.input())));
     } else if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
-        aggregated = aggregate.aggr_expr().iter().flat_map(|of| of.expressions()).collect();
+        // Only bounds of all rows are asked for below.
+        let bounds = |name: &str| aggregate.group_expr().is_empty() && matches!(name, "min" | "max");
+        let found = aggregate.aggr_expr().iter().filter(|of| bounds(of.fun().name()));
+        aggregated = found.flat_map(|of| of.expressions()).collect();
         asked.extend(aggregated.iter().map(|value| (value, aggregate.input())));
     }
     asked.iter().any(|(value, below)| is_ambiguous(value, below)) || plan.children().into_iter().any(goes_astray)

@@ -2,8 +2,40 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
-use crate::sql::{CreateDatabase, CreateExternalSchema, Statement, refuse};
+use crate::sql::{Statement, refuse};
 use millrace_catalog::model::Parameters;
+
+/// `CREATE DATABASE|SCHEMA`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateDatabase {
+    /// Its name.
+    pub name: String,
+    /// Do nothing when it exists.
+    pub if_not_exists: bool,
+    /// `AUTHORIZATION user`
+    pub owner: Option<String>,
+    /// `COMMENT '…'`
+    pub comment: Option<String>,
+    /// `LOCATION '…'`
+    pub location: Option<String>,
+    /// `WITH DBPROPERTIES (…)`
+    pub properties: Parameters,
+}
+
+/// `CREATE EXTERNAL SCHEMA [IF NOT EXISTS] name FROM DATA CATALOG DATABASE 'd' …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateExternalSchema {
+    /// The schema's name.
+    pub name: String,
+    /// Do nothing when it exists.
+    pub if_not_exists: bool,
+    /// The catalog's database.
+    pub database: String,
+    /// `CREATE EXTERNAL DATABASE IF NOT EXISTS`
+    pub create_database: bool,
+    /// `REGION`, `IAM_ROLE`, `CATALOG_ROLE` as written, keys folded.
+    pub options: Parameters,
+}
 
 /// `CREATE DATABASE|SCHEMA [IF NOT EXISTS] {name [AUTHORIZATION user] | AUTHORIZATION user} [COMMENT '…'] [LOCATION '…'] [WITH DBPROPERTIES (…)]`
 pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {

@@ -4,9 +4,9 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateTable, CursorStatement, Delete, Describe,
-    Dialect, Distribution, Merge, PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update,
-    Vacuum,
+    ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateDatabase, CreateExternalSchema,
+    CreateTable, CursorStatement, Delete, Describe, Dialect, Distribution, Merge, PreparedStatement,
+    PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -246,38 +246,6 @@ pub struct CreateView {
     pub late_binding: bool,
     /// `COMMENT '…'`
     pub comment: Option<String>,
-}
-
-/// `CREATE DATABASE|SCHEMA`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreateDatabase {
-    /// Its name.
-    pub name: String,
-    /// Do nothing when it exists.
-    pub if_not_exists: bool,
-    /// `AUTHORIZATION user`
-    pub owner: Option<String>,
-    /// `COMMENT '…'`
-    pub comment: Option<String>,
-    /// `LOCATION '…'`
-    pub location: Option<String>,
-    /// `WITH DBPROPERTIES (…)`
-    pub properties: Parameters,
-}
-
-/// `CREATE EXTERNAL SCHEMA [IF NOT EXISTS] name FROM DATA CATALOG DATABASE 'd' …`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreateExternalSchema {
-    /// The schema's name.
-    pub name: String,
-    /// Do nothing when it exists.
-    pub if_not_exists: bool,
-    /// The catalog's database.
-    pub database: String,
-    /// `CREATE EXTERNAL DATABASE IF NOT EXISTS`
-    pub create_database: bool,
-    /// `REGION`, `IAM_ROLE`, `CATALOG_ROLE` as written, keys folded.
-    pub options: Parameters,
 }
 
 /// `DROP DATABASE|SCHEMA [IF EXISTS] name [CASCADE|RESTRICT] [DROP EXTERNAL DATABASE]`.
