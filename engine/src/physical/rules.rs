@@ -1,6 +1,7 @@
 //! The order of the physical optimizer's rules: DataFusion's, with ours in their places.
 
 use super::decimal::NarrowDecimals;
+use super::found_filters::FoundFilters;
 use super::layout::UseLayout;
 use super::small_groups::SmallGroups;
 use super::statistics::ScanStatistics;
@@ -21,6 +22,8 @@ pub(crate) fn rules() -> Vec<Rule> {
         } else if rule.name() == requirements.name() {
             // Exchanges and sorts come in here: before, scans take the layout that spares them.
             vec![Arc::new(UseLayout), rule]
+        } else if rule.name().starts_with("FilterPushdown") {
+            vec![Arc::new(FoundFilters(rule))]
         } else {
             vec![rule]
         }

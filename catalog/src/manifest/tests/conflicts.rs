@@ -91,7 +91,9 @@ async fn a_commit_that_is_dropped_leaves_nothing_half() {
         let patience = Duration::from_micros(300 * at);
         let _ = tokio::time::timeout(patience, try_commit(&place.catalog, base, &[], &changes)).await;
         let now = place.newest().await;
-        let (files, rows) = (place.paths(t, now).await.len(), ids(&place.inlined(t).await).len());
+        // Both at one snapshot: a commit that was under way when it was dropped may come to its end at any time.
+        let inlined = place.catalog.inlined_rows(t, now).await.unwrap();
+        let (files, rows) = (place.paths(t, now).await.len(), ids(&inlined).len());
         assert_eq!((files as i64, rows as i64), (now - base, 2_000 * (now - base)));
     }
     place.commit(&[add(t, "last", 1)]).await;
