@@ -124,14 +124,17 @@ pub(crate) fn moment_of(text: &str, recognise: bool) -> Option<i64> {
 
 /// `YYYY-MM-DD` and nothing else, as nearly all dates are written.
 fn plain_date(text: &str) -> Option<i32> {
-    let [a, b, c, d, b'-', e, f, b'-', g, h] = text.as_bytes() else { return None };
-    let number = |digits: &[&u8]| {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    let number = |digits: &[u8]| {
         digits
             .iter()
-            .try_fold(0_u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(**digit - b'0')))
+            .try_fold(0_u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(*digit - b'0')))
     };
-    let year = i32::try_from(number(&[a, b, c, d])?).ok().filter(|year| *year > 0)?;
-    let date = NaiveDate::from_ymd_opt(year, number(&[e, f])?, number(&[g, h])?)?;
+    let year = i32::try_from(number(&bytes[..4])?).ok().filter(|year| *year > 0)?;
+    let date = NaiveDate::from_ymd_opt(year, number(&bytes[5..7])?, number(&bytes[8..])?)?;
     Some((date - NaiveDate::default()).num_days() as i32)
 }
 

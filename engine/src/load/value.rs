@@ -144,7 +144,11 @@ impl Conversion {
         if self.stream && trimmed.is_empty() && !matches!(data_type, SqlType::VarByte(_)) {
             return Err(Problem::new(1216, "empty text"));
         }
-        if (bytes.is_empty() && !self.stream) || (trimmed.is_empty() && (self.fixed || self.options.blanks_as_null)) {
+        // Bytes may be none, as texts may.
+        let none = matches!(data_type, SqlType::VarByte(_)) && !self.options.empty_as_null;
+        if (bytes.is_empty() && !self.stream && !none)
+            || (trimmed.is_empty() && (self.fixed || self.options.blanks_as_null))
+        {
             return Ok(Value::Null);
         }
         let text = || std::str::from_utf8(trimmed).map_err(|_| digit(1207, bytes, "Character"));
