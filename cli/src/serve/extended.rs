@@ -180,7 +180,7 @@ impl Connection {
         }
         let cancel = self.cancellable();
         // A group's statements are done together or not at all; one by itself needs no transaction around it.
-        if self.session.transaction_status() == TransactionStatus::Active || !self.wire.ends_group().await? {
+        if self.session.transaction_status() == TransactionStatus::Active || !self.wire.ends_group()? {
             self.session.begin_implicit(&statement).await?;
         }
         let mut result = watched(self.session.execute(&statement), &mut self.wire, &cancel).await?;

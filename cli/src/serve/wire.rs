@@ -116,7 +116,7 @@ impl Wire {
 
     /// Whether the client's next messages end the group that it is in, after at most one Execute: they are here
     /// already, since clients send a statement's messages together. Nothing is waited for.
-    pub(super) async fn ends_group(&mut self) -> Result<bool, Failure> {
+    pub(super) fn ends_group(&mut self) -> Result<bool, Failure> {
         let mut ends = group_ends(&self.input);
         if ends.is_none()
             && let Some(read) = self.read().now_or_never()

@@ -3,6 +3,7 @@
 use crate::server::Server;
 use bytes::Bytes;
 use futures::{SinkExt, TryStreamExt};
+use std::fmt::Write;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -168,7 +169,7 @@ async fn many_rows() {
     client.batch_execute("create table t (a int, b varchar(100))").await.unwrap();
     let mut expected = String::new();
     for number in 0..60_000 {
-        expected.push_str(&format!("{number}\tthe text of row {number}\n"));
+        writeln!(expected, "{number}\tthe text of row {number}").unwrap();
     }
     let pieces: Vec<&[u8]> = expected.as_bytes().chunks(100_000).collect();
     assert_eq!(copy_in(&client, "copy t from stdin", &pieces).await.unwrap(), 60_000);

@@ -6,6 +6,7 @@
 use crate::server::Server;
 use async_trait::async_trait;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Normalizer, Runner};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -53,7 +54,7 @@ fn told(error: &DbError) -> String {
     let mut text = error.message().to_owned();
     for (word, more) in [("DETAIL", error.detail()), ("HINT", error.hint())] {
         if let Some(more) = more {
-            text.push_str(&format!(" {word}: {more}"));
+            write!(text, " {word}: {more}").unwrap();
         }
     }
     text

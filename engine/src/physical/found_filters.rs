@@ -41,9 +41,12 @@ impl PhysicalOptimizerRule for FoundFilters {
     }
 }
 
+/// A value that a filter would be found for, and the plan over whose columns it is.
+type Asked<'a> = (&'a Arc<dyn PhysicalExpr>, &'a Arc<dyn ExecutionPlan>);
+
 /// Whether a node of the plan would find a filter on a column whose name stands for several below.
 fn goes_astray(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    let mut asked: Vec<(&Arc<dyn PhysicalExpr>, &Arc<dyn ExecutionPlan>)> = Vec::new();
+    let mut asked: Vec<Asked<'_>> = Vec::new();
     let aggregated: Vec<Arc<dyn PhysicalExpr>>;
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         asked.extend(join.on().iter().map(|(_, probe)| (probe, join.right())));

@@ -6,6 +6,7 @@
 //! memory already are taken, so running one waits for nothing; all others are left to DataFusion.
 
 use crate::error::{Error, ErrorKind};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
@@ -220,7 +221,7 @@ impl Query {
             let plan = self.state.create_physical_plan(&bound).await?;
             collect(plan, self.state.task_ctx()).await
         })?;
-        let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         match batches.iter().find(|batch| batch.num_rows() > 0) {
             None => ScalarValue::try_from(&self.gives),
             Some(batch) if rows == 1 => ScalarValue::try_from_array(batch.column(0), 0)?.cast_to(&self.gives),

@@ -417,7 +417,9 @@ impl Transaction {
             return Ok(());
         }
         let changed = catalog.change_principals(|principals| {
-            rights.iter().for_each(|change| change.make(principals));
+            for change in &rights {
+                change.make(principals);
+            }
             Ok::<(), Error>(())
         });
         changed.await?

@@ -97,9 +97,9 @@ impl CopyLayout {
         }
         let value = &out[start..];
         let special = |byte: &u8| matches!(byte, b'\n' | b'\r') || *byte == rules.delimiter || *byte == rules.quote;
-        let plain =
-            !forced && *value != *rules.null.as_bytes() && !(alone && value == b"\\.") && !value.iter().any(special);
-        if plain {
+        let ends_input = alone && value == b"\\.";
+        let quoted = forced || ends_input || *value == *rules.null.as_bytes() || value.iter().any(special);
+        if !quoted {
             return;
         }
         let written = out.split_off(start);

@@ -144,7 +144,7 @@ struct Groups {
     codes: Vec<Vec<u128>>,
     table: GroupTable,
     /// The group of each row of a batch.
-    groups: Vec<usize>,
+    assigned: Vec<usize>,
     /// By key column, the values of the groups in order.
     values: Vec<Vec<ArrayRef>>,
     functions: Vec<Function>,
@@ -159,7 +159,7 @@ impl Groups {
             coders: keys.iter().map(|_| Coder::default()).collect(),
             codes: vec![Vec::new(); keys.len()],
             table: GroupTable::new(keys.len()),
-            groups: Vec::new(),
+            assigned: Vec::new(),
             values: vec![Vec::new(); keys.len()],
             functions: functions(aggregate)?,
             keys,
@@ -176,8 +176,8 @@ impl Groups {
             coder.codes(key, codes)?;
         }
         let mut new = Vec::new();
-        self.groups.clear();
-        let end = self.table.assign(&self.codes, 0, &mut self.groups, &mut new);
+        self.assigned.clear();
+        let end = self.table.assign(&self.codes, 0, &mut self.assigned, &mut new);
         self.note(&keys, &new)?;
         if end == rows {
             self.update(batch)?;
@@ -209,7 +209,7 @@ impl Groups {
             let arguments = function.arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
             let filter = function.filter.as_ref().map(|filter| filter.evaluate(batch)).transpose()?;
             let filter = filter.map(|filter| as_filter(filter, batch.num_rows())).transpose()?;
-            function.accumulator.update_batch(&arguments, &self.groups, filter.as_ref(), count)?;
+            function.accumulator.update_batch(&arguments, &self.assigned, filter.as_ref(), count)?;
         }
         Ok(())
     }

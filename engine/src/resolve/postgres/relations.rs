@@ -64,7 +64,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) {
             with_offset_alias: None,
             with_ordinality: false,
         };
-    } else if values.is_empty() && system::find(None, &function).is_some_and(|table| system::is_function(table)) {
+    } else if values.is_empty() && system::find(None, &function).is_some_and(system::is_function) {
         if let TableFactor::Table { name, args, alias: old, .. } = factor {
             let parts = [system::PG_CATALOG, &function];
             *name = ObjectName(parts.map(|part| ObjectNamePart::Identifier(Ident::new(part))).to_vec());

@@ -302,6 +302,10 @@ fn databases_and_schemas_come_and_go() {
     assert_eq!((database.name.as_str(), database.if_not_exists), ("db", true));
     assert_eq!((database.comment.as_deref(), database.location.as_deref()), (Some("c"), Some("s3://x/")));
     assert_eq!(database.properties, map([("a", "b")]));
+    for (text, name) in [("CREATE SCHEMA s AUTHORIZATION Bob", "s"), ("CREATE SCHEMA AUTHORIZATION bob", "bob")] {
+        let Statement::CreateDatabase(schema) = one(text, Redshift) else { panic!() };
+        assert_eq!((schema.name.as_str(), schema.owner.as_deref()), (name, Some("bob")), "{text}");
+    }
     let text = "CREATE EXTERNAL SCHEMA IF NOT EXISTS s FROM DATA CATALOG DATABASE 'Db' REGION 'us-west-2'
                 IAM_ROLE default CATALOG_ROLE 'arn:x' CREATE EXTERNAL DATABASE IF NOT EXISTS";
     let Statement::CreateExternalSchema(schema) = one(text, Redshift) else { panic!() };
@@ -323,7 +327,7 @@ fn databases_and_schemas_come_and_go() {
             ("CREATE EXTERNAL SCHEMA s FROM POSTGRES DATABASE 'x'", "CREATE EXTERNAL SCHEMA … FROM POSTGRES", 31),
             ("CREATE EXTERNAL SCHEMA s FROM HIVE METASTORE", "CREATE EXTERNAL SCHEMA … FROM HIVE METASTORE", 31),
             ("CREATE EXTERNAL SCHEMA s FROM KINESIS", "CREATE EXTERNAL SCHEMA … FROM KINESIS", 31),
-            ("CREATE SCHEMA s AUTHORIZATION bob", "CREATE DATABASE … AUTHORIZATION", 17),
+            ("CREATE SCHEMA s QUOTA 5 GB", "CREATE DATABASE … QUOTA", 17),
             ("DROP SCHEMA a, b", "DROP SCHEMA of several schemas", 14),
             ("CREATE DATABASE other.db", "catalog \"other\"", 17),
         ],

@@ -111,12 +111,16 @@ mod tests {
 
     const LARGE: u64 = 1 << 30;
 
+    /// A column's identifier, and how often it was filtered by, joined and grouped.
+    type Used = (i64, u64, u64, u64);
+    type SortCase<'a> = (&'a AutoKeys, &'a [Used], u64, &'a [i64]);
+    type DistributionCase<'a> = (&'a [Used], u64, Option<i64>);
+
     #[test]
     fn a_sort_key_is_what_is_filtered_most() {
         let none = AutoKeys::default();
         let date = AutoKeys { sort: vec![2], ..AutoKeys::default() };
-        type Case<'a> = (&'a AutoKeys, &'a [(i64, u64, u64, u64)], u64, &'a [i64]);
-        let cases: &[Case<'_>] = &[
+        let cases: &[SortCase<'_>] = &[
             (&none, &[], LARGE, &[]),
             (&none, &[(2, 3, 0, 0)], LARGE, &[]),
             (&none, &[(2, 4, 0, 0)], LARGE, &[2]),
@@ -149,7 +153,7 @@ mod tests {
             (4, distinct(5_000)),
             (5, distinct(5_000)),
         ]);
-        let cases: &[(&[(i64, u64, u64, u64)], u64, Option<i64>)] = &[
+        let cases: &[DistributionCase<'_>] = &[
             (&[(1, 0, 4, 0)], LARGE, Some(1)),
             // Small tables are copied.
             (&[(1, 0, 4, 0)], 1 << 20, None),
