@@ -68,13 +68,8 @@ const NAMES: [&str; 10] = ["t2", "t3", "t3", "t3", "t4", "t4", "t4", "t5", "t5",
 
 /// A table, seldom one that leaves nothing of an inner join.
 fn table(random: &mut Random) -> &'static str {
-    if random.once(40) {
-        "t0"
-    } else if random.once(40) {
-        "t1"
-    } else {
-        random.one(&NAMES)
-    }
+    let seldom = ["t0", "t1"].into_iter().find(|_| random.once(40));
+    seldom.unwrap_or_else(|| random.one(&NAMES))
 }
 
 /// A relation of FROM: a table, or an aggregation with the same columns.

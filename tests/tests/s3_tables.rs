@@ -138,9 +138,9 @@ async fn what_was_read_is_kept_on_the_local_disk() {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap().flatten() {
             if entry.path().is_dir() {
-                folders.push(entry.path())
+                folders.push(entry.path());
             } else {
-                std::fs::write(entry.path(), "cut").unwrap()
+                std::fs::write(entry.path(), "cut").unwrap();
             }
         }
     }
