@@ -32,6 +32,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         let wide = datafusion::arrow::compute::cast(&call.args[0], &call.gives)?;
         datafusion::arrow::compute::kernels::numeric::neg(&wide).map_err(|_| out_of_range(&call.gives))
     }),
+    scalar("$bitwise_not", BOTH, &[Kind::Any], Gives::Of(whole), bitwise_not),
     scalar("$add_days", BOTH, &[Kind::Moment, Kind::Int], Gives::Of(first), add_days),
     scalar("$days_between", BOTH, &[Kind::Date, Kind::Date], Gives::Int4, |call| {
         let (left, right) = (call.date(0).values(), call.date(1).values());
@@ -53,6 +54,26 @@ fn negated(args: &[DataType]) -> Result<DataType> {
             let message = format!("operator does not exist: - {}", super::kernel::shown_type(&other));
             return Err(Error::new(ErrorKind::UndefinedFunction, message));
         }
+    })
+}
+
+/// A whole number stays one of its width.
+fn whole(args: &[DataType]) -> Result<DataType> {
+    let number = first(args)?;
+    if number.is_signed_integer() {
+        return Ok(number);
+    }
+    let message = format!("operator does not exist: ~ {}", super::kernel::shown_type(&number));
+    Err(Error::new(ErrorKind::UndefinedFunction, message))
+}
+
+fn bitwise_not(call: &Call<'_>) -> Result<ArrayRef> {
+    let array = &call.args[0];
+    Ok(match array.data_type() {
+        DataType::Int8 => Arc::new(array.as_primitive::<Int8Type>().unary::<_, Int8Type>(|value| !value)),
+        DataType::Int16 => Arc::new(array.as_primitive::<Int16Type>().unary::<_, Int16Type>(|value| !value)),
+        DataType::Int32 => Arc::new(array.as_primitive::<Int32Type>().unary::<_, Int32Type>(|value| !value)),
+        _ => Arc::new(array.as_primitive::<Int64Type>().unary::<_, Int64Type>(|value| !value)),
     })
 }
 
@@ -244,7 +265,7 @@ mod tests {
             ((8, 2), (8, 2), (17, 9), (10, 2)),
             ((10, 0), (10, 0), (21, 11), (10, 0)),
             ((38, 4), (38, 4), (38, 4), (38, 4)),
-            ((2, 1), (3, 2), (6, 4), (5, 2)),
+            ((2, 1), (3, 2), (7, 4), (5, 2)),
         ] {
             let types = [decimal(left.0, left.1), decimal(right.0, right.1)];
             assert_eq!(redshift_quotient(&types).unwrap(), decimal(redshift.0, redshift.1), "{types:?}");

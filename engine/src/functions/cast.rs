@@ -147,7 +147,11 @@ impl Cast {
             DataType::Int16 => self.integers::<Int16Type>(array, "Short", |n| i16::try_from(n).ok()),
             DataType::Int32 => self.integers::<Int32Type>(array, "Integer", |n| i32::try_from(n).ok()),
             DataType::Int64 => self.integers::<Int64Type>(array, "Long", |n| i64::try_from(n).ok()),
-            DataType::Float32 => self.primitives::<Float32Type>(array, |text| float(text).map(|value| value as f32)),
+            DataType::Float32 => self.primitives::<Float32Type>(array, |text| {
+                let value = float(text)?;
+                let narrow = value as f32;
+                (narrow.is_finite() || !value.is_finite()).then_some(narrow)
+            }),
             DataType::Float64 => self.primitives::<Float64Type>(array, float),
             DataType::Decimal128(precision, scale) => {
                 let (precision, scale) = (*precision, *scale);
@@ -239,6 +243,9 @@ impl Cast {
         if matches!(self.to, DataType::Decimal128(..)) && float(text.trim()).is_some() {
             return Error::new(ErrorKind::NumericOverflow, format!("numeric field overflow: \"{text}\" as {name}"));
         }
+        if self.to.is_floating() && text.trim().parse::<f64>().is_ok() {
+            return Error::new(ErrorKind::NumericOverflow, format!("\"{text}\" is out of range for type {name}"));
+        }
         Error::new(ErrorKind::InvalidText, format!("invalid input syntax for type {name}: \"{text}\""))
     }
 
@@ -286,8 +293,10 @@ fn texts(rows: usize, of: impl Fn(usize) -> Option<String>) -> ArrayRef {
     Arc::new(built.finish())
 }
 
+/// A number; none where it is larger than a double can be.
 fn float(text: &str) -> Option<f64> {
-    text.parse().ok()
+    let value: f64 = text.parse().ok()?;
+    (!value.is_infinite() || !text.bytes().any(|byte| byte.is_ascii_digit())).then_some(value)
 }
 
 /// What both services take for a truth value (Redshift: "Boolean type").

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewBuilder};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Int32Type};
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -23,6 +23,26 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "strtol(text, base)",
         "The number that a text is in a base from 2 to 36.",
         &[("strtol('abcd1234', 16)", "2882343476"), ("strtol('110101', 2)", "53"), ("strtol('-10', 10)", "-10")],
+    ),
+    scalar("bpcharcmp", REDSHIFT, &[Text, Text], Gives::Int4, compare).doc(
+        "bpcharcmp(text, text), bttext_pattern_cmp",
+        "-1, 0 or 1 for less, equal, greater, byte by byte; blanks at the end do not count.",
+        &[("bpcharcmp('a', 'b')", "-1"), ("bpcharcmp('b', 'a')", "1"), ("bpcharcmp('a', 'a ')", "0")],
+    ),
+    scalar("bttext_pattern_cmp", REDSHIFT, &[Text, Text], Gives::Int4, compare),
+    scalar("octetindex", REDSHIFT, &[Text, Text], Gives::Int4, |call| {
+        let (parts, texts) = (call.text(0), call.text(1));
+        call.all::<Int32Type>(|row| {
+            if call.is_null(row) {
+                return 0;
+            }
+            texts.value(row).find(parts.value(row)).map_or(0, |at| at as i32 + 1)
+        })
+    })
+    .doc(
+        "octetindex(part, text)",
+        "The byte where a part begins, counted from 1; 0 where there is none.",
+        &[("octetindex('Redshift', 'Άμαζον Amazon Redshift')", "21"), ("octetindex('q', 'Amazon Redshift')", "0")],
     ),
     scalar("crc32", REDSHIFT, &[Text], Gives::Int8, |call| {
         let texts = call.text(0);
@@ -203,6 +223,18 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         &[("rpad('cat', 5, '*')", "cat**"), ("rpad('elephant', 4)", "elep")],
     ),
 ];
+
+fn compare(call: &Call<'_>) -> Result<ArrayRef> {
+    let (left, right) = (call.text(0), call.text(1));
+    let plain = |text: &str| text.trim_end_matches(' ').len();
+    call.all::<Int32Type>(|row| {
+        if call.is_null(row) {
+            return 0;
+        }
+        let (left, right) = (left.value(row), right.value(row));
+        left[..plain(left)].cmp(&right[..plain(right)]) as i32
+    })
+}
 
 fn binary(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::BinaryView)

@@ -47,6 +47,7 @@ pub(crate) fn with_room<T>(work: impl FnOnce() -> T) -> T {
 fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<LogicalPlan> {
     let dialect = context.dialect();
     dialect::spell(&mut resolved.query, dialect)?;
+    dialect::tell_apart(&mut resolved.query);
     rewrite::rewrite(&mut resolved.query);
     let state = context.state();
     let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(dialect::Operators { dialect })];
@@ -180,17 +181,37 @@ impl ContextProvider for Provider<'_> {
         };
         let empty = DFSchema::empty();
         let args = args.into_iter().map(|arg| self.state.create_physical_expr(arg, &empty));
+        let mut is_narrow = true;
         let values = args
             .map(|arg| {
                 let row = datafusion::arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(1));
                 let schema = Arc::new(datafusion::arrow::datatypes::Schema::empty());
                 let batch = datafusion::arrow::record_batch::RecordBatch::try_new_with_options(schema, vec![], &row)?;
                 let value = arg?.evaluate(&batch)?.into_array(1)?;
-                Ok(datafusion::logical_expr::lit(datafusion::common::ScalarValue::try_from_array(&value, 0)?))
+                let value = datafusion::common::ScalarValue::try_from_array(&value, 0)?;
+                is_narrow &= value.data_type() == DataType::Int32;
+                let whole = value.data_type().is_integer();
+                Ok(datafusion::logical_expr::lit(if whole { value.cast_to(&DataType::Int64)? } else { value }))
             })
             .collect::<DataFusionResult<Vec<_>>>()?;
         let args = datafusion::catalog::TableFunctionArgs::new(&values, self.state);
-        Ok(provider_as_source(function.create_table_provider_with_args(args)?))
+        let source = provider_as_source(function.create_table_provider_with_args(args)?);
+        if !is_narrow {
+            return Ok(source);
+        }
+        // Numbers of 32 bits give such numbers, as in PostgreSQL.
+        let schema = source.schema();
+        let narrow = schema.fields().iter().map(|field| {
+            let column = datafusion::prelude::ident(field.name());
+            if *field.data_type() == DataType::Int64 {
+                cast(column, DataType::Int32).alias(field.name())
+            } else {
+                column
+            }
+        });
+        let narrow: Vec<Expr> = narrow.collect();
+        let plan = LogicalPlanBuilder::scan(name, source, None)?.project(narrow)?.build()?;
+        Ok(provider_as_source(Arc::new(datafusion::datasource::ViewTable::new(plan, None))))
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {

@@ -76,6 +76,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
                 UnaryOperator::PGSquareRoot => "sqrt",
                 UnaryOperator::PGCubeRoot => "cbrt",
                 UnaryOperator::PGAbs => "abs",
+                UnaryOperator::BitwiseNot => "$bitwise_not",
                 // The smallest whole number has no counterpart.
                 UnaryOperator::Minus if !matches!(**inner, Expr::Value(_) | Expr::Interval(_)) => "$negate",
                 _ => return Ok(()),
@@ -190,6 +191,11 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
             let part = part.value.clone().into_string().unwrap_or_default().to_lowercase();
             cast(call("$date_part", vec![text(part), value.clone()]), DataType::DoublePrecision)
         }
+        ("date_part_year", [value]) => cast(call("$date_part", vec![text("year"), value.clone()]), DataType::Int(None)),
+        ("timeofday", []) => call("to_char", vec![now(), text("Dy Mon DD HH24:MI:SS.US YYYY \"UTC\"")]),
+        ("to_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "decode")?,
+        ("from_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "encode")?,
+        ("from_hex", [value]) => call("decode", vec![value.clone(), text("hex")]),
         ("pow", [_, _]) => call("power", args),
         ("mod", [value, by]) => Expr::Nested(Box::new(binary(value.clone(), BinaryOperator::Modulo, by.clone()))),
         ("isnull", [value, other]) => call("coalesce", vec![value.clone(), other.clone()]),
@@ -214,6 +220,8 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("e", []) => call("exp", vec![number(1)]),
         ("bitwise_and", [_, _]) => operator(BinaryOperator::BitwiseAnd, &args),
         ("bitwise_or", [_, _]) => operator(BinaryOperator::BitwiseOr, &args),
+        ("bitwise_xor", [_, _]) => operator(BinaryOperator::PGBitwiseXor, &args),
+        ("bitwise_not", [value]) => call("$bitwise_not", vec![value.clone()]),
         ("bitwise_left_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftLeft, &args),
         ("bitwise_right_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftRight, &args),
         ("slice", [array, start, length]) => {
@@ -235,6 +243,20 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("to_utf8", [value]) => cast(value.clone(), DataType::Bytea),
         _ => return Ok(None),
     }))
+}
+
+/// A text as bytes (`decode`) or bytes as a text (`encode`), in a format by its name.
+fn varbyte(value: &Expr, format: &Value, function: &str) -> Result<Expr, Error> {
+    let name = format.clone().into_string().unwrap_or_default().to_lowercase();
+    Ok(match (name.as_str(), function) {
+        ("utf8" | "utf-8", "decode") => cast(value.clone(), DataType::Bytea),
+        ("utf8" | "utf-8", _) => cast(value.clone(), DataType::Varchar(None)),
+        ("hex" | "base64", _) => call(function, vec![value.clone(), text(name)]),
+        _ => {
+            let message = format!("unknown format \"{name}\"");
+            return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("formats are hex, utf8, base64"));
+        }
+    })
 }
 
 /// `TRY(e)`: what may fail in `e` gives NULL: casts and divisions. Other errors stay errors.

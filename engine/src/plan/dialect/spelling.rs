@@ -1,6 +1,6 @@
 //! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
 
-use super::{calls, names, outer_joins};
+use super::{calls, names, outer_joins, row_values};
 use crate::error::Error;
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
@@ -100,7 +100,7 @@ impl VisitorMut for Speller {
             }
             _ => {}
         }
-        flow(calls::respell(expr, self.dialect))
+        flow(row_values::respell(expr).and_then(|()| calls::respell(expr, self.dialect)))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
@@ -146,10 +146,16 @@ fn flow(result: Result<(), Error>) -> ControlFlow<Box<Error>> {
 /// Marks a number that must stay a plain one: an ordinal, a limit, an index.
 fn keep(expr: &mut Expr) {
     if let Expr::Value(value) = expr
-        && let Value::Number(_, keeps) = &mut value.value
+        && let Value::Number(number, keeps) = &mut value.value
+        // The planner would read it as a decimal.
+        && !has_exponent(number)
     {
         *keeps = true;
     }
+}
+
+fn has_exponent(number: &str) -> bool {
+    number.contains(['e', 'E']) && !number.starts_with("0x")
 }
 
 fn keep_frame(frame: Option<&mut datafusion::sql::sqlparser::ast::WindowFrame>) {
@@ -196,7 +202,7 @@ fn keep_arguments(function: &mut Function) {
 /// A number with the type that its text has: INTEGER where 32 bits are enough, DOUBLE with an exponent, else DECIMAL.
 /// `None` for what the planner reads so by itself.
 fn typed_number(number: &str, in_values: bool) -> Option<Expr> {
-    if number.contains(['e', 'E']) && !number.starts_with("0x") {
+    if has_exponent(number) {
         let text = Expr::Value(Value::SingleQuotedString(number.replace('_', "")).into());
         return Some(cast(text, DataType::DoublePrecision));
     }
