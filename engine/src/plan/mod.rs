@@ -5,6 +5,7 @@
 
 mod correlated;
 mod dialect;
+mod lateral;
 mod membership;
 mod rewrite;
 
@@ -70,7 +71,7 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
             break Err(error);
         }
     };
-    let planned = planned.and_then(|plan| dialect::rewrite_casts(plan, dialect));
+    let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_casts(plan, dialect));
     let plan = planned.and_then(|plan| correlated::rewrite(plan, state)).and_then(membership::rewrite);
     plan.map_err(|error| {
         let position = context.position_of(span_of(&error));
