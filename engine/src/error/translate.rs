@@ -183,6 +183,16 @@ fn from_plan(message: &str) -> Error {
             None => error,
         };
     }
+    // A function of ours says itself what it takes.
+    if let Some((_, ours)) = message.split_once("user-defined coercion failed with: External error: ") {
+        let ours = ours.split(" No function matches").next().unwrap_or(ours);
+        let mut lines = ours.lines();
+        let error = Error::new(ErrorKind::UndefinedFunction, lines.next().unwrap_or_default());
+        return match lines.find_map(|line| line.strip_prefix("HINT: ")) {
+            Some(hint) => error.with_hint(hint.trim_end_matches('.')),
+            None => error,
+        };
+    }
     let kind = if first.contains("signature") || first.contains("No function matches") {
         ErrorKind::UndefinedFunction
     } else if first.contains("must appear in the GROUP BY clause") || first.contains("ggregate functions are not") {
