@@ -157,6 +157,11 @@ fn in_lanes(groups: &[usize], groups_now: usize) -> bool {
     groups_now <= LANE_GROUPS && groups.len() >= LANES * groups_now
 }
 
+/// Whether a value has more digits than a NUMERIC may.
+pub(super) fn is_past_38_digits(values: &PrimitiveArray<Decimal128Type>) -> bool {
+    values.iter().flatten().any(|value| value.unsigned_abs() >= PAST_LARGEST)
+}
+
 /// Which rows have a value that counts; `None` for all.
 fn valid_rows(values: &ArrayRef, filter: Option<&BooleanArray>) -> Option<NullBuffer> {
     let chosen = filter.map(|filter| {

@@ -13,9 +13,9 @@
 use super::arithmetic::out_of_range;
 use super::decimal_totals::{self, DecimalTotals};
 use crate::sql::{Dialect, Digits};
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -227,6 +227,9 @@ impl Plan {
     }
 
     fn result(&self, array: ArrayRef) -> Result<ArrayRef> {
+        if array.as_primitive_opt::<Decimal128Type>().is_some_and(decimal_totals::is_past_38_digits) {
+            return Err(out_of_range(&self.output).into());
+        }
         if *array.data_type() == self.output {
             return Ok(array);
         }
