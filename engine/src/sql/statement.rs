@@ -125,6 +125,15 @@ pub enum Statement {
     },
     /// `USE database`.
     Use(String),
+    /// `ALTER SYSTEM SET|RESET name`; `None` is DEFAULT.
+    AlterSystem {
+        /// The setting, folded.
+        name: String,
+        /// Its new value as text.
+        value: Option<String>,
+    },
+    /// `CANCEL pid`.
+    Cancel(i64),
     /// `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
     Cursor(CursorStatement),
     /// `PREPARE`, `EXECUTE`, `DEALLOCATE`, `DISCARD`.
