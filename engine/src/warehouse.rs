@@ -207,12 +207,12 @@ impl Warehouse {
             return Err(Error::new(ErrorKind::InvalidParameter, message)
                 .with_hint("name a directory, and the place of its tables' files with --set data_path=s3://…"));
         }
-        let given = config.wlm_json_configuration.as_deref();
-        let wlm = Arc::new(Wlm::open(&config.directory, given, pool_bytes(&config))?);
         let stores = Arc::new(Stores::new(config.settings.clone())?);
         let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
         let journal = Journal::open(&config.directory.join(JOURNAL_FILE)).await?;
         let runtime = runtime(&config, Arc::clone(&stores))?;
+        let given = config.wlm_json_configuration.as_deref();
+        let wlm = Arc::new(Wlm::open(&config.directory, given, &runtime.memory_pool)?);
         let base = SessionStateBuilder::new()
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
@@ -437,16 +437,12 @@ fn session_config(target_partitions: Option<usize>) -> SessionConfig {
 fn runtime(config: &WarehouseConfig, stores: Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
     let mut builder =
         RuntimeEnvBuilder::new().with_object_store_registry(stores).with_metadata_cache_limit(METADATA_CACHE_BYTES);
-    if let Some(limit) = pool_bytes(config) {
+    if let Some(limit) = memory_limit(config) {
+        let limit = limit - limit / CACHE_SHARE;
         let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
         builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers)));
     }
     Ok(builder.build_arc()?)
-}
-
-/// What statements may hold.
-fn pool_bytes(config: &WarehouseConfig) -> Option<usize> {
-    memory_limit(config).map(|limit| limit - limit / CACHE_SHARE)
 }
 
 /// What statements and the cache of files may hold together.

@@ -12,6 +12,8 @@ pub(crate) struct Stay {
     pub(crate) class: i32,
     pub(crate) class_name: String,
     pub(crate) slots: usize,
+    /// `None` in a queue of manual WLM.
+    pub(crate) priority: Option<String>,
     pub(crate) queue_start_us: i64,
     /// `None` for one that never ran there.
     pub(crate) exec_start_us: Option<i64>,
@@ -28,8 +30,10 @@ pub(crate) struct RuleAction {
     pub(crate) class: i32,
     pub(crate) class_name: String,
     pub(crate) rule: String,
-    /// `log`, `hop(reassign)`, `hop(restart)`, `abort`; `none` where another rule's action was more severe.
+    /// `log`, `change_query_priority`, `hop(reassign)`, `hop(restart)`, `abort`; `none` where another rule's action was more severe.
     pub(crate) action: String,
+    /// The priority that it changes to; empty with other actions.
+    pub(crate) value: String,
     pub(crate) at_us: i64,
 }
 
@@ -59,6 +63,13 @@ impl WlmTrace {
         if let Some(stay) = self.lock().0.last_mut().filter(|stay| stay.end_us.is_none()) {
             stay.end_us = Some(now_us());
             stay.evicted = evicted;
+        }
+    }
+
+    /// The statement has another priority where it is.
+    pub(crate) fn set_priority(&self, name: &str) {
+        if let Some(stay) = self.lock().0.last_mut() {
+            stay.priority = Some(name.to_owned());
         }
     }
 

@@ -5,14 +5,14 @@
 //! other statements in them, so that it never waits for itself. A transaction block holds none between statements.
 
 use super::Session;
+use super::demand::{demand, features};
 use super::rows::holding;
 use super::work::{Again, Work};
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::journal::WlmTrace;
 use crate::result::StatementResult;
-use crate::sql::{Explain, ParsedStatement, Statement};
-use crate::system;
+use crate::sql::ParsedStatement;
 use crate::wlm::{Admission, Applicant, Decision, Kind, Phase, Requester};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::Result as DataFusionResult;
@@ -23,11 +23,8 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::EmptyRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
 use futures::StreamExt;
 use millrace_catalog::model::Grantee;
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -77,7 +74,7 @@ impl Session {
             // Until it runs: whoever is dropped while it waits leaves a transaction that has failed.
             block.failed.store(true, Ordering::Relaxed);
         }
-        let admission = Arc::new(self.apply_for_slots().await?);
+        let admission = Arc::new(self.apply_for_slots(parsed, kind).await?);
         admission.enter().await?;
         let work = Arc::new(Work::default());
         let phase = match kind {
@@ -97,94 +94,40 @@ impl Session {
     }
 
     /// Who asks for how many slots.
-    async fn apply_for_slots(&self) -> Result<Admission> {
+    async fn apply_for_slots(&self, parsed: &ParsedStatement, kind: Kind) -> Result<Admission> {
         let wlm = self.warehouse.wlm();
         let setting = |name: &str| self.settings.client.get(name).unwrap_or_default();
-        let query_group = setting("query_group").to_owned();
-        let user = self.who.user.clone();
-        let applicant = Applicant {
+        let user = &self.who.user;
+        let mut applicant = Applicant {
             query: self.who.query,
             xid: self.who.xid,
             user: user.clone(),
             slots: setting("wlm_query_slot_count").parse().unwrap_or(1),
+            features: None,
         };
-        let mut requester = Requester { query_group, ..Requester::default() };
-        let snapshot = self.warehouse.catalog().snapshot().await?;
-        let principals = snapshot.principals();
-        requester.superuser = principals.is_superuser(&user);
-        if wlm.configuration().is_configured() {
-            for identity in principals.identities(&user) {
+        let mut requester = Requester { query_group: setting("query_group").to_owned(), ..Requester::default() };
+        // Without queues to choose from nobody needs to know who asks.
+        if wlm.configuration().is_configured() || requester.wants_superusers() {
+            let snapshot = self.warehouse.catalog().snapshot().await?;
+            let principals = snapshot.principals();
+            requester.superuser = principals.is_superuser(user);
+            for identity in principals.identities(user) {
                 match identity {
                     Grantee::Group(name) => requester.groups.insert(name),
                     Grantee::Role(name) => requester.roles.insert(name),
                     Grantee::User(_) | Grantee::Public => false,
                 };
             }
+            // What may begin again may be taken for short.
+            let begins_again = kind == Kind::Query || (kind == Kind::CreateTableAs && self.block.is_none());
+            if begins_again && wlm.accelerates() {
+                let catalog = self.warehouse.catalog();
+                applicant.features = features(catalog, &snapshot, parsed, &self.settings.database).await?;
+            }
         }
         let parent = &self.state.runtime_env().memory_pool;
         Ok(Admission::new(wlm, applicant, &requester, &self.place.trace, parent))
     }
-}
-
-/// What a statement is to the queues; `None` when it passes them by.
-fn demand(statement: &Statement) -> Option<Kind> {
-    match statement {
-        Statement::Query(query) => reads_tables(query).then_some(Kind::Query),
-        Statement::Explain(Explain { analyze: true, statement, .. }) => demand(statement).map(|_| Kind::Change),
-        Statement::CreateTableAs(_) => Some(Kind::CreateTableAs),
-        Statement::CreateTable(create) => create.query.is_some().then_some(Kind::CreateTableAs),
-        Statement::Insert(_)
-        | Statement::Update(_)
-        | Statement::Delete(_)
-        | Statement::Merge(_)
-        | Statement::Unload(_)
-        | Statement::CopyOut(_) => Some(Kind::Change),
-        Statement::Copy(_)
-        | Statement::CopyIn(_)
-        | Statement::Analyze(_)
-        | Statement::Vacuum(_)
-        | Statement::AnalyzeCompression(_) => Some(Kind::Continues),
-        _ => None,
-    }
-}
-
-/// Whether a query reads more than system tables, or computes for itself without end.
-fn reads_tables(query: &ast::Query) -> bool {
-    struct Relations {
-        /// The names of WITH.
-        named: BTreeSet<String>,
-        read: Vec<ast::ObjectName>,
-    }
-    impl Visitor for Relations {
-        type Break = ();
-
-        fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<()> {
-            let Some(with) = &query.with else { return ControlFlow::Continue(()) };
-            if with.recursive {
-                return ControlFlow::Break(());
-            }
-            self.named.extend(with.cte_tables.iter().map(|table| table.alias.name.value.clone()));
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_relation(&mut self, relation: &ast::ObjectName) -> ControlFlow<()> {
-            self.read.push(relation.clone());
-            ControlFlow::Continue(())
-        }
-    }
-    let mut relations = Relations { named: BTreeSet::new(), read: Vec::new() };
-    if query.visit(&mut relations).is_break() {
-        return true;
-    }
-    relations.read.iter().any(|name| {
-        let parts: Option<Vec<&str>> =
-            name.0.iter().map(|part| part.as_ident().map(|ident| ident.value.as_str())).collect();
-        match parts.as_deref() {
-            Some([name]) => !relations.named.contains(*name) && system::find(None, name).is_none(),
-            Some([schema, name] | [_, schema, name]) => system::find(Some(schema), name).is_none(),
-            _ => true,
-        }
-    })
 }
 
 /// Runs a statement up to its first rows, and ends it when its queue's limit or a rule says so; `None` when it is to
@@ -197,7 +140,13 @@ async fn supervise(
 ) -> Result<Option<StatementResult>> {
     let mut run = Box::pin(run);
     loop {
-        let Some(pause) = admission.pause() else { return run.await.map(Some) };
+        let Some(pause) = admission.pause() else {
+            let result = run.await?;
+            if result.rows.is_none() {
+                admission.note_completed();
+            }
+            return Ok(Some(result));
+        };
         let Ok(result) = tokio::time::timeout(pause, &mut run).await else {
             match admission.look(&exec::measure(work), kind, phase) {
                 Decision::Continue => continue,
@@ -207,6 +156,7 @@ async fn supervise(
         };
         let result = result?;
         if result.rows.is_none() {
+            admission.note_completed();
             admission.look(&exec::measure(work), kind, Phase::Done);
         }
         return Ok(Some(result));
@@ -265,7 +215,10 @@ impl Watched {
                     return Some((Ok(batch), Some(self)));
                 }
                 Some(Some(Err(error))) => return Some((Err(error), None)),
-                Some(None) => return None,
+                Some(None) => {
+                    self.admission.note_completed();
+                    return None;
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ mod admission;
 mod client_settings;
 mod context;
 mod cursor;
+mod demand;
 mod draft;
 mod leases;
 mod literal;

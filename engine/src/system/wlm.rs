@@ -3,17 +3,20 @@
 //! The queues and who is in them are told by WLM itself, what has ended by the journal's records of statements.
 
 use super::table::Kind::{Bool, Double, Int4, Int8, Text, Time};
-use super::{PG_CATALOG, Rows, SystemTable, row, sees_all};
+use super::{PG_CATALOG, Rows, SystemTable, row, sees_all, table::Value};
 use crate::error::Result;
 use crate::journal::{QueryRecord, now_us};
 use crate::session::Context;
-use crate::wlm::TaskState;
+use crate::wlm::{QueueState, TaskState};
 
 /// The memory that a statement may need is not estimated.
 const NO_ESTIMATE: Option<i64> = None;
 
 /// Priorities belong to automatic WLM.
 const NO_PRIORITY: &str = "n/a";
+
+/// The length of `svl_query_queue_info.querytxt`.
+const QUERY_TEXT: usize = 100;
 
 /// Whether the user is a superuser, who alone sees the queues.
 async fn is_superuser(context: &Context) -> Result<bool> {
@@ -25,30 +28,32 @@ async fn service_class_config(context: &Context) -> Result<Rows> {
         return Ok(Rows::new());
     }
     let queues = context.warehouse().wlm().queues().into_iter();
-    let rows = queues.map(|queue| {
-        let settings = queue.settings;
-        let tasks = settings.slots.map_or(-1, |slots| i64::try_from(slots).unwrap_or(i64::MAX));
-        let megabytes = queue.slot_bytes.map_or(-1, |bytes| i64::try_from(bytes >> 20).unwrap_or(i64::MAX));
-        row![
-            settings.class,
-            "Fixed FIFO query_only",
-            tasks,
-            tasks,
-            if settings.time_limit.is_some() { "true" } else { "false" },
-            0,
-            megabytes,
-            megabytes,
-            0,
-            &settings.name,
-            settings.time_limit.map_or(0, |limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX)),
-            settings.matches.user_group_wild_card,
-            settings.matches.query_group_wild_card,
-            "off",
-            NO_PRIORITY,
-            settings.matches.user_role_wild_card
-        ]
-    });
-    Ok(rows.collect())
+    Ok(queues.map(config_row).collect())
+}
+
+fn config_row(queue: QueueState) -> Vec<Value> {
+    let settings = queue.settings;
+    let tasks = settings.slots.map_or(-1, |slots| i64::try_from(slots).unwrap_or(i64::MAX));
+    let bytes = queue.slot_bytes.filter(|_| settings.priority.is_none());
+    let megabytes = bytes.map_or(-1, |bytes| i64::try_from(bytes >> 20).unwrap_or(i64::MAX));
+    row![
+        settings.class,
+        if settings.priority.is_some() { "Query priority" } else { "Fixed FIFO query_only" },
+        tasks,
+        tasks,
+        if settings.time_limit.is_some() { "true" } else { "false" },
+        0,
+        megabytes,
+        megabytes,
+        0,
+        &settings.name,
+        settings.time_limit.map_or(0, |limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX)),
+        settings.matches.user_group_wild_card,
+        settings.matches.query_group_wild_card,
+        "off",
+        settings.priority.map_or(NO_PRIORITY, |priority| priority.name()),
+        settings.matches.user_role_wild_card
+    ]
 }
 
 async fn service_class_state(context: &Context) -> Result<Rows> {
@@ -106,7 +111,7 @@ async fn qmr_config(context: &Context) -> Result<Rows> {
                     predicate.metric_name(),
                     predicate.operator,
                     predicate.value as f64,
-                    ""
+                    rule.action.value()
                 ]);
             }
         }
@@ -140,7 +145,7 @@ async fn query_state(context: &Context) -> Result<Rows> {
             state,
             task.exec_us.unwrap_or(now) - task.queue_us,
             task.exec_us.map_or(0, |since| now - since),
-            NO_PRIORITY
+            task.priority.map_or(NO_PRIORITY, |priority| priority.name())
         ]
     });
     Ok(rows.collect())
@@ -195,7 +200,7 @@ async fn stl_wlm_query(context: &Context) -> Result<Rows> {
                 end,
                 if stay.evicted { "Evicted" } else { "Completed" },
                 NO_ESTIMATE,
-                NO_PRIORITY,
+                stay.priority.as_deref().unwrap_or(NO_PRIORITY),
                 &stay.class_name
             ]);
         }
@@ -215,8 +220,50 @@ async fn stl_wlm_rule_action(context: &Context) -> Result<Rows> {
                 &action.rule,
                 &action.action,
                 action.at_us,
-                "",
+                &action.value,
                 &action.class_name
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+async fn query_task_state(context: &Context) -> Result<Rows> {
+    let now = now_us();
+    let rows = tasks(context).await?.into_iter().filter_map(|task| {
+        let exec_us = task.exec_us?;
+        Some(row![task.class, task.task, task.applicant.query, task.applicant.slots, exec_us, now - exec_us])
+    });
+    Ok(rows.collect())
+}
+
+async fn svl_query_queue_info(context: &Context) -> Result<Rows> {
+    if !is_superuser(context).await? {
+        return Ok(Rows::new());
+    }
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in records(context).await? {
+        for stay in &record.stays {
+            let end = stay.end_us.unwrap_or(record.end_us);
+            let queued = (stay.exec_start_us.unwrap_or(end) - stay.queue_start_us) / 1_000_000;
+            let ran = stay.exec_start_us.map_or(0, |start| end - start) / 1_000_000;
+            rows.push(row![
+                &record.database,
+                record.query,
+                record.xid,
+                snapshot.principals().user_id(&record.user),
+                record.text.chars().take(QUERY_TEXT).collect::<String>(),
+                stay.queue_start_us,
+                stay.exec_start_us,
+                stay.class,
+                stay.slots,
+                queued,
+                ran,
+                queued + ran,
+                0,
+                0,
+                &stay.class_name
             ]);
         }
     }
@@ -313,6 +360,39 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("queue_time", Int8),
         ],
         |context| Box::pin(query_queue_state(context)),
+    ),
+    declare(
+        "stv_wlm_query_task_state",
+        &[
+            ("service_class", Int4),
+            ("task", Int4),
+            ("query", Int4),
+            ("slot_count", Int4),
+            ("start_time", Time),
+            ("exec_time", Int8),
+        ],
+        |context| Box::pin(query_task_state(context)),
+    ),
+    declare(
+        "svl_query_queue_info",
+        &[
+            ("database", Text),
+            ("query", Int4),
+            ("xid", Int8),
+            ("userid", Int4),
+            ("querytxt", Text),
+            ("queue_start_time", Time),
+            ("exec_start_time", Time),
+            ("service_class", Int4),
+            ("slots", Int4),
+            ("queue_elapsed", Int8),
+            ("exec_elapsed", Int8),
+            ("wlm_total_elapsed", Int8),
+            ("commit_queue_elapsed", Int8),
+            ("commit_exec_time", Int8),
+            ("service_class_name", Text),
+        ],
+        |context| Box::pin(svl_query_queue_info(context)),
     ),
     declare(
         "stl_wlm_query",

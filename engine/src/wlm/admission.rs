@@ -4,9 +4,11 @@
 //! may hop: whoever asks it looks at what the statement does, and does what it says.
 
 use super::assign::{self, Requester};
-use super::config::QueueSettings;
-use super::manager::{Applicant, Entry, Wlm};
+use super::config::{QueueSettings, SHORT_CLASS, SUPERUSER_CLASS};
 use super::memory::SlotPool;
+use super::predict::Features;
+use super::priority::Priority;
+use super::queues::{Applicant, Entry, Wlm};
 use super::rules::{Action, Measures, Rule};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{RuleAction, Stay, WlmTrace, now_us};
@@ -17,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How often a statement with rules is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often one that waits looks whether the configuration has changed.
+const LOOK_AT_FILE_EVERY: Duration = Duration::from_secs(1);
 
 /// What a statement is to time limits and rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +66,9 @@ pub(crate) struct Admission {
     task: i64,
     query: i64,
     slots: usize,
-    /// The service classes that it may run in, in order.
+    /// The service classes that it may run in, in order. That of short queries comes first, if it may go there.
     choices: Vec<i32>,
+    features: Option<Features>,
     pool: Option<Arc<SlotPool>>,
     trace: Arc<WlmTrace>,
     stay: Mutex<Now>,
@@ -74,6 +79,12 @@ struct Now {
     /// Which of the choices.
     at: usize,
     settings: Arc<QueueSettings>,
+    /// The queue whose rules count: among short queries those of its own queue.
+    ruling: Arc<QueueSettings>,
+    /// How long it may run here.
+    limit: Option<Duration>,
+    /// What it has instead of its queue's priority.
+    priority: Option<Priority>,
     /// Since when it runs, in this queue and in any.
     began: Option<Instant>,
     first_began: Option<Instant>,
@@ -83,38 +94,50 @@ struct Now {
     acted: BTreeSet<String>,
 }
 
-/// A statement that has entered a queue and holds its slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entered;
-
 impl Admission {
     /// A statement that may enter a queue; its memory will be a part of this pool where the queues divide it.
     pub(crate) fn new(
         wlm: &Arc<Wlm>,
-        applicant: Applicant,
+        mut applicant: Applicant,
         requester: &Requester,
         trace: &Arc<WlmTrace>,
         parent: &Arc<dyn MemoryPool>,
     ) -> Self {
         let configuration = wlm.configuration();
-        let choices = assign::choices(&configuration, requester);
-        let divided = configuration.is_configured() && wlm.memory().is_some();
-        let settings = configuration.queues.iter().find(|queue| Some(&queue.class) == choices.first()).cloned();
+        let mut choices = assign::choices(&configuration, requester);
+        let divided = configuration.is_configured() && wlm.has_memory();
+        let first = configuration.queues.iter().find(|queue| Some(&queue.class) == choices.first());
+        let settings = Arc::new(first.unwrap_or(&configuration.queues[0]).clone());
+        if settings.priority.is_some() {
+            // Slots are manual WLM's.
+            applicant.slots = 1;
+        }
+        let is_short = configuration.short.is_some()
+            && applicant.slots == 1
+            && settings.class != SUPERUSER_CLASS
+            && applicant.features.is_some_and(|features| wlm.is_short(features));
+        if is_short {
+            choices.insert(0, SHORT_CLASS);
+        }
         let now = Now {
             at: 0,
-            settings: Arc::new(settings.unwrap_or_else(|| configuration.queues[0].clone())),
+            ruling: Arc::clone(&settings),
+            settings,
+            limit: None,
+            priority: None,
             began: None,
             first_began: None,
             waited: Duration::ZERO,
             acted: BTreeSet::new(),
         };
-        let (query, slots) = (applicant.query, applicant.slots);
+        let (query, slots, features) = (applicant.query, applicant.slots, applicant.features);
         Self {
             wlm: Arc::clone(wlm),
             task: wlm.register(applicant),
             query,
             slots,
             choices,
+            features,
             pool: divided.then(|| Arc::new(SlotPool::new(Arc::clone(parent)))),
             trace: Arc::clone(trace),
             stay: Mutex::new(now),
@@ -130,32 +153,32 @@ impl Admission {
         self.pool.as_ref()
     }
 
-    /// Waits for slots in its first queue. A rule about waiting may send it to the next.
+    /// Waits for slots in its first queue, or among short queries where it would have to wait in its own.
     ///
     /// # Errors
     /// `InvalidParameter` for more slots than the queue has; `QueueFull`; `Cancelled` by a rule.
-    pub(crate) async fn enter(&self) -> Result<Entered> {
-        let mut at = 0;
-        loop {
-            match self.wait(at).await? {
-                Some(entered) => return Ok(entered),
-                None => at += 1,
-            }
-        }
+    pub(crate) async fn enter(&self) -> Result<()> {
+        let skips = match self.choices.as_slice() {
+            [SHORT_CLASS, own, ..] => !self.wlm.would_wait(*own, self.slots),
+            _ => false,
+        };
+        self.wait(usize::from(skips)).await
     }
 
     /// Gives its slots back and waits for others in its next queue, after [`Decision::Restart`].
     ///
     /// # Errors
     /// As [`Admission::enter`].
-    pub(crate) async fn hop(&self) -> Result<Entered> {
+    pub(crate) async fn hop(&self) -> Result<()> {
         self.leave(true);
-        let mut at = self.now().at + 1;
-        loop {
-            match self.wait(at).await? {
-                Some(entered) => return Ok(entered),
-                None => at += 1,
-            }
+        let at = self.now().at + 1;
+        self.wait(at).await
+    }
+
+    /// It has run to its end, from which the next are predicted.
+    pub(crate) fn note_completed(&self) {
+        if let (Some(features), Some(began)) = (self.features, self.now().began) {
+            self.wlm.learn(features, began.elapsed());
         }
     }
 
@@ -164,28 +187,20 @@ impl Admission {
         self.trace.leave(evicted);
     }
 
-    /// Waits for slots in one of the queues; `None` when it is to try the next.
-    async fn wait(&self, at: usize) -> Result<Option<Entered>> {
+    /// Waits for slots in one of the queues.
+    async fn wait(&self, at: usize) -> Result<()> {
         let class = self.choices.get(at).or(self.choices.last()).copied().unwrap_or_default();
         let (entry, settings) = self.wlm.enter(self.task, class)?;
+        self.settle(at, &settings);
         self.note_stay(&settings);
         let since = Instant::now();
-        let before = {
-            let mut now = self.now();
-            (now.at, now.settings, now.began) = (at, Arc::clone(&settings), None);
-            now.waited
-        };
+        let before = self.now().waited;
         if let Entry::Waits(mut granted) = entry {
-            let watched = settings.rules.iter().any(Rule::is_of_waiting);
-            loop {
-                if !watched {
-                    // The sender stays with the task as long as this does.
-                    let _ = (&mut granted).await;
-                    break;
-                }
-                if tokio::time::timeout(LOOK_EVERY, &mut granted).await.is_ok() {
-                    break;
-                }
+            let (ruling, automatic) = (Arc::clone(&self.now().ruling), settings.priority.is_some());
+            let watched = ruling.rules.iter().any(Rule::is_of_waiting);
+            let pause = if watched || automatic { LOOK_EVERY } else { LOOK_AT_FILE_EVERY };
+            while tokio::time::timeout(pause, &mut granted).await.is_err() {
+                self.wlm.look_at_file();
                 let queue_seconds = (before + since.elapsed()).as_secs_f64();
                 let measures = Measures { queue_seconds, ..Measures::default() };
                 match self.strongest(&measures, Rule::is_of_waiting, |_| true) {
@@ -193,52 +208,76 @@ impl Admission {
                         self.note_action(&settings, &rule, "abort");
                         return Err(self.aborted(&rule));
                     }
-                    Some((rule, Action::Hop)) if at + 1 < self.choices.len() => {
-                        self.note_action(&settings, &rule, "hop(restart)");
-                        self.now().waited = before + since.elapsed();
-                        self.leave(true);
-                        return Ok(None);
-                    }
-                    Some((rule, Action::Hop)) => {
-                        self.note_action(&settings, &rule, "abort");
-                        return Err(self.aborted(&rule));
-                    }
-                    Some((_, Action::Log)) | None => {}
+                    Some((rule, Action::ChangePriority(priority))) => self.change_priority(&rule, priority),
+                    // No rule about waiting hops.
+                    Some((_, Action::Hop | Action::Log)) | None => {}
+                }
+                if automatic {
+                    self.wlm.grant_automatic();
                 }
             }
         }
         self.trace.start();
-        self.limit_memory(&settings);
+        self.limit_memory();
         let mut now = self.now();
         now.waited = before + since.elapsed();
         now.began = Some(Instant::now());
         now.first_began = now.first_began.or(now.began);
-        Ok(Some(Entered))
+        Ok(())
+    }
+
+    /// It is in a queue now, and does not run in it yet.
+    fn settle(&self, at: usize, settings: &Arc<QueueSettings>) {
+        let is_short = settings.class == SHORT_CLASS;
+        let own = if is_short { self.choices.get(at + 1).and_then(|class| self.wlm.settings(*class)) } else { None };
+        let limit = if is_short { Some(self.wlm.short_limit()) } else { settings.time_limit };
+        let mut now = self.now();
+        (now.at, now.limit, now.began) = (at, limit, None);
+        now.ruling = own.unwrap_or_else(|| Arc::clone(settings));
+        now.settings = Arc::clone(settings);
     }
 
     fn note_stay(&self, settings: &QueueSettings) {
+        let priority = settings.priority.map(|own| self.now().priority.unwrap_or(own));
         self.trace.enter(Stay {
             task: self.task,
             class: settings.class,
             class_name: settings.name.clone(),
             slots: self.slots,
+            priority: priority.map(|priority| priority.name().to_owned()),
             queue_start_us: now_us(),
             ..Stay::default()
         });
     }
 
-    fn limit_memory(&self, settings: &QueueSettings) {
+    fn limit_memory(&self) {
         if let Some(pool) = &self.pool {
-            pool.set_limit(self.wlm.share(settings, self.slots).unwrap_or(usize::MAX));
+            let (settings, priority) = {
+                let now = self.now();
+                (Arc::clone(&now.settings), now.priority)
+            };
+            pool.set_limit(self.wlm.share(&settings, self.slots, priority).unwrap_or(usize::MAX));
+        }
+    }
+
+    /// Changes who is before it, and how much memory it may have.
+    fn change_priority(&self, rule: &Rule, priority: Priority) {
+        let settings = Arc::clone(&self.now().settings);
+        self.note_action(&settings, rule, rule.action.name());
+        self.now().priority = Some(priority);
+        self.wlm.set_priority(self.task, priority);
+        if settings.priority.is_some() {
+            self.trace.set_priority(priority.name());
+            self.limit_memory();
         }
     }
 
     /// When it is to be looked at next; `None` where nothing limits it.
     pub(crate) fn pause(&self) -> Option<Duration> {
         let now = self.now();
-        let limit = now.settings.time_limit;
+        let limit = now.limit;
         let left = limit.map(|limit| limit.saturating_sub(now.began.map_or(Duration::ZERO, |began| began.elapsed())));
-        match (left.filter(|left| !left.is_zero()), now.settings.rules.is_empty()) {
+        match (left.filter(|left| !left.is_zero()), now.ruling.rules.is_empty()) {
             (Some(left), true) => Some(left),
             (Some(left), false) => Some(left.min(LOOK_EVERY)),
             (None, false) => Some(LOOK_EVERY),
@@ -254,18 +293,24 @@ impl Admission {
 
     /// Decides what its time limit and its rules do with it now.
     pub(crate) fn look(&self, measures: &Measures, kind: Kind, phase: Phase) -> Decision {
-        let (settings, began, measures) = {
+        let (settings, limit, began, measures) = {
             let now = self.now();
             let seconds = |began: Option<Instant>| began.map_or(0., |began| began.elapsed().as_secs_f64());
             let (execution_seconds, queue_seconds) = (seconds(now.first_began), now.waited.as_secs_f64());
             let measures = Measures { execution_seconds, queue_seconds, ..*measures };
-            (Arc::clone(&now.settings), now.began, measures)
+            (Arc::clone(&now.settings), now.limit, now.began, measures)
         };
-        let takes = |action: Action| match phase {
-            Phase::Planning => action != Action::Hop,
-            // What is done cannot be undone.
-            Phase::Done => action == Action::Log,
-            Phase::Running | Phase::Returning => true,
+        let takes = |action: Action| match action {
+            Action::Log => true,
+            // What is done cannot be undone; COPY and maintenance are not stopped.
+            Action::Abort => phase != Phase::Done && kind != Kind::Continues,
+            // Short queries go to their own queue before they hop from it.
+            Action::Hop => {
+                kind != Kind::Continues
+                    && matches!(phase, Phase::Running | Phase::Returning)
+                    && settings.class != SHORT_CLASS
+            }
+            Action::ChangePriority(_) => phase != Phase::Done,
         };
         match self.strongest(&measures, |_| true, takes) {
             Some((rule, Action::Abort)) => {
@@ -273,9 +318,10 @@ impl Admission {
                 return Decision::Stop(self.aborted(&rule));
             }
             Some((rule, Action::Hop)) => return self.hop_by_rule(&settings, &rule, kind, phase),
+            Some((rule, Action::ChangePriority(priority))) => self.change_priority(&rule, priority),
             Some((_, Action::Log)) | None => {}
         }
-        let over = settings.time_limit.zip(began).filter(|(limit, began)| began.elapsed() >= *limit);
+        let over = limit.zip(began).filter(|(limit, began)| began.elapsed() >= *limit);
         let Some((limit, _)) = over else { return Decision::Continue };
         match (kind, phase) {
             (Kind::Continues, _) | (Kind::Query, Phase::Planning | Phase::Returning) | (_, Phase::Done) => {
@@ -299,10 +345,6 @@ impl Admission {
     }
 
     fn hop_by_rule(&self, settings: &QueueSettings, rule: &Rule, kind: Kind, phase: Phase) -> Decision {
-        if kind == Kind::Continues {
-            self.note_action(settings, rule, "none");
-            return Decision::Continue;
-        }
         let restarts = matches!(kind, Kind::Query | Kind::CreateTableAs) && phase == Phase::Running;
         if self.has_next() && self.reassign() {
             self.note_action(settings, rule, "hop(reassign)");
@@ -326,12 +368,12 @@ impl Admission {
         let Some(class) = self.choices.get(at) else { return false };
         let held = self.pool.as_ref().map_or(0, |pool| pool.used());
         let Some(settings) = self.wlm.reassign(self.task, *class, held) else { return false };
+        self.settle(at, &settings);
         self.trace.leave(true);
         self.note_stay(&settings);
         self.trace.start();
-        self.limit_memory(&settings);
-        let mut now = self.now();
-        (now.at, now.settings, now.began) = (at, settings, Some(Instant::now()));
+        self.limit_memory();
+        self.now().began = Some(Instant::now());
         true
     }
 
@@ -343,22 +385,20 @@ impl Admission {
         of: impl Fn(&Rule) -> bool,
         takes: impl Fn(Action) -> bool,
     ) -> Option<(Rule, Action)> {
-        let (settings, holding) = {
+        let (settings, mut holding) = {
             let mut now = self.now();
-            let settings = Arc::clone(&now.settings);
+            let ruling = Arc::clone(&now.ruling);
             let acts = |rule: &&Rule| of(rule) && takes(rule.action) && rule.holds(measures);
             let holding: Vec<Rule> =
-                settings.rules.iter().filter(acts).filter(|rule| !now.acted.contains(&rule.name)).cloned().collect();
+                ruling.rules.iter().filter(acts).filter(|rule| !now.acted.contains(&rule.name)).cloned().collect();
             now.acted.extend(holding.iter().map(|rule| rule.name.clone()));
-            (settings, holding)
+            (Arc::clone(&now.settings), holding)
         };
-        let mut strongest: Option<&Rule> = None;
-        for rule in &holding {
-            if strongest.is_none_or(|found| rule.action > found.action) {
-                strongest = Some(rule);
-            }
-        }
-        let strongest = strongest?;
+        // Of equally severe ones the first by name.
+        holding.sort_by(|one, other| {
+            other.action.severity().cmp(&one.action.severity()).then_with(|| one.name.cmp(&other.name))
+        });
+        let strongest = holding.first()?;
         for rule in &holding {
             if strongest.action == Action::Log {
                 self.note_action(&settings, rule, "log");
@@ -375,6 +415,7 @@ impl Admission {
             class_name: settings.name.clone(),
             rule: rule.name.clone(),
             action: action.to_owned(),
+            value: if action == rule.action.name() { rule.action.value().to_owned() } else { String::new() },
             at_us: now_us(),
         });
     }

@@ -32,6 +32,13 @@ pub(crate) struct Requester {
     pub(crate) query_group: String,
 }
 
+impl Requester {
+    /// Whether it asks for the superusers' queue, which a superuser gets.
+    pub(crate) fn wants_superusers(&self) -> bool {
+        self.query_group.eq_ignore_ascii_case(SUPERUSER_GROUP)
+    }
+}
+
 impl Matches {
     /// Whether it takes nobody by itself: the default queue's.
     pub(super) fn is_empty(&self) -> bool {
@@ -86,7 +93,7 @@ pub(super) fn fits(pattern: &str, name: &str) -> bool {
 /// as they match; the default queue takes only what nothing else does.
 pub(crate) fn choices(configuration: &Configuration, requester: &Requester) -> Vec<i32> {
     let queues = &configuration.queues;
-    if requester.superuser && requester.query_group.eq_ignore_ascii_case(SUPERUSER_GROUP) {
+    if requester.superuser && requester.wants_superusers() {
         return vec![SUPERUSER_CLASS];
     }
     let named = queues.iter().filter(|queue| queue.matches.takes(requester)).map(|queue| queue.class);

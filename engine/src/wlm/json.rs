@@ -35,6 +35,11 @@ impl<'a> Object<'a> {
         Ok(Self { place, values })
     }
 
+    /// Whether a key has a value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|value| !value.is_null())
+    }
+
     /// An error in a key's value.
     pub(super) fn invalid(&self, key: &str, what: impl std::fmt::Display) -> Error {
         invalid(&self.place, format!("\"{key}\" {what}"))

@@ -3,6 +3,7 @@
 //! Only metrics that are truly measured here are taken; Redshift's others are refused by name.
 
 use super::json::{Object, invalid};
+use super::priority::Priority;
 use crate::error::{Error, Result};
 use serde_json::Value;
 
@@ -12,53 +13,57 @@ const MOST_RULES: usize = 25;
 const MOST_PREDICATES: usize = 3;
 /// How long a rule's name is.
 const NAME_LENGTH: usize = 32;
-/// The greatest threshold.
-const MOST_VALUE: u64 = 999_999_999_999_999;
 
 /// A metric that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
+    CpuTime,
+    BlocksRead,
+    ScanRows,
     ExecutionTime,
     QueueTime,
-    ScanRows,
-    ReturnedRows,
+    CpuPercent,
     SpilledBlocks,
+    CpuSkew,
+    IoSkew,
+    JoinRows,
+    NestedLoopRows,
+    ReturnedRows,
     ExternalRows,
     ExternalMegabytes,
-    NestedLoopRows,
-    JoinRows,
 }
 
-/// All of them, by name.
-const METRICS: [(&str, Metric); 9] = [
-    ("query_execution_time", Metric::ExecutionTime),
-    ("query_queue_time", Metric::QueueTime),
-    ("scan_row_count", Metric::ScanRows),
-    ("return_row_count", Metric::ReturnedRows),
-    ("query_temp_blocks_to_disk", Metric::SpilledBlocks),
-    ("spectrum_scan_row_count", Metric::ExternalRows),
-    ("spectrum_scan_size_mb", Metric::ExternalMegabytes),
-    ("nested_loop_join_row_count", Metric::NestedLoopRows),
-    ("join_row_count", Metric::JoinRows),
+/// The most rows that a threshold has.
+const MOST_ROWS: u64 = 999_999_999_999_999;
+
+/// All of them, by name, with their greatest thresholds.
+const METRICS: [(&str, Metric, u64); 14] = [
+    ("query_cpu_time", Metric::CpuTime, 999_999),
+    ("query_blocks_read", Metric::BlocksRead, 1_048_575),
+    ("scan_row_count", Metric::ScanRows, MOST_ROWS),
+    ("query_execution_time", Metric::ExecutionTime, 86_399),
+    ("query_queue_time", Metric::QueueTime, 86_399),
+    ("query_cpu_usage_percent", Metric::CpuPercent, 6_399),
+    ("query_temp_blocks_to_disk", Metric::SpilledBlocks, 319_815_679),
+    ("cpu_skew", Metric::CpuSkew, 99),
+    ("io_skew", Metric::IoSkew, 99),
+    ("join_row_count", Metric::JoinRows, MOST_ROWS),
+    ("nested_loop_join_row_count", Metric::NestedLoopRows, MOST_ROWS),
+    ("return_row_count", Metric::ReturnedRows, MOST_ROWS),
+    ("spectrum_scan_row_count", Metric::ExternalRows, MOST_ROWS),
+    ("spectrum_scan_size_mb", Metric::ExternalMegabytes, MOST_ROWS),
 ];
 
-/// Redshift's metrics that nothing measures here.
-const UNMEASURED: [&str; 8] = [
-    "query_cpu_time",
-    "query_blocks_read",
-    "query_cpu_usage_percent",
-    "cpu_skew",
-    "io_skew",
-    "max_io_skew",
-    "max_cpu_skew",
-    "segment_execution_time",
-];
+/// Redshift's metrics that nothing measures here: a plan has no segments of their own time.
+const UNMEASURED: [&str; 1] = ["segment_execution_time"];
 
 /// What a rule does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Notes it.
     Log,
+    /// Gives the statement another priority.
+    ChangePriority(Priority),
     /// Sends the statement to its next queue.
     Hop,
     /// Cancels the statement.
@@ -70,8 +75,27 @@ impl Action {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Log => "log",
+            Self::ChangePriority(_) => "change_query_priority",
             Self::Hop => "hop",
             Self::Abort => "abort",
+        }
+    }
+
+    /// What it changes to, where it changes something.
+    pub(crate) fn value(self) -> &'static str {
+        match self {
+            Self::ChangePriority(priority) => priority.name(),
+            Self::Log | Self::Hop | Self::Abort => "",
+        }
+    }
+
+    /// Of several, the most severe acts.
+    pub(super) fn severity(self) -> u8 {
+        match self {
+            Self::Log => 0,
+            Self::ChangePriority(_) => 1,
+            Self::Hop => 2,
+            Self::Abort => 3,
         }
     }
 }
@@ -88,7 +112,7 @@ pub(crate) struct Predicate {
 impl Predicate {
     /// The metric's name.
     pub(crate) fn metric_name(&self) -> &'static str {
-        METRICS.iter().find(|(_, metric)| *metric == self.metric).map_or("", |(name, _)| name)
+        METRICS.iter().find(|(_, metric, _)| *metric == self.metric).map_or("", |(name, ..)| name)
     }
 
     fn holds(&self, measures: &Measures) -> bool {
@@ -127,6 +151,14 @@ impl Rule {
 pub(crate) struct Measures {
     pub(crate) execution_seconds: f64,
     pub(crate) queue_seconds: f64,
+    /// What its operators have computed, on all cores.
+    pub(crate) cpu_seconds: f64,
+    /// The busiest slice's part of it beside the average of all that work.
+    pub(crate) cpu_skew: f64,
+    /// Bytes of files that were read.
+    pub(crate) read_bytes: u64,
+    /// The same of them as `cpu_skew`.
+    pub(crate) io_skew: f64,
     /// The most rows of one scan of a table.
     pub(crate) scan_rows: u64,
     pub(crate) returned_rows: u64,
@@ -144,15 +176,21 @@ impl Measures {
     fn get(&self, metric: Metric) -> f64 {
         let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         match metric {
+            Metric::CpuTime => self.cpu_seconds,
+            Metric::BlocksRead => megabytes(self.read_bytes),
+            Metric::ScanRows => self.scan_rows as f64,
             Metric::ExecutionTime => self.execution_seconds,
             Metric::QueueTime => self.queue_seconds,
-            Metric::ScanRows => self.scan_rows as f64,
-            Metric::ReturnedRows => self.returned_rows as f64,
+            Metric::CpuPercent if self.execution_seconds > 0. => self.cpu_seconds / self.execution_seconds * 100.,
+            Metric::CpuPercent => 0.,
             Metric::SpilledBlocks => megabytes(self.spilled_bytes),
+            Metric::CpuSkew => self.cpu_skew,
+            Metric::IoSkew => self.io_skew,
+            Metric::JoinRows => self.join_rows as f64,
+            Metric::NestedLoopRows => self.nested_loop_rows as f64,
+            Metric::ReturnedRows => self.returned_rows as f64,
             Metric::ExternalRows => self.external_rows as f64,
             Metric::ExternalMegabytes => megabytes(self.external_bytes),
-            Metric::NestedLoopRows => self.nested_loop_rows as f64,
-            Metric::JoinRows => self.join_rows as f64,
         }
     }
 }
@@ -161,12 +199,12 @@ impl Measures {
 ///
 /// # Errors
 /// `InvalidParameter` that says where and what; `Unsupported` for what Redshift has and this version does not.
-pub(super) fn parse(queue: &Object<'_>, value: &Value) -> Result<Vec<Rule>> {
+pub(super) fn parse(queue: &Object<'_>, value: &Value, automatic: bool) -> Result<Vec<Rule>> {
     let Some(items) = value.as_array() else {
         return Err(queue.invalid("rules", "takes a list of rules"));
     };
-    let rules = items.iter().enumerate().map(|(at, item)| rule(format!("{}, rule {}", queue.place, at + 1), item));
-    rules.collect()
+    let place = |at: usize| format!("{}, rule {}", queue.place, at + 1);
+    items.iter().enumerate().map(|(at, item)| rule(place(at), item, automatic)).collect()
 }
 
 /// Checks the rules of all queues together.
@@ -187,7 +225,7 @@ pub(super) fn check_all<'a>(rules: impl Iterator<Item = &'a Rule> + Clone) -> Re
     Ok(())
 }
 
-fn rule(place: String, value: &Value) -> Result<Rule> {
+fn rule(place: String, value: &Value, automatic: bool) -> Result<Rule> {
     let object = Object::of(place, value, &["rule_name", "predicate", "action", "value"])?;
     let name = object.text("rule_name")?.unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -195,17 +233,22 @@ fn rule(place: String, value: &Value) -> Result<Rule> {
         let what = format!("takes a name of 1 to {NAME_LENGTH} letters, digits and underscores");
         return Err(object.invalid("rule_name", what));
     }
+    let value = object.text("value")?.filter(|value| !value.is_empty());
     let action = match object.text("action")?.as_deref() {
         Some("log") => Action::Log,
+        Some("hop") if automatic => return Err(object.invalid("action", "hop is for manual WLM, and auto_wlm is on")),
         Some("hop") => Action::Hop,
         Some("abort") => Action::Abort,
-        Some("change_query_priority") => {
-            return Err(Error::unsupported("the action change_query_priority of a query monitoring rule")
-                .with_detail(object.place));
+        Some("change_query_priority") if !automatic => {
+            return Err(object.invalid("action", "change_query_priority is for automatic WLM, and auto_wlm is off"));
         }
-        _ => return Err(object.invalid("action", "takes log, hop or abort")),
+        Some("change_query_priority") => match value.as_deref().and_then(Priority::named) {
+            Some(priority) => Action::ChangePriority(priority),
+            None => return Err(object.invalid("value", "takes highest, high, normal, low or lowest")),
+        },
+        _ => return Err(object.invalid("action", "takes log, hop, abort or change_query_priority")),
     };
-    if object.values.get("value").is_some_and(|value| !value.is_null() && value.as_str() != Some("")) {
+    if value.is_some() && action.value().is_empty() {
         return Err(object.invalid("value", format!("has no meaning with the action {}", action.name())));
     }
     let predicates = object.values.get("predicate").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -214,20 +257,24 @@ fn rule(place: String, value: &Value) -> Result<Rule> {
     }
     let predicates = predicates.iter().enumerate();
     let predicates = predicates.map(|(at, value)| predicate(format!("{}, predicate {}", object.place, at + 1), value));
-    Ok(Rule { name, predicates: predicates.collect::<Result<_>>()?, action })
+    let predicates: Vec<Predicate> = predicates.collect::<Result<_>>()?;
+    if action == Action::Hop && predicates.iter().any(|predicate| predicate.metric == Metric::QueueTime) {
+        return Err(object.invalid("action", "hop does not go with query_queue_time, of which Redshift ignores it"));
+    }
+    Ok(Rule { name, predicates, action })
 }
 
 fn predicate(place: String, value: &Value) -> Result<Predicate> {
     let object = Object::of(place, value, &["metric_name", "operator", "value"])?;
     let name = object.text("metric_name")?.unwrap_or_default();
-    let Some((_, metric)) = METRICS.iter().find(|(known, _)| *known == name) else {
+    let Some((_, metric, most)) = METRICS.iter().find(|(known, ..)| *known == name) else {
         if UNMEASURED.contains(&name.as_str()) {
             return Err(
                 Error::unsupported(format!("the metric {name} of a query monitoring rule")).with_detail(object.place)
             );
         }
         let error = object.invalid("metric_name", format!("there is no metric \"{name}\""));
-        return Err(match crate::error::nearest(&name, METRICS.iter().map(|(known, _)| *known)) {
+        return Err(match crate::error::nearest(&name, METRICS.iter().map(|(known, ..)| *known)) {
             Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
             None => error,
         });
@@ -238,7 +285,7 @@ fn predicate(place: String, value: &Value) -> Result<Predicate> {
         Some("=") => '=',
         _ => return Err(object.invalid("operator", "takes >, < or =")),
     };
-    let Some(value) = object.number("value", 0, MOST_VALUE)? else {
+    let Some(value) = object.number("value", 0, *most)? else {
         return Err(object.invalid("value", "is missing"));
     };
     Ok(Predicate { metric: *metric, operator, value })

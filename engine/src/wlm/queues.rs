@@ -2,12 +2,17 @@
 //!
 //! First come, first served within a queue: whoever needs several slots is not passed by who needs one. One lock guards
 //! all of it and is never held while anything is waited for. Statements that wait when the configuration changes keep
-//! their queue: it takes over the new limits, or goes on with its old ones until it is empty.
+//! their queue: it takes over the new limits, or goes on with its old ones until it is empty. The queues of automatic
+//! WLM share what runs at once: who is next among all of them goes by priority, and by age within one.
 
+use super::automatic::Automatic;
 use super::config::{Configuration, QueueSettings};
 use super::file::{ConfigurationFile, Version};
+use super::predict::{Features, Predictor};
+use super::priority::Priority;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::now_us;
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,16 +28,18 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Wlm {
     inner: Mutex<Inner>,
-    /// Bytes that all slots are parts of; `None` when there is no limit.
-    memory: Option<usize>,
+    predictor: Predictor,
     file: ConfigurationFile,
     /// The configuration was given when the warehouse was opened, and the file is not asked.
     given: bool,
     looked: Mutex<(Instant, Version)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
+    /// What all slots are parts of.
+    pool: Arc<dyn MemoryPool>,
+    automatic: Automatic,
     configuration: Arc<Configuration>,
     queues: Vec<Queue>,
     tasks: BTreeMap<i64, Task>,
@@ -63,6 +70,8 @@ pub(crate) struct Applicant {
     pub(crate) user: String,
     /// Slots that it wants.
     pub(crate) slots: usize,
+    /// What is known of one that may be accelerated.
+    pub(crate) features: Option<Features>,
 }
 
 #[derive(Debug)]
@@ -75,6 +84,8 @@ struct Task {
     queue_us: i64,
     exec_us: Option<i64>,
     returning: bool,
+    /// What it has instead of its queue's priority.
+    priority: Option<Priority>,
     grant: Option<oneshot::Sender<()>>,
 }
 
@@ -109,6 +120,8 @@ pub(crate) struct TaskState {
     pub(crate) queue_us: i64,
     pub(crate) exec_us: Option<i64>,
     pub(crate) returning: bool,
+    /// `None` in a queue of manual WLM.
+    pub(crate) priority: Option<Priority>,
     /// Its place among those that wait, from 0.
     pub(crate) position: Option<usize>,
 }
@@ -118,7 +131,7 @@ impl Wlm {
     ///
     /// # Errors
     /// What is wrong with the configuration.
-    pub(crate) fn open(directory: &Path, given: Option<&str>, memory: Option<usize>) -> Result<Self> {
+    pub(crate) fn open(directory: &Path, given: Option<&str>, pool: &Arc<dyn MemoryPool>) -> Result<Self> {
         let file = ConfigurationFile::new(directory);
         let version = file.version();
         let configuration = match given {
@@ -126,14 +139,25 @@ impl Wlm {
             None => Configuration::parse(&file.read()?)
                 .map_err(|error| error.with_hint(format!("it is kept in {}", file.path().display())))?,
         };
-        let mut inner = Inner { next_task: 1, ..Inner::default() };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut inner = Inner {
+            pool: Arc::clone(pool),
+            automatic: Automatic::new(cores, limit(pool)),
+            configuration: Arc::default(),
+            queues: Vec::new(),
+            tasks: BTreeMap::new(),
+            next_task: 1,
+            next_queue: 0,
+        };
         inner.apply(configuration);
         let looked = Mutex::new((Instant::now(), version));
-        Ok(Self { inner: Mutex::new(inner), memory, file, given: given.is_some(), looked })
+        let predictor = Predictor::default();
+        Ok(Self { inner: Mutex::new(inner), predictor, file, given: given.is_some(), looked })
     }
 
-    pub(super) fn memory(&self) -> Option<usize> {
-        self.memory
+    /// Whether there is a limit that slots are parts of.
+    pub(super) fn has_memory(&self) -> bool {
+        self.lock().memory().is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -161,7 +185,7 @@ impl Wlm {
     }
 
     /// Reads the file again when it has changed. One that is wrong changes nothing.
-    fn look_at_file(&self) {
+    pub(super) fn look_at_file(&self) {
         if self.given {
             return;
         }
@@ -195,6 +219,7 @@ impl Wlm {
             queue_us: now,
             exec_us: None,
             returning: false,
+            priority: None,
             grant: None,
         };
         inner.tasks.insert(task, state);
@@ -208,7 +233,11 @@ impl Wlm {
     pub(super) fn enter(&self, task: i64, class: i32) -> Result<(Entry, Arc<QueueSettings>)> {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        let at = inner.find(class).unwrap_or(inner.queues.len() - 1);
+        let default = inner.configuration.queues.last().and_then(|queue| inner.find(queue.class));
+        let Some(at) = inner.find(class).or(default) else {
+            return Err(Error::internal("WLM has no default queue"));
+        };
+        let runs = inner.runs_at_once(at, inner.tasks.get(&task).map_or(1, |state| state.applicant.slots));
         let (queue, Some(state)) = (&mut inner.queues[at], inner.tasks.get_mut(&task)) else {
             return Err(Error::internal("a task of WLM was lost"));
         };
@@ -224,7 +253,7 @@ impl Wlm {
         state.queue = Some(queue.id);
         state.queue_us = now_us();
         queue.serviced += 1;
-        if queue.waiting.is_empty() && queue.fits(slots) {
+        if runs {
             queue.take(state, slots);
             return Ok((Entry::Runs, settings));
         }
@@ -240,9 +269,8 @@ impl Wlm {
         let at = inner.find(class)?;
         let settings = Arc::clone(&inner.queues[at].settings);
         let slots = inner.tasks.get(&task)?.applicant.slots;
-        let queue = &inner.queues[at];
-        let room = self.share(&settings, slots).is_none_or(|share| memory <= share);
-        if settings.slots.is_some_and(|most| slots > most) || !queue.waiting.is_empty() || !queue.fits(slots) || !room {
+        let room = inner.share(&settings, slots, None).is_none_or(|share| memory <= share);
+        if settings.slots.is_some_and(|most| slots > most) || !inner.runs_at_once(at, slots) || !room {
             return None;
         }
         inner.leave(task, true);
@@ -276,10 +304,54 @@ impl Wlm {
         }
     }
 
-    /// The bytes of so many slots of a queue; `None` when there is no limit.
-    pub(super) fn share(&self, settings: &QueueSettings, slots: usize) -> Option<usize> {
-        let (memory, percent, of) = (self.memory?, settings.memory_percent?, settings.slots?);
-        Some((memory as f64 * percent / 100. * slots as f64 / of as f64) as usize)
+    /// The bytes of so many slots of a queue, or of a priority; `None` when there is no limit.
+    pub(super) fn share(&self, settings: &QueueSettings, slots: usize, priority: Option<Priority>) -> Option<usize> {
+        self.lock().share(settings, slots, priority)
+    }
+
+    /// Gives a statement another priority.
+    pub(super) fn set_priority(&self, task: i64, priority: Priority) {
+        if let Some(state) = self.lock().tasks.get_mut(&task) {
+            state.priority = Some(priority);
+        }
+    }
+
+    /// Lets statements of automatic WLM begin, if there is room for them by now.
+    pub(super) fn grant_automatic(&self) {
+        self.lock().grant_automatic();
+    }
+
+    /// Whether a statement would have to wait in the queue of a class.
+    pub(super) fn would_wait(&self, class: i32, slots: usize) -> bool {
+        let inner = self.lock();
+        inner.find(class).is_some_and(|at| !inner.runs_at_once(at, slots))
+    }
+
+    /// The settings of the queue of a class.
+    pub(super) fn settings(&self, class: i32) -> Option<Arc<QueueSettings>> {
+        let inner = self.lock();
+        inner.find(class).map(|at| Arc::clone(&inner.queues[at].settings))
+    }
+
+    /// Whether short queries have their own space.
+    pub(crate) fn accelerates(&self) -> bool {
+        self.lock().configuration.short.is_some()
+    }
+
+    /// The longest time of a short query.
+    pub(super) fn short_limit(&self) -> Duration {
+        let set = self.lock().configuration.short.as_ref().and_then(|short| short.time_limit);
+        set.unwrap_or_else(|| self.predictor.longest())
+    }
+
+    /// Whether a statement will run for a short time only.
+    pub(super) fn is_short(&self, features: Features) -> bool {
+        self.predictor.predict(features).is_some_and(|time| time < self.short_limit())
+    }
+
+    /// A statement has run so long.
+    pub(super) fn learn(&self, features: Features, took: Duration) {
+        self.predictor.learn(features, took);
     }
 
     /// All queues, by service class.
@@ -287,7 +359,7 @@ impl Wlm {
         let inner = self.lock();
         let state = |queue: &Queue| QueueState {
             settings: Arc::clone(&queue.settings),
-            slot_bytes: self.share(&queue.settings, 1),
+            slot_bytes: inner.share(&queue.settings, 1, None),
             queued: queue.waiting.len(),
             executing: queue.executing,
             slots_used: queue.used,
@@ -311,6 +383,7 @@ impl Wlm {
                 queue_us: state.queue_us,
                 exec_us: state.exec_us,
                 returning: state.returning,
+                priority: queue.settings.priority.map(|own| state.priority.unwrap_or(own)),
                 position: queue.waiting.iter().position(|waiting| waiting == task),
             })
         };
@@ -331,12 +404,45 @@ impl Queue {
         task.exec_us = Some(now_us());
     }
 
+    fn is_automatic(&self) -> bool {
+        self.settings.priority.is_some()
+    }
+
     fn is_over(&self) -> bool {
         self.retired && self.executing == 0 && self.waiting.is_empty()
     }
 }
 
 impl Inner {
+    fn memory(&self) -> Option<usize> {
+        limit(&self.pool)
+    }
+
+    fn share(&self, settings: &QueueSettings, slots: usize, priority: Option<Priority>) -> Option<usize> {
+        let memory = self.memory()?;
+        if let Some(own) = settings.priority {
+            return Some(self.automatic.share(memory, priority.unwrap_or(own)));
+        }
+        let (percent, of) = (settings.memory_percent?, settings.slots?);
+        Some((memory as f64 * percent / 100. * slots as f64 / of as f64) as usize)
+    }
+
+    /// Whether automatic WLM lets another statement begin.
+    fn has_room(&self) -> bool {
+        let running = self.queues.iter().filter(|queue| queue.is_automatic()).map(|queue| queue.executing).sum();
+        self.automatic.has_room(running, self.pool.reserved(), self.memory())
+    }
+
+    /// Whether a statement that comes to a queue now runs at once.
+    fn runs_at_once(&self, at: usize, slots: usize) -> bool {
+        let queue = &self.queues[at];
+        if queue.is_automatic() {
+            let nobody = self.queues.iter().all(|queue| !queue.is_automatic() || queue.waiting.is_empty());
+            return nobody && self.has_room();
+        }
+        queue.waiting.is_empty() && queue.fits(slots)
+    }
+
     /// The queue of a class that the configuration has.
     fn find(&self, class: i32) -> Option<usize> {
         self.queues.iter().position(|queue| queue.settings.class == class && !queue.retired)
@@ -356,7 +462,11 @@ impl Inner {
         } else {
             queue.waiting.retain(|waiting| *waiting != task);
         }
-        self.grant(at);
+        if self.queues[at].is_automatic() {
+            self.grant_automatic();
+        } else {
+            self.grant(at);
+        }
         self.queues.retain(|queue| !queue.is_over());
     }
 
@@ -382,11 +492,38 @@ impl Inner {
         }
     }
 
+    /// Lets statements of automatic WLM begin while there is room, the oldest of the priority whose turn it is.
+    fn grant_automatic(&mut self) {
+        while self.has_room() {
+            let mut oldest: [Option<(i64, usize)>; Priority::ALL.len()] = [None; Priority::ALL.len()];
+            for (at, queue) in self.queues.iter().enumerate() {
+                let Some(own) = queue.settings.priority else { continue };
+                for task in &queue.waiting {
+                    let priority = self.tasks.get(task).and_then(|state| state.priority).unwrap_or(own);
+                    let oldest = &mut oldest[priority as usize];
+                    if oldest.is_none_or(|(found, _)| *task < found) {
+                        *oldest = Some((*task, at));
+                    }
+                }
+            }
+            let Some(priority) = self.automatic.choose(oldest.map(|oldest| oldest.is_some())) else { return };
+            let Some((task, at)) = oldest[priority as usize] else { return };
+            let queue = &mut self.queues[at];
+            queue.waiting.retain(|waiting| *waiting != task);
+            let Some(state) = self.tasks.get_mut(&task) else { continue };
+            queue.take(state, 1);
+            if let Some(grant) = state.grant.take() {
+                // Whoever does not listen any more is about to leave.
+                let _ = grant.send(());
+            }
+        }
+    }
+
     fn apply(&mut self, configuration: Configuration) {
         for queue in &mut self.queues {
             queue.retired = true;
         }
-        for settings in &configuration.queues {
+        for settings in configuration.queues.iter().chain(&configuration.short) {
             let settings = Arc::new(settings.clone());
             // The newest of a class: older ones wait for their end.
             match self.queues.iter_mut().rev().find(|queue| queue.settings.class == settings.class) {
@@ -415,7 +552,18 @@ impl Inner {
         self.queues.retain(|queue| !queue.is_over());
         self.queues.sort_by_key(|queue| queue.settings.class);
         for at in 0..self.queues.len() {
-            self.grant(at);
+            if !self.queues[at].is_automatic() {
+                self.grant(at);
+            }
         }
+        self.grant_automatic();
+    }
+}
+
+/// The bytes of a pool, if there is a limit.
+fn limit(pool: &Arc<dyn MemoryPool>) -> Option<usize> {
+    match pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => Some(bytes),
+        _ => None,
     }
 }
