@@ -1,7 +1,8 @@
 //! Workload management with several sessions: limits that hold, statements that wait, hop, are ended, and go first.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use millrace_engine::{Error, ErrorKind, Session, Signal, StatementResult, Warehouse, WarehouseConfig};
+use millrace_engine::session::Signal;
+use millrace_engine::{Error, ErrorKind, Session, StatementResult, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -201,7 +202,9 @@ async fn time_limits_hop_or_end() {
     let queue = "SELECT service_class, position FROM stv_wlm_query_queue_state";
     assert_eq!(tell(&warehouse, queue).await, [["7", "0"]]);
     drop(held);
-    assert!(hops.await.unwrap().is_ok_and(|found| found == [["0"]]) || !stays(&warehouse, "%AS again%").await.is_empty());
+    assert!(
+        hops.await.unwrap().is_ok_and(|found| found == [["0"]]) || !stays(&warehouse, "%AS again%").await.is_empty()
+    );
     // What writes is ended, and has written nothing.
     let mut writes = grouped(&warehouse, "quick").await;
     let insert = format!("INSERT INTO n {ENDLESS}");

@@ -54,12 +54,7 @@ struct Learned {
 
 impl Default for Learned {
     fn default() -> Self {
-        Self {
-            shapes: HashMap::new(),
-            order: VecDeque::new(),
-            of_a_row: SECONDS_OF_A_ROW,
-            recent: VecDeque::new(),
-        }
+        Self { shapes: HashMap::new(), order: VecDeque::new(), of_a_row: SECONDS_OF_A_ROW, recent: VecDeque::new() }
     }
 }
 

@@ -130,7 +130,11 @@ fn configurations_are_checked() {
             "queue 1: \"query_group\" takes a list of names",
         ),
         (r#"[{"priority":"highest"}]"#.to_owned(), "22023", "queue 1: \"priority\" is for automatic WLM"),
-        (r#"[{"priority":"urgent","auto_wlm":true}]"#.to_owned(), "22023", "takes highest, high, normal, low or lowest"),
+        (
+            r#"[{"priority":"urgent","auto_wlm":true}]"#.to_owned(),
+            "22023",
+            "takes highest, high, normal, low or lowest",
+        ),
         (r#"[{"query_concurrency":5},{"auto_wlm":true}]"#.to_owned(), "22023", "\"query_concurrency\" is for manual"),
         (r#"[{"queue_type":"manual"},{"auto_wlm":true}]"#.to_owned(), "22023", "queue 1: it is manual"),
         (r#"[{"queue_type":"fast"}]"#.to_owned(), "22023", "\"queue_type\" takes auto or manual"),
@@ -156,7 +160,11 @@ fn configurations_are_checked() {
             "hop does not go with query_queue_time",
         ),
         (rule(&rules[0].replace('>', ">=")), "22023", "\"operator\" takes >, < or ="),
-        (rule(&rules[0].replace("log", "explode")), "22023", "\"action\" takes log, hop, abort or change_query_priority"),
+        (
+            rule(&rules[0].replace("log", "explode")),
+            "22023",
+            "\"action\" takes log, hop, abort or change_query_priority",
+        ),
         (
             rule(&rules[0].replace("log", "change_query_priority")),
             "22023",
@@ -322,7 +330,9 @@ fn applied(wlm: &Arc<Wlm>, applicant: Applicant, query_group: &str, trace: &Arc<
 /// Executing and queued statements of the last queue, and its slots in use.
 fn figures(wlm: &Wlm) -> (usize, usize, usize) {
     let queue = wlm.queues().pop().unwrap();
-    (queue.executing, queue.queued, queue.slots_used)
+    let tasks = wlm.tasks();
+    let running = tasks.iter().filter(|task| task.class == queue.settings.class && task.exec_us.is_some());
+    (queue.executing, queue.queued, running.map(|task| task.applicant.slots).sum())
 }
 
 /// Polls once: whether it is there now.
@@ -430,7 +440,7 @@ async fn memory_is_divided_among_slots() {
     let two = admission(&wlm, 2);
     two.enter().await.unwrap();
     let pool: Arc<dyn MemoryPool> = two.pool().unwrap().clone();
-    let mut held = datafusion::execution::memory_pool::MemoryConsumer::new("sort").register(&pool);
+    let held = datafusion::execution::memory_pool::MemoryConsumer::new("sort").register(&pool);
     held.try_grow(300).unwrap();
     let error = held.try_grow(1).unwrap_err();
     assert!(error.to_string().contains("300 bytes of memory"), "{error}");
@@ -443,7 +453,8 @@ async fn memory_is_divided_among_slots() {
 
 #[tokio::test]
 async fn priorities_go_first_and_none_starves() {
-    let text = r#"[{"query_group":["first"],"priority":"highest","auto_wlm":true},{"priority":"lowest","auto_wlm":true}]"#;
+    let text =
+        r#"[{"query_group":["first"],"priority":"highest","auto_wlm":true},{"priority":"lowest","auto_wlm":true}]"#;
     // So little memory that one runs at a time.
     let (_directory, wlm) = opened(text, Some(1 << 20));
     let running = admission(&wlm, 7);
