@@ -79,7 +79,7 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
         Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).await,
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
-        Statement::AlterSystem { name, value } => administer::alter_system(context, name, value.as_deref()).await,
+        Statement::AlterSystem(name, value) => administer::alter_system(context, name, value.as_deref()).await,
         Statement::Cancel(pid) => administer::cancel(context, *pid).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
         Statement::Cursor(_) | Statement::Prepared(_) => {
@@ -100,7 +100,7 @@ pub(crate) fn changes_at_once(statement: &Statement) -> Option<&'static str> {
         Statement::DropSnapshot { .. } => Some("DROP SNAPSHOT"),
         Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),
         Statement::Vacuum(_) => Some("VACUUM"),
-        Statement::AlterSystem { .. } => Some("ALTER SYSTEM"),
+        Statement::AlterSystem(..) => Some("ALTER SYSTEM"),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::Token;
 pub(super) fn alter_system(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("ALTER SYSTEM")?;
     if cursor.eat("RESET") {
-        return Ok(Statement::AlterSystem { name: session::setting_name(cursor)?, value: None });
+        return Ok(Statement::AlterSystem(session::setting_name(cursor)?, None));
     }
     cursor.expect("SET")?;
     let name = session::setting_name(cursor)?;
@@ -17,7 +17,7 @@ pub(super) fn alter_system(cursor: &mut Cursor) -> Result<Statement> {
         cursor.expect("TO")?;
     }
     let value = if cursor.eat("DEFAULT") { None } else { Some(session::values(cursor)?) };
-    Ok(Statement::AlterSystem { name, value })
+    Ok(Statement::AlterSystem(name, value))
 }
 
 /// `CANCEL pid`; a message of one's own is refused.

@@ -145,13 +145,8 @@ pub enum Statement {
     },
     /// `USE database`.
     Use(String),
-    /// `ALTER SYSTEM SET|RESET name`; `None` is DEFAULT.
-    AlterSystem {
-        /// The setting, folded.
-        name: String,
-        /// Its new value as text.
-        value: Option<String>,
-    },
+    /// `ALTER SYSTEM SET|RESET name`: the setting, folded, and its value as text; `None` is DEFAULT.
+    AlterSystem(String, Option<String>),
     /// `CANCEL pid`.
     Cancel(i64),
     /// `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
