@@ -117,7 +117,8 @@ pub(crate) fn shape(text: &str) -> u64 {
     while let Some(character) = characters.next() {
         match character {
             '\'' => {
-                while characters.next().is_some_and(|inner| inner != '\'') {}
+                // A doubled quote is one within the text.
+                while characters.next().is_some_and(|inner| inner != '\'' || characters.next_if_eq(&'\'').is_some()) {}
                 '?'.hash(&mut hasher);
             }
             '0'..='9' if !in_word => {
