@@ -327,10 +327,13 @@ impl Admission {
             (Kind::Continues, _) | (Kind::Query, Phase::Planning | Phase::Returning) | (_, Phase::Done) => {
                 Decision::Continue
             }
-            (Kind::Query | Kind::CreateTableAs, Phase::Running) if self.has_next() => match self.reassign() {
-                true => Decision::Continue,
-                false => Decision::Restart,
-            },
+            (Kind::Query | Kind::CreateTableAs, Phase::Running) if self.has_next() => {
+                if self.reassign() {
+                    Decision::Continue
+                } else {
+                    Decision::Restart
+                }
+            }
             _ => {
                 let message = format!("canceling statement due to the time limit of WLM queue \"{}\"", settings.name);
                 let detail = format!("max_execution_time is {} ms", limit.as_millis());

@@ -41,7 +41,7 @@ impl fmt::Display for SlotPool {
 }
 
 impl MemoryPool for SlotPool {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "slots"
     }
 

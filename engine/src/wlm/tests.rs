@@ -295,7 +295,7 @@ fn run_times_are_learned() {
     assert_eq!(Predictor::default().longest(), Duration::from_secs(5));
     assert_eq!(predictor.longest(), Duration::from_secs(3));
     for n in 0..5_000 {
-        predictor.learn(features(&format!("select c{n}"), None), Duration::from_secs(60));
+        predictor.learn(features(&format!("select c{n}"), None), Duration::from_mins(1));
     }
     assert_eq!((predictor.longest(), predictor.predict(alike)), (Duration::from_secs(20), None));
 }
