@@ -25,6 +25,7 @@ pub mod sql;
 mod system;
 pub mod tables;
 pub mod warehouse;
+mod wlm;
 
 pub use error::{Error, ErrorKind, Result};
 pub use exec::maintenance::VacuumReport;

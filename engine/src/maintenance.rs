@@ -160,7 +160,7 @@ impl Keeper {
 async fn analyze_table(warehouse: &Arc<Warehouse>, seen: &Look) -> Result<()> {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let text = format!("ANALYZE {}.{} PREDICATE COLUMNS", quoted(&seen.table.schema), quoted(&seen.table.name));
-    let mut session = Session::new(Arc::clone(warehouse));
+    let mut session = Session::new(Arc::clone(warehouse)).bypassing_queues();
     for statement in session.parse(&text)? {
         tokio::select! {
             done = session.execute(&statement) => drop(done?),

@@ -13,6 +13,7 @@ use crate::physical;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
 use crate::tables::{self, Blocks, CachedStore, TableStorage, TemporaryFolder};
+use crate::wlm::{self, Wlm};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -45,7 +46,7 @@ const CACHE_FOLDER: &str = "cache";
 const CACHE_MB: u64 = 4096;
 
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "cache_mb",
     "data_path",
     "deleted_file_grace_minutes",
@@ -53,6 +54,7 @@ const SETTINGS: [&str; 7] = [
     "slices",
     "snapshot_retention_count",
     "snapshot_retention_hours",
+    wlm::SETTING,
 ];
 
 /// Bytes of Parquet footers that are kept.
@@ -103,6 +105,8 @@ pub struct WarehouseConfig {
     pub maintenance: MaintenanceConfig,
     /// How long snapshots of managed tables stay, and the files that only they have.
     pub retention: RetentionPolicy,
+    /// Redshift's `wlm_json_configuration`, which goes before the one that the warehouse keeps.
+    pub wlm_json_configuration: Option<String>,
 }
 
 impl WarehouseConfig {
@@ -119,6 +123,7 @@ impl WarehouseConfig {
             orphan_age: DEFAULT_ORPHAN_AGE,
             maintenance: MaintenanceConfig::default(),
             retention: RetentionPolicy::default(),
+            wlm_json_configuration: None,
         }
     }
 
@@ -128,7 +133,8 @@ impl WarehouseConfig {
     }
 
     /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `listing_ttl_ms`, `slices`,
-    /// `snapshot_retention_hours`, `snapshot_retention_count`, `deleted_file_grace_minutes`, or one of [`MaintenanceConfig::set`].
+    /// `snapshot_retention_hours`, `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or
+    /// one of [`MaintenanceConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -153,6 +159,10 @@ impl WarehouseConfig {
                 self.retention.most = usize::try_from(number(u64::MAX)?.max(1)).unwrap_or(usize::MAX);
             }
             "deleted_file_grace_minutes" => self.retention.grace = Duration::from_mins(number(52_560_000)?),
+            wlm::SETTING => {
+                wlm::Configuration::parse(value)?;
+                self.wlm_json_configuration = Some(value.to_owned());
+            }
             _ if self.maintenance.set(name, value)? => {}
             _ => {
                 self.settings.insert(name.to_owned(), value.to_owned());
@@ -177,6 +187,7 @@ pub struct Warehouse {
     activity: Arc<Activity>,
     vacuums: Vacuums,
     leases: Leases,
+    wlm: Arc<Wlm>,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
     sessions: AtomicU64,
@@ -200,6 +211,8 @@ impl Warehouse {
         let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
         let journal = Journal::open(&config.directory.join(JOURNAL_FILE)).await?;
         let runtime = runtime(&config, Arc::clone(&stores))?;
+        let given = config.wlm_json_configuration.as_deref();
+        let wlm = Arc::new(Wlm::open(&config.directory, given, &runtime.memory_pool)?);
         let base = SessionStateBuilder::new()
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
@@ -234,6 +247,7 @@ impl Warehouse {
             activity: Arc::default(),
             vacuums: Vacuums::default(),
             leases,
+            wlm,
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
             temporary: OnceCell::new(),
@@ -309,6 +323,11 @@ impl Warehouse {
     /// The vacuum that runs now.
     pub(crate) fn vacuums(&self) -> &Vacuums {
         &self.vacuums
+    }
+
+    /// The queues that statements run in.
+    pub(crate) fn wlm(&self) -> &Arc<Wlm> {
+        &self.wlm
     }
 
     /// Whether statements run.

@@ -92,6 +92,8 @@ pub enum ErrorKind {
     OutOfMemory,
     /// 53100: no space left.
     DiskFull,
+    /// 53400: a queue of WLM has no room for another statement.
+    QueueFull,
     /// 57014: cancelled by the user.
     Cancelled,
     /// 08006: a server that does not answer.
@@ -184,6 +186,7 @@ impl ErrorKind {
             Self::Serialization => "40001",
             Self::OutOfMemory => "53200",
             Self::DiskFull => "53100",
+            Self::QueueFull => "53400",
             Self::Cancelled => "57014",
             Self::Connection => "08006",
             Self::ProtocolViolation => "08P01",

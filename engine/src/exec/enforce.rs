@@ -111,6 +111,7 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
             None => rights::check_superuser(context, "analyze all tables").await,
         },
         Statement::Comment(_) => rights::check_superuser(context, "comment on what it does not own").await,
+        Statement::AlterSystem(..) => rights::check_superuser(context, "alter the system").await,
         Statement::Crawler(_) => rights::check_superuser(context, "use crawlers").await,
         Statement::CreateSnapshot(_) | Statement::DropSnapshot { .. } | Statement::RestoreTable(_) => {
             rights::check_superuser(context, "manage snapshots").await

@@ -49,6 +49,9 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         }
         if explain.analyze {
             let started = Instant::now();
+            if let Some(work) = context.work() {
+                work.note_plan(physical);
+            }
             let stream = execute_stream(Arc::clone(physical), context.state().task_ctx())?;
             let count = stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
             analyzed = Some((count, started.elapsed()));

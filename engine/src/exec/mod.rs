@@ -1,5 +1,6 @@
 //! Execution: what each statement does, one module a family.
 
+mod administer;
 mod alter;
 mod analyze;
 mod comment;
@@ -11,6 +12,7 @@ mod enforce;
 pub(crate) mod explain;
 pub(crate) mod maintenance;
 mod managed;
+mod measure;
 mod principals;
 mod privileges;
 mod progress;
@@ -21,6 +23,8 @@ pub(crate) mod show;
 mod show_create;
 mod unload;
 mod write;
+
+pub(crate) use measure::measure;
 
 use crate::error::{Error, Result};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
@@ -75,6 +79,8 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
         Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).await,
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
+        Statement::AlterSystem(name, value) => administer::alter_system(context, name, value.as_deref()).await,
+        Statement::Cancel(pid) => administer::cancel(context, *pid).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
         Statement::Cursor(_) | Statement::Prepared(_) => {
             Err(Error::internal("the session executes what it keeps itself"))
@@ -94,6 +100,7 @@ pub(crate) fn changes_at_once(statement: &Statement) -> Option<&'static str> {
         Statement::DropSnapshot { .. } => Some("DROP SNAPSHOT"),
         Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),
         Statement::Vacuum(_) => Some("VACUUM"),
+        Statement::AlterSystem(..) => Some("ALTER SYSTEM"),
         _ => None,
     }
 }

@@ -17,6 +17,17 @@ use std::sync::{Arc, PoisonError};
 
 /// Starts a query; its rows are computed as they are read.
 pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<StatementResult> {
+    if let Some(work) = context.work() {
+        let (context, query) = (context.clone(), query.clone());
+        work.note_again(Box::new(move || {
+            let (context, query) = (context.clone(), query.clone());
+            Box::pin(async move { start(&context, &query).await })
+        }));
+    }
+    start(context, query).await
+}
+
+async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult> {
     let physical = physical_plan(context, &logical_plan(context, query).await?).await?;
     let mut rows = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
     if let Some(shown) = plan::shown_schema(&rows.schema()) {
@@ -48,7 +59,11 @@ pub(crate) async fn physical_plan(context: &Context, plan: &LogicalPlan) -> Resu
     let state = context.state();
     let optimized = plan::with_room(|| state.optimize(plan))?;
     context.warehouse().data().note_predicate_columns(&optimized, context.catalog());
-    Ok(state.query_planner().create_physical_plan(&optimized, state).await?)
+    let physical = state.query_planner().create_physical_plan(&optimized, state).await?;
+    if let Some(work) = context.work() {
+        work.note_plan(&physical);
+    }
+    Ok(physical)
 }
 
 /// The plan that runs, with what is estimated of the rows of each of its joins, in the order of the plan; nothing where

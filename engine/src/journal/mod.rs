@@ -9,6 +9,7 @@ mod mask;
 mod query;
 mod store;
 mod vacuum;
+mod wlm;
 
 pub(crate) use loads::{
     BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, OfStatement, Origin, UnloadRecord,
@@ -18,6 +19,7 @@ pub use query::ConnectionEvent;
 pub(crate) use query::{QueryRecord, StatementClass, UserRecord};
 pub use store::{Journal, now_us};
 pub(crate) use vacuum::VacuumRecord;
+pub(crate) use wlm::{RuleAction, Stay, WlmTrace};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

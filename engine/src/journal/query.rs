@@ -1,6 +1,6 @@
 //! The records of statements and of connections.
 
-use super::Record;
+use super::{Record, RuleAction, Stay};
 use crate::sql::Statement;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,21 @@ pub(crate) struct QueryRecord {
     pub(crate) aborted: bool,
     pub(crate) sqlstate: Option<String>,
     pub(crate) error: Option<String>,
+    /// The queues that it was in, in order; none for what bypasses them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) stays: Vec<Stay>,
+    /// What query monitoring rules did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rule_actions: Vec<RuleAction>,
+}
+
+impl QueryRecord {
+    /// How long it waited in queues, in microseconds.
+    pub(crate) fn queue_us(&self) -> i64 {
+        let waited =
+            |stay: &Stay| stay.exec_start_us.or(stay.end_us).unwrap_or(stay.queue_start_us) - stay.queue_start_us;
+        self.stays.iter().map(waited).sum()
+    }
 }
 
 impl Record for QueryRecord {

@@ -4,7 +4,7 @@
 
 use super::Context;
 use crate::error::Error;
-use crate::journal::{self, QueryRecord, now_us};
+use crate::journal::{self, QueryRecord, WlmTrace, now_us};
 use crate::result::{CommandTag, StatementResult};
 use crate::warehouse::Warehouse;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -122,10 +122,12 @@ impl Sessions {
 pub(super) struct Running {
     warehouse: Arc<Warehouse>,
     record: QueryRecord,
+    /// What WLM did with it.
+    trace: Arc<WlmTrace>,
 }
 
 impl Running {
-    pub(super) fn begin(warehouse: &Arc<Warehouse>, record: QueryRecord) -> Self {
+    pub(super) fn begin(warehouse: &Arc<Warehouse>, record: QueryRecord, trace: &Arc<WlmTrace>) -> Self {
         let running = RunningState {
             query: record.query,
             xid: record.xid,
@@ -134,7 +136,8 @@ impl Running {
             start_us: record.start_us,
         };
         warehouse.sessions().change(record.pid, |session| session.running = Some(running));
-        Self { warehouse: Arc::clone(warehouse), record: QueryRecord { aborted: true, ..record } }
+        let record = QueryRecord { aborted: true, ..record };
+        Self { warehouse: Arc::clone(warehouse), record, trace: Arc::clone(trace) }
     }
 
     /// Ends it with what it gave: at once, or when the last of its rows was read.
@@ -185,6 +188,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.record.end_us = now_us();
+        (self.record.stays, self.record.rule_actions) = self.trace.take(self.record.end_us);
         let query = self.record.query;
         self.warehouse.sessions().change(self.record.pid, |session| {
             if session.running.as_ref().is_some_and(|running| running.query == query) {

@@ -96,7 +96,7 @@ const KNOWN: [Known; 28] = [
     known("max_identifier_length", IDENTIFIER_BYTES, Takes::Fixed, "bytes of a name"),
     known("padb_revision", "1", Takes::Fixed, "tells drivers that Redshift's protocol is spoken"),
     known("padb_version", "1.0", Takes::Fixed, "tells drivers that Redshift's protocol is spoken"),
-    known("query_group", "default", Takes::Text, "label of the session's statements; no effect"),
+    known("query_group", "default", Takes::Text, "label of the session's statements, which may choose their queue"),
     known("server_encoding", "UTF8", Takes::Fixed, "encoding of all texts"),
     known("server_version", "8.0.2", Takes::Fixed, "the PostgreSQL version that Redshift tells"),
     known("server_version_num", "80002", Takes::Fixed, "the same as a number"),
@@ -109,7 +109,7 @@ const KNOWN: [Known; 28] = [
     ),
     known("transaction_isolation", "serializable", Takes::Isolation, "isolation of the transaction"),
     known("transaction_read_only", "off", Takes::Fixed, "whether the transaction only reads"),
-    known("wlm_query_slot_count", "1", Takes::Number(1, 50), "slots that a statement takes in its queue; no effect"),
+    known("wlm_query_slot_count", "1", Takes::Number(1, 50), "slots that a statement takes in its queue"),
 ];
 
 /// The values that a session has given them.

@@ -3,6 +3,7 @@
 use super::activity::Who;
 use super::settings::Settings;
 use super::transaction::Transaction;
+use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::table::Lake;
 use crate::load::CopyInput;
@@ -14,7 +15,7 @@ use datafusion::datasource::TableProvider;
 use datafusion::execution::session_state::SessionState;
 use millrace_catalog::model::ManagedTable;
 use millrace_catalog::{Catalog, Snapshot};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use tokio::sync::Mutex;
 
 /// The surroundings of one statement; later changes of the session do not reach it.
@@ -32,6 +33,7 @@ pub(crate) struct Context {
     in_block: bool,
     progress: Arc<CurrentProgress>,
     input: super::loading::InputSlot,
+    work: Weak<Work>,
 }
 
 impl Context {
@@ -49,14 +51,24 @@ impl Context {
         let dialect = statement.dialect;
         let text = statement.text.as_str().into();
         let who = Arc::new(who);
-        let input = super::loading::InputSlot::default();
-        Self { warehouse, state, database, dialect, text, who, settings, transaction, in_block, progress, input }
+        let (input, work) = (super::loading::InputSlot::default(), Weak::new());
+        Self { warehouse, state, database, dialect, text, who, settings, transaction, in_block, progress, input, work }
             .with_dialect(dialect)
     }
 
     /// The same with its client's rows.
     pub(super) fn with_input(self, input: &super::loading::InputSlot) -> Self {
         Self { input: Arc::clone(input), ..self }
+    }
+
+    /// The same with whoever watches its work.
+    pub(super) fn with_work(self, work: Weak<Work>) -> Self {
+        Self { work, ..self }
+    }
+
+    /// Where the statement shows its work, if anybody watches.
+    pub(crate) fn work(&self) -> Option<Arc<Work>> {
+        self.work.upgrade()
     }
 
     /// The client's rows, for whoever asks first.

@@ -4,9 +4,11 @@
 //! only what the one before it gave.
 
 mod activity;
+mod admission;
 mod client_settings;
 mod context;
 mod cursor;
+mod demand;
 mod draft;
 mod leases;
 mod literal;
@@ -19,6 +21,7 @@ mod settings;
 mod temporary;
 mod transaction;
 mod turns;
+mod work;
 mod written;
 
 pub(crate) use activity::Who;
@@ -30,6 +33,7 @@ pub(crate) use objects::RightsChange;
 pub use prepared::Prepared;
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
+pub(crate) use work::Work;
 
 use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
@@ -39,6 +43,7 @@ use crate::result::{CurrentProgress, Progress, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
+use crate::wlm;
 use activity::Running;
 use datafusion::execution::session_state::SessionState;
 use millrace_catalog::model::ADMIN;
@@ -74,6 +79,8 @@ pub struct Session {
     next_last_query: i64,
     /// The rows of the COPY FROM STDIN that runs.
     input: InputSlot,
+    /// Where it is in the queues of WLM.
+    place: admission::Place,
 }
 
 impl Drop for Session {
@@ -163,6 +170,7 @@ impl Session {
             login,
             next_last_query: -1,
             input: InputSlot::default(),
+            place: admission::Place::default(),
         }
     }
 
@@ -266,7 +274,8 @@ impl Session {
             start_us: now_us(),
             ..QueryRecord::default()
         };
-        Running::begin(&self.warehouse, record)
+        self.place.trace = Arc::default();
+        Running::begin(&self.warehouse, record, &self.place.trace)
     }
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
@@ -311,6 +320,11 @@ impl Session {
             }
             return result;
         }
+        self.admit(parsed).await
+    }
+
+    /// Runs a statement that has its slots.
+    async fn run(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         let Some(block) = &mut self.block else { return self.autocommit(parsed).await };
         // A statement that fails, or is dropped half-way, leaves what nobody may commit.
         let failed = Arc::clone(&block.failed);
@@ -334,7 +348,7 @@ impl Session {
         let (warehouse, progress) = (Arc::clone(&self.warehouse), Arc::clone(&self.progress));
         Context::new(
             warehouse,
-            self.state.clone(),
+            self.place.state(&self.state),
             self.settings.database.clone(),
             parsed,
             progress,
@@ -342,6 +356,7 @@ impl Session {
             transaction,
         )
         .with_input(&self.input)
+        .with_work(self.place.work())
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -561,6 +576,9 @@ impl Session {
 
     fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {
         let config = self.state.config();
+        if name == Some(wlm::SETTING) {
+            return exec::rows::text("SHOW", &[wlm::SETTING], [[self.warehouse.wlm().configuration().text.clone()]]);
+        }
         if let Some(name) = name {
             exec::rows::text("SHOW", &[name], [[self.settings.get(config, name)?]])
         } else {

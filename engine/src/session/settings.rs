@@ -4,6 +4,7 @@ use super::client_settings::ClientSettings;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::optimize::CostBased;
 use crate::sql::Dialect;
+use crate::wlm;
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +97,12 @@ impl Settings {
                 };
                 let value = value.map_or_else(default, str::to_owned);
                 config.options_mut().set(name, &value).map_err(|e| invalid(e.strip_backtrace()))?;
+            }
+            wlm::SETTING => {
+                let message = format!("parameter \"{name}\" cannot be changed now");
+                return Err(
+                    Error::new(ErrorKind::CannotChange, message).with_hint(format!("ALTER SYSTEM SET {name} = …"))
+                );
             }
             _ if self.client.set(name, value)? => {}
             _ => return Err(unknown(name)),

@@ -5,6 +5,7 @@
 //! 3. `parse` looks at the first words and calls the grammar of that family, one file each; queries go to sqlparser
 //!    and through `query`, which rewrites or refuses what the planner would ignore.
 
+mod administer;
 mod alter;
 mod analyze;
 mod authorization;

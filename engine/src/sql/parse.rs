@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, alter, analyze, comment, copy, crawler, create_table_as,
+    Dialect, Explain, ParsedStatement, Statement, administer, alter, analyze, comment, copy, crawler, create_table_as,
     cursor_statement, database, diagnose, drop, external_table, grant, insert, managed_table, modify,
     prepared_statement, refuse, session, show, snapshot, transaction, unload, user, vacuum, view,
 };
@@ -69,7 +69,9 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
     match word.as_str() {
         "CREATE" => create(cursor),
         "DROP" => drop::drop(cursor),
+        "ALTER" if cursor.at("ALTER SYSTEM") && !cursor.is_athena() => administer::alter_system(cursor),
         "ALTER" => alter::alter(cursor),
+        "CANCEL" if !cursor.is_athena() => administer::cancel(cursor),
         "ANALYZE" => analyze::analyze(cursor),
         "VACUUM" => vacuum::vacuum(cursor),
         "INSERT" => insert::insert(cursor),

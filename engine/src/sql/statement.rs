@@ -145,6 +145,10 @@ pub enum Statement {
     },
     /// `USE database`.
     Use(String),
+    /// `ALTER SYSTEM SET|RESET name`: the setting, folded, and its value as text; `None` is DEFAULT.
+    AlterSystem(String, Option<String>),
+    /// `CANCEL pid`.
+    Cancel(i64),
     /// `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
     Cursor(CursorStatement),
     /// `PREPARE`, `EXECUTE`, `DEALLOCATE`, `DISCARD`.

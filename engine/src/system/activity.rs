@@ -197,12 +197,12 @@ fn history_row(snapshot: &Snapshot, record: &QueryRecord, status: &str) -> Vec<V
         record.start_us,
         record.end_us,
         elapsed,
-        0,
-        elapsed,
+        record.queue_us(),
+        elapsed - record.queue_us(),
         record.error.as_ref(),
         record.rows,
         NULL,
-        SERVICE_CLASS,
+        record.stays.last().map_or(SERVICE_CLASS, |stay| stay.class.into()),
         &record.user
     ]
 }

@@ -28,6 +28,7 @@ mod types;
 mod unloads;
 mod users;
 mod vacuums;
+mod wlm;
 
 pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
@@ -70,6 +71,7 @@ const TABLES: &[&[SystemTable]] = &[
     types::TABLES,
     users::TABLES,
     vacuums::TABLES,
+    wlm::TABLES,
 ];
 
 /// All system tables.

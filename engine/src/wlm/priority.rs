@@ -1,0 +1,38 @@
+//! The priorities of automatic WLM.
+
+/// How much sooner than others a statement begins, and how much of the memory it may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Priority {
+    Lowest,
+    Low,
+    #[default]
+    Normal,
+    High,
+    Highest,
+}
+
+impl Priority {
+    /// All of them, the lowest first.
+    pub(crate) const ALL: [Self; 5] = [Self::Lowest, Self::Low, Self::Normal, Self::High, Self::Highest];
+
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Lowest => "lowest",
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+            Self::Highest => "highest",
+        }
+    }
+
+    /// The one of a name, in whatever case.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|priority| priority.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Its share beside the others': each has twice that of the next lower one.
+    pub(super) const fn weight(self) -> u64 {
+        1 << self as u32
+    }
+}

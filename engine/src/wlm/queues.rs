@@ -1,0 +1,567 @@
+//! The queues as they are now: who runs, who waits, how many slots are taken.
+//!
+//! First come, first served within a queue: whoever needs several slots is not passed by who needs one. One lock guards
+//! all of it and is never held while anything is waited for. Statements that wait when the configuration changes keep
+//! their queue: it takes over the new limits, or goes on with its old ones until it is empty. The queues of automatic
+//! WLM share what runs at once: who is next among all of them goes by priority, and by age within one.
+
+use super::automatic::Automatic;
+use super::config::{Configuration, QueueSettings};
+use super::file::{ConfigurationFile, Version};
+use super::predict::{Features, Predictor};
+use super::priority::Priority;
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::now_us;
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// How many statements may wait in a queue.
+pub(super) const MOST_WAITING: usize = 2_000;
+/// How often the file is looked at, at most.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A warehouse's queues.
+#[derive(Debug)]
+pub(crate) struct Wlm {
+    inner: Mutex<Inner>,
+    predictor: Predictor,
+    file: ConfigurationFile,
+    /// The configuration was given when the warehouse was opened, and the file is not asked.
+    given: bool,
+    looked: Mutex<(Instant, Version)>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// What all slots are parts of.
+    pool: Arc<dyn MemoryPool>,
+    automatic: Automatic,
+    configuration: Arc<Configuration>,
+    queues: Vec<Queue>,
+    tasks: BTreeMap<i64, Task>,
+    next_task: i64,
+    next_queue: u64,
+}
+
+#[derive(Debug)]
+struct Queue {
+    /// Tells it from another of the same class that a reload made.
+    id: u64,
+    settings: Arc<QueueSettings>,
+    used: usize,
+    executing: usize,
+    waiting: VecDeque<i64>,
+    serviced: u64,
+    executed: u64,
+    evicted: u64,
+    /// The configuration has it no more.
+    retired: bool,
+}
+
+/// Who wants to run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Applicant {
+    pub(crate) query: i64,
+    pub(crate) xid: i64,
+    pub(crate) user: String,
+    /// Slots that it wants.
+    pub(crate) slots: usize,
+    /// What is known of one that may be accelerated.
+    pub(crate) features: Option<Features>,
+}
+
+#[derive(Debug)]
+struct Task {
+    applicant: Applicant,
+    queue: Option<u64>,
+    /// Slots that it holds; 0 while it waits.
+    held: usize,
+    start_us: i64,
+    queue_us: i64,
+    exec_us: Option<i64>,
+    returning: bool,
+    /// What it has instead of its queue's priority.
+    priority: Option<Priority>,
+    grant: Option<oneshot::Sender<()>>,
+}
+
+/// What comes of entering a queue.
+pub(super) enum Entry {
+    /// Slots, at once.
+    Runs,
+    /// Slots when this is answered.
+    Waits(oneshot::Receiver<()>),
+}
+
+/// A queue, as `stv_wlm_service_class_state` and its kin tell it.
+#[derive(Debug, Clone)]
+pub(crate) struct QueueState {
+    pub(crate) settings: Arc<QueueSettings>,
+    pub(crate) slot_bytes: Option<usize>,
+    pub(crate) queued: usize,
+    pub(crate) executing: usize,
+    pub(crate) serviced: u64,
+    pub(crate) executed: u64,
+    pub(crate) evicted: u64,
+}
+
+/// A statement in a queue, as `stv_wlm_query_state` tells it.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskState {
+    pub(crate) task: i64,
+    pub(crate) applicant: Applicant,
+    pub(crate) class: i32,
+    pub(crate) start_us: i64,
+    pub(crate) queue_us: i64,
+    pub(crate) exec_us: Option<i64>,
+    pub(crate) returning: bool,
+    /// `None` in a queue of manual WLM.
+    pub(crate) priority: Option<Priority>,
+    /// Its place among those that wait, from 0.
+    pub(crate) position: Option<usize>,
+}
+
+impl Wlm {
+    /// The queues of the warehouse in a directory, as given or as it keeps them.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub(crate) fn open(directory: &Path, given: Option<&str>, pool: &Arc<dyn MemoryPool>) -> Result<Self> {
+        let file = ConfigurationFile::new(directory);
+        let version = file.version();
+        let configuration = match given {
+            Some(text) => Configuration::parse(text)?,
+            None => Configuration::parse(&file.read()?)
+                .map_err(|error| error.with_hint(format!("it is kept in {}", file.path().display())))?,
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut inner = Inner {
+            pool: Arc::clone(pool),
+            automatic: Automatic::new(cores, limit(pool)),
+            configuration: Arc::default(),
+            queues: Vec::new(),
+            tasks: BTreeMap::new(),
+            next_task: 1,
+            next_queue: 0,
+        };
+        inner.apply(configuration);
+        let looked = Mutex::new((Instant::now(), version));
+        let predictor = Predictor::default();
+        Ok(Self { inner: Mutex::new(inner), predictor, file, given: given.is_some(), looked })
+    }
+
+    /// Whether there is a limit that slots are parts of.
+    pub(super) fn has_memory(&self) -> bool {
+        self.lock().memory().is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The configuration that counts now.
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
+        self.look_at_file();
+        Arc::clone(&self.lock().configuration)
+    }
+
+    /// Keeps another configuration and goes by it; `false` where one was given at the start, which goes before.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what the file system says.
+    pub(crate) fn set(&self, text: &str) -> Result<bool> {
+        let configuration = Configuration::parse(text)?;
+        self.file.write(&configuration.text)?;
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).1 = self.file.version();
+        if !self.given {
+            self.lock().apply(configuration);
+        }
+        Ok(!self.given)
+    }
+
+    /// Reads the file again when it has changed. One that is wrong changes nothing.
+    pub(super) fn look_at_file(&self) {
+        if self.given {
+            return;
+        }
+        let Ok(mut looked) = self.looked.try_lock() else { return };
+        if looked.0.elapsed() < LOOK_EVERY {
+            return;
+        }
+        looked.0 = Instant::now();
+        let version = self.file.version();
+        if looked.1 == version {
+            return;
+        }
+        looked.1 = version;
+        match self.file.read().and_then(|text| Configuration::parse(&text)) {
+            Ok(configuration) => self.lock().apply(configuration),
+            Err(error) => tracing::warn!(%error, detail = error.detail, "the queues stay as they were"),
+        }
+    }
+
+    /// A statement that will enter a queue; its number.
+    pub(super) fn register(&self, applicant: Applicant) -> i64 {
+        let mut inner = self.lock();
+        let task = inner.next_task;
+        inner.next_task += 1;
+        let now = now_us();
+        let state = Task {
+            applicant,
+            queue: None,
+            held: 0,
+            start_us: now,
+            queue_us: now,
+            exec_us: None,
+            returning: false,
+            priority: None,
+            grant: None,
+        };
+        inner.tasks.insert(task, state);
+        task
+    }
+
+    /// Enters the queue of a class, or the default one where there is none any more.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for more slots than it has; `QueueFull`.
+    pub(super) fn enter(&self, task: i64, class: i32) -> Result<(Entry, Arc<QueueSettings>)> {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        let default = inner.configuration.queues.last().and_then(|queue| inner.find(queue.class));
+        let Some(at) = inner.find(class).or(default) else {
+            return Err(Error::internal("WLM has no default queue"));
+        };
+        let runs = inner.runs_at_once(at, inner.tasks.get(&task).map_or(1, |state| state.applicant.slots));
+        let (queue, Some(state)) = (&mut inner.queues[at], inner.tasks.get_mut(&task)) else {
+            return Err(Error::internal("a task of WLM was lost"));
+        };
+        let (slots, settings) = (state.applicant.slots, Arc::clone(&queue.settings));
+        if let Some(most) = settings.slots.filter(|most| slots > *most) {
+            let message = format!("the statement needs {slots} slots, and queue \"{}\" has {most}", settings.name);
+            return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("SET wlm_query_slot_count TO 1"));
+        }
+        if queue.waiting.len() >= MOST_WAITING {
+            let message = format!("{MOST_WAITING} statements wait in queue \"{}\" already", settings.name);
+            return Err(Error::new(ErrorKind::QueueFull, message));
+        }
+        state.queue = Some(queue.id);
+        state.queue_us = now_us();
+        queue.serviced += 1;
+        if runs {
+            queue.take(state, slots);
+            return Ok((Entry::Runs, settings));
+        }
+        let (grant, receiver) = oneshot::channel();
+        state.grant = Some(grant);
+        queue.waiting.push_back(task);
+        Ok((Entry::Waits(receiver), settings))
+    }
+
+    /// Moves a running statement to another queue, if that has the slots now and memory for what it holds.
+    pub(super) fn reassign(&self, task: i64, class: i32, memory: usize) -> Option<Arc<QueueSettings>> {
+        let mut inner = self.lock();
+        let at = inner.find(class)?;
+        let settings = Arc::clone(&inner.queues[at].settings);
+        let slots = inner.tasks.get(&task)?.applicant.slots;
+        let room = inner.share(&settings, slots, None).is_none_or(|share| memory <= share);
+        if settings.slots.is_some_and(|most| slots > most) || !inner.runs_at_once(at, slots) || !room {
+            return None;
+        }
+        inner.leave(task, true);
+        // Leaving may have removed a queue before it.
+        let at = inner.find(class)?;
+        let inner = &mut *inner;
+        let (queue, state) = (&mut inner.queues[at], inner.tasks.get_mut(&task)?);
+        state.queue = Some(queue.id);
+        state.queue_us = now_us();
+        queue.serviced += 1;
+        queue.take(state, slots);
+        Some(settings)
+    }
+
+    /// Leaves its queue, waiting or running.
+    pub(super) fn leave(&self, task: i64, evicted: bool) {
+        self.lock().leave(task, evicted);
+    }
+
+    /// The end of a statement.
+    pub(super) fn end(&self, task: i64) {
+        let mut inner = self.lock();
+        inner.leave(task, false);
+        inner.tasks.remove(&task);
+    }
+
+    /// Its rows go to the client.
+    pub(super) fn note_returning(&self, task: i64) {
+        if let Some(state) = self.lock().tasks.get_mut(&task) {
+            state.returning = true;
+        }
+    }
+
+    /// The bytes of so many slots of a queue, or of a priority; `None` when there is no limit.
+    pub(super) fn share(&self, settings: &QueueSettings, slots: usize, priority: Option<Priority>) -> Option<usize> {
+        self.lock().share(settings, slots, priority)
+    }
+
+    /// Gives a statement another priority.
+    pub(super) fn set_priority(&self, task: i64, priority: Priority) {
+        if let Some(state) = self.lock().tasks.get_mut(&task) {
+            state.priority = Some(priority);
+        }
+    }
+
+    /// Lets statements of automatic WLM begin, if there is room for them by now.
+    pub(super) fn grant_automatic(&self) {
+        self.lock().grant_automatic();
+    }
+
+    /// Whether a statement would have to wait in the queue of a class.
+    pub(super) fn would_wait(&self, class: i32, slots: usize) -> bool {
+        let inner = self.lock();
+        inner.find(class).is_some_and(|at| !inner.runs_at_once(at, slots))
+    }
+
+    /// The settings of the queue of a class.
+    pub(super) fn settings(&self, class: i32) -> Option<Arc<QueueSettings>> {
+        let inner = self.lock();
+        inner.find(class).map(|at| Arc::clone(&inner.queues[at].settings))
+    }
+
+    /// Whether short queries have their own space.
+    pub(crate) fn accelerates(&self) -> bool {
+        self.lock().configuration.short.is_some()
+    }
+
+    /// The longest time of a short query.
+    pub(super) fn short_limit(&self) -> Duration {
+        let set = self.lock().configuration.short.as_ref().and_then(|short| short.time_limit);
+        set.unwrap_or_else(|| self.predictor.longest())
+    }
+
+    /// Whether a statement will run for a short time only.
+    pub(super) fn is_short(&self, features: Features) -> bool {
+        self.predictor.predict(features).is_some_and(|time| time < self.short_limit())
+    }
+
+    /// A statement has run so long.
+    pub(super) fn learn(&self, features: Features, took: Duration) {
+        self.predictor.learn(features, took);
+    }
+
+    /// All queues, by service class.
+    pub(crate) fn queues(&self) -> Vec<QueueState> {
+        let inner = self.lock();
+        let state = |queue: &Queue| QueueState {
+            settings: Arc::clone(&queue.settings),
+            slot_bytes: inner.share(&queue.settings, 1, None),
+            queued: queue.waiting.len(),
+            executing: queue.executing,
+            serviced: queue.serviced,
+            executed: queue.executed,
+            evicted: queue.evicted,
+        };
+        inner.queues.iter().map(state).collect()
+    }
+
+    /// The statements in all queues, by their numbers.
+    pub(crate) fn tasks(&self) -> Vec<TaskState> {
+        let inner = self.lock();
+        let state = |(task, state): (&i64, &Task)| {
+            let queue = inner.queues.iter().find(|queue| Some(queue.id) == state.queue)?;
+            Some(TaskState {
+                task: *task,
+                applicant: state.applicant.clone(),
+                class: queue.settings.class,
+                start_us: state.start_us,
+                queue_us: state.queue_us,
+                exec_us: state.exec_us,
+                returning: state.returning,
+                priority: queue.settings.priority.map(|own| state.priority.unwrap_or(own)),
+                position: queue.waiting.iter().position(|waiting| waiting == task),
+            })
+        };
+        inner.tasks.iter().filter_map(state).collect()
+    }
+}
+
+impl Queue {
+    fn fits(&self, slots: usize) -> bool {
+        self.settings.slots.is_none_or(|most| self.used + slots <= most)
+    }
+
+    fn take(&mut self, task: &mut Task, slots: usize) {
+        self.used += slots;
+        self.executing += 1;
+        self.executed += 1;
+        task.held = slots;
+        task.exec_us = Some(now_us());
+    }
+
+    fn is_automatic(&self) -> bool {
+        self.settings.priority.is_some()
+    }
+
+    fn is_over(&self) -> bool {
+        self.retired && self.executing == 0 && self.waiting.is_empty()
+    }
+}
+
+impl Inner {
+    fn memory(&self) -> Option<usize> {
+        limit(&self.pool)
+    }
+
+    fn share(&self, settings: &QueueSettings, slots: usize, priority: Option<Priority>) -> Option<usize> {
+        let memory = self.memory()?;
+        if let Some(own) = settings.priority {
+            return Some(self.automatic.share(memory, priority.unwrap_or(own)));
+        }
+        let (percent, of) = (settings.memory_percent?, settings.slots?);
+        Some((memory as f64 * percent / 100. * slots as f64 / of as f64) as usize)
+    }
+
+    /// Whether automatic WLM lets another statement begin.
+    fn has_room(&self) -> bool {
+        let running = self.queues.iter().filter(|queue| queue.is_automatic()).map(|queue| queue.executing).sum();
+        self.automatic.has_room(running, self.pool.reserved(), self.memory())
+    }
+
+    /// Whether a statement that comes to a queue now runs at once.
+    fn runs_at_once(&self, at: usize, slots: usize) -> bool {
+        let queue = &self.queues[at];
+        if queue.is_automatic() {
+            let nobody = self.queues.iter().all(|queue| !queue.is_automatic() || queue.waiting.is_empty());
+            return nobody && self.has_room();
+        }
+        queue.waiting.is_empty() && queue.fits(slots)
+    }
+
+    /// The queue of a class that the configuration has.
+    fn find(&self, class: i32) -> Option<usize> {
+        self.queues.iter().position(|queue| queue.settings.class == class && !queue.retired)
+    }
+
+    fn leave(&mut self, task: i64, evicted: bool) {
+        let Some(state) = self.tasks.get_mut(&task) else { return };
+        let (Some(id), held) = (state.queue.take(), std::mem::take(&mut state.held)) else { return };
+        state.exec_us = None;
+        state.grant = None;
+        let Some(at) = self.queues.iter().position(|queue| queue.id == id) else { return };
+        let queue = &mut self.queues[at];
+        queue.evicted += u64::from(evicted);
+        if held > 0 {
+            queue.used -= held;
+            queue.executing -= 1;
+        } else {
+            queue.waiting.retain(|waiting| *waiting != task);
+        }
+        if self.queues[at].is_automatic() {
+            self.grant_automatic();
+        } else {
+            self.grant(at);
+        }
+        self.queues.retain(|queue| !queue.is_over());
+    }
+
+    /// Gives free slots to those who wait, in their order.
+    fn grant(&mut self, at: usize) {
+        let queue = &mut self.queues[at];
+        while let Some(task) = queue.waiting.front() {
+            let Some(state) = self.tasks.get_mut(task) else {
+                queue.waiting.pop_front();
+                continue;
+            };
+            // A queue that has become smaller gives no more than it has.
+            let slots = queue.settings.slots.map_or(state.applicant.slots, |most| state.applicant.slots.min(most));
+            if !queue.fits(slots) {
+                return;
+            }
+            queue.waiting.pop_front();
+            queue.take(state, slots);
+            if let Some(grant) = state.grant.take() {
+                // Whoever does not listen any more is about to leave.
+                let _ = grant.send(());
+            }
+        }
+    }
+
+    /// Lets statements of automatic WLM begin while there is room, the oldest of the priority whose turn it is.
+    fn grant_automatic(&mut self) {
+        while self.has_room() {
+            let mut oldest: [Option<(i64, usize)>; Priority::ALL.len()] = [None; Priority::ALL.len()];
+            for (at, queue) in self.queues.iter().enumerate() {
+                let Some(own) = queue.settings.priority else { continue };
+                for task in &queue.waiting {
+                    let priority = self.tasks.get(task).and_then(|state| state.priority).unwrap_or(own);
+                    let oldest = &mut oldest[priority as usize];
+                    if oldest.is_none_or(|(found, _)| *task < found) {
+                        *oldest = Some((*task, at));
+                    }
+                }
+            }
+            let Some(priority) = self.automatic.choose(oldest.map(|oldest| oldest.is_some())) else { return };
+            let Some((task, at)) = oldest[priority as usize] else { return };
+            let queue = &mut self.queues[at];
+            queue.waiting.retain(|waiting| *waiting != task);
+            let Some(state) = self.tasks.get_mut(&task) else { continue };
+            queue.take(state, 1);
+            if let Some(grant) = state.grant.take() {
+                // Whoever does not listen any more is about to leave.
+                let _ = grant.send(());
+            }
+        }
+    }
+
+    fn apply(&mut self, configuration: Configuration) {
+        for queue in &mut self.queues {
+            queue.retired = true;
+        }
+        for settings in configuration.queues.iter().chain(&configuration.short) {
+            let settings = Arc::new(settings.clone());
+            // The newest of a class: older ones wait for their end.
+            match self.queues.iter_mut().rev().find(|queue| queue.settings.class == settings.class) {
+                Some(queue) => {
+                    queue.settings = settings;
+                    queue.retired = false;
+                }
+                None => {
+                    let id = self.next_queue;
+                    self.next_queue += 1;
+                    self.queues.push(Queue {
+                        id,
+                        settings,
+                        used: 0,
+                        executing: 0,
+                        waiting: VecDeque::new(),
+                        serviced: 0,
+                        executed: 0,
+                        evicted: 0,
+                        retired: false,
+                    });
+                }
+            }
+        }
+        self.configuration = Arc::new(configuration);
+        self.queues.retain(|queue| !queue.is_over());
+        self.queues.sort_by_key(|queue| queue.settings.class);
+        for at in 0..self.queues.len() {
+            if !self.queues[at].is_automatic() {
+                self.grant(at);
+            }
+        }
+        self.grant_automatic();
+    }
+}
+
+/// The bytes of a pool, if there is a limit.
+fn limit(pool: &Arc<dyn MemoryPool>) -> Option<usize> {
+    match pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => Some(bytes),
+        _ => None,
+    }
+}
