@@ -38,7 +38,7 @@ pub struct ParsedStatement {
 pub enum Statement {
     /// `SELECT`, `WITH`, `VALUES`, `TABLE t`, set operations.
     Query(Box<ast::Query>),
-    /// `EXPLAIN [ANALYZE] [VERBOSE] statement`.
+    /// `EXPLAIN [ANALYZE] [VERBOSE] [(options)] statement`.
     Explain(Explain),
     /// Hive's `CREATE EXTERNAL TABLE`.
     CreateExternalTable(Box<CreateExternalTable>),
@@ -138,8 +138,35 @@ pub struct Explain {
     pub analyze: bool,
     /// Show more.
     pub verbose: bool,
+    /// `(FORMAT …)`; the dialect's own form when `None`.
+    pub format: Option<ExplainFormat>,
     /// What to explain: a query, or what writes the rows of one.
     pub statement: Box<Statement>,
+}
+
+/// How a plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainFormat {
+    /// The dialect's own form.
+    Text,
+    /// The steps as JSON, with PostgreSQL's keys.
+    Json,
+    /// The steps as a graph in Graphviz's language.
+    Graphviz,
+    /// The operators that run, as DataFusion shows them.
+    DataFusion,
+}
+
+impl ExplainFormat {
+    /// The option's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "TEXT",
+            Self::Json => "JSON",
+            Self::Graphviz => "GRAPHVIZ",
+            Self::DataFusion => "DATAFUSION",
+        }
+    }
 }
 
 /// Hive's `CREATE EXTERNAL TABLE`.

@@ -1,0 +1,81 @@
+//! `EXPLAIN`: its words and its options in parentheses, PostgreSQL's and Athena's way of writing them.
+//!
+//! An option that is not known is refused by its name, and so is a form that we do not write.
+
+use crate::error::{Error, Result};
+use crate::sql::cursor::Cursor;
+use crate::sql::{Explain, ExplainFormat, Statement};
+use sqlparser::tokenizer::Token;
+
+/// `EXPLAIN [ANALYZE] [VERBOSE] [(option [value], …)] statement`.
+pub(super) fn explain(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("EXPLAIN")?;
+    let mut analyze = cursor.eat("ANALYZE");
+    let mut verbose = cursor.eat("VERBOSE");
+    let mut format = None;
+    if *cursor.peek() == Token::LParen && !cursor.at_query() {
+        cursor.list(|cursor| {
+            if cursor.eat("ANALYZE") {
+                analyze = switch(cursor)?;
+            } else if cursor.eat("VERBOSE") {
+                verbose = switch(cursor)?;
+            } else if cursor.eat("FORMAT") {
+                format = Some(format_of(cursor)?);
+            } else {
+                return Err(unknown(cursor));
+            }
+            Ok(())
+        })?;
+    }
+    if cursor.at("EXPLAIN") {
+        return Err(cursor.syntax_error("a query, INSERT or CREATE TABLE AS"));
+    }
+    if let (true, Some(format @ (ExplainFormat::Json | ExplainFormat::Graphviz))) = (analyze, format) {
+        return Err(cursor.unsupported(&format!("EXPLAIN ANALYZE with FORMAT {}", format.name())));
+    }
+    let refused = cursor.unsupported("EXPLAIN of a statement that neither reads nor writes rows");
+    let statement = Box::new(super::parse::statement(cursor)?);
+    match *statement {
+        Statement::Query(_)
+        | Statement::Insert(_)
+        | Statement::CreateTableAs(_)
+        | Statement::Update(_)
+        | Statement::Delete(_)
+        | Statement::Merge(_) => {}
+        Statement::CreateTable(ref create) if create.query.is_some() => {}
+        _ => return Err(refused),
+    }
+    Ok(Statement::Explain(Explain { analyze, verbose, format, statement }))
+}
+
+/// `[TRUE|FALSE|ON|OFF]`; an option without a value is on.
+fn switch(cursor: &mut Cursor) -> Result<bool> {
+    if cursor.eat("TRUE") || cursor.eat("ON") {
+        return Ok(true);
+    }
+    if cursor.eat("FALSE") || cursor.eat("OFF") {
+        return Ok(false);
+    }
+    match cursor.peek() {
+        Token::Comma | Token::RParen => Ok(true),
+        _ => Err(cursor.syntax_error("TRUE or FALSE")),
+    }
+}
+
+fn format_of(cursor: &mut Cursor) -> Result<ExplainFormat> {
+    let formats = [ExplainFormat::Text, ExplainFormat::Json, ExplainFormat::Graphviz, ExplainFormat::DataFusion];
+    if let Some(format) = formats.into_iter().find(|format| cursor.eat(format.name())) {
+        return Ok(format);
+    }
+    match cursor.peek_word() {
+        Some(word) => Err(cursor.unsupported(&format!("EXPLAIN (FORMAT {word})"))),
+        None => Err(cursor.syntax_error("TEXT, JSON, GRAPHVIZ or DATAFUSION")),
+    }
+}
+
+fn unknown(cursor: &Cursor) -> Error {
+    match cursor.peek_word() {
+        Some(option) => cursor.unsupported(&format!("EXPLAIN ({option})")),
+        None => cursor.syntax_error("an option of EXPLAIN"),
+    }
+}
