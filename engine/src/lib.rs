@@ -28,6 +28,7 @@ pub mod warehouse;
 
 pub use error::{Error, ErrorKind, Result};
 pub use exec::maintenance::VacuumReport;
+pub use functions::{FunctionDocument, function_documents, functions_page};
 pub use load::{CopyFeed, CopyInput, copy_channel};
 pub use login::{Login, login_failed};
 pub use result::{CommandTag, Notice, Progress, ProgressState, Severity, StatementResult};

@@ -35,8 +35,13 @@ public class WireJdbc {
             found |= schemas.getString("TABLE_SCHEM").equals("default");
         }
         same(true, found, "the schema");
-        // The driver looks for an index, of which Redshift has none.
-        same(0, rows(about.getPrimaryKeys(null, "default", "jdbc_parent")), "primary keys");
+        ResultSet key = about.getPrimaryKeys(null, "default", "jdbc_parent");
+        same(true, key.next(), "a primary key");
+        same("id", key.getString("COLUMN_NAME"), "its column");
+        same(1, key.getInt("KEY_SEQ"), "the column's place in it");
+        same("jdbc_parent_pkey", key.getString("PK_NAME"), "its name");
+        same(false, key.next(), "one column");
+        same(1, rows(about.getBestRowIdentifier(null, "default", "jdbc_parent", 0, true)), "what tells rows apart");
         same("8.0.2", about.getDatabaseProductVersion(), "the version");
         connection.commit();
     }

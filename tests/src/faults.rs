@@ -32,6 +32,10 @@ pub enum Effect {
     Broken,
     /// The answer begins after this time.
     Delay(Duration),
+    /// 301 `PermanentRedirect` without a place, as for a bucket of this region.
+    Elsewhere(&'static str),
+    /// 400 `AuthorizationHeaderMalformed`, as for a signature made for another region than this.
+    Malformed(&'static str),
     /// The body breaks off after so many bytes, though its length was announced.
     Truncate(usize),
     /// The body comes in chunks with this time before each.

@@ -12,7 +12,7 @@ use s3s::auth::SimpleAuth;
 #[allow(clippy::wildcard_imports, reason = "each request has two types")]
 use s3s::dto::*;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -141,6 +141,19 @@ impl Store {
             Some(Effect::Denied) => Err(s3_error!(AccessDenied, "Access Denied")),
             Some(Effect::SlowDown) => Err(s3_error!(SlowDown, "Please reduce your request rate.")),
             Some(Effect::Broken) => Err(s3_error!(InternalError, "We encountered an internal error.")),
+            Some(Effect::Elsewhere(region)) => {
+                let mut error = s3_error!(PermanentRedirect, "The bucket must be addressed using another endpoint.");
+                let mut headers = object_store::HeaderMap::new();
+                headers.insert("x-amz-bucket-region", object_store::HeaderValue::from_static(region));
+                error.set_headers(headers);
+                Err(error)
+            }
+            Some(Effect::Malformed(region)) => {
+                let text = format!(
+                    "The authorization header is malformed; the region 'us-east-1' is wrong; expecting '{region}'"
+                );
+                Err(S3Error::with_message(S3ErrorCode::AuthorizationHeaderMalformed, text))
+            }
             Some(Effect::Delay(time)) => {
                 tokio::time::sleep(time).await;
                 Ok(None)

@@ -183,7 +183,8 @@ impl Connection {
         if self.session.transaction_status() == TransactionStatus::Active || !self.wire.ends_group()? {
             self.session.begin_implicit(&statement).await?;
         }
-        let mut result = watched(self.session.execute(&statement), &mut self.wire, &cancel).await?;
+        let result = watched(self.session.execute(&statement), &mut self.wire, &cancel).await;
+        let mut result = result.map_err(|failure| failure.of(&statement))?;
         self.notify(&std::mem::take(&mut result.notices))?;
         let tag = result.tag.text(0);
         let formats = Format::spread(&formats, result.schema.fields().len(), "result")?;

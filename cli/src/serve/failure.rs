@@ -1,5 +1,6 @@
 //! What ends a message or a connection, and how errors and notices look on the wire.
 
+use millrace_engine::sql::ParsedStatement;
 use millrace_engine::{Error, Notice, Severity};
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 use std::io;
@@ -13,6 +14,16 @@ pub(super) enum Failure {
     Fatal(Error),
     /// The client is gone.
     Gone(io::Error),
+}
+
+impl Failure {
+    /// The same with what a canceled statement leaves behind.
+    pub(super) fn of(self, statement: &ParsedStatement) -> Self {
+        match self {
+            Self::Statement(error) => Self::Statement(statement.canceled(error)),
+            other => other,
+        }
+    }
 }
 
 impl From<Error> for Failure {

@@ -41,7 +41,8 @@ impl Connection {
             return Ok(tag);
         }
         let cancel = self.cancellable();
-        let mut result = watched(self.session.execute(statement), &mut self.wire, &cancel).await?;
+        let result = watched(self.session.execute(statement), &mut self.wire, &cancel).await;
+        let mut result = result.map_err(|failure| failure.of(statement))?;
         self.notify(&std::mem::take(&mut result.notices))?;
         let formats = vec![Format::Text; result.schema.fields().len()];
         let tag = result.tag.text(0);

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::print::{End, Layout, PrintError, Printer, Rest, printer};
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
-use millrace_engine::{CommandTag, Error, ErrorKind, StatementResult};
+use millrace_engine::{CommandTag, Error, ErrorKind, StatementResult, sql};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -220,6 +220,8 @@ impl Shell {
             }
             Failure::Cancelled => {
                 let error = Error::new(ErrorKind::Cancelled, "canceling statement due to user request");
+                let statement = sql::parse(text, self.engine.dialect()).ok().and_then(|mut all| all.pop());
+                let error = statement.map_or(error.clone(), |statement| statement.canceled(error));
                 self.complain_of(error, text, place);
                 Outcome::Cancelled
             }

@@ -4,6 +4,7 @@ use crate::server::Server;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use tokio_postgres::Client;
 
 /// The first message of a client that is let in.
 const STARTUP: &[u8] = b"\0\0\0\x14\0\x03\0\0user\0admin\0\0\0";
@@ -121,12 +122,51 @@ async fn a_client_that_vanishes_stops_its_query() {
     let endless = b"begin; insert into t values (1); with recursive n(x) as (select 1::bigint union all select x + 1 \
                     from n where x < 100000000) select count(*) from n\0";
     socket.write_all(&message(b'Q', endless)).unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    until(&client, "with recursive", |running, sessions| running == 1 && sessions == 1).await;
     drop(socket);
-    let begun = Instant::now();
+    until(&client, "with recursive", |running, sessions| running == 0 && sessions == 0).await;
     client.batch_execute("insert into t values (2)").await.unwrap();
-    assert!(begun.elapsed() < Duration::from_mins(1));
     assert_eq!(client.query_one("select count(*) from t", &[]).await.unwrap().get::<_, i64>(0), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_amid_its_result_stops_its_query() {
+    let server = Server::start();
+    let client = server.client().await;
+    let rows = "select a.x, repeat('x', 1000) from generate_series(1, 100000) a(x), generate_series(1, 100000) b(y)";
+    let parse = message(b'P', &[&b"\0"[..], rows.as_bytes(), &b"\0\0\0"[..]].concat());
+    let (bind, execute) = (message(b'B', b"\0\0\0\0\0\0\0\0"), message(b'E', b"\0\0\0\0\0"));
+    // The server waits for room to write when the client goes; it has read nothing, or something, or all but said nothing.
+    for (text, read) in [
+        (message(b'Q', &[rows.as_bytes(), b"\0"].concat()), 1 << 20),
+        (message(b'Q', &[rows.as_bytes(), b"\0"].concat()), 0),
+        ([&parse[..], &bind, &execute, &message(b'S', b"")].concat(), 1 << 20),
+    ] {
+        let mut socket = logged_in(&server);
+        socket.write_all(&text).unwrap();
+        let mut some = vec![0; read];
+        socket.read_exact(&mut some).unwrap();
+        until(&client, "select a.x", |running, sessions| running == 1 && sessions == 1).await;
+        drop(socket);
+        until(&client, "select a.x", |running, sessions| running == 0 && sessions == 0).await;
+    }
+}
+
+/// Waits until so many statements that begin with a text run, of so many other sessions; says how long that took.
+async fn until(client: &Client, begin: &str, holds: impl Fn(i64, i64) -> bool) {
+    let begun = Instant::now();
+    let running = format!("select count(*) from stv_inflight where text like '{begin}%'");
+    let sessions = "select count(*) from pg_stat_activity where procpid <> pg_backend_pid()";
+    while begun.elapsed() < Duration::from_secs(30) {
+        let running = client.query_one(&running, &[]).await.unwrap().get(0);
+        let sessions = client.query_one(sessions, &[]).await.unwrap().get(0);
+        if holds(running, sessions) {
+            println!("after {:?}: {running} statements of {sessions} other sessions", begun.elapsed());
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("still not after {:?}", begun.elapsed());
 }
 
 #[tokio::test]

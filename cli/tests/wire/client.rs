@@ -77,6 +77,20 @@ async fn errors_have_their_fields_and_the_connection_goes_on() {
     let error = client.simple_query("select 1; select * from nope").await.unwrap_err();
     let position = error.as_db_error().unwrap().position().cloned();
     assert_eq!(position, Some(tokio_postgres::error::ErrorPosition::Original(25)));
+    for error in [
+        client.query("select relname from pg_catalog.pg_clas", &[]).await.unwrap_err(),
+        client.simple_query("select relname from pg_catalog.pg_clas").await.unwrap_err(),
+    ] {
+        let error = error.as_db_error().unwrap().clone();
+        assert_eq!(
+            (error.severity(), error.parsed_severity()),
+            ("ERROR", Some(tokio_postgres::error::Severity::Error))
+        );
+        assert_eq!(error.hint(), Some("did you mean \"pg_class\"?"));
+        assert_eq!(error.position(), Some(&tokio_postgres::error::ErrorPosition::Original(21)));
+    }
+    let error = client.batch_execute("set statement_timeout = 'soon'").await.unwrap_err();
+    assert_eq!(error.as_db_error().unwrap().detail(), Some("it takes milliseconds"));
     assert_eq!(client.query_one("select 1::int", &[]).await.unwrap().get::<_, i32>(0), 1);
 }
 

@@ -72,6 +72,19 @@ async fn as_many_parameters_as_the_protocol_counts() {
     parameters[most - 1] = &44i32;
     let query = "select $65535::int - $1::int";
     assert_eq!(client.query_one(query, &parameters).await.unwrap().get::<_, i32>(0), 42);
+    // As many NULLs, which are values of no size.
+    let nothing: Option<&str> = None;
+    let mut parameters = vec![&nothing as &(dyn ToSql + Sync); most];
+    parameters[most - 1] = &44i32;
+    assert_eq!(client.query_one("select $65535::int", &parameters).await.unwrap().get::<_, i32>(0), 44);
+    client.batch_execute("create table nulls (a int, b varchar(9))").await.unwrap();
+    let number: Option<i32> = None;
+    let rows = 4_000;
+    let values: Vec<String> = (0..rows).map(|row| format!("(${}, ${})", 2 * row + 1, 2 * row + 2)).collect();
+    let parameters: Vec<&(dyn ToSql + Sync)> =
+        (0..rows).flat_map(|_| [&number as &(dyn ToSql + Sync), &nothing]).collect();
+    let insert = format!("insert into nulls values {}", values.join(", "));
+    assert_eq!(client.execute(&insert, &parameters).await.unwrap(), rows);
     let error = client.query("select $65536::int", &[]).await.unwrap_err();
     assert_eq!(error.code().map(SqlState::code), Some("42P02"));
 }

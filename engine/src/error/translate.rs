@@ -183,6 +183,16 @@ fn from_plan(message: &str) -> Error {
             None => error,
         };
     }
+    // A function of ours says itself what it takes.
+    if let Some((_, ours)) = message.split_once("user-defined coercion failed with: External error: ") {
+        let ours = ours.split(" No function matches").next().unwrap_or(ours);
+        let mut lines = ours.lines();
+        let error = Error::new(ErrorKind::UndefinedFunction, lines.next().unwrap_or_default());
+        return match lines.find_map(|line| line.strip_prefix("HINT: ")) {
+            Some(hint) => error.with_hint(hint.trim_end_matches('.')),
+            None => error,
+        };
+    }
     let kind = if first.contains("signature") || first.contains("No function matches") {
         ErrorKind::UndefinedFunction
     } else if first.contains("must appear in the GROUP BY clause") || first.contains("ggregate functions are not") {
@@ -281,11 +291,8 @@ fn from_store(error: &object_store::Error) -> Error {
         Store::NotSupported { source } => Error::unsupported(plain(source)),
         Store::Generic { source, .. } => from_source(source.as_ref()).unwrap_or_else(|| {
             let text = plain(source);
-            if text.contains("redirect without LOCATION") || text.contains("PermanentRedirect") {
-                let hint = "name its region: REGION '…' in COPY and UNLOAD, s3.region for the warehouse";
-                return Error::new(ErrorKind::Connection, "the bucket is in another region")
-                    .with_detail(text)
-                    .with_hint(hint);
+            if let Some(error) = other_region(&text) {
+                return error;
             }
             let kind = if text.contains("NoSuchBucket") {
                 ErrorKind::UndefinedFile
@@ -298,6 +305,27 @@ fn from_store(error: &object_store::Error) -> Error {
         }),
         other => Error::new(ErrorKind::Connection, lower(&plain(other))),
     }
+}
+
+/// A bucket of another region than it was asked in, with the region where the store has named it: what
+/// [`region`](crate::lake::region) found, or the text of `AuthorizationHeaderMalformed`.
+fn other_region(text: &str) -> Option<Error> {
+    let between = |mark: &str, end: char| text.split_once(mark)?.1.split(end).next().filter(|name| !name.is_empty());
+    let named = between(crate::lake::region::MARK, '\'')
+        .or_else(|| between("<Region>", '<'))
+        .or_else(|| between("expecting '", '\''))
+        .or_else(|| between("expecting &#39;", '&'))
+        .or_else(|| between("expecting &apos;", '&'));
+    let known = ["redirect without LOCATION", "PermanentRedirect", "AuthorizationHeaderMalformed"];
+    if let Some(region) = named.filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')) {
+        let hint = format!("use REGION '{region}' in COPY and UNLOAD, or the warehouse's setting s3.region");
+        let message = format!("the bucket is in the region \"{region}\", not where it was asked for");
+        return Some(Error::new(ErrorKind::Connection, message).with_hint(hint));
+    }
+    known.iter().any(|mark| text.contains(mark)).then(|| {
+        let hint = "name its region: REGION '…' in COPY and UNLOAD, s3.region for the warehouse";
+        Error::new(ErrorKind::Connection, "the bucket is in another region").with_detail(text).with_hint(hint)
+    })
 }
 
 fn from_io(error: &std::io::Error) -> Error {

@@ -153,7 +153,15 @@ pub(super) const FUNCTIONS: &[Definition] = &[
             Ok(number.and_then(|number| system::constraint_text(&facts.relations, number)).into())
         },
     ),
-    define("pg_get_indexdef", |_| Kind::Text, nothing),
+    define(
+        "pg_get_indexdef",
+        |_| Kind::Text,
+        |facts, args| {
+            let number = int(args, 0);
+            Ok(number.and_then(|number| system::index_text(&facts.relations, number)).into())
+        },
+    ),
+    define("pg_client_encoding", |_| Kind::Text, |_, _| Ok("UTF8".into())),
     define("pg_get_ruledef", |_| Kind::Text, nothing),
     define("pg_get_triggerdef", |_| Kind::Text, nothing),
     define("pg_get_functiondef", |_| Kind::Text, nothing),

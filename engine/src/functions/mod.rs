@@ -1,17 +1,46 @@
-//! Functions that DataFusion lacks and that need to know the session: PostgreSQL's and Redshift's of the system.
+//! Functions that DataFusion lacks or has otherwise.
 //!
-//! They are bound to a query when its names are resolved ([`bind`]): each gets the same [`Facts`], so a query sees one
-//! state of the catalog. They work a row at a time, for they are called on the catalog's few rows.
+//! Those of the dialects are declared a topic a file, with what they take, what they do and examples, and are found by
+//! [`scalar`], [`aggregate`] and their like in the dialect's registry. Those of the system need to know the session and
+//! are bound to a query when its names are resolved ([`bind`]): each gets the same [`Facts`], so a query sees one state
+//! of the catalog; they work a row at a time, for they are called on the catalog's few rows.
 
 mod access;
+mod arithmetic;
+mod arrays;
+mod cast;
 mod catalog;
+mod conversion;
+mod dates;
+mod document;
+mod formats;
+mod json;
+mod kernel;
+mod library;
+mod lists;
+mod math;
+mod number_template;
+mod parts;
+mod reduce;
+mod regex;
+mod registry;
+mod rows;
 mod session;
 mod show;
 mod signals;
 mod sizes;
 mod system;
+mod template;
+mod text;
+mod totals;
+mod url;
 
+pub(crate) use cast::{differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
+pub use document::{FunctionDocument, function_documents, functions_page};
+pub(crate) use kernel::shown_type;
+pub(crate) use reduce::higher_order;
+pub(crate) use registry::{aggregate, scalar};
 
 use crate::system::Facts;
 use datafusion::logical_expr::ScalarUDF;
@@ -25,7 +54,7 @@ pub(crate) type Functions = HashMap<String, Arc<ScalarUDF>>;
 const ALL: &[&[system::Definition]] =
     &[access::FUNCTIONS, catalog::FUNCTIONS, session::FUNCTIONS, show::FUNCTIONS, signals::FUNCTIONS, sizes::FUNCTIONS];
 
-/// Whether a function is one of these.
+/// Whether a function is one of the system's.
 pub(crate) fn is_known(name: &str) -> bool {
     ALL.iter().copied().flatten().any(|function| function.name == name)
 }

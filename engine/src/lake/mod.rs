@@ -19,6 +19,7 @@ pub mod pattern;
 pub mod projection;
 mod prune;
 pub mod records;
+pub(crate) mod region;
 pub(crate) mod sketch;
 pub mod statistics;
 pub mod stores;

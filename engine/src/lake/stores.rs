@@ -5,6 +5,7 @@
 //! object_store's chain (web identity, container and instance metadata). Secrets never appear in errors or `Debug`.
 
 use super::location::Location;
+use super::region;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Access;
 use aws_config::profile;
@@ -149,7 +150,7 @@ impl Stores {
             max_retries: 6,
             retry_timeout: Duration::from_mins(1),
         });
-        builder = self.with_profile(builder).await?;
+        builder = self.with_profile(builder).await?.with_http_connector(region::Connector::default());
         builder
             .build()
             .map_err(|e| Error::new(ErrorKind::InvalidParameter, format!("bucket \"{bucket}\" cannot be used: {e}")))

@@ -114,6 +114,14 @@ impl Moments {
     }
 }
 
+/// Microseconds since the epoch of a text in the standard form, or, where asked for, in one that is recognised.
+pub(crate) fn moment_of(text: &str, recognise: bool) -> Option<i64> {
+    let text = text.trim();
+    let short = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok().map(micros);
+    let recognised = || if recognise { auto(&text.replace(',', "")) } else { None };
+    standard(text).or_else(short).or_else(recognised)
+}
+
 /// `YYYY-MM-DD` and nothing else, as nearly all dates are written.
 fn plain_date(text: &str) -> Option<i32> {
     let bytes = text.as_bytes();

@@ -4,17 +4,21 @@
 //! for nothing else.
 
 mod correlated;
+mod dialect;
+mod lateral;
 mod membership;
 mod rewrite;
 
+pub(crate) use dialect::assigned;
 pub(crate) use rewrite::{shown_name, shown_schema};
 
 use crate::error::{Error, ErrorKind, Result, span_of};
-use crate::functions::Functions;
+use crate::functions::{self, Functions};
 use crate::resolve::{ResolvedQuery, Tables};
 use crate::session::Context;
+use crate::sql::Dialect;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::{DFSchema, TableReference};
+use datafusion::common::{DFSchema, SchemaError, TableReference};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
@@ -42,17 +46,51 @@ pub(crate) fn with_room<T>(work: impl FnOnce() -> T) -> T {
 }
 
 fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<LogicalPlan> {
+    let dialect = context.dialect();
+    dialect::spell(&mut resolved.query, dialect)?;
+    dialect::tell_apart(&mut resolved.query);
     rewrite::rewrite(&mut resolved.query);
     let state = context.state();
-    let provider = Provider { state, tables: resolved.tables, functions: resolved.functions };
+    let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(dialect::Operators { dialect })];
+    expr_planners.extend(state.expr_planners().iter().cloned());
+    let mut relation_planners: Vec<Arc<dyn RelationPlanner>> = vec![Arc::new(dialect::Relations { dialect })];
+    relation_planners.extend(state.relation_planners().iter().cloned());
+    let types = Arc::new(dialect::Types { dialect });
+    let (tables, functions) = (resolved.tables, resolved.functions);
+    let provider = Provider { state, dialect, tables, functions, expr_planners, relation_planners, types };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));
-    let statement = ast::Statement::Query(Box::new(resolved.query));
-    let planned = planner.sql_statement_to_plan(statement).and_then(|plan| correlated::rewrite(plan, state));
-    planned.and_then(membership::rewrite).map_err(|error| {
+    let mut laterals = dialect::Laterals::default();
+    let planned = loop {
+        let statement = ast::Statement::Query(Box::new(resolved.query.clone()));
+        let error = match planner.sql_statement_to_plan(statement) {
+            Ok(plan) => break Ok(plan),
+            Err(error) => error,
+        };
+        let missing = dialect.rules().lateral_aliases.then(|| missing_column(&error)).flatten();
+        if !missing.is_some_and(|name| laterals.resolve(&mut resolved.query, &name, span_of(&error))) {
+            break Err(error);
+        }
+    };
+    let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_casts(plan, dialect));
+    let plan = planned.and_then(|plan| correlated::rewrite(plan, state)).and_then(membership::rewrite);
+    plan.map_err(|error| {
         let position = context.position_of(span_of(&error));
         let error = Error::from(error);
         if position > 0 { error.with_position(position) } else { error }
     })
+}
+
+/// The unqualified column that the planner did not find.
+fn missing_column(error: &DataFusionError) -> Option<String> {
+    match error {
+        DataFusionError::Diagnostic(_, inner) | DataFusionError::Context(_, inner) => missing_column(inner),
+        DataFusionError::Collection(all) => all.first().and_then(missing_column),
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { field, .. } if field.relation.is_none() => Some(field.name.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Gives a view's plan the names that its definition has; the query may have changed below it.
@@ -88,11 +126,14 @@ pub(crate) fn cast_to_table(plan: LogicalPlan, schema: &SchemaRef, sources: &[Op
             Some(at) => {
                 let found = plan.schema().field(*at).data_type();
                 check_assignable(found, field.data_type(), field.name())?;
-                Expr::Column(columns[*at].clone())
+                assigned(Expr::Column(columns[*at].clone()), found, field.data_type())
             }
-            None => datafusion::logical_expr::lit(datafusion::common::ScalarValue::Null),
+            None => {
+                let null = datafusion::logical_expr::lit(datafusion::common::ScalarValue::Null);
+                cast(null, field.data_type().clone())
+            }
         };
-        projected.push(cast(value, field.data_type().clone()).alias(field.name()));
+        projected.push(value.alias(field.name()));
     }
     Ok(LogicalPlanBuilder::from(plan).project(projected)?.build()?)
 }
@@ -114,7 +155,14 @@ struct Provider<'a> {
     state: &'a SessionState,
     tables: Tables,
     functions: Functions,
+    dialect: Dialect,
+    expr_planners: Vec<Arc<dyn ExprPlanner>>,
+    relation_planners: Vec<Arc<dyn RelationPlanner>>,
+    types: Arc<dialect::Types>,
 }
+
+/// What stands before the name of a function that is to be DataFusion's own.
+const LIBRARY: &str = "$library_";
 
 impl ContextProvider for Provider<'_> {
     fn get_table_source(&self, name: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
@@ -134,41 +182,66 @@ impl ContextProvider for Provider<'_> {
         };
         let empty = DFSchema::empty();
         let args = args.into_iter().map(|arg| self.state.create_physical_expr(arg, &empty));
+        let mut is_narrow = true;
         let values = args
             .map(|arg| {
                 let row = datafusion::arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(1));
                 let schema = Arc::new(datafusion::arrow::datatypes::Schema::empty());
                 let batch = datafusion::arrow::record_batch::RecordBatch::try_new_with_options(schema, vec![], &row)?;
                 let value = arg?.evaluate(&batch)?.into_array(1)?;
-                Ok(datafusion::logical_expr::lit(datafusion::common::ScalarValue::try_from_array(&value, 0)?))
+                let value = datafusion::common::ScalarValue::try_from_array(&value, 0)?;
+                is_narrow &= value.data_type() == DataType::Int32;
+                let whole = value.data_type().is_integer();
+                Ok(datafusion::logical_expr::lit(if whole { value.cast_to(&DataType::Int64)? } else { value }))
             })
             .collect::<DataFusionResult<Vec<_>>>()?;
         let args = datafusion::catalog::TableFunctionArgs::new(&values, self.state);
-        Ok(provider_as_source(function.create_table_provider_with_args(args)?))
+        let source = provider_as_source(function.create_table_provider_with_args(args)?);
+        if !is_narrow {
+            return Ok(source);
+        }
+        // Numbers of 32 bits give such numbers, as in PostgreSQL.
+        let schema = source.schema();
+        let narrow = schema.fields().iter().map(|field| {
+            let column = datafusion::prelude::ident(field.name());
+            if *field.data_type() == DataType::Int64 {
+                cast(column, DataType::Int32).alias(field.name())
+            } else {
+                column
+            }
+        });
+        let narrow: Vec<Expr> = narrow.collect();
+        let plan = LogicalPlanBuilder::scan(name, source, None)?.project(narrow)?.build()?;
+        Ok(provider_as_source(Arc::new(datafusion::datasource::ViewTable::new(plan, None))))
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        self.state.expr_planners()
+        &self.expr_planners
     }
 
     fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
-        self.state.relation_planners()
+        &self.relation_planners
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        None
+        Some(Arc::clone(&self.types) as _)
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.functions.get(name).or_else(|| self.state.scalar_functions().get(name)).cloned()
+        if let Some(name) = name.strip_prefix(LIBRARY) {
+            return self.state.scalar_functions().get(name).cloned();
+        }
+        let own = self.functions.get(name).cloned().or_else(|| functions::scalar(self.dialect, name));
+        own.or_else(|| self.state.scalar_functions().get(name).cloned())
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
-        self.state.higher_order_functions().get(name).cloned()
+        let own = functions::higher_order(self.dialect, name);
+        own.or_else(|| self.state.higher_order_functions().get(name).cloned())
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.state.aggregate_functions().get(name).cloned()
+        functions::aggregate(self.dialect, name).or_else(|| self.state.aggregate_functions().get(name).cloned())
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {

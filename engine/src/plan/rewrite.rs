@@ -86,9 +86,27 @@ fn replace_ordinal(key: &mut Expr, select: &Select) {
             // A constant in ORDER BY would be taken for another number.
             SelectItem::UnnamedExpr(Expr::Value(_)) => {}
             SelectItem::UnnamedExpr(expr) => *key = expr.clone(),
-            SelectItem::ExprWithAlias { alias, .. } => *key = Expr::Identifier(alias.clone()),
+            SelectItem::ExprWithAlias { expr, alias } => {
+                let same = |item: &&SelectItem| matches!(item, SelectItem::ExprWithAlias { alias: other, .. } if other.value == alias.value);
+                // Columns that were not named may have one name.
+                let is_unique = select.projection.iter().filter(same).count() == 1;
+                if is_unique {
+                    *key = Expr::Identifier(alias.clone());
+                } else if !is_constant(expr) {
+                    *key = expr.clone();
+                }
+            }
             _ => {}
         }
+    }
+}
+
+/// A constant in ORDER BY would be taken for a number of a column.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(_) => true,
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => is_constant(expr),
+        _ => false,
     }
 }
 

@@ -19,6 +19,8 @@ enum Takes {
     Number(i64, i64),
     /// One of some words, in any case.
     Word(&'static [&'static str]),
+    /// An isolation level: all are run as SERIALIZABLE, as in Redshift.
+    Isolation,
     /// An encoding, which must be UTF-8 under one of its names.
     Encoding,
     /// `ISO` with an order of day, month and year.
@@ -47,7 +49,7 @@ const USER: &str = "session_authorization";
 const SUPERUSER: &str = "is_superuser";
 
 /// All of them, by name.
-const KNOWN: [Known; 27] = [
+const KNOWN: [Known; 28] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
     known("bytea_output", "hex", Takes::Word(&["hex"]), "form of binary values as text"),
     known("client_encoding", "UTF8", Takes::Encoding, "encoding of the client's texts"),
@@ -60,7 +62,8 @@ const KNOWN: [Known; 27] = [
         "the least serious messages that the client is sent",
     ),
     known("datestyle", "ISO, MDY", Takes::DateStyle, "form of dates as text"),
-    known("default_transaction_isolation", "serializable", Takes::Word(&["serializable"]), "isolation of transactions"),
+    known("default_transaction_isolation", "serializable", Takes::Isolation, "isolation of transactions"),
+    known("default_transaction_read_only", "off", Takes::Switch, "whether transactions only read"),
     known(
         "enable_case_sensitive_identifier",
         "off",
@@ -104,7 +107,7 @@ const KNOWN: [Known; 27] = [
         Takes::Word(&["off", "false"]),
         "whether backslashes in strings are plain",
     ),
-    known("transaction_isolation", "serializable", Takes::Word(&["serializable"]), "isolation of the transaction"),
+    known("transaction_isolation", "serializable", Takes::Isolation, "isolation of the transaction"),
     known("transaction_read_only", "off", Takes::Fixed, "whether the transaction only reads"),
     known("wlm_query_slot_count", "1", Takes::Number(1, 50), "slots that a statement takes in its queue; no effect"),
 ];
@@ -182,6 +185,10 @@ fn checked(known: &Known, value: &str) -> Result<String> {
             Err(Error::unsupported(format!("{name} = \"{value}\""))
                 .with_detail(format!("it takes {}", words.join(", "))))
         }
+        Takes::Isolation => match word.as_str() {
+            "serializable" | "repeatable read" | "read committed" | "read uncommitted" => Ok("serializable".to_owned()),
+            _ => Err(invalid("it takes serializable, repeatable read, read committed or read uncommitted")),
+        },
         Takes::Encoding => match word.replace(['-', '_'], "").as_str() {
             "utf8" | "unicode" => Ok("UTF8".to_owned()),
             _ => Err(Error::unsupported(format!("encoding \"{value}\"")).with_detail("texts are UTF8")),

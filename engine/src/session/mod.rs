@@ -234,7 +234,7 @@ impl Session {
         let result = Box::pin(self.execute_parsed(parsed)).await;
         let failed = self.block.as_ref().map(|block| Arc::clone(&block.failed));
         running
-            .watch(result)
+            .watch(result.map_err(|error| parsed.canceled(error)))
             .map(|result| failing(holding(result, busy), failed))
             .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
     }
@@ -349,7 +349,7 @@ impl Session {
         let mut tries = 0;
         let mut turn = None;
         loop {
-            let transaction = Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone())));
+            let transaction = Arc::new(Mutex::new(Transaction::new(self.reads_only(), self.temporary.clone())));
             let context = self.context(parsed, (Arc::clone(&transaction), false));
             let mut result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
@@ -385,7 +385,12 @@ impl Session {
         Block { transaction, xid: Some(self.who.xid), failed: Arc::default(), implicit, _busy: busy }
     }
 
-    fn begin(&mut self, read_only: bool) -> StatementResult {
+    /// Whether transactions only read that do not say so themselves.
+    fn reads_only(&self) -> bool {
+        self.settings.client.get("default_transaction_read_only") == Some("on")
+    }
+
+    fn begin(&mut self, read_only: Option<bool>) -> StatementResult {
         let mut result = done("BEGIN");
         if let Some(block) = &mut self.block {
             // What was done before BEGIN in the same text belongs to the block, as in PostgreSQL.
@@ -395,7 +400,7 @@ impl Session {
                 result.notices.push(warning("there is already a transaction in progress"));
             }
         } else {
-            self.block = Some(self.new_block(read_only, false));
+            self.block = Some(self.new_block(read_only.unwrap_or_else(|| self.reads_only()), false));
         }
         result
     }
@@ -429,7 +434,7 @@ impl Session {
             return self.end_implicit().await;
         }
         if self.block.is_none() {
-            self.block = Some(self.new_block(false, true));
+            self.block = Some(self.new_block(self.reads_only(), true));
         }
         Ok(())
     }

@@ -1,4 +1,6 @@
 //! The two dialects and what differs between them, in one place.
+//!
+//! Everything that computes asks [`Dialect::rules`]; nothing else compares dialects to know what a value is.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +15,93 @@ pub enum Dialect {
     Athena,
 }
 
+/// How a column without an alias is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unnamed {
+    /// After its function or type, else `?column?` (PostgreSQL's rule).
+    ByExpression,
+    /// `_col0`, `_col1`, … by its place (Trino).
+    ByPosition,
+}
+
+/// What becomes of the digits that a result has no room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Digits {
+    /// They are cut off.
+    Cut,
+    /// The last one kept is rounded, halves away from zero.
+    Round,
+}
+
+/// What the dialects disagree in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// DataFusion's name for where NULLs sort: Redshift holds NULL for the largest value (last when ascending, first
+    /// when descending), Athena sorts it last both ways.
+    pub(crate) null_ordering: &'static str,
+    /// Names of columns without alias.
+    pub(crate) unnamed: Unnamed,
+    /// Precision of a DECIMAL without one; its scale is 0.
+    pub(crate) decimal_precision: u8,
+    /// Whether a FLOAT has 8 bytes.
+    pub(crate) float_is_double: bool,
+    /// Whether a real and an integer or decimal give a double.
+    pub(crate) real_widens: bool,
+    /// Whether floating-point division by zero is an error; else it is infinite or not a number, as IEEE 754 has it.
+    pub(crate) float_division_is_checked: bool,
+    /// The quotient's digits.
+    pub(crate) quotient: Digits,
+    /// Whether days may be added to a date as a number, and dates subtracted to a number.
+    pub(crate) dates_count_days: bool,
+    /// Whether a text next to a number is read as one, or made of one.
+    pub(crate) texts_mix: bool,
+    /// Whether an alias may be used right of its place in the same list.
+    pub(crate) lateral_aliases: bool,
+    /// Whether the average and the sum of integers are as wide as they need: BIGINT and NUMERIC(38,0); else DOUBLE and
+    /// BIGINT.
+    pub(crate) integer_average: bool,
+    /// How a double is written: Redshift's shortest digits, or Trino's with an exponent.
+    pub(crate) float_exponent: bool,
+    /// Whether `a[i]` is an error where there is no such element; else it is NULL.
+    pub(crate) strict_subscripts: bool,
+    /// Digits of a second's fraction that a timestamp as text always has.
+    pub(crate) fraction_digits: usize,
+}
+
+const REDSHIFT: Rules = Rules {
+    null_ordering: "nulls_max",
+    unnamed: Unnamed::ByExpression,
+    decimal_precision: 18,
+    float_is_double: true,
+    real_widens: true,
+    float_division_is_checked: true,
+    quotient: Digits::Cut,
+    dates_count_days: true,
+    texts_mix: true,
+    lateral_aliases: true,
+    integer_average: true,
+    float_exponent: false,
+    strict_subscripts: false,
+    fraction_digits: 0,
+};
+
+const ATHENA: Rules = Rules {
+    null_ordering: "nulls_last",
+    unnamed: Unnamed::ByPosition,
+    decimal_precision: 38,
+    float_is_double: false,
+    real_widens: false,
+    float_division_is_checked: false,
+    quotient: Digits::Round,
+    dates_count_days: false,
+    texts_mix: false,
+    lateral_aliases: false,
+    integer_average: false,
+    float_exponent: true,
+    strict_subscripts: true,
+    fraction_digits: 3,
+};
+
 impl Dialect {
     /// The name that `SET dialect` takes.
     pub fn name(self) -> &'static str {
@@ -22,13 +111,17 @@ impl Dialect {
         }
     }
 
-    /// DataFusion's name for where NULLs sort: Redshift holds NULL for the largest value (last when ascending, first
-    /// when descending), Athena sorts it last both ways.
-    pub fn default_null_ordering(self) -> &'static str {
+    /// What it does otherwise than the other.
+    pub(crate) fn rules(self) -> &'static Rules {
         match self {
-            Self::Redshift => "nulls_max",
-            Self::Athena => "nulls_last",
+            Self::Redshift => &REDSHIFT,
+            Self::Athena => &ATHENA,
         }
+    }
+
+    /// DataFusion's name for where NULLs sort.
+    pub fn default_null_ordering(self) -> &'static str {
+        self.rules().null_ordering
     }
 }
 

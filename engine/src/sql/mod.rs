@@ -62,6 +62,7 @@ pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use cursor_statement::CursorStatement;
 pub use database::{CreateDatabase, CreateExternalSchema};
 pub use dialect::Dialect;
+pub(crate) use dialect::{Digits, Rules, Unnamed};
 pub use load_statement::*;
 pub use managed_statement::*;
 pub use parse::parse;

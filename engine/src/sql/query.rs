@@ -85,7 +85,6 @@ impl VisitorMut for Settler {
             return flow(Err(((at.line > 0).then_some(at), error)));
         }
         let refused = match factor {
-            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => "TABLESAMPLE",
             TableFactor::Table { with_hints, .. } if !with_hints.is_empty() => "WITH (…) after a table",
             TableFactor::Table { with_ordinality: true, .. } => "WITH ORDINALITY after a table",
             _ => return ControlFlow::Continue(()),

@@ -1,7 +1,8 @@
 //! `SET`, `RESET` and `USE`: what changes the session alone.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
+use crate::sql::transaction::modes;
 use crate::sql::{Statement, refuse};
 use sqlparser::tokenizer::{Token, Word};
 
@@ -22,11 +23,21 @@ pub(super) fn set(cursor: &mut Cursor) -> Result<Statement> {
         "PATH",
         "ROLE",
         "SESSION AUTHORIZATION",
-        "SESSION CHARACTERISTICS",
         "SESSION ROLE",
         "TRANSACTION",
         "XML OPTION",
     ];
+    if cursor.eat("SESSION CHARACTERISTICS AS TRANSACTION") {
+        return transactions(cursor);
+    }
+    if cursor.at("TRANSACTION ISOLATION LEVEL") {
+        cursor.advance();
+        if modes(cursor)?.is_some() {
+            return Err(Error::unsupported("READ ONLY or READ WRITE in SET TRANSACTION"));
+        }
+        let (name, value) = ("transaction_isolation".to_owned(), Some("serializable".to_owned()));
+        return Ok(Statement::Set { name, value });
+    }
     let assigns = matches!(cursor.peek_nth(1), Token::Eq) || matches!(cursor.peek_nth(1), Token::Word(w) if is_to(w));
     if !assigns {
         if let Some(error) = refuse::option(cursor, "SET", options) {
@@ -48,6 +59,19 @@ pub(super) fn set(cursor: &mut Cursor) -> Result<Statement> {
     }
     let value = if cursor.eat("DEFAULT") { None } else { Some(values(cursor)?) };
     Ok(Statement::Set { name, value })
+}
+
+/// What `SET SESSION CHARACTERISTICS AS TRANSACTION` is a setting of: every isolation level is run as SERIALIZABLE.
+fn transactions(cursor: &mut Cursor) -> Result<Statement> {
+    if cursor.at("READ") || cursor.at("ISOLATION LEVEL") {
+        let (name, value) = match modes(cursor)? {
+            Some(true) => ("default_transaction_read_only", "on"),
+            Some(false) => ("default_transaction_read_only", "off"),
+            None => ("default_transaction_isolation", "serializable"),
+        };
+        return Ok(Statement::Set { name: name.to_owned(), value: Some(value.to_owned()) });
+    }
+    Err(cursor.syntax_error("an isolation level, READ ONLY or READ WRITE"))
 }
 
 fn is_to(word: &Word) -> bool {

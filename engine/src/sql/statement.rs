@@ -3,6 +3,7 @@
 //! Names are folded already (lower case unless the session says otherwise), options are known by name and typed.
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
+use crate::error::{Error, ErrorKind};
 use crate::sql::{
     ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateDatabase, CreateExternalSchema,
     CreateTable, CursorStatement, Delete, Describe, Dialect, Distribution, Merge, PreparedStatement,
@@ -31,6 +32,25 @@ pub struct ParsedStatement {
     pub dialect: Dialect,
     /// How many characters of the whole text stand before `text`; add it to positions within the statement.
     pub offset: usize,
+}
+
+impl ParsedStatement {
+    /// What becomes of what the statement had done when it is canceled, where it does more than its transaction undoes.
+    pub fn undone(&self) -> Option<&'static str> {
+        match &self.statement {
+            Statement::Unload(_) => Some("the files that it had written are removed"),
+            _ => None,
+        }
+    }
+
+    /// The error of canceling the statement, with what becomes of what it had done.
+    #[must_use]
+    pub fn canceled(&self, error: Error) -> Error {
+        match self.undone() {
+            Some(undone) if error.kind == ErrorKind::Cancelled && error.detail.is_none() => error.with_detail(undone),
+            _ => error,
+        }
+    }
 }
 
 /// What a text asks for.
@@ -66,8 +86,8 @@ pub enum Statement {
     Truncate(ObjectName),
     /// `BEGIN`, `START TRANSACTION`.
     Begin {
-        /// `READ ONLY`
-        read_only: bool,
+        /// `READ ONLY`, `READ WRITE`; `None` as the session has it.
+        read_only: Option<bool>,
     },
     /// `COMMIT`, `END`.
     Commit,

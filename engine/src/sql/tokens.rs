@@ -5,7 +5,7 @@ use crate::sql::scan::Lexing;
 use crate::sql::strings::{Escapes, decode};
 use crate::sql::{nesting, syntax, time_travel};
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
 /// Tokens, blanks and comments included, and the byte where each begins.
 pub(super) struct Tokens {
@@ -39,6 +39,9 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
         }
     }
     free_words(&mut tokens);
+    if lexing == Lexing::Redshift {
+        approximate(&mut tokens);
+    }
     time_travel::rewrite(&mut tokens);
     expand_table_queries(&mut tokens, &mut starts);
     Ok(Tokens { tokens, starts })
@@ -60,6 +63,32 @@ fn fold(token: &mut Token, source: &str, lexing: Lexing) {
             *value = decode(source, Escapes::Postgres);
         }
         _ => {}
+    }
+}
+
+/// `APPROXIMATE COUNT(DISTINCT x)` as `approx_distinct(x)`; an exact PERCENTILE_DISC is as good as an approximate one.
+fn approximate(tokens: &mut [TokenWithSpan]) {
+    let blank = || Token::Whitespace(Whitespace::Space);
+    let next = |tokens: &[TokenWithSpan], at: usize| {
+        let found = tokens.iter().skip(at + 1).position(|token| !matches!(token.token, Token::Whitespace(_)));
+        found.map(|skipped| at + 1 + skipped)
+    };
+    for at in 0..tokens.len() {
+        if !is_word(&tokens[at].token, "APPROXIMATE") {
+            continue;
+        }
+        let Some(function) = next(tokens, at) else { continue };
+        if is_word(&tokens[function].token, "PERCENTILE_DISC") {
+            tokens[at].token = blank();
+        } else if is_word(&tokens[function].token, "COUNT")
+            && let Some(open) = next(tokens, function)
+            && let Some(distinct) = next(tokens, open)
+            && is_word(&tokens[distinct].token, "DISTINCT")
+        {
+            tokens[at].token = blank();
+            tokens[distinct].token = blank();
+            tokens[function].token = Token::make_word("approx_distinct", None);
+        }
     }
 }
 

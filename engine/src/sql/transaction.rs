@@ -15,7 +15,12 @@ pub(super) fn begin(cursor: &mut Cursor) -> Result<Statement> {
         cursor.expect("BEGIN")?;
         let _ = cursor.eat("WORK") || cursor.eat("TRANSACTION");
     }
-    let mut read_only = false;
+    Ok(Statement::Begin { read_only: modes(cursor)? })
+}
+
+/// `[ISOLATION LEVEL …] [READ WRITE|READ ONLY]`: whether transactions only read, where that is said.
+pub(super) fn modes(cursor: &mut Cursor) -> Result<Option<bool>> {
+    let mut read_only = None;
     loop {
         if cursor.eat("ISOLATION LEVEL") {
             let levels = ["SERIALIZABLE", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ"];
@@ -23,11 +28,11 @@ pub(super) fn begin(cursor: &mut Cursor) -> Result<Statement> {
                 return Err(cursor.syntax_error("an isolation level"));
             }
         } else if cursor.eat("READ ONLY") {
-            read_only = true;
+            read_only = Some(true);
         } else if cursor.eat("READ WRITE") {
-            read_only = false;
+            read_only = Some(false);
         } else {
-            return Ok(Statement::Begin { read_only });
+            return Ok(read_only);
         }
         cursor.eat_token(&Token::Comma);
     }

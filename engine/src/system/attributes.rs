@@ -2,7 +2,10 @@
 
 use super::table::Kind::{Bool, Int2, Int4, Oid, Text, Texts};
 use super::table::NULL;
-use super::{Column, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, all, classes, oid, relations, row, types};
+use super::{
+    Column, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, classes, indexes, oid, relations, row,
+    types,
+};
 use crate::error::Result;
 use crate::session::Context;
 use millrace_catalog::model::Securable;
@@ -53,6 +56,37 @@ pub(crate) fn encoding_name(number: i64) -> &'static str {
     }
 }
 
+/// A row of `pg_attribute`: a column as it stands in a table or an index.
+fn attribute(owner: i64, column: &Column, number: i64, access: Value) -> Vec<Value> {
+    let (type_oid, modifier) = types::of_text(&column.data_type);
+    row![
+        owner,
+        &column.name,
+        type_oid,
+        -1,
+        types::length_of(type_oid),
+        number,
+        0,
+        -1,
+        modifier,
+        types::length_of(type_oid) > 0,
+        "x",
+        "i",
+        !column.nullable,
+        column.default.is_some(),
+        false,
+        true,
+        0,
+        "",
+        "",
+        0,
+        encoding(column),
+        column.distribution_key,
+        column.sort_key,
+        access
+    ]
+}
+
 async fn attributes(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     let snapshot = context.snapshot().await?;
@@ -60,33 +94,11 @@ async fn attributes(context: &Context) -> Result<Rows> {
         for column in &relation.columns {
             let object = Securable::Column(relation.schema.clone(), relation.name.clone(), column.name.clone());
             let access = classes::access_list(snapshot.principals(), &object);
-            let (type_oid, modifier) = types::of_text(&column.data_type);
-            rows.push(row![
-                relation.oid,
-                &column.name,
-                type_oid,
-                -1,
-                types::length_of(type_oid),
-                column.number,
-                0,
-                -1,
-                modifier,
-                types::length_of(type_oid) > 0,
-                "x",
-                "i",
-                !column.nullable,
-                column.default.is_some(),
-                false,
-                true,
-                0,
-                "",
-                "",
-                0,
-                encoding(column),
-                column.distribution_key,
-                column.sort_key,
-                access
-            ]);
+            rows.push(attribute(relation.oid, column, column.number, access));
+        }
+        for index in indexes::of(relation) {
+            let columns = index.columns.iter().enumerate();
+            rows.extend(columns.map(|(at, column)| attribute(index.oid, column, at as i64 + 1, Value::Null)));
         }
     }
     for table in all() {

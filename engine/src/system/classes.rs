@@ -1,9 +1,10 @@
 //! Relations and schemas in `pg_catalog`: `pg_class` and what hangs on it.
 
-use super::table::Kind::{Bool, Int2, Int2s, Int4, Oid, Oids, Real, Text};
+use super::table::Kind::{Bool, Int2, Int2s, Int4, Oid, Real, Text};
 use super::table::NULL;
 use super::{
-    Column, INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, oid, relations, row,
+    Column, INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, indexes, oid,
+    relations, row,
 };
 use crate::error::Result;
 use crate::session::Context;
@@ -59,13 +60,25 @@ async fn class(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for relation in relations(context).await?.iter().filter(|relation| relation.is_local()) {
         let object = Securable::Table(relation.schema.clone(), relation.name.clone());
+        let indexes = indexes::of(relation);
         rows.push(class_row(
             (relation.oid, &relation.name, oid::schema(&relation.schema)),
             principals.user_id(&relation.owner),
             (letter(relation.kind), relation.columns.len()),
+            (!indexes.is_empty(), indexes.iter().any(|index| index.is_primary)),
             relation.distribution,
             access_list(principals, &object),
         ));
+        for index in indexes {
+            rows.push(class_row(
+                (index.oid, &index.name, oid::schema(&relation.schema)),
+                principals.user_id(&relation.owner),
+                ('i', index.columns.len()),
+                (false, false),
+                0,
+                Value::Null,
+            ));
+        }
     }
     for table in all() {
         let number = oid::system(table.schema, table.name);
@@ -74,6 +87,7 @@ async fn class(context: &Context) -> Result<Rows> {
             (number, table.name, oid::schema(table.schema)),
             principals.user_id(ADMIN),
             (if table.schema == PG_CATALOG { 'r' } else { 'v' }, table.columns.len()),
+            (false, false),
             0,
             access,
         ));
@@ -85,6 +99,7 @@ fn class_row(
     (number, name, schema): (i64, &str, i64),
     owner: i32,
     (kind, columns): (char, usize),
+    (has_index, has_key): (bool, bool),
     distribution: i16,
     access: Value,
 ) -> Vec<Value> {
@@ -101,7 +116,7 @@ fn class_row(
         0.001,
         0,
         0,
-        false,
+        has_index,
         false,
         kind,
         columns,
@@ -111,7 +126,7 @@ fn class_row(
         0,
         0,
         false,
-        false,
+        has_key,
         false,
         false,
         access,
@@ -277,29 +292,6 @@ fn referenced(all: &[Relation], from: &Relation, text: &str) -> (i64, Value) {
     (found.oid, Value::Ints(numbers.collect()))
 }
 
-async fn index(context: &Context) -> Result<Rows> {
-    let mut rows = Rows::new();
-    for relation in relations(context).await? {
-        for constraint in constraints(&relation).into_iter().filter(|constraint| constraint.kind != 'f') {
-            let count = constraint.columns.len();
-            rows.push(row![
-                0,
-                relation.oid,
-                constraint.columns,
-                Value::Ints(vec![0; count]),
-                count,
-                true,
-                constraint.kind == 'p',
-                false,
-                true,
-                NULL,
-                NULL
-            ]);
-        }
-    }
-    Ok(rows)
-}
-
 async fn description(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for relation in relations(context).await?.iter().filter(|relation| relation.is_local()) {
@@ -441,24 +433,6 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("consrc", Text),
         ],
         rows: |context| Box::pin(constraint(context)),
-    },
-    SystemTable {
-        schema: PG_CATALOG,
-        name: "pg_index",
-        columns: &[
-            ("indexrelid", Oid),
-            ("indrelid", Oid),
-            ("indkey", Int2s),
-            ("indclass", Oids),
-            ("indnatts", Int2),
-            ("indisunique", Bool),
-            ("indisprimary", Bool),
-            ("indisclustered", Bool),
-            ("indisvalid", Bool),
-            ("indexprs", Text),
-            ("indpred", Text),
-        ],
-        rows: |context| Box::pin(index(context)),
     },
     SystemTable {
         schema: PG_CATALOG,

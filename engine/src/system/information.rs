@@ -7,7 +7,7 @@ use super::table::Kind::{Int4, Text};
 use super::table::NULL;
 use super::{
     Column, DATABASE, INFORMATION_SCHEMA, Kind, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, all, attributes,
-    classes, external, relations, row, types,
+    classes, external, relations, row, temporary, types,
 };
 use crate::error::Result;
 use crate::resolve::rights;
@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 pub(super) async fn visible(context: &Context, with_external: bool) -> Result<Vec<(String, Relation)>> {
     let snapshot = context.snapshot().await?;
     let local = relations(context).await?.into_iter().filter(Relation::is_local);
+    let local = local.chain(temporary(context).await);
     let mut found: Vec<(String, Relation)> = local.map(|relation| (relation.schema.clone(), relation)).collect();
     if with_external {
         found.extend(external::tables(context).await?);

@@ -13,6 +13,7 @@ mod empty;
 mod external;
 mod facts;
 mod grants;
+mod indexes;
 mod information;
 mod late_binding;
 mod loads;
@@ -31,8 +32,9 @@ mod vacuums;
 pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
 pub(crate) use facts::{Facts, facts};
+pub(crate) use indexes::index_text;
 pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
-pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations};
+pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations, temporary};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
 pub(crate) use types::{by_name as type_by_name, format_type};
 
@@ -57,6 +59,7 @@ const TABLES: &[&[SystemTable]] = &[
     empty::TABLES,
     external::TABLES,
     grants::TABLES,
+    indexes::TABLES,
     information::TABLES,
     late_binding::TABLES,
     loads::TABLES,

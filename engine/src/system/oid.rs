@@ -1,12 +1,14 @@
 //! The numbers of objects: the same at every look, in every session and process.
 //!
 //! Managed and external relations have their catalog's numbers, which are never used again, interleaved. Schemas have
-//! none: theirs is a hash of the name. All are below 2^31, for clients read oids as `integer`.
+//! none: theirs is a hash of the name, and so is that of an index. All are below 2^31, for clients read oids as `integer`.
 
 /// Numbers below are PostgreSQL's own objects.
 const FIRST_RELATION: i64 = 100_000;
 /// Numbers of schemas.
 const FIRST_SCHEMA: i64 = 1 << 30;
+/// Numbers of the indexes that constraints stand for.
+const FIRST_INDEX: i64 = 3 << 29;
 
 /// The number of `pg_catalog`, as in PostgreSQL.
 pub(crate) const PG_CATALOG_OID: i64 = 11;
@@ -47,6 +49,11 @@ pub(crate) fn system(schema: &str, name: &str) -> i64 {
         "pg_class" => 1259,
         _ => 12_000 + i64::from(hash(&format!("{schema}.{name}")) % 80_000),
     }
+}
+
+/// That of the index that a constraint of a relation stands for.
+pub(crate) fn index(relation: i64, name: &str) -> i64 {
+    FIRST_INDEX + i64::from(hash(&format!("{relation}.{name}")) & 0x0fff_ffff)
 }
 
 /// FNV-1a, which never changes.

@@ -82,13 +82,15 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("lanvalidator", Oid),
             ("lanacl", Texts),
             ("tableoid", Oid),
+            ("lanowner", Int4),
         ],
-        rows: |_| {
+        rows: |context| {
             Box::pin(async {
+                let owner = context.snapshot().await?.principals().user_id(ADMIN);
                 let table = oid::system(PG_CATALOG, "pg_language");
                 Ok(vec![
-                    row![12, "internal", false, false, 0, 0, NULL, table],
-                    row![14, "sql", false, true, 0, 0, NULL, table],
+                    row![12, "internal", false, false, 0, 0, NULL, table, owner],
+                    row![14, "sql", false, true, 0, 0, NULL, table, owner],
                 ])
             })
         },

@@ -92,6 +92,11 @@ pub(crate) async fn relations(context: &Context) -> Result<Vec<Relation>> {
     Ok(found)
 }
 
+/// The session's temporary tables, which are nobody else's.
+pub(crate) async fn temporary(context: &Context) -> Vec<Relation> {
+    context.transaction().lock().await.temporary().tables().map(managed).collect()
+}
+
 fn owner(owner: Option<&String>) -> String {
     owner.cloned().unwrap_or_else(|| millrace_catalog::model::ADMIN.to_owned())
 }

@@ -39,7 +39,7 @@ columns = inspector.get_columns("sa_parent")
 same(["id", "name", "price", "at", "done"], [column["name"] for column in columns], "columns")
 same(
     ["INTEGER", "VARCHAR(20)", "NUMERIC(10, 2)", "TIMESTAMP WITHOUT TIME ZONE", "BOOLEAN"],
-    [str(column["type"]) for column in columns],
+    [column["type"].compile(engine.dialect) for column in columns],
     "their types",
 )
 same([False, True], [column["nullable"] for column in columns[:2]], "nullable")

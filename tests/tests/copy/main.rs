@@ -1,7 +1,9 @@
 //! COPY and UNLOAD from the outside: round trips, damaged files, large files, stores that fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod cancelled;
 mod damaged;
+mod lines;
 mod parts;
 mod round_trip;
 mod stores;

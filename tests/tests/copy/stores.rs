@@ -7,7 +7,7 @@ use millrace_tests::{Effect, Fault, Operation, s3_settings};
 use tempfile::TempDir;
 
 /// A server with a bucket, and a session of a warehouse whose settings are these besides the server's.
-async fn world(settings: &[(&str, &str)]) -> (S3Server, String, TempDir, Session) {
+pub(super) async fn world(settings: &[(&str, &str)]) -> (S3Server, String, TempDir, Session) {
     let server = S3Server::start().await.unwrap();
     let bucket = server.create_bucket().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -23,7 +23,7 @@ async fn world(settings: &[(&str, &str)]) -> (S3Server, String, TempDir, Session
 }
 
 /// The names of the bucket's files, without those that the server keeps for itself.
-fn names(server: &S3Server, bucket: &str) -> Vec<String> {
+pub(super) fn names(server: &S3Server, bucket: &str) -> Vec<String> {
     let root = server.root().join(bucket);
     let mut folders = vec![root.clone()];
     let mut names = Vec::new();

@@ -127,7 +127,7 @@ async fn what_a_killed_process_was_told_is_done_is_there() {
 }
 
 /// The files below the data path that the manifest does not know.
-async fn unknown(warehouse: &Warehouse, folder: &Path) -> Vec<String> {
+pub(crate) async fn unknown(warehouse: &Warehouse, folder: &Path) -> Vec<String> {
     let root = folder.join("warehouse/data");
     let (mut folders, mut found) = (vec![root.clone()], Vec::new());
     while let Some(folder) = folders.pop() {

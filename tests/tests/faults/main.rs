@@ -4,6 +4,7 @@
 
 mod disk;
 mod killed;
+mod loads;
 #[path = "../model/mod.rs"]
 mod model;
 #[path = "../process/mod.rs"]

@@ -43,11 +43,13 @@ impl Connection {
             wire.flush().await?;
             let mut rows = binary.then(|| BinaryRows::new(&columns));
             loop {
+                // What has arrived is read first: the Sync that a client sends with its Execute belongs to the copy, and
+                // must not be taken for the one that comes after a failure.
                 let said = tokio::select! {
                     biased;
+                    next = wire.next() => said(next?)?,
                     () = cancel.cancelled() => return Err(cancelled().into()),
                     ended = &mut running => return Err(Failure::Statement(ended.err().unwrap_or_else(unread))),
-                    next = wire.next() => said(next?)?,
                 };
                 let done = matches!(said, Some(Said::Done | Said::GaveUp(_)));
                 let Some(said) = said else { continue };

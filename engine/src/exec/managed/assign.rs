@@ -2,13 +2,14 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::query;
+use crate::plan;
 use crate::session::Context;
 use crate::sql::{self, Statement};
 use crate::tables;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, SelectItem, SetExpr};
 use millrace_catalog::model::{ManagedColumn, ManagedTable};
 
@@ -100,22 +101,22 @@ pub(super) fn column(table: &ManagedTable, name: &str) -> Result<usize> {
     })
 }
 
-/// A plan that gives `leading` columns as they are and then a table's columns, each from an expression over `plan`.
+/// A plan that gives `leading` columns as they are and then a table's columns, each from an expression over `input`.
 pub(super) fn project(
-    plan: LogicalPlan,
+    input: LogicalPlan,
     leading: usize,
     table: &ManagedTable,
     values: Vec<Expr>,
 ) -> Result<LogicalPlan> {
-    let columns = plan.schema().columns().into_iter().take(leading).map(Expr::Column);
+    let columns = input.schema().columns().into_iter().take(leading).map(Expr::Column);
     let mut projected: Vec<Expr> = columns.collect();
     for (column, value) in table.columns.iter().zip(values) {
         let wanted = tables::arrow_field(column)?.data_type().clone();
-        let found = value.get_type(plan.schema())?;
+        let found = value.get_type(input.schema())?;
         check_assignable(&found, &wanted, &column.name)?;
-        projected.push(cast(value, wanted).alias(&column.name));
+        projected.push(plan::assigned(value, &found, &wanted).alias(&column.name));
     }
-    Ok(LogicalPlanBuilder::from(plan).project(projected)?.build()?)
+    Ok(LogicalPlanBuilder::from(input).project(projected)?.build()?)
 }
 
 /// Whether a value may be stored in a column: texts are read as the column's type, numbers are no dates.

@@ -185,9 +185,9 @@ fn merge_has_one_clause_of_a_kind() {
 #[test]
 fn transactions_have_many_names() {
     for (text, expected) in [
-        ("BEGIN", "Begin { read_only: false }"),
-        ("BEGIN WORK ISOLATION LEVEL REPEATABLE READ, READ ONLY", "Begin { read_only: true }"),
-        ("START TRANSACTION READ WRITE", "Begin { read_only: false }"),
+        ("BEGIN", "Begin { read_only: None }"),
+        ("BEGIN WORK ISOLATION LEVEL REPEATABLE READ, READ ONLY", "Begin { read_only: Some(true) }"),
+        ("START TRANSACTION READ WRITE", "Begin { read_only: Some(false) }"),
         ("COMMIT WORK", "Commit"),
         ("END TRANSACTION", "Commit"),
         ("ROLLBACK", "Rollback"),

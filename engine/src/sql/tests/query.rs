@@ -127,7 +127,7 @@ fn trinos_syntax_parses() {
 
 #[test]
 fn what_the_planner_would_ignore_is_refused() {
-    refuses(Athena, &[("SELECT * FROM t TABLESAMPLE BERNOULLI (10)", "TABLESAMPLE", 15)]);
+    refuses(Athena, &[("SELECT * FROM t WITH ORDINALITY", "WITH ORDINALITY after a table", 15)]);
     refuses(
         Redshift,
         &[

@@ -122,6 +122,18 @@ fn settings_are_set_and_reset() {
         ("SET TIME ZONE 'Europe/Berlin'", "timezone", Some("Europe/Berlin")),
         ("SET TIME ZONE DEFAULT", "timezone", None),
         ("SET timezone TO utc", "timezone", Some("utc")),
+        (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "default_transaction_isolation",
+            Some("serializable"),
+        ),
+        ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "default_transaction_read_only", Some("on")),
+        (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ WRITE",
+            "default_transaction_read_only",
+            Some("off"),
+        ),
+        ("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED", "transaction_isolation", Some("serializable")),
         ("RESET search_path", "search_path", None),
         ("RESET SESSION x", "x", None),
         ("RESET ALL", "all", None),

@@ -1,0 +1,295 @@
+//! Arithmetic that DataFusion does otherwise: whole numbers that must not wrap, quotients of decimals, division of
+//! floating-point numbers by zero, days added to dates.
+//!
+//! The planner of operators puts these in the place of operators; their names cannot be called by users.
+
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::Digits;
+use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, i256,
+};
+use std::sync::Arc;
+
+/// The most digits of a decimal.
+const MOST_DIGITS: i32 = 38;
+
+const DAY_US: i64 = 86_400_000_000;
+
+pub(super) const FUNCTIONS: &[Scalar] = &[
+    scalar("$add", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::ADD)),
+    scalar("$subtract", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::SUBTRACT)),
+    scalar("$multiply", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::MULTIPLY)),
+    scalar("$divide", REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(redshift_quotient), |call| {
+        divide(call, Digits::Cut)
+    }),
+    scalar("$divide", ATHENA, &[Kind::Any, Kind::Any], Gives::Of(trino_quotient), |call| divide(call, Digits::Round)),
+    scalar("$divide_float", BOTH, &[Kind::Float, Kind::Float], Gives::Float, |call| floats(call, |a, b| a / b)),
+    scalar("$modulo_float", BOTH, &[Kind::Float, Kind::Float], Gives::Float, |call| floats(call, |a, b| a % b)),
+    scalar("$negate", BOTH, &[Kind::Any], Gives::Of(negated), |call| {
+        let wide = datafusion::arrow::compute::cast(&call.args[0], &call.gives)?;
+        datafusion::arrow::compute::kernels::numeric::neg(&wide).map_err(|_| out_of_range(&call.gives))
+    }),
+    scalar("$bitwise_not", BOTH, &[Kind::Any], Gives::Of(whole), bitwise_not),
+    scalar("$add_days", BOTH, &[Kind::Moment, Kind::Int], Gives::Of(first), add_days),
+    scalar("$days_between", BOTH, &[Kind::Date, Kind::Date], Gives::Int4, |call| {
+        let (left, right) = (call.date(0).values(), call.date(1).values());
+        call.all::<Int32Type>(|row| left[row].wrapping_sub(right[row]))
+    }),
+];
+
+fn first(args: &[DataType]) -> Result<DataType> {
+    args.first().cloned().ok_or_else(|| Error::internal("an operator without operands"))
+}
+
+/// What a number, or an interval, is below zero.
+fn negated(args: &[DataType]) -> Result<DataType> {
+    Ok(match first(args)? {
+        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+        DataType::Utf8 | DataType::Utf8View | DataType::Null => DataType::Float64,
+        number if number.is_numeric() || matches!(number, DataType::Interval(_) | DataType::Duration(_)) => number,
+        other => {
+            let message = format!("operator does not exist: - {}", super::kernel::shown_type(&other));
+            return Err(Error::new(ErrorKind::UndefinedFunction, message));
+        }
+    })
+}
+
+/// A whole number stays one of its width.
+fn whole(args: &[DataType]) -> Result<DataType> {
+    let number = first(args)?;
+    if number.is_signed_integer() {
+        return Ok(number);
+    }
+    let message = format!("operator does not exist: ~ {}", super::kernel::shown_type(&number));
+    Err(Error::new(ErrorKind::UndefinedFunction, message))
+}
+
+fn bitwise_not(call: &Call<'_>) -> Result<ArrayRef> {
+    let array = &call.args[0];
+    Ok(match array.data_type() {
+        DataType::Int8 => Arc::new(array.as_primitive::<Int8Type>().unary::<_, Int8Type>(|value| !value)),
+        DataType::Int16 => Arc::new(array.as_primitive::<Int16Type>().unary::<_, Int16Type>(|value| !value)),
+        DataType::Int32 => Arc::new(array.as_primitive::<Int32Type>().unary::<_, Int32Type>(|value| !value)),
+        _ => Arc::new(array.as_primitive::<Int64Type>().unary::<_, Int64Type>(|value| !value)),
+    })
+}
+
+/// 22003, in Redshift's words.
+pub(super) fn overflow() -> Error {
+    Error::new(ErrorKind::NumericOverflow, "numeric data overflow (result precision)")
+}
+
+/// 22003 for a whole number.
+pub(super) fn out_of_range(data_type: &DataType) -> Error {
+    let name = super::kernel::shown_type(data_type);
+    Error::new(ErrorKind::NumericOverflow, format!("{name} out of range"))
+}
+
+/// 22012.
+pub(super) fn division_by_zero() -> Error {
+    Error::new(ErrorKind::DivisionByZero, "division by zero")
+}
+
+/// One operation on all widths.
+struct Wrapping {
+    i8: fn(i8, i8) -> (i8, bool),
+    i16: fn(i16, i16) -> (i16, bool),
+    i32: fn(i32, i32) -> (i32, bool),
+    i64: fn(i64, i64) -> (i64, bool),
+}
+
+impl Wrapping {
+    const ADD: Self = Self {
+        i8: i8::overflowing_add,
+        i16: i16::overflowing_add,
+        i32: i32::overflowing_add,
+        i64: i64::overflowing_add,
+    };
+    const SUBTRACT: Self = Self {
+        i8: i8::overflowing_sub,
+        i16: i16::overflowing_sub,
+        i32: i32::overflowing_sub,
+        i64: i64::overflowing_sub,
+    };
+    const MULTIPLY: Self = Self {
+        i8: i8::overflowing_mul,
+        i16: i16::overflowing_mul,
+        i32: i32::overflowing_mul,
+        i64: i64::overflowing_mul,
+    };
+}
+
+fn integers(call: &Call<'_>, op: &Wrapping) -> Result<ArrayRef> {
+    match call.args[0].data_type() {
+        DataType::Int8 => checked::<Int8Type>(call, op.i8),
+        DataType::Int16 => checked::<Int16Type>(call, op.i16),
+        DataType::Int32 => checked::<Int32Type>(call, op.i32),
+        DataType::Int64 => checked::<Int64Type>(call, op.i64),
+        other => Err(Error::internal(format!("arithmetic of whole numbers over {other}"))),
+    }
+}
+
+/// Computes all rows without a branch and looks for an overflow only where some row had one, which may be a NULL.
+fn checked<T: ArrowPrimitiveType>(
+    call: &Call<'_>,
+    op: impl Fn(T::Native, T::Native) -> (T::Native, bool),
+) -> Result<ArrayRef> {
+    let (left, right) = (call.args[0].as_primitive::<T>().values(), call.args[1].as_primitive::<T>().values());
+    let mut overflowed = false;
+    let values = left.iter().zip(right).map(|(left, right)| {
+        let (value, over) = op(*left, *right);
+        overflowed |= over;
+        value
+    });
+    let values = values.collect();
+    if overflowed && (0..call.rows).any(|row| !call.is_null(row) && op(left[row], right[row]).1) {
+        return Err(out_of_range(call.args[0].data_type()));
+    }
+    Ok(Arc::new(PrimitiveArray::<T>::try_new(values, call.nulls.clone())?))
+}
+
+fn floats(call: &Call<'_>, op: impl Fn(f64, f64) -> f64) -> Result<ArrayRef> {
+    let (left, right) = (call.float(0).values(), call.float(1).values());
+    if right.contains(&0.0) && (0..call.rows).any(|row| !call.is_null(row) && right[row] == 0.0) {
+        return Err(division_by_zero());
+    }
+    call.all::<Float64Type>(|row| op(left[row], right[row]))
+}
+
+fn add_days(call: &Call<'_>) -> Result<ArrayRef> {
+    let days = call.int(1);
+    if *call.args[0].data_type() == DataType::Date32 {
+        let dates = call.date(0);
+        let added = |row: usize| i32::try_from(i64::from(dates.value(row)).checked_add(days.value(row))?).ok();
+        return call.values::<Date32Type>(|row| added(row).map(Some).ok_or_else(|| out_of_range(&DataType::Date32)));
+    }
+    let stamps = call.stamp(0);
+    call.values::<TimestampMicrosecondType>(|row| {
+        let added = days.value(row).checked_mul(DAY_US).and_then(|by| stamps.value(row).checked_add(by));
+        added.map(Some).ok_or_else(|| out_of_range(call.args[0].data_type()))
+    })
+}
+
+/// Precision and scale of two decimals.
+fn digits(args: &[DataType]) -> Result<[(i32, i32); 2]> {
+    match args {
+        [DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)] => {
+            Ok([(i32::from(*p1), i32::from(*s1)), (i32::from(*p2), i32::from(*s2))])
+        }
+        _ => Err(Error::internal("a quotient of what are no decimals")),
+    }
+}
+
+/// Redshift, "Computations with numeric values": scale max(4, s1+p2−s2+1), precision p1−s1+s2+scale; beyond 38 digits the
+/// scale gives way, to 4 at least.
+fn redshift_quotient(args: &[DataType]) -> Result<DataType> {
+    let [(p1, s1), (p2, s2)] = digits(args)?;
+    let mut scale = (s1 + p2 - s2 + 1).max(4);
+    let mut precision = p1 - s1 + s2 + scale;
+    if precision > MOST_DIGITS {
+        scale = (MOST_DIGITS + scale - precision).max(scale.min(4));
+        precision = MOST_DIGITS;
+    }
+    Ok(DataType::Decimal128(precision.max(1) as u8, scale as i8))
+}
+
+/// Trino, "Decimal functions and operators": precision p1+s2+max(0, s2−s1), scale max(s1, s2).
+fn trino_quotient(args: &[DataType]) -> Result<DataType> {
+    let [(p1, s1), (_, s2)] = digits(args)?;
+    let precision = (p1 + s2 + (s2 - s1).max(0)).min(MOST_DIGITS);
+    Ok(DataType::Decimal128(precision as u8, s1.max(s2) as i8))
+}
+
+fn divide(call: &Call<'_>, kept: Digits) -> Result<ArrayRef> {
+    let types: Vec<DataType> = call.args.iter().map(|arg| arg.data_type().clone()).collect();
+    let [(_, s1), (_, s2)] = digits(&types)?;
+    let DataType::Decimal128(precision, scale) = call.gives else {
+        return Err(Error::internal("a quotient that is no decimal"));
+    };
+    let shift = i32::from(scale) + s2 - s1;
+    let (left, right) = (call.args[0].as_primitive::<Decimal128Type>(), call.args[1].as_primitive::<Decimal128Type>());
+    let narrow = u32::try_from(shift).ok().and_then(|shift| 10_i128.checked_pow(shift));
+    let limit = 10_i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
+    call.values::<Decimal128Type>(|row| {
+        let (dividend, divisor) = (left.value(row), right.value(row));
+        if divisor == 0 {
+            return Err(division_by_zero());
+        }
+        let quotient = match narrow.and_then(|factor| dividend.checked_mul(factor)) {
+            Some(dividend) => quotient(dividend, divisor, kept),
+            None => wide_quotient(dividend, divisor, shift, kept).ok_or_else(overflow)?,
+        };
+        if quotient <= -limit || quotient >= limit { Err(overflow()) } else { Ok(Some(quotient)) }
+    })
+}
+
+fn quotient(dividend: i128, divisor: i128, kept: Digits) -> i128 {
+    let (quotient, rest) = (dividend / divisor, dividend % divisor);
+    let half_or_more = rest.unsigned_abs() >= divisor.unsigned_abs() - rest.unsigned_abs();
+    if kept == Digits::Round && half_or_more {
+        return quotient + if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
+    }
+    quotient
+}
+
+fn wide_quotient(dividend: i128, divisor: i128, shift: i32, kept: Digits) -> Option<i128> {
+    let factor = i256::from_i128(10).checked_pow(shift.unsigned_abs())?;
+    let (dividend, divisor) = (i256::from_i128(dividend), i256::from_i128(divisor));
+    let (dividend, divisor) =
+        if shift < 0 { (dividend, divisor.checked_mul(factor)?) } else { (dividend.checked_mul(factor)?, divisor) };
+    let (quotient, rest) = (dividend.checked_div(divisor)?, dividend.checked_rem(divisor)?);
+    let magnitude = |value: i256| if value.is_negative() { value.wrapping_neg() } else { value };
+    let half_or_more = magnitude(rest) >= magnitude(divisor).wrapping_sub(magnitude(rest));
+    let quotient = if kept == Digits::Round && half_or_more {
+        let one = if dividend.is_negative() == divisor.is_negative() { i256::ONE } else { i256::MINUS_ONE };
+        quotient.checked_add(one)?
+    } else {
+        quotient
+    };
+    quotient.to_i128()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn types_of_quotients_are_the_services() {
+        let decimal = DataType::Decimal128;
+        for (left, right, redshift, trino) in [
+            // Redshift's page divides DECIMAL(8,2) by DECIMAL(8,2) so; Trino's page has the second formula.
+            ((8, 2), (8, 2), (17, 9), (10, 2)),
+            ((10, 0), (10, 0), (21, 11), (10, 0)),
+            ((38, 4), (38, 4), (38, 4), (38, 4)),
+            ((2, 1), (3, 2), (7, 4), (5, 2)),
+        ] {
+            let types = [decimal(left.0, left.1), decimal(right.0, right.1)];
+            assert_eq!(redshift_quotient(&types).unwrap(), decimal(redshift.0, redshift.1), "{types:?}");
+            assert_eq!(trino_quotient(&types).unwrap(), decimal(trino.0, trino.1), "{types:?}");
+        }
+    }
+
+    #[test]
+    fn quotients_are_cut_or_rounded() {
+        for (dividend, divisor, cut, rounded) in [
+            (20, 3, 6, 7),
+            (-20, 3, -6, -7),
+            (10, 3, 3, 3),
+            (5, 2, 2, 3),
+            (-5, 2, -2, -3),
+            (5, -2, -2, -3),
+            (6, 2, 3, 3),
+        ] {
+            assert_eq!(quotient(dividend, divisor, Digits::Cut), cut);
+            assert_eq!(quotient(dividend, divisor, Digits::Round), rounded);
+            assert_eq!(wide_quotient(dividend, divisor, 0, Digits::Cut), Some(cut));
+            assert_eq!(wide_quotient(dividend, divisor, 0, Digits::Round), Some(rounded));
+        }
+        assert_eq!(wide_quotient(i128::MAX, 10, 20, Digits::Cut), None);
+        assert_eq!(wide_quotient(10_i128.pow(37), 10_i128.pow(30), 3, Digits::Cut), Some(10_i128.pow(10)));
+    }
+}

@@ -1,0 +1,193 @@
+//! Elements of arrays and maps as Trino finds them, and names of types.
+
+use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar, shown_type};
+use crate::error::{Error, ErrorKind, Result};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, MapArray, UInt64Array};
+use datafusion::arrow::compute::kernels::cmp::eq;
+use datafusion::arrow::compute::{cast, take};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use std::sync::Arc;
+
+pub(super) const FUNCTIONS: &[Scalar] = &[
+    scalar("element_at", ATHENA, &[Kind::Any, Kind::Any], Gives::Of(element_type), |call| element(call, false)).doc(
+        "element_at(array, index), element_at(map, key)",
+        "An element, counted from 1 or, negative, from the end; NULL where there is none.",
+        &[
+            ("element_at(ARRAY['a', 'b'], -1)", "b"),
+            ("element_at(ARRAY[1], 5)", "NULL"),
+            ("element_at(map(ARRAY['x'], ARRAY[1]), 'x')", "1"),
+        ],
+    ),
+    scalar("$subscript", ATHENA, &[Kind::Any, Kind::Any], Gives::Of(element_type), |call| element(call, true)),
+    scalar("cardinality", ATHENA, &[Kind::Any], Gives::Int8, cardinality).doc(
+        "cardinality(array), cardinality(map)",
+        "How many elements an array has, or entries a map.",
+        &[("cardinality(ARRAY[ARRAY[1, 2], ARRAY[3]])", "2"), ("cardinality(map(ARRAY['x'], ARRAY[1]))", "1")],
+    ),
+    scalar("reverse", ATHENA, &[Kind::Any], Gives::Of(first), reverse).doc(
+        "reverse(array), reverse(text)",
+        "From the end to the start.",
+        &[("reverse(ARRAY[1, 2])", "[2, 1]"), ("reverse('abc')", "cba")],
+    ),
+    scalar("typeof", ATHENA, &[Kind::Any], Gives::Text, |call| {
+        let name = type_name(call.args[0].data_type());
+        call.texts(|_| Ok(Some(&name)))
+    })
+    .with_nulls()
+    .doc(
+        "typeof(value)",
+        "The name of a value's type.",
+        &[("typeof(1)", "integer"), ("typeof(1.5)", "decimal(2,1)"), ("typeof(ARRAY['a'])", "array(varchar)")],
+    ),
+];
+
+fn first(args: &[DataType]) -> Result<DataType> {
+    Ok(match args.first() {
+        Some(DataType::Utf8 | DataType::LargeUtf8) | None => DataType::Utf8View,
+        Some(other) => other.clone(),
+    })
+}
+
+fn element_type(args: &[DataType]) -> Result<DataType> {
+    match args.first() {
+        Some(DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _)) => {
+            Ok(field.data_type().clone())
+        }
+        Some(DataType::Map(entries, _)) => match entries.data_type() {
+            DataType::Struct(fields) if fields.len() == 2 => Ok(fields[1].data_type().clone()),
+            _ => Err(Error::internal("a map without values")),
+        },
+        Some(other) => {
+            let message = format!("an array or map is needed, not {}", shown_type(other));
+            Err(Error::new(ErrorKind::DatatypeMismatch, message))
+        }
+        None => Err(Error::internal("an element of nothing")),
+    }
+}
+
+/// An element a row; where there is none, NULL, or an error where `must` be one.
+fn element(call: &Call<'_>, must: bool) -> Result<ArrayRef> {
+    if let DataType::Map(..) = call.args[0].data_type() {
+        return value_of_key(call, must);
+    }
+    let field = Field::new("item", call.gives.clone(), true);
+    let lists = cast(&call.args[0], &DataType::List(Arc::new(field)))?;
+    let lists = lists.as_list::<i32>();
+    let indices = cast(&call.args[1], &DataType::Int64)?;
+    let indices: &Int64Array = indices.as_primitive::<Int64Type>();
+    let mut places = Vec::with_capacity(call.rows);
+    for row in 0..call.rows {
+        if call.is_null(row) {
+            places.push(None);
+            continue;
+        }
+        let (index, length) = (indices.value(row), i64::from(lists.value_length(row)));
+        let at = match index {
+            0 => return Err(Error::new(ErrorKind::InvalidParameter, "SQL array indices start at 1")),
+            1.. => index - 1,
+            _ if must => {
+                return Err(Error::new(ErrorKind::InvalidParameter, format!("array subscript is negative: {index}")));
+            }
+            _ => length + index,
+        };
+        let found = (0..length).contains(&at);
+        if !found && must {
+            let message = format!("array subscript must be less than or equal to array length: {index} > {length}");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+        places.push(found.then(|| (i64::from(lists.value_offsets()[row]) + at) as u64));
+    }
+    Ok(take(lists.values(), &UInt64Array::from(places), None)?)
+}
+
+fn value_of_key(call: &Call<'_>, must: bool) -> Result<ArrayRef> {
+    let map: &MapArray = call.args[0].as_map();
+    let sought = cast(&call.args[1], map.keys().data_type())?;
+    let mut places = Vec::with_capacity(call.rows);
+    for row in 0..call.rows {
+        if call.is_null(row) {
+            places.push(None);
+            continue;
+        }
+        let (from, to) = (map.value_offsets()[row] as usize, map.value_offsets()[row + 1] as usize);
+        let keys = map.keys().slice(from, to - from);
+        let one = datafusion::arrow::array::Scalar::new(sought.slice(row, 1));
+        let place = eq(&keys, &one)?.iter().position(|same| same == Some(true));
+        if place.is_none() && must {
+            let key = datafusion::arrow::util::display::array_value_to_string(&sought, row)?;
+            return Err(Error::new(ErrorKind::InvalidParameter, format!("key not present in map: {key}")));
+        }
+        places.push(place.map(|at| (from + at) as u64));
+    }
+    Ok(take(map.values(), &UInt64Array::from(places), None)?)
+}
+
+fn cardinality(call: &Call<'_>) -> Result<ArrayRef> {
+    let values = &call.args[0];
+    match values.data_type() {
+        DataType::Map(..) => {
+            let map = values.as_map();
+            call.ints(|row| Ok(Some(i64::from(map.value_length(row)))))
+        }
+        DataType::List(_) => {
+            let lists = values.as_list::<i32>();
+            call.ints(|row| Ok(Some(i64::from(lists.value_length(row)))))
+        }
+        DataType::LargeList(_) => {
+            let lists = values.as_list::<i64>();
+            call.ints(|row| Ok(Some(lists.value_length(row))))
+        }
+        DataType::FixedSizeList(_, length) => call.ints(|_| Ok(Some(i64::from(*length)))),
+        DataType::Null => call.ints(|_| Ok(None)),
+        other => {
+            let message = format!("an array or map is needed, not {}", shown_type(other));
+            Err(Error::new(ErrorKind::DatatypeMismatch, message))
+        }
+    }
+}
+
+fn reverse(call: &Call<'_>) -> Result<ArrayRef> {
+    if let DataType::List(_) = call.args[0].data_type() {
+        let lists = call.args[0].as_list::<i32>();
+        let mut order = Vec::with_capacity(lists.values().len());
+        let first = lists.value_offsets().first().copied().unwrap_or_default();
+        for row in 0..call.rows {
+            let (from, to) = (lists.value_offsets()[row], lists.value_offsets()[row + 1]);
+            order.extend((from..to).rev().map(|at| at as u64));
+        }
+        let values = take(lists.values(), &UInt64Array::from(order), None)?;
+        let offsets: Vec<i32> = lists.value_offsets().iter().map(|offset| offset - first).collect();
+        let DataType::List(field) = call.args[0].data_type() else { return Err(Error::internal("a list is lost")) };
+        let offsets = datafusion::arrow::buffer::OffsetBuffer::new(offsets.into());
+        let reversed =
+            datafusion::arrow::array::ListArray::try_new(Arc::clone(field), offsets, values, lists.nulls().cloned())?;
+        return Ok(Arc::new(reversed));
+    }
+    let texts = cast(&call.args[0], &DataType::Utf8View)?;
+    let texts = texts.as_string_view();
+    call.texts(|row| Ok(Some(texts.value(row).chars().rev().collect::<String>())))
+}
+
+/// Trino's name of a type.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Float64 => "double".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "varchar".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "varbinary".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp(3)".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamp(3) with time zone".to_owned(),
+        DataType::List(field) | DataType::LargeList(field) => format!("array({})", type_name(field.data_type())),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(fields) if fields.len() == 2 => {
+                format!("map({}, {})", type_name(fields[0].data_type()), type_name(fields[1].data_type()))
+            }
+            _ => "map".to_owned(),
+        },
+        DataType::Struct(fields) => {
+            let fields = fields.iter().map(|field| format!("{} {}", field.name(), type_name(field.data_type())));
+            format!("row({})", fields.collect::<Vec<_>>().join(", "))
+        }
+        other => shown_type(other),
+    }
+}

@@ -1,0 +1,425 @@
+//! Casts as the dialects do them, where Arrow's differ: texts read leniently and blamed precisely, numbers rounded to
+//! whole ones, numbers and moments written as the services write them.
+
+use super::arithmetic::out_of_range;
+use super::kernel::shown_type;
+use crate::error::{Error, ErrorKind, Result};
+use crate::load;
+use crate::sql::Dialect;
+use datafusion::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBuilder, PrimitiveBuilder, StringViewBuilder,
+};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType,
+};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use std::sync::Arc;
+
+/// Whether Arrow's cast is not the dialects'.
+pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
+    let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    let fraction = |t: &DataType| t.is_floating() || matches!(t, DataType::Decimal128(..));
+    let moment = |t: &DataType| matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _));
+    (text(from)
+        && (to.is_signed_integer() || fraction(to) || moment(to) || matches!(to, DataType::Boolean | DataType::Date32)))
+        || (text(to) && (from.is_floating() || matches!(from, DataType::Timestamp(..))))
+        || (fraction(from) && to.is_signed_integer())
+}
+
+/// The cast to a type as a function of one argument; `safe` gives NULL where the other is an error.
+pub(crate) fn function(to: DataType, safe: bool, dialect: Dialect) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(Cast { to, safe, dialect, signature: Signature::any(1, Volatility::Immutable) }))
+}
+
+/// A value as the text that the dialect makes of it.
+pub(super) fn as_text(array: &ArrayRef, dialect: Dialect) -> Result<ArrayRef> {
+    Cast { to: DataType::Utf8View, safe: false, dialect, signature: Signature::any(1, Volatility::Immutable) }
+        .cast(array)
+}
+
+/// Texts as values of a type, as the dialect reads them.
+pub(super) fn read(array: &ArrayRef, to: &DataType, dialect: Dialect) -> Result<ArrayRef> {
+    let signature = Signature::any(1, Volatility::Immutable);
+    Cast { to: to.clone(), safe: false, dialect, signature }.cast(array)
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Cast {
+    to: DataType,
+    safe: bool,
+    dialect: Dialect,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Cast {
+    fn name(&self) -> &'static str {
+        if self.safe { "try_cast" } else { "cast" }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _args: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(self.to.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        match args.args.first() {
+            Some(ColumnarValue::Array(array)) => Ok(ColumnarValue::Array(self.cast(array)?)),
+            Some(ColumnarValue::Scalar(value)) => {
+                let made = self.cast(&value.to_array()?)?;
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?))
+            }
+            None => Err(Error::internal("a cast of nothing").into()),
+        }
+    }
+}
+
+impl Cast {
+    fn cast(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        let from = array.data_type();
+        if !differs(from, &self.to) {
+            return self.plain(array);
+        }
+        if text(from) {
+            return self.read(&cast(array, &DataType::Utf8View)?);
+        }
+        if text(&self.to) {
+            let made = match from {
+                DataType::Timestamp(_, zone) => {
+                    let zone = zone.is_some();
+                    let micros = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+                    let micros = micros.as_primitive::<TimestampMicrosecondType>();
+                    let digits = self.dialect.rules().fraction_digits;
+                    texts(micros.len(), |row| {
+                        (!micros.is_null(row)).then(|| moment_text(micros.value(row), zone, digits))
+                    })
+                }
+                DataType::Float32 => {
+                    let floats = array.as_primitive::<Float32Type>();
+                    texts(floats.len(), |row| {
+                        (!floats.is_null(row)).then(|| self.float_text(&format!("{:e}", floats.value(row)), 6))
+                    })
+                }
+                _ => {
+                    let floats = cast(array, &DataType::Float64)?;
+                    let floats = floats.as_primitive::<Float64Type>();
+                    texts(floats.len(), |row| {
+                        (!floats.is_null(row)).then(|| self.float_text(&format!("{:e}", floats.value(row)), 15))
+                    })
+                }
+            };
+            return Ok(cast(&made, &self.to)?);
+        }
+        // Halves are rounded away from zero, before the width is looked at.
+        match from {
+            DataType::Decimal128(..) => {
+                let whole = cast_with_options(array, &DataType::Decimal128(38, 0), &self.options())?;
+                self.plain(&whole)
+            }
+            _ => {
+                let floats = cast(array, &DataType::Float64)?;
+                let rounded = floats.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round);
+                self.plain(&(Arc::new(rounded) as ArrayRef))
+            }
+        }
+    }
+
+    fn options(&self) -> CastOptions<'static> {
+        CastOptions { safe: self.safe, ..CastOptions::default() }
+    }
+
+    fn plain(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        cast_with_options(array, &self.to, &self.options())
+            .map_err(|error| if self.to.is_integer() { out_of_range(&self.to) } else { error.into() })
+    }
+
+    /// Texts as values.
+    fn read(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        match &self.to {
+            DataType::Int8 => self.integers::<Int8Type>(array, "Short", |n| i8::try_from(n).ok()),
+            DataType::Int16 => self.integers::<Int16Type>(array, "Short", |n| i16::try_from(n).ok()),
+            DataType::Int32 => self.integers::<Int32Type>(array, "Integer", |n| i32::try_from(n).ok()),
+            DataType::Int64 => self.integers::<Int64Type>(array, "Long", |n| i64::try_from(n).ok()),
+            DataType::Float32 => self.primitives::<Float32Type>(array, |text| {
+                let value = float(text)?;
+                let narrow = value as f32;
+                (narrow.is_finite() || !value.is_finite()).then_some(narrow)
+            }),
+            DataType::Float64 => self.primitives::<Float64Type>(array, float),
+            DataType::Decimal128(precision, scale) => {
+                let (precision, scale) = (*precision, *scale);
+                self.primitives::<Decimal128Type>(array, |text| decimal(text, precision, scale))
+            }
+            DataType::Boolean => {
+                let texts = array.as_string_view();
+                let mut built = BooleanBuilder::with_capacity(texts.len());
+                for text in texts {
+                    let Some(text) = text else {
+                        built.append_null();
+                        continue;
+                    };
+                    match truth(text) {
+                        None if !self.safe => return Err(self.invalid(text)),
+                        value => built.append_option(value),
+                    }
+                }
+                Ok(Arc::new(built.finish()))
+            }
+            DataType::Date32 => self.primitives::<Date32Type>(array, |text| {
+                let micros = self.moment(text)?;
+                i32::try_from(micros.div_euclid(86_400_000_000)).ok()
+            }),
+            _ => self.primitives::<TimestampMicrosecondType>(array, |text| self.moment(text)),
+        }
+    }
+
+    /// Redshift takes a date in many forms, Trino in one.
+    fn moment(&self, text: &str) -> Option<i64> {
+        load::moment_of(text, self.dialect == Dialect::Redshift)
+    }
+
+    fn primitives<T: ArrowPrimitiveType>(
+        &self,
+        array: &ArrayRef,
+        read: impl Fn(&str) -> Option<T::Native>,
+    ) -> Result<ArrayRef> {
+        let texts = array.as_string_view();
+        let mut built = PrimitiveBuilder::<T>::with_capacity(texts.len()).with_data_type(self.to.clone());
+        for text in texts {
+            match text.map(|text| (text, read(text.trim()))) {
+                Some((text, None)) if !self.safe => return Err(self.invalid(text)),
+                value => built.append_option(value.and_then(|(_, value)| value)),
+            }
+        }
+        Ok(Arc::new(built.finish()))
+    }
+
+    fn integers<T: ArrowPrimitiveType>(
+        &self,
+        array: &ArrayRef,
+        name: &str,
+        narrow: impl Fn(i128) -> Option<T::Native>,
+    ) -> Result<ArrayRef> {
+        let texts = array.as_string_view();
+        let mut built = PrimitiveBuilder::<T>::with_capacity(texts.len());
+        for text in texts {
+            let Some(text) = text else {
+                built.append_null();
+                continue;
+            };
+            let trimmed = text.trim();
+            let value = match trimmed.parse::<i128>() {
+                Ok(number) => match narrow(number) {
+                    None if !self.safe => {
+                        let message = format!("overflow, value '{text}', type: {name}");
+                        return Err(Error::new(ErrorKind::NumericOverflow, message));
+                    }
+                    value => value,
+                },
+                Err(_) if self.safe => None,
+                Err(_) => {
+                    let sign = usize::from(trimmed.starts_with(['-', '+']));
+                    let at = trimmed.char_indices().position(|(at, c)| at >= sign && !c.is_ascii_digit()).unwrap_or(0);
+                    let message = format!("invalid digit, value '{}', pos {at}, type: {name}", first_char(trimmed, at));
+                    return Err(
+                        Error::new(ErrorKind::InvalidText, message).with_detail(format!("the text is \"{text}\""))
+                    );
+                }
+            };
+            built.append_option(value);
+        }
+        Ok(Arc::new(built.finish()))
+    }
+
+    fn invalid(&self, text: &str) -> Error {
+        let name = shown_type(&self.to);
+        if matches!(self.to, DataType::Decimal128(..)) && float(text.trim()).is_some() {
+            return Error::new(ErrorKind::NumericOverflow, format!("numeric field overflow: \"{text}\" as {name}"));
+        }
+        if self.to.is_floating() && text.trim().parse::<f64>().is_ok() {
+            return Error::new(ErrorKind::NumericOverflow, format!("\"{text}\" is out of range for type {name}"));
+        }
+        Error::new(ErrorKind::InvalidText, format!("invalid input syntax for type {name}: \"{text}\""))
+    }
+
+    /// A number from its shortest digits in scientific form; Redshift turns to an exponent from so many digits on.
+    fn float_text(&self, shortest: &str, most: i32) -> String {
+        let Some((mantissa, exponent)) = shortest.split_once('e') else {
+            return match shortest {
+                "inf" => "Infinity".to_owned(),
+                "-inf" => "-Infinity".to_owned(),
+                other => other.to_owned(),
+            };
+        };
+        let power: i32 = exponent.parse().unwrap_or(0);
+        if self.dialect.rules().float_exponent {
+            let dot = if mantissa.contains('.') { "" } else { ".0" };
+            return format!("{mantissa}{dot}E{power}");
+        }
+        if power < -4 || power >= most {
+            let sign = if power < 0 { '-' } else { '+' };
+            return format!("{mantissa}e{sign}{:02}", power.abs());
+        }
+        let negative = mantissa.starts_with('-');
+        let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+        let point = power + 1;
+        let plain = if point <= 0 {
+            format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
+        } else if digits.len() <= point as usize {
+            format!("{digits}{}", "0".repeat(point as usize - digits.len()))
+        } else {
+            format!("{}.{}", &digits[..point as usize], &digits[point as usize..])
+        };
+        if negative { format!("-{plain}") } else { plain }
+    }
+}
+
+fn first_char(text: &str, at: usize) -> String {
+    text.chars().nth(at).map(String::from).unwrap_or_default()
+}
+
+fn texts(rows: usize, of: impl Fn(usize) -> Option<String>) -> ArrayRef {
+    let mut built = StringViewBuilder::with_capacity(rows);
+    for row in 0..rows {
+        built.append_option(of(row));
+    }
+    Arc::new(built.finish())
+}
+
+/// A number; none where it is larger than a double can be.
+fn float(text: &str) -> Option<f64> {
+    let value: f64 = text.parse().ok()?;
+    (!value.is_infinite() || !text.bytes().any(|byte| byte.is_ascii_digit())).then_some(value)
+}
+
+/// What both services take for a truth value (Redshift: "Boolean type").
+fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "t" | "true" | "y" | "yes" | "on" | "1" => Some(true),
+        "f" | "false" | "n" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// A decimal number, with an exponent or not; digits beyond the scale are rounded.
+pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
+    let (number, exponent) = match text.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, unsigned) = match number.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, number.strip_prefix('+').unwrap_or(number)),
+    };
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // How many of the digits stand left of the place where the result ends.
+    let kept = whole.len() as i32 + exponent + i32::from(scale);
+    let mut value: i128 = 0;
+    let mut digits = whole.bytes().chain(fraction.bytes()).map(|b| i128::from(b - b'0'));
+    for at in 0..kept.max(0) {
+        value = match digits.next() {
+            Some(digit) => value.checked_mul(10)?.checked_add(digit)?,
+            None if value == 0 => return Some(0),
+            None if at >= kept => break,
+            None => value.checked_mul(10)?,
+        };
+    }
+    if kept >= 0 && digits.next().is_some_and(|digit| digit >= 5) {
+        value += 1;
+    }
+    if value >= 10_i128.checked_pow(u32::from(precision))? {
+        return None;
+    }
+    Some(if negative { -value } else { value })
+}
+
+/// `2008-02-20 10:00:00.5`, with at least so many digits of the fraction; with a zone `+00`.
+pub(super) fn moment_text(micros: i64, zoned: bool, digits: usize) -> String {
+    let Some(moment) = chrono::DateTime::from_timestamp_micros(micros) else { return micros.to_string() };
+    let mut text = moment.format("%Y-%m-%d %H:%M:%S").to_string();
+    let fraction = format!("{:06}", micros.rem_euclid(1_000_000));
+    let mut kept = fraction.trim_end_matches('0').len();
+    if digits > 0 {
+        kept = kept.max(digits);
+    }
+    if kept > 0 {
+        text.push('.');
+        text.push_str(&fraction[..kept]);
+    }
+    if zoned {
+        text.push_str(if digits > 0 { " UTC" } else { "+00" });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn cast_one(text: ScalarValue, to: &DataType, dialect: Dialect) -> Result<ScalarValue> {
+        let cast = Cast { to: to.clone(), safe: false, dialect, signature: Signature::any(1, Volatility::Immutable) };
+        Ok(ScalarValue::try_from_array(&cast.cast(&text.to_array()?)?, 0)?)
+    }
+
+    // PostgreSQL's float8out with extra_float_digits, and Trino's documentation of CAST to varchar.
+    #[test]
+    fn floats_as_texts() {
+        for (value, redshift, athena) in [
+            (1.0, "1", "1.0E0"),
+            (-1.5, "-1.5", "-1.5E0"),
+            (0.0001, "0.0001", "1.0E-4"),
+            (0.000_01, "1e-05", "1.0E-5"),
+            (123_456.789, "123456.789", "1.23456789E5"),
+            (1e15, "1e+15", "1.0E15"),
+            (1e14, "100000000000000", "1.0E14"),
+            (f64::NAN, "NaN", "NaN"),
+            (f64::INFINITY, "Infinity", "Infinity"),
+        ] {
+            for (dialect, expected) in [(Dialect::Redshift, redshift), (Dialect::Athena, athena)] {
+                let made = cast_one(ScalarValue::from(value), &DataType::Utf8View, dialect).unwrap();
+                assert_eq!(made, ScalarValue::Utf8View(Some(expected.to_owned())), "{value} in {dialect}");
+            }
+        }
+    }
+
+    #[test]
+    fn decimals_are_read_exactly() {
+        for (text, precision, scale, expected) in [
+            ("1.5", 5, 2, Some(150)),
+            ("-1.005", 5, 2, Some(-101)),
+            ("1.004", 5, 2, Some(100)),
+            (".5", 5, 0, Some(1)),
+            ("0.04", 5, 1, Some(0)),
+            ("1e3", 5, 0, Some(1000)),
+            ("12e-1", 5, 1, Some(12)),
+            ("1e-9", 5, 2, Some(0)),
+            ("99999.9", 5, 0, None),
+            ("", 5, 0, None),
+            ("1x", 5, 0, None),
+            ("99999999999999999999999999999999999999", 38, 0, Some(10_i128.pow(38) - 1)),
+        ] {
+            assert_eq!(decimal(text, precision, scale), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_whole_ones() {
+        for (value, expected) in [(2.5, 3), (-2.5, -3), (2.4, 2), (0.5, 1)] {
+            let made = cast_one(ScalarValue::from(value), &DataType::Int32, Dialect::Redshift).unwrap();
+            assert_eq!(made, ScalarValue::Int32(Some(expected)));
+        }
+        let error = cast_one(ScalarValue::from(3e9), &DataType::Int32, Dialect::Redshift).unwrap_err();
+        assert_eq!(error.sqlstate(), "22003");
+    }
+}

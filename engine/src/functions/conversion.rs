@@ -1,0 +1,49 @@
+//! Values as texts, and texts of limited length.
+
+use super::cast::as_text;
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use crate::error::Result;
+use crate::sql::Dialect;
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+
+pub(super) const FUNCTIONS: &[Scalar] = &[
+    scalar("$text", REDSHIFT, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Redshift)),
+    scalar("$text", ATHENA, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Athena)),
+    scalar("$varchar", REDSHIFT, &[Kind::Text, Kind::Int], Gives::Text, |call| {
+        cut(call, |text, length| text.floor_char_boundary(length))
+    }),
+    scalar("$varchar", ATHENA, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, chars)),
+    // A CHAR's blanks at the end mean nothing, so it has none.
+    scalar("$char", BOTH, &[Kind::Text, Kind::Int], Gives::Text, |call| {
+        cut(call, |text, length| text[..chars(text, length)].trim_end_matches(' ').len())
+    }),
+];
+
+fn as_text_view(call: &Call<'_>, dialect: Dialect) -> Result<ArrayRef> {
+    Ok(cast(&as_text(&call.args[0], dialect)?, &DataType::Utf8View)?)
+}
+
+fn chars(text: &str, length: usize) -> usize {
+    text.char_indices().nth(length).map_or(text.len(), |(at, _)| at)
+}
+
+fn cut(call: &Call<'_>, end: impl Fn(&str, usize) -> usize) -> Result<ArrayRef> {
+    let (texts, lengths) = (call.text(0), call.int(1));
+    let length = |row: usize| usize::try_from(lengths.value(row)).unwrap_or_default();
+    // Texts that are short enough stay as they are, without a copy.
+    let fits = (0..call.rows).all(|row| {
+        call.is_null(row) || {
+            let text = texts.value(row);
+            end(text, length(row)) == text.len()
+        }
+    });
+    if fits && lengths.null_count() == 0 {
+        return Ok(ArrayRef::clone(&call.args[0]));
+    }
+    call.texts(|row| {
+        let text = texts.value(row);
+        Ok(Some(&text[..end(text, length(row))]))
+    })
+}

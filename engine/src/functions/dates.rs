@@ -1,0 +1,502 @@
+//! Dates and moments: what both dialects compute with parts, and zones.
+
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use super::parts::{DAY_US, Part, add_months_sticky, last_day, micros_of, moment_of, months_between};
+use super::rows::Last;
+use crate::error::{Error, ErrorKind, Result};
+use chrono::{Datelike, Days, NaiveDate, Offset, TimeZone, Utc};
+use chrono_tz::Tz;
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+
+use Kind::{Date, Int, Moment, Stamp, Text};
+
+pub(super) const FUNCTIONS: &[Scalar] = &[
+    scalar("dateadd", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).doc(
+        "dateadd(part, count, moment)",
+        "A moment so many parts later; a day that a month lacks becomes its last.",
+        &[
+            ("dateadd(day, 30, '2008-01-01')", "2008-01-31 00:00:00"),
+            ("dateadd(month, 18, '2008-02-28')", "2009-08-28 00:00:00"),
+            ("dateadd(m, -1, '2008-01-01')", "2007-12-31 23:59:00"),
+        ],
+    ),
+    scalar("date_add", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).doc(
+        "date_add(part, count, moment)",
+        "The same as dateadd.",
+        &[],
+    ),
+    scalar("datediff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, difference).doc(
+        "datediff(part, from, to)",
+        "How many boundaries of the part are crossed.",
+        &[
+            ("datediff(week, '2009-01-01', '2009-12-31')", "52"),
+            ("datediff(qtr, '1998-07-01', '2008-10-06')", "41"),
+            ("datediff(year, '2008-12-31', '2009-01-01')", "1"),
+        ],
+    ),
+    scalar("date_diff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, difference).doc(
+        "date_diff(part, from, to)",
+        "The same as datediff.",
+        &[],
+    ),
+    scalar("$date_part", BOTH, &[Text, Moment], Gives::Int8, |call| {
+        let parts = call.text(0);
+        let micros = micros(&call.args[1])?;
+        let mut last = Last::new();
+        call.ints(|row| last.of(parts.value(row), Part::parse)?.value(micros.value(row)).map(Some))
+    }),
+    scalar("date_trunc", REDSHIFT, &[Text, Stamp], Gives::Stamp, |call| {
+        let (parts, stamps) = (call.text(0), call.stamp(1));
+        let mut last = Last::new();
+        call.stamps(|row| last.of(parts.value(row), Part::parse)?.begin(stamps.value(row)).map(Some))
+    })
+    .doc(
+        "date_trunc(part, moment)",
+        "When the part that holds a moment began; weeks begin on Monday.",
+        &[
+            ("date_trunc('week', date '2008-09-07')", "2008-09-01 00:00:00"),
+            ("date_trunc('minute', timestamp '2020-04-30 22:30:59.1')", "2020-04-30 22:30:00"),
+        ],
+    ),
+    scalar("add_months", REDSHIFT, &[Stamp, Int], Gives::Stamp, |call| {
+        let (stamps, months) = (call.stamp(0), call.int(1));
+        call.stamps(|row| add_months_sticky(stamps.value(row), months.value(row)).map(Some))
+    })
+    .doc(
+        "add_months(moment, months)",
+        "So many months later; the last day of a month stays the last.",
+        &[
+            ("add_months('2008-01-31', 1)", "2008-02-29 00:00:00"),
+            ("add_months('2008-02-29', 1)", "2008-03-31 00:00:00"),
+        ],
+    ),
+    scalar("months_between", REDSHIFT, &[Stamp, Stamp], Gives::Float, |call| {
+        let (left, right) = (call.stamp(0), call.stamp(1));
+        call.floats(|row| months_between(left.value(row), right.value(row)).map(Some))
+    })
+    .doc(
+        "months_between(later, earlier)",
+        "Months between two dates.",
+        &[("months_between('1969-01-18', '1969-03-18')", "-2.0")],
+    ),
+    scalar("last_day", REDSHIFT, &[Date], Gives::Date, last_days).doc(
+        "last_day(date)",
+        "The last day of the month.",
+        &[("last_day(date '2008-02-05')", "2008-02-29")],
+    ),
+    scalar("last_day_of_month", ATHENA, &[Date], Gives::Date, last_days).doc(
+        "last_day_of_month(date)",
+        "The last day of the month.",
+        &[("last_day_of_month(date '2020-02-05')", "2020-02-29")],
+    ),
+    scalar("next_day", REDSHIFT, &[Date, Text], Gives::Date, next_day).doc(
+        "next_day(date, day)",
+        "The first such day of the week after a date.",
+        &[("next_day('2014-08-20', 'Tuesday')", "2014-08-26"), ("next_day('2014-08-20', 'W')", "2014-08-27")],
+    ),
+    scalar("date_cmp", REDSHIFT, &[Date, Date], Gives::Int4, |call| {
+        let (left, right) = (call.date(0).values(), call.date(1).values());
+        call.all::<datafusion::arrow::datatypes::Int32Type>(|row| left[row].cmp(&right[row]) as i32)
+    })
+    .doc(
+        "date_cmp(date, date)",
+        "-1, 0 or 1 for earlier, equal, later.",
+        &[("date_cmp('2008-01-01', '2008-01-04')", "-1")],
+    ),
+    scalar("timestamp_cmp", REDSHIFT, &[Stamp, Stamp], Gives::Int4, compare).doc(
+        "timestamp_cmp(moment, moment)",
+        "-1, 0 or 1 for earlier, equal, later.",
+        &[("timestamp_cmp('2008-01-24 06:43:29', '2008-01-24 06:43:29')", "0")],
+    ),
+    scalar("date_cmp_timestamp", REDSHIFT, &[Stamp, Stamp], Gives::Int4, compare).doc(
+        "date_cmp_timestamp(date, moment)",
+        "-1, 0 or 1 for earlier, equal, later.",
+        &[("date_cmp_timestamp('2008-06-18', '2008-06-17 12:00:00')", "1")],
+    ),
+    scalar("timestamp_cmp_date", REDSHIFT, &[Stamp, Stamp], Gives::Int4, compare).doc(
+        "timestamp_cmp_date(moment, date)",
+        "-1, 0 or 1 for earlier, equal, later.",
+        &[],
+    ),
+    scalar("convert_timezone", REDSHIFT, &[Text, Text, Stamp], Gives::Stamp, |call| {
+        let (from, to, stamps) = (call.text(0), call.text(1), call.stamp(2));
+        convert(call, |row| from.value(row), |row| to.value(row), |row| stamps.value(row))
+    })
+    .doc(
+        "convert_timezone([from,] to, moment)",
+        "What clocks show in another zone; from is UTC when it is not given.",
+        &[
+            ("convert_timezone('EST', 'PST', timestamp '2008-03-05 09:25:29')", "2008-03-05 06:25:29"),
+            ("convert_timezone('America/New_York', timestamp '2013-02-01 12:00:00')", "2013-02-01 07:00:00"),
+        ],
+    ),
+    scalar("$from_utc", BOTH, &[Text, Stamp], Gives::Stamp, |call| {
+        let (to, stamps) = (call.text(0), call.stamp(1));
+        convert(call, |_| "UTC", |row| to.value(row), |row| stamps.value(row))
+    }),
+    scalar("timezone", BOTH, &[Text, Moment], Gives::Of(zoned_type), |call| {
+        let zones = call.text(0);
+        let naive = matches!(call.args[1].data_type(), DataType::Timestamp(_, None));
+        let micros = micros(&call.args[1])?;
+        let other = |row: usize| micros.value(row);
+        if naive {
+            convert(call, |row| zones.value(row), |_| "UTC", other)
+        } else {
+            convert(call, |_| "UTC", |row| zones.value(row), other)
+        }
+    })
+    .doc(
+        "timezone(zone, moment)",
+        "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
+        &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
+    ),
+    scalar("date_add", ATHENA, &[Text, Int, Moment], Gives::Of(third), |call| {
+        let (parts, counts) = (call.text(0), call.int(1));
+        let micros = micros(&call.args[2])?;
+        let mut last = Last::new();
+        like(call, 2, |row| last.of(parts.value(row), Part::parse)?.add(counts.value(row), micros.value(row)))
+    })
+    .doc(
+        "date_add(unit, count, moment)",
+        "A moment so many units later.",
+        &[
+            ("date_add('day', 1, date '2020-02-28')", "2020-02-29"),
+            ("date_add('month', -1, timestamp '2020-03-31 00:00:00')", "2020-02-29 00:00:00"),
+        ],
+    ),
+    scalar("date_diff", ATHENA, &[Text, Stamp, Stamp], Gives::Int8, |call| {
+        let (parts, from, to) = (call.text(0), call.stamp(1), call.stamp(2));
+        let mut last = Last::new();
+        call.ints(|row| last.of(parts.value(row), Part::parse)?.whole(from.value(row), to.value(row)).map(Some))
+    })
+    .doc(
+        "date_diff(unit, from, to)",
+        "How many whole units lie between.",
+        &[
+            ("date_diff('second', timestamp '2020-03-01 00:00:00', timestamp '2020-03-02 00:00:00')", "86400"),
+            ("date_diff('day', date '2020-03-01', date '2020-03-02')", "1"),
+        ],
+    ),
+    scalar("date_trunc", ATHENA, &[Text, Moment], Gives::Of(second), |call| {
+        let parts = call.text(0);
+        let micros = micros(&call.args[1])?;
+        let mut last = Last::new();
+        like(call, 1, |row| last.of(parts.value(row), Part::parse)?.begin(micros.value(row)))
+    })
+    .doc(
+        "date_trunc(unit, moment)",
+        "When the unit that holds a moment began.",
+        &[
+            ("date_trunc('month', date '2001-08-22')", "2001-08-01"),
+            ("date_trunc('hour', timestamp '2001-08-22 03:04:05')", "2001-08-22 03:00:00"),
+        ],
+    ),
+    part("year", Part::Year),
+    part("quarter", Part::Quarter),
+    part("month", Part::Month),
+    part("week", Part::Week),
+    part("week_of_year", Part::Week),
+    part("day", Part::Day),
+    part("day_of_month", Part::Day),
+    part("day_of_week", Part::IsoDayOfWeek),
+    part("dow", Part::IsoDayOfWeek),
+    part("day_of_year", Part::DayOfYear),
+    part("doy", Part::DayOfYear),
+    part("year_of_week", Part::IsoYear),
+    part("yow", Part::IsoYear),
+    part("hour", Part::Hour),
+    part("minute", Part::Minute),
+    part("second", Part::Second),
+    part("millisecond", Part::Millisecond),
+    scalar("from_unixtime", ATHENA, &[Kind::Float], Gives::Stamp, |call| {
+        let seconds = call.float(0);
+        call.stamps(|row| Ok(Some((seconds.value(row) * 1e6).round() as i64)))
+    })
+    .doc(
+        "from_unixtime(seconds)",
+        "The moment so many seconds after 1970 began.",
+        &[("from_unixtime(1600000000)", "2020-09-13 12:26:40")],
+    ),
+    scalar("to_unixtime", ATHENA, &[Stamp], Gives::Float, |call| {
+        let stamps = call.stamp(0);
+        call.floats(|row| Ok(Some(stamps.value(row) as f64 / 1e6)))
+    })
+    .doc(
+        "to_unixtime(moment)",
+        "Seconds since 1970 began.",
+        &[("to_unixtime(timestamp '2020-09-13 12:26:40')", "1600000000.0")],
+    ),
+    scalar("from_iso8601_timestamp", ATHENA, &[Text], Gives::StampTz, |call| {
+        let texts = call.text(0);
+        call.stamps(|row| {
+            let text = texts.value(row);
+            let micros = crate::load::moment_of(&text.replacen('T', " ", 1), false);
+            let invalid = || Error::new(ErrorKind::InvalidText, format!("invalid ISO 8601 timestamp \"{text}\""));
+            micros.map(Some).ok_or_else(invalid)
+        })
+    })
+    .doc(
+        "from_iso8601_timestamp(text)",
+        "A moment in ISO 8601.",
+        &[("from_iso8601_timestamp('2020-05-11T11:15:05+02:00')", "2020-05-11 09:15:05+00:00")],
+    ),
+    scalar("to_iso8601", ATHENA, &[Moment], Gives::Text, |call| {
+        let micros = micros(&call.args[0])?;
+        let (date, zoned) = match call.args[0].data_type() {
+            DataType::Date32 => (true, false),
+            DataType::Timestamp(_, zone) => (false, zone.is_some()),
+            _ => (false, false),
+        };
+        call.texts(|row| {
+            let moment = moment_of(micros.value(row))?;
+            Ok(Some(if date {
+                moment.format("%Y-%m-%d").to_string()
+            } else {
+                format!("{}{}", moment.format("%Y-%m-%dT%H:%M:%S%.3f"), if zoned { "Z" } else { "" })
+            }))
+        })
+    })
+    .doc(
+        "to_iso8601(moment)",
+        "A date or moment in ISO 8601.",
+        &[("to_iso8601(date '2020-05-11')", "2020-05-11")],
+    ),
+];
+
+/// A part of a date as a function of its name.
+const fn part(name: &'static str, part: Part) -> Scalar {
+    let kernel: super::kernel::Kernel = match part {
+        Part::Year => |call| value(call, Part::Year),
+        Part::IsoYear => |call| value(call, Part::IsoYear),
+        Part::Quarter => |call| value(call, Part::Quarter),
+        Part::Month => |call| value(call, Part::Month),
+        Part::Week => |call| value(call, Part::Week),
+        Part::Day => |call| value(call, Part::Day),
+        Part::IsoDayOfWeek => |call| value(call, Part::IsoDayOfWeek),
+        Part::DayOfYear => |call| value(call, Part::DayOfYear),
+        Part::Hour => |call| value(call, Part::Hour),
+        Part::Minute => |call| value(call, Part::Minute),
+        Part::Second => |call| value(call, Part::Second),
+        _ => |call| value(call, Part::Millisecond),
+    };
+    let made = scalar(name, ATHENA, &[Moment], Gives::Int8, kernel);
+    match part {
+        Part::Year => made.doc("year(moment)", "The year.", &[("year(date '2020-05-11')", "2020")]),
+        Part::IsoDayOfWeek => made.doc(
+            "day_of_week(moment), dow(moment)",
+            "1 for Monday to 7 for Sunday.",
+            &[("day_of_week(date '2020-05-11')", "1")],
+        ),
+        Part::Week => made.doc(
+            "week(moment), week_of_year(moment)",
+            "The week of ISO 8601.",
+            &[("week(date '2020-05-11')", "20")],
+        ),
+        Part::IsoYear => made.doc(
+            "year_of_week(moment), yow(moment)",
+            "The year of ISO 8601's week.",
+            &[("yow(date '2021-01-01')", "2020")],
+        ),
+        Part::DayOfYear => {
+            made.doc("day_of_year(moment), doy(moment)", "The day of the year.", &[("doy(date '2020-02-01')", "32")])
+        }
+        Part::Quarter => made.doc("quarter(moment)", "The quarter.", &[("quarter(date '2020-05-11')", "2")]),
+        Part::Month => made.doc("month(moment)", "The month.", &[("month(date '2020-05-11')", "5")]),
+        Part::Day => {
+            made.doc("day(moment), day_of_month(moment)", "The day of the month.", &[("day(date '2020-05-11')", "11")])
+        }
+        Part::Hour => made.doc("hour(moment)", "The hour.", &[("hour(timestamp '2020-05-11 23:10:05')", "23")]),
+        Part::Minute => made.doc("minute(moment)", "The minute.", &[("minute(timestamp '2020-05-11 23:10:05')", "10")]),
+        Part::Second => made.doc("second(moment)", "The second.", &[("second(timestamp '2020-05-11 23:10:05')", "5")]),
+        _ => made.doc(
+            "millisecond(moment)",
+            "The millisecond.",
+            &[("millisecond(timestamp '2020-05-11 23:10:05.123')", "123")],
+        ),
+    }
+}
+
+fn value(call: &Call<'_>, part: Part) -> Result<ArrayRef> {
+    let micros = micros(&call.args[0])?;
+    call.ints(|row| part.value(micros.value(row)).map(Some))
+}
+
+fn last_days(call: &Call<'_>) -> Result<ArrayRef> {
+    let dates = call.date(0);
+    call.dates(|row| {
+        let day = moment_of(i64::from(dates.value(row)) * DAY_US)?.date();
+        Ok(Some(days_of(last_day(day))))
+    })
+}
+
+fn second(args: &[DataType]) -> Result<DataType> {
+    args.get(1).cloned().ok_or_else(|| Error::internal("an argument is missing"))
+}
+
+fn third(args: &[DataType]) -> Result<DataType> {
+    args.get(2).cloned().ok_or_else(|| Error::internal("an argument is missing"))
+}
+
+/// With a zone without one, and the other way round; a date is a moment without zone.
+fn zoned_type(args: &[DataType]) -> Result<DataType> {
+    Ok(match second(args)? {
+        DataType::Timestamp(_, Some(_)) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        _ => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    })
+}
+
+/// Microseconds of dates or moments.
+fn micros(values: &ArrayRef) -> Result<datafusion::arrow::array::TimestampMicrosecondArray> {
+    use datafusion::arrow::array::AsArray;
+    let plain = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+    // A zone changes how a moment is shown, not the moment.
+    let plain = match values.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            cast(&cast(values, &DataType::Int64)?, plain.data_type())?
+        }
+        _ => plain,
+    };
+    Ok(plain.as_primitive::<TimestampMicrosecondType>().clone())
+}
+
+/// Moments as the type of an argument: dates where it is one.
+fn like(call: &Call<'_>, at: usize, mut of: impl FnMut(usize) -> Result<i64>) -> Result<ArrayRef> {
+    if *call.args[at].data_type() == DataType::Date32 {
+        return call.dates(|row| {
+            let days = of(row)?.div_euclid(DAY_US);
+            i32::try_from(days).map(Some).map_err(|_| super::arithmetic::out_of_range(&DataType::Date32))
+        });
+    }
+    call.stamps(|row| of(row).map(Some))
+}
+
+fn add(call: &Call<'_>) -> Result<ArrayRef> {
+    let (parts, counts, stamps) = (call.text(0), call.int(1), call.stamp(2));
+    let mut last = Last::new();
+    call.stamps(|row| last.of(parts.value(row), Part::parse)?.add(counts.value(row), stamps.value(row)).map(Some))
+}
+
+fn difference(call: &Call<'_>) -> Result<ArrayRef> {
+    let (parts, from, to) = (call.text(0), call.stamp(1), call.stamp(2));
+    let mut last = Last::new();
+    call.ints(|row| last.of(parts.value(row), Part::parse)?.boundaries(from.value(row), to.value(row)).map(Some))
+}
+
+fn compare(call: &Call<'_>) -> Result<ArrayRef> {
+    let (left, right) = (call.stamp(0).values(), call.stamp(1).values());
+    call.all::<datafusion::arrow::datatypes::Int32Type>(|row| left[row].cmp(&right[row]) as i32)
+}
+
+/// Days since the epoch.
+fn days_of(date: NaiveDate) -> i32 {
+    date.num_days_from_ce() - 719_163
+}
+
+fn next_day(call: &Call<'_>) -> Result<ArrayRef> {
+    let (dates, names) = (call.date(0), call.text(1));
+    call.dates(|row| {
+        let name = names.value(row).trim().to_lowercase();
+        let day = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+        // S and T alone mean Sunday and Tuesday: the first that fit.
+        let found = day.iter().position(|day| !name.is_empty() && day.starts_with(&name));
+        let Some(wanted) = found else {
+            return Err(Error::new(ErrorKind::InvalidParameter, format!("\"{name}\" is not a day of the week")));
+        };
+        let date = moment_of(i64::from(dates.value(row)) * DAY_US)?.date();
+        let ahead = (wanted as i64 - i64::from(date.weekday().num_days_from_sunday()) + 6).rem_euclid(7) + 1;
+        let next = date.checked_add_days(Days::new(ahead.unsigned_abs()));
+        Ok(next.map(days_of))
+    })
+}
+
+/// A zone by its name, an abbreviation that PostgreSQL knows, or an offset.
+enum Zone {
+    Named(Tz),
+    Fixed(chrono::FixedOffset),
+}
+
+fn zone_of(name: &str) -> Result<Zone> {
+    // Abbreviations mean an offset, whatever the season (pg_timezone_abbrevs).
+    const ABBREVIATIONS: [(&str, i32); 16] = [
+        ("EST", -5),
+        ("EDT", -4),
+        ("CST", -6),
+        ("CDT", -5),
+        ("MST", -7),
+        ("MDT", -6),
+        ("PST", -8),
+        ("PDT", -7),
+        ("GMT", 0),
+        ("UTC", 0),
+        ("Z", 0),
+        ("CET", 1),
+        ("CEST", 2),
+        ("EET", 2),
+        ("BST", 1),
+        ("JST", 9),
+    ];
+    let fixed = |seconds: i32| chrono::FixedOffset::east_opt(seconds).map(Zone::Fixed);
+    let upper = name.trim().to_uppercase();
+    let found = if let Some((_, hours)) = ABBREVIATIONS.iter().find(|(known, _)| *known == upper) {
+        fixed(hours * 3600)
+    } else if let Some(known) = chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name.trim()))
+    {
+        Some(Zone::Named(*known))
+    } else {
+        offset_seconds(upper.trim_start_matches("UTC").trim_start_matches("GMT")).and_then(fixed)
+    };
+    found.ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("time zone \"{name}\" is not known")))
+}
+
+/// `+02:00`, `-8`, `+0530`.
+fn offset_seconds(text: &str) -> Option<i32> {
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((hours, minutes)) => (hours, minutes),
+        None if digits.len() == 4 => digits.split_at(2),
+        None => (digits, "0"),
+    };
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours <= 18 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+impl Zone {
+    /// What is added to UTC at a moment in UTC.
+    fn offset_at(&self, utc: i64) -> Result<i64> {
+        let seconds = match self {
+            Self::Fixed(offset) => offset.local_minus_utc(),
+            Self::Named(zone) => zone.offset_from_utc_datetime(&moment_of(utc)?).fix().local_minus_utc(),
+        };
+        Ok(i64::from(seconds) * 1_000_000)
+    }
+
+    /// The moment in UTC at which clocks of the zone show this; the earlier one where they show it twice, and where they
+    /// never do, as if they had not been put forward.
+    fn to_utc(&self, local: i64) -> Result<i64> {
+        let Self::Named(zone) = self else { return Ok(local - self.offset_at(local)?) };
+        let shown = moment_of(local)?;
+        Ok(match zone.from_local_datetime(&shown).earliest() {
+            Some(moment) => micros_of(moment.with_timezone(&Utc).naive_utc()),
+            None => local - self.offset_at(local - 4 * 3_600_000_000)?,
+        })
+    }
+}
+
+fn convert<'a>(
+    call: &Call<'_>,
+    from: impl Fn(usize) -> &'a str,
+    to: impl Fn(usize) -> &'a str,
+    micros: impl Fn(usize) -> i64,
+) -> Result<ArrayRef> {
+    let (mut sources, mut targets) = (Last::new(), Last::new());
+    call.stamps(|row| {
+        let utc = sources.of(from(row), zone_of)?.to_utc(micros(row))?;
+        Ok(Some(utc + targets.of(to(row), zone_of)?.offset_at(utc)?))
+    })
+}

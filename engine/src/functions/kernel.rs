@@ -1,0 +1,373 @@
+//! A scalar function of ours: its declaration, which is its documentation too, and how DataFusion calls it.
+//!
+//! A declaration says what the arguments are turned into before the call, so that a kernel sees few types: all texts as
+//! views, all whole numbers with 64 bits, all moments in microseconds. A strict function (which most are) gives NULL for
+//! a NULL argument, and its kernel is not asked for such rows.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::Dialect;
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// What an argument is turned into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A text: `Utf8View`.
+    Text,
+    /// A whole number: `Int64`.
+    Int,
+    /// A floating-point number: `Float64`.
+    Float,
+    /// A number as it is; a text becomes a double.
+    Number,
+    /// A truth value.
+    Bool,
+    /// A date: `Date32`.
+    Date,
+    /// A moment without zone, in microseconds; dates and texts become one.
+    Stamp,
+    /// A date, or a moment in microseconds with or without zone, as it is; a text becomes a moment.
+    Moment,
+    /// Anything, as it is.
+    Any,
+}
+
+/// What a function gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Gives {
+    /// `Utf8View`
+    Text,
+    /// `Int64`
+    Int8,
+    /// `Int32`
+    Int4,
+    /// `Float64`
+    Float,
+    /// `Boolean`
+    Bool,
+    /// `Date32`
+    Date,
+    /// Microseconds without zone.
+    Stamp,
+    /// Microseconds in UTC.
+    StampTz,
+    /// A number like the first argument, with as many digits after the point as the second says.
+    Scaled {
+        /// Whether the digits that are cut stay as zeros.
+        keeps_scale: bool,
+    },
+    /// What follows from the arguments' types.
+    Of(fn(&[DataType]) -> Result<DataType>),
+}
+
+/// A kernel: the arguments in their types and the rows to compute, all of one length.
+pub(super) type Kernel = fn(&Call<'_>) -> Result<ArrayRef>;
+
+/// What a kernel works on.
+pub(super) struct Call<'a> {
+    /// The arguments, each with [`Call::rows`] values.
+    pub(super) args: &'a [ArrayRef],
+    /// How many rows.
+    pub(super) rows: usize,
+    /// For a strict function the rows that have all arguments.
+    pub(super) nulls: Option<NullBuffer>,
+    /// What the result is.
+    pub(super) gives: DataType,
+}
+
+/// A function's declaration.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scalar {
+    pub(super) name: &'static str,
+    pub(super) dialects: &'static [Dialect],
+    takes: &'static [Kind],
+    optional: usize,
+    variadic: bool,
+    strict: bool,
+    volatility: Volatility,
+    gives: Gives,
+    kernel: Kernel,
+    /// How it is called; empty for functions that only we write.
+    pub(super) syntax: &'static str,
+    pub(super) about: &'static str,
+    /// Expressions with their results.
+    pub(super) examples: &'static [(&'static str, &'static str)],
+}
+
+/// Both dialects.
+pub(super) const BOTH: &[Dialect] = &[Dialect::Redshift, Dialect::Athena];
+/// Redshift only.
+pub(super) const REDSHIFT: &[Dialect] = &[Dialect::Redshift];
+/// Athena only.
+pub(super) const ATHENA: &[Dialect] = &[Dialect::Athena];
+
+/// A function over arguments of these kinds.
+pub(super) const fn scalar(
+    name: &'static str,
+    dialects: &'static [Dialect],
+    takes: &'static [Kind],
+    gives: Gives,
+    kernel: Kernel,
+) -> Scalar {
+    Scalar {
+        name,
+        dialects,
+        takes,
+        optional: 0,
+        variadic: false,
+        strict: true,
+        volatility: Volatility::Immutable,
+        gives,
+        kernel,
+        syntax: "",
+        about: "",
+        examples: &[],
+    }
+}
+
+impl Scalar {
+    /// The last arguments may be missing.
+    pub(super) const fn optional(self, optional: usize) -> Self {
+        Self { optional, ..self }
+    }
+
+    /// The last argument may be repeated.
+    pub(super) const fn variadic(self) -> Self {
+        Self { variadic: true, ..self }
+    }
+
+    /// NULL arguments reach the kernel.
+    pub(super) const fn with_nulls(self) -> Self {
+        Self { strict: false, ..self }
+    }
+
+    /// What the generated page says of it.
+    pub(super) const fn doc(
+        self,
+        syntax: &'static str,
+        about: &'static str,
+        examples: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self { syntax, about, examples, ..self }
+    }
+
+    /// The function as DataFusion calls it.
+    pub(super) fn udf(self) -> Arc<ScalarUDF> {
+        let signature = if self.takes.is_empty() {
+            Signature::nullary(self.volatility)
+        } else {
+            Signature::user_defined(self.volatility)
+        };
+        Arc::new(ScalarUDF::new_from_impl(Function { declaration: self, signature }))
+    }
+
+    fn count_fits(&self, count: usize) -> bool {
+        let most = self.takes.len();
+        count + self.optional >= most && (count <= most || self.variadic)
+    }
+}
+
+struct Function {
+    declaration: Scalar,
+    signature: Signature,
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.declaration.name)
+    }
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.declaration, &other.declaration);
+        ours.name == theirs.name && ours.dialects == theirs.dialects
+    }
+}
+
+impl Eq for Function {}
+
+impl Hash for Function {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.declaration.name.hash(state);
+        self.declaration.dialects.len().hash(state);
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// The type that an argument is cast to; `None` where it is none.
+fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
+    let stamp = || DataType::Timestamp(TimeUnit::Microsecond, None);
+    let (text, number) = (is_text(found), found.is_numeric());
+    Some(match (kind, found) {
+        (Kind::Any, _) => found.clone(),
+        (Kind::Moment, DataType::Null) => stamp(),
+        (_, DataType::Dictionary(_, value)) => return coerced(kind, value),
+        (
+            Kind::Text,
+            DataType::Null | DataType::Boolean | DataType::Date32 | DataType::Binary | DataType::BinaryView,
+        ) => DataType::Utf8View,
+        (Kind::Text, DataType::Timestamp(..) | DataType::Time64(_)) => DataType::Utf8View,
+        (Kind::Text, _) if text || number => DataType::Utf8View,
+        (Kind::Int, DataType::Null) => DataType::Int64,
+        (Kind::Int, _) if number || text => DataType::Int64,
+        (Kind::Float, DataType::Null) => DataType::Float64,
+        (Kind::Float, _) if number || text => DataType::Float64,
+        (Kind::Number, DataType::Null) => DataType::Float64,
+        (Kind::Number, DataType::UInt64) => DataType::Int64,
+        (Kind::Number, _) if number => found.clone(),
+        (Kind::Number, _) if text => DataType::Float64,
+        (Kind::Bool, DataType::Boolean | DataType::Null) => DataType::Boolean,
+        (Kind::Date, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Null) => {
+            DataType::Date32
+        }
+        // Read when the function is called, as the dialect reads them.
+        (Kind::Date | Kind::Stamp | Kind::Moment, _) if text => DataType::Utf8View,
+        (Kind::Stamp, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Null) => stamp(),
+        (Kind::Moment, DataType::Date32) => DataType::Date32,
+        (Kind::Moment, DataType::Timestamp(_, zone)) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        _ => return None,
+    })
+}
+
+/// What a text is read as where a date or moment is wanted.
+fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
+    match kind {
+        Kind::Date if is_text(found) => Some(DataType::Date32),
+        Kind::Stamp | Kind::Moment if is_text(found) => Some(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        _ => None,
+    }
+}
+
+impl Function {
+    /// The kinds of so many arguments.
+    fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let takes = self.declaration.takes;
+        takes.iter().copied().chain(takes.last().copied().into_iter().cycle())
+    }
+
+    /// The types that the kernel sees.
+    fn seen(&self, args: &[DataType]) -> Vec<DataType> {
+        self.kinds().zip(args).map(|(kind, found)| read_as(kind, found).unwrap_or_else(|| found.clone())).collect()
+    }
+}
+
+impl ScalarUDFImpl for Function {
+    fn name(&self) -> &str {
+        self.declaration.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, found: &[DataType]) -> DataFusionResult<Vec<DataType>> {
+        let wrong = || {
+            let types: Vec<String> = found.iter().map(shown_type).collect();
+            let message = format!("function {}({}) does not exist", self.declaration.name, types.join(", "));
+            let error = Error::new(ErrorKind::UndefinedFunction, message);
+            let syntax = self.declaration.syntax;
+            DataFusionError::from(if syntax.is_empty() { error } else { error.with_hint(format!("it is {syntax}")) })
+        };
+        if !self.declaration.count_fits(found.len()) {
+            return Err(wrong());
+        }
+        self.kinds().zip(found).map(|(kind, found)| coerced(kind, found).ok_or_else(wrong)).collect()
+    }
+
+    fn return_type(&self, args: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(match self.declaration.gives {
+            Gives::Text => DataType::Utf8View,
+            Gives::Int8 => DataType::Int64,
+            Gives::Int4 => DataType::Int32,
+            Gives::Float => DataType::Float64,
+            Gives::Bool => DataType::Boolean,
+            Gives::Date => DataType::Date32,
+            Gives::Stamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Gives::StampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Gives::Scaled { keeps_scale } => super::math::scaled(args, None, keeps_scale)?,
+            Gives::Of(follows) => follows(&self.seen(args))?,
+        })
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let gives = match self.declaration.gives {
+            Gives::Scaled { keeps_scale } => {
+                let digit = args.scalar_arguments.get(1).copied().flatten();
+                let digit = digit.and_then(|value| value.cast_to(&DataType::Int64).ok());
+                let digit = digit.and_then(|value| if let ScalarValue::Int64(digit) = value { digit } else { None });
+                super::math::scaled(&types, digit, keeps_scale)?
+            }
+            _ => self.return_type(&types)?,
+        };
+        Ok(Arc::new(Field::new(self.name(), gives, true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let volatile = self.declaration.volatility == Volatility::Volatile;
+        let constant = !volatile && args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        let gives = args.return_field.data_type().clone();
+        let dialect = self.declaration.dialects.first().copied().unwrap_or_default();
+        let columns = self.kinds().zip(&args.args).map(|(kind, arg)| {
+            let Some(data_type) = read_as(kind, &arg.data_type()) else { return arg.to_array(rows) };
+            match arg {
+                ColumnarValue::Array(texts) => Ok(super::cast::read(texts, &data_type, dialect)?),
+                ColumnarValue::Scalar(text) => {
+                    let read = super::cast::read(&text.to_array()?, &data_type, dialect)?;
+                    ScalarValue::try_from_array(&read, 0)?.to_array_of_size(rows)
+                }
+            }
+        });
+        let columns = columns.collect::<DataFusionResult<Vec<_>>>()?;
+        let nulls = if self.declaration.strict {
+            columns.iter().fold(None, |all, column| NullBuffer::union(all.as_ref(), column.logical_nulls().as_ref()))
+        } else {
+            None
+        };
+        if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == rows) {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&gives)?));
+        }
+        let made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives })?;
+        if constant {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?));
+        }
+        Ok(ColumnarValue::Array(made))
+    }
+}
+
+/// A type as users know it, for messages.
+pub(crate) fn shown_type(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Int8 => "tinyint".to_owned(),
+        DataType::Int16 => "smallint".to_owned(),
+        DataType::Int32 => "integer".to_owned(),
+        DataType::Int64 | DataType::UInt64 => "bigint".to_owned(),
+        DataType::Float32 => "real".to_owned(),
+        DataType::Float64 => "double precision".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("numeric({precision},{scale})"),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "character varying".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "varbyte".to_owned(),
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Date32 | DataType::Date64 => "date".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp without time zone".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_owned(),
+        DataType::Time32(_) | DataType::Time64(_) => "time without time zone".to_owned(),
+        DataType::Interval(_) | DataType::Duration(_) => "interval".to_owned(),
+        DataType::Null => "unknown".to_owned(),
+        DataType::List(element) | DataType::LargeList(element) => format!("array({})", shown_type(element.data_type())),
+        other => other.to_string().to_lowercase(),
+    }
+}

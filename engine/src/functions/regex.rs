@@ -1,0 +1,347 @@
+//! Regular expressions: Redshift's and Trino's functions, and SIMILAR TO.
+//!
+//! The engine is Rust's `regex`: linear in time, without look-around and back references in patterns, which are errors.
+
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use super::rows::Last;
+use crate::error::{Error, ErrorKind, Result};
+use datafusion::arrow::array::{ArrayRef, ListBuilder, StringViewBuilder};
+use datafusion::arrow::datatypes::{DataType, Field};
+use regex::{Regex, RegexBuilder};
+use std::sync::Arc;
+
+use Kind::{Int, Text};
+
+pub(super) const FUNCTIONS: &[Scalar] = &[
+    scalar("regexp_substr", REDSHIFT, &[Text, Text, Int, Int, Text], Gives::Text, substr).optional(3).doc(
+        "regexp_substr(text, pattern [, position [, occurrence [, parameters]]])",
+        "The part that matches; empty where none does. Parameters: c (case matters), i (it does not), e (the first group).",
+        &[("regexp_substr('Suspendisse.Ac@velit.com', '@[^.]*')", "@velit"), ("regexp_substr('the fox', 'FOX', 1, 1, 'i')", "fox")],
+    ),
+    scalar("regexp_instr", REDSHIFT, &[Text, Text, Int, Int, Int, Text], Gives::Int4, instr).optional(4).doc(
+        "regexp_instr(text, pattern [, position [, occurrence [, option [, parameters]]]])",
+        "Where the match begins, or with option 1 what follows it; 0 where there is none.",
+        &[("regexp_instr('Suspendisse.Ac@velit.com', '@[^.]*')", "15"), ("regexp_instr('the fox', 'dog')", "0")],
+    ),
+    scalar("regexp_count", REDSHIFT, &[Text, Text, Int, Text], Gives::Int4, count).optional(2).doc(
+        "regexp_count(text, pattern [, position [, parameters]])",
+        "How often the pattern matches.",
+        &[("regexp_count('abcdefghijklmnopqrstuvwxyz', '[a-z]{3}')", "8"), ("regexp_count('the fox', 'FOX', 1, 'i')", "1")],
+    ),
+    scalar("regexp_replace", REDSHIFT, &[Text, Text, Text, Int, Text], Gives::Text, replace).optional(3).doc(
+        "regexp_replace(text, pattern [, replacement [, position [, parameters]]])",
+        "Every match replaced; $1 stands for the first group.",
+        &[
+            ("regexp_replace('DonecFri@semper.com', '@.*\\\\.(com|org)', '@internal.$1')", "DonecFri@internal.com"),
+            ("regexp_replace('the fox', 'FOX', 'quick brown fox', 1, 'i')", "the quick brown fox"),
+        ],
+    ),
+    scalar("regexp_replace", ATHENA, &[Text, Text, Text], Gives::Text, replace).optional(1).doc(
+        "regexp_replace(text, pattern [, replacement])",
+        "Every match replaced; $1 stands for the first group.",
+        &[("regexp_replace('1a 2b 14m', '\\d+[ab] ')", "14m"), ("regexp_replace('1a 2b 14m', '(\\d+)([ab]) ', '3c$2 ')", "3ca 3cb 14m")],
+    ),
+    scalar("regexp_extract", ATHENA, &[Text, Text, Int], Gives::Text, extract).optional(1).doc(
+        "regexp_extract(text, pattern [, group])",
+        "The first match, or a group of it; NULL where there is none.",
+        &[("regexp_extract('1a 2b 14m', '\\d+')", "1"), ("regexp_extract('1a 2b 14m', '(\\d+)([a-z]+)', 2)", "a")],
+    ),
+    scalar("regexp_extract_all", ATHENA, &[Text, Text, Int], Gives::Of(texts_type), extract_all).optional(1).doc(
+        "regexp_extract_all(text, pattern [, group])",
+        "All matches, or a group of each.",
+        &[("regexp_extract_all('1a 2b 14m', '\\d+')", "[1, 2, 14]")],
+    ),
+    scalar("regexp_split", ATHENA, &[Text, Text], Gives::Of(texts_type), split).doc(
+        "regexp_split(text, pattern)",
+        "The parts between the matches.",
+        &[("regexp_split('1a 2b 14m', '\\s*[a-z]+\\s*')", "[1, 2, 14, ]")],
+    ),
+    scalar("regexp_count", ATHENA, &[Text, Text], Gives::Int8, wide_count).doc(
+        "regexp_count(text, pattern)",
+        "How often the pattern matches.",
+        &[("regexp_count('1a 2b 14m', '\\s*[a-z]+\\s*')", "3")],
+    ),
+    scalar("regexp_position", ATHENA, &[Text, Text], Gives::Int4, |call| {
+        let (texts, patterns) = (call.text(0), call.text(1));
+        let mut last = Last::new();
+        call.int4s(|row| {
+            let (text, regex) = (texts.value(row), last.of(patterns.value(row), |p| compile(p, ""))?);
+            Ok(Some(regex.find(text).map_or(-1, |found| chars(&text[..found.start()]) + 1)))
+        })
+    })
+    .doc(
+        "regexp_position(text, pattern)",
+        "Where the first match begins; -1 where there is none.",
+        &[("regexp_position('I have 23 apples', '\\d')", "8")],
+    ),
+    scalar("$similar_to", BOTH, &[Text, Text, Text], Gives::Bool, similar),
+];
+
+fn texts_type(_: &[DataType]) -> Result<DataType> {
+    Ok(DataType::List(Arc::new(Field::new("item", DataType::Utf8View, true))))
+}
+
+/// A pattern with Redshift's parameters.
+fn compile(pattern: &str, parameters: &str) -> Result<Regex> {
+    let insensitive = parameters.contains('i');
+    RegexBuilder::new(pattern).case_insensitive(insensitive).build().map_err(|error| {
+        let reason = error.to_string();
+        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Error::new(ErrorKind::InvalidParameter, format!("invalid regular expression: \"{pattern}\""))
+            .with_detail(reason)
+    })
+}
+
+fn chars(text: &str) -> i32 {
+    i32::try_from(text.chars().count()).unwrap_or(i32::MAX)
+}
+
+/// The text from a character on, counted from 1, and how many bytes were left out.
+fn from_char(text: &str, position: i64) -> (&str, usize) {
+    let skipped = usize::try_from(position.saturating_sub(1)).unwrap_or_default();
+    let at = text.char_indices().nth(skipped).map_or(text.len(), |(at, _)| at);
+    (&text[at..], at)
+}
+
+/// The arguments that all of Redshift's functions share, for one row.
+struct Sought<'a> {
+    text: &'a str,
+    skipped: usize,
+    parameters: &'a str,
+    occurrence: usize,
+}
+
+fn sought<'a>(
+    call: &'a Call<'_>,
+    row: usize,
+    position: usize,
+    occurrence: Option<usize>,
+    parameters: usize,
+) -> Sought<'a> {
+    let int = |at: usize| if call.has(at) { call.int(at).value(row) } else { 1 };
+    let (text, skipped) = from_char(call.text(0).value(row), int(position));
+    let parameters = if call.has(parameters) { call.text(parameters).value(row) } else { "" };
+    let occurrence = occurrence.map_or(1, int).max(1);
+    Sought { text, skipped, parameters, occurrence: usize::try_from(occurrence).unwrap_or(usize::MAX) }
+}
+
+fn regex_of<'a>(last: &'a mut Last<Regex>, pattern: &str, parameters: &str) -> Result<&'a Regex> {
+    if parameters.is_empty() {
+        return last.of(pattern, |pattern| compile(pattern, ""));
+    }
+    last.of(&format!("{parameters}\u{0}{pattern}"), |_| compile(pattern, parameters))
+}
+
+fn substr(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut last = Last::new();
+    call.texts(|row| {
+        let sought = sought(call, row, 2, Some(3), 4);
+        let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
+        if sought.parameters.contains('e') {
+            let found = regex.captures_iter(sought.text).nth(sought.occurrence - 1);
+            return Ok(Some(found.and_then(|groups| groups.get(1)).map_or("", |group| group.as_str())));
+        }
+        Ok(Some(regex.find_iter(sought.text).nth(sought.occurrence - 1).map_or("", |found| found.as_str())))
+    })
+}
+
+fn instr(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut last = Last::new();
+    call.int4s(|row| {
+        let sought = sought(call, row, 2, Some(3), 5);
+        let after = call.has(4) && call.int(4).value(row) == 1;
+        let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
+        let Some(found) = regex.find_iter(sought.text).nth(sought.occurrence - 1) else { return Ok(Some(0)) };
+        let end = sought.skipped + if after { found.end() } else { found.start() };
+        Ok(Some(chars(&call.text(0).value(row)[..end]) + 1))
+    })
+}
+
+fn count(call: &Call<'_>) -> Result<ArrayRef> {
+    let mut last = Last::new();
+    call.int4s(|row| {
+        let sought = sought(call, row, 2, None, 3);
+        let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
+        Ok(Some(i32::try_from(regex.find_iter(sought.text).count()).unwrap_or(i32::MAX)))
+    })
+}
+
+fn wide_count(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, patterns) = (call.text(0), call.text(1));
+    let mut last = Last::new();
+    call.ints(|row| {
+        let regex = last.of(patterns.value(row), |pattern| compile(pattern, ""))?;
+        Ok(Some(regex.find_iter(texts.value(row)).count() as i64))
+    })
+}
+
+fn replace(call: &Call<'_>) -> Result<ArrayRef> {
+    let (mut last, mut last_replacement) = (Last::new(), Last::new());
+    call.texts(|row| {
+        let sought = sought(call, row, 3, None, 4);
+        let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
+        let replacement = if call.has(2) { call.text(2).value(row) } else { "" };
+        let replacement = last_replacement.of(replacement, |text| Ok(template(text)))?;
+        let whole = call.text(0).value(row);
+        let replaced = regex.replace_all(sought.text, replacement.as_str());
+        Ok(Some(format!("{}{replaced}", &whole[..sought.skipped])))
+    })
+}
+
+/// A replacement in the words of Rust's `regex`: `$1` and `\1` are groups, whatever follows them.
+fn template(text: &str) -> String {
+    let (mut made, mut chars) = (String::new(), text.chars().peekable());
+    while let Some(c) = chars.next() {
+        match (c, chars.peek().copied()) {
+            ('$' | '\\', Some(digit)) if digit.is_ascii_digit() => {
+                made.push_str("${");
+                made.push(digit);
+                made.push('}');
+                chars.next();
+            }
+            ('$', Some('{')) => made.push('$'),
+            ('\\', Some(other)) => {
+                made.push_str(if other == '$' { "$$" } else { "" });
+                made.extend((other != '$').then_some(other));
+                chars.next();
+            }
+            ('$', _) => made.push_str("$$"),
+            _ => made.push(c),
+        }
+    }
+    made
+}
+
+fn group_of(call: &Call<'_>, row: usize) -> usize {
+    if call.has(2) { usize::try_from(call.int(2).value(row)).unwrap_or(usize::MAX) } else { 0 }
+}
+
+fn check_group(regex: &Regex, group: usize) -> Result<()> {
+    if group < regex.captures_len() {
+        return Ok(());
+    }
+    let message = format!("the pattern has {} groups, there is no group {group}", regex.captures_len() - 1);
+    Err(Error::new(ErrorKind::InvalidParameter, message))
+}
+
+fn extract(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, patterns) = (call.text(0), call.text(1));
+    let mut last = Last::new();
+    call.texts(|row| {
+        let (regex, group) = (last.of(patterns.value(row), |p| compile(p, ""))?, group_of(call, row));
+        check_group(regex, group)?;
+        let found = regex.captures(texts.value(row)).and_then(|groups| groups.get(group));
+        Ok(found.map(|group| group.as_str()))
+    })
+}
+
+fn lists(call: &Call<'_>, mut of: impl FnMut(usize, &mut StringViewBuilder) -> Result<()>) -> Result<ArrayRef> {
+    let mut built = ListBuilder::new(StringViewBuilder::new());
+    for row in 0..call.rows {
+        if call.is_null(row) {
+            built.append_null();
+        } else {
+            of(row, built.values())?;
+            built.append(true);
+        }
+    }
+    Ok(Arc::new(built.finish()))
+}
+
+fn extract_all(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, patterns) = (call.text(0), call.text(1));
+    let mut last = Last::new();
+    lists(call, |row, values| {
+        let (regex, group) = (last.of(patterns.value(row), |p| compile(p, ""))?, group_of(call, row));
+        check_group(regex, group)?;
+        for groups in regex.captures_iter(texts.value(row)) {
+            values.append_option(groups.get(group).map(|group| group.as_str()));
+        }
+        Ok(())
+    })
+}
+
+fn split(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, patterns) = (call.text(0), call.text(1));
+    let mut last = Last::new();
+    lists(call, |row, values| {
+        let regex = last.of(patterns.value(row), |p| compile(p, ""))?;
+        regex.split(texts.value(row)).for_each(|part| values.append_value(part));
+        Ok(())
+    })
+}
+
+fn similar(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, patterns, escapes) = (call.text(0), call.text(1), call.text(2));
+    let mut last = Last::new();
+    call.bools(|row| {
+        let escape = escapes.value(row).chars().next();
+        let regex = last.of(patterns.value(row), |pattern| compile(&similar_pattern(pattern, escape), ""))?;
+        Ok(Some(regex.is_match(texts.value(row))))
+    })
+}
+
+/// SIMILAR TO's pattern as a regular expression over the whole text: `%` is any text, `_` any character, the rest of
+/// the metacharacters but `.`, `^`, `$` as in POSIX.
+fn similar_pattern(pattern: &str, escape: Option<char>) -> String {
+    let mut made = "(?s)^(?:".to_owned();
+    let (mut chars, mut in_class) = (pattern.chars(), false);
+    while let Some(c) = chars.next() {
+        match c {
+            _ if Some(c) == escape => made.extend(chars.next().map(|next| regex::escape(&next.to_string()))),
+            '[' => {
+                in_class = true;
+                made.push(c);
+            }
+            ']' => {
+                in_class = false;
+                made.push(c);
+            }
+            _ if in_class => made.push(c),
+            '%' => made.push_str(".*"),
+            '_' => made.push('.'),
+            '.' | '^' | '$' | '\\' => {
+                made.push('\\');
+                made.push(c);
+            }
+            _ => made.push(c),
+        }
+    }
+    made.push_str(")$");
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    // PostgreSQL, 9.7.2.
+    #[test]
+    fn similar_to() {
+        for (text, pattern, expected) in [
+            ("abc", "abc", true),
+            ("abc", "a", false),
+            ("abc", "%(b|d)%", true),
+            ("abc", "(b|c)%", false),
+            ("a.c", "a.c", true),
+            ("abc", "a.c", false),
+            ("abc", "a_c", true),
+            ("a%c", "a\\%c", true),
+            ("abc", "a\\%c", false),
+            ("foo", "[a-f]o{2}", true),
+        ] {
+            let regex = Regex::new(&similar_pattern(pattern, Some('\\'))).unwrap();
+            assert_eq!(regex.is_match(text), expected, "{text} SIMILAR TO {pattern}");
+        }
+    }
+
+    #[test]
+    fn replacements_name_groups() {
+        for (text, expected) in
+            [("$1a", "${1}a"), ("\\1", "${1}"), ("$", "$$"), ("a$b", "a$$b"), ("\\$x", "$$x"), ("x", "x")]
+        {
+            assert_eq!(template(text), expected);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The functions of each dialect by name.
+
+use super::kernel::Scalar;
+use super::{arithmetic, arrays, conversion, dates, formats, json, lists, math, regex, text, totals, url};
+use crate::sql::Dialect;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// Our scalar functions by topic; those without topic are not for users.
+pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
+    ("", arithmetic::FUNCTIONS),
+    ("", conversion::FUNCTIONS),
+    ("", lists::FUNCTIONS),
+    ("Arrays and maps", arrays::FUNCTIONS),
+    ("Dates", dates::FUNCTIONS),
+    ("Formats", formats::FUNCTIONS),
+    ("JSON", json::FUNCTIONS),
+    ("Numbers", math::FUNCTIONS),
+    ("Regular expressions", regex::FUNCTIONS),
+    ("Texts", text::FUNCTIONS),
+    ("URLs", url::FUNCTIONS),
+];
+
+type ByName = HashMap<&'static str, Arc<ScalarUDF>>;
+
+static REDSHIFT: LazyLock<ByName> = LazyLock::new(|| scalars_of(Dialect::Redshift));
+static ATHENA: LazyLock<ByName> = LazyLock::new(|| scalars_of(Dialect::Athena));
+
+fn scalars_of(dialect: Dialect) -> ByName {
+    let all =
+        SCALARS.iter().flat_map(|(_, functions)| *functions).filter(|function| function.dialects.contains(&dialect));
+    all.map(|function| (function.name, function.udf())).collect()
+}
+
+/// A dialect's scalar function, where it is ours.
+pub(crate) fn scalar(dialect: Dialect, name: &str) -> Option<Arc<ScalarUDF>> {
+    match dialect {
+        Dialect::Redshift => REDSHIFT.get(name).cloned(),
+        Dialect::Athena => ATHENA.get(name).cloned(),
+    }
+}
+
+type Aggregates = HashMap<String, Arc<AggregateUDF>>;
+
+static REDSHIFT_AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| aggregates_of(Dialect::Redshift));
+static ATHENA_AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| aggregates_of(Dialect::Athena));
+
+fn aggregates_of(dialect: Dialect) -> Aggregates {
+    totals::functions(dialect)
+        .into_iter()
+        .map(|function| (function.name().to_lowercase(), Arc::new(function)))
+        .collect()
+}
+
+/// A dialect's aggregate, where it is ours.
+pub(crate) fn aggregate(dialect: Dialect, name: &str) -> Option<Arc<AggregateUDF>> {
+    match dialect {
+        Dialect::Redshift => REDSHIFT_AGGREGATES.get(name).cloned(),
+        Dialect::Athena => ATHENA_AGGREGATES.get(name).cloned(),
+    }
+}

@@ -1,0 +1,184 @@
+//! Aggregates and window functions of a dialect in those that the planner knows.
+
+use super::calls::{binary, case, null, plain_args, rename};
+use super::spelling::{call, cast, number, plain_function, text};
+use crate::error::{Error, ErrorKind};
+use crate::sql::Dialect;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
+    OrderByExpr, OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+};
+
+/// Spells a call of an aggregate, or leaves it.
+pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> Result<Option<Expr>, Error> {
+    let redshift = dialect == Dialect::Redshift;
+    match name {
+        "listagg" => return listagg(function).map(Some),
+        "percentile_cont" | "percentile_disc" if !function.within_group.is_empty() => {
+            return percentile(function, name).map(Some);
+        }
+        "median" if redshift => return median(function).map(Some),
+        "ratio_to_report" if redshift => return ratio(function).map(Some),
+        _ => {}
+    }
+    if redshift {
+        return Ok(None);
+    }
+    let Some(args) = plain_args(function) else { return Ok(None) };
+    Ok(match (name, args.as_slice()) {
+        ("max_by" | "min_by", [value, key]) => Some(by_key(function, value.clone(), key.clone(), name == "max_by")),
+        ("count_if", [condition]) => {
+            let counted = case(vec![(condition.clone(), number(1))], None);
+            Some(with_args(function, "count", vec![counted]))
+        }
+        ("set_agg", [value]) => {
+            let mut made = function.clone();
+            rename(&mut made, "array_agg");
+            if let FunctionArguments::List(list) = &mut made.args {
+                list.args = vec![argument(value.clone())];
+                list.duplicate_treatment = Some(datafusion::sql::sqlparser::ast::DuplicateTreatment::Distinct);
+            }
+            Some(Expr::Function(made))
+        }
+        ("map_agg", [key, value]) => {
+            let keys = with_args(function, "array_agg", vec![key.clone()]);
+            let values = with_args(function, "array_agg", vec![value.clone()]);
+            Some(call("$map_agg", vec![keys, values]))
+        }
+        ("histogram", [value]) => {
+            let values = with_args(function, "array_agg", vec![value.clone()]);
+            Some(call("$histogram", vec![values]))
+        }
+        ("geometric_mean", [value]) => {
+            let logarithm = call("ln", vec![cast(value.clone(), DataType::DoublePrecision)]);
+            Some(call("exp", vec![with_args(function, "avg", vec![logarithm])]))
+        }
+        _ => None,
+    })
+}
+
+fn argument(expr: Expr) -> FunctionArg {
+    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
+}
+
+/// The same call, with its FILTER and OVER, of another function over other arguments.
+fn with_args(function: &Function, name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter().map(argument).collect();
+    let made = plain_function(name, args);
+    Expr::Function(Function { filter: function.filter.clone(), over: function.over.clone(), ..made })
+}
+
+/// `max_by(x, y)`: the first value by descending keys that are not NULL.
+fn by_key(function: &Function, value: Expr, key: Expr, descending: bool) -> Expr {
+    let Expr::Function(mut made) = with_args(function, "first_value", vec![value]) else { return null() };
+    let options = OrderByOptions { asc: Some(!descending), nulls_first: Some(false) };
+    let order = OrderByExpr { expr: key.clone(), options, with_fill: None };
+    match &mut made.over {
+        Some(WindowType::WindowSpec(spec)) => {
+            spec.order_by = vec![order];
+            spec.window_frame = Some(whole_partition());
+        }
+        _ => {
+            if let FunctionArguments::List(list) = &mut made.args {
+                list.clauses.push(FunctionArgumentClause::OrderBy(vec![order]));
+            }
+        }
+    }
+    let known = Expr::IsNotNull(Box::new(key));
+    let filter = match made.filter.take() {
+        Some(filter) => binary(Expr::Nested(filter), BinaryOperator::And, known),
+        None => known,
+    };
+    made.filter = Some(Box::new(filter));
+    Expr::Function(made)
+}
+
+fn whole_partition() -> WindowFrame {
+    WindowFrame {
+        units: WindowFrameUnits::Rows,
+        start_bound: WindowFrameBound::Preceding(None),
+        end_bound: Some(WindowFrameBound::Following(None)),
+    }
+}
+
+/// `LISTAGG([DISTINCT] x [, ',']) [WITHIN GROUP (ORDER BY …)] [OVER (…)]`.
+fn listagg(function: &mut Function) -> Result<Expr, Error> {
+    let mut args = plain_args(function).ok_or_else(|| wrong_shape("listagg"))?;
+    if args.is_empty() || args.len() > 2 {
+        return Err(wrong_shape("listagg"));
+    }
+    let separator = if args.len() == 2 { args.remove(1) } else { text("") };
+    let plain = args.remove(0);
+    let value = call("$text", vec![plain.clone()]);
+    let mut made = function.clone();
+    rename(&mut made, "string_agg");
+    let mut order = std::mem::take(&mut made.within_group);
+    for key in &mut order {
+        // DISTINCT may be ordered by its own argument only, which is the text here.
+        if key.expr == plain && is_distinct(function) {
+            key.expr = value.clone();
+        }
+    }
+    if let FunctionArguments::List(list) = &mut made.args {
+        list.args = vec![argument(value), argument(separator)];
+        if made.over.is_none() && !order.is_empty() {
+            list.clauses.push(FunctionArgumentClause::OrderBy(order.clone()));
+        }
+    }
+    if let Some(WindowType::WindowSpec(spec)) = &mut made.over {
+        spec.order_by = order;
+        spec.window_frame = Some(whole_partition());
+    }
+    Ok(Expr::Function(made))
+}
+
+fn is_distinct(function: &Function) -> bool {
+    matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment
+        == Some(datafusion::sql::sqlparser::ast::DuplicateTreatment::Distinct))
+}
+
+fn wrong_shape(name: &str) -> Error {
+    Error::new(ErrorKind::Syntax, format!("{name} is called in a way that it does not take"))
+}
+
+/// `MEDIAN(x)`: the continuous percentile in the middle.
+fn median(function: &Function) -> Result<Expr, Error> {
+    let args = plain_args(function).ok_or_else(|| wrong_shape("median"))?;
+    let [value] = args.as_slice() else { return Err(wrong_shape("median")) };
+    Ok(over_list(function, "$percentile_cont", value, &half(), false))
+}
+
+fn half() -> Expr {
+    Expr::Value(Value::Number("0.5".to_owned(), false).into())
+}
+
+/// `PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x)` over the list of the group's values.
+fn percentile(function: &Function, name: &str) -> Result<Expr, Error> {
+    let args = plain_args(function).ok_or_else(|| wrong_shape(name))?;
+    let ([fraction], [key]) = (args.as_slice(), function.within_group.as_slice()) else {
+        return Err(wrong_shape(name));
+    };
+    let descending = key.options.asc == Some(false);
+    Ok(over_list(function, &format!("${name}"), &key.expr, fraction, descending))
+}
+
+fn over_list(function: &Function, name: &str, value: &Expr, fraction: &Expr, descending: bool) -> Expr {
+    let mut plain = function.clone();
+    plain.within_group.clear();
+    let values = with_args(&plain, "array_agg", vec![value.clone()]);
+    let fraction = cast(fraction.clone(), DataType::DoublePrecision);
+    let fraction = if descending { binary(number(1), BinaryOperator::Minus, fraction) } else { fraction };
+    let descending = Expr::Value(Value::Boolean(descending).into());
+    call(name, vec![values, fraction, descending])
+}
+
+/// `RATIO_TO_REPORT(x) OVER (…)`: the part that a value has in its partition's sum.
+fn ratio(function: &Function) -> Result<Expr, Error> {
+    let args = plain_args(function).ok_or_else(|| wrong_shape("ratio_to_report"))?;
+    let ([value], Some(_)) = (args.as_slice(), &function.over) else {
+        return Err(Error::new(ErrorKind::Syntax, "ratio_to_report needs one argument and OVER"));
+    };
+    let double = |expr: Expr| cast(expr, DataType::DoublePrecision);
+    let sum = double(with_args(function, "sum", vec![value.clone()]));
+    Ok(binary(double(value.clone()), BinaryOperator::Divide, call("nullif", vec![sum, number(0)])))
+}

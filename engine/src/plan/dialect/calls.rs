@@ -1,0 +1,387 @@
+//! Calls and operators of a dialect in functions that the planner knows: other names, other orders of arguments, bare
+//! date parts, and functions that are an expression of others.
+
+use super::aggregates;
+use super::spelling::{call, cast, number, text};
+use crate::error::{Error, ErrorKind};
+use crate::sql::Dialect;
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, TimezoneInfo, UnaryOperator, Value,
+};
+
+/// A function's name; empty where it has a schema.
+pub(super) fn name_of(function: &Function) -> String {
+    match function.name.0.as_slice() {
+        [ObjectNamePart::Identifier(ident)] => ident.value.to_lowercase(),
+        _ => String::new(),
+    }
+}
+
+/// Functions that are DataFusion's under another name.
+const RENAMED_IN_REDSHIFT: &[(&str, &str)] = &[
+    ("ceiling", "ceil"),
+    ("char_length", "character_length"),
+    ("dexp", "exp"),
+    ("dlog1", "ln"),
+    ("dlog10", "log10"),
+    ("len", "character_length"),
+    ("length", "character_length"),
+    ("listaggdistinct", "listagg"),
+    ("nvl", "coalesce"),
+    ("replicate", "repeat"),
+    ("stddev_samp", "stddev"),
+    ("textlen", "character_length"),
+    ("variance", "var_samp"),
+];
+
+const RENAMED_IN_ATHENA: &[(&str, &str)] = &[
+    ("all", "bool_and"),
+    ("approx_percentile", "approx_percentile_cont"),
+    ("arbitrary", "any_value"),
+    ("array_join", "array_to_string"),
+    ("array_remove", "array_remove_all"),
+    ("arrays_overlap", "array_has_any"),
+    ("ceiling", "ceil"),
+    ("char_length", "character_length"),
+    ("codepoint", "ascii"),
+    ("contains", "array_has"),
+    ("every", "bool_and"),
+    ("filter", "array_filter"),
+    ("is_nan", "isnan"),
+    ("length", "character_length"),
+    ("levenshtein_distance", "levenshtein"),
+    ("rand", "random"),
+    ("sequence", "generate_series"),
+    ("transform", "array_transform"),
+    ("any_match", "array_any_match"),
+    ("truncate", "trunc"),
+    ("variance", "var_samp"),
+    ("zip", "arrays_zip"),
+];
+
+/// Functions whose first argument is a part of a date, with or without quotes.
+const WITH_PARTS: [&str; 7] = ["date_part", "date_trunc", "dateadd", "datediff", "date_add", "date_diff", "datepart"];
+
+/// Spells an expression, not what is in it.
+pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
+    let redshift = dialect == Dialect::Redshift;
+    match expr {
+        Expr::Identifier(ident) if redshift && ident.quote_style.is_none() && ident.value == "sysdate" => {
+            *expr = now();
+        }
+        Expr::UnaryOp { op, expr: inner } => {
+            let name = match op {
+                UnaryOperator::PGSquareRoot => "sqrt",
+                UnaryOperator::PGCubeRoot => "cbrt",
+                UnaryOperator::PGAbs => "abs",
+                UnaryOperator::BitwiseNot => "$bitwise_not",
+                // The smallest whole number has no counterpart.
+                UnaryOperator::Minus if !matches!(**inner, Expr::Value(_) | Expr::Interval(_)) => "$negate",
+                _ => return Ok(()),
+            };
+            let inner = take(inner);
+            *expr = call(name, vec![inner]);
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::PGExp, right } => {
+            let args = vec![take(left), take(right)];
+            *expr = call("power", args);
+        }
+        Expr::SimilarTo { negated, expr: value, pattern, escape_char } => {
+            let escape = match escape_char {
+                Some(value) => Expr::Value(value.clone()),
+                None => text("\\"),
+            };
+            let matched = call("$similar_to", vec![take(value), take(pattern), escape]);
+            *expr = if *negated { not(matched) } else { matched };
+        }
+        Expr::Extract { field, expr: value, .. } => {
+            if !is_plain_part(field, redshift) {
+                let mut part = part_name(field);
+                // Trino's weeks begin on Monday, with 1.
+                if !redshift && part == "dow" {
+                    "isodow".clone_into(&mut part);
+                }
+                *expr = call("$date_part", vec![text(part), take(value)]);
+            }
+        }
+        Expr::AtTimeZone { timestamp, time_zone } => {
+            let args = vec![take(time_zone), take(timestamp)];
+            *expr = call("timezone", args);
+        }
+        Expr::Convert { expr: value, data_type: Some(data_type), charset: None, styles, .. } if styles.is_empty() => {
+            *expr = cast(take(value), data_type.clone());
+        }
+        Expr::Substring { expr: value, substring_from, substring_for, .. } if !redshift => {
+            let from = substring_from.as_mut().map_or_else(|| number(1), |from| take(from));
+            let mut args = vec![take(value), from];
+            args.extend(substring_for.as_mut().map(|length| take(length)));
+            *expr = call("substr", args);
+        }
+        Expr::Interval(interval) => whole_interval(interval)?,
+        Expr::Function(function) => {
+            if let Some(spelled) = respell_function(function, dialect)? {
+                *expr = spelled;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The expressions that a function is called with; `None` where one is none, or has a name.
+pub(super) fn plain_args(function: &Function) -> Option<Vec<Expr>> {
+    match &function.args {
+        FunctionArguments::None => Some(Vec::new()),
+        FunctionArguments::Subquery(_) => None,
+        FunctionArguments::List(list) => list
+            .args
+            .iter()
+            .map(|arg| match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+                _ => None,
+            })
+            .collect(),
+    }
+}
+
+fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<Expr>, Error> {
+    let name = name_of(function);
+    let redshift = dialect == Dialect::Redshift;
+    if let Some(spelled) = aggregates::respell(function, &name, dialect)? {
+        return Ok(Some(spelled));
+    }
+    if WITH_PARTS.contains(&name.as_str()) {
+        bare_part(function);
+    }
+    let renamed = if redshift { RENAMED_IN_REDSHIFT } else { RENAMED_IN_ATHENA };
+    if let Some((_, other)) = renamed.iter().find(|(from, _)| *from == name) {
+        rename(function, other);
+        return Ok(None);
+    }
+    let Some(args) = plain_args(function) else { return Ok(None) };
+    if redshift { respell_redshift(&name, args) } else { respell_athena(&name, args) }
+}
+
+/// `DATEADD(month, …)`: the part as a text.
+fn bare_part(function: &mut Function) {
+    if let FunctionArguments::List(list) = &mut function.args
+        && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) = list.args.first_mut()
+        && let Expr::Identifier(Ident { value, .. }) = expr
+    {
+        *expr = text(value.clone());
+    }
+}
+
+pub(super) fn rename(function: &mut Function, name: &str) {
+    function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]);
+}
+
+fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
+    Ok(Some(match (name, args.as_slice()) {
+        ("getdate", []) => call("date_trunc", vec![text("second"), now()]),
+        ("localtimestamp", []) => now(),
+        ("charindex", [sought, within]) => call("strpos", vec![within.clone(), sought.clone()]),
+        ("convert_timezone", [zone, moment]) => call("$from_utc", vec![zone.clone(), moment.clone()]),
+        ("concat", [_, _, ..]) => joined(args),
+        ("decode", [_, _, _, ..]) => decode(args),
+        ("date_part" | "datepart", [Expr::Value(part), value]) => {
+            // DATE_PART gives a double where EXTRACT gives an integer.
+            let part = part.value.clone().into_string().unwrap_or_default().to_lowercase();
+            cast(call("$date_part", vec![text(part), value.clone()]), DataType::DoublePrecision)
+        }
+        ("date_part_year", [value]) => cast(call("$date_part", vec![text("year"), value.clone()]), DataType::Int(None)),
+        ("timeofday", []) => call("to_char", vec![now(), text("Dy Mon DD HH24:MI:SS.US YYYY \"UTC\"")]),
+        ("to_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "decode")?,
+        ("from_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "encode")?,
+        ("from_hex", [value]) => call("decode", vec![value.clone(), text("hex")]),
+        ("pow", [_, _]) => call("power", args),
+        ("mod", [value, by]) => Expr::Nested(Box::new(binary(value.clone(), BinaryOperator::Modulo, by.clone()))),
+        ("isnull", [value, other]) => call("coalesce", vec![value.clone(), other.clone()]),
+        _ => return Ok(None),
+    }))
+}
+
+fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
+    let operator = |op: BinaryOperator, args: &[Expr]| binary(args[0].clone(), op, args[1].clone());
+    Ok(Some(match (name, args.as_slice()) {
+        ("concat", [_, _, ..]) => joined(args),
+        ("if", [condition, then]) => case(vec![(condition.clone(), then.clone())], None),
+        ("if", [condition, then, other]) => case(vec![(condition.clone(), then.clone())], Some(other.clone())),
+        ("greatest" | "least", [_, ..]) => {
+            let unknown = args.iter().cloned().map(|arg| Expr::IsNull(Box::new(arg)));
+            let unknown = unknown.reduce(|all, one| binary(all, BinaryOperator::Or, one)).unwrap_or_else(null);
+            case(vec![(unknown, null())], Some(call(&format!("$library_{name}"), args)))
+        }
+        ("pow", [_, _]) => call("power", args),
+        ("mod", [_, _]) => Expr::Nested(Box::new(operator(BinaryOperator::Modulo, &args))),
+        ("replace", [_, _]) => call("replace", vec![args[0].clone(), args[1].clone(), text("")]),
+        ("e", []) => call("exp", vec![number(1)]),
+        ("bitwise_and", [_, _]) => operator(BinaryOperator::BitwiseAnd, &args),
+        ("bitwise_or", [_, _]) => operator(BinaryOperator::BitwiseOr, &args),
+        ("bitwise_xor", [_, _]) => operator(BinaryOperator::PGBitwiseXor, &args),
+        ("bitwise_not", [value]) => call("$bitwise_not", vec![value.clone()]),
+        ("bitwise_left_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftLeft, &args),
+        ("bitwise_right_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftRight, &args),
+        ("slice", [array, start, length]) => {
+            let end =
+                binary(binary(start.clone(), BinaryOperator::Plus, length.clone()), BinaryOperator::Minus, number(1));
+            call("array_slice", vec![array.clone(), start.clone(), end])
+        }
+        ("split", [_, _]) => call("string_to_array", args),
+        ("all_match", [array, Expr::Lambda(lambda)]) => {
+            let mut lambda = lambda.clone();
+            lambda.body = Box::new(not(Expr::Nested(lambda.body)));
+            not(call("array_any_match", vec![array.clone(), Expr::Lambda(lambda)]))
+        }
+        ("none_match", [_, Expr::Lambda(_)]) => not(call("array_any_match", args)),
+        ("try", [inner]) => Expr::Nested(Box::new(tried(inner.clone()))),
+        ("date", [value]) => cast(value.clone(), DataType::Date),
+        ("localtimestamp", []) => now(),
+        ("from_iso8601_date", [value]) => cast(value.clone(), DataType::Date),
+        ("to_utf8", [value]) => cast(value.clone(), DataType::Bytea),
+        _ => return Ok(None),
+    }))
+}
+
+/// A text as bytes (`decode`) or bytes as a text (`encode`), in a format by its name.
+fn varbyte(value: &Expr, format: &Value, function: &str) -> Result<Expr, Error> {
+    let name = format.clone().into_string().unwrap_or_default().to_lowercase();
+    Ok(match (name.as_str(), function) {
+        ("utf8" | "utf-8", "decode") => cast(value.clone(), DataType::Bytea),
+        ("utf8" | "utf-8", _) => cast(value.clone(), DataType::Varchar(None)),
+        ("hex" | "base64", _) => call(function, vec![value.clone(), text(name)]),
+        _ => {
+            let message = format!("unknown format \"{name}\"");
+            return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("formats are hex, utf8, base64"));
+        }
+    })
+}
+
+/// `TRY(e)`: what may fail in `e` gives NULL: casts and divisions. Other errors stay errors.
+fn tried(mut expr: Expr) -> Expr {
+    use datafusion::sql::sqlparser::ast::visit_expressions_mut;
+    use std::ops::ControlFlow;
+    let _: ControlFlow<()> = visit_expressions_mut(&mut expr, |part| {
+        match part {
+            Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
+            Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } => {
+                let divisor = take(right);
+                **right = call("nullif", vec![divisor, number(0)]);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    expr
+}
+
+/// DECODE: NULL equals NULL.
+fn decode(args: Vec<Expr>) -> Expr {
+    let mut args = args.into_iter();
+    let value = args.next().unwrap_or_else(null);
+    let (mut branches, mut otherwise) = (Vec::new(), None);
+    while let Some(sought) = args.next() {
+        let Some(result) = args.next() else {
+            otherwise = Some(sought);
+            break;
+        };
+        branches.push((Expr::IsNotDistinctFrom(Box::new(value.clone()), Box::new(sought)), result));
+    }
+    case(branches, otherwise)
+}
+
+pub(super) fn case(branches: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
+    let conditions = branches.into_iter().map(|(condition, result)| CaseWhen { condition, result }).collect();
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions,
+        else_result: otherwise.map(Box::new),
+    }
+}
+
+/// Texts in a row; one that is NULL makes all of it NULL.
+fn joined(args: Vec<Expr>) -> Expr {
+    let joined = args.into_iter().reduce(|all, next| binary(all, BinaryOperator::StringConcat, next));
+    Expr::Nested(Box::new(joined.unwrap_or_else(null)))
+}
+
+pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    let nested = |expr: Expr| match expr {
+        Expr::BinaryOp { .. } => Expr::Nested(Box::new(expr)),
+        expr => expr,
+    };
+    Expr::BinaryOp { left: Box::new(nested(left)), op, right: Box::new(nested(right)) }
+}
+
+pub(super) fn not(expr: Expr) -> Expr {
+    Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(expr))) }
+}
+
+pub(super) fn null() -> Expr {
+    Expr::Value(Value::Null.into())
+}
+
+pub(super) fn take(expr: &mut Box<Expr>) -> Expr {
+    std::mem::replace(expr.as_mut(), null())
+}
+
+/// This statement's moment, without a zone.
+fn now() -> Expr {
+    cast(call("now", Vec::new()), DataType::Timestamp(None, TimezoneInfo::None))
+}
+
+/// Parts that DataFusion computes as both services do.
+fn is_plain_part(field: &DateTimeField, redshift: bool) -> bool {
+    use DateTimeField as F;
+    let shared = matches!(field, F::Year | F::Month | F::Day | F::Hour | F::Minute | F::Quarter);
+    shared || (redshift && matches!(field, F::Dow | F::Doy | F::Week(None) | F::Second))
+}
+
+fn part_name(field: &DateTimeField) -> String {
+    match field {
+        DateTimeField::Custom(ident) => ident.value.to_lowercase(),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+/// `'1-2' YEAR TO MONTH` and `'3 4:05:06' DAY TO SECOND` as a text with units.
+fn whole_interval(interval: &mut Interval) -> Result<(), Error> {
+    let (Some(first), Some(last)) = (&interval.leading_field, &interval.last_field) else { return Ok(()) };
+    let Expr::Value(value) = interval.value.as_ref() else { return Ok(()) };
+    let Some(literal) = value.value.clone().into_string() else { return Ok(()) };
+    let invalid =
+        || Error::new(ErrorKind::InvalidText, format!("invalid input syntax for type interval: \"{literal}\""));
+    let units: [(DateTimeField, &str); 6] = [
+        (DateTimeField::Year, "years"),
+        (DateTimeField::Month, "months"),
+        (DateTimeField::Day, "days"),
+        (DateTimeField::Hour, "hours"),
+        (DateTimeField::Minute, "minutes"),
+        (DateTimeField::Second, "seconds"),
+    ];
+    let at = |field: &DateTimeField| units.iter().position(|(unit, _)| unit == field);
+    let (Some(from), Some(to)) = (at(first), at(last)) else { return Ok(()) };
+    let negative = literal.trim().starts_with('-');
+    let parts: Vec<&str> = literal.trim().trim_start_matches('-').split(['-', ' ', ':']).collect();
+    if from > to || parts.len() != to - from + 1 {
+        return Err(invalid());
+    }
+    let sign = if negative { "-" } else { "" };
+    let mut spelled = Vec::new();
+    for (part, (_, unit)) in parts.iter().zip(&units[from..=to]) {
+        part.parse::<f64>().map_err(|_| invalid())?;
+        spelled.push(format!("{sign}{part} {unit}"));
+    }
+    *interval = Interval {
+        value: Box::new(text(spelled.join(" "))),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    };
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! A query in its dialect: the spellings that the planner does not know, and what operators, types and casts mean.
+//!
+//! `spelling` walks the syntax tree first and leaves calls, literals and relations that the planner knows; `names` gives
+//! columns their names; `types` and `operators` are asked while DataFusion plans; `casts` looks at the finished plan,
+//! where the types that are cast are known; `laterals` puts an alias's expression for an alias that is no column.
+//! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name.
+
+mod aggregates;
+mod calls;
+mod casts;
+mod laterals;
+mod names;
+mod operators;
+mod outer_joins;
+mod relations;
+mod row_values;
+mod same_names;
+mod spelling;
+mod types;
+
+pub(crate) use casts::assigned;
+pub(super) use casts::rewrite as rewrite_casts;
+pub(super) use laterals::Laterals;
+pub(super) use operators::Operators;
+pub(super) use relations::Relations;
+pub(super) use same_names::tell_apart;
+pub(super) use spelling::spell;
+pub(super) use types::Types;

@@ -1,0 +1,277 @@
+//! What operators mean: arithmetic that does not wrap, quotients, dates that count days, texts beside numbers.
+
+use crate::error::{Error, ErrorKind};
+use crate::functions::{self, shown_type};
+use crate::sql::{Dialect, Rules};
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, cast};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+/// Plans operators for a dialect.
+#[derive(Debug)]
+pub(in crate::plan) struct Operators {
+    pub(in crate::plan) dialect: Dialect,
+}
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else {
+            return Ok(PlannerResult::Original(raw));
+        };
+        let operands = Operands { left, right, dialect: self.dialect };
+        match raw.op {
+            BinaryOperator::Plus
+            | BinaryOperator::Minus
+            | BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::Modulo => operands.arithmetic(raw),
+            BinaryOperator::StringConcat => operands.concat(raw),
+            BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq => operands.comparison(raw),
+            _ => Ok(PlannerResult::Original(raw)),
+        }
+    }
+
+    fn plan_field_access(
+        &self,
+        raw: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        subscript(self.dialect, raw, schema)
+    }
+}
+
+/// Trino's `[]` is an error where there is no such element.
+fn subscript(
+    dialect: Dialect,
+    raw: RawFieldAccessExpr,
+    schema: &DFSchema,
+) -> Result<PlannerResult<RawFieldAccessExpr>> {
+    if !dialect.rules().strict_subscripts {
+        return Ok(PlannerResult::Original(raw));
+    }
+    let container = raw.expr.get_type(schema);
+    let key = match (&raw.field_access, &container) {
+        (GetFieldAccess::ListIndex { key }, Ok(DataType::List(_) | DataType::LargeList(_) | DataType::Map(..))) => {
+            key.as_ref().clone()
+        }
+        (GetFieldAccess::NamedStructField { name }, Ok(DataType::Map(..))) => Expr::Literal(name.clone(), None),
+        _ => return Ok(PlannerResult::Original(raw)),
+    };
+    let Some(function) = functions::scalar(dialect, "$subscript") else { return Ok(PlannerResult::Original(raw)) };
+    let args = vec![raw.expr.clone(), key];
+    Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, args))))
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+fn is_decimal(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..))
+}
+
+/// The signed integer that holds an integer.
+fn signed(data_type: &DataType) -> Option<DataType> {
+    Some(match data_type {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => data_type.clone(),
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+        _ => return None,
+    })
+}
+
+/// The decimal that a number is computed as: an integer of as many digits as its type has.
+fn as_decimal(data_type: &DataType) -> Option<DataType> {
+    Some(match data_type {
+        DataType::Decimal128(..) => data_type.clone(),
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
+        _ => match signed(data_type)? {
+            DataType::Int8 => DataType::Decimal128(3, 0),
+            DataType::Int16 => DataType::Decimal128(5, 0),
+            DataType::Int32 => DataType::Decimal128(10, 0),
+            _ => DataType::Decimal128(19, 0),
+        },
+    })
+}
+
+/// The types of an operator's sides.
+struct Operands {
+    left: DataType,
+    right: DataType,
+    dialect: Dialect,
+}
+
+impl Operands {
+    fn rules(&self) -> &'static Rules {
+        self.dialect.rules()
+    }
+
+    fn arithmetic(mut self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+        if self.left.is_null() || self.right.is_null() {
+            return Ok(PlannerResult::Original(raw));
+        }
+        if let Some(planned) = self.dates(&raw)? {
+            return Ok(PlannerResult::Planned(planned));
+        }
+        // A literal text beside a number is of no type yet.
+        for left_is_text in [true, false] {
+            let (own, other) = if left_is_text { (&self.left, &self.right) } else { (&self.right, &self.left) };
+            if !is_text(own) || !other.is_numeric() {
+                continue;
+            }
+            let side = if left_is_text { &mut raw.left } else { &mut raw.right };
+            if !self.rules().texts_mix || !matches!(side, Expr::Literal(..)) {
+                return Err(no_operator(&raw.op, &self.left, &self.right));
+            }
+            let target = if is_decimal(other) { DataType::Float64 } else { other.clone() };
+            let literal = std::mem::replace(side, Expr::Literal(ScalarValue::Null, None));
+            *side = cast_by_dialect(literal, &target, self.dialect);
+            *(if left_is_text { &mut self.left } else { &mut self.right }) = target;
+        }
+        let (left, right) = (self.left.clone(), self.right.clone());
+        if let (Some(l), Some(r)) = (signed(&left), signed(&right)) {
+            return Ok(PlannerResult::Planned(self.integers(raw, l, r)?));
+        }
+        if left.is_floating() || right.is_floating() {
+            return self.floats(raw);
+        }
+        let division = raw.op == BinaryOperator::Divide;
+        if division && let (Some(l), Some(r)) = (as_decimal(&left), as_decimal(&right)) {
+            let args = vec![cast_if(raw.left, &left, &l), cast_if(raw.right, &right, &r)];
+            return Ok(PlannerResult::Planned(self.call("$divide", args)?));
+        }
+        Ok(PlannerResult::Original(raw))
+    }
+
+    fn integers(&self, raw: RawBinaryExpr, left: DataType, right: DataType) -> Result<Expr> {
+        let wider = if left.primitive_width() >= right.primitive_width() { left } else { right };
+        let (l, r) = (cast_if(raw.left, &self.left, &wider), cast_if(raw.right, &self.right, &wider));
+        let name = match raw.op {
+            BinaryOperator::Plus => "$add",
+            BinaryOperator::Minus => "$subtract",
+            BinaryOperator::Multiply => "$multiply",
+            BinaryOperator::Divide => return Ok(binary_expr(l, Operator::Divide, r)),
+            _ => return Ok(binary_expr(l, Operator::Modulo, r)),
+        };
+        self.call(name, vec![l, r])
+    }
+
+    fn floats(&self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+        let rules = self.rules();
+        let wide = self.left != self.right && (rules.real_widens || is_decimal(&self.left) || is_decimal(&self.right));
+        if wide && (self.left == DataType::Float32 || self.right == DataType::Float32) && rules.real_widens {
+            raw.left = cast_if(raw.left, &self.left, &DataType::Float64);
+            raw.right = cast_if(raw.right, &self.right, &DataType::Float64);
+        }
+        let name = match raw.op {
+            BinaryOperator::Divide if rules.float_division_is_checked => "$divide_float",
+            BinaryOperator::Modulo if rules.float_division_is_checked => "$modulo_float",
+            _ => return Ok(PlannerResult::Original(raw)),
+        };
+        let narrow = self.left == DataType::Float32 && self.right == DataType::Float32;
+        let computed = self.call(name, vec![raw.left, raw.right])?;
+        Ok(PlannerResult::Planned(if narrow { cast(computed, DataType::Float32) } else { computed }))
+    }
+
+    /// Days added to dates, dates subtracted, times added to dates.
+    fn dates(&self, raw: &RawBinaryExpr) -> Result<Option<Expr>> {
+        let moment = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
+        let sign = match raw.op {
+            BinaryOperator::Plus => 1,
+            BinaryOperator::Minus => -1,
+            _ => return Ok(None),
+        };
+        if !self.rules().dates_count_days {
+            return Ok(None);
+        }
+        let (left, right) = (raw.left.clone(), raw.right.clone());
+        if self.left == DataType::Date32 && self.right == DataType::Date32 && sign < 0 {
+            return Ok(Some(self.call("$days_between", vec![left, right])?));
+        }
+        let integer = |t: &DataType| signed(t).is_some();
+        if moment(&self.left) && integer(&self.right) {
+            let days = cast(right, DataType::Int64);
+            let days = if sign < 0 { Expr::Negative(Box::new(days)) } else { days };
+            return Ok(Some(self.call("$add_days", vec![left, days])?));
+        }
+        if integer(&self.left) && moment(&self.right) && sign > 0 {
+            return Ok(Some(self.call("$add_days", vec![right, cast(left, DataType::Int64)])?));
+        }
+        // An interval of whole days leaves a date a date, so that it can be compared with a column of dates.
+        let has_time = |expr: &Expr| match expr {
+            Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => interval.nanoseconds != 0,
+            _ => true,
+        };
+        let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let op = if sign > 0 { Operator::Plus } else { Operator::Minus };
+        if self.left == DataType::Date32 && matches!(self.right, DataType::Interval(_)) && has_time(&right) {
+            return Ok(Some(binary_expr(cast(left, stamp), op, right)));
+        }
+        if self.right == DataType::Date32 && matches!(self.left, DataType::Interval(_)) && has_time(&left) {
+            return Ok(Some(binary_expr(left, op, cast(right, stamp))));
+        }
+        Ok(None)
+    }
+
+    /// NULL with anything is NULL; what is no text becomes one as a cast makes it, where that is allowed.
+    fn concat(&self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+        let mixes = |own: &DataType, other: &DataType| {
+            is_text(other) && (own.is_numeric() || own.is_temporal() || *own == DataType::Boolean)
+        };
+        let (left, right) = (mixes(&self.left, &self.right), mixes(&self.right, &self.left));
+        if !left && !right {
+            return Ok(PlannerResult::Original(raw));
+        }
+        if !self.rules().texts_mix {
+            return Err(no_operator(&raw.op, &self.left, &self.right));
+        }
+        let side = if left { &mut raw.left } else { &mut raw.right };
+        let value = std::mem::replace(side, Expr::Literal(ScalarValue::Null, None));
+        let from = if left { &self.left } else { &self.right };
+        *side = if functions::cast_differs(from, &DataType::Utf8View) {
+            cast_by_dialect(value, &DataType::Utf8View, self.dialect)
+        } else {
+            cast(value, DataType::Utf8View)
+        };
+        Ok(PlannerResult::Original(raw))
+    }
+
+    fn comparison(&self, raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+        let mixes = |a: &DataType, b: &DataType| is_text(a) && (b.is_numeric() || *b == DataType::Boolean);
+        if !self.rules().texts_mix && (mixes(&self.left, &self.right) || mixes(&self.right, &self.left)) {
+            return Err(no_operator(&raw.op, &self.left, &self.right));
+        }
+        Ok(PlannerResult::Original(raw))
+    }
+
+    fn call(&self, name: &str, args: Vec<Expr>) -> Result<Expr> {
+        let function = functions::scalar(self.dialect, name)
+            .ok_or_else(|| Error::internal(format!("the function {name} is missing")))?;
+        Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
+    }
+}
+
+fn no_operator(op: &BinaryOperator, left: &DataType, right: &DataType) -> datafusion::error::DataFusionError {
+    let message = format!("operator does not exist: {} {op} {}", shown_type(left), shown_type(right));
+    Error::new(ErrorKind::UndefinedFunction, message).with_hint("cast one side to the type of the other").into()
+}
+
+fn cast_if(expr: Expr, from: &DataType, to: &DataType) -> Expr {
+    if from == to { expr } else { cast(expr, to.clone()) }
+}
+
+fn cast_by_dialect(expr: Expr, to: &DataType, dialect: Dialect) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(functions::cast_function(to.clone(), false, dialect), vec![expr]))
+}

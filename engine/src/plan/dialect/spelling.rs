@@ -1,0 +1,279 @@
+//! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
+
+use super::{calls, names, outer_joins, row_values};
+use crate::error::Error;
+use crate::sql::Dialect;
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName,
+    ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SetExpr, Subscript, TableFactor, Value, VisitMut,
+    VisitorMut, WindowFrameBound, WindowType,
+};
+use std::ops::ControlFlow;
+
+/// Spells a query and all queries in it as the planner does.
+///
+/// # Errors
+/// `Unsupported` for what has no spelling; `Syntax` for a call of a wrong shape.
+pub(in crate::plan) fn spell(query: &mut Query, dialect: Dialect) -> Result<(), Error> {
+    match query.visit(&mut Speller { dialect, in_values: Vec::new() }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+struct Speller {
+    dialect: Dialect,
+    /// For each query that is open: whether it is a list of rows, whose types follow from all of them.
+    in_values: Vec<bool>,
+}
+
+impl VisitorMut for Speller {
+    type Break = Box<Error>;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        self.in_values.push(matches!(query.body.as_ref(), SetExpr::Values(_)));
+        if let Some(order_by) = &mut query.order_by
+            && let OrderByKind::Expressions(keys) = &mut order_by.kind
+        {
+            keys.iter_mut().for_each(|key| keep(&mut key.expr));
+        }
+        match &mut query.limit_clause {
+            Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+                limit.iter_mut().for_each(keep);
+                offset.iter_mut().for_each(|offset| keep(&mut offset.value));
+            }
+            Some(LimitClause::OffsetCommaLimit { offset, limit }) => {
+                keep(offset);
+                keep(limit);
+            }
+            None => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Self::Break> {
+        self.in_values.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        names::name_items(&mut select.projection, self.dialect);
+        if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
+            keys.iter_mut().for_each(keep);
+        }
+        for window in &mut select.named_window {
+            if let datafusion::sql::sqlparser::ast::NamedWindowExpr::WindowSpec(spec) = &mut window.1 {
+                keep_frame(spec.window_frame.as_mut());
+            }
+        }
+        flow(if self.dialect == Dialect::Redshift { outer_joins::rewrite(select) } else { Ok(()) })
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        if let TableFactor::UNNEST { array_exprs, with_ordinality: ordinality @ true, .. } = factor {
+            *ordinality = false;
+            let numbers = ordinals(array_exprs);
+            array_exprs.push(numbers);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        match expr {
+            Expr::Function(function) => keep_arguments(function),
+            // What is compared needs no width of its own.
+            Expr::InList { list, .. } => list.iter_mut().for_each(keep),
+            Expr::Interval(interval) => {
+                if let Expr::Value(value) = interval.value.as_mut()
+                    && let Value::Number(number, _) = &value.value
+                {
+                    value.value = Value::SingleQuotedString(number.clone());
+                }
+            }
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                for access in access_chain {
+                    if let AccessExpr::Subscript(Subscript::Index { index }) = access {
+                        keep(index);
+                    }
+                }
+            }
+            _ => {}
+        }
+        flow(row_values::respell(expr).and_then(|()| calls::respell(expr, self.dialect)))
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        let in_values = self.in_values.last().copied().unwrap_or_default();
+        match expr {
+            Expr::Value(value) => {
+                if let Value::Number(number, keeps) = &mut value.value {
+                    // The mark of `keep` is of no more use.
+                    if !std::mem::take(keeps)
+                        && let Some(typed) = typed_number(number, in_values)
+                    {
+                        *expr = typed;
+                    }
+                }
+            }
+            Expr::Cast { kind, expr: inner, data_type, .. } => {
+                if let Some(limited) = limited(kind.clone(), inner, data_type) {
+                    *expr = limited;
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The numbers of the elements of the longest array.
+fn ordinals(arrays: &[Expr]) -> Expr {
+    let lengths: Vec<Expr> = arrays.iter().map(|array| call("cardinality", vec![array.clone()])).collect();
+    let longest = if lengths.len() == 1 { lengths } else { vec![call("$library_greatest", lengths)] };
+    let mut bounds = vec![cast(number(1), DataType::BigInt(None))];
+    bounds.extend(longest);
+    call("$library_generate_series", bounds)
+}
+
+fn flow(result: Result<(), Error>) -> ControlFlow<Box<Error>> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(Box::new(error)),
+    }
+}
+
+/// Marks a number that must stay a plain one: an ordinal, a limit, an index.
+fn keep(expr: &mut Expr) {
+    if let Expr::Value(value) = expr
+        && let Value::Number(number, keeps) = &mut value.value
+        // The planner would read it as a decimal.
+        && !has_exponent(number)
+    {
+        *keeps = true;
+    }
+}
+
+fn has_exponent(number: &str) -> bool {
+    number.contains(['e', 'E']) && !number.starts_with("0x")
+}
+
+fn keep_frame(frame: Option<&mut datafusion::sql::sqlparser::ast::WindowFrame>) {
+    let Some(frame) = frame else { return };
+    for bound in [Some(&mut frame.start_bound), frame.end_bound.as_mut()].into_iter().flatten() {
+        if let WindowFrameBound::Preceding(Some(offset)) | WindowFrameBound::Following(Some(offset)) = bound {
+            keep(offset);
+        }
+    }
+}
+
+/// The planner wants plain literals in calls of window functions and in some aggregates.
+fn keep_arguments(function: &mut Function) {
+    const LITERAL: [&str; 8] = [
+        "count",
+        "approx_percentile_cont",
+        "approx_percentile",
+        "percentile_cont",
+        "percentile_disc",
+        "round",
+        "trunc",
+        "truncate",
+    ];
+    let keeps_all = function.over.is_some() || LITERAL.contains(&calls::name_of(function).as_str());
+    if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
+        keep_frame(spec.window_frame.as_mut());
+    }
+    if let FunctionArguments::List(list) = &mut function.args {
+        if keeps_all {
+            for argument in &mut list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument {
+                    keep(expr);
+                }
+            }
+        }
+        for clause in &mut list.clauses {
+            if let FunctionArgumentClause::Limit(limit) = clause {
+                keep(limit);
+            }
+        }
+    }
+}
+
+/// A number with the type that its text has: INTEGER where 32 bits are enough, DOUBLE with an exponent, else DECIMAL.
+/// `None` for what the planner reads so by itself.
+fn typed_number(number: &str, in_values: bool) -> Option<Expr> {
+    if has_exponent(number) {
+        let text = Expr::Value(Value::SingleQuotedString(number.replace('_', "")).into());
+        return Some(cast(text, DataType::DoublePrecision));
+    }
+    if number.contains('.') {
+        return None;
+    }
+    let digits = number.replace('_', "");
+    if digits.parse::<i32>().is_ok() {
+        let plain = Expr::Value(Value::Number(digits, false).into());
+        return (!in_values).then(|| cast(plain, DataType::Int(None)));
+    }
+    if digits.parse::<i64>().is_ok() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let precision = digits.trim_start_matches('0').len() as u64;
+    let text = Expr::Value(Value::SingleQuotedString(digits).into());
+    Some(cast(text, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, 0))))
+}
+
+/// A cast to a text of so many bytes or characters cuts it (Redshift: CAST; Trino: "Conversion functions").
+fn limited(kind: CastKind, inner: &mut Box<Expr>, data_type: &DataType) -> Option<Expr> {
+    let (length, pads) = match data_type {
+        DataType::Varchar(length) | DataType::CharacterVarying(length) | DataType::CharVarying(length) => {
+            (length.as_ref(), false)
+        }
+        DataType::Char(length) | DataType::Character(length) => (length.as_ref(), true),
+        DataType::Nvarchar(length) => (length.as_ref(), false),
+        _ => return None,
+    };
+    let length = match length {
+        Some(CharacterLength::IntegerLength { length, .. }) => *length,
+        None if pads => 1,
+        Some(CharacterLength::Max) | None => return None,
+    };
+    let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+    let text =
+        Expr::Cast { kind, expr: Box::new(inner), data_type: DataType::Varchar(None), array: false, format: None };
+    Some(call(if pads { "$char" } else { "$varchar" }, vec![text, number(length)]))
+}
+
+/// A plain number.
+pub(super) fn number(number: impl ToString) -> Expr {
+    Expr::Value(Value::Number(number.to_string(), false).into())
+}
+
+/// A text.
+pub(super) fn text(text: impl Into<String>) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text.into()).into())
+}
+
+/// A cast.
+pub(super) fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// A call.
+pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
+    Expr::Function(plain_function(name, args))
+}
+
+/// A call as a function.
+pub(super) fn plain_function(name: &str, args: Vec<FunctionArg>) -> Function {
+    Function {
+        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::<OrderByExpr>::new(),
+    }
+}

@@ -1,0 +1,73 @@
+//! The types that names of types mean in each dialect. Lengths of texts are left to the casts that name them.
+
+use crate::error::{Error, ErrorKind};
+use crate::sql::Dialect;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::error::Result;
+use datafusion::logical_expr::planner::TypePlanner;
+use datafusion::sql::sqlparser::ast::{DataType as Name, ExactNumberInfo, TimezoneInfo};
+
+/// The most digits of a DECIMAL.
+const MOST_DIGITS: u64 = 38;
+
+/// Types by their names.
+#[derive(Debug)]
+pub(in crate::plan) struct Types {
+    pub(in crate::plan) dialect: Dialect,
+}
+
+impl TypePlanner for Types {
+    fn plan_type(&self, name: &Name) -> Result<Option<DataType>> {
+        let rules = self.dialect.rules();
+        Ok(Some(match name {
+            Name::Float(ExactNumberInfo::None) if rules.float_is_double => DataType::Float64,
+            // The precision counts bits (PostgreSQL: 8.1.3).
+            Name::Float(ExactNumberInfo::Precision(bits)) if *bits > 24 => DataType::Float64,
+            Name::Float(_) => DataType::Float32,
+            Name::Decimal(info) | Name::Numeric(info) | Name::Dec(info) => {
+                let (precision, scale) = match *info {
+                    ExactNumberInfo::None => (u64::from(rules.decimal_precision), 0),
+                    ExactNumberInfo::Precision(precision) => (precision, 0),
+                    ExactNumberInfo::PrecisionAndScale(precision, scale) => (precision, scale),
+                };
+                let fits = (1..=MOST_DIGITS).contains(&precision) && u64::try_from(scale).is_ok_and(|s| s <= precision);
+                if !fits {
+                    let message = format!("DECIMAL({precision},{scale}) has no such precision or scale");
+                    return Err(Error::new(ErrorKind::InvalidParameter, message)
+                        .with_hint(format!("precision is 1 to {MOST_DIGITS}, scale 0 to the precision"))
+                        .into());
+                }
+                DataType::Decimal128(precision as u8, scale as i8)
+            }
+            Name::Timestamp(precision, zone) if precision.is_none_or(|digits| digits <= 6) => {
+                let zoned = matches!(zone, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone);
+                DataType::Timestamp(TimeUnit::Microsecond, zoned.then(|| "UTC".into()))
+            }
+            Name::Time(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone)
+                if precision.is_none_or(|digits| digits <= 6) =>
+            {
+                DataType::Time64(TimeUnit::Microsecond)
+            }
+            Name::CharacterVarying(_) | Name::CharVarying(_) | Name::Nvarchar(_) | Name::Character(_) => {
+                DataType::Utf8View
+            }
+            Name::Varbinary(_) | Name::Binary(_) | Name::Bytea => DataType::BinaryView,
+            Name::JSON | Name::Uuid => DataType::Utf8View,
+            Name::Custom(name, arguments) => match custom(&name.to_string().to_lowercase(), arguments) {
+                Some(known) => known,
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        }))
+    }
+}
+
+/// Types that sqlparser has no name for.
+fn custom(name: &str, _arguments: &[String]) -> Option<DataType> {
+    Some(match name {
+        // A SUPER is its JSON text.
+        "super" | "bpchar" | "string" | "name" => DataType::Utf8View,
+        "varbyte" => DataType::BinaryView,
+        _ => return None,
+    })
+}

@@ -1,0 +1,88 @@
+//! The indexes that primary keys and unique constraints have in `pg_catalog`, as Redshift shows them.
+//!
+//! There are none behind them: the constraints are informational. But drivers find keys by `pg_index` and the index's
+//! row in `pg_class`, as PostgreSQL has them.
+
+use super::table::Kind::{Bool, Int2, Int2s, Oid, Oids, Text};
+use super::table::NULL;
+use super::{Column, PG_CATALOG, Relation, Rows, SystemTable, Value, classes, oid, quoted, relations, row};
+use crate::error::Result;
+use crate::session::Context;
+
+/// An index that a constraint stands for.
+pub(super) struct Index<'a> {
+    pub(super) oid: i64,
+    /// The constraint's name.
+    pub(super) name: String,
+    /// Whether the constraint is the primary key.
+    pub(super) is_primary: bool,
+    /// In the order of the key.
+    pub(super) columns: Vec<&'a Column>,
+}
+
+/// The indexes of a relation.
+pub(super) fn of(relation: &Relation) -> Vec<Index<'_>> {
+    let keys = classes::named_constraints(relation).into_iter().filter(|(_, kind, _)| *kind != 'f');
+    let each = keys.map(|(name, kind, names)| {
+        let column = |name: &&str| relation.columns.iter().find(|column| column.name == **name);
+        Index {
+            oid: oid::index(relation.oid, &name),
+            is_primary: kind == 'p',
+            columns: names.iter().filter_map(column).collect(),
+            name,
+        }
+    });
+    each.collect()
+}
+
+/// The statement that would make an index, by its number in `pg_class`.
+pub(crate) fn index_text(relations: &[Relation], number: i64) -> Option<String> {
+    relations.iter().find_map(|relation| {
+        let index = of(relation).into_iter().find(|index| index.oid == number)?;
+        let columns: Vec<String> = index.columns.iter().map(|column| quoted(&column.name)).collect();
+        let (name, table) = (quoted(&index.name), relation.qualified());
+        Some(format!("CREATE UNIQUE INDEX {name} ON {table} USING btree ({})", columns.join(", ")))
+    })
+}
+
+async fn index(context: &Context) -> Result<Rows> {
+    let mut rows = Rows::new();
+    for relation in relations(context).await? {
+        for index in of(&relation) {
+            let count = index.columns.len();
+            rows.push(row![
+                index.oid,
+                relation.oid,
+                Value::Ints(index.columns.iter().map(|column| column.number).collect()),
+                Value::Ints(vec![0; count]),
+                count,
+                true,
+                index.is_primary,
+                false,
+                true,
+                NULL,
+                NULL
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) const TABLES: &[SystemTable] = &[SystemTable {
+    schema: PG_CATALOG,
+    name: "pg_index",
+    columns: &[
+        ("indexrelid", Oid),
+        ("indrelid", Oid),
+        ("indkey", Int2s),
+        ("indclass", Oids),
+        ("indnatts", Int2),
+        ("indisunique", Bool),
+        ("indisprimary", Bool),
+        ("indisclustered", Bool),
+        ("indisvalid", Bool),
+        ("indexprs", Text),
+        ("indpred", Text),
+    ],
+    rows: |context| Box::pin(index(context)),
+}];
