@@ -1,10 +1,11 @@
 //! `EXPLAIN`: its words and its options in parentheses, PostgreSQL's and Athena's way of writing them.
 //!
-//! An option that is not known is refused by its name, and so is a form that we do not write.
+//! An option that is not known is refused by its name, and so is a form that we do not write: `TYPE IO`, `TYPE LOGICAL`
+//! as anything but text.
 
 use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
-use crate::sql::{Explain, ExplainFormat, Statement};
+use crate::sql::{Explain, ExplainFormat, ExplainType, Statement};
 use sqlparser::tokenizer::Token;
 
 /// `EXPLAIN [ANALYZE] [VERBOSE] [(option [value], …)] statement`.
@@ -13,25 +14,26 @@ pub(super) fn explain(cursor: &mut Cursor) -> Result<Statement> {
     let mut analyze = cursor.eat("ANALYZE");
     let mut verbose = cursor.eat("VERBOSE");
     let mut format = None;
+    let mut shows = ExplainType::Distributed;
     if *cursor.peek() == Token::LParen && !cursor.at_query() {
         cursor.list(|cursor| {
+            let position = cursor.position();
             if cursor.eat("ANALYZE") {
                 analyze = switch(cursor)?;
             } else if cursor.eat("VERBOSE") {
                 verbose = switch(cursor)?;
             } else if cursor.eat("FORMAT") {
                 format = Some(format_of(cursor)?);
+            } else if cursor.is_athena() && cursor.eat("TYPE") {
+                shows = type_of(cursor)?;
             } else {
                 return Err(unknown(cursor));
             }
-            Ok(())
+            fit(analyze, shows, format).map_err(|error| error.with_position(position))
         })?;
     }
     if cursor.at("EXPLAIN") {
         return Err(cursor.syntax_error("a query, INSERT or CREATE TABLE AS"));
-    }
-    if let (true, Some(format @ (ExplainFormat::Json | ExplainFormat::Graphviz))) = (analyze, format) {
-        return Err(cursor.unsupported(&format!("EXPLAIN ANALYZE with FORMAT {}", format.name())));
     }
     let refused = cursor.unsupported("EXPLAIN of a statement that neither reads nor writes rows");
     let statement = Box::new(super::parse::statement(cursor)?);
@@ -45,7 +47,24 @@ pub(super) fn explain(cursor: &mut Cursor) -> Result<Statement> {
         Statement::CreateTable(ref create) if create.query.is_some() => {}
         _ => return Err(refused),
     }
-    Ok(Statement::Explain(Explain { analyze, verbose, format, statement }))
+    Ok(Statement::Explain(Explain { analyze, verbose, format, shows, statement }))
+}
+
+/// Whether options go together.
+fn fit(analyze: bool, shows: ExplainType, format: Option<ExplainFormat>) -> Result<()> {
+    if shows == ExplainType::Distributed {
+        return Ok(());
+    }
+    if analyze {
+        return Err(Error::unsupported(format!("EXPLAIN ANALYZE (TYPE {})", shows.name())));
+    }
+    match format {
+        None | Some(ExplainFormat::Text) => Ok(()),
+        Some(format) => {
+            let construct = format!("EXPLAIN (TYPE {}, FORMAT {})", shows.name(), format.name());
+            Err(Error::unsupported(construct))
+        }
+    }
 }
 
 /// `[TRUE|FALSE|ON|OFF]`; an option without a value is on.
@@ -70,6 +89,17 @@ fn format_of(cursor: &mut Cursor) -> Result<ExplainFormat> {
     match cursor.peek_word() {
         Some(word) => Err(cursor.unsupported(&format!("EXPLAIN (FORMAT {word})"))),
         None => Err(cursor.syntax_error("TEXT, JSON, GRAPHVIZ or DATAFUSION")),
+    }
+}
+
+fn type_of(cursor: &mut Cursor) -> Result<ExplainType> {
+    let types = [ExplainType::Logical, ExplainType::Distributed, ExplainType::Validate];
+    if let Some(found) = types.into_iter().find(|shows| cursor.eat(shows.name())) {
+        return Ok(found);
+    }
+    match cursor.peek_word() {
+        Some(word) => Err(cursor.unsupported(&format!("EXPLAIN (TYPE {word})"))),
+        None => Err(cursor.syntax_error("LOGICAL, DISTRIBUTED or VALIDATE")),
     }
 }
 

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, ParsedStatement, Statement, alter, analyze, comment, copy, crawler, create_table_as,
-    cursor_statement, database, diagnose, drop, explain_statement, external_table, grant, insert, managed_table, modify,
+    Dialect, ParsedStatement, Statement, alter, analyze, comment, copy, crawler, create_table_as, cursor_statement,
+    database, diagnose, drop, explain_statement, external_table, grant, insert, managed_table, modify,
     prepared_statement, refuse, session, show, snapshot, transaction, unload, user, vacuum, view,
 };
 

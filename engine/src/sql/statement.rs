@@ -160,8 +160,32 @@ pub struct Explain {
     pub verbose: bool,
     /// `(FORMAT …)`; the dialect's own form when `None`.
     pub format: Option<ExplainFormat>,
+    /// Athena's `(TYPE …)`: which plan, or none.
+    pub shows: ExplainType,
     /// What to explain: a query, or what writes the rows of one.
     pub statement: Box<Statement>,
+}
+
+/// What of a statement is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainType {
+    /// The plan that runs.
+    Distributed,
+    /// The plan before operators are chosen.
+    Logical,
+    /// Only that there is one.
+    Validate,
+}
+
+impl ExplainType {
+    /// The option's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Distributed => "DISTRIBUTED",
+            Self::Logical => "LOGICAL",
+            Self::Validate => "VALIDATE",
+        }
+    }
 }
 
 /// How a plan is written.

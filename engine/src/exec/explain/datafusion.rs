@@ -3,7 +3,7 @@
 //! A scan says what was pruned before it began: of the lake partitions of how many, files, bytes; of a managed table
 //! files of how many, how many of their rows are deleted, and the slices and the order that the plan has of it.
 
-use super::{Planned, size};
+use super::{Planned, run, size, times};
 use crate::error::Result;
 use crate::exec::progress::{self, counter};
 use crate::exec::write;
@@ -18,10 +18,9 @@ use datafusion::physical_expr::utils::conjunction_opt;
 use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, execute_stream};
-use futures::TryStreamExt;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The lines; with ANALYZE, after the plans have run.
 pub(super) async fn lines(
@@ -34,29 +33,34 @@ pub(super) async fn lines(
     if let Some(target) = write::target_name(&explain.statement) {
         lines.push(format!("Write: {target}"));
     }
-    let mut analyzed = None;
-    for Planned { part, logical, physical, joins } in plans {
-        lines.extend(part.map(|part| format!("{part}:")));
+    let ran = if explain.analyze { Some(run(context, plans).await?) } else { None };
+    for plan in plans {
+        lines.extend(plan.part.map(|part| format!("{part}:")));
         if explain.verbose {
             lines.push("Logical plan:".to_owned());
-            let optimized = context.state().optimize(logical)?;
-            lines.extend(optimize::explained(&optimized, context.state()).await?);
+            lines.extend(logical(context, plan).await?);
             lines.push("Physical plan:".to_owned());
         }
-        if explain.analyze {
-            let started = Instant::now();
-            let stream = execute_stream(Arc::clone(physical), context.state().task_ctx())?;
-            let count = stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
-            analyzed = Some((count, started.elapsed()));
-        }
-        let estimates = joins.iter().copied();
-        Tree { context, metrics: explain.analyze, estimates, lines: &mut lines }.write(physical, 0).await?;
+        let estimates = plan.joins.iter().copied();
+        Tree { context, metrics: explain.analyze, estimates, lines: &mut lines }.write(&plan.physical, 0).await?;
     }
-    lines.push(format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3));
-    if let Some((count, elapsed)) = analyzed {
-        lines.push(format!("Execution time: {:.3} ms, {count} rows", elapsed.as_secs_f64() * 1e3));
+    lines.extend(times(planned, ran.as_ref()));
+    Ok(lines)
+}
+
+/// The plans before operators are chosen, with what is estimated of each node.
+pub(super) async fn logical_lines(context: &Context, plans: &[Planned]) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for plan in plans {
+        lines.extend(plan.part.map(|part| format!("{part}:")));
+        lines.extend(logical(context, plan).await?);
     }
     Ok(lines)
+}
+
+async fn logical(context: &Context, plan: &Planned) -> Result<Vec<String>> {
+    let optimized = crate::plan::with_room(|| context.state().optimize(&plan.logical))?;
+    Ok(optimize::explained(&optimized, context.state()).await?)
 }
 
 struct Tree<'a> {

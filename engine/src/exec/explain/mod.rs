@@ -2,24 +2,26 @@
 //!
 //! Redshift's dialect has Redshift's steps (`XN Hash Join DS_DIST_NONE …`), made of the physical plan ([`redshift`]) and
 //! written by [`render`]; Athena's has the operators themselves ([`datafusion`]), which every dialect gives as
-//! `FORMAT DATAFUSION` and for `ANALYZE`.
+//! `FORMAT DATAFUSION`. JSON and graphs have Redshift's steps in both. `ANALYZE` runs queries; what writes is refused.
 
 mod datafusion;
 mod redshift;
 mod render;
 mod step;
 
-use super::{managed, query, rows, write};
+use super::{managed, progress, query, rows, write};
 use crate::error::{Error, Result};
 use crate::optimize::JoinEstimates;
 use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
-use crate::sql::{Dialect, Explain, ExplainFormat, Statement};
+use crate::sql::{Dialect, Explain, ExplainFormat, ExplainType, Statement};
+use crate::tables;
 use ::datafusion::logical_expr::LogicalPlan;
-use ::datafusion::physical_plan::ExecutionPlan;
+use ::datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::TryStreamExt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One of a statement's plans.
 struct Planned {
@@ -40,30 +42,114 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         plans.push(Planned { part, logical, physical, joins });
     }
     let planned = started.elapsed();
+    let is_redshift = context.dialect() == Dialect::Redshift;
     let lines = match explain.format {
-        Some(ExplainFormat::Json) => vec![render::json(&parts(context, explain, &plans).await?)],
-        Some(ExplainFormat::Graphviz) => vec![render::graphviz(&parts(context, explain, &plans).await?)],
-        None | Some(ExplainFormat::Text) if context.dialect() == Dialect::Redshift && !explain.analyze => {
-            render::text(&parts(context, explain, &plans).await?)
+        _ if explain.shows == ExplainType::Validate => return rows::boolean("EXPLAIN", VALID, true),
+        _ if explain.shows == ExplainType::Logical => datafusion::logical_lines(context, &plans).await?,
+        Some(ExplainFormat::Json) => vec![render::json(&steps(context, explain, &plans).await?.parts)],
+        Some(ExplainFormat::Graphviz) => vec![render::graphviz(&steps(context, explain, &plans).await?.parts)],
+        None | Some(ExplainFormat::Text) if is_redshift => {
+            let Steps { parts, ran } = steps(context, explain, &plans).await?;
+            let mut lines = render::text(&parts);
+            lines.extend(ran.iter().flat_map(|ran| times(planned, Some(ran))));
+            lines
         }
         _ => datafusion::lines(context, explain, &plans, planned).await?,
     };
     // Names of our own have a mark that is no character to print.
-    rows::text("EXPLAIN", &["QUERY PLAN"], lines.into_iter().map(|line| [line.replace('\u{1}', " ")]))
+    rows::text("EXPLAIN", &[column(context.dialect())], lines.into_iter().map(|line| [line.replace('\u{1}', " ")]))
 }
 
-async fn parts(context: &Context, explain: &Explain, plans: &[Planned]) -> Result<Vec<step::Part>> {
+/// The columns of what an EXPLAIN gives, and no rows.
+pub(crate) fn described(dialect: Dialect, explain: &Explain) -> Result<StatementResult> {
+    match explain.shows {
+        ExplainType::Validate => rows::boolean("EXPLAIN", VALID, true),
+        _ => rows::text("EXPLAIN", &[column(dialect)], []),
+    }
+}
+
+/// What Trino calls the column of `TYPE VALIDATE`.
+const VALID: &str = "Valid";
+
+/// What each calls the column of its plans.
+fn column(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Redshift => "QUERY PLAN",
+        Dialect::Athena => "Query Plan",
+    }
+}
+
+/// The plans as steps.
+struct Steps {
+    parts: Vec<step::Part>,
+    ran: Option<Ran>,
+}
+
+async fn steps(context: &Context, explain: &Explain, plans: &[Planned]) -> Result<Steps> {
+    let ran = if explain.analyze { Some(run(context, plans).await?) } else { None };
+    let counters = ran.as_ref().map(|ran| &ran.counters);
+    let shown = redshift::Shown { verbose: explain.verbose, counters };
     let mut parts = Vec::with_capacity(plans.len());
     for Planned { part, logical, physical, joins } in plans {
-        parts.push(redshift::part(context, *part, (logical, physical, joins), explain.verbose).await?);
+        parts.push(redshift::part(context, *part, (logical, physical, joins), shown).await?);
     }
-    Ok(parts)
+    Ok(Steps { parts, ran })
+}
+
+/// What became of plans that were run.
+struct Ran {
+    rows: usize,
+    elapsed: Duration,
+    counters: redshift::Counters,
+}
+
+/// Runs plans for what their operators count.
+async fn run(context: &Context, plans: &[Planned]) -> Result<Ran> {
+    let mut scans = Vec::new();
+    for planned in plans {
+        scans_of(&planned.physical, &mut scans);
+    }
+    scans.iter().filter_map(|scan| progress::file_scan(scan)).for_each(tables::note_reads);
+    let started = Instant::now();
+    let mut rows = 0;
+    for planned in plans {
+        let stream = execute_stream(Arc::clone(&planned.physical), context.state().task_ctx())?;
+        rows += stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
+    }
+    let elapsed = started.elapsed();
+    let mut counters = redshift::Counters::default();
+    for scan in scans {
+        let Some(config) = progress::file_scan(&scan) else { continue };
+        let store = context.state().runtime_env().object_store(&config.object_store_url)?;
+        if let Some(blocks) = tables::read_blocks(config, store).await? {
+            counters.note(&scan, blocks);
+        }
+    }
+    Ok(Ran { rows, elapsed, counters })
+}
+
+fn scans_of(plan: &Arc<dyn ExecutionPlan>, scans: &mut Vec<Arc<dyn ExecutionPlan>>) {
+    if progress::file_scan(plan).is_some() {
+        scans.push(Arc::clone(plan));
+    }
+    for child in plan.children() {
+        scans_of(child, scans);
+    }
+}
+
+/// How long planning took, and running.
+fn times(planned: Duration, ran: Option<&Ran>) -> Vec<String> {
+    let mut lines = vec![format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3)];
+    if let Some(Ran { rows, elapsed, .. }) = ran {
+        lines.push(format!("Execution time: {:.3} ms, {rows} rows", elapsed.as_secs_f64() * 1e3));
+    }
+    lines
 }
 
 /// The plans of a statement that reads or writes rows, before optimisation.
 pub(crate) async fn plans_of(context: &Context, statement: &Statement) -> Result<Vec<LogicalPlan>> {
     let statement = Box::new(statement.clone());
-    let explain = Explain { analyze: false, verbose: false, format: None, statement };
+    let explain = Explain { analyze: false, verbose: false, format: None, shows: ExplainType::Distributed, statement };
     Ok(logical_plans(context, &explain).await?.into_iter().map(|(_, plan)| plan).collect())
 }
 

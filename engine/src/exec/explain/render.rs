@@ -22,7 +22,7 @@ fn lines_of(step: &Step, depth: usize, lines: &mut Vec<String>) {
     let details = " ".repeat(2 + depth * INDENT);
     let arrow = if depth == 0 { String::new() } else { format!("{}->  ", " ".repeat(2 + (depth - 1) * INDENT)) };
     lines.push(format!("{arrow}{}  {}", step.title(), step.figures()));
-    for (key, value) in &step.details {
+    for (key, value) in step.lines() {
         lines.push(if key.is_empty() { format!("{details}{value}") } else { format!("{details}{key}: {value}") });
     }
     for child in &step.children {
@@ -48,6 +48,10 @@ pub(super) fn json(parts: &[Part]) -> String {
     serde_json::to_string_pretty(&plans).unwrap_or_default()
 }
 
+fn pair<'a>((key, value): &'a (&'static str, String)) -> (&'static str, &'a String) {
+    (key, value)
+}
+
 fn value_of(step: &Step) -> Value {
     /// Two decimals, as in the text.
     fn cost(cost: f64) -> f64 {
@@ -69,8 +73,19 @@ fn value_of(step: &Step) -> Value {
     object.insert("Total Cost".to_owned(), json!(cost(step.total)));
     object.insert("Plan Rows".to_owned(), json!(step.rows.ceil() as u64));
     object.insert("Plan Width".to_owned(), json!(step.width.round() as u64));
-    for (key, value) in &step.details {
-        object.insert(if key.is_empty() { "Network".to_owned() } else { (*key).to_owned() }, json!(value));
+    for (key, value) in step.output.iter().map(|output| ("Output", output)).chain(step.details.iter().map(pair)) {
+        object.insert(if key.is_empty() { "Network".to_owned() } else { key.to_owned() }, json!(value));
+    }
+    if let Some(actual) = &step.actual {
+        object.insert("Actual Rows".to_owned(), json!(actual.rows));
+        object.insert("Actual Time".to_owned(), json!(actual.nanos as f64 / 1e6));
+        object.insert("Memory Bytes".to_owned(), json!(actual.memory_bytes));
+        object.insert("Spilled Bytes".to_owned(), json!(actual.spilled_bytes));
+        object.insert("Read Bytes".to_owned(), json!(actual.read_bytes));
+        if let Some(blocks) = actual.blocks {
+            object.insert("Blocks Read".to_owned(), json!(blocks.read));
+            object.insert("Blocks Skipped".to_owned(), json!(blocks.skipped));
+        }
     }
     if !step.children.is_empty() {
         object.insert("Plans".to_owned(), Value::Array(step.children.iter().map(value_of).collect()));
@@ -95,14 +110,15 @@ fn nodes_of(step: &Step, part: Option<&str>, count: &mut usize, graph: &mut Stri
     *count += 1;
     let mut lines: Vec<String> = part.map(|part| format!("{part}:")).into_iter().collect();
     lines.extend([step.title(), step.figures()]);
-    let detail = |(key, value): &(&str, String)| if key.is_empty() { value.clone() } else { format!("{key}: {value}") };
-    lines.extend(step.details.iter().map(detail));
+    let detail = |(key, value): (&str, String)| if key.is_empty() { value } else { format!("{key}: {value}") };
+    lines.extend(step.lines().into_iter().map(detail));
     let label: String = lines.iter().map(|line| line.replace('\\', "\\\\").replace('"', "\\\"") + "\\l").collect();
     // Writing to a text cannot fail.
     _ = writeln!(graph, "  n{number} [label = \"{label}\"]");
     for child in &step.children {
         let below = nodes_of(child, child.relation, count, graph);
-        _ = writeln!(graph, "  n{below} -> n{number} [label = \"{:.0}\"]", child.rows.ceil());
+        let rows = child.actual.as_ref().map_or(child.rows.ceil(), |actual| actual.rows as f64);
+        _ = writeln!(graph, "  n{below} -> n{number} [label = \"{rows:.0}\"]");
     }
     number
 }

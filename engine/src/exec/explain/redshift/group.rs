@@ -15,7 +15,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 
-impl Builder {
+impl Builder<'_> {
     /// A grouping, with the stage before its exchange.
     pub(super) fn group(&mut self, plan: &Plan, last: &AggregateExec) -> Built {
         let first = match last.mode() {

@@ -42,7 +42,7 @@ struct Join<'a> {
     label: &'static str,
 }
 
-impl Builder {
+impl Builder<'_> {
     /// A join, if it is one.
     pub(super) fn join(&mut self, plan: &Plan) -> Option<Built> {
         if let Some(join) = plan.downcast_ref::<HashJoinExec>() {

@@ -4,6 +4,7 @@
 //! Columns are followed from scans upwards, so that a key is shown as what it is computed of, not by the name that an
 //! operator gave it.
 
+mod actual;
 mod cost;
 mod group;
 mod join;
@@ -11,7 +12,9 @@ mod rows;
 mod scan;
 mod words;
 
-use super::step::{Part, Step};
+pub(super) use actual::Counters;
+
+use super::step::{Actual, Part, Step};
 use crate::error::Result;
 use crate::exec::progress;
 use crate::lake::table::ScanSummary;
@@ -46,12 +49,15 @@ type Plan = Arc<dyn ExecutionPlan>;
 /// The rows that pass a filter of which nothing is known.
 const PASSES: f64 = 1. / 3.;
 
+/// Steps that give the columns that they are given.
+const HANDS_ON: [&str; 5] = ["Merge", "Network", "Sort", "Limit", "Subquery Scan"];
+
 /// The steps of a plan.
 pub(super) async fn part(
     context: &Context,
     name: Option<&'static str>,
     (logical, physical, joins): (&LogicalPlan, &Plan, &JoinEstimates),
-    verbose: bool,
+    shown: Shown<'_>,
 ) -> Result<Part> {
     let optimized = crate::plan::with_room(|| context.state().optimize(logical))?;
     let nodes = optimize::node_estimates(&optimized, context.state()).await?;
@@ -60,7 +66,7 @@ pub(super) async fn part(
         partitions: partitions(context, physical).await?,
         slices: context.state().config().target_partitions(),
         qualify: scans(physical) > 1,
-        verbose,
+        shown,
         missing: BTreeSet::new(),
         nested_loop: false,
     };
@@ -113,11 +119,16 @@ struct Output {
     width: f64,
 }
 
+impl Output {
+    fn named(&self, qualify: bool) -> String {
+        if qualify { self.qualified.clone() } else { self.plain.clone() }
+    }
+}
+
 /// How columns of an operator's input are named.
 fn naming(columns: &[Output], qualify: bool) -> impl Fn(&Column) -> String + '_ {
     move |column| match columns.get(column.index()) {
-        Some(output) if qualify => output.qualified.clone(),
-        Some(output) => output.plain.clone(),
+        Some(output) => output.named(qualify),
         None => words::own_name(column),
     }
 }
@@ -152,30 +163,50 @@ struct At {
     counted: bool,
 }
 
-struct Builder {
+/// What is shown beside the steps and their estimates.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    /// What each step computes, and more of scans.
+    pub(super) verbose: bool,
+    /// What the plan did, if it ran.
+    pub(super) counters: Option<&'a Counters>,
+}
+
+struct Builder<'a> {
     rows: rows::Rows,
     /// Of external tables, by their name.
     partitions: HashMap<String, u64>,
     slices: usize,
     /// Whether keys are shown with their table: where there are several.
     qualify: bool,
-    verbose: bool,
+    shown: Shown<'a>,
     /// Tables that told nothing of their rows.
     missing: BTreeSet<String>,
     nested_loop: bool,
 }
 
-impl Builder {
+impl Builder<'_> {
     /// The steps of an operator and all below it.
     fn build(&mut self, plan: &Plan, at: At) -> Built {
         let is_limit = plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>();
-        match plan.fetch() {
-            Some(fetch) if !is_limit && at.limited.is_none_or(|limited| limited > fetch) => {
-                let below = self.node(plan, At { limited: Some(fetch), ..at });
-                limited(below, Some(fetch))
-            }
-            _ => self.node(plan, at),
+        let limit = plan.fetch().filter(|fetch| !is_limit && at.limited.is_none_or(|limited| limited > *fetch));
+        let at = if limit.is_some() { At { limited: limit, ..at } } else { at };
+        let mut built = self.node(plan, at);
+        if let Some(counters) = self.shown.counters {
+            actual::note(&mut built.step, counters.of(plan));
         }
+        if limit.is_some() {
+            built = limited(built, limit);
+            if let Some(counters) = self.shown.counters {
+                let Actual { rows, .. } = counters.of(plan);
+                built.step.actual = Some(Actual { rows, ..Actual::default() });
+            }
+        }
+        if self.shown.verbose {
+            let columns = built.columns.iter().map(|column| column.named(self.qualify));
+            name_output(&mut built.step, &columns.collect::<Vec<_>>().join(", "));
+        }
+        built
     }
 
     fn node(&mut self, plan: &Plan, at: At) -> Built {
@@ -327,7 +358,8 @@ impl Builder {
             let partition: Vec<String> = function.partition_by().iter().map(shown).collect();
             let order: Vec<String> = function.order_by().iter().map(|key| shown(&key.expr)).collect();
             let lines = [("Partition", partition), ("Order", order)];
-            details.extend(lines.into_iter().filter(|(_, keys)| !keys.is_empty()).map(|(key, by)| (key, by.join(", "))));
+            details
+                .extend(lines.into_iter().filter(|(_, keys)| !keys.is_empty()).map(|(key, by)| (key, by.join(", "))));
         }
         let more: Vec<Output> = functions.iter().map(|function| window_column(function.as_ref())).collect();
         let Built { step, mut columns } = below;
@@ -368,6 +400,18 @@ impl Builder {
     fn keys(&self, order: &LexOrdering, columns: &[Output]) -> String {
         let named = naming(columns, self.qualify);
         order.iter().map(|key| words(&key.expr, &named)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Tells what a step and those below it that only hand its rows on compute.
+fn name_output(step: &mut Step, columns: &str) {
+    if step.output.is_none() && !columns.is_empty() {
+        step.output = Some(columns.to_owned());
+        if let [below] = step.children.as_mut_slice()
+            && HANDS_ON.contains(&step.name.as_str())
+        {
+            name_output(below, columns);
+        }
     }
 }
 

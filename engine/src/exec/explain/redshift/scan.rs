@@ -16,7 +16,7 @@ use datafusion::physical_plan::ExecutionPlanProperties;
 /// Rows that are assumed of a table that tells nothing.
 const UNKNOWN_ROWS: f64 = 1_000.;
 
-impl Builder {
+impl Builder<'_> {
     /// A scan of files.
     pub(super) fn scan(&mut self, plan: &Plan, config: &FileScanConfig) -> Built {
         let filter = filter_of(config);
@@ -35,17 +35,17 @@ impl Builder {
     ) -> Built {
         let table = bare(&summary.table);
         let (rows, read, columns) = self.expected(plan, table, filter.is_some());
-        let shown = if self.verbose { summary.table.clone() } else { quoted(table) };
+        let shown = if self.shown.verbose { summary.table.clone() } else { quoted(table) };
         let mut step = Step { rows, object: Some(format!("on {shown}")), ..Step::new("Seq Scan", Vec::new()) };
         step.table = Some(summary.table.clone());
         let conditions = filter.as_ref().map_or(0, |(_, conditions)| *conditions);
         if let Some((filter, _)) = filter {
             step = step.with("Filter", filter);
         }
-        if self.verbose || summary.files < summary.files_of_table {
+        if self.shown.verbose || summary.files < summary.files_of_table {
             step = step.with("Files", format!("{} of {}", summary.files, summary.files_of_table));
         }
-        if self.verbose {
+        if self.shown.verbose {
             step = step.with("Format", config.file_source().file_type().to_owned());
             step = step.with("Size", crate::exec::explain::size(summary.bytes));
             step = step.with("Deleted rows", summary.deleted_rows.to_string());

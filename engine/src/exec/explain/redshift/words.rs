@@ -160,8 +160,8 @@ fn constant(value: &ScalarValue) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use datafusion::physical_expr::expressions::{binary, col, is_null, lit, not};
     use datafusion::arrow::datatypes::{Field, Schema};
+    use datafusion::physical_expr::expressions::{binary, col, is_null, lit, not};
 
     #[test]
     fn expressions_are_written_in_sql() {
