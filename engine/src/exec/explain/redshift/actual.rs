@@ -39,6 +39,18 @@ impl Counters {
     }
 }
 
+impl Counters {
+    /// What operators did that are no step of their own; the last gives the rows.
+    pub(super) fn of_all(&self, plans: &[Plan]) -> Option<Actual> {
+        plans.iter().map(|plan| self.of(plan)).reduce(|below, above| above.over(below))
+    }
+}
+
+/// What a step did that only hands on the rows of the one below.
+pub(super) fn handed_on(below: &Step) -> Option<Actual> {
+    below.actual.as_ref().map(|actual| Actual { rows: actual.rows, ..Actual::default() })
+}
+
 fn address(plan: &Plan) -> usize {
     Arc::as_ptr(plan).cast::<()>() as usize
 }
@@ -72,11 +84,11 @@ pub(super) fn note(step: &mut Step, actual: Actual) {
     let mut lowest = step;
     loop {
         lowest.actual = Some(Actual { rows, ..Actual::default() });
-        match lowest.children.first() {
+        match lowest.children.last() {
             Some(below) if below.actual.is_none() => {}
             _ => break,
         }
-        let Some(below) = lowest.children.first_mut() else { return };
+        let Some(below) = lowest.children.last_mut() else { return };
         lowest = below;
     }
     lowest.actual = Some(actual);

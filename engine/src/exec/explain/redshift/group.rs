@@ -1,8 +1,9 @@
 //! Groupings: what operators do in two stages, before and after an exchange, is one step, as in Redshift.
 
+use super::scan::PARTITION_LOOP;
 use super::words::words;
-use super::{At, Builder, Built, Output, Plan, cost, rows};
-use crate::exec::explain::step::Step;
+use super::{At, Builder, Built, Output, Plan, actual, cost, rows};
+use crate::exec::explain::step::{Actual, Step};
 use crate::optimize::{NodeKind, value_width};
 use crate::physical::aggregate_of;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -18,11 +19,15 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 impl Builder<'_> {
     /// A grouping, with the stage before its exchange.
     pub(super) fn group(&mut self, plan: &Plan, last: &AggregateExec) -> Built {
+        let mut between = Vec::new();
         let first = match last.mode() {
-            AggregateMode::Final | AggregateMode::FinalPartitioned => first_stage(last.input()),
+            AggregateMode::Final | AggregateMode::FinalPartitioned => first_stage(last.input(), &mut between),
             _ => None,
         };
         let first = first.as_ref().map_or(Some(last), |first| aggregate_of(first.as_ref())).unwrap_or(last);
+        if std::ptr::eq(first, last) {
+            between.clear();
+        }
         let mut below = self.build(first.input(), At::default());
         let columns = self.grouped_columns(first, &below.columns);
 
@@ -41,13 +46,15 @@ impl Builder<'_> {
         } else {
             1.
         };
+        let mut did = self.shown.counters.and_then(|counters| counters.of_all(&between));
         if !std::ptr::eq(first, last) {
-            below = at_files(below, name, expected, keys);
+            below.step = at_files(below.step, name, expected, keys, &mut did);
         }
         let input = (below.step.startup, below.step.total, below.step.rows);
         let step = Step { rows: expected, ..Step::new(name, vec![below.step]) };
-        let sorted = is_sorted && keys;
-        Built::new(cost::grouped(step, input, keys, sorted), columns)
+        let mut step = cost::grouped(step, input, keys, is_sorted && keys);
+        step.actual = did;
+        Built::new(step, columns)
     }
 
     fn grouped_columns(&self, stage: &AggregateExec, below: &[Output]) -> Vec<Output> {
@@ -69,23 +76,39 @@ impl Builder<'_> {
     }
 }
 
-/// Where a grouping before the exchange runs beside the files of an external table, it is a step there.
-fn at_files(below: Built, name: &str, groups: f64, keys: bool) -> Built {
-    let Built { mut step, columns } = below;
-    if step.name != "S3 Query Scan" || step.details.iter().any(|(key, _)| *key == "Filter") {
-        return Built { step, columns };
+/// Where a grouping before the exchange runs beside the files of an external table, it is a step there, and has done
+/// what is told of it.
+fn at_files(step: Step, name: &str, groups: f64, keys: bool, did: &mut Option<Actual>) -> Step {
+    if step.name == PARTITION_LOOP {
+        let mut looped = step;
+        let Some(scan) = looped.children.pop() else { return looped };
+        let scan = at_files(scan, name, groups, keys, did);
+        let (startup, total) = (looped.startup, scan.total);
+        let (rows, actual) = (scan.rows, actual::handed_on(&scan));
+        looped.children.push(scan);
+        return Step { rows, actual, ..looped }.costing(startup, total);
     }
-    let Some(files) = step.children.pop() else { return Built { step, columns } };
+    if step.name != "S3 Query Scan" || step.details.iter().any(|(key, _)| *key == "Filter") {
+        return step;
+    }
+    let mut step = step;
+    let Some(files) = step.children.pop() else { return step };
     let input = (files.startup, files.total, files.rows);
     let width = files.width;
     let grouped = Step { place: "", rows: groups, width, ..Step::new(format!("S3 {name}"), vec![files]) };
-    let grouped = cost::grouped(grouped, input, keys, false);
-    let taken = Step { object: step.object, details: step.details, ..Step::new(step.name, vec![grouped]) };
-    Built { step: cost::taken(taken), columns }
+    let grouped = Step { actual: did.take(), ..cost::grouped(grouped, input, keys, false) };
+    let actual = actual::handed_on(&grouped);
+    cost::taken(Step { object: step.object, details: step.details, actual, ..Step::new(step.name, vec![grouped]) })
 }
 
-/// The stage before the exchange.
-fn first_stage(plan: &Plan) -> Option<Plan> {
+/// The stage before the exchange; it and what stands above it, lowest first.
+fn first_stage(plan: &Plan, between: &mut Vec<Plan>) -> Option<Plan> {
+    let found = find_first_stage(plan, between)?;
+    between.push(std::sync::Arc::clone(plan));
+    Some(found)
+}
+
+fn find_first_stage(plan: &Plan, between: &mut Vec<Plan>) -> Option<Plan> {
     if let Some(aggregate) = aggregate_of(plan.as_ref()) {
         let is_first = matches!(aggregate.mode(), AggregateMode::Partial);
         return is_first.then(|| std::sync::Arc::clone(plan));
@@ -96,7 +119,7 @@ fn first_stage(plan: &Plan) -> Option<Plan> {
         || plan.is::<SortExec>()
         || plan.is::<CooperativeExec>();
     match plan.children().as_slice() {
-        [child] if passes => first_stage(child),
+        [child] if passes => first_stage(child, between),
         _ => None,
     }
 }

@@ -4,10 +4,10 @@
 //! each node has a copy of it; sides of a join in slices were redistributed where an exchange by hash stands below.
 
 use super::words::words;
-use super::{At, Builder, Built, Output, Plan, cost, rows};
+use super::{At, Builder, Built, Output, Plan, actual, cost, rows};
 use crate::exec::explain::step::Step;
 use crate::physical::is_copied;
-use datafusion::common::{JoinSide, JoinType};
+use datafusion::common::{JoinSide, JoinType, NullEquality};
 use datafusion::physical_expr::{Partitioning, PhysicalExprRef};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
@@ -46,6 +46,9 @@ impl Builder<'_> {
     /// A join, if it is one.
     pub(super) fn join(&mut self, plan: &Plan) -> Option<Built> {
         if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+            if let Some((name, first)) = set_operation(join) {
+                return Some(self.set_operation(plan, join, name, first));
+            }
             let (inner, outer) = (join.left(), join.right());
             let label = match join.partition_mode() {
                 PartitionMode::Partitioned => in_slices(inner, outer),
@@ -91,6 +94,22 @@ impl Builder<'_> {
         Some(self.joined(&Join { plan, name, left, right, inner, on, filter, join_type, projection, label }))
     }
 
+    /// Rows of one query that another has, or has not.
+    fn set_operation(&mut self, plan: &Plan, join: &HashJoinExec, name: &'static str, first: JoinSide) -> Built {
+        let (left, right) = (self.build(join.left(), At::default()), self.build(join.right(), At::default()));
+        let (kept, other) = if first == JoinSide::Left { (left, right) } else { (right, left) };
+        let columns = match join.projection.as_deref() {
+            Some(chosen) => chosen.iter().filter_map(|at| kept.columns.get(*at).cloned()).collect(),
+            None => kept.columns,
+        };
+        let names = rows::names(join.join_schema());
+        let expected = self.rows.join(plan, &names).or_else(|| rows::of_operator(plan)).unwrap_or(kept.step.rows);
+        let step = Step { rows: expected, ..Step::new(name, Vec::new()) };
+        let mut step = cost::hash_joined(step, &kept.step, &other.step, cost::Moved::default());
+        step.children = vec![super::subquery(kept.step, 0), super::subquery(other.step, 1)];
+        Built::new(step, columns)
+    }
+
     fn joined(&mut self, join: &Join<'_>) -> Built {
         let at = At { counted: true, ..At::default() };
         // Scans take their estimates in the order of the plan.
@@ -106,8 +125,8 @@ impl Builder<'_> {
         let expected = expected.unwrap_or_else(|| outer.rows.max(inner.rows));
         let moved = self.moved(join.label);
         let (inner, key) = if join.name == "Hash" {
-            let total = inner.total;
-            (Step::new("Hash", vec![inner]).costing(total, total), "Hash Cond")
+            let (total, actual) = (inner.total, actual::handed_on(&inner));
+            (Step { actual, ..Step::new("Hash", vec![inner]) }.costing(total, total), "Hash Cond")
         } else {
             (inner, "Merge Cond")
         };
@@ -150,6 +169,20 @@ impl Builder<'_> {
             _ => (0., 0.),
         };
         cost::Moved { inner, outer }
+    }
+}
+
+/// The set operation that a join does, and the side whose rows it gives: NULLs are equal in these alone.
+fn set_operation(join: &HashJoinExec) -> Option<(&'static str, JoinSide)> {
+    if join.null_equality() != NullEquality::NullEqualsNull || join.filter().is_some() {
+        return None;
+    }
+    match join.join_type() {
+        JoinType::LeftSemi => Some(("Hash Intersect Distinct", JoinSide::Left)),
+        JoinType::RightSemi => Some(("Hash Intersect Distinct", JoinSide::Right)),
+        JoinType::LeftAnti => Some(("SetOp Except", JoinSide::Left)),
+        JoinType::RightAnti => Some(("SetOp Except", JoinSide::Right)),
+        _ => None,
     }
 }
 

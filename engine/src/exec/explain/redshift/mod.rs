@@ -315,15 +315,19 @@ impl Builder<'_> {
 
     fn filter(&mut self, filter: &FilterExec, at: At) -> Built {
         let mut below = self.build(filter.input(), at);
-        let is_scan = below.step.name.ends_with("Scan") && below.step.name != "Subquery Scan";
+        let scan = scan::scan_of(&mut below.step);
+        let is_scan = scan.is_some();
+        // What a scan was given to leave out rows by.
+        let given: Vec<String> = scan
+            .iter()
+            .flat_map(|scan| std::iter::once(&**scan).chain(&scan.children))
+            .flat_map(|step| step.details.iter().filter(|(key, _)| *key == "Filter"))
+            .map(|(_, given)| given.clone())
+            .collect();
         let qualify = self.qualify && !is_scan;
         let parts = split_conjunction(filter.predicate()).into_iter();
         let parts: Vec<String> = parts.map(|part| words(part, &naming(&below.columns, qualify))).collect();
-        // What a scan was given to leave out rows by is there already.
-        let told = |part: &String| {
-            let steps = std::iter::once(&below.step).chain(&below.step.children);
-            is_scan && steps.flat_map(|step| &step.details).any(|(key, told)| *key == "Filter" && told.contains(part))
-        };
+        let told = |part: &String| given.iter().any(|given| given.contains(part));
         let parts: Vec<String> = parts.iter().filter(|part| !told(part)).cloned().collect();
         let names = rows::names(&filter.input().schema());
         let before = below.step.rows;
@@ -339,10 +343,17 @@ impl Builder<'_> {
         }
         let Built { step, mut columns } = below;
         let mut step = cost::filtered(Step { rows: expected, ..step }, before);
-        match parts.as_slice() {
-            [] => {}
-            [one] => step = step.with("Filter", one.clone()),
-            several => step = step.with("Filter", format!("({})", several.join(" AND "))),
+        let shown = match parts.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => Some(format!("({})", several.join(" AND "))),
+        };
+        if let Some(shown) = shown {
+            let details = if is_scan { scan::scan_of(&mut step).map(|scan| &mut scan.details) } else { None };
+            match details {
+                Some(details) => details.push(("Filter", shown)),
+                None => step.details.push(("Filter", shown)),
+            }
         }
         if let Some(chosen) = filter.projection() {
             columns = chosen.iter().filter_map(|at| columns.get(*at).cloned()).collect();
@@ -377,8 +388,7 @@ impl Builder<'_> {
             if number == 0 {
                 columns = below.columns.clone();
             }
-            let object = Some(format!("\"*SELECT* {}\"", number + 1));
-            steps.push(below.under(|below| Step { object, ..Step::new("Subquery Scan", below) }).step);
+            steps.push(subquery(below.step, number));
         }
         let rows = steps.iter().map(|step| step.rows).sum();
         let startup = steps.first().map_or(0., |step| step.startup);
@@ -413,6 +423,13 @@ fn name_output(step: &mut Step, columns: &str) {
             name_output(below, columns);
         }
     }
+}
+
+/// An input of a set operation.
+fn subquery(below: Step, number: usize) -> Step {
+    let object = Some(format!("\"*SELECT* {}\"", number + 1));
+    let (actual, output) = (actual::handed_on(&below), below.output.clone());
+    Step { object, actual, output, ..Step::new("Subquery Scan", vec![below]) }
 }
 
 fn limited(below: Built, fetch: Option<usize>) -> Built {

@@ -2,7 +2,7 @@
 
 use super::words::{own_name, words};
 use super::{Builder, Built, Output, Plan, cost, rows};
-use crate::exec::explain::step::Step;
+use crate::exec::explain::step::{Actual, Step};
 use crate::exec::progress;
 use crate::lake::table::ScanSummary;
 use crate::optimize::{NodeEstimate, value_width};
@@ -12,6 +12,9 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::physical_expr::utils::conjunction_opt;
 use datafusion::physical_expr::{DynamicFilterTracking, Partitioning, split_conjunction};
 use datafusion::physical_plan::ExecutionPlanProperties;
+
+/// What gives a scan of external files their partitions.
+pub(super) const PARTITION_LOOP: &str = "Partition Loop";
 
 /// Rows that are assumed of a table that tells nothing.
 const UNKNOWN_ROWS: f64 = 1_000.;
@@ -78,20 +81,32 @@ impl Builder<'_> {
             files = files.with("Filter", filter);
         }
         if let Some(summary) = summary {
-            if let Some(selected) = summary.partitions {
-                let total = match self.partitions.get(&summary.table) {
-                    Some(total) => format!("{selected} of {total}"),
-                    None => format!("{selected} (projected)"),
-                };
-                files = files.with("Partitions", total);
-            }
             let size = crate::exec::explain::size(summary.bytes);
             files = files.with("Files", format!("{}, Size: {size}", summary.files));
         }
         let files = Built::new(cost::scanned(files, read, conditions), columns);
         let object = if is_place(name) { None } else { Some(quoted(name)) };
         let scan = Step { object, ..Step::new("S3 Query Scan", vec![files.step]) };
-        Built::new(cost::taken(scan), files.columns)
+        let scan = Built::new(cost::taken(scan), files.columns);
+        match summary.and_then(|summary| summary.partitions.map(|selected| (summary, selected))) {
+            Some((summary, selected)) => scan.under(|scan| self.partition_loop(summary, selected, scan)),
+            None => scan,
+        }
+    }
+
+    /// The partitions that are looked at, and the scan of their files.
+    fn partition_loop(&self, summary: &ScanSummary, selected: usize, scans: Vec<Step>) -> Step {
+        let told = match self.partitions.get(&summary.table) {
+            Some(total) => format!("{selected} of {total}"),
+            None => format!("{selected} (projected)"),
+        };
+        let object = Some(format!("of {}", summary.table));
+        let chosen = Step { object, rows: selected as f64, ..Step::new("Seq Scan PartitionInfo", Vec::new()) };
+        let mut chosen = cost::scanned(chosen, selected as f64, 0).with("Partitions", told);
+        chosen.actual = self.shown.counters.map(|_| Actual { rows: selected as u64, ..Actual::default() });
+        let rows = scans.iter().map(|scan| scan.rows).sum();
+        let steps = std::iter::once(chosen).chain(scans).collect();
+        Step { rows, ..Step::new(PARTITION_LOOP, steps) }
     }
 
     /// Rows in memory: a system table's, which the leader has, or those of VALUES.
@@ -157,4 +172,12 @@ fn bare(table: &str) -> &str {
 
 fn is_place(table: &str) -> bool {
     table.contains("://")
+}
+
+/// The scan that a step is, with its partitions or without.
+pub(super) fn scan_of(step: &mut Step) -> Option<&mut Step> {
+    if step.name == PARTITION_LOOP {
+        return step.children.last_mut().and_then(scan_of);
+    }
+    (step.name.ends_with("Scan") && step.name != "Subquery Scan").then_some(step)
 }
