@@ -35,9 +35,10 @@ impl Builder<'_> {
         let is_sorted = [first, last].iter().any(|stage| *stage.input_order_mode() == InputOrderMode::Sorted);
         let name = match (keys, is_sorted, first.aggr_expr().is_empty()) {
             (false, ..) => "Aggregate",
-            (true, true, true) => "Unique",
+            // DISTINCT, and UNION.
+            (true, _, true) => "Unique",
             (true, true, false) => "GroupAggregate",
-            (true, false, _) => "HashAggregate",
+            (true, false, false) => "HashAggregate",
         };
         let expected = if keys {
             let names = rows::names(&plan.schema());
@@ -48,6 +49,7 @@ impl Builder<'_> {
         };
         let mut did = self.shown.counters.and_then(|counters| counters.of_all(&between));
         if !std::ptr::eq(first, last) {
+            let name = if keys { "HashAggregate" } else { "Aggregate" };
             below.step = at_files(below.step, name, expected, keys, &mut did);
         }
         let input = (below.step.startup, below.step.total, below.step.rows);
