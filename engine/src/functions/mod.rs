@@ -12,6 +12,7 @@ mod cast;
 mod catalog;
 mod conversion;
 mod dates;
+mod decimal_totals;
 mod document;
 mod formats;
 mod json;

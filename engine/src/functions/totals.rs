@@ -8,13 +8,14 @@
 //! | AVG of integers | BIGINT, cut | DOUBLE |
 //! | AVG of DECIMAL(p,s) | NUMERIC(38,s), cut | DECIMAL(p,s), rounded |
 //!
-//! Nothing wraps: a BIGINT is summed with 128 bits.
+//! Nothing wraps: a BIGINT is summed with 128 bits. By group, [`super::decimal_totals`] sums decimals and 64-bit integers.
 
 use super::arithmetic::out_of_range;
+use super::decimal_totals::{self, DecimalTotals};
 use crate::sql::{Dialect, Digits};
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -176,7 +177,16 @@ impl AggregateUDFImpl for Total {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        let argument = args.expr_fields[0].data_type().clone();
         let (inner, plan) = self.with(args, |inner, args| inner.create_groups_accumulator(args))?;
+        let total = match self.kind {
+            Kind::Sum => decimal_totals::Total::Sum,
+            Kind::Avg => decimal_totals::Total::Average,
+        };
+        if let Some(ours) = DecimalTotals::of(total, &argument, &plan.inner) {
+            let plan = Plan { input: argument, ..plan };
+            return Ok(Box::new(ConvertedGroups { inner: Box::new(ours), plan }));
+        }
         // Nothing to convert: DataFusion's own is as fast as it can be.
         let inner = inner?;
         Ok(if plan.inner == plan.output && !plan.converts() {
@@ -217,6 +227,9 @@ impl Plan {
     }
 
     fn result(&self, array: ArrayRef) -> Result<ArrayRef> {
+        if array.as_primitive_opt::<Decimal128Type>().is_some_and(decimal_totals::is_past_38_digits) {
+            return Err(out_of_range(&self.output).into());
+        }
         if *array.data_type() == self.output {
             return Ok(array);
         }

@@ -163,8 +163,9 @@ impl Conversion {
                 let name = if data_type == SqlType::Real { "Float" } else { "Double" };
                 let number: f64 = text()?.parse().map_err(|_| digit(1208, bytes, name))?;
                 let finite_text = trimmed.iter().any(u8::is_ascii_digit);
-                let most = if data_type == SqlType::Real { f64::from(f32::MAX) } else { f64::MAX };
-                if finite_text && (number.is_infinite() || number.abs() > most) {
+                // The nearest value that a REAL has may be a little less than the text's.
+                let kept = if data_type == SqlType::Real { f64::from(number as f32) } else { number };
+                if finite_text && kept.is_infinite() {
                     return Err(Problem::new(1204, format!("Overflow, Value '{}', Type: {name}", text()?)));
                 }
                 Ok(Value::Float(number))

@@ -338,13 +338,17 @@ async fn depend(context: &Context) -> Result<Rows> {
     Ok(rows)
 }
 
-/// Pairs of a view's number and that of a relation that its query names.
+/// Pairs of a view's number and that of a relation that its query names. A late-binding view, which has no columns of its
+/// own, depends on nothing: dropping what it reads leaves it.
 async fn view_sources(context: &Context) -> Result<Vec<(i64, i64)>> {
     let found = relations(context).await?;
     let snapshot = context.snapshot().await?;
     let mut pairs = Vec::new();
     for view in found.iter().filter(|relation| relation.kind == RelationKind::View) {
         let Some(table) = snapshot.table(&view.schema, &view.name) else { continue };
+        if table.storage.columns.is_empty() {
+            continue;
+        }
         for (schema, name) in crate::resolve::names_in_view(&snapshot, table) {
             if let Some(source) = found.iter().find(|known| known.schema == schema && known.name == name) {
                 pairs.push((view.oid, source.oid));

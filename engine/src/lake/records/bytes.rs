@@ -36,7 +36,8 @@ pub(crate) async fn open_listed(
     file: &ObjectMeta,
     range: Option<Range<u64>>,
 ) -> Result<ByteStream> {
-    let read = Request { store: Arc::clone(store), location: file.location.clone(), e_tag: file.e_tag.clone() };
+    let (e_tag, size) = (file.e_tag.clone(), Some(file.size));
+    let read = Request { store: Arc::clone(store), location: file.location.clone(), e_tag, size };
     match range {
         None => read.get(None).await,
         Some(range) => read.from(range, file.size).await,
@@ -52,7 +53,7 @@ pub(super) async fn open_range(
     size: u64,
     scanned: Count,
 ) -> Result<ByteStream> {
-    let read = Request { store: Arc::clone(store), location: location.clone(), e_tag: None };
+    let read = Request { store: Arc::clone(store), location: location.clone(), e_tag: None, size: None };
     Ok(counted(read.from(range, size).await?, scanned))
 }
 
@@ -61,7 +62,7 @@ fn counted(stream: ByteStream, scanned: Count) -> ByteStream {
 }
 
 async fn get(store: &Arc<dyn ObjectStore>, location: &Path, range: Option<Range<u64>>) -> Result<ByteStream> {
-    Request { store: Arc::clone(store), location: location.clone(), e_tag: None }.get(range).await
+    Request { store: Arc::clone(store), location: location.clone(), e_tag: None, size: None }.get(range).await
 }
 
 /// Which file is asked for.
@@ -71,6 +72,8 @@ struct Request {
     location: Path,
     /// What the file must still be.
     e_tag: Option<String>,
+    /// How large it must still be: some stores' listings tell no tags.
+    size: Option<u64>,
 }
 
 impl Request {
@@ -78,6 +81,11 @@ impl Request {
         let if_match = self.e_tag.clone();
         let options = GetOptions { range: range.map(GetRange::Bounded), if_match, ..GetOptions::default() };
         let result = self.store.get_opts(&self.location, options).await?;
+        if self.size.is_some_and(|size| size != result.meta.size) {
+            let source = format!("it had {} bytes and has {}", self.size.unwrap_or_default(), result.meta.size).into();
+            let path = self.location.to_string();
+            return Err(object_store::Error::Precondition { path, source }.into());
+        }
         let range = result.range.clone();
         Ok(match result.payload {
             GetResultPayload::File(file, _) => read_file(file, range),

@@ -1,6 +1,6 @@
 //! Errors of stores, disks and streams, told apart by what the user can do about them.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, other_region};
 use object_store::path::Path;
 use std::fmt::Display;
 use std::io;
@@ -13,6 +13,9 @@ pub(super) fn io_error(error: &io::Error, path: impl Display) -> Error {
 
 /// An error of an object store while working on a file.
 pub(super) fn store_error(error: &object_store::Error, path: &Path) -> Error {
+    if let Some(error) = other_region(&error.to_string()) {
+        return error;
+    }
     let kind = find_io(error).and_then(io_kind).unwrap_or(match error {
         object_store::Error::NotFound { .. } => ErrorKind::UndefinedFile,
         object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {

@@ -92,6 +92,8 @@ pub async fn write(target: WriteTarget, streams: Vec<SendableRecordBatchStream>)
 async fn write_stream(mut router: Router, mut stream: SendableRecordBatchStream) -> Result<Vec<commit::StagedFile>> {
     while let Some(batch) = stream.next().await {
         router.write(&batch?).await?;
+        // Neither rows that are computed nor files of this machine ever wait: timers and cancellation get their turn.
+        tokio::task::yield_now().await;
     }
     router.finish().await
 }
