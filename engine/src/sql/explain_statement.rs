@@ -13,6 +13,7 @@ pub(super) fn explain(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("EXPLAIN")?;
     let mut analyze = cursor.eat("ANALYZE");
     let mut verbose = cursor.eat("VERBOSE");
+    let mut costs = true;
     let mut format = None;
     let mut shows = ExplainType::Distributed;
     if *cursor.peek() == Token::LParen && !cursor.at_query() {
@@ -22,6 +23,8 @@ pub(super) fn explain(cursor: &mut Cursor) -> Result<Statement> {
                 analyze = switch(cursor)?;
             } else if cursor.eat("VERBOSE") {
                 verbose = switch(cursor)?;
+            } else if !cursor.is_athena() && cursor.eat("COSTS") {
+                costs = switch(cursor)?;
             } else if cursor.eat("FORMAT") {
                 format = Some(format_of(cursor)?);
             } else if cursor.is_athena() && cursor.eat("TYPE") {
@@ -29,7 +32,7 @@ pub(super) fn explain(cursor: &mut Cursor) -> Result<Statement> {
             } else {
                 return Err(unknown(cursor));
             }
-            fit(analyze, shows, format).map_err(|error| error.with_position(position))
+            fit(analyze, costs, shows, format).map_err(|error| error.with_position(position))
         })?;
     }
     if cursor.at("EXPLAIN") {
@@ -47,11 +50,14 @@ pub(super) fn explain(cursor: &mut Cursor) -> Result<Statement> {
         Statement::CreateTable(ref create) if create.query.is_some() => {}
         _ => return Err(refused),
     }
-    Ok(Statement::Explain(Explain { analyze, verbose, format, shows, statement }))
+    Ok(Statement::Explain(Explain { analyze, verbose, costs, format, shows, statement }))
 }
 
 /// Whether options go together.
-fn fit(analyze: bool, shows: ExplainType, format: Option<ExplainFormat>) -> Result<()> {
+fn fit(analyze: bool, costs: bool, shows: ExplainType, format: Option<ExplainFormat>) -> Result<()> {
+    if !costs && format == Some(ExplainFormat::DataFusion) {
+        return Err(Error::unsupported("EXPLAIN (COSTS OFF, FORMAT DATAFUSION)"));
+    }
     if shows == ExplainType::Distributed {
         return Ok(());
     }

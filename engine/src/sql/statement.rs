@@ -158,6 +158,8 @@ pub struct Explain {
     pub analyze: bool,
     /// Show more.
     pub verbose: bool,
+    /// Show what is estimated of each step; `(COSTS OFF)` does not.
+    pub costs: bool,
     /// `(FORMAT …)`; the dialect's own form when `None`.
     pub format: Option<ExplainFormat>,
     /// Athena's `(TYPE …)`: which plan, or none.

@@ -88,7 +88,7 @@ struct Steps {
 async fn steps(context: &Context, explain: &Explain, plans: &[Planned]) -> Result<Steps> {
     let ran = if explain.analyze { Some(run(context, plans).await?) } else { None };
     let counters = ran.as_ref().map(|ran| &ran.counters);
-    let shown = redshift::Shown { verbose: explain.verbose, counters };
+    let shown = redshift::Shown { costs: explain.costs, verbose: explain.verbose, counters };
     let mut parts = Vec::with_capacity(plans.len());
     for Planned { part, logical, physical, joins } in plans {
         parts.push(redshift::part(context, *part, (logical, physical, joins), shown).await?);
@@ -149,7 +149,14 @@ fn times(planned: Duration, ran: Option<&Ran>) -> Vec<String> {
 /// The plans of a statement that reads or writes rows, before optimisation.
 pub(crate) async fn plans_of(context: &Context, statement: &Statement) -> Result<Vec<LogicalPlan>> {
     let statement = Box::new(statement.clone());
-    let explain = Explain { analyze: false, verbose: false, format: None, shows: ExplainType::Distributed, statement };
+    let explain = Explain {
+        analyze: false,
+        verbose: false,
+        costs: true,
+        format: None,
+        shows: ExplainType::Distributed,
+        statement,
+    };
     Ok(logical_plans(context, &explain).await?.into_iter().map(|(_, plan)| plan).collect())
 }
 

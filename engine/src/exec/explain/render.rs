@@ -9,25 +9,30 @@ pub(super) fn text(parts: &[Part]) -> Vec<String> {
     let mut lines = Vec::new();
     for part in parts {
         lines.extend(part.name.map(|name| format!("{name}:")));
-        lines_of(&part.root, 0, &mut lines);
+        lines_of(&part.root, None, &mut lines);
         lines.extend(part.alerts.iter().map(|alert| format!(" ----- {alert} -----")));
     }
     lines
 }
 
-/// A child's arrow stands 2 places in, its own lines 6 places further.
+/// A step's own lines stand so far right of its arrow, which stands where the lines above it do.
 const INDENT: usize = 6;
 
-fn lines_of(step: &Step, depth: usize, lines: &mut Vec<String>) {
-    let details = " ".repeat(2 + depth * INDENT);
-    let arrow = if depth == 0 { String::new() } else { format!("{}->  ", " ".repeat(2 + (depth - 1) * INDENT)) };
-    lines.push(format!("{arrow}{}  {}", step.title(), step.figures()));
+fn lines_of(step: &Step, arrow: Option<usize>, lines: &mut Vec<String>) {
+    let (head, at) = match arrow {
+        Some(at) => (format!("{}->  ", " ".repeat(at)), at + INDENT),
+        None => (String::new(), 2),
+    };
+    let shown = [step.title(), step.figures()];
+    let shown: Vec<String> = shown.into_iter().filter(|part| !part.is_empty()).collect();
+    lines.push(format!("{head}{}", shown.join("  ")));
+    let indent = " ".repeat(at);
     for (key, value) in step.lines() {
-        lines.push(if key.is_empty() { format!("{details}{value}") } else { format!("{details}{key}: {value}") });
+        lines.push(if key.is_empty() { format!("{indent}{value}") } else { format!("{indent}{key}: {value}") });
     }
     for child in &step.children {
-        lines.extend(child.relation.map(|relation| format!("{details}{relation}")));
-        lines_of(child, depth + 1, lines);
+        lines.extend(child.relation.map(|relation| format!("{indent}{relation}")));
+        lines_of(child, Some(if child.relation.is_some() { at + 2 } else { at }), lines);
     }
 }
 
@@ -69,10 +74,12 @@ fn value_of(step: &Step) -> Value {
     if let Some(table) = &step.table {
         object.insert("Relation Name".to_owned(), json!(table));
     }
-    object.insert("Startup Cost".to_owned(), json!(cost(step.startup)));
-    object.insert("Total Cost".to_owned(), json!(cost(step.total)));
-    object.insert("Plan Rows".to_owned(), json!(step.rows.ceil() as u64));
-    object.insert("Plan Width".to_owned(), json!(step.width.round() as u64));
+    if !step.without_costs {
+        object.insert("Startup Cost".to_owned(), json!(cost(step.startup)));
+        object.insert("Total Cost".to_owned(), json!(cost(step.total)));
+        object.insert("Plan Rows".to_owned(), json!(step.rows.ceil() as u64));
+        object.insert("Plan Width".to_owned(), json!(step.width.round() as u64));
+    }
     for (key, value) in step.output.iter().map(|output| ("Output", output)).chain(step.details.iter().map(pair)) {
         object.insert(if key.is_empty() { "Network".to_owned() } else { key.to_owned() }, json!(value));
     }
@@ -109,7 +116,7 @@ fn nodes_of(step: &Step, part: Option<&str>, count: &mut usize, graph: &mut Stri
     let number = *count;
     *count += 1;
     let mut lines: Vec<String> = part.map(|part| format!("{part}:")).into_iter().collect();
-    lines.extend([step.title(), step.figures()]);
+    lines.extend([step.title(), step.figures()].into_iter().filter(|part| !part.is_empty()));
     let detail = |(key, value): (&str, String)| if key.is_empty() { value } else { format!("{key}: {value}") };
     lines.extend(step.lines().into_iter().map(detail));
     let label: String = lines.iter().map(|line| line.replace('\\', "\\\\").replace('"', "\\\"") + "\\l").collect();

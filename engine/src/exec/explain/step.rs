@@ -25,6 +25,8 @@ pub(super) struct Step {
     pub(super) width: f64,
     /// Lines below it: key and value; a value alone where the key is empty.
     pub(super) details: Vec<(&'static str, String)>,
+    /// Whether costs, rows and width are not shown.
+    pub(super) without_costs: bool,
     /// What a step is to the one above where it does not give it its rows: `InitPlan`.
     pub(super) relation: Option<&'static str>,
     /// What its rows are made of, where that is shown.
@@ -118,6 +120,12 @@ impl Step {
         self
     }
 
+    /// Shows no costs of it and of what is below.
+    pub(super) fn hide_costs(&mut self) {
+        self.without_costs = true;
+        self.children.iter_mut().for_each(Self::hide_costs);
+    }
+
     /// The bytes of its rows.
     pub(super) fn bytes(&self) -> f64 {
         self.rows * self.width
@@ -140,11 +148,12 @@ impl Step {
     /// `(cost=0.00..87.98 rows=8798 width=17)`, and what it did.
     pub(super) fn figures(&self) -> String {
         let Self { startup, total, rows, width, .. } = self;
-        let expected = format!("(cost={startup:.2}..{total:.2} rows={:.0} width={width:.0})", rows.ceil());
-        match &self.actual {
-            Some(actual) => format!("{expected} {}", actual.figures()),
-            None => expected,
+        let mut figures = Vec::new();
+        if !self.without_costs {
+            figures.push(format!("(cost={startup:.2}..{total:.2} rows={:.0} width={width:.0})", rows.ceil()));
         }
+        figures.extend(self.actual.as_ref().map(Actual::figures));
+        figures.join(" ")
     }
 }
 

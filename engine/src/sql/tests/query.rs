@@ -182,7 +182,7 @@ fn explain_wraps_what_reads_or_writes_rows() {
         let Statement::Explain(explain) = one(text, Athena) else { panic!("{text}") };
         assert_eq!((explain.format, explain.shows), (format, shows), "{text}");
     }
-    let options = "EXPLAIN (ANALYZE, VERBOSE off, FORMAT datafusion) SELECT 1";
+    let options = "EXPLAIN (ANALYZE, VERBOSE off, COSTS on, FORMAT datafusion) SELECT 1";
     let Statement::Explain(explain) = one(options, Redshift) else { panic!("{options}") };
     assert_eq!((explain.analyze, explain.verbose, explain.format), (true, false, Some(ExplainFormat::DataFusion)));
     let refused = [
@@ -192,7 +192,11 @@ fn explain_wraps_what_reads_or_writes_rows() {
         ("EXPLAIN (FORMAT XML) SELECT 1", "EXPLAIN (FORMAT XML)", 17),
     ];
     refuses(Athena, &refused);
-    refuses(Redshift, &[("EXPLAIN (TYPE VALIDATE) SELECT 1", "EXPLAIN (TYPE)", 10)]);
+    let refused = [
+        ("EXPLAIN (TYPE VALIDATE) SELECT 1", "EXPLAIN (TYPE)", 10),
+        ("EXPLAIN (COSTS OFF, FORMAT DATAFUSION) SELECT 1", "EXPLAIN (COSTS OFF, FORMAT DATAFUSION)", 21),
+    ];
+    refuses(Redshift, &refused);
     assert_eq!(error("EXPLAIN DROP TABLE t", Redshift).kind, ErrorKind::Unsupported);
     assert_eq!(error(&"EXPLAIN ".repeat(100_000), Redshift).kind, ErrorKind::Syntax);
 }

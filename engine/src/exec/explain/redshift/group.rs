@@ -86,9 +86,9 @@ fn at_files(step: Step, name: &str, groups: f64, keys: bool, did: &mut Option<Ac
         let Some(scan) = looped.children.pop() else { return looped };
         let scan = at_files(scan, name, groups, keys, did);
         let (startup, total) = (looped.startup, scan.total);
-        let (rows, actual) = (scan.rows, actual::handed_on(&scan));
+        let (rows, width, actual) = (scan.rows, scan.width, actual::handed_on(&scan));
         looped.children.push(scan);
-        return Step { rows, actual, ..looped }.costing(startup, total);
+        return Step { rows, width, actual, ..looped }.costing(startup, total);
     }
     if step.name != "S3 Query Scan" || step.details.iter().any(|(key, _)| *key == "Filter") {
         return step;
@@ -100,7 +100,13 @@ fn at_files(step: Step, name: &str, groups: f64, keys: bool, did: &mut Option<Ac
     let grouped = Step { place: "", rows: groups, width, ..Step::new(format!("S3 {name}"), vec![files]) };
     let grouped = Step { actual: did.take(), ..cost::grouped(grouped, input, keys, false) };
     let actual = actual::handed_on(&grouped);
-    cost::taken(Step { object: step.object, details: step.details, actual, ..Step::new(step.name, vec![grouped]) })
+    cost::taken(Step {
+        object: step.object,
+        table: step.table,
+        details: step.details,
+        actual,
+        ..Step::new(step.name, vec![grouped])
+    })
 }
 
 /// The stage before the exchange; it and what stands above it, lowest first.
@@ -132,7 +138,7 @@ fn call(function: &AggregateFunctionExpr, below: &[Output], qualify: bool) -> St
     let is_constant = |argument: &std::sync::Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
         argument.downcast_ref::<Literal>().is_some_and(|literal| !literal.value().is_null())
     };
-    let name = function.fun().name();
+    let name = function.fun().name().to_lowercase();
     if name == "count" && !function.is_distinct() && arguments.iter().all(is_constant) {
         return "count(*)".to_owned();
     }

@@ -71,7 +71,10 @@ pub(super) async fn part(
         nested_loop: false,
     };
     let at = At { root: true, ..At::default() };
-    let root = crate::plan::with_room(|| builder.build(physical, at)).step;
+    let mut root = crate::plan::with_room(|| builder.build(physical, at)).step;
+    if !shown.costs {
+        root.hide_costs();
+    }
     let mut alerts = Vec::new();
     if builder.nested_loop {
         let advice = "review the join predicates to avoid Cartesian products";
@@ -142,7 +145,7 @@ struct Built {
 impl Built {
     /// A step that is as wide as its columns.
     fn new(mut step: Step, columns: Vec<Output>) -> Self {
-        step.width = columns.iter().map(|column| column.width).sum();
+        step.width = columns.iter().fold(0., |width, column| width + column.width);
         Self { step, columns }
     }
 
@@ -166,6 +169,8 @@ struct At {
 /// What is shown beside the steps and their estimates.
 #[derive(Clone, Copy)]
 pub(super) struct Shown<'a> {
+    /// Costs, rows and widths.
+    pub(super) costs: bool,
     /// What each step computes, and more of scans.
     pub(super) verbose: bool,
     /// What the plan did, if it ran.

@@ -86,7 +86,8 @@ impl Builder<'_> {
         }
         let files = Built::new(cost::scanned(files, read, conditions), columns);
         let object = if is_place(name) { None } else { Some(quoted(name)) };
-        let scan = Step { object, ..Step::new("S3 Query Scan", vec![files.step]) };
+        let table = files.step.table.clone();
+        let scan = Step { object, table, ..Step::new("S3 Query Scan", vec![files.step]) };
         let scan = Built::new(cost::taken(scan), files.columns);
         match summary.and_then(|summary| summary.partitions.map(|selected| (summary, selected))) {
             Some((summary, selected)) => scan.under(|scan| self.partition_loop(summary, selected, scan)),
