@@ -261,8 +261,9 @@ impl Sides<'_> {
         let columns = if side == JoinSide::Left { self.left } else { self.right };
         let is_inner = (side == JoinSide::Left) == self.is_inner_left;
         let relation = if is_inner { "inner" } else { "outer" };
-        match columns.get(at).filter(|column| column.is_column) {
-            Some(column) => format!("\"{relation}\".{}", column.plain),
+        match columns.get(at) {
+            Some(column) if column.is_column => format!("\"{relation}\".{}", column.plain),
+            Some(computed) => computed.plain.clone(),
             None => format!("\"{relation}\".{}", crate::system::quoted(name)),
         }
     }
