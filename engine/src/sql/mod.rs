@@ -64,6 +64,7 @@ pub use cursor_statement::CursorStatement;
 pub use database::{CreateDatabase, CreateExternalSchema};
 pub use dialect::Dialect;
 pub(crate) use dialect::{Digits, Rules, Unnamed};
+pub use explain_statement::{Explain, ExplainFormat, ExplainType};
 pub use load_statement::*;
 pub use managed_statement::*;
 pub use parse::parse;
