@@ -76,7 +76,7 @@ struct Times {
 
 /// A query of one row, which is in one file.
 fn query(table: u32, file: u64) -> String {
-    format!("EXPLAIN SELECT sum(v) FROM t{table} WHERE id = {}", file * ROWS + 7)
+    format!("EXPLAIN (FORMAT DATAFUSION) SELECT sum(v) FROM t{table} WHERE id = {}", file * ROWS + 7)
 }
 
 /// Makes the warehouse.

@@ -43,7 +43,8 @@ pub async fn run(options: &Options, cache: &Path) -> Result<()> {
     let mut queries = Vec::new();
     for n in 0..options.queries {
         let partition = n * 7919 % count;
-        plans.push(ours.time(&format!("EXPLAIN SELECT sum(v) FROM t WHERE p = {partition}")).await?);
+        plans
+            .push(ours.time(&format!("EXPLAIN (FORMAT DATAFUSION) SELECT sum(v) FROM t WHERE p = {partition}")).await?);
         let partition = (n * 7919 + 1) % count;
         queries.push(ours.time(&format!("SELECT sum(v) FROM t WHERE p = {partition}")).await?);
     }

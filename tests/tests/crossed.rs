@@ -6,7 +6,7 @@ use millrace_tests::database::rows;
 
 /// How many rows went through exchanges, and how many exchanges there were, as EXPLAIN ANALYZE counts them.
 async fn crossed(session: &mut Session, query: &str) -> (u64, usize, String) {
-    let lines = rows(session, &format!("EXPLAIN ANALYZE {query}")).await.unwrap().concat();
+    let lines = rows(session, &format!("EXPLAIN ANALYZE (FORMAT DATAFUSION) {query}")).await.unwrap().concat();
     let (mut crossed, mut exchanges) = (0, 0);
     for (at, line) in lines.iter().enumerate() {
         if line.trim_start().starts_with("RepartitionExec") {

@@ -263,7 +263,7 @@ async fn star(session: &mut Session) {
 
 /// The tables of a plan in its order, and its text.
 async fn plan(session: &mut Session, query: &str) -> (Vec<String>, String) {
-    let lines = rows(session, &format!("EXPLAIN VERBOSE {query}")).await.unwrap().concat();
+    let lines = rows(session, &format!("EXPLAIN VERBOSE (FORMAT DATAFUSION) {query}")).await.unwrap().concat();
     let scans = lines.iter().filter_map(|line| line.trim_start().strip_prefix("TableScan: "));
     let scans = scans.filter_map(|line| line.split(' ').next().map(str::to_owned)).collect();
     (scans, lines.join("\n"))

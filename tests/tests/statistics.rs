@@ -45,7 +45,7 @@ async fn two_tables(world: &World, session: &mut Session, properties: [&str; 2])
 
 /// The table that a hash join reads first, into memory.
 async fn build_side(session: &mut Session) -> &'static str {
-    let plan = text(session, "EXPLAIN SELECT many.v FROM many JOIN few ON many.k = few.k").await;
+    let plan = text(session, "EXPLAIN (FORMAT DATAFUSION) SELECT many.v FROM many JOIN few ON many.k = few.k").await;
     assert!(plan.contains("HashJoin"), "{plan}");
     let at = |name: &str| plan.find(&format!(".{name} ")).unwrap_or_else(|| panic!("no {name}:\n{plan}"));
     if at("few") < at("many") { "few" } else { "many" }

@@ -38,7 +38,7 @@ pub async fn join_rows(scale: f64, folder: &Path) -> Result<Vec<JoinRows>> {
     let mut found = Vec::new();
     for query in 1..=22 {
         let text = suite::query(super::SUITE, query).with_context(|| format!("there is no query {query}"))?;
-        let plan = compare::rows(&ours.run(&format!("EXPLAIN ANALYZE {text}")).await?)?;
+        let plan = compare::rows(&ours.run(&format!("EXPLAIN ANALYZE (FORMAT DATAFUSION) {text}")).await?)?;
         let lines: Vec<&String> = plan.iter().flatten().collect();
         for (at, line) in lines.iter().enumerate() {
             let Some(estimated) = number(line, "(estimated rows=") else { continue };

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::result::{CommandTag, StatementResult};
-use datafusion::arrow::array::{ArrayRef, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::physical_plan::memory::MemoryStream;
 use std::sync::Arc;
@@ -15,6 +15,12 @@ pub(crate) fn text<const N: usize>(
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> Result<StatementResult> {
     optional(verb, columns, rows.into_iter().map(|row| row.map(Some)))
+}
+
+/// A result of one truth value.
+pub(crate) fn boolean(verb: &'static str, column: &str, value: bool) -> Result<StatementResult> {
+    let schema = Arc::new(Schema::new(vec![Field::new(column, DataType::Boolean, true)]));
+    of_arrays(verb, schema, vec![Arc::new(BooleanArray::from(vec![value]))])
 }
 
 /// A result of text columns with NULLs.
@@ -32,6 +38,10 @@ pub(crate) fn optional<const N: usize>(
     let fields = columns.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>();
     let schema = Arc::new(Schema::new(fields));
     let arrays = values.into_iter().map(|column| Arc::new(StringArray::from(column)) as ArrayRef).collect();
+    of_arrays(verb, schema, arrays)
+}
+
+fn of_arrays(verb: &'static str, schema: SchemaRef, arrays: Vec<ArrayRef>) -> Result<StatementResult> {
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
     let rows = MemoryStream::try_new(vec![batch], Arc::clone(&schema), None).map_err(Error::from)?;
     Ok(StatementResult {

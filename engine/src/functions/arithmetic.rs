@@ -19,9 +19,12 @@ const MOST_DIGITS: i32 = 38;
 const DAY_US: i64 = 86_400_000_000;
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
-    scalar("$add", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::ADD)),
-    scalar("$subtract", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::SUBTRACT)),
-    scalar("$multiply", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::MULTIPLY)),
+    scalar("$add", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::ADD))
+        .variadic(),
+    scalar("$subtract", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::SUBTRACT))
+        .variadic(),
+    scalar("$multiply", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::MULTIPLY))
+        .variadic(),
     scalar("$divide", REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(redshift_quotient), |call| {
         divide(call, Digits::Cut)
     }),
@@ -132,23 +135,28 @@ fn integers(call: &Call<'_>, op: &Wrapping) -> Result<ArrayRef> {
     }
 }
 
-/// Computes all rows without a branch and looks for an overflow only where some row had one, which may be a NULL.
+/// Computes all rows without a branch and looks for an overflow only where some row had one, which may be a NULL. More
+/// than two operands are computed from the left.
 fn checked<T: ArrowPrimitiveType>(
     call: &Call<'_>,
     op: impl Fn(T::Native, T::Native) -> (T::Native, bool),
 ) -> Result<ArrayRef> {
-    let (left, right) = (call.args[0].as_primitive::<T>().values(), call.args[1].as_primitive::<T>().values());
-    let mut overflowed = false;
-    let values = left.iter().zip(right).map(|(left, right)| {
-        let (value, over) = op(*left, *right);
-        overflowed |= over;
-        value
-    });
-    let values = values.collect();
-    if overflowed && (0..call.rows).any(|row| !call.is_null(row) && op(left[row], right[row]).1) {
-        return Err(out_of_range(call.args[0].data_type()));
+    let mut left = call.args[0].as_primitive::<T>().values().clone();
+    for right in &call.args[1..] {
+        let right = right.as_primitive::<T>().values();
+        let mut overflowed = false;
+        let values = left.iter().zip(right).map(|(left, right)| {
+            let (value, over) = op(*left, *right);
+            overflowed |= over;
+            value
+        });
+        let values = values.collect();
+        if overflowed && (0..call.rows).any(|row| !call.is_null(row) && op(left[row], right[row]).1) {
+            return Err(out_of_range(call.args[0].data_type()));
+        }
+        left = values;
     }
-    Ok(Arc::new(PrimitiveArray::<T>::try_new(values, call.nulls.clone())?))
+    Ok(Arc::new(PrimitiveArray::<T>::try_new(left, call.nulls.clone())?))
 }
 
 fn floats(call: &Call<'_>, op: impl Fn(f64, f64) -> f64) -> Result<ArrayRef> {

@@ -127,6 +127,8 @@ pub struct LakeTable {
 pub struct ScanSummary {
     /// The table, as `database.table`, or the place of a direct query.
     pub table: String,
+    /// The place of its files.
+    pub location: String,
     /// The catalog's table, whose partitions can be counted.
     pub partitioned: Option<Arc<Table>>,
     /// Partitions selected, where the table has partition keys.
@@ -354,6 +356,7 @@ impl LakeTable {
         }
         let summary = ScanSummary {
             table: self.name.clone(),
+            location: self.location(),
             partitioned: match &self.files {
                 Files::Catalog { table, projection: None, .. } => Some(Arc::clone(table)),
                 _ => None,
@@ -364,6 +367,14 @@ impl LakeTable {
         };
         let limit = if on_rows.is_empty() { limit } else { None };
         self.scan_files(session, files, &summary, kept.as_ref(), projection, limit).await
+    }
+
+    /// The place of the table's files.
+    fn location(&self) -> String {
+        match &self.files {
+            Files::Catalog { table, .. } => table.storage.location.clone().unwrap_or_default(),
+            Files::Direct { location, .. } => location.to_string(),
+        }
     }
 
     /// A scan of files, one for each store and format.

@@ -6,9 +6,11 @@
 mod estimate;
 mod joins;
 mod marker;
+mod nodes;
 mod order;
 mod planner;
 mod selection;
 
+pub(crate) use nodes::{NodeEstimate, NodeKind, node_estimates, value_width};
 pub(crate) use planner::{CostBased, CostBasedPlanner, explained};
 pub(crate) use selection::{JoinEstimates, is_join, noting, with_selection};

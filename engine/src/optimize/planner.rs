@@ -58,15 +58,21 @@ impl QueryPlanner for CostBasedPlanner {
 
 /// A plan in the order that costs least, with the estimate of each node, as EXPLAIN shows it.
 pub(crate) async fn explained(plan: &LogicalPlan, session: &dyn Session) -> Result<Vec<String>> {
+    let (plan, known) = ordered(plan, session).await?;
+    let mut lines = Vec::new();
+    describe(&plan, Estimator::new(&known), 0, &mut lines);
+    Ok(lines)
+}
+
+/// A plan in the order that costs least, and what its tables told.
+pub(super) async fn ordered(plan: &LogicalPlan, session: &dyn Session) -> Result<(LogicalPlan, Known)> {
     let known = ask(plan, session).await?;
     let plan = if CostBased::is_on(session.config()) && has_joins(plan)? {
         crate::plan::with_room(|| order(plan.clone(), &known, session))?
     } else {
         plan.clone()
     };
-    let mut lines = Vec::new();
-    describe(&plan, Estimator::new(&known), 0, &mut lines);
-    Ok(lines)
+    Ok((plan, known))
 }
 
 fn describe(plan: &LogicalPlan, estimator: Estimator, depth: usize, lines: &mut Vec<String>) {

@@ -184,7 +184,7 @@ fn join_copies(node: Plan) -> Result<Plan> {
 }
 
 /// Whether a plan reads nothing but tables of which each node has a copy.
-fn is_copied(plan: &Plan) -> bool {
+pub(crate) fn is_copied(plan: &Plan) -> bool {
     match ManagedScan::of(plan.as_ref()) {
         Some(scan) => scan.is_copied(),
         None => !plan.children().is_empty() && plan.children().into_iter().all(is_copied),

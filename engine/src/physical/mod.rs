@@ -7,4 +7,7 @@ mod rules;
 mod small_groups;
 mod statistics;
 
+pub(crate) use decimal::arithmetic_of;
+pub(crate) use layout::is_copied;
 pub(crate) use rules::rules;
+pub(crate) use small_groups::aggregate_of;

@@ -152,7 +152,7 @@ impl Session {
                     Err(error) => return Err(error),
                 }
             }
-            Statement::Explain(_) => exec::rows::text("EXPLAIN", &["QUERY PLAN"], [])?.schema,
+            Statement::Explain(explain) => exec::explain::described(self.dialect(), explain)?.schema,
             Statement::Cursor(cursor) => self.cursor_schema(cursor)?,
             // What shows something changes nothing.
             _ => self.execute(parsed).await?.schema,

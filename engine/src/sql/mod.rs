@@ -20,6 +20,7 @@ mod database;
 mod diagnose;
 mod dialect;
 mod drop;
+mod explain_statement;
 mod external_table;
 mod grant;
 mod insert;

@@ -4,11 +4,10 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, Explain, ParsedStatement, Statement, administer, alter, analyze, comment, copy, crawler, create_table_as,
-    cursor_statement, database, diagnose, drop, external_table, grant, insert, managed_table, modify,
+    Dialect, ParsedStatement, Statement, administer, alter, analyze, comment, copy, crawler, create_table_as,
+    cursor_statement, database, diagnose, drop, explain_statement, external_table, grant, insert, managed_table, modify,
     prepared_statement, refuse, session, show, snapshot, transaction, unload, user, vacuum, view,
 };
-use sqlparser::tokenizer::Token;
 
 /// Parses a text of any number of statements with semicolons between them; empty ones give none.
 ///
@@ -94,7 +93,7 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
         "RESET" => session::reset(cursor),
         "USE" => session::use_database(cursor),
         "EXPLAIN" if cursor.at("EXPLAIN CRAWLER") => crawler::explain(cursor),
-        "EXPLAIN" => explain(cursor),
+        "EXPLAIN" => explain_statement::explain(cursor),
         "START" if cursor.at("START CRAWLER") => crawler::start(cursor),
         "STOP" => crawler::stop(cursor),
         "PREPARE" => prepared_statement::prepare(cursor),
@@ -135,34 +134,5 @@ fn create(cursor: &mut Cursor) -> Result<Statement> {
         crawler::create(cursor)
     } else {
         Err(refuse::object(cursor))
-    }
-}
-
-/// `EXPLAIN [ANALYZE] [VERBOSE] statement`; Athena's and PostgreSQL's options in parentheses are refused.
-fn explain(cursor: &mut Cursor) -> Result<Statement> {
-    cursor.expect("EXPLAIN")?;
-    let analyze = cursor.eat("ANALYZE");
-    let verbose = cursor.eat("VERBOSE");
-    if *cursor.peek() == Token::LParen && !cursor.at_query() {
-        cursor.advance();
-        let option = cursor.peek_word().ok_or_else(|| cursor.syntax_error("an option of EXPLAIN"))?;
-        return Err(cursor.unsupported(&format!("EXPLAIN ({option})")));
-    }
-    if cursor.at("EXPLAIN") {
-        return Err(cursor.syntax_error("a query, INSERT or CREATE TABLE AS"));
-    }
-    let refused = cursor.unsupported("EXPLAIN of a statement that neither reads nor writes rows");
-    let statement = Box::new(statement(cursor)?);
-    match *statement {
-        Statement::Query(_)
-        | Statement::Insert(_)
-        | Statement::CreateTableAs(_)
-        | Statement::Update(_)
-        | Statement::Delete(_)
-        | Statement::Merge(_) => Ok(Statement::Explain(Explain { analyze, verbose, statement })),
-        Statement::CreateTable(ref create) if create.query.is_some() => {
-            Ok(Statement::Explain(Explain { analyze, verbose, statement }))
-        }
-        _ => Err(refused),
     }
 }

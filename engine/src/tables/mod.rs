@@ -13,6 +13,7 @@
 //! - Rows are deleted by position, in delete files as DuckLake lays them out ([`deletes`]).
 
 mod adapt;
+mod blocks;
 mod cache;
 pub(crate) mod condition;
 mod deletes;
@@ -45,6 +46,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::{ReadBlocks, note_reads, read_blocks};
 pub(crate) use cache::{Blocks, CachedStore};
 pub use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};

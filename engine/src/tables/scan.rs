@@ -273,7 +273,8 @@ impl ManagedTableProvider {
         }
         let source = format::file_source(format, schema.build(), &self.storage, session);
         let keys = self.scan_keys();
-        let source = ManagedSource::new(source, format, self.name().into(), &self.storage, keys);
+        let source =
+            ManagedSource::new(source, format, self.name().into(), &self.storage, keys, Arc::clone(&self.columns));
         let adapter = ColumnsById { columns: Arc::clone(&self.columns), format };
         let config = FileScanConfigBuilder::new(self.storage.url.clone(), Arc::new(source))
             .with_file_groups(groups)

@@ -4,6 +4,7 @@
 //! asks for is read by itself: reads are cheap there, and what lies between pieces is not wanted. From object storage
 //! near pieces come in one request.
 
+use super::blocks::NotedReads;
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -12,6 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use moka::future::Cache;
 use object_store::ObjectStore;
+use object_store::path::Path;
 use std::fmt;
 use std::sync::Arc;
 use vortex::array::buffer::BufferHandle;
@@ -52,12 +54,19 @@ pub(super) struct CachedReaders {
     url: ObjectStoreUrl,
     segments: SegmentCache,
     bytes: Count,
+    reads: Arc<NotedReads>,
 }
 
 impl CachedReaders {
-    /// Readers of a store at a URL; they count the bytes that they are asked for.
-    pub(super) fn new(store: Arc<dyn ObjectStore>, url: ObjectStoreUrl, segments: SegmentCache, bytes: Count) -> Self {
-        Self { store, url, segments, bytes }
+    /// Readers of a store at a URL; they count the bytes that they are asked for, and note where they are.
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        url: ObjectStoreUrl,
+        segments: SegmentCache,
+        bytes: Count,
+        reads: Arc<NotedReads>,
+    ) -> Self {
+        Self { store, url, segments, bytes, reads }
     }
 }
 
@@ -65,20 +74,23 @@ impl VortexReaderFactory for CachedReaders {
     fn create_reader(&self, file: &PartitionedFile, session: &VortexSession) -> Result<Arc<dyn VortexReadAt>> {
         let (path, handle) = (file.object_meta.location.clone(), session.handle());
         let name = format!("{}{path}", self.url.as_str()).into();
-        let inner = ObjectStoreReadAt::new_with_allocator(Arc::clone(&self.store), path, handle, session.allocator());
+        let (store, allocator) = (Arc::clone(&self.store), session.allocator());
+        let inner = ObjectStoreReadAt::new_with_allocator(store, path.clone(), handle, allocator);
         let is_local = self.url.as_str().starts_with("file:");
-        let (segments, bytes) = (self.segments.clone(), self.bytes.clone());
-        Ok(Arc::new(CachedReader { inner: Arc::new(inner), name, is_local, segments, bytes }))
+        let (segments, bytes, reads) = (self.segments.clone(), self.bytes.clone(), Arc::clone(&self.reads));
+        Ok(Arc::new(CachedReader { inner: Arc::new(inner), path, name, is_local, segments, bytes, reads }))
     }
 }
 
 /// Reads one file.
 struct CachedReader {
     inner: Arc<ObjectStoreReadAt>,
+    path: Path,
     name: Arc<str>,
     is_local: bool,
     segments: SegmentCache,
     bytes: Count,
+    reads: Arc<NotedReads>,
 }
 
 impl VortexReadAt for CachedReader {
@@ -105,6 +117,7 @@ impl VortexReadAt for CachedReader {
         alignment: Alignment,
     ) -> BoxFuture<'static, VortexResult<BufferHandle>> {
         self.bytes.add(length);
+        self.reads.note(&self.path, offset, length);
         let place = (Arc::clone(&self.name), offset, length);
         let (inner, segments) = (Arc::clone(&self.inner), self.segments.0.clone());
         async move {

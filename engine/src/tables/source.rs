@@ -2,12 +2,14 @@
 //! is given no filter that it could not evaluate; it reads the rows that the manifest holds itself ([`super::memory`]);
 //! and it keeps of a file the rows of a slice ([`super::layout`]). Everything else is the format's own.
 
+use super::adapt::TableColumn;
+use super::blocks::NotedReads;
 use super::dynamic::DynamicCondition;
 use super::format;
 use super::layout::{ScanKeys, Slice, SlicedMorselizer};
 use super::memory::MemoryMorselizer;
 use super::named::NamedMorselizer;
-use super::segments::SegmentCache;
+use super::segments::{CachedReaders, SegmentCache};
 use super::storage::TableStorage;
 use super::vortex;
 use datafusion::common::config::ConfigOptions;
@@ -40,6 +42,8 @@ pub(super) struct ManagedSource {
     url: ObjectStoreUrl,
     keys: Arc<ScanKeys>,
     segments: SegmentCache,
+    columns: Arc<[TableColumn]>,
+    reads: Arc<NotedReads>,
 }
 
 impl ManagedSource {
@@ -49,9 +53,26 @@ impl ManagedSource {
         table: Arc<str>,
         storage: &TableStorage,
         keys: ScanKeys,
+        columns: Arc<[TableColumn]>,
     ) -> Self {
         let (url, segments) = (storage.url.clone(), storage.segments.clone());
-        Self { inner, format, table, url, keys: Arc::new(keys), segments }
+        let reads = Arc::new(NotedReads::default());
+        Self { inner, format, table, url, keys: Arc::new(keys), segments, columns, reads }
+    }
+
+    /// The format of its files.
+    pub(super) fn format(&self) -> FileFormat {
+        self.format
+    }
+
+    /// The columns of the table.
+    pub(super) fn columns(&self) -> &[TableColumn] {
+        &self.columns
+    }
+
+    /// What it read of its files.
+    pub(super) fn reads(&self) -> &NotedReads {
+        &self.reads
     }
 
     /// The keys of the table.
@@ -105,7 +126,13 @@ impl FileSource for ManagedSource {
     ) -> Result<Box<dyn Morselizer>> {
         let bytes = MetricBuilder::new(self.inner.metrics()).counter("bytes_scanned", partition);
         let reader = match self.inner.downcast_ref::<VortexSource>() {
-            Some(source) => vortex::with_cache(source, Arc::clone(&store), self.url.clone(), &self.segments, bytes),
+            Some(source) => {
+                let (segments, reads) = (self.segments.clone(), Arc::clone(&self.reads));
+                vortex::with_cache(
+                    source,
+                    CachedReaders::new(Arc::clone(&store), self.url.clone(), segments, bytes, reads),
+                )
+            }
             None => Arc::clone(&self.inner),
         };
         let sliced = |group: &FileGroup| group.iter().any(|file| file.extension::<Slice>().is_some());

@@ -13,7 +13,7 @@ use super::encoding::column_strategy;
 use super::format::{self, Encoded};
 use super::position::PositionConverter;
 use super::rows::Rows;
-use super::segments::{CachedReaders, SegmentCache};
+use super::segments::CachedReaders;
 use super::types::SqlType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::write::upload::Upload;
@@ -24,12 +24,9 @@ use datafusion::catalog::Session;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileSource;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::physical_plan::metrics::Count;
 use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use millrace_catalog::model::ManagedColumn;
-use object_store::ObjectStore;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -182,19 +179,8 @@ pub(super) fn file_source(schema: TableSchema, session: &dyn Session) -> Arc<dyn
 }
 
 /// A source whose reads go through a cache and are counted.
-pub(super) fn with_cache(
-    source: &VortexSource,
-    store: Arc<dyn ObjectStore>,
-    url: ObjectStoreUrl,
-    segments: &SegmentCache,
-    bytes: Count,
-) -> Arc<dyn FileSource> {
-    Arc::new(source.clone().with_vortex_reader_factory(Arc::new(CachedReaders::new(
-        store,
-        url,
-        segments.clone(),
-        bytes,
-    ))))
+pub(super) fn with_cache(source: &VortexSource, readers: CachedReaders) -> Arc<dyn FileSource> {
+    Arc::new(source.clone().with_vortex_reader_factory(Arc::new(readers)))
 }
 
 /// Leaves out rows of a file.

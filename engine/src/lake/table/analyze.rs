@@ -83,6 +83,7 @@ impl LakeTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let summary = ScanSummary {
             table: self.name.clone(),
+            location: self.location(),
             partitioned: None,
             partitions: None,
             files: folder.files.len(),

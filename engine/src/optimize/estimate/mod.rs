@@ -10,7 +10,7 @@ mod number;
 mod plan;
 mod scan;
 
-pub(super) use column::{ColumnEstimate, Estimate};
+pub(super) use column::{ColumnEstimate, Estimate, width};
 pub(super) use filter::{Scope, selectivity};
 pub(super) use join::{matching, partnered};
 pub(super) use plan::{Estimator, computed};

@@ -48,7 +48,7 @@ impl DecimalArithmetic {
     }
 
     /// DataFusion's, which knows the types.
-    fn plain(&self) -> BinaryExpr {
+    pub(super) fn plain(&self) -> BinaryExpr {
         BinaryExpr::new(Arc::clone(&self.left), self.op, Arc::clone(&self.right))
     }
 }

@@ -10,4 +10,12 @@ mod expression;
 mod kernel;
 mod rule;
 
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::BinaryExpr;
+
 pub(super) use rule::NarrowDecimals;
+
+/// The arithmetic that one of these expressions does.
+pub(crate) fn arithmetic_of(expr: &dyn PhysicalExpr) -> Option<BinaryExpr> {
+    expr.downcast_ref::<expression::DecimalArithmetic>().map(expression::DecimalArithmetic::plain)
+}

@@ -37,6 +37,11 @@ impl SmallGroupsExec {
     pub(super) fn new(aggregate: Arc<AggregateExec>) -> Self {
         Self { aggregate, metrics: ExecutionPlanMetricsSet::default() }
     }
+
+    /// The aggregation that it does.
+    pub(super) fn aggregate(&self) -> &AggregateExec {
+        &self.aggregate
+    }
 }
 
 impl DisplayAs for SmallGroupsExec {

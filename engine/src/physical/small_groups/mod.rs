@@ -13,4 +13,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::AggregateExec;
+
 pub(super) use rule::SmallGroups;
+
+/// The aggregation that an operator does, whoever runs it.
+pub(crate) fn aggregate_of(plan: &dyn ExecutionPlan) -> Option<&AggregateExec> {
+    let ours = plan.downcast_ref::<exec::SmallGroupsExec>().map(exec::SmallGroupsExec::aggregate);
+    ours.or_else(|| plan.downcast_ref::<AggregateExec>())
+}

@@ -19,7 +19,7 @@ pub(in crate::plan) struct Operators {
 
 impl ExprPlanner for Operators {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else {
+        let (Ok(left), Ok(right)) = (type_of(&raw.left, schema), type_of(&raw.right, schema)) else {
             return Ok(PlannerResult::Original(raw));
         };
         let operands = Operands { left, right, dialect: self.dialect };
@@ -47,6 +47,24 @@ impl ExprPlanner for Operators {
     ) -> Result<PlannerResult<RawFieldAccessExpr>> {
         subscript(self.dialect, raw, schema)
     }
+}
+
+/// Whole numbers' operators that cannot wrap: functions of any number of operands of one type, which the result has.
+const ADD: &str = "$add";
+const SUBTRACT: &str = "$subtract";
+const MULTIPLY: &str = "$multiply";
+
+/// The type of an expression. DataFusion makes the names of all that stands below a function to know its type, which takes
+/// the cube of a long sum's length.
+fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType> {
+    let mut expr = expr;
+    while let Expr::ScalarFunction(call) = expr
+        && [ADD, SUBTRACT, MULTIPLY].contains(&call.name())
+        && let Some(first) = call.args.first()
+    {
+        expr = first;
+    }
+    expr.get_type(schema)
 }
 
 /// Trino's `[]` is an error where there is no such element.
@@ -155,17 +173,24 @@ impl Operands {
         Ok(PlannerResult::Original(raw))
     }
 
+    /// `a + b + c` is one call of three operands, computed from the left as written: what is not nested is planned faster.
     fn integers(&self, raw: RawBinaryExpr, left: DataType, right: DataType) -> Result<Expr> {
         let wider = if left.primitive_width() >= right.primitive_width() { left } else { right };
         let (l, r) = (cast_if(raw.left, &self.left, &wider), cast_if(raw.right, &self.right, &wider));
         let name = match raw.op {
-            BinaryOperator::Plus => "$add",
-            BinaryOperator::Minus => "$subtract",
-            BinaryOperator::Multiply => "$multiply",
+            BinaryOperator::Plus => ADD,
+            BinaryOperator::Minus => SUBTRACT,
+            BinaryOperator::Multiply => MULTIPLY,
             BinaryOperator::Divide => return Ok(binary_expr(l, Operator::Divide, r)),
             _ => return Ok(binary_expr(l, Operator::Modulo, r)),
         };
-        self.call(name, vec![l, r])
+        match l {
+            Expr::ScalarFunction(mut chain) if chain.name() == name => {
+                chain.args.push(r);
+                Ok(Expr::ScalarFunction(chain))
+            }
+            l => self.call(name, vec![l, r]),
+        }
     }
 
     fn floats(&self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {

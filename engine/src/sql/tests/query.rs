@@ -173,7 +173,30 @@ fn explain_wraps_what_reads_or_writes_rows() {
         let Statement::Explain(explain) = one(text, Athena) else { panic!("{text}") };
         assert_eq!((explain.analyze, explain.verbose), (analyze, verbose), "{text}");
     }
-    refuses(Athena, &[("EXPLAIN (TYPE IO, FORMAT JSON) SELECT 1", "EXPLAIN (TYPE)", 10)]);
+    for (text, format, shows) in [
+        ("EXPLAIN (FORMAT JSON) SELECT 1", Some(ExplainFormat::Json), ExplainType::Distributed),
+        ("EXPLAIN ANALYZE (FORMAT GRAPHVIZ) SELECT 1", Some(ExplainFormat::Graphviz), ExplainType::Distributed),
+        ("EXPLAIN (FORMAT TEXT, TYPE LOGICAL) SELECT 1", Some(ExplainFormat::Text), ExplainType::Logical),
+        ("EXPLAIN (TYPE VALIDATE) (SELECT 1)", None, ExplainType::Validate),
+    ] {
+        let Statement::Explain(explain) = one(text, Athena) else { panic!("{text}") };
+        assert_eq!((explain.format, explain.shows), (format, shows), "{text}");
+    }
+    let options = "EXPLAIN (ANALYZE, VERBOSE off, COSTS on, FORMAT datafusion) SELECT 1";
+    let Statement::Explain(explain) = one(options, Redshift) else { panic!("{options}") };
+    assert_eq!((explain.analyze, explain.verbose, explain.format), (true, false, Some(ExplainFormat::DataFusion)));
+    let refused = [
+        ("EXPLAIN (TYPE IO, FORMAT JSON) SELECT 1", "EXPLAIN (TYPE IO)", 15),
+        ("EXPLAIN (FORMAT JSON, TYPE LOGICAL) SELECT 1", "EXPLAIN (TYPE LOGICAL, FORMAT JSON)", 23),
+        ("EXPLAIN ANALYZE (TYPE VALIDATE) SELECT 1", "EXPLAIN ANALYZE (TYPE VALIDATE)", 18),
+        ("EXPLAIN (FORMAT XML) SELECT 1", "EXPLAIN (FORMAT XML)", 17),
+    ];
+    refuses(Athena, &refused);
+    let refused = [
+        ("EXPLAIN (TYPE VALIDATE) SELECT 1", "EXPLAIN (TYPE)", 10),
+        ("EXPLAIN (COSTS OFF, FORMAT DATAFUSION) SELECT 1", "EXPLAIN (COSTS OFF, FORMAT DATAFUSION)", 21),
+    ];
+    refuses(Redshift, &refused);
     assert_eq!(error("EXPLAIN DROP TABLE t", Redshift).kind, ErrorKind::Unsupported);
     assert_eq!(error(&"EXPLAIN ".repeat(100_000), Redshift).kind, ErrorKind::Syntax);
 }

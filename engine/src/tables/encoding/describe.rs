@@ -96,7 +96,11 @@ async fn column(file: &VortexFile, layout: &LayoutRef) -> VortexResult<Counts> {
 }
 
 /// The layouts of a column's blocks of values, or of their codes; zone maps and the dictionaries themselves left out.
-fn data_blocks(layout: &LayoutRef, in_dictionary: bool, blocks: &mut Vec<(LayoutRef, bool)>) -> VortexResult<()> {
+pub(in crate::tables) fn data_blocks(
+    layout: &LayoutRef,
+    in_dictionary: bool,
+    blocks: &mut Vec<(LayoutRef, bool)>,
+) -> VortexResult<()> {
     if layout.is::<Flat>() {
         blocks.push((Arc::clone(layout), in_dictionary));
         return Ok(());

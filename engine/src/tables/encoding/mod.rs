@@ -12,6 +12,7 @@ mod measure;
 mod parquet;
 mod strategy;
 
+pub(super) use describe::data_blocks;
 pub use describe::{ColumnEncodings, describe};
 pub(crate) use kind::Encoding;
 pub(crate) use measure::{Measured, Sample};

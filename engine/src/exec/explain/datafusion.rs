@@ -1,105 +1,66 @@
-//! `EXPLAIN`: the plan that would run, as a tree; with `ANALYZE`, the one that ran, with true figures.
+//! A plan as DataFusion's operators, and Athena's form of `EXPLAIN`; with `ANALYZE`, the one that ran, with true figures.
 //!
 //! A scan says what was pruned before it began: of the lake partitions of how many, files, bytes; of a managed table
 //! files of how many, how many of their rows are deleted, and the slices and the order that the plan has of it.
 
-use super::progress::{self, counter};
-use super::{managed, query, rows, write};
-use crate::error::{Error, Result};
+use super::{Planned, run, size, times};
+use crate::error::Result;
+use crate::exec::progress::{self, counter};
+use crate::exec::write;
 use crate::lake::table::ScanSummary;
 use crate::optimize;
-use crate::resolve::{self, Relation};
-use crate::result::StatementResult;
 use crate::session::Context;
-use crate::sql::{Explain, Statement};
+use crate::sql::Explain;
 use crate::tables::TableScanSummary;
 use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::conjunction_opt;
 use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, execute_stream};
-use futures::TryStreamExt;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-/// Explains a statement.
-pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<StatementResult> {
-    let started = Instant::now();
-    let mut plans = Vec::new();
-    for (part, logical) in logical_plans(context, explain).await? {
-        let (physical, estimates) = query::estimated_plan(context, &logical).await?;
-        plans.push((part, logical, physical, estimates));
-    }
-    let planned = started.elapsed();
+/// The lines; with ANALYZE, after the plans have run.
+pub(super) async fn lines(
+    context: &Context,
+    explain: &Explain,
+    plans: &[Planned],
+    planned: Duration,
+) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     if let Some(target) = write::target_name(&explain.statement) {
         lines.push(format!("Write: {target}"));
     }
-    let mut analyzed = None;
-    for (part, logical, physical, estimates) in &plans {
-        lines.extend(part.map(|part| format!("{part}:")));
+    let ran = if explain.analyze { Some(run(context, plans).await?) } else { None };
+    for plan in plans {
+        lines.extend(plan.part.map(|part| format!("{part}:")));
         if explain.verbose {
             lines.push("Logical plan:".to_owned());
-            let optimized = context.state().optimize(logical)?;
-            lines.extend(optimize::explained(&optimized, context.state()).await?);
+            lines.extend(logical(context, plan).await?);
             lines.push("Physical plan:".to_owned());
         }
-        if explain.analyze {
-            let started = Instant::now();
-            if let Some(work) = context.work() {
-                work.note_plan(physical);
-            }
-            let stream = execute_stream(Arc::clone(physical), context.state().task_ctx())?;
-            let count = stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
-            analyzed = Some((count, started.elapsed()));
-        }
-        let estimates = estimates.iter().copied();
-        Tree { context, metrics: explain.analyze, estimates, lines: &mut lines }.write(physical, 0).await?;
+        let estimates = plan.joins.iter().copied();
+        Tree { context, metrics: explain.analyze, estimates, lines: &mut lines }.write(&plan.physical, 0).await?;
     }
-    lines.push(format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3));
-    if let Some((count, elapsed)) = analyzed {
-        lines.push(format!("Execution time: {:.3} ms, {count} rows", elapsed.as_secs_f64() * 1e3));
-    }
-    // Names of our own have a mark that is no character to print.
-    rows::text("EXPLAIN", &["QUERY PLAN"], lines.into_iter().map(|line| [line.replace('\u{1}', " ")]))
+    lines.extend(times(planned, ran.as_ref()));
+    Ok(lines)
 }
 
-/// The plans of a statement that reads or writes rows, before optimisation.
-pub(crate) async fn plans_of(context: &Context, statement: &Statement) -> Result<Vec<LogicalPlan>> {
-    let statement = Box::new(statement.clone());
-    let explain = Explain { analyze: false, verbose: false, statement };
-    Ok(logical_plans(context, &explain).await?.into_iter().map(|(_, plan)| plan).collect())
+/// The plans before operators are chosen, with what is estimated of each node.
+pub(super) async fn logical_lines(context: &Context, plans: &[Planned]) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for plan in plans {
+        lines.extend(plan.part.map(|part| format!("{part}:")));
+        lines.extend(logical(context, plan).await?);
+    }
+    Ok(lines)
 }
 
-/// The plans of a statement; where there are several, each with what it is for.
-async fn logical_plans(context: &Context, explain: &Explain) -> Result<Vec<(Option<&'static str>, LogicalPlan)>> {
-    let plan = match explain.statement.as_ref() {
-        Statement::Query(query) => query::logical_plan(context, query).await?,
-        _ if explain.analyze => return Err(Error::unsupported("EXPLAIN ANALYZE of a statement that writes")),
-        Statement::Insert(insert) => match (resolve::find_relation(context, &insert.table).await?, &insert.query) {
-            (Relation::Managed(table), _) => managed::plan_insert(context, &table, insert).await?,
-            (Relation::Catalog(_), Some(query)) => query::logical_plan(context, query).await?,
-            (Relation::Catalog(_), None) => return Err(Error::unsupported(write::DEFAULT_VALUES)),
-        },
-        Statement::CreateTableAs(create) => query::logical_plan(context, &create.query).await?,
-        Statement::Update(update) => managed::plan_update(context, update).await?.1,
-        Statement::Delete(delete) => managed::plan_delete(context, delete).await?.1,
-        Statement::Merge(merge) => {
-            let plans = managed::plan_merge(context, merge).await?.1;
-            let matched = plans.matched.map(|plan| (Some("When matched"), plan));
-            let inserted = plans.inserted.map(|plan| (Some("Insert"), plan));
-            return Ok(matched.into_iter().chain(inserted).collect());
-        }
-        Statement::CreateTable(create) => match &create.query {
-            Some(query) => query::logical_plan(context, query).await?,
-            None => return Err(Error::unsupported("EXPLAIN of a CREATE TABLE without a query")),
-        },
-        _ => return Err(Error::unsupported("EXPLAIN of a statement that is no query")),
-    };
-    Ok(vec![(None, plan)])
+async fn logical(context: &Context, plan: &Planned) -> Result<Vec<String>> {
+    let optimized = crate::plan::with_room(|| context.state().optimize(&plan.logical))?;
+    Ok(optimize::explained(&optimized, context.state()).await?)
 }
 
 struct Tree<'a> {
@@ -223,26 +184,4 @@ fn figures(metrics: &MetricsSet) -> String {
         }
     }
     parts.join(", ")
-}
-
-/// Bytes for people.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024. && unit + 1 < UNITS.len() {
-        value /= 1024.;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_for_people() {
-        assert_eq!((size(0), size(1023), size(1536)), ("0 B".to_owned(), "1023 B".to_owned(), "1.5 KiB".to_owned()));
-    }
 }

@@ -1,0 +1,168 @@
+//! A plan as steps that know no operator: what a person, JSON or a graph is shown.
+
+use super::size;
+
+/// One step of a plan, over the steps that give it rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Step {
+    /// Where it runs: `XN` for slices, `LD` for the leader, nothing for what happens at the files.
+    pub(super) place: &'static str,
+    /// What it does, as `Hash Join`.
+    pub(super) name: String,
+    /// How rows are moved for a join, as `DS_DIST_NONE`.
+    pub(super) label: Option<&'static str>,
+    /// What a scan reads, with the words before it: `on sales`.
+    pub(super) object: Option<String>,
+    /// The table that a scan reads.
+    pub(super) table: Option<String>,
+    /// What the first row costs.
+    pub(super) startup: f64,
+    /// What all rows cost.
+    pub(super) total: f64,
+    /// How many rows are expected.
+    pub(super) rows: f64,
+    /// Bytes of a row.
+    pub(super) width: f64,
+    /// Lines below it: key and value; a value alone where the key is empty.
+    pub(super) details: Vec<(&'static str, String)>,
+    /// Whether costs, rows and width are not shown.
+    pub(super) without_costs: bool,
+    /// What a step is to the one above where it does not give it its rows: `InitPlan`.
+    pub(super) relation: Option<&'static str>,
+    /// What its rows are made of, where that is shown.
+    pub(super) output: Option<String>,
+    /// What it did, where it ran.
+    pub(super) actual: Option<Actual>,
+    /// Where its rows come from.
+    pub(super) children: Vec<Step>,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Actual {
+    /// Rows that it gave.
+    pub(super) rows: u64,
+    /// Time that it computed, of all slices together.
+    pub(super) nanos: u64,
+    /// The most memory that it held.
+    pub(super) memory_bytes: u64,
+    /// What it wrote to disk for want of memory.
+    pub(super) spilled_bytes: u64,
+    /// What it read of files.
+    pub(super) read_bytes: u64,
+    /// Blocks of files.
+    pub(super) blocks: Option<Blocks>,
+}
+
+/// Blocks of files: a column's of a managed table's file, a row group of Parquet, a stripe's row group of ORC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Blocks {
+    /// Those that were read, where they are counted.
+    pub(super) read: Option<u64>,
+    /// Those that bounds or an earlier condition left out.
+    pub(super) skipped: u64,
+}
+
+impl Actual {
+    /// Together with what another operator of the same step did, below it.
+    pub(super) fn over(self, below: Self) -> Self {
+        Self {
+            rows: self.rows,
+            nanos: self.nanos + below.nanos,
+            memory_bytes: self.memory_bytes.max(below.memory_bytes),
+            spilled_bytes: self.spilled_bytes + below.spilled_bytes,
+            read_bytes: self.read_bytes + below.read_bytes,
+            blocks: self.blocks.or(below.blocks),
+        }
+    }
+
+    /// `(actual time=1.204 ms rows=8798)`
+    pub(super) fn figures(&self) -> String {
+        format!("(actual time={:.3} ms rows={})", self.nanos as f64 / 1e6, self.rows)
+    }
+
+    /// What is not zero of memory, disk and files, as lines.
+    pub(super) fn details(&self) -> Vec<(&'static str, String)> {
+        let mut details = Vec::new();
+        for (key, bytes) in [("Memory", self.memory_bytes), ("Spilled", self.spilled_bytes), ("Read", self.read_bytes)]
+        {
+            if bytes > 0 {
+                details.push((key, size(bytes)));
+            }
+        }
+        if let Some(Blocks { read, skipped }) = self.blocks {
+            let read = read.map(|read| format!("{read} read, ")).unwrap_or_default();
+            details.push(("Blocks", format!("{read}{skipped} skipped")));
+        }
+        details
+    }
+}
+
+impl Step {
+    /// A step that runs in slices, and costs what its inputs do.
+    pub(super) fn new(name: impl Into<String>, children: Vec<Step>) -> Self {
+        let (startup, total) =
+            children.iter().fold((0., 0.), |(startup, total), child| (startup + child.startup, total + child.total));
+        let rows = children.first().map_or(0., |child| child.rows);
+        let width = children.first().map_or(0., |child| child.width);
+        Self { place: "XN", name: name.into(), startup, total, rows, width, children, ..Self::default() }
+    }
+
+    /// With a line below it.
+    pub(super) fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.details.push((key, value.into()));
+        self
+    }
+
+    /// With other costs.
+    pub(super) fn costing(mut self, startup: f64, total: f64) -> Self {
+        (self.startup, self.total) = (startup, total.max(startup));
+        self
+    }
+
+    /// Shows no costs of it and of what is below.
+    pub(super) fn hide_costs(&mut self) {
+        self.without_costs = true;
+        self.children.iter_mut().for_each(Self::hide_costs);
+    }
+
+    /// The bytes of its rows.
+    pub(super) fn bytes(&self) -> f64 {
+        self.rows * self.width
+    }
+
+    /// The whole name: `XN Hash Join DS_DIST_NONE`, `XN Seq Scan on sales`.
+    pub(super) fn title(&self) -> String {
+        let parts = [Some(self.place), Some(self.name.as_str()), self.label, self.object.as_deref()];
+        let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        parts.join(" ")
+    }
+
+    /// The lines below it: what it computes of, and what that took.
+    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
+        let output = self.output.iter().map(|output| ("Output", output.clone()));
+        let actual = self.actual.iter().flat_map(Actual::details);
+        output.chain(self.details.iter().cloned()).chain(actual).collect()
+    }
+
+    /// `(cost=0.00..87.98 rows=8798 width=17)`, and what it did.
+    pub(super) fn figures(&self) -> String {
+        let Self { startup, total, rows, width, .. } = self;
+        let mut figures = Vec::new();
+        if !self.without_costs {
+            figures.push(format!("(cost={startup:.2}..{total:.2} rows={:.0} width={width:.0})", rows.ceil()));
+        }
+        figures.extend(self.actual.as_ref().map(Actual::figures));
+        figures.join(" ")
+    }
+}
+
+/// The steps of one plan of a statement, and what it is for where there are several.
+pub(super) struct Part {
+    /// `When matched`, `Insert`.
+    pub(super) name: Option<&'static str>,
+    /// Its steps.
+    pub(super) root: Step,
+    /// What a person should look at.
+    pub(super) alerts: Vec<String>,
+}
