@@ -87,7 +87,7 @@ async fn limits_hold_and_nobody_starves() {
     for client in 0..60 {
         let mut session = grouped(&warehouse, ["a", "b", "default"][client % 3]).await;
         running.push(tokio::spawn(async move {
-            for _ in 0..3 {
+            for _ in 0..2 {
                 let counted = rows(&mut session, "SELECT count(*) FROM n a, n b, n c, n d WHERE a.a < 5").await;
                 assert_eq!(counted.unwrap(), [["5000"]]);
             }
@@ -108,7 +108,7 @@ async fn limits_hold_and_nobody_starves() {
     }
     for (class, limit) in limits {
         let stays = &begins[&class];
-        assert!(stays.len() >= 60, "class {class} had {} statements", stays.len());
+        assert!(stays.len() >= 40, "class {class} had {} statements", stays.len());
         for (begin, _) in stays {
             let at_once = stays.iter().filter(|(start, end)| start <= begin && begin < end).count();
             assert!(at_once <= limit, "class {class} had {at_once} at once");
@@ -197,8 +197,8 @@ async fn time_limits_hop_or_end() {
     // Where the next queue has no room, it waits there and begins again.
     let mut later = grouped(&warehouse, "later").await;
     let held = hold(&mut later).await;
-    let text = "SELECT count(*) AS again FROM n a, n b, n c, n d, n e, n f, n g WHERE a.a + b.a + c.a + d.a + e.a + \
-                f.a + g.a < 0";
+    let text = "SELECT count(*) AS again FROM n a, n b, n c, n d, n e, n f WHERE a.a + b.a + c.a + d.a + e.a + \
+                f.a < 0";
     let hops = spawn(grouped(&warehouse, "again").await, text);
     until_waiting(&warehouse, 1).await;
     let queue = "SELECT service_class, position FROM stv_wlm_query_queue_state";
@@ -228,7 +228,7 @@ async fn rules_hop_abort_and_look_at_waiting() {
     .await;
     let error = spawn(grouped(&warehouse, "loops").await, ENDLESS).await.unwrap().unwrap_err();
     assert!(error.kind == ErrorKind::Cancelled && error.message.contains("rule \"long\""), "{error}");
-    assert_eq!(stays(&warehouse, "%j.a < 0").await, [["6", "Evicted"], ["7", "Completed"]]);
+    assert_eq!(stays(&warehouse, "%j.a < 0").await, [["6", "Evicted"], ["7", "Completed"]], "{error}");
     let mut first = Session::new(Arc::clone(&warehouse));
     let held = hold(&mut first).await;
     let error = rows(&mut Session::new(Arc::clone(&warehouse)), "SELECT a FROM n").await.unwrap_err();

@@ -19,8 +19,7 @@ const MOST_DIGITS: i32 = 38;
 const DAY_US: i64 = 86_400_000_000;
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
-    scalar("$add", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::ADD))
-        .variadic(),
+    scalar("$add", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::ADD)).variadic(),
     scalar("$subtract", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::SUBTRACT))
         .variadic(),
     scalar("$multiply", BOTH, &[Kind::Any, Kind::Any], Gives::Of(first), |call| integers(call, &Wrapping::MULTIPLY))

@@ -5,8 +5,8 @@ use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
     Dialect, ParsedStatement, Statement, administer, alter, analyze, comment, copy, crawler, create_table_as,
-    cursor_statement, database, diagnose, drop, explain_statement, external_table, grant, insert, managed_table, modify,
-    prepared_statement, refuse, session, show, snapshot, transaction, unload, user, vacuum, view,
+    cursor_statement, database, diagnose, drop, explain_statement, external_table, grant, insert, managed_table,
+    modify, prepared_statement, refuse, session, show, snapshot, transaction, unload, user, vacuum, view,
 };
 
 /// Parses a text of any number of statements with semicolons between them; empty ones give none.
