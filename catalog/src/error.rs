@@ -32,6 +32,14 @@ pub enum CatalogError {
         /// The managed table's number.
         table_id: i64,
     },
+    /// A user cannot go while tables and views belong to it.
+    #[error("user \"{user}\" cannot be dropped because some objects depend on it")]
+    OwnsObjects {
+        /// The user's name.
+        user: String,
+        /// `owner of table s.t`, one for each.
+        objects: Vec<String>,
+    },
     /// The request itself is wrong.
     #[error("{0}")]
     InvalidArgument(String),

@@ -202,9 +202,9 @@ impl Warehouse {
     /// the file system says.
     pub async fn open(config: WarehouseConfig) -> Result<Arc<Self>> {
         if config.directory.to_string_lossy().contains("://") {
-            let message =
-                format!("a warehouse's catalog is in a local directory, not in {}", config.directory.display());
-            return Err(Error::new(ErrorKind::InvalidParameter, message)
+            let construct =
+                format!("a warehouse's catalog in {}, not in a local directory,", config.directory.display());
+            return Err(Error::unsupported(construct)
                 .with_hint("name a directory, and the place of its tables' files with --set data_path=s3://…"));
         }
         let stores = Arc::new(Stores::new(config.settings.clone())?);

@@ -42,6 +42,23 @@ async fn run(format: &str, first_seed: u64) {
     }
 }
 
+/// Histories over open tables as scripts, one a schema of its name: `tests/clients/ducklake.py` has DuckDB read what
+/// they leave.
+#[test]
+#[ignore = "tests/clients/run writes them into the folder MILLRACE_HISTORIES"]
+fn history_scripts() {
+    let Some(folder) = std::env::var_os("MILLRACE_HISTORIES").map(std::path::PathBuf::from) else { return };
+    for seed in 2_000_000..2_000_010 {
+        let mut history = History::new(seed, "parquet");
+        let mut script = format!("CREATE DATABASE h{seed};\nUSE h{seed};\n");
+        for step in (0..4 * UNITS).flat_map(|_| history.unit()) {
+            script.push_str(&step.text);
+            script.push_str(";\n");
+        }
+        std::fs::write(folder.join(format!("h{seed}.sql")), script).unwrap();
+    }
+}
+
 /// What was committed, and the snapshot of it.
 struct Past {
     snapshot_id: i64,

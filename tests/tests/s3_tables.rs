@@ -192,5 +192,6 @@ async fn the_place_of_files_does_not_change_under_them() {
         assert!(error.message.contains(what), "{error}");
     }
     let error = Warehouse::open(WarehouseConfig::new("s3://bucket/warehouse")).await.map(drop).unwrap_err();
-    assert!(error.message.contains("local directory"), "{error}");
+    assert_eq!(error.kind, ErrorKind::Unsupported, "{error}");
+    assert!(error.message.contains("s3://bucket/warehouse"), "{error}");
 }

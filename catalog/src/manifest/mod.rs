@@ -25,6 +25,7 @@ mod layout;
 mod leases;
 mod load;
 mod log;
+mod owners;
 mod past;
 mod predicates;
 mod read;
@@ -50,6 +51,7 @@ pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 pub(crate) use estimates::EstimateCache;
 pub(crate) use layout::{COLUMN_USES, ESTIMATES, FILE_LAYOUTS, TABLES};
 pub(crate) use load::{ManagedTables, load};
+pub(crate) use owners::{change_owner, forget_owner, owned_by};
 pub(crate) use read::FileCache;
 pub(crate) use tables::is_managed;
 

@@ -7,7 +7,7 @@ use super::log::Effect;
 use super::state::TableState;
 use crate::error::{CatalogError, Result};
 use crate::model::{ManagedColumn, ManagedTable};
-use crate::store::{Write, check_name, database_exists};
+use crate::store::{Write, check_name, check_owner, database_exists};
 use std::collections::BTreeSet;
 
 /// A random UUID (version 4), as SQL.
@@ -21,6 +21,7 @@ impl Commit {
             return Err(CatalogError::InvalidArgument("a new managed table's number must be negative".to_owned()));
         }
         check_free(write, &table.schema, &table.name).await?;
+        check_owner(write, table.attributes.owner.as_ref()).await?;
         let (schema_id, schema_path) = self.schema(write, &table.schema).await?;
         let (provisional, id) = (table.id, self.next_catalog_id());
         let mut table = ManagedTable { id, ..table.clone() };
@@ -59,6 +60,9 @@ impl Commit {
     pub(super) async fn alter_table(&mut self, write: &mut Write<'_>, table: &ManagedTable) -> Result<()> {
         let before = self.table(write, table.id).await?.definition.clone();
         let id = before.id;
+        if table.attributes.owner != before.attributes.owner {
+            check_owner(write, table.attributes.owner.as_ref()).await?;
+        }
         let mut table = ManagedTable { id, uuid: before.uuid.clone(), path: before.path.clone(), ..table.clone() };
         table.next_column_id = table.next_column_id.max(before.next_column_id);
         number_columns(&mut table, &before.columns.iter().map(|column| column.id).collect(), before.next_column_id)?;

@@ -3,14 +3,17 @@
 use super::catalog::Catalog;
 use super::connection::Lease;
 use super::document::{decode, encode};
+use super::owners::follow_users;
 use crate::error::Result;
 use crate::model::Principals;
 
 impl Catalog {
-    /// Changes users or rights in one transaction, as they are then, and gives back what `change` gives.
+    /// Changes users or rights in one transaction, as they are then, and gives back what `change` gives. What a renamed
+    /// user owns goes with the user.
     ///
     /// # Errors
-    /// What `change` finds wrong, which then changes nothing; [`ReadOnly`](crate::CatalogError::ReadOnly).
+    /// What `change` finds wrong, which then changes nothing; [`OwnsObjects`](crate::CatalogError::OwnsObjects) where it
+    /// takes away a user who owns a table or view; [`ReadOnly`](crate::CatalogError::ReadOnly).
     pub async fn change_principals<T, E>(
         &self,
         change: impl FnOnce(&mut Principals) -> std::result::Result<T, E>,
@@ -34,6 +37,7 @@ impl Catalog {
             ON CONFLICT (id) DO UPDATE SET document = excluded.document",
         );
         write.execute(query.bind(encode(&principals)?)).await?;
+        follow_users(&mut write, &before, &principals).await?;
         write.commit().await?;
         Ok(Ok(given))
     }

@@ -5,6 +5,7 @@ use super::connection::{Lease, Write};
 use super::databases::{check_name, database_exists};
 use super::document::{TableRow, decode_table, decode_version, encode};
 use super::migrate::now_ms;
+use super::owners::check_owner;
 use super::partition_rows::{
     Encoded, delete_all_partitions, encode_partitions, insert_partitions, mark_partitions_changed,
 };
@@ -207,6 +208,7 @@ async fn insert(write: &mut Write<'_>, table: &Table) -> Result<Table> {
     if !database_exists(write, &table.database).await? {
         return Err(CatalogError::not_found("database", &table.database));
     }
+    check_owner(write, table.owner.as_ref()).await?;
     let mut table = Table { id: write.allocate(1).await?, version: 1, ..table.clone() };
     if table.create_time_ms == 0 {
         table.create_time_ms = now_ms();
@@ -224,6 +226,9 @@ async fn insert(write: &mut Write<'_>, table: &Table) -> Result<Table> {
 /// Puts `new` in the place of `existing`, which becomes an earlier version. What was known of its rows goes with
 /// another location.
 pub(super) async fn change(write: &mut Write<'_>, existing: &Table, new: Table) -> Result<Table> {
+    if new.owner != existing.owner {
+        check_owner(write, new.owner.as_ref()).await?;
+    }
     let query = "INSERT INTO millrace_table_version (table_id, version, database_name, name, document) \
                  SELECT id, version, database_name, name, document FROM millrace_table WHERE id = $1";
     write.execute(sqlx::query(query).bind(existing.id)).await?;

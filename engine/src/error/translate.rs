@@ -45,6 +45,7 @@ impl From<CatalogError> for Error {
             CatalogError::AlreadyExists { kind: "relation" | "table" | "view", .. } => ErrorKind::DuplicateTable,
             CatalogError::AlreadyExists { .. } => ErrorKind::DuplicateObject,
             CatalogError::Conflict(_) | CatalogError::Serialization { .. } => ErrorKind::Serialization,
+            CatalogError::OwnsObjects { .. } => ErrorKind::DependentObjects,
             CatalogError::InvalidArgument(_) => ErrorKind::InvalidParameter,
             CatalogError::ReadOnly(_) => ErrorKind::ReadOnly,
             CatalogError::Unavailable { message, .. } if message.contains("disk") && message.contains("full") => {
@@ -53,7 +54,10 @@ impl From<CatalogError> for Error {
             CatalogError::Unavailable { .. } => ErrorKind::Connection,
             CatalogError::Damaged(_) => ErrorKind::DataCorrupted,
         };
-        Error::new(kind, message)
+        match error {
+            CatalogError::OwnsObjects { objects, .. } => Error::new(kind, message).with_detail(objects.join("\n")),
+            _ => Error::new(kind, message),
+        }
     }
 }
 

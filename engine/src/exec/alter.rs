@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::hive_classes::storage_classes;
 use crate::lake::location::Location;
 use crate::lake::{types, write};
-use crate::resolve::{self, Relation};
+use crate::resolve::{self, Relation, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{
@@ -27,11 +27,11 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
         Relation::Managed(table) => return managed::alter_table(context, &table, &alter.operation).await,
         Relation::Catalog(table) => table,
     };
-    let is_renamed = matches!(alter.operation, AlterOperation::RenameTable(_));
-    if !is_renamed || table.kind == TableKind::ExternalTable {
+    let is_of_views = matches!(alter.operation, AlterOperation::RenameTable(_) | AlterOperation::Owner(_));
+    if !is_of_views || table.kind == TableKind::ExternalTable {
         context.check_no_block("ALTER TABLE of an external table")?;
     }
-    if table.kind != TableKind::ExternalTable && !is_renamed {
+    if table.kind != TableKind::ExternalTable && !is_of_views {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
     }
     let tag = CommandTag::Verb("ALTER TABLE");
@@ -83,6 +83,16 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
                 context.catalog().rename_table(&table, &database, &name).await?;
             }
         }
+        AlterOperation::Owner(owner) => {
+            rights::check_user(context, owner).await?;
+            let changed = Table { owner: Some(owner.clone()), ..Table::clone(&table) };
+            let mut transaction = context.transaction().lock().await;
+            if transaction.is_block() {
+                transaction.put_view(context.warehouse(), changed).await?;
+            } else {
+                context.catalog().update_table(&changed).await?;
+            }
+        }
         definition => {
             let mut changed = Table::clone(&table);
             change(&mut changed, definition)?;
@@ -129,7 +139,10 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
             };
             table.storage.columns.insert(to, new.clone());
         }
-        AlterOperation::DropColumn(name) => {
+        AlterOperation::DropColumn(_, true) => {
+            return Err(Error::unsupported("ALTER TABLE … DROP COLUMN … CASCADE of an external table"));
+        }
+        AlterOperation::DropColumn(name, false) => {
             let at = position_of(table, name)?;
             if table.storage.columns.len() == 1 {
                 let message = format!("cannot drop the only column of \"{}\"", table.name);
@@ -163,7 +176,6 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
         | AlterOperation::EncodeAuto
         | AlterOperation::Distribution { .. }
         | AlterOperation::SortKey(_)
-        | AlterOperation::Owner(_)
         | AlterOperation::AddConstraint(_)
         | AlterOperation::DropConstraint(_)
         | AlterOperation::Several(_)
@@ -175,6 +187,7 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
         | AlterOperation::DropPartitions { .. }
         | AlterOperation::RenamePartition { .. }
         | AlterOperation::SetPartitionLocation { .. }
+        | AlterOperation::Owner(_)
         | AlterOperation::RenameTable(_) => return Err(Error::internal("this changes no definition")),
     }
     Ok(())

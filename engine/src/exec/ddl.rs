@@ -31,9 +31,7 @@ pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) 
     }
     if let Some(owner) = create.owner.as_ref().filter(|owner| **owner != context.who().user) {
         rights::check_superuser(context, "make a schema of another user").await?;
-        if !context.snapshot().await?.principals().users.contains_key(owner) {
-            return Err(Error::new(ErrorKind::UndefinedObject, format!("user \"{owner}\" does not exist")));
-        }
+        rights::check_user(context, owner).await?;
     }
     let location = create.location.as_deref().map(|location| Location::literal(location).map(|l| l.url()));
     let database = Database {

@@ -218,7 +218,7 @@ pub(super) async fn after(context: &Context, statement: &Statement) -> Result<()
                     return change(context, move |principals| principals.rename_column((&schema, &name), &old, &new))
                         .await;
                 }
-                AlterOperation::DropColumn(column) => {
+                AlterOperation::DropColumn(column, _) => {
                     let gone = Securable::Column(schema, name, column.clone());
                     return change(context, move |principals| principals.forget(&gone)).await;
                 }

@@ -12,7 +12,8 @@ use crate::resolve::{self, rights};
 use crate::result::{CommandTag, Notice, StatementResult};
 use crate::session::Context;
 use crate::sql::{PrincipalStatement, UserChange, UserOptions, UserPassword};
-use millrace_catalog::model::{ADMIN, Grant, Grantee, Group, Principals, Role, User};
+use millrace_catalog::CatalogError;
+use millrace_catalog::model::{ADMIN, DefaultGrant, Grant, Grantee, Group, Principals, Role, Securable, User};
 use std::sync::Arc;
 
 /// Executes a statement about users or rights.
@@ -152,6 +153,9 @@ fn manage(
             known_user(principals, name)?;
             match change {
                 UserChange::Options(options) => set_options(principals, name, options)?,
+                UserChange::Rename(_) if name == user => {
+                    return Err(Error::unsupported("renaming the session's own user"));
+                }
                 UserChange::Rename(to) => rename_user(principals, name, to)?,
                 UserChange::Set(setting, value) => {
                     let settings = &mut known_user(principals, name)?.settings;
@@ -361,9 +365,15 @@ fn rename_user(principals: &mut Principals, name: &str, to: &str) -> Result<()> 
             group.members.insert(to.to_owned());
         }
     }
-    for owner in principals.schema_owners.values_mut().filter(|owner| *owner == name) {
+    let owners = principals.roles.values_mut().map(|role| &mut role.owner);
+    for owner in owners.chain(principals.schema_owners.values_mut()).filter(|owner| *owner == name) {
         to.clone_into(owner);
     }
+    let renamed = |known: String| if known == name { to.to_owned() } else { known };
+    let given = std::mem::take(&mut principals.grants).into_iter();
+    principals.grants = given.map(|grant| Grant { grantor: renamed(grant.grantor), ..grant }).collect();
+    let given = std::mem::take(&mut principals.defaults).into_iter();
+    principals.defaults = given.map(|given| DefaultGrant { creator: renamed(given.creator), ..given }).collect();
     rename_grantee(principals, &Grantee::User(name.to_owned()), &Grantee::User(to.to_owned()));
     Ok(())
 }
@@ -373,6 +383,10 @@ fn rename_grantee(principals: &mut Principals, from: &Grantee, to: &Grantee) {
     principals.grants = grants
         .map(|grant| if grant.grantee == *from { Grant { grantee: to.clone(), ..grant } } else { grant })
         .collect();
+    let defaults = std::mem::take(&mut principals.defaults).into_iter();
+    principals.defaults = defaults
+        .map(|given| if given.grantee == *from { DefaultGrant { grantee: to.clone(), ..given } } else { given })
+        .collect();
     for role in principals.roles.values_mut() {
         if role.members.remove(from) {
             role.members.insert(to.clone());
@@ -380,14 +394,28 @@ fn rename_grantee(principals: &mut Principals, from: &Grantee, to: &Grantee) {
     }
 }
 
+/// An object as PostgreSQL names it among those that depend on a user.
+fn shown(object: &Securable) -> String {
+    match object {
+        Securable::Database => format!("database {}", crate::system::DATABASE),
+        Securable::Schema(schema) => format!("schema {schema}"),
+        Securable::Table(schema, name) => format!("table {schema}.{name}"),
+        Securable::Column(schema, name, column) => format!("column {column} of table {schema}.{name}"),
+    }
+}
+
 fn drop_user(principals: &mut Principals, name: &str) -> Result<()> {
     let grantee = Grantee::User(name.to_owned());
-    let owns = principals.schema_owners.values().any(|owner| owner == name);
-    let has = principals.grants.iter().any(|grant| grant.grantee == grantee);
-    if owns || has {
-        let what = if owns { "the user owns some object" } else { "the user has a privilege on some object" };
-        let message = format!("user \"{name}\" cannot be dropped because {what}");
-        return Err(Error::new(ErrorKind::DependentObjects, message));
+    let schemas = principals.schema_owners.iter().filter(|(_, owner)| *owner == name);
+    let roles = principals.roles.iter().filter(|(_, role)| role.owner == name);
+    let grants = principals.grants.iter().filter(|grant| grant.grantee == grantee);
+    let mut objects: Vec<String> = schemas.map(|(schema, _)| format!("owner of schema {schema}")).collect();
+    objects.extend(roles.map(|(role, _)| format!("owner of role {role}")));
+    objects.extend(grants.map(|grant| format!("privileges for {}", shown(&grant.object))));
+    objects.dedup();
+    if !objects.is_empty() {
+        let user = name.to_owned();
+        return Err(CatalogError::OwnsObjects { user, objects }.into());
     }
     principals.users.remove(name);
     for group in principals.groups.values_mut() {

@@ -181,7 +181,7 @@ fn epoch(text: &str, factor: i64) -> Option<i64> {
 }
 
 /// A time of day in microseconds; with a zone, in UTC.
-pub(super) fn time_of_day(text: &str) -> Option<i64> {
+pub(crate) fn time_of_day(text: &str) -> Option<i64> {
     let text = text.trim();
     if let Ok(time) =
         NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M"))

@@ -30,7 +30,7 @@ use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{ADMIN, ManagedTable, Privilege, Table, TableKind};
+use millrace_catalog::model::{ADMIN, ManagedTable, Table, TableKind};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -286,9 +286,7 @@ async fn resolve_table(
         let name = ObjectName { parts: parts_with_last(parts, table), position };
         let version = travel::snapshot_at(context, &moment).await.map_err(located)?;
         let table = travel::table_at(context, &name, database, version).await?;
-        let names = (table.schema.as_str(), table.name.as_str());
-        let owner = table.attributes.owner.as_ref();
-        rights::check_table(context, names, owner, Privilege::Select).await.map_err(located)?;
+        rights::check_past(context, &table).await.map_err(located)?;
         return Ok(provider_as_source(context.scan_managed_at(&table, version).await?));
     }
     let name = ObjectName { parts, position };
@@ -471,12 +469,25 @@ pub(crate) fn dependents(snapshot: &Snapshot, target: (&str, &str)) -> Result<Ve
 /// # Errors
 /// What reading the view would say.
 pub(crate) async fn fields_of_view(context: &Context, view: &Table) -> Result<Vec<(String, DataType)>> {
-    let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { return Ok(Vec::new()) };
-    let snapshot = context.snapshot().await?;
-    let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
-    let planned = plan_view(&owner, &snapshot, text, dialect, search_database, 0).await?;
+    if view.kind == TableKind::ExternalTable {
+        return Ok(Vec::new());
+    }
+    let planned = plan_of_view(context, view).await?;
     let fields = planned.schema().fields().iter();
     Ok(fields.map(|field| (plan::shown_name(field.name()).to_owned(), field.data_type().clone())).collect())
+}
+
+/// The plan of a view's query now.
+///
+/// # Errors
+/// What reading the view would say.
+pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<LogicalPlan> {
+    let TableKind::VirtualView { text, dialect, search_database } = &view.kind else {
+        return Err(Error::internal("an external table has no query"));
+    };
+    let snapshot = context.snapshot().await?;
+    let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
+    plan_view(&owner, &snapshot, text, dialect, search_database, 0).await
 }
 
 /// The plan of a view's query.

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Context;
-use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable};
+use millrace_catalog::model::{ADMIN, ManagedTable, Principals, Privilege, Securable};
 use std::collections::BTreeSet;
 
 /// Schemas that everybody may use and make tables in, as Redshift's `public`.
@@ -73,6 +73,37 @@ pub(crate) async fn check_reading(
         return Err(denied);
     }
     Ok(Some(columns))
+}
+
+/// Refuses to show a table as it was to who may not read it as it is: the table of that number, whatever it is called
+/// now. One that is gone is shown to its owner and superusers, since another may have its name and its grants.
+///
+/// # Errors
+/// `InsufficientPrivilege`.
+pub(crate) async fn check_past(context: &Context, past: &ManagedTable) -> Result<()> {
+    let now = context.transaction().lock().await.table_by_id(context.warehouse(), past.id).await?;
+    let checked = match now {
+        Some(now) => {
+            let names = (now.schema.as_str(), now.name.as_str());
+            check_table(context, names, now.attributes.owner.as_ref(), Privilege::Select).await
+        }
+        None => check_owner(context, &past.name, past.attributes.owner.as_ref()).await,
+    };
+    checked.map_err(|error| match error.kind {
+        ErrorKind::InsufficientPrivilege => denied("relation", &past.name),
+        _ => error,
+    })
+}
+
+/// Refuses a user that does not exist.
+///
+/// # Errors
+/// `UndefinedObject`.
+pub(crate) async fn check_user(context: &Context, name: &str) -> Result<()> {
+    if context.snapshot().await?.principals().users.contains_key(name) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::UndefinedObject, format!("user \"{name}\" does not exist")))
 }
 
 /// Refuses what only the owner of a table, its schema's owner and superusers may do.

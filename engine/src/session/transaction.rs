@@ -167,6 +167,15 @@ impl Transaction {
         Ok(found.cloned())
     }
 
+    /// The managed table of this number as the transaction sees it; `None` for one that is gone.
+    pub(crate) async fn table_by_id(&mut self, warehouse: &Warehouse, id: i64) -> Result<Option<Arc<ManagedTable>>> {
+        if let Some(draft) = self.drafts.values().find(|draft| draft.table.id == id) {
+            return Ok(Some(Arc::clone(&draft.table)));
+        }
+        let snapshot = self.snapshot(warehouse).await?;
+        Ok(snapshot.managed_table_by_id(id).filter(|table| !self.is_gone(table)).cloned())
+    }
+
     /// The managed tables of a schema as the transaction sees them, by name.
     pub(crate) async fn tables(&mut self, warehouse: &Warehouse, schema: &str) -> Result<Vec<Arc<ManagedTable>>> {
         let snapshot = self.snapshot(warehouse).await?;
@@ -462,7 +471,7 @@ impl Transaction {
 fn serialization(error: CatalogError) -> Error {
     match error {
         CatalogError::Serialization { table_id } => {
-            let message = format!("1023: serializable isolation violation on table - {table_id}");
+            let message = format!("1023: Serializable isolation violation on table - {table_id}");
             Error::new(ErrorKind::Serialization, message)
                 .with_detail("transactions on the same tables cannot be serialized in either order")
         }

@@ -187,7 +187,8 @@ fn drop(cursor: &mut Cursor) -> Result<AlterOperation> {
     let partition = cursor.at("PARTITION") && *cursor.peek_nth(1) == Token::LParen;
     if !(if_exists || partition) {
         cursor.eat("COLUMN");
-        return Ok(AlterOperation::DropColumn(cursor.identifier()?));
+        let name = cursor.identifier()?;
+        return Ok(AlterOperation::DropColumn(name, !cursor.is_athena() && cursor.eat("CASCADE")));
     }
     let mut partitions = Vec::new();
     loop {

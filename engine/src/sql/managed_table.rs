@@ -204,6 +204,7 @@ pub(super) fn type_text(cursor: &mut Cursor) -> Result<String> {
 /// `BACKUP`, `DISTSTYLE`, `DISTKEY`, `SORTKEY`, `ENCODE AUTO`, `TABLE PROPERTIES`, each at most once, in any order.
 fn attributes(cursor: &mut Cursor, table: &mut CreateTable) -> Result<()> {
     let mut properties: Option<Parameters> = None;
+    let mut encode_auto = false;
     loop {
         let again = refuse::redundant(cursor);
         let twice = if cursor.eat("BACKUP") {
@@ -222,7 +223,7 @@ fn attributes(cursor: &mut Cursor, table: &mut CreateTable) -> Result<()> {
             let sort_key = sort_key(cursor)?;
             table.sort_key.replace(sort_key).is_some()
         } else if cursor.eat("ENCODE AUTO") {
-            false
+            std::mem::replace(&mut encode_auto, true)
         } else if cursor.eat("TABLE PROPERTIES") {
             let given = cursor.properties()?;
             properties.replace(given).is_some()

@@ -389,8 +389,8 @@ pub enum AlterOperation {
         /// `FIRST` is `Some(None)`, `AFTER c` is `Some(Some(c))`.
         place: Option<Option<String>>,
     },
-    /// `DROP [COLUMN] c`
-    DropColumn(String),
+    /// `DROP [COLUMN] c [CASCADE]`: the column, and whether what depends on it goes too
+    DropColumn(String, bool),
     /// `RENAME TO name`
     RenameTable(ObjectName),
     /// `RENAME COLUMN a TO b`

@@ -5,12 +5,16 @@ use millrace_engine::ErrorKind;
 use millrace_tests::database::rows;
 use std::path::PathBuf;
 
+/// Allows a machine that cannot run the test of a full disk to pass without it.
+const MAY_SKIP: &str = "MILLRACE_NO_MOUNT";
+
 #[test]
 fn a_full_disk_is_told_and_takes_nothing_away() {
     let folder = tempfile::tempdir().unwrap();
     match process::start_on_small_disk("disk::process_fills_the_disk", folder.path(), 6 << 20) {
         Some(mut child) => assert!(child.wait().unwrap().success()),
-        None => println!("not run: this machine lets nobody mount a disk"),
+        None if std::env::var_os(MAY_SKIP).is_some() => println!("not run: this machine lets nobody mount a disk"),
+        None => panic!("this machine lets nobody mount a disk; {MAY_SKIP}=1 leaves the test out"),
     }
 }
 

@@ -32,6 +32,22 @@ impl Random {
 enum Kind {
     Integer,
     Text,
+    /// Quarters, which binary fractions hold exactly: SQLite has no decimals.
+    Numeric,
+    Date,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Integer, Self::Text, Self::Numeric, Self::Date];
+
+    fn data_type(self) -> &'static str {
+        match self {
+            Self::Integer => "int",
+            Self::Text => "varchar(40)",
+            Self::Numeric => "numeric(12,2)",
+            Self::Date => "date",
+        }
+    }
 }
 
 /// A table as the history has it.
@@ -85,7 +101,8 @@ impl History {
             return vec![self.statement(false)];
         }
         let before = self.tables.clone();
-        let mut steps = vec![Step::same("BEGIN")];
+        let begin = *self.random.pick(&["BEGIN", "BEGIN TRANSACTION", "START TRANSACTION"]);
+        let mut steps = vec![Step { text: begin.to_owned(), model: vec!["BEGIN".to_owned()] }];
         for _ in 0..=self.random.below(5) {
             steps.push(self.statement(true));
             if steps.last().is_some_and(|step| step.text.starts_with("TRUNCATE")) {
@@ -94,9 +111,11 @@ impl History {
         }
         if self.random.below(3) == 0 {
             self.tables = before;
-            steps.push(Step::same("ROLLBACK"));
+            let text = *self.random.pick(&["ROLLBACK", "ABORT", "ROLLBACK WORK", "ABORT TRANSACTION"]);
+            steps.push(Step { text: text.to_owned(), model: vec!["ROLLBACK".to_owned()] });
         } else {
-            steps.push(Step::same("COMMIT"));
+            let text = *self.random.pick(&["COMMIT", "END", "COMMIT WORK", "END TRANSACTION"]);
+            steps.push(Step { text: text.to_owned(), model: vec!["COMMIT".to_owned()] });
         }
         steps
     }
@@ -108,8 +127,10 @@ impl History {
 
     fn create(&mut self) -> Step {
         let name = self.name("t");
-        let definition = format!("CREATE TABLE {name} (k int, a int, s varchar(40))");
-        let columns = [("k", Kind::Integer), ("a", Kind::Integer), ("s", Kind::Text)];
+        let columns =
+            [("k", Kind::Integer), ("a", Kind::Integer), ("s", Kind::Text), ("n", Kind::Numeric), ("d", Kind::Date)];
+        let defined = columns.map(|(name, kind)| format!("{name} {}", kind.data_type())).join(", ");
+        let definition = format!("CREATE TABLE {name} ({defined})");
         let columns = columns.map(|(name, kind)| (name.to_owned(), kind)).to_vec();
         self.tables.push(Shape { name, columns });
         Step { text: format!("{definition}{}", self.properties), model: vec![definition] }
@@ -130,7 +151,8 @@ impl History {
                 self.condition(&table.name, &table, &other, 2)
             )),
             28 => self.delete_using(&table, &other),
-            29..=31 => self.merge(&table, &other),
+            29..=30 => self.merge(&table, &other),
+            31 => self.remove_duplicates(&table, &other),
             32 => {
                 let mut model = vec![format!("DELETE FROM {}", table.name)];
                 model.extend(in_block.then(|| "COMMIT".to_owned()));
@@ -158,6 +180,10 @@ impl History {
         match kind {
             Kind::Integer => (self.random.below(25) as i64 - 4).to_string(),
             Kind::Text => format!("'{}'", self.random.pick(&["", "a", "ab", "b", "it''s", "zü", "NULL"])),
+            Kind::Numeric => self.random.pick(&["-1.25", "0.00", "0.25", "2.50", "2.75", "1000000.50"]).to_string(),
+            Kind::Date => {
+                format!("date '{}'", self.random.pick(&["1969-12-31", "1970-01-01", "2024-02-29", "2024-03-01"]))
+            }
         }
     }
 
@@ -285,23 +311,49 @@ impl History {
         }
     }
 
+    /// Rows of the target that match a row of the source make way for it; the source's others are added.
+    fn remove_duplicates(&mut self, table: &Shape, other: &Shape) -> Step {
+        let values: Vec<String> = table
+            .columns
+            .iter()
+            .map(|(column, kind)| match column.as_str() {
+                "k" => "k AS k".to_owned(),
+                _ => format!("max({}) AS {column}", self.random.pick(&other.of(*kind))),
+            })
+            .collect();
+        let rows = format!("SELECT {} FROM {} WHERE k IS NOT NULL GROUP BY k", values.join(", "), other.name);
+        let name = &table.name;
+        Step {
+            text: format!("MERGE INTO {name} USING ({rows}) AS q ON {name}.k = q.k REMOVE DUPLICATES"),
+            model: vec![
+                format!("CREATE TEMP TABLE q AS {rows}"),
+                format!("DELETE FROM {name} WHERE k IN (SELECT k FROM q)"),
+                format!("INSERT INTO {name} SELECT * FROM q"),
+                "DROP TABLE q".to_owned(),
+            ],
+        }
+    }
+
     fn create_as(&mut self, table: &Shape) -> Step {
         let name = self.name("t");
         let columns: Vec<&str> = table.columns.iter().map(|(name, _)| name.as_str()).collect();
         let condition = self.condition(&table.name, table, table, 1);
-        let text =
-            format!("CREATE TABLE {name} AS SELECT {} FROM {} WHERE {condition}", columns.join(", "), table.name);
+        let create = |properties: &str| {
+            let query = format!("SELECT {} FROM {} WHERE {condition}", columns.join(", "), table.name);
+            format!("CREATE TABLE {name}{properties} AS {query}")
+        };
+        let step = Step { text: create(self.properties), model: vec![create("")] };
         self.tables.push(Shape { name, columns: table.columns.clone() });
-        Step::same(text)
+        step
     }
 
     fn alter_column(&mut self, at: usize, table: &Shape) -> Step {
         let extra: Vec<usize> = (1..table.columns.len()).collect();
         let choice = self.random.below(3);
-        if choice == 0 && extra.len() > 1 && table.of(Kind::Text).len() > 1 {
+        if choice == 0 && extra.len() > 1 {
             let dropped = *self.random.pick(&extra);
             let (column, kind) = self.tables[at].columns[dropped].clone();
-            if kind == Kind::Text || table.of(Kind::Integer).len() > 1 {
+            if table.of(kind).len() > 1 {
                 self.tables[at].columns.remove(dropped);
                 return Step::same(format!("ALTER TABLE {} DROP COLUMN {column}", table.name));
             }
@@ -312,8 +364,8 @@ impl History {
             let column = std::mem::replace(&mut self.tables[at].columns[renamed].0, name.clone());
             return Step::same(format!("ALTER TABLE {} RENAME COLUMN {column} TO {name}", table.name));
         }
-        let kind = *self.random.pick(&[Kind::Integer, Kind::Text]);
-        let data_type = if kind == Kind::Integer { "int" } else { "varchar(40)" };
+        let kind = *self.random.pick(&Kind::ALL);
+        let data_type = kind.data_type();
         let default = match (self.random.below(2), self.literal(kind)) {
             (0, value) if value != "NULL" => format!(" DEFAULT {value}"),
             _ => String::new(),
@@ -340,6 +392,8 @@ impl History {
             (1, _) => column,
             (2, Kind::Integer) => format!("({column} * 3 + {}) % 20", self.random.below(9)),
             (2, Kind::Text) => format!("substring({column} || 'y', 1, 5)"),
+            (2, Kind::Numeric) => format!("{column} - 0.25"),
+            (2, Kind::Date) => column,
             (3, _) => format!("coalesce({column}, {})", self.literal(kind)),
             (_, _) => {
                 let condition = self.condition(name, table, table, 0);
@@ -354,7 +408,9 @@ impl History {
         let text = format!("{name}.{}", self.random.pick(&table.of(Kind::Text)));
         let read = self.random.pick(&other.of(Kind::Integer)).to_string();
         let limit = self.random.below(22);
-        match self.random.below(if depth == 0 { 7 } else { 12 }) {
+        let number = format!("{name}.{}", self.random.pick(&table.of(Kind::Numeric)));
+        let date = format!("{name}.{}", self.random.pick(&table.of(Kind::Date)));
+        match self.random.below(if depth == 0 { 11 } else { 16 }) {
             0 => format!("{column} < {limit}"),
             1 => format!("{column} = {limit}"),
             2 => format!("{column} IS NULL"),
@@ -362,10 +418,14 @@ impl History {
             4 => format!("NOT ({column} > {limit})"),
             5 => format!("{column} IN (1, {limit}, NULL)"),
             6 => format!("{text} LIKE 'a%'"),
-            7 => format!("{column} IN (SELECT q.{read} FROM {} AS q WHERE q.k < {limit})", other.name),
-            8 => format!("{column} NOT IN (SELECT q.{read} FROM {} AS q WHERE q.k < {limit})", other.name),
-            9 => format!("EXISTS (SELECT 1 FROM {} AS q WHERE q.{read} = {column})", other.name),
-            10 => format!("NOT EXISTS (SELECT 1 FROM {} AS q WHERE q.{read} = {column})", other.name),
+            7 => format!("{number} >= 0.25"),
+            8 => format!("{number} IN (2.50, -1.25)"),
+            9 => format!("{date} > date '1970-01-01'"),
+            10 => format!("{date} = '2024-02-29'"),
+            11 => format!("{column} IN (SELECT q.{read} FROM {} AS q WHERE q.k < {limit})", other.name),
+            12 => format!("{column} NOT IN (SELECT q.{read} FROM {} AS q WHERE q.k < {limit})", other.name),
+            13 => format!("EXISTS (SELECT 1 FROM {} AS q WHERE q.{read} = {column})", other.name),
+            14 => format!("NOT EXISTS (SELECT 1 FROM {} AS q WHERE q.{read} = {column})", other.name),
             _ => {
                 let one = self.condition(name, table, other, depth - 1);
                 let another = self.condition(name, table, other, depth - 1);
@@ -385,6 +445,8 @@ impl Model {
 
     pub(crate) async fn run(&mut self, step: &Step) {
         for text in &step.model {
+            // Its dates are texts.
+            let text = text.replace("date '", "'");
             let done = sqlx::query(AssertSqlSafe(text.as_str())).persistent(false).execute(&mut self.0).await;
             assert!(done.is_ok(), "{text}: {:?}", done.unwrap_err());
         }
@@ -404,7 +466,10 @@ fn texts(row: &SqliteRow, table: &Shape) -> Vec<String> {
     assert_eq!(row.len(), table.columns.len());
     let values = table.columns.iter().enumerate().map(|(at, (_, kind))| match kind {
         Kind::Integer => row.get::<Option<i64>, _>(at).map(|value| value.to_string()),
-        Kind::Text => row.get::<Option<String>, _>(at).map(|v| if v.is_empty() { "(empty)".to_owned() } else { v }),
+        Kind::Numeric => row.get_unchecked::<Option<f64>, _>(at).map(|value| format!("{value:.2}")),
+        Kind::Text | Kind::Date => {
+            row.get::<Option<String>, _>(at).map(|v| if v.is_empty() { "(empty)".to_owned() } else { v })
+        }
     });
     values.map(|value| value.unwrap_or_else(|| "NULL".to_owned())).collect()
 }

@@ -1,9 +1,9 @@
 //! `ALTER TABLE` of managed tables. Definitions change; no file is touched.
 
-use super::{assign, constraints, create, insert};
+use super::{assign, constraints, create, drop_column, insert};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::done;
-use crate::resolve;
+use crate::resolve::{self, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, is_temporary};
 use crate::sql::{AlterOperation, ColumnDefinition, Distribution, SortKeyClause};
@@ -30,6 +30,9 @@ pub(crate) async fn alter_table(
         let source = super::target(context, source, "append from").await?;
         return append(context, table, &source, *ignore_extra, *fill_target).await;
     }
+    if let AlterOperation::DropColumn(name, cascade) = operation {
+        return drop_column::execute(context, table, name, *cascade).await;
+    }
     let mut changed = ManagedTable::clone(table);
     match operation {
         AlterOperation::Several(operations) => {
@@ -52,7 +55,6 @@ async fn change(
 ) -> Result<()> {
     match operation {
         AlterOperation::AddColumn(definition) => add_column(context, changed, definition).await?,
-        AlterOperation::DropColumn(name) => drop_column(changed, name)?,
         AlterOperation::RenameColumn { old, new } => {
             if changed.columns.iter().any(|column| column.name == *new) {
                 let message = format!("column \"{new}\" of relation \"{}\" already exists", table.name);
@@ -111,7 +113,10 @@ async fn change(
         }
         AlterOperation::AddConstraint(text) => constraints::add(changed, text)?,
         AlterOperation::DropConstraint(name) => constraints::drop(changed, name)?,
-        AlterOperation::Owner(owner) => changed.attributes.owner = Some(owner.clone()),
+        AlterOperation::Owner(owner) => {
+            rights::check_user(context, owner).await?;
+            changed.attributes.owner = Some(owner.clone());
+        }
         _ => return Err(Error::unsupported(format!("this change of the managed table \"{}\"", table.name))),
     }
     Ok(())
@@ -155,33 +160,6 @@ async fn initial(context: &Context, column: &ManagedColumn) -> Result<Option<Str
         None => return Err(Error::internal("a DEFAULT has no value")),
     };
     Ok(crate::tables::value_text(&value))
-}
-
-fn drop_column(table: &mut ManagedTable, name: &str) -> Result<()> {
-    let at = assign::column(table, name)?;
-    let id = table.columns[at].id;
-    let keyed = match &table.attributes.distribution {
-        DistributionStyle::Key { column } => *column == id,
-        _ => false,
-    };
-    let sorted = match &table.attributes.sort_key {
-        SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.contains(&id),
-        _ => false,
-    };
-    if keyed || sorted {
-        let key = if keyed { "distribution" } else { "sort" };
-        let message = format!("cannot drop the {key} key column \"{name}\"");
-        return Err(Error::new(ErrorKind::DependentObjects, message));
-    }
-    if table.columns.len() == 1 {
-        let message = format!("cannot drop the only column of relation \"{}\"", table.name);
-        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
-    }
-    table.columns.remove(at);
-    let chosen = &mut table.attributes.chosen;
-    chosen.sort.retain(|column| *column != id);
-    chosen.distribution = chosen.distribution.filter(|column| *column != id);
-    Ok(())
 }
 
 /// As in Redshift, the length of a VARCHAR is all that may change. Whether it becomes shorter.

@@ -1,4 +1,4 @@
-//! What a table asks of new rows: no NULL where there may be none, texts no longer than their type.
+//! What a table asks of new rows: no NULL where there may be none, texts and bytes no longer than their type.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::tables::{self, SqlType};
@@ -19,7 +19,7 @@ pub(super) struct Checks {
 struct Check {
     name: String,
     nullable: bool,
-    /// The most bytes of a text, and the type's name for the error.
+    /// The most bytes of a value, and the type's name for the error.
     length: Option<(usize, String)>,
     /// CHAR: blanks at the end mean nothing.
     padded: bool,
@@ -32,7 +32,9 @@ impl Checks {
         let mut fields = Vec::with_capacity(table.columns.len());
         for column in &table.columns {
             let length = match column.data_type.parse::<SqlType>()? {
-                SqlType::Char(length) | SqlType::Varchar(length) => Some((length as usize, column.data_type.clone())),
+                SqlType::Char(length) | SqlType::Varchar(length) | SqlType::VarByte(length) => {
+                    Some((length as usize, column.data_type.clone()))
+                }
                 _ => None,
             };
             let padded = matches!(column.data_type.parse::<SqlType>()?, SqlType::Char(_));
@@ -50,7 +52,7 @@ impl Checks {
     /// The rows as they are stored.
     ///
     /// # Errors
-    /// `NotNull`; `StringTruncation` for a text that is too long without the blanks at its end.
+    /// `NotNull`; `StringTruncation` for bytes that are too long, and for a text that is without the blanks at its end.
     pub(super) fn check(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
         let mut stored = Vec::with_capacity(columns.len());
         for (array, check) in columns.into_iter().zip(&self.columns) {
@@ -68,8 +70,19 @@ impl Checks {
     }
 }
 
-/// Texts within their length: blanks beyond it are cut, as in PostgreSQL.
+fn too_long(type_name: &str, column: &str, bytes: usize, most: usize) -> Error {
+    Error::new(ErrorKind::StringTruncation, format!("value too long for type {type_name}"))
+        .with_detail(format!("column \"{column}\": {bytes} bytes, at most {most}"))
+}
+
+/// Values within their length, bytes as they are: of texts, blanks beyond it are cut, as in PostgreSQL.
 fn fit(array: ArrayRef, length: usize, padded: bool, type_name: &str, column: &str) -> Result<ArrayRef> {
+    if let Some(values) = array.as_binary_view_opt() {
+        return match values.iter().flatten().find(|value| value.len() > length) {
+            Some(value) => Err(too_long(type_name, column, value.len(), length)),
+            None => Ok(array),
+        };
+    }
     let texts: &StringViewArray = array.as_string_view();
     let stored = |text: &str| if padded { text.trim_end_matches(' ').len() } else { text.len() };
     if texts.iter().flatten().all(|text| text.len() <= length && stored(text) == text.len()) {
@@ -84,9 +97,7 @@ fn fit(array: ArrayRef, length: usize, padded: bool, type_name: &str, column: &s
         let text = if padded { text.trim_end_matches(' ') } else { text };
         let kept = if text.len() <= length { text } else { text.trim_end_matches(' ') };
         if kept.len() > length {
-            let message = format!("value too long for type {type_name}");
-            return Err(Error::new(ErrorKind::StringTruncation, message)
-                .with_detail(format!("column \"{column}\": {} bytes, at most {length}", kept.len())));
+            return Err(too_long(type_name, column, kept.len(), length));
         }
         // Blanks up to the length stay.
         let end = text.len().min(length.max(kept.len()));

@@ -45,7 +45,7 @@ pub(super) fn drop(table: &mut ManagedTable, wanted: &str) -> Result<()> {
 }
 
 /// A constraint's name; one without gets PostgreSQL 8's, which counts the first column only.
-fn name(table: &ManagedTable, text: &str) -> String {
+pub(super) fn name(table: &ManagedTable, text: &str) -> String {
     if let Some(name) = text.strip_prefix("CONSTRAINT ").and_then(|rest| rest.split(' ').next()) {
         return name.to_owned();
     }
@@ -63,8 +63,22 @@ fn is_primary(text: &str) -> bool {
     text.contains("PRIMARY KEY (")
 }
 
+/// Whether a constraint of a table in `schema` is a foreign key that references a column of `table`.
+pub(super) fn references(text: &str, schema: &str, table: &ManagedTable, column: &str) -> bool {
+    let Some((_, target)) = text.split_once(" REFERENCES ") else { return false };
+    let (written, list) = target.split_once(" (").unwrap_or((target, ""));
+    let mut parts = written.rsplit('.');
+    if parts.next() != Some(&table.name) || parts.next().unwrap_or(schema) != table.schema {
+        return false;
+    }
+    // Without a list it references the primary key.
+    let primary = table.attributes.constraints.iter().find(|known| is_primary(known));
+    let referenced = if list.is_empty() { primary.map_or("", String::as_str) } else { target };
+    columns(referenced).any(|known| known == column)
+}
+
 /// The table's columns that a constraint names.
-fn columns(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn columns(text: &str) -> impl Iterator<Item = &str> {
     let list = text.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(list, _)| list);
     list.split(", ").filter(|name| !name.is_empty())
 }

@@ -9,6 +9,7 @@ mod change;
 mod checks;
 mod constraints;
 mod create;
+mod drop_column;
 mod few;
 mod insert;
 mod load;

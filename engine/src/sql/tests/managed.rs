@@ -69,7 +69,12 @@ fn attributes_come_in_any_order_and_once() {
     ] {
         assert_eq!((keys(text).sort_key, keys(text).dist_key), (Some(expected), Some("a".into())), "{text}");
     }
-    for text in ["DISTSTYLE ALL DISTSTYLE EVEN", "SORTKEY AUTO SORTKEY (a)", "DISTKEY(a) DISTKEY(a)"] {
+    for text in [
+        "DISTSTYLE ALL DISTSTYLE EVEN",
+        "SORTKEY AUTO SORTKEY (a)",
+        "DISTKEY(a) DISTKEY(a)",
+        "ENCODE AUTO BACKUP NO ENCODE AUTO",
+    ] {
         let error = error(&format!("CREATE TABLE t (a int) {text}"), Redshift);
         assert_eq!(error.message, "conflicting or redundant options", "{text}");
     }

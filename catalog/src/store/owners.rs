@@ -1,0 +1,69 @@
+//! Owners of tables and views as users come and go. Ownership is by name, so what a user owns follows the user to
+//! another name, a user who owns something stays, and nothing new belongs to a name that nobody has.
+
+use super::connection::{Lease, Write};
+use super::document::{TableRow, decode_table};
+use super::principals;
+use super::tables::{change, qualified};
+use crate::error::{CatalogError, Result};
+use crate::manifest::{change_owner, forget_owner, owned_by};
+use crate::model::{ADMIN, Principals, Table, TableKind};
+
+/// Keeps owners true when users are renamed, which their numbers tell, or dropped; `after` is stored already.
+///
+/// # Errors
+/// [`CatalogError::OwnsObjects`] for a dropped user who owns something.
+pub(super) async fn follow_users(write: &mut Write<'_>, before: &Principals, after: &Principals) -> Result<()> {
+    for (name, user) in before.users.iter().filter(|(name, _)| !after.users.contains_key(*name)) {
+        match after.users.iter().find(|(_, now)| now.id == user.id) {
+            Some((now, _)) => rename(write, name, now).await?,
+            None => release(write, name).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what would belong to a user who has gone since it was made.
+pub(crate) async fn check_owner(write: &mut Write<'_>, owner: Option<&String>) -> Result<()> {
+    match owner {
+        Some(owner) if owner != ADMIN && !principals::load(write).await?.users.contains_key(owner) => {
+            Err(CatalogError::not_found("user", owner))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn rename(write: &mut Write<'_>, from: &str, to: &str) -> Result<()> {
+    for table in views_of(write, from).await? {
+        change(write, &table, Table { owner: Some(to.to_owned()), ..table.clone() }).await?;
+    }
+    let query = "UPDATE millrace_table_version SET document = json_set(document, '$.owner', $2) \
+                 WHERE json_extract(document, '$.owner') = $1";
+    write.execute(sqlx::query(query).bind(from).bind(to)).await?;
+    change_owner(write, from, to).await
+}
+
+async fn release(write: &mut Write<'_>, user: &str) -> Result<()> {
+    let managed = owned_by(write, user).await?;
+    let mut objects: Vec<String> =
+        managed.iter().map(|table| format!("owner of table {}", qualified(&table.schema, &table.name))).collect();
+    objects.extend(views_of(write, user).await?.iter().map(|table| {
+        let kind = if table.kind == TableKind::ExternalTable { "external table" } else { "view" };
+        format!("owner of {kind} {}", qualified(&table.database, &table.name))
+    }));
+    if !objects.is_empty() {
+        return Err(CatalogError::OwnsObjects { user: user.to_owned(), objects });
+    }
+    let query = "UPDATE millrace_table_version SET document = json_remove(document, '$.owner') \
+                 WHERE json_extract(document, '$.owner') = $1";
+    write.execute(sqlx::query(query).bind(user)).await?;
+    forget_owner(write, user).await
+}
+
+/// The views and external tables that a user owns.
+async fn views_of(lease: &mut Lease<'_>, user: &str) -> Result<Vec<Table>> {
+    let query = "SELECT id, database_name, name, version, document FROM millrace_table \
+                 WHERE json_extract(document, '$.owner') = $1 ORDER BY database_name, name";
+    let rows: Vec<TableRow> = lease.all(sqlx::query_as(query).bind(user)).await?;
+    rows.into_iter().map(|row| decode_table(lease.path(), row)).collect()
+}
