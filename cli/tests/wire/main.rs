@@ -11,3 +11,5 @@ mod pipeline;
 mod scripts;
 mod server;
 mod shutdown;
+mod slow;
+mod tls;
