@@ -4,6 +4,7 @@
 mod bad_input;
 mod client;
 mod copy;
+mod described;
 mod fuzz;
 mod load;
 mod login;

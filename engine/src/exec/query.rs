@@ -17,7 +17,8 @@ use std::sync::{Arc, PoisonError};
 
 /// Starts a query; its rows are computed as they are read.
 pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<StatementResult> {
-    let physical = physical_plan(context, &logical_plan(context, query).await?).await?;
+    let logical = logical_plan(context, query).await?;
+    let physical = physical_plan(context, &logical).await?;
     let mut rows = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
     if let Some(shown) = plan::shown_schema(&rows.schema()) {
         let renamed = Arc::clone(&shown);
@@ -30,7 +31,7 @@ pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<Sta
         rows = Box::pin(RecordBatchStreamAdapter::new(shown, batches));
     }
     Ok(StatementResult {
-        schema: rows.schema(),
+        schema: plan::declared_schema(&logical, &rows.schema()),
         rows: Some(rows),
         tag: CommandTag::Select,
         notices: Vec::new(),

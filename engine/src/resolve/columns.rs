@@ -27,6 +27,11 @@ impl GrantedColumns {
     }
 }
 
+/// The table itself behind what guards its columns.
+pub(crate) fn behind_grants(provider: &dyn TableProvider) -> &dyn TableProvider {
+    provider.downcast_ref::<GrantedColumns>().map_or(provider, |granted| granted.inner.as_ref())
+}
+
 #[async_trait]
 impl TableProvider for GrantedColumns {
     fn schema(&self) -> SchemaRef {

@@ -10,6 +10,7 @@ mod pseudo;
 pub(crate) mod rights;
 mod travel;
 
+pub(crate) use columns::behind_grants;
 pub(crate) use direct::files_as_table;
 pub(crate) use postgres::with_backslashes;
 pub(crate) use travel::{snapshot_at, table_at};

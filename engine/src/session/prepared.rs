@@ -319,7 +319,7 @@ async fn schema_with(context: &Context, parsed: &ParsedStatement, values: Vec<Ex
     // The columns of a set operation have their common types only then.
     let state = context.state();
     let analyzed = plan::with_room(|| state.analyzer().execute_and_check(planned, state.config_options(), |_, _| {}))?;
-    let schema = Arc::clone(analyzed.schema().inner());
+    let schema = plan::declared_schema(&analyzed, analyzed.schema().inner());
     Ok(plan::shown_schema(&schema).unwrap_or(schema))
 }
 

@@ -40,7 +40,14 @@ pub(crate) async fn load(context: &Context, copy: &CopyIn) -> Result<StatementRe
         return Err(Error::unsupported("COPY … FROM STDIN here").with_hint(hint));
     };
     let errors = Arc::new(LoadErrors::new(Some(1)));
-    let chunks = input.begin(Arc::clone(spec.schema()));
+    let declared = |name: &String| match &relation {
+        Relation::Managed(table) => {
+            let column = table.columns.iter().find(|column| column.name == *name);
+            column.and_then(|column| column.data_type.parse().ok())
+        }
+        Relation::Catalog(_) => None,
+    };
+    let chunks = input.begin(plan::with_declarations(spec.schema(), names.iter().map(declared).collect()));
     let rows = Rows { spec: Arc::clone(&spec), errors: Arc::clone(&errors), chunks: Mutex::new(Some(chunks)) };
     let table = StreamingTable::try_new(Arc::clone(spec.schema()), vec![Arc::new(rows)])?;
     let plan = LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?.build()?;
