@@ -86,7 +86,9 @@ impl Connection {
             if matches!(message, Ok(Message::Terminate)) {
                 return Ok(());
             }
-            if self.skipping && kind != b'S' {
+            if kind == b'S' {
+                self.skipping = false;
+            } else if self.skipping {
                 continue;
             }
             let handled = match message {
@@ -98,6 +100,8 @@ impl Connection {
                     flushed = self.wire.flush() => flushed,
                 },
                 Ok(message) => self.handle(message).await,
+                // Whatever they say.
+                Err(_) if matches!(kind, b'd' | b'c' | b'f') => Ok(()),
                 Err(error) => Err(Failure::Statement(error)),
             };
             self.seat.end();
@@ -124,7 +128,9 @@ impl Connection {
             Message::Close(target) => self.close(&target),
             Message::Sync => self.sync().await,
             // Late data of a COPY that has failed; PostgreSQL passes over it too. The others were seen to before.
-            Message::Flush | Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) | Message::Terminate => Ok(()),
+            Message::Flush | Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) | Message::Terminate => {
+                Ok(())
+            }
             Message::Password(_) => Err(Failure::Fatal(message::violation("a password was not asked for"))),
         }
     }
@@ -155,7 +161,6 @@ impl Connection {
 
     /// Ends a group of messages, and with it the transaction that its statements were done in.
     pub(super) async fn sync(&mut self) -> Result<(), Failure> {
-        self.skipping = false;
         if let Err(error) = self.session.end_implicit().await {
             self.wire.push(&error_response("ERROR", &error))?;
         }

@@ -129,7 +129,9 @@ fn notices(messages: &[(u8, Vec<u8>)]) -> Vec<Vec<(char, String)>> {
 }
 
 fn notice(severity: &str, code: &str, text: &str) -> Vec<(char, String)> {
-    [('S', severity), ('V', severity), ('C', code), ('M', text)].map(|(letter, text)| (letter, text.to_owned())).to_vec()
+    [('S', severity), ('V', severity), ('C', code), ('M', text)]
+        .map(|(letter, text)| (letter, text.to_owned()))
+        .to_vec()
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::bad_input::{socket, startup};
 use crate::server::Server;
 use md5::{Digest, Md5};
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::process::Command;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ async fn a_password_that_is_an_md5_digest() {
     let (admin, _task) = server.client_with("user=admin dbname=dev password='correct horse'").await.unwrap();
     let mut digest = String::from("md5");
     for byte in Md5::digest("batteryold") {
-        digest.push_str(&format!("{byte:02x}"));
+        write!(digest, "{byte:02x}").unwrap();
     }
     admin.batch_execute(&format!("create user old password '{digest}'")).await.unwrap();
     let (old, _task) = server.client_with("user=old dbname=dev password=battery").await.unwrap();

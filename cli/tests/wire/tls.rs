@@ -71,7 +71,8 @@ async fn queries_under_tls() {
     let long = "x".repeat(100_000);
     let row = client.query_one("select $1::varchar(200000) || 'y'", &[&long]).await.unwrap();
     assert_eq!(row.get::<_, String>(0), format!("{long}y"));
-    let query = "select trim(sslversion) from stl_connection_log where pid = pg_backend_pid() and event = 'authenticated'";
+    let query =
+        "select trim(sslversion) from stl_connection_log where pid = pg_backend_pid() and event = 'authenticated'";
     assert_eq!(client.query_one(query, &[]).await.unwrap().get::<_, String>(0), "TLS");
     assert!(certificate.client(&server, "elsewhere").await.is_err());
 }

@@ -86,9 +86,9 @@ fn relation_number(facts: &Facts, name: &str) -> crate::error::Result<i64> {
 
 /// A relation's name by its number, with its schema unless that is searched; the number itself for one that is gone.
 fn relation_name(facts: &Facts, oid: i64) -> String {
-    let shown = facts.by_oid(oid).map(|relation| {
-        if facts.is_visible(relation) { system::quoted(&relation.name) } else { relation.qualified() }
-    });
+    let shown = facts
+        .by_oid(oid)
+        .map(|relation| if facts.is_visible(relation) { system::quoted(&relation.name) } else { relation.qualified() });
     let system = || {
         system::all().find(|table| system::table_oid(table) == oid).map(|table| {
             if table.schema == PG_CATALOG { table.name.to_owned() } else { format!("{}.{}", table.schema, table.name) }

@@ -64,7 +64,11 @@ fn origin(plan: &LogicalPlan, at: usize) -> Option<SqlType> {
             datafusion::logical_expr::Distinct::On(on) => through(&on.input, on.select_expr.get(at)?),
         },
         LogicalPlan::Window(window) => {
-            if at < window.input.schema().fields().len() { origin(&window.input, at) } else { None }
+            if at < window.input.schema().fields().len() {
+                origin(&window.input, at)
+            } else {
+                None
+            }
         }
         LogicalPlan::Join(join) => {
             let left = join.left.schema().fields().len();

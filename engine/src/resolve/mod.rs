@@ -134,12 +134,7 @@ async fn find_relation_in(
 }
 
 /// What the first schema of a path that has a name has under it.
-async fn find_in_path(
-    context: &Context,
-    snapshot: &Snapshot,
-    name: &str,
-    path: &[String],
-) -> Result<Option<Relation>> {
+async fn find_in_path(context: &Context, snapshot: &Snapshot, name: &str, path: &[String]) -> Result<Option<Relation>> {
     for database in path.iter().filter_map(|schema| snapshot.resolve_schema(schema)) {
         if let Some(found) = relation(context, &database.name, name).await? {
             return Ok(Some(found));

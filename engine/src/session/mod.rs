@@ -361,7 +361,6 @@ impl Session {
         Ok(context.with_input(&self.input))
     }
 
-
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
     async fn autocommit(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         let mut tries = 0;

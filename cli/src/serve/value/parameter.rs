@@ -121,10 +121,8 @@ fn binary_text(oid: u32, bytes: &[u8]) -> Result<String> {
             if !(0..=86_400_000_000).contains(&micros) || west.abs() >= 16 * 3_600 {
                 return Err(invalid("a time out of range"));
             }
-            written(|out| {
-                time::put_time((micros + west * 1_000_000).rem_euclid(86_400_000_000), out);
-                out.put_slice(b"+00");
-            })
+            // It is planned as the time of day in UTC.
+            written(|out| time::put_time((micros + west * 1_000_000).rem_euclid(86_400_000_000), out))
         }
         types::TIMESTAMP | types::TIMESTAMPTZ => {
             let micros = i64::from_be_bytes(fixed(bytes)?);

@@ -13,6 +13,7 @@ use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{CopyIn, CopyOptions, CopyOut, StreamFormat, StreamHeader, StreamLayout};
+use crate::tables::SqlType;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
@@ -43,7 +44,7 @@ pub(crate) async fn load(context: &Context, copy: &CopyIn) -> Result<StatementRe
     let declared = |name: &String| match &relation {
         Relation::Managed(table) => {
             let column = table.columns.iter().find(|column| column.name == *name);
-            column.and_then(|column| column.data_type.parse().ok())
+            column.and_then(|column| column.data_type.parse::<SqlType>().ok())
         }
         Relation::Catalog(_) => None,
     };
