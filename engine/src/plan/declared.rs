@@ -107,7 +107,7 @@ fn of_table(scan: &TableScan, at: usize) -> Option<SqlType> {
         return origin(&plan, at);
     }
     let provider = source_as_provider(&scan.source).ok()?;
-    let provider = crate::resolve::behind_grants(provider.as_ref());
+    let provider = crate::resolve::behind_grants(&provider);
     let table = provider.downcast_ref::<ManagedTableProvider>()?.table();
     let column = table.columns.iter().find(|column| column.name == *scan.source.schema().field(at).name())?;
     column.data_type.parse().ok()

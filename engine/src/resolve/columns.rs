@@ -28,8 +28,8 @@ impl GrantedColumns {
 }
 
 /// The table itself behind what guards its columns.
-pub(crate) fn behind_grants(provider: &dyn TableProvider) -> &dyn TableProvider {
-    provider.downcast_ref::<GrantedColumns>().map_or(provider, |granted| granted.inner.as_ref())
+pub(crate) fn behind_grants(provider: &Arc<dyn TableProvider>) -> &Arc<dyn TableProvider> {
+    provider.downcast_ref::<GrantedColumns>().map_or(provider, |granted| &granted.inner)
 }
 
 #[async_trait]
