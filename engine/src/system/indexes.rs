@@ -43,7 +43,7 @@ pub(crate) fn index_text(relations: &[Relation], number: i64) -> Option<String> 
     })
 }
 
-fn statement(relation: &Relation, index: &Index) -> String {
+fn statement(relation: &Relation, index: &Index<'_>) -> String {
     let columns: Vec<String> = index.columns.iter().map(|column| quoted(&column.name)).collect();
     let (name, table) = (quoted(&index.name), relation.qualified());
     format!("CREATE UNIQUE INDEX {name} ON {table} USING btree ({})", columns.join(", "))

@@ -9,6 +9,7 @@ use crate::exec::{done, managed, query, write};
 use crate::load::{
     CopyChunks, Header, Layout, LoadError, LoadErrors, Loader, LoaderSpec, StreamCsv, StreamText, Target,
 };
+use crate::plan;
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
