@@ -32,6 +32,7 @@ pub use exec::maintenance::VacuumReport;
 pub use functions::{FunctionDocument, function_documents, functions_page};
 pub use load::{CopyFeed, CopyInput, copy_channel};
 pub use login::{Login, login_failed};
+pub use plan::{LENGTH_METADATA, TYPE_METADATA};
 pub use result::{CommandTag, Notice, Progress, ProgressState, Severity, StatementResult};
 pub use session::{Names, Prepared, Session, TableNames, TransactionStatus};
 pub use warehouse::{Warehouse, WarehouseConfig};

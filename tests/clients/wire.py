@@ -86,7 +86,9 @@ def dbapi(connect, error, sqlstate, mark="%s"):
     for _ in range(DOUBLINGS):
         cursor.execute(f"INSERT INTO {table}(a) SELECT a FROM {table}")
     cursor.execute(f"SELECT a FROM {table}")
-    same(MANY, sum(row[0] for row in cursor.fetchall()), "a large fetch")
+    same(MANY, sum(row[0] for row in cursor.fetchall()), "rows doubled")
+    cursor.execute(MILLION)
+    same(MILLIONS_SUM, sum(row[0] for row in cursor.fetchall()), "a million rows")
     connection.commit()
     return connection
 
@@ -101,7 +103,7 @@ def psycopg():
     with connection.cursor(binary=True) as cursor:
         same(VALUES, cursor.execute(TYPES).fetchone(), "binary types")
         same(MORE_VALUES, cursor.execute("SELECT * FROM more_t_psycopg").fetchone(), "more binary types")
-        same(MILLIONS_SUM, sum(row[0] for row in cursor.execute(MILLION)), "a million rows")
+        same(MILLIONS_SUM, sum(row[0] for row in cursor.execute(MILLION)), "a million rows in binary")
     with connection.cursor("named") as cursor:
         cursor.itersize = 1000
         cursor.execute("SELECT a FROM t_psycopg")

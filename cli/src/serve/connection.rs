@@ -62,9 +62,11 @@ impl Connection {
                 }
             }
         }
-        // Portals go before the session whose rows they read.
-        self.portals.clear();
-        self.wire.close().await;
+        // Portals go before the session whose rows they read, and both before a goodbye that nobody may hear.
+        let Self { mut wire, portals, session, .. } = self;
+        drop(portals);
+        drop(session);
+        wire.close().await;
     }
 
     async fn converse(&mut self, stopping: &CancellationToken) -> Result<(), Failure> {
@@ -84,11 +86,22 @@ impl Connection {
             if matches!(message, Ok(Message::Terminate)) {
                 return Ok(());
             }
-            if self.skipping && kind != b'S' {
+            if kind == b'S' {
+                self.skipping = false;
+            } else if self.skipping {
                 continue;
             }
             let handled = match message {
+                // Nothing runs meanwhile that could be cancelled.
+                Ok(Message::Flush) => tokio::select! {
+                    biased;
+                    () = stopping.cancelled() => return Err(terminated()),
+                    () = ended.cancelled() => return Err(terminated()),
+                    flushed = self.wire.flush() => flushed,
+                },
                 Ok(message) => self.handle(message).await,
+                // Whatever they say.
+                Err(_) if matches!(kind, b'd' | b'c' | b'f') => Ok(()),
                 Err(error) => Err(Failure::Statement(error)),
             };
             self.seat.end();
@@ -113,10 +126,11 @@ impl Connection {
             Message::Describe(target) => self.describe(&target).await,
             Message::Execute { portal, most } => self.execute(&portal, most).await,
             Message::Close(target) => self.close(&target),
-            Message::Flush => self.wire.flush().await,
             Message::Sync => self.sync().await,
-            // Late data of a COPY that has failed; PostgreSQL passes over it too.
-            Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) | Message::Terminate => Ok(()),
+            // Late data of a COPY that has failed; PostgreSQL passes over it too. The others were seen to before.
+            Message::Flush | Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) | Message::Terminate => {
+                Ok(())
+            }
             Message::Password(_) => Err(Failure::Fatal(message::violation("a password was not asked for"))),
         }
     }
@@ -147,7 +161,6 @@ impl Connection {
 
     /// Ends a group of messages, and with it the transaction that its statements were done in.
     pub(super) async fn sync(&mut self) -> Result<(), Failure> {
-        self.skipping = false;
         if let Err(error) = self.session.end_implicit().await {
             self.wire.push(&error_response("ERROR", &error))?;
         }

@@ -6,7 +6,7 @@
 use super::connection::{Connection, watched};
 use super::failure::Failure;
 use super::message::{Bind, Target};
-use super::rows::{Progress, Sending, row_description};
+use super::rows::{Progress, Sending, deadline, row_description};
 use super::simple::check_size;
 use super::value::{Format, data_type_of, oid_of, parameter_text};
 use arrow::datatypes::{DataType, Schema};
@@ -183,6 +183,7 @@ impl Connection {
         if self.session.transaction_status() == TransactionStatus::Active || !self.wire.ends_group()? {
             self.session.begin_implicit(&statement).await?;
         }
+        let deadline = deadline(&self.session);
         let result = watched(self.session.execute(&statement), &mut self.wire, &cancel).await;
         let mut result = result.map_err(|failure| failure.of(&statement))?;
         self.notify(&std::mem::take(&mut result.notices))?;
@@ -195,7 +196,7 @@ impl Connection {
             return Err(Error::new(ErrorKind::Unsupported, message).into());
         }
         // The statement may have ended the transaction, and with it the portals.
-        let Some(sending) = Sending::of(result, formats, &self.session) else { return Ok(Some(tag)) };
+        let Some(sending) = Sending::of(result, formats, &self.session, deadline) else { return Ok(Some(tag)) };
         self.portal(name)?.state = State::Open(Box::new(sending));
         Ok(None)
     }

@@ -12,12 +12,12 @@ use super::tls::Tls;
 use super::wire::Wire;
 use anyhow::{Context, Result, bail};
 use millrace_engine::{Error, ErrorKind, Warehouse, WarehouseConfig, maintenance};
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Logins that may go on at a time beyond the connections that are open, as a flood of half-open ones would.
 const MOST_LOGINS: usize = 100;
+
+/// Connections that the system keeps until they are accepted.
+const BACKLOG: u32 = 1024;
 
 /// What all connections share.
 pub(super) struct Server {
@@ -72,7 +75,7 @@ pub(crate) async fn run(directory: &Path, settings: &[(String, String)], argumen
     });
     let mut listeners = Vec::with_capacity(arguments.listen.len());
     for address in &arguments.listen {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("could not listen on {address}"))?;
+        let listener = listen(*address).with_context(|| format!("could not listen on {address}"))?;
         writeln!(std::io::stdout(), "millrace listens on {}", listener.local_addr()?)?;
         listeners.push(listener);
     }
@@ -83,6 +86,16 @@ pub(crate) async fn run(directory: &Path, settings: &[(String, String)], argumen
     serve(&server, listeners, Duration::from_secs(arguments.drain_timeout)).await?;
     warehouse.close(PATIENCE).await;
     Ok(())
+}
+
+/// A socket that listens. Its connections inherit keepalive, so that a client whose machine vanished is noticed, when
+/// the system's time for that is over.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_keepalive(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn check(arguments: &ServeArgs) -> Result<()> {

@@ -9,6 +9,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use millrace_engine::{CommandTag, Error, ErrorKind, Session, StatementResult};
 use pgwire::messages::data::{FieldDescription, RowDescription};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A result that is being sent.
@@ -18,6 +20,7 @@ pub(super) struct Sending {
     formats: Vec<Format>,
     zone: Tz,
     writer: Option<RowWriter>,
+    deadline: Option<Instant>,
     tag: CommandTag,
     sent: u64,
 }
@@ -32,8 +35,13 @@ pub(super) enum Progress {
 }
 
 impl Sending {
-    /// The rows of a result, to be sent in these formats; `None` when it gives none.
-    pub(super) fn of(result: StatementResult, formats: Vec<Format>, session: &Session) -> Option<Self> {
+    /// The rows of a result, to be sent in these formats until its deadline; `None` when it gives none.
+    pub(super) fn of(
+        result: StatementResult,
+        formats: Vec<Format>,
+        session: &Session,
+        deadline: Option<Instant>,
+    ) -> Option<Self> {
         let rows = result.rows?;
         let batches = rows.map(|batch| batch.map_err(Error::from)).boxed();
         Some(Self {
@@ -42,6 +50,7 @@ impl Sending {
             formats,
             zone: zone(session),
             writer: None,
+            deadline,
             tag: result.tag,
             sent: 0,
         })
@@ -83,7 +92,7 @@ impl Sending {
                     self.writer = None;
                 }
                 if wire.is_full() {
-                    flush(wire, cancel).await?;
+                    flush(wire, cancel, self.deadline).await?;
                 }
                 continue;
             }
@@ -100,12 +109,24 @@ impl Sending {
     }
 }
 
-/// Sends what has gathered. A slow client may be cancelled only by ending its connection, for half a message may be
-/// on its way: that waits for the server's stop or the client's.
-async fn flush(wire: &mut Wire, cancel: &CancellationToken) -> Result<(), Failure> {
-    wire.flush().await?;
-    if cancel.is_cancelled() {
-        return Err(cancelled().into());
+/// Sends what has gathered, until the statement is cancelled or its time is over: a client that does not read holds
+/// nothing longer than that. What is not sent then, half a message perhaps, stays in the wire before the error.
+pub(super) async fn flush(
+    wire: &mut Wire,
+    cancel: &CancellationToken,
+    deadline: Option<Instant>,
+) -> Result<(), Failure> {
+    let over = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Err(cancelled().into()),
+        flushed = wire.flush() => flushed?,
+        () = over => return Err(timed_out().into()),
     }
     // Even a result that is computed at once lets other connections have their turn.
     tokio::task::consume_budget().await;
@@ -115,6 +136,16 @@ async fn flush(wire: &mut Wire, cancel: &CancellationToken) -> Result<(), Failur
 /// The error of a statement that the user has cancelled.
 pub(super) fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "canceling statement due to user request")
+}
+
+fn timed_out() -> Error {
+    Error::new(ErrorKind::Cancelled, "canceling statement due to statement timeout")
+}
+
+/// When the time of a statement that begins now is over.
+pub(super) fn deadline(session: &Session) -> Option<Instant> {
+    let limit_ms = session.setting("statement_timeout").ok().and_then(|limit| limit.parse::<u64>().ok());
+    limit_ms.filter(|limit| *limit > 0).map(|limit| Instant::now() + Duration::from_millis(limit))
 }
 
 pub(super) fn zone(session: &Session) -> Tz {

@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, watched};
 use super::failure::Failure;
-use super::rows::{Sending, row_description};
+use super::rows::{Sending, deadline, row_description};
 use super::value::Format;
 use millrace_engine::sql::ParsedStatement;
 use millrace_engine::{Error, ErrorKind};
@@ -40,7 +40,7 @@ impl Connection {
         if let Some(tag) = self.copy(statement).await? {
             return Ok(tag);
         }
-        let cancel = self.cancellable();
+        let (cancel, deadline) = (self.cancellable(), deadline(&self.session));
         let result = watched(self.session.execute(statement), &mut self.wire, &cancel).await;
         let mut result = result.map_err(|failure| failure.of(statement))?;
         self.notify(&std::mem::take(&mut result.notices))?;
@@ -49,7 +49,7 @@ impl Connection {
         if result.rows.is_some() {
             self.wire.push(&row_description(&result.schema, &formats))?;
         }
-        match Sending::of(result, formats, &self.session) {
+        match Sending::of(result, formats, &self.session, deadline) {
             Some(mut sending) => {
                 sending.send(&mut self.wire, 0, &cancel).await?;
                 Ok(sending.tag())

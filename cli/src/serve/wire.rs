@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::FutureExt;
 use millrace_engine::{Error, ErrorKind};
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Bytes of a frame after the login.
@@ -23,6 +24,8 @@ const READ_AHEAD: usize = 1 << 20;
 pub(super) const FULL: usize = 64 << 10;
 /// A buffer that has grown larger than this is given back when it is empty.
 const KEPT: usize = 1 << 20;
+/// How long a client may take to read what is left when its connection ends.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// What one read asks for.
 const CHUNK: usize = 8 << 10;
 
@@ -188,11 +191,15 @@ impl Wire {
         self.stream.flush().await.map_err(Failure::Gone)
     }
 
-    /// Sends everything and says goodbye.
+    /// Sends everything and says goodbye, to a client that reads it soon.
     pub(super) async fn close(&mut self) {
-        if self.flush().await.is_ok() {
-            // The client may be gone already; then there is nobody to say it to.
-            drop(self.stream.shutdown().await);
+        let goodbye = async {
+            self.flush().await?;
+            self.stream.shutdown().await.map_err(Failure::Gone)
+        };
+        // It may be gone already; then there is nobody to say it to.
+        if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
+            tracing::debug!("a client did not read its last messages");
         }
     }
 }

@@ -28,6 +28,24 @@ async fn a_thousand_idle_connections() {
     }
 }
 
+/// What 500 clients take that have asked for something: less than 300 MB, the program's own memory included.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn five_hundred_connections_are_small() {
+    let server = Server::start();
+    let connections: Vec<_> = (0..500)
+        .map(|_| {
+            let mut socket = logged_in(&server);
+            socket.write_all(&message(b'Q', b"select 1\0")).unwrap();
+            assert_eq!(until_ready(&mut socket), b"TDCZ");
+            socket
+        })
+        .collect();
+    let most_kb = server.most_memory_kb();
+    assert!(most_kb < 300 << 10, "{most_kb} kB");
+    drop(connections);
+}
+
 #[tokio::test]
 async fn a_flood_of_half_open_logins_leaves_those_who_are_in() {
     let server = Server::start();

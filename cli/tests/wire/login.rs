@@ -1,8 +1,13 @@
-//! Logging in: passwords, limits, the first start, TLS that is required.
+//! Logging in: passwords in each of their forms, limits, the first start.
 
+use crate::bad_input::{socket, startup};
 use crate::server::Server;
+use md5::{Digest, Md5};
+use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 
 const PASSWORD: (&str, &str) = ("MILLRACE_ADMIN_PASSWORD", "correct horse");
@@ -14,8 +19,7 @@ async fn only_the_right_password_lets_in() {
     client.batch_execute("select 1").await.unwrap();
     for parameters in ["user=admin password=wrong", "user=nobody password='correct horse'", "user=admin password=''"] {
         let error = server.client_with(parameters).await.unwrap_err();
-        let state = error.code().cloned();
-        assert!(state.is_none() || state == Some(SqlState::INVALID_PASSWORD), "{parameters}: {error}");
+        assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD), "{parameters}: {error}");
     }
     let kept = std::fs::read_to_string(server.directory.path().join("users.json")).unwrap();
     assert!(!kept.contains("correct horse"));
@@ -39,20 +43,111 @@ async fn connections_are_limited() {
     assert_eq!(error.code(), Some(&SqlState::TOO_MANY_CONNECTIONS));
 }
 
+/// A user whose password is kept as MD5 only is asked by MD5. PostgreSQL's form: `md5` and the digest of the password
+/// with the user's name behind it.
 #[tokio::test]
-async fn tls_that_is_required_is_not_left_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let options = ["--trust", "--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
-    let server = Server::with(&options, &[]);
-    let error = server.client_with("user=admin").await.unwrap_err();
-    assert_eq!(error.code(), Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION));
-    let mut socket = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    socket.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).unwrap();
-    let mut answer = [0];
-    socket.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"S");
+async fn a_password_that_is_an_md5_digest() {
+    let server = Server::with(&[], &[PASSWORD]);
+    let (admin, _task) = server.client_with("user=admin dbname=dev password='correct horse'").await.unwrap();
+    let mut digest = String::from("md5");
+    for byte in Md5::digest("batteryold") {
+        write!(digest, "{byte:02x}").unwrap();
+    }
+    admin.batch_execute(&format!("create user old password '{digest}'")).await.unwrap();
+    let (old, _task) = server.client_with("user=old dbname=dev password=battery").await.unwrap();
+    assert_eq!(old.query_one("select current_user", &[]).await.unwrap().get::<_, &str>(0), "old");
+    let method: String = admin
+        .query_one("select distinct trim(authmethod) from stl_connection_log where username = 'old'", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(method, "password");
+    for wrong in ["user=old password=staple", &format!("user=old password={digest}")] {
+        let error = server.client_with(wrong).await.unwrap_err();
+        assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_start_makes_a_password_and_shows_it_once() {
+    let mut first = Server::with(&[], &[("MILLRACE_ADMIN_PASSWORD", "")]);
+    let directory = Arc::clone(&first.directory);
+    let told = first.said.iter().find_map(|line| line.strip_prefix("millrace made the user admin with the password "));
+    let password = told.and_then(|told| told.split_once(' ')).map(|(password, _)| password.to_owned()).unwrap();
+    let login = format!("user=admin dbname=dev password={password}");
+    first.client_with(&login).await.unwrap();
+    for entry in std::fs::read_dir(directory.path()).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        let kept = bytes.windows(password.len()).any(|window| window == password.as_bytes());
+        assert!(!kept, "{} has the password", entry.path().display());
+    }
+    first.terminate();
+    assert!(first.wait());
+    let second = Server::over(directory, &[], &[("MILLRACE_ADMIN_PASSWORD", "")]);
+    assert_eq!(second.said, Vec::<String>::new());
+    second.client_with(&login).await.unwrap();
+    second.client_with("user=admin dbname=dev password=guess").await.unwrap_err();
+}
+
+#[test]
+fn nobody_is_trusted_on_an_open_address() {
+    let directory = tempfile::tempdir().unwrap();
+    for addresses in [&["0.0.0.0:0"][..], &["[::]:0"], &["127.0.0.1:0", "0.0.0.0:0"]] {
+        let listen = addresses.iter().flat_map(|address| ["--listen", address]);
+        let output = Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .arg("--warehouse")
+            .arg(directory.path())
+            .args(["serve", "--trust"])
+            .args(listen)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        assert!(output.stdout.is_empty());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("--trust is for loopback addresses only"), "{error}");
+    }
+}
+
+/// Who says nothing, says half of it, or does not give the password that it is asked for, is let go.
+#[tokio::test]
+async fn a_login_takes_no_longer_than_it_may() {
+    let server = Server::with(&["--login-timeout", "1"], &[PASSWORD]);
+    let (client, _task) = server.client_with("user=admin dbname=dev password='correct horse'").await.unwrap();
+    let begun = Instant::now();
+    let half = startup();
+    let mut sockets = [&b""[..], &half[..7], &half].map(|said| {
+        let mut socket = socket(&server);
+        socket.write_all(said).unwrap();
+        socket
+    });
+    for socket in &mut sockets {
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        assert!(!answer.contains(&b'Z'));
+    }
+    let took = begun.elapsed();
+    assert!((Duration::from_millis(900)..Duration::from_secs(15)).contains(&took), "{took:?}");
+    // The limit is the login's alone.
+    client.batch_execute("select 1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_has_as_many_connections_as_it_may() {
+    let server = Server::start();
+    let admin = server.client().await;
+    admin.batch_execute("create user few password 'Secret123' connection limit 1").await.unwrap();
+    let (first, task) = server.client_with("user=few dbname=dev").await.unwrap();
+    let error = server.client_with("user=few dbname=dev").await.unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::TOO_MANY_CONNECTIONS));
+    // Others, and the superuser, are not counted.
+    server.client().await;
+    drop(first);
+    task.await.unwrap();
+    for _ in 0..1000 {
+        if server.client_with("user=few dbname=dev").await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the place of a client that left is not free");
 }

@@ -4,6 +4,7 @@
 mod bad_input;
 mod client;
 mod copy;
+mod described;
 mod fuzz;
 mod load;
 mod login;
@@ -11,3 +12,5 @@ mod pipeline;
 mod scripts;
 mod server;
 mod shutdown;
+mod slow;
+mod tls;

@@ -14,7 +14,19 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// The folders whose scripts are run.
-const FOLDERS: [&str; 7] = ["errors", "managed", "security", "select", "session", "system", "views"];
+const FOLDERS: [&str; 11] = [
+    "copy",
+    "dialects",
+    "errors",
+    "external",
+    "functions",
+    "managed",
+    "security",
+    "select",
+    "session",
+    "system",
+    "views",
+];
 
 /// Scripts that run at a time.
 const AT_A_TIME: usize = 4;
@@ -125,14 +137,26 @@ fn plain_word(word: &str) -> String {
         "false" => return "f".to_owned(),
         _ => {}
     }
-    if let Ok(number) = word.parse::<f64>()
-        && word.contains(['.', 'e', 'E'])
-    {
-        return number.to_string();
+    if let Some(number) = plain_number(word) {
+        return number;
     }
     let time = word.contains(':') && word.contains('.');
     let word = if time { word.trim_end_matches('0').trim_end_matches('.') } else { word };
     word.replace(['{', '[', ' '], "[").replace(['}', ']'], "]").replace('"', "")
+}
+
+/// A number's digits without needless zeros. Decimals have all of theirs; what has an exponent is a float.
+fn plain_number(word: &str) -> Option<String> {
+    let digits = word.strip_prefix('-').unwrap_or(word);
+    if !digits.starts_with(|c: char| c.is_ascii_digit()) || !digits.contains(['.', 'e', 'E']) {
+        return None;
+    }
+    if digits.chars().all(|c| c.is_ascii_digit() || c == '.') && digits.matches('.').count() == 1 {
+        return Some(word.trim_end_matches('0').trim_end_matches('.').to_owned());
+    }
+    let number: f64 = word.parse().ok()?;
+    // As the others are written: without an exponent.
+    Some(format!("{number}"))
 }
 
 #[allow(clippy::ptr_arg, reason = "sqllogictest's signature")]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
@@ -11,8 +12,10 @@ pub(crate) struct Server {
     process: Child,
     /// Where it listens.
     pub(crate) port: u16,
-    /// Its directory, which goes with it.
-    pub(crate) directory: TempDir,
+    /// Its directory, which goes with the last that holds it.
+    pub(crate) directory: Arc<TempDir>,
+    /// What it said before it listened.
+    pub(crate) said: Vec<String>,
 }
 
 impl Server {
@@ -23,7 +26,11 @@ impl Server {
 
     /// Starts one with these options and variables.
     pub(crate) fn with(options: &[&str], variables: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::over(Arc::new(tempfile::tempdir().unwrap()), options, variables)
+    }
+
+    /// Starts one on the warehouse of another that has ended.
+    pub(crate) fn over(directory: Arc<TempDir>, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_millrace"))
             .arg("--warehouse")
             .arg(directory.path())
@@ -34,15 +41,17 @@ impl Server {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut said = Vec::new();
         let port = loop {
             let line = lines.next().expect("the server ended").unwrap();
             if let Some(address) = line.strip_prefix("millrace listens on ") {
                 break address.rsplit_once(':').unwrap().1.parse().unwrap();
             }
+            said.push(line);
         };
         // What it says later has a reader, too.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, port, directory }
+        Self { process, port, directory, said }
     }
 
     /// A client, with the task that speaks for it.
@@ -66,6 +75,14 @@ impl Server {
     pub(crate) fn terminate(&self) {
         let status = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
         assert!(status.success());
+    }
+
+    /// How much memory it has had at most, in kilobytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn most_memory_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim_end_matches("kB").trim().parse().unwrap()
     }
 
     /// Whether it ended well.

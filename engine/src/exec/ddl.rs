@@ -11,7 +11,7 @@ use crate::lake::types;
 use crate::plan;
 use crate::resolve::{self, Relation, rights};
 use crate::result::{CommandTag, StatementResult};
-use crate::session::{Context, RightsChange, is_temporary};
+use crate::session::{Context, RightsChange, is_temporary, written_path};
 use crate::sql::{
     CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, Dialect, DropDatabase, DropTable, StoredAs,
 };
@@ -278,7 +278,7 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
             return Ok(done(tag, vec![skipping("relation", &name, "already exists")]));
         }
     }
-    if resolve::reads(&snapshot, &create.query, context.database(), (&database, &name))? {
+    if resolve::reads(&snapshot, &create.query, context.path(), (&database, &name))? {
         let message = format!("view \"{name}\" would read itself");
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
@@ -289,7 +289,7 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
     let kind = TableKind::VirtualView {
         text: create.query_text.clone(),
         dialect: context.dialect().name().to_owned(),
-        search_database: context.database().to_owned(),
+        search_database: written_path(context.path()),
     };
     let storage = StorageDescriptor { columns, ..StorageDescriptor::default() };
     let mut view = Table {

@@ -180,8 +180,28 @@ async fn place(context: &Context, location: Option<&str>) -> Result<()> {
     }
 }
 
-/// Keeps rights true after a statement that made, renamed or dropped something.
-pub(super) async fn after(context: &Context, statement: &Statement) -> Result<()> {
+/// The tables that a statement drops or alters, by schema and name, as they are before it. Temporary ones, which
+/// nobody is granted, are left out, and so is what does not exist.
+pub(super) async fn named(context: &Context, statement: &Statement) -> Result<Vec<(String, String)>> {
+    let names = match statement {
+        Statement::DropTable(dropped) => dropped.names.as_slice(),
+        Statement::AlterTable(alter) => std::slice::from_ref(&alter.table),
+        _ => return Ok(Vec::new()),
+    };
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        match owner_of(context, name).await {
+            Ok((place, _)) if !context.transaction().lock().await.temporary().is_schema(&place.0) => found.push(place),
+            Ok(_) => {}
+            Err(error) if super::ddl::is_missing(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Keeps rights true after a statement that made, renamed or dropped something; `named` are the tables that it named.
+pub(super) async fn after(context: &Context, statement: &Statement, named: &[(String, String)]) -> Result<()> {
     let snapshot = context.snapshot().await?;
     let principals = snapshot.principals();
     let user = &context.who().user;
@@ -204,13 +224,13 @@ pub(super) async fn after(context: &Context, statement: &Statement) -> Result<()
             let object = Securable::Schema(dropped.name.clone());
             change(context, move |principals| principals.forget(&object)).await
         }
-        Statement::DropTable(dropped) if !principals.grants.is_empty() => {
-            let gone = dropped.names.iter().filter_map(|name| names(name, context.database()));
+        Statement::DropTable(_) if !principals.grants.is_empty() => {
+            let gone = named.iter().cloned();
             let gone: Vec<Securable> = gone.map(|(schema, name)| Securable::Table(schema, name)).collect();
             change(context, move |principals| gone.iter().for_each(|object| principals.forget(object))).await
         }
         Statement::AlterTable(alter) if !principals.grants.is_empty() => {
-            let Some((schema, name)) = names(&alter.table, context.database()) else { return Ok(()) };
+            let Some((schema, name)) = named.first().cloned() else { return Ok(()) };
             let to = match &alter.operation {
                 AlterOperation::RenameTable(to) => to,
                 AlterOperation::RenameColumn { old, new } => {

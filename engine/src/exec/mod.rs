@@ -39,8 +39,9 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
         context.check_no_block(name)?;
     }
     enforce::check(context, statement).await?;
+    let named = enforce::named(context, statement).await?;
     let result = run(context, statement).await?;
-    enforce::after(context, statement).await?;
+    enforce::after(context, statement, &named).await?;
     Ok(result)
 }
 

@@ -28,7 +28,8 @@ pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<Sta
 }
 
 async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult> {
-    let physical = physical_plan(context, &logical_plan(context, query).await?).await?;
+    let logical = logical_plan(context, query).await?;
+    let physical = physical_plan(context, &logical).await?;
     let mut rows = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
     if let Some(shown) = plan::shown_schema(&rows.schema()) {
         let renamed = Arc::clone(&shown);
@@ -41,7 +42,7 @@ async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult>
         rows = Box::pin(RecordBatchStreamAdapter::new(shown, batches));
     }
     Ok(StatementResult {
-        schema: rows.schema(),
+        schema: plan::declared_schema(&logical, &rows.schema()),
         rows: Some(rows),
         tag: CommandTag::Select,
         notices: Vec::new(),

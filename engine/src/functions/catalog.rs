@@ -86,9 +86,9 @@ fn relation_number(facts: &Facts, name: &str) -> crate::error::Result<i64> {
 
 /// A relation's name by its number, with its schema unless that is searched; the number itself for one that is gone.
 fn relation_name(facts: &Facts, oid: i64) -> String {
-    let shown = facts.by_oid(oid).map(|relation| {
-        if relation.schema == facts.schema { system::quoted(&relation.name) } else { relation.qualified() }
-    });
+    let shown = facts
+        .by_oid(oid)
+        .map(|relation| if facts.is_visible(relation) { system::quoted(&relation.name) } else { relation.qualified() });
     let system = || {
         system::all().find(|table| system::table_oid(table) == oid).map(|table| {
             if table.schema == PG_CATALOG { table.name.to_owned() } else { format!("{}.{}", table.schema, table.name) }
@@ -176,7 +176,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         |facts, args| {
             let Some(oid) = int(args, 0) else { return Ok(Value::Null) };
             let visible = match facts.by_oid(oid) {
-                Some(relation) => relation.schema == facts.schema,
+                Some(relation) => facts.is_visible(relation),
                 None => system::all().any(|table| table.schema == PG_CATALOG && system::table_oid(table) == oid),
             };
             Ok(Value::Bool(visible))

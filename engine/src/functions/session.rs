@@ -21,7 +21,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     constant!("version", Text, |_facts| VERSION),
     constant!("current_database", Text, |_facts| DATABASE),
     constant!("current_catalog", Text, |_facts| DATABASE),
-    constant!("current_schema", Text, |facts| &facts.schema),
+    constant!("current_schema", Text, |facts| facts.path.first()),
     constant!("current_user", Text, |facts| &facts.who.user),
     constant!("user", Text, |facts| &facts.who.user),
     constant!("session_user", Text, |facts| &facts.who.session_user),
@@ -38,7 +38,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         name: "current_schemas",
         gives: |_| Kind::Texts,
         call: |facts, args| {
-            let mut path = vec![facts.schema.clone()];
+            let mut path = facts.path.clone();
             if args.first() == Some(&Value::Bool(true)) {
                 path.insert(0, PG_CATALOG.to_owned());
             }

@@ -4,11 +4,14 @@
 //! for nothing else.
 
 mod correlated;
+mod declared;
 mod dialect;
 mod lateral;
 mod membership;
 mod rewrite;
 
+pub use declared::{LENGTH_METADATA, TYPE_METADATA};
+pub(crate) use declared::{declared_schema, with_declarations};
 pub(crate) use dialect::assigned;
 pub(crate) use rewrite::{shown_name, shown_schema};
 

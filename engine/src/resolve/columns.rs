@@ -27,6 +27,11 @@ impl GrantedColumns {
     }
 }
 
+/// The table itself behind what guards its columns.
+pub(crate) fn behind_grants(provider: &Arc<dyn TableProvider>) -> &Arc<dyn TableProvider> {
+    provider.downcast_ref::<GrantedColumns>().map_or(provider, |granted| &granted.inner)
+}
+
 #[async_trait]
 impl TableProvider for GrantedColumns {
     fn schema(&self) -> SchemaRef {

@@ -10,6 +10,7 @@ mod pseudo;
 pub(crate) mod rights;
 mod travel;
 
+pub(crate) use columns::behind_grants;
 pub(crate) use direct::files_as_table;
 pub(crate) use postgres::with_backslashes;
 pub(crate) use travel::{snapshot_at, table_at};
@@ -18,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::functions::{self, Functions};
 use crate::lake::table::{LakeTable, PseudoColumn};
 use crate::plan;
-use crate::session::Context;
+use crate::session::{Context, SearchPath};
 use crate::sql::{self, Dialect, ObjectName, Statement, TARGET};
 use crate::system;
 use datafusion::arrow::datatypes::DataType;
@@ -57,7 +58,7 @@ pub(crate) struct ResolvedQuery {
 /// Resolves the names of a query as the context's database and dialect see them.
 pub(crate) async fn resolve_query(context: &Context, query: &ast::Query) -> Result<ResolvedQuery> {
     let snapshot = context.snapshot().await?;
-    resolve_at(context, &snapshot, query, context.database(), 0).await
+    resolve_at(context, &snapshot, query, context.path(), 0).await
 }
 
 /// The same for a query over the table that a statement changes, which [`TARGET`] names.
@@ -68,7 +69,7 @@ pub(crate) async fn resolve_change(
 ) -> Result<ResolvedQuery> {
     let snapshot = context.snapshot().await?;
     let target = (TableReference::bare(TARGET), provider_as_source(target));
-    resolve_with(context, &snapshot, query, context.database(), 0, Some(target)).await
+    resolve_with(context, &snapshot, query, context.path(), 0, Some(target)).await
 }
 
 /// What a name stands for.
@@ -95,7 +96,7 @@ pub(crate) async fn relation(context: &Context, database: &str, name: &str) -> R
 /// # Errors
 /// `UndefinedTable`, `UndefinedSchema`.
 pub(crate) async fn find_relation(context: &Context, name: &ObjectName) -> Result<Relation> {
-    find_relation_in(context, name, context.database(), true).await
+    find_relation_in(context, name, context.path(), true).await
 }
 
 /// The session's temporary table of a name as written: one without a schema means it before all others.
@@ -113,18 +114,47 @@ pub(crate) async fn find_temporary(context: &Context, name: &ObjectName) -> Resu
 async fn find_relation_in(
     context: &Context,
     name: &ObjectName,
-    default: &str,
+    path: &[String],
     with_temporary: bool,
 ) -> Result<Relation> {
     if with_temporary && let Some(table) = find_temporary(context, name).await? {
         return Ok(Relation::Managed(table));
     }
     let snapshot = context.snapshot().await?;
-    let (database, table) = qualify(&snapshot, name, default)?;
+    if let [table] = name.parts.as_slice()
+        && let Some(found) = find_in_path(context, &snapshot, table, path).await?
+    {
+        return Ok(found);
+    }
+    let (database, table) = qualify(&snapshot, name, first_of(path))?;
     match relation(context, &database, &table).await? {
         Some(found) => Ok(found),
         None => Err(unknown_table(&snapshot, name, &database, &table)),
     }
+}
+
+/// What the first schema of a path that has a name has under it.
+async fn find_in_path(context: &Context, snapshot: &Snapshot, name: &str, path: &[String]) -> Result<Option<Relation>> {
+    for database in path.iter().filter_map(|schema| snapshot.resolve_schema(schema)) {
+        if let Some(found) = relation(context, &database.name, name).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn first_of(path: &[String]) -> &str {
+    path.first().map_or("", String::as_str)
+}
+
+/// The database and name of what exists under a name as written; one without a schema is looked up in a path.
+fn locate(snapshot: &Snapshot, name: &ObjectName, path: &[String]) -> Result<(String, String)> {
+    let has = |schema: &&String| {
+        let (Some(database), [table]) = (snapshot.resolve_schema(schema), name.parts.as_slice()) else { return false };
+        snapshot.table(&database.name, table).is_some() || snapshot.managed_table(&database.name, table).is_some()
+    };
+    let found = path.iter().find(has).map_or_else(|| first_of(path), String::as_str);
+    qualify(snapshot, name, found)
 }
 
 /// A database and a name in it, from a name as written; external schemas stand for their databases.
@@ -194,17 +224,17 @@ fn resolve_at<'a>(
     context: &'a Context,
     snapshot: &'a Arc<Snapshot>,
     query: &'a ast::Query,
-    database: &'a str,
+    path: &'a [String],
     depth: usize,
 ) -> BoxFuture<'a, Result<ResolvedQuery>> {
-    resolve_with(context, snapshot, query, database, depth, None)
+    resolve_with(context, snapshot, query, path, depth, None)
 }
 
 fn resolve_with<'a>(
     context: &'a Context,
     snapshot: &'a Arc<Snapshot>,
     query: &'a ast::Query,
-    database: &'a str,
+    path: &'a [String],
     depth: usize,
     target: Option<(TableReference, Arc<dyn TableSource>)>,
 ) -> BoxFuture<'a, Result<ResolvedQuery>> {
@@ -223,7 +253,7 @@ fn resolve_with<'a>(
                 continue;
             }
             let (query, pseudo) = (&named.query, &named.pseudo);
-            let source = resolve_table(context, snapshot, query, &reference, database, pseudo, depth).await?;
+            let source = resolve_table(context, snapshot, query, &reference, path, pseudo, depth).await?;
             tables.insert(reference, source);
         }
         let functions = if named.functions.iter().any(|name| functions::is_known(name)) {
@@ -264,7 +294,7 @@ async fn resolve_table(
     snapshot: &Arc<Snapshot>,
     query: &ast::Query,
     reference: &TableReference,
-    database: &str,
+    path: &[String],
     pseudo: &[PseudoColumn],
     depth: usize,
 ) -> Result<Arc<dyn TableSource>> {
@@ -285,16 +315,16 @@ async fn resolve_table(
         let located = |error: Error| if position > 0 { error.with_position(position) } else { error };
         let name = ObjectName { parts: parts_with_last(parts, table), position };
         let version = travel::snapshot_at(context, &moment).await.map_err(located)?;
-        let table = travel::table_at(context, &name, database, version).await?;
+        let table = travel::table_at(context, &name, path, version).await?;
         rights::check_past(context, &table).await.map_err(located)?;
         return Ok(provider_as_source(context.scan_managed_at(&table, version).await?));
     }
     let name = ObjectName { parts, position };
-    if let Some(table) = system_table(context, snapshot, &name, database).await? {
+    if let Some(table) = system_table(context, snapshot, &name, path).await? {
         return Ok(provider_as_source(Arc::new(table.read(context).await?)));
     }
     let located = |error: Error| if position > 0 { error.with_position(position) } else { error };
-    let table = match find_relation_in(context, &name, database, depth == 0).await? {
+    let table = match find_relation_in(context, &name, path, depth == 0).await? {
         Relation::Managed(table) => {
             let names = (table.schema.as_str(), table.name.as_str());
             let owner = table.attributes.owner.as_ref();
@@ -342,7 +372,7 @@ async fn system_table(
     context: &Context,
     snapshot: &Snapshot,
     name: &ObjectName,
-    database: &str,
+    path: &[String],
 ) -> Result<Option<&'static system::SystemTable>> {
     let schema_and_name = match name.parts.as_slice() {
         [table] => {
@@ -350,10 +380,7 @@ async fn system_table(
             if find_temporary(context, name).await?.is_some() {
                 return Ok(None);
             }
-            let own = match snapshot.resolve_schema(database) {
-                Some(database) => relation(context, &database.name, table).await?,
-                None => None,
-            };
+            let own = find_in_path(context, snapshot, table, path).await?;
             return Ok(own.is_none().then_some(found));
         }
         [schema, table] => (schema, table),
@@ -382,14 +409,19 @@ pub(crate) fn names_in_view(snapshot: &Snapshot, view: &Table) -> Vec<(String, S
     let Ok(dialect) = dialect.parse::<Dialect>() else { return Vec::new() };
     let Ok(mut parsed) = sql::parse(text, dialect) else { return Vec::new() };
     let Some(Statement::Query(query)) = parsed.pop().map(|parsed| parsed.statement) else { return Vec::new() };
-    let mut found = Vec::new();
+    let (mut found, path) = (Vec::new(), path_of(search_database));
     let _: ControlFlow<()> = ast::visit_relations(&*query, |name| {
         let parts = name.0.iter().filter_map(|part| part.as_ident());
         let name = ObjectName { parts: parts.map(|ident| ident.value.to_lowercase()).collect(), position: 0 };
-        found.extend(qualify(snapshot, &name, search_database).ok());
+        found.extend(locate(snapshot, &name, &path).ok());
         ControlFlow::Continue(())
     });
     found
+}
+
+/// The schemas that a view's names are looked up in.
+fn path_of(written: &str) -> Vec<String> {
+    SearchPath::parse(written).names().to_vec()
 }
 
 /// A name's parts with another last one.
@@ -412,7 +444,7 @@ pub(crate) async fn named_temporary(context: &Context, query: &ast::Query) -> Re
 }
 
 /// Whether a query reads a table or view, itself or through views.
-pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, database: &str, target: (&str, &str)) -> Result<bool> {
+pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, path: &[String], target: (&str, &str)) -> Result<bool> {
     let mut names: Vec<Vec<String>> = Vec::new();
     let _: ControlFlow<()> = ast::visit_relations(query, |name| {
         let parts = name.0.iter().filter_map(|part| part.as_ident());
@@ -427,7 +459,7 @@ pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, database: &str, tar
     });
     for parts in names {
         let name = ObjectName { parts, position: 0 };
-        let Ok((database, table)) = qualify(snapshot, &name, database) else { continue };
+        let Ok((database, table)) = locate(snapshot, &name, path) else { continue };
         if (database.as_str(), table.as_str()) == target {
             return Ok(true);
         }
@@ -436,7 +468,7 @@ pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, database: &str, tar
             let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
             let parsed = sql::parse(text, dialect)?.pop().map(|parsed| parsed.statement);
             if let Some(Statement::Query(query)) = parsed
-                && reads(snapshot, &query, search_database, target)?
+                && reads(snapshot, &query, &path_of(search_database), target)?
             {
                 return Ok(true);
             }
@@ -456,7 +488,7 @@ pub(crate) fn dependents(snapshot: &Snapshot, target: (&str, &str)) -> Result<Ve
         // What does not name it may still read it through another view; a table is named by some view's text.
         let parsed = sql::parse(text, Dialect::Redshift)?.pop().map(|parsed| parsed.statement);
         if let Some(Statement::Query(query)) = parsed
-            && reads(snapshot, &query, search_database, target)?
+            && reads(snapshot, &query, &path_of(search_database), target)?
         {
             found.push(Arc::clone(view));
         }
@@ -496,14 +528,14 @@ async fn plan_view(
     snapshot: &Arc<Snapshot>,
     text: &str,
     dialect: &str,
-    database: &str,
+    path: &str,
     depth: usize,
 ) -> Result<LogicalPlan> {
     let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
     let Some(Statement::Query(query)) = sql::parse(text, dialect)?.pop().map(|parsed| parsed.statement) else {
         return Err(Error::internal("the view's text is not a query"));
     };
-    let resolved = resolve_at(context, snapshot, &query, database, depth + 1).await?;
+    let resolved = resolve_at(context, snapshot, &query, &path_of(path), depth + 1).await?;
     plan::plan_query(&context.with_dialect(dialect), resolved)
 }
 

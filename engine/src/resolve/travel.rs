@@ -1,6 +1,6 @@
 //! Managed tables as they were: which snapshot a moment means, and which table had a name there.
 
-use super::{Relation, qualify, relation, resolve_at};
+use super::{Relation, locate, relation, resolve_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
 use crate::session::Context;
@@ -53,12 +53,19 @@ pub(crate) async fn snapshot_at(context: &Context, moment: &Moment) -> Result<i6
 pub(crate) async fn table_at(
     context: &Context,
     name: &ObjectName,
-    default: &str,
+    path: &[String],
     snapshot_id: i64,
 ) -> Result<Arc<ManagedTable>> {
     let located = |error: Error| if name.position > 0 { error.with_position(name.position) } else { error };
     let snapshot = context.snapshot().await?;
-    let (database, table) = qualify(&snapshot, name, default)?;
+    if let [table] = name.parts.as_slice() {
+        for database in path.iter().filter_map(|schema| snapshot.resolve_schema(schema)) {
+            if let Some(found) = context.catalog().managed_table_named_at(&database.name, table, snapshot_id).await? {
+                return Ok(Arc::new(found));
+            }
+        }
+    }
+    let (database, table) = locate(&snapshot, name, path)?;
     if let Some(found) = context.catalog().managed_table_named_at(&database, &table, snapshot_id).await? {
         return Ok(Arc::new(found));
     }
@@ -76,7 +83,7 @@ async fn time_us(context: &Context, snapshot: &Arc<Snapshot>, text: &str) -> Res
     let Some(Statement::Query(query)) = parsed.map(|parsed| parsed.statement) else {
         return Err(Error::internal("a time is no expression"));
     };
-    let resolved = resolve_at(context, snapshot, &query, context.database(), 0).await?;
+    let resolved = resolve_at(context, snapshot, &query, context.path(), 0).await?;
     if !resolved.tables.is_empty() {
         return Err(Error::unsupported("a subquery in FOR TIMESTAMP AS OF"));
     }

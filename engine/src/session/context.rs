@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 pub(crate) struct Context {
     warehouse: Arc<Warehouse>,
     state: SessionState,
-    database: String,
+    path: Vec<String>,
     dialect: Dialect,
     text: Arc<str>,
     pub(super) who: Arc<Who>,
@@ -41,7 +41,7 @@ impl Context {
     pub(crate) fn new(
         warehouse: Arc<Warehouse>,
         mut state: SessionState,
-        database: String,
+        path: Vec<String>,
         statement: &ParsedStatement,
         progress: Arc<CurrentProgress>,
         (who, settings): (Who, Settings),
@@ -52,7 +52,7 @@ impl Context {
         let text = statement.text.as_str().into();
         let who = Arc::new(who);
         let (input, work) = (super::loading::InputSlot::default(), Weak::new());
-        Self { warehouse, state, database, dialect, text, who, settings, transaction, in_block, progress, input, work }
+        Self { warehouse, state, path, dialect, text, who, settings, transaction, in_block, progress, input, work }
             .with_dialect(dialect)
     }
 
@@ -186,9 +186,14 @@ impl Context {
         self.warehouse.lake()
     }
 
-    /// The database that unqualified names are looked up in.
+    /// The schema that is meant where none is named: what is made goes there. It need not exist.
     pub(crate) fn database(&self) -> &str {
-        &self.database
+        self.path.first().map_or("", String::as_str)
+    }
+
+    /// The schemas that unqualified names are looked up in, in order.
+    pub(crate) fn path(&self) -> &[String] {
+        &self.path
     }
 
     /// The session's settings: name, value, what for.

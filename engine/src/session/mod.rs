@@ -17,6 +17,7 @@ mod objects;
 mod prepared;
 mod results;
 mod rows;
+mod search_path;
 mod settings;
 mod temporary;
 mod transaction;
@@ -31,6 +32,7 @@ pub(crate) use leases::{InUse, Lease, Leases};
 use loading::{InputSlot, repeats};
 pub(crate) use objects::RightsChange;
 pub use prepared::Prepared;
+pub(crate) use search_path::{SearchPath, written as written_path};
 pub(crate) use temporary::is_temporary;
 pub(crate) use turns::{Turn, Turns};
 pub(crate) use work::Work;
@@ -207,9 +209,9 @@ impl Session {
         self.settings.dialect
     }
 
-    /// The database that unqualified names are looked up in.
+    /// The schema that unqualified names are looked up in, or the first of several.
     pub fn database(&self) -> &str {
-        &self.settings.database
+        self.settings.path.first()
     }
 
     /// How far the statement is that [`Session::execute`] runs now, where it tells; what a query's result tells is
@@ -331,7 +333,7 @@ impl Session {
         failed.store(true, Ordering::Relaxed);
         let transaction = Arc::clone(&block.transaction);
         let in_block = !block.implicit;
-        let context = self.context(parsed, (Arc::clone(&transaction), in_block));
+        let context = self.context(parsed, (Arc::clone(&transaction), in_block)).await?;
         let result = exec::execute(&context, &parsed.statement).await?;
         let held = transaction.lock().await.held();
         failed.store(false, Ordering::Relaxed);
@@ -344,19 +346,33 @@ impl Session {
     }
 
     /// What a statement runs in, with its transaction and whether that is a block's.
-    pub(crate) fn context(&self, parsed: &ParsedStatement, transaction: (Arc<Mutex<Transaction>>, bool)) -> Context {
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub(crate) async fn context(
+        &self,
+        parsed: &ParsedStatement,
+        transaction: (Arc<Mutex<Transaction>>, bool),
+    ) -> Result<Context> {
+        let path = &self.settings.path;
+        // A schema that is alone need not exist.
+        let path = if path.is_single() {
+            path.names().to_vec()
+        } else {
+            let snapshot = transaction.0.lock().await.snapshot(&self.warehouse).await?;
+            path.existing(&snapshot, &self.who.session_user)
+        };
         let (warehouse, progress) = (Arc::clone(&self.warehouse), Arc::clone(&self.progress));
-        Context::new(
+        let context = Context::new(
             warehouse,
             self.place.state(&self.state),
-            self.settings.database.clone(),
+            path,
             parsed,
             progress,
             (self.who.clone(), self.settings.clone()),
             transaction,
-        )
-        .with_input(&self.input)
-        .with_work(self.place.work())
+        );
+        Ok(context.with_input(&self.input).with_work(self.place.work()))
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -365,7 +381,7 @@ impl Session {
         let mut turn = None;
         loop {
             let transaction = Arc::new(Mutex::new(Transaction::new(self.reads_only(), self.temporary.clone())));
-            let context = self.context(parsed, (Arc::clone(&transaction), false));
+            let context = self.context(parsed, (Arc::clone(&transaction), false)).await?;
             let mut result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
             let analyze = changed.to_analyze();
@@ -540,7 +556,7 @@ impl Session {
             }
             return Err(crate::resolve::unknown_database(&snapshot, database));
         }
-        database.clone_into(&mut self.settings.database);
+        self.settings.path = SearchPath::of(database);
         Ok(done("USE"))
     }
 

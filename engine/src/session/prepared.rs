@@ -120,7 +120,7 @@ impl Session {
         }
         let types = match &prepared.parsed {
             Some(parsed) if prepared.given.iter().any(Option::is_none) => {
-                let context = self.reading_context(parsed);
+                let context = self.reading_context(parsed).await?;
                 Box::pin(infer(&context, parsed, &prepared.given)).await?
             }
             _ => prepared.given.iter().map(|given| given.clone().unwrap_or(DataType::Utf8)).collect(),
@@ -140,7 +140,7 @@ impl Session {
         let types = self.parameter_types(prepared).await?.to_vec();
         let schema = match &parsed.statement {
             Statement::Query(_) => {
-                let context = self.reading_context(parsed);
+                let context = self.reading_context(parsed).await?;
                 let nulls = types.iter().map(literal::null).collect::<Result<Vec<_>>>()?;
                 match schema_with(&context, parsed, nulls).await {
                     Ok(schema) => schema,
@@ -203,12 +203,12 @@ impl Session {
     }
 
     /// What a statement is planned in that does not run.
-    fn reading_context(&self, parsed: &ParsedStatement) -> Context {
+    async fn reading_context(&self, parsed: &ParsedStatement) -> Result<Context> {
         let transaction = match &self.block {
             Some(block) => Arc::clone(&block.transaction),
             None => Arc::new(Mutex::new(Transaction::new(false, self.temporary.clone()))),
         };
-        self.context(parsed, (transaction, self.block.is_some()))
+        self.context(parsed, (transaction, self.block.is_some())).await
     }
 
     pub(super) async fn execute_prepared(
@@ -218,7 +218,7 @@ impl Session {
     ) -> Result<StatementResult> {
         match statement {
             PreparedStatement::Prepare { name, types, statement } => {
-                let context = self.reading_context(parsed);
+                let context = self.reading_context(parsed).await?;
                 let mut given = Vec::with_capacity(types.len());
                 for data_type in types {
                     given.push(Some(type_of(&context, parsed, data_type).await?));
@@ -319,7 +319,7 @@ async fn schema_with(context: &Context, parsed: &ParsedStatement, values: Vec<Ex
     // The columns of a set operation have their common types only then.
     let state = context.state();
     let analyzed = plan::with_room(|| state.analyzer().execute_and_check(planned, state.config_options(), |_, _| {}))?;
-    let schema = Arc::clone(analyzed.schema().inner());
+    let schema = plan::declared_schema(&analyzed, analyzed.schema().inner());
     Ok(plan::shown_schema(&schema).unwrap_or(schema))
 }
 

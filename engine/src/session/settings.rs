@@ -1,6 +1,7 @@
 //! The settings of a session: what `SET`, `RESET` and `SHOW` know.
 
 use super::client_settings::ClientSettings;
+use super::search_path::SearchPath;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::optimize::CostBased;
 use crate::sql::Dialect;
@@ -13,7 +14,7 @@ use std::time::Duration;
 pub(crate) const SETTINGS: [(&str, &str); 5] = [
     ("cost_based_optimizer", "whether joins are ordered by what they cost, not by the text"),
     ("dialect", "SQL dialect of the session: redshift or athena"),
-    ("search_path", "the database that unqualified names are looked up in"),
+    ("search_path", "the schemas that unqualified names are looked up in, in order"),
     ("statement_timeout", "milliseconds after which a statement is canceled; 0 is never"),
     ("timezone", "the session's time zone, an IANA name"),
 ];
@@ -25,7 +26,7 @@ const DATAFUSION: &str = "datafusion.";
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) dialect: Dialect,
-    pub(crate) database: String,
+    pub(crate) path: SearchPath,
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) timezone: String,
     pub(super) client: ClientSettings,
@@ -37,7 +38,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             dialect: Dialect::default(),
-            database: "default".to_owned(),
+            path: SearchPath::of("default"),
             statement_timeout: None,
             timezone: "UTC".to_owned(),
             client: ClientSettings::default(),
@@ -66,10 +67,7 @@ impl Settings {
                 config.options_mut().execution.time_zone = Some(self.timezone.clone());
             }
             "dialect" => self.dialect = value.map_or(Ok(default.dialect), str::parse).map_err(invalid)?,
-            "search_path" => {
-                let first = value.unwrap_or(&default.database).split(',').next().unwrap_or_default();
-                first.trim().trim_matches(['"', '\'']).clone_into(&mut self.database);
-            }
+            "search_path" => self.path = value.map_or(default.path, SearchPath::parse),
             "statement_timeout" => {
                 let millis = value.unwrap_or("0").trim_end_matches("ms").trim();
                 let millis: u64 = millis.parse().map_err(|_| invalid("it takes milliseconds".to_owned()))?;
@@ -122,7 +120,7 @@ impl Settings {
         Ok(match name {
             "cost_based_optimizer" => if CostBased::is_on(config) { "on" } else { "off" }.to_owned(),
             "dialect" => self.dialect.name().to_owned(),
-            "search_path" => self.database.clone(),
+            "search_path" => self.path.to_string(),
             "statement_timeout" => self.statement_timeout.map_or(0, |timeout| timeout.as_millis()).to_string(),
             "timezone" => self.timezone.clone(),
             _ if self.client.get(name).is_some() => self.client.get(name).unwrap_or_default().to_owned(),

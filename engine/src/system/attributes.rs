@@ -175,9 +175,12 @@ async fn defaults(context: &Context) -> Result<Rows> {
 /// `pg_table_def`: the columns of tables in the search path, as Redshift documents it.
 async fn table_def(context: &Context) -> Result<Rows> {
     let found = relations(context).await?;
-    let shown = found
-        .iter()
-        .filter(|relation: &&Relation| relation.kind == RelationKind::Table && relation.schema == context.database());
+    let snapshot = context.snapshot().await?;
+    let path = context.path().iter().filter_map(|schema| snapshot.resolve_schema(schema));
+    let path: Vec<&str> = path.map(|database| database.name.as_str()).collect();
+    let shown = found.iter().filter(|relation: &&Relation| {
+        relation.kind == RelationKind::Table && path.contains(&relation.schema.as_str())
+    });
     let rows = shown.flat_map(|relation| {
         relation.columns.iter().map(|column| {
             row![

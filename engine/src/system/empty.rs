@@ -31,10 +31,6 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
     ),
     empty("pg_rules", &[("schemaname", Text), ("tablename", Text), ("rulename", Text), ("definition", Text)]),
-    empty(
-        "pg_indexes",
-        &[("schemaname", Text), ("tablename", Text), ("indexname", Text), ("tablespace", Text), ("indexdef", Text)],
-    ),
     empty("pg_matviews", &[("schemaname", Text), ("matviewname", Text), ("matviewowner", Text), ("definition", Text)]),
     empty("pg_enum", &[("oid", Oid), ("enumtypid", Oid), ("enumsortorder", Kind::Real), ("enumlabel", Text)]),
     empty("pg_range", &[("rngtypid", Oid), ("rngsubtype", Oid)]),
@@ -84,7 +80,6 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
     ),
     empty("pg_largeobject", &[("loid", Oid), ("pageno", Int4)]),
-    empty("pg_external_schema", &[("esoid", Oid), ("eskind", Int4), ("esdbname", Text), ("esoptions", Text)]),
     empty(
         "pg_proc_info",
         &[

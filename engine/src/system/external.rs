@@ -76,6 +76,19 @@ fn external(relation: &Relation) -> Option<&Table> {
 pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
         schema: PG_CATALOG,
+        name: "pg_external_schema",
+        columns: &[("esoid", super::Kind::Oid), ("eskind", Int4), ("esdbname", Text), ("esoptions", Text)],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let schemas = schemas(&snapshot, &relations(context).await?).into_iter();
+                // 1 is the data catalog.
+                Ok(schemas.map(|(name, database, options)| row![oid::schema(&name), 1, database, options]).collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
         name: "svv_external_schemas",
         columns: &[
             ("esoid", super::Kind::Oid),

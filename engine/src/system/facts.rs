@@ -11,8 +11,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) who: Who,
-    /// The schema that unqualified names are looked up in.
-    pub(crate) schema: String,
+    /// The schemas that exist of those that unqualified names are looked up in.
+    pub(crate) path: Vec<String>,
     pub(crate) snapshot: Arc<Snapshot>,
     /// Who else is connected.
     pub(crate) sessions: Arc<Sessions>,
@@ -32,10 +32,12 @@ pub(crate) async fn facts(context: &Context, with_sizes: bool) -> Result<Facts> 
             sizes.insert(relation.oid, super::size_bytes(context, relation).await?);
         }
     }
+    let snapshot = context.snapshot().await?;
+    let path = context.path().iter().filter(|schema| snapshot.resolve_schema(schema).is_some());
     Ok(Facts {
         who: context.who().clone(),
-        schema: context.database().to_owned(),
-        snapshot: context.snapshot().await?,
+        path: path.cloned().collect(),
+        snapshot,
         sessions: Arc::clone(context.warehouse().sessions()),
         relations,
         sizes,
@@ -52,12 +54,29 @@ impl Facts {
     /// The relation of a name as written, with or without its schema.
     pub(crate) fn by_name(&self, written: &str) -> Option<&Relation> {
         let parts: Vec<String> = written.split('.').map(|part| part.trim().trim_matches('"').to_lowercase()).collect();
-        let (schema, name) = match parts.as_slice() {
-            [name] => (self.schema.as_str(), name),
-            [schema, name] | [_, schema, name] => (schema.as_str(), name),
-            _ => return None,
-        };
+        match parts.as_slice() {
+            [name] => self.by_bare_name(name),
+            [schema, name] | [_, schema, name] => self.in_schema(schema, name),
+            _ => None,
+        }
+    }
+
+    fn by_bare_name(&self, name: &str) -> Option<&Relation> {
+        self.path.iter().find_map(|schema| self.in_schema(schema, name))
+    }
+
+    fn in_schema(&self, schema: &str, name: &str) -> Option<&Relation> {
         let schema = self.snapshot.resolve_schema(schema).map_or(schema, |database| database.name.as_str());
-        self.relations.iter().find(|relation| relation.schema == schema && relation.name == *name)
+        self.relations.iter().find(|relation| relation.schema == schema && relation.name == name)
+    }
+
+    /// Whether a relation's name means it where no schema is named.
+    pub(crate) fn is_visible(&self, relation: &Relation) -> bool {
+        let real = |schema: &String| self.snapshot.resolve_schema(schema).is_some_and(|d| d.name == relation.schema);
+        match self.path.iter().position(real) {
+            Some(0) => true,
+            Some(_) => self.by_bare_name(&relation.name).is_some_and(|found| found.oid == relation.oid),
+            None => false,
+        }
     }
 }

@@ -39,10 +39,25 @@ pub(super) fn of(relation: &Relation) -> Vec<Index<'_>> {
 pub(crate) fn index_text(relations: &[Relation], number: i64) -> Option<String> {
     relations.iter().find_map(|relation| {
         let index = of(relation).into_iter().find(|index| index.oid == number)?;
-        let columns: Vec<String> = index.columns.iter().map(|column| quoted(&column.name)).collect();
-        let (name, table) = (quoted(&index.name), relation.qualified());
-        Some(format!("CREATE UNIQUE INDEX {name} ON {table} USING btree ({})", columns.join(", ")))
+        Some(statement(relation, &index))
     })
+}
+
+fn statement(relation: &Relation, index: &Index<'_>) -> String {
+    let columns: Vec<String> = index.columns.iter().map(|column| quoted(&column.name)).collect();
+    let (name, table) = (quoted(&index.name), relation.qualified());
+    format!("CREATE UNIQUE INDEX {name} ON {table} USING btree ({})", columns.join(", "))
+}
+
+async fn named(context: &Context) -> Result<Rows> {
+    let mut rows = Rows::new();
+    for relation in relations(context).await? {
+        for index in of(&relation) {
+            let text = statement(&relation, &index);
+            rows.push(row![&relation.schema, &relation.name, &index.name, NULL, text]);
+        }
+    }
+    Ok(rows)
 }
 
 async fn index(context: &Context) -> Result<Rows> {
@@ -68,21 +83,35 @@ async fn index(context: &Context) -> Result<Rows> {
     Ok(rows)
 }
 
-pub(super) const TABLES: &[SystemTable] = &[SystemTable {
-    schema: PG_CATALOG,
-    name: "pg_index",
-    columns: &[
-        ("indexrelid", Oid),
-        ("indrelid", Oid),
-        ("indkey", Int2s),
-        ("indclass", Oids),
-        ("indnatts", Int2),
-        ("indisunique", Bool),
-        ("indisprimary", Bool),
-        ("indisclustered", Bool),
-        ("indisvalid", Bool),
-        ("indexprs", Text),
-        ("indpred", Text),
-    ],
-    rows: |context| Box::pin(index(context)),
-}];
+pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_index",
+        columns: &[
+            ("indexrelid", Oid),
+            ("indrelid", Oid),
+            ("indkey", Int2s),
+            ("indclass", Oids),
+            ("indnatts", Int2),
+            ("indisunique", Bool),
+            ("indisprimary", Bool),
+            ("indisclustered", Bool),
+            ("indisvalid", Bool),
+            ("indexprs", Text),
+            ("indpred", Text),
+        ],
+        rows: |context| Box::pin(index(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_indexes",
+        columns: &[
+            ("schemaname", Text),
+            ("tablename", Text),
+            ("indexname", Text),
+            ("tablespace", Text),
+            ("indexdef", Text),
+        ],
+        rows: |context| Box::pin(named(context)),
+    },
+];

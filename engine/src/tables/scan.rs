@@ -165,7 +165,7 @@ impl ManagedTableProvider {
         self
     }
 
-    pub(super) fn table(&self) -> &Arc<ManagedTable> {
+    pub(crate) fn table(&self) -> &Arc<ManagedTable> {
         &self.table
     }
 

@@ -13,22 +13,23 @@ def same(expected, found, what):
 
 
 address = "postgresql://{PGUSER}:{PGPASSWORD}@{PGHOST}:{PGPORT}/{PGDATABASE}?sslmode=disable".format(**os.environ)
-# Binary COPY is a way of its own, which this does not need.
+# The driver reads by binary COPY unless it is told not to.
 WITHOUT_COPY = {"adbc.postgresql.use_copy": "false"}
 
 
-def ask(connection, text, values=None):
-    with connection.cursor(adbc_stmt_kwargs=WITHOUT_COPY) as cursor:
+def ask(connection, text, values=None, **options):
+    with connection.cursor(**options) as cursor:
         cursor.execute(text, values)
         return cursor.fetch_arrow_table().to_pydict()
 
 
 with driver.connect(address) as connection:
-    found = ask(
-        connection,
+    types = (
         "select 1::smallint as a, 2::int as b, 3::bigint as c, 2.5::float8 as d, 'x' as e, true as f, "
-        "date '2024-02-29' as g, timestamp '2024-01-01 00:00:00.5' as h, null::int as i, 1.50::decimal(10,2) as j",
+        "date '2024-02-29' as g, timestamp '2024-01-01 00:00:00.5' as h, null::int as i, 1.50::decimal(10,2) as j"
     )
+    found = ask(connection, types)
+    same(found, ask(connection, types, adbc_stmt_kwargs=WITHOUT_COPY), "types without COPY")
     expected = {
         "a": [1], "b": [2], "c": [3], "d": [2.5], "e": ["x"], "f": [True], "g": [datetime.date(2024, 2, 29)],
         "h": [datetime.datetime(2024, 1, 1, 0, 0, 0, 500000)], "i": [None],
@@ -51,7 +52,17 @@ with driver.connect(address) as connection:
     except driver.ProgrammingError as failure:
         same("42P01", failure.sqlstate, "a missing table")
     connection.rollback()
-    with connection.cursor(adbc_stmt_kwargs=WITHOUT_COPY) as cursor:
+    with connection.cursor() as cursor:
         cursor.execute("select a from adbc order by a")
         frame = polars.from_arrow(cursor.fetch_arrow_table())
     same([1, 2], frame["a"].to_list(), "a Polars frame")
+    million = "select a.x * 1000 + b.y as n from generate_series(0, 999) a(x), generate_series(0, 999) b(y)"
+    same(999_999 * 1_000_000 // 2, sum(ask(connection, million)["n"]), "a million rows")
+    # Ingestion makes the table, and loads it by binary COPY.
+    frame = polars.DataFrame({"a": [1, 2, None], "b": ["x", None, "y\tz"], "c": [0.5, None, -1.0], "d": [True, False, None]})
+    with connection.cursor() as cursor:
+        same(3, cursor.adbc_ingest("ingested", frame.to_arrow(), mode="create"), "rows ingested")
+        same(3, cursor.adbc_ingest("ingested", frame.to_arrow(), mode="append"), "rows appended")
+    connection.commit()
+    found = ask(connection, "select a, b, c, d from ingested order by a, b")
+    same(sorted([*frame.rows(), *frame.rows()], key=str), sorted(zip(*found.values()), key=str), "rows ingested")

@@ -2,7 +2,7 @@
 
 use crate::serve::connection::{Connection, watched};
 use crate::serve::failure::Failure;
-use crate::serve::rows::{cancelled, zone};
+use crate::serve::rows::{cancelled, deadline, flush, zone};
 use crate::serve::value::{CopiedRows, CopyLayout};
 use crate::serve::wire::FULL;
 use futures::StreamExt;
@@ -16,7 +16,7 @@ impl Connection {
         parsed: &ParsedStatement,
         layout: &StreamLayout,
     ) -> Result<String, Failure> {
-        let cancel = self.cancellable();
+        let (cancel, deadline) = (self.cancellable(), deadline(&self.session));
         let mut result = watched(self.session.execute(parsed), &mut self.wire, &cancel).await?;
         self.notify(&std::mem::take(&mut result.notices))?;
         let tag = result.tag.clone();
@@ -44,11 +44,7 @@ impl Connection {
             while !rows.is_done() {
                 sent += rows.write(&mut header, FULL, wire.output()) as u64;
                 if wire.is_full() {
-                    wire.flush().await?;
-                    if cancel.is_cancelled() {
-                        return Err(cancelled().into());
-                    }
-                    tokio::task::consume_budget().await;
+                    flush(wire, &cancel, deadline).await?;
                 }
             }
         }

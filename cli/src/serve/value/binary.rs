@@ -30,6 +30,11 @@ pub(super) fn put(column: &Column, row: usize, oid: u32, out: &mut BytesMut) {
         Values::BytesView(array) => out.put_slice(array.value(row)),
         Values::Date(array) => out.put_i32(array.value(row).saturating_sub(EPOCH_DAYS)),
         Values::Time(array) => out.put_i64(array.value(row)),
+        Values::TimeTz(array) => {
+            out.put_i64(array.value(row));
+            // Seconds west of UTC.
+            out.put_i32(0);
+        }
         Values::Timestamp(array) | Values::TimestampTz(array) => {
             out.put_i64(array.value(row).saturating_sub(EPOCH_MICROS));
         }

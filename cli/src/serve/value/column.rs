@@ -1,6 +1,6 @@
 //! One column of a batch, looked at once: rare types are cast to common ones, so that writing a value is one match.
 
-use super::types::{PgType, SUPER};
+use super::types::{PgType, SUPER, TIMETZ};
 use arrow::array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
     Time64MicrosecondType, TimestampMicrosecondType,
@@ -40,6 +40,8 @@ pub(super) enum Values {
     BytesView(BinaryViewArray),
     Date(Date32Array),
     Time(Time64MicrosecondArray),
+    /// Times of day in UTC.
+    TimeTz(Time64MicrosecondArray),
     Timestamp(TimestampMicrosecondArray),
     TimestampTz(TimestampMicrosecondArray),
     Interval(IntervalMonthDayNanoArray),
@@ -70,6 +72,9 @@ impl Column {
             DataType::Binary => Values::Bytes(array.as_binary::<i32>().clone()),
             DataType::BinaryView => Values::BytesView(array.as_binary_view().clone()),
             DataType::Date32 => Values::Date(array.as_primitive::<Date32Type>().clone()),
+            DataType::Time64(_) if PgType::of(field).oid == TIMETZ => {
+                Values::TimeTz(array.as_primitive::<Time64MicrosecondType>().clone())
+            }
             DataType::Time64(_) => Values::Time(array.as_primitive::<Time64MicrosecondType>().clone()),
             DataType::Timestamp(_, None) => Values::Timestamp(array.as_primitive::<TimestampMicrosecondType>().clone()),
             DataType::Timestamp(_, Some(_)) => {

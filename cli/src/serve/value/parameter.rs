@@ -114,6 +114,16 @@ fn binary_text(oid: u32, bytes: &[u8]) -> Result<String> {
             }
             written(|out| time::put_time(micros, out))
         }
+        types::TIMETZ => {
+            let whole: [u8; 12] = fixed(bytes)?;
+            let mut bytes = &whole[..];
+            let (micros, west) = (bytes.get_i64(), i64::from(bytes.get_i32()));
+            if !(0..=86_400_000_000).contains(&micros) || west.abs() >= 16 * 3_600 {
+                return Err(invalid("a time out of range"));
+            }
+            // It is planned as the time of day in UTC.
+            written(|out| time::put_time((micros + west * 1_000_000).rem_euclid(86_400_000_000), out))
+        }
         types::TIMESTAMP | types::TIMESTAMPTZ => {
             let micros = i64::from_be_bytes(fixed(bytes)?);
             let micros = micros.checked_add(EPOCH_MICROS).ok_or_else(|| invalid("a timestamp out of range"))?;

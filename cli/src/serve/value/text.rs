@@ -22,6 +22,10 @@ pub(super) fn put(column: &Column, row: usize, zone: Tz, out: &mut BytesMut) {
         Values::BytesView(array) => put_bytes(array.value(row), out),
         Values::Date(array) => time::put_date(array.value(row), out),
         Values::Time(array) => time::put_time(array.value(row), out),
+        Values::TimeTz(array) => {
+            time::put_time(array.value(row), out);
+            out.put_slice(b"+00");
+        }
         Values::Timestamp(array) => time::put_timestamp(array.value(row), None, out),
         Values::TimestampTz(array) => time::put_timestamp(array.value(row), Some(zone), out),
         Values::Interval(array) => {

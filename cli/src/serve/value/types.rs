@@ -4,6 +4,7 @@
 //! structs, maps and lists of those are SUPER, whose text is JSON.
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use millrace_engine::{LENGTH_METADATA, TYPE_METADATA};
 use std::sync::Arc;
 
 pub(crate) const BOOL: u32 = 16;
@@ -32,7 +33,7 @@ pub(crate) const REGCLASS: u32 = 2205;
 pub(crate) const SUPER: u32 = 4000;
 
 /// Each type with the type of its arrays.
-const ARRAYS: [(u32, u32); 19] = [
+const ARRAYS: [(u32, u32); 20] = [
     (BOOL, 1000),
     (BYTEA, 1001),
     (CHAR, 1002),
@@ -49,14 +50,11 @@ const ARRAYS: [(u32, u32); 19] = [
     (TIMESTAMP, 1115),
     (DATE, 1182),
     (TIME, 1183),
+    (TIMETZ, 1270),
     (TIMESTAMPTZ, 1185),
     (INTERVAL, 1187),
     (NUMERIC, 1231),
 ];
-
-/// The key of a field's metadata under which a column may say PostgreSQL's name of its type, where arrow's type does
-/// not tell: `oid`, `name`, `char`, `bpchar`, `super`, `regproc`, `regclass`.
-const TYPE_METADATA: &str = "pg_type";
 
 /// A column's type as RowDescription tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +63,7 @@ pub(crate) struct PgType {
     pub(crate) oid: u32,
     /// Bytes of a value; -1 where they differ.
     pub(crate) size: i16,
-    /// Precision and scale of a numeric; -1 where there is none.
+    /// Precision and scale of a numeric, the length of a CHAR or VARCHAR; -1 where there is none.
     pub(crate) modifier: i32,
 }
 
@@ -74,7 +72,13 @@ impl PgType {
     pub(crate) fn of(field: &Field) -> Self {
         let named = field.metadata().get(TYPE_METADATA).and_then(|name| oid_of_name(name));
         let oid = named.unwrap_or_else(|| oid_of(field.data_type()));
-        Self { oid, size: size_of(oid), modifier: modifier_of(field.data_type()) }
+        let length = field.metadata().get(LENGTH_METADATA).and_then(|length| length.parse::<i32>().ok());
+        // PostgreSQL counts the length with a header of four bytes.
+        let modifier = match length {
+            Some(length) if matches!(oid, VARCHAR | BPCHAR) => length.saturating_add(4),
+            _ => modifier_of(field.data_type()),
+        };
+        Self { oid, size: size_of(oid), modifier }
     }
 }
 
@@ -86,6 +90,7 @@ fn oid_of_name(name: &str) -> Option<u32> {
         "bpchar" => BPCHAR,
         "text" => TEXT,
         "super" => SUPER,
+        "timetz" => TIMETZ,
         "regproc" => REGPROC,
         "regclass" => REGCLASS,
         _ => return None,

@@ -351,7 +351,7 @@ mod tests {
     /// How many rows the plan of a query expects.
     async fn expected_rows(session: &Session, text: &str) -> Precision<usize> {
         let parsed = session.parse(text).unwrap().remove(0);
-        let context = session.context(&parsed, (Arc::default(), false));
+        let context = session.context(&parsed, (Arc::default(), false)).await.unwrap();
         let Statement::Query(query) = &parsed.statement else { unreachable!() };
         let logical = logical_plan(&context, query).await.unwrap();
         let plan = physical_plan(&context, &logical).await.unwrap();

@@ -9,10 +9,12 @@ use crate::exec::{done, managed, query, write};
 use crate::load::{
     CopyChunks, Header, Layout, LoadError, LoadErrors, Loader, LoaderSpec, StreamCsv, StreamText, Target,
 };
+use crate::plan;
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{CopyIn, CopyOptions, CopyOut, StreamFormat, StreamHeader, StreamLayout};
+use crate::tables::SqlType;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
@@ -40,7 +42,14 @@ pub(crate) async fn load(context: &Context, copy: &CopyIn) -> Result<StatementRe
         return Err(Error::unsupported("COPY … FROM STDIN here").with_hint(hint));
     };
     let errors = Arc::new(LoadErrors::new(Some(1)));
-    let chunks = input.begin(Arc::clone(spec.schema()));
+    let declared = |name: &String| match &relation {
+        Relation::Managed(table) => {
+            let column = table.columns.iter().find(|column| column.name == *name);
+            column.and_then(|column| column.data_type.parse::<SqlType>().ok())
+        }
+        Relation::Catalog(_) => None,
+    };
+    let chunks = input.begin(plan::with_declarations(spec.schema(), names.iter().map(declared).collect()));
     let rows = Rows { spec: Arc::clone(&spec), errors: Arc::clone(&errors), chunks: Mutex::new(Some(chunks)) };
     let table = StreamingTable::try_new(Arc::clone(spec.schema()), vec![Arc::new(rows)])?;
     let plan = LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?.build()?;

@@ -56,7 +56,7 @@ pub(crate) async fn show_snapshots(context: &Context) -> Result<StatementResult>
 pub(crate) async fn restore_table(context: &Context, restore: &RestoreTable) -> Result<StatementResult> {
     let snapshot = context.snapshot().await?;
     let version = resolve::snapshot_at(context, &Moment::Name(restore.snapshot.clone())).await?;
-    let source = resolve::table_at(context, &restore.table, context.database(), version).await?;
+    let source = resolve::table_at(context, &restore.table, context.path(), version).await?;
     let (schema, name) = resolve::qualify(&snapshot, &restore.restored, context.database())?;
     if resolve::relation(context, &schema, &name).await?.is_some() {
         return Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists")));

@@ -1,0 +1,161 @@
+//! What clients are told beside rows: types of columns with their modifiers, and notices.
+
+use crate::bad_input::{logged_in, message};
+use crate::server::Server;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// The messages up to ReadyForQuery, each with its type.
+fn messages(socket: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
+    let mut found = Vec::new();
+    loop {
+        let mut head = [0; 5];
+        socket.read_exact(&mut head).unwrap();
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
+        let mut body = vec![0; length as usize - 4];
+        socket.read_exact(&mut body).unwrap();
+        if head[0] == b'Z' {
+            return found;
+        }
+        found.push((head[0], body));
+    }
+}
+
+fn ask(socket: &mut TcpStream, text: &str) -> Vec<(u8, Vec<u8>)> {
+    socket.write_all(&message(b'Q', &[text.as_bytes(), b"\0"].concat())).unwrap();
+    messages(socket)
+}
+
+/// The columns of a RowDescription: name, number, size and modifier of the type.
+fn columns(messages: &[(u8, Vec<u8>)]) -> Vec<(String, u32, i16, i32)> {
+    let (_, body) = messages.iter().find(|(kind, _)| *kind == b'T').expect("a RowDescription");
+    let mut rest = &body[2..];
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == 0).unwrap();
+        let name = String::from_utf8(rest[..end].to_vec()).unwrap();
+        // The number of the table, and of the column in it, come before.
+        let fields = &rest[end + 7..];
+        let oid = u32::from_be_bytes(fields[..4].try_into().unwrap());
+        let size = i16::from_be_bytes(fields[4..6].try_into().unwrap());
+        let modifier = i32::from_be_bytes(fields[6..10].try_into().unwrap());
+        found.push((name, oid, size, modifier));
+        rest = &fields[12..];
+    }
+    found
+}
+
+/// The numbers are PostgreSQL's (`pg_type.dat`), for SUPER what Redshift's drivers know; a length is told with four
+/// more, precision and scale as `(p << 16 | s) + 4` (`varchartypmodin`, `numerictypmodin`).
+#[tokio::test]
+async fn columns_have_their_declared_types() {
+    let server = Server::start();
+    let client = server.client().await;
+    client
+        .batch_execute(
+            "create table t (v varchar(20), c char(5), x text, n numeric(12, 3), z timetz, p time, s super, b varbyte(9));
+             insert into t values ('v', 'c', 'x', 1.5, '10:00:00.5+02', '10:00', '{\"a\":1}', 'ab');
+             create view w as select v as named, c, z from t",
+        )
+        .await
+        .unwrap();
+    let (varchar, text) = ((1043, -1, 24), (1043, -1, 260));
+    let (char, numeric, timetz) = ((1042, -1, 9), (1700, -1, (12 << 16 | 3) + 4), (1266, 12, -1));
+    let all = [
+        ("v", varchar),
+        ("c", char),
+        ("x", text),
+        ("n", numeric),
+        ("z", timetz),
+        ("p", (1083, 8, -1)),
+        ("s", (4000, -1, -1)),
+        ("b", (17, -1, -1)),
+    ];
+    let renamed = [("named", varchar), ("c", char), ("z", timetz)];
+    let cases = [
+        ("select * from t", &all[..]),
+        ("select v as named, c, z from t where v > '' order by 1 limit 3", &renamed),
+        ("select * from w", &renamed),
+        ("with q as (select distinct v as named, c, z from t) select a.* from q a join t on t.v = a.named", &renamed),
+        ("select v as named, c, z from t union all select v, c, z from t", &renamed),
+        ("select v as named, c, z from t group by v, c, z", &renamed),
+        // What is computed has no length.
+        ("select v || c as v, upper(c) as c from t", &[("v", (1043, -1, -1)), ("c", (1043, -1, -1))]),
+    ];
+    let mut socket = logged_in(&server);
+    for (query, expected) in cases {
+        let expected: Vec<_> =
+            expected.iter().map(|(name, (oid, size, modifier))| ((*name).to_owned(), *oid, *size, *modifier)).collect();
+        assert_eq!(columns(&ask(&mut socket, query)), expected, "{query}");
+        // The same before the statement runs.
+        let parse = message(b'P', &[&b"\0"[..], query.as_bytes(), b"\0\0\0"].concat());
+        let (describe, sync) = (message(b'D', b"S\0"), message(b'S', b""));
+        socket.write_all(&[parse, describe, sync].concat()).unwrap();
+        assert_eq!(columns(&messages(&mut socket)), expected, "{query}");
+    }
+    let rows = client.simple_query("select z from t").await.unwrap();
+    let shown = rows.iter().find_map(|row| match row {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    assert_eq!(shown.as_deref(), Some("08:00:00.5+00"));
+    // In binary: microseconds, and seconds west of UTC (`timetz_send`); back as a parameter, an hour east.
+    let bind = |parameter: &[u8]| {
+        let length = u32::try_from(parameter.len()).unwrap().to_be_bytes();
+        let count = [0, u8::from(!parameter.is_empty())];
+        let value = if parameter.is_empty() { Vec::new() } else { [&length[..], parameter].concat() };
+        message(b'B', &[&b"\0\0\0\x01\0\x01"[..], &count, &value, b"\0\x01\0\x01"].concat())
+    };
+    let (execute, sync) = (message(b'E', b"\0\0\0\0\0"), message(b'S', b""));
+    let parse = message(b'P', b"\0select z from t\0\0\0");
+    socket.write_all(&[parse, bind(&[]), execute.clone(), sync.clone()].concat()).unwrap();
+    let utc = [&(8 * 3_600_000_000_i64 + 500_000).to_be_bytes()[..], &0_i32.to_be_bytes()].concat();
+    let row = |value: &[u8]| [&b"\0\x01"[..], &u32::try_from(value.len()).unwrap().to_be_bytes(), value].concat();
+    let data = |messages: Vec<(u8, Vec<u8>)>| messages.into_iter().find(|(kind, _)| *kind == b'D').unwrap().1;
+    assert_eq!(data(messages(&mut socket)), row(&utc));
+    let parse = message(b'P', b"\0select count(*) from t where z = $1\0\0\x01\0\0\x04\xf2");
+    let east = [&(9 * 3_600_000_000_i64 + 500_000).to_be_bytes()[..], &(-3_600_i32).to_be_bytes()].concat();
+    socket.write_all(&[parse, bind(&east), execute, sync].concat()).unwrap();
+    assert_eq!(data(messages(&mut socket)), row(&1_i64.to_be_bytes()));
+}
+
+/// The fields of the notices among messages, by their letters.
+fn notices(messages: &[(u8, Vec<u8>)]) -> Vec<Vec<(char, String)>> {
+    let fields = |body: &[u8]| {
+        let fields = body.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+        fields.map(|field| (char::from(field[0]), String::from_utf8_lossy(&field[1..]).into_owned())).collect()
+    };
+    messages.iter().filter(|(kind, _)| *kind == b'N').map(|(_, body)| fields(body)).collect()
+}
+
+fn notice(severity: &str, code: &str, text: &str) -> Vec<(char, String)> {
+    [('S', severity), ('V', severity), ('C', code), ('M', text)]
+        .map(|(letter, text)| (letter, text.to_owned()))
+        .to_vec()
+}
+
+#[tokio::test]
+async fn notices_come_before_the_tag() {
+    let server = Server::start();
+    let mut socket = logged_in(&server);
+    let kinds = |messages: &[(u8, Vec<u8>)]| messages.iter().map(|(kind, _)| char::from(*kind)).collect::<String>();
+    let told = ask(&mut socket, "drop table if exists nothing");
+    assert_eq!(kinds(&told), "NC");
+    // PostgreSQL's words.
+    let skipping = "table \"nothing\" does not exist, skipping";
+    assert_eq!(notices(&told), [notice("NOTICE", "00000", skipping)]);
+    let told = ask(&mut socket, "commit");
+    assert_eq!(notices(&told), [notice("WARNING", "01000", "there is no transaction in progress")]);
+    // Redshift's words: docs.aws.amazon.com/redshift/latest/dg/tutorial-loading-run-copy.html
+    let file = server.directory.path().join("rows.csv");
+    std::fs::write(&file, "1,a\n2,b\n").unwrap();
+    ask(&mut socket, "create table part (a int, b varchar(9))");
+    let told = ask(&mut socket, &format!("copy part from '{}' csv", file.display()));
+    let loaded = "Load into table 'part' completed, 2 record(s) loaded successfully.";
+    assert!(notices(&told).contains(&notice("INFO", "00000", loaded)), "{:?}", notices(&told));
+    // Whoever asks for errors only still gets what INFO tells.
+    ask(&mut socket, "set client_min_messages to error");
+    assert!(notices(&ask(&mut socket, "drop table if exists nothing")).is_empty());
+    let told = ask(&mut socket, &format!("copy part from '{}' csv", file.display()));
+    assert!(notices(&told).contains(&notice("INFO", "00000", loaded)), "{:?}", notices(&told));
+}

@@ -1,0 +1,114 @@
+//! What a query's columns were declared as, where Arrow's types do not tell: the lengths of CHAR and VARCHAR, CHAR,
+//! TIMETZ and SUPER themselves.
+//!
+//! A column keeps its declaration on its way through a query as long as nothing is computed from it, as in PostgreSQL.
+//! Nothing but the description of the result is changed.
+
+use crate::tables::{ManagedTableProvider, SqlType};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, TableScan};
+use std::sync::Arc;
+
+/// The key of a field's metadata that has PostgreSQL's name of the column's type, where Arrow's does not tell.
+pub const TYPE_METADATA: &str = "pg_type";
+
+/// The key that has the declared length of a CHAR or VARCHAR.
+pub const LENGTH_METADATA: &str = "pg_length";
+
+/// A result's columns with what they were declared as in the tables that its query reads.
+pub(crate) fn declared_schema(plan: &LogicalPlan, schema: &SchemaRef) -> SchemaRef {
+    let declarations = super::with_room(|| (0..schema.fields().len()).map(|at| origin(plan, at)).collect());
+    with_declarations(schema, declarations)
+}
+
+/// Columns with their declarations, in order.
+pub(crate) fn with_declarations(schema: &SchemaRef, declarations: Vec<Option<SqlType>>) -> SchemaRef {
+    if declarations.iter().all(Option::is_none) {
+        return Arc::clone(schema);
+    }
+    let fields = schema.fields().iter().zip(declarations);
+    let fields = fields.map(|(field, declared)| match declared {
+        Some(declared) => Arc::new(declare(field, declared)),
+        None => Arc::clone(field),
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+fn declare(field: &Field, declared: SqlType) -> Field {
+    let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
+    let (name, length) = match declared {
+        SqlType::Char(length) if is_text => (Some("bpchar"), Some(length)),
+        SqlType::Varchar(length) if is_text => (None, Some(length)),
+        SqlType::Super if is_text => (Some("super"), None),
+        SqlType::TimeTz if matches!(field.data_type(), DataType::Time64(_)) => (Some("timetz"), None),
+        _ => return field.clone(),
+    };
+    let mut metadata = field.metadata().clone();
+    metadata.extend(name.map(|name| (TYPE_METADATA.to_owned(), name.to_owned())));
+    metadata.extend(length.map(|length| (LENGTH_METADATA.to_owned(), length.to_string())));
+    field.clone().with_metadata(metadata)
+}
+
+/// What a plan's column was declared as, when it is a table's column and nothing more.
+fn origin(plan: &LogicalPlan, at: usize) -> Option<SqlType> {
+    match plan {
+        LogicalPlan::Projection(projection) => through(&projection.input, projection.expr.get(at)?),
+        LogicalPlan::Aggregate(aggregate) => through(&aggregate.input, aggregate.group_expr.get(at)?),
+        LogicalPlan::Filter(filter) => origin(&filter.input, at),
+        LogicalPlan::Sort(sort) => origin(&sort.input, at),
+        LogicalPlan::Limit(limit) => origin(&limit.input, at),
+        LogicalPlan::SubqueryAlias(alias) => origin(&alias.input, at),
+        LogicalPlan::Distinct(distinct) => match distinct {
+            datafusion::logical_expr::Distinct::All(input) => origin(input, at),
+            datafusion::logical_expr::Distinct::On(on) => through(&on.input, on.select_expr.get(at)?),
+        },
+        LogicalPlan::Window(window) => {
+            if at < window.input.schema().fields().len() {
+                origin(&window.input, at)
+            } else {
+                None
+            }
+        }
+        LogicalPlan::Join(join) => {
+            let left = join.left.schema().fields().len();
+            match join.join_type {
+                JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => {
+                    if at < join.right.schema().fields().len() { origin(&join.right, at) } else { None }
+                }
+                _ if at < left => origin(&join.left, at),
+                JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => origin(&join.right, at - left),
+                _ => None,
+            }
+        }
+        LogicalPlan::Union(union) => {
+            let mut inputs = union.inputs.iter().map(|input| origin(input, at));
+            let first = inputs.next()??;
+            inputs.all(|other| other == Some(first)).then_some(first)
+        }
+        LogicalPlan::TableScan(scan) => of_table(scan, at),
+        _ => None,
+    }
+}
+
+/// The same for an expression over a plan: a column, perhaps under another name.
+fn through(input: &LogicalPlan, expression: &Expr) -> Option<SqlType> {
+    match expression {
+        Expr::Alias(alias) => through(input, &alias.expr),
+        Expr::Column(column) => origin(input, input.schema().index_of_column(column).ok()?),
+        _ => None,
+    }
+}
+
+fn of_table(scan: &TableScan, at: usize) -> Option<SqlType> {
+    let at = scan.projection.as_ref().map_or(Some(at), |projection| projection.get(at).copied())?;
+    // A view's columns are its query's.
+    if let Some(plan) = scan.source.get_logical_plan() {
+        return origin(&plan, at);
+    }
+    let provider = source_as_provider(&scan.source).ok()?;
+    let provider = crate::resolve::behind_grants(&provider);
+    let table = provider.downcast_ref::<ManagedTableProvider>()?.table();
+    let column = table.columns.iter().find(|column| column.name == *scan.source.schema().field(at).name())?;
+    column.data_type.parse().ok()
+}
