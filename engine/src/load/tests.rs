@@ -34,7 +34,6 @@ fn damaged_values() {
         ("integer", b"1.5", 1207),
         ("integer", b"-", 1207),
         ("integer", b"+", 1207),
-        ("integer", b" ", 1207),
         ("integer", b"--1", 1207),
         ("integer", b"1 2", 1207),
         ("integer", b"0x10", 1207),
