@@ -2,7 +2,7 @@
 
 use crate::server::Server;
 use bytes::Bytes;
-use futures::{SinkExt, StreamExt, TryStreamExt};
+use futures::{SinkExt, TryStreamExt};
 use std::fmt::Write;
 use std::time::Duration;
 use tokio_postgres::Client;
@@ -182,11 +182,11 @@ async fn a_load_of_files_tells_how_many_rows_there_were() {
     let server = Server::start();
     let text = format!("host=127.0.0.1 port={} user=admin dbname=dev", server.port);
     let (client, mut connection) = tokio_postgres::connect(&text, tokio_postgres::NoTls).await.unwrap();
-    let (sender, mut messages) = futures::channel::mpsc::unbounded();
+    let (sender, mut messages) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
             if let tokio_postgres::AsyncMessage::Notice(notice) = message {
-                drop(sender.unbounded_send((notice.severity().to_owned(), notice.message().to_owned())));
+                drop(sender.send((notice.severity().to_owned(), notice.message().to_owned())));
             }
         }
     });
@@ -196,7 +196,7 @@ async fn a_load_of_files_tells_how_many_rows_there_were() {
     client.batch_execute(&format!("copy t from '{}' maxerror 2", file.display())).await.unwrap();
     drop(client);
     let mut told = Vec::new();
-    while let Some(message) = messages.next().await {
+    while let Some(message) = messages.recv().await {
         told.push(message);
     }
     let expected = [

@@ -137,6 +137,22 @@ fn chunks_of_any_size() {
     }
 }
 
+/// Delimiters of several bytes, of which fields hold parts, and blanks around quotes, whatever the chunks.
+#[test]
+fn delimiters_of_several_bytes() {
+    let csv = CopyOptions { delimiter: b"|~|".to_vec(), ..CopyOptions::default() };
+    let file = b"1|~|a|\"b\n2|~|\t\"c|~|\nd\" \n3|~|||~\n \"4\" |~||~\n5|~|";
+    let types = ["integer", "varchar(20)"];
+    let whole = load(Layout::Csv(b'"'), &csv, &types, file, 1000);
+    assert_eq!(whole.1, []);
+    for field in ["| 1 | a|\"b ", "| 2 | c|~|", "| 3 | ||~ ", "| 4 | |~ ", "| 5 |   "] {
+        assert!(whole.0.contains(field), "{field}: {}", whole.0);
+    }
+    for size in 1..9 {
+        assert_eq!(load(Layout::Csv(b'"'), &csv, &types, file, size), whole, "{size}");
+    }
+}
+
 #[test]
 fn a_line_without_an_end_is_one_error() {
     let mut file = vec![b'x'; 9 << 20];

@@ -44,7 +44,9 @@ impl LoadProgress {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         match lines.get_mut(url) {
             Some(lines) => *lines += rows as u64,
-            None => drop(lines.insert(url.to_owned(), rows as u64)),
+            None => {
+                lines.insert(url.to_owned(), rows as u64);
+            }
         }
     }
 
