@@ -120,8 +120,19 @@ with open(f"{work}/json/t_000") as lines:
     amounts = [json.loads(line, parse_float=decimal.Decimal)["amount"] for line in lines]
 same("decimals of JSON", amounts, [row[1] for row in ROWS])
 same("pyarrow, texts of JSON", pa_json.read_json(f"{work}/json/t_000")["name"].to_pylist(), [row[2] for row in ROWS])
-parted = duckdb.sql(f"SELECT ok, count(*) FROM read_parquet('{work}/parts/*/*', hive_partitioning = true) GROUP BY 1 ORDER BY 1")
-same("DuckDB, partitions", sum(count for _, count in parted.fetchall()), len(ROWS))
+parted = duckdb.sql(f"SELECT id, ok FROM read_parquet('{work}/parts/*/*', hive_partitioning = true) ORDER BY id").fetchall()
+key = lambda value: None if value is None else str(value).lower()
+same("DuckDB, partitions", [(row, key(value)) for row, value in parted], [(row[0], key(row[-1])) for row in ROWS])
+documents = [{"a": [1, None, "x|y"], "b": {"c": "two\nlines"}}, [], "text", None]
+with open(f"{work}/documents.json", "w") as lines:
+    lines.writelines(json.dumps({"id": at, "d": document}) + "\n" for at, document in enumerate(documents))
+sql(f"""CREATE TABLE documents (id int, d super); COPY documents FROM '{work}/documents.json' JSON 'auto';
+UNLOAD ('select * from documents order by id') TO '{work}/super/csv_' CSV HEADER NULL AS 'nothing' PARALLEL OFF;
+UNLOAD ('select * from documents order by id') TO '{work}/super/columns_' PARQUET PARALLEL OFF;""")
+plain = lambda values: [None if text is None else json.loads(text) for text in values]
+texts = pd.read_csv(f"{work}/super/csv_000", na_values=["nothing"], keep_default_na=False)
+same("pandas, SUPER of CSV", plain(python(text) for text in texts["d"]), documents)
+same("pyarrow, SUPER of Parquet", plain(pq.read_table(f"{work}/super/columns_000.parquet")["d"].to_pylist()), documents)
 
 # What COPY reads of theirs.
 schema = pa.schema([("id", pa.int32()), ("amount", pa.decimal128(18, 4)), ("name", pa.string()), ("day", pa.date32()),

@@ -175,3 +175,37 @@ async fn many_rows() {
     assert_eq!(copy_in(&client, "copy t from stdin", &pieces).await.unwrap(), 60_000);
     assert_eq!(copy_text(&client, "copy (select * from t order by a) to stdout").await, expected);
 }
+
+/// Redshift: `INFO: Load into table 't' completed, n record(s) loaded successfully.`
+#[tokio::test]
+async fn a_load_of_files_tells_how_many_rows_there_were() {
+    let server = Server::start();
+    let text = format!("host=127.0.0.1 port={} user=admin dbname=dev", server.port);
+    let (client, mut connection) = tokio_postgres::connect(&text, tokio_postgres::NoTls).await.unwrap();
+    let (sender, mut messages) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            if let tokio_postgres::AsyncMessage::Notice(notice) = message {
+                drop(sender.send((notice.severity().to_owned(), notice.message().to_owned())));
+            }
+        }
+    });
+    let file = server.directory.path().join("lines.txt");
+    std::fs::write(&file, "1|a\nx|b\n3|c\n").unwrap();
+    client.batch_execute("create table t (a int, b varchar(20))").await.unwrap();
+    client.batch_execute(&format!("copy t from '{}' maxerror 2", file.display())).await.unwrap();
+    drop(client);
+    let mut told = Vec::new();
+    while let Some(message) = messages.recv().await {
+        told.push(message);
+    }
+    let expected = [
+        "Load into table 't' completed, 2 record(s) loaded successfully.",
+        "Load into table 't': 1 record(s) could not be loaded. Check 'sys_load_error_detail' system table for details.",
+    ];
+    assert_eq!(told.len(), 3, "{told:?}");
+    for ((severity, message), expected) in told.iter().zip(expected) {
+        assert_eq!((severity.as_str(), message.as_str()), ("INFO", expected));
+    }
+    assert!(told[2].1.ends_with("Invalid digit, Value 'x', Pos 0, Type: Integer (code 1207)"), "{told:?}");
+}

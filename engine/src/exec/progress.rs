@@ -8,6 +8,7 @@ use datafusion::physical_plan::metrics::MetricsSet;
 use std::sync::Arc;
 
 /// The scans of a plan.
+#[derive(Debug)]
 pub(crate) struct ScanProgress {
     scans: Vec<Arc<dyn ExecutionPlan>>,
     bytes_total: u64,

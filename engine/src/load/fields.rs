@@ -14,7 +14,7 @@ pub(super) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    fn plain(bytes: &'a [u8], at: usize) -> Self {
+    pub(super) fn plain(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes: Cow::Borrowed(bytes), quoted: false, at }
     }
 }
@@ -102,7 +102,8 @@ impl Delimited {
     }
 }
 
-/// The fields of a record of CSV.
+/// The fields of a record of CSV. Blanks between a delimiter and a quote are nothing (Redshift: "white space between the
+/// delimiters and the quotation mark characters is ignored").
 pub(super) fn split_csv<'a>(
     record: &'a [u8],
     delimiter: &[u8],
@@ -110,9 +111,11 @@ pub(super) fn split_csv<'a>(
     fields: &mut Vec<Option<Field<'a>>>,
 ) -> Result<(), Problem> {
     let mut from = 0;
+    let behind_blanks = |at: usize| at + record[at..].iter().take_while(|byte| is_blank(**byte, delimiter)).count();
     loop {
-        if record.get(from) == Some(&quote) {
-            let start = from + 1;
+        let first = behind_blanks(from);
+        if record.get(first) == Some(&quote) {
+            let start = first + 1;
             let mut at = start;
             let mut changed: Option<Vec<u8>> = None;
             loop {
@@ -127,12 +130,13 @@ pub(super) fn split_csv<'a>(
                 at = found + 1;
                 if record.get(at) != Some(&quote) {
                     let bytes = changed.map_or(Cow::Borrowed(&record[start..found]), Cow::Owned);
-                    fields.push(Some(Field { bytes, quoted: true, at: from }));
+                    fields.push(Some(Field { bytes, quoted: true, at: first }));
                     break;
                 }
                 changed.get_or_insert_with(|| record[start..found].to_vec()).push(quote);
                 at += 1;
             }
+            let at = behind_blanks(at);
             if at == record.len() {
                 return Ok(());
             }
@@ -155,10 +159,16 @@ pub(super) fn split_csv<'a>(
     }
 }
 
-/// The fields of a line of fixed widths, in characters.
+/// Whether a byte of CSV is white space where no field is: a space or a tab that does not begin the delimiter.
+pub(super) fn is_blank(byte: u8, delimiter: &[u8]) -> bool {
+    matches!(byte, b' ' | b'\t') && delimiter.first() != Some(&byte)
+}
+
+/// The fields of a line of fixed widths, in characters; `fill` allows the last ones to be missing.
 pub(super) fn split_fixed<'a>(
     line: &'a [u8],
     widths: &[usize],
+    fill: bool,
     fields: &mut Vec<Option<Field<'a>>>,
 ) -> Result<(), Problem> {
     let mut from = 0;
@@ -172,6 +182,9 @@ pub(super) fn split_fixed<'a>(
             while line.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
                 end += 1;
             }
+        }
+        if from == line.len() && fill {
+            return Ok(());
         }
         if from == line.len() {
             return Err(Problem::new(1203, "Input line has fewer columns than the fixed widths"));

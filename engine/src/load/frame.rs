@@ -1,15 +1,17 @@
 //! Cutting a stream of bytes into records, with bounded memory: a record that is too long is passed over and told.
 
+use super::fields::is_blank;
+
 /// The longest record, in bytes (Redshift: "the maximum size of a single input row from any source is 4 MB").
 pub(super) const MOST_RECORD: usize = 4 << 20;
 
 /// How records end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Framing {
     /// At a line end; with `escape`, not at one behind a backslash.
     Lines { escape: bool },
     /// At a line end outside of quotes.
-    Csv { quote: u8, delimiter: u8 },
+    Csv { quote: u8, delimiter: Vec<u8> },
     /// At a line end outside of quotes, which may begin and end anywhere; `escape` is another byte than the quote.
     Quotes { quote: u8, escape: Option<u8> },
     /// Where a JSON object or array ends.
@@ -105,10 +107,10 @@ impl Framer {
         if self.framing == Framing::Json && self.depth == 0 && self.scanned == self.start {
             self.skip_blanks();
         }
-        let end = match self.framing {
-            Framing::Lines { escape } => self.line_end(escape),
-            Framing::Csv { quote, delimiter } => self.csv_end(quote, delimiter),
-            Framing::Quotes { quote, escape } => self.quotes_end(quote, escape),
+        let end = match &self.framing {
+            &Framing::Lines { escape } => self.line_end(escape),
+            &Framing::Csv { quote, .. } => self.csv_end(quote),
+            &Framing::Quotes { quote, escape } => self.quotes_end(quote, escape),
             Framing::Json => self.json_end(),
         };
         if let Some((to, next)) = end {
@@ -124,8 +126,8 @@ impl Framer {
         }
         if self.buffer.len() - self.start > MOST_RECORD {
             self.too_long = true;
-            self.line += newlines(&self.buffer[self.start..]);
-            self.start = self.buffer.len();
+            self.line += newlines(&self.buffer[self.start..self.scanned]);
+            self.start = self.scanned;
         }
         None
     }
@@ -190,7 +192,8 @@ impl Framer {
         before.take_while(|byte| **byte == b'\\').count() % 2 == 1
     }
 
-    fn csv_end(&mut self, quote: u8, delimiter: u8) -> Option<(usize, usize)> {
+    fn csv_end(&mut self, quote: u8) -> Option<(usize, usize)> {
+        let Framing::Csv { delimiter, .. } = &self.framing else { return None };
         loop {
             let rest = &self.buffer[self.scanned..];
             if self.state == State::Quoted {
@@ -209,13 +212,26 @@ impl Framer {
                 self.state = State::Quoted;
                 continue;
             }
-            let Some(at) = memchr::memchr2(delimiter, b'\n', rest) else {
-                self.scanned = self.buffer.len();
+            if self.state == State::FieldStart && is_blank(byte, delimiter) {
+                self.scanned += 1;
+                continue;
+            }
+            // Of a delimiter of several bytes a part may stand at the end of what has come.
+            let found = match delimiter.as_slice() {
+                [delimiter] => memchr::memchr2(*delimiter, b'\n', rest).map(|at| (at, 1)),
+                delimiter => {
+                    let newline = memchr::memchr(b'\n', rest).map(|at| (at, 1));
+                    let before = &rest[..newline.map_or(rest.len(), |(at, _)| at)];
+                    memchr::memmem::find(before, delimiter).map(|at| (at, delimiter.len())).or(newline)
+                }
+            };
+            let Some((at, length)) = found else {
+                self.scanned = self.buffer.len().saturating_sub(delimiter.len() - 1).max(self.scanned);
                 self.state = State::Plain;
                 return None;
             };
             let found = self.scanned + at;
-            self.scanned = found + 1;
+            self.scanned = found + length;
             self.state = State::FieldStart;
             if self.buffer[found] == b'\n' {
                 return self.ends_at(found);

@@ -1,7 +1,7 @@
 //! DATEFORMAT and TIMEFORMAT: patterns of Redshift, and what `'auto'` recognises.
 
 use super::errors::Problem;
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 
 /// How texts of dates and moments are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +18,34 @@ pub(super) enum Moments {
     Pattern { format: String, has_time: bool },
 }
 
-/// What `'auto'` tries after the standard form (Redshift: "Using automatic recognition with DATEFORMAT and TIMEFORMAT").
-const AUTO: [&str; 12] = [
-    "%Y%m%d", "%Y/%m/%d", "%m/%d/%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y.%m.%d", "%b %d %Y", "%b-%d-%Y", "%d %b %Y",
-    "%d-%b-%Y", "%Y-%b-%d", "%m/%d/%y",
+/// Dates that `'auto'` recognises besides the standard form (Redshift: "Using automatic recognition with DATEFORMAT and
+/// TIMEFORMAT", and "Date, time, and timestamp literals"). Years of two digits come first: what they leave over is no
+/// date, and others take two digits for a whole year.
+const AUTO_DATES: [&str; 19] = [
+    "%m/%d/%y", "%B-%d-%y", "%d-%B-%y", "%y%m%d", "%Y%m%d", "%Y/%m/%d", "%m/%d/%Y", "%m-%d-%Y", "%d.%m.%Y", "%m.%d.%Y",
+    "%Y.%m.%d", "%Y.%j", "%B %d %Y", "%B-%d-%Y", "%d %B %Y", "%d-%B-%Y", "%Y-%B-%d", "%Y %B %d", "%Y-%m-%d",
 ];
+
+/// Times of day behind them.
+const AUTO_TIMES: [&str; 5] = ["%H:%M:%S%.f", "%H:%M", "%H%M%S", "%I:%M:%S%.f %p", "%I:%M %p"];
+
+/// The zones that `'auto'` knows by name, in hours from UTC.
+const ZONES: [(&str, i64); 11] = [
+    ("UTC", 0),
+    ("GMT", 0),
+    ("Z", 0),
+    ("EST", -5),
+    ("EDT", -4),
+    ("CST", -6),
+    ("CDT", -5),
+    ("MST", -7),
+    ("MDT", -6),
+    ("PST", -8),
+    ("PDT", -7),
+];
+
+/// The day of 1970-01-01 as Julian days count.
+const JULIAN_EPOCH: i64 = 2_440_588;
 
 impl Moments {
     /// Reads an option's text.
@@ -34,29 +57,21 @@ impl Moments {
             "epochmillisecs" => return Ok(Self::EpochMillis),
             _ => {}
         }
-        let parts: [(&str, &str); 22] = [
+        // Redshift: "You can't include a time zone specifier (TZ, tz, or OF)". A name of a month may be short or full.
+        let parts: [(&str, &str); 13] = [
             ("YYYY", "%Y"),
             ("YY", "%y"),
             ("MONTH", "%B"),
-            ("MON", "%b"),
+            ("MON", "%B"),
             ("MM", "%m"),
             ("MI", "%M"),
-            ("DDD", "%j"),
             ("DD", "%d"),
-            ("DAY", "%A"),
-            ("DY", "%a"),
             ("HH24", "%H"),
             ("HH12", "%I"),
             ("HH", "%H"),
-            ("SSSSS", "%S%.f"),
-            ("SS.US", "%S%.f"),
             ("SS", "%S%.f"),
-            ("US", "%f"),
             ("AM", "%p"),
             ("PM", "%p"),
-            ("OF", "%#z"),
-            ("TZ", "%Z"),
-            ("T", "T"),
         ];
         let upper = text.to_uppercase();
         let twelve = upper.contains("AM") || upper.contains("PM");
@@ -66,7 +81,7 @@ impl Moments {
                 has_time |= matches!(*name, "HH24" | "HH12" | "HH");
                 format.push_str(if *name == "HH" && twelve { "%I" } else { part });
                 rest = &rest[name.len()..];
-            } else if c.is_alphabetic() {
+            } else if c.is_alphabetic() && c != 'T' {
                 return Err(format!("invalid date or time format \"{text}\""));
             } else {
                 if c == '%' {
@@ -87,10 +102,7 @@ impl Moments {
             Self::Auto => standard(text).or_else(|| auto(text)),
             Self::EpochSeconds => epoch(text, 1_000_000),
             Self::EpochMillis => epoch(text, 1_000),
-            Self::Pattern { format, has_time: true } => {
-                let zoned = chrono::DateTime::parse_from_str(text, format).ok().map(|moment| moment.timestamp_micros());
-                zoned.or_else(|| NaiveDateTime::parse_from_str(text, format).ok().map(micros))
-            }
+            Self::Pattern { format, has_time: true } => NaiveDateTime::parse_from_str(text, format).ok().map(micros),
             Self::Pattern { format, has_time: false } => date(text, format).map(|day| micros(day.into())),
         }
     }
@@ -118,7 +130,7 @@ impl Moments {
 pub(crate) fn moment_of(text: &str, recognise: bool) -> Option<i64> {
     let text = text.trim();
     let short = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok().map(micros);
-    let recognised = || if recognise { auto(&text.replace(',', "")) } else { None };
+    let recognised = || if recognise { auto(text) } else { None };
     standard(text).or_else(short).or_else(recognised)
 }
 
@@ -151,20 +163,54 @@ fn standard(text: &str) -> Option<i64> {
     seconds.checked_mul(1_000_000)?.checked_add(i64::from(nanos / 1000))
 }
 
-/// A date in one of the known forms, with or without a time of day behind it.
+/// A date in one of the known forms, with or without a time of day and a zone behind it; a moment with a zone is turned
+/// to UTC.
 fn auto(text: &str) -> Option<i64> {
-    for format in AUTO {
-        if let Some(day) = date(text, format) {
-            return Some(micros(day.into()));
-        }
-        for time in ["%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p"] {
-            let format = format!("{format} {time}");
-            if let Ok(moment) = NaiveDateTime::parse_from_str(text, &format) {
-                return Some(micros(moment));
-            }
-        }
+    let text = text.replace(',', "");
+    if let Some(text) = text.strip_suffix(" BC") {
+        let year = |day: NaiveDate| day.with_year(1 - day.year());
+        return AUTO_DATES
+            .iter()
+            .filter(|format| format.contains("%Y"))
+            .find_map(|format| date(text, format))
+            .and_then(year)
+            .map(|day| micros(day.into()));
     }
-    None
+    let (text, offset) = without_zone(&text);
+    let julian = || {
+        let (day, time) = text.strip_prefix('J')?.split_once(' ').unwrap_or((text.strip_prefix('J')?, "00:00:00"));
+        let days = day.parse::<i64>().ok()? - JULIAN_EPOCH;
+        days.checked_mul(86_400_000_000)?.checked_add(time_of_day(time)?)
+    };
+    let moment = |format: &str| NaiveDateTime::parse_from_str(text, format).ok().map(micros);
+    let plain = AUTO_DATES.iter().find_map(|format| date(text, format)).map(|day| micros(day.into()));
+    let timed =
+        || AUTO_DATES.iter().find_map(|day| AUTO_TIMES.iter().find_map(|time| moment(&format!("{day} {time}"))));
+    let micros = plain.or_else(timed).or_else(|| moment("%d %B %H:%M:%S%.f %Y")).or_else(julian)?;
+    micros.checked_sub(offset * 1_000_000)
+}
+
+/// A text without the zone behind it, and the zone's seconds from UTC.
+fn without_zone(text: &str) -> (&str, i64) {
+    if let Some((before, name)) = text.rsplit_once(' ')
+        && let Some((_, hours)) = ZONES.iter().find(|(zone, _)| zone.eq_ignore_ascii_case(name))
+    {
+        return (before.trim_end(), hours * 3600);
+    }
+    let offset = text.rfind(['+', '-']).filter(|at| text[..*at].contains(':')).and_then(|at| {
+        let digits = text[at + 1..].replace(':', "");
+        let number = |digits: &str| digits.parse::<i64>().ok();
+        if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        let seconds = match digits.len() {
+            2 => number(&digits)? * 3600,
+            4 => number(&digits[..2])? * 3600 + number(&digits[2..])? * 60,
+            _ => return None,
+        };
+        Some((text[..at].trim_end(), if text[at..].starts_with('-') { -seconds } else { seconds }))
+    });
+    offset.unwrap_or((text, 0))
 }
 
 /// A number of seconds or milliseconds, perhaps with a fraction.
@@ -195,4 +241,88 @@ pub(crate) fn time_of_day(text: &str) -> Option<i64> {
 
 fn time_micros(time: NaiveTime) -> i64 {
     (time - NaiveTime::MIN).num_microseconds().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn moment(format: &str, text: &str) -> Option<String> {
+        let micros = Moments::parse(Some(format)).unwrap().timestamp(text)?;
+        let moment = chrono::DateTime::from_timestamp_micros(micros)?;
+        Some(moment.naive_utc().format("%Y-%m-%d %H:%M:%S%.f").to_string())
+    }
+
+    /// Redshift's documentation: "DATEFORMAT and TIMEFORMAT strings", "Using automatic recognition with DATEFORMAT and
+    /// TIMEFORMAT", "Date, time, and timestamp literals", TIMEFORMAT of COPY.
+    #[test]
+    fn moments_of_formats() {
+        for (format, text, expected) in [
+            ("MM/DD/YYYY", "03/31/2003", "2003-03-31 00:00:00"),
+            ("MON-DD-YYYY", "Jan-01-1999", "1999-01-01 00:00:00"),
+            ("MON DD, YYYY", "March 31, 2003", "2003-03-31 00:00:00"),
+            ("MON DD, YYYY", "mar 31, 2003", "2003-03-31 00:00:00"),
+            ("DD-MON-YY", "31-MAR-03", "2003-03-31 00:00:00"),
+            ("MM.DD.YYYY HH:MI:SS", "03.31.2003 18:45:05", "2003-03-31 18:45:05"),
+            ("MM.DD.YYYY HH:MI:SS", "03.31.2003 18:45:05.123456", "2003-03-31 18:45:05.123456"),
+            ("YYYY-MM-DD HH24:MI", "2003-03-31 18:45", "2003-03-31 18:45:00"),
+            ("YYYY-MM-DDTHH:MI:SS", "2003-03-31T18:45:05", "2003-03-31 18:45:05"),
+            ("yyyy-mm-dd hh12:mi:ss am", "2003-03-31 12:45:05 AM", "2003-03-31 00:45:05"),
+            ("YYYY-MM-DD HH12:MI:SS PM", "2003-03-31 06:45:05 PM", "2003-03-31 18:45:05"),
+            ("epochsecs", "1048895105", "2003-03-28 23:45:05"),
+            ("epochsecs", "1048895105.25", "2003-03-28 23:45:05.250"),
+            ("epochsecs", "-1", "1969-12-31 23:59:59"),
+            ("epochmillisecs", "1048895105250", "2003-03-28 23:45:05.250"),
+            ("epochmillisecs", "1048895105250.5", "2003-03-28 23:45:05.250500"),
+            ("auto", "2019-02-11T05:09:12.195Z", "2019-02-11 05:09:12.195"),
+            ("auto", "J2451187", "1999-01-08 00:00:00"),
+            ("auto", "J2345678 04:05:06.789", "1710-02-23 04:05:06.789"),
+            ("auto", "Jan-08-95 BC", "-0094-01-08 00:00:00"),
+            ("auto", "19960108 040809", "1996-01-08 04:08:09"),
+            ("auto", "960108 040809", "1996-01-08 04:08:09"),
+            ("auto", "1996.008", "1996-01-08 00:00:00"),
+            ("auto", "1996-01-08 04:05:06.789", "1996-01-08 04:05:06.789"),
+            ("auto", "17 Dec 07:37:16 1997 PST", "1997-12-17 15:37:16"),
+            ("auto", "12/17/1997 07:37:16.00 PST", "1997-12-17 15:37:16"),
+            ("auto", "1997-12-17 07:37:16-08", "1997-12-17 15:37:16"),
+            ("auto", "12.17.1997 07:37:16.00 PST", "1997-12-17 15:37:16"),
+            ("auto", "17.12.1997 07:37:16", "1997-12-17 07:37:16"),
+            ("auto", "January 8, 1999", "1999-01-08 00:00:00"),
+            ("auto", "1999-01-08", "1999-01-08 00:00:00"),
+            ("auto", "1/8/1999", "1999-01-08 00:00:00"),
+            ("auto", "01/02/00", "2000-01-02 00:00:00"),
+            ("auto", "2000-Jan-31", "2000-01-31 00:00:00"),
+            ("auto", "Jan-31-2000", "2000-01-31 00:00:00"),
+            ("auto", "31-Jan-2000", "2000-01-31 00:00:00"),
+            ("auto", "20080215", "2008-02-15 00:00:00"),
+            ("auto", "080215", "2008-02-15 00:00:00"),
+            ("auto", "2008.366", "2008-12-31 00:00:00"),
+            ("auto", "20080215 04:05:06.789", "2008-02-15 04:05:06.789"),
+            ("auto", "20080215 04:05 AM", "2008-02-15 04:05:00"),
+            ("auto", "20080215 04:05 PM", "2008-02-15 16:05:00"),
+            ("auto", "20080215 16:05", "2008-02-15 16:05:00"),
+        ] {
+            assert_eq!(moment(format, text).as_deref(), Some(expected), "{format}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment() {
+        // "Automatic recognition doesn't support epochsecs and epochmillisecs."
+        for (format, text) in [
+            ("auto", "1048895105"),
+            ("auto", "yesterday"),
+            ("auto", "32.01.2024"),
+            ("MM/DD/YYYY", "2003-03-31"),
+            ("YYYY-MM-DD HH12:MI PM", "2003-03-31 18:45 PM"),
+            ("epochsecs", "2003-03-31"),
+        ] {
+            assert_eq!(moment(format, text), None, "{format}: {text}");
+        }
+        // "You can't include a time zone specifier (TZ, tz, or OF) in the timeformat_string."
+        for format in ["YYYY-MM-DD HH:MI:SSOF", "YYYY-MM-DD HH:MI:SS TZ", "YYYY-MM-DD HH:MI:SS.US", "tomorrow"] {
+            assert!(Moments::parse(Some(format)).is_err(), "{format}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! A row goes in whole or not at all. Memory holds one chunk, one record and one batch.
 
 use super::builder::Column;
+use super::decode::Decoder;
 use super::errors::{FieldOfError, LoadError, LoadErrors, MOST_FIELDS, Problem, shown};
 use super::fields::{self, Delimited, Field};
 use super::frame::{Framed, Framer, Framing};
@@ -16,7 +17,6 @@ use crate::tables::SqlType;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use encoding_rs::{CoderResult, Decoder, UTF_16BE, UTF_16LE};
 use std::sync::Arc;
 
 /// Rows of a batch.
@@ -108,7 +108,7 @@ impl LoaderSpec {
         };
         let columns = targets.iter().map(|target| ArrowField::new(&target.name, target.data_type.to_arrow(), true));
         let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
-        let conversion = Conversion::new(options, fixed, layout.is_stream())?;
+        let conversion = Conversion::new(options, fixed, layout.is_stream(), members.is_some())?;
         let header = Header::Skipped(options.ignore_header);
         Ok(Self { layout, options: options.clone(), conversion, targets, members, delimited, header, schema })
     }
@@ -141,10 +141,7 @@ impl LoaderSpec {
     pub(super) fn framing(&self) -> Framing {
         match &self.layout {
             Layout::Delimited => Framing::Lines { escape: self.options.escape },
-            Layout::Csv(quote) => {
-                let delimiter = self.options.delimiter.last().copied().unwrap_or(b',');
-                Framing::Csv { quote: *quote, delimiter }
-            }
+            Layout::Csv(quote) => Framing::Csv { quote: *quote, delimiter: self.options.delimiter.clone() },
             Layout::FixedWidth(_) => Framing::Lines { escape: false },
             Layout::StreamText(_) => Framing::Lines { escape: true },
             Layout::StreamCsv(csv) => {
@@ -165,7 +162,7 @@ impl LoaderSpec {
         }
         let split = match &self.layout {
             Layout::Csv(quote) => fields::split_csv(record, &self.options.delimiter, *quote, &mut found),
-            Layout::FixedWidth(widths) => fields::split_fixed(record, widths, &mut found),
+            Layout::FixedWidth(widths) => fields::split_fixed(record, widths, self.options.fill_record, &mut found),
             Layout::StreamText(rules) => {
                 rules.split(record, &mut found);
                 Ok(())
@@ -197,10 +194,15 @@ impl LoaderSpec {
     fn values<'a>(&self, record: &'a [u8]) -> std::result::Result<Vec<Value<'a>>, Bad<'a>> {
         let (found, whole) = self.fields(record);
         whole.map_err(Bad::line)?;
-        let missing = self.targets.len().saturating_sub(found.len());
         let mut values = Vec::with_capacity(self.targets.len());
-        for (at, field) in found.into_iter().chain(std::iter::repeat_n(None, missing)).enumerate() {
+        let missing = found.len()..self.targets.len();
+        for (at, field) in found.into_iter().enumerate() {
             values.push(self.value(at, field)?);
+        }
+        // FILLRECORD: a missing VARCHAR is an empty field, whatever those are.
+        for at in missing {
+            let is_text = matches!(self.targets[at].data_type, SqlType::Varchar(_));
+            values.push(self.value(at, is_text.then(|| Field::plain(b"", record.len())))?);
         }
         Ok(values)
     }
@@ -211,8 +213,7 @@ impl LoaderSpec {
         let mut left = MOST_FIELDS;
         let until = column.map_or(self.targets.len(), |column| column + 1);
         let told = found.into_iter().zip(&self.targets).take(until).map_while(|(field, target)| {
-            let null = |field: &Field<'_>| !field.quoted && *field.bytes == *self.options.null_as;
-            let value = field.filter(|field| !null(field)).map(|field| shown(&field.bytes));
+            let value = field.filter(|field| !self.conversion.is_null(field)).map(|field| shown(&field.bytes));
             left = left.checked_sub(value.as_ref().map_or(1, |value| value.len() + 1))?;
             Some(FieldOfError {
                 column: target.name.clone(),
@@ -279,9 +280,8 @@ pub(crate) struct Loader {
     errors: Arc<LoadErrors>,
     file: String,
     framer: Framer,
-    decoder: Option<Decoder>,
+    decoder: Decoder,
     header_left: u64,
-    began: bool,
     /// The rows are over, by a client's word or at the end of the part; what follows means nothing.
     ended: bool,
     part: Option<Part>,
@@ -299,25 +299,21 @@ impl Loader {
         let (from, skipped) = part.map_or((0, 0), |part| (part.from, part.skipped));
         let first = part.is_none_or(|part| part.is_first);
         let framer = Framer::new(spec.framing(), from, if first { skipped + 1 } else { 1 });
-        let decoder = match spec.options.encoding {
-            TextEncoding::Utf8 | TextEncoding::Iso88591 => None,
-            TextEncoding::Utf16 | TextEncoding::Utf16Le => Some(UTF_16LE.new_decoder()),
-            TextEncoding::Utf16Be => Some(UTF_16BE.new_decoder()),
-        };
+        let decoder = Decoder::new(spec.options.encoding, from > 0);
         let columns = spec.targets.iter().map(|target| Column::new(target.data_type)).collect();
         let header_left = match (part, &spec.header) {
             (Some(part), _) => u64::from(!part.is_first),
             (None, Header::Skipped(records)) => *records,
             (None, Header::Names) => 1,
         };
-        let began = from > 0;
-        Self { spec, errors, file, framer, decoder, header_left, began, ended: false, part, columns, rows: 0 }
+        Self { spec, errors, file, framer, decoder, header_left, ended: false, part, columns, rows: 0 }
     }
 
     /// The same for a block of whole records, the first of them at this line; its file's header is not among them.
     pub(crate) fn of_block(spec: Arc<LoaderSpec>, errors: Arc<LoadErrors>, file: String, line: u64) -> Self {
         let framer = Framer::new(spec.framing(), 0, line);
-        Self { framer, header_left: 0, began: true, ..Self::new(spec, errors, file) }
+        let decoder = Decoder::new(TextEncoding::Utf8, true);
+        Self { framer, decoder, header_left: 0, ..Self::new(spec, errors, file) }
     }
 
     /// Records a line that was given up.
@@ -342,7 +338,7 @@ impl Loader {
         if self.ended {
             return Ok(Vec::new());
         }
-        self.push(chunk, false);
+        self.push(chunk, false)?;
         let batches = self.drain(false)?;
         // A line that began before the part may end behind it: then no line begins in it.
         if self.header_left > 0 && self.part.is_some_and(|part| self.framer.seen() >= part.end) {
@@ -356,7 +352,7 @@ impl Loader {
     /// # Errors
     /// `Data` when there are too many bad lines.
     pub(crate) fn finish(&mut self) -> Result<Vec<RecordBatch>> {
-        self.push(&[], true);
+        self.push(&[], true)?;
         let mut batches = if self.ended { Vec::new() } else { self.drain(true)? };
         if self.rows > 0 {
             batches.push(self.batch()?);
@@ -364,29 +360,21 @@ impl Loader {
         Ok(batches)
     }
 
-    fn push(&mut self, chunk: &[u8], last: bool) {
-        if let Some(decoder) = &mut self.decoder {
-            let mut text = String::with_capacity(chunk.len() * 2 + 16);
-            let mut rest = chunk;
-            loop {
-                let (result, read, _) = decoder.decode_to_string(rest, &mut text, last);
-                rest = &rest[read..];
-                match result {
-                    CoderResult::InputEmpty => break,
-                    CoderResult::OutputFull => text.reserve(chunk.len() + 16),
-                }
+    /// Takes bytes in; a file that is not of its encoding is one error and no more.
+    fn push(&mut self, chunk: &[u8], last: bool) -> Result<()> {
+        if self.ended {
+            return Ok(());
+        }
+        match self.decoder.decode(chunk, last) {
+            Ok(plain) => {
+                self.framer.push(plain);
+                Ok(())
             }
-            self.framer.push(text.as_bytes());
-            return;
+            Err(problem) => {
+                self.ended = true;
+                self.record(1, &[], Bad::line(problem))
+            }
         }
-        if self.spec.options.encoding == TextEncoding::Iso88591 {
-            let text: String = chunk.iter().map(|byte| char::from(*byte)).collect();
-            self.framer.push(text.as_bytes());
-            return;
-        }
-        let chunk = if self.began { chunk } else { chunk.strip_prefix(b"\xef\xbb\xbf").unwrap_or(chunk) };
-        self.began = self.began || !chunk.is_empty();
-        self.framer.push(chunk);
     }
 
     fn drain(&mut self, last: bool) -> Result<Vec<RecordBatch>> {

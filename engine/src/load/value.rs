@@ -27,10 +27,12 @@ pub(super) struct Conversion {
     options: CopyOptions,
     dates: Moments,
     moments: Moments,
-    /// Blank fields of other types than texts are NULL: fields of fixed width are never empty.
+    /// Fields of fixed width: what stands for NULL may have blanks behind it.
     fixed: bool,
     /// PostgreSQL's rules: an empty field is a value, and for most types none.
     stream: bool,
+    /// Texts of JSON, in which only what was said stands for NULL.
+    json: bool,
 }
 
 impl Conversion {
@@ -38,17 +40,17 @@ impl Conversion {
     ///
     /// # Errors
     /// `InvalidParameter` for a DATEFORMAT or TIMEFORMAT that is none.
-    pub(super) fn new(options: &CopyOptions, fixed: bool, stream: bool) -> Result<Self> {
+    pub(super) fn new(options: &CopyOptions, fixed: bool, stream: bool, json: bool) -> Result<Self> {
         let moments = |text: &Option<String>| {
             Moments::parse(text.as_deref()).map_err(|message| Error::new(ErrorKind::InvalidParameter, message))
         };
         let (dates, times) = (moments(&options.date_format)?, moments(&options.time_format)?);
-        Ok(Self { options: options.clone(), dates, moments: times, fixed, stream })
+        Ok(Self { options: options.clone(), dates, moments: times, fixed, stream, json })
     }
 
     /// The value of a field.
     pub(super) fn value<'a>(&self, field: Field<'a>, data_type: SqlType) -> std::result::Result<Value<'a>, Problem> {
-        if !field.quoted && *field.bytes == *self.options.null_as {
+        if self.is_null(&field) {
             return Ok(Value::Null);
         }
         match data_type {
@@ -59,6 +61,17 @@ impl Conversion {
         }
     }
 
+    /// Whether a field is what stands for NULL.
+    pub(super) fn is_null(&self, field: &Field<'_>) -> bool {
+        let is_candidate = if self.json { self.options.null_said } else { !field.quoted };
+        if !is_candidate {
+            return false;
+        }
+        let null = self.options.null_as.as_slice();
+        *field.bytes == *null
+            || (self.fixed && field.bytes.strip_prefix(null).is_some_and(|rest| rest.iter().all(|byte| *byte == b' ')))
+    }
+
     fn text<'a>(&self, field: Field<'a>, length: u32, char: bool) -> std::result::Result<Value<'a>, Problem> {
         let blank = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_whitespace);
         let bytes = &field.bytes;
@@ -67,14 +80,14 @@ impl Conversion {
         {
             return Ok(Value::Null);
         }
-        let mut text = self.utf8(field.bytes)?;
-        if char && let Some(at) = text.find(|c: char| !c.is_ascii()) {
-            let invalid = hex(&text.as_bytes()[at..], 4);
+        if char && let Some(at) = bytes.iter().position(|byte| !byte.is_ascii()) {
+            let invalid = hex(&bytes[at..], 4);
             let reason = format!(
                 "Multibyte character not supported for CHAR (Hint: Try using VARCHAR). Invalid char: {invalid}"
             );
             return Err(Problem::new(1220, reason));
         }
+        let mut text = Self::utf8(field.bytes, self.options.accept_invalid_chars)?;
         if self.options.trim_blanks && !char {
             cut(&mut text, |text| text.trim_end_matches(' ').len());
         }
@@ -92,7 +105,8 @@ impl Conversion {
         Ok(Value::Text(text))
     }
 
-    fn utf8<'a>(&self, bytes: Cow<'a, [u8]>) -> std::result::Result<Cow<'a, str>, Problem> {
+    /// Bytes as text; what is no UTF-8 is replaced, byte by byte, or an error.
+    fn utf8<'a>(bytes: Cow<'a, [u8]>, replacement: Option<u8>) -> std::result::Result<Cow<'a, str>, Problem> {
         let error = match &bytes {
             Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => return Ok(Cow::Borrowed(text)),
@@ -103,7 +117,7 @@ impl Conversion {
                 Err(error) => error,
             },
         };
-        if let Some(replacement) = self.options.accept_invalid_chars {
+        if let Some(replacement) = replacement {
             let mut text = String::with_capacity(bytes.len());
             for chunk in bytes.utf8_chunks() {
                 text.push_str(chunk.valid());
@@ -125,14 +139,15 @@ impl Conversion {
         Err(Problem::new(1220, reason))
     }
 
-    /// A SUPER: JSON text.
+    /// A SUPER: JSON text. A text of JSON is the document that it holds, or else itself.
     fn document<'a>(&self, field: Field<'a>) -> std::result::Result<Value<'a>, Problem> {
         if field.bytes.is_empty() && !self.stream {
             return Ok(Value::Null);
         }
-        let text = self.utf8(field.bytes)?;
+        let text = Self::utf8(field.bytes, None)?;
         match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
             Ok(_) => Ok(Value::Text(text)),
+            Err(_) if self.json => Ok(Value::Text(serde_json::Value::from(text).to_string().into())),
             Err(_) => Err(Problem::new(1224, "Invalid JSON for a column of type SUPER")),
         }
     }
@@ -144,11 +159,9 @@ impl Conversion {
         if self.stream && trimmed.is_empty() && !matches!(data_type, SqlType::VarByte(_)) {
             return Err(Problem::new(1216, "empty text"));
         }
-        // Bytes may be none, as texts may.
-        let none = matches!(data_type, SqlType::VarByte(_)) && !self.options.empty_as_null;
-        if (bytes.is_empty() && !self.stream && !none)
-            || (trimmed.is_empty() && (self.fixed || self.options.blanks_as_null))
-        {
+        // Blank fields are NULL with or without BLANKSASNULL, which is of texts; but bytes may be none, as texts may.
+        let none = bytes.is_empty() && matches!(data_type, SqlType::VarByte(_)) && !self.options.empty_as_null;
+        if trimmed.is_empty() && !self.stream && !none {
             return Ok(Value::Null);
         }
         let text = || std::str::from_utf8(trimmed).map_err(|_| digit(1207, bytes, "Character"));

@@ -12,6 +12,40 @@ use crate::sql::{
 };
 use sqlparser::tokenizer::Token;
 
+/// Options of Redshift that are refused by name.
+const UNSUPPORTED: [&str; 9] = [
+    "SSH",
+    "ENCRYPTED",
+    "MASTER_SYMMETRIC_KEY",
+    "LZOP",
+    "SHAPEFILE",
+    "READRATIO",
+    "SIMPLIFY",
+    "SERIALIZETOJSON",
+    "JOB",
+];
+
+/// Options that read texts: Redshift has them for Avro, whose values are typed here.
+const OF_TEXTS: [&str; 17] = [
+    "ACCEPTANYDATE",
+    "ACCEPTINVCHARS",
+    "BLANKSASNULL",
+    "DATEFORMAT",
+    "EMPTYASNULL",
+    "ENCODING",
+    "NULL",
+    "ROUNDEC",
+    "TIMEFORMAT",
+    "TRIMBLANKS",
+    "TRUNCATECOLUMNS",
+    "GZIP",
+    "BZIP2",
+    "ZSTD",
+    "SNAPPY",
+    "MAXERROR",
+    "IGNOREALLERRORS",
+];
+
 /// The most bad lines that MAXERROR may allow (Redshift's limit).
 const MOST_ERRORS: u64 = 100_000;
 
@@ -21,7 +55,7 @@ pub(super) fn copy(cursor: &mut Cursor) -> Result<Statement> {
     if *cursor.peek() == Token::LParen {
         return copy_stream::query_out(cursor);
     }
-    if cursor.at("JOB CREATE") || cursor.at("JOB RUN") || cursor.at("JOB ALTER") || cursor.at("JOB LIST") {
+    if ["JOB ALTER", "JOB RUN", "JOB LIST", "JOB SHOW", "JOB DROP"].iter().any(|words| cursor.at(words)) {
         return Err(cursor.unsupported("COPY JOB"));
     }
     let table = cursor.object_name()?;
@@ -98,9 +132,7 @@ impl Parsed {
             let message = format!("conflicting or redundant options: {word}");
             return Err(Error::new(ErrorKind::Syntax, message).with_position(cursor.position()));
         }
-        if ["SSH", "ENCRYPTED", "MASTER_SYMMETRIC_KEY", "LZOP", "SHAPEFILE", "READRATIO", "SIMPLIFY"]
-            .contains(&word.as_str())
-        {
+        if UNSUPPORTED.contains(&word.as_str()) {
             return Err(cursor.unsupported(&format!("COPY … {word}")));
         }
         if self.layout(cursor, &word)? || self.switch(&word) {
@@ -232,7 +264,7 @@ impl Parsed {
                 self.delimiter = Some(text);
             }
             "QUOTE" => self.quote = Some(one_byte(cursor, "QUOTE")?),
-            "NULL" => options.null_as = literal(cursor)?,
+            "NULL" => (options.null_as, options.null_said) = (literal(cursor)?, true),
             "IGNOREHEADER" => options.ignore_header = number(cursor, "IGNOREHEADER")?,
             "MAXERROR" => {
                 let most = number(cursor, "MAXERROR")?;
@@ -290,6 +322,9 @@ impl Parsed {
         copy.access = authorization.finish(region)?;
         let said = |word: &str| seen.iter().any(|seen| seen == word);
         let clash = |a: &str, b: &str| Error::new(ErrorKind::Syntax, format!("{a} is not compatible with {b}"));
+        if said("MAXERROR") && copy.ignore_all_errors {
+            return Err(clash("IGNOREALLERRORS", "MAXERROR"));
+        }
         match &mut copy.format {
             CopyFormat::Csv { quote: used } => {
                 *used = quote.unwrap_or(*used);
@@ -299,7 +334,7 @@ impl Parsed {
                         return Err(clash(option, "CSV"));
                     }
                 }
-                if copy.options.delimiter == [*used] {
+                if copy.options.delimiter.contains(used) {
                     return Err(Error::new(ErrorKind::InvalidParameter, "DELIMITER and QUOTE must differ"));
                 }
             }
@@ -323,30 +358,18 @@ impl Parsed {
                     CopyFormat::Parquet => "PARQUET",
                     _ => "ORC",
                 };
-                let text =
-                    ["DELIMITER", "ESCAPE", "REMOVEQUOTES", "QUOTE", "IGNOREHEADER", "FILLRECORD", "IGNOREBLANKLINES"];
-                let columnar = [
-                    "ACCEPTANYDATE",
-                    "ACCEPTINVCHARS",
-                    "BLANKSASNULL",
-                    "DATEFORMAT",
-                    "EMPTYASNULL",
-                    "ENCODING",
-                    "NULL",
-                    "ROUNDEC",
-                    "TIMEFORMAT",
-                    "TRIMBLANKS",
-                    "TRUNCATECOLUMNS",
-                    "GZIP",
-                    "BZIP2",
-                    "ZSTD",
-                    "SNAPPY",
-                    "MAXERROR",
-                    "IGNOREALLERRORS",
-                ];
-                let wrong = text.iter().chain(columnar.iter().filter(|_| name != "JSON"));
-                if let Some(option) = wrong.into_iter().find(|option| said(option)) {
+                let text = ["DELIMITER", "ESCAPE", "REMOVEQUOTES", "QUOTE", "IGNOREHEADER", "IGNOREBLANKLINES"];
+                let fill = Some("FILLRECORD").filter(|_| matches!(name, "JSON" | "AVRO"));
+                if let Some(option) = text.into_iter().chain(fill).find(|option| said(option)) {
                     return Err(clash(option, name));
+                }
+                match OF_TEXTS.into_iter().find(|option| name != "JSON" && said(option)) {
+                    // Redshift has these; what it lacks for the columnar formats is a mistake.
+                    Some(option) if name == "AVRO" || option == "ACCEPTINVCHARS" => {
+                        return Err(Error::unsupported(format!("COPY … {name} {option}")));
+                    }
+                    Some(option) => return Err(clash(option, name)),
+                    None => {}
                 }
             }
         }

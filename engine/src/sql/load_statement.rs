@@ -137,6 +137,8 @@ pub struct CopyOptions {
     pub remove_quotes: bool,
     /// `NULL AS`
     pub null_as: Vec<u8>,
+    /// `NULL AS` was said: then it is what stands for NULL in texts of JSON too.
+    pub null_said: bool,
     /// `EMPTYASNULL`
     pub empty_as_null: bool,
     /// `BLANKSASNULL`
@@ -172,6 +174,7 @@ impl Default for CopyOptions {
             escape: false,
             remove_quotes: false,
             null_as: b"\\N".to_vec(),
+            null_said: false,
             empty_as_null: false,
             blanks_as_null: false,
             trim_blanks: false,
@@ -194,7 +197,7 @@ impl Default for CopyOptions {
 pub enum TextEncoding {
     /// `UTF8`
     Utf8,
-    /// `UTF16`: a byte order mark tells which; little-endian without one.
+    /// `UTF16`: a byte order mark tells which.
     Utf16,
     /// `UTF16LE`
     Utf16Le,

@@ -269,6 +269,10 @@ fn properties(cursor: &mut Cursor, unload: &mut Unload) -> Result<()> {
             }
         }
     }
+    if delimiter.is_some() && format.as_deref() != Some("TEXTFILE") {
+        let message = "property \"field_delimiter\" of UNLOAD needs the format TEXTFILE";
+        return Err(Error::new(ErrorKind::InvalidParameter, message));
+    }
     unload.format = match format.as_deref() {
         Some("PARQUET") => UnloadFormat::Parquet,
         Some("JSON") => UnloadFormat::Json,

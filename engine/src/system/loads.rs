@@ -173,7 +173,7 @@ async fn stl_load_commits(context: &Context) -> Result<Rows> {
                 file.rows,
                 NULL,
                 record.origin.end_us,
-                NULL,
+                1,
                 format,
                 0,
                 0,

@@ -185,3 +185,33 @@ async fn an_object_that_is_replaced_while_it_is_loaded_ends_the_load() {
     rows(&mut session, &copy).await.unwrap();
     assert_eq!(rows(&mut session, "SELECT sum(a) FROM t").await.unwrap(), [["12"]]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_columnar_object_that_is_replaced_is_told_too() {
+    let (server, bucket, _folder, mut session) = stores::world(&[]).await;
+    rows(&mut session, "CREATE TABLE t (id bigint, name varchar(20), amount double precision)").await.unwrap();
+    std::fs::create_dir(server.root().join(&bucket).join("in")).unwrap();
+    let object = server.root().join(&bucket).join("in/a");
+    for (format, before, after) in
+        [("PARQUET", "parquet/none.parquet", "parquet/snappy.parquet"), ("ORC", "orc/zlib.orc", "orc/lz4.orc")]
+    {
+        let codecs = millrace_tests::script::data().join("codecs");
+        std::fs::copy(codecs.join(before), &object).unwrap();
+        let copy = format!("COPY t FROM 's3://{bucket}/in/' {format}");
+        let late = Effect::Delay(Duration::from_secs(3));
+        server.faults().clear();
+        server.faults().inject(Fault { times: 1, ..Fault::always(Operation::Get, late) });
+        let replaced = async {
+            until("it was not asked for", || server.faults().count(Operation::Get) > 0).await;
+            std::fs::copy(codecs.join(after), &object).unwrap();
+        };
+        let (loaded, ()) = tokio::join!(rows(&mut session, &copy), replaced);
+        let error = loaded.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Serialization, "{format}: {error}");
+        assert!(error.message.contains("changed while it was"), "{format}: {error}");
+        assert_eq!(rows(&mut session, "SELECT count(*) FROM t").await.unwrap(), [["0"]]);
+        rows(&mut session, &copy).await.unwrap();
+        assert_eq!(rows(&mut session, "SELECT count(*) FROM t").await.unwrap(), [["1000"]]);
+        rows(&mut session, "TRUNCATE t").await.unwrap();
+    }
+}

@@ -109,7 +109,7 @@ const LINES: [Line; 93] = [
     ("a int NOT NULL, b int", "", b"\\N|1", 1213, "a", "Missing data for not-null field"),
     ("a varchar(3) NOT NULL, b int", "EMPTYASNULL", b"|1", 1213, "a", "Missing data for not-null field"),
     ("a varchar(3) NOT NULL, b int", "BLANKSASNULL", b"  |1", 1213, "a", "Missing data for not-null field"),
-    ("a int, b varchar(9) NOT NULL", "FILLRECORD", b"1", 1213, "b", "Missing data for not-null field"),
+    ("a int, b varchar(9) NOT NULL", "FILLRECORD EMPTYASNULL", b"1", 1213, "b", "Missing data for not-null field"),
     (
         "a int, b varchar(9)",
         "CSV",

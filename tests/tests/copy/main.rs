@@ -3,10 +3,12 @@
 
 mod cancelled;
 mod damaged;
+mod encodings;
 mod lines;
 mod parts;
 mod round_trip;
 mod stores;
+mod unload;
 
 use millrace_engine::{Session, Warehouse, WarehouseConfig};
 use tempfile::TempDir;

@@ -85,3 +85,41 @@ async fn files_of_all_formats_read_together() {
     let first = "SELECT min(line_number % 2), max(err_code), count(*) FROM stl_load_errors";
     assert_eq!(rows(&mut session, first).await.unwrap(), [["1", "1204", "100"]]);
 }
+
+/// Whoever watches a load sees how far it is, of columnar files too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loads_tell_how_far_they_are() {
+    let (folder, mut session) = world().await;
+    rows(&mut session, "CREATE TABLE n (a int); INSERT INTO n VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
+        .await
+        .unwrap();
+    rows(&mut session, "CREATE TABLE t (id int, s varchar(40))").await.unwrap();
+    let numbers = "select x.a + 10 * y.a + 100 * z.a + 1000 * u.a + 10000 * v.a as id from n x, n y, n z, n u, n v";
+    for format in ["PARQUET", "CSV"] {
+        let place = folder.path().join(format).join("t_").display().to_string();
+        let query = format!("select id, md5(id::varchar) as s from ({numbers})");
+        rows(&mut session, &format!("UNLOAD ('{query}') TO '{place}' {format} PARALLEL OFF")).await.unwrap();
+        let progress = session.progress();
+        let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let ended = std::sync::Arc::clone(&done);
+        let watching = std::thread::spawn(move || {
+            let (mut most, mut last) = (0, millrace_engine::ProgressState::default());
+            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                let now = progress.now();
+                most = most.max(now.rows_scanned);
+                if now.files_total > 0 {
+                    last = now;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            (most, last)
+        });
+        rows(&mut session, &format!("COPY t FROM '{place}' {format}")).await.unwrap();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        let (most, last) = watching.join().unwrap();
+        assert!(most > 0 && most <= 100_000, "{format}: {most}");
+        assert_eq!(last.files_total, 1, "{format}");
+        assert!(last.bytes_scanned > 0 && last.bytes_scanned <= last.bytes_total, "{format}: {last:?}");
+    }
+    assert_eq!(rows(&mut session, "SELECT count(*), count(DISTINCT id) FROM t").await.unwrap(), [["200000", "100000"]]);
+}

@@ -6,7 +6,7 @@ use millrace_tests::database::rows;
 use std::path::Path;
 
 /// The columns, each with values that are extreme or look like something else; as SQL.
-const COLUMNS: [(&str, &[&str]); 16] = [
+const COLUMNS: [(&str, &[&str]); 18] = [
     ("smallint", &["-32768", "32767", "0"]),
     ("int", &["-2147483648", "2147483647", "-1"]),
     ("bigint", &["-9223372036854775808", "9223372036854775807", "0"]),
@@ -77,10 +77,12 @@ const COLUMNS: [(&str, &[&str]); 16] = [
     ("timestamp", &["'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'", "'1969-12-31 23:59:59.5'"]),
     ("timestamptz", &["'1970-01-01 00:00:00+00'", "'2024-06-30 23:59:59.000001+05:30'"]),
     ("varbyte(20)", &["X''", "X'00ff7c0a5c22'"]),
+    ("timetz", &["'00:00:00+00'", "'23:59:59.999999+00'"]),
+    ("super", &["'{\"a\":[1,null,\"x|y,z\"]}'", "'\"it''s\"'", "'[]'", "'1.50'", "'true'"]),
 ];
 
 /// What UNLOAD is told, and what COPY.
-const FORMATS: [(&str, &str); 10] = [
+const FORMATS: [(&str, &str); 11] = [
     ("ESCAPE NULL AS '\\\\N'", "ESCAPE NULL AS '\\\\N'"),
     ("DELIMITER ',' ESCAPE NULL AS '\\\\N' PARALLEL OFF", "DELIMITER ',' ESCAPE NULL AS '\\\\N'"),
     ("ADDQUOTES ESCAPE NULL AS '\\\\N' BZIP2", "REMOVEQUOTES ESCAPE NULL AS '\\\\N' BZIP2"),
@@ -91,6 +93,7 @@ const FORMATS: [(&str, &str); 10] = [
     ("JSON", "JSON 'auto'"),
     ("JSON GZIP", "JSON 'auto ignorecase' GZIP"),
     ("PARQUET", "PARQUET"),
+    ("ESCAPE EXTENSION 'txt' NULL AS '\\\\N' ZSTD", "ESCAPE NULL AS '\\\\N' ZSTD"),
 ];
 
 /// Numbers from a seed (splitmix64).

@@ -3,6 +3,7 @@
 use crate::{open, process, visible_files};
 use millrace_engine::ErrorKind;
 use millrace_tests::database::rows;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Allows a machine that cannot run the test of a full disk to pass without it.
@@ -43,6 +44,18 @@ async fn process_fills_the_disk() {
     let unload = format!("UNLOAD ('select * from t') TO '{}/t_'", out.display());
     assert_eq!(rows(&mut session, &unload).await.unwrap_err().kind, ErrorKind::DiskFull);
     assert!(!out.exists() || visible_files(&out).is_empty());
+    // A COPY that finds none loads nothing, of a file that is elsewhere.
+    let source = tempfile::NamedTempFile::new().unwrap();
+    let mut digits = 1_u64;
+    let mut lines = String::new();
+    for line in 0..40_000 {
+        digits = digits.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        writeln!(lines, "{line}|{digits:016x}{:016x}", digits.rotate_left(17) ^ digits.swap_bytes()).unwrap();
+    }
+    std::fs::write(source.path(), lines).unwrap();
+    let copy = format!("COPY t FROM '{}'", source.path().display());
+    assert_eq!(rows(&mut session, &copy).await.unwrap_err().kind, ErrorKind::DiskFull);
+    assert_eq!(rows(&mut session, "SELECT count(*) FROM t").await.unwrap(), [[inserted.to_string()]]);
     // One in a block fails the block, and only it.
     rows(&mut session, "BEGIN").await.unwrap();
     assert_eq!(rows(&mut session, insert).await.unwrap_err().kind, ErrorKind::DiskFull);

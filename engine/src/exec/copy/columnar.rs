@@ -1,11 +1,13 @@
 //! Parquet, ORC and Avro: read by the lake's readers, columns taken by position (Parquet, ORC), or by name or
 //! path (Avro).
 
+use super::watched::Watched;
 use super::{Load, source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::json::{JsonPath, Step};
 use crate::resolve::files_as_table;
 use crate::sql::{CopyFormat, JsonMapping};
+use crate::tables::SqlType;
 use datafusion::common::Column;
 use datafusion::common::ScalarValue;
 use datafusion::datasource::provider_as_source;
@@ -37,7 +39,8 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
     let mut whole: Option<LogicalPlanBuilder> = None;
     for (first, files) in places {
         let place = load.stores.place(&first.location).await?;
-        let table = files_as_table(load.context, &place, files, extension).await?;
+        let files = files_as_table(load.context, &place, files, extension).await?;
+        let table = Watched { files, progress: Arc::clone(&load.progress) };
         let scan = LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?;
         let found: Vec<Column> = scan.schema().columns();
         let columns = match (&paths, ignore_case) {
@@ -54,9 +57,11 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
     Ok(whole.ok_or_else(|| Error::internal("a load without files"))?.build()?)
 }
 
-/// Redshift: "the number of columns in the target table and the number of columns in the data file must match".
+/// Redshift: "the number of columns in the target table and the number of columns in the data file must match"; with
+/// FILLRECORD the file may lack the last ones, which are empty texts or NULL.
 fn by_position(load: &Load<'_>, found: &[Column]) -> Result<Vec<Expr>> {
-    if found.len() != load.targets.len() {
+    let filled = load.copy.options.fill_record && found.len() < load.targets.len();
+    if found.len() != load.targets.len() && !filled {
         let message = format!(
             "unmatched number of columns between table and file: table columns: {}, data columns: {}",
             load.targets.len(),
@@ -64,11 +69,15 @@ fn by_position(load: &Load<'_>, found: &[Column]) -> Result<Vec<Expr>> {
         );
         return Err(Error::new(ErrorKind::DatatypeMismatch, message));
     }
-    Ok(found
-        .iter()
-        .zip(&load.targets)
-        .map(|(column, target)| Expr::Column(column.clone()).alias(&target.name))
-        .collect())
+    let columns = load.targets.iter().enumerate().map(|(at, target)| {
+        let value = match (found.get(at), target.data_type) {
+            (Some(column), _) => Expr::Column(column.clone()),
+            (None, SqlType::Varchar(_)) => lit(""),
+            (None, _) => lit(ScalarValue::Null),
+        };
+        value.alias(&target.name)
+    });
+    Ok(columns.collect())
 }
 
 /// A member of a record; NULL where there is no record, whatever stands in its place.

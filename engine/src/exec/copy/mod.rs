@@ -10,6 +10,7 @@ mod record;
 mod shared;
 mod source;
 mod stdin;
+mod watched;
 
 pub(super) use record::origin;
 pub(super) use stdin::{load as load_stdin, unload as unload_stdout};
@@ -53,6 +54,10 @@ pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementR
     last.note_copy(query, 0);
     let result = match load.run(&relation).await {
         Ok(rows) => files::check_unchanged(&load.files, !load.is_columnar()).await.map(|()| rows),
+        // What is damaged may be what was changed.
+        Err(error) if error.kind == ErrorKind::BadFile => {
+            Err(files::check_unchanged(&load.files, false).await.err().unwrap_or(error))
+        }
         Err(error) => Err(error),
     };
     source::place_lines(&load).await?;

@@ -38,7 +38,15 @@ pub(super) fn record(load: &Load<'_>, relation: &Relation, start_us: i64, result
         let lines = lines.iter().map(bad_line).collect();
         journal.record(&LoadErrorRecord { origin: origin.clone(), table_id, lines });
     }
-    let files = load.files.iter().map(|file| FileRecord { url: file.url(), bytes: file.meta.size, rows: None });
+    let bad = load.errors.recorded();
+    // Lines are known when each bad one is.
+    let all = bad.len() as u64 == load.errors.count();
+    let files = load.files.iter().map(|file| {
+        let url = file.url();
+        let bad = bad.iter().filter(|error| error.file == url).count() as u64;
+        let rows = load.progress.rows_of(&url).filter(|_| all).map(|rows| rows + bad);
+        FileRecord { url, bytes: file.meta.size, rows }
+    });
     let added = if load.copy.no_load { 0 } else { result.as_ref().map_or(0, |rows| *rows) };
     journal.record(&LoadCommitRecord {
         origin,

@@ -50,7 +50,7 @@ impl Shared {
             for cut in cuts {
                 batches.extend(shared.make(cut)?);
             }
-            shared.progress.made(batches.iter().map(RecordBatch::num_rows).sum());
+            shared.progress.made(&shared.file.url(), batches.iter().map(RecordBatch::num_rows).sum());
             Ok(Some((batches, shared)))
         });
         batches.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten().boxed()

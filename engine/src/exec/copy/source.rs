@@ -244,11 +244,12 @@ async fn read(
     let url: Arc<str> = file.url().into();
     let bytes: ByteStream = open_listed(&file.store, &file.meta, part.map(|part| part.from..part.end)).await?;
     let counted = Arc::clone(&progress);
+    let name = Arc::clone(&url);
     let bytes = bytes.inspect_ok(move |chunk| counted.read(chunk.len())).boxed();
     let plain = decompress(bytes, codec, &url);
     let is_last = part.is_none_or(|part| part.end == file.meta.size);
     let batches = stream::try_unfold(Some((plain, loader)), move |state| {
-        let progress = Arc::clone(&progress);
+        let (progress, name) = (Arc::clone(&progress), Arc::clone(&name));
         async move {
             let Some((mut plain, mut loader)) = state else { return Ok::<_, DataFusionError>(None) };
             let (batches, next) = match plain.try_next().await? {
@@ -260,7 +261,7 @@ async fn read(
                     (loader.finish()?, None)
                 }
             };
-            progress.made(batches.iter().map(RecordBatch::num_rows).sum());
+            progress.made(&name, batches.iter().map(RecordBatch::num_rows).sum());
             Ok(Some((batches, next)))
         }
     });

@@ -3,31 +3,52 @@
 use super::place::Place;
 use crate::lake::write::Written;
 use crate::tables::SqlType;
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::datatypes::{DataType, Schema};
 use serde_json::{Map, Value, json};
 
-/// The manifest's text; with a schema, what MANIFEST VERBOSE adds.
-pub(super) fn text(place: &Place, written: &Written, verbose: Option<&Schema>) -> String {
+/// What MANIFEST VERBOSE adds.
+pub(super) struct Verbose<'a> {
+    /// The columns of the files.
+    pub(super) schema: &'a Schema,
+    /// Each file begins with a line of names, which counts as a row (Redshift: "the row count includes the header line").
+    pub(super) header: bool,
+}
+
+/// The manifest's text.
+pub(super) fn text(place: &Place, written: &Written, verbose: Option<&Verbose<'_>>) -> String {
+    let headers = u64::from(verbose.is_some_and(|verbose| verbose.header));
     let entries = written.files.iter().map(|file| {
         let mut meta = Map::new();
         meta.insert("content_length".to_owned(), json!(file.size_bytes));
         if verbose.is_some() {
-            meta.insert("record_count".to_owned(), json!(file.rows));
+            meta.insert("record_count".to_owned(), json!(file.rows + headers));
         }
         json!({ "url": place.url(&file.path), "meta": meta })
     });
     let mut manifest = Map::new();
     manifest.insert("entries".to_owned(), Value::Array(entries.collect()));
-    if let Some(schema) = verbose {
-        let elements = schema.fields().iter().map(|field| {
-            let data_type = SqlType::of_arrow(field.data_type());
-            let base = data_type.map_or_else(|| field.data_type().to_string(), |data_type| data_type.to_string());
-            json!({ "name": field.name(), "type": { "base": base } })
-        });
+    if let Some(verbose) = verbose {
+        let elements = verbose.schema.fields().iter();
+        let elements: Vec<Value> =
+            elements.map(|field| json!({ "name": field.name(), "type": of_type(field.data_type()) })).collect();
         let length: u64 = written.files.iter().map(|file| file.size_bytes).sum();
-        manifest.insert("schema".to_owned(), json!({ "elements": elements.collect::<Vec<_>>() }));
-        manifest.insert("meta".to_owned(), json!({ "content_length": length, "record_count": written.rows }));
+        let rows = written.rows + headers * written.files.len() as u64;
+        manifest.insert("schema".to_owned(), json!({ "elements": elements }));
+        manifest.insert("meta".to_owned(), json!({ "content_length": length, "record_count": rows }));
         manifest.insert("author".to_owned(), json!({ "name": "Millrace", "version": env!("CARGO_PKG_VERSION") }));
     }
     format!("{:#}\n", Value::Object(manifest))
+}
+
+/// A type with its length, or precision and scale. The result of a query knows no length of its texts but the largest.
+fn of_type(data_type: &DataType) -> Value {
+    match SqlType::of_arrow(data_type) {
+        Some(SqlType::Numeric(precision, scale)) => {
+            json!({ "base": "numeric", "precision": precision, "scale": scale })
+        }
+        Some(SqlType::Varchar(length)) => json!({ "base": "character varying", "max_length": length }),
+        Some(SqlType::VarByte(length)) => json!({ "base": "binary varying", "max_length": length }),
+        Some(data_type) => json!({ "base": data_type.to_string() }),
+        None => json!({ "base": data_type.to_string() }),
+    }
 }

@@ -21,7 +21,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
 use millrace_catalog::model::{Column, HiveType};
 use object_store::path::Path;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The size of a file when MAXFILESIZE says none: Redshift's 6.2 GB.
@@ -80,7 +80,8 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
     let mut unfinished = unfinished::Unfinished::new(&store, written, context.warehouse().cleanup());
     context.lake().listings.forget(&place.location.url());
     if let Some(verbose) = unload.manifest {
-        let text = manifest::text(&place, unfinished.written(), verbose.then_some(data.as_ref()));
+        let verbose = verbose.then(|| manifest::Verbose { schema: &data, header: has_header(&unload.format) });
+        let text = manifest::text(&place, unfinished.written(), verbose.as_ref());
         if let Err(error) = place.put_manifest(store.as_ref(), text).await {
             unfinished.remove().await;
             return Err(removed(error));
@@ -91,7 +92,10 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
         // Only now: until the new files are complete the old ones are all there is.
         let manifest = unload.manifest.map(|_| place.manifest());
         let new = |path: &Path| manifest.as_ref() == Some(path) || written.files.iter().any(|file| file.path == *path);
-        let old = old.into_iter().filter(|path| !new(path)).collect();
+        // With partitions only their folders are cleaned, and of them only those that have new files.
+        let folders: HashSet<&str> = written.files.iter().map(|file| folder(&file.path)).collect();
+        let is_cleaned = |path: &Path| unload.partition_by.is_empty() || folders.contains(folder(path));
+        let old = old.into_iter().filter(|path| !new(path) && is_cleaned(path)).collect();
         place::remove(store.as_ref(), old).await.map_err(|error| match &error.detail {
             Some(_) => error,
             None => error.with_detail("the new files are complete, but some of the old ones could not be removed"),
@@ -99,6 +103,15 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
     }
     let files = written.files.into_iter().map(|file| (place.url(&file.path), file.size_bytes, file.rows));
     Ok(Unloaded { rows: written.rows, files: files.collect() })
+}
+
+fn has_header(format: &UnloadFormat) -> bool {
+    matches!(format, UnloadFormat::Delimited { header: true, .. } | UnloadFormat::Csv { header: true, .. })
+}
+
+/// The folder of a file.
+fn folder(path: &Path) -> &str {
+    path.as_ref().rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// What an UNLOAD wrote.
@@ -130,8 +143,10 @@ fn slices(unload: &Unload, place: &place::Place) -> SliceNames {
 
 fn format(unload: &Unload, data: &SchemaRef) -> Result<WriteFormat> {
     let zoned = data.fields().iter().map(|field| matches!(field.data_type(), DataType::Timestamp(_, Some(_))));
+    let texts = data.fields().iter().map(|field| field.data_type() == &DataType::Utf8View);
     let text = |layout, null_as: &str, header| {
-        WriteFormat::Unload(UnloadText { layout, null_as: null_as.to_owned(), header, zoned: zoned.clone().collect() })
+        let (null_as, zoned, texts) = (null_as.to_owned(), zoned.clone().collect(), texts.clone().collect());
+        WriteFormat::Unload(UnloadText { layout, null_as, header, zoned, texts })
     };
     Ok(match &unload.format {
         UnloadFormat::Parquet => WriteFormat::Parquet,

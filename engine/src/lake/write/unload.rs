@@ -16,6 +16,8 @@ pub struct UnloadText {
     pub header: bool,
     /// For each column, whether its moments are written with their zone, `+00`.
     pub zoned: Vec<bool>,
+    /// For each column, whether it is one of texts.
+    pub texts: Vec<bool>,
 }
 
 /// How fields are parted.
@@ -27,7 +29,7 @@ pub enum UnloadLayout {
         delimiter: u8,
         /// Quotes around every field.
         add_quotes: bool,
-        /// A backslash before line ends, delimiters, quotes and backslashes.
+        /// A backslash before line ends, delimiters and backslashes, and before quotes where quotes are added.
         escape: bool,
     },
     /// By a delimiter, quotes where they are needed (RFC 4180).
@@ -90,7 +92,8 @@ impl UnloadText {
                 output.extend(add_quotes.then_some(b'"'));
                 if *escape {
                     for byte in value {
-                        if matches!(byte, b'\\' | b'\n' | b'\r' | b'"' | b'\'') || byte == delimiter {
+                        let is_quote = *add_quotes && matches!(byte, b'"' | b'\'');
+                        if matches!(byte, b'\\' | b'\n' | b'\r') || is_quote || byte == delimiter {
                             output.push(b'\\');
                         }
                         output.push(*byte);
@@ -121,8 +124,14 @@ impl UnloadText {
                 }
             }
             UnloadLayout::FixedWidth(widths) => {
-                let value = value.unwrap_or(self.null_as.as_bytes());
                 let width = widths.get(at).copied().unwrap_or(0);
+                let is_text = self.texts.get(at) == Some(&true);
+                let value = match value {
+                    Some(value) => value,
+                    // Redshift: what stands for NULL and is too long is an empty field, but for texts an error.
+                    None if self.null_as.len() > width && !is_text => b"",
+                    None => self.null_as.as_bytes(),
+                };
                 if value.len() > width {
                     let message = format!("value too long for FIXEDWIDTH of column {}: {} bytes", at + 1, value.len());
                     return Err(Error::new(ErrorKind::StringTruncation, message));

@@ -1,0 +1,77 @@
+//! What UNLOAD's files hold: the order of rows, the manifest, sizes.
+
+use crate::world;
+use millrace_tests::database::rows;
+use std::path::Path;
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
+        .unwrap()
+        .flatten()
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Redshift: with PARALLEL OFF rows are "sorted absolutely according to the ORDER BY clause", in one file after another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_slices_rows_keep_their_order_over_files() {
+    let (folder, mut session) = world().await;
+    let out = folder.path().join("out");
+    let digits = "CREATE TABLE n (a int); INSERT INTO n VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)";
+    rows(&mut session, digits).await.unwrap();
+    let numbers = "select x.a + 10 * y.a + 100 * z.a + 1000 * u.a + 10000 * v.a as id from n x, n y, n z, n u, n v";
+    let query = format!("select id, repeat(''x'', 300) as s from ({numbers}) where id < 60000 order by id desc");
+    let unload = format!("UNLOAD ('{query}') TO '{}/t_' PARALLEL OFF MAXFILESIZE AS 5 MB", out.display());
+    rows(&mut session, &unload).await.unwrap();
+    let files = files(&out);
+    // 18 MB of rows: a file is closed when it has 5 MB or somewhat more.
+    assert!(files.len() > 1, "{}", files.len());
+    let mut ids = Vec::new();
+    for (at, (name, bytes)) in files.iter().enumerate() {
+        assert_eq!(*name, format!("t_{at:03}"));
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let id = line.split(|byte| *byte == b'|').next().unwrap();
+            ids.push(String::from_utf8_lossy(id).parse::<i32>().unwrap());
+        }
+    }
+    assert_eq!(ids, (0..60_000).rev().collect::<Vec<i32>>());
+}
+
+/// "If MANIFEST is specified with the VERBOSE option, the manifest includes the following details: the column names and
+/// data types, and for CHAR, VARCHAR, or NUMERIC data types, dimensions for each column; the row count unloaded to each
+/// file; the total file size of all files unloaded and the total row count; the author."
+#[tokio::test]
+async fn manifests() {
+    let (folder, mut session) = world().await;
+    let out = folder.path().join("out");
+    let query =
+        "select 1 as venueid, ''Toyota Park'' as venuename, 1.50::decimal(5,2) as price, date ''2024-02-29'' as day";
+    let unload = |prefix: &str, options: &str| format!("UNLOAD ('{query}') TO '{}/{prefix}' {options}", out.display());
+    rows(&mut session, &unload("plain_", "PARALLEL OFF MANIFEST")).await.unwrap();
+    rows(&mut session, &unload("full_", "HEADER PARALLEL OFF MANIFEST VERBOSE")).await.unwrap();
+    let files = files(&out);
+    let read = |name: &str| &files.iter().find(|(found, _)| found == name).unwrap().1;
+    let manifest = |name: &str| String::from_utf8_lossy(read(name)).split_whitespace().collect::<String>();
+    let url = |name: &str| format!("file://{}/{name}", out.display());
+    let size = read("plain_000").len();
+    let (file, meta) = (url("plain_000"), format!("{{\"content_length\":{size}}}"));
+    assert_eq!(manifest("plain_manifest"), format!("{{\"entries\":[{{\"meta\":{meta},\"url\":\"{file}\"}}]}}"));
+    // "If the HEADER option is specified, the row count includes the header line."
+    let size = read("full_000").len();
+    let (file, meta) = (url("full_000"), format!("{{\"content_length\":{size},\"record_count\":2}}"));
+    let full = manifest("full_manifest");
+    for part in [
+        format!("\"entries\":[{{\"meta\":{meta},\"url\":\"{file}\"}}]"),
+        format!("\"meta\":{meta},\"schema\":"),
+        "{\"name\":\"venueid\",\"type\":{\"base\":\"integer\"}}".to_owned(),
+        "{\"name\":\"venuename\",\"type\":{\"base\":\"charactervarying\",\"max_length\":65535}}".to_owned(),
+        "{\"name\":\"price\",\"type\":{\"base\":\"numeric\",\"precision\":5,\"scale\":2}}".to_owned(),
+        "{\"name\":\"day\",\"type\":{\"base\":\"date\"}}".to_owned(),
+        "\"author\":{\"name\":\"Millrace\"".to_owned(),
+    ] {
+        assert!(full.contains(&part), "{part} is not in {full}");
+    }
+}
