@@ -122,7 +122,7 @@ impl Session {
             let begins_again = kind == Kind::Query || (kind == Kind::CreateTableAs && self.block.is_none());
             if begins_again && wlm.accelerates() {
                 let catalog = self.warehouse.catalog();
-                applicant.features = features(catalog, &snapshot, parsed, &self.settings.database).await?;
+                applicant.features = features(catalog, &snapshot, parsed, self.settings.path.first()).await?;
             }
         }
         let parent = &self.state.runtime_env().memory_pool;
