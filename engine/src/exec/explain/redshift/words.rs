@@ -10,7 +10,6 @@ use datafusion::physical_expr::expressions::{
     BinaryExpr, CaseExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal, NegativeExpr,
     NotExpr, TryCastExpr,
 };
-use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_expr_common::physical_expr::fmt_sql;
 use std::sync::Arc;
@@ -78,9 +77,6 @@ pub(super) fn words(expr: &Arc<dyn PhysicalExpr>, named: Named<'_>) -> String {
             text += &format!(" ELSE {}", part(other));
         }
         return text + " END";
-    }
-    if let Some(subquery) = expr.downcast_ref::<ScalarSubqueryExpr>() {
-        return format!("${}", subquery.index().as_usize());
     }
     if let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() {
         return format!("{}({})", function.name(), list(function.args()));
