@@ -6,7 +6,7 @@
 
 mod translate;
 
-pub(crate) use translate::{nearest, span_of};
+pub(crate) use translate::{nearest, other_region, span_of};
 
 use std::fmt;
 

@@ -309,7 +309,7 @@ fn from_store(error: &object_store::Error) -> Error {
 
 /// A bucket of another region than it was asked in, with the region where the store has named it: what
 /// [`region`](crate::lake::region) found, or the text of `AuthorizationHeaderMalformed`.
-fn other_region(text: &str) -> Option<Error> {
+pub(crate) fn other_region(text: &str) -> Option<Error> {
     let between = |mark: &str, end: char| text.split_once(mark)?.1.split(end).next().filter(|name| !name.is_empty());
     let named = between(crate::lake::region::MARK, '\'')
         .or_else(|| between("<Region>", '<'))

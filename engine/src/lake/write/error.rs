@@ -1,6 +1,6 @@
 //! Errors of stores, disks and streams, told apart by what the user can do about them.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, other_region};
 use object_store::path::Path;
 use std::fmt::Display;
 use std::io;
@@ -22,6 +22,9 @@ pub(super) fn store_error(error: &object_store::Error, path: &Path) -> Error {
         object_store::Error::InvalidPath { .. } => ErrorKind::InvalidParameter,
         _ => ErrorKind::Connection,
     });
+    if let Some(elsewhere) = other_region(&error.to_string()) {
+        return elsewhere;
+    }
     Error::new(kind, format!("could not write file \"{path}\": {}", cause(kind, error)))
 }
 
