@@ -151,12 +151,12 @@ pub(super) async fn read_small(stores: &OwnStores, source: &str, what: &str) -> 
 }
 
 /// Refuses a load whose files changed while it read them. Text from an object store is one version of a file: its readers
-/// ask for the one that was listed, so that only local files are looked at (`local_only`).
+/// ask for the one that was listed, so that only local files and those without a tag are looked at (`unguarded_only`).
 ///
 /// # Errors
 /// `Serialization`.
-pub(super) async fn check_unchanged(files: &[File], local_only: bool) -> Result<()> {
-    let wanted: Vec<File> = files.iter().filter(|file| !local_only || is_unguarded(file)).cloned().collect();
+pub(super) async fn check_unchanged(files: &[File], unguarded_only: bool) -> Result<()> {
+    let wanted: Vec<File> = files.iter().filter(|file| !unguarded_only || is_unguarded(file)).cloned().collect();
     let checks = wanted.into_iter().map(|file| async move {
         let now = file.store.head(&file.meta.location).await;
         // Some stores' listings tell no tags.
