@@ -31,7 +31,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Waits for what tidies up behind a statement that was dropped.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..3_000 {
         if holds() {
             return;
@@ -73,7 +73,7 @@ async fn a_canceled_unload_removes_what_it_wrote_and_says_so() {
 }
 
 /// What the server keeps of uploads that are neither complete nor aborted.
-fn open_uploads(server: &S3Server) -> Vec<String> {
+pub(super) fn open_uploads(server: &S3Server) -> Vec<String> {
     let entries = std::fs::read_dir(server.root()).unwrap().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| name.contains("upload")).collect()

@@ -58,14 +58,14 @@ async fn manifests() {
     let url = |name: &str| format!("file://{}/{name}", out.display());
     let size = read("plain_000").len();
     let (file, meta) = (url("plain_000"), format!("{{\"content_length\":{size}}}"));
-    assert_eq!(manifest("plain_manifest"), format!("{{\"entries\":[{{\"meta\":{meta},\"url\":\"{file}\"}}]}}"));
+    assert_eq!(manifest("plain_manifest"), format!("{{\"entries\":[{{\"url\":\"{file}\",\"meta\":{meta}}}]}}"));
     // "If the HEADER option is specified, the row count includes the header line."
     let size = read("full_000").len();
     let (file, meta) = (url("full_000"), format!("{{\"content_length\":{size},\"record_count\":2}}"));
     let full = manifest("full_manifest");
     for part in [
-        format!("\"entries\":[{{\"meta\":{meta},\"url\":\"{file}\"}}]"),
-        format!("\"meta\":{meta},\"schema\":"),
+        format!("\"entries\":[{{\"url\":\"{file}\",\"meta\":{meta}}}]"),
+        format!("\"meta\":{meta},\"author\":"),
         "{\"name\":\"venueid\",\"type\":{\"base\":\"integer\"}}".to_owned(),
         "{\"name\":\"venuename\",\"type\":{\"base\":\"charactervarying\",\"max_length\":65535}}".to_owned(),
         "{\"name\":\"price\",\"type\":{\"base\":\"numeric\",\"precision\":5,\"scale\":2}}".to_owned(),

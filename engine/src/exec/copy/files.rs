@@ -151,12 +151,12 @@ pub(super) async fn read_small(stores: &OwnStores, source: &str, what: &str) -> 
 }
 
 /// Refuses a load whose files changed while it read them. Text from an object store is one version of a file: its readers
-/// ask for the one that was listed, so that only local files are looked at (`local_only`).
+/// ask for the one that was listed, so that only local files and those without a tag are looked at (`unguarded_only`).
 ///
 /// # Errors
 /// `Serialization`.
-pub(super) async fn check_unchanged(files: &[File], local_only: bool) -> Result<()> {
-    let wanted: Vec<File> = files.iter().filter(|file| !local_only || file.location.is_local()).cloned().collect();
+pub(super) async fn check_unchanged(files: &[File], unguarded_only: bool) -> Result<()> {
+    let wanted: Vec<File> = files.iter().filter(|file| !unguarded_only || is_unguarded(file)).cloned().collect();
     let checks = wanted.into_iter().map(|file| async move {
         let now = file.store.head(&file.meta.location).await;
         // Some stores' listings tell no tags.
@@ -169,6 +169,11 @@ pub(super) async fn check_unchanged(files: &[File], local_only: bool) -> Result<
         Err(Error::new(ErrorKind::Serialization, message).with_hint("run the statement again"))
     });
     stream::iter(checks).buffer_unordered(CONCURRENCY).try_collect().await
+}
+
+/// Whether no tag makes each request for the file ask for what was listed.
+fn is_unguarded(file: &File) -> bool {
+    file.location.is_local() || file.meta.e_tag.is_none()
 }
 
 #[cfg(test)]

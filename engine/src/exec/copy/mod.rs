@@ -54,8 +54,8 @@ pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementR
     last.note_copy(query, 0);
     let result = match load.run(&relation).await {
         Ok(rows) => files::check_unchanged(&load.files, !load.is_columnar()).await.map(|()| rows),
-        // What is damaged may be what was changed.
-        Err(error) if error.kind == ErrorKind::BadFile => {
+        // What is damaged, or is asked for where it is not, may be what was changed.
+        Err(error) if matches!(error.kind, ErrorKind::BadFile | ErrorKind::Connection) => {
             Err(files::check_unchanged(&load.files, false).await.err().unwrap_or(error))
         }
         Err(error) => Err(error),

@@ -25,6 +25,9 @@ pub(super) fn store_error(error: &object_store::Error, path: &Path) -> Error {
         object_store::Error::InvalidPath { .. } => ErrorKind::InvalidParameter,
         _ => ErrorKind::Connection,
     });
+    if let Some(elsewhere) = other_region(&error.to_string()) {
+        return elsewhere;
+    }
     Error::new(kind, format!("could not write file \"{path}\": {}", cause(kind, error)))
 }
 
