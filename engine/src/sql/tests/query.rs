@@ -1,6 +1,7 @@
 //! What the parser makes of queries.
 
 use super::*;
+use crate::sql::{ExplainFormat, ExplainType};
 
 fn shown(text: &str, dialect: Dialect) -> String {
     match one(text, dialect) {
