@@ -31,8 +31,9 @@ const FOLDERS: [&str; 11] = [
 /// Scripts that run at a time.
 const AT_A_TIME: usize = 4;
 
-/// What scripts show of what the wire does not carry: how Arrow prints nested values, and plans.
-const LEFT_OUT: [&str; 1] = ["managed/types"];
+/// Scripts that show what the wire does not carry: how Arrow prints nested values; and one that has a COPY FROM STDIN
+/// refused, which here begins.
+const LEFT_OUT: [&str; 2] = ["managed/types", "copy/updates"];
 
 struct Wire {
     client: Client,

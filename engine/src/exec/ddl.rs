@@ -367,7 +367,8 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
             }
             Ok(Relation::Catalog(table)) => table,
             Err(error) if drop.if_exists && is_missing(&error) => {
-                notices.push(skipping("relation", &name.parts.join("."), "does not exist"));
+                let kind = if drop.view { "view" } else { "table" };
+                notices.push(skipping(kind, &name.parts.join("."), "does not exist"));
                 continue;
             }
             Err(error) => return Err(error),

@@ -166,6 +166,13 @@ impl Context {
         changed
     }
 
+    /// The same for one stream of rows in the query's order: behind a sort they are not dealt out to be computed in parallel.
+    pub(crate) fn in_order(&self) -> Self {
+        let mut changed = self.clone();
+        changed.state.config_mut().options_mut().optimizer.enable_round_robin_repartition = false;
+        changed
+    }
+
     /// DataFusion's view of the session.
     pub(crate) fn state(&self) -> &SessionState {
         &self.state

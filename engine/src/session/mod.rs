@@ -346,22 +346,12 @@ impl Session {
     }
 
     /// What a statement runs in, with its transaction and whether that is a block's.
-    ///
-    /// # Errors
-    /// What the catalog says.
     pub(crate) async fn context(
         &self,
         parsed: &ParsedStatement,
         transaction: (Arc<Mutex<Transaction>>, bool),
     ) -> Result<Context> {
-        let path = &self.settings.path;
-        // A schema that is alone need not exist.
-        let path = if path.is_single() {
-            path.names().to_vec()
-        } else {
-            let snapshot = transaction.0.lock().await.snapshot(&self.warehouse).await?;
-            path.existing(&snapshot, &self.who.session_user)
-        };
+        let path = self.settings.path.schemas(&transaction.0, &self.warehouse, &self.who.session_user).await?;
         let (warehouse, progress) = (Arc::clone(&self.warehouse), Arc::clone(&self.progress));
         let context = Context::new(
             warehouse,

@@ -3,8 +3,12 @@
 //! As in Redshift `$user` is the schema of the user's name, and a name that no schema has is passed over. What is made
 //! without a schema is made in the first that exists.
 
+use super::transaction::Transaction;
+use crate::error::Result;
+use crate::warehouse::Warehouse;
 use millrace_catalog::Snapshot;
 use std::fmt;
+use tokio::sync::Mutex;
 
 /// The schema of the user's name.
 const USER: &str = "$user";
@@ -53,13 +57,24 @@ impl SearchPath {
         named.or(self.0.first()).map_or("", String::as_str)
     }
 
-    /// Whether it is no more than one schema's name.
-    pub(crate) fn is_single(&self) -> bool {
-        matches!(self.0.as_slice(), [name] if name != USER)
+    /// The schemas that a statement's names are looked up in.
+    pub(super) async fn schemas(
+        &self,
+        transaction: &Mutex<Transaction>,
+        warehouse: &Warehouse,
+        user: &str,
+    ) -> Result<Vec<String>> {
+        if let [name] = self.0.as_slice()
+            && name != USER
+        {
+            // A schema that is alone need not exist.
+            return Ok(self.0.clone());
+        }
+        Ok(self.existing(&transaction.lock().await.snapshot(warehouse).await?, user))
     }
 
     /// The names of the schemas that exist, for a user. Where none does, the first name, which errors will tell of.
-    pub(crate) fn existing(&self, snapshot: &Snapshot, user: &str) -> Vec<String> {
+    fn existing(&self, snapshot: &Snapshot, user: &str) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for name in &self.0 {
             let name = if name == USER { user } else { name };
@@ -71,11 +86,6 @@ impl SearchPath {
             found.push(self.first().to_owned());
         }
         found
-    }
-
-    /// The names as they are.
-    pub(crate) fn names(&self) -> &[String] {
-        &self.0
     }
 }
 
@@ -112,7 +122,7 @@ mod tests {
             (" a  ", &["a"], "a"),
         ] {
             let path = SearchPath::parse(text);
-            assert_eq!(path.names(), names, "{text}");
+            assert_eq!(path.0, names, "{text}");
             assert_eq!(path.to_string(), shown, "{text}");
             assert_eq!(SearchPath::parse(shown), path);
         }

@@ -76,7 +76,9 @@ impl Relation {
 pub(crate) fn quoted(name: &str) -> String {
     let plain = name.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !crate::sql::is_reserved(name);
+        && !crate::sql::is_reserved(name)
+        // Reserved in PostgreSQL, though it begins an expression in INSERT and UPDATE.
+        && name != "default";
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 

@@ -68,12 +68,11 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
         row_group_bytes: unload.row_group_bytes,
         cleanup: context.warehouse().cleanup().clone(),
     };
-    let physical = query::physical_plan(context, &plan).await?;
     let task = context.state().task_ctx();
     let streams = if unload.parallel {
-        execute_stream_partitioned(physical, task)?
+        execute_stream_partitioned(query::physical_plan(context, &plan).await?, task)?
     } else {
-        vec![execute_stream(physical, task)?]
+        vec![execute_stream(query::physical_plan(&context.in_order(), &plan).await?, task)?]
     };
     let staged = write::write(target, streams).await.map_err(removed)?;
     let written = staged.commit().await.map_err(removed)?;

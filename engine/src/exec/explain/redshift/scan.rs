@@ -9,6 +9,7 @@ use crate::optimize::{NodeEstimate, value_width};
 use crate::system::quoted;
 use crate::tables::TableScanSummary;
 use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::conjunction_opt;
 use datafusion::physical_expr::{DynamicFilterTracking, Partitioning, split_conjunction};
 use datafusion::physical_plan::ExecutionPlanProperties;
@@ -140,9 +141,18 @@ impl Builder<'_> {
     }
 }
 
-/// The columns of a scan, with their table.
+/// The columns of a scan, with their table, and what it computes of them.
 fn columns_of(plan: &Plan, table: &str, estimate: Option<&NodeEstimate>) -> Vec<Output> {
-    let column = |field: &datafusion::arrow::datatypes::FieldRef| {
+    let projection = progress::file_scan(plan).and_then(|config| config.file_source().projection());
+    let computed = |at: usize| {
+        let expr = &projection?.as_ref().get(at)?.expr;
+        expr.downcast_ref::<Column>().is_none().then(|| words(expr, &own_name))
+    };
+    let column = |(at, field): (usize, &datafusion::arrow::datatypes::FieldRef)| {
+        if let Some(plain) = computed(at) {
+            let width = value_width(field.data_type());
+            return Output { qualified: plain.clone(), plain, is_column: false, width };
+        }
         let plain = quoted(field.name());
         let place = estimate.and_then(|known| known.names.iter().position(|name| name == field.name()));
         let width = estimate.zip(place).and_then(|(known, place)| known.widths.get(place).copied());
@@ -151,7 +161,7 @@ fn columns_of(plan: &Plan, table: &str, estimate: Option<&NodeEstimate>) -> Vec<
         let width = width.unwrap_or_else(|| value_width(field.data_type()));
         Output { plain, qualified, is_column: true, width }
     };
-    plan.schema().fields().iter().map(column).collect()
+    plan.schema().fields().iter().enumerate().map(column).collect()
 }
 
 /// What a scan leaves out, and how many conditions that is; what joins and sorts will find out is not known yet.
