@@ -126,7 +126,7 @@ mod tests {
         let sales = scanned(rows(172_456.), 172_456., 0);
         assert_eq!(sales.figures(), "(cost=0.00..1724.56 rows=172456 width=0)");
         let joined = hash_joined(rows(172_456.), &sales, &event, Moved::default());
-        assert_eq!(joined.figures(), "(cost=109.97..5714.79 rows=172456 width=0)");
+        assert_eq!(joined.figures(), "(cost=109.98..5714.80 rows=172456 width=0)");
         let sorted = sorted(groups);
         assert_eq!(sorted.figures(), "(cost=159.82..161.26 rows=576 width=0)");
         let external = scanned(rows(172_000.), 172_000., 1);
