@@ -421,7 +421,7 @@ pub(crate) fn names_in_view(snapshot: &Snapshot, view: &Table) -> Vec<(String, S
 
 /// The schemas that a view's names are looked up in.
 fn path_of(written: &str) -> Vec<String> {
-    SearchPath::parse(written).names().to_vec()
+    SearchPath::parse(written).into_names()
 }
 
 /// A name's parts with another last one.

@@ -70,7 +70,13 @@ impl SearchPath {
             // A schema that is alone need not exist.
             return Ok(self.0.clone());
         }
-        Ok(self.existing(&transaction.lock().await.snapshot(warehouse).await?, user))
+        let snapshot = transaction.lock().await.snapshot(warehouse).await?;
+        Ok(self.existing(&snapshot, user))
+    }
+
+    /// The names as they are.
+    pub(crate) fn into_names(self) -> Vec<String> {
+        self.0
     }
 
     /// The names of the schemas that exist, for a user. Where none does, the first name, which errors will tell of.
