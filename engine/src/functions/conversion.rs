@@ -11,9 +11,7 @@ use datafusion::arrow::datatypes::DataType;
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("$text", REDSHIFT, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Redshift)),
     scalar("$text", ATHENA, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Athena)),
-    scalar("$varchar", REDSHIFT, &[Kind::Text, Kind::Int], Gives::Text, |call| {
-        cut(call, |text, length| text.floor_char_boundary(length))
-    }),
+    scalar("$varchar", REDSHIFT, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, str::floor_char_boundary)),
     scalar("$varchar", ATHENA, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, chars)),
     // A CHAR's blanks at the end mean nothing, so it has none.
     scalar("$char", BOTH, &[Kind::Text, Kind::Int], Gives::Text, |call| {

@@ -88,7 +88,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             let wanted = sought.value(row);
             Ok(Some(array.iter().any(|value| match value {
                 Value::String(text) => text == wanted,
-                Value::Number(_) | Value::Bool(_) => value.to_string() == wanted,
+                Value::Number(_) | Value::Bool(_) => *value == wanted,
                 _ => false,
             })))
         })

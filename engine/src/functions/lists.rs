@@ -194,7 +194,9 @@ fn histogram(call: &Call<'_>) -> Result<ArrayRef> {
         let groups = groups(&row_values)?;
         let first: UInt32Array = groups.iter().map(|(first, _)| Some(*first)).collect();
         let mut found = Int64Builder::new();
-        groups.iter().for_each(|(_, count)| found.append_value(*count));
+        for (_, count) in &groups {
+            found.append_value(*count);
+        }
         keys.push(take(&row_values, &first, None)?);
         values.push(Arc::new(found.finish()) as ArrayRef);
         counts.push(groups.len());

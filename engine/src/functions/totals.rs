@@ -168,17 +168,18 @@ impl AggregateUDFImpl for Total {
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let (inner, plan) = self.with(args, |inner, args| inner.create_sliding_accumulator(args))?;
+        let (inner, plan) = self.with(args, datafusion::logical_expr::AggregateUDF::create_sliding_accumulator)?;
         Ok(Box::new(Converted { inner: inner?, plan }))
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        self.with(args, |inner, args| inner.groups_accumulator_supported(args)).is_ok_and(|(supported, _)| supported)
+        self.with(args, datafusion::logical_expr::AggregateUDF::groups_accumulator_supported)
+            .is_ok_and(|(supported, _)| supported)
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
         let argument = args.expr_fields[0].data_type().clone();
-        let (inner, plan) = self.with(args, |inner, args| inner.create_groups_accumulator(args))?;
+        let (inner, plan) = self.with(args, datafusion::logical_expr::AggregateUDF::create_groups_accumulator)?;
         let total = match self.kind {
             Kind::Sum => decimal_totals::Total::Sum,
             Kind::Avg => decimal_totals::Total::Average,

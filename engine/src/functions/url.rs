@@ -26,12 +26,11 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.ints(|row| Ok(Url::of(texts.value(row)).and_then(|url| url.port)))
     })
     .doc("url_extract_port(url)", "The port.", &[("url_extract_port('http://example.com:8080/path')", "8080")]),
-    scalar("url_extract_path", ATHENA, &[Text], Gives::Text, |call| part(call, |url| Some(decoded(url.path, false)?)))
-        .doc(
-            "url_extract_path(url)",
-            "The path.",
-            &[("url_extract_path('http://example.com:8080/path/a?k1=v1')", "/path/a")],
-        ),
+    scalar("url_extract_path", ATHENA, &[Text], Gives::Text, |call| part(call, |url| decoded(url.path, false))).doc(
+        "url_extract_path(url)",
+        "The path.",
+        &[("url_extract_path('http://example.com:8080/path/a?k1=v1')", "/path/a")],
+    ),
     scalar("url_extract_query", ATHENA, &[Text], Gives::Text, |call| part(call, |url| Some(url.query.to_owned()))).doc(
         "url_extract_query(url)",
         "The query.",

@@ -106,7 +106,7 @@ impl Conversion {
     }
 
     /// Bytes as text; what is no UTF-8 is replaced, byte by byte, or an error.
-    fn utf8<'a>(bytes: Cow<'a, [u8]>, replacement: Option<u8>) -> std::result::Result<Cow<'a, str>, Problem> {
+    fn utf8(bytes: Cow<'_, [u8]>, replacement: Option<u8>) -> std::result::Result<Cow<'_, str>, Problem> {
         let error = match &bytes {
             Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => return Ok(Cow::Borrowed(text)),

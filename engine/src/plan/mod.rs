@@ -60,7 +60,7 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
     relation_planners.extend(state.relation_planners().iter().cloned());
     let types = Arc::new(dialect::Types { dialect });
     let (tables, functions) = (resolved.tables, resolved.functions);
-    let provider = Provider { state, dialect, tables, functions, expr_planners, relation_planners, types };
+    let provider = Provider { state, tables, functions, dialect, expr_planners, relation_planners, types };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));
     let mut laterals = dialect::Laterals::default();
     let planned = loop {

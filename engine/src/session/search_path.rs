@@ -105,9 +105,12 @@ impl fmt::Display for SearchPath {
 /// Names as a path is written: with commas, in quotes where they need them.
 pub(crate) fn written(names: &[String]) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let quoted = |name: &String| match name.chars().all(plain) && !name.is_empty() {
-        true => name.clone(),
-        false => format!("\"{}\"", name.replace('"', "\"\"")),
+    let quoted = |name: &String| {
+        if name.chars().all(plain) && !name.is_empty() {
+            name.clone()
+        } else {
+            format!("\"{}\"", name.replace('"', "\"\""))
+        }
     };
     names.iter().map(quoted).collect::<Vec<_>>().join(", ")
 }

@@ -96,15 +96,13 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             let matched = call("$similar_to", vec![take(value), take(pattern), escape]);
             *expr = if *negated { not(matched) } else { matched };
         }
-        Expr::Extract { field, expr: value, .. } => {
-            if !is_plain_part(field, redshift) {
-                let mut part = part_name(field);
-                // Trino's weeks begin on Monday, with 1.
-                if !redshift && part == "dow" {
-                    "isodow".clone_into(&mut part);
-                }
-                *expr = call("$date_part", vec![text(part), take(value)]);
+        Expr::Extract { field, expr: value, .. } if !is_plain_part(field, redshift) => {
+            let mut part = part_name(field);
+            // Trino's weeks begin on Monday, with 1.
+            if !redshift && part == "dow" {
+                "isodow".clone_into(&mut part);
             }
+            *expr = call("$date_part", vec![text(part), take(value)]);
         }
         Expr::AtTimeZone { timestamp, time_zone } => {
             let args = vec![take(time_zone), take(timestamp)];
@@ -114,9 +112,9 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = cast(take(value), data_type.clone());
         }
         Expr::Substring { expr: value, substring_from, substring_for, .. } if !redshift => {
-            let from = substring_from.as_mut().map_or_else(|| number(1), |from| take(from));
+            let from = substring_from.as_mut().map_or_else(|| number(1), take);
             let mut args = vec![take(value), from];
-            args.extend(substring_for.as_mut().map(|length| take(length)));
+            args.extend(substring_for.as_mut().map(take));
             *expr = call("substr", args);
         }
         Expr::Interval(interval) => whole_interval(interval)?,

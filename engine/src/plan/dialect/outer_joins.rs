@@ -102,7 +102,7 @@ fn split(expr: Expr, into: &mut Vec<Expr>) {
             split(*right, into);
         }
         Expr::Nested(inner) if matches!(inner.as_ref(), Expr::BinaryOp { op: BinaryOperator::And, .. }) => {
-            split(*inner, into)
+            split(*inner, into);
         }
         other => into.push(other),
     }

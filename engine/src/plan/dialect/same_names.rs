@@ -59,7 +59,9 @@ impl Visitor for Found {
         if let GroupByExpr::Expressions(keys, _) = &select.group_by
             && !keys.is_empty()
         {
-            keys.iter().for_each(|key| self.add(key));
+            for key in keys {
+                self.add(key);
+            }
             // A key may be the number or the alias of an item.
             for item in &select.projection {
                 if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {

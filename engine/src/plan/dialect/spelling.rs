@@ -36,12 +36,16 @@ impl VisitorMut for Speller {
         if let Some(order_by) = &mut query.order_by
             && let OrderByKind::Expressions(keys) = &mut order_by.kind
         {
-            keys.iter_mut().for_each(|key| keep(&mut key.expr));
+            for key in keys {
+                keep(&mut key.expr);
+            }
         }
         match &mut query.limit_clause {
             Some(LimitClause::LimitOffset { limit, offset, .. }) => {
                 limit.iter_mut().for_each(keep);
-                offset.iter_mut().for_each(|offset| keep(&mut offset.value));
+                if let Some(offset) = offset {
+                    keep(&mut offset.value);
+                }
             }
             Some(LimitClause::OffsetCommaLimit { offset, limit }) => {
                 keep(offset);

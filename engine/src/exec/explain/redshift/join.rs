@@ -37,7 +37,7 @@ struct Join<'a> {
     inner: JoinSide,
     on: &'a [(PhysicalExprRef, PhysicalExprRef)],
     filter: Option<&'a JoinFilter>,
-    join_type: JoinType,
+    kind: JoinType,
     projection: Option<&'a [usize]>,
     label: &'static str,
 }
@@ -62,7 +62,7 @@ impl Builder<'_> {
                 inner: JoinSide::Left,
                 on: join.on(),
                 filter: join.filter(),
-                join_type: *join.join_type(),
+                kind: *join.join_type(),
                 projection: join.projection.as_deref(),
                 label,
             }));
@@ -76,7 +76,7 @@ impl Builder<'_> {
                 inner: JoinSide::Right,
                 on: join.on(),
                 filter: join.filter().as_ref(),
-                join_type: join.join_type(),
+                kind: join.join_type(),
                 projection: None,
                 label: in_slices(join.right(), join.left()),
             }));
@@ -91,7 +91,7 @@ impl Builder<'_> {
         self.nested_loop = true;
         let label = self.collected(left, right);
         let (name, inner, on) = ("Nested Loop", JoinSide::Left, &[][..]);
-        Some(self.joined(&Join { plan, name, left, right, inner, on, filter, join_type, projection, label }))
+        Some(self.joined(&Join { plan, name, left, right, inner, on, filter, kind: join_type, projection, label }))
     }
 
     /// Rows of one query that another has, or has not.
@@ -209,7 +209,7 @@ fn is_moved(plan: &Plan) -> bool {
 /// `Hash Left Join`: the preserved side is named as seen from the outer side, which stands left in Redshift's words.
 fn name(join: &Join<'_>) -> String {
     let inner_is_left = join.inner == JoinSide::Left;
-    let kind = match join.join_type {
+    let kind = match join.kind {
         JoinType::Inner => "",
         JoinType::Full => "Full",
         JoinType::Left if inner_is_left => "Right",
@@ -228,7 +228,7 @@ fn name(join: &Join<'_>) -> String {
 /// The columns that a join gives.
 fn columns(join: &Join<'_>, left: &[Output], right: &[Output]) -> Vec<Output> {
     let mark = Output { plain: "mark".to_owned(), qualified: "mark".to_owned(), is_column: false, width: 1. };
-    let all: Vec<Output> = match join.join_type {
+    let all: Vec<Output> = match join.kind {
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => [left, right].concat(),
         JoinType::LeftSemi | JoinType::LeftAnti => left.to_vec(),
         JoinType::RightSemi | JoinType::RightAnti => right.to_vec(),

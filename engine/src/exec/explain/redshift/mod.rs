@@ -391,7 +391,7 @@ impl Builder<'_> {
         for (number, child) in plan.children().into_iter().enumerate() {
             let below = self.build(child, at);
             if number == 0 {
-                columns = below.columns.clone();
+                columns.clone_from(&below.columns);
             }
             steps.push(subquery(below.step, number));
         }
@@ -434,7 +434,7 @@ fn name_output(step: &mut Step, columns: &str) {
 fn subquery(below: Step, number: usize) -> Step {
     let object = Some(format!("\"*SELECT* {}\"", number + 1));
     let (actual, output) = (actual::handed_on(&below), below.output.clone());
-    Step { object, actual, output, ..Step::new("Subquery Scan", vec![below]) }
+    Step { object, output, actual, ..Step::new("Subquery Scan", vec![below]) }
 }
 
 fn limited(below: Built, fetch: Option<usize>) -> Built {

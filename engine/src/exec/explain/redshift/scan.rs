@@ -72,9 +72,9 @@ impl Builder<'_> {
         let (rows, read, columns) = self.expected(plan, name, filter.is_some());
         let mut object = if is_place(table) { String::new() } else { format!("{table} ") };
         if let Some(summary) = summary {
-            object += &format!("location:\"{}\" ", summary.location);
+            object.extend(["location:\"", &summary.location, "\" "]);
         }
-        object += &format!("format:{}", config.file_source().file_type().to_uppercase());
+        object.extend(["format:", &config.file_source().file_type().to_uppercase()]);
         let files = Step { place: "", rows, object: Some(object), ..Step::new("S3 Seq Scan", Vec::new()) };
         let mut files = Step { table: Some(table.to_owned()), ..files };
         let conditions = filter.as_ref().map_or(0, |(_, conditions)| *conditions);

@@ -68,13 +68,13 @@ pub(super) fn words(expr: &Arc<dyn PhysicalExpr>, named: Named<'_>) -> String {
     if let Some(case) = expr.downcast_ref::<CaseExpr>() {
         let mut text = "CASE".to_owned();
         if let Some(of) = case.expr() {
-            text += &format!(" {}", part(of));
+            text.extend([" ", &part(of)]);
         }
         for (when, then) in case.when_then_expr() {
-            text += &format!(" WHEN {} THEN {}", part(when), part(then));
+            text.extend([" WHEN ", &part(when), " THEN ", &part(then)]);
         }
         if let Some(other) = case.else_expr() {
-            text += &format!(" ELSE {}", part(other));
+            text.extend([" ELSE ", &part(other)]);
         }
         return text + " END";
     }
