@@ -88,7 +88,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             let wanted = sought.value(row);
             Ok(Some(array.iter().any(|value| match value {
                 Value::String(text) => text == wanted,
-                Value::Number(_) | Value::Bool(_) => *value == wanted,
+                Value::Number(number) => number.to_string() == wanted,
+                Value::Bool(flag) => wanted == if *flag { "true" } else { "false" },
                 _ => false,
             })))
         })
