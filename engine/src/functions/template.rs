@@ -2,7 +2,7 @@
 
 use super::parts::micros_of;
 use crate::error::{Error, ErrorKind, Result};
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{Datelike, Month, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,22 +36,13 @@ const FIELDS: [&str; 46] = [
     "A.M.", "P.M.", "AM", "PM", "B.C.", "A.D.", "BC", "AD", "TZ", "OF", "FF",
 ];
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
+
+/// The months' names, from January on.
+fn months() -> [&'static str; 12] {
+    std::array::from_fn(|at| Month::try_from(at as u8 + 1).map_or("", |month| month.name()))
+}
 
 /// A template, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +179,7 @@ fn write_field(field: &str, case: Case, fill: bool, moment: NaiveDateTime, zone:
     let era = if year > 0 { year } else { 1 - year };
     let iso = i64::from(moment.iso_week().year());
     let hour12 = i64::from((moment.hour() + 11) % 12 + 1);
-    let month = MONTHS[moment.month0() as usize];
+    let month = months()[moment.month0() as usize];
     let day = DAYS[moment.weekday().num_days_from_sunday() as usize];
     match field {
         "Y,YYY" => {
@@ -323,9 +314,10 @@ impl Found {
                 rest
             }
             "MONTH" | "MON" => {
-                let at = name(&MONTHS, field == "MON").or_else(|| name(&MONTHS, true))?;
+                let months = months();
+                let at = name(&months, field == "MON").or_else(|| name(&months, true))?;
                 self.month = Some(at as u32 + 1);
-                let long = MONTHS[at];
+                let long = months[at];
                 let whole = field == "MONTH" && text.get(..long.len()).is_some_and(|t| t.eq_ignore_ascii_case(long));
                 &text[if whole { long.len() } else { 3 }..]
             }
