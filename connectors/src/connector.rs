@@ -4,9 +4,13 @@
 //! 1. [`Connector::schema`] tells a table's columns.
 //! 2. [`Connector::pushdown`] tells, for each condition, whether the system decides it exactly, narrows by it, or
 //!    leaves it to the engine.
+//!    [`Connector::orders`] tells whether it can give its rows in an order.
 //! 3. [`Connector::splits`] divides the request into parts that may be read at the same time; the union of all splits
 //!    is the table, and no row is in two.
-//! 4. [`Connector::scan`] reads one split. Batches have the request's columns in the request's order.
+//! 4. [`Connector::scan`] reads one split. Batches have the request's columns in the request's order. What the reading
+//!    costs is counted in [`Measures`] while it goes on.
+//!
+//! [`Connector::describe`] says in a line what the system would be asked, for EXPLAIN.
 //!
 //! A source that is read further each time (a stream) gives a [`Checkpoint`] for each split at its end. Reading again
 //! from a checkpoint gives exactly the rows that came after it, so a caller that commits checkpoint and rows together
@@ -19,9 +23,14 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Record batches as they arrive; dropping the stream closes what it opened.
 pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
+
+/// The key that marks a text column of JSON values (SUPER) in its field's metadata; its value is empty.
+pub const SUPER_METADATA: &str = "millrace.super";
 
 /// How much of a condition the system decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +43,32 @@ pub enum Pushdown {
     Unsupported,
 }
 
+/// A column that rows are ordered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The column.
+    pub column: String,
+    /// Largest first.
+    pub descending: bool,
+    /// NULLs before all others.
+    pub nulls_first: bool,
+}
+
+/// What the reading of one scan cost, counted while it goes on, over all its splits.
+#[derive(Debug, Default)]
+pub struct Measures {
+    /// Requests that were sent, repeated ones too.
+    pub requests: AtomicU64,
+    /// Requests that were sent again after a failure or because the system was too busy.
+    pub retries: AtomicU64,
+    /// Rows that the system looked at, where it tells.
+    pub rows_examined: AtomicU64,
+    /// Bytes of payload that came.
+    pub bytes: AtomicU64,
+    /// Capacity that the system says was consumed, in thousandths of its unit.
+    pub capacity_milliunits: AtomicU64,
+}
+
 /// What is to be read of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScanRequest {
@@ -43,8 +78,10 @@ pub struct ScanRequest {
     pub columns: Vec<String>,
     /// Conditions that the connector accepted, joined by AND.
     pub predicates: Vec<Predicate>,
-    /// No more rows than this are needed, where the engine knows.
+    /// No more rows than this are needed, where the engine knows; with an order, the first ones of each split.
     pub limit: Option<usize>,
+    /// The order of each split's rows, of those that the connector said it can give; empty for any order.
+    pub order: Vec<Order>,
     /// Where to go on, by split; empty to begin at the beginning.
     pub checkpoints: Vec<Checkpoint>,
 }
@@ -81,11 +118,24 @@ pub trait Connector: Debug + Send + Sync {
     /// How much of each condition the system decides, one answer each, in order.
     fn pushdown(&self, table: &str, predicates: &[Predicate]) -> Vec<Pushdown>;
 
+    /// Whether a split's rows can come in this order.
+    fn orders(&self, _table: &str, _order: &[Order]) -> bool {
+        false
+    }
+
+    /// About how many rows a table has, where the system tells it cheaply.
+    async fn row_count(&self, _table: &str) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// What the system is asked for a request, in a line, e.g. `DynamoDB Query on index gsi1: pk = 'a'`.
+    fn describe(&self, request: &ScanRequest) -> String;
+
     /// The parts of a scan; at most `parallelism` of them are read at the same time.
     async fn splits(&self, request: &ScanRequest, parallelism: usize) -> Result<Vec<Split>>;
 
     /// Reads one part.
-    async fn scan(&self, request: &ScanRequest, split: &Split) -> Result<BatchStream>;
+    async fn scan(&self, request: &ScanRequest, split: &Split, measures: &Arc<Measures>) -> Result<BatchStream>;
 
     /// Where a later scan goes on after this part was read to its end; `None` for tables that have no order.
     async fn checkpoint(&self, request: &ScanRequest, split: &Split) -> Result<Option<Checkpoint>>;

@@ -9,7 +9,9 @@ pub mod error;
 pub mod predicate;
 pub mod registry;
 
-pub use connector::{BatchStream, Checkpoint, Connector, Pushdown, ScanRequest, Split};
+pub use connector::{
+    BatchStream, Checkpoint, Connector, Measures, Order, Pushdown, SUPER_METADATA, ScanRequest, Split,
+};
 pub use error::{ConnectorError, Result};
-pub use predicate::{Comparison, Predicate, Value};
+pub use predicate::{Comparison, FullText, Predicate, Value};
 pub use registry::{Factory, OptionSpec, Options, Registry};

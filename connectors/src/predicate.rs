@@ -36,6 +36,17 @@ pub enum Comparison {
     GtEq,
 }
 
+/// How a full-text condition reads its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FullText {
+    /// `match(field, 'words')`: any of the words.
+    Match,
+    /// `match_phrase(field, 'words')`: the words in this order.
+    Phrase,
+    /// `query_string('text')`: the system's own query language.
+    QueryString,
+}
+
 /// A condition on a row, with SQL's logic of NULL: a row is kept when the condition is true.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predicate {
@@ -66,6 +77,15 @@ pub enum Predicate {
     IsNull(String),
     /// A column that is not NULL.
     IsNotNull(String),
+    /// A full-text condition, which only the system itself can decide.
+    FullText {
+        /// How the text is read.
+        kind: FullText,
+        /// The column; `None` for all of them.
+        column: Option<String>,
+        /// The text.
+        text: String,
+    },
     /// All of these.
     And(Vec<Predicate>),
     /// One of these.

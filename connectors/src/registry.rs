@@ -84,13 +84,14 @@ impl Registry {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::connector::{BatchStream, Checkpoint, Pushdown, ScanRequest, Split};
+    use crate::connector::{BatchStream, Checkpoint, Measures, Pushdown, ScanRequest, Split};
     use crate::predicate::Predicate;
     use arrow::array::{ArrayRef, Int64Array};
     use arrow::datatypes::SchemaRef;
     use arrow::record_batch::RecordBatch;
     use async_trait::async_trait;
     use futures::{StreamExt, TryStreamExt};
+    use std::sync::atomic::Ordering;
 
     /// The numbers below a bound, in two splits: what the trait's contract looks like.
     #[derive(Debug)]
@@ -110,12 +111,17 @@ mod tests {
             vec![Pushdown::Unsupported; predicates.len()]
         }
 
+        fn describe(&self, request: &ScanRequest) -> String {
+            format!("numbers of {}", request.table)
+        }
+
         async fn splits(&self, _request: &ScanRequest, parallelism: usize) -> Result<Vec<Split>> {
             let split = |id: usize| Split { id: id.to_string(), payload: vec![], after: vec![] };
             Ok((0..parallelism.min(2)).map(split).collect())
         }
 
-        async fn scan(&self, _request: &ScanRequest, split: &Split) -> Result<BatchStream> {
+        async fn scan(&self, _request: &ScanRequest, split: &Split, measures: &Arc<Measures>) -> Result<BatchStream> {
+            measures.requests.fetch_add(1, Ordering::Relaxed);
             let rest = i64::from(split.id == "1");
             let numbers: Vec<i64> = (0..self.0).filter(|n| n % 2 == rest).collect();
             Ok(futures::stream::iter([Ok(batch(&numbers))]).boxed())
@@ -177,16 +183,19 @@ mod tests {
             columns: vec!["n".to_owned()],
             predicates: vec![],
             limit: None,
+            order: vec![],
             checkpoints: vec![],
         };
+        let measures = Arc::new(Measures::default());
         let rows = futures::executor::block_on(async {
             let mut rows = 0;
             for split in connector.splits(&request, 8).await.unwrap() {
-                let batches: Vec<_> = connector.scan(&request, &split).await.unwrap().try_collect().await.unwrap();
+                let batches = connector.scan(&request, &split, &measures).await.unwrap();
+                let batches: Vec<_> = batches.try_collect().await.unwrap();
                 rows += batches.iter().map(RecordBatch::num_rows).sum::<usize>();
             }
             rows
         });
-        assert_eq!(rows, 10);
+        assert_eq!((rows, measures.requests.load(Ordering::Relaxed)), (10, 2));
     }
 }
