@@ -25,7 +25,8 @@ use std::path::{Path, PathBuf};
     args_conflicts_with_subcommands = false
 )]
 struct LowArgs {
-    /// Directory of the warehouse, .millrace by default; made when it does not exist
+    /// Directory of the warehouse, .millrace by default; made when it does not exist. With s3://bucket/path the tables'
+    /// files are there, and the catalog in the user's data directory
     #[arg(short, long, value_name = "DIR", env = "MILLRACE_WAREHOUSE", global = true)]
     warehouse: Option<PathBuf>,
 

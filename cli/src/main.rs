@@ -9,6 +9,7 @@ mod crawl;
 mod demo;
 mod engine;
 mod open;
+mod place;
 mod print;
 mod repl;
 mod serve;
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     start_log();
-    match run(&invocation) {
+    match place::locate(invocation).and_then(|invocation| run(&invocation)) {
         Ok(code) => code,
         Err(error) => {
             // There is no one left to tell when standard error fails.

@@ -363,7 +363,8 @@ async fn local_storage(folder: &Path, lake: &Lake, cleanup: TaskTracker) -> Resu
 /// warehouse's directory. The catalog notes it, for other programs that attach it, also after the directory was moved.
 ///
 /// # Errors
-/// `InvalidParameter` for a place that is not in an object store, or another one than that of files that exist.
+/// `InvalidParameter` for a place that is not in an object store, or another one than that of files that exist;
+/// `ObjectInUse` for the place of another warehouse.
 async fn data_storage(
     config: &WarehouseConfig,
     catalog: &Catalog,
@@ -394,8 +395,11 @@ async fn data_storage(
         let message = format!("the files of this warehouse's tables are in {noted}, not in {url}");
         return Err(Error::new(ErrorKind::InvalidParameter, message));
     }
-    note_data_path(catalog, noted.as_deref(), &url).await?;
     let mut store = lake.listings.stores().open(&location).await?;
+    if noted.as_ref() != Some(&url) && !catalog.is_read_only() {
+        tables::claim(store.as_ref(), location.path(), &catalog.identity().await?).await?;
+    }
+    note_data_path(catalog, noted.as_deref(), &url).await?;
     if config.cache_bytes > 0 {
         let (folder, limit) = (config.directory.join(CACHE_FOLDER), config.cache_bytes);
         // The bucket's name keeps those of a place that the warehouse had before apart.

@@ -6,8 +6,10 @@ import datetime as dt
 import decimal
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import duckdb
 import pandas as pd
@@ -128,10 +130,15 @@ with open(f"{work}/documents.json", "w") as lines:
     lines.writelines(json.dumps({"id": at, "d": document}) + "\n" for at, document in enumerate(documents))
 sql(f"""CREATE TABLE documents (id int, d super); COPY documents FROM '{work}/documents.json' JSON 'auto';
 UNLOAD ('select * from documents order by id') TO '{work}/super/csv_' CSV HEADER NULL AS 'nothing' PARALLEL OFF;
+UNLOAD ('select * from documents order by id') TO '{work}/super/lines_' JSON PARALLEL OFF;
 UNLOAD ('select * from documents order by id') TO '{work}/super/columns_' PARQUET PARALLEL OFF;""")
 plain = lambda values: [None if text is None else json.loads(text) for text in values]
 texts = pd.read_csv(f"{work}/super/csv_000", na_values=["nothing"], keep_default_na=False)
 same("pandas, SUPER of CSV", plain(python(text) for text in texts["d"]), documents)
+with open(f"{work}/super/lines_000") as lines:
+    same("Python, SUPER of JSON", [json.loads(line)["d"] for line in lines], documents)
+read = duckdb.sql(f"SELECT d->'a' FROM read_json('{work}/super/lines_000', columns = {{'id': 'INT', 'd': 'JSON'}}) WHERE id = 0")
+same("DuckDB, SUPER of JSON", json.loads(read.fetchall()[0][0]), documents[0]["a"])
 same("pyarrow, SUPER of Parquet", plain(pq.read_table(f"{work}/super/columns_000.parquet")["d"].to_pylist()), documents)
 
 # What COPY reads of theirs.
@@ -162,4 +169,36 @@ for name, options, ours in [
 ]:
     duckdb.sql(f"COPY (SELECT * FROM arrow_rows) TO '{work}/theirs/{name}' ({options})")
     loaded(f"DuckDB's {name}", ours, f"{work}/theirs/{name}")
+
+# A line of 1 GiB: Redshift's rows have at most 4 MB. The file is cut where it is, with bounded memory.
+long_line = f"{work}/long_line.txt"
+with open(long_line, "wb") as file:
+    for _ in range(1024):
+        file.write(b"x" * (1 << 20))
+script = f"CREATE TABLE long_line (a varchar(100)); COPY long_line FROM '{long_line}';"
+ran = subprocess.Popen([binary, "--warehouse", warehouse, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+said = ran.stdout.read()
+_, status, usage = os.wait4(ran.pid, 0)
+same("a line of 1 GiB fails", (os.waitstatus_to_exitcode(status) != 0, "stl_load_errors" in said or "line" in said), (True, True))
+same(f"a line of 1 GiB takes little memory ({usage.ru_maxrss // 1024} MiB)", usage.ru_maxrss < 512 * 1024, True)
+os.remove(long_line)
+
+# Ctrl-C: nothing is loaded, nothing is left of an UNLOAD, the warehouse goes on.
+sql("CREATE TABLE many AS SELECT n::int AS n, repeat('x', 80) AS t FROM generate_series(1, 2000000) AS g(n); CREATE TABLE copied (LIKE many);")
+sql(f"UNLOAD ('select * from many') TO '{work}/many/csv_' CSV PARALLEL OFF;")
+
+
+def interrupted(statement):
+    ran = subprocess.Popen([binary, "--warehouse", warehouse, "-c", statement], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    time.sleep(0.7)
+    ran.send_signal(signal.SIGINT)
+    said = ran.communicate(timeout=30)[0]
+    return ran.returncode != 0, "cancel" in said
+
+
+same("Ctrl-C of COPY", interrupted(f"COPY copied FROM '{work}/many/csv_' CSV; COPY copied FROM '{work}/many/csv_' CSV; COPY copied FROM '{work}/many/csv_' CSV;"), (True, True))
+loads = json.loads(sql("SELECT count(*) % 2000000 AS n FROM copied;").splitlines()[-1])
+same("no part of a load stays", loads, {"n": 0})
+same("Ctrl-C of UNLOAD", interrupted(f"UNLOAD ('select a.* from many a, (select n from many limit 50) b') TO '{work}/gone/t_' CSV;"), (True, True))
+same("no file of an UNLOAD stays", [name for _, _, names in os.walk(f"{work}/gone") for name in names], [])
 print(f"clients: {checks} checks of COPY and UNLOAD passed (DuckDB {duckdb.__version__}, pyarrow {pa.__version__}, pandas {pd.__version__})")

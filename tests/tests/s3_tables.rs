@@ -195,3 +195,25 @@ async fn the_place_of_files_does_not_change_under_them() {
     assert_eq!(error.kind, ErrorKind::Unsupported, "{error}");
     assert!(error.message.contains("s3://bucket/warehouse"), "{error}");
 }
+
+/// Each catalog takes files that it does not know for orphans: a place belongs to one.
+#[tokio::test]
+async fn a_place_belongs_to_one_catalog() {
+    let place = Place::new().await;
+    let (_warehouse, mut session) = place.open().await;
+    rows(&mut session, "CREATE TABLE t (n bigint); INSERT INTO t SELECT unnest(range(1, 1001))").await.unwrap();
+    let path = format!("s3://{}/tables", place.bucket);
+    let mut other = place.config(Some(&path));
+    other.directory = place.folder.path().join("other");
+    let error = Warehouse::open(other.clone()).await.map(drop).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::ObjectInUse, "{error}");
+    other.data_path = Some(format!("s3://{}/others", place.bucket));
+    let mut session = Session::new(Warehouse::open(other).await.unwrap());
+    rows(&mut session, "CREATE TABLE t (n bigint); INSERT INTO t SELECT unnest(range(1, 1001))").await.unwrap();
+    assert_eq!(place.objects("tables").len(), place.objects("others").len());
+    // The first one still opens, with the setting and without.
+    for path in [Some(path.as_str()), None] {
+        let mut again = Session::new(Warehouse::open(place.config(path)).await.unwrap());
+        assert_eq!(rows(&mut again, "SELECT count(*) FROM t").await.unwrap(), [["1000"]]);
+    }
+}

@@ -9,7 +9,7 @@ use super::commit::Commit;
 use super::definition::join_path;
 use super::inline::quoted;
 use super::time::{format_time, now_us, parse_time};
-use crate::error::Result;
+use crate::error::{CatalogError, Result};
 use crate::store::{CHUNK, Catalog, Db, Lease, Write};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use std::collections::BTreeSet;
@@ -127,6 +127,15 @@ impl Catalog {
         let count = lease.number(sqlx::query_as("SELECT EXISTS (SELECT 1 FROM ducklake_data_file)")).await?;
         lease.release();
         Ok(count > 0)
+    }
+
+    /// What tells this catalog from every other one: the UUID of its oldest schema.
+    pub async fn identity(&self) -> Result<String> {
+        let mut lease = self.read().await?;
+        let query = "SELECT schema_uuid FROM ducklake_schema ORDER BY begin_snapshot, schema_id LIMIT 1";
+        let row: Option<(String,)> = lease.first(sqlx::query_as(query)).await?;
+        lease.release();
+        row.map(|(uuid,)| uuid).ok_or_else(|| CatalogError::Damaged("the manifest has no schema".to_owned()))
     }
 
     /// Where data files are, with a slash at the end.

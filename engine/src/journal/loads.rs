@@ -94,6 +94,26 @@ pub(crate) struct LoadErrorRecord {
     pub(crate) lines: Vec<BadLine>,
 }
 
+/// A text of which COPY replaced characters, with the columns of `stl_replacements`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReplacedText {
+    pub(crate) file: String,
+    pub(crate) line: u64,
+    pub(crate) column: String,
+    pub(crate) raw_line: String,
+}
+
+/// Some of the texts of which a COPY replaced characters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReplacementRecord {
+    pub(crate) origin: Origin,
+    /// The table's number in `pg_class`.
+    pub(crate) table_id: i64,
+    pub(crate) texts: Vec<ReplacedText>,
+}
+
 /// An UNLOAD that has ended, well or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -125,6 +145,14 @@ impl Record for LoadErrorRecord {
     }
 }
 
+impl Record for ReplacementRecord {
+    const KIND: &'static str = "replacement";
+
+    fn at_us(&self) -> i64 {
+        self.origin.end_us
+    }
+}
+
 impl Record for UnloadRecord {
     const KIND: &'static str = "unload";
 
@@ -140,6 +168,12 @@ impl OfStatement for LoadCommitRecord {
 }
 
 impl OfStatement for LoadErrorRecord {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl OfStatement for ReplacementRecord {
     fn origin(&self) -> &Origin {
         &self.origin
     }

@@ -12,7 +12,8 @@ mod vacuum;
 mod wlm;
 
 pub(crate) use loads::{
-    BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, OfStatement, Origin, UnloadRecord,
+    BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, OfStatement, Origin, ReplacedText,
+    ReplacementRecord, UnloadRecord,
 };
 pub(crate) use mask::mask;
 pub use query::ConnectionEvent;

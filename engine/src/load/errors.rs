@@ -1,4 +1,4 @@
-//! Bad lines: what is recorded of each, and how many a load may have.
+//! Bad lines: what is recorded of each, and how many a load may have; texts in which characters were replaced.
 
 use crate::error::{Error, ErrorKind};
 use std::collections::BTreeSet;
@@ -77,6 +77,21 @@ impl LoadError {
     }
 }
 
+/// A text of which invalid characters were replaced (ACCEPTINVCHARS), with the columns of `stl_replacements`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replacement {
+    /// The file's URL.
+    pub(crate) file: String,
+    /// Its line, counted as [`LoadError::line`] is.
+    pub(crate) line: u64,
+    /// As [`LoadError::after`].
+    pub(crate) after: u64,
+    /// The column.
+    pub(crate) column: String,
+    /// The line, at most 1024 bytes of it.
+    pub(crate) raw_line: String,
+}
+
 /// The bad lines of one load, and how many there may be.
 #[derive(Debug)]
 pub(crate) struct LoadErrors {
@@ -84,12 +99,14 @@ pub(crate) struct LoadErrors {
     limit: Option<u64>,
     count: AtomicU64,
     recorded: Mutex<Vec<LoadError>>,
+    replaced: Mutex<Vec<Replacement>>,
 }
 
 impl LoadErrors {
     /// `limit` bad lines fail the load; 0 is as 1.
     pub(crate) fn new(limit: Option<u64>) -> Self {
-        Self { limit: limit.map(|limit| limit.max(1)), count: AtomicU64::new(0), recorded: Mutex::default() }
+        let limit = limit.map(|limit| limit.max(1));
+        Self { limit, count: AtomicU64::new(0), recorded: Mutex::default(), replaced: Mutex::default() }
     }
 
     /// Records a bad line.
@@ -109,6 +126,14 @@ impl LoadErrors {
         }
     }
 
+    /// Records a text of which characters were replaced.
+    pub(crate) fn record_replacement(&self, replacement: Replacement) {
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        if replaced.len() < MOST_RECORDED {
+            replaced.push(replacement);
+        }
+    }
+
     /// Whether there were too many.
     pub(crate) fn exceeded(&self) -> bool {
         self.limit.is_some_and(|limit| self.count() >= limit)
@@ -117,7 +142,10 @@ impl LoadErrors {
     /// The files and places in them that lines are counted from, but for files' starts.
     pub(crate) fn unplaced(&self) -> BTreeSet<(String, u64)> {
         let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
-        recorded.iter().filter(|error| error.after > 0).map(|error| (error.file.clone(), error.after)).collect()
+        let replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = recorded.iter().map(|error| (&error.file, error.after));
+        let places = places.chain(replaced.iter().map(|replacement| (&replacement.file, replacement.after)));
+        places.filter(|(_, after)| *after > 0).map(|(file, after)| (file.clone(), after)).collect()
     }
 
     /// Counts lines from the start of a file: so many end before that place of it.
@@ -126,6 +154,11 @@ impl LoadErrors {
         for error in recorded.iter_mut().filter(|error| error.file == file && error.after == after) {
             error.line += lines;
             error.after = 0;
+        }
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        for replacement in replaced.iter_mut().filter(|found| found.file == file && found.after == after) {
+            replacement.line += lines;
+            replacement.after = 0;
         }
     }
 
@@ -140,6 +173,13 @@ impl LoadErrors {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone();
         recorded.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         recorded
+    }
+
+    /// The replacements that were recorded, by file and line.
+    pub(crate) fn replacements(&self) -> Vec<Replacement> {
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        replaced.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        replaced
     }
 }
 

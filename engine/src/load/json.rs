@@ -32,7 +32,7 @@ impl Members {
                 let whole = lexer.value(0).map_err(|e| malformed(e.at))?;
                 fields.push(Some(Field {
                     bytes: Cow::Borrowed(&record[whole.clone()]),
-                    quoted: true,
+                    quoted: false,
                     at: whole.start,
                 }));
             }
@@ -67,6 +67,7 @@ impl Members {
 /// A value's field; `None` for null.
 fn field(record: &[u8], range: Range<usize>) -> Option<Field<'_>> {
     let raw = &record[range.clone()];
+    let quoted = raw.first() == Some(&b'"');
     let bytes = match raw.first() {
         Some(b'n') => return None,
         Some(b'"') => match std::str::from_utf8(&raw[1..raw.len() - 1]) {
@@ -79,7 +80,7 @@ fn field(record: &[u8], range: Range<usize>) -> Option<Field<'_>> {
         },
         _ => Cow::Borrowed(raw),
     };
-    Some(Field { bytes, quoted: true, at: range.start })
+    Some(Field { bytes, quoted, at: range.start })
 }
 
 /// Where a path leads in a well-formed record.

@@ -18,7 +18,7 @@ mod rows;
 mod value;
 
 pub(crate) use cut::{Cut, Cutter};
-pub(crate) use errors::{FieldOfError, LoadError, LoadErrors};
+pub(crate) use errors::{FieldOfError, LoadError, LoadErrors, Replacement};
 pub(crate) use feed::CopyChunks;
 pub use feed::{CopyFeed, CopyInput, copy_channel};
 pub(crate) use json::paths_of;

@@ -4,7 +4,7 @@
 
 use super::builder::Column;
 use super::decode::Decoder;
-use super::errors::{FieldOfError, LoadError, LoadErrors, MOST_FIELDS, Problem, shown};
+use super::errors::{FieldOfError, LoadError, LoadErrors, MOST_FIELDS, Problem, Replacement, shown};
 use super::fields::{self, Delimited, Field};
 use super::frame::{Framed, Framer, Framing};
 use super::json::Members;
@@ -447,10 +447,35 @@ impl Loader {
                     column.append(value);
                 }
                 self.rows += 1;
+                let record = self.framer.bytes(from, to);
+                if spec.options.accept_invalid_chars.is_some() && std::str::from_utf8(record).is_err() {
+                    self.record_replacements(line, record);
+                }
                 Ok(())
             }
             Err(bad) => self.record(line, record, bad),
         }
+    }
+
+    /// Records the texts of a loaded record that held what is no UTF-8.
+    fn record_replacements(&self, line: u64, record: &[u8]) {
+        let (found, _) = self.spec.fields(record);
+        for (field, target) in found.into_iter().zip(&self.spec.targets) {
+            if field.is_some_and(|field| std::str::from_utf8(&field.bytes).is_err()) {
+                self.errors.record_replacement(Replacement {
+                    file: self.file.clone(),
+                    line,
+                    after: self.counted_from(),
+                    column: target.name.clone(),
+                    raw_line: shown(record),
+                });
+            }
+        }
+    }
+
+    /// From which byte of the file on lines are counted.
+    fn counted_from(&self) -> u64 {
+        self.part.filter(|part| !part.is_first).map_or(0, |part| part.from)
     }
 
     fn record(&self, line: u64, record: &[u8], bad: Bad<'_>) -> Result<()> {
@@ -458,7 +483,7 @@ impl Loader {
         self.errors.record(LoadError {
             file: self.file.clone(),
             line,
-            after: self.part.filter(|part| !part.is_first).map_or(0, |part| part.from),
+            after: self.counted_from(),
             column: target.map(|target| target.name.clone()).unwrap_or_default(),
             data_type: target.map(|target| target.data_type.to_string()).unwrap_or_default(),
             length: target.and_then(|target| target.data_type.max_bytes()),

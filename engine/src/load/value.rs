@@ -139,15 +139,18 @@ impl Conversion {
         Err(Problem::new(1220, reason))
     }
 
-    /// A SUPER: JSON text. A text of JSON is the document that it holds, or else itself.
+    /// A SUPER: JSON text. A string among JSON's values is itself, whatever it holds.
     fn document<'a>(&self, field: Field<'a>) -> std::result::Result<Value<'a>, Problem> {
-        if field.bytes.is_empty() && !self.stream {
+        let string = self.json && field.quoted;
+        if field.bytes.is_empty() && !self.stream && !string {
             return Ok(Value::Null);
         }
         let text = Self::utf8(field.bytes, None)?;
+        if string {
+            return Ok(Value::Text(serde_json::Value::from(text).to_string().into()));
+        }
         match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
             Ok(_) => Ok(Value::Text(text)),
-            Err(_) if self.json => Ok(Value::Text(serde_json::Value::from(text).to_string().into())),
             Err(_) => Err(Problem::new(1224, "Invalid JSON for a column of type SUPER")),
         }
     }

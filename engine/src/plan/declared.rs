@@ -18,8 +18,12 @@ pub const LENGTH_METADATA: &str = "pg_length";
 
 /// A result's columns with what they were declared as in the tables that its query reads.
 pub(crate) fn declared_schema(plan: &LogicalPlan, schema: &SchemaRef) -> SchemaRef {
-    let declarations = super::with_room(|| (0..schema.fields().len()).map(|at| origin(plan, at)).collect());
-    with_declarations(schema, declarations)
+    with_declarations(schema, declared_types(plan))
+}
+
+/// What a plan's columns were declared as, in order.
+pub(crate) fn declared_types(plan: &LogicalPlan) -> Vec<Option<SqlType>> {
+    super::with_room(|| (0..plan.schema().fields().len()).map(|at| origin(plan, at)).collect())
 }
 
 /// Columns with their declarations, in order.

@@ -11,7 +11,7 @@ mod membership;
 mod rewrite;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
-pub(crate) use declared::{declared_schema, with_declarations};
+pub(crate) use declared::{declared_schema, declared_types, with_declarations};
 pub(crate) use dialect::assigned;
 pub(crate) use rewrite::{shown_name, shown_schema};
 

@@ -6,7 +6,7 @@ use super::table::Kind::{Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{Kind, PG_CATALOG, Rows, SystemTable, row, sees_all};
 use crate::error::Result;
-use crate::journal::{LoadCommitRecord, LoadErrorRecord, OfStatement, QueryRecord};
+use crate::journal::{LoadCommitRecord, LoadErrorRecord, OfStatement, QueryRecord, ReplacementRecord};
 use crate::session::Context;
 use futures::future::BoxFuture;
 use std::collections::{HashMap, HashSet};
@@ -111,6 +111,30 @@ async fn stl_loaderror_detail(context: &Context) -> Result<Rows> {
                     field.length.map(|length| length.to_string())
                 ]);
             }
+        }
+    }
+    Ok(rows)
+}
+
+async fn stl_replacements(context: &Context) -> Result<Rows> {
+    let records: Vec<ReplacementRecord> = seen(context).await?;
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in &records {
+        let user = snapshot.principals().user_id(&record.origin.user);
+        for text in &record.texts {
+            rows.push(row![
+                user,
+                record.origin.query,
+                NULL,
+                record.table_id,
+                record.origin.start_us,
+                record.origin.pid,
+                &text.file,
+                text.line,
+                &text.column,
+                &text.raw_line
+            ]);
         }
     }
     Ok(rows)
@@ -269,6 +293,22 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("col_length", Text),
         ],
         |context| Box::pin(stl_loaderror_detail(context)),
+    ),
+    declare(
+        "stl_replacements",
+        &[
+            ("userid", Int4),
+            ("query", Int4),
+            ("slice", Int4),
+            ("tbl", Int4),
+            ("starttime", Time),
+            ("session", Int4),
+            ("filename", Text),
+            ("line_number", Int8),
+            ("colname", Text),
+            ("raw_line", Text),
+        ],
+        |context| Box::pin(stl_replacements(context)),
     ),
     declare(
         "sys_load_error_detail",

@@ -15,6 +15,7 @@
 mod adapt;
 mod blocks;
 mod cache;
+mod claim;
 pub(crate) mod condition;
 mod deletes;
 mod dynamic;
@@ -48,6 +49,7 @@ mod tests;
 
 pub use blocks::{ReadBlocks, note_reads, read_blocks};
 pub(crate) use cache::{Blocks, CachedStore};
+pub(crate) use claim::claim;
 pub use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};
 pub use inlined::{decode_inlined, encode_inlined};

@@ -86,7 +86,8 @@ pub async fn write_arranged(
     for (stream, Arranged { rows, bucket, sorted, layout }) in streams.into_iter().enumerate() {
         let rows = Rows::new(rows, &table.columns, options)?;
         let written = write_stream(Arc::clone(&job), rows, Place { bucket, sorted, layout });
-        tasks.spawn(async move { written.await.map(|written| (stream, written)) });
+        // Whoever closes the warehouse waits for what a cancelled write still removes.
+        tasks.spawn(storage.cleanup.track_future(async move { written.await.map(|written| (stream, written)) }));
     }
     // In the order of the streams, so that the numbers of files and rows do not tell which task was faster.
     let mut by_stream = BTreeMap::new();

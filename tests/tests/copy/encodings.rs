@@ -93,6 +93,11 @@ async fn what_is_not_of_the_encoding() {
         for (found, (line, code, reason)) in found.iter().zip(*errors) {
             assert!(found[0] == *line && found[1] == *code && found[2].contains(reason), "{at} {options}: {found:?}");
         }
+        let replaced = "SELECT line_number, trim(colname) FROM stl_replacements WHERE query = pg_last_copy_id()";
+        let replaced = rows(&mut session, replaced).await.unwrap();
+        let expected: &[[&str; 2]] =
+            if options.contains("ACCEPTINVCHARS") && errors.is_empty() { &[["1", "name"]] } else { &[] };
+        assert_eq!(replaced, expected, "{at} {options}");
         rows(&mut session, "TRUNCATE t").await.unwrap();
     }
 }

@@ -76,3 +76,33 @@ async fn manifests() {
         assert!(full.contains(&part), "{part} is not in {full}");
     }
 }
+
+/// A table's columns keep their declared types in VERBOSE manifests; "Amazon Redshift supports writing nested JSON when
+/// the query result contains SUPER columns".
+#[tokio::test]
+async fn columns_of_tables_are_as_declared() {
+    let (folder, mut session) = world().await;
+    let out = folder.path().join("out");
+    rows(&mut session, "CREATE TABLE t (c char(3), v varchar(7), d super)").await.unwrap();
+    rows(&mut session, "INSERT INTO t VALUES ('abc', 'x', '{\"a\":[1,\n null]}'), ('d', 'y', '\"z\"')").await.unwrap();
+    let unload = format!(
+        "UNLOAD ('select c, v, d from t order by v') TO '{}/t_' JSON PARALLEL OFF MANIFEST VERBOSE",
+        out.display()
+    );
+    rows(&mut session, &unload).await.unwrap();
+    let files = files(&out);
+    let read =
+        |name: &str| String::from_utf8_lossy(&files.iter().find(|(found, _)| found == name).unwrap().1).into_owned();
+    assert_eq!(
+        read("t_000"),
+        "{\"c\":\"abc\",\"v\":\"x\",\"d\":{\"a\":[1, null]}}\n{\"c\":\"d\",\"v\":\"y\",\"d\":\"z\"}\n"
+    );
+    let manifest: String = read("t_manifest").split_whitespace().collect();
+    for part in [
+        "{\"name\":\"c\",\"type\":{\"base\":\"character\",\"max_length\":3}}",
+        "{\"name\":\"v\",\"type\":{\"base\":\"charactervarying\",\"max_length\":7}}",
+        "{\"name\":\"d\",\"type\":{\"base\":\"super\"}}",
+    ] {
+        assert!(manifest.contains(part), "{part} is not in {manifest}");
+    }
+}

@@ -1,9 +1,11 @@
-//! What the journal keeps of a load: the load, and its bad lines, also when there were too many.
+//! What the journal keeps of a load: the load, its bad lines, also when there were too many, and replaced characters.
 
 use super::Load;
 use crate::error::Result;
-use crate::journal::{BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, Origin, now_us};
-use crate::load::{FieldOfError, LoadError};
+use crate::journal::{
+    BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, Origin, ReplacedText, ReplacementRecord, now_us,
+};
+use crate::load::{FieldOfError, LoadError, Replacement};
 use crate::resolve::Relation;
 use crate::session::Context;
 use crate::sql::CopyFormat;
@@ -37,6 +39,10 @@ pub(super) fn record(load: &Load<'_>, relation: &Relation, start_us: i64, result
     for lines in load.errors.recorded().chunks(LINES) {
         let lines = lines.iter().map(bad_line).collect();
         journal.record(&LoadErrorRecord { origin: origin.clone(), table_id, lines });
+    }
+    for texts in load.errors.replacements().chunks(LINES) {
+        let texts = texts.iter().map(replaced_text).collect();
+        journal.record(&ReplacementRecord { origin: origin.clone(), table_id, texts });
     }
     let bad = load.errors.recorded();
     // Lines are known when each bad one is.
@@ -74,6 +80,15 @@ fn bad_line(error: &LoadError) -> BadLine {
         code: error.code,
         reason: error.reason.clone(),
         fields: error.fields.iter().map(bad_field).collect(),
+    }
+}
+
+fn replaced_text(replacement: &Replacement) -> ReplacedText {
+    ReplacedText {
+        file: replacement.file.clone(),
+        line: replacement.line,
+        column: replacement.column.clone(),
+        raw_line: replacement.raw_line.clone(),
     }
 }
 

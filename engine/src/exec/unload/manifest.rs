@@ -10,6 +10,8 @@ use serde_json::{Map, Value, json};
 pub(super) struct Verbose<'a> {
     /// The columns of the files.
     pub(super) schema: &'a Schema,
+    /// What its columns were declared as, where they are a table's.
+    pub(super) declared: &'a [Option<SqlType>],
     /// Each file begins with a line of names, which counts as a row (Redshift: "the row count includes the header line").
     pub(super) header: bool,
 }
@@ -28,9 +30,10 @@ pub(super) fn text(place: &Place, written: &Written, verbose: Option<&Verbose<'_
     let mut manifest = Map::new();
     manifest.insert("entries".to_owned(), Value::Array(entries.collect()));
     if let Some(verbose) = verbose {
-        let elements = verbose.schema.fields().iter();
-        let elements: Vec<Value> =
-            elements.map(|field| json!({ "name": field.name(), "type": of_type(field.data_type()) })).collect();
+        let elements = verbose.schema.fields().iter().zip(verbose.declared);
+        let elements: Vec<Value> = elements
+            .map(|(field, declared)| json!({ "name": field.name(), "type": of_type(field.data_type(), *declared) }))
+            .collect();
         let length: u64 = written.files.iter().map(|file| file.size_bytes).sum();
         let rows = written.rows + headers * written.files.len() as u64;
         manifest.insert("schema".to_owned(), json!({ "elements": elements }));
@@ -40,12 +43,13 @@ pub(super) fn text(place: &Place, written: &Written, verbose: Option<&Verbose<'_
     format!("{:#}\n", Value::Object(manifest))
 }
 
-/// A type with its length, or precision and scale. The result of a query knows no length of its texts but the largest.
-fn of_type(data_type: &DataType) -> Value {
-    match SqlType::of_arrow(data_type) {
+/// A type with its length, or precision and scale. Texts that are computed have the largest length.
+fn of_type(data_type: &DataType, declared: Option<SqlType>) -> Value {
+    match declared.or_else(|| SqlType::of_arrow(data_type)) {
         Some(SqlType::Numeric(precision, scale)) => {
             json!({ "base": "numeric", "precision": precision, "scale": scale })
         }
+        Some(SqlType::Char(length)) => json!({ "base": "character", "max_length": length }),
         Some(SqlType::Varchar(length)) => json!({ "base": "character varying", "max_length": length }),
         Some(SqlType::VarByte(length)) => json!({ "base": "binary varying", "max_length": length }),
         Some(data_type) => json!({ "base": data_type.to_string() }),

@@ -13,9 +13,11 @@ use crate::lake::own_stores::OwnStores;
 use crate::lake::write::{
     self, Compression, JsonFormat, SliceNames, TextFormat, UnloadLayout, UnloadText, WriteFormat, WriteTarget,
 };
+use crate::plan::declared_types;
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::{Unload, UnloadFormat};
+use crate::tables::SqlType;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
@@ -50,13 +52,13 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
         let hint = "use another prefix, remove the files, or use ALLOWOVERWRITE or CLEANPATH";
         return Err(Error::new(ErrorKind::DuplicateObject, message).with_hint(hint));
     }
-    let Columns { plan, data, keys } = columns(unload, plan)?;
+    let Columns { plan, data, declared, keys } = columns(unload, plan)?;
     let target = WriteTarget {
         existing: old.clone(),
         store: Arc::clone(&store),
         url: place.location.store().clone(),
         prefix: place.folder.clone(),
-        format: format(unload, &data)?,
+        format: format(unload, &data, &declared)?,
         compression: Compression::parse(unload.compression, unload.compression_level)?,
         data_schema: Arc::clone(&data),
         partition_columns: keys.iter().map(|name| Column::new(name.clone(), HiveType::String)).collect(),
@@ -79,7 +81,11 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
     let mut unfinished = unfinished::Unfinished::new(&store, written, context.warehouse().cleanup());
     context.lake().listings.forget(&place.location.url());
     if let Some(verbose) = unload.manifest {
-        let verbose = verbose.then(|| manifest::Verbose { schema: &data, header: has_header(&unload.format) });
+        let verbose = verbose.then(|| manifest::Verbose {
+            schema: &data,
+            declared: &declared,
+            header: has_header(&unload.format),
+        });
         let text = manifest::text(&place, unfinished.written(), verbose.as_ref());
         if let Err(error) = place.put_manifest(store.as_ref(), text).await {
             unfinished.remove().await;
@@ -140,7 +146,7 @@ fn slices(unload: &Unload, place: &place::Place) -> SliceNames {
     SliceNames { prefix: place.name.clone(), sliced: unload.parallel, extension }
 }
 
-fn format(unload: &Unload, data: &SchemaRef) -> Result<WriteFormat> {
+fn format(unload: &Unload, data: &SchemaRef, declared: &[Option<SqlType>]) -> Result<WriteFormat> {
     let zoned = data.fields().iter().map(|field| matches!(field.data_type(), DataType::Timestamp(_, Some(_))));
     let texts = data.fields().iter().map(|field| field.data_type() == &DataType::Utf8View);
     let text = |layout, null_as: &str, header| {
@@ -149,7 +155,10 @@ fn format(unload: &Unload, data: &SchemaRef) -> Result<WriteFormat> {
     };
     Ok(match &unload.format {
         UnloadFormat::Parquet => WriteFormat::Parquet,
-        UnloadFormat::Json => WriteFormat::Json(JsonFormat { base64: false, hex: true }),
+        UnloadFormat::Json => {
+            let documents = declared.iter().map(|declared| *declared == Some(SqlType::Super)).collect();
+            WriteFormat::Json(JsonFormat { base64: false, hex: true, documents })
+        }
         UnloadFormat::Delimited { delimiter, null_as, .. } if unload.athena => {
             let mut format = TextFormat { null: null_as.clone(), ..TextFormat::default() };
             format.delimiters[0] = *delimiter;
@@ -176,6 +185,8 @@ fn format(unload: &Unload, data: &SchemaRef) -> Result<WriteFormat> {
 struct Columns {
     plan: LogicalPlan,
     data: SchemaRef,
+    /// What the data columns were declared as, where they are a table's.
+    declared: Vec<Option<SqlType>>,
     keys: Vec<String>,
 }
 
@@ -194,8 +205,10 @@ fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
         keys.push(at);
     }
     let named = unload.format == UnloadFormat::Parquet || unload.format == UnloadFormat::Json;
+    let origins = declared_types(&plan);
     let mut expressions = Vec::new();
     let mut data = Vec::new();
+    let mut declared = Vec::new();
     for (at, field) in fields.iter().enumerate() {
         if keys.contains(&at) && !unload.include {
             continue;
@@ -207,6 +220,7 @@ fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
         let wanted = written_type(field.data_type(), unload.format == UnloadFormat::Parquet);
         expressions.push(cast(Expr::Column(all[at].clone()), wanted.clone()).alias(format!("{at}")));
         data.push(Field::new(&names[at], wanted, true));
+        declared.push(origins[at]);
     }
     for at in &keys {
         expressions.push(cast(Expr::Column(all[*at].clone()), DataType::Utf8View).alias(format!("key {at}")));
@@ -218,6 +232,7 @@ fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
     Ok(Columns {
         plan,
         data: Arc::new(Schema::new(data)),
+        declared,
         keys: keys.into_iter().map(|at| names[at].clone()).collect(),
     })
 }

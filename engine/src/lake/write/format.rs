@@ -43,8 +43,8 @@ impl WriteFormat {
             {
                 Err(Error::unsupported("writing to a JSON table with a \"jsonPath\" other than \"$\""))
             }
-            HCATALOG_JSON_SERDE | HIVE_JSON_SERDE => Ok(Self::Json(JsonFormat { base64: false, hex: false })),
-            OPENX_JSON_SERDE => Ok(Self::Json(JsonFormat { base64: true, hex: false })),
+            HCATALOG_JSON_SERDE | HIVE_JSON_SERDE => Ok(Self::Json(JsonFormat::default())),
+            OPENX_JSON_SERDE => Ok(Self::Json(JsonFormat { base64: true, ..JsonFormat::default() })),
             ORC_SERDE => Err(Error::unsupported("writing ORC").with_hint("Use FORMAT PARQUET.")),
             AVRO_SERDE => Err(Error::unsupported("writing Avro").with_hint("Use FORMAT PARQUET.")),
             REGEX_SERDE | CONTRIB_REGEX_SERDE => Err(Error::unsupported("writing to a table of the RegexSerDe")),

@@ -5,31 +5,46 @@ use super::scalar_text::{text_of, write_hex, write_scalar};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How JSON lines are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JsonFormat {
     /// Whether binary is in Base64, as the OpenX SerDe has it; Hive's SerDes have it as text, which is an error here
     /// for bytes that are no UTF-8.
     pub base64: bool,
     /// Whether binary is in hexadecimal, as COPY reads it.
     pub hex: bool,
+    /// For each column, whether its texts are JSON documents (SUPER), which are written as they are; none when empty.
+    pub documents: Vec<bool>,
 }
 
 impl JsonFormat {
     /// Appends one row with its line end.
     pub(super) fn write_row(
-        self,
+        &self,
         names: &[String],
         columns: &[Column<'_>],
         row: usize,
         output: &mut Vec<u8>,
     ) -> Result<()> {
-        self.write_object(names.iter().map(String::as_str).zip(columns), row, output)?;
-        output.push(b'\n');
+        output.push(b'{');
+        for (at, (name, column)) in names.iter().zip(columns).enumerate() {
+            if at > 0 {
+                output.push(b',');
+            }
+            write_string(name, output)?;
+            output.push(b':');
+            match &column.values {
+                Values::Text(values) if self.documents.get(at) == Some(&true) && !column.is_null(row) => {
+                    write_document(values.value(row), output);
+                }
+                _ => self.write_value(column, row, output)?,
+            }
+        }
+        output.extend_from_slice(b"}\n");
         Ok(())
     }
 
     fn write_object<'a, 'b: 'a>(
-        self,
+        &self,
         fields: impl Iterator<Item = (&'a str, &'a Column<'b>)>,
         row: usize,
         output: &mut Vec<u8>,
@@ -47,7 +62,7 @@ impl JsonFormat {
         Ok(())
     }
 
-    fn write_value(self, column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
+    fn write_value(&self, column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
         if column.is_null(row) {
             output.extend_from_slice(b"null");
             return Ok(());
@@ -117,6 +132,15 @@ fn write_quoted(column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result
     Ok(())
 }
 
+/// A document in one line: line ends between its values are dropped, those in its texts are escapes.
+fn write_document(text: &str, output: &mut Vec<u8>) {
+    if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none() {
+        output.extend_from_slice(text.as_bytes());
+    } else {
+        output.extend(text.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    }
+}
+
 fn write_string(text: &str, output: &mut Vec<u8>) -> Result<()> {
     serde_json::to_writer(output, text).map_err(|e| Error::new(ErrorKind::Data, format!("cannot write JSON: {e}")))
 }
@@ -149,7 +173,7 @@ mod tests {
         let columns: Vec<_> = arrays.iter().map(|array| Column::new(array).unwrap()).collect();
         let names: Vec<_> = ["t", "s", "m", "b", "ts"].map(String::from).to_vec();
         let mut output = Vec::new();
-        JsonFormat { base64: true, hex: false }.write_row(&names, &columns, 0, &mut output).unwrap();
+        JsonFormat { base64: true, ..JsonFormat::default() }.write_row(&names, &columns, 0, &mut output).unwrap();
         assert_eq!(
             String::from_utf8(output).unwrap(),
             "{\"t\":\"a\\\"\\n\\u0001é\",\"s\":{\"x\":\"NaN\"},\"m\":{\"7\":null},\"b\":\"Zm9v\",\

@@ -72,7 +72,8 @@ pub async fn write(target: WriteTarget, streams: Vec<SendableRecordBatchStream>)
     let mut tasks = JoinSet::new();
     for (index, stream) in streams.into_iter().enumerate() {
         let router = Router::new(Arc::clone(&target), Arc::clone(&destination), index, count)?;
-        tasks.spawn(write_stream(router, stream));
+        // Whoever closes the warehouse waits for what a cancelled write still removes.
+        tasks.spawn(destination.cleanup.track_future(write_stream(router, stream)));
     }
     let mut files = Vec::new();
     while let Some(ended) = tasks.join_next().await {

@@ -469,7 +469,7 @@ fn formats_are_known_by_their_serde() {
     };
     assert_eq!(
         format("org.openx.data.jsonserde.JsonSerDe", &[]),
-        Ok(WriteFormat::Json(JsonFormat { base64: true, hex: false }))
+        Ok(WriteFormat::Json(JsonFormat { base64: true, ..JsonFormat::default() }))
     );
     let csv = format("org.apache.hadoop.hive.serde2.OpenCSVSerde", &[("skip.header.line.count", "1")]);
     assert_eq!(csv, Ok(WriteFormat::OpenCsv(OpenCsvFormat { header: true, ..OpenCsvFormat::default() })));

@@ -159,6 +159,8 @@ impl Upload {
         let (body, folders) = (std::mem::replace(&mut self.body, Body::Held(Vec::new())), Arc::clone(folders));
         let path = PathBuf::from("/").join(self.path.as_ref());
         let sync = last && self.destination.durable;
+        // Held as long as the file is: when the write is dropped meanwhile, the file goes in this task.
+        let token = self.destination.cleanup.token();
         let append = move || {
             let mut file = match body {
                 Body::Local(file) => file,
@@ -171,11 +173,11 @@ impl Upload {
             if last {
                 file.close();
             }
-            Ok::<_, std::io::Error>(file)
+            Ok::<_, std::io::Error>((file, token))
         };
         let appended = tokio::task::spawn_blocking(append).await;
         let file = appended.map_err(|e| Error::internal(format!("a writing task ended abnormally: {e}")))?;
-        self.body = Body::Local(file.map_err(|e| io_error(&e, &self.path))?);
+        self.body = Body::Local(file.map_err(|e| io_error(&e, &self.path))?.0);
         Ok(())
     }
 
