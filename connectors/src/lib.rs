@@ -4,6 +4,9 @@
 //! options. Knows nothing of SQL or DataFusion: a scan arrives as a [`ScanRequest`] of columns, [`Predicate`]s and a
 //! limit, and leaves as record batches, one stream a [`Split`].
 
+#[cfg(any(feature = "dynamodb", feature = "kinesis"))]
+mod aws;
+mod backoff;
 pub mod connector;
 pub mod error;
 pub mod predicate;

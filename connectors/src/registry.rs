@@ -40,6 +40,18 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// The kinds of this crate that its cargo features leave in.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self::default()
+    }
+
+    /// With one more kind, of this crate.
+    fn with(mut self, factory: impl Factory + 'static) -> Self {
+        self.factories.insert(factory.kind(), Box::new(factory));
+        self
+    }
+
     /// Adds a kind.
     ///
     /// # Errors
