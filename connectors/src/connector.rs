@@ -123,6 +123,12 @@ pub trait Connector: Debug + Send + Sync {
         false
     }
 
+    /// The same for the rows of one request, whose conditions may decide it: a key-value table is in the order of its
+    /// sort key only where the partition key is given.
+    fn orders_request(&self, request: &ScanRequest, order: &[Order]) -> bool {
+        self.orders(&request.table, order)
+    }
+
     /// About how many rows a table has, where the system tells it cheaply.
     async fn row_count(&self, _table: &str) -> Result<Option<u64>> {
         Ok(None)
@@ -131,7 +137,9 @@ pub trait Connector: Debug + Send + Sync {
     /// What the system is asked for a request, in a line, e.g. `DynamoDB Query on index gsi1: pk = 'a'`.
     fn describe(&self, request: &ScanRequest) -> String;
 
-    /// The parts of a scan; at most `parallelism` of them are read at the same time.
+    /// The parts of a scan; at most `parallelism` of them are read at the same time. They are asked for when a query is
+    /// planned, and read with an order or a lower limit than was known then, so they depend on the table, the
+    /// predicates and the checkpoints only; or not at all, so nothing is opened for them yet that must be closed.
     async fn splits(&self, request: &ScanRequest, parallelism: usize) -> Result<Vec<Split>>;
 
     /// Reads one part.

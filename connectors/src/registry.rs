@@ -70,6 +70,11 @@ impl Registry {
         self.factories.keys().copied()
     }
 
+    /// The options that a kind takes; `None` for an unknown kind.
+    pub fn options(&self, kind: &str) -> Option<&'static [OptionSpec]> {
+        self.factories.get(kind.to_ascii_lowercase().as_str()).map(|factory| factory.options())
+    }
+
     /// Makes a connector of a kind.
     ///
     /// # Errors
