@@ -35,7 +35,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time within which an answer must be complete.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The region that requests to an endpoint are signed for when none is known.
 const FALLBACK_REGION: Region = Region::from_static("us-east-1");
@@ -265,15 +265,22 @@ fn unavailable(message: String, source: impl Error + Send + Sync + 'static) -> F
 }
 
 /// The first error of a type among an error's causes.
-fn cause<T: Error + 'static>(error: &(dyn Error + 'static)) -> Option<&T> {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.into_iter().find_map(|error| error.downcast_ref::<T>())
+fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|error| error.downcast_ref::<T>())
 }
 
 /// The error at the bottom, which says what happened.
 fn root(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 mod aws;
 mod backoff;
 pub mod connector;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 pub mod error;
 pub mod predicate;
 pub mod registry;

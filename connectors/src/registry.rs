@@ -43,7 +43,10 @@ impl Registry {
     /// The kinds of this crate that its cargo features leave in.
     #[must_use]
     pub fn builtin() -> Self {
-        Self::default()
+        let registry = Self::default();
+        #[cfg(feature = "dynamodb")]
+        let registry = registry.with(crate::dynamodb::DynamoDb);
+        registry
     }
 
     /// With one more kind, of this crate.

@@ -1,0 +1,258 @@
+//! Items as record batches.
+//!
+//! A missing attribute and one of type NULL are both NULL. What is of another type than its column is an error that
+//! names the item's key, never a NULL. In SUPER, numbers keep all digits, bytes are base64, sets are arrays, maps have
+//! their names in order.
+
+use super::Item;
+use super::number::Number;
+use super::table::{Column, Keys, Kind};
+use crate::error::{ConnectorError, Result};
+use arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Int64Builder, RecordBatch, RecordBatchOptions,
+    StringViewBuilder,
+};
+use arrow::datatypes::{Schema, SchemaRef};
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
+
+/// The schema of these columns.
+pub(super) fn schema(columns: &[Column]) -> SchemaRef {
+    Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()))
+}
+
+/// A batch of rows without columns.
+pub(super) fn rows(count: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(count));
+    RecordBatch::try_new_with_options(schema(&[]), vec![], &options).map_err(bad)
+}
+
+/// A batch of the columns of items.
+///
+/// # Errors
+/// `BadData` when an attribute is not of its column's type.
+pub(super) fn batch(columns: &[Column], schema: &SchemaRef, keys: &Keys, items: &[Item]) -> Result<RecordBatch> {
+    if columns.is_empty() {
+        return rows(items.len());
+    }
+    let arrays = columns.iter().map(|column| array(column, items).map_err(|at| mismatch(column, keys, items, at)));
+    RecordBatch::try_new(Arc::clone(schema), arrays.collect::<Result<_>>()?).map_err(bad)
+}
+
+fn bad(error: arrow::error::ArrowError) -> ConnectorError {
+    ConnectorError::BadData(error.to_string())
+}
+
+/// A column's values, or the item whose attribute is of another type.
+fn array(column: &Column, items: &[Item]) -> std::result::Result<ArrayRef, usize> {
+    let values = items.iter().map(|item| item.get(&column.name).filter(|value| !value.is_null()));
+    let count = items.len();
+    macro_rules! fill {
+        ($builder:expr, $convert:expr) => {{
+            let mut builder = $builder;
+            let convert = $convert;
+            for (at, value) in values.enumerate() {
+                match value {
+                    None => builder.append_null(),
+                    Some(value) => builder.append_value(convert(value).ok_or(at)?),
+                }
+            }
+            Ok(Arc::new(builder.finish()) as ArrayRef)
+        }};
+    }
+    match column.kind {
+        Kind::Text => fill!(StringViewBuilder::with_capacity(count), text),
+        Kind::Integer => fill!(Int64Builder::with_capacity(count), |value| number(value)?.integer()),
+        Kind::Decimal(scale) => fill!(
+            Decimal128Builder::with_capacity(count).with_data_type(column.kind.data_type()),
+            |value| number(value)?.unscaled(usize::from(scale))
+        ),
+        Kind::Digits => {
+            fill!(StringViewBuilder::with_capacity(count), |value| number(value).map(|number| number.to_string()))
+        }
+        Kind::Binary => fill!(BinaryBuilder::with_capacity(count, count * 16), bytes),
+        Kind::Boolean => {
+            fill!(BooleanBuilder::with_capacity(count), |value: &AttributeValue| value.as_bool().ok().copied())
+        }
+        Kind::Super => fill!(StringViewBuilder::with_capacity(count), json),
+    }
+}
+
+fn text(value: &AttributeValue) -> Option<&str> {
+    value.as_s().ok().map(String::as_str)
+}
+
+fn number(value: &AttributeValue) -> Option<Number> {
+    Number::parse(value.as_n().ok()?)
+}
+
+fn bytes(value: &AttributeValue) -> Option<&[u8]> {
+    value.as_b().ok().map(AsRef::as_ref)
+}
+
+/// An attribute's JSON.
+fn json(value: &AttributeValue) -> Option<String> {
+    let mut out = String::new();
+    write_json(value, &mut out)?;
+    Some(out)
+}
+
+fn write_json(value: &AttributeValue, out: &mut String) -> Option<()> {
+    match value {
+        AttributeValue::Null(_) => out.push_str("null"),
+        AttributeValue::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        AttributeValue::S(text) => write_text(text, out),
+        AttributeValue::N(text) => write_number(text, out)?,
+        AttributeValue::B(bytes) => write_text(&STANDARD.encode(bytes), out),
+        AttributeValue::Ss(texts) => write_list(texts, out, |text, out| {
+            write_text(text, out);
+            Some(())
+        })?,
+        AttributeValue::Ns(texts) => write_list(texts, out, |text, out| write_number(text, out))?,
+        AttributeValue::Bs(list) => write_list(list, out, |bytes, out| {
+            write_text(&STANDARD.encode(bytes), out);
+            Some(())
+        })?,
+        AttributeValue::L(list) => write_list(list, out, write_json)?,
+        AttributeValue::M(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by_key(|(name, _)| *name);
+            out.push('{');
+            for (at, (name, value)) in entries.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                write_text(name, out);
+                out.push(':');
+                write_json(value, out)?;
+            }
+            out.push('}');
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn write_list<T>(list: &[T], out: &mut String, write: impl Fn(&T, &mut String) -> Option<()>) -> Option<()> {
+    out.push('[');
+    for (at, value) in list.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write(value, out)?;
+    }
+    out.push(']');
+    Some(())
+}
+
+fn write_text(text: &str, out: &mut String) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
+
+fn write_number(text: &str, out: &mut String) -> Option<()> {
+    out.push_str(&Number::parse(text)?.to_string());
+    Some(())
+}
+
+fn mismatch(column: &Column, keys: &Keys, items: &[Item], at: usize) -> ConnectorError {
+    let item = &items[at];
+    let found = item.get(&column.name).map_or("nothing", type_name);
+    let key = |name: &String| item.get(name).and_then(json).map(|value| format!("{name} = {value}"));
+    let key: Vec<String> = [Some(&keys.partition), keys.sort.as_ref()].into_iter().flatten().filter_map(key).collect();
+    let place = if key.is_empty() { String::new() } else { format!(" of the item with {}", key.join(", ")) };
+    ConnectorError::BadData(format!(
+        "attribute \"{}\"{place} is {found}, which is not the {} that a sample of the table showed; a larger option \
+         \"sample\", or \"attributes\" as super, reads it",
+        column.name,
+        column.kind.describe()
+    ))
+}
+
+fn type_name(value: &AttributeValue) -> &'static str {
+    match value {
+        AttributeValue::S(_) => "a string",
+        AttributeValue::N(_) => "a number",
+        AttributeValue::B(_) => "binary",
+        AttributeValue::Bool(_) => "a boolean",
+        AttributeValue::M(_) => "a map",
+        AttributeValue::L(_) => "a list",
+        AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_) => "a set",
+        _ => "of an unknown type",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::array::AsArray;
+    use arrow::datatypes::{Decimal128Type, Int64Type};
+    use aws_sdk_dynamodb::primitives::Blob;
+
+    fn n(text: &str) -> AttributeValue {
+        AttributeValue::N(text.to_owned())
+    }
+
+    fn s(text: &str) -> AttributeValue {
+        AttributeValue::S(text.to_owned())
+    }
+
+    fn convert(kind: Kind, values: &[Option<AttributeValue>]) -> Result<ArrayRef> {
+        let columns = [Column { name: "a".to_owned(), kind, required: false }];
+        let keys = Keys { partition: "k".to_owned(), sort: None };
+        let item = |(at, value): (usize, &Option<AttributeValue>)| -> Item {
+            let key = ("k".to_owned(), n(&at.to_string()));
+            value.iter().map(|value| ("a".to_owned(), value.clone())).chain([key]).collect()
+        };
+        let items: Vec<Item> = values.iter().enumerate().map(item).collect();
+        Ok(Arc::clone(batch(&columns, &schema(&columns), &keys, &items)?.column(0)))
+    }
+
+    #[test]
+    fn numbers_are_exact() {
+        let integers =
+            convert(Kind::Integer, &[Some(n("9223372036854775807")), None, Some(AttributeValue::Null(true))]);
+        let integers = integers.unwrap();
+        assert_eq!(integers.as_primitive::<Int64Type>().value(0), i64::MAX);
+        assert_eq!(integers.null_count(), 2);
+        let digits = "1234567890123456789012345678901234567.8";
+        let decimals = convert(Kind::Decimal(1), &[Some(n(digits)), Some(n("-5"))]).unwrap();
+        let decimals = decimals.as_primitive::<Decimal128Type>();
+        assert_eq!((decimals.value_as_string(0).as_str(), decimals.value_as_string(1).as_str()), (digits, "-5.0"));
+        let texts = convert(Kind::Digits, &[Some(n("1E+40"))]).unwrap();
+        assert_eq!(texts.as_string_view().value(0), format!("1{}", "0".repeat(40)));
+    }
+
+    #[test]
+    fn nested_values_are_json() {
+        let map = AttributeValue::M(
+            [
+                ("z".to_owned(), AttributeValue::L(vec![n("1.10"), AttributeValue::Null(true)])),
+                ("a\"b".to_owned(), AttributeValue::B(Blob::new([0, 255]))),
+                ("ns".to_owned(), AttributeValue::Ns(vec!["12345678901234567890123456789012345678".to_owned()])),
+            ]
+            .into(),
+        );
+        let values = convert(Kind::Super, &[Some(map), Some(s("x")), Some(AttributeValue::Bool(true)), None]).unwrap();
+        assert_eq!(values.null_count(), 1);
+        let values = values.as_string_view();
+        assert_eq!(values.value(0), r#"{"a\"b":"AP8=","ns":[12345678901234567890123456789012345678],"z":[1.1,null]}"#);
+        assert_eq!((values.value(1), values.value(2)), ("\"x\"", "true"));
+    }
+
+    #[test]
+    fn another_type_is_an_error_that_names_the_item() {
+        let error = convert(Kind::Integer, &[Some(n("1")), Some(s("two"))]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "attribute \"a\" of the item with k = 1 is a string, which is not the bigint that a sample of the table \
+             showed; a larger option \"sample\", or \"attributes\" as super, reads it"
+        );
+        assert!(convert(Kind::Integer, &[Some(n("1.5"))]).is_err());
+        assert!(convert(Kind::Decimal(1), &[Some(n("1.55"))]).is_err());
+        assert!(convert(Kind::Text, &[Some(n("1"))]).is_err());
+        assert!(convert(Kind::Boolean, &[Some(s("true"))]).is_err());
+    }
+}

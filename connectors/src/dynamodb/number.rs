@@ -1,0 +1,204 @@
+//! DynamoDB's numbers: decimals of up to 38 digits with magnitudes from 1E-130 to 9.99E+125, kept exact.
+//!
+//! A number's digits have no zeros at either end, so equal numbers are equal values whatever text they came from.
+
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::fmt;
+
+/// The digits that DynamoDB keeps of a number.
+const PRECISION: usize = 38;
+
+/// The largest and the smallest power of ten that a number's first digit may stand for.
+const MAGNITUDES: std::ops::RangeInclusive<i32> = -130..=125;
+
+/// An exact decimal: `0.digits × 10^point`, negated or not; no digits for zero.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub(super) struct Number {
+    negative: bool,
+    digits: String,
+    point: i32,
+}
+
+impl Number {
+    /// Reads a number as DynamoDB writes it: digits, perhaps a point, perhaps an exponent.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (negative, text) = match text.as_bytes().first()? {
+            b'-' => (true, &text[1..]),
+            b'+' => (false, &text[1..]),
+            _ => (false, text),
+        };
+        let (mantissa, exponent) = match text.find(['e', 'E']) {
+            Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.len() + fraction.len() == 0 || !all_digits(whole) || !all_digits(fraction) {
+            return None;
+        }
+        let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
+        Some(Self::normal(negative, &format!("{whole}{fraction}"), point))
+    }
+
+    /// The number `unscaled × 10^-scale`.
+    pub(super) fn decimal(unscaled: i128, scale: i8) -> Self {
+        let digits = unscaled.unsigned_abs().to_string();
+        let point = digits.len() as i32 - i32::from(scale);
+        Self::normal(unscaled < 0, &digits, point)
+    }
+
+    fn normal(negative: bool, digits: &str, point: i32) -> Self {
+        let significant = digits.trim_start_matches('0');
+        let point = point.saturating_sub((digits.len() - significant.len()) as i32);
+        let significant = significant.trim_end_matches('0');
+        if significant.is_empty() {
+            return Self { negative: false, digits: String::new(), point: 0 };
+        }
+        Self { negative, digits: significant.to_owned(), point }
+    }
+
+    /// Whether DynamoDB can hold it.
+    pub(super) fn is_storable(&self) -> bool {
+        self.digits.is_empty() || (self.digits.len() <= PRECISION && MAGNITUDES.contains(&(self.point - 1)))
+    }
+
+    /// The digits after the point.
+    pub(super) fn scale(&self) -> usize {
+        usize::try_from(self.digits.len() as i32 - self.point).unwrap_or(0)
+    }
+
+    /// The digits before the point.
+    pub(super) fn whole_digits(&self) -> usize {
+        usize::try_from(self.point).unwrap_or(0)
+    }
+
+    /// The digits as a whole number of this scale; `None` when it has more than 38 digits or needs a larger scale.
+    pub(super) fn unscaled(&self, scale: usize) -> Option<i128> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        if self.scale() > scale || self.whole_digits() + scale > PRECISION {
+            return None;
+        }
+        let digits: i128 = self.digits.parse().ok()?;
+        let zeros = scale as i32 - (self.digits.len() as i32 - self.point);
+        let magnitude = digits.checked_mul(10_i128.checked_pow(u32::try_from(zeros).ok()?)?)?;
+        Some(if self.negative { -magnitude } else { magnitude })
+    }
+
+    /// The number when it is whole and fits.
+    pub(super) fn integer(&self) -> Option<i64> {
+        self.unscaled(0).and_then(|number| i64::try_from(number).ok())
+    }
+}
+
+impl Ord for Number {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let sign = |number: &Self| i8::from(!number.digits.is_empty()) * if number.negative { -1 } else { 1 };
+        let magnitude = || self.point.cmp(&other.point).then_with(|| self.digits.cmp(&other.digits));
+        sign(self).cmp(&sign(other)).then_with(|| match sign(self) {
+            0 => Ordering::Equal,
+            1 => magnitude(),
+            _ => magnitude().reverse(),
+        })
+    }
+}
+
+impl PartialOrd for Number {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// All digits, without an exponent.
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.digits.is_empty() {
+            return f.write_str("0");
+        }
+        let sign = if self.negative { "-" } else { "" };
+        let digits = &self.digits;
+        let point = self.whole_digits();
+        if self.point <= 0 {
+            let zeros = self.point.unsigned_abs() as usize;
+            write!(f, "{sign}0.{:0>width$}", digits, width = zeros + digits.len())
+        } else if point >= digits.len() {
+            write!(f, "{sign}{digits:0<point$}")
+        } else {
+            write!(f, "{sign}{}.{}", &digits[..point], &digits[point..])
+        }
+    }
+}
+
+impl From<Number> for String {
+    fn from(number: Number) -> Self {
+        number.to_string()
+    }
+}
+
+impl TryFrom<String> for Number {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("\"{text}\" is no number"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn number(text: &str) -> Number {
+        Number::parse(text).unwrap()
+    }
+
+    #[test]
+    fn texts_of_one_number_are_one_number() {
+        for (text, plain) in [
+            ("0", "0"),
+            ("-0.00", "0"),
+            ("007", "7"),
+            ("1.50", "1.5"),
+            ("-12.5E+1", "-125"),
+            ("1E+3", "1000"),
+            ("12e-4", "0.0012"),
+            (".5", "0.5"),
+            ("99999999999999999999999999999999999999", "99999999999999999999999999999999999999"),
+        ] {
+            assert_eq!(number(text).to_string(), plain);
+            assert_eq!(number(plain), number(text));
+        }
+        for text in ["", "-", ".", "1.2.3", "1e", "NaN", "0x1", "1 "] {
+            assert_eq!(Number::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_ordered_as_numbers() {
+        let texts = ["-1E+125", "-10", "-9.5", "-0.001", "0", "1E-130", "0.5", "0.51", "9", "10", "10.1", "1E+125"];
+        for pair in texts.windows(2) {
+            assert!(number(pair[0]) < number(pair[1]), "{} < {}", pair[0], pair[1]);
+        }
+    }
+
+    #[test]
+    fn only_what_fits_is_converted() {
+        assert_eq!(number("9223372036854775807").integer(), Some(i64::MAX));
+        assert_eq!(number("-9223372036854775808").integer(), Some(i64::MIN));
+        assert_eq!(number("9223372036854775808").integer(), None);
+        assert_eq!(number("1.5").integer(), None);
+        assert_eq!(number("1.5").unscaled(2), Some(150));
+        assert_eq!(number("-0.05").unscaled(2), Some(-5));
+        assert_eq!(number("0.005").unscaled(2), None);
+        assert_eq!(number("1E+37").unscaled(0), Some(10_i128.pow(37)));
+        assert_eq!(number("1E+37").unscaled(1), None);
+        assert_eq!(Number::decimal(-1250, 2), number("-12.5"));
+        assert_eq!(Number::decimal(5, -2), number("500"));
+        assert!(number("1E-130").is_storable() && number("9.9999999999999999999999999999999999999E+125").is_storable());
+        assert!(!number("1E-131").is_storable() && !number("1E+126").is_storable());
+        assert!(!number("123456789012345678901234567890123456789").is_storable());
+    }
+}

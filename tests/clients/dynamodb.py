@@ -1,0 +1,134 @@
+"""DynamoDB's tables through SQL: a real server is filled with boto3, and what millrace reads of it is compared with what
+was put. What the server was asked is seen in EXPLAIN and in what EXPLAIN ANALYZE says it cost.
+"""
+import decimal
+import json
+import subprocess
+import sys
+import time
+
+import boto3
+from boto3.dynamodb.types import Binary
+
+binary, warehouse, endpoint = sys.argv[1:]
+account = dict(endpoint_url=endpoint, region_name="eu-west-1", aws_access_key_id="key", aws_secret_access_key="secret")
+dynamodb = boto3.resource("dynamodb", **account)
+D = decimal.Decimal
+failures = []
+
+
+def key(name, kind):
+    return {"AttributeName": name, "KeyType": kind}
+
+
+def index(name, *keys):
+    return {"IndexName": name, "KeySchema": list(keys), "Projection": {"ProjectionType": "ALL"}}
+
+
+def create(name, keys, types, **more):
+    kind = dict(provisioned := {"ReadCapacityUnits": 1000, "WriteCapacityUnits": 1000})
+    for each in more.get("GlobalSecondaryIndexes", []):
+        each["ProvisionedThroughput"] = provisioned
+    definitions = [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
+    table = dynamodb.create_table(TableName=name, KeySchema=keys, AttributeDefinitions=definitions,
+                                  ProvisionedThroughput=kind, **more)
+    while table.table_status != "ACTIVE":
+        time.sleep(0.02)
+        table.reload()
+    return table
+
+
+def millrace(*statements, fails=False):
+    """The rows of the last statement."""
+    schema = (f"CREATE EXTERNAL SCHEMA ddb FROM DYNAMODB ENDPOINT '{endpoint}' REGION 'eu-west-1' "
+              "OPTIONS (access_key_id 'key', secret_access_key 'secret')")
+    made = subprocess.run([binary, "--warehouse", warehouse, "-c", schema], capture_output=True, text=True)
+    if made.returncode != 0 and "already exists" not in made.stderr:
+        sys.exit(f"dynamodb: FAILED: {made.stderr}")
+    commands = [part for statement in statements for part in ("-c", statement)]
+    done = subprocess.run([binary, "--warehouse", warehouse, "--format", "json", *commands], capture_output=True, text=True)
+    if fails:
+        return done.stderr
+    if done.returncode != 0:
+        sys.exit(f"dynamodb: FAILED: {statements}: {done.stderr}{done.stdout}")
+    return done.stdout
+
+
+def rows(*statements):
+    lines = millrace(*statements).splitlines()
+    return [tuple(json.loads(line, parse_float=D).values()) for line in lines if line.startswith("{")]
+
+
+def check(name, found, expected):
+    if found != expected:
+        failures.append(name)
+        print(f"dynamodb: FAILED: {name}: {found!r} instead of {expected!r}")
+
+
+def contains(name, text, *parts):
+    for part in parts:
+        if part not in text:
+            failures.append(name)
+            print(f"dynamodb: FAILED: {name}: no {part!r} in\n{text}")
+
+
+orders = [
+    dict(pk="abc"[n % 3], sk=n, day=f"2026-{n % 12 + 1:02}-01", price=D(n * 25) / 100, note="x" * (n % 50),
+         **({"state": ["open", "sent"][n % 2]} if n % 5 else {}))
+    for n in range(3000)
+]
+table = create("orders", [key("pk", "HASH"), key("sk", "RANGE")], {"pk": "S", "sk": "N", "state": "S", "day": "S"},
+               LocalSecondaryIndexes=[index("by_day", key("pk", "HASH"), key("day", "RANGE"))],
+               GlobalSecondaryIndexes=[index("by_state", key("state", "HASH"), key("day", "RANGE"))])
+with table.batch_writer() as batch:
+    for item in orders:
+        batch.put_item(Item=item)
+
+table = create("types", [key("id", "HASH")], {"id": "N"})
+exact = D("12345678901234567890123456789012345678")
+for item in [
+    dict(id=1, b=Binary(b"\x00\xff"), flag=True, exact=exact, small=D("0.125"), mixed=1, tags={"x", "y"},
+         doc={"a": [1, {"b": D("1.5")}], "none": None}),
+    dict(id=2, exact=D(-1), small=D(2), mixed="one"),
+]:
+    table.put_item(Item=item)
+create("nothing", [key("id", "HASH")], {"id": "S"})
+
+check("tables", sorted(rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'ddb'")),
+      [("nothing",), ("orders",), ("types",)])
+check("count", rows("SELECT count(*) AS n FROM ddb.orders"), [(3000,)])
+check("empty", rows("SELECT count(*) AS n FROM ddb.nothing"), [(0,)])
+
+between = "SELECT sk, price FROM ddb.orders WHERE pk = 'a' AND sk BETWEEN 1 AND 9 ORDER BY sk"
+check("between", [(sk, D(price)) for sk, price in rows(between)],
+      [(n, D(n * 25) / 100) for n in range(1, 10) if n % 3 == 0])
+contains("explain query", millrace("EXPLAIN " + between), "DynamoDB Query on orders: pk = 'a' AND sk BETWEEN 1 AND 9")
+
+by_index = "SELECT count(*) AS n FROM ddb.orders WHERE state = 'open' AND day LIKE '2026-0%'"
+check("index", rows(by_index), [(sum(o.get("state") == "open" and o["day"].startswith("2026-0") for o in orders),)])
+contains("explain index", millrace("EXPLAIN " + by_index),
+         "DynamoDB Query on index by_state: state = 'open' AND day LIKE '2026-0%'")
+
+whole = "SELECT sk FROM ddb.orders WHERE pk = 'b' AND sk IN (1, 4, 5) ORDER BY sk"
+check("whole keys", rows(whole), [(1,), (4,)])
+contains("explain whole keys", millrace("EXPLAIN " + whole), "DynamoDB BatchGetItem on orders: pk = 'b' AND sk IN (1, 4, 5)")
+
+other = "SELECT count(*) AS n FROM ddb.orders WHERE price > 100.5 AND state <> 'sent'"
+check("scan", rows(other), [(sum(o["price"] > D("100.5") and o.get("state") == "open" for o in orders),)])
+contains("explain scan", millrace("EXPLAIN " + other), "DynamoDB Scan of orders", "filter")
+check("missing", rows("SELECT count(*) AS n FROM ddb.orders WHERE state IS NULL"), [(600,)])
+
+check("exact numbers", rows("SELECT CAST(exact AS varchar) AS exact FROM ddb.types ORDER BY id"), [(str(exact),), ("-1",)])
+check("nested", rows("SELECT CAST(doc.a[1].b AS varchar) AS b FROM ddb.types WHERE id = 1"), [("1.5",)])
+check("join", rows("CREATE TABLE keys (pk varchar(1), sk bigint)", "INSERT INTO keys VALUES ('a', 3), ('b', 4), ('c', 7)",
+                   "SELECT o.sk FROM keys k JOIN ddb.orders o ON o.pk = k.pk AND o.sk = k.sk ORDER BY o.sk"), [(3,), (4,)])
+check("copy", rows("CREATE TABLE loaded (pk varchar(1), sk bigint, price decimal(10,2))",
+                   "COPY loaded FROM 'dynamodb://orders' READRATIO 100 "
+                   f"CREDENTIALS 'aws_access_key_id=key;aws_secret_access_key=secret' REGION 'eu-west-1' ENDPOINT '{endpoint}'",
+                   "SELECT count(*) AS n, max(sk) AS sk FROM loaded"), [(3000, 2999)])
+contains("explain analyze", millrace("EXPLAIN ANALYZE " + between), "capacity")
+contains("no table", millrace("SELECT * FROM ddb.absent", fails=True), "absent")
+
+if failures:
+    sys.exit(1)
+print(f"dynamodb: {3000 + 2} items read, by keys, indexes and scans")
