@@ -5,7 +5,7 @@
 //! their names in order.
 
 use super::Item;
-use super::number::Number;
+use super::number::{Number, plain_unscaled};
 use super::table::{Column, Keys, Kind};
 use crate::error::{ConnectorError, Result};
 use arrow::array::{
@@ -64,10 +64,10 @@ fn array(column: &Column, items: &[Item]) -> std::result::Result<ArrayRef, usize
     }
     match column.kind {
         Kind::Text => fill!(StringViewBuilder::with_capacity(count), text),
-        Kind::Integer => fill!(Int64Builder::with_capacity(count), |value| number(value)?.integer()),
+        Kind::Integer => fill!(Int64Builder::with_capacity(count), integer),
         Kind::Decimal(scale) => fill!(
             Decimal128Builder::with_capacity(count).with_data_type(column.kind.data_type()),
-            |value| number(value)?.unscaled(usize::from(scale))
+            |value| decimal(value, usize::from(scale))
         ),
         Kind::Digits => {
             fill!(StringViewBuilder::with_capacity(count), |value| number(value).map(|number| number.to_string()))
@@ -86,6 +86,16 @@ fn text(value: &AttributeValue) -> Option<&str> {
 
 fn number(value: &AttributeValue) -> Option<Number> {
     Number::parse(value.as_n().ok()?)
+}
+
+fn integer(value: &AttributeValue) -> Option<i64> {
+    let text = value.as_n().ok()?;
+    text.parse().ok().or_else(|| Number::parse(text)?.integer())
+}
+
+fn decimal(value: &AttributeValue, scale: usize) -> Option<i128> {
+    let text = value.as_n().ok()?;
+    plain_unscaled(text, scale).or_else(|| Number::parse(text)?.unscaled(scale))
 }
 
 fn bytes(value: &AttributeValue) -> Option<&[u8]> {

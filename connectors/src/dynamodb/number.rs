@@ -12,6 +12,28 @@ const PRECISION: usize = 38;
 /// The largest and the smallest power of ten that a number's first digit may stand for.
 const MAGNITUDES: std::ops::RangeInclusive<i32> = -130..=125;
 
+/// The unscaled digits of a number as it is mostly written, digits and perhaps a point, of this scale. `None` when it is
+/// written otherwise, or does not fit: then [`Number`] tells.
+pub(super) fn plain_unscaled(text: &str, scale: usize) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if digits.is_empty() || fraction.len() > scale || whole.len() + scale > PRECISION {
+        return None;
+    }
+    let mut unscaled: i128 = 0;
+    let zeros = std::iter::repeat_n(b'0', scale - fraction.len());
+    for digit in whole.bytes().chain(fraction.bytes()).chain(zeros) {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        unscaled = unscaled * 10 + i128::from(digit - b'0');
+    }
+    Some(if negative { -unscaled } else { unscaled })
+}
+
 /// An exact decimal: `0.digits × 10^point`, negated or not; no digits for zero.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -195,6 +217,18 @@ mod tests {
         assert_eq!(number("0.005").unscaled(2), None);
         assert_eq!(number("1E+37").unscaled(0), Some(10_i128.pow(37)));
         assert_eq!(number("1E+37").unscaled(1), None);
+        for (text, scale, plain) in [
+            ("-12.5", 2, Some(-1250)),
+            ("7", 0, Some(7)),
+            ("1.25", 1, None),
+            ("1E+2", 0, None),
+            ("", 0, None),
+            ("1234567890123456789012345678901234567.8", 1, Some(12_345_678_901_234_567_890_123_456_789_012_345_678)),
+            ("12345678901234567890123456789012345678", 1, None),
+        ] {
+            assert_eq!(plain_unscaled(text, scale), plain, "{text}");
+            assert!(plain.is_none() || number(text).unscaled(scale) == plain);
+        }
         assert_eq!(Number::decimal(-1250, 2), number("-12.5"));
         assert_eq!(Number::decimal(5, -2), number("500"));
         assert!(number("1E-130").is_storable() && number("9.9999999999999999999999999999999999999E+125").is_storable());
