@@ -122,10 +122,6 @@ check("exact numbers", rows("SELECT CAST(exact AS varchar) AS exact FROM ddb.typ
 check("nested", rows("SELECT CAST(doc.a[1].b AS varchar) AS b FROM ddb.types WHERE id = 1"), [("1.5",)])
 check("join", rows("CREATE TABLE keys (pk varchar(1), sk bigint)", "INSERT INTO keys VALUES ('a', 3), ('b', 4), ('c', 7)",
                    "SELECT o.sk FROM keys k JOIN ddb.orders o ON o.pk = k.pk AND o.sk = k.sk ORDER BY o.sk"), [(3,), (4,)])
-check("copy", rows("CREATE TABLE loaded (pk varchar(1), sk bigint, price decimal(10,2))",
-                   "COPY loaded FROM 'dynamodb://orders' READRATIO 100 "
-                   f"CREDENTIALS 'aws_access_key_id=key;aws_secret_access_key=secret' REGION 'eu-west-1' ENDPOINT '{endpoint}'",
-                   "SELECT count(*) AS n, max(sk) AS sk FROM loaded"), [(3000, 2999)])
 contains("explain analyze", millrace("EXPLAIN ANALYZE " + between), "capacity")
 contains("no table", millrace("SELECT * FROM ddb.absent", fails=True), "absent")
 

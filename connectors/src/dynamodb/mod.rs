@@ -29,6 +29,7 @@ use crate::predicate::Predicate;
 use crate::registry::{Factory, OptionSpec, Options};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use aws_sdk_dynamodb::primitives::DateTime;
 use aws_sdk_dynamodb::types::AttributeValue;
 use client::{Client, Meter};
 use condition::{Condition, joined};
@@ -49,7 +50,7 @@ type Named = (String, Access, Option<(usize, usize)>);
 /// An item's attributes by name.
 type Item = HashMap<String, AttributeValue>;
 
-/// How long what is known of a table is taken for true.
+/// How long a table's description serves for reading, and a sample of its items for its columns.
 const KNOWN_FOR: Duration = Duration::from_mins(1);
 
 /// The most tables that are known at a time.
@@ -86,10 +87,15 @@ struct Service {
     paces: Mutex<HashMap<String, Arc<Pace>>>,
 }
 
-/// A table and when it was looked at.
+/// What a table was when it was looked at.
+#[derive(Clone)]
 struct Known {
     table: Arc<Table>,
-    at: Instant,
+    described_at: Instant,
+    sample: Arc<Sample>,
+    sampled_at: Instant,
+    /// What tells it from another one that had or will have its name.
+    identity: (Option<String>, Option<DateTime>),
 }
 
 impl fmt::Debug for Service {
@@ -107,33 +113,47 @@ impl Service {
 
     /// A table, looked at again when that was long ago.
     async fn table(&self, name: &str) -> Result<Arc<Table>> {
-        let fresh = |known: &Known| (known.at.elapsed() < KNOWN_FOR).then(|| Arc::clone(&known.table));
+        let fresh = |known: &Known| (known.described_at.elapsed() < KNOWN_FOR).then(|| Arc::clone(&known.table));
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).and_then(fresh);
-        if let Some(table) = known {
-            return Ok(table);
-        }
-        let looked_at = self.look_at(name).await;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        match looked_at {
-            Ok(table) => {
-                if known.len() >= MOST_KNOWN {
-                    known.clear();
-                }
-                let table = Arc::new(table);
-                known.insert(name.to_owned(), Known { table: Arc::clone(&table), at: Instant::now() });
-                Ok(table)
-            }
-            Err(error) => {
-                if matches!(error, ConnectorError::NotFound { .. }) {
-                    known.remove(name);
-                }
-                Err(error)
-            }
+        match known {
+            Some(table) => Ok(table),
+            None => self.look_at(name).await,
         }
     }
 
-    async fn look_at(&self, name: &str) -> Result<Table> {
-        let description = self.client.describe(name).await?;
+    /// Looks at a table: its description, which costs nothing, and, when the last one is old or of another table, a
+    /// sample of its items.
+    async fn look_at(&self, name: &str) -> Result<Arc<Table>> {
+        let description = match self.client.describe(name).await {
+            Ok(description) => description,
+            Err(error) => {
+                if matches!(error, ConnectorError::NotFound { .. }) {
+                    self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+                }
+                return Err(error);
+            }
+        };
+        let identity = (description.table_id().map(str::to_owned), description.creation_date_time().copied());
+        let usable = |known: &&Known| known.identity == identity && known.sampled_at.elapsed() < KNOWN_FOR;
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).filter(usable).cloned();
+        let (sample, sampled_at) = match known {
+            Some(known) => (known.sample, known.sampled_at),
+            None => (Arc::new(self.sample(name).await?), Instant::now()),
+        };
+        let table = Table::new(&description, &sample, self.settings.all_super)
+            .ok_or_else(|| ConnectorError::BadData(format!("the description of table \"{name}\" has no key")))?;
+        let table = Arc::new(table);
+        let known = Known { table: Arc::clone(&table), described_at: Instant::now(), sample, sampled_at, identity };
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST_KNOWN {
+            all.clear();
+        }
+        all.insert(name.to_owned(), known);
+        Ok(table)
+    }
+
+    /// A sample of a table's items.
+    async fn sample(&self, name: &str) -> Result<Sample> {
         let measures = Measures::default();
         let meter = Meter { measures: &measures, pace: None };
         let mut sample = Sample::default();
@@ -141,17 +161,15 @@ impl Service {
         let mut position = None;
         loop {
             let request = self.client.scan_of(name, &self.settings).await?;
-            let request = request.limit(left.min(1_000_000) as i32).set_exclusive_start_key(position);
+            let request = request.limit(left as i32).set_exclusive_start_key(position);
             let page = self.client.scan(name, &request, meter).await?;
             page.items.iter().for_each(|item| sample.add(item));
             left = left.saturating_sub(page.items.len());
             position = page.next;
             if left == 0 || position.is_none() {
-                break;
+                return Ok(sample);
             }
         }
-        Table::new(&description, &sample, self.settings.all_super)
-            .ok_or_else(|| ConnectorError::BadData(format!("the description of table \"{name}\" has no key")))
     }
 
     /// How a request is answered.
@@ -178,9 +196,13 @@ impl Service {
         if paces.len() >= MOST_KNOWN {
             paces.clear();
         }
-        let pace = paces.entry(table.name.clone());
         let units = table.read_units * f64::from(ratio) / 100.0;
-        Some(Arc::clone(pace.or_insert_with(|| Arc::new(Pace::new(units)))))
+        let pace = paces.entry(table.name.clone()).or_insert_with(|| Arc::new(Pace::new(units)));
+        // The table's capacity was changed.
+        if !pace.is_of(units) {
+            *pace = Arc::new(Pace::new(units));
+        }
+        Some(Arc::clone(pace))
     }
 
     /// The parts of a plan, each with its name.
@@ -218,7 +240,7 @@ impl Connector for Service {
     }
 
     async fn schema(&self, table: &str) -> Result<SchemaRef> {
-        Ok(self.table(table).await?.schema())
+        Ok(self.look_at(table).await?.schema())
     }
 
     fn pushdown(&self, table: &str, predicates: &[Predicate]) -> Vec<Pushdown> {

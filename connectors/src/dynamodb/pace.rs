@@ -20,6 +20,11 @@ impl Pace {
         Self { units_per_second, paid_at: Mutex::new(Instant::now()) }
     }
 
+    /// Whether this is its limit.
+    pub(super) fn is_of(&self, units_per_second: f64) -> bool {
+        self.units_per_second.to_bits() == units_per_second.to_bits()
+    }
+
     /// Waits until the next request may be sent.
     pub(super) async fn wait(&self) {
         loop {

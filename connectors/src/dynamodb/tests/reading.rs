@@ -72,6 +72,8 @@ async fn columns_come_from_keys_and_a_sample() {
     );
     assert_eq!(connector.row_count("orders").await.unwrap(), Some(3));
     connector.schema("orders").await.unwrap();
+    // A description costs nothing, a sample does.
+    assert_eq!(stub.requests("DescribeTable").len(), 2);
     let scans = stub.requests("Scan");
     assert_eq!((scans.len(), scans[0]["Limit"].as_i64()), (1, Some(500)));
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
