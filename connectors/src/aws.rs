@@ -181,7 +181,7 @@ where
         return refusal(code, context.err().message(), status, place, kind, name);
     }
     if let Some(credentials) = cause::<CredentialsError>(&error) {
-        let message = format!("{place}: {}", root(credentials));
+        let message = format!("{place}: credentials cannot be had: {}", root(credentials));
         return match credentials {
             CredentialsError::ProviderTimedOut(_) => unavailable(message, error),
             _ => ConnectorError::AccessDenied(message).into(),
