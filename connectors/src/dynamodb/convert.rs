@@ -18,6 +18,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
 
+/// The most columns whose names are compared one by one.
+const COMPARED_COLUMNS: usize = 16;
+
 /// The schema of these columns.
 pub(super) fn schema(columns: &[Column]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()))
@@ -37,7 +40,11 @@ pub(super) fn batch(columns: &[Column], schema: &SchemaRef, keys: &Keys, items: 
     if columns.is_empty() {
         return rows(items.len());
     }
-    let arrays = columns.iter().map(|column| array(column, items).map_err(|at| mismatch(column, keys, items, at)));
+    let cells = cells(columns, items);
+    let arrays = columns.iter().enumerate().map(|(place, column)| {
+        let values = cells.iter().skip(place).step_by(columns.len()).copied();
+        array(column, values).map_err(|at| mismatch(column, keys, items, at))
+    });
     RecordBatch::try_new(Arc::clone(schema), arrays.collect::<Result<_>>()?).map_err(bad)
 }
 
@@ -45,10 +52,32 @@ fn bad(error: arrow::error::ArrowError) -> ConnectorError {
     ConnectorError::BadData(error.to_string())
 }
 
-/// A column's values, or the item whose attribute is of another type.
-fn array(column: &Column, items: &[Item]) -> std::result::Result<ArrayRef, usize> {
-    let values = items.iter().map(|item| item.get(&column.name).filter(|value| !value.is_null()));
-    let count = items.len();
+/// The attributes of items, row after row, NULL for those that are missing. Few columns are found quicker by comparing
+/// names than by hashing each for each item.
+fn cells<'a>(columns: &[Column], items: &'a [Item]) -> Vec<Option<&'a AttributeValue>> {
+    let mut cells = vec![None; columns.len() * items.len()];
+    for (item, row) in items.iter().zip(cells.chunks_exact_mut(columns.len())) {
+        if columns.len() <= COMPARED_COLUMNS {
+            for (name, value) in item.iter().filter(|(_, value)| !value.is_null()) {
+                if let Some(place) = columns.iter().position(|column| column.name == *name) {
+                    row[place] = Some(value);
+                }
+            }
+        } else {
+            for (column, cell) in columns.iter().zip(row) {
+                *cell = item.get(&column.name).filter(|value| !value.is_null());
+            }
+        }
+    }
+    cells
+}
+
+/// A column of these values, or the place of the one that is of another type.
+fn array<'a>(
+    column: &Column,
+    values: impl ExactSizeIterator<Item = Option<&'a AttributeValue>>,
+) -> std::result::Result<ArrayRef, usize> {
+    let count = values.len();
     macro_rules! fill {
         ($builder:expr, $convert:expr) => {{
             let mut builder = $builder;
