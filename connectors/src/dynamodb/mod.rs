@@ -8,6 +8,7 @@
 //! Reads are eventually consistent unless `consistent_read` says otherwise, and never a snapshot: an item that changes
 //! while a table is read comes as it was or as it is.
 
+mod bounds;
 mod client;
 mod condition;
 mod config;

@@ -6,6 +6,7 @@
 //! narrows most is taken. What the key condition leaves becomes a filter where DynamoDB takes one (not on the keys of
 //! what is queried, nor on whole keys), else it is decided here.
 
+use super::bounds::{equal, slice};
 use super::condition::{Condition, Operator, list};
 use super::constant::Constant;
 use super::expression::Room;
@@ -17,6 +18,10 @@ use std::fmt;
 
 /// The most keys or ranges that lists of partition and sort keys are multiplied to.
 const MOST_PRODUCTS: usize = 10_000;
+
+/// The most sort keys that are looked up in each of several partitions. A key that is not there costs as much as one
+/// that is, so more of them are rather found by reading their range.
+const MOST_SORT_KEYS: usize = 100;
 
 /// A whole key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -212,8 +217,12 @@ fn way<'a>(index: Option<&'a Index>, keys: &'a Keys, conditions: &[Condition]) -
     let mut implied = vec![at];
     let mut slices = Vec::new();
     if let Some(sort) = &keys.sort {
+        let few = |values: &[Constant]| match partitions.len() {
+            1 => values.len() <= MOST_PRODUCTS,
+            count => values.len() <= MOST_SORT_KEYS && values.len() * count <= MOST_PRODUCTS,
+        };
         match equal(conditions, sort) {
-            Some((at, values)) if values.len() * partitions.len() <= MOST_PRODUCTS => {
+            Some((at, values)) if few(&values) => {
                 if index.is_some() && !values.iter().all(Constant::fits_sort_key) {
                     return Found::No;
                 }
@@ -235,95 +244,6 @@ fn way<'a>(index: Option<&'a Index>, keys: &'a Keys, conditions: &[Condition]) -
         }
     }
     Found::Way(Way { index, keys, partitions, slices, implied })
-}
-
-/// The values that a column must have one of, each once, and the condition that says so.
-fn equal(conditions: &[Condition], name: &str) -> Option<(usize, Vec<Constant>)> {
-    let lists = conditions.iter().enumerate().filter_map(|(at, condition)| match condition {
-        Condition::Compare { column, operator: Operator::Eq, value } if column == name => {
-            Some((at, vec![value.clone()]))
-        }
-        Condition::In { column, values, negated: false } if column == name => {
-            let mut seen = HashSet::new();
-            Some((at, values.iter().filter(|value| seen.insert(*value)).cloned().collect()))
-        }
-        _ => None,
-    });
-    lists.min_by_key(|(_, values)| values.len())
-}
-
-/// The narrowest part of a partition that DynamoDB can be asked for, with the conditions that it implies; no part when
-/// its bounds leave nothing.
-fn slice(conditions: &[Condition], sort: &str) -> Option<(Option<Slice>, Vec<usize>)> {
-    let (mut low, mut high): (Option<Bound<'_>>, Option<Bound<'_>>) = (None, None);
-    let mut prefix: Option<(usize, &String)> = None;
-    for (at, condition) in conditions.iter().enumerate() {
-        match condition {
-            Condition::Compare { column, operator, value } if column == sort && value.fits_sort_key() => {
-                let bound = Bound { at, operator: *operator, value };
-                match operator {
-                    Operator::Gt | Operator::GtEq => {
-                        low = Some(low.map_or(bound, |other| if bound.exceeds(other) { bound } else { other }));
-                    }
-                    Operator::Lt | Operator::LtEq => {
-                        high = Some(high.map_or(bound, |other| if other.exceeds(bound) { bound } else { other }));
-                    }
-                    Operator::Eq | Operator::NotEq => {}
-                }
-            }
-            Condition::Prefix { column, prefix: beginning, negated: false } if column == sort => {
-                let longer = prefix.is_none_or(|(_, other)| beginning.len() > other.len());
-                if Constant::Text(beginning.clone()).fits_sort_key() && longer {
-                    prefix = Some((at, beginning));
-                }
-            }
-            _ => {}
-        }
-    }
-    if let Some((at, prefix)) = prefix {
-        return Some((Some(Slice::Prefix(prefix.clone())), vec![at]));
-    }
-    match (low, high) {
-        (Some(low), Some(high)) if low.value_exceeds(high) => Some((None, vec![])),
-        (Some(low), Some(high)) => {
-            let inclusive = [low, high].into_iter().filter(|bound| bound.is_inclusive()).map(|bound| bound.at);
-            Some((Some(Slice::Between(low.value.clone(), high.value.clone())), inclusive.collect()))
-        }
-        (Some(bound), None) | (None, Some(bound)) => {
-            Some((Some(Slice::Compare(bound.operator, bound.value.clone())), vec![bound.at]))
-        }
-        (None, None) => None,
-    }
-}
-
-/// A bound of a sort key.
-#[derive(Clone, Copy)]
-struct Bound<'a> {
-    at: usize,
-    operator: Operator,
-    value: &'a Constant,
-}
-
-impl Bound<'_> {
-    fn is_inclusive(self) -> bool {
-        matches!(self.operator, Operator::GtEq | Operator::LtEq)
-    }
-
-    fn value_exceeds(self, other: Self) -> bool {
-        other.value.order_of(&self.value.attribute()).is_some_and(std::cmp::Ordering::is_gt)
-    }
-
-    /// Whether it is the larger one; of equal values the lower bound that excludes it, the upper one that includes it.
-    fn exceeds(self, other: Self) -> bool {
-        match other.value.order_of(&self.value.attribute()) {
-            Some(std::cmp::Ordering::Equal) => match self.operator {
-                Operator::Gt => true,
-                Operator::LtEq => other.operator == Operator::Lt,
-                _ => false,
-            },
-            order => order.is_some_and(std::cmp::Ordering::is_gt),
-        }
-    }
 }
 
 /// The key condition as SQL writes it.
@@ -474,6 +394,15 @@ mod tests {
             (
                 vec![Predicate::Or(vec![pk(), text("pk", "b")]), number("size", Gt, 5)],
                 "query table 2: pk IN ('a', 'b') | size > 5 | ",
+            ),
+            (
+                vec![
+                    Predicate::Or(vec![pk(), text("pk", "b")]),
+                    one_of("sk", &(1..=101).collect::<Vec<_>>()),
+                    sk(Lt, 9),
+                ],
+                "query table 2: pk IN ('a', 'b') AND sk BETWEEN 1 AND 9 |  | sk IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, \
+                 13, 14, 15, 16, 17, 18, 19, 20, … 101 values) AND sk < 9",
             ),
             (vec![text("pk", "")], "nothing |  | "),
             (vec![pk(), Predicate::Not(Box::new(pk()))], "query table 1: pk = 'a' |  | pk <> 'a'"),
