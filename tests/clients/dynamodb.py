@@ -26,12 +26,12 @@ def index(name, *keys):
 
 
 def create(name, keys, types, **more):
-    kind = dict(provisioned := {"ReadCapacityUnits": 1000, "WriteCapacityUnits": 1000})
+    capacity = {"ReadCapacityUnits": 1000, "WriteCapacityUnits": 1000}
     for each in more.get("GlobalSecondaryIndexes", []):
-        each["ProvisionedThroughput"] = provisioned
+        each["ProvisionedThroughput"] = capacity
     definitions = [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
     table = dynamodb.create_table(TableName=name, KeySchema=keys, AttributeDefinitions=definitions,
-                                  ProvisionedThroughput=kind, **more)
+                                  ProvisionedThroughput=capacity, **more)
     while table.table_status != "ACTIVE":
         time.sleep(0.02)
         table.reload()
@@ -46,7 +46,7 @@ def millrace(*statements, fails=False):
     if made.returncode != 0 and "already exists" not in made.stderr:
         sys.exit(f"dynamodb: FAILED: {made.stderr}")
     commands = [part for statement in statements for part in ("-c", statement)]
-    done = subprocess.run([binary, "--warehouse", warehouse, "--format", "json", *commands], capture_output=True, text=True)
+    done = subprocess.run([binary, "--warehouse", warehouse, "--format", "jsonl", *commands], capture_output=True, text=True)
     if fails:
         return done.stderr
     if done.returncode != 0:
