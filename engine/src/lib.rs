@@ -7,6 +7,7 @@ mod background;
 mod crawl;
 pub mod error;
 mod exec;
+mod federated;
 mod functions;
 pub mod journal;
 pub mod lake;

@@ -2,6 +2,7 @@
 
 use crate::background::{Activity, MaintenanceConfig, Vacuums};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated::{self, Sources};
 use crate::journal::Journal;
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::location::Location;
@@ -21,6 +22,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 use millrace_catalog::Catalog;
 use millrace_catalog::model::ManagedTable;
+use millrace_connectors::Registry;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -46,8 +48,9 @@ const CACHE_FOLDER: &str = "cache";
 const CACHE_MB: u64 = 4096;
 
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "cache_mb",
+    "connector_ttl_ms",
     "data_path",
     "deleted_file_grace_minutes",
     "listing_ttl_ms",
@@ -98,6 +101,8 @@ pub struct WarehouseConfig {
     pub cache_bytes: u64,
     /// How long a listing of files is believed.
     pub listing_time_to_live: Duration,
+    /// How long what a foreign system told of its tables is believed.
+    pub connector_time_to_live: Duration,
     /// How old a data file is that is removed when the warehouse opens and no manifest names it: older than the longest
     /// transaction of any process, which may have written it and not committed yet.
     pub orphan_age: Duration,
@@ -120,6 +125,7 @@ impl WarehouseConfig {
             cache_bytes: CACHE_MB << 20,
             memory_limit_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
+            connector_time_to_live: federated::DEFAULT_TIME_TO_LIVE,
             orphan_age: DEFAULT_ORPHAN_AGE,
             maintenance: MaintenanceConfig::default(),
             retention: RetentionPolicy::default(),
@@ -132,7 +138,7 @@ impl WarehouseConfig {
         name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `listing_ttl_ms`, `slices`,
+    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `connector_ttl_ms`, `listing_ttl_ms`, `slices`,
     /// `snapshot_retention_hours`, `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or
     /// one of [`MaintenanceConfig::set`].
     ///
@@ -145,6 +151,9 @@ impl WarehouseConfig {
         let number = |most: u64| value.parse().ok().filter(|number| *number <= most).ok_or_else(invalid);
         match name {
             "cache_mb" => self.cache_bytes = number(1 << 30)? << 20,
+            "connector_ttl_ms" => {
+                self.connector_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
+            }
             "data_path" => self.data_path = Some(value.to_owned()),
             "listing_ttl_ms" => {
                 self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
@@ -178,6 +187,7 @@ pub struct Warehouse {
     config: WarehouseConfig,
     catalog: Arc<Catalog>,
     lake: Arc<Lake>,
+    sources: Sources,
     data: TableStorage,
     base: SessionState,
     cleanup: TaskTracker,
@@ -201,6 +211,14 @@ impl Warehouse {
     /// `DataCorrupted` for a damaged or newer catalog, `UndefinedObject` for a setting that does not exist, and what
     /// the file system says.
     pub async fn open(config: WarehouseConfig) -> Result<Arc<Self>> {
+        Self::open_with(config, Registry::default()).await
+    }
+
+    /// The same with these kinds of connectors.
+    ///
+    /// # Errors
+    /// As [`Warehouse::open`].
+    pub async fn open_with(config: WarehouseConfig, connectors: Registry) -> Result<Arc<Self>> {
         if config.directory.to_string_lossy().contains("://") {
             let construct =
                 format!("a warehouse's catalog in {}, not in a local directory,", config.directory.display());
@@ -222,6 +240,7 @@ impl Warehouse {
             .build();
         let listings = Listings::new(stores, config.listing_time_to_live);
         let lake = Arc::new(Lake { listings, statistics: FileStatistics::default() });
+        let sources = Sources::new(connectors, config.connector_time_to_live);
         let cleanup = TaskTracker::new();
         let mut data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
         if let Some(limit) = memory_limit(&config) {
@@ -238,6 +257,7 @@ impl Warehouse {
             config,
             catalog,
             lake,
+            sources,
             data,
             base,
             cleanup,
@@ -298,6 +318,11 @@ impl Warehouse {
     /// What external tables share.
     pub(crate) fn lake(&self) -> &Arc<Lake> {
         &self.lake
+    }
+
+    /// The foreign systems that schemas are over.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// Owns the requests that clean up behind writes that failed or were cancelled.

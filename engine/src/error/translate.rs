@@ -8,6 +8,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use millrace_catalog::CatalogError;
+use millrace_connectors::ConnectorError;
 use std::error::Error as StdError;
 
 impl From<DataFusionError> for Error {
@@ -59,6 +60,43 @@ impl From<CatalogError> for Error {
             _ => Error::new(kind, message),
         }
     }
+}
+
+impl From<ConnectorError> for Error {
+    fn from(error: ConnectorError) -> Self {
+        let message = error.to_string();
+        let kind = match &error {
+            ConnectorError::NotFound { kind: "connector", .. } => ErrorKind::UndefinedObject,
+            ConnectorError::NotFound { .. } => ErrorKind::UndefinedTable,
+            ConnectorError::InvalidArgument(_) => ErrorKind::InvalidParameter,
+            ConnectorError::Unsupported(_) => ErrorKind::Unsupported,
+            ConnectorError::AccessDenied(_) => ErrorKind::InsufficientPrivilege,
+            ConnectorError::Unavailable { .. } => ErrorKind::Connection,
+            ConnectorError::BadData(_) => ErrorKind::Data,
+        };
+        let found = Error::new(kind, message);
+        match error {
+            ConnectorError::Unavailable { source: Some(source), .. } => {
+                let detail = chain(source.as_ref());
+                if found.message.contains(&detail) { found } else { found.with_detail(detail) }
+            }
+            _ => found,
+        }
+    }
+}
+
+/// An error's text and those of its sources, as far as they say more.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = plain(error);
+    let mut next = error.source();
+    while let Some(error) = next {
+        let more = plain(error);
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = error.source();
+    }
+    text
 }
 
 impl From<Error> for DataFusionError {
@@ -410,6 +448,26 @@ mod tests {
             (DataFusionError::IoError(std::io::Error::from(std::io::ErrorKind::StorageFull)), "53100"),
         ] {
             assert_eq!(Error::from(error).sqlstate(), sqlstate);
+        }
+    }
+
+    #[test]
+    fn what_foreign_systems_say() {
+        let refused = std::io::Error::other("connection refused");
+        for (error, sqlstate, text) in [
+            (ConnectorError::NotFound { kind: "table", name: "t".to_owned() }, "42P01", "table \"t\" does not exist"),
+            (ConnectorError::InvalidArgument("no number".to_owned()), "22023", "no number"),
+            (ConnectorError::Unsupported("a join".to_owned()), "0A000", "a join is not supported"),
+            (ConnectorError::AccessDenied("no key".to_owned()), "42501", "access is denied: no key"),
+            (ConnectorError::BadData("no JSON".to_owned()), "22000", "no JSON"),
+            (
+                ConnectorError::Unavailable { message: "no answer".to_owned(), source: Some(Box::new(refused)) },
+                "08006",
+                "no answer\nDETAIL: connection refused",
+            ),
+        ] {
+            let error = Error::from(error);
+            assert_eq!((error.sqlstate(), error.to_string().as_str()), (sqlstate, text));
         }
     }
 }

@@ -25,6 +25,7 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
     let snapshot = context.snapshot().await?;
     let table = match resolve::find_relation(context, &alter.table).await? {
         Relation::Managed(table) => return managed::alter_table(context, &table, &alter.operation).await,
+        Relation::Foreign(table) => return Err(table.unchangeable()),
         Relation::Catalog(table) => table,
     };
     let is_of_views = matches!(alter.operation, AlterOperation::RenameTable(_) | AlterOperation::Owner(_));

@@ -32,6 +32,7 @@ pub(crate) async fn comment(context: &Context, comment: &Comment) -> Result<Stat
             }
             context.transaction().lock().await.alter(context.warehouse(), &table, changed).await?;
         }
+        Relation::Foreign(table) => return Err(table.unchangeable()),
         Relation::Catalog(table) => {
             context.check_no_block("COMMENT ON an external table or a view")?;
             let is_view = table.kind != TableKind::ExternalTable;
@@ -60,6 +61,7 @@ pub(crate) async fn lock(context: &Context, names: &[ObjectName]) -> Result<Stat
     for name in names {
         match resolve::find_relation(context, name).await? {
             Relation::Managed(table) => context.transaction().lock().await.lock(&table),
+            Relation::Foreign(table) => return Err(table.unchangeable()),
             Relation::Catalog(table) => {
                 let message = format!("cannot lock \"{}\": it is not a managed table", table.name);
                 return Err(Error::new(ErrorKind::WrongObjectType, message));

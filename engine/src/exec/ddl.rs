@@ -3,6 +3,7 @@
 use super::show_create::NAMED_COLUMNS;
 use super::{done, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated::Definition;
 use crate::lake::format::Format;
 use crate::lake::hive_classes::{LAZY_SIMPLE_SERDE, storage_classes};
 use crate::lake::location::Location;
@@ -29,6 +30,7 @@ pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) 
         return Err(Error::new(ErrorKind::InvalidParameter, message)
             .with_detail("the prefix \"pg_\" is reserved for system schemas"));
     }
+    Definition::check_none(&create.properties)?;
     if let Some(owner) = create.owner.as_ref().filter(|owner| **owner != context.who().user) {
         rights::check_superuser(context, "make a schema of another user").await?;
         rights::check_user(context, owner).await?;
@@ -71,7 +73,7 @@ pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) 
 }
 
 /// Makes a user the owner of a schema that is new; nobody's are the superuser's that is always there.
-async fn own(context: &Context, schema: &str, owner: &str) -> Result<()> {
+pub(super) async fn own(context: &Context, schema: &str, owner: &str) -> Result<()> {
     if owner == ADMIN {
         return Ok(());
     }
@@ -134,6 +136,7 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
         drop_in_block(context, &snapshot, &drop.name).await?;
     } else {
         context.catalog().drop_database(&drop.name, drop.cascade).await?;
+        context.sources().forget(&drop.name);
     }
     Ok(done(tag, vec![]))
 }
@@ -365,6 +368,7 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
                 context.transaction().lock().await.drop_table(context.warehouse(), &table)?;
                 continue;
             }
+            Ok(Relation::Foreign(table)) => return Err(table.unchangeable()),
             Ok(Relation::Catalog(table)) => table,
             Err(error) if drop.if_exists && is_missing(&error) => {
                 let kind = if drop.view { "view" } else { "table" };

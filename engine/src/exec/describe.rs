@@ -2,6 +2,7 @@
 
 use super::rows;
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated::{ForeignTable, type_name};
 use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
@@ -25,6 +26,7 @@ type Row = [Option<String>; 3];
 pub(crate) async fn execute(context: &Context, describe: &Describe) -> Result<StatementResult> {
     let table = match resolve::find_relation(context, &describe.table).await? {
         Relation::Managed(table) => return managed(context, describe, &table).await,
+        Relation::Foreign(table) => return foreign(describe, &table),
         Relation::Catalog(table) => table,
     };
     let columns = table.storage.columns.iter().chain(&table.partition_keys);
@@ -96,6 +98,21 @@ async fn managed(context: &Context, describe: &Describe, table: &Arc<ManagedTabl
         [column] if describe.formatted => managed_column(context, table, column).await?,
         found => found.iter().map(|c| [Some(c.name.clone()), Some(c.data_type.clone()), c.comment.clone()]).collect(),
     };
+    rows::optional("DESCRIBE", &["col_name", "data_type", "comment"], lines)
+}
+
+/// The columns of a foreign system's table.
+fn foreign(describe: &Describe, table: &ForeignTable) -> Result<StatementResult> {
+    if describe.formatted || describe.partition.is_some() {
+        return Err(Error::unsupported("DESCRIBE FORMATTED of a foreign system's table"));
+    }
+    let wanted = |name: &str| describe.column.as_ref().is_none_or(|column| column == name);
+    let fields = table.columns().fields().iter().filter(|field| wanted(field.name()));
+    let lines: Vec<Row> = fields.map(|field| [Some(field.name().clone()), Some(type_name(field)), None]).collect();
+    if let (true, Some(name)) = (lines.is_empty(), &describe.column) {
+        let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
+        return Err(Error::new(ErrorKind::UndefinedColumn, message));
+    }
     rows::optional("DESCRIBE", &["col_name", "data_type", "comment"], lines)
 }
 

@@ -69,7 +69,7 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
                 _ => Ok(()),
             }
         }
-        Statement::CreateDatabase(_) | Statement::CreateExternalSchema(_) => {
+        Statement::CreateDatabase(_) | Statement::CreateExternalSchema(_) | Statement::CreateConnectorSchema(_) => {
             if rights::may_on_database(snapshot.principals(), &context.who().user, Privilege::Create) {
                 return Ok(());
             }
@@ -153,6 +153,10 @@ async fn owner_of(context: &Context, name: &ObjectName) -> Result<((String, Stri
     Ok(match resolve::find_relation(context, name).await? {
         Relation::Managed(table) => ((table.schema.clone(), table.name.clone()), table.attributes.owner.clone()),
         Relation::Catalog(table) => ((table.database.clone(), table.name.clone()), table.owner.clone()),
+        Relation::Foreign(table) => {
+            let owner = resolve::owner_of_foreign(context.snapshot().await?.as_ref(), &table);
+            ((table.schema.clone(), table.name.clone()), owner)
+        }
     })
 }
 

@@ -4,6 +4,7 @@ mod administer;
 mod alter;
 mod analyze;
 mod comment;
+mod connectors;
 mod copy;
 mod crawl;
 mod ddl;
@@ -38,6 +39,7 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
     if let Some(name) = changes_at_once(statement) {
         context.check_no_block(name)?;
     }
+    connectors::check(context, statement).await?;
     enforce::check(context, statement).await?;
     let named = enforce::named(context, statement).await?;
     let result = run(context, statement).await?;
@@ -69,6 +71,7 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
         Statement::CreateView(create) => ddl::create_view(context, create).await,
         Statement::CreateDatabase(create) => ddl::create_database(context, create).await,
         Statement::CreateExternalSchema(create) => ddl::create_external_schema(context, create).await,
+        Statement::CreateConnectorSchema(create) => connectors::create_schema(context, create).await,
         Statement::DropDatabase(drop) => ddl::drop_database(context, drop).await,
         Statement::DropTable(drop) => ddl::drop_tables(context, drop).await,
         Statement::AlterTable(alter) => alter::execute(context, alter).await,
@@ -96,7 +99,7 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
 pub(crate) fn changes_at_once(statement: &Statement) -> Option<&'static str> {
     match statement {
         Statement::CreateExternalTable(_) => Some("CREATE EXTERNAL TABLE"),
-        Statement::CreateExternalSchema(_) => Some("CREATE EXTERNAL SCHEMA"),
+        Statement::CreateExternalSchema(_) | Statement::CreateConnectorSchema(_) => Some("CREATE EXTERNAL SCHEMA"),
         Statement::CreateSnapshot(_) => Some("CREATE SNAPSHOT"),
         Statement::DropSnapshot { .. } => Some("DROP SNAPSHOT"),
         Statement::RepairTable(_) => Some("MSCK REPAIR TABLE"),

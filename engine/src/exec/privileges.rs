@@ -2,6 +2,7 @@
 
 use super::principals::{known_user, unknown};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated::Definition;
 use crate::resolve::{self, Relation, rights};
 use crate::session::Context;
 use crate::sql::{GrantObjects, PrivilegesChange};
@@ -93,6 +94,7 @@ fn wanted(change: &PrivilegesChange, object: &Securable) -> Result<Vec<Privilege
 fn check_columns(relation: &Relation, columns: &[(Option<Privilege>, Vec<String>)]) -> Result<()> {
     let known = |name: &String| match relation {
         Relation::Managed(table) => table.columns.iter().any(|column| column.name == *name),
+        Relation::Foreign(table) => table.columns().field_with_name(name).is_ok(),
         Relation::Catalog(table) => {
             table.storage.columns.iter().chain(&table.partition_keys).any(|column| column.name == *name)
         }
@@ -116,6 +118,10 @@ pub(super) async fn securables(context: &Context, change: &PrivilegesChange) -> 
                         (table.schema.clone(), table.name.clone(), table.attributes.owner.clone())
                     }
                     Relation::Catalog(table) => (table.database.clone(), table.name.clone(), table.owner.clone()),
+                    Relation::Foreign(table) => {
+                        let owner = resolve::owner_of_foreign(&snapshot, table);
+                        (table.schema.clone(), table.name.clone(), owner)
+                    }
                 };
                 check_columns(&relation, &change.columns)?;
                 found.push((Securable::Table(schema, table), owner.unwrap_or_else(|| ADMIN.to_owned())));
@@ -126,6 +132,15 @@ pub(super) async fn securables(context: &Context, change: &PrivilegesChange) -> 
             for name in schemas {
                 let database =
                     snapshot.resolve_schema(name).ok_or_else(|| resolve::unknown_database(&snapshot, name))?;
+                if Definition::kind_of(database).is_some() {
+                    let owner = snapshot.principals().schema_owners.get(&database.name).map_or(ADMIN, String::as_str);
+                    let names = context.sources().names(database).await?;
+                    found.extend(
+                        names
+                            .iter()
+                            .map(|table| (Securable::Table(database.name.clone(), table.clone()), owner.to_owned())),
+                    );
+                }
                 let tables = all.iter().filter(|relation| relation.schema == database.name);
                 found.extend(tables.map(|relation| {
                     (Securable::Table(relation.schema.clone(), relation.name.clone()), relation.owner.clone())

@@ -2,6 +2,7 @@
 
 use super::{crawl, managed, rows, show_create};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated::Definition;
 use crate::lake::write;
 use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
@@ -32,6 +33,10 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
                     let columns = table.columns.iter().map(|column| [column.name.clone()]);
                     return rows::text("SHOW", &["field"], columns);
                 }
+                Relation::Foreign(table) => {
+                    let columns = table.columns().fields().iter().map(|field| [field.name().clone()]);
+                    return rows::text("SHOW", &["field"], columns);
+                }
                 Relation::Catalog(table) => table,
             };
             let columns = table.storage.columns.iter().chain(&table.partition_keys);
@@ -47,6 +52,10 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
                 Relation::Managed(table) => {
                     let message = format!("\"{}\" is not a view", table.name);
                     return Err(Error::new(ErrorKind::WrongObjectType, message));
+                }
+                Relation::Foreign(table) => {
+                    let message = format!("SHOW CREATE TABLE of \"{}\", a table of another system,", table.name);
+                    return Err(Error::unsupported(message).with_hint("DESCRIBE shows its columns"));
                 }
                 Relation::Catalog(table) => table,
             };
@@ -102,6 +111,9 @@ async fn tables(
     if !views {
         let managed = context.transaction().lock().await.tables(context.warehouse(), &database.name).await?;
         names.extend(managed.iter().map(|table| table.name.clone()));
+        if Definition::kind_of(database).is_some() {
+            names.extend(context.sources().names(database).await?.iter().cloned());
+        }
     }
     let column = if views { "views" } else { "tab_name" };
     rows::text("SHOW", &[column], names.into_iter().filter(|name| matches(name)).map(|name| [name]))

@@ -97,6 +97,7 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
 pub(crate) async fn insert(context: &Context, insert: &Insert) -> Result<StatementResult> {
     let table = match resolve::find_relation(context, &insert.table).await? {
         Relation::Managed(table) => return managed::insert(context, table, insert).await,
+        Relation::Foreign(table) => return Err(table.unchangeable()),
         Relation::Catalog(table) => table,
     };
     let Some(query) = &insert.query else { return Err(Error::unsupported(DEFAULT_VALUES)) };

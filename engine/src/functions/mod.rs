@@ -15,6 +15,7 @@ mod dates;
 mod decimal_totals;
 mod document;
 mod formats;
+mod full_text;
 mod json;
 mod kernel;
 mod library;

@@ -1,7 +1,7 @@
 //! The functions of each dialect by name.
 
 use super::kernel::Scalar;
-use super::{arithmetic, arrays, conversion, dates, formats, json, lists, math, regex, text, totals, url};
+use super::{arithmetic, arrays, conversion, dates, formats, full_text, json, lists, math, regex, text, totals, url};
 use crate::sql::Dialect;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use std::collections::HashMap;
@@ -15,6 +15,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
+    ("Full text", full_text::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
     ("Numbers", math::FUNCTIONS),
     ("Regular expressions", regex::FUNCTIONS),

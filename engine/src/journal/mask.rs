@@ -6,16 +6,21 @@ use std::sync::LazyLock;
 
 /// A word that a secret follows, and the secret: a string of any kind.
 static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let words = "password|credentials|access_key_id|secret_access_key|session_token|master_symmetric_key|kms_key_id";
+    let words = "password|credentials|access_key_id|secret_access_key|session_token|master_symmetric_key|kms_key_id\
+                 |api_key|token";
     let string = r"e?'(?:[^'\\]|''|\\.)*(?:'|$)|\$\w*\$.*?(?:\$\w*\$|$)";
-    Regex::new(&format!(r"(?is)\b((?:{words})(?:\s+as)?(?:\s*=\s*|\s+))(?:{string})")).ok()
+    Regex::new(&format!(r#"(?is)\b((?:{words})(?:"\s*|(?:\s+as)?(?:\s*=\s*|\s+)))(?:{string})"#)).ok()
 });
+
+/// The user and password of a URL, up to the password.
+static IN_URL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(://[^/@\s':]*:)[^/@\s']+@").ok());
 
 /// A statement's text with `'***'` for every secret in it.
 pub(crate) fn mask(text: &str) -> Cow<'_, str> {
-    match &*SECRET {
-        Some(secret) => secret.replace_all(text, "$1'***'"),
-        None => Cow::Borrowed(""),
+    let (Some(secret), Some(in_url)) = (&*SECRET, &*IN_URL) else { return Cow::Borrowed("") };
+    match secret.replace_all(text, "$1'***'") {
+        Cow::Borrowed(text) => in_url.replace_all(text, "$1***@"),
+        Cow::Owned(text) => Cow::Owned(in_url.replace_all(&text, "$1***@").into_owned()),
     }
 }
 
@@ -40,6 +45,9 @@ mod tests {
             ("create user a password 'unfinished", "create user a password '***'"),
             ("copy t from 'x' credentials E'a\\'b;c' csv", "copy t from 'x' credentials '***' csv"),
             ("copy t from 'x' secret_access_key $$it's$$ csv", "copy t from 'x' secret_access_key '***' csv"),
+            ("options (API_KEY 'k', \"token\" 't', size '3')", "options (API_KEY '***', \"token\" '***', size '3')"),
+            ("from opensearch 'https://u:p@host:9200/x'", "from opensearch 'https://u:***@host:9200/x'"),
+            ("select 'at http://host:80/a@b'", "select 'at http://host:80/a@b'"),
             ("copy t from 'x' secret_access_key $q$open", "copy t from 'x' secret_access_key '***'"),
         ] {
             assert_eq!(mask(text), masked);

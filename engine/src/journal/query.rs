@@ -35,6 +35,7 @@ impl StatementClass {
             | Statement::CreateView(_)
             | Statement::CreateDatabase(_)
             | Statement::CreateExternalSchema(_)
+            | Statement::CreateConnectorSchema(_)
             | Statement::DropDatabase(_)
             | Statement::DropTable(_)
             | Statement::AlterTable(_)

@@ -4,10 +4,12 @@
 //! A column keeps its declaration on its way through a query as long as nothing is computed from it, as in PostgreSQL.
 //! Nothing but the description of the result is changed.
 
+use crate::federated::ForeignTable;
 use crate::tables::{ManagedTableProvider, SqlType};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, TableScan};
+use millrace_connectors::SUPER_METADATA;
 use std::sync::Arc;
 
 /// The key of a field's metadata that has PostgreSQL's name of the column's type, where Arrow's does not tell.
@@ -112,6 +114,10 @@ fn of_table(scan: &TableScan, at: usize) -> Option<SqlType> {
     }
     let provider = source_as_provider(&scan.source).ok()?;
     let provider = crate::resolve::behind_grants(&provider);
+    if provider.downcast_ref::<ForeignTable>().is_some() {
+        let is_document = scan.source.schema().field(at).metadata().contains_key(SUPER_METADATA);
+        return is_document.then_some(SqlType::Super);
+    }
     let table = provider.downcast_ref::<ManagedTableProvider>()?.table();
     let column = table.columns.iter().find(|column| column.name == *scan.source.schema().field(at).name())?;
     column.data_type.parse().ok()

@@ -16,6 +16,7 @@ pub(crate) use dialect::assigned;
 pub(crate) use rewrite::{shown_name, shown_schema};
 
 use crate::error::{Error, ErrorKind, Result, span_of};
+use crate::federated;
 use crate::functions::{self, Functions};
 use crate::resolve::{ResolvedQuery, Tables};
 use crate::session::Context;
@@ -75,7 +76,10 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
         }
     };
     let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_casts(plan, dialect));
-    let plan = planned.and_then(|plan| correlated::rewrite(plan, state)).and_then(membership::rewrite);
+    let plan = planned
+        .and_then(|plan| correlated::rewrite(plan, state))
+        .and_then(membership::rewrite)
+        .and_then(federated::bind);
     plan.map_err(|error| {
         let position = context.position_of(span_of(&error));
         let error = Error::from(error);

@@ -5,6 +5,7 @@
 
 mod columns;
 mod direct;
+mod find;
 mod postgres;
 mod pseudo;
 pub(crate) mod rights;
@@ -12,6 +13,7 @@ mod travel;
 
 pub(crate) use columns::behind_grants;
 pub(crate) use direct::files_as_table;
+pub(crate) use find::{Relation, find_relation, find_table, find_temporary, owner_of_foreign, relation};
 pub(crate) use postgres::with_backslashes;
 pub(crate) use travel::{snapshot_at, table_at};
 
@@ -29,6 +31,7 @@ use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::parser::Statement as ParserStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast;
+use find::{find_in_path, find_relation_in};
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{ADMIN, ManagedTable, Table, TableKind};
@@ -70,77 +73,6 @@ pub(crate) async fn resolve_change(
     let snapshot = context.snapshot().await?;
     let target = (TableReference::bare(TARGET), provider_as_source(target));
     resolve_with(context, &snapshot, query, context.path(), 0, Some(target)).await
-}
-
-/// What a name stands for.
-#[derive(Debug, Clone)]
-pub(crate) enum Relation {
-    /// An external table or a view.
-    Catalog(Arc<Table>),
-    /// A managed table.
-    Managed(Arc<ManagedTable>),
-}
-
-/// What a database has under a name.
-pub(crate) async fn relation(context: &Context, database: &str, name: &str) -> Result<Option<Relation>> {
-    let managed = context.transaction().lock().await.table(context.warehouse(), database, name).await?;
-    if let Some(table) = managed {
-        return Ok(Some(Relation::Managed(table)));
-    }
-    let snapshot = context.snapshot().await?;
-    Ok(snapshot.table(database, name).cloned().map(Relation::Catalog))
-}
-
-/// What a name as written stands for.
-///
-/// # Errors
-/// `UndefinedTable`, `UndefinedSchema`.
-pub(crate) async fn find_relation(context: &Context, name: &ObjectName) -> Result<Relation> {
-    find_relation_in(context, name, context.path(), true).await
-}
-
-/// The session's temporary table of a name as written: one without a schema means it before all others.
-pub(crate) async fn find_temporary(context: &Context, name: &ObjectName) -> Result<Option<Arc<ManagedTable>>> {
-    let table = match name.parts.as_slice() {
-        [table] => table,
-        [schema, table] if context.transaction().lock().await.temporary().is_schema(schema) => table,
-        _ => return Ok(None),
-    };
-    let mut transaction = context.transaction().lock().await;
-    let schema = transaction.temporary().schema().to_owned();
-    transaction.table(context.warehouse(), &schema, table).await
-}
-
-async fn find_relation_in(
-    context: &Context,
-    name: &ObjectName,
-    path: &[String],
-    with_temporary: bool,
-) -> Result<Relation> {
-    if with_temporary && let Some(table) = find_temporary(context, name).await? {
-        return Ok(Relation::Managed(table));
-    }
-    let snapshot = context.snapshot().await?;
-    if let [table] = name.parts.as_slice()
-        && let Some(found) = find_in_path(context, &snapshot, table, path).await?
-    {
-        return Ok(found);
-    }
-    let (database, table) = qualify(&snapshot, name, first_of(path))?;
-    match relation(context, &database, &table).await? {
-        Some(found) => Ok(found),
-        None => Err(unknown_table(&snapshot, name, &database, &table)),
-    }
-}
-
-/// What the first schema of a path that has a name has under it.
-async fn find_in_path(context: &Context, snapshot: &Snapshot, name: &str, path: &[String]) -> Result<Option<Relation>> {
-    for database in path.iter().filter_map(|schema| snapshot.resolve_schema(schema)) {
-        if let Some(found) = relation(context, &database.name, name).await? {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
 }
 
 fn first_of(path: &[String]) -> &str {
@@ -189,35 +121,6 @@ pub(crate) fn unknown_database(snapshot: &Snapshot, name: &str) -> Error {
         Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
         None => error,
     }
-}
-
-/// An external table or view by its name.
-///
-/// # Errors
-/// `UndefinedTable`; `WrongObjectType` for a managed table.
-pub(crate) async fn find_table(context: &Context, name: &ObjectName) -> Result<Arc<Table>> {
-    match find_relation(context, name).await? {
-        Relation::Catalog(table) => Ok(table),
-        Relation::Managed(table) => {
-            let message = format!("\"{}\" is a managed table", table.name);
-            Err(Error::new(ErrorKind::WrongObjectType, message).with_hint("the statement is for external tables"))
-        }
-    }
-}
-
-fn unknown_table(snapshot: &Snapshot, name: &ObjectName, database: &str, table: &str) -> Error {
-    let written = name.parts.join(".");
-    let mut error = Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" does not exist"));
-    let managed = snapshot.managed_tables(database).map(|known| known.name.as_str());
-    let known = snapshot.tables(database).map(|known| known.name.as_str()).chain(managed);
-    if let Some(near) = nearest(table, known) {
-        error = error.with_hint(format!("did you mean \"{near}\"?"));
-    } else if let Some(other) = snapshot.all_tables().find(|known| known.name == *table) {
-        error = error.with_hint(format!("there is a table \"{}.{table}\"", other.database));
-    } else if let Some(other) = snapshot.databases().find(|db| snapshot.managed_table(&db.name, table).is_some()) {
-        error = error.with_hint(format!("there is a table \"{}.{table}\"", other.name));
-    }
-    if name.position > 0 { error.with_position(name.position) } else { error }
 }
 
 fn resolve_at<'a>(
@@ -331,6 +234,13 @@ async fn resolve_table(
             let granted = rights::check_reading(context, names, owner).await.map_err(located)?;
             return Ok(source(context.scan_managed(&table).await?, &table.name, granted));
         }
+        Relation::Foreign(table) => {
+            let owner = owner_of_foreign(snapshot, &table);
+            let names = (table.schema.as_str(), table.name.as_str());
+            let granted = rights::check_reading(context, names, owner.as_ref()).await.map_err(located)?;
+            let name = table.name.clone();
+            return Ok(source(table, &name, granted));
+        }
         Relation::Catalog(table) => table,
     };
     let names = (table.database.as_str(), table.name.as_str());
@@ -380,7 +290,7 @@ async fn system_table(
             if find_temporary(context, name).await?.is_some() {
                 return Ok(None);
             }
-            let own = find_in_path(context, snapshot, table, path).await?;
+            let own = find_in_path(context, snapshot, table, path, false).await?;
             return Ok(own.is_none().then_some(found));
         }
         [schema, table] => (schema, table),

@@ -69,7 +69,7 @@ pub(crate) async fn table_at(
     if let Some(found) = context.catalog().managed_table_named_at(&database, &table, snapshot_id).await? {
         return Ok(Arc::new(found));
     }
-    if let Some(Relation::Catalog(_)) = relation(context, &database, &table).await? {
+    if let Some(Relation::Catalog(_) | Relation::Foreign(_)) = relation(context, &database, &table).await? {
         let message = format!("time travel of \"{table}\", which is not a managed table,");
         return Err(located(Error::unsupported(message)));
     }

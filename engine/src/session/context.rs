@@ -5,6 +5,7 @@ use super::settings::Settings;
 use super::transaction::Transaction;
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated::Sources;
 use crate::lake::table::Lake;
 use crate::load::CopyInput;
 use crate::result::CurrentProgress;
@@ -191,6 +192,11 @@ impl Context {
     /// What external tables share.
     pub(crate) fn lake(&self) -> &Arc<Lake> {
         self.warehouse.lake()
+    }
+
+    /// The foreign systems that schemas are over.
+    pub(crate) fn sources(&self) -> &Sources {
+        self.warehouse.sources()
     }
 
     /// The schema that is meant where none is named: what is made goes there. It need not exist.

@@ -428,6 +428,10 @@ fn columns_of(relation: &Relation) -> Result<Vec<(String, DataType)>> {
             let schema = tables::arrow_schema(&table.columns)?;
             Ok(schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect())
         }
+        Relation::Foreign(table) => {
+            let fields = table.columns().fields().iter();
+            Ok(fields.map(|field| (field.name().clone(), field.data_type().clone())).collect())
+        }
         Relation::Catalog(table) => {
             let columns = table.storage.columns.iter().chain(&table.partition_keys);
             let fields = columns.map(lake::types::to_field);

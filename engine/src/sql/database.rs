@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
-use crate::sql::{Statement, refuse};
+use crate::sql::{Statement, connector_schema, refuse};
 use millrace_catalog::model::Parameters;
 
 /// `CREATE DATABASE|SCHEMA`.
@@ -81,7 +81,10 @@ pub(super) fn create_external_schema(cursor: &mut Cursor) -> Result<Statement> {
     let if_not_exists = cursor.if_not_exists();
     let name = cursor.identifier()?;
     cursor.expect("FROM")?;
-    let sources = &["HIVE METASTORE", "POSTGRES", "MYSQL", "KINESIS", "KAFKA", "MSK", "REDSHIFT"];
+    if let Some(schema) = connector_schema::parse(cursor, &name, if_not_exists)? {
+        return Ok(schema);
+    }
+    let sources = &["HIVE METASTORE", "POSTGRES", "MYSQL", "KAFKA", "MSK", "REDSHIFT"];
     if let Some(error) = refuse::option(cursor, "CREATE EXTERNAL SCHEMA … FROM", sources) {
         return Err(error);
     }

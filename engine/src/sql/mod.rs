@@ -10,6 +10,7 @@ mod alter;
 mod analyze;
 mod authorization;
 mod comment;
+mod connector_schema;
 mod copy;
 mod copy_stream;
 mod crawler;
@@ -59,6 +60,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use connector_schema::CreateConnectorSchema;
 pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use cursor_statement::CursorStatement;
 pub use database::{CreateDatabase, CreateExternalSchema};

@@ -5,9 +5,9 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::sql::{
-    ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateDatabase, CreateExternalSchema,
-    CreateTable, CursorStatement, Delete, Describe, Dialect, Distribution, Explain, Merge, PreparedStatement,
-    PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
+    ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateConnectorSchema, CreateDatabase,
+    CreateExternalSchema, CreateTable, CursorStatement, Delete, Describe, Dialect, Distribution, Explain, Merge,
+    PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -114,6 +114,8 @@ pub enum Statement {
     CreateDatabase(CreateDatabase),
     /// Redshift's `CREATE EXTERNAL SCHEMA … FROM DATA CATALOG`.
     CreateExternalSchema(CreateExternalSchema),
+    /// `CREATE EXTERNAL SCHEMA … FROM` a foreign system.
+    CreateConnectorSchema(CreateConnectorSchema),
     /// `DROP DATABASE|SCHEMA`.
     DropDatabase(DropDatabase),
     /// `DROP TABLE|VIEW`.

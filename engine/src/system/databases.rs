@@ -2,7 +2,7 @@
 
 use super::table::Kind::{Bool, Int4, Oid, Text, Texts};
 use super::table::NULL;
-use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, classes, oid, row};
+use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, classes, external, oid, row};
 use crate::error::Result;
 use crate::session::Context;
 use millrace_catalog::model::{ADMIN, Securable};
@@ -97,7 +97,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             Box::pin(async {
                 let snapshot = context.snapshot().await?;
                 let schemas = classes::schemas(context).await?;
-                let local = schemas.iter().filter(|(name, _)| snapshot.external_schema(name).is_none());
+                let local = schemas.iter().filter(|(name, _)| external::source_of(&snapshot, name).is_none());
                 let rows = local.map(|(name, owner)| {
                     row![DATABASE, name, snapshot.principals().user_id(owner), "local", NULL, NULL]
                 });
@@ -122,9 +122,8 @@ pub(super) const TABLES: &[SystemTable] = &[
                 let snapshot = context.snapshot().await?;
                 let schemas = classes::schemas(context).await?;
                 let rows = schemas.iter().map(|(name, owner)| {
-                    let external = snapshot.external_schema(name);
-                    let kind = if external.is_some() { "external" } else { "local" };
-                    let source = external.map(|schema| &schema.database);
+                    let source = external::source_of(&snapshot, name);
+                    let kind = if source.is_some() { "external" } else { "local" };
                     row![DATABASE, name, snapshot.principals().user_id(owner), kind, NULL, source, NULL]
                 });
                 Ok(rows.collect())

@@ -4,35 +4,108 @@ use super::table::Kind::{Int4, Text};
 use super::table::NULL;
 use super::{DATABASE, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, oid, relations, row};
 use crate::error::Result;
+use crate::federated::Definition;
+use crate::resolve::rights;
 use crate::session::Context;
+use datafusion::arrow::datatypes::FieldRef;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{Parameters, Table};
+use millrace_catalog::model::{Database, Parameters, Privilege, Table};
+use std::sync::Arc;
 
 /// The external schemas: those that were made as such, and databases that hold external tables, under their own names.
-fn schemas(snapshot: &Snapshot, relations: &[Relation]) -> Vec<(String, String, String)> {
-    let named = snapshot.external_schemas().map(|schema| {
-        let options = serde_json::to_string(&schema.options).unwrap_or_default();
-        (schema.name.clone(), schema.database.clone(), options)
-    });
+fn schemas(snapshot: &Snapshot, relations: &[Relation]) -> Vec<ExternalSchema> {
+    let made = |name: &str, database: &str, kind, options: &Parameters| ExternalSchema {
+        name: name.to_owned(),
+        database: database.to_owned(),
+        kind,
+        options: json(options),
+    };
+    let named =
+        snapshot.external_schemas().map(|schema| made(&schema.name, &schema.database, DATA_CATALOG, &schema.options));
     let own = relations.iter().filter(|relation| relation.kind == RelationKind::External);
-    let own = own.map(|relation| (relation.schema.clone(), relation.schema.clone(), "{}".to_owned()));
-    let mut found: Vec<_> = named.chain(own).collect();
+    let own = own.map(|relation| made(&relation.schema, &relation.schema, DATA_CATALOG, &Parameters::new()));
+    let foreign = snapshot.databases().filter_map(|database| {
+        let kind = Definition::kind_of(database)?;
+        let number = (kind == "kinesis").then_some(KINESIS);
+        Some(made(&database.name, kind, number, &Definition::shown_options(&database.parameters)))
+    });
+    let mut found: Vec<_> = named.chain(own).chain(foreign).collect();
     found.sort();
     found.dedup();
     found
 }
 
+/// `eskind` of the data catalog.
+const DATA_CATALOG: Option<i64> = Some(1);
+
+/// `eskind` of Kinesis; Redshift has no number for key-value tables and search indices.
+const KINESIS: i64 = 9;
+
+/// A schema over something else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct ExternalSchema {
+    name: String,
+    /// The catalog's database, or the kind of a foreign system.
+    database: String,
+    /// `eskind`
+    kind: Option<i64>,
+    /// As JSON.
+    options: String,
+}
+
+/// What a schema is over: a database of the catalog, or a kind of foreign system; `None` for a schema of its own.
+pub(super) fn source_of<'a>(snapshot: &'a Snapshot, schema: &str) -> Option<&'a str> {
+    match snapshot.external_schema(schema) {
+        Some(external) => Some(&external.database),
+        None => snapshot.database(schema).and_then(|database| Definition::kind_of(database)),
+    }
+}
+
+/// What is told of external tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Their names; foreign systems are not asked for columns.
+    Names,
+    /// Their columns too.
+    Columns,
+}
+
 /// External tables with every schema name that they are seen under.
-async fn seen(context: &Context) -> Result<Vec<(String, Relation)>> {
+async fn seen(context: &Context, told: Told) -> Result<Vec<(String, Relation)>> {
     let snapshot = context.snapshot().await?;
     let all = relations(context).await?;
     let schemas = schemas(&snapshot, &all);
     let external = all.into_iter().filter(|relation| relation.kind == RelationKind::External);
     let named = external.flat_map(|relation| {
-        let under = schemas.iter().filter(|(_, database, _)| *database == relation.schema);
-        under.map(|(schema, ..)| (schema.clone(), relation.clone())).collect::<Vec<_>>()
+        let under = schemas.iter().filter(|schema| schema.kind == DATA_CATALOG && schema.database == relation.schema);
+        under.map(|schema| (schema.name.clone(), relation.clone())).collect::<Vec<_>>()
     });
-    Ok(named.collect())
+    let mut found: Vec<(String, Relation)> = named.collect();
+    let usable = |database: &&Arc<Database>| {
+        let user = &context.who().user;
+        Definition::kind_of(database).is_some()
+            && rights::may_on_schema(snapshot.principals(), user, &database.name, Privilege::Usage)
+    };
+    let foreign =
+        snapshot.databases().filter(usable).map(|database| foreign_tables(context, &snapshot, database, told));
+    for tables in futures::future::join_all(foreign).await {
+        found.extend(tables.into_iter().map(|relation| (relation.schema.clone(), relation)));
+    }
+    Ok(found)
+}
+
+/// The tables of a schema over a foreign system; none where the system does not answer.
+async fn foreign_tables(context: &Context, snapshot: &Snapshot, database: &Database, told: Told) -> Vec<Relation> {
+    let owner = snapshot.principals().schema_owners.get(&database.name);
+    let kind = Definition::kind_of(database).unwrap_or_default();
+    let made = |name: &str, columns: &[FieldRef]| relations::foreign(&database.name, kind, name, owner, columns);
+    match told {
+        Told::Names => context.sources().listed(database).await.iter().map(|name| made(name, &[])).collect(),
+        Told::Columns => {
+            let tables = context.sources().described(database).await;
+            tables.iter().map(|table| made(&table.name, table.columns().fields())).collect()
+        }
+    }
 }
 
 fn json(parameters: &Parameters) -> String {
@@ -40,13 +113,13 @@ fn json(parameters: &Parameters) -> String {
 }
 
 /// External tables with every schema name that they are seen under, for `svv_tables` and its kin.
-pub(super) async fn tables(context: &Context) -> Result<Vec<(String, Relation)>> {
-    seen(context).await
+pub(super) async fn tables(context: &Context, told: Told) -> Result<Vec<(String, Relation)>> {
+    seen(context, told).await
 }
 
 async fn partitions(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in seen(context).await? {
+    for (schema, relation) in seen(context, Told::Names).await? {
         let Some(table) = relation.external.as_ref().filter(|table| !table.partition_keys.is_empty()) else { continue };
         for partition in context.catalog().partitions(table, &[]).await? {
             let values: Vec<&str> = partition.values.iter().map(|value| value.as_deref().unwrap_or("")).collect();
@@ -82,8 +155,10 @@ pub(super) const TABLES: &[SystemTable] = &[
             Box::pin(async {
                 let snapshot = context.snapshot().await?;
                 let schemas = schemas(&snapshot, &relations(context).await?).into_iter();
-                // 1 is the data catalog.
-                Ok(schemas.map(|(name, database, options)| row![oid::schema(&name), 1, database, options]).collect())
+                let row = |schema: ExternalSchema| {
+                    row![oid::schema(&schema.name), schema.kind, schema.database, schema.options]
+                };
+                Ok(schemas.map(row).collect())
             })
         },
     },
@@ -102,13 +177,12 @@ pub(super) const TABLES: &[SystemTable] = &[
             Box::pin(async {
                 let snapshot = context.snapshot().await?;
                 let principals = snapshot.principals();
-                // 1 is the data catalog.
-                let rows =
-                    schemas(&snapshot, &relations(context).await?).into_iter().map(|(name, database, options)| {
-                        let owner = principals.schema_owners.get(&name).map_or(millrace_catalog::model::ADMIN, |n| n);
-                        row![oid::schema(&name), 1, &name, principals.user_id(owner), database, options]
-                    });
-                Ok(rows.collect())
+                let row = |schema: ExternalSchema| {
+                    let ExternalSchema { name, database, kind, options } = schema;
+                    let owner = principals.schema_owners.get(&name).map_or(millrace_catalog::model::ADMIN, |n| n);
+                    row![oid::schema(&name), kind, &name, principals.user_id(owner), database, options]
+                };
+                Ok(schemas(&snapshot, &relations(context).await?).into_iter().map(row).collect())
             })
         },
     },
@@ -126,7 +200,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             Box::pin(async {
                 let snapshot = context.snapshot().await?;
                 let rows = snapshot.databases().map(|database| {
-                    row![1, NULL, &database.name, database.location.as_ref(), json(&database.parameters)]
+                    let parameters = json(&Definition::shown(&database.parameters));
+                    row![1, NULL, &database.name, database.location.as_ref(), parameters]
                 });
                 Ok(rows.collect())
             })
@@ -150,8 +225,25 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         rows: |context| {
             Box::pin(async {
-                let tables = seen(context).await?;
+                let tables = seen(context, Told::Names).await?;
                 let rows = tables.iter().filter_map(|(schema, relation)| {
+                    if let Some(kind) = &relation.foreign {
+                        let parameters = json(&Parameters::from([("connector".to_owned(), kind.clone())]));
+                        let name = &relation.name;
+                        return Some(row![
+                            DATABASE,
+                            schema,
+                            name,
+                            "EXTERNAL_TABLE",
+                            NULL,
+                            NULL,
+                            NULL,
+                            NULL,
+                            NULL,
+                            0,
+                            parameters
+                        ]);
+                    }
                     let table = external(relation)?;
                     let storage = &table.storage;
                     Some(row![
@@ -187,7 +279,7 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         rows: |context| {
             Box::pin(async {
-                let tables = seen(context).await?;
+                let tables = seen(context, Told::Columns).await?;
                 let rows = tables.iter().flat_map(|(schema, relation)| {
                     relation.columns.iter().map(move |column| {
                         row![

@@ -3,6 +3,7 @@
 //!
 //! A user sees the relations that it has some right on, as PostgreSQL's `information_schema` has it.
 
+use super::external::Told;
 use super::table::Kind::{Int4, Text};
 use super::table::NULL;
 use super::{
@@ -15,14 +16,14 @@ use crate::session::Context;
 use millrace_catalog::model::{Principals, Privilege, Securable};
 use std::collections::BTreeSet;
 
-/// Local relations, and external ones under every schema's name, that the user may know of.
-pub(super) async fn visible(context: &Context, with_external: bool) -> Result<Vec<(String, Relation)>> {
+/// Local relations, and as much as is asked of external ones under every schema's name, that the user may know of.
+pub(super) async fn visible(context: &Context, external: Option<Told>) -> Result<Vec<(String, Relation)>> {
     let snapshot = context.snapshot().await?;
     let local = relations(context).await?.into_iter().filter(Relation::is_local);
     let local = local.chain(temporary(context).await);
     let mut found: Vec<(String, Relation)> = local.map(|relation| (relation.schema.clone(), relation)).collect();
-    if with_external {
-        found.extend(external::tables(context).await?);
+    if let Some(told) = external {
+        found.extend(external::tables(context, told).await?);
     }
     let principals = snapshot.principals();
     found.retain_mut(|(_, relation)| is_visible(principals, &context.who().user, relation));
@@ -52,7 +53,7 @@ fn table_type(relation: &Relation) -> &'static str {
 }
 
 async fn tables(context: &Context) -> Result<Rows> {
-    let user = visible(context, false).await?;
+    let user = visible(context, None).await?;
     let user = user.iter().map(|(schema, relation)| {
         let insertable = if relation.kind == RelationKind::Table { "YES" } else { "NO" };
         row![
@@ -78,7 +79,7 @@ async fn tables(context: &Context) -> Result<Rows> {
 }
 
 async fn svv_tables(context: &Context) -> Result<Rows> {
-    let user = visible(context, true).await?;
+    let user = visible(context, Some(Told::Names)).await?;
     let user = user.iter().map(|(schema, relation)| {
         row![DATABASE, schema, &relation.name, table_type(relation), relation.comment.as_ref()]
     });
@@ -126,7 +127,7 @@ pub(super) fn nullable(column: &Column) -> &'static str {
 
 async fn columns(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, false).await? {
+    for (schema, relation) in visible(context, None).await? {
         for column in &relation.columns {
             let shape = shape(column);
             let radix = shape.precision.map(|_| if shape.name == "numeric" { 10 } else { 2 });
@@ -159,7 +160,7 @@ async fn columns(context: &Context) -> Result<Rows> {
 
 async fn svv_columns(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, true).await? {
+    for (schema, relation) in visible(context, Some(Told::Columns)).await? {
         for column in &relation.columns {
             let shape = shape(column);
             let radix = shape.precision.map(|_| if shape.name == "numeric" { 10 } else { 2 });
@@ -195,7 +196,7 @@ async fn svv_columns(context: &Context) -> Result<Rows> {
 
 async fn all_columns(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, true).await? {
+    for (schema, relation) in visible(context, Some(Told::Columns)).await? {
         for column in &relation.columns {
             let shape = shape(column);
             rows.push(row![
@@ -219,7 +220,7 @@ async fn all_columns(context: &Context) -> Result<Rows> {
 
 async fn redshift_columns(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, false).await? {
+    for (schema, relation) in visible(context, None).await? {
         for column in &relation.columns {
             rows.push(row![
                 DATABASE,
@@ -244,7 +245,7 @@ async fn redshift_columns(context: &Context) -> Result<Rows> {
 /// `svv_all_tables` and `svv_redshift_tables`.
 async fn all_tables(context: &Context, with_external: bool) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
-    let found = visible(context, with_external).await?;
+    let found = visible(context, with_external.then_some(Told::Names)).await?;
     let rows = found.iter().map(|(schema, relation)| {
         let kind = match relation.kind {
             RelationKind::Table => "TABLE",
@@ -263,7 +264,7 @@ async fn all_tables(context: &Context, with_external: bool) -> Result<Rows> {
 
 async fn key_columns(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, false).await? {
+    for (schema, relation) in visible(context, None).await? {
         for (name, _, columns) in classes::named_constraints(&relation) {
             for (at, column) in columns.iter().enumerate() {
                 rows.push(row![DATABASE, &schema, &name, DATABASE, &schema, &relation.name, *column, at + 1]);
@@ -275,7 +276,7 @@ async fn key_columns(context: &Context) -> Result<Rows> {
 
 async fn table_constraints(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, false).await? {
+    for (schema, relation) in visible(context, None).await? {
         for (name, kind, _) in classes::named_constraints(&relation) {
             let kind = match kind {
                 'p' => "PRIMARY KEY",
@@ -354,7 +355,7 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         |context| {
             Box::pin(async {
-                let found = visible(context, false).await?;
+                let found = visible(context, None).await?;
                 let views = found.iter().filter(|(_, relation)| relation.kind == RelationKind::View);
                 let rows = views.map(|(schema, view)| {
                     row![DATABASE, schema, &view.name, view.definition.as_ref(), "NONE", "NO", "NO"]

@@ -2,7 +2,9 @@
 
 use super::{oid, types};
 use crate::error::Result;
+use crate::federated;
 use crate::session::Context;
+use datafusion::arrow::datatypes::FieldRef;
 use millrace_catalog::model::{DistributionStyle, ManagedTable, SortKey, Table, TableKind};
 
 /// What a relation is.
@@ -35,6 +37,8 @@ pub(crate) struct Relation {
     pub(crate) definition: Option<String>,
     /// What is known of an external table's files.
     pub(crate) external: Option<std::sync::Arc<Table>>,
+    /// The kind of system that a foreign table is of.
+    pub(crate) foreign: Option<String>,
     /// The managed table.
     pub(crate) managed: Option<std::sync::Arc<ManagedTable>>,
 }
@@ -133,6 +137,37 @@ fn cataloged(table: &std::sync::Arc<Table>) -> Relation {
         constraints: Vec::new(),
         definition,
         external: (kind == RelationKind::External).then(|| std::sync::Arc::clone(table)),
+        foreign: None,
+        managed: None,
+    }
+}
+
+/// A table of a foreign system: by its name alone, or with its columns.
+pub(super) fn foreign(schema: &str, kind: &str, name: &str, owner: Option<&String>, columns: &[FieldRef]) -> Relation {
+    let column = |(at, field): (usize, &FieldRef)| {
+        let data_type = federated::type_name(field);
+        Column {
+            number: at as i64 + 1,
+            name: field.name().clone(),
+            external_type: Some(data_type.clone()),
+            data_type,
+            nullable: field.is_nullable(),
+            ..Column::default()
+        }
+    };
+    Relation {
+        oid: oid::system(schema, name),
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+        kind: RelationKind::External,
+        owner: self::owner(owner),
+        comment: None,
+        columns: columns.iter().enumerate().map(column).collect(),
+        distribution: 0,
+        constraints: Vec::new(),
+        definition: None,
+        external: None,
+        foreign: Some(kind.to_owned()),
         managed: None,
     }
 }
@@ -181,6 +216,7 @@ fn managed(table: &std::sync::Arc<ManagedTable>) -> Relation {
         constraints: attributes.constraints.clone(),
         definition: None,
         external: None,
+        foreign: None,
         managed: Some(std::sync::Arc::clone(table)),
     }
 }

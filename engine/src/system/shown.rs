@@ -2,12 +2,13 @@
 //!
 //! A user sees the relations that it has some right on, and the grants that reach it; a superuser all.
 
+use super::external::Told;
 use super::information::{Shape, nullable, shape, visible};
 use super::table::Kind::{Bool, Int4, Text, Time};
 use super::table::NULL;
 use super::{
     Column, DATABASE, Kind, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, attributes, classes,
-    databases, grants, relations, row, types,
+    databases, external, grants, relations, row, types,
 };
 use crate::error::Result;
 use crate::session::Context;
@@ -26,10 +27,9 @@ async fn schemas(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
     let principals = snapshot.principals();
     let rows = classes::schemas(context).await?.into_iter().map(|(name, owner)| {
-        let external = snapshot.external_schema(&name);
-        let kind = if external.is_some() { "external" } else { "local" };
+        let source = external::source_of(&snapshot, &name);
+        let kind = if source.is_some() { "external" } else { "local" };
         let acl = access(principals, &Securable::Schema(name.clone()));
-        let source = external.map(|schema| &schema.database);
         row![DATABASE, name, principals.user_id(&owner), kind, acl, source, NULL]
     });
     Ok(rows.collect())
@@ -60,7 +60,7 @@ fn style(relation: &Relation) -> Option<&'static str> {
 async fn tables(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, true).await? {
+    for (schema, relation) in visible(context, Some(Told::Names)).await? {
         let object = Securable::Table(relation.schema.clone(), relation.name.clone());
         let (kind, subtype) = kinds(&relation);
         let altered = relation.external.as_ref().map(|table| table.update_time_ms * 1000);
@@ -87,7 +87,7 @@ async fn tables(context: &Context) -> Result<Rows> {
 
 async fn columns(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, true).await? {
+    for (schema, relation) in visible(context, Some(Told::Columns)).await? {
         for column in &relation.columns {
             let Shape { name, length, precision, scale, .. } = shape(column);
             let is_text = matches!(types::of_text(&column.data_type).0, 1042 | 1043);
@@ -143,7 +143,7 @@ async fn columns(context: &Context) -> Result<Rows> {
 
 async fn primary_keys(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, false).await? {
+    for (schema, relation) in visible(context, None).await? {
         for (name, _, columns) in classes::named_constraints(&relation).into_iter().filter(|(_, kind, _)| *kind == 'p')
         {
             for (at, column) in columns.into_iter().enumerate() {
@@ -157,7 +157,7 @@ async fn primary_keys(context: &Context) -> Result<Rows> {
 async fn foreign_keys(context: &Context) -> Result<Rows> {
     let all = relations(context).await?;
     let mut rows = Rows::new();
-    for (schema, relation) in visible(context, false).await? {
+    for (schema, relation) in visible(context, None).await? {
         for key in classes::foreign_keys(&all, &relation) {
             let target_name = |column: &Column| column.name.clone();
             for (at, (column, target)) in key.columns.iter().zip(&key.target_columns).enumerate() {

@@ -26,6 +26,7 @@ pub(crate) async fn execute(context: &Context, analyze: &AnalyzeCompression) -> 
     let tables = match &analyze.table {
         Some(name) => match resolve::find_relation(context, name).await? {
             Relation::Managed(table) => vec![table],
+            Relation::Foreign(table) => return Err(table.unchangeable()),
             Relation::Catalog(table) => {
                 let message =
                     format!("cannot analyze the compression of \"{}\": it is not a managed table", table.name);

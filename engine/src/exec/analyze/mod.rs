@@ -38,6 +38,10 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
             Relation::Catalog(table) if table.kind == TableKind::ExternalTable => {
                 format!("{}.{}", table.database, table.name)
             }
+            Relation::Foreign(table) => {
+                let message = format!("cannot analyze \"{}\": its system tells what it knows of it", table.name);
+                return Err(Error::new(ErrorKind::WrongObjectType, message));
+            }
             Relation::Catalog(table) => {
                 let message = format!("cannot analyze \"{}\": it is not a table", table.name);
                 return Err(Error::new(ErrorKind::WrongObjectType, message));
@@ -55,6 +59,7 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
             }
             Relation::Managed(table) => managed::analyze(context, &table, analyze, &mut notices).await?,
             Relation::Catalog(table) => external::analyze(context, table, analyze, &mut notices).await?,
+            Relation::Foreign(table) => return Err(table.unchangeable()),
         }
     }
     Ok(done(CommandTag::Verb("ANALYZE"), notices))

@@ -41,6 +41,7 @@ pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementR
             check_external(copy)?;
             (table.name.clone(), external_targets(table, &copy.columns, copy.explicit_ids)?)
         }
+        Relation::Foreign(table) => return Err(table.unchangeable()),
     };
     let limit = (!copy.ignore_all_errors).then_some(copy.max_errors);
     let errors = Arc::new(LoadErrors::new(limit));
@@ -129,6 +130,7 @@ impl Load<'_> {
                 Ok(rows)
             }
             Relation::Catalog(table) => write::load(self.context, table, &names, self.plan().await?).await,
+            Relation::Foreign(table) => Err(table.unchangeable()),
         }
     }
 

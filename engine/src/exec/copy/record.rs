@@ -35,6 +35,7 @@ pub(super) fn record(load: &Load<'_>, relation: &Relation, start_us: i64, result
     let (table, table_id) = match relation {
         Relation::Managed(table) => (table.name.clone(), system::managed_oid(table.id)),
         Relation::Catalog(table) => (table.name.clone(), system::cataloged_oid(table.id)),
+        Relation::Foreign(table) => (table.name.clone(), 0),
     };
     for lines in load.errors.recorded().chunks(LINES) {
         let lines = lines.iter().map(bad_line).collect();

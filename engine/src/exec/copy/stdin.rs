@@ -34,6 +34,7 @@ pub(crate) async fn load(context: &Context, copy: &CopyIn) -> Result<StatementRe
     let (name, targets) = match &relation {
         Relation::Managed(table) => (table.name.clone(), managed_targets(table, &copy.columns, false)?),
         Relation::Catalog(table) => (table.name.clone(), external_targets(table, &copy.columns, false)?),
+        Relation::Foreign(table) => return Err(table.unchangeable()),
     };
     let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
     let spec = Arc::new(spec(&copy.layout, targets)?);
@@ -47,7 +48,7 @@ pub(crate) async fn load(context: &Context, copy: &CopyIn) -> Result<StatementRe
             let column = table.columns.iter().find(|column| column.name == *name);
             column.and_then(|column| column.data_type.parse::<SqlType>().ok())
         }
-        Relation::Catalog(_) => None,
+        Relation::Catalog(_) | Relation::Foreign(_) => None,
     };
     let chunks = input.begin(plan::with_declarations(spec.schema(), names.iter().map(declared).collect()));
     let rows = Rows { spec: Arc::clone(&spec), errors: Arc::clone(&errors), chunks: Mutex::new(Some(chunks)) };
@@ -56,6 +57,7 @@ pub(crate) async fn load(context: &Context, copy: &CopyIn) -> Result<StatementRe
     let loaded = match &relation {
         Relation::Managed(table) => managed::load(context, table, &names, plan, false).await,
         Relation::Catalog(table) => write::load(context, table, &names, plan).await,
+        Relation::Foreign(table) => Err(table.unchangeable()),
     };
     match (loaded, errors.recorded().first()) {
         (Ok(rows), _) => Ok(done(CommandTag::Count("COPY", rows), vec![])),

@@ -170,7 +170,18 @@ fn figures(metrics: &MetricsSet) -> String {
     if let Some(nanos) = metrics.elapsed_compute() {
         parts.push(format!("time={:.3} ms", nanos as f64 / 1e6));
     }
-    for name in ["bytes_scanned", "stripes_pruned", "spill_count", "spilled_bytes", "build_mem_used"] {
+    let counters = [
+        "requests",
+        "retries",
+        "rows_examined",
+        "capacity_milliunits",
+        "bytes_scanned",
+        "stripes_pruned",
+        "spill_count",
+        "spilled_bytes",
+        "build_mem_used",
+    ];
+    for name in counters {
         let value = counter(metrics, name);
         if value > 0 {
             parts.push(format!("{name}={value}"));

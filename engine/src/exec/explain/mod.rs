@@ -170,6 +170,7 @@ async fn logical_plans(context: &Context, explain: &Explain) -> Result<Vec<(Opti
         _ if explain.analyze => return Err(Error::unsupported("EXPLAIN ANALYZE of a statement that writes")),
         Statement::Insert(insert) => match (resolve::find_relation(context, &insert.table).await?, &insert.query) {
             (Relation::Managed(table), _) => managed::plan_insert(context, &table, insert).await?,
+            (Relation::Foreign(table), _) => return Err(table.unchangeable()),
             (Relation::Catalog(_), Some(query)) => query::logical_plan(context, query).await?,
             (Relation::Catalog(_), None) => return Err(Error::unsupported(write::DEFAULT_VALUES)),
         },

@@ -93,6 +93,12 @@ fn value_of(step: &Step) -> Value {
             object.insert("Blocks Read".to_owned(), json!(blocks.read));
             object.insert("Blocks Skipped".to_owned(), json!(blocks.skipped));
         }
+        if let Some(remote) = actual.remote {
+            object.insert("Requests".to_owned(), json!(remote.requests));
+            object.insert("Retries".to_owned(), json!(remote.retries));
+            object.insert("Rows Examined".to_owned(), json!(remote.rows_examined));
+            object.insert("Consumed Capacity".to_owned(), json!(remote.capacity_milliunits as f64 / 1e3));
+        }
     }
     if !step.children.is_empty() {
         object.insert("Plans".to_owned(), Value::Array(step.children.iter().map(value_of).collect()));

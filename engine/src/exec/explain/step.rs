@@ -52,6 +52,21 @@ pub(super) struct Actual {
     pub(super) read_bytes: u64,
     /// Blocks of files.
     pub(super) blocks: Option<Blocks>,
+    /// What it asked of a foreign system.
+    pub(super) remote: Option<Remote>,
+}
+
+/// What was asked of a foreign system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Remote {
+    /// Requests that were sent, those sent again too.
+    pub(super) requests: u64,
+    /// Requests that were sent again.
+    pub(super) retries: u64,
+    /// Rows that the system looked at, where it tells.
+    pub(super) rows_examined: u64,
+    /// Capacity that it says was consumed, in thousandths of its unit.
+    pub(super) capacity_milliunits: u64,
 }
 
 /// Blocks of files: a column's of a managed table's file, a row group of Parquet, a stripe's row group of ORC.
@@ -61,6 +76,13 @@ pub(super) struct Blocks {
     pub(super) read: Option<u64>,
     /// Those that bounds or an earlier condition left out.
     pub(super) skipped: u64,
+}
+
+impl Remote {
+    /// The capacity in units.
+    fn capacity(self) -> String {
+        format!("{:.1}", self.capacity_milliunits as f64 / 1e3)
+    }
 }
 
 impl Actual {
@@ -73,6 +95,7 @@ impl Actual {
             spilled_bytes: self.spilled_bytes + below.spilled_bytes,
             read_bytes: self.read_bytes + below.read_bytes,
             blocks: self.blocks.or(below.blocks),
+            remote: self.remote.or(below.remote),
         }
     }
 
@@ -93,6 +116,16 @@ impl Actual {
         if let Some(Blocks { read, skipped }) = self.blocks {
             let read = read.map(|read| format!("{read} read, ")).unwrap_or_default();
             details.push(("Blocks", format!("{read}{skipped} skipped")));
+        }
+        if let Some(remote) = self.remote {
+            let again = if remote.retries > 0 { format!(", {} sent again", remote.retries) } else { String::new() };
+            details.push(("Requests", format!("{}{again}", remote.requests)));
+            if remote.rows_examined > 0 {
+                details.push(("Rows Examined", remote.rows_examined.to_string()));
+            }
+            if remote.capacity_milliunits > 0 {
+                details.push(("Consumed Capacity", remote.capacity()));
+            }
         }
         details
     }

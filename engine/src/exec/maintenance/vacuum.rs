@@ -48,6 +48,7 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
     };
     let table = match resolve::find_relation(context, name).await? {
         Relation::Managed(table) => table,
+        Relation::Foreign(table) => return Err(table.unchangeable()),
         Relation::Catalog(table) => {
             let message = format!("cannot vacuum \"{}\": it is not a managed table", table.name);
             return Err(Error::new(ErrorKind::WrongObjectType, message));

@@ -42,6 +42,7 @@ use std::sync::Arc;
 async fn target(context: &Context, name: &ObjectName, verb: &str) -> Result<Arc<ManagedTable>> {
     match resolve::find_relation(context, name).await? {
         Relation::Managed(table) => Ok(table),
+        Relation::Foreign(table) => Err(table.unchangeable()),
         Relation::Catalog(table) => {
             let message = format!("cannot {verb} \"{}\": it is not a managed table", table.name);
             Err(Error::new(ErrorKind::WrongObjectType, message))

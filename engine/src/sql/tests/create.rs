@@ -326,12 +326,47 @@ fn databases_and_schemas_come_and_go() {
         &[
             ("CREATE EXTERNAL SCHEMA s FROM POSTGRES DATABASE 'x'", "CREATE EXTERNAL SCHEMA … FROM POSTGRES", 31),
             ("CREATE EXTERNAL SCHEMA s FROM HIVE METASTORE", "CREATE EXTERNAL SCHEMA … FROM HIVE METASTORE", 31),
-            ("CREATE EXTERNAL SCHEMA s FROM KINESIS", "CREATE EXTERNAL SCHEMA … FROM KINESIS", 31),
+            ("CREATE EXTERNAL SCHEMA s FROM KAFKA", "CREATE EXTERNAL SCHEMA … FROM KAFKA", 31),
+            (
+                "CREATE EXTERNAL SCHEMA s FROM KINESIS AUTHENTICATION none",
+                "CREATE EXTERNAL SCHEMA … FROM KINESIS … AUTHENTICATION",
+                39,
+            ),
             ("CREATE SCHEMA s QUOTA 5 GB", "CREATE DATABASE … QUOTA", 17),
             ("DROP SCHEMA a, b", "DROP SCHEMA of several schemas", 14),
             ("CREATE DATABASE other.db", "catalog \"other\"", 17),
         ],
     );
+}
+
+// Redshift's form for Kinesis, and ours for the other systems.
+#[test]
+fn schemas_over_foreign_systems() {
+    let text = "CREATE EXTERNAL SCHEMA IF NOT EXISTS Ks FROM KINESIS IAM_ROLE default REGION 'eu-west-1'";
+    let Statement::CreateConnectorSchema(schema) = one(text, Redshift) else { panic!() };
+    assert_eq!((schema.name.as_str(), schema.if_not_exists, schema.kind.as_str()), ("ks", true, "kinesis"));
+    assert_eq!(schema.options, map([("iam_role", "default"), ("region", "eu-west-1")]));
+    let text = "CREATE EXTERNAL SCHEMA logs FROM OPENSEARCH 'https://host:9200' USER 'u' PASSWORD 'p'
+                OPTIONS (Page_Size '500', \"verify\" 'false')";
+    let Statement::CreateConnectorSchema(schema) = one(text, Redshift) else { panic!() };
+    let given = [
+        ("endpoint", "https://host:9200"),
+        ("user", "u"),
+        ("password", "p"),
+        ("page_size", "500"),
+        ("verify", "false"),
+    ];
+    assert_eq!((schema.kind.as_str(), schema.options), ("opensearch", map(given)));
+    for (text, position) in [
+        ("CREATE EXTERNAL SCHEMA s FROM DYNAMODB ENDPOINT", 48),
+        ("CREATE EXTERNAL SCHEMA s FROM DYNAMODB 'a' ENDPOINT 'b'", 44),
+        ("CREATE EXTERNAL SCHEMA s FROM DYNAMODB OPTIONS (region 'a') REGION 'b'", 61),
+        ("CREATE EXTERNAL SCHEMA s FROM DYNAMODB OPTIONS (a)", 50),
+        ("CREATE EXTERNAL SCHEMA s FROM DYNAMODB COLOUR 'red'", 40),
+    ] {
+        let error = error(text, Redshift);
+        assert_eq!((error.sqlstate(), error.position), ("42601", Some(position)), "{text}");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What steps did, read from the counters of the operators that they are made of.
 
 use super::Plan;
-use crate::exec::explain::step::{Actual, Blocks, Step};
+use crate::exec::explain::step::{Actual, Blocks, Remote, Step};
 use crate::exec::progress::counter;
+use crate::federated::ForeignScanExec;
 use crate::tables::ReadBlocks;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use std::collections::HashMap;
@@ -35,6 +36,12 @@ impl Counters {
             spilled_bytes: metrics.spilled_bytes().unwrap_or(0) as u64,
             read_bytes: counter(&metrics, "bytes_scanned"),
             blocks: self.blocks.get(&address(plan)).copied().or_else(|| row_groups(&metrics)),
+            remote: plan.is::<ForeignScanExec>().then(|| Remote {
+                requests: counter(&metrics, "requests"),
+                retries: counter(&metrics, "retries"),
+                rows_examined: counter(&metrics, "rows_examined"),
+                capacity_milliunits: counter(&metrics, "capacity_milliunits"),
+            }),
         }
     }
 }

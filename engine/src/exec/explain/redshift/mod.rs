@@ -17,6 +17,7 @@ pub(super) use actual::Counters;
 use super::step::{Actual, Part, Step};
 use crate::error::Result;
 use crate::exec::progress;
+use crate::federated::ForeignScanExec;
 use crate::lake::table::ScanSummary;
 use crate::optimize::{self, JoinEstimates, NodeKind, value_width};
 use crate::physical::aggregate_of;
@@ -108,7 +109,8 @@ async fn partitions(context: &Context, physical: &Plan) -> Result<HashMap<String
 }
 
 fn scans(plan: &Plan) -> usize {
-    usize::from(plan.is::<DataSourceExec>()) + plan.children().into_iter().map(scans).sum::<usize>()
+    usize::from(plan.is::<DataSourceExec>() || plan.is::<ForeignScanExec>())
+        + plan.children().into_iter().map(scans).sum::<usize>()
 }
 
 /// A column of a step: what it is computed of, with and without the table that it comes from.
@@ -220,6 +222,9 @@ impl Builder<'_> {
         }
         if plan.is::<DataSourceExec>() {
             return self.in_memory(plan);
+        }
+        if let Some(scan) = plan.downcast_ref::<ForeignScanExec>() {
+            return self.foreign(plan, scan);
         }
         if let Some(aggregate) = aggregate_of(plan.as_ref()) {
             return self.group(plan, aggregate);

@@ -4,6 +4,7 @@ use super::words::{own_name, words};
 use super::{Builder, Built, Output, Plan, cost, rows};
 use crate::exec::explain::step::{Actual, Step};
 use crate::exec::progress;
+use crate::federated::ForeignScanExec;
 use crate::lake::table::ScanSummary;
 use crate::optimize::{NodeEstimate, value_width};
 use crate::system::quoted;
@@ -109,6 +110,29 @@ impl Builder<'_> {
         let rows = scans.iter().map(|scan| scan.rows).sum();
         let steps = std::iter::once(chosen).chain(scans).collect();
         Step { rows, ..Step::new(PARTITION_LOOP, steps) }
+    }
+
+    /// A scan of a foreign system's table, and what the system is asked.
+    pub(super) fn foreign(&mut self, plan: &Plan, scan: &ForeignScanExec) -> Built {
+        let table = scan.table();
+        let was_missing = self.missing.contains(&table.name);
+        let (rows, read, columns) = self.expected(plan, &table.name, true);
+        if !was_missing {
+            // ANALYZE would not help.
+            self.missing.remove(&table.name);
+        }
+        let object = Some(table.title());
+        let qualified = Some(format!("{}.{}", table.schema, table.name));
+        let mut step = Step { rows, object, table: qualified, ..Step::new("Foreign Scan", Vec::new()) };
+        step = step.with("Remote", scan.remote());
+        if self.shown.verbose {
+            step = step.with("Splits", scan.splits().to_string());
+            if let Some(order) = plan.output_ordering() {
+                let keys: Vec<String> = order.iter().map(|key| words(&key.expr, &own_name)).collect();
+                step = step.with("Order", keys.join(", "));
+            }
+        }
+        Built::new(cost::scanned(step, read, 0), columns)
     }
 
     /// Rows in memory: a system table's, which the leader has, or those of VALUES.

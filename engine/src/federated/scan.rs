@@ -1,0 +1,335 @@
+//! The operator that reads a foreign table: what is asked of its system and the parts of the answer, as plain data.
+
+use super::found;
+use super::read::{Reading, Run};
+use super::splits::{self, Group};
+use super::table::ForeignTable;
+use crate::error::Error;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{
+    DynamicFilterTracking, EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr,
+};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType, apply_expression_roots};
+use datafusion::physical_plan::filter_pushdown::{ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, Metric, MetricValue, MetricsSet, RecordOutput,
+};
+use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+    SortOrderPushdownResult, Statistics,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use millrace_connectors::{Measures, Order, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::OnceCell;
+
+/// Batches of a partition that are read ahead.
+const READ_AHEAD: usize = 2;
+
+/// The part of the rows that is expected to satisfy a condition, as DataFusion expects it of a filter.
+const PASSES: f64 = 0.2;
+
+/// A scan of a foreign table.
+#[derive(Debug, Clone)]
+pub(crate) struct ForeignScanExec {
+    table: Arc<ForeignTable>,
+    schema: SchemaRef,
+    request: ScanRequest,
+    /// The splits of each partition.
+    groups: Vec<Group>,
+    /// How many splits may be read at the same time.
+    parallelism: usize,
+    /// What joins above will find out of the rows that they want.
+    found: Vec<Arc<dyn PhysicalExpr>>,
+    run: Arc<OnceCell<Run>>,
+    ordering: Option<LexOrdering>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    measures: Arc<Measures>,
+}
+
+impl ForeignScanExec {
+    /// A scan that gives `schema`, the request's columns as the plan names them.
+    pub(super) fn new(
+        table: Arc<ForeignTable>,
+        schema: SchemaRef,
+        request: ScanRequest,
+        groups: Vec<Group>,
+        parallelism: usize,
+    ) -> Self {
+        let properties = Arc::new(properties(&schema, None, groups.len()));
+        Self {
+            table,
+            schema,
+            request,
+            groups,
+            parallelism,
+            found: Vec::new(),
+            run: Arc::default(),
+            ordering: None,
+            properties,
+            metrics: ExecutionPlanMetricsSet::new(),
+            measures: Arc::default(),
+        }
+    }
+
+    /// The table that is read.
+    pub(crate) fn table(&self) -> &ForeignTable {
+        &self.table
+    }
+
+    /// What the system is asked, or was, in a line.
+    pub(crate) fn remote(&self) -> String {
+        let request = self.run.get().map_or(&self.request, |run| &run.reading.request);
+        self.table.connector().describe(request)
+    }
+
+    /// How many parts it has.
+    pub(crate) fn splits(&self) -> usize {
+        let groups = self.run.get().map_or(&self.groups, |run| &run.groups);
+        groups.iter().map(|group| group.splits.len()).sum()
+    }
+
+    /// A copy that was not run, with another request.
+    fn with_request(&self, request: ScanRequest) -> Self {
+        let (metrics, measures, run) = (ExecutionPlanMetricsSet::new(), Arc::default(), Arc::default());
+        Self { request, metrics, measures, run, ..self.clone() }
+    }
+
+    /// The order that a sort wants, in the connector's words.
+    fn orders(&self, order: &[PhysicalSortExpr]) -> Option<Vec<Order>> {
+        let one = |key: &PhysicalSortExpr| {
+            let column = key.expr.downcast_ref::<Column>()?;
+            let (column, field) = self.table.column(column.name())?;
+            if field.metadata().contains_key(SUPER_METADATA) {
+                return None;
+            }
+            let (descending, nulls_first) = (key.options.descending, key.options.nulls_first);
+            Some(Order { column: column.to_owned(), descending, nulls_first })
+        };
+        order.iter().map(one).collect()
+    }
+
+    /// What is read now that the first row is asked for.
+    async fn begin(&self) -> Result<Run> {
+        let mut request = self.request.clone();
+        let mut groups = self.groups.clone();
+        let connector = self.table.connector();
+        // The rows that a limit leaves must not become others.
+        let found = if request.limit.is_none() { &self.found[..] } else { &[] };
+        let found = found::predicates(found, &self.schema, &self.table)?;
+        let answers = connector.pushdown(&request.table, &found);
+        let taken = found.into_iter().zip(answers).filter(|(_, answer)| *answer != Pushdown::Unsupported);
+        let taken: Vec<Predicate> = taken.map(|(predicate, _)| predicate).collect();
+        if !taken.is_empty() {
+            request.predicates.extend(taken);
+            let splits = connector.splits(&request, self.parallelism).await.map_err(Error::from)?;
+            groups = splits::deal(splits, self.groups.len(), self.parallelism);
+        }
+        let (table, schema, measures) = (Arc::clone(&self.table), Arc::clone(&self.schema), Arc::clone(&self.measures));
+        Ok(Run { reading: Arc::new(Reading { table, schema, request, measures }), groups })
+    }
+
+    /// The rows of a partition; they are read ahead while the plan above computes, until they are dropped.
+    async fn read(self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let run = self.run.get_or_try_init(|| self.begin()).await?;
+        let Some(group) = run.groups.get(partition).cloned() else {
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::empty())));
+        };
+        let mut rows = match &self.ordering {
+            Some(order) if group.splits.len() > 1 => self.merged(&run.reading, group, order, partition, &context)?,
+            _ => {
+                let rows = Arc::clone(&run.reading).rows(group);
+                Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
+            }
+        };
+        let mut ahead = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), READ_AHEAD);
+        let sender = ahead.tx();
+        ahead.spawn(async move {
+            while let Some(batch) = rows.try_next().await? {
+                if sender.send(Ok(batch)).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        Ok(ahead.build())
+    }
+
+    /// The rows of a group in order: its splits' merged.
+    fn merged(
+        &self,
+        reading: &Arc<Reading>,
+        group: Group,
+        order: &LexOrdering,
+        partition: usize,
+        context: &TaskContext,
+    ) -> Result<SendableRecordBatchStream> {
+        let streams = group.splits.into_iter().map(|split| -> SendableRecordBatchStream {
+            Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), reading.split(split)))
+        });
+        let reservation = MemoryConsumer::new(format!("ForeignScanExec[{partition}]")).register(context.memory_pool());
+        StreamingMergeBuilder::new()
+            .with_streams(streams.collect())
+            .with_schema(Arc::clone(&self.schema))
+            .with_expressions(order)
+            .with_batch_size(context.session_config().batch_size())
+            .with_fetch(self.request.limit)
+            .with_metrics(BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), partition))
+            .with_reservation(reservation)
+            .build()
+    }
+}
+
+fn properties(schema: &SchemaRef, order: Option<&LexOrdering>, partitions: usize) -> PlanProperties {
+    let mut equivalences = EquivalenceProperties::new(Arc::clone(schema));
+    if let Some(order) = order {
+        equivalences.add_ordering(order.iter().cloned());
+    }
+    let partitioning = Partitioning::UnknownPartitioning(partitions);
+    PlanProperties::new(equivalences, partitioning, EmissionType::Incremental, Boundedness::Bounded)
+        .with_scheduling_type(SchedulingType::Cooperative)
+}
+
+impl DisplayAs for ForeignScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        write!(f, "ForeignScanExec: {}, columns=[{}]", self.table.title(), columns.join(", "))?;
+        if let Some(limit) = self.request.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        if let Some(order) = &self.ordering {
+            write!(f, ", order=[{order}]")?;
+        }
+        write!(f, ", splits={}, remote={}", self.splits(), self.remote())
+    }
+}
+
+impl ExecutionPlan for ForeignScanExec {
+    fn name(&self) -> &'static str {
+        "ForeignScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        apply_expression_roots(&self.found, f)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let rows = stream::once(self.clone().read(partition, context)).try_flatten();
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let counted = rows.map(move |batch| batch.record_output(&metrics));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), counted)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        let mut metrics = self.metrics.clone_inner();
+        let Measures { requests, retries, rows_examined, bytes, capacity_milliunits } = self.measures.as_ref();
+        let counters = [
+            ("requests", requests),
+            ("retries", retries),
+            ("rows_examined", rows_examined),
+            ("bytes_scanned", bytes),
+            ("capacity_milliunits", capacity_milliunits),
+        ];
+        for (name, counter) in counters {
+            let count = Count::new();
+            count.add(usize::try_from(counter.load(Ordering::Relaxed)).unwrap_or(usize::MAX));
+            metrics.push(Arc::new(Metric::new(MetricValue::Count { name: name.into(), count }, None)));
+        }
+        Some(metrics)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(self.with_request(self.request.clone())))
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let filters = result.parent_filters.iter().map(|filter| &filter.filter);
+        let is_found =
+            |filter: &&Arc<dyn PhysicalExpr>| DynamicFilterTracking::classify(filter).contains_dynamic_filter();
+        let found: Vec<_> = filters.filter(is_found).cloned().collect();
+        let answer = FilterPushdownPropagation::all_unsupported(result);
+        if phase != FilterPushdownPhase::Post || found.is_empty() {
+            return Ok(answer);
+        }
+        let mut narrowed = self.with_request(self.request.clone());
+        narrowed.found.extend(found);
+        Ok(answer.with_updated_node(Arc::new(narrowed)))
+    }
+
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        if let Some(rows) = self.table.rows {
+            let conditions = i32::try_from(self.request.predicates.len()).unwrap_or(i32::MAX);
+            let passing = (rows as f64 * PASSES.powi(conditions)).ceil() as usize;
+            let passing = self.request.limit.map_or(passing, |limit| passing.min(limit));
+            let share = if args.partition().is_some() { passing.div_ceil(self.groups.len()) } else { passing };
+            statistics.num_rows = Precision::Inexact(share);
+        }
+        Ok(Arc::new(statistics))
+    }
+
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        Some(Arc::new(self.with_request(ScanRequest { limit, ..self.request.clone() })))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.request.limit
+    }
+
+    fn try_pushdown_sort(&self, order: &[PhysicalSortExpr]) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+        // The rows that a limit leaves must not become others.
+        let wanted = if self.request.limit.is_none() { self.orders(order) } else { None };
+        let (Some(wanted), Some(ordering)) = (wanted, LexOrdering::new(order.iter().cloned())) else {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        };
+        let waits = self.groups.iter().any(|group| group.splits.iter().any(|split| !split.after.is_empty()));
+        if waits || !self.table.connector().orders_request(&self.request, &wanted) {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        }
+        let mut ordered = self.with_request(ScanRequest { order: wanted, ..self.request.clone() });
+        ordered.properties = Arc::new(properties(&self.schema, Some(&ordering), self.groups.len()));
+        ordered.ordering = Some(ordering);
+        Ok(SortOrderPushdownResult::Exact { inner: Arc::new(ordered) })
+    }
+}
