@@ -11,6 +11,8 @@ pub mod connector;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod error;
+#[cfg(feature = "opensearch")]
+pub mod opensearch;
 pub mod predicate;
 pub mod registry;
 

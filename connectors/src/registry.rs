@@ -46,6 +46,10 @@ impl Registry {
         let registry = Self::default();
         #[cfg(feature = "dynamodb")]
         let registry = registry.with(crate::dynamodb::DynamoDb);
+        #[cfg(feature = "opensearch")]
+        let registry = registry
+            .with(crate::opensearch::SearchFactory::opensearch())
+            .with(crate::opensearch::SearchFactory::elasticsearch());
         registry
     }
 

@@ -1,0 +1,362 @@
+//! The reading of one part of a table, page by page.
+//!
+//! Pages go on after the sort values of the last document (`search_after`) in a point in time, so a page may be asked
+//! for again and no row is lost or doubled. Elasticsearch numbers the documents of a point in time (`_shard_doc`).
+//! OpenSearch numbers those of a shard only (`_doc`), so documents of different shards share a number: the next page
+//! begins at the last number again, and documents that came already are passed over.
+//!
+//! A scroll, where there are no points in time, cannot be asked twice for a page: a failure ends it.
+//!
+//! Answers in which a shard failed or that ran out of time are errors.
+
+use super::client::{Client, Failure, Request, is_missing, missing, unavailable};
+use super::convert::{Converter, in_source};
+use super::cursor::{Cursor, Flavour, KEEP_ALIVE};
+use super::json::Json;
+use super::mapping::Read;
+use super::split::Part;
+use crate::connector::{BatchStream, Measures};
+use crate::error::{ConnectorError, Result};
+use arrow::record_batch::RecordBatch;
+use futures::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A page that is larger than this is asked for again with fewer documents, down to one.
+const PAGE_BYTES_MAX: usize = 64 << 20;
+/// Pages are made as large as this, when documents are long.
+const PAGE_BYTES: usize = 16 << 20;
+/// The largest page that cannot be made smaller.
+const DOCUMENT_BYTES_MAX: usize = 1 << 30;
+/// More names of fields than this are not sent: the whole document comes.
+const INCLUDES_MAX: usize = 200;
+
+/// What is read, and how.
+pub(super) struct Plan {
+    pub(super) table: String,
+    pub(super) query: Value,
+    /// Whether the query gives documents a score.
+    pub(super) is_scored: bool,
+    /// Keys that documents are sorted by; empty for any order.
+    pub(super) sort: Vec<Value>,
+    pub(super) limit: Option<usize>,
+    pub(super) page_size: usize,
+    pub(super) part: Part,
+    /// Whether one page is likely all: then it is tried without opening anything.
+    pub(super) is_small: bool,
+    pub(super) converter: Converter,
+}
+
+impl Plan {
+    /// What does not change from page to page.
+    fn body(&self) -> Value {
+        let columns = self.converter.columns();
+        let whole = columns.iter().any(|column| column.read == Read::Source);
+        let paths: Vec<&str> =
+            columns.iter().filter(|column| in_source(&column.read)).map(|column| column.path.as_str()).collect();
+        let source = match paths.len() {
+            _ if whole => json!(true),
+            0 => json!(false),
+            1..=INCLUDES_MAX => json!({"includes": paths}),
+            _ => json!(true),
+        };
+        let mut body = json!({"query": self.query, "_source": source});
+        let times: Vec<Value> = columns
+            .iter()
+            .filter_map(|column| match column.read {
+                Read::ServerTime(format) => Some(json!({"field": column.path, "format": format})),
+                _ => None,
+            })
+            .collect();
+        if !times.is_empty() {
+            body["docvalue_fields"] = Value::from(times);
+        }
+        if self.is_scored && columns.iter().any(|column| column.read == Read::Score) {
+            body["track_scores"] = json!(true);
+        }
+        if let Part::Slice { id, max, by_id, .. } = &self.part {
+            body["slice"] = json!({"id": id, "max": max});
+            if *by_id {
+                body["slice"]["field"] = json!("_id");
+            }
+        }
+        body
+    }
+}
+
+/// How far the reading has come.
+enum State {
+    /// Nothing was asked yet.
+    Begin,
+    /// A point in time is open.
+    Point(Cursor),
+    /// A scroll is open, or is to be.
+    Scroll(Option<Cursor>),
+    End,
+}
+
+/// Reads one part.
+struct Reader {
+    client: Arc<Client>,
+    measures: Arc<Measures>,
+    flavour: Flavour,
+    plan: Plan,
+    body: Value,
+    state: State,
+    /// Documents to ask for.
+    size: usize,
+    /// Rows that are still wanted.
+    left: usize,
+    /// The sort values to go on after, in JSON.
+    after: Option<String>,
+    /// Documents that the next page repeats.
+    repeated: HashSet<String>,
+    /// Whether the number of shards was compared with the split's.
+    is_checked: bool,
+}
+
+/// Reads one part of a table as a stream.
+pub(super) fn read(client: Arc<Client>, flavour: Flavour, plan: Plan, measures: Arc<Measures>) -> BatchStream {
+    let left = plan.limit.unwrap_or(usize::MAX);
+    let reader = Reader {
+        client,
+        measures,
+        flavour,
+        body: plan.body(),
+        state: State::Begin,
+        size: plan.page_size,
+        left,
+        after: None,
+        repeated: HashSet::new(),
+        is_checked: false,
+        plan,
+    };
+    futures::stream::try_unfold(reader, |mut reader| async move {
+        let batch = reader.next().await?;
+        Ok(batch.map(|batch| (batch, reader)))
+    })
+    .boxed()
+}
+
+impl Reader {
+    /// The next rows; `None` at the end, when nothing is open any more.
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if self.left == 0 {
+                self.finish().await;
+            }
+            let batch = match &self.state {
+                State::End => return Ok(None),
+                State::Begin => self.begin().await?,
+                State::Point(_) => self.page().await?,
+                State::Scroll(_) => self.scroll().await?,
+            };
+            if let Some(batch) = batch.filter(|batch| batch.num_rows() > 0) {
+                self.left -= batch.num_rows();
+                return Ok(Some(batch));
+            }
+        }
+    }
+
+    async fn finish(&mut self) {
+        if let State::Point(cursor) | State::Scroll(Some(cursor)) = std::mem::replace(&mut self.state, State::End) {
+            cursor.close(&self.measures).await;
+        }
+    }
+
+    /// Takes all in one page where that may do; otherwise opens what the pages are read in.
+    async fn begin(&mut self) -> Result<Option<RecordBatch>> {
+        if std::mem::take(&mut self.plan.is_small) {
+            let size = self.plan.page_size.min(self.left);
+            let mut body = self.body.clone();
+            body["size"] = json!(size);
+            body["sort"] = self.sort("_doc");
+            body["track_total_hits"] = json!(false);
+            let path = [self.plan.table.as_str(), "_search"];
+            let request = Request { bytes_max: PAGE_BYTES_MAX, ..Request::new(Method::POST, &path, &[]).json(&body) };
+            match self.client.send(&request, &self.measures).await {
+                Ok(bytes) => {
+                    let page = Json::parse(&bytes)?;
+                    let hits = self.hits(&page)?;
+                    if hits.len() < size || size == self.left {
+                        self.state = State::End;
+                        return Ok(Some(self.plan.converter.batch(&hits.iter().collect::<Vec<_>>())?));
+                    }
+                }
+                Err(Failure::TooLarge) => {}
+                Err(failure) => return Err(failure.on(&self.plan.table)),
+            }
+        }
+        let point = if self.flavour.has_points_in_time() {
+            Cursor::open(&self.client, self.flavour, &self.plan.table, &self.measures).await?
+        } else {
+            None
+        };
+        self.state = point.map_or(State::Scroll(None), State::Point);
+        Ok(None)
+    }
+
+    /// A page of a point in time.
+    async fn page(&mut self) -> Result<Option<RecordBatch>> {
+        let State::Point(cursor) = &self.state else { return Ok(None) };
+        let least = self.repeated.len() + 1;
+        self.size = self.size.min(self.left.saturating_add(self.repeated.len())).max(least);
+        let tie = if self.flavour.is_opensearch { "_doc" } else { "_shard_doc" };
+        let mut body = self.body.clone();
+        body["size"] = json!(self.size);
+        body["sort"] = self.sort(tie);
+        body["track_total_hits"] = json!(false);
+        body["pit"] = cursor.point().unwrap_or_default();
+        let mut text = body.to_string();
+        if let Some(after) = &self.after {
+            text.truncate(text.len() - 1);
+            text.push_str(&format!(",\"search_after\":{after}}}"));
+        }
+        let bytes_max = if self.size > least { PAGE_BYTES_MAX } else { DOCUMENT_BYTES_MAX };
+        let request = Request { body: Some(text), bytes_max, ..Request::new(Method::POST, &["_search"], &[]) };
+        let bytes = match self.client.send(&request, &self.measures).await {
+            Ok(bytes) => bytes,
+            Err(failure) if self.size > least && is_too_much(&failure) => {
+                self.size = (self.size / 8).max(least);
+                return Ok(None);
+            }
+            Err(failure) => return Err(failure.on(&self.plan.table)),
+        };
+        let page = Json::parse(&bytes)?;
+        let hits = self.hits(&page)?;
+        self.check_shards(&page)?;
+        if let (Some(name), State::Point(cursor)) = (page.get("pit_id").and_then(Json::as_str), &mut self.state) {
+            cursor.renamed(name);
+        }
+        let fresh: Vec<&Json<'_>> =
+            hits.iter().filter(|hit| !self.repeated.contains(&key(hit))).take(self.left).collect();
+        let batch = self.plan.converter.batch(&fresh)?;
+        let is_full = hits.len() >= self.size;
+        match hits.last() {
+            Some(last) if is_full => self.go_on(hits, last, tie)?,
+            _ => self.finish().await,
+        }
+        let average = bytes.len() / hits.len().max(1);
+        self.size = (PAGE_BYTES / average.max(1)).clamp(1, self.plan.page_size);
+        if is_full && fresh.is_empty() {
+            // Nothing but documents with one number: more of them must come at once.
+            self.size = self.size.max(hits.len().saturating_mul(2));
+        }
+        Ok(Some(batch))
+    }
+
+    /// Notes where the next page begins.
+    fn go_on(&mut self, hits: &[Json<'_>], last: &Json<'_>, tie: &str) -> Result<()> {
+        let bad = || ConnectorError::BadData("the server gives documents without sort values".to_owned());
+        let sort = last.get("sort").filter(|sort| !sort.elements().is_empty()).ok_or_else(bad)?;
+        let mut after = String::new();
+        sort.write(&mut after);
+        if tie == "_doc" {
+            let same = hits.iter().rev().take_while(|hit| hit.get("sort").map(Json::elements) == Some(sort.elements()));
+            self.repeated = same.map(key).collect();
+            let number = sort.elements().last().and_then(Json::as_u64).ok_or_else(bad)?;
+            let before = after.rfind(['[', ',']).ok_or_else(bad)?;
+            after.truncate(before + 1);
+            after.push_str(&format!("{}]", number as i128 - 1));
+        }
+        self.after = Some(after);
+        Ok(())
+    }
+
+    /// A page of a scroll.
+    async fn scroll(&mut self) -> Result<Option<RecordBatch>> {
+        let State::Scroll(cursor) = &self.state else { return Ok(None) };
+        let first = [self.plan.table.as_str(), "_search"];
+        let keep_alive = [("scroll", KEEP_ALIVE)];
+        let request = if let Some(body) = cursor.as_ref().and_then(Cursor::next_page) {
+            Request { repeatable: false, ..Request::new(Method::POST, &["_search", "scroll"], &[]).json(&body) }
+        } else {
+            let mut body = self.body.clone();
+            body["size"] = json!(self.plan.page_size);
+            body["sort"] = self.sort("_doc");
+            Request::new(Method::POST, &first, &keep_alive).json(&body)
+        };
+        let request = Request { bytes_max: DOCUMENT_BYTES_MAX, ..request };
+        let bytes = self.client.send(&request, &self.measures).await.map_err(|failure| failure.on(&self.plan.table))?;
+        let page = Json::parse(&bytes)?;
+        if let (Some(name), State::Scroll(cursor)) = (page.get("_scroll_id").and_then(Json::as_str), &mut self.state) {
+            cursor.get_or_insert_with(|| Cursor::scroll(&self.client, name)).renamed(name);
+        }
+        let hits = self.hits(&page)?;
+        self.check_shards(&page)?;
+        let fresh: Vec<&Json<'_>> = hits.iter().take(self.left).collect();
+        let batch = self.plan.converter.batch(&fresh)?;
+        if hits.is_empty() {
+            self.finish().await;
+        }
+        Ok(Some(batch))
+    }
+
+    /// The documents of an answer that is whole.
+    fn hits<'j>(&self, page: &'j Json<'j>) -> Result<&'j [Json<'j>]> {
+        check(page, &self.plan.table)?;
+        match page.get("hits").and_then(|hits| hits.get("hits")) {
+            Some(Json::Array(hits, _)) => Ok(hits),
+            _ => Err(ConnectorError::BadData("the server's answer has no hits".to_owned())),
+        }
+    }
+
+    /// Parts are numbered over the shards that there were; others mean other parts.
+    fn check_shards(&mut self, page: &Json<'_>) -> Result<()> {
+        if std::mem::replace(&mut self.is_checked, true) {
+            return Ok(());
+        }
+        let total = page.get("_shards").and_then(|shards| shards.get("total")).and_then(Json::as_u64);
+        match (self.plan.part.shards(), total) {
+            (Some(expected), Some(total)) if expected != total => Err(unavailable(format!(
+                "the indices of \"{}\" changed while the query was prepared: {total} shards instead of {expected}",
+                self.plan.table
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The sort keys with what tells documents with the same keys apart.
+    fn sort(&self, tie: &str) -> Value {
+        let mut sort = self.plan.sort.clone();
+        sort.push(json!({tie: "asc"}));
+        Value::from(sort)
+    }
+}
+
+/// What identifies a document; documents with a routing of their own may share an identifier.
+fn key(hit: &Json<'_>) -> String {
+    let name = |member: &str| hit.get(member).and_then(Json::as_str).unwrap_or_default();
+    format!("{}\0{}\0{}", name("_index"), name("_id"), name("_routing"))
+}
+
+/// Whether fewer documents at once may do.
+fn is_too_much(failure: &Failure) -> bool {
+    match failure {
+        Failure::TooLarge => true,
+        Failure::Refused { kind, .. } => kind == "circuit_breaking_exception",
+        Failure::Transport { .. } => false,
+    }
+}
+
+/// Refuses an answer in which something is missing.
+///
+/// # Errors
+/// `NotFound` when an index went away, `Unavailable` when a shard failed or time ran out.
+pub(super) fn check(answer: &Json<'_>, table: &str) -> Result<()> {
+    if answer.get("timed_out") == Some(&Json::Bool(true)) {
+        return Err(unavailable(format!("the search on \"{table}\" ran out of time at the server")));
+    }
+    let shards = answer.get("_shards");
+    let number = |name: &str| shards.and_then(|shards| shards.get(name)).and_then(Json::as_u64);
+    let Some(failed @ 1..) = number("failed") else { return Ok(()) };
+    let reason = shards.and_then(|shards| shards.get("failures")?.elements().first()?.get("reason"));
+    let text = |name: &str| reason.and_then(|reason| reason.get(name)).and_then(Json::as_str).unwrap_or("no reason");
+    if is_missing(text("type")) {
+        return Err(missing(table));
+    }
+    let total = number("total").unwrap_or(failed);
+    Err(unavailable(format!("{failed} of {total} shards of \"{table}\" failed: {}: {}", text("type"), text("reason"))))
+}

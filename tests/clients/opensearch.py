@@ -1,0 +1,89 @@
+"""An OpenSearch server as tables: fills it, asks millrace for rows, compares. BINARY WORK ENDPOINT"""
+import json
+import subprocess
+import sys
+import urllib.request
+
+binary, work, endpoint = sys.argv[1:]
+checks = 0
+
+
+def send(method, path, body=None, kind="application/json"):
+    data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+    request = urllib.request.Request(endpoint + path, data, {"Content-Type": kind}, method=method)
+    return json.load(urllib.request.urlopen(request, timeout=60))
+
+
+def ask(sql):
+    run = subprocess.run([binary, "--warehouse", f"{work}/search", "--format", "jsonl", "-c", sql],
+                         capture_output=True, text=True, timeout=300)
+    if run.returncode:
+        return run.stderr
+    return [list(json.loads(line).values()) for line in run.stdout.splitlines() if line.startswith("{")]
+
+
+def same(what, actual, expected):
+    global checks
+    checks += 1
+    if actual != expected:
+        sys.exit(f"clients: FAILED: {what}: {actual} instead of {expected}")
+
+
+def fill(index, shards, documents, properties):
+    send("PUT", f"/{index}", {"settings": {"number_of_shards": shards, "number_of_replicas": 0},
+                              "mappings": {"properties": properties}})
+    lines = []
+    for number, document in documents:
+        lines += [json.dumps({"index": {"_id": str(number)}}), json.dumps(document)]
+    answer = send("POST", f"/{index}/_bulk?refresh=true", ("\n".join(lines) + "\n").encode(), "application/x-ndjson")
+    if answer["errors"]:
+        sys.exit(f"clients: FAILED: {index} was not filled")
+
+
+def document(n):
+    row = {"ts": 1420070400000 + n * 1000, "status": [200, 404, 500][n % 3], "user": {"name": f"u{n % 7}"},
+           "message": f"{'connection timeout' if n % 10 == 0 else 'all is well'} {n}", "n": n}
+    if n % 4 == 0:
+        del row["status"]
+    return row
+
+
+properties = {"ts": {"type": "date"}, "status": {"type": "short"}, "n": {"type": "integer"},
+              "user": {"properties": {"name": {"type": "keyword"}}},
+              "message": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}}
+rows = [document(n) for n in range(30000)]
+fill("logs-1", 3, enumerate(rows[:20000]), properties)
+fill("logs-2", 1, enumerate(rows[20000:], 20000), properties)
+send("POST", "/_aliases", {"actions": [{"add": {"index": "logs-*", "alias": "logs"}}]})
+
+ask(f"CREATE EXTERNAL SCHEMA s FROM OPENSEARCH '{endpoint}'")
+ask("CREATE TABLE users (name varchar, city varchar)")
+ask("INSERT INTO users VALUES ('u1', 'Oslo'), ('u2', 'Rome')")
+
+listed = ask("SELECT tablename FROM svv_external_tables WHERE schemaname = 's' ORDER BY 1")
+same("tables", listed, [["logs"], ["logs-1"], ["logs-2"]])
+same("count", ask('SELECT count(*) FROM s."logs-*"'), [[30000]])
+same("every row once", ask("SELECT count(*), count(DISTINCT n), sum(n) FROM s.logs WHERE mod(n, 1) = 0"), [[30000, 30000, sum(range(30000))]])
+for sql, keep in [
+    ("status = 500", lambda r: r.get("status") == 500),
+    ("status <> 500", lambda r: r.get("status") not in (None, 500)),
+    ("NOT (status = 500 OR \"user.name\" = 'u1')", lambda r: r.get("status") not in (None, 500) and r["user"]["name"] != "u1"),
+    ("status IS NULL", lambda r: "status" not in r),
+    ("ts >= '2015-01-01 01:00:00+00' AND ts < '2015-01-01 02:00:00+00'", lambda r: 3600000 <= r["ts"] - 1420070400000 < 7200000),
+    ("message = 'all is well 7'", lambda r: r["message"] == "all is well 7"),
+    ("message LIKE 'connection%'", lambda r: r["message"].startswith("connection")),
+    ("match(message, 'timeout')", lambda r: "timeout" in r["message"]),
+    ("match_phrase(message, 'is well') AND n < 100", lambda r: "is well" in r["message"] and r["n"] < 100),
+]:
+    kept = [row["n"] for row in rows if keep(row)]
+    same(sql, ask(f"SELECT count(*), sum(n) FROM s.logs WHERE {sql}"), [[len(kept), sum(kept)]])
+same("top rows", ask("SELECT n FROM s.logs WHERE status = 404 ORDER BY ts DESC LIMIT 3"),
+     [[n] for n in sorted((row["n"] for row in rows if row.get("status") == 404), reverse=True)[:3]])
+same("join", ask("SELECT city, count(*) FROM s.logs JOIN users ON name = \"user.name\" GROUP BY 1 ORDER BY 1"),
+     [["Oslo", sum(row["user"]["name"] == "u1" for row in rows)], ["Rome", sum(row["user"]["name"] == "u2" for row in rows)]])
+best = ask("SELECT n FROM s.logs WHERE match(message, 'timeout 500') ORDER BY _score DESC LIMIT 1")
+same("best score", best, [[500]])
+plan = subprocess.run([binary, "--warehouse", f"{work}/search", "-c", "EXPLAIN SELECT n FROM s.logs WHERE status = 500"],
+                      capture_output=True, text=True, timeout=60).stdout
+same("EXPLAIN", "OpenSearch bool filter status = 500" in plan, True)
+print(f"clients: {checks} checks passed (OpenSearch {send('GET', '/')['version']['number']})")
