@@ -373,10 +373,10 @@ impl Builder {
             Builder::Int64(builder) => builder.append_value(whole(digits)?.try_into().ok()?),
             Builder::Decimal(builder) => builder.append_value(whole(digits)?),
             Builder::Float32(builder) => {
-                builder.append_value(digits.parse().ok().filter(|number: &f32| number.is_finite())?)
+                builder.append_value(digits.parse().ok().filter(|number: &f32| number.is_finite())?);
             }
             Builder::Float64(builder) => {
-                builder.append_value(digits.parse().ok().filter(|number: &f64| number.is_finite())?)
+                builder.append_value(digits.parse().ok().filter(|number: &f64| number.is_finite())?);
             }
             _ => return None,
         }

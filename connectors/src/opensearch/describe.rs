@@ -26,16 +26,17 @@ pub(super) fn describe(product: &str, request: &ScanRequest, slices: Option<usiz
             text.push('…');
         }
     }
-    text.push_str(&format!(" on {}", request.table));
+    text.push_str(" on ");
+    text.push_str(&request.table);
     if let Some(slices) = slices.filter(|_| !request.columns.is_empty()) {
-        text.push_str(&format!(", {slices} slices"));
+        text.extend([", ", &slices.to_string(), " slices"]);
     }
     if !request.order.is_empty() {
         let keys: Vec<String> = request.order.iter().map(order).collect();
-        text.push_str(&format!(", sort {}", keys.join(", ")));
+        text.extend([", sort ", &keys.join(", ")]);
     }
     if let Some(limit) = request.limit {
-        text.push_str(&format!(", limit {limit}"));
+        text.extend([", limit ", &limit.to_string()]);
     }
     text
 }

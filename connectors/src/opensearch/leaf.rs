@@ -174,10 +174,7 @@ impl<'a> Leaf<'a> {
                 _ => Equal::Never,
             }),
             (Kind::ScaledFloat, _) => double(value).map(|number| Equal::Rounded(json!(number))),
-            (Kind::Date | Kind::DateNanos, Value::Timestamp(_)) => {
-                let bounds = self.times(Comparison::Eq, value)?;
-                Some(bounds.map_or(Equal::Never, Equal::Range))
-            }
+            (Kind::Date | Kind::DateNanos, Value::Timestamp(_)) => self.times(Comparison::Eq, value),
             (kind, _) if kind.bounds().is_some() => {
                 let (low, high) = kind.bounds()?;
                 Some(match whole(value)? {
@@ -197,10 +194,10 @@ impl<'a> Leaf<'a> {
             (Kind::Keyword | Kind::Text, Value::Text(text)) if self.finds_text() => {
                 Some(self.found_or_long(json!({"range": {self.values: {operator: text}}})))
             }
-            (Kind::Date | Kind::DateNanos, Value::Timestamp(_)) => Some(match self.times(comparison, value)? {
-                Some(bounds) => self.found(json!({"range": {self.name: bounds}}), true),
-                None => Translated { node: Node::Nothing, exact: true },
-            }),
+            (Kind::Date | Kind::DateNanos, Value::Timestamp(_)) => match self.times(comparison, value)? {
+                Equal::Range(bounds) => Some(self.found(json!({"range": {self.name: bounds}}), true)),
+                _ => None,
+            },
             (Kind::ScaledFloat, _) => {
                 // Values are rounded to the nearest step, so a bound is a step wider.
                 let step = 1.0 / self.field.scaling_factor;
@@ -252,8 +249,8 @@ impl<'a> Leaf<'a> {
         Some(self.found(query, true))
     }
 
-    /// The bounds of a comparison with a time, in the field's own resolution; `Some(None)` when none can be.
-    fn times(&self, comparison: Comparison, value: &Value) -> Option<Option<Json>> {
+    /// The bounds of a comparison with a time, in the field's own resolution.
+    fn times(&self, comparison: Comparison, value: &Value) -> Option<Equal> {
         let Value::Timestamp(micros) = value else { return None };
         let format = "strict_date_optional_time";
         if self.field.kind == Kind::DateNanos {
@@ -262,7 +259,7 @@ impl<'a> Leaf<'a> {
             }
             // A column's microsecond is a thousand nanoseconds.
             let (from, to) = (dates::write(*micros)?, dates::write(micros.checked_add(1)?)?);
-            return Some(Some(match comparison {
+            return Some(Equal::Range(match comparison {
                 Comparison::Eq => json!({"gte": from, "lt": to, "format": format}),
                 Comparison::Lt => json!({"lt": from, "format": format}),
                 Comparison::LtEq => json!({"lt": to, "format": format}),
@@ -273,13 +270,13 @@ impl<'a> Leaf<'a> {
         let rest = micros.rem_euclid(1000);
         let millis = dates::write(micros - rest)?;
         let millis = format!("{}Z", &millis[..millis.len() - "000Z".len()]);
-        Some(match (comparison, rest) {
-            (Comparison::Eq, 0) => Some(json!({"gte": millis, "lte": millis, "format": format})),
-            (Comparison::Eq, _) => None,
-            (Comparison::Lt | Comparison::LtEq, 1..) => Some(json!({"lte": millis, "format": format})),
-            (Comparison::Gt | Comparison::GtEq, 1..) => Some(json!({"gt": millis, "format": format})),
-            (comparison, _) => Some(json!({operator(comparison)?: millis, "format": format})),
-        })
+        Some(Equal::Range(match (comparison, rest) {
+            (Comparison::Eq, 0) => json!({"gte": millis, "lte": millis, "format": format}),
+            (Comparison::Eq, _) => return Some(Equal::Never),
+            (Comparison::Lt | Comparison::LtEq, 1..) => json!({"lte": millis, "format": format}),
+            (Comparison::Gt | Comparison::GtEq, 1..) => json!({"gt": millis, "format": format}),
+            (comparison, _) => json!({operator(comparison)?: millis, "format": format}),
+        }))
     }
 }
 
@@ -326,8 +323,8 @@ fn whole(value: &Value) -> Option<Whole> {
         }
         // Compared as doubles, which beyond this are not the numbers themselves.
         Value::Float(number) if number.abs() < DOUBLE_EXACT as f64 => {
-            let floor = number.floor();
-            Some(if floor == *number { Whole::Is(floor as i128) } else { Whole::After(floor as i128) })
+            let floor = number.floor() as i128;
+            Some(if number.fract() == 0.0 { Whole::Is(floor) } else { Whole::After(floor) })
         }
         _ => None,
     }
@@ -356,7 +353,7 @@ fn float(kind: Kind, value: &Value) -> Option<f64> {
     let number = double(value)?;
     match kind {
         Kind::Double => Some(number),
-        Kind::Float if f64::from(number as f32) == number => Some(number),
+        Kind::Float if f64::from(number as f32) - number == 0.0 => Some(number),
         _ => None,
     }
 }

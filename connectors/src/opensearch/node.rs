@@ -56,7 +56,9 @@ impl Node {
             Node::Not(query) => json!({"bool": {"must_not": [query]}}),
             Node::And(nodes) => {
                 let mut parts = Conjunction::default();
-                nodes.iter().for_each(|node| parts.add(node));
+                for node in nodes {
+                    parts.add(node);
+                }
                 parts.json()
             }
             Node::Or(nodes) => {

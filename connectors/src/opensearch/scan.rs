@@ -212,7 +212,7 @@ impl Reader {
         let mut text = body.to_string();
         if let Some(after) = &self.after {
             text.truncate(text.len() - 1);
-            text.push_str(&format!(",\"search_after\":{after}}}"));
+            text.extend([",\"search_after\":", after, "}"]);
         }
         let bytes_max = if self.size > least { PAGE_BYTES_MAX } else { DOCUMENT_BYTES_MAX };
         let request = Request { body: Some(text), bytes_max, ..Request::new(Method::POST, &["_search"], &[]) };
@@ -259,7 +259,8 @@ impl Reader {
             let number = sort.elements().last().and_then(Json::as_u64).ok_or_else(bad)?;
             let before = after.rfind(['[', ',']).ok_or_else(bad)?;
             after.truncate(before + 1);
-            after.push_str(&format!("{}]", number as i128 - 1));
+            after.push_str(&(i128::from(number) - 1).to_string());
+            after.push(']');
         }
         self.after = Some(after);
         Ok(())

@@ -2,7 +2,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.codelibs.opensearch.runner.OpenSearchRunner;
 
-/** One node of OpenSearch on loopback: DIR PORT. Ends with the process; writes DIR/pid when it answers. */
+/** One node of OpenSearch on loopback: DIR PORT. Ends with the process; makes DIR/ready when it answers. */
 public class OpenSearch {
     public static void main(String[] args) throws Exception {
         OpenSearchRunner runner = new OpenSearchRunner();

@@ -56,7 +56,7 @@ fn lines(batches: &[RecordBatch]) -> Vec<String> {
     let table = pretty_format_batches(batches).unwrap().to_string();
     let lines = table.lines().skip(3).filter(|line| line.starts_with('|'));
     let cells = |line: &str| line.trim_matches('|').split(" | ").map(str::trim).collect::<Vec<_>>().join(" | ");
-    lines.map(|line| cells(line)).collect()
+    lines.map(cells).collect()
 }
 
 fn count(batches: &[RecordBatch]) -> usize {
