@@ -1,10 +1,10 @@
-"""An OpenSearch server as tables: fills it, asks millrace for rows, compares. BINARY WORK ENDPOINT"""
+"""An OpenSearch server as tables: fills it, asks millrace for rows, compares. BINARY WAREHOUSE ENDPOINT"""
 import json
 import subprocess
 import sys
 import urllib.request
 
-binary, work, endpoint = sys.argv[1:]
+binary, warehouse, endpoint = sys.argv[1:]
 checks = 0
 
 
@@ -15,7 +15,7 @@ def send(method, path, body=None, kind="application/json"):
 
 
 def ask(sql):
-    run = subprocess.run([binary, "--warehouse", f"{work}/search", "--format", "jsonl", "-c", sql],
+    run = subprocess.run([binary, "--warehouse", warehouse, "--format", "jsonl", "-c", sql],
                          capture_output=True, text=True, timeout=300)
     if run.returncode:
         return run.stderr
@@ -83,7 +83,7 @@ same("join", ask("SELECT city, count(*) FROM s.logs JOIN users ON name = \"user.
      [["Oslo", sum(row["user"]["name"] == "u1" for row in rows)], ["Rome", sum(row["user"]["name"] == "u2" for row in rows)]])
 best = ask("SELECT n FROM s.logs WHERE match(message, 'timeout 500') ORDER BY _score DESC LIMIT 1")
 same("best score", best, [[500]])
-plan = subprocess.run([binary, "--warehouse", f"{work}/search", "-c", "EXPLAIN SELECT n FROM s.logs WHERE status = 500"],
+plan = subprocess.run([binary, "--warehouse", warehouse, "-c", "EXPLAIN SELECT n FROM s.logs WHERE status = 500"],
                       capture_output=True, text=True, timeout=60).stdout
 same("EXPLAIN", "OpenSearch bool filter status = 500" in plan, True)
 print(f"clients: {checks} checks passed (OpenSearch {send('GET', '/')['version']['number']})")

@@ -1,5 +1,5 @@
 //! The connector against an in-process server that records what it is asked, and against a real one when
-//! `MILLRACE_OPENSEARCH` names it.
+//! `MILLRACE_TEST_SEARCH` names it.
 
 #![allow(clippy::unwrap_used)]
 

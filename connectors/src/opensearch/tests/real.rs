@@ -1,4 +1,4 @@
-//! Against a real server, when `MILLRACE_OPENSEARCH` names one: conditions are decided as SQL decides them, over
+//! Against a real server, when `MILLRACE_TEST_SEARCH` names one: conditions are decided as SQL decides them, over
 //! documents whose values are known here; every document comes once, in order where one is asked for.
 
 use super::*;
@@ -257,7 +257,7 @@ async fn found(connector: &dyn Connector, predicates: Vec<Predicate>) -> Vec<usi
 
 #[tokio::test]
 async fn a_real_server_decides_as_sql_does() {
-    let Ok(endpoint) = std::env::var("MILLRACE_OPENSEARCH") else { return };
+    let Ok(endpoint) = std::env::var("MILLRACE_TEST_SEARCH") else { return };
     let expected = filled(&endpoint).await;
 
     // Every document once, however it is divided and paged; values as they went in.
