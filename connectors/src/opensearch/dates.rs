@@ -81,6 +81,19 @@ impl Pieces<'_> {
         piece.parse().ok()
     }
 
+    /// Four digits, or more after a sign.
+    fn year(&mut self) -> Option<i32> {
+        let (after, before) = (self.take(&['+']), self.take(&['-']));
+        let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
+        let fits = match (after, before) {
+            (true, _) => (5..=9).contains(&digits),
+            (false, true) => (4..=9).contains(&digits),
+            (false, false) => digits == 4,
+        };
+        let year = self.number(digits).filter(|_| fits)? as i32;
+        Some(if before { -year } else { year })
+    }
+
     fn fraction(&mut self) -> Option<u32> {
         let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
         if !(1..=9).contains(&digits) {
@@ -104,8 +117,7 @@ impl Pieces<'_> {
 
 fn optional_time(text: &str) -> Option<i128> {
     let mut pieces = Pieces(text);
-    let before_zero = pieces.take(&['-']);
-    let year = pieces.number(4)? as i32 * if before_zero { -1 } else { 1 };
+    let year = pieces.year()?;
     let (mut month, mut day, mut clock, mut nanos, mut offset) = (1, 1, 0, 0, 0);
     if pieces.take(&['-']) {
         month = pieces.number(2)?;
@@ -146,7 +158,7 @@ mod tests {
     fn the_default_format_reads_a_time_as_far_as_it_goes() {
         let default = formats(None).unwrap();
         for (text, seconds, nanos) in [
-            ("2015", 1_420_070_400, 0),
+            ("2015", 1_420_070_400_i64, 0),
             ("2015-03", 1_425_168_000, 0),
             ("2015-01-01", 1_420_070_400, 0),
             ("2015-01-01T12", 1_420_113_600, 0),
@@ -157,11 +169,15 @@ mod tests {
             ("1960-03-15T00:00:00.001Z", -309_225_600, 1_000_000),
             ("1420070400001", 1_420_070_400, 1_000_000),
             ("-1", -1, 999_000_000),
+            ("20150", 20, 150_000_000),
+            ("+20150", 573_705_417_600, 0),
+            ("-2015-03", -125_749_324_800, 0),
         ] {
             let expected = i128::from(seconds) * 1_000_000_000 + nanos;
             assert_eq!(parse(text, &default), Some(expected), "{text}");
         }
-        for text in ["", "2015-", "2015-13-01", "2015-02-30", "2015-01-01T25", "2015-01-01T12:10:30.", "15-01-01", "x"]
+        for text in
+            ["", "2015-", "2015-13-01", "2015-02-30", "2015-01-01T25", "2015-01-01T12:10:30.", "15-01-01", "x", "+2015"]
         {
             assert_eq!(parse(text, &default), None, "{text}");
         }
