@@ -18,11 +18,13 @@ use super::split::Part;
 use crate::connector::{BatchStream, Measures};
 use crate::error::{ConnectorError, Result};
 use arrow::record_batch::RecordBatch;
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// A page that is larger than this is asked for again with fewer documents, down to one.
 const PAGE_BYTES_MAX: usize = 64 << 20;
@@ -105,6 +107,8 @@ struct Reader {
     plan: Plan,
     body: Value,
     state: State,
+    /// The next page, when it was asked for already.
+    ahead: Option<BoxFuture<'static, std::result::Result<Vec<u8>, Failure>>>,
     /// Documents to ask for.
     size: usize,
     /// Rows that are still wanted.
@@ -126,6 +130,7 @@ pub(super) fn read(client: Arc<Client>, flavour: Flavour, plan: Plan, measures: 
         flavour,
         body: plan.body(),
         state: State::Begin,
+        ahead: None,
         size: plan.page_size,
         left,
         after: None,
@@ -198,28 +203,17 @@ impl Reader {
         Ok(None)
     }
 
-    /// A page of a point in time.
+    /// A page of a point in time. The next one is asked for before this one becomes a batch, so that the server works
+    /// meanwhile.
     async fn page(&mut self) -> Result<Option<RecordBatch>> {
-        let State::Point(cursor) = &self.state else { return Ok(None) };
-        let least = self.repeated.len() + 1;
-        self.size = self.size.min(self.left.saturating_add(self.repeated.len())).max(least);
-        let tie = if self.flavour.is_opensearch { "_doc" } else { "_shard_doc" };
-        let mut body = self.body.clone();
-        body["size"] = json!(self.size);
-        body["sort"] = self.sort(tie);
-        body["track_total_hits"] = json!(false);
-        body["pit"] = cursor.point().unwrap_or_default();
-        let mut text = body.to_string();
-        if let Some(after) = &self.after {
-            text.truncate(text.len() - 1);
-            text.extend([",\"search_after\":", after, "}"]);
-        }
-        let bytes_max = if self.size > least { PAGE_BYTES_MAX } else { DOCUMENT_BYTES_MAX };
-        let request = Request { body: Some(text), bytes_max, ..Request::new(Method::POST, &["_search"], &[]) };
-        let bytes = match self.client.send(&request, &self.measures).await {
+        let asked = match self.ahead.take() {
+            Some(asked) => asked,
+            None => self.ask(self.left),
+        };
+        let bytes = match asked.await {
             Ok(bytes) => bytes,
-            Err(failure) if self.size > least && is_too_much(&failure) => {
-                self.size = (self.size / 8).max(least);
+            Err(failure) if self.size > self.least() && is_too_much(&failure) => {
+                self.size = (self.size / 8).max(self.least());
                 return Ok(None);
             }
             Err(failure) => return Err(failure.on(&self.plan.table)),
@@ -232,28 +226,72 @@ impl Reader {
         }
         let fresh: Vec<&Json<'_>> =
             hits.iter().filter(|hit| !self.repeated.contains(&key(hit))).take(self.left).collect();
-        let batch = self.plan.converter.batch(&fresh)?;
-        let is_full = hits.len() >= self.size;
-        match hits.last() {
-            Some(last) if is_full => self.go_on(hits, last, tie)?,
-            _ => self.finish().await,
+        let last = hits.last().filter(|_| hits.len() >= self.size);
+        if let Some(last) = last {
+            self.go_on(hits, last)?;
+            let average = bytes.len() / hits.len();
+            self.size = (PAGE_BYTES / average.max(1)).clamp(1, self.plan.page_size);
+            if fresh.is_empty() {
+                // Nothing but documents with one number: more of them must come at once.
+                self.size = self.size.max(hits.len().saturating_mul(2));
+            }
+            let left = self.left - fresh.len();
+            if left > 0 {
+                let mut asked = self.ask(left);
+                self.ahead = Some(match futures::poll!(&mut asked) {
+                    Poll::Ready(answer) => std::future::ready(answer).boxed(),
+                    Poll::Pending => asked,
+                });
+            }
         }
-        let average = bytes.len() / hits.len().max(1);
-        self.size = (PAGE_BYTES / average.max(1)).clamp(1, self.plan.page_size);
-        if is_full && fresh.is_empty() {
-            // Nothing but documents with one number: more of them must come at once.
-            self.size = self.size.max(hits.len().saturating_mul(2));
+        let batch = self.plan.converter.batch(&fresh)?;
+        if last.is_none() {
+            self.finish().await;
         }
         Ok(Some(batch))
     }
 
+    /// The fewest documents with which a page goes on.
+    fn least(&self) -> usize {
+        self.repeated.len() + 1
+    }
+
+    /// The order in which the server numbers documents.
+    fn tie(&self) -> &'static str {
+        if self.flavour.is_opensearch { "_doc" } else { "_shard_doc" }
+    }
+
+    /// Asks for the next page, of which so many rows are wanted.
+    fn ask(&mut self, left: usize) -> BoxFuture<'static, std::result::Result<Vec<u8>, Failure>> {
+        self.size = self.size.min(left.saturating_add(self.repeated.len())).max(self.least());
+        let mut body = self.body.clone();
+        body["size"] = json!(self.size);
+        body["sort"] = self.sort(self.tie());
+        body["track_total_hits"] = json!(false);
+        if let State::Point(cursor) = &self.state {
+            body["pit"] = cursor.point().unwrap_or_default();
+        }
+        let mut text = body.to_string();
+        if let Some(after) = &self.after {
+            text.truncate(text.len() - 1);
+            text.extend([",\"search_after\":", after, "}"]);
+        }
+        let bytes_max = if self.size > self.least() { PAGE_BYTES_MAX } else { DOCUMENT_BYTES_MAX };
+        let (client, measures) = (self.client.clone(), self.measures.clone());
+        async move {
+            let request = Request { body: Some(text), bytes_max, ..Request::new(Method::POST, &["_search"], &[]) };
+            client.send(&request, &measures).await
+        }
+        .boxed()
+    }
+
     /// Notes where the next page begins.
-    fn go_on(&mut self, hits: &[Json<'_>], last: &Json<'_>, tie: &str) -> Result<()> {
+    fn go_on(&mut self, hits: &[Json<'_>], last: &Json<'_>) -> Result<()> {
         let bad = || ConnectorError::BadData("the server gives documents without sort values".to_owned());
         let sort = last.get("sort").filter(|sort| !sort.elements().is_empty()).ok_or_else(bad)?;
         let mut after = String::new();
         sort.write(&mut after);
-        if tie == "_doc" {
+        if self.flavour.is_opensearch {
             let same = hits.iter().rev().take_while(|hit| hit.get("sort").map(Json::elements) == Some(sort.elements()));
             self.repeated = same.map(key).collect();
             let number = sort.elements().last().and_then(Json::as_u64).ok_or_else(bad)?;
