@@ -17,7 +17,7 @@ use arrow::array::{
 use arrow::datatypes::{Schema, SchemaRef};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) struct Converter {
 /// Names of fields by their parts; a part is what stands between dots, wherever documents have objects.
 #[derive(Debug, Default)]
 struct Tree {
-    inner: HashMap<String, Tree>,
+    inner: BTreeMap<String, Tree>,
     /// Columns that are read here.
     columns: Vec<usize>,
 }

@@ -115,7 +115,9 @@ struct Reader {
     left: usize,
     /// The sort values to go on after, in JSON.
     after: Option<String>,
-    /// Documents that the next page repeats.
+    /// The sort values of the last document, as they came.
+    boundary: String,
+    /// Documents with these sort values, which the next page repeats.
     repeated: HashSet<String>,
     /// Whether the number of shards was compared with the split's.
     is_checked: bool,
@@ -134,6 +136,7 @@ pub(super) fn read(client: Arc<Client>, flavour: Flavour, plan: Plan, measures: 
         size: plan.page_size,
         left,
         after: None,
+        boundary: String::new(),
         repeated: HashSet::new(),
         is_checked: false,
         plan,
@@ -224,8 +227,7 @@ impl Reader {
         if let (Some(name), State::Point(cursor)) = (page.get("pit_id").and_then(Json::as_str), &mut self.state) {
             cursor.renamed(name);
         }
-        let fresh: Vec<&Json<'_>> =
-            hits.iter().filter(|hit| !self.repeated.contains(&key(hit))).take(self.left).collect();
+        let fresh: Vec<&Json<'_>> = hits.iter().filter(|hit| !self.is_repeated(hit)).take(self.left).collect();
         let last = hits.last().filter(|_| hits.len() >= self.size);
         if let Some(last) = last {
             self.go_on(hits, last)?;
@@ -249,6 +251,12 @@ impl Reader {
             self.finish().await;
         }
         Ok(Some(batch))
+    }
+
+    /// Whether a document came in the page before.
+    fn is_repeated(&self, hit: &Json<'_>) -> bool {
+        let shares_number = || matches!(hit.get("sort"), Some(Json::Array(_, text)) if *text == self.boundary);
+        !self.repeated.is_empty() && shares_number() && self.repeated.contains(&key(hit))
     }
 
     /// The fewest documents with which a page goes on.
@@ -292,8 +300,12 @@ impl Reader {
         let mut after = String::new();
         sort.write(&mut after);
         if self.flavour.is_opensearch {
-            let same = hits.iter().rev().take_while(|hit| hit.get("sort").map(Json::elements) == Some(sort.elements()));
+            let same = hits.iter().rev().take_while(|hit| hit.get("sort") == Some(sort));
             self.repeated = same.map(key).collect();
+            self.boundary.clear();
+            if let Json::Array(_, text) = sort {
+                self.boundary.push_str(text);
+            }
             let number = sort.elements().last().and_then(Json::as_u64).ok_or_else(bad)?;
             let before = after.rfind(['[', ',']).ok_or_else(bad)?;
             after.truncate(before + 1);
