@@ -340,11 +340,45 @@ async fn a_real_server_decides_as_sql_does() {
     let without = found(connector.as_ref(), vec![Predicate::Not(Box::new(top))]).await;
     assert_eq!(without.len(), DOCUMENTS - lines.len());
 
+    // Another index beside it, where a text is a number, and an alias of a part of both.
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let send = async |request: reqwest::RequestBuilder, body: Value| {
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        request.send().await.unwrap().error_for_status().unwrap();
+    };
+    let second = format!("{endpoint}/{TABLE}-2");
+    http.delete(&second).send().await.unwrap();
+    send(http.put(&second), json!({"mappings": {"properties": {"k": {"type": "long"}, "status": {"type": "long"}}}}))
+        .await;
+    send(http.put(format!("{second}/_doc/x?refresh=true")), json!({"k": 7, "status": 500})).await;
+    let add = |index: &str| {
+        let filter = json!({"term": {"status": 500}});
+        json!({"add": {"index": index, "alias": "millrace-alias", "filter": filter}})
+    };
+    let actions = json!({"actions": [add(TABLE), add(&format!("{TABLE}-2"))]});
+    send(http.post(format!("{endpoint}/_aliases")), actions).await;
+    let five_hundred = expected.iter().filter(|row| row[6] == Some(Constant::Integer(500))).count();
+    let equals = compare("status", Comparison::Eq, Constant::Integer(500));
+    for (table, predicates, right) in [
+        ("millrace-real*", vec![], DOCUMENTS + 1),
+        ("millrace-real,millrace-real-2", vec![equals.clone()], five_hundred + 1),
+        ("millrace-alias", vec![], five_hundred + 1),
+        ("millrace-alias", vec![equals], five_hundred + 1),
+    ] {
+        let request = ScanRequest { predicates, ..request(table, &["_id", "k", "status"]) };
+        let lines = rows(connector.as_ref(), &request).await.unwrap();
+        assert_eq!(lines.len(), right, "{table}");
+        assert!(lines.contains(&"x | 7 | 500".to_owned()));
+        assert_eq!(connector.splits(&request, 4).await.unwrap().len(), 2);
+        let counted = ScanRequest { columns: vec![], ..request };
+        assert_eq!(count(&read_all(connector.as_ref(), &counted).await.unwrap().0), right);
+    }
+    http.delete(&second).send().await.unwrap();
+
     // An index that goes while it is read; nothing stays open.
     let split = paged.splits(&request(TABLE, &["_id"]), 1).await.unwrap().remove(0);
     let mut stream = paged.scan(&request(TABLE, &["_id"]), &split, &Arc::default()).await.unwrap();
     stream.next().await.unwrap().unwrap();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
     http.delete(format!("{endpoint}/{TABLE}")).send().await.unwrap();
     let error = loop {
         // The end would mean that a part of the index is missing.
