@@ -11,6 +11,8 @@ pub mod connector;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod error;
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
 #[cfg(feature = "opensearch")]
 pub mod opensearch;
 pub mod predicate;

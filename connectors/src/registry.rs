@@ -44,6 +44,8 @@ impl Registry {
     #[must_use]
     pub fn builtin() -> Self {
         let registry = Self::default();
+        #[cfg(feature = "kinesis")]
+        let registry = registry.with(crate::kinesis::KinesisFactory);
         #[cfg(feature = "dynamodb")]
         let registry = registry.with(crate::dynamodb::DynamoDb);
         #[cfg(feature = "opensearch")]

@@ -1,0 +1,139 @@
+"""Kinesis streams through SQL: boto3 writes, splits and merges, the built program reads.
+
+Usage: kinesis.py BINARY ENDPOINT WORK. The server is real (tests/clients/services/kinesis) and answers at ENDPOINT.
+"""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import threading
+import time
+from datetime import datetime, timezone
+
+import boto3
+
+binary, endpoint, work = sys.argv[1:4]
+kinesis = boto3.client(
+    "kinesis", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret"
+)
+
+
+def sql(text):
+    """Runs statements; gives the last one's rows."""
+    command = [binary, "--warehouse", f"{work}/kinesis", "--format", "csv", "-c", text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        raise AssertionError(f"{text}\n{done.stdout}{done.stderr}")
+    return list(csv.reader(io.StringIO(done.stdout)))[1:]
+
+
+def check(what, found, expected):
+    if found != expected:
+        raise AssertionError(f"{what}: {found!r} instead of {expected!r}")
+    print(f"kinesis: ok      {what}")
+
+
+def settle(stream):
+    while kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
+        time.sleep(0.02)
+
+
+def create(stream, shards):
+    kinesis.create_stream(StreamName=stream, ShardCount=shards)
+    settle(stream)
+
+
+def put(stream, orders):
+    for at in range(0, len(orders), 500):
+        records = [
+            {"PartitionKey": f"customer {order['customer']}", "Data": json.dumps(order).encode()}
+            for order in orders[at : at + 500]
+        ]
+        answer = kinesis.put_records(StreamName=stream, Records=records)
+        assert answer["FailedRecordCount"] == 0, answer
+
+
+def order(number):
+    return {"id": number, "customer": number % 97, "amount": f"{number}.25", "note": None if number % 5 else "fifth"}
+
+
+def open_shards(stream):
+    shards = kinesis.list_shards(StreamName=stream)["Shards"]
+    shards = [shard for shard in shards if "EndingSequenceNumber" not in shard["SequenceNumberRange"]]
+    return sorted(shards, key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
+
+
+def split(stream):
+    shard = open_shards(stream)[0]
+    start, end = (int(shard["HashKeyRange"][f"{edge}HashKey"]) for edge in ("Starting", "Ending"))
+    kinesis.split_shard(StreamName=stream, ShardToSplit=shard["ShardId"], NewStartingHashKey=str((start + end) // 2))
+    settle(stream)
+
+
+def merge(stream):
+    first, second = open_shards(stream)[:2]
+    kinesis.merge_shards(
+        StreamName=stream, ShardToMerge=first["ShardId"], AdjacentShardToMerge=second["ShardId"]
+    )
+    settle(stream)
+
+
+SCHEMA = f"""FROM KINESIS ENDPOINT '{endpoint}' REGION 'us-east-1' OPTIONS (access_key_id 'key',
+secret_access_key 'secret', reads_per_second '1000'"""
+
+create("orders", 4)
+orders = [order(number) for number in range(5000)]
+put("orders", orders[:4000])
+time.sleep(1.2)
+between = datetime.now(timezone.utc)
+put("orders", orders[4000:])
+
+sql(f"CREATE EXTERNAL SCHEMA raw {SCHEMA})")
+sql(
+    f"""CREATE EXTERNAL SCHEMA ks {SCHEMA}, streams 'orders, changing', format 'json',
+    columns 'id bigint, customer integer, amount decimal(12, 2), note varchar')"""
+)
+rows = sql("SELECT count(*), count(DISTINCT sequence_number), count(DISTINCT shard_id), sum(length(kinesis_data)) FROM raw.orders")
+check("records of a stream", rows, [["5000", "5000", "4", str(sum(len(json.dumps(o)) for o in orders))]])
+rows = sql("SELECT count(*), sum(id), sum(amount), count(note), count(DISTINCT customer) FROM ks.orders")
+total = sum(range(5000))
+check("columns of payloads", rows, [["5000", str(total), f"{total + 1250}.00", "1000", "97"]])
+since = f"approximate_arrival_timestamp >= '{between:%Y-%m-%d %H:%M:%S.%f}'"
+check("a time", sql(f"SELECT min(id), max(id), count(*) FROM ks.orders WHERE {since}"), [["4000", "4999", "1000"]])
+plan = "\n".join(line for row in sql(f"EXPLAIN SELECT id FROM ks.orders WHERE {since}") for line in row)
+if f"from AT_TIMESTAMP {between:%Y-%m-%d %H:%M:%S}" not in plan:
+    raise AssertionError(f"a plan without its time:\n{plan}")
+by_shard = sql("SELECT shard_id, count(*) FROM raw.orders GROUP BY shard_id ORDER BY shard_id")
+for shard, count in by_shard:
+    check(f"shard {shard}", sql(f"SELECT count(*) FROM raw.orders WHERE shard_id = '{shard}'"), [[count]])
+
+# Read while it is written, split and merged: what was acknowledged before a statement is in it, nothing twice.
+create("changing", 2)
+written, failure = [0], []
+
+
+def write():
+    try:
+        for round_ in range(12):
+            put("changing", [order(number) for number in range(round_ * 300, (round_ + 1) * 300)])
+            written[0] = (round_ + 1) * 300
+            if round_ % 2 == 0:
+                (merge if round_ % 6 == 4 else split)("changing")
+    except Exception as error:  # told by the main thread
+        failure.append(error)
+
+
+writer = threading.Thread(target=write)
+writer.start()
+while writer.is_alive():
+    before = written[0]
+    [[count, ids, most]] = sql("SELECT count(*), count(DISTINCT id), coalesce(max(id), -1) FROM ks.changing")
+    after = written[0] + 300
+    if not (before <= int(count) <= after and count == ids):
+        raise AssertionError(f"{count} rows, {ids} ids up to {most}; {before} were written before and {after} after")
+writer.join()
+if failure:
+    raise failure[0]
+check("a stream after splits and merges", sql("SELECT count(*), count(DISTINCT id) FROM ks.changing"), [["3600", "3600"]])
