@@ -1,4 +1,4 @@
-//! Requests to a search server: sent again while it is busy or away, within bounds; answers that are not one told apart.
+//! Requests to a search server: sent again while it is busy or away, within bounds; what is no answer is told apart.
 //!
 //! A request is repeated only when that changes nothing (`repeatable`); every attempt is counted. No message holds
 //! credentials.
@@ -231,7 +231,8 @@ async fn read(response: &mut Response, max: usize, measures: &Measures) -> std::
     Ok(body)
 }
 
-/// What the server says in an error: `{"error": {"type": …, "reason": …, "root_cause": […]}}`, a text, or a proxy's page.
+/// What the server says in an error: `{"error": {"type": …, "reason": …, "root_cause": […]}}`, a text, or what a proxy
+/// says.
 fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     let error = serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get("error").cloned());
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);

@@ -1,8 +1,8 @@
 //! Documents to Arrow, exactly: digits as they stand, times as the server understands them.
 //!
 //! Fields hold one value or several, and mappings do not tell which. Empty lists and lists of nulls are NULL, a list of
-//! one is its value, as they are for the server; several are an error or the first, as the option `arrays` says. A value
-//! that does not fit its column is an error that names field and document, unless the mapping says `ignore_malformed`.
+//! one is its value, as they are for the server; several are an error or the first, as the option `arrays` says. What
+//! does not fit its column is an error that names field and document, unless the mapping says `ignore_malformed`.
 
 use super::config::Arrays;
 use super::dates;

@@ -1,8 +1,8 @@
 //! The parts of a table that are read at the same time.
 //!
 //! A table of several indices is divided by index, an index by shard. Elasticsearch divides a shard only within one
-//! point in time, which parts that are read apart do not share; OpenSearch does it by a hash of `_id`, for which it must
-//! look at all of them, so that is done only when the option `slices` asks for it.
+//! point in time, which parts that are read apart do not share; OpenSearch does it by a hash of `_id`, for which it
+//! must look at all of them, so that is done only when the option `slices` asks for it.
 
 use super::cursor::Flavour;
 use crate::connector::Split;

@@ -303,7 +303,8 @@ fn orders_are_those_that_sql_has() {
     assert_eq!(sort("k", Arrays::First), None);
 }
 
-/// The request that the server receives: full text where it scores, the rest in filter context, the fields that are read.
+/// The request that the server receives: full text where it scores, the rest in filter context, the fields that are
+/// read.
 #[tokio::test]
 async fn what_the_server_receives() {
     let properties = json!({
