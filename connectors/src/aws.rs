@@ -180,6 +180,12 @@ where
         let code = context.err().code().map(|code| code.rsplit('#').next().unwrap_or(code));
         return refusal(code, context.err().message(), status, place, kind, name);
     }
+    // An error that is not in the service's words, such as a gateway's.
+    if let SdkError::ResponseError(context) = &error
+        && context.raw().status().as_u16() >= 400
+    {
+        return refusal(None, None, context.raw().status().as_u16(), place, kind, name);
+    }
     if let Some(credentials) = cause::<CredentialsError>(&error) {
         let message = format!("{place}: credentials cannot be had: {}", root(credentials));
         return match credentials {

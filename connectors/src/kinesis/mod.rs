@@ -124,9 +124,8 @@ impl Connector for Kinesis {
     }
 
     fn pushdown(&self, _table: &str, predicates: &[Predicate]) -> Vec<Pushdown> {
-        let decided = |predicate| match conditions::decidable(predicate) {
-            true => Pushdown::Exact,
-            false => Pushdown::Unsupported,
+        let decided = |predicate| {
+            if conditions::decidable(predicate) { Pushdown::Exact } else { Pushdown::Unsupported }
         };
         predicates.iter().map(decided).collect()
     }

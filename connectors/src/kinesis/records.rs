@@ -84,9 +84,10 @@ pub(super) struct Row {
 impl Row {
     /// The place after it.
     pub(super) fn after(&self) -> Position {
-        match self.last {
-            true => Position::After(self.sequence.to_string()),
-            false => Position::Within(self.sequence.to_string(), self.sub_sequence),
+        if self.last {
+            Position::After(self.sequence.to_string())
+        } else {
+            Position::Within(self.sequence.to_string(), self.sub_sequence)
         }
     }
 
@@ -185,7 +186,9 @@ impl Batches {
                 }
                 Column::Shard => {
                     let mut shards = StringViewBuilder::new().with_deduplicate_strings();
-                    rows.iter().for_each(|_| shards.append_value(&self.shard));
+                    for _ in rows {
+                        shards.append_value(&self.shard);
+                    }
                     Arc::new(shards.finish())
                 }
                 Column::Sequence => Arc::new(StringViewArray::from_iter_values(rows.iter().map(|row| &*row.sequence))),

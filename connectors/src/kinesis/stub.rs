@@ -53,6 +53,9 @@ struct StubStream {
     made: usize,
 }
 
+/// What happens to the service meanwhile.
+pub(super) type Then = fn(&mut State);
+
 /// The service's state, and what it was asked.
 #[derive(Debug)]
 pub(super) struct State {
@@ -70,7 +73,7 @@ pub(super) struct State {
     /// Operations and their requests.
     pub(super) asked: Vec<(String, Value)>,
     /// Done after the n-th read of records from now.
-    pub(super) then: Option<(usize, fn(&mut State))>,
+    pub(super) then: Option<(usize, Then)>,
     /// Events that a subscription sends before it ends.
     pub(super) events: usize,
 }

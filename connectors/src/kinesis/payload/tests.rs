@@ -18,9 +18,8 @@ fn decoded(payload: &Payload, payloads: &[&[u8]]) -> std::result::Result<Vec<Str
     for (column, field) in columns.iter().zip(&payload.fields) {
         assert_eq!(column.data_type(), field.data_type());
     }
-    let value = |column: &ArrayRef, row| match column.is_null(row) {
-        true => "-".to_owned(),
-        false => array_value_to_string(column, row).unwrap(),
+    let value = |column: &ArrayRef, row| {
+        if column.is_null(row) { "-".to_owned() } else { array_value_to_string(column, row).unwrap() }
     };
     let row = |row| columns.iter().map(|column| value(column, row)).collect::<Vec<_>>().join("|");
     Ok((0..payloads.len()).map(row).collect())

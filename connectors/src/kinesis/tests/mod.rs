@@ -78,7 +78,7 @@ fn texts(batch: &RecordBatch) -> Vec<String> {
     data.iter().map(|data| String::from_utf8(data.unwrap().to_vec()).unwrap()).collect()
 }
 
-fn position<'a>(request: &'a ScanRequest, shard: usize) -> &'a str {
+fn position(request: &ScanRequest, shard: usize) -> &str {
     let id = format!("shardId-{shard:012}");
     let found = request.checkpoints.iter().find(|checkpoint| checkpoint.split == id);
     found.map_or("", |checkpoint| checkpoint.position.as_str())

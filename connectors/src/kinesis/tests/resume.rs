@@ -171,7 +171,9 @@ async fn random_life(seed: u64, more: &[(&str, &str)]) {
         }
     }
     let mut counts = BTreeMap::new();
-    seen.iter().for_each(|text| *counts.entry(text.parse::<usize>().unwrap()).or_insert(0) += 1);
+    for text in &seen {
+        *counts.entry(text.parse::<usize>().unwrap()).or_insert(0) += 1;
+    }
     let expected: BTreeMap<usize, i32> = (0..written).map(|n| (n, 1)).collect();
     assert_eq!(counts, expected, "seed {seed}");
 }
@@ -202,14 +204,15 @@ async fn subscriptions_are_made_again_where_they_ended() {
     assert_eq!(connector.describe(&wanted), "Kinesis events: shards from TRIM_HORIZON by consumer \"reader\"");
     let seen = read_all(&*connector, &mut wanted).await.unwrap();
     assert_eq!(seen, (0..30).map(|n| n.to_string()).collect::<Vec<_>>());
-    let state = stub.state();
-    assert!(state.asked_for("GetRecords").is_empty());
-    let subscribed = state.asked_for("SubscribeToShard");
-    assert_eq!(subscribed.len(), 5);
-    assert_eq!(subscribed[1]["ConsumerARN"], "arn:stream/events/consumer/reader");
-    assert_eq!(subscribed[1]["StartingPosition"]["Type"], "TRIM_HORIZON");
-    assert_eq!(subscribed[2]["StartingPosition"]["Type"], "AFTER_SEQUENCE_NUMBER");
-    drop(state);
+    {
+        let state = stub.state();
+        assert!(state.asked_for("GetRecords").is_empty());
+        let subscribed = state.asked_for("SubscribeToShard");
+        assert_eq!(subscribed.len(), 5);
+        assert_eq!(subscribed[1]["ConsumerARN"], "arn:stream/events/consumer/reader");
+        assert_eq!(subscribed[1]["StartingPosition"]["Type"], "TRIM_HORIZON");
+        assert_eq!(subscribed[2]["StartingPosition"]["Type"], "AFTER_SEQUENCE_NUMBER");
+    }
     let unknown = connect(&stub, &[("fan_out", "nobody")]);
     let error = read_all(&*unknown, &mut request(&[])).await.unwrap_err().to_string();
     assert_eq!(error, "consumer \"nobody\" does not exist");
