@@ -9,6 +9,7 @@ pub mod error;
 mod exec;
 mod federated;
 mod functions;
+pub mod interval;
 pub mod journal;
 pub mod lake;
 mod load;

@@ -181,6 +181,14 @@ def redshift_connector():
         return driver.connect(host=HOST, port=PORT, user=USER, database=DATABASE, password=PASSWORD, ssl=False)
 
     dbapi(connect, driver.Error, lambda failure: failure.args[0]["C"]).close()
+    # Redshift's own types of intervals, which the driver asks for in binary.
+    with connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("CREATE TEMP TABLE spans (m interval year to month, s interval day to second)")
+        cursor.execute("INSERT INTO spans VALUES ('1-8', '-1 day 02:03:04.5')")
+        cursor.execute("SELECT m, s FROM spans")
+        months, micros = cursor.fetchone()
+        same((20, -79_015_500_000), (months.months, micros.microseconds), "intervals")
     try:
         driver.connect(host=HOST, port=PORT, user=USER, database=DATABASE, password="wrong", ssl=False)
         raise AssertionError("a wrong password was taken")

@@ -1,13 +1,15 @@
 //! Rows as scripts write them: one text a value, the same on every machine.
 //!
 //! NULL is `NULL`, the empty string `(empty)`, a line break inside a value `\n`; floats are the shortest text that
-//! reads back as the same number; decimals are exact; nested values look as Arrow prints them.
+//! reads back as the same number; decimals are exact; intervals are PostgreSQL's texts; nested values look as Arrow prints
+//! them.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use millrace_engine::interval::{as_texts, is_interval};
 use sqllogictest::DefaultColumnType;
 
 /// The script's letter for a column: `I` integers, `R` floats and decimals, `T` all else.
@@ -26,8 +28,12 @@ pub fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>, ArrowError> {
         .with_null("NULL")
         .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
         .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f%:z"));
-    let columns = batch
-        .columns()
+    let spelled = batch.columns().iter().map(|column| match is_interval(column.data_type()) {
+        true => as_texts(column),
+        false => Ok(ArrayRef::clone(column)),
+    });
+    let spelled = spelled.collect::<Result<Vec<_>, _>>()?;
+    let columns = spelled
         .iter()
         .map(|column| ArrayFormatter::try_new(column, &options).map(|formatter| (column, formatter)))
         .collect::<Result<Vec<_>, _>>()?;
@@ -53,7 +59,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use arrow::array::{
-        ArrayRef, BooleanArray, Decimal128Array, Float64Array, ListArray, StringArray, TimestampMillisecondArray,
+        BooleanArray, Decimal128Array, Float64Array, ListArray, StringArray, TimestampMillisecondArray,
     };
     use arrow::datatypes::Int32Type;
     use std::sync::Arc;

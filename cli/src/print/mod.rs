@@ -5,6 +5,7 @@
 mod cell;
 mod delimited;
 mod fit;
+mod intervals;
 mod json;
 mod markdown;
 mod table;
@@ -147,6 +148,9 @@ pub(crate) trait Printer {
 
 /// The printer of a format for rows of a schema.
 pub(crate) fn printer(format: Format, schema: SchemaRef, layout: Layout) -> Box<dyn Printer> {
+    if intervals::are_in(&schema) {
+        return Box::new(intervals::Spelled { inner: printer(format, intervals::shown(&schema), layout) });
+    }
     match format {
         Format::Table => Box::new(table::Table::new(schema, layout)),
         Format::Vertical => Box::new(vertical::Vertical::new(&schema, layout)),

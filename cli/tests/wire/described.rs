@@ -119,6 +119,66 @@ async fn columns_have_their_declared_types() {
     assert_eq!(data(messages(&mut socket)), row(&1_i64.to_be_bytes()));
 }
 
+/// Columns of intervals have Redshift's numbers, and in binary months in 32 bits and microseconds in 64, as its Python
+/// driver reads them; what is computed is PostgreSQL's interval (`interval_send`).
+#[tokio::test]
+async fn intervals_in_text_and_binary() {
+    let server = Server::start();
+    let client = server.client().await;
+    client
+        .batch_execute(
+            "create table t (m interval year to month, s interval day to second, h interval hour to minute);
+             insert into t values ('20 mons', '1 day 02:03:04.5', '26 hours'), (null, null, null)",
+        )
+        .await
+        .unwrap();
+    let mut socket = logged_in(&server);
+    let told =
+        |columns: Vec<(String, u32, i16, i32)>| columns.into_iter().map(|it| (it.1, it.2, it.3)).collect::<Vec<_>>();
+    assert_eq!(told(columns(&ask(&mut socket, "select * from t"))), [(1188, 4, -1), (1190, 8, -1), (1190, 8, -1)]);
+    let computed =
+        "select -m, s * 2, interval '1 day', interval '1' day, timestamp '2024-01-02' - timestamp '2024-01-01' from t";
+    assert_eq!(told(columns(&ask(&mut socket, computed))), [(1186, 16, -1); 5]);
+    let texts = |text: &[&str]| {
+        let count = u16::try_from(text.len()).unwrap().to_be_bytes().to_vec();
+        let values =
+            text.iter().map(|it| [&u32::try_from(it.len()).unwrap().to_be_bytes()[..], it.as_bytes()].concat());
+        values.fold(count, |row, value| [row, value].concat())
+    };
+    let data = |messages: Vec<(u8, Vec<u8>)>| messages.into_iter().find(|(kind, _)| *kind == b'D').unwrap().1;
+    assert_eq!(
+        data(ask(&mut socket, "select * from t where m is not null")),
+        texts(&["1 year 8 mons", "1 day 02:03:04.5", "1 day 02:00:00"])
+    );
+    assert_eq!(
+        data(ask(&mut socket, "select -m, s * 2 from t where m is not null")),
+        texts(&["-1 years -8 mons", "2 days 04:06:09"])
+    );
+    // Binary, with a parameter of each type in binary too.
+    let query = b"\0select m, s, -m, s * 2 from t where m = $1 and s = $2\0\0\x02\0\0\x04\xa4\0\0\x04\xa6";
+    let micros = ((26 * 60 + 3) * 60 + 4) * 1_000_000_i64 + 500_000;
+    let values = [&b"\0\0\0\x04"[..], &20_i32.to_be_bytes(), b"\0\0\0\x08", &micros.to_be_bytes()].concat();
+    let bind = message(b'B', &[&b"\0\0\0\x01\0\x01\0\x02"[..], &values, b"\0\x01\0\x01"].concat());
+    let rest = [message(b'E', b"\0\0\0\0\0"), message(b'S', b"")].concat();
+    socket.write_all(&[message(b'P', query), bind, rest].concat()).unwrap();
+    let (twice, day) = (micros * 2, 86_400_000_000);
+    let expected = [
+        &b"\0\x04\0\0\0\x04"[..],
+        &20_i32.to_be_bytes(),
+        b"\0\0\0\x08",
+        &micros.to_be_bytes(),
+        b"\0\0\0\x10",
+        &0_i64.to_be_bytes(),
+        &0_i32.to_be_bytes(),
+        &(-20_i32).to_be_bytes(),
+        b"\0\0\0\x10",
+        &(twice % day).to_be_bytes(),
+        &2_i32.to_be_bytes(),
+        &0_i32.to_be_bytes(),
+    ];
+    assert_eq!(data(messages(&mut socket)), expected.concat());
+}
+
 /// The fields of the notices among messages, by their letters.
 fn notices(messages: &[(u8, Vec<u8>)]) -> Vec<Vec<(char, String)>> {
     let fields = |body: &[u8]| {

@@ -54,6 +54,8 @@ pub enum ErrorKind {
     InvalidText,
     /// 22007: a text that is no date or time.
     InvalidDateTime,
+    /// 22008: a date, time or interval out of range.
+    DateTimeOverflow,
     /// 22P04: rows of COPY that are not laid out as they should be.
     BadCopyFormat,
     /// 22001: a text longer than its column.
@@ -167,6 +169,7 @@ impl ErrorKind {
             Self::InvalidTableDefinition => "42P16",
             Self::InvalidText => "22P02",
             Self::InvalidDateTime => "22007",
+            Self::DateTimeOverflow => "22008",
             Self::BadCopyFormat => "22P04",
             Self::StringTruncation => "22001",
             Self::NotNull => "23502",

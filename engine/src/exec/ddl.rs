@@ -1,9 +1,10 @@
 //! Databases, external schemas, external tables and views: made and dropped.
 
 use super::show_create::NAMED_COLUMNS;
-use super::{done, query, skipping};
+use super::{done, enforce, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::Definition;
+use crate::interval::is_interval;
 use crate::lake::format::Format;
 use crate::lake::hive_classes::{LAZY_SIMPLE_SERDE, storage_classes};
 use crate::lake::location::Location;
@@ -16,6 +17,7 @@ use crate::session::{Context, RightsChange, is_temporary, written_path};
 use crate::sql::{
     CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, Dialect, DropDatabase, DropTable, StoredAs,
 };
+use datafusion::arrow::datatypes::DataType;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
     ADMIN, Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
@@ -342,7 +344,9 @@ async fn view_columns(context: &Context, create: &CreateView) -> Result<Vec<Colu
             let message = format!("column \"{name}\" specified more than once");
             return Err(Error::new(ErrorKind::DuplicateColumn, message));
         }
-        columns.push(Column::new(name, types::from_arrow(field.data_type())?));
+        // Hive has no intervals; its texts stand for other types that it lacks too.
+        let data_type = if is_interval(field.data_type()) { &DataType::Utf8 } else { field.data_type() };
+        columns.push(Column::new(name, types::from_arrow(data_type)?));
     }
     Ok(columns)
 }
@@ -423,6 +427,7 @@ async fn drop_dependents(
     }
     for view in views {
         drop_object(context, &view).await?;
+        enforce::forget_view(context, &view).await?;
         gone.insert((view.database.clone(), view.name.clone()));
     }
     Ok(())

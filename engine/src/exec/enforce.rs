@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::resolve::{self, Relation, rights};
 use crate::session::{Context, RightsChange};
 use crate::sql::{AlterOperation, CopyFormat, CreateTableAs, JsonMapping, ObjectName, Statement, Update};
-use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable};
+use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable, Table};
 
 /// Refuses a statement that the user has no right to.
 ///
@@ -254,6 +254,15 @@ pub(super) async fn after(context: &Context, statement: &Statement, named: &[(St
         }
         _ => Ok(()),
     }
+}
+
+/// Forgets the rights on a view that goes with what it reads.
+pub(super) async fn forget_view(context: &Context, view: &Table) -> Result<()> {
+    if context.snapshot().await?.principals().grants.is_empty() {
+        return Ok(());
+    }
+    let gone = Securable::Table(view.database.clone(), view.name.clone());
+    change(context, move |principals| principals.forget(&gone)).await
 }
 
 /// Changes rights now; in a block for it alone, and for all when it commits.

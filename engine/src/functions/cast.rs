@@ -2,8 +2,10 @@
 //! whole ones, numbers and moments written as the services write them.
 
 use super::arithmetic::out_of_range;
+use super::intervals;
 use super::kernel::shown_type;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interval::{Qualifier, as_texts, is_interval};
 use crate::load;
 use crate::sql::Dialect;
 use datafusion::arrow::array::{
@@ -12,7 +14,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimeUnit, TimestampMicrosecondType,
+    IntervalUnit, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DataFusionResult;
@@ -23,11 +25,22 @@ use std::sync::Arc;
 pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
     let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     let fraction = |t: &DataType| t.is_floating() || matches!(t, DataType::Decimal128(..));
-    let moment = |t: &DataType| matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _));
+    let moment = |t: &DataType| {
+        matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _) | DataType::Time64(TimeUnit::Microsecond))
+    };
     (text(from)
         && (to.is_signed_integer() || fraction(to) || moment(to) || matches!(to, DataType::Boolean | DataType::Date32)))
         || (text(to) && (from.is_floating() || matches!(from, DataType::Timestamp(..))))
         || (fraction(from) && to.is_signed_integer())
+        || interval(from, to)
+}
+
+/// Whether one of the types is an interval's and the other needs ours: qualified intervals, and texts of all.
+fn interval(from: &DataType, to: &DataType) -> bool {
+    let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    from != to
+        && !from.is_null()
+        && (intervals::is_qualified(from) || intervals::is_qualified(to) || (is_interval(from) && text(to)))
 }
 
 /// The cast to a type as a function of one argument; `safe` gives NULL where the other is an error.
@@ -64,7 +77,10 @@ impl ScalarUDFImpl for Cast {
         &self.signature
     }
 
-    fn return_type(&self, _args: &[DataType]) -> DataFusionResult<DataType> {
+    fn return_type(&self, args: &[DataType]) -> DataFusionResult<DataType> {
+        if let Some(from) = args.first().filter(|from| interval(from, &self.to)) {
+            intervals::check_cast(from, &self.to)?;
+        }
         Ok(self.to.clone())
     }
 
@@ -86,6 +102,9 @@ impl Cast {
         let from = array.data_type();
         if !differs(from, &self.to) {
             return self.plain(array);
+        }
+        if interval(from, &self.to) {
+            return self.interval(array);
         }
         if text(from) {
             return self.read(&cast(array, &DataType::Utf8View)?);
@@ -131,6 +150,18 @@ impl Cast {
         }
     }
 
+    fn interval(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        match &self.to {
+            DataType::Duration(_) => {
+                let made = intervals::read(array, Qualifier::DAY_TO_SECOND, self.safe)?;
+                self.plain(&made)
+            }
+            DataType::Interval(IntervalUnit::YearMonth) => intervals::read(array, Qualifier::YEAR_TO_MONTH, self.safe),
+            DataType::Interval(_) => self.plain(&intervals::general(array)?),
+            _ => Ok(cast(&as_texts(array)?, &self.to)?),
+        }
+    }
+
     fn options(&self) -> CastOptions<'static> {
         CastOptions { safe: self.safe, ..CastOptions::default() }
     }
@@ -172,6 +203,7 @@ impl Cast {
                 }
                 Ok(Arc::new(built.finish()))
             }
+            DataType::Time64(_) => self.times(array),
             DataType::Date32 => self.primitives::<Date32Type>(array, |text| {
                 let micros = self.moment(text)?;
                 i32::try_from(micros.div_euclid(86_400_000_000)).ok()
@@ -183,6 +215,18 @@ impl Cast {
     /// Redshift takes a date in many forms, Trino in one.
     fn moment(&self, text: &str) -> Option<i64> {
         load::moment_of(text, self.dialect == Dialect::Redshift)
+    }
+
+    fn times(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        let texts = array.as_string_view();
+        let mut built = PrimitiveBuilder::<Time64MicrosecondType>::with_capacity(texts.len());
+        for text in texts {
+            match text.map(|text| load::sql_time(text, "time")).transpose() {
+                Err(_) if self.safe => built.append_null(),
+                read => built.append_option(read?.map(|(micros, _)| micros)),
+            }
+        }
+        Ok(Arc::new(built.finish()))
     }
 
     fn primitives<T: ArrowPrimitiveType>(

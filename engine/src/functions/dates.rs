@@ -1,16 +1,31 @@
 //! Dates and moments: what both dialects compute with parts, and zones.
 
-use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, is_text, scalar, shown_type};
 use super::parts::{DAY_US, Part, add_months_sticky, last_day, micros_of, moment_of, months_between};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interval::is_interval;
 use chrono::{Datelike, Days, NaiveDate, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType};
 
 use Kind::{Date, Int, Moment, Stamp, Text};
+
+/// The type of times, out of what is cast to one with a zone.
+fn time_of(args: &[DataType]) -> Result<DataType> {
+    match args.first() {
+        Some(DataType::Time64(_) | DataType::Timestamp(_, Some(_)) | DataType::Null) => {}
+        Some(from) if is_text(from) => {}
+        from => {
+            let from = from.map(shown_type).unwrap_or_default();
+            let message = format!("cannot cast type {from} to time with time zone");
+            return Err(Error::new(ErrorKind::DatatypeMismatch, message));
+        }
+    }
+    Ok(DataType::Time64(TimeUnit::Microsecond))
+}
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("dateadd", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).doc(
@@ -41,11 +56,31 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "The same as datediff.",
         &[],
     ),
-    scalar("$date_part", BOTH, &[Text, Moment], Gives::Int8, |call| {
+    scalar("$date_part", BOTH, &[Text, Kind::MomentOrSpan], Gives::Int8, |call| {
+        if is_interval(call.args[1].data_type()) {
+            return super::intervals::parts_of(call);
+        }
         let parts = call.text(0);
         let micros = micros(&call.args[1])?;
         let mut last = Last::new();
         call.ints(|row| last.of(parts.value(row), Part::parse)?.value(micros.value(row)).map(Some))
+    }),
+    // A TIMETZ is the time of day in UTC.
+    scalar("$timetz", REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
+        let array = &call.args[0];
+        if is_text(array.data_type()) {
+            let texts = cast(array, &DataType::Utf8View)?;
+            let texts = texts.as_string_view();
+            return call.values::<Time64MicrosecondType>(|row| {
+                let (micros, offset) = crate::load::sql_time(texts.value(row), "time with time zone")?;
+                Ok(Some((micros - offset * 1_000_000).rem_euclid(DAY_US)))
+            });
+        }
+        if matches!(array.data_type(), DataType::Time64(_)) {
+            return Ok(cast(array, &call.gives)?);
+        }
+        let moments = micros(array)?;
+        call.values::<Time64MicrosecondType>(|row| Ok(Some(moments.value(row).rem_euclid(DAY_US))))
     }),
     scalar("date_trunc", REDSHIFT, &[Text, Stamp], Gives::Stamp, |call| {
         let (parts, stamps) = (call.text(0), call.stamp(1));

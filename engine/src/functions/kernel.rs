@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::{
@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Stamp,
     /// A date, or a moment in microseconds with or without zone, as it is; a text becomes a moment.
     Moment,
+    /// The same, or an interval as it is.
+    MomentOrSpan,
     /// Anything, as it is.
     Any,
 }
@@ -202,7 +204,8 @@ impl Hash for Function {
     }
 }
 
-fn is_text(data_type: &DataType) -> bool {
+/// Whether a type is one of texts.
+pub(crate) fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
@@ -213,6 +216,8 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
     Some(match (kind, found) {
         (Kind::Any, _) => found.clone(),
         (Kind::Moment, DataType::Null) => stamp(),
+        (Kind::MomentOrSpan, DataType::Interval(_) | DataType::Duration(_)) => found.clone(),
+        (Kind::MomentOrSpan, _) => return coerced(Kind::Moment, found),
         (_, DataType::Dictionary(_, value)) => return coerced(kind, value),
         (
             Kind::Text,
@@ -245,7 +250,9 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
 fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
     match kind {
         Kind::Date if is_text(found) => Some(DataType::Date32),
-        Kind::Stamp | Kind::Moment if is_text(found) => Some(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        Kind::Stamp | Kind::Moment | Kind::MomentOrSpan if is_text(found) => {
+            Some(DataType::Timestamp(TimeUnit::Microsecond, None))
+        }
         _ => None,
     }
 }
@@ -365,7 +372,9 @@ pub(crate) fn shown_type(data_type: &DataType) -> String {
         DataType::Timestamp(_, None) => "timestamp without time zone".to_owned(),
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_owned(),
         DataType::Time32(_) | DataType::Time64(_) => "time without time zone".to_owned(),
-        DataType::Interval(_) | DataType::Duration(_) => "interval".to_owned(),
+        DataType::Interval(IntervalUnit::YearMonth) => "interval year to month".to_owned(),
+        DataType::Duration(_) => "interval day to second".to_owned(),
+        DataType::Interval(_) => "interval".to_owned(),
         DataType::Null => "unknown".to_owned(),
         DataType::List(element) | DataType::LargeList(element) => format!("array({})", shown_type(element.data_type())),
         other => other.to_string().to_lowercase(),

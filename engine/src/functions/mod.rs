@@ -10,12 +10,14 @@ mod arithmetic;
 mod arrays;
 mod cast;
 mod catalog;
+mod coalesce;
 mod conversion;
 mod dates;
 mod decimal_totals;
 mod document;
 mod formats;
 mod full_text;
+mod intervals;
 mod json;
 mod kernel;
 mod library;
@@ -39,8 +41,12 @@ mod url;
 
 pub(crate) use cast::{differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
+pub(crate) use coalesce::{COALESCE, type_of_literals};
 pub use document::{FunctionDocument, function_documents, functions_page};
-pub(crate) use kernel::shown_type;
+pub(crate) use intervals::{
+    DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
+};
+pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use reduce::higher_order;
 pub(crate) use registry::{aggregate, scalar};
 

@@ -191,6 +191,29 @@ impl Part {
     }
 }
 
+impl Part {
+    /// The part's value of an interval: months in years, days and times (Redshift's EXTRACT, PostgreSQL's fields).
+    pub(super) fn of_interval(self, months: i64, micros: i64) -> Result<i64> {
+        Ok(match self {
+            Self::Microsecond => micros % SECOND_US,
+            Self::Millisecond => micros % SECOND_US / 1000,
+            Self::Second => micros % MINUTE_US / SECOND_US,
+            Self::Minute => micros % HOUR_US / MINUTE_US,
+            Self::Hour => micros % DAY_US / HOUR_US,
+            Self::Day => micros / DAY_US,
+            // A year has 365.25 days here, a month beside years 30.
+            Self::Epoch => micros / SECOND_US + months / 12 * 31_557_600 + months % 12 * 30 * (DAY_US / SECOND_US),
+            Self::Month => months % 12,
+            Self::Quarter => months % 12 / 3 + 1,
+            Self::Year => months / 12,
+            Self::Decade => months / 120,
+            Self::Century => months / 1_200,
+            Self::Millennium => months / 12_000,
+            _ => return Err(self.unsuited()),
+        })
+    }
+}
+
 enum Length {
     Months(i64),
     Micros(i64),

@@ -1,7 +1,10 @@
 //! The functions of each dialect by name.
 
 use super::kernel::Scalar;
-use super::{arithmetic, arrays, conversion, dates, formats, full_text, json, lists, math, regex, text, totals, url};
+use super::{
+    arithmetic, arrays, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex, text, totals,
+    url,
+};
 use crate::sql::Dialect;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use std::collections::HashMap;
@@ -11,6 +14,7 @@ use std::sync::{Arc, LazyLock};
 pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", arithmetic::FUNCTIONS),
     ("", conversion::FUNCTIONS),
+    ("", intervals::FUNCTIONS),
     ("", lists::FUNCTIONS),
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
@@ -31,7 +35,11 @@ static ATHENA: LazyLock<ByName> = LazyLock::new(|| scalars_of(Dialect::Athena));
 fn scalars_of(dialect: Dialect) -> ByName {
     let all =
         SCALARS.iter().flat_map(|(_, functions)| *functions).filter(|function| function.dialects.contains(&dialect));
-    all.map(|function| (function.name, function.udf())).collect()
+    let mut by_name: ByName = all.map(|function| (function.name, function.udf())).collect();
+    if dialect.rules().texts_mix {
+        by_name.insert(coalesce::COALESCE, coalesce::function());
+    }
+    by_name
 }
 
 /// A dialect's scalar function, where it is ours.

@@ -7,15 +7,18 @@
 //! | SUM of DECIMAL(p,s) | NUMERIC(38,s) | DECIMAL(38,s) |
 //! | AVG of integers | BIGINT, cut | DOUBLE |
 //! | AVG of DECIMAL(p,s) | NUMERIC(38,s), cut | DECIMAL(p,s), rounded |
+//! | SUM, AVG of a qualified interval | the same, cut | |
 //!
 //! Nothing wraps: a BIGINT is summed with 128 bits. By group, [`super::decimal_totals`] sums decimals and 64-bit integers.
 
 use super::arithmetic::out_of_range;
 use super::decimal_totals::{self, DecimalTotals};
+use super::intervals::is_qualified;
+use crate::interval;
 use crate::sql::{Dialect, Digits};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -72,6 +75,10 @@ impl Total {
             (Kind::Sum, DataType::Int64) => plan(decimal(19, 0), decimal(38, 0), DataType::Int64),
             (Kind::Sum, DataType::Decimal128(_, scale)) => {
                 plan(argument.clone(), decimal(38, *scale), decimal(38, *scale))
+            }
+            // Months and microseconds are counted as whole numbers are.
+            (_, DataType::Interval(IntervalUnit::YearMonth) | DataType::Duration(TimeUnit::Microsecond)) => {
+                plan(decimal(19, 0), decimal(38, 0), argument.clone())
             }
             (Kind::Avg, DataType::Int64) => plan(decimal(19, 0), decimal(38, 0), DataType::Int64),
             (Kind::Avg, DataType::Decimal128(precision, scale)) => match rules.quotient {
@@ -150,6 +157,9 @@ impl AggregateUDFImpl for Total {
             DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
                 DataType::Decimal128(*precision, *scale)
             }
+            DataType::Interval(IntervalUnit::DayTime | IntervalUnit::MonthDayNano) if self.kind == Kind::Avg => {
+                return Err(wrong().into());
+            }
             DataType::Decimal128(..) | DataType::Decimal256(..) | DataType::Duration(_) | DataType::Interval(_) => {
                 argument.clone()
             }
@@ -222,7 +232,11 @@ impl Plan {
 
     fn inputs(&self, values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
         let convert = |value: &ArrayRef| {
-            if *value.data_type() == self.input { Ok(Arc::clone(value)) } else { cast(value, &self.input) }
+            if *value.data_type() == self.input {
+                Ok(Arc::clone(value))
+            } else {
+                cast(&interval::as_integers(value), &self.input)
+            }
         };
         Ok(values.iter().map(convert).collect::<std::result::Result<_, _>>()?)
     }
@@ -235,6 +249,12 @@ impl Plan {
             return Ok(array);
         }
         let options = CastOptions { safe: false, ..CastOptions::default() };
+        if is_qualified(&self.output) {
+            let months = self.output == DataType::Interval(IntervalUnit::YearMonth);
+            let whole = if months { DataType::Int32 } else { DataType::Int64 };
+            let whole = cast_with_options(&array, &whole, &options).map_err(|_| interval::out_of_range())?;
+            return Ok(cast(&whole, &self.output)?);
+        }
         Ok(cast_with_options(&array, &self.output, &options).map_err(|_| out_of_range(&self.output))?)
     }
 }

@@ -4,8 +4,9 @@ use super::value::Value;
 use crate::error::{Error, Result};
 use crate::tables::SqlType;
 use datafusion::arrow::array::{
-    ArrayRef, BinaryViewBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder,
-    Int16Builder, Int32Builder, Int64Builder, StringViewBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryViewBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, DurationMicrosecondBuilder,
+    Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder, IntervalYearMonthBuilder,
+    StringViewBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub(super) enum Column {
     Date(Date32Builder),
     Time(Time64MicrosecondBuilder),
     Timestamp(TimestampMicrosecondBuilder, SqlType),
+    Months(IntervalYearMonthBuilder),
+    Micros(DurationMicrosecondBuilder),
     Bytes(BinaryViewBuilder),
 }
 
@@ -39,6 +42,8 @@ impl Column {
             SqlType::Date => Self::Date(Date32Builder::new()),
             SqlType::Time | SqlType::TimeTz => Self::Time(Time64MicrosecondBuilder::new()),
             SqlType::Timestamp | SqlType::TimestampTz => Self::Timestamp(TimestampMicrosecondBuilder::new(), data_type),
+            SqlType::Interval(qualifier) if qualifier.is_months() => Self::Months(IntervalYearMonthBuilder::new()),
+            SqlType::Interval(_) => Self::Micros(DurationMicrosecondBuilder::new()),
             SqlType::VarByte(_) => Self::Bytes(BinaryViewBuilder::new()),
         }
     }
@@ -57,6 +62,8 @@ impl Column {
             (Self::Date(builder), Value::Integer(value)) => builder.append_value(value as i32),
             (Self::Time(builder), Value::Integer(value)) => builder.append_value(value),
             (Self::Timestamp(builder, _), Value::Integer(value)) => builder.append_value(value),
+            (Self::Months(builder), Value::Integer(value)) => builder.append_value(value as i32),
+            (Self::Micros(builder), Value::Integer(value)) => builder.append_value(value),
             (Self::Bytes(builder), Value::Bytes(value)) => builder.append_value(value),
             (Self::SmallInt(builder), _) => builder.append_null(),
             (Self::Integer(builder), _) => builder.append_null(),
@@ -69,6 +76,8 @@ impl Column {
             (Self::Date(builder), _) => builder.append_null(),
             (Self::Time(builder), _) => builder.append_null(),
             (Self::Timestamp(builder, _), _) => builder.append_null(),
+            (Self::Months(builder), _) => builder.append_null(),
+            (Self::Micros(builder), _) => builder.append_null(),
             (Self::Bytes(builder), _) => builder.append_null(),
         }
     }
@@ -90,6 +99,8 @@ impl Column {
             Self::Time(builder) => Arc::new(builder.finish()),
             Self::Timestamp(builder, SqlType::TimestampTz) => Arc::new(builder.finish().with_timezone("UTC")),
             Self::Timestamp(builder, _) => Arc::new(builder.finish()),
+            Self::Months(builder) => Arc::new(builder.finish()),
+            Self::Micros(builder) => Arc::new(builder.finish()),
             Self::Bytes(builder) => Arc::new(builder.finish()),
         })
     }

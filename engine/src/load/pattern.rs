@@ -1,6 +1,7 @@
 //! DATEFORMAT and TIMEFORMAT: patterns of Redshift, and what `'auto'` recognises.
 
 use super::errors::Problem;
+use crate::error::{Error, ErrorKind};
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 
 /// How texts of dates and moments are read.
@@ -237,6 +238,26 @@ pub(crate) fn time_of_day(text: &str) -> Option<i64> {
     // The epoch's day gives the zone something to count from.
     let micros = standard(&format!("1970-01-01 {text}"))?;
     Some(micros.rem_euclid(86_400_000_000))
+}
+
+/// A time of day as SQL's casts read it, in microseconds, without the zone behind it, and the zone's seconds from UTC.
+///
+/// # Errors
+/// `DateTimeOverflow` for numbers that no time has, `InvalidDateTime` for what is no time.
+pub(crate) fn sql_time(text: &str, type_name: &str) -> crate::error::Result<(i64, i64)> {
+    let (time, offset) = without_zone(text.trim());
+    let parse = |format: &&str| NaiveTime::parse_from_str(time, format).ok();
+    if let Some(time) = AUTO_TIMES.iter().find_map(parse) {
+        return Ok((time_micros(time), offset));
+    }
+    let numbers = time.split([':', '.']).all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    Err(if numbers && time.contains(':') {
+        let message = format!("date/time field value out of range: \"{text}\"");
+        Error::new(ErrorKind::DateTimeOverflow, message)
+    } else {
+        let message = format!("invalid input syntax for type {type_name}: \"{text}\"");
+        Error::new(ErrorKind::InvalidDateTime, message)
+    })
 }
 
 fn time_micros(time: NaiveTime) -> i64 {

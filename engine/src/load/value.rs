@@ -4,6 +4,7 @@ use super::errors::Problem;
 use super::fields::Field;
 use super::pattern::{self, Moments};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interval::{self, Qualifier};
 use crate::sql::CopyOptions;
 use crate::tables::SqlType;
 use std::borrow::Cow;
@@ -204,6 +205,7 @@ impl Conversion {
             SqlType::Time | SqlType::TimeTz => pattern::time_of_day(text().unwrap_or(""))
                 .map(Value::Integer)
                 .ok_or_else(|| Problem::new(1206, "Invalid time format or value")),
+            SqlType::Interval(qualifier) => interval(text().unwrap_or(""), qualifier),
             SqlType::VarByte(length) => {
                 let digits = trimmed.strip_prefix(b"\\x").filter(|_| self.stream).unwrap_or(trimmed);
                 let plain = unhex(digits).ok_or_else(|| digit(1207, bytes, "Varbyte"))?;
@@ -215,6 +217,17 @@ impl Conversion {
             SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Err(Problem::new(1200, "Unknown parse error")),
         }
     }
+}
+
+/// An interval as its column keeps it.
+fn interval(text: &str, qualifier: Qualifier) -> std::result::Result<Value<'static>, Problem> {
+    let read = interval::parse(text, qualifier).and_then(|parts| {
+        Ok(if qualifier.is_months() { i64::from(parts.as_months(qualifier)?) } else { parts.as_micros(qualifier)? })
+    });
+    read.map(Value::Integer).map_err(|error| {
+        let code = if error.kind == ErrorKind::InvalidDateTime { 1206 } else { 1204 };
+        Problem::new(code, format!("Invalid interval format or value: {}", error.message))
+    })
 }
 
 /// Keeps the first bytes of a text.

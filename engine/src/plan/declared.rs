@@ -1,10 +1,11 @@
 //! What a query's columns were declared as, where Arrow's types do not tell: the lengths of CHAR and VARCHAR, CHAR,
-//! TIMETZ and SUPER themselves.
+//! TIMETZ, SUPER and INTERVAL with a qualifier themselves.
 //!
 //! A column keeps its declaration on its way through a query as long as nothing is computed from it, as in PostgreSQL.
 //! Nothing but the description of the result is changed.
 
 use crate::federated::ForeignTable;
+use crate::interval::is_interval;
 use crate::tables::{ManagedTableProvider, SqlType};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::source_as_provider;
@@ -47,6 +48,9 @@ fn declare(field: &Field, declared: SqlType) -> Field {
         SqlType::Char(length) if is_text => (Some("bpchar"), Some(length)),
         SqlType::Varchar(length) if is_text => (None, Some(length)),
         SqlType::Super if is_text => (Some("super"), None),
+        SqlType::Interval(qualifier) if is_interval(field.data_type()) => {
+            (Some(if qualifier.is_months() { "intervaly2m" } else { "intervald2s" }), None)
+        }
         SqlType::TimeTz if matches!(field.data_type(), DataType::Time64(_)) => (Some("timetz"), None),
         _ => return field.clone(),
     };

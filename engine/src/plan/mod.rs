@@ -12,7 +12,7 @@ mod rewrite;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
 pub(crate) use declared::{declared_schema, declared_types, with_declarations};
-pub(crate) use dialect::assigned;
+pub(crate) use dialect::{assigned, read_interval};
 pub(crate) use rewrite::{shown_name, shown_schema};
 
 use crate::error::{Error, ErrorKind, Result, span_of};
@@ -198,6 +198,12 @@ impl ContextProvider for Provider<'_> {
                 let value = arg?.evaluate(&batch)?.into_array(1)?;
                 let value = datafusion::common::ScalarValue::try_from_array(&value, 0)?;
                 is_narrow &= value.data_type() == DataType::Int32;
+                let value = if functions::is_qualified(&value.data_type()) {
+                    let general = functions::general_interval(&value.to_array()?)?;
+                    datafusion::common::ScalarValue::try_from_array(&general, 0)?
+                } else {
+                    value
+                };
                 let whole = value.data_type().is_integer();
                 Ok(datafusion::logical_expr::lit(if whole { value.cast_to(&DataType::Int64)? } else { value }))
             })

@@ -49,7 +49,7 @@ const USER: &str = "session_authorization";
 const SUPERUSER: &str = "is_superuser";
 
 /// All of them, by name.
-const KNOWN: [Known; 28] = [
+const KNOWN: [Known; 29] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
     known("bytea_output", "hex", Takes::Word(&["hex"]), "form of binary values as text"),
     known("client_encoding", "UTF8", Takes::Encoding, "encoding of the client's texts"),
@@ -90,6 +90,12 @@ const KNOWN: [Known; 28] = [
         "milliseconds after which an idle session ends; 0 is never",
     ),
     known("integer_datetimes", "on", Takes::Fixed, "times are whole numbers of microseconds"),
+    known(
+        "interval_forbid_composite_literals",
+        "true",
+        Takes::Word(&["true", "on"]),
+        "whether an interval of months and days under a qualifier is an error",
+    ),
     known("intervalstyle", "postgres", Takes::Word(&["postgres"]), "form of intervals as text"),
     known(SUPERUSER, "on", Takes::Fixed, "whether the user may do everything"),
     known("max_cursor_result_set_size", "0", Takes::Number(0, 14_400_000), "cursors do not hold their rows; no effect"),

@@ -1,7 +1,7 @@
 //! Parameters' values as expressions: a text and the type that it is meant as, to a literal or a cast of one.
 
 use crate::error::{Error, ErrorKind, Result};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::sql::sqlparser::ast::{self, Array, CastKind, Expr, TimezoneInfo, UnaryOperator, Value};
 
 /// The expression of a parameter's value; `None` is NULL.
@@ -44,6 +44,7 @@ pub(super) fn sample(data_type: &DataType) -> Result<Expr> {
         DataType::Date32 | DataType::Date64 => "2000-01-01",
         DataType::Time32(_) | DataType::Time64(_) => "00:00:00",
         DataType::Timestamp(..) => "2000-01-01 00:00:00",
+        DataType::Interval(IntervalUnit::YearMonth) => "1 month",
         DataType::Interval(_) | DataType::Duration(_) => "1 day",
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "00",
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => "{}",
@@ -177,7 +178,13 @@ fn type_name(data_type: &DataType) -> Result<ast::DataType> {
         DataType::Time32(_) | DataType::Time64(_) => ast::DataType::Time(None, TimezoneInfo::None),
         DataType::Timestamp(_, None) => ast::DataType::Timestamp(None, TimezoneInfo::None),
         DataType::Timestamp(_, Some(_)) => ast::DataType::Timestamp(None, TimezoneInfo::WithTimeZone),
-        DataType::Interval(_) | DataType::Duration(_) => ast::DataType::Interval { fields: None, precision: None },
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            ast::DataType::Interval { fields: Some(ast::IntervalFields::YearToMonth), precision: None }
+        }
+        DataType::Duration(_) => {
+            ast::DataType::Interval { fields: Some(ast::IntervalFields::DayToSecond), precision: None }
+        }
+        DataType::Interval(_) => ast::DataType::Interval { fields: None, precision: None },
         DataType::Dictionary(_, values) => type_name(values)?,
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
             let element = Box::new(type_name(item.data_type())?);

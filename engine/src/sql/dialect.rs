@@ -53,6 +53,8 @@ pub(crate) struct Rules {
     pub(crate) quotient: Digits,
     /// Whether days may be added to a date as a number, and dates subtracted to a number.
     pub(crate) dates_count_days: bool,
+    /// Whether an interval with a qualifier is of a type of its own, months or microseconds.
+    pub(crate) qualified_intervals: bool,
     /// Whether a text next to a number is read as one, or made of one.
     pub(crate) texts_mix: bool,
     /// Whether an alias may be used right of its place in the same list.
@@ -77,6 +79,7 @@ const REDSHIFT: Rules = Rules {
     float_division_is_checked: true,
     quotient: Digits::Cut,
     dates_count_days: true,
+    qualified_intervals: true,
     texts_mix: true,
     lateral_aliases: true,
     integer_average: true,
@@ -94,6 +97,7 @@ const ATHENA: Rules = Rules {
     float_division_is_checked: false,
     quotient: Digits::Round,
     dates_count_days: false,
+    qualified_intervals: false,
     texts_mix: false,
     lateral_aliases: false,
     integer_average: false,

@@ -182,6 +182,9 @@ pub(super) fn type_text(cursor: &mut Cursor) -> Result<String> {
     let Some(first) = cursor.peek_word() else { return Err(cursor.syntax_error("a type")) };
     cursor.advance();
     let mut text = first.to_lowercase();
+    if text == "interval" {
+        text.push_str(&interval_qualifier(cursor));
+    }
     let longer = ["precision", "varying"];
     while let Some(word) = longer.into_iter().find(|word| cursor.eat(&word.to_uppercase())) {
         text = format!("{text} {word}");
@@ -199,6 +202,19 @@ pub(super) fn type_text(cursor: &mut Cursor) -> Result<String> {
         }
     }
     Ok(text)
+}
+
+/// ` year to month`, ` second`: the fields of an interval, as far as they are there.
+fn interval_qualifier(cursor: &mut Cursor) -> String {
+    let fields = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
+    let mut field = |before: &str| {
+        let found = fields.into_iter().find(|field| cursor.eat(&format!("{before}{field}")));
+        found.map(|field| format!(" {}{}", before.to_lowercase(), field.to_lowercase())).unwrap_or_default()
+    };
+    match field("") {
+        first if first.is_empty() => first,
+        first => format!("{first}{}", field("TO ")),
+    }
 }
 
 /// `BACKUP`, `DISTSTYLE`, `DISTKEY`, `SORTKEY`, `ENCODE AUTO`, `TABLE PROPERTIES`, each at most once, in any order.

@@ -110,6 +110,10 @@ impl Dialect for RedshiftSyntax {
         refuse_reserved(parser)
     }
 
+    fn supports_interval_options(&self) -> bool {
+        true
+    }
+
     fn supports_string_literal_backslash_escape(&self) -> bool {
         true
     }

@@ -97,10 +97,13 @@ pub(super) struct Shape {
     pub(super) precision: Option<i64>,
     pub(super) scale: Option<i64>,
     time: Option<i64>,
+    /// An interval's fields.
+    interval: Option<String>,
 }
 
 pub(super) fn shape(column: &Column) -> Shape {
     let (oid, modifier) = types::of_text(&column.data_type);
+    let interval = types::interval(&column.data_type);
     let inner = modifier - 4;
     let (precision, scale) = match oid {
         21 => (Some(16), Some(0)),
@@ -116,7 +119,11 @@ pub(super) fn shape(column: &Column) -> Shape {
         length: (matches!(oid, 1042 | 1043 | 6551) && modifier > 0).then_some(inner),
         precision,
         scale,
-        time: matches!(oid, 1083 | 1114 | 1184 | 1266).then_some(6),
+        time: match interval {
+            Some(qualifier) => qualifier.digits().map(i64::from),
+            None => matches!(oid, 1083 | 1114 | 1184 | 1266).then_some(6),
+        },
+        interval: interval.map(|qualifier| qualifier.fields().to_uppercase()),
     }
 }
 
@@ -146,7 +153,7 @@ async fn columns(context: &Context) -> Result<Rows> {
                 radix,
                 shape.scale,
                 shape.time,
-                NULL,
+                shape.interval,
                 NULL,
                 DATABASE,
                 PG_CATALOG,
@@ -178,7 +185,7 @@ async fn svv_columns(context: &Context) -> Result<Rows> {
                 radix,
                 shape.scale,
                 shape.time,
-                NULL,
+                shape.interval,
                 NULL,
                 NULL,
                 NULL,

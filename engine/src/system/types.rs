@@ -2,6 +2,7 @@
 
 use super::table::Kind::{Bool, Int2, Int4, Oid, Text};
 use super::{PG_CATALOG, SystemTable, oid, row};
+use crate::interval::Qualifier;
 use millrace_catalog::model::HiveType;
 
 /// A type: number, name, name as `format_type` writes it, bytes (-1: variable), category, array's number.
@@ -17,6 +18,10 @@ pub(crate) struct PgType {
 const fn pg(oid: i64, name: &'static str, formatted: &'static str, length: i64, category: char, array: i64) -> PgType {
     PgType { oid, name, formatted, length, category, array }
 }
+
+/// Redshift's numbers of the intervals with a qualifier.
+const INTERVALY2M: i64 = 1188;
+const INTERVALD2S: i64 = 1190;
 
 /// PostgreSQL's numbers; SUPER, VARBYTE, HLLSKETCH and the intervals have Redshift's.
 const TYPES: &[PgType] = &[
@@ -41,8 +46,8 @@ const TYPES: &[PgType] = &[
     pg(1083, "time", "time without time zone", 8, 'D', 1183),
     pg(1114, "timestamp", "timestamp without time zone", 8, 'D', 1115),
     pg(1184, "timestamptz", "timestamp with time zone", 8, 'D', 1185),
-    pg(1188, "intervaly2m", "interval year to month", 4, 'T', 1189),
-    pg(1190, "intervald2s", "interval day to second", 8, 'T', 1191),
+    pg(INTERVALY2M, "intervaly2m", "interval year to month", 4, 'T', 1189),
+    pg(INTERVALD2S, "intervald2s", "interval day to second", 8, 'T', 1191),
     pg(1186, "interval", "interval", 16, 'T', 1187),
     pg(1266, "timetz", "time with time zone", 12, 'D', 1270),
     pg(1700, "numeric", "numeric", -1, 'N', 1231),
@@ -62,8 +67,16 @@ const TYPES: &[PgType] = &[
 /// Bytes of a length's header in `atttypmod`, as in PostgreSQL.
 const HEADER: i64 = 4;
 
+/// The qualifier of an interval's type.
+pub(super) fn interval(text: &str) -> Option<Qualifier> {
+    text.strip_prefix("interval ")?.parse().ok()
+}
+
 /// A type as Redshift writes it, as `(number, atttypmod)`: `character varying(20)` is `(1043, 24)`.
 pub(crate) fn of_text(text: &str) -> (i64, i64) {
+    if let Some(qualifier) = interval(text) {
+        return (if qualifier.is_months() { INTERVALY2M } else { INTERVALD2S }, qualifier.modifier());
+    }
     let (base, arguments) = match text.split_once('(') {
         Some((base, rest)) => {
             let (inside, after) = rest.split_once(')').unwrap_or((rest, ""));
@@ -99,6 +112,11 @@ pub(crate) fn format_type(oid: i64, modifier: Option<i64>) -> String {
             None => "???".to_owned(),
         };
     };
+    if matches!(oid, INTERVALY2M | INTERVALD2S)
+        && let Some(qualifier) = modifier.and_then(Qualifier::of_modifier)
+    {
+        return format!("interval {qualifier}");
+    }
     match modifier.filter(|modifier| *modifier >= HEADER).map(|modifier| modifier - HEADER) {
         Some(packed) if oid == 1700 => format!("numeric({},{})", packed >> 16, packed & 0xffff),
         Some(length) if matches!(oid, 1042 | 1043 | 6551) => format!("{}({length})", known.formatted),
@@ -255,6 +273,10 @@ mod tests {
             ("timestamp without time zone", 1114, -1),
             ("binary varying(10)", 6551, 14),
             ("super", 4000, -1),
+            ("interval year to month", 1188, -1),
+            ("interval month", 1188, 196_607),
+            ("interval day to second", 1190, -1),
+            ("interval day to second(3)", 1190, 470_286_339),
         ] {
             assert_eq!(of_text(text), (number, modifier), "{text}");
             assert_eq!(format_type(number, Some(modifier)), text);

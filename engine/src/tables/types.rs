@@ -1,10 +1,11 @@
 //! Redshift's column types: their names, and what they are in Arrow and in DuckLake's manifest.
 //!
 //! Lengths of CHAR and VARCHAR count bytes. A TIMETZ is kept as the time of day in UTC, which is how Redshift keeps it.
-//! A SUPER is kept as JSON text. INTERVAL, HLLSKETCH, GEOMETRY and GEOGRAPHY are refused.
+//! A SUPER is kept as JSON text. HLLSKETCH, GEOMETRY and GEOGRAPHY are refused.
 
 use crate::error::{Error, ErrorKind, Result};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use crate::interval::Qualifier;
+use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use millrace_catalog::model::ManagedColumn;
 use std::fmt;
 use std::str::FromStr;
@@ -53,6 +54,8 @@ pub enum SqlType {
     Timestamp,
     /// TIMESTAMPTZ, microseconds in UTC.
     TimestampTz,
+    /// INTERVAL with its qualifier: months, or microseconds.
+    Interval(Qualifier),
     /// VARBYTE, VARBINARY: bytes, 64000 when not given.
     VarByte(u32),
     /// SUPER, as JSON text.
@@ -75,6 +78,7 @@ impl SqlType {
             Self::Time | Self::TimeTz => DataType::Time64(TimeUnit::Microsecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Interval(qualifier) => qualifier.to_arrow(),
             Self::VarByte(_) => DataType::BinaryView,
         }
     }
@@ -103,6 +107,8 @@ impl SqlType {
             DataType::Time32(_) | DataType::Time64(_) => Self::Time,
             DataType::Timestamp(_, None) => Self::Timestamp,
             DataType::Timestamp(_, Some(_)) => Self::TimestampTz,
+            DataType::Interval(IntervalUnit::YearMonth) => Self::Interval(Qualifier::YEAR_TO_MONTH),
+            DataType::Duration(_) => Self::Interval(Qualifier::DAY_TO_SECOND),
             _ => return None,
         })
     }
@@ -123,6 +129,7 @@ impl SqlType {
             Self::TimeTz => "timetz",
             Self::Timestamp => "timestamp",
             Self::TimestampTz => "timestamptz",
+            Self::Interval(_) => "interval",
             Self::VarByte(_) => "blob",
             Self::Super => "json",
         };
@@ -155,6 +162,7 @@ impl fmt::Display for SqlType {
             Self::TimeTz => f.write_str("time with time zone"),
             Self::Timestamp => f.write_str("timestamp without time zone"),
             Self::TimestampTz => f.write_str("timestamp with time zone"),
+            Self::Interval(qualifier) => write!(f, "interval {qualifier}"),
             Self::VarByte(length) => write!(f, "binary varying({length})"),
             Self::Super => f.write_str("super"),
         }
@@ -165,6 +173,9 @@ impl FromStr for SqlType {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        if let Some(qualifier) = interval(text) {
+            return qualifier.map(Self::Interval);
+        }
         let (name, arguments) = split(text)?;
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let sized = |default: u32, most: u32| length(text, &arguments, default, most);
@@ -191,9 +202,6 @@ impl FromStr for SqlType {
             "timestamptz" | "timestamp with time zone" => Self::TimestampTz,
             "super" => Self::Super,
             "hllsketch" | "geometry" | "geography" => return Err(Error::unsupported(format!("type \"{name}\""))),
-            name if name.split(' ').next() == Some("interval") => {
-                return Err(Error::unsupported(format!("a column of type \"{name}\"")));
-            }
             name => return Err(Error::new(ErrorKind::UndefinedObject, format!("type \"{name}\" does not exist"))),
         };
         if arguments.is_empty() {
@@ -202,6 +210,20 @@ impl FromStr for SqlType {
             Err(Error::new(ErrorKind::Syntax, format!("type modifier is not allowed for type \"{name}\"")))
         }
     }
+}
+
+/// The qualifier of a type that begins with INTERVAL.
+fn interval(text: &str) -> Option<Result<Qualifier>> {
+    let text = text.trim();
+    let (word, rest) = text.split_at_checked("interval".len())?;
+    if !word.eq_ignore_ascii_case("interval") || rest.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+        return None;
+    }
+    if rest.trim().is_empty() || rest.trim_start().starts_with('(') {
+        let error = Error::unsupported("a column of type INTERVAL without a qualifier");
+        return Some(Err(error.with_hint("write INTERVAL YEAR TO MONTH or INTERVAL DAY TO SECOND")));
+    }
+    Some(rest.parse())
 }
 
 /// The name in lower case with single blanks, and what stands in parentheses.

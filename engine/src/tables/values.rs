@@ -5,6 +5,7 @@
 
 use super::types::SqlType;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interval;
 use arrow::datatypes::{Decimal128Type, DecimalType};
 use arrow::temporal_conversions::{date32_to_datetime, time64us_to_time, timestamp_us_to_datetime};
 use chrono::{Datelike, NaiveDateTime};
@@ -36,6 +37,11 @@ pub fn value_text(value: &ScalarValue) -> Option<String> {
             let offset = if zone.is_some() { "+00" } else { "" };
             Some(format!("{}{offset}", time.format("%Y-%m-%d %H:%M:%S%.f")))
         }
+        ScalarValue::IntervalYearMonth(value) => value.map(|months| interval::duckdb_text(months, 0, 0)),
+        ScalarValue::DurationMicrosecond(value) => value.map(|micros| {
+            let (days, rest) = interval::days_and_rest(micros);
+            interval::duckdb_text(0, days, rest)
+        }),
         _ => None,
     }
 }
@@ -50,6 +56,14 @@ pub fn parse_value(text: &str, data_type: SqlType) -> Result<ScalarValue> {
     match data_type {
         SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Ok(ScalarValue::Utf8View(Some(text.to_owned()))),
         SqlType::VarByte(_) => Err(Error::unsupported("a default of type VARBYTE for a column that is added")),
+        SqlType::Interval(qualifier) => {
+            let parts = interval::parse(text, qualifier)?;
+            Ok(if qualifier.is_months() {
+                ScalarValue::IntervalYearMonth(Some(parts.as_months(qualifier)?))
+            } else {
+                ScalarValue::DurationMicrosecond(Some(parts.as_micros(qualifier)?))
+            })
+        }
         _ => {
             let text = if data_type == SqlType::TimeTz { text.trim_end_matches("+00") } else { text };
             let value = ScalarValue::try_from_string(text.to_owned(), &data_type.to_arrow());

@@ -5,7 +5,7 @@
 //!
 //! Timestamps are stored as integers, microseconds since 1970: Vortex's own timestamps end on 9999-12-30 and a later
 //! one makes its writer panic, while Redshift's reach the year 294276. Dates are Vortex's, to the year 9999; a later
-//! one is refused. Vortex keeps no checksums: bytes that were changed within the data of a file are not noticed.
+//! one is refused. Intervals are stored as integers too, months or microseconds. Vortex keeps no checksums: bytes that were changed within the data of a file are not noticed.
 //!
 //! Columns without an encoding are left to Vortex's writer, which chooses block by block.
 
@@ -16,6 +16,7 @@ use super::rows::Rows;
 use super::segments::CachedReaders;
 use super::types::SqlType;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interval::as_integers;
 use crate::lake::write::upload::Upload;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{cast, max, min};
@@ -55,6 +56,8 @@ pub(super) static SESSION: LazyLock<VortexSession> = LazyLock::new(|| VortexSess
 pub(super) fn stored_field(column: &ManagedColumn, data_type: SqlType) -> Field {
     let stored = match data_type {
         SqlType::Timestamp | SqlType::TimestampTz => DataType::Int64,
+        SqlType::Interval(qualifier) if qualifier.is_months() => DataType::Int32,
+        SqlType::Interval(_) => DataType::Int64,
         _ => data_type.to_arrow(),
     };
     Field::new(format!("{}_{}", column.name, column.id), stored, true)
@@ -62,7 +65,7 @@ pub(super) fn stored_field(column: &ManagedColumn, data_type: SqlType) -> Field 
 
 /// Whether a file has values of another type than the table.
 pub(super) fn stores_otherwise(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Timestamp(..))
+    matches!(data_type, DataType::Timestamp(..) | DataType::Interval(_) | DataType::Duration(_))
 }
 
 /// Rows as the file has them.
@@ -77,7 +80,7 @@ fn stored_rows(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
                 return Err(Error::new(ErrorKind::NumericOverflow, message));
             }
         }
-        columns.push(cast(column, field.data_type()).map_err(|e| Error::internal(e.to_string()))?);
+        columns.push(cast(&as_integers(column), field.data_type()).map_err(|e| Error::internal(e.to_string()))?);
     }
     RecordBatch::try_new(SchemaRef::clone(schema), columns).map_err(|e| Error::internal(e.to_string()))
 }

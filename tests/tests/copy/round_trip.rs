@@ -6,7 +6,7 @@ use millrace_tests::database::rows;
 use std::path::Path;
 
 /// The columns, each with values that are extreme or look like something else; as SQL.
-const COLUMNS: [(&str, &[&str]); 17] = [
+const COLUMNS: [(&str, &[&str]); 19] = [
     ("smallint", &["-32768", "32767", "0"]),
     ("int", &["-2147483648", "2147483647", "-1"]),
     ("bigint", &["-9223372036854775808", "9223372036854775807", "0"]),
@@ -77,6 +77,20 @@ const COLUMNS: [(&str, &[&str]); 17] = [
     ("timestamp", &["'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'", "'1969-12-31 23:59:59.5'"]),
     ("timestamptz", &["'1970-01-01 00:00:00+00'", "'2024-06-30 23:59:59.000001+05:30'"]),
     ("varbyte(20)", &["X''", "X'00ff7c0a5c22'"]),
+    (
+        "interval year to month",
+        &["'1 year 2 mons'", "'178956970 years 7 mons'", "'-178956970 years -8 mons'", "'0 mons'"],
+    ),
+    (
+        "interval day to second",
+        &[
+            "'1 day 02:03:04.5678'",
+            "'106751991 days 04:00:54.775807'",
+            "'-106751991 days -04:00:54.775808'",
+            "'-00:00:00.000001'",
+            "'0 s'",
+        ],
+    ),
     ("super", &["'{\"a\":[1,null,\"x|y,z\"]}'", "'\"it''s\"'", "'[]'", "'1.50'", "'true'", "'\"[1]\"'", "'\"\"'"]),
 ];
 

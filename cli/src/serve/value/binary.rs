@@ -6,6 +6,7 @@ use bytes::{BufMut, BytesMut};
 
 /// Days from 1970-01-01 to 2000-01-01.
 pub(super) const EPOCH_DAYS: i32 = 10_957;
+const DAY_MICROS: i64 = 86_400_000_000;
 /// Microseconds between them.
 pub(super) const EPOCH_MICROS: i64 = 10_957 * 86_400_000_000;
 
@@ -40,15 +41,27 @@ pub(super) fn put(column: &Column, row: usize, oid: u32, out: &mut BytesMut) {
         }
         Values::Interval(array) => {
             let value = array.value(row);
-            out.put_i64(value.nanoseconds / 1_000);
-            out.put_i32(value.days);
-            out.put_i32(value.months);
+            put_interval(value.nanoseconds / 1_000, value.days, value.months, out);
+        }
+        Values::Months(array) if oid == types::INTERVALY2M => out.put_i32(array.value(row)),
+        Values::Micros(array) if oid == types::INTERVALD2S => out.put_i64(array.value(row)),
+        Values::Months(array) => put_interval(0, 0, array.value(row), out),
+        Values::Micros(array) => {
+            let micros = array.value(row);
+            // 64 bits of microseconds are fewer days than 32 bits count.
+            put_interval(micros % DAY_MICROS, (micros / DAY_MICROS) as i32, 0, out);
         }
         Values::List(list, elements, element) => {
             let offsets = list.value_offsets();
             put_array(elements, *element, offsets[row] as usize..offsets[row + 1] as usize, out);
         }
     }
+}
+
+fn put_interval(micros: i64, days: i32, months: i32, out: &mut BytesMut) {
+    out.put_i64(micros);
+    out.put_i32(days);
+    out.put_i32(months);
 }
 
 /// Texts are their bytes, but numbers of more digits than we count with come as text too.

@@ -2,13 +2,14 @@
 
 use super::types::{PgType, SUPER, TIMETZ};
 use arrow::array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
-    Time64MicrosecondType, TimestampMicrosecondType,
+    Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
+    IntervalMonthDayNanoType, IntervalYearMonthType, Time64MicrosecondType, TimestampMicrosecondType,
 };
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float32Array,
-    Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, StringArray, StringBuilder,
-    StringViewArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
+    DurationMicrosecondArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
+    IntervalMonthDayNanoArray, IntervalYearMonthArray, ListArray, StringArray, StringBuilder, StringViewArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
@@ -45,6 +46,9 @@ pub(super) enum Values {
     Timestamp(TimestampMicrosecondArray),
     TimestampTz(TimestampMicrosecondArray),
     Interval(IntervalMonthDayNanoArray),
+    Months(IntervalYearMonthArray),
+    /// Days and times as microseconds.
+    Micros(DurationMicrosecondArray),
     /// With the elements of all lists, and their type's number.
     List(ListArray, Box<Column>, u32),
 }
@@ -80,6 +84,10 @@ impl Column {
             DataType::Timestamp(_, Some(_)) => {
                 Values::TimestampTz(array.as_primitive::<TimestampMicrosecondType>().clone())
             }
+            DataType::Interval(IntervalUnit::YearMonth) => {
+                Values::Months(array.as_primitive::<IntervalYearMonthType>().clone())
+            }
+            DataType::Duration(_) => Values::Micros(array.as_primitive::<DurationMicrosecondType>().clone()),
             DataType::Interval(_) => Values::Interval(array.as_primitive::<IntervalMonthDayNanoType>().clone()),
             DataType::List(item) => {
                 let list = array.as_list::<i32>();
@@ -128,9 +136,8 @@ fn common_type(data_type: &DataType) -> Option<DataType> {
         DataType::Timestamp(unit, zone) if *unit != TimeUnit::Microsecond => {
             DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
         }
-        DataType::Duration(_) | DataType::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime) => {
-            DataType::Interval(IntervalUnit::MonthDayNano)
-        }
+        DataType::Duration(unit) if *unit != TimeUnit::Microsecond => DataType::Duration(TimeUnit::Microsecond),
+        DataType::Interval(IntervalUnit::DayTime) => DataType::Interval(IntervalUnit::MonthDayNano),
         DataType::Dictionary(_, values) => values.as_ref().clone(),
         DataType::RunEndEncoded(_, values) => values.data_type().clone(),
         DataType::LargeList(item)

@@ -137,6 +137,14 @@ fn binary_text(oid: u32, bytes: &[u8]) -> Result<String> {
             let nanos = micros.checked_mul(1_000).ok_or_else(|| invalid("an interval out of range"))?;
             written(|out| time::put_interval(months, days, nanos, out))
         }
+        types::INTERVALY2M => {
+            let months = i32::from_be_bytes(fixed(bytes)?);
+            written(|out| time::put_interval(months, 0, 0, out))
+        }
+        types::INTERVALD2S => {
+            let micros = i64::from_be_bytes(fixed(bytes)?);
+            written(|out| time::put_span(micros, out))
+        }
         types::BYTEA => Ok(bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
             for digit in [byte >> 4, byte & 15] {
                 text.extend(char::from_digit(u32::from(digit), 16));

@@ -32,6 +32,8 @@ pub(super) fn put(column: &Column, row: usize, zone: Tz, out: &mut BytesMut) {
             let value = array.value(row);
             time::put_interval(value.months, value.days, value.nanoseconds, out);
         }
+        Values::Months(array) => time::put_interval(array.value(row), 0, 0, out),
+        Values::Micros(array) => time::put_span(array.value(row), out),
         Values::List(list, elements, _) => {
             let offsets = list.value_offsets();
             put_array(elements, offsets[row] as usize..offsets[row + 1] as usize, zone, out);

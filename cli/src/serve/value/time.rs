@@ -117,6 +117,12 @@ fn put_offset(seconds: i32, out: &mut BytesMut) {
     }
 }
 
+/// An interval of days and times: microseconds, of which 24 hours are a day.
+pub(super) fn put_span(micros: i64, out: &mut BytesMut) {
+    // 64 bits of microseconds are fewer days than 32 bits count.
+    put_interval(0, (micros / DAY_MICROS) as i32, micros % DAY_MICROS * 1_000, out);
+}
+
 /// An interval in PostgreSQL's own style: `1 year 2 mons -3 days +04:05:06.7`.
 pub(super) fn put_interval(months: i32, days: i32, nanos: i64, out: &mut BytesMut) {
     let micros = nanos / 1_000;

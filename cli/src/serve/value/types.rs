@@ -1,6 +1,7 @@
 //! Which PostgreSQL type stands for which of arrow's.
 //!
-//! Numbers of types are PostgreSQL's (`pg_type.dat`), for SUPER Redshift's 4000. Lists of simple values are arrays;
+//! Numbers of types are PostgreSQL's (`pg_type.dat`), for SUPER Redshift's 4000, for columns of intervals of months and of
+//! days and times its 1188 and 1190. Lists of simple values are arrays;
 //! structs, maps and lists of those are SUPER, whose text is JSON.
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
@@ -27,13 +28,15 @@ pub(crate) const TIME: u32 = 1083;
 pub(crate) const TIMESTAMP: u32 = 1114;
 pub(crate) const TIMESTAMPTZ: u32 = 1184;
 pub(crate) const INTERVAL: u32 = 1186;
+pub(crate) const INTERVALY2M: u32 = 1188;
+pub(crate) const INTERVALD2S: u32 = 1190;
 pub(crate) const TIMETZ: u32 = 1266;
 pub(crate) const NUMERIC: u32 = 1700;
 pub(crate) const REGCLASS: u32 = 2205;
 pub(crate) const SUPER: u32 = 4000;
 
 /// Each type with the type of its arrays.
-const ARRAYS: [(u32, u32); 20] = [
+const ARRAYS: [(u32, u32); 22] = [
     (BOOL, 1000),
     (BYTEA, 1001),
     (CHAR, 1002),
@@ -53,6 +56,8 @@ const ARRAYS: [(u32, u32); 20] = [
     (TIMETZ, 1270),
     (TIMESTAMPTZ, 1185),
     (INTERVAL, 1187),
+    (INTERVALY2M, 1189),
+    (INTERVALD2S, 1191),
     (NUMERIC, 1231),
 ];
 
@@ -91,6 +96,8 @@ fn oid_of_name(name: &str) -> Option<u32> {
         "text" => TEXT,
         "super" => SUPER,
         "timetz" => TIMETZ,
+        "intervaly2m" => INTERVALY2M,
+        "intervald2s" => INTERVALD2S,
         "regproc" => REGPROC,
         "regclass" => REGCLASS,
         _ => return None,
@@ -144,8 +151,8 @@ fn size_of(oid: u32) -> i16 {
     match oid {
         BOOL | CHAR => 1,
         INT2 => 2,
-        INT4 | FLOAT4 | DATE | OID | REGPROC | REGCLASS => 4,
-        INT8 | FLOAT8 | TIME | TIMESTAMP | TIMESTAMPTZ => 8,
+        INT4 | FLOAT4 | DATE | OID | REGPROC | REGCLASS | INTERVALY2M => 4,
+        INT8 | FLOAT8 | TIME | TIMESTAMP | TIMESTAMPTZ | INTERVALD2S => 8,
         TIMETZ => 12,
         INTERVAL => 16,
         NAME => 64,
@@ -184,6 +191,8 @@ pub(crate) fn data_type_of(oid: u32) -> Option<DataType> {
         TIMESTAMP => DataType::Timestamp(TimeUnit::Microsecond, None),
         TIMESTAMPTZ => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         INTERVAL => DataType::Interval(IntervalUnit::MonthDayNano),
+        INTERVALY2M => DataType::Interval(IntervalUnit::YearMonth),
+        INTERVALD2S => DataType::Duration(TimeUnit::Microsecond),
         _ => {
             let element = data_type_of(element_of(oid)?)?;
             DataType::List(Arc::new(Field::new_list_field(element, true)))

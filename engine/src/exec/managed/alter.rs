@@ -3,17 +3,19 @@
 use super::{assign, constraints, create, drop_column, insert};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::done;
+use crate::functions::is_text;
+use crate::plan;
 use crate::resolve::{self, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, is_temporary};
 use crate::sql::{AlterOperation, ColumnDefinition, Distribution, SortKeyClause};
 use crate::tables::SqlType;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions::expr_fn::octet_length;
 use datafusion::functions_aggregate::expr_fn::max;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, cast};
 use datafusion::physical_plan::collect;
 use datafusion::prelude::ident;
 use millrace_catalog::model::{DistributionStyle, ManagedColumn, ManagedTable, SortKey};
@@ -142,6 +144,7 @@ async fn add_column(context: &Context, table: &mut ManagedTable, definition: &Co
         let message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression";
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
+    create::check_format(std::slice::from_ref(&column), table.attributes.format)?;
     assign::check_default(context, &column).await?;
     column.initial = initial(context, &column).await?;
     table.columns.push(column);
@@ -152,7 +155,13 @@ async fn add_column(context: &Context, table: &mut ManagedTable, definition: &Co
 async fn initial(context: &Context, column: &ManagedColumn) -> Result<Option<String>> {
     let default = assign::default(context, column).await?;
     let wanted = crate::tables::arrow_field(column)?.data_type().clone();
-    let plan = LogicalPlanBuilder::empty(true).project([cast(default, wanted)])?.build()?;
+    let found = default.get_type(&DFSchema::empty())?;
+    let value = match column.data_type.parse()? {
+        SqlType::Interval(qualifier) if is_text(&found) => plan::read_interval(default, qualifier)?,
+        SqlType::Interval(_) => plan::assigned(default, &found, &wanted),
+        _ => cast(default, wanted),
+    };
+    let plan = LogicalPlanBuilder::empty(true).project([value])?.build()?;
     let physical = crate::exec::query::physical_plan(context, &plan).await?;
     let batches = collect(physical, context.state().task_ctx()).await?;
     let value = match batches.first() {

@@ -2,6 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::query;
+use crate::functions::is_text;
+use crate::interval::is_interval;
 use crate::load;
 use crate::plan;
 use crate::session::Context;
@@ -119,10 +121,11 @@ pub(super) fn project(
         let wanted = tables::arrow_field(column)?.data_type().clone();
         let found = value.get_type(input.schema())?;
         check_assignable(&found, &wanted, &column.name)?;
-        let is_zoned = column.data_type.parse::<SqlType>()? == SqlType::TimeTz;
-        let assigned = match found {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if is_zoned => time_in_utc(value),
-            found => plan::assigned(value, &found, &wanted),
+        let data_type: SqlType = column.data_type.parse()?;
+        let assigned = match (found, data_type) {
+            (found, SqlType::TimeTz) if is_text(&found) => time_in_utc(value),
+            (found, SqlType::Interval(qualifier)) if is_text(&found) => plan::read_interval(value, qualifier)?,
+            (found, _) => plan::assigned(value, &found, &wanted),
         };
         projected.push(assigned.alias(&column.name));
     }
@@ -148,10 +151,13 @@ fn time_in_utc(value: Expr) -> Expr {
     function.call(vec![cast(value, DataType::Utf8View)])
 }
 
-/// Whether a value may be stored in a column: texts are read as the column's type, numbers are no dates.
+/// Whether a value may be stored in a column: texts are read as the column's type, numbers are no dates, moments no
+/// intervals.
 fn check_assignable(from: &DataType, to: &DataType, column: &str) -> Result<()> {
     let number = |kind: &DataType| kind.is_numeric() || *kind == DataType::Boolean;
-    if (number(from) && to.is_temporal()) || (from.is_temporal() && number(to)) {
+    let moment = |kind: &DataType| kind.is_temporal() && !is_interval(kind);
+    let spans = (is_interval(from) && moment(to)) || (moment(from) && is_interval(to));
+    if (number(from) && to.is_temporal()) || (from.is_temporal() && number(to)) || spans {
         let message = format!("column \"{column}\" is of type {to} but expression is of type {from}");
         return Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("cast the expression"));
     }

@@ -1,6 +1,9 @@
-//! What a table asks of new rows: no NULL where there may be none, texts and bytes no longer than their type.
+//! What a table asks of new rows: no NULL where there may be none, texts and bytes no longer than their type. Intervals
+//! are cut to their type.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions;
+use crate::interval::Qualifier;
 use crate::tables::{self, SqlType};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
@@ -23,6 +26,8 @@ struct Check {
     length: Option<(usize, String)>,
     /// CHAR: blanks at the end mean nothing.
     padded: bool,
+    /// What an interval keeps, if that is not all.
+    interval: Option<Qualifier>,
 }
 
 impl Checks {
@@ -31,14 +36,19 @@ impl Checks {
         let mut columns = Vec::with_capacity(table.columns.len());
         let mut fields = Vec::with_capacity(table.columns.len());
         for column in &table.columns {
-            let length = match column.data_type.parse::<SqlType>()? {
+            let data_type: SqlType = column.data_type.parse()?;
+            let length = match data_type {
                 SqlType::Char(length) | SqlType::Varchar(length) | SqlType::VarByte(length) => {
                     Some((length as usize, column.data_type.clone()))
                 }
                 _ => None,
             };
-            let padded = matches!(column.data_type.parse::<SqlType>()?, SqlType::Char(_));
-            columns.push(Check { name: column.name.clone(), nullable: column.nullable, length, padded });
+            let padded = matches!(data_type, SqlType::Char(_));
+            let interval = match data_type {
+                SqlType::Interval(qualifier) if !qualifier.is_whole() => Some(qualifier),
+                _ => None,
+            };
+            columns.push(Check { name: column.name.clone(), nullable: column.nullable, length, padded, interval });
             fields.push(tables::arrow_field(column)?.with_nullable(true));
         }
         Ok(Self { schema: Arc::new(Schema::new(fields)), columns })
@@ -60,9 +70,10 @@ impl Checks {
                 let message = format!("cannot insert a NULL value into column {}", check.name);
                 return Err(Error::new(ErrorKind::NotNull, message));
             }
-            stored.push(match &check.length {
-                Some((length, name)) => fit(array, *length, check.padded, name, &check.name)?,
-                None => array,
+            stored.push(match (&check.length, check.interval) {
+                (Some((length, name)), _) => fit(array, *length, check.padded, name, &check.name)?,
+                (None, Some(qualifier)) => functions::as_interval(&array, qualifier)?,
+                (None, None) => array,
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));

@@ -10,6 +10,7 @@ use crate::session::Context;
 use crate::sql::{ColumnDefinition, CreateTable, Distribution, ObjectName, SortKeyClause};
 use crate::tables::SqlType;
 use crate::tables::encoding::Encoding;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
 use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey, TableAttributes};
 use std::collections::{HashMap, HashSet};
@@ -77,6 +78,7 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
     }
     number(&mut columns, &mut attributes);
     check_columns(&columns)?;
+    check_format(&columns, attributes.format)?;
     set_distribution(create, &columns, &mut attributes)?;
     set_sort_key(create, &columns, &mut attributes)?;
     let uuid = uuid::Uuid::new_v4().to_string();
@@ -188,13 +190,20 @@ fn query_columns(create: &CreateTable, plan: &LogicalPlan) -> Result<Vec<Managed
     let mut columns = Vec::with_capacity(fields.len());
     for (at, field) in fields.iter().enumerate() {
         let name = create.names.get(at).map_or(plan::shown_name(field.name()), String::as_str);
-        let data_type = SqlType::of_arrow(field.data_type())
-            .ok_or_else(|| Error::unsupported(format!("a managed table's column of the type of \"{name}\"")))?;
+        let data_type = SqlType::of_arrow(field.data_type()).ok_or_else(|| unsuited(name, field.data_type()))?;
         let definition =
             ColumnDefinition { name: name.to_lowercase(), data_type: data_type.to_string(), ..Default::default() };
         columns.push(column(&definition, 0)?);
     }
     Ok(columns)
+}
+
+fn unsuited(name: &str, data_type: &DataType) -> Error {
+    let error = Error::unsupported(format!("a managed table's column of the type of \"{name}\""));
+    match data_type {
+        DataType::Interval(_) => error.with_hint("cast it to INTERVAL YEAR TO MONTH or INTERVAL DAY TO SECOND"),
+        _ => error,
+    }
 }
 
 /// Numbers the columns of a new table, from 1; keys taken from another table follow.
@@ -225,6 +234,18 @@ fn check_columns(columns: &[ManagedColumn]) -> Result<()> {
     }
     if columns.iter().filter(|column| column.identity.is_some()).count() > 1 {
         return Err(Error::new(ErrorKind::InvalidTableDefinition, "a table has at most one identity column"));
+    }
+    Ok(())
+}
+
+/// Refuses columns that a format's files cannot hold: Parquet's INTERVAL has milliseconds and no signs, and DuckLake's
+/// columns of that type are stored so.
+pub(super) fn check_format(columns: &[ManagedColumn], format: FileFormat) -> Result<()> {
+    for column in columns {
+        if format == FileFormat::Parquet && matches!(column.data_type.parse()?, SqlType::Interval(_)) {
+            let message = format!("column \"{}\" of type {} in an open table", column.name, column.data_type);
+            return Err(Error::unsupported(message).with_hint("Parquet's intervals have no sign and no microseconds"));
+        }
     }
     Ok(())
 }

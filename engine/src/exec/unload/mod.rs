@@ -9,11 +9,12 @@ mod unfinished;
 
 use super::{done, query};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interval::is_interval;
 use crate::lake::own_stores::OwnStores;
 use crate::lake::write::{
     self, Compression, JsonFormat, SliceNames, TextFormat, UnloadLayout, UnloadText, WriteFormat, WriteTarget,
 };
-use crate::plan::declared_types;
+use crate::plan::{self, declared_types};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::{Unload, UnloadFormat};
@@ -218,12 +219,14 @@ fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
             return Err(Error::new(ErrorKind::DuplicateColumn, message));
         }
         let wanted = written_type(field.data_type(), unload.format == UnloadFormat::Parquet);
-        expressions.push(cast(Expr::Column(all[at].clone()), wanted.clone()).alias(format!("{at}")));
+        let value = written(Expr::Column(all[at].clone()), field.data_type(), &wanted);
+        expressions.push(value.alias(format!("{at}")));
         data.push(Field::new(&names[at], wanted, true));
         declared.push(origins[at]);
     }
     for at in &keys {
-        expressions.push(cast(Expr::Column(all[*at].clone()), DataType::Utf8View).alias(format!("key {at}")));
+        let key = written(Expr::Column(all[*at].clone()), fields[*at].data_type(), &DataType::Utf8View);
+        expressions.push(key.alias(format!("key {at}")));
     }
     if data.is_empty() {
         return Err(Error::new(ErrorKind::InvalidParameter, "UNLOAD needs a column that is no partition column"));
@@ -235,6 +238,11 @@ fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
         declared,
         keys: keys.into_iter().map(|at| names[at].clone()).collect(),
     })
+}
+
+/// A column as the type that it is written as.
+fn written(column: Expr, from: &DataType, to: &DataType) -> Expr {
+    if is_interval(from) { plan::assigned(column, from, to) } else { cast(column, to.clone()) }
 }
 
 /// The type that a column is written as.

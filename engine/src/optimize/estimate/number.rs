@@ -31,6 +31,8 @@ pub(crate) fn position(value: &ScalarValue) -> Option<f64> {
         ScalarValue::TimestampMillisecond(v, _) => v.map(|v| v as f64 / 1e3),
         ScalarValue::TimestampMicrosecond(v, _) => v.map(|v| v as f64 / 1e6),
         ScalarValue::TimestampNanosecond(v, _) => v.map(|v| v as f64 / 1e9),
+        ScalarValue::IntervalYearMonth(v) => v.map(f64::from),
+        ScalarValue::DurationMicrosecond(v) => v.map(|v| v as f64 / 1e6),
         ScalarValue::Utf8(v) | ScalarValue::LargeUtf8(v) | ScalarValue::Utf8View(v) => v.as_deref().map(text),
         ScalarValue::Dictionary(_, inner) => position(inner),
         _ => None,
@@ -54,6 +56,7 @@ pub(crate) fn countable(value: &ScalarValue, low: f64, high: f64) -> Option<f64>
         | ScalarValue::UInt16(_)
         | ScalarValue::UInt32(_)
         | ScalarValue::UInt64(_)
+        | ScalarValue::IntervalYearMonth(_)
         | ScalarValue::Boolean(_) => Some(high - low + 1.),
         ScalarValue::Date32(_) => Some((high - low) / DAY_SECONDS + 1.),
         ScalarValue::Decimal32(_, _, scale)

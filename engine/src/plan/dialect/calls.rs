@@ -1,8 +1,8 @@
 //! Calls and operators of a dialect in functions that the planner knows: other names, other orders of arguments, bare
 //! date parts, and functions that are an expression of others.
 
-use super::aggregates;
 use super::spelling::{call, cast, number, text};
+use super::{aggregates, intervals};
 use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -78,7 +78,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
                 UnaryOperator::PGAbs => "abs",
                 UnaryOperator::BitwiseNot => "$bitwise_not",
                 // The smallest whole number has no counterpart.
-                UnaryOperator::Minus if !matches!(**inner, Expr::Value(_) | Expr::Interval(_)) => "$negate",
+                UnaryOperator::Minus if !is_signed(inner, redshift) => "$negate",
                 _ => return Ok(()),
             };
             let inner = take(inner);
@@ -108,6 +108,14 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             let args = vec![take(time_zone), take(timestamp)];
             *expr = call("timezone", args);
         }
+        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: value, data_type, .. }
+            if redshift && is_timetz(data_type) =>
+        {
+            *expr = call("$timetz", vec![take(value)]);
+        }
+        Expr::TypedString(typed) if redshift && is_timetz(&typed.data_type) => {
+            *expr = call("$timetz", vec![Expr::Value(typed.value.clone())]);
+        }
         Expr::Convert { expr: value, data_type: Some(data_type), charset: None, styles, .. } if styles.is_empty() => {
             *expr = cast(take(value), data_type.clone());
         }
@@ -117,7 +125,19 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             args.extend(substring_for.as_mut().map(take));
             *expr = call("substr", args);
         }
+        Expr::Interval(interval) if dialect.rules().qualified_intervals => {
+            if let Some(literal) = intervals::literal(interval)? {
+                *expr = literal;
+            }
+        }
         Expr::Interval(interval) => whole_interval(interval)?,
+        Expr::Cast { kind, expr: value, data_type: DataType::Interval { fields: Some(fields), precision }, .. }
+            if dialect.rules().qualified_intervals =>
+        {
+            if let Some(made) = intervals::qualified_cast(kind, value, fields, *precision)? {
+                *expr = made;
+            }
+        }
         Expr::Function(function) => {
             if let Some(spelled) = respell_function(function, dialect)? {
                 *expr = spelled;
@@ -337,6 +357,19 @@ fn is_plain_part(field: &DateTimeField, redshift: bool) -> bool {
     use DateTimeField as F;
     let shared = matches!(field, F::Year | F::Month | F::Day | F::Hour | F::Minute | F::Quarter);
     shared || (redshift && matches!(field, F::Dow | F::Doy | F::Week(None) | F::Second))
+}
+
+fn is_timetz(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Time(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone))
+}
+
+/// Whether the planner takes a literal together with the minus before it.
+fn is_signed(literal: &Expr, redshift: bool) -> bool {
+    match literal {
+        Expr::Value(_) => true,
+        Expr::Interval(interval) => !redshift || interval.leading_field.is_none(),
+        _ => false,
+    }
 }
 
 fn part_name(field: &DateTimeField) -> String {

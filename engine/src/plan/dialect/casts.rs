@@ -1,6 +1,8 @@
 //! Casts of a finished plan, where the types are known: those that Arrow does otherwise become functions of ours.
 
-use crate::functions;
+use crate::error::{Error, ErrorKind};
+use crate::functions::{self, COALESCE};
+use crate::interval::is_interval;
 use crate::sql::Dialect;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -28,7 +30,11 @@ pub(in crate::plan) fn rewrite(plan: LogicalPlan, dialect: Dialect) -> Result<Lo
 fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<LogicalPlan>> {
     let mut found = false;
     plan.apply_expressions(|expr| {
-        found |= expr.exists(|part| Ok(matches!(part, Expr::Cast(_) | Expr::TryCast(_))))?;
+        let looked_at = |part: &Expr| {
+            let compared = matches!(part, Expr::Cast(_) | Expr::TryCast(_) | Expr::Between(_) | Expr::InList(_));
+            compared || matches!(part, Expr::ScalarFunction(call) if [DATE_PART, COALESCE].contains(&call.name()))
+        };
+        found |= expr.exists(|part| Ok(looked_at(part)))?;
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
     })?;
     if !found {
@@ -44,9 +50,78 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
     let names = NamePreserver::new(&plan);
     plan.map_expressions(|expr| {
         let name = names.save(&expr);
-        let rewritten = expr.transform_up(|part| Ok(rewrite_cast(part, &schema, dialect)))?;
+        let rewritten = expr.transform_up(|part| {
+            let found = coalesced(part, &schema, dialect)?;
+            let found = if found.transformed { found } else { with_intervals(found.data, &schema, dialect) };
+            let found = if found.transformed { found } else { part_of_interval(found.data, &schema, dialect) };
+            Ok(if found.transformed { found } else { rewrite_cast(found.data, &schema, dialect) })
+        })?;
         Ok(if rewritten.transformed { Transformed::yes(name.restore(rewritten.data)) } else { rewritten })
     })
+}
+
+/// BETWEEN and IN of a qualified interval: what it is compared with is of its type.
+fn with_intervals(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<Expr> {
+    let (value, others): (&Expr, Vec<&mut Expr>) = match &mut expr {
+        Expr::Between(between) => (&between.expr, vec![&mut between.low, &mut between.high]),
+        Expr::InList(list) => (&list.expr, list.list.iter_mut().collect()),
+        _ => return Transformed::no(expr),
+    };
+    let Some(wanted) = value.get_type(schema).ok().filter(functions::is_qualified) else {
+        return Transformed::no(expr);
+    };
+    let mut changed = false;
+    for other in others {
+        let differs = other.get_type(schema).is_ok_and(|found| functions::cast_differs(&found, &wanted));
+        if dialect.rules().qualified_intervals && differs {
+            let function = functions::cast_function(wanted.clone(), false, dialect);
+            *other = Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![other.clone()]));
+            changed = true;
+        }
+    }
+    if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
+}
+
+/// COALESCE of moments and literals, which are read as moments.
+fn coalesced(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Result<Transformed<Expr>> {
+    let Expr::ScalarFunction(call) = &mut expr else { return Ok(Transformed::no(expr)) };
+    if call.name() != COALESCE || !dialect.rules().texts_mix {
+        return Ok(Transformed::no(expr));
+    }
+    let types = call.args.iter().map(|arg| arg.get_type(schema)).collect::<Result<Vec<_>>>().unwrap_or_default();
+    let Some(wanted) = functions::type_of_literals(&types) else { return Ok(Transformed::no(expr)) };
+    for (arg, found) in call.args.iter_mut().zip(types) {
+        if !functions::is_text(&found) {
+            continue;
+        }
+        if !matches!(arg, Expr::Literal(..)) {
+            let (found, wanted) = (functions::shown_type(&found), functions::shown_type(&wanted));
+            let message = format!("COALESCE types {wanted} and {found} cannot be matched");
+            return Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("cast one to the other").into());
+        }
+        *arg = assigned(arg.clone(), &found, &wanted);
+    }
+    Ok(Transformed::yes(expr))
+}
+
+/// DataFusion's function of EXTRACT.
+const DATE_PART: &str = "date_part";
+
+/// EXTRACT of an interval, whose days DataFusion has no hours beside.
+fn part_of_interval(expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<Expr> {
+    let Expr::ScalarFunction(extract) = &expr else { return Transformed::no(expr) };
+    let [_, value] = extract.args.as_slice() else { return Transformed::no(expr) };
+    let applies = extract.name() == DATE_PART && dialect.rules().qualified_intervals;
+    if !applies || !value.get_type(schema).is_ok_and(|found| is_interval(&found)) {
+        return Transformed::no(expr);
+    }
+    match functions::scalar(dialect, "$date_part") {
+        Some(own) => {
+            let call = Expr::ScalarFunction(ScalarFunction::new_udf(own, extract.args.clone()));
+            Transformed::yes(cast(call, DataType::Int32))
+        }
+        None => Transformed::no(expr),
+    }
 }
 
 fn rewrite_cast(expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<Expr> {

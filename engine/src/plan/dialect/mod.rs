@@ -3,11 +3,12 @@
 //! `spelling` walks the syntax tree first and leaves calls, literals and relations that the planner knows; `names` gives
 //! columns their names; `types` and `operators` are asked while DataFusion plans; `casts` looks at the finished plan,
 //! where the types that are cast are known; `laterals` puts an alias's expression for an alias that is no column.
-//! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name.
+//! `row_values` spells comparisons of rows; `intervals` knows those with qualifiers; `same_names` tells apart what the planner calls by one name.
 
 mod aggregates;
 mod calls;
 mod casts;
+mod intervals;
 mod laterals;
 mod names;
 mod operators;
@@ -20,6 +21,7 @@ mod types;
 
 pub(crate) use casts::assigned;
 pub(super) use casts::rewrite as rewrite_casts;
+pub(crate) use intervals::read_interval;
 pub(super) use laterals::Laterals;
 pub(super) use operators::Operators;
 pub(super) use relations::Relations;

@@ -52,7 +52,15 @@ fn derived_name(expr: &Expr) -> Option<(String, bool)> {
             _ => Some((type_name(data_type), false)),
         },
         Expr::TypedString(typed) => Some((type_name(&typed.data_type), false)),
-        Expr::Interval(_) => Some(("interval".to_owned(), false)),
+        Expr::Interval(interval) => {
+            let qualifier = super::intervals::qualifier(interval).ok().flatten();
+            let name = match qualifier {
+                Some(qualifier) if qualifier.is_months() => "intervaly2m",
+                Some(_) => "intervald2s",
+                None => "interval",
+            };
+            Some((name.to_owned(), false))
+        }
         Expr::Case { else_result, .. } => match else_result.as_deref().and_then(derived_name) {
             Some((name, true)) => Some((name, true)),
             _ => Some(("case".to_owned(), false)),

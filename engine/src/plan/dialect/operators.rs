@@ -1,7 +1,8 @@
 //! What operators mean: arithmetic that does not wrap, quotients, dates that count days, texts beside numbers.
 
 use crate::error::{Error, ErrorKind};
-use crate::functions::{self, shown_type};
+use crate::functions::{self, is_text, shown_type};
+use crate::interval::is_interval;
 use crate::sql::{Dialect, Rules};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -89,10 +90,6 @@ fn subscript(
     Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, args))))
 }
 
-fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-}
-
 fn is_decimal(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..))
 }
@@ -136,9 +133,19 @@ impl Operands {
         self.dialect.rules()
     }
 
+    fn intervals(&self) -> super::intervals::Operands<'_> {
+        super::intervals::Operands { left: &self.left, right: &self.right, dialect: self.dialect }
+    }
+
     fn arithmetic(mut self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
         if self.left.is_null() || self.right.is_null() {
             return Ok(PlannerResult::Original(raw));
+        }
+        if self.rules().qualified_intervals && (is_interval(&self.left) || is_interval(&self.right)) {
+            match self.intervals().arithmetic(raw)? {
+                Ok(planned) => return Ok(PlannerResult::Planned(planned)),
+                Err(unchanged) => raw = unchanged,
+            }
         }
         if let Some(planned) = self.dates(&raw)? {
             return Ok(PlannerResult::Planned(planned));
@@ -273,7 +280,11 @@ impl Operands {
         Ok(PlannerResult::Original(raw))
     }
 
-    fn comparison(&self, raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn comparison(&self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+        if self.rules().qualified_intervals && (is_interval(&self.left) || is_interval(&self.right)) {
+            self.intervals().comparison(&mut raw)?;
+            return Ok(PlannerResult::Original(raw));
+        }
         let mixes = |a: &DataType, b: &DataType| is_text(a) && (b.is_numeric() || *b == DataType::Boolean);
         if !self.rules().texts_mix && (mixes(&self.left, &self.right) || mixes(&self.right, &self.left)) {
             return Err(no_operator(&raw.op, &self.left, &self.right));
@@ -288,7 +299,11 @@ impl Operands {
     }
 }
 
-fn no_operator(op: &BinaryOperator, left: &DataType, right: &DataType) -> datafusion::error::DataFusionError {
+pub(super) fn no_operator(
+    op: &BinaryOperator,
+    left: &DataType,
+    right: &DataType,
+) -> datafusion::error::DataFusionError {
     let message = format!("operator does not exist: {} {op} {}", shown_type(left), shown_type(right));
     Error::new(ErrorKind::UndefinedFunction, message).with_hint("cast one side to the type of the other").into()
 }

@@ -1,6 +1,6 @@
 //! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
 
-use super::{calls, names, outer_joins, row_values};
+use super::{calls, intervals, names, outer_joins, row_values};
 use crate::error::Error;
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
@@ -66,10 +66,14 @@ impl VisitorMut for Speller {
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
             keys.iter_mut().for_each(keep);
         }
+        let mut frames = Ok(());
         for window in &mut select.named_window {
             if let datafusion::sql::sqlparser::ast::NamedWindowExpr::WindowSpec(spec) = &mut window.1 {
-                keep_frame(spec.window_frame.as_mut());
+                frames = frames.and_then(|()| keep_frame(spec.window_frame.as_mut()));
             }
+        }
+        if frames.is_err() {
+            return flow(frames);
         }
         flow(if self.dialect == Dialect::Redshift { outer_joins::rewrite(select) } else { Ok(()) })
     }
@@ -85,7 +89,11 @@ impl VisitorMut for Speller {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         match expr {
-            Expr::Function(function) => keep_arguments(function),
+            Expr::Function(function) => {
+                if let Err(error) = keep_arguments(function) {
+                    return flow(Err(error));
+                }
+            }
             // What is compared needs no width of its own.
             Expr::InList { list, .. } => list.iter_mut().for_each(keep),
             Expr::Interval(interval) => {
@@ -162,17 +170,21 @@ fn has_exponent(number: &str) -> bool {
     number.contains(['e', 'E']) && !number.starts_with("0x")
 }
 
-fn keep_frame(frame: Option<&mut datafusion::sql::sqlparser::ast::WindowFrame>) {
-    let Some(frame) = frame else { return };
+fn keep_frame(frame: Option<&mut datafusion::sql::sqlparser::ast::WindowFrame>) -> Result<(), Error> {
+    let Some(frame) = frame else { return Ok(()) };
     for bound in [Some(&mut frame.start_bound), frame.end_bound.as_mut()].into_iter().flatten() {
         if let WindowFrameBound::Preceding(Some(offset)) | WindowFrameBound::Following(Some(offset)) = bound {
             keep(offset);
+            if let Expr::Interval(interval) = offset.as_mut() {
+                intervals::unqualify(interval)?;
+            }
         }
     }
+    Ok(())
 }
 
 /// The planner wants plain literals in calls of window functions and in some aggregates.
-fn keep_arguments(function: &mut Function) {
+fn keep_arguments(function: &mut Function) -> Result<(), Error> {
     const LITERAL: [&str; 8] = [
         "count",
         "approx_percentile_cont",
@@ -185,7 +197,7 @@ fn keep_arguments(function: &mut Function) {
     ];
     let keeps_all = function.over.is_some() || LITERAL.contains(&calls::name_of(function).as_str());
     if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
-        keep_frame(spec.window_frame.as_mut());
+        keep_frame(spec.window_frame.as_mut())?;
     }
     if let FunctionArguments::List(list) = &mut function.args {
         if keeps_all {
@@ -201,6 +213,7 @@ fn keep_arguments(function: &mut Function) {
             }
         }
     }
+    Ok(())
 }
 
 /// A number with the type that its text has: INTEGER where 32 bits are enough, DOUBLE with an exponent, else DECIMAL.

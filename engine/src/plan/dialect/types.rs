@@ -1,5 +1,6 @@
 //! The types that names of types mean in each dialect. Lengths of texts are left to the casts that name them.
 
+use super::intervals;
 use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
@@ -51,6 +52,7 @@ impl TypePlanner for Types {
             Name::CharacterVarying(_) | Name::CharVarying(_) | Name::Nvarchar(_) | Name::Character(_) => {
                 DataType::Utf8View
             }
+            Name::Interval { fields, .. } if rules.qualified_intervals => intervals::data_type(fields.as_ref()),
             Name::Varbinary(_) | Name::Binary(_) | Name::Bytea => DataType::BinaryView,
             Name::JSON | Name::Uuid => DataType::Utf8View,
             Name::Custom(name, arguments) => match custom(&name.to_string().to_lowercase(), arguments) {

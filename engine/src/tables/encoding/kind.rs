@@ -96,11 +96,11 @@ impl Encoding {
     /// Whether columns of a type may have it (Redshift, "Compression encodings").
     ///
     /// That page leaves out TIME and TIMETZ, which CREATE TABLE's page gives AZ64; they are like timestamps. VARBYTE
-    /// takes what keeps bytes as they are.
+    /// takes what keeps bytes as they are; intervals are left out too and are numbers like timestamps.
     pub(crate) fn suits(self, data_type: SqlType) -> bool {
         use SqlType as T;
         let number = matches!(data_type, T::SmallInt | T::Integer | T::BigInt | T::Numeric(..));
-        let time = matches!(data_type, T::Date | T::Time | T::TimeTz | T::Timestamp | T::TimestampTz);
+        let time = matches!(data_type, T::Date | T::Time | T::TimeTz | T::Timestamp | T::TimestampTz | T::Interval(_));
         let float = matches!(data_type, T::Real | T::Double);
         let text = matches!(data_type, T::Char(_) | T::Varchar(_));
         match self {

@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::tables::types::SqlType;
 use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray};
 use arrow::datatypes::{
-    ArrowPrimitiveType, ByteViewType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type,
-    Int32Type, Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    ArrowPrimitiveType, ByteViewType, DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type,
+    Float64Type, Int16Type, Int32Type, Int64Type, IntervalUnit, IntervalYearMonthType, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType,
 };
 use millrace_catalog::model::DistinctSketch;
 use twox_hash::XxHash64;
@@ -46,6 +47,12 @@ pub(in crate::tables) fn add(sketch: &mut DistinctSketch, array: &ArrayRef) -> R
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             add_values::<TimestampMicrosecondType>(sketch, array, |v| mix(v.cast_unsigned()));
+        }
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            add_values::<IntervalYearMonthType>(sketch, array, |v| mix(i64::from(v).cast_unsigned()));
+        }
+        DataType::Duration(TimeUnit::Microsecond) => {
+            add_values::<DurationMicrosecondType>(sketch, array, |v| mix(v.cast_unsigned()));
         }
         DataType::Decimal128(..) => {
             // Most decimals are of 64 bits.

@@ -3,8 +3,9 @@
 use super::{FORMATS, fixture, only, run};
 use crate::tables::{WriteOptions, write_files};
 use arrow::array::{
-    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int16Array,
-    Int32Array, Int64Array, RecordBatch, StringViewArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, DurationMicrosecondArray, Float32Array,
+    Float64Array, Int16Array, Int32Array, Int64Array, IntervalYearMonthArray, RecordBatch, StringViewArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use arrow::compute::concat_batches;
 use datafusion::physical_plan::collect;
@@ -196,5 +197,38 @@ async fn bounds_of_long_texts_are_cut_and_still_bounds() {
         let (rows, _) =
             run(fixture.provider(&files, Vec::new()), "SELECT count(*) FROM t WHERE v > 'c'", 1).await.unwrap();
         assert_eq!(only(rows), "0");
+    }
+}
+
+/// Intervals are integers in files. Parquet's own intervals are none of ours: tables of that format have no such columns.
+#[tokio::test]
+async fn intervals_and_their_extremes() {
+    let columns = [(1, "m", "interval year to month"), (2, "s", "interval day to second")];
+    let fixture = fixture(FORMATS[0], &columns);
+    let schema = crate::tables::arrow_schema(&fixture.table.columns).unwrap();
+    let months: ArrayRef = Arc::new(IntervalYearMonthArray::from(vec![Some(i32::MIN), None, Some(i32::MAX), Some(20)]));
+    let micros: ArrayRef =
+        Arc::new(DurationMicrosecondArray::from(vec![Some(i64::MIN), None, Some(i64::MAX), Some(-1)]));
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![months, micros]).unwrap();
+    let files = fixture.write(vec![rows.clone()], &WriteOptions::default(), 1).await;
+    let known = &files[0].columns;
+    assert_eq!(known[&1].minimum.as_deref(), Some("-178956970 years -8 months"));
+    assert_eq!(known[&1].maximum.as_deref(), Some("178956970 years 7 months"));
+    assert_eq!(known[&2].minimum.as_deref(), Some("-106751991 days -04:00:54.775808"));
+    assert_eq!(known[&2].maximum.as_deref(), Some("106751991 days 04:00:54.775807"));
+    assert_eq!(known[&2].distinct.as_ref().unwrap().count(), 3);
+    let context = SessionContext::new();
+    context.register_table("t", Arc::new(fixture.provider(&files, Vec::new()))).unwrap();
+    let read = context.sql("SELECT * FROM t").await.unwrap().collect().await.unwrap();
+    let read = concat_batches(&read[0].schema(), &read).unwrap();
+    assert_eq!(read.columns(), rows.columns());
+    for (filter, found) in [
+        ("m = arrow_cast(arrow_cast(20, 'Int32'), 'Interval(YearMonth)')", "1"),
+        ("m > arrow_cast(arrow_cast(20, 'Int32'), 'Interval(YearMonth)')", "1"),
+        ("s < arrow_cast(0, 'Duration(Microsecond)')", "2"),
+        ("s IS NULL", "1"),
+    ] {
+        let sql = format!("SELECT count(*) FROM t WHERE {filter}");
+        assert_eq!(only(fixture.query(&files, &sql).await), found, "{filter}");
     }
 }

@@ -33,6 +33,11 @@ fn synonyms_defaults_and_ducklake_names() {
         ("timestamp with time zone", "timestamp with time zone", "timestamptz"),
         ("varbyte", "binary varying(64000)", "blob"),
         ("super", "super", "json"),
+        ("interval year to month", "interval year to month", "interval"),
+        ("INTERVAL  MONTH", "interval month", "interval"),
+        ("interval day to second (6)", "interval day to second", "interval"),
+        ("interval day to second(3)", "interval day to second(3)", "interval"),
+        ("interval hour to minute", "interval hour to minute", "interval"),
     ];
     for (text, printed, ducklake) in cases {
         let parsed: SqlType = text.parse().unwrap();
@@ -45,7 +50,9 @@ fn synonyms_defaults_and_ducklake_names() {
 #[test]
 fn refused_types_are_named() {
     let cases = [
-        ("interval year to month", ErrorKind::Unsupported),
+        ("interval", ErrorKind::Unsupported),
+        ("interval month to day", ErrorKind::Syntax),
+        ("interval second(7)", ErrorKind::Syntax),
         ("hllsketch", ErrorKind::Unsupported),
         ("geometry", ErrorKind::Unsupported),
         ("money", ErrorKind::UndefinedObject),
@@ -75,6 +82,11 @@ fn values_have_duckdb_texts() {
         ("time", "23:59:59.999999"),
         ("varchar", " ü "),
         ("bigint", "-9223372036854775808"),
+        ("interval year to month", "1 year 8 months"),
+        ("interval year to month", "-1 year -1 month"),
+        ("interval day to second", "2 days 01:01:00.5"),
+        ("interval day to second", "-1 day -00:00:00.000001"),
+        ("interval day to second", "00:00:00"),
     ];
     for (data_type, text) in cases {
         let value = parse_value(text, data_type.parse().unwrap()).unwrap();

@@ -1,7 +1,10 @@
 //! Expressions of operators in SQL's words, as PostgreSQL writes them in plans.
 
+use crate::functions::shown_type;
+use crate::interval::{as_texts, is_interval};
 use crate::physical::arithmetic_of;
 use crate::system::quoted;
+use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::common::ScalarValue;
@@ -128,6 +131,7 @@ fn type_name(data_type: &DataType) -> Option<String> {
         DataType::Decimal128(precision, scale) => format!("numeric({precision},{scale})"),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
         DataType::Date32 | DataType::Date64 => "date".to_owned(),
+        interval if is_interval(interval) => shown_type(interval),
         DataType::Timestamp(_, None) => "timestamp without time zone".to_owned(),
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_owned(),
         DataType::Time32(TimeUnit::Second | TimeUnit::Millisecond) | DataType::Time64(_) => {
@@ -142,7 +146,8 @@ fn constant(value: &ScalarValue) -> String {
     if value.is_null() {
         return "NULL".to_owned();
     }
-    let text = value.to_array().and_then(|array| Ok(array_value_to_string(&array, 0)?));
+    let spelled = |array: ArrayRef| if is_interval(array.data_type()) { as_texts(&array) } else { Ok(array) };
+    let text = value.to_array().and_then(|array| Ok(array_value_to_string(&spelled(array)?, 0)?));
     let text = text.unwrap_or_else(|_| value.to_string());
     let data_type = value.data_type();
     if data_type.is_numeric() || data_type == DataType::Boolean {
@@ -187,6 +192,7 @@ mod tests {
             (not(more).unwrap(), "(NOT (qty > 2))"),
             (is_null(qty).unwrap(), "(qty IS NULL)"),
             (day, "'2008-01-02'::date"),
+            (lit(ScalarValue::DurationMicrosecond(Some(3_600_000_000))), "'01:00:00'::interval day to second"),
             (lit(ScalarValue::Int32(None)), "NULL"),
         ];
         for (expr, expected) in cases {

@@ -1,0 +1,309 @@
+//! Intervals with qualifiers: literals and casts in calls that the planner knows, and what operators between them and
+//! other types mean.
+
+use super::spelling::{call, text};
+use crate::error::{Error, ErrorKind};
+use crate::functions::{self, is_qualified};
+use crate::interval::{self, DAY_US, Field, Parts, Qualifier, is_interval};
+use crate::sql::Dialect;
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::RawBinaryExpr;
+use datafusion::logical_expr::{self as logical, Operator, binary_expr, cast, lit};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DateTimeField, Expr, Interval, IntervalFields, UnaryOperator, Value,
+};
+
+const MONTHS: DataType = DataType::Interval(IntervalUnit::YearMonth);
+
+/// The qualifier of a literal; `None` where it has none, or one that is no qualifier of Redshift's (WEEK).
+///
+/// # Errors
+/// `Syntax`.
+pub(super) fn qualifier(interval: &Interval) -> Result<Option<Qualifier>, Error> {
+    let Some(first) = interval.leading_field.as_ref().and_then(field) else { return Ok(None) };
+    let last = match &interval.last_field {
+        Some(last) => field(last),
+        None => Some(first),
+    };
+    // Of seconds alone the parser takes the digits for those before the point.
+    let digits = interval.fractional_seconds_precision.or(interval.leading_precision);
+    let known = last.and_then(|last| Qualifier::new(first, last, digits));
+    known.map(Some).ok_or_else(|| {
+        Error::new(ErrorKind::Syntax, "invalid INTERVAL qualifier")
+            .with_hint("it is YEAR, MONTH or YEAR TO MONTH; or fields from DAY to SECOND, seconds with 0 to 6 digits")
+    })
+}
+
+fn field(field: &DateTimeField) -> Option<Field> {
+    Some(match field {
+        DateTimeField::Year => Field::Year,
+        DateTimeField::Month => Field::Month,
+        DateTimeField::Day => Field::Day,
+        DateTimeField::Hour => Field::Hour,
+        DateTimeField::Minute => Field::Minute,
+        DateTimeField::Second => Field::Second,
+        _ => return None,
+    })
+}
+
+/// What stands in a literal's quotes.
+fn quoted(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => Some(number.clone()),
+            other => other.clone().into_string(),
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => quoted(expr).map(|number| format!("-{number}")),
+        _ => None,
+    }
+}
+
+/// A literal as a call that makes it; `None` where it stays what it is.
+pub(super) fn literal(interval: &Interval) -> Result<Option<Expr>, Error> {
+    let Some((qualifier, value)) = qualifier(interval)?.zip(quoted(&interval.value)) else { return Ok(None) };
+    // What is no interval is told before anything is planned.
+    let parts = interval::parse(&value, qualifier)?;
+    if qualifier.is_months() { parts.as_months(qualifier).map(drop) } else { parts.as_micros(qualifier).map(drop) }?;
+    Ok(Some(made(text(value), qualifier)))
+}
+
+/// A literal without qualifier, of the same value: the bounds of window frames are such ones.
+pub(super) fn unqualify(interval: &mut Interval) -> Result<(), Error> {
+    let Some((qualifier, value)) = qualifier(interval)?.zip(quoted(&interval.value)) else { return Ok(()) };
+    let parts = interval::parse(&value, qualifier)?;
+    let value = if qualifier.is_months() {
+        interval::text(parts.as_months(qualifier)?, 0, 0)
+    } else {
+        let (days, rest) = interval::days_and_rest(parts.as_micros(qualifier)?);
+        interval::text(0, days, rest)
+    };
+    *interval = Interval {
+        value: Box::new(text(value)),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    };
+    Ok(())
+}
+
+fn made(value: Expr, qualifier: Qualifier) -> Expr {
+    let name = if qualifier.is_months() { functions::YEAR_TO_MONTH } else { functions::DAY_TO_SECOND };
+    call(name, vec![value, text(qualifier.to_string())])
+}
+
+/// A text as a column's interval, whose qualifier tells what a number alone counts.
+pub(crate) fn read_interval(value: logical::Expr, qualifier: Qualifier) -> Result<logical::Expr> {
+    let name = if qualifier.is_months() { functions::YEAR_TO_MONTH } else { functions::DAY_TO_SECOND };
+    let function = functions::scalar(Dialect::Redshift, name)
+        .ok_or_else(|| Error::internal(format!("the function {name} is missing")))?;
+    let args = vec![value, lit(qualifier.to_string())];
+    Ok(logical::Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
+}
+
+/// A cast to a qualified interval as a call.
+pub(super) fn qualified_cast(
+    kind: &CastKind,
+    value: &mut Expr,
+    fields: &IntervalFields,
+    digits: Option<u64>,
+) -> Result<Option<Expr>, Error> {
+    let mut spelled = fields.to_string();
+    if let Some(digits) = digits {
+        spelled = format!("{spelled}({digits})");
+    }
+    let qualifier: Qualifier = spelled.parse()?;
+    match kind {
+        CastKind::Cast | CastKind::DoubleColon => {
+            let value = std::mem::replace(value, Expr::Value(Value::Null.into()));
+            Ok(Some(made(value, qualifier)))
+        }
+        // The types that are cast to have no qualifier left, so they are all of a kind.
+        _ if qualifier.is_whole() => Ok(None),
+        _ => Err(Error::unsupported(format!("TRY_CAST to INTERVAL {spelled}"))),
+    }
+}
+
+/// The Arrow type of a type's name.
+pub(super) fn data_type(fields: Option<&IntervalFields>) -> DataType {
+    use IntervalFields as F;
+    match fields {
+        None => DataType::Interval(IntervalUnit::MonthDayNano),
+        Some(F::Year | F::Month | F::YearToMonth) => MONTHS,
+        Some(_) => DataType::Duration(TimeUnit::Microsecond),
+    }
+}
+
+/// An operator with an interval on one side.
+pub(super) struct Operands<'a> {
+    pub(super) left: &'a DataType,
+    pub(super) right: &'a DataType,
+    pub(super) dialect: Dialect,
+}
+
+impl Operands<'_> {
+    /// Arithmetic; `None` where DataFusion's is right.
+    pub(super) fn arithmetic(
+        &self,
+        mut raw: RawBinaryExpr,
+    ) -> Result<std::result::Result<logical::Expr, RawBinaryExpr>> {
+        let (left, right) = (self.left, self.right);
+        let sum = matches!(raw.op, BinaryOperator::Plus | BinaryOperator::Minus);
+        let product = raw.op == BinaryOperator::Multiply;
+        if product && left.is_numeric() {
+            return Ok(Ok(self.call("$interval_multiply", vec![raw.right, raw.left])?));
+        }
+        if right.is_numeric() && (product || raw.op == BinaryOperator::Divide) {
+            let name = if product { "$interval_multiply" } else { "$interval_divide" };
+            return Ok(Ok(self.call(name, vec![raw.left, raw.right])?));
+        }
+        if !is_qualified(left) && !is_qualified(right) {
+            return Ok(Err(raw));
+        }
+        if !sum {
+            return Err(self.no_operator(&raw));
+        }
+        match (is_interval(left), is_interval(right)) {
+            (true, true) => {
+                self.align(&mut raw)?;
+                Ok(Err(raw))
+            }
+            (false, true) => self.moment(raw, true),
+            // An interval has no moment that could be taken from it.
+            _ if raw.op == BinaryOperator::Minus => Err(self.no_operator(&raw)),
+            _ => self.moment(raw, false),
+        }
+    }
+
+    /// A moment and a qualified interval.
+    fn moment(
+        &self,
+        mut raw: RawBinaryExpr,
+        moment_is_left: bool,
+    ) -> Result<std::result::Result<logical::Expr, RawBinaryExpr>> {
+        let error = self.no_operator(&raw);
+        let (moment, span) = if moment_is_left { (self.left, self.right) } else { (self.right, self.left) };
+        let (value, by) =
+            if moment_is_left { (&mut raw.left, &mut raw.right) } else { (&mut raw.right, &mut raw.left) };
+        match moment {
+            _ if functions::is_text(moment) && matches!(value, logical::Expr::Literal(..)) => {
+                // A text of no type yet is of the other's.
+                *value = self.cast(take(value), span);
+                return Ok(Err(raw));
+            }
+            DataType::Timestamp(..) | DataType::Null => return Ok(Err(raw)),
+            DataType::Date32 if *span == MONTHS => {}
+            DataType::Date32 => {
+                // An interval of whole days leaves a date a date, so that it can be compared with a column of dates.
+                match constant(by) {
+                    Some(parts) if parts.micros % DAY_US == 0 => *by = general(parts)?,
+                    _ => *value = cast(take(value), DataType::Timestamp(TimeUnit::Microsecond, None)),
+                }
+            }
+            DataType::Time64(_) if *span != MONTHS => *by = self.call(functions::GENERAL, vec![take(by)])?,
+            _ => return Err(error),
+        }
+        let op = if raw.op == BinaryOperator::Minus { Operator::Minus } else { Operator::Plus };
+        Ok(Ok(binary_expr(raw.left, op, raw.right)))
+    }
+
+    /// Two intervals to be added: of one type, where a literal can be of the other's, else in the most general one.
+    fn align(&self, raw: &mut RawBinaryExpr) -> Result<()> {
+        if self.left == self.right {
+            return Ok(());
+        }
+        for (own, side, other) in [(self.left, &mut raw.left, self.right), (self.right, &mut raw.right, self.left)] {
+            if !is_qualified(own) && is_qualified(other) && constant(side).is_some_and(|parts| fits(parts, other)) {
+                *side = self.cast(take(side), other);
+                return Ok(());
+            }
+        }
+        raw.left = self.call(functions::GENERAL, vec![take(&mut raw.left)])?;
+        raw.right = self.call(functions::GENERAL, vec![take(&mut raw.right)])?;
+        Ok(())
+    }
+
+    /// A comparison, with both sides of one type that has an order.
+    pub(super) fn comparison(&self, raw: &mut RawBinaryExpr) -> Result<()> {
+        let (left, right) = (self.left, self.right);
+        let kinds_differ = is_qualified(left) && is_qualified(right) && (*left == MONTHS) != (*right == MONTHS);
+        if kinds_differ {
+            return Err(self.no_operator(raw));
+        }
+        if left == right && is_qualified(left) {
+            return Ok(());
+        }
+        for (own, side, other) in [(left, &mut raw.left, right), (right, &mut raw.right, left)] {
+            let is_literal = matches!(side, logical::Expr::Literal(..));
+            let text = functions::is_text(own) && is_literal && is_qualified(other);
+            let pure = is_interval(own)
+                && !is_qualified(own)
+                && is_qualified(other)
+                && constant(side).is_some_and(|parts| fits(parts, other));
+            if text || pure {
+                *side = self.cast(take(side), other);
+                return Ok(());
+            }
+        }
+        if is_interval(left) && is_interval(right) {
+            raw.left = self.call(functions::TOTAL, vec![take(&mut raw.left)])?;
+            raw.right = self.call(functions::TOTAL, vec![take(&mut raw.right)])?;
+        }
+        Ok(())
+    }
+
+    fn cast(&self, value: logical::Expr, to: &DataType) -> logical::Expr {
+        let function = functions::cast_function(to.clone(), false, self.dialect);
+        logical::Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![value]))
+    }
+
+    fn call(&self, name: &str, args: Vec<logical::Expr>) -> Result<logical::Expr> {
+        let function = functions::scalar(self.dialect, name)
+            .ok_or_else(|| Error::internal(format!("the function {name} is missing")))?;
+        Ok(logical::Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
+    }
+
+    fn no_operator(&self, raw: &RawBinaryExpr) -> datafusion::error::DataFusionError {
+        super::operators::no_operator(&raw.op, self.left, self.right)
+    }
+}
+
+fn take(expr: &mut logical::Expr) -> logical::Expr {
+    std::mem::replace(expr, lit(ScalarValue::Null))
+}
+
+/// The value of an interval that is a constant already.
+fn constant(expr: &logical::Expr) -> Option<Parts> {
+    match expr {
+        logical::Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(value)), _) => Parts::of(*value).ok(),
+        logical::Expr::ScalarFunction(call)
+            if [functions::YEAR_TO_MONTH, functions::DAY_TO_SECOND].contains(&call.name()) =>
+        {
+            let [logical::Expr::Literal(value, _), logical::Expr::Literal(qualifier, _)] = call.args.as_slice() else {
+                return None;
+            };
+            let qualifier: Qualifier = qualifier.try_as_str().flatten()?.parse().ok()?;
+            let parts = interval::parse(value.try_as_str().flatten()?, qualifier).ok()?;
+            if qualifier.is_months() {
+                Some(Parts { months: i64::from(parts.as_months(qualifier).ok()?), micros: 0 })
+            } else {
+                Some(Parts { months: 0, micros: parts.as_micros(qualifier).ok()? })
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a value is one of a qualified type.
+fn fits(parts: Parts, data_type: &DataType) -> bool {
+    if *data_type == MONTHS { parts.micros == 0 } else { parts.months == 0 }
+}
+
+/// A literal of whole days in the most general type.
+fn general(parts: Parts) -> Result<logical::Expr> {
+    let days = i32::try_from(parts.micros / DAY_US).map_err(|_| interval::out_of_range())?;
+    Ok(lit(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(0, days, 0)))))
+}
