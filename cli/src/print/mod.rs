@@ -8,6 +8,7 @@ mod fit;
 mod intervals;
 mod json;
 mod markdown;
+mod plan;
 mod table;
 mod vertical;
 
@@ -152,6 +153,7 @@ pub(crate) fn printer(format: Format, schema: SchemaRef, layout: Layout) -> Box<
         return Box::new(intervals::Spelled { inner: printer(format, intervals::shown(&schema), layout) });
     }
     match format {
+        Format::Table if plan::Plan::is_one(&schema, &layout) => Box::new(plan::Plan::new(schema, layout)),
         Format::Table => Box::new(table::Table::new(schema, layout)),
         Format::Vertical => Box::new(vertical::Vertical::new(&schema, layout)),
         Format::Csv => Box::new(delimited::Delimited::new(delimited::CSV, schema, layout)),
