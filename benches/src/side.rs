@@ -28,6 +28,8 @@ impl Ours {
     pub async fn open(directory: &Path, partitions: usize) -> Result<Self> {
         let mut config = WarehouseConfig::new(directory);
         config.target_partitions = Some(partitions);
+        // What is measured is computed.
+        config.result_cache_bytes = 0;
         let warehouse = Warehouse::open(config).await.map_err(|error| failed(&error))?;
         Ok(Self { session: Session::new(warehouse), _fresh: None })
     }

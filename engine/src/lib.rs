@@ -21,6 +21,7 @@ mod physical;
 mod plan;
 mod resolve;
 pub mod result;
+mod result_cache;
 pub mod retention;
 pub mod session;
 pub mod sql;

@@ -3,7 +3,7 @@
 use crate::background::{Activity, MaintenanceConfig, Vacuums};
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::{self, Sources};
-use crate::journal::Journal;
+use crate::journal::{Audit, AuditConfig, ConnectionEvent, Journal, JournalConfig};
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
@@ -11,6 +11,7 @@ use crate::lake::stores::Stores;
 use crate::lake::table::Lake;
 use crate::optimize;
 use crate::physical;
+use crate::result_cache::ResultCache;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
 use crate::tables::{self, Blocks, CachedStore, TableStorage, TemporaryFolder};
@@ -47,13 +48,19 @@ const CACHE_FOLDER: &str = "cache";
 /// Megabytes of it, where nothing is said.
 const CACHE_MB: u64 = 4096;
 
+/// Megabytes of results that are kept, where nothing is said.
+const RESULT_CACHE_MB: usize = 64;
+
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 12] = [
     "cache_mb",
     "connector_ttl_ms",
     "data_path",
     "deleted_file_grace_minutes",
+    "journal_days",
+    "journal_mb",
     "listing_ttl_ms",
+    "result_cache_mb",
     "slices",
     "snapshot_retention_count",
     "snapshot_retention_hours",
@@ -110,6 +117,12 @@ pub struct WarehouseConfig {
     pub maintenance: MaintenanceConfig,
     /// How long snapshots of managed tables stay, and the files that only they have.
     pub retention: RetentionPolicy,
+    /// How much is kept of what happened.
+    pub journal: JournalConfig,
+    /// What is written down for auditors, and where.
+    pub audit: AuditConfig,
+    /// The most bytes of results of queries that are kept to be given again; 0 keeps none.
+    pub result_cache_bytes: usize,
     /// Redshift's `wlm_json_configuration`, which goes before the one that the warehouse keeps.
     pub wlm_json_configuration: Option<String>,
 }
@@ -129,18 +142,21 @@ impl WarehouseConfig {
             orphan_age: DEFAULT_ORPHAN_AGE,
             maintenance: MaintenanceConfig::default(),
             retention: RetentionPolicy::default(),
+            journal: JournalConfig::default(),
+            audit: AuditConfig::default(),
+            result_cache_bytes: RESULT_CACHE_MB << 20,
             wlm_json_configuration: None,
         }
     }
 
     /// Whether a setting is a warehouse's, to be made before it is opened, and not a session's.
     pub fn has_setting(name: &str) -> bool {
-        name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name)
+        name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name) || AuditConfig::has(name)
     }
 
     /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `connector_ttl_ms`, `listing_ttl_ms`, `slices`,
-    /// `snapshot_retention_hours`, `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or
-    /// one of [`MaintenanceConfig::set`].
+    /// `journal_days`, `journal_mb`, `result_cache_mb`, `snapshot_retention_hours`, `snapshot_retention_count`,
+    /// `deleted_file_grace_minutes`, `wlm_json_configuration`, or one of [`MaintenanceConfig::set`] or [`AuditConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -148,7 +164,7 @@ impl WarehouseConfig {
         let invalid =
             || Error::new(ErrorKind::InvalidParameter, format!("invalid value for setting \"{name}\": \"{value}\""));
         // Up to a hundred years.
-        let number = |most: u64| value.parse().ok().filter(|number| *number <= most).ok_or_else(invalid);
+        let number = |most: u64| value.parse::<u64>().ok().filter(|number| *number <= most).ok_or_else(invalid);
         match name {
             "cache_mb" => self.cache_bytes = number(1 << 30)? << 20,
             "connector_ttl_ms" => {
@@ -158,6 +174,9 @@ impl WarehouseConfig {
             "listing_ttl_ms" => {
                 self.listing_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
             }
+            "result_cache_mb" => self.result_cache_bytes = (number(1 << 20)? as usize) << 20,
+            "journal_days" => self.journal.days = number(36_500)?.max(1) as u32,
+            "journal_mb" => self.journal.megabytes = number(1 << 20)?.max(1) as u32,
             "slices" => {
                 let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
                 self.target_partitions =
@@ -172,7 +191,7 @@ impl WarehouseConfig {
                 wlm::Configuration::parse(value)?;
                 self.wlm_json_configuration = Some(value.to_owned());
             }
-            _ if self.maintenance.set(name, value)? => {}
+            _ if self.maintenance.set(name, value)? || self.audit.set(name, value)? => {}
             _ => {
                 self.settings.insert(name.to_owned(), value.to_owned());
             }
@@ -193,11 +212,13 @@ pub struct Warehouse {
     cleanup: TaskTracker,
     turns: Turns,
     journal: Journal,
+    audit: Audit,
     open_sessions: Arc<Sessions>,
     activity: Arc<Activity>,
     vacuums: Vacuums,
     leases: Leases,
     wlm: Arc<Wlm>,
+    results: ResultCache,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
     sessions: AtomicU64,
@@ -227,7 +248,8 @@ impl Warehouse {
         }
         let stores = Arc::new(Stores::new(config.settings.clone())?);
         let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
-        let journal = Journal::open(&config.directory.join(JOURNAL_FILE)).await?;
+        let journal = Journal::open(&config.directory.join(JOURNAL_FILE), config.journal).await?;
+        let audit = Audit::open(&config.audit, &config.directory)?;
         let runtime = runtime(&config, Arc::clone(&stores))?;
         let given = config.wlm_json_configuration.as_deref();
         let wlm = Arc::new(Wlm::open(&config.directory, given, &runtime.memory_pool)?);
@@ -251,6 +273,7 @@ impl Warehouse {
             cleanup.spawn(tables::remove_orphans(data.clone(), Arc::clone(&catalog), config.orphan_age));
         }
         let leases = Leases::default();
+        let results = ResultCache::new(config.result_cache_bytes);
         let beat = || tokio::spawn(retention::heartbeat(Arc::clone(&catalog), leases.clone()));
         let heartbeat = (!catalog.is_read_only()).then(|| AbortOnDropHandle::new(beat()));
         Ok(Arc::new(Self {
@@ -263,11 +286,13 @@ impl Warehouse {
             cleanup,
             turns: Turns::default(),
             journal,
+            audit,
             open_sessions: Arc::default(),
             activity: Arc::default(),
             vacuums: Vacuums::default(),
             leases,
             wlm,
+            results,
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
             temporary: OnceCell::new(),
@@ -340,6 +365,20 @@ impl Warehouse {
         &self.journal
     }
 
+    /// What is written down for auditors.
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Tells the journal and the audit log of a connection that came, was refused or went.
+    ///
+    /// # Errors
+    /// `BadFile` where the audit log is required and cannot be written: nobody may come in then.
+    pub fn note_connection(&self, event: &ConnectionEvent) -> Result<()> {
+        self.journal.record(event);
+        self.audit.connection(event)
+    }
+
     /// Who is connected.
     pub fn sessions(&self) -> &Arc<Sessions> {
         &self.open_sessions
@@ -353,6 +392,11 @@ impl Warehouse {
     /// The queues that statements run in.
     pub(crate) fn wlm(&self) -> &Arc<Wlm> {
         &self.wlm
+    }
+
+    /// The results that may be given again.
+    pub(crate) fn results(&self) -> &ResultCache {
+        &self.results
     }
 
     /// Whether statements run.

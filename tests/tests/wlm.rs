@@ -22,6 +22,8 @@ async fn world(queues: &str) -> (TempDir, Arc<Warehouse>) {
 async fn world_with(queues: &str, change: impl FnOnce(&mut WarehouseConfig)) -> (TempDir, Arc<Warehouse>) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = WarehouseConfig::new(folder.path().join("warehouse"));
+    // What is kept needs no slots.
+    config.result_cache_bytes = 0;
     config.target_partitions = Some(2);
     change(&mut config);
     let warehouse = Warehouse::open(config).await.unwrap();

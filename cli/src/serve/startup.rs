@@ -105,13 +105,13 @@ async fn try_begin(
     session.note_client(host, application);
     let seat = server.registry.enter(session.pid());
     session.on_signal(seat.signals());
+    visit.begins(seat.pid, method).map_err(Failure::Fatal)?;
     wire.push(&Authentication::Ok)?;
     if client.asks_discovery() {
         wire.push(&ParameterStatus::new("show_discovery".to_owned(), SHOW_DISCOVERY.to_owned()))?;
     }
     let told = welcome(wire, &session, seat.pid, seat.secret())?;
     wire.trust_sizes();
-    visit.begins(seat.pid, method);
     Ok(slot.take().map(|wire| (Connection::new(wire, session, (seat, visit), told), place)))
 }
 

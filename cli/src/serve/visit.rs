@@ -1,8 +1,8 @@
 //! What the journal is told of a connection: that it came in or was turned away, and that it went.
 
 use super::startup::Client;
-use millrace_engine::Warehouse;
 use millrace_engine::journal::{ConnectionEvent, now_us};
+use millrace_engine::{Error, Warehouse};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -41,28 +41,31 @@ impl Visit {
     /// It could not prove who it is.
     pub(super) fn refused(&mut self, method: &str) {
         method.clone_into(&mut self.event.auth_method);
-        self.tell("authentication failure", 0);
+        // Whoever is refused is not kept waiting for what could not be written.
+        drop(self.tell("authentication failure", 0));
     }
 
-    /// It is let in, under this session's number.
-    pub(super) fn begins(&mut self, pid: i32, method: &str) {
+    /// It is let in, under this session's number, if that can be written down where it must be.
+    pub(super) fn begins(&mut self, pid: i32, method: &str) -> Result<(), Error> {
         self.event.pid = pid;
         method.clone_into(&mut self.event.auth_method);
-        self.tell("authenticated", 0);
-        self.tell("initiating session", 0);
+        self.tell("authenticated", 0)?;
+        self.tell("initiating session", 0)?;
         self.begun_us = Some(now_us());
+        Ok(())
     }
 
-    fn tell(&self, what: &str, duration_us: i64) {
+    fn tell(&self, what: &str, duration_us: i64) -> Result<(), Error> {
         let event = ConnectionEvent { event: what.to_owned(), at_us: now_us(), duration_us, ..self.event.clone() };
-        self.warehouse.journal().record(&event);
+        self.warehouse.note_connection(&event)
     }
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
         if let Some(begun_us) = self.begun_us {
-            self.tell("disconnecting session", now_us() - begun_us);
+            // It has gone, whatever becomes of the line.
+            drop(self.tell("disconnecting session", now_us() - begun_us));
         }
     }
 }

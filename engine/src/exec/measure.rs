@@ -17,10 +17,15 @@ type Slices = BTreeMap<usize, (u64, u64)>;
 
 /// The measures of a statement's work; its times are not known here.
 pub(crate) fn measure(work: &Work) -> Measures {
-    let mut measures = Measures { returned_rows: work.returned_rows(), ..Measures::default() };
+    measure_plans(&work.plans(), work.returned_rows())
+}
+
+/// The same of plans of which so many rows were returned.
+pub(crate) fn measure_plans(plans: &[Arc<dyn ExecutionPlan>], returned_rows: u64) -> Measures {
+    let mut measures = Measures { returned_rows, ..Measures::default() };
     let mut slices = Slices::new();
-    for plan in work.plans() {
-        add(&plan, &mut measures, &mut slices);
+    for plan in plans {
+        add(plan, &mut measures, &mut slices);
     }
     let computed = slices.values().map(|(nanoseconds, _)| *nanoseconds);
     measures.cpu_seconds = Duration::from_nanos(computed.clone().sum()).as_secs_f64();

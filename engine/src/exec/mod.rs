@@ -19,6 +19,7 @@ mod privileges;
 mod progress;
 pub(crate) mod query;
 mod repair;
+mod repeatable;
 pub(crate) mod rows;
 pub(crate) mod show;
 mod show_create;

@@ -88,7 +88,7 @@ async fn note_users(context: &Context, before: &Principals, statement: &Principa
     for (action, name, old_name) in changed {
         let users = if action == "drop" { &before.users } else { &now.principals().users };
         let user = users.get(name).cloned().unwrap_or_default();
-        context.warehouse().journal().record(&UserRecord {
+        let record = UserRecord {
             at_us: now_us(),
             id: user.id,
             name: name.to_owned(),
@@ -99,7 +99,9 @@ async fn note_users(context: &Context, before: &Principals, statement: &Principa
             valid_until: user.valid_until,
             pid: context.who().pid,
             xid: context.who().xid,
-        });
+        };
+        context.warehouse().journal().record(&record);
+        context.warehouse().audit().user(&record)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Queries: a logical plan to a stream of rows.
 
 use super::progress::ScanProgress;
+use super::repeatable;
 use crate::error::Result;
 use crate::optimize::{self, JoinEstimates};
 use crate::plan;
@@ -30,6 +31,11 @@ pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<Sta
 async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult> {
     let logical = logical_plan(context, query).await?;
     let physical = physical_plan(context, &logical).await?;
+    if let Some(work) = context.work()
+        && work.keeps_result()
+    {
+        work.note_read_of(repeatable::read_of(context, query, &logical).await?);
+    }
     let mut rows = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
     if let Some(shown) = plan::shown_schema(&rows.schema()) {
         let renamed = Arc::clone(&shown);

@@ -25,6 +25,7 @@ mod lists;
 mod math;
 mod number_template;
 mod parts;
+mod priorities;
 mod reduce;
 mod regex;
 mod registry;
@@ -59,8 +60,15 @@ use system::SystemFunction;
 /// A query's own functions by name.
 pub(crate) type Functions = HashMap<String, Arc<ScalarUDF>>;
 
-const ALL: &[&[system::Definition]] =
-    &[access::FUNCTIONS, catalog::FUNCTIONS, session::FUNCTIONS, show::FUNCTIONS, signals::FUNCTIONS, sizes::FUNCTIONS];
+const ALL: &[&[system::Definition]] = &[
+    access::FUNCTIONS,
+    catalog::FUNCTIONS,
+    priorities::FUNCTIONS,
+    session::FUNCTIONS,
+    show::FUNCTIONS,
+    signals::FUNCTIONS,
+    sizes::FUNCTIONS,
+];
 
 /// Whether a function is one of the system's.
 pub(crate) fn is_known(name: &str) -> bool {
@@ -69,7 +77,8 @@ pub(crate) fn is_known(name: &str) -> bool {
 
 /// Whether a function does something, so that it is called when the query runs and not before.
 fn acts(name: &str) -> bool {
-    signals::FUNCTIONS.iter().any(|function| function.name == name)
+    let acting = signals::FUNCTIONS.iter().chain(priorities::FUNCTIONS);
+    acting.into_iter().any(|function| function.name == name)
 }
 
 /// Whether a function tells how large things are.

@@ -2,14 +2,7 @@
 
 use super::system::Definition;
 use crate::error::{Error, ErrorKind};
-use crate::system::{DATABASE, Kind, PG_CATALOG, Value};
-
-/// What drivers look for in `version()`, and ours beside it.
-pub(crate) const VERSION: &str = concat!(
-    "PostgreSQL 8.0.2 on x86_64-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), ",
-    "Redshift 1.0.77467, Millrace ",
-    env!("CARGO_PKG_VERSION")
-);
+use crate::system::{DATABASE, Kind, PG_CATALOG, VERSION, Value};
 
 macro_rules! constant {
     ($name:literal, $kind:ident, |$facts:ident| $value:expr) => {

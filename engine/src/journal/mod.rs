@@ -4,13 +4,21 @@
 //! that finds the channel full, or cannot be written, is lost, and losses are counted. A kind of record is a type with
 //! a name ([`Record`]); whoever has something to tell adds a type in a file of its own, and a system table that reads it.
 
+mod analyze;
+mod audit;
+mod commit;
 mod loads;
 mod mask;
 mod query;
+mod steps;
 mod store;
 mod vacuum;
 mod wlm;
 
+pub(crate) use analyze::AnalyzeRecord;
+pub(crate) use audit::Audit;
+pub use audit::{AuditConfig, AuditLog};
+pub(crate) use commit::CommitRecord;
 pub(crate) use loads::{
     BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, OfStatement, Origin, ReplacedText,
     ReplacementRecord, UnloadRecord,
@@ -18,7 +26,8 @@ pub(crate) use loads::{
 pub(crate) use mask::mask;
 pub use query::ConnectionEvent;
 pub(crate) use query::{QueryRecord, StatementClass, UserRecord};
-pub use store::{Journal, now_us};
+pub(crate) use steps::{AlertRecord, MOST_STEPS, NodeRecord, ScanRecord, StepRecord, StepsRecord, TotalsRecord};
+pub use store::{Journal, JournalConfig, now_us};
 pub(crate) use vacuum::VacuumRecord;
 pub(crate) use wlm::{RuleAction, Stay, WlmTrace};
 

@@ -66,6 +66,9 @@ pub(crate) struct QueryRecord {
     pub(crate) rows: u64,
     /// Neither finished nor failed: cancelled, or its rows were not wanted to the end.
     pub(crate) aborted: bool,
+    /// The query whose result was given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source_query: Option<i64>,
     pub(crate) sqlstate: Option<String>,
     pub(crate) error: Option<String>,
     /// The queues that it was in, in order; none for what bypasses them.

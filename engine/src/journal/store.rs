@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 /// Records on their way to the file.
 const CHANNEL: usize = 8192;
+/// Records that are still to be made of what a statement left.
+const UNMADE: usize = 256;
 /// Records of one transaction.
 const BATCH: usize = 512;
 /// Appended records between two looks at the limits.
@@ -19,15 +21,40 @@ const TRIM_EVERY: usize = 4096;
 /// Numbers of statements taken from the file at once.
 const BLOCK: i64 = 1000;
 
-/// A week, a hundred thousand records, 256 MB.
-const LIMITS: JournalLimits = JournalLimits { entries: 100_000, bytes: 256 << 20, age_us: 7 * 24 * 3_600_000_000 };
+/// Records of all kinds, whatever their age and size.
+const MOST_RECORDS: i64 = 200_000;
+/// Microseconds of a day.
+const DAY_US: i64 = 24 * 3_600_000_000;
+
+/// How much a journal keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// `journal_days`: the oldest records that stay; Redshift keeps its logs for a week.
+    pub days: u32,
+    /// `journal_mb`: megabytes of records.
+    pub megabytes: u32,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { days: 7, megabytes: 256 }
+    }
+}
+
+impl JournalConfig {
+    fn limits(self) -> JournalLimits {
+        let bytes = i64::from(self.megabytes) << 20;
+        JournalLimits { entries: MOST_RECORDS, bytes, age_us: i64::from(self.days) * DAY_US }
+    }
+}
 
 /// The journal of a warehouse.
 #[derive(Debug)]
 pub struct Journal {
     store: Arc<JournalStore>,
     sender: Mutex<Option<mpsc::Sender<Message>>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    unmade: Mutex<Option<mpsc::Sender<Unmade>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     lost: Arc<AtomicU64>,
     numbers: Arc<Mutex<Numbers>>,
 }
@@ -36,6 +63,19 @@ enum Message {
     Entry(JournalEntry),
     /// Answered once everything before it is in the file.
     Flush(oneshot::Sender<()>),
+}
+
+/// What becomes a record.
+enum Unmade {
+    Record(Box<dyn FnOnce() -> Option<JournalEntry> + Send>),
+    /// Handed on once everything before it is on its way to the file.
+    Flush(oneshot::Sender<()>),
+}
+
+/// A record as an entry of the file.
+fn entry<R: Record>(record: &R) -> Option<JournalEntry> {
+    let document = serde_json::to_string(record).ok()?;
+    Some(JournalEntry { kind: R::KIND.to_owned(), at_us: record.at_us(), document })
 }
 
 /// Numbers that only this process gives.
@@ -64,7 +104,7 @@ impl Numbers {
 
 impl Journal {
     /// Opens the journal's file and starts its task.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
+    pub(crate) async fn open(path: &Path, config: JournalConfig) -> Result<Self> {
         let mut store = JournalStore::open(path).await?;
         let first = match store.reserve("query", BLOCK).await {
             Ok(first) => first,
@@ -79,9 +119,17 @@ impl Journal {
         let numbers = Arc::new(Mutex::new(Numbers { next: first, end: first + BLOCK, following: None }));
         let lost = Arc::new(AtomicU64::new(0));
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        let writer = Writer { store: Arc::clone(&store), lost: Arc::clone(&lost), numbers: Arc::clone(&numbers) };
-        let writer = tokio::spawn(writer.run(receiver));
-        Ok(Self { store, sender: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)), lost, numbers })
+        let writer = Writer {
+            store: Arc::clone(&store),
+            lost: Arc::clone(&lost),
+            numbers: Arc::clone(&numbers),
+            limits: config.limits(),
+        };
+        let (unmade, unmade_receiver) = mpsc::channel(UNMADE);
+        let maker = make(unmade_receiver, sender.clone(), Arc::clone(&lost));
+        let tasks = vec![tokio::spawn(maker), tokio::spawn(writer.run(receiver))];
+        let (sender, unmade) = (Mutex::new(Some(sender)), Mutex::new(Some(unmade)));
+        Ok(Self { store, sender, unmade, tasks: Mutex::new(tasks), lost, numbers })
     }
 
     /// The number of the next statement.
@@ -91,13 +139,19 @@ impl Journal {
 
     /// Writes a record soon; never waits.
     pub fn record<R: Record>(&self, record: &R) {
-        let Ok(document) = serde_json::to_string(record) else {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        let entry = JournalEntry { kind: R::KIND.to_owned(), at_us: record.at_us(), document };
-        let sent = self.sender().is_some_and(|sender| sender.try_send(Message::Entry(entry)).is_ok());
+        let entry = entry(record);
+        let sent = entry.zip(self.sender()).is_some_and(|(entry, to)| to.try_send(Message::Entry(entry)).is_ok());
         if !sent {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes a record soon, in the journal's own time, and writes it; never waits. Whatever it is made of is kept until
+    /// then, which is why only a few may be under way.
+    pub(crate) fn record_later<R: Record>(&self, make: impl FnOnce() -> R + Send + 'static) {
+        let unmade = Unmade::Record(Box::new(move || entry(&make())));
+        let sender = self.unmade.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if sender.is_none_or(|sender| sender.try_send(unmade).is_err()) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -105,9 +159,10 @@ impl Journal {
     /// All records of a kind, those just recorded too, in the order of their recording. What this version cannot read
     /// is left out.
     pub async fn read<R: Record>(&self) -> Result<Vec<R>> {
-        if let Some(sender) = self.sender() {
+        let unmade = self.unmade.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(sender) = unmade {
             let (done, flushed) = oneshot::channel();
-            if sender.send(Message::Flush(done)).await.is_ok() {
+            if sender.send(Unmade::Flush(done)).await.is_ok() {
                 // An error says that the task is gone, and with it whatever was to come.
                 let _ = flushed.await;
             }
@@ -123,12 +178,13 @@ impl Journal {
 
     /// Writes what is on its way, and ends the task.
     pub(crate) async fn close(&self) {
+        self.unmade.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer
-            && let Err(error) = writer.await
-        {
-            tracing::warn!(%error, "the journal's task failed");
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "the journal's task failed");
+            }
         }
     }
 
@@ -137,10 +193,29 @@ impl Journal {
     }
 }
 
+/// Makes records, and sends them on; ends with the journal.
+async fn make(mut receiver: mpsc::Receiver<Unmade>, sender: mpsc::Sender<Message>, lost: Arc<AtomicU64>) {
+    while let Some(unmade) = receiver.recv().await {
+        match unmade {
+            Unmade::Record(make) => {
+                if make().is_none_or(|entry| sender.try_send(Message::Entry(entry)).is_err()) {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Unmade::Flush(done) => {
+                // Whoever asked is told by dropping it.
+                let _ = sender.send(Message::Flush(done)).await;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 struct Writer {
     store: Arc<JournalStore>,
     lost: Arc<AtomicU64>,
     numbers: Arc<Mutex<Numbers>>,
+    limits: JournalLimits,
 }
 
 impl Writer {
@@ -167,7 +242,7 @@ impl Writer {
             self.reserve().await;
             if untrimmed >= TRIM_EVERY {
                 untrimmed = 0;
-                if let Err(error) = self.store.trim(LIMITS, now_us()).await {
+                if let Err(error) = self.store.trim(self.limits, now_us()).await {
                     tracing::warn!(%error, "could not trim the journal");
                 }
             }

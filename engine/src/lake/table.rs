@@ -127,6 +127,8 @@ pub struct LakeTable {
 pub struct ScanSummary {
     /// The table, as `database.table`, or the place of a direct query.
     pub table: String,
+    /// Its number in the catalog, where it is in it.
+    pub table_id: Option<i64>,
     /// The place of its files.
     pub location: String,
     /// The catalog's table, whose partitions can be counted.
@@ -356,6 +358,10 @@ impl LakeTable {
         }
         let summary = ScanSummary {
             table: self.name.clone(),
+            table_id: match &self.files {
+                Files::Catalog { table, .. } => Some(table.id),
+                Files::Direct { .. } => None,
+            },
             location: self.location(),
             partitioned: match &self.files {
                 Files::Catalog { table, projection: None, .. } => Some(Arc::clone(table)),

@@ -2,16 +2,19 @@
 //!
 //! A statement is recorded when it ends, however it ends: [`Running`] writes its record when it is dropped.
 
-use super::Context;
+use super::transaction::{Hold, Transaction};
+use super::{Context, Session, Work};
 use crate::error::Error;
-use crate::journal::{self, QueryRecord, WlmTrace, now_us};
+use crate::journal::{self, QueryRecord, StatementClass, StepsRecord, WlmTrace, now_us};
 use crate::result::{CommandTag, StatementResult};
+use crate::sql::ParsedStatement;
+use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The longest text of a statement that is kept, in bytes; Redshift's system tables show as much.
 const TEXT_BYTES: usize = 64_000;
@@ -33,6 +36,29 @@ pub struct Sessions {
     next_pid: AtomicI32,
     open: Mutex<BTreeMap<i32, OpenSession>>,
     receivers: Mutex<BTreeMap<i32, Receiver>>,
+    /// What statements that run do, by their number.
+    works: Mutex<HashMap<i64, Weak<Work>>>,
+    /// The transaction that each session is in.
+    transactions: Mutex<BTreeMap<i32, InTransaction>>,
+}
+
+/// A session's transaction.
+#[derive(Debug, Clone)]
+struct InTransaction {
+    xid: i64,
+    start_us: i64,
+    transaction: Weak<tokio::sync::Mutex<Transaction>>,
+}
+
+/// A transaction that has not ended, as others see it.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenTransaction {
+    pub(crate) pid: i32,
+    pub(crate) xid: i64,
+    /// Since when, in microseconds since the epoch.
+    pub(crate) start_us: i64,
+    /// What it holds of tables, by their numbers in the catalog.
+    pub(crate) holds: BTreeMap<i64, Hold>,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -77,7 +103,13 @@ impl Default for Sessions {
     fn default() -> Self {
         // Sessions of several processes on one warehouse differ mostly, as pids do.
         let first = i32::try_from(std::process::id() & 0x3fff_ffff).unwrap_or(1).max(1);
-        Self { next_pid: AtomicI32::new(first), open: Mutex::default(), receivers: Mutex::default() }
+        Self {
+            next_pid: AtomicI32::new(first),
+            open: Mutex::default(),
+            receivers: Mutex::default(),
+            works: Mutex::default(),
+            transactions: Mutex::default(),
+        }
     }
 }
 
@@ -101,7 +133,43 @@ impl Sessions {
         receivers.get(&pid).inspect(|receiver| receiver(signal)).is_some()
     }
 
+    /// A statement works.
+    pub(super) fn note_work(&self, query: i64, work: &Arc<Work>) {
+        self.works.lock().unwrap_or_else(PoisonError::into_inner).insert(query, Arc::downgrade(work));
+    }
+
+    /// It has ended.
+    pub(super) fn forget_work(&self, query: i64) {
+        self.works.lock().unwrap_or_else(PoisonError::into_inner).remove(&query);
+    }
+
+    /// What the statements that run have done so far.
+    pub(crate) fn steps(&self) -> Vec<StepsRecord> {
+        let works: Vec<Arc<Work>> =
+            self.works.lock().unwrap_or_else(PoisonError::into_inner).values().filter_map(Weak::upgrade).collect();
+        works.iter().map(|work| work.steps()).collect()
+    }
+
+    /// A session is in a transaction.
+    pub(super) fn note_transaction(&self, who: &Who, transaction: &Arc<tokio::sync::Mutex<Transaction>>) {
+        let now = InTransaction { xid: who.xid, start_us: now_us(), transaction: Arc::downgrade(transaction) };
+        self.transactions.lock().unwrap_or_else(PoisonError::into_inner).insert(who.pid, now);
+    }
+
+    /// The transactions that have not ended.
+    pub(crate) async fn transactions(&self) -> Vec<OpenTransaction> {
+        let noted = self.transactions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut open = Vec::new();
+        for (pid, InTransaction { xid, start_us, transaction }) in noted {
+            let Some(transaction) = transaction.upgrade() else { continue };
+            let holds = transaction.lock().await.holds();
+            open.push(OpenTransaction { pid, xid, start_us, holds });
+        }
+        open
+    }
+
     pub(crate) fn remove(&self, pid: i32) {
+        self.transactions.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
     }
@@ -138,6 +206,17 @@ impl Running {
         warehouse.sessions().change(record.pid, |session| session.running = Some(running));
         let record = QueryRecord { aborted: true, ..record };
         Self { warehouse: Arc::clone(warehouse), record, trace: Arc::clone(trace) }
+    }
+
+    /// Its record so far.
+    pub(super) fn record(&self) -> &QueryRecord {
+        &self.record
+    }
+
+    /// Its result is that of another query.
+    pub(super) fn given_again(mut self, source_query: Option<i64>) -> Self {
+        self.record.source_query = source_query;
+        self
     }
 
     /// Ends it with what it gave: at once, or when the last of its rows was read.
@@ -199,8 +278,51 @@ impl Drop for Running {
     }
 }
 
+impl Session {
+    /// Writes a statement down for auditors before it runs.
+    pub(super) async fn write_down(&self, running: &Running) -> Result<(), Error> {
+        let audit = self.warehouse.audit();
+        if !audit.logs_statements() {
+            return Ok(());
+        }
+        let snapshot = self.warehouse.catalog().snapshot().await?;
+        audit.statement(running.record(), snapshot.principals().user_id(&self.who.user))
+    }
+
+    /// Numbers a statement and begins its record.
+    pub(super) fn begin_statement(&mut self, parsed: &ParsedStatement) -> Running {
+        let query = self.warehouse.journal().next_query();
+        let class = StatementClass::of(&parsed.statement);
+        if let Some(block) = &mut self.block {
+            self.who.xid = *block.xid.get_or_insert(query);
+        } else {
+            self.who.xid = query;
+        }
+        self.who.last_query = self.next_last_query;
+        if class == StatementClass::Query {
+            self.next_last_query = query;
+        }
+        self.who.query = query;
+        let label = self.settings.client.get("query_group").unwrap_or_default().to_owned();
+        let record = QueryRecord {
+            query,
+            class,
+            user: self.who.user.clone(),
+            pid: self.who.pid,
+            xid: self.who.xid,
+            database: DATABASE.to_owned(),
+            label,
+            text: kept_text(&parsed.text),
+            start_us: now_us(),
+            ..QueryRecord::default()
+        };
+        self.place.trace = Arc::default();
+        Running::begin(&self.warehouse, record, &self.place.trace)
+    }
+}
+
 /// A statement's text as it is kept: without secrets, not too long.
-pub(super) fn kept_text(text: &str) -> String {
+fn kept_text(text: &str) -> String {
     let masked = journal::mask(text.trim());
     let mut end = masked.len().min(TEXT_BYTES);
     while !masked.is_char_boundary(end) {

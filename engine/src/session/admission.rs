@@ -6,10 +6,12 @@
 
 use super::Session;
 use super::demand::{demand, features};
+use super::kept::Keeping;
 use super::rows::holding;
 use super::work::{Again, Work};
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::exec::explain::record::Ending;
 use crate::journal::WlmTrace;
 use crate::result::StatementResult;
 use crate::sql::ParsedStatement;
@@ -38,6 +40,8 @@ pub(super) struct Place {
     work: Weak<Work>,
     /// Its statements pass the queues by.
     bypasses: bool,
+    /// The query whose result is given again.
+    pub(super) source_query: Option<i64>,
 }
 
 impl Place {
@@ -67,6 +71,12 @@ impl Session {
     pub(super) async fn admit(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         let kind = if self.place.bypasses { None } else { demand(&parsed.statement) };
         let Some(kind) = kind else { return self.run(parsed).await };
+        let mut key = if kind == Kind::Query { self.result_key(parsed) } else { None };
+        if let Some(key) = &key
+            && let Some(result) = Box::pin(self.kept_result(key)).await?
+        {
+            return Ok(result);
+        }
         if let Some(held) = self.place.admission.upgrade() {
             return Ok(holding(self.run(parsed).await?, held));
         }
@@ -76,7 +86,7 @@ impl Session {
         }
         let admission = Arc::new(self.apply_for_slots(parsed, kind).await?);
         admission.enter().await?;
-        let work = Arc::new(Work::default());
+        let work = Work::begin(&self.warehouse, &self.who, Ending::of(&parsed.statement), key.is_some());
         let phase = match kind {
             Kind::Query => Phase::Planning,
             Kind::CreateTableAs if self.block.is_none() => Phase::Running,
@@ -86,7 +96,8 @@ impl Session {
             (self.place.admission, self.place.work) = (Arc::downgrade(&admission), Arc::downgrade(&work));
             let run = self.run(parsed);
             if let Some(result) = supervise(&admission, &work, (kind, phase), run).await? {
-                return Ok(watched(result, admission, work, kind));
+                let keeping = Keeping::begin(&self.warehouse, key.take(), &result);
+                return Ok(watched(result, admission, (work, keeping), kind));
             }
             work.clear();
             admission.hop().await?;
@@ -101,6 +112,7 @@ impl Session {
         let mut applicant = Applicant {
             query: self.who.query,
             xid: self.who.xid,
+            pid: self.who.pid,
             user: user.clone(),
             slots: setting("wlm_query_slot_count").parse().unwrap_or(1),
             features: None,
@@ -171,13 +183,20 @@ struct Watched {
     kind: Kind,
     again: Option<Again>,
     returning: bool,
+    /// The result, as long as it may be kept.
+    keeping: Option<Keeping>,
 }
 
-fn watched(mut result: StatementResult, admission: Arc<Admission>, work: Arc<Work>, kind: Kind) -> StatementResult {
+fn watched(
+    mut result: StatementResult,
+    admission: Arc<Admission>,
+    (work, keeping): (Arc<Work>, Option<Keeping>),
+    kind: Kind,
+) -> StatementResult {
     let Some(rows) = result.rows.take() else { return result };
     let schema = rows.schema();
     let again = work.take_again();
-    let state = Watched { rows, admission, work, kind, again, returning: false };
+    let state = Watched { rows, admission, work, kind, again, returning: false, keeping };
     let rows = futures::stream::unfold(Some(state), |state| async move { state?.next().await });
     result.rows = Some(Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
     result
@@ -194,6 +213,7 @@ impl Watched {
             };
             if let Some(Some(Ok(batch))) = &item {
                 self.work.note_returned(batch.num_rows());
+                self.keeping = self.keeping.take().and_then(|keeping| keeping.add(batch));
             }
             if pause.is_some() {
                 match self.look() {
@@ -217,6 +237,9 @@ impl Watched {
                 Some(Some(Err(error))) => return Some((Err(error), None)),
                 Some(None) => {
                     self.admission.note_completed();
+                    if let Some(keeping) = self.keeping.take() {
+                        keeping.finish(self.work.warehouse(), &self.work);
+                    }
                     return None;
                 }
             }

@@ -70,7 +70,12 @@ const KNOWN: [Known; 29] = [
         Takes::Word(&["off", "false"]),
         "whether quoted names keep their case",
     ),
-    known("enable_result_cache_for_session", "off", Takes::Switch, "no results are cached; no effect"),
+    known(
+        "enable_result_cache_for_session",
+        "on",
+        Takes::Switch,
+        "whether results of queries are kept and given again",
+    ),
     known(
         "extra_float_digits",
         "0",

@@ -130,6 +130,9 @@ impl Context {
         table: &Arc<ManagedTable>,
         snapshot_id: i64,
     ) -> Result<Arc<dyn TableProvider>> {
+        if let Some(work) = self.work() {
+            work.note_unrepeatable();
+        }
         let catalog = self.catalog();
         self.transaction.lock().await.lease(&self.warehouse, snapshot_id);
         let files = catalog.data_files(table.id, snapshot_id).await?;

@@ -10,6 +10,7 @@ mod context;
 mod cursor;
 mod demand;
 mod draft;
+mod kept;
 mod leases;
 mod literal;
 mod loading;
@@ -25,8 +26,8 @@ mod turns;
 mod work;
 mod written;
 
-pub(crate) use activity::Who;
 pub use activity::{OpenSession, RunningState, Sessions, Signal};
+pub(crate) use activity::{OpenTransaction, Who};
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
 use loading::{InputSlot, repeats};
@@ -34,19 +35,19 @@ pub(crate) use objects::RightsChange;
 pub use prepared::Prepared;
 pub(crate) use search_path::{SearchPath, written as written_path};
 pub(crate) use temporary::is_temporary;
+pub(crate) use transaction::Hold;
 pub(crate) use turns::{Turn, Turns};
 pub(crate) use work::Work;
 
 use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
-use crate::journal::{QueryRecord, StatementClass, now_us};
+use crate::journal::now_us;
 use crate::result::{CurrentProgress, Progress, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
 use crate::wlm;
-use activity::Running;
 use datafusion::execution::session_state::SessionState;
 use millrace_catalog::model::ADMIN;
 use results::{done, timed_out, warning};
@@ -83,11 +84,14 @@ pub struct Session {
     input: InputSlot,
     /// Where it is in the queues of WLM.
     place: admission::Place,
+    /// The version of the settings, and a number that stands for those that results depend on.
+    fingerprint: Option<(u64, u64)>,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         self.warehouse.sessions().remove(self.who.pid);
+        self.warehouse.wlm().change_session_priority(self.who.pid, None);
     }
 }
 
@@ -173,6 +177,7 @@ impl Session {
             next_last_query: -1,
             input: InputSlot::default(),
             place: admission::Place::default(),
+            fingerprint: None,
         }
     }
 
@@ -241,43 +246,16 @@ impl Session {
         // The future of all statements together is large.
         let busy = self.warehouse.activity().begin();
         let running = self.begin_statement(parsed);
-        let result = Box::pin(self.execute_parsed(parsed)).await;
+        let result = match self.write_down(&running).await {
+            Ok(()) => Box::pin(self.execute_parsed(parsed)).await,
+            Err(error) => Err(error),
+        };
         let failed = self.block.as_ref().map(|block| Arc::clone(&block.failed));
         running
+            .given_again(self.place.source_query.take())
             .watch(result.map_err(|error| parsed.canceled(error)))
             .map(|result| failing(holding(result, busy), failed))
             .map_err(|error| Error { position: error.position.map(|at| at + parsed.offset), ..error })
-    }
-
-    /// Numbers a statement and begins its record.
-    fn begin_statement(&mut self, parsed: &ParsedStatement) -> Running {
-        let query = self.warehouse.journal().next_query();
-        let class = StatementClass::of(&parsed.statement);
-        if let Some(block) = &mut self.block {
-            self.who.xid = *block.xid.get_or_insert(query);
-        } else {
-            self.who.xid = query;
-        }
-        self.who.last_query = self.next_last_query;
-        if class == StatementClass::Query {
-            self.next_last_query = query;
-        }
-        self.who.query = query;
-        let label = self.settings.client.get("query_group").unwrap_or_default().to_owned();
-        let record = QueryRecord {
-            query,
-            class,
-            user: self.who.user.clone(),
-            pid: self.who.pid,
-            xid: self.who.xid,
-            database: DATABASE.to_owned(),
-            label,
-            text: activity::kept_text(&parsed.text),
-            start_us: now_us(),
-            ..QueryRecord::default()
-        };
-        self.place.trace = Arc::default();
-        Running::begin(&self.warehouse, record, &self.place.trace)
     }
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
@@ -322,7 +300,7 @@ impl Session {
             }
             return result;
         }
-        self.admit(parsed).await
+        Box::pin(self.admit(parsed)).await
     }
 
     /// Runs a statement that has its slots.
@@ -371,14 +349,15 @@ impl Session {
         let mut turn = None;
         loop {
             let transaction = Arc::new(Mutex::new(Transaction::new(self.reads_only(), self.temporary.clone())));
+            self.warehouse.sessions().note_transaction(&self.who, &transaction);
             let context = self.context(parsed, (Arc::clone(&transaction), false)).await?;
             let mut result = exec::execute(&context, &parsed.statement).await?;
             let changed = std::mem::take(&mut *transaction.lock().await);
             let analyze = changed.to_analyze();
             let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
             let committed = match turn {
-                Some(_) => changed.commit(&self.warehouse).await,
-                None => changed.commit_in_turn(&self.warehouse).await,
+                Some(_) => changed.commit(&self.warehouse, (self.who.xid, now_us())).await,
+                None => changed.commit_in_turn(&self.warehouse, self.who.xid).await,
             };
             match committed {
                 Ok(()) => {
@@ -388,6 +367,9 @@ impl Session {
                 }
                 Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES && repeats(parsed) => {
                     tries += 1;
+                    if let Some(work) = self.place.work().upgrade() {
+                        work.clear();
+                    }
                     if turn.is_none() {
                         turn = Some(self.warehouse.turns().wait(tables).await);
                     } else {
@@ -402,6 +384,7 @@ impl Session {
 
     fn new_block(&self, read_only: bool, implicit: bool) -> Block {
         let transaction = Arc::new(Mutex::new(Transaction::of_block(read_only, self.temporary.clone())));
+        self.warehouse.sessions().note_transaction(&self.who, &transaction);
         let busy = (!read_only).then(|| self.warehouse.activity().begin());
         Block { transaction, xid: Some(self.who.xid), failed: Arc::default(), implicit, _busy: busy }
     }
@@ -436,7 +419,7 @@ impl Session {
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.has_failed() {
             let (temporary, analyze) = (transaction.settled_temporary(), transaction.to_analyze());
-            transaction.commit_in_turn(&self.warehouse).await?;
+            transaction.commit_in_turn(&self.warehouse, self.who.xid).await?;
             self.temporary = temporary;
             let mut result = done("COMMIT");
             result.notices.extend(self.analyze_loaded(analyze).await);

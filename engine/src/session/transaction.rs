@@ -9,6 +9,7 @@ use super::objects::{Objects, RightsChange};
 use super::temporary::{self, Temporaries, is_temporary};
 use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::{CommitRecord, now_us};
 use crate::tables::NewFiles;
 use crate::warehouse::Warehouse;
 use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange};
@@ -31,6 +32,8 @@ pub(crate) struct Transaction {
     dropped: Vec<Arc<ManagedTable>>,
     /// Tables of the snapshot that it read.
     reads: BTreeSet<i64>,
+    /// Of these, those that LOCK named.
+    locked: BTreeSet<i64>,
     /// Files that it wrote, removed unless it commits.
     written: Vec<Written>,
     /// The next value of IDENTITY columns, by the negative numbers of tables and columns that it made.
@@ -41,6 +44,17 @@ pub(crate) struct Transaction {
     leases: Vec<Arc<Lease>>,
     /// Tables, by schema and name, whose statistics are gathered once it has committed.
     analyze: BTreeSet<(String, String)>,
+}
+
+/// What a transaction holds of a table: nobody waits for it, but of several that hold it not all may commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It has read it.
+    Read,
+    /// LOCK named it.
+    Locked,
+    /// It has changed or dropped it.
+    Written,
 }
 
 /// What a scan of a table reads.
@@ -220,7 +234,15 @@ impl Transaction {
     pub(crate) fn lock(&mut self, table: &ManagedTable) {
         if table.id > 0 {
             self.reads.insert(table.id);
+            self.locked.insert(table.id);
         }
+    }
+
+    /// What it holds of the tables of its snapshot, by their numbers.
+    pub(crate) fn holds(&self) -> BTreeMap<i64, Hold> {
+        let read = self.reads.iter().map(|table| (*table, Hold::Read));
+        let locked = self.locked.iter().map(|table| (*table, Hold::Locked));
+        read.chain(locked).chain(self.changed().into_iter().map(|table| (table, Hold::Written))).collect()
     }
 
     /// The table to change.
@@ -377,15 +399,27 @@ impl Transaction {
         self.reads.union(&self.changed()).copied().collect()
     }
 
+    /// Whether it sees anything that others do not.
+    pub(crate) fn has_changed(&self) -> bool {
+        let objects = !self.objects.changes().is_empty() || self.objects.shown().is_some();
+        objects || !self.drafts.is_empty() || !self.dropped.is_empty() || self.temporary.tables().next().is_some()
+    }
+
+    /// It has read these tables of its snapshot.
+    pub(super) fn note_reads(&mut self, tables: &BTreeSet<i64>) {
+        self.reads.extend(tables);
+    }
+
     fn changed(&self) -> BTreeSet<i64> {
         let drafts = self.drafts.values().map(|draft| draft.table.id).filter(|id| *id > 0);
         drafts.chain(self.dropped.iter().map(|table| table.id)).collect()
     }
 
     /// [`Transaction::commit`] when it is the turn of whoever does not have the turn at the changed tables.
-    pub(crate) async fn commit_in_turn(self, warehouse: &Arc<Warehouse>) -> Result<()> {
+    pub(crate) async fn commit_in_turn(self, warehouse: &Arc<Warehouse>, xid: i64) -> Result<()> {
+        let queue_us = now_us();
         let _turn = warehouse.turns().wait(self.changed()).await;
-        self.commit(warehouse).await
+        self.commit(warehouse, (xid, queue_us)).await
     }
 
     /// Makes all changes at once; what was written is removed when that fails. A commit that was begun goes to its end
@@ -393,13 +427,20 @@ impl Transaction {
     ///
     /// # Errors
     /// `Serialization` when another transaction has changed what this one read or changed.
-    pub(crate) async fn commit(self, warehouse: &Arc<Warehouse>) -> Result<()> {
+    pub(crate) async fn commit(self, warehouse: &Arc<Warehouse>, (xid, queue_us): (i64, i64)) -> Result<()> {
         let changes = self.changes();
         if changes.is_empty() && self.objects.changes().is_empty() {
             return Ok(());
         }
-        let catalog = Arc::clone(warehouse.catalog());
-        let commit = warehouse.cleanup().spawn(async move { self.commit_changes(&catalog, &changes).await });
+        let (catalog, start_us) = (Arc::clone(warehouse.catalog()), now_us());
+        let inner = Arc::clone(warehouse);
+        let commit = warehouse.cleanup().spawn(async move {
+            let committed = self.commit_changes(&catalog, &changes).await;
+            if committed.is_ok() {
+                inner.journal().record(&CommitRecord { xid, queue_us, start_us, end_us: now_us() });
+            }
+            committed
+        });
         commit.await.unwrap_or_else(|e| Err(Error::internal(format!("a commit ended abnormally: {e}"))))
     }
 

@@ -1,26 +1,115 @@
-//! What a running statement shows of itself to whoever watches it: its plans, and how it is begun again.
+//! What a running statement shows of itself to whoever watches it: its plans, and how it is begun again. When it ends,
+//! the journal is left its plans, and makes the record of their steps of them in its own time.
 //!
 //! A context has it weakly: the plans go with the statement, and a way to begin again does not keep itself alive.
 
+use super::Who;
 use crate::error::Result;
+use crate::exec::explain::record::{self, Ending, Ran};
+use crate::journal::{StepsRecord, now_us};
 use crate::result::StatementResult;
+use crate::result_cache::ReadOf;
+use crate::system;
+use crate::warehouse::Warehouse;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
-use std::sync::atomic::{AtomicU64, Ordering};
+use millrace_catalog::model::ManagedTable;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Begins a query again.
 pub(crate) type Again = Box<dyn Fn() -> BoxFuture<'static, Result<StatementResult>> + Send + Sync>;
 
 /// The work of a statement.
-#[derive(Default)]
 pub(crate) struct Work {
+    warehouse: Arc<Warehouse>,
+    who: Who,
+    ending: Ending,
+    start_us: i64,
     plans: Mutex<Vec<Arc<dyn ExecutionPlan>>>,
     again: Mutex<Option<Again>>,
+    target: Mutex<Option<(String, i64)>>,
     returned_rows: AtomicU64,
+    /// Whether its result is kept if it may be given again.
+    keeps_result: bool,
+    read_of: Mutex<Option<ReadOf>>,
+    /// It read what may be otherwise at any time.
+    unrepeatable: AtomicBool,
 }
 
 impl Work {
+    /// The work of a statement that begins now.
+    pub(super) fn begin(warehouse: &Arc<Warehouse>, who: &Who, ending: Ending, keeps_result: bool) -> Arc<Self> {
+        let work = Arc::new(Self {
+            warehouse: Arc::clone(warehouse),
+            who: who.clone(),
+            ending,
+            start_us: now_us(),
+            plans: Mutex::default(),
+            again: Mutex::default(),
+            target: Mutex::default(),
+            returned_rows: AtomicU64::new(0),
+            keeps_result,
+            read_of: Mutex::default(),
+            unrepeatable: AtomicBool::new(false),
+        });
+        warehouse.sessions().note_work(who.query, &work);
+        work
+    }
+
+    /// Where it works.
+    pub(super) fn warehouse(&self) -> &Warehouse {
+        &self.warehouse
+    }
+
+    /// The statement's number.
+    pub(super) fn query(&self) -> i64 {
+        self.who.query
+    }
+
+    /// Whether its result is kept if it may be given again.
+    pub(crate) fn keeps_result(&self) -> bool {
+        self.keeps_result
+    }
+
+    /// What its result was read of; `None` where it may not be given again.
+    pub(crate) fn note_read_of(&self, read_of: Option<ReadOf>) {
+        *self.read_of.lock().unwrap_or_else(PoisonError::into_inner) = read_of;
+    }
+
+    /// It reads what may be otherwise at any time.
+    pub(crate) fn note_unrepeatable(&self) {
+        self.unrepeatable.store(true, Ordering::Relaxed);
+    }
+
+    /// What its result was read of, if it may be given again.
+    pub(super) fn take_read_of(&self) -> Option<ReadOf> {
+        let read_of = self.read_of.lock().unwrap_or_else(PoisonError::into_inner).take();
+        read_of.filter(|_| !self.unrepeatable.load(Ordering::Relaxed))
+    }
+
+    /// The statement changes a table.
+    pub(crate) fn note_target(&self, table: &ManagedTable) {
+        let target = (format!("{}.{}", table.schema, table.name), system::managed_oid(table.id));
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
+    }
+
+    /// What its plans have done so far.
+    pub(crate) fn steps(&self) -> StepsRecord {
+        steps(&self.ran(self.plans()), &self.who)
+    }
+
+    fn ran(&self, plans: Vec<Arc<dyn ExecutionPlan>>) -> Ran {
+        Ran {
+            plans,
+            slices: self.warehouse.base_state().config().target_partitions(),
+            ending: self.ending,
+            target: self.target.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            returned_rows: self.returned_rows(),
+            times_us: (self.start_us, now_us()),
+        }
+    }
+
     /// A plan runs.
     pub(crate) fn note_plan(&self, plan: &Arc<dyn ExecutionPlan>) {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(plan));
@@ -56,4 +145,20 @@ impl Work {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.take_again();
     }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.warehouse.sessions().forget_work(self.who.query);
+        let plans = std::mem::take(&mut *self.plans.lock().unwrap_or_else(PoisonError::into_inner));
+        if !plans.is_empty() {
+            let (ran, who) = (self.ran(plans), std::mem::take(&mut self.who));
+            self.warehouse.journal().record_later(move || steps(&ran, &who));
+        }
+    }
+}
+
+fn steps(ran: &Ran, who: &Who) -> StepsRecord {
+    let Who { query, xid, pid, user, .. } = who;
+    StepsRecord { query: *query, xid: *xid, pid: *pid, user: user.clone(), ..record::record(ran) }
 }

@@ -1,8 +1,7 @@
 //! What was done and is being done: statements, connections, sessions.
 
 use super::table::Kind::{Double, Int4, Int8, Text, Time};
-use super::table::NULL;
-use super::{DATABASE, Kind, PG_CATALOG, Rows, SystemTable, Value, oid, row, sees_all};
+use super::{DATABASE, Kind, PG_CATALOG, Rows, SystemTable, oid, row, sees_all};
 use crate::error::Result;
 use crate::journal::{QueryRecord, StatementClass, now_us};
 use crate::session::{Context, OpenSession};
@@ -12,12 +11,10 @@ use millrace_catalog::Snapshot;
 /// The length of one row's text in `stl_querytext` and its kin.
 const PIECE: usize = 200;
 /// The length of `stl_query.querytxt`.
-const QUERY_TEXT: usize = 4000;
-/// Redshift's service class of user queries without WLM's configuration.
-const SERVICE_CLASS: i64 = 100;
+pub(super) const QUERY_TEXT: usize = 4000;
 
 /// The statements that the user may see and that `wanted` takes, oldest first, with the catalog.
-async fn statements(
+pub(super) async fn statements(
     context: &Context,
     wanted: fn(StatementClass) -> bool,
 ) -> Result<(std::sync::Arc<Snapshot>, Vec<QueryRecord>)> {
@@ -29,7 +26,7 @@ async fn statements(
 }
 
 /// The first `length` bytes of a text, at a character's border.
-fn cut(text: &str, length: usize) -> &str {
+pub(super) fn cut(text: &str, length: usize) -> &str {
     let mut end = text.len().min(length);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -38,7 +35,7 @@ fn cut(text: &str, length: usize) -> &str {
 }
 
 /// A text in pieces of [`PIECE`] bytes with their numbers from 0; at least one.
-fn pieces(text: &str) -> impl Iterator<Item = (i64, &str)> {
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = (i64, &str)> {
     let mut rest = Some(text);
     let mut number = -1;
     std::iter::from_fn(move || {
@@ -72,7 +69,7 @@ async fn stl_query(context: &Context) -> Result<Rows> {
     Ok(rows.collect())
 }
 
-fn label(record: &QueryRecord) -> &str {
+pub(super) fn label(record: &QueryRecord) -> &str {
     if record.label.is_empty() { "default" } else { &record.label }
 }
 
@@ -113,100 +110,6 @@ async fn svl_statementtext(context: &Context) -> Result<Rows> {
     Ok(rows.collect())
 }
 
-async fn svl_qlog(context: &Context) -> Result<Rows> {
-    let (snapshot, records) = statements(context, |class| class == StatementClass::Query).await?;
-    let rows = records.iter().map(|record| {
-        row![
-            snapshot.principals().user_id(&record.user),
-            record.query,
-            record.xid,
-            record.pid,
-            record.start_us,
-            record.end_us,
-            record.end_us - record.start_us,
-            i64::from(record.aborted),
-            label(record),
-            cut(&record.text, 60),
-            NULL,
-            0
-        ]
-    });
-    Ok(rows.collect())
-}
-
-async fn sys_query_history(context: &Context) -> Result<Rows> {
-    let (snapshot, records) = statements(context, |_| true).await?;
-    let everything = sees_all(context).await?;
-    let mut rows: Rows = records
-        .iter()
-        .map(|record| {
-            let status = match (&record.sqlstate, record.aborted) {
-                (Some(code), _) if code == "57014" => "canceled",
-                (Some(_), _) => "failed",
-                (None, true) => "canceled",
-                (None, false) => "success",
-            };
-            history_row(&snapshot, record, status)
-        })
-        .collect();
-    for session in context.warehouse().sessions().list() {
-        let Some(running) = session.running.filter(|_| everything || session.user == context.who().user) else {
-            continue;
-        };
-        let record = QueryRecord {
-            query: running.query,
-            user: session.user,
-            pid: session.pid,
-            xid: running.xid,
-            database: DATABASE.to_owned(),
-            label: running.label,
-            text: running.text,
-            start_us: running.start_us,
-            end_us: now_us(),
-            ..QueryRecord::default()
-        };
-        let mut row = history_row(&snapshot, &record, "running");
-        row[11] = Value::Null;
-        rows.push(row);
-    }
-    Ok(rows)
-}
-
-fn history_row(snapshot: &Snapshot, record: &QueryRecord, status: &str) -> Vec<Value> {
-    let elapsed = record.end_us - record.start_us;
-    let kind = record.text.split_whitespace().next().unwrap_or_default().to_uppercase();
-    let kind = match (record.class, kind.as_str()) {
-        (StatementClass::Ddl, _) => "DDL".to_owned(),
-        (StatementClass::Utility, "COPY" | "UNLOAD")
-        | (StatementClass::Query, "INSERT" | "UPDATE" | "DELETE" | "MERGE") => kind,
-        (StatementClass::Query, "CREATE") => "CTAS".to_owned(),
-        (StatementClass::Query, _) => "SELECT".to_owned(),
-        (StatementClass::Utility, _) => "UTILITY".to_owned(),
-    };
-    row![
-        snapshot.principals().user_id(&record.user),
-        record.query,
-        label(record),
-        record.xid,
-        record.pid,
-        kind,
-        status,
-        false,
-        &record.database,
-        &record.text[..cut(&record.text, QUERY_TEXT).len()],
-        record.start_us,
-        record.end_us,
-        elapsed,
-        record.queue_us(),
-        elapsed - record.queue_us(),
-        record.error.as_ref(),
-        record.rows,
-        NULL,
-        record.stays.last().map_or(SERVICE_CLASS, |stay| stay.class.into()),
-        &record.user
-    ]
-}
-
 async fn sys_query_text(context: &Context) -> Result<Rows> {
     let (snapshot, records) = statements(context, |_| true).await?;
     let rows = records.iter().flat_map(|record| {
@@ -237,7 +140,7 @@ async fn stl_error(context: &Context) -> Result<Rows> {
 }
 
 /// The sessions that the user may see.
-async fn sessions(context: &Context) -> Result<Vec<OpenSession>> {
+pub(super) async fn sessions(context: &Context) -> Result<Vec<OpenSession>> {
     let everything = sees_all(context).await?;
     let mut found = context.warehouse().sessions().list();
     found.retain(|session| everything || session.user == context.who().user);
@@ -270,6 +173,20 @@ async fn stv_inflight(context: &Context) -> Result<Rows> {
         ])
     });
     Ok(rows.collect())
+}
+
+async fn svv_query_inflight(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for session in sessions(context).await? {
+        let Some(running) = session.running else { continue };
+        let user = snapshot.principals().user_id(&session.user);
+        rows.extend(
+            pieces(&running.text)
+                .map(|(number, text)| row![user, 0, running.query, session.pid, running.start_us, 0, text, number]),
+        );
+    }
+    Ok(rows)
 }
 
 async fn stv_recents(context: &Context) -> Result<Rows> {
@@ -383,50 +300,6 @@ pub(super) const TABLES: &[SystemTable] = &[
         |context| Box::pin(svl_statementtext(context)),
     ),
     declare(
-        "svl_qlog",
-        &[
-            ("userid", Int4),
-            ("query", Int4),
-            ("xid", Int8),
-            ("pid", Int4),
-            ("starttime", Time),
-            ("endtime", Time),
-            ("elapsed", Int8),
-            ("aborted", Int4),
-            ("label", Text),
-            ("substring", Text),
-            ("source_query", Int4),
-            ("concurrency_scaling_status", Int4),
-        ],
-        |context| Box::pin(svl_qlog(context)),
-    ),
-    declare(
-        "sys_query_history",
-        &[
-            ("user_id", Int4),
-            ("query_id", Int8),
-            ("query_label", Text),
-            ("transaction_id", Int8),
-            ("session_id", Int4),
-            ("query_type", Text),
-            ("status", Text),
-            ("result_cache_hit", Kind::Bool),
-            ("database_name", Text),
-            ("query_text", Text),
-            ("start_time", Time),
-            ("end_time", Time),
-            ("elapsed_time", Int8),
-            ("queue_time", Int8),
-            ("execution_time", Int8),
-            ("error_message", Text),
-            ("returned_rows", Int8),
-            ("returned_bytes", Int8),
-            ("service_class_id", Int4),
-            ("username", Text),
-        ],
-        |context| Box::pin(sys_query_history(context)),
-    ),
-    declare(
         "sys_query_text",
         &[
             ("user_id", Int4),
@@ -477,6 +350,20 @@ pub(super) const TABLES: &[SystemTable] = &[
         |context| Box::pin(stv_inflight(context)),
     ),
     declare(
+        "svv_query_inflight",
+        &[
+            ("userid", Int4),
+            ("slice", Int4),
+            ("query", Int4),
+            ("pid", Int4),
+            ("starttime", Time),
+            ("suspended", Int4),
+            ("text", Text),
+            ("sequence", Int4),
+        ],
+        |context| Box::pin(svv_query_inflight(context)),
+    ),
+    declare(
         "stv_recents",
         &[
             ("userid", Int4),
@@ -512,13 +399,17 @@ pub(super) const TABLES: &[SystemTable] = &[
             Ok((0..slices).map(|slice| row![0, slice, slice, "D"]).collect())
         })
     }),
-    declare("millrace_journal", &[("lost_records", Int8), ("share_lost", Double)], |context| {
-        Box::pin(async {
-            let journal = context.warehouse().journal();
-            let kept = journal.read::<QueryRecord>().await?.len() as f64;
-            let lost = journal.lost();
-            let share = if lost == 0 { 0.0 } else { lost as f64 / (lost as f64 + kept) };
-            Ok(vec![row![lost, share]])
-        })
-    }),
+    declare(
+        "millrace_journal",
+        &[("lost_records", Int8), ("share_lost", Double), ("lost_audit_lines", Int8)],
+        |context| {
+            Box::pin(async {
+                let journal = context.warehouse().journal();
+                let kept = journal.read::<QueryRecord>().await?.len() as f64;
+                let lost = journal.lost();
+                let share = if lost == 0 { 0.0 } else { lost as f64 / (lost as f64 + kept) };
+                Ok(vec![row![lost, share, context.warehouse().audit().lost()]])
+            })
+        },
+    ),
 ];

@@ -154,19 +154,6 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("result_type", Text),
         ],
     ),
-    empty(
-        "stv_locks",
-        &[
-            ("table_id", Int4),
-            ("last_commit", Time),
-            ("last_update", Time),
-            ("lock_owner", Int8),
-            ("lock_owner_pid", Int8),
-            ("lock_owner_start_ts", Time),
-            ("lock_owner_end_ts", Time),
-            ("lock_status", Text),
-        ],
-    ),
     empty("pg_shdescription", &[("objoid", Oid), ("classoid", Oid), ("description", Text)]),
     empty("pg_db_role_setting", &[("setdatabase", Oid), ("setrole", Oid), ("setconfig", Kind::Texts)]),
     empty(

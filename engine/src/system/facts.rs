@@ -3,6 +3,7 @@
 use super::{Relation, relations};
 use crate::error::Result;
 use crate::session::{Context, Sessions, Who};
+use crate::wlm::Wlm;
 use millrace_catalog::Snapshot;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub(crate) struct Facts {
     pub(crate) snapshot: Arc<Snapshot>,
     /// Who else is connected.
     pub(crate) sessions: Arc<Sessions>,
+    /// The queues that statements run in.
+    pub(crate) wlm: Arc<Wlm>,
     pub(crate) relations: Vec<Relation>,
     /// The bytes of each relation's files, where a function asks for them.
     pub(crate) sizes: HashMap<i64, u64>,
@@ -39,6 +42,7 @@ pub(crate) async fn facts(context: &Context, with_sizes: bool) -> Result<Facts> 
         path: path.cloned().collect(),
         snapshot,
         sessions: Arc::clone(context.warehouse().sessions()),
+        wlm: Arc::clone(context.warehouse().wlm()),
         relations,
         sizes,
         settings: context.settings().into_iter().map(|(name, value, _)| (name, value)).collect(),

@@ -5,24 +5,33 @@
 //! line in [`TABLES`]. A user sees of the tables that log what happened only its own rows ([`sees_all`]).
 
 mod activity;
+mod analyses;
 mod attributes;
 mod classes;
+mod commits;
 mod connections;
 mod databases;
 mod empty;
 mod external;
+mod external_queries;
 mod facts;
 mod grants;
+mod history;
 mod indexes;
 mod information;
 mod late_binding;
 mod loads;
+mod locks;
+mod metrics;
 mod oid;
+mod plans;
 mod procedures;
 mod redshift;
 mod relations;
 mod settings;
 mod shown;
+mod steps;
+mod storage;
 mod table;
 mod types;
 mod unloads;
@@ -45,6 +54,13 @@ use crate::sql::SHOWN;
 /// The one database, as Redshift's clients call it.
 pub(crate) const DATABASE: &str = "dev";
 
+/// What drivers look for in `version()`, and ours beside it.
+pub(crate) const VERSION: &str = concat!(
+    "PostgreSQL 8.0.2 on x86_64-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), ",
+    "Redshift 1.0.77467, Millrace ",
+    env!("CARGO_PKG_VERSION")
+);
+
 /// The schema that is searched for system tables without being named.
 pub(crate) const PG_CATALOG: &str = "pg_catalog";
 /// The SQL standard's schema.
@@ -53,20 +69,29 @@ pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 /// Every list of system tables.
 const TABLES: &[&[SystemTable]] = &[
     activity::TABLES,
+    analyses::TABLES,
     attributes::TABLES,
     classes::TABLES,
+    commits::TABLES,
     connections::TABLES,
     databases::TABLES,
     empty::TABLES,
     external::TABLES,
+    external_queries::TABLES,
     grants::TABLES,
+    history::TABLES,
     indexes::TABLES,
     information::TABLES,
     late_binding::TABLES,
     loads::TABLES,
+    locks::TABLES,
+    metrics::TABLES,
+    plans::TABLES,
     procedures::TABLES,
     redshift::TABLES,
     settings::TABLES,
+    steps::TABLES,
+    storage::TABLES,
     unloads::TABLES,
     types::TABLES,
     users::TABLES,

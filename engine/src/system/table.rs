@@ -137,6 +137,9 @@ impl SystemTable {
 
     /// Its rows now, as a table that a query can read.
     pub(crate) async fn read(&self, context: &Context) -> Result<MemTable> {
+        if let Some(work) = context.work() {
+            work.note_unrepeatable();
+        }
         let schema = self.schema();
         let batch = self.batch(&schema, (self.rows)(context).await?)?;
         Ok(MemTable::try_new(schema, vec![vec![batch]])?)

@@ -55,7 +55,8 @@ pub use deletes::{read_deletes, write_deletes};
 pub use inlined::{decode_inlined, encode_inlined};
 pub(crate) use layout::Head;
 pub use layout::{
-    Arranged, EffectiveStyle, arrange, choose, effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction,
+    Arranged, EffectiveStyle, arrange, choose, effective_style, first_slice, is_sorted, shown_sort_key, skew,
+    unsorted_fraction,
 };
 pub use new_files::NewFiles;
 pub(crate) use orphans::remove_orphans;

@@ -63,6 +63,12 @@ pub struct InlinedRows {
 pub struct TableScanSummary {
     /// `schema.table`.
     pub table: String,
+    /// The table's number in the catalog; not positive for one that is in none.
+    pub table_id: i64,
+    /// Whether its values were analyzed.
+    pub analyzed: bool,
+    /// Rows of what is read, deleted ones too.
+    pub rows: u64,
     /// Files that are read.
     pub files: usize,
     /// Files of the same format that the table has.
@@ -251,7 +257,8 @@ impl ManagedTableProvider {
             add_distinct_counts(&mut statistics, &self.types, &self.estimates);
             statistics
         };
-        let summary = self.summary(format, &files);
+        let in_catalog = inlined.as_ref().map_or(0, |(described, _)| described.record_count);
+        let summary = self.summary(format, &files, in_catalog);
         let parts: Vec<_> = files.into_iter().map(|file| self.partitioned_file(file)).collect();
         let mut parts: Vec<PartitionedFile> = stream::iter(parts).buffered(CONCURRENCY).try_collect().await?;
         if let Some((described, rows)) = inlined {
@@ -286,9 +293,12 @@ impl ManagedTableProvider {
         Ok(DataSourceExec::from_data_source(config))
     }
 
-    fn summary(&self, format: FileFormat, files: &[&DataFile]) -> TableScanSummary {
+    fn summary(&self, format: FileFormat, files: &[&DataFile], in_catalog: u64) -> TableScanSummary {
         TableScanSummary {
             table: self.name(),
+            table_id: self.table.id,
+            analyzed: self.estimates.analysis.is_some(),
+            rows: in_catalog + files.iter().map(|file| file.record_count).sum::<u64>(),
             files: files.len(),
             files_of_table: self.files.iter().filter(|file| file.format == format).count(),
             bytes: files.iter().map(|file| file.size_bytes).sum(),

@@ -83,8 +83,6 @@ struct Now {
     ruling: Arc<QueueSettings>,
     /// How long it may run here.
     limit: Option<Duration>,
-    /// What it has instead of its queue's priority.
-    priority: Option<Priority>,
     /// Since when it runs, in this queue and in any.
     began: Option<Instant>,
     first_began: Option<Instant>,
@@ -124,7 +122,6 @@ impl Admission {
             ruling: Arc::clone(&settings),
             settings,
             limit: None,
-            priority: None,
             began: None,
             first_began: None,
             waited: Duration::ZERO,
@@ -238,7 +235,7 @@ impl Admission {
     }
 
     fn note_stay(&self, settings: &QueueSettings) {
-        let priority = settings.priority.map(|own| self.now().priority.unwrap_or(own));
+        let priority = self.priority(settings);
         self.trace.enter(Stay {
             task: self.task,
             class: settings.class,
@@ -250,12 +247,15 @@ impl Admission {
         });
     }
 
+    /// Its priority in a queue of automatic WLM.
+    fn priority(&self, settings: &QueueSettings) -> Option<Priority> {
+        settings.priority.map(|own| self.wlm.priority(self.task).unwrap_or(own))
+    }
+
     fn limit_memory(&self) {
         if let Some(pool) = &self.pool {
-            let (settings, priority) = {
-                let now = self.now();
-                (Arc::clone(&now.settings), now.priority)
-            };
+            let settings = Arc::clone(&self.now().settings);
+            let priority = self.wlm.priority(self.task);
             pool.set_limit(self.wlm.share(&settings, self.slots, priority).unwrap_or(usize::MAX));
         }
     }
@@ -264,7 +264,6 @@ impl Admission {
     fn change_priority(&self, rule: &Rule, priority: Priority) {
         let settings = Arc::clone(&self.now().settings);
         self.note_action(&settings, rule, rule.action.name());
-        self.now().priority = Some(priority);
         self.wlm.set_priority(self.task, priority);
         if settings.priority.is_some() {
             self.trace.set_priority(priority.name());
@@ -431,6 +430,11 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
+        let settings = Arc::clone(&self.now().settings);
+        if let Some(priority) = self.priority(&settings) {
+            // Whoever changed it did not tell.
+            self.trace.set_priority(priority.name());
+        }
         self.trace.leave(false);
         self.wlm.end(self.task);
     }

@@ -28,8 +28,9 @@ mod tests;
 
 pub(crate) use admission::{Admission, Decision, Kind, Phase};
 pub(crate) use assign::Requester;
-pub(crate) use config::Configuration;
+pub(crate) use config::{Configuration, SHORT_CLASS};
 pub(crate) use predict::{Features, shape};
+pub(crate) use priority::Priority;
 pub(crate) use queues::{Applicant, QueueState, TaskState, Wlm};
 pub(crate) use rules::Measures;
 

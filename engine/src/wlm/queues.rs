@@ -45,6 +45,9 @@ struct Inner {
     tasks: BTreeMap<i64, Task>,
     next_task: i64,
     next_queue: u64,
+    /// The priorities that sessions and users were given.
+    sessions: BTreeMap<i32, Priority>,
+    users: BTreeMap<String, Priority>,
 }
 
 #[derive(Debug)]
@@ -67,6 +70,7 @@ struct Queue {
 pub(crate) struct Applicant {
     pub(crate) query: i64,
     pub(crate) xid: i64,
+    pub(crate) pid: i32,
     pub(crate) user: String,
     /// Slots that it wants.
     pub(crate) slots: usize,
@@ -84,7 +88,7 @@ struct Task {
     queue_us: i64,
     exec_us: Option<i64>,
     returning: bool,
-    /// What it has instead of its queue's priority.
+    /// What it was given itself.
     priority: Option<Priority>,
     grant: Option<oneshot::Sender<()>>,
 }
@@ -147,6 +151,8 @@ impl Wlm {
             tasks: BTreeMap::new(),
             next_task: 1,
             next_queue: 0,
+            sessions: BTreeMap::new(),
+            users: BTreeMap::new(),
         };
         inner.apply(configuration);
         let looked = Mutex::new((Instant::now(), version));
@@ -315,6 +321,58 @@ impl Wlm {
         }
     }
 
+    /// The priority that a statement has instead of its queue's: its own, its session's or its user's.
+    pub(super) fn priority(&self, task: i64) -> Option<Priority> {
+        let inner = self.lock();
+        inner.tasks.get(&task).and_then(|state| inner.given(state))
+    }
+
+    /// Gives the statement of a number another priority; the one that it had.
+    ///
+    /// # Errors
+    /// `UndefinedObject` where it is in no queue; `ObjectState` in a queue of manual WLM.
+    pub(crate) fn change_query_priority(&self, query: i64, priority: Priority) -> Result<Priority> {
+        let mut inner = self.lock();
+        let found = inner.tasks.iter().find(|(_, state)| state.applicant.query == query && state.queue.is_some());
+        let Some((task, state)) = found else {
+            let message = format!("query {query} neither runs in a queue of WLM nor waits in one");
+            return Err(Error::new(ErrorKind::UndefinedObject, message));
+        };
+        let queue = inner.queues.iter().find(|queue| Some(queue.id) == state.queue);
+        let Some(own) = queue.and_then(|queue| queue.settings.priority) else {
+            let message = format!("query {query} is in a queue of manual WLM, which knows no priorities");
+            return Err(Error::new(ErrorKind::ObjectState, message));
+        };
+        let (task, before) = (*task, inner.given(state).unwrap_or(own));
+        if let Some(state) = inner.tasks.get_mut(&task) {
+            state.priority = Some(priority);
+        }
+        inner.grant_automatic();
+        Ok(before)
+    }
+
+    /// Gives the statements of a session a priority, those that run too; `None` takes it away.
+    pub(crate) fn change_session_priority(&self, pid: i32, priority: Option<Priority>) {
+        let mut inner = self.lock();
+        if let Some(priority) = priority {
+            inner.sessions.insert(pid, priority);
+        } else if inner.sessions.remove(&pid).is_none() {
+            return;
+        }
+        inner.grant_automatic();
+    }
+
+    /// The same for all statements of a user, until this process ends.
+    pub(crate) fn change_user_priority(&self, user: &str, priority: Option<Priority>) {
+        let mut inner = self.lock();
+        if let Some(priority) = priority {
+            inner.users.insert(user.to_owned(), priority);
+        } else {
+            inner.users.remove(user);
+        }
+        inner.grant_automatic();
+    }
+
     /// Lets statements of automatic WLM begin, if there is room for them by now.
     pub(super) fn grant_automatic(&self) {
         self.lock().grant_automatic();
@@ -381,7 +439,7 @@ impl Wlm {
                 queue_us: state.queue_us,
                 exec_us: state.exec_us,
                 returning: state.returning,
-                priority: queue.settings.priority.map(|own| state.priority.unwrap_or(own)),
+                priority: queue.settings.priority.map(|own| inner.given(state).unwrap_or(own)),
                 position: queue.waiting.iter().position(|waiting| waiting == task),
             })
         };
@@ -423,6 +481,12 @@ impl Inner {
         }
         let (percent, of) = (settings.memory_percent?, settings.slots?);
         Some((memory as f64 * percent / 100. * slots as f64 / of as f64) as usize)
+    }
+
+    /// What a statement has instead of its queue's priority.
+    fn given(&self, state: &Task) -> Option<Priority> {
+        let Applicant { pid, user, .. } = &state.applicant;
+        state.priority.or_else(|| self.sessions.get(pid).copied()).or_else(|| self.users.get(user).copied())
     }
 
     /// Whether automatic WLM lets another statement begin.
@@ -497,7 +561,7 @@ impl Inner {
             for (at, queue) in self.queues.iter().enumerate() {
                 let Some(own) = queue.settings.priority else { continue };
                 for task in &queue.waiting {
-                    let priority = self.tasks.get(task).and_then(|state| state.priority).unwrap_or(own);
+                    let priority = self.tasks.get(task).and_then(|state| self.given(state)).unwrap_or(own);
                     let oldest = &mut oldest[priority as usize];
                     if oldest.is_none_or(|(found, _)| *task < found) {
                         *oldest = Some((*task, at));

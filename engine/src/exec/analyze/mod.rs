@@ -9,10 +9,12 @@ pub(super) use compression::{LEAST_ROWS, MOST_ROWS, best_encoding, is_sort_key};
 
 use super::done;
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::{AnalyzeRecord, now_us};
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::{Context, is_temporary};
-use crate::sql::Analyze;
+use crate::sql::{Analyze, AnalyzeScope};
+use crate::system;
 use millrace_catalog::model::TableKind;
 
 /// Executes `ANALYZE`.
@@ -57,10 +59,44 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
                     format!("skipping \"{}\": temporary tables are planned by their files' bounds", table.name);
                 notices.push(Notice { severity: Severity::Notice, message });
             }
-            Relation::Managed(table) => managed::analyze(context, &table, analyze, &mut notices).await?,
-            Relation::Catalog(table) => external::analyze(context, table, analyze, &mut notices).await?,
+            Relation::Managed(table) => {
+                let start_us = now_us();
+                let before = context.catalog().estimates(table.id).await?.analysis.clone();
+                managed::analyze(context, &table, analyze, &mut notices).await?;
+                let after = context.catalog().estimates(table.id).await?.analysis.clone();
+                let rows = after.map(|after| after.row_count);
+                let changed = rows.zip(before.as_ref()).map(|(rows, before)| rows.abs_diff(before.row_count));
+                let record = AnalyzeRecord {
+                    table_id: system::managed_oid(table.id),
+                    rows,
+                    changed_rows: changed.or(rows),
+                    before_us: before.map(|before| before.time_ms * 1000),
+                    start_us,
+                    ..AnalyzeRecord::default()
+                };
+                note(context, analyze, record);
+            }
+            Relation::Catalog(table) => {
+                let (table_id, start_us) = (system::cataloged_oid(table.id), now_us());
+                external::analyze(context, table, analyze, &mut notices).await?;
+                note(context, analyze, AnalyzeRecord { table_id, start_us, ..AnalyzeRecord::default() });
+            }
             Relation::Foreign(table) => return Err(table.unchangeable()),
         }
     }
     Ok(done(CommandTag::Verb("ANALYZE"), notices))
+}
+
+/// Tells the journal of a table that was analyzed.
+fn note(context: &Context, analyze: &Analyze, record: AnalyzeRecord) {
+    let who = context.who();
+    context.warehouse().journal().record(&AnalyzeRecord {
+        user: who.user.clone(),
+        xid: who.xid,
+        predicate_columns: analyze.scope == AnalyzeScope::PredicateColumns,
+        // Statements that somebody asked for show their work; the background's pass the queues by.
+        automatic: context.work().is_none(),
+        end_us: now_us(),
+        ..record
+    });
 }

@@ -5,6 +5,7 @@
 //! `FORMAT DATAFUSION`. JSON and graphs have Redshift's steps in both. `ANALYZE` runs queries; what writes is refused.
 
 mod datafusion;
+pub(crate) mod record;
 mod redshift;
 mod render;
 mod step;

@@ -1,6 +1,7 @@
 //! A plan as steps that know no operator: what a person, JSON or a graph is shown.
 
 use super::size;
+use crate::journal::ScanRecord;
 
 /// One step of a plan, over the steps that give it rows.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +55,8 @@ pub(super) struct Actual {
     pub(super) blocks: Option<Blocks>,
     /// What it asked of a foreign system.
     pub(super) remote: Option<Remote>,
+    /// What else the journal is told.
+    pub(super) detail: Option<Box<Detail>>,
 }
 
 /// What was asked of a foreign system.
@@ -67,6 +70,45 @@ pub(super) struct Remote {
     pub(super) rows_examined: u64,
     /// Capacity that it says was consumed, in thousandths of its unit.
     pub(super) capacity_milliunits: u64,
+}
+
+/// What the journal is told of an operator beside what EXPLAIN shows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Detail {
+    /// Bytes that it gave.
+    pub(super) output_bytes: u64,
+    /// When it began, and when it ended: microseconds since the epoch.
+    pub(super) times_us: Option<(i64, i64)>,
+    /// Of each slice the rows that it gave, and the nanoseconds that it computed.
+    pub(super) slices: Vec<(u64, u64)>,
+    /// The table that it read, as `schema.table`, with its number in `pg_class`.
+    pub(super) table: Option<(String, i64)>,
+    /// What it read of files.
+    pub(super) scan: Option<ScanRecord>,
+    /// Whether its table has no statistics.
+    pub(super) unanalyzed: bool,
+}
+
+impl Detail {
+    /// Together with what another operator of the same step did, below it.
+    fn over(mut self, below: Self) -> Self {
+        self.times_us = match (self.times_us, below.times_us) {
+            (Some(own), Some(below)) => Some((own.0.min(below.0), own.1.max(below.1))),
+            (own, below) => own.or(below),
+        };
+        if self.slices.is_empty() {
+            self.slices = below.slices;
+        } else {
+            self.slices.iter_mut().zip(&below.slices).for_each(|(own, below)| own.1 += below.1);
+        }
+        if self.output_bytes == 0 {
+            self.output_bytes = below.output_bytes;
+        }
+        self.table = self.table.or(below.table);
+        self.scan = self.scan.or(below.scan);
+        self.unanalyzed |= below.unanalyzed;
+        self
+    }
 }
 
 /// Blocks of files: a column's of a managed table's file, a row group of Parquet, a stripe's row group of ORC.
@@ -96,6 +138,10 @@ impl Actual {
             read_bytes: self.read_bytes + below.read_bytes,
             blocks: self.blocks.or(below.blocks),
             remote: self.remote.or(below.remote),
+            detail: match (self.detail, below.detail) {
+                (Some(own), Some(below)) => Some(Box::new(own.over(*below))),
+                (own, below) => own.or(below),
+            },
         }
     }
 
@@ -178,12 +224,17 @@ impl Step {
         output.chain(self.details.iter().cloned()).chain(actual).collect()
     }
 
-    /// `(cost=0.00..87.98 rows=8798 width=17)`, and what it did.
-    pub(super) fn figures(&self) -> String {
+    /// `(cost=0.00..87.98 rows=8798 width=17)`
+    pub(super) fn costs(&self) -> String {
         let Self { startup, total, rows, width, .. } = self;
+        format!("(cost={startup:.2}..{total:.2} rows={:.0} width={width:.0})", rows.ceil())
+    }
+
+    /// Its costs, and what it did.
+    pub(super) fn figures(&self) -> String {
         let mut figures = Vec::new();
         if !self.without_costs {
-            figures.push(format!("(cost={startup:.2}..{total:.2} rows={:.0} width={width:.0})", rows.ceil()));
+            figures.push(self.costs());
         }
         figures.extend(self.actual.as_ref().map(Actual::figures));
         figures.join(" ")

@@ -1,7 +1,7 @@
 //! `UPDATE`, `DELETE`, `TRUNCATE`, and the writing of rows that they share with INSERT and MERGE.
 
 use super::positions::Positions;
-use super::{assign, few, numbers, target};
+use super::{assign, few, note_target, numbers, target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{done, query};
 use crate::resolve;
@@ -196,6 +196,7 @@ async fn write(
     plan: &LogicalPlan,
     replaced: Option<(&Arc<Mutex<Positions>>, Repeats)>,
 ) -> Result<u64> {
+    note_target(context, table);
     let physical = query::physical_plan(context, plan).await?;
     let numbering = Arc::new(numbers::Numbering::of(context, table)?);
     let schema = Arc::clone(numbering.schema());

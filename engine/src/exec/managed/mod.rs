@@ -41,11 +41,21 @@ use std::sync::Arc;
 /// `UndefinedTable`; `WrongObjectType` for external tables and views.
 async fn target(context: &Context, name: &ObjectName, verb: &str) -> Result<Arc<ManagedTable>> {
     match resolve::find_relation(context, name).await? {
-        Relation::Managed(table) => Ok(table),
+        Relation::Managed(table) => {
+            note_target(context, &table);
+            Ok(table)
+        }
         Relation::Foreign(table) => Err(table.unchangeable()),
         Relation::Catalog(table) => {
             let message = format!("cannot {verb} \"{}\": it is not a managed table", table.name);
             Err(Error::new(ErrorKind::WrongObjectType, message))
         }
+    }
+}
+
+/// Tells whoever watches the statement that it changes a table.
+fn note_target(context: &Context, table: &ManagedTable) {
+    if let Some(work) = context.work() {
+        work.note_target(table);
     }
 }

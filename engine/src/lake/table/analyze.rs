@@ -83,6 +83,7 @@ impl LakeTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let summary = ScanSummary {
             table: self.name.clone(),
+            table_id: None,
             location: self.location(),
             partitioned: None,
             partitions: None,

@@ -28,7 +28,7 @@ mod streams;
 
 pub use arrange::{Arranged, arrange};
 pub use choose::choose;
-pub use state::{EffectiveStyle, effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction};
+pub use state::{EffectiveStyle, effective_style, first_slice, is_sorted, shown_sort_key, skew, unsorted_fraction};
 
 pub(crate) use head::Head;
 pub(crate) use state::bucket_now;

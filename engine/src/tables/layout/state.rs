@@ -126,6 +126,11 @@ pub fn skew(table: &ManagedTable, files: &[DataFile], slices: u32) -> Option<f64
     (fewest > 0.).then_some(most / fewest)
 }
 
+/// The first of the slices that a file's rows belong to by their bucket; `None` where they are dealt as they are read.
+pub fn first_slice(table: &ManagedTable, file: &DataFile, slices: u32) -> Option<u32> {
+    bucket_now(table, file).map(|(bucket, of)| bucket % of.min(slices.max(1)))
+}
+
 /// A file's bucket, and of how many, where it is one of the table's distribution key as it is now.
 pub(crate) fn bucket_now(table: &ManagedTable, file: &DataFile) -> Option<(u32, u32)> {
     let layout = &file.layout;

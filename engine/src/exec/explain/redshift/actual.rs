@@ -1,6 +1,6 @@
 //! What steps did, read from the counters of the operators that they are made of.
 
-use super::Plan;
+use super::{Plan, detail};
 use crate::exec::explain::step::{Actual, Blocks, Remote, Step};
 use crate::exec::progress::counter;
 use crate::federated::ForeignScanExec;
@@ -14,9 +14,16 @@ use std::sync::Arc;
 pub(in crate::exec::explain) struct Counters {
     /// The blocks of managed tables' scans, by the address of the scan.
     blocks: HashMap<usize, Blocks>,
+    /// Whether they are for the journal, which is told more.
+    detailed: bool,
 }
 
 impl Counters {
+    /// For the journal.
+    pub(in crate::exec::explain) fn detailed() -> Self {
+        Self { detailed: true, ..Self::default() }
+    }
+
     /// With the blocks that a scan of a managed table read.
     pub(in crate::exec::explain) fn note(&mut self, scan: &Plan, blocks: ReadBlocks) {
         let ReadBlocks { read, skipped } = blocks;
@@ -42,6 +49,7 @@ impl Counters {
                 rows_examined: counter(&metrics, "rows_examined"),
                 capacity_milliunits: counter(&metrics, "capacity_milliunits"),
             }),
+            detail: self.detailed.then(|| Box::new(detail::of(plan, &metrics))),
         }
     }
 }
@@ -63,7 +71,7 @@ fn address(plan: &Plan) -> usize {
 }
 
 /// The row groups of Parquet and ORC, if a scan counts them.
-fn row_groups(metrics: &MetricsSet) -> Option<Blocks> {
+pub(super) fn row_groups(metrics: &MetricsSet) -> Option<Blocks> {
     let mut skipped = counter(metrics, "row_groups_pruned");
     let (mut left, mut filtered) = (None, 0);
     for metric in metrics.iter() {

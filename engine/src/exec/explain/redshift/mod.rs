@@ -6,6 +6,7 @@
 
 mod actual;
 mod cost;
+mod detail;
 mod group;
 mod join;
 mod rows;
@@ -53,6 +54,9 @@ const PASSES: f64 = 1. / 3.;
 /// Steps that give the columns that they are given.
 const HANDS_ON: [&str; 5] = ["Merge", "Network", "Sort", "Limit", "Subquery Scan"];
 
+/// Levels of a plan for which any stack has room.
+const SHALLOW: usize = 50;
+
 /// The steps of a plan.
 pub(super) async fn part(
     context: &Context,
@@ -87,6 +91,31 @@ pub(super) async fn part(
         alerts.push("Update statistics by running the ANALYZE command on these tables".to_owned());
     }
     Ok(Part { name, root, alerts })
+}
+
+/// The steps of a plan that has run, with what they did, for the journal: estimated by the operators' own statistics.
+pub(super) fn done(physical: &Plan, slices: usize) -> Step {
+    let counters = Counters::detailed();
+    let mut builder = Builder {
+        rows: rows::Rows::new(Vec::new(), physical, &JoinEstimates::default()),
+        partitions: HashMap::new(),
+        slices,
+        qualify: scans(physical) > 1,
+        shown: Shown { costs: true, verbose: false, counters: Some(&counters) },
+        missing: BTreeSet::new(),
+        nested_loop: false,
+    };
+    let at = At { root: true, ..At::default() };
+    // Room for the deepest plans is not free.
+    if is_deep(physical, SHALLOW) {
+        return crate::plan::with_room(|| builder.build(physical, at)).step;
+    }
+    builder.build(physical, at).step
+}
+
+/// Whether a plan has more levels than this.
+fn is_deep(plan: &Plan, levels: usize) -> bool {
+    levels == 0 || plan.children().into_iter().any(|child| is_deep(child, levels - 1))
 }
 
 /// How many partitions the tables have of which some are read.

@@ -101,6 +101,7 @@ impl Builder<'_> {
     fn partition_loop(&self, summary: &ScanSummary, selected: usize, scans: Vec<Step>) -> Step {
         let told = match self.partitions.get(&summary.table) {
             Some(total) => format!("{selected} of {total}"),
+            None if summary.partitioned.is_some() => selected.to_string(),
             None => format!("{selected} (projected)"),
         };
         let object = Some(format!("of {}", summary.table));

@@ -1,0 +1,90 @@
+//! Whether a query gives the same rows again as long as nothing changes that it reads, and what that is.
+
+use crate::error::Result;
+use crate::result_cache::{ReadOf, named};
+use crate::session::Context;
+use crate::tables::ManagedTableProvider;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility, WindowFunctionDefinition};
+use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// What a query reads, if that is managed tables only and all its functions always give the same.
+pub(super) async fn read_of(context: &Context, query: &ast::Query, plan: &LogicalPlan) -> Result<Option<ReadOf>> {
+    let mut tables = BTreeSet::new();
+    let mut names = Names::default();
+    let _ = query.visit(&mut names);
+    let mut names = names.0;
+    if !is_repeatable(plan, &mut tables, &mut names)? {
+        return Ok(None);
+    }
+    let mut transaction = context.transaction().lock().await;
+    if transaction.has_changed() {
+        return Ok(None);
+    }
+    let snapshot = transaction.snapshot(context.warehouse()).await?;
+    tables.extend(transaction.table_ids());
+    let (catalog, manifest, named) = (snapshot.version(), snapshot.manifest_version(), named(&snapshot, &names));
+    Ok(Some(ReadOf { catalog, manifest, tables, names, named }))
+}
+
+/// The names of all relations of a query, those of WITH too.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &ast::ObjectName) -> ControlFlow<()> {
+        let last = relation.0.last().and_then(|part| part.as_ident());
+        self.0.extend(last.map(|ident| ident.value.to_lowercase()));
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether a plan gives the same again; notes its tables, and their names.
+fn is_repeatable(plan: &LogicalPlan, tables: &mut BTreeSet<i64>, names: &mut BTreeSet<String>) -> Result<bool> {
+    let mut repeatable = true;
+    plan.apply_with_subqueries(|node| {
+        let mut constant = true;
+        node.apply_expressions(|expr| {
+            constant &= !expr.exists(|expr| Ok(!is_constant(expr)))?;
+            Ok(if constant { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+        })?;
+        let known = match node {
+            LogicalPlan::TableScan(scan) => match scan.source.get_logical_plan() {
+                Some(view) => is_repeatable(&view, tables, names)?,
+                None => match source_as_provider(&scan.source)?.downcast_ref::<ManagedTableProvider>() {
+                    Some(managed) if managed.table().id > 0 => {
+                        tables.insert(managed.table().id);
+                        names.insert(managed.table().name.clone());
+                        true
+                    }
+                    _ => false,
+                },
+            },
+            LogicalPlan::Extension(_) => false,
+            _ => true,
+        };
+        repeatable &= constant && known;
+        Ok(if repeatable { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    Ok(repeatable)
+}
+
+/// Whether an expression's own function gives the same for the same arguments, at any time and in any session.
+fn is_constant(expr: &Expr) -> bool {
+    let signature = match expr {
+        Expr::ScalarFunction(call) => call.func.signature(),
+        Expr::AggregateFunction(call) => call.func.signature(),
+        Expr::WindowFunction(call) => match &call.fun {
+            WindowFunctionDefinition::AggregateUDF(function) => function.signature(),
+            WindowFunctionDefinition::WindowUDF(function) => function.signature(),
+        },
+        Expr::ScalarVariable(..) | Expr::Placeholder(_) => return false,
+        _ => return true,
+    };
+    signature.volatility == Volatility::Immutable
+}

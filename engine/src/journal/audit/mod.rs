@@ -1,0 +1,242 @@
+//! Audit logs: what auditors read without asking the warehouse, as files in Redshift's layout.
+//!
+//! Three logs: connections, users, and every statement before it runs. A line is written when what it tells of happens,
+//! and is with the operating system before that goes on. Files are named and laid out in folders as Redshift's in its
+//! buckets; one that is full or old is compressed and another begun. Where the logs are required, what cannot be written
+//! down does not happen: a login is refused, a statement is not run; else lost lines are counted.
+
+mod files;
+mod lines;
+
+use super::{ConnectionEvent, QueryRecord, UserRecord};
+use crate::error::{Error, ErrorKind, Result};
+use files::LogFile;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// A log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditLog {
+    /// Who came, was refused, and went.
+    Connection,
+    /// What became of users.
+    User,
+    /// Statements.
+    UserActivity,
+}
+
+impl AuditLog {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Connection, Self::User, Self::UserActivity];
+
+    /// Its name in those of files, as in Redshift.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connectionlog",
+            Self::User => "userlog",
+            Self::UserActivity => "useractivitylog",
+        }
+    }
+}
+
+/// What is audited, and where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// `audit_directory`: where the files are; nothing is audited without one.
+    pub directory: Option<PathBuf>,
+    /// `audit_logs`: which logs there are.
+    pub logs: Vec<AuditLog>,
+    /// `audit_required`: whether what cannot be written down is refused.
+    pub required: bool,
+    /// `audit_rotate_minutes`: how old a file becomes; Redshift's are an hour's.
+    pub rotate_after: Duration,
+    /// `audit_rotate_mb`: how large one becomes, in megabytes.
+    pub rotate_megabytes: u64,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            logs: AuditLog::ALL.to_vec(),
+            required: false,
+            rotate_after: Duration::from_hours(1),
+            rotate_megabytes: 64,
+        }
+    }
+}
+
+/// The names of the settings.
+const SETTINGS: [&str; 5] =
+    ["audit_directory", "audit_logs", "audit_required", "audit_rotate_mb", "audit_rotate_minutes"];
+
+impl AuditConfig {
+    /// Whether there is such a setting.
+    pub fn has(name: &str) -> bool {
+        SETTINGS.contains(&name)
+    }
+
+    /// Sets a setting by name; false when there is none.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for a value that it does not take.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<bool> {
+        let invalid = |reason: &str| {
+            let message = format!("invalid value for setting \"{name}\": \"{value}\"");
+            Error::new(ErrorKind::InvalidParameter, message).with_detail(reason)
+        };
+        let number = || match value.parse::<u32>() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(invalid("it takes a number from 1")),
+        };
+        match name {
+            "audit_directory" => self.directory = Some(PathBuf::from(value)).filter(|path| path != Path::new("")),
+            "audit_logs" => {
+                let log = |name: &str| {
+                    let name = name.trim().to_ascii_lowercase();
+                    AuditLog::ALL.into_iter().find(|log| log.name() == name)
+                };
+                let logs: Option<Vec<AuditLog>> = value.split(',').map(log).collect();
+                self.logs = logs.ok_or_else(|| invalid("it takes connectionlog, userlog, useractivitylog"))?;
+            }
+            "audit_required" => {
+                self.required = match value.to_ascii_lowercase().as_str() {
+                    "on" | "true" | "1" => true,
+                    "off" | "false" | "0" => false,
+                    _ => return Err(invalid("it takes on or off")),
+                };
+            }
+            "audit_rotate_mb" => self.rotate_megabytes = number()?.into(),
+            "audit_rotate_minutes" => self.rotate_after = Duration::from_mins(number()?.into()),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// The audit logs of a warehouse.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    logs: Vec<(AuditLog, Mutex<LogFile>)>,
+    required: bool,
+    lost: AtomicU64,
+}
+
+impl Audit {
+    /// Opens the logs that are configured; `warehouse` names whose they are.
+    ///
+    /// # Errors
+    /// `BadFile` where they are required and cannot be written.
+    pub(crate) fn open(config: &AuditConfig, warehouse: &Path) -> Result<Self> {
+        let cluster =
+            warehouse.file_name().map_or_else(|| "warehouse".to_owned(), |name| name.to_string_lossy().into());
+        let mut logs = Vec::new();
+        for log in AuditLog::ALL {
+            if let Some(directory) = config.directory.as_ref().filter(|_| config.logs.contains(&log)) {
+                let limits = (config.rotate_after, config.rotate_megabytes << 20);
+                logs.push((log, Mutex::new(LogFile::new(directory.clone(), &cluster, log.name(), limits))));
+            }
+        }
+        let audit = Self { logs, required: config.required, lost: AtomicU64::new(0) };
+        for (log, _) in &audit.logs {
+            audit.write(*log, "")?;
+        }
+        Ok(audit)
+    }
+
+    /// Whether statements are logged.
+    pub(crate) fn logs_statements(&self) -> bool {
+        self.logs.iter().any(|(log, _)| *log == AuditLog::UserActivity)
+    }
+
+    /// Writes down that a client came, was refused or went.
+    ///
+    /// # Errors
+    /// `BadFile` where the log is required and cannot be written.
+    pub(crate) fn connection(&self, event: &ConnectionEvent) -> Result<()> {
+        if self.logs.is_empty() { Ok(()) } else { self.write(AuditLog::Connection, &lines::of_connection(event)) }
+    }
+
+    /// Writes down what becomes of a user.
+    ///
+    /// # Errors
+    /// As [`Audit::connection`].
+    pub(crate) fn user(&self, record: &UserRecord) -> Result<()> {
+        if self.logs.is_empty() { Ok(()) } else { self.write(AuditLog::User, &lines::of_user(record)) }
+    }
+
+    /// Writes down a statement that is about to run, by the user of this number.
+    ///
+    /// # Errors
+    /// As [`Audit::connection`].
+    pub(crate) fn statement(&self, record: &QueryRecord, user: i32) -> Result<()> {
+        self.write(AuditLog::UserActivity, &lines::of_statement(record, user))
+    }
+
+    /// Lines that were lost since the warehouse was opened.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn write(&self, log: AuditLog, line: &str) -> Result<()> {
+        let Some((_, file)) = self.logs.iter().find(|(known, _)| *known == log) else { return Ok(()) };
+        let written = file.lock().unwrap_or_else(PoisonError::into_inner).append(line);
+        let Err(error) = written else { return Ok(()) };
+        if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(%error, log = log.name(), "could not write an audit log");
+        }
+        if !self.required {
+            return Ok(());
+        }
+        let message = format!("could not write the {}, which is required", log.name());
+        Err(Error::new(ErrorKind::BadFile, message).with_detail(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    fn config(directory: &Path) -> AuditConfig {
+        AuditConfig { directory: Some(directory.to_owned()), ..AuditConfig::default() }
+    }
+
+    #[test]
+    fn settings_are_checked() {
+        let mut config = AuditConfig::default();
+        assert!(config.set("audit_logs", "userlog, ConnectionLog").unwrap());
+        assert_eq!(config.logs, [AuditLog::User, AuditLog::Connection]);
+        assert!(!config.set("auto_vacuum", "on").unwrap());
+        for (name, value) in [("audit_logs", "all"), ("audit_required", "maybe"), ("audit_rotate_mb", "0")] {
+            assert_eq!(config.set(name, value).unwrap_err().sqlstate(), "22023", "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_where_it_is_required() {
+        let folder = tempfile::tempdir().unwrap();
+        let blocked = folder.path().join("file");
+        std::fs::write(&blocked, "no folder").unwrap();
+        let lenient = Audit::open(&config(&blocked), Path::new("w")).unwrap();
+        assert!(lenient.connection(&ConnectionEvent::default()).is_ok());
+        assert_eq!(lenient.lost(), 4);
+        let strict = AuditConfig { required: true, ..config(&blocked) };
+        assert_eq!(Audit::open(&strict, Path::new("w")).unwrap_err().sqlstate(), "58030");
+    }
+
+    #[test]
+    fn only_the_logs_that_are_wanted_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = AuditConfig { logs: vec![AuditLog::User], ..config(folder.path()) };
+        let audit = Audit::open(&wanted, Path::new("w")).unwrap();
+        assert!(!audit.logs_statements());
+        audit.connection(&ConnectionEvent::default()).unwrap();
+        audit.user(&UserRecord { name: "ann".to_owned(), ..UserRecord::default() }).unwrap();
+        let files = files::all(folder.path());
+        assert_eq!(files.len(), 1);
+        assert!(std::fs::read_to_string(&files[0]).unwrap().contains("|ann|"));
+    }
+}

@@ -1,0 +1,23 @@
+//! The record of a commit that changed something.
+
+use super::Record;
+use serde::{Deserialize, Serialize};
+
+/// A transaction was committed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct CommitRecord {
+    pub(crate) xid: i64,
+    /// Since when it waited for its turn at the tables that it changed.
+    pub(crate) queue_us: i64,
+    pub(crate) start_us: i64,
+    pub(crate) end_us: i64,
+}
+
+impl Record for CommitRecord {
+    const KIND: &'static str = "commit";
+
+    fn at_us(&self) -> i64 {
+        self.end_us
+    }
+}

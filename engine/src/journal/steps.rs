@@ -1,0 +1,180 @@
+//! The record of what a statement's plans did, step by step.
+//!
+//! One record a statement, bounded: of a plan with more steps the first ones are kept. It is made of the plans' counters
+//! when the statement has ended, off its path.
+
+use super::Record;
+use serde::{Deserialize, Serialize};
+
+/// The most steps of a statement that are kept, and the most nodes of its plans.
+pub(crate) const MOST_STEPS: usize = 500;
+
+/// What the plans of a statement did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct StepsRecord {
+    pub(crate) query: i64,
+    pub(crate) xid: i64,
+    pub(crate) pid: i32,
+    pub(crate) user: String,
+    /// When the statement had its slots.
+    pub(crate) start_us: i64,
+    pub(crate) end_us: i64,
+    pub(crate) nodes: Vec<NodeRecord>,
+    pub(crate) steps: Vec<StepRecord>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) alerts: Vec<AlertRecord>,
+    pub(crate) totals: TotalsRecord,
+}
+
+/// A node of a plan, as EXPLAIN shows it; its number is its place, from 1.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct NodeRecord {
+    /// The number of the node that it gives its rows; 0 for the highest.
+    pub(crate) parent: u32,
+    /// `XN Seq Scan on sales  (cost=…)`
+    pub(crate) text: String,
+    /// What stands below it, as `Filter: …`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) info: String,
+    pub(crate) cost: (f64, f64),
+    pub(crate) rows: u64,
+    /// Bytes of its rows, as estimated.
+    pub(crate) bytes: u64,
+}
+
+/// A step that ran.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct StepRecord {
+    /// Segments of one stream run at the same time.
+    pub(crate) stream: u32,
+    /// Steps of one segment hand each other their rows.
+    pub(crate) segment: u32,
+    pub(crate) step: u32,
+    /// What it does, in Redshift's word: `scan`, `hash`, `hjoin`.
+    pub(crate) name: String,
+    /// The node of the plan that it belongs to.
+    pub(crate) node: u32,
+    /// The number of the table that it reads or writes, or of the work table that its rows are in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) table_id: Option<i64>,
+    /// The table's name with its schema; empty for a work table.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) table: String,
+    /// A scan of rows that came from other slices.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) from_network: bool,
+    /// How rows are moved for a join, as `DS_DIST_NONE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) distribution: Option<String>,
+    pub(crate) start_us: i64,
+    pub(crate) end_us: i64,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// The most memory that it held.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) memory_bytes: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) spilled_bytes: u64,
+    /// What each slice did: rows, and the microseconds that it computed. The first slices only, where there are many.
+    pub(crate) slices: Vec<(u64, u64)>,
+    /// What a scan of files read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scan: Option<ScanRecord>,
+}
+
+/// What a scan of files read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ScanRecord {
+    /// Files of a lake, not of a managed table.
+    pub(crate) external: bool,
+    /// Rows of what was read, before any filter.
+    pub(crate) rows_read: u64,
+    /// Of these, deleted ones.
+    pub(crate) rows_deleted: u64,
+    pub(crate) files: u64,
+    /// Files that bounds or partitions left out.
+    pub(crate) files_skipped: u64,
+    /// Bytes that were asked of the files.
+    pub(crate) read_bytes: u64,
+    /// Bytes of the files.
+    pub(crate) file_bytes: u64,
+    /// Row groups that were read and left out, where a format counts them.
+    pub(crate) blocks: Option<(Option<u64>, u64)>,
+    /// Partitions that were read, of a table that has them.
+    pub(crate) partitions: Option<u64>,
+    /// `parquet`, `vortex`, …
+    pub(crate) format: String,
+    pub(crate) location: String,
+    /// Ranges of the scan, each read by one slice: their number and the bytes of the largest.
+    pub(crate) splits: (u64, u64),
+    /// Columns of values within values.
+    pub(crate) nested: bool,
+    /// Whether it had a filter.
+    pub(crate) filtered: bool,
+}
+
+/// What is wrong with a plan, and what helps.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct AlertRecord {
+    pub(crate) segment: u32,
+    pub(crate) step: u32,
+    pub(crate) event: String,
+    pub(crate) solution: String,
+}
+
+/// The metrics of query monitoring rules when the statement ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct TotalsRecord {
+    pub(crate) cpu_us: u64,
+    pub(crate) cpu_skew: f64,
+    pub(crate) io_skew: f64,
+    pub(crate) read_bytes: u64,
+    pub(crate) spilled_bytes: u64,
+    pub(crate) scan_rows: u64,
+    pub(crate) join_rows: u64,
+    pub(crate) nested_loop_rows: u64,
+    pub(crate) returned_rows: u64,
+    pub(crate) external_rows: u64,
+    pub(crate) external_bytes: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl StepRecord {
+    /// The microseconds that the slowest slice computed, and those of a slice on average.
+    pub(crate) fn times_us(&self) -> (u64, u64) {
+        let times = self.slices.iter().map(|(_, time)| *time);
+        let (most, sum) = (times.clone().max().unwrap_or(0), times.sum::<u64>());
+        (most, sum / self.slices.len().max(1) as u64)
+    }
+
+    /// `scan   tbl=100172 name=sales`, as in `svl_query_summary.label`.
+    pub(crate) fn label(&self) -> String {
+        let Some(table) = self.table_id else { return self.name.clone() };
+        let name = self.table.rsplit('.').next().unwrap_or_default();
+        match self.name.as_str() {
+            "scan" => {
+                let name = if name.is_empty() { "Internal Worktable" } else { name };
+                format!("{:<6} tbl={table} name={name}", self.name)
+            }
+            _ => format!("{:<6} tbl={table}", self.name),
+        }
+    }
+}
+
+impl Record for StepsRecord {
+    const KIND: &'static str = "steps";
+
+    fn at_us(&self) -> i64 {
+        self.end_us
+    }
+}

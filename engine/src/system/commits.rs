@@ -1,0 +1,127 @@
+//! What commits took, and the objects that loads and unloads moved: `stl_commit_stats`, `stl_s3client`.
+
+use super::loads::seen;
+use super::table::Kind::{Int4, Int8, Text, Time};
+use super::table::NULL;
+use super::{PG_CATALOG, Rows, SystemTable, Value, row, sees_all};
+use crate::error::Result;
+use crate::journal::{CommitRecord, FileRecord, LoadCommitRecord, Origin, UnloadRecord};
+use crate::session::Context;
+
+async fn stl_commit_stats(context: &Context) -> Result<Rows> {
+    if !sees_all(context).await? {
+        return Ok(Rows::new());
+    }
+    let (records, none): (Vec<CommitRecord>, _) = (context.warehouse().journal().read().await?, None::<i64>);
+    // The leader commits, which Redshift numbers -1.
+    let rows = records.into_iter().map(|record| {
+        let CommitRecord { xid, queue_us, start_us, end_us } = record;
+        row![
+            xid, -1, queue_us, start_us, none, none, none, none, end_us, none, none, none, none, none, none, none,
+            none, none, none, none, none
+        ]
+    });
+    Ok(rows.collect())
+}
+
+/// A request's row; of a file that is in no bucket none.
+fn request(user: i32, origin: &Origin, file: &FileRecord, method: &str) -> Option<Vec<Value>> {
+    let (bucket, key) = file.url.strip_prefix("s3://")?.split_once('/')?;
+    let none = None::<i64>;
+    Some(row![
+        user,
+        origin.query,
+        0,
+        origin.end_us,
+        origin.pid,
+        method,
+        bucket,
+        key,
+        file.bytes,
+        none,
+        origin.start_us,
+        origin.end_us,
+        origin.end_us - origin.start_us,
+        none,
+        none,
+        none,
+        none,
+        NULL,
+        NULL,
+        NULL,
+        0
+    ])
+}
+
+async fn stl_s3client(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for load in seen::<LoadCommitRecord>(context).await? {
+        let user = snapshot.principals().user_id(&load.origin.user);
+        rows.extend(load.files.iter().filter_map(|file| request(user, &load.origin, file, "GET")));
+    }
+    for unload in seen::<UnloadRecord>(context).await? {
+        let user = snapshot.principals().user_id(&unload.origin.user);
+        rows.extend(unload.files.iter().filter_map(|file| request(user, &unload.origin, file, "PUT")));
+    }
+    Ok(rows)
+}
+
+pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "stl_commit_stats",
+        columns: &[
+            ("xid", Int8),
+            ("node", Int4),
+            ("startqueue", Time),
+            ("startwork", Time),
+            ("endflush", Time),
+            ("endstage", Time),
+            ("endlocal", Time),
+            ("startglobal", Time),
+            ("endtime", Time),
+            ("queuelen", Int8),
+            ("permblocks", Int8),
+            ("newblocks", Int8),
+            ("dirtyblocks", Int8),
+            ("headers", Int8),
+            ("numxids", Int8),
+            ("oldestxid", Int8),
+            ("extwritelatency", Int8),
+            ("metadatawritten", Int4),
+            ("tombstonedblocks", Int8),
+            ("tossedblocks", Int8),
+            ("batched_by", Int8),
+        ],
+        rows: |context| Box::pin(stl_commit_stats(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "stl_s3client",
+        columns: &[
+            ("userid", Int4),
+            ("query", Int4),
+            ("slice", Int4),
+            ("recordtime", Time),
+            ("pid", Int4),
+            ("http_method", Text),
+            ("bucket", Text),
+            ("key", Text),
+            ("transfer_size", Int8),
+            ("data_size", Int8),
+            ("start_time", Int8),
+            ("end_time", Int8),
+            ("transfer_time", Int8),
+            ("compression_time", Int8),
+            ("connect_time", Int8),
+            ("app_connect_time", Int8),
+            ("retries", Int8),
+            ("request_id", Text),
+            ("extended_request_id", Text),
+            ("ip_address", Text),
+            ("node", Int4),
+        ],
+        rows: |context| Box::pin(stl_s3client(context)),
+    },
+];

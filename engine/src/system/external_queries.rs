@@ -1,0 +1,228 @@
+//! What was read of lakes: `svl_s3query_summary`, `sys_external_query_detail`, `svl_s3partition_summary`.
+//!
+//! The columns of Redshift Spectrum's requests to its own layer do not apply: scans read the objects themselves.
+
+use super::steps::{records, statements};
+use super::table::Kind::{Double, Int4, Int8, Text, Time};
+use super::table::NULL;
+use super::{PG_CATALOG, Rows, SystemTable, row};
+use crate::error::Result;
+use crate::journal::{QueryRecord, ScanRecord, StepRecord, StepsRecord};
+use crate::session::Context;
+use std::collections::HashMap;
+
+/// The scans of external tables in some records, each with its statement.
+fn scans(records: &[StepsRecord]) -> impl Iterator<Item = (&StepsRecord, &StepRecord, &ScanRecord)> {
+    records.iter().flat_map(|record| {
+        let scans = record.steps.iter().filter_map(|step| Some((step, step.scan.as_ref()?)));
+        scans.filter(|(_, scan)| scan.external).map(move |(step, scan)| (record, step, scan))
+    })
+}
+
+/// Whether a statement neither finished nor failed by itself.
+fn aborted(queries: &HashMap<i64, QueryRecord>, record: &StepsRecord) -> bool {
+    queries.get(&record.query).is_some_and(|query| query.aborted)
+}
+
+fn letter(yes: bool) -> &'static str {
+    if yes { "t" } else { "f" }
+}
+
+async fn summary(context: &Context) -> Result<Rows> {
+    let (snapshot, queries) = (context.snapshot().await?, statements(context).await?);
+    let (records, none) = (records(context).await?, None::<i64>);
+    let rows = scans(&records).map(|(record, step, scan)| {
+        let slices = step.slices.len().max(1) as u64;
+        let (splits, largest) = scan.splits;
+        row![
+            snapshot.principals().user_id(&record.user),
+            record.query,
+            record.xid,
+            record.pid,
+            step.segment,
+            step.step,
+            step.start_us,
+            step.end_us,
+            step.end_us - step.start_us,
+            i64::from(aborted(&queries, record)),
+            &step.table,
+            &scan.format,
+            letter(scan.partitions.is_some()),
+            letter(scan.filtered && scan.blocks.is_some_and(|(_, skipped)| skipped > 0)),
+            letter(scan.nested),
+            scan.rows_read,
+            scan.read_bytes,
+            step.rows,
+            step.bytes,
+            scan.files,
+            none,
+            scan.files / slices,
+            splits,
+            none,
+            splits / slices,
+            scan.file_bytes,
+            largest,
+            none,
+            none,
+            none,
+            none,
+            slices,
+            none,
+            none,
+            none
+        ]
+    });
+    Ok(rows.collect())
+}
+
+async fn detail(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let records = records(context).await?;
+    let rows = scans(&records).map(|(record, step, scan)| {
+        row![
+            snapshot.principals().user_id(&record.user),
+            record.query,
+            1,
+            record.xid,
+            step.segment,
+            "S3",
+            step.start_us,
+            step.end_us,
+            step.end_us - step.start_us,
+            NULL,
+            scan.partitions,
+            scan.files,
+            step.rows,
+            step.bytes,
+            &scan.format,
+            &scan.location,
+            NULL,
+            NULL,
+            &step.table,
+            "f",
+            letter(scan.nested),
+            NULL,
+            NULL
+        ]
+    });
+    Ok(rows.collect())
+}
+
+async fn partitions(context: &Context) -> Result<Rows> {
+    let (records, none) = (records(context).await?, None::<i64>);
+    let rows = scans(&records).filter_map(|(record, step, scan)| {
+        let selected = scan.partitions?;
+        let segment = step.segment;
+        Some(row![
+            record.query,
+            segment,
+            NULL,
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
+            selected,
+            selected,
+            selected,
+            selected
+        ])
+    });
+    Ok(rows.collect())
+}
+
+pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svl_s3query_summary",
+        columns: &[
+            ("userid", Int4),
+            ("query", Int4),
+            ("xid", Int8),
+            ("pid", Int4),
+            ("segment", Int4),
+            ("step", Int4),
+            ("starttime", Time),
+            ("endtime", Time),
+            ("elapsed", Int8),
+            ("aborted", Int4),
+            ("external_table_name", Text),
+            ("file_format", Text),
+            ("is_partitioned", Text),
+            ("is_rrscan", Text),
+            ("is_nested", Text),
+            ("s3_scanned_rows", Int8),
+            ("s3_scanned_bytes", Int8),
+            ("s3query_returned_rows", Int8),
+            ("s3query_returned_bytes", Int8),
+            ("files", Int4),
+            ("files_max", Int4),
+            ("files_avg", Int4),
+            ("splits", Int4),
+            ("splits_max", Int4),
+            ("splits_avg", Int4),
+            ("total_split_size", Int8),
+            ("max_split_size", Int8),
+            ("total_retries", Int4),
+            ("max_retries", Int4),
+            ("max_request_duration", Int4),
+            ("avg_request_duration", Int4),
+            ("max_request_parallelism", Int4),
+            ("avg_request_parallelism", Double),
+            ("total_slowdown_count", Int4),
+            ("max_slowdown_count", Int4),
+        ],
+        rows: |context| Box::pin(summary(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svl_s3partition_summary",
+        columns: &[
+            ("query", Int4),
+            ("segment", Int4),
+            ("assignment", Text),
+            ("min_starttime", Time),
+            ("max_endtime", Time),
+            ("min_duration", Int8),
+            ("max_duration", Int8),
+            ("avg_duration", Int8),
+            ("total_partitions", Int4),
+            ("qualified_partitions", Int4),
+            ("min_assigned_partitions", Int4),
+            ("max_assigned_partitions", Int4),
+            ("avg_assigned_partitions", Int8),
+        ],
+        rows: |context| Box::pin(partitions(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "sys_external_query_detail",
+        columns: &[
+            ("user_id", Int4),
+            ("query_id", Int8),
+            ("child_query_sequence", Int4),
+            ("transaction_id", Int8),
+            ("segment_id", Int4),
+            ("source_type", Text),
+            ("start_time", Time),
+            ("end_time", Time),
+            ("duration", Int8),
+            ("total_partitions", Int4),
+            ("qualified_partitions", Int4),
+            ("scanned_files", Int8),
+            ("returned_rows", Int8),
+            ("returned_bytes", Int8),
+            ("file_format", Text),
+            ("file_location", Text),
+            ("external_query_text", Text),
+            ("warning_message", Text),
+            ("table_name", Text),
+            ("is_recursive", Text),
+            ("is_nested", Text),
+            ("s3list_time", Int8),
+            ("get_partition_time", Int8),
+        ],
+        rows: |context| Box::pin(detail(context)),
+    },
+];
