@@ -82,7 +82,14 @@ ORACLE = {
          r"(CAST(sum((CAST(\1 * 100 AS HUGEINT) * 100) // w_warehouse_sq_ft) AS DECIMAL(18,0)) * 0.0001)",
          "a quotient of 38 digits has 4 behind the point, cut before they are summed"),
     ],
-    "athena": [],
+    "athena": [
+        (r"\bavg\((sum\(\w+\))\) OVER\s*(\([^)]*\))",
+         r"CAST(CAST((CAST(sum(\1) OVER \2 * 200 AS HUGEINT) + count(\1) OVER \2) // (2 * (count(\1) OVER \2)) AS DECIMAL(18,0)) * 0.01 AS DECIMAL(18,2))",
+         "AVG of decimals has their scale, rounded, and rows are ordered by it"),
+        (r"\b(abs\s*\(sum_sales - (avg_\w+)\)\s*/\s*\2)", r"CAST(round(\1, 2) AS DECIMAL(18,2))", "a quotient has the scale of its sides, rounded"),
+        (r"\bcast\((\S+) AS decimal\(\d+,\s*(\d)\)\)\s*/\s*cast\((\S+) AS decimal\(\d+,\s*\d\)\)",
+         r"CAST(round(CAST(\1 AS DOUBLE) / \3, \2) AS DECIMAL(18,\2))", "a quotient has the scale of its sides, rounded"),
+    ],
 }
 # What a dialect spells otherwise.
 OURS = {
@@ -150,7 +157,10 @@ def same_value(ours, theirs):
             return apart == 0
         if not scales:
             return apart <= decimal.Decimal(1e-9) * max(abs(decimal.Decimal(ours)), abs(decimal.Decimal(theirs)))
-        return apart <= decimal.Decimal(10) ** -min(scales) * decimal.Decimal("1.000001")
+        unit = decimal.Decimal(10) ** -min(scales) * decimal.Decimal("1.000001")
+        # A double has 15 digits, how many of a decimal's there may be.
+        noise = abs(decimal.Decimal(theirs)) * decimal.Decimal("1e-14") if len(scales) == 1 else 0
+        return apart <= max(unit, noise)
     return ours == theirs
 
 
