@@ -232,7 +232,7 @@ impl Warehouse {
     /// `DataCorrupted` for a damaged or newer catalog, `UndefinedObject` for a setting that does not exist, and what
     /// the file system says.
     pub async fn open(config: WarehouseConfig) -> Result<Arc<Self>> {
-        Self::open_with(config, Registry::default()).await
+        Self::open_with(config, Registry::builtin()).await
     }
 
     /// The same with these kinds of connectors.

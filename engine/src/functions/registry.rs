@@ -2,8 +2,8 @@
 
 use super::kernel::Scalar;
 use super::{
-    arithmetic, arrays, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex, text, totals,
-    url,
+    arithmetic, arrays, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex, text,
+    totals, url,
 };
 use crate::sql::Dialect;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
