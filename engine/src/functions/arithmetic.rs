@@ -28,8 +28,11 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         divide(call, Digits::Cut)
     }),
     scalar("$divide", ATHENA, &[Kind::Any, Kind::Any], Gives::Of(trino_quotient), |call| divide(call, Digits::Round)),
-    scalar("$divide_float", BOTH, &[Kind::Float, Kind::Float], Gives::Float, |call| floats(call, |a, b| a / b)),
-    scalar("$modulo_float", BOTH, &[Kind::Float, Kind::Float], Gives::Float, |call| floats(call, |a, b| a % b)),
+    scalar("$add_float", REDSHIFT, &[Kind::Float, Kind::Float], Gives::Float, |call| floats(call, |a, b| a + b)),
+    scalar("$subtract_float", REDSHIFT, &[Kind::Float, Kind::Float], Gives::Float, |call| floats(call, |a, b| a - b)),
+    scalar("$multiply_float", REDSHIFT, &[Kind::Float, Kind::Float], Gives::Float, |call| floats(call, |a, b| a * b)),
+    scalar("$divide_float", REDSHIFT, &[Kind::Float, Kind::Float], Gives::Float, |call| quotients(call, |a, b| a / b)),
+    scalar("$modulo_float", REDSHIFT, &[Kind::Float, Kind::Float], Gives::Float, |call| quotients(call, |a, b| a % b)),
     scalar("$negate", BOTH, &[Kind::Any], Gives::Of(negated), |call| {
         let wide = datafusion::arrow::compute::cast(&call.args[0], &call.gives)?;
         datafusion::arrow::compute::kernels::numeric::neg(&wide).map_err(|_| out_of_range(&call.gives))
@@ -158,12 +161,29 @@ fn checked<T: ArrowPrimitiveType>(
     Ok(Arc::new(PrimitiveArray::<T>::try_new(left, call.nulls.clone())?))
 }
 
+/// Redshift's doubles end in an error where they would become infinite.
 fn floats(call: &Call<'_>, op: impl Fn(f64, f64) -> f64) -> Result<ArrayRef> {
     let (left, right) = (call.float(0).values(), call.float(1).values());
-    if right.contains(&0.0) && (0..call.rows).any(|row| !call.is_null(row) && right[row] == 0.0) {
+    let mut infinite = false;
+    let values = left.iter().zip(right).map(|(left, right)| {
+        let value = op(*left, *right);
+        infinite |= value.is_infinite();
+        value
+    });
+    let values: Vec<f64> = values.collect();
+    let overflows = |row: usize| values[row].is_infinite() && left[row].is_finite() && right[row].is_finite();
+    if infinite && (0..call.rows).any(|row| !call.is_null(row) && overflows(row)) {
+        return Err(out_of_range(&DataType::Float64));
+    }
+    Ok(Arc::new(PrimitiveArray::<Float64Type>::try_new(values.into(), call.nulls.clone())?))
+}
+
+fn quotients(call: &Call<'_>, op: impl Fn(f64, f64) -> f64) -> Result<ArrayRef> {
+    let divisors = call.float(1).values();
+    if divisors.contains(&0.0) && (0..call.rows).any(|row| !call.is_null(row) && divisors[row] == 0.0) {
         return Err(division_by_zero());
     }
-    call.all::<Float64Type>(|row| op(left[row], right[row]))
+    floats(call, op)
 }
 
 fn add_days(call: &Call<'_>) -> Result<ArrayRef> {

@@ -90,6 +90,16 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         &[("log(100)", "2.0"), ("dlog10(1000)", "3.0")],
     ),
     scalar("log10", REDSHIFT, &[Float], Gives::Float, |call| checked(call, |x| x > 0.0, NO_LOGARITHM, f64::log10)),
+    scalar("asin", REDSHIFT, &[Float], Gives::Float, |call| angle(call, f64::asin)).doc(
+        "asin(number), acos(number)",
+        "The angle that has a sine or cosine; an error beyond -1 and 1.",
+        &[("asin(0)", "0.0"), ("acos(1)", "0.0")],
+    ),
+    scalar("acos", REDSHIFT, &[Float], Gives::Float, |call| angle(call, f64::acos)),
+    scalar("degrees", REDSHIFT, &[Float], Gives::Float, |call| {
+        let numbers = call.float(0);
+        call.floats(|row| finite(numbers.value(row).to_degrees(), numbers.value(row).is_finite()))
+    }),
     scalar("exp", REDSHIFT, &[Float], Gives::Float, |call| {
         let numbers = call.float(0);
         call.floats(|row| finite(numbers.value(row).exp(), numbers.value(row).is_finite()))
@@ -166,6 +176,18 @@ fn checked(call: &Call<'_>, has: fn(f64) -> bool, message: &str, of: fn(f64) -> 
     call.floats(|row| {
         let number = numbers.value(row);
         if has(number) || number.is_nan() { Ok(Some(of(number))) } else { Err(no_result(message)) }
+    })
+}
+
+/// The angle of a sine or cosine.
+fn angle(call: &Call<'_>, of: fn(f64) -> f64) -> Result<ArrayRef> {
+    let numbers = call.float(0);
+    call.floats(|row| {
+        let number = numbers.value(row);
+        if number.abs() > 1.0 {
+            return Err(Error::new(ErrorKind::NumericOverflow, "input is out of range"));
+        }
+        Ok(Some(of(number)))
     })
 }
 

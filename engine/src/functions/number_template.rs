@@ -154,7 +154,7 @@ impl NumberTemplate {
         let mut place = 0;
         let mut shown = false;
         let mut signed = self.sign != Sign::Plain && self.sign != Sign::Brackets;
-        let fraction_kept = if self.fill {
+        let fraction_kept = if self.fill || overflows {
             self.fraction
         } else {
             // Without filling, zeros at the end go, but those that a 0 asks for stay.
@@ -243,14 +243,19 @@ impl NumberTemplate {
         }
     }
 
-    /// Places without a digit become blanks at the front, or go. A sign that is put before all stands at the number.
+    /// Places without a digit become blanks at the front, or go. A sign that is put before all stands at the number, but
+    /// that of `SG` where it is written.
     fn filled(&self, made: &str) -> String {
         let empty = made.matches('\u{0}').count();
         let plain: String = made.chars().filter(|c| *c != '\u{0}').collect();
         if !self.fill {
             return plain;
         }
-        format!("{}{plain}", " ".repeat(empty))
+        let blanks = " ".repeat(empty);
+        match (self.pieces.first(), plain.split_at_checked(1)) {
+            (Some(Piece::Either), Some((sign, number))) => format!("{sign}{blanks}{number}"),
+            _ => format!("{blanks}{plain}"),
+        }
     }
 
     /// Reads a number: its digits, with a sign and a point.
@@ -318,6 +323,9 @@ mod tests {
             ("485", "L999", "$ 485"),
             ("482", "999th", " 482nd"),
             ("1234567.89", "999,990.00", " ###,###.##"),
+            ("1234567.89", "FM9990.099", "####.###"),
+            ("2", "SG999", "+  2"),
+            ("-5", "SG999", "-  5"),
             ("1234.5", "FM999,990.00", "1,234.50"),
             ("12", "99999", "    12"),
             ("0", "9", " 0"),

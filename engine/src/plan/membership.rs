@@ -106,11 +106,26 @@ fn condition(expr: Expr, schema: &DFSchema, place: Place) -> Result<Expr> {
                 Place::Branch => !member.negated,
                 Place::Value => false,
             };
-            if joined { Ok(Expr::InSubquery(member)) } else { marked(member, schema) }
+            if joined { Ok(Expr::InSubquery(named(member, schema)?)) } else { marked(named(member, schema)?, schema) }
         }
         Expr::Exists(_) => Ok(expr),
         other => other.map_children(|part| condition(part, schema, Place::Value).map(Transformed::yes)).map(|e| e.data),
     }
+}
+
+/// A query that looks at outer rows and whose value will be cast gives it a name of its own: DataFusion keeps the name of
+/// what it casts, which may be one that the join's condition needs too.
+fn named(member: InSubquery, schema: &DFSchema) -> Result<InSubquery> {
+    if member.subquery.outer_ref_columns.is_empty() {
+        return Ok(member);
+    }
+    let (value, value_type) = first_column(&member.subquery.subquery)?;
+    if member.expr.get_type(schema)? == value_type {
+        return Ok(member);
+    }
+    let query = LogicalPlanBuilder::from(Arc::clone(&member.subquery.subquery));
+    let query = query.project([Expr::Column(value).alias(NAME)])?.build()?;
+    Ok(InSubquery { subquery: member.subquery.with_plan(Arc::new(query)), ..member })
 }
 
 /// `x [NOT] IN (query)` as marks that together tell true, false and NULL apart.

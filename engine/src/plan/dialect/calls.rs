@@ -204,6 +204,9 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
         ("convert_timezone", [zone, moment]) => call("$from_utc", vec![zone.clone(), moment.clone()]),
         ("concat", [_, _, ..]) => joined(args),
         ("decode", [_, _, _, ..]) => decode(args),
+        ("nvl2", [value, some, none]) => {
+            case(vec![(Expr::IsNotNull(Box::new(value.clone())), some.clone())], Some(none.clone()))
+        }
         ("date_part" | "datepart", [Expr::Value(part), value]) => {
             // DATE_PART gives a double where EXTRACT gives an integer.
             let part = part.value.clone().into_string().unwrap_or_default().to_lowercase();

@@ -5,12 +5,15 @@ use crate::functions::{self, is_text, shown_type};
 use crate::interval::is_interval;
 use crate::sql::{Dialect, Rules};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::type_coercion::other::get_coerce_type_for_case_expression;
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use std::sync::Arc;
 
 /// Plans operators for a dialect.
 #[derive(Debug)]
@@ -65,7 +68,26 @@ fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType> {
     {
         expr = first;
     }
-    expr.get_type(schema)
+    if !expr.exists(|inner| Ok(matches!(inner, Expr::Case(_))))? {
+        return expr.get_type(schema);
+    }
+    // A CASE has the type of its first branch until DataFusion brings its branches to one type.
+    expr.clone().transform_up(|inner| settled(inner, schema))?.data.get_type(schema)
+}
+
+/// A CASE whose branches have the type that DataFusion will give them; another expression as it is.
+fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::Case(mut case) = expr else { return Ok(Transformed::no(expr)) };
+    let branches = case.when_then_expr.iter().map(|(_, then)| then.get_type(schema)).collect::<Result<Vec<_>>>()?;
+    let otherwise = case.else_expr.as_ref().map(|expr| expr.get_type(schema)).transpose()?;
+    let Some(common) = get_coerce_type_for_case_expression(&branches, otherwise.as_ref()) else {
+        return Ok(Transformed::no(Expr::Case(case)));
+    };
+    for ((_, then), branch) in case.when_then_expr.iter_mut().zip(&branches) {
+        let branch_expr = std::mem::replace(then.as_mut(), Expr::Literal(ScalarValue::Null, None));
+        **then = cast_if(branch_expr, branch, &common);
+    }
+    Ok(Transformed::yes(Expr::Case(case)))
 }
 
 /// Trino's `[]` is an error where there is no such element.
@@ -208,8 +230,12 @@ impl Operands {
             raw.right = cast_if(raw.right, &self.right, &DataType::Float64);
         }
         let name = match raw.op {
-            BinaryOperator::Divide if rules.float_division_is_checked => "$divide_float",
-            BinaryOperator::Modulo if rules.float_division_is_checked => "$modulo_float",
+            _ if !rules.float_division_is_checked => return Ok(PlannerResult::Original(raw)),
+            BinaryOperator::Plus => "$add_float",
+            BinaryOperator::Minus => "$subtract_float",
+            BinaryOperator::Multiply => "$multiply_float",
+            BinaryOperator::Divide => "$divide_float",
+            BinaryOperator::Modulo => "$modulo_float",
             _ => return Ok(PlannerResult::Original(raw)),
         };
         let narrow = self.left == DataType::Float32 && self.right == DataType::Float32;
@@ -289,7 +315,21 @@ impl Operands {
         if !self.rules().texts_mix && (mixes(&self.left, &self.right) || mixes(&self.right, &self.left)) {
             return Err(no_operator(&raw.op, &self.left, &self.right));
         }
-        Ok(PlannerResult::Original(raw))
+        Ok(self.widened(raw))
+    }
+
+    /// A date beside a moment is compared in microseconds: DataFusion's nanoseconds hold the years 1677 to 2262 only. A
+    /// decimal beside a floating-point number is compared as one: not every double is a decimal.
+    fn widened(&self, mut raw: RawBinaryExpr) -> PlannerResult<RawBinaryExpr> {
+        let wide = |zone: &Option<Arc<str>>| DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+        match (&self.left, &self.right) {
+            (left, right) if is_decimal(left) && right.is_floating() => raw.left = cast(raw.left, DataType::Float64),
+            (left, right) if left.is_floating() && is_decimal(right) => raw.right = cast(raw.right, DataType::Float64),
+            (DataType::Date32, DataType::Timestamp(_, zone)) => raw.left = cast(raw.left, wide(zone)),
+            (DataType::Timestamp(_, zone), DataType::Date32) => raw.right = cast(raw.right, wide(zone)),
+            _ => {}
+        }
+        PlannerResult::Original(raw)
     }
 
     fn call(&self, name: &str, args: Vec<Expr>) -> Result<Expr> {

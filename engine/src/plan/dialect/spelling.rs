@@ -6,8 +6,8 @@ use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName,
-    ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SetExpr, Subscript, TableFactor, Value, VisitMut,
-    VisitorMut, WindowFrameBound, WindowType,
+    ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SetExpr, Subscript, TableFactor, UnaryOperator, Value,
+    VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 use std::ops::ControlFlow;
 
@@ -157,12 +157,15 @@ fn flow(result: Result<(), Error>) -> ControlFlow<Box<Error>> {
 
 /// Marks a number that must stay a plain one: an ordinal, a limit, an index.
 fn keep(expr: &mut Expr) {
-    if let Expr::Value(value) = expr
-        && let Value::Number(number, keeps) = &mut value.value
-        // The planner would read it as a decimal.
-        && !has_exponent(number)
-    {
-        *keeps = true;
+    match expr {
+        // The planner would read one with an exponent as a decimal.
+        Expr::Value(value) => match &mut value.value {
+            Value::Number(number, keeps) if !has_exponent(number) => *keeps = true,
+            _ => {}
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } if matches!(**inner, Expr::Value(_)) => keep(inner),
+        Expr::Nested(inner) => keep(inner),
+        _ => {}
     }
 }
 
