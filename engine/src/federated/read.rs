@@ -106,6 +106,8 @@ impl Progress {
                     self.unread.remove(&split);
                 }
                 None if self.waiting.is_empty() => return Ok(None),
+                // All that ran have ended, and those that waited for them or for their place may begin.
+                None if self.is_ready() => {}
                 None => {
                     let message = format!("parts of \"{}\" wait for one another", self.reading.table.name);
                     return Err(Error::internal(message).into());
@@ -114,11 +116,19 @@ impl Progress {
         }
     }
 
+    fn waits_for_none(&self, split: &Split) -> bool {
+        !split.after.iter().any(|before| self.unread.contains(before))
+    }
+
+    /// Whether a split may begin.
+    fn is_ready(&self) -> bool {
+        self.waiting.iter().any(|split| self.waits_for_none(split))
+    }
+
     /// Begins to read splits that wait for none, up to as many as may be read at the same time.
     fn start(&mut self) {
         while self.running.len() < self.at_once {
-            let is_ready = |split: &Split| !split.after.iter().any(|before| self.unread.contains(before));
-            let Some(at) = self.waiting.iter().position(is_ready) else { return };
+            let Some(at) = self.waiting.iter().position(|split| self.waits_for_none(split)) else { return };
             let Some(split) = self.waiting.remove(at) else { return };
             let end = Event::End(split.id.clone());
             let rows = self.reading.split(split).map_ok(Event::Rows);

@@ -19,6 +19,14 @@ async fn a_split_waits_for_those_before_it() {
 }
 
 #[tokio::test]
+async fn more_splits_than_are_read_at_once_are_all_read() {
+    let mut world =
+        World::with(|config| millrace_engine::WarehouseConfig { target_partitions: Some(1), ..config }).await;
+    assert_eq!(world.line("SELECT count(*), sum(id) FROM mem.chain").await, "8,36");
+    assert_eq!(world.line("SELECT count(*), sum(id) FROM mem.orders").await, "8,36");
+}
+
+#[tokio::test]
 async fn tables_join_with_the_warehouse() {
     let mut world = World::new().await;
     world.line("CREATE TABLE lines (order_id bigint, quantity int)").await;
