@@ -212,6 +212,7 @@ mod tests {
         assert_eq!(cache.lock().bytes, 1550);
         cache.forget(&key("SELECT 0"));
         assert_eq!(cache.lock().bytes, 1500);
-        assert_eq!(cache.lock().by_use.len(), cache.lock().entries.len());
+        let inner = cache.lock();
+        assert_eq!(inner.by_use.len(), inner.entries.len());
     }
 }

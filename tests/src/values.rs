@@ -28,10 +28,9 @@ pub fn rows(batch: &RecordBatch) -> Result<Vec<Vec<String>>, ArrowError> {
         .with_null("NULL")
         .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
         .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f%:z"));
-    let spelled = batch.columns().iter().map(|column| match is_interval(column.data_type()) {
-        true => as_texts(column),
-        false => Ok(ArrayRef::clone(column)),
-    });
+    let spelled = batch.columns().iter();
+    let spelled = spelled
+        .map(|column| if is_interval(column.data_type()) { as_texts(column) } else { Ok(ArrayRef::clone(column)) });
     let spelled = spelled.collect::<Result<Vec<_>, _>>()?;
     let columns = spelled
         .iter()

@@ -15,9 +15,12 @@ pub(super) fn are_in(schema: &Schema) -> bool {
 
 /// The schema with texts for intervals.
 pub(super) fn shown(schema: &Schema) -> SchemaRef {
-    let shown = |field: &FieldRef| match is_interval(field.data_type()) {
-        true => Arc::new(Field::new(field.name(), DataType::Utf8View, field.is_nullable())),
-        false => Arc::clone(field),
+    let shown = |field: &FieldRef| {
+        if is_interval(field.data_type()) {
+            Arc::new(Field::new(field.name(), DataType::Utf8View, field.is_nullable()))
+        } else {
+            Arc::clone(field)
+        }
     };
     Arc::new(Schema::new(schema.fields().iter().map(shown).collect::<Vec<_>>()))
 }
@@ -29,10 +32,9 @@ pub(super) struct Spelled {
 
 impl Printer for Spelled {
     fn batch(&mut self, batch: &RecordBatch, out: &mut dyn Write) -> Result<(), PrintError> {
-        let columns = batch.columns().iter().map(|column| match is_interval(column.data_type()) {
-            true => as_texts(column),
-            false => Ok(ArrayRef::clone(column)),
-        });
+        let columns = batch.columns().iter();
+        let columns = columns
+            .map(|column| if is_interval(column.data_type()) { as_texts(column) } else { Ok(ArrayRef::clone(column)) });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         self.inner.batch(&RecordBatch::try_new(shown(batch.schema_ref()), columns)?, out)
     }

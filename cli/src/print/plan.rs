@@ -147,7 +147,7 @@ mod tests {
         insta::assert_snapshot!(draw(&lines).unwrap_or_default(), @r#"
                time  share               rows  step
            1.500 ms  ██████        50%      4  XN Hash Join DS_DIST_NONE
-                                               Hash Cond: ("outer".a = "inner".a)
+                                                 Hash Cond: ("outer".a = "inner".a)
            0.375 ms  █▌            12%  12000    ->  XN Seq Scan on t
            1.125 ms  ████▌         38%      4    ->  XN Hash
         Planning time: 0.100 ms

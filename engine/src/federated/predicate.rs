@@ -49,7 +49,7 @@ fn whole(condition: &Expr, table: &ForeignTable) -> Option<Predicate> {
             for side in [left, right] {
                 match (op, whole(side, table)?) {
                     (Operator::And, Predicate::And(inner)) | (Operator::Or, Predicate::Or(inner)) => {
-                        parts.extend(inner)
+                        parts.extend(inner);
                     }
                     (_, part) => parts.push(part),
                 }

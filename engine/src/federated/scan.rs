@@ -105,7 +105,7 @@ impl ForeignScanExec {
     /// A copy that was not run, with another request.
     fn with_request(&self, request: ScanRequest) -> Self {
         let (metrics, measures, run) = (ExecutionPlanMetricsSet::new(), Arc::default(), Arc::default());
-        Self { request, metrics, measures, run, ..self.clone() }
+        Self { request, run, metrics, measures, ..self.clone() }
     }
 
     /// The order that a sort wants, in the connector's words.

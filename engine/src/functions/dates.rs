@@ -384,7 +384,6 @@ fn zoned_type(args: &[DataType]) -> Result<DataType> {
 
 /// Microseconds of dates or moments.
 fn micros(values: &ArrayRef) -> Result<datafusion::arrow::array::TimestampMicrosecondArray> {
-    use datafusion::arrow::array::AsArray;
     let plain = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
     // A zone changes how a moment is shown, not the moment.
     let plain = match values.data_type() {

@@ -113,21 +113,7 @@ async fn partitions(context: &Context) -> Result<Rows> {
     let rows = scans(&records).filter_map(|(record, step, scan)| {
         let selected = scan.partitions?;
         let segment = step.segment;
-        Some(row![
-            record.query,
-            segment,
-            NULL,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            selected,
-            selected,
-            selected,
-            selected
-        ])
+        Some(row![record.query, segment, NULL, none, none, none, none, none, none, none, selected, selected, selected])
     });
     Ok(rows.collect())
 }

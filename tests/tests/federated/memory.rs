@@ -17,22 +17,22 @@ use std::sync::{Arc, Mutex};
 
 /// The system.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     requests: Mutex<Vec<ScanRequest>>,
     /// Splits in the order in which they were begun and ended.
     events: Mutex<Vec<String>>,
     /// Whether it does not answer.
-    pub down: AtomicBool,
+    pub(crate) down: AtomicBool,
     /// How often its tables were listed.
-    pub listings: AtomicUsize,
+    pub(crate) listings: AtomicUsize,
     /// How many scans were begun.
-    pub scans: AtomicUsize,
+    pub(crate) scans: AtomicUsize,
 }
 
 /// Makes connectors of a kind over one memory.
-pub struct MemoryFactory {
-    pub kind: &'static str,
-    pub memory: Arc<Memory>,
+pub(crate) struct MemoryFactory {
+    pub(crate) kind: &'static str,
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Factory for MemoryFactory {
@@ -118,17 +118,21 @@ impl Row {
             Predicate::IsNull(column) => Some(self.value(column).is_none()),
             Predicate::IsNotNull(column) => Some(self.value(column).is_some()),
             Predicate::FullText { text, .. } => Some(self.name.is_some_and(|name| name.contains(text.as_str()))),
-            Predicate::And(parts) => parts.iter().fold(Some(true), |all, part| match (all, self.satisfies(part)) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            }),
-            Predicate::Or(parts) => parts.iter().fold(Some(false), |any, part| match (any, self.satisfies(part)) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            }),
+            Predicate::And(parts) => self.decided(parts, false),
+            Predicate::Or(parts) => self.decided(parts, true),
             Predicate::Not(inner) => self.satisfies(inner).map(|found| !found),
+        }
+    }
+
+    /// What one part alone decides (false for AND, true for OR), NULL, or else the opposite.
+    fn decided(&self, parts: &[Predicate], decisive: bool) -> Option<bool> {
+        let found: Vec<_> = parts.iter().map(|part| self.satisfies(part)).collect();
+        if found.contains(&Some(decisive)) {
+            Some(decisive)
+        } else if found.contains(&None) {
+            None
+        } else {
+            Some(!decisive)
         }
     }
 }
@@ -166,21 +170,21 @@ fn decides(predicate: &Predicate) -> Pushdown {
 
 impl Memory {
     /// The requests since this was asked last.
-    pub fn take_requests(&self) -> Vec<ScanRequest> {
+    pub(crate) fn take_requests(&self) -> Vec<ScanRequest> {
         let mut requests = std::mem::take(&mut *self.requests.lock().unwrap());
         requests.dedup();
         requests
     }
 
     /// The one request since this was asked last.
-    pub fn take_request(&self) -> ScanRequest {
+    pub(crate) fn take_request(&self) -> ScanRequest {
         let mut requests = self.take_requests();
         assert_eq!(requests.len(), 1, "{requests:?}");
         requests.remove(0)
     }
 
     /// What happened to splits since this was asked last.
-    pub fn take_events(&self) -> Vec<String> {
+    pub(crate) fn take_events(&self) -> Vec<String> {
         std::mem::take(&mut *self.events.lock().unwrap())
     }
 

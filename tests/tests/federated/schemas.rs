@@ -37,7 +37,7 @@ async fn tables_are_there_at_once() {
 #[tokio::test]
 async fn what_a_system_told_is_believed_for_a_moment() {
     let mut world =
-        World::with(|config| WarehouseConfig { connector_time_to_live: Duration::from_secs(3600), ..config }).await;
+        World::with(|config| WarehouseConfig { connector_time_to_live: Duration::from_hours(1), ..config }).await;
     for _ in 0..3 {
         world.line("SHOW TABLES IN mem").await;
         world.line("SELECT tablename FROM svv_external_tables").await;

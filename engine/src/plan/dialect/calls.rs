@@ -134,7 +134,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
         Expr::Cast { kind, expr: value, data_type: DataType::Interval { fields: Some(fields), precision }, .. }
             if dialect.rules().qualified_intervals =>
         {
-            if let Some(made) = intervals::qualified_cast(kind, value, fields, *precision)? {
+            if let Some(made) = intervals::qualified_cast(kind, value, *fields, *precision)? {
                 *expr = made;
             }
         }

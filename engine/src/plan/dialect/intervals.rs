@@ -108,7 +108,7 @@ pub(crate) fn read_interval(value: logical::Expr, qualifier: Qualifier) -> Resul
 pub(super) fn qualified_cast(
     kind: &CastKind,
     value: &mut Expr,
-    fields: &IntervalFields,
+    fields: IntervalFields,
     digits: Option<u64>,
 ) -> Result<Option<Expr>, Error> {
     let mut spelled = fields.to_string();

@@ -22,7 +22,10 @@ pub(in crate::plan) struct Operators {
 }
 
 impl ExprPlanner for Operators {
-    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn plan_binary_op(&self, mut raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        // Functions take the operands with the types that these have now.
+        raw.left = settled(raw.left, schema)?.data;
+        raw.right = settled(raw.right, schema)?.data;
         let (Ok(left), Ok(right)) = (type_of(&raw.left, schema), type_of(&raw.right, schema)) else {
             return Ok(PlannerResult::Original(raw));
         };
@@ -78,8 +81,9 @@ fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType> {
 /// A CASE whose branches have the type that DataFusion will give them; another expression as it is.
 fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Expr::Case(mut case) = expr else { return Ok(Transformed::no(expr)) };
-    let branches = case.when_then_expr.iter().map(|(_, then)| then.get_type(schema)).collect::<Result<Vec<_>>>()?;
-    let otherwise = case.else_expr.as_ref().map(|expr| expr.get_type(schema)).transpose()?;
+    let branches = case.when_then_expr.iter().map(|(_, then)| then.get_type(schema)).collect::<Result<Vec<_>>>();
+    let otherwise = case.else_expr.as_ref().map(|expr| expr.get_type(schema)).transpose();
+    let (Ok(branches), Ok(otherwise)) = (branches, otherwise) else { return Ok(Transformed::no(Expr::Case(case))) };
     let Some(common) = get_coerce_type_for_case_expression(&branches, otherwise.as_ref()) else {
         return Ok(Transformed::no(Expr::Case(case)));
     };
