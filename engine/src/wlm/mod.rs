@@ -5,6 +5,7 @@
 //! - `assign` chooses a statement's queue, pure.
 //! - `queues` has the queues: slots, who waits, who runs. It is one lock that nobody waits in. `automatic` says how many
 //!   run at once where no slots are configured, and who is next.
+//! - `state` is what the queues tell of themselves, and who asks for slots.
 //! - `predict` learns how long statements run, for short query acceleration.
 //! - `admission` is one statement's stay in the queues: it waits, holds slots, hops, is watched; dropping it leaves.
 //! - `memory` is the share of the memory that its slots are.
@@ -23,6 +24,7 @@ mod predict;
 mod priority;
 mod queues;
 mod rules;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -31,8 +33,9 @@ pub(crate) use assign::Requester;
 pub(crate) use config::{Configuration, SHORT_CLASS};
 pub(crate) use predict::{Features, shape};
 pub(crate) use priority::Priority;
-pub(crate) use queues::{Applicant, QueueState, TaskState, Wlm};
+pub(crate) use queues::Wlm;
 pub(crate) use rules::Measures;
+pub(crate) use state::{Applicant, QueueState, TaskState};
 
 /// The setting that configures it.
 pub(crate) const SETTING: &str = "wlm_json_configuration";

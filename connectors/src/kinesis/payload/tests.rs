@@ -1,3 +1,4 @@
+//! Payloads of each format, whole, compressed and malformed.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use arrow::util::display::array_value_to_string;

@@ -180,7 +180,7 @@ pub(super) fn encoding(name: &str, column: &str, data_type: SqlType) -> Result<O
     Ok(encoding.map(|encoding| encoding.to_string()))
 }
 
-/// The columns of a query's result.
+/// The columns of a query's result: a table's columns as they were declared, what is computed as it comes.
 fn query_columns(create: &CreateTable, plan: &LogicalPlan) -> Result<Vec<ManagedColumn>> {
     let fields = plan.schema().fields();
     if !create.names.is_empty() && create.names.len() != fields.len() {
@@ -188,9 +188,10 @@ fn query_columns(create: &CreateTable, plan: &LogicalPlan) -> Result<Vec<Managed
         return Err(Error::new(ErrorKind::Syntax, message));
     }
     let mut columns = Vec::with_capacity(fields.len());
-    for (at, field) in fields.iter().enumerate() {
+    for (at, (field, declared)) in fields.iter().zip(plan::declared_types(plan)).enumerate() {
         let name = create.names.get(at).map_or(plan::shown_name(field.name()), String::as_str);
-        let data_type = SqlType::of_arrow(field.data_type()).ok_or_else(|| unsuited(name, field.data_type()))?;
+        let data_type = declared.or_else(|| SqlType::of_arrow(field.data_type()));
+        let data_type = data_type.ok_or_else(|| unsuited(name, field.data_type()))?;
         let definition =
             ColumnDefinition { name: name.to_lowercase(), data_type: data_type.to_string(), ..Default::default() };
         columns.push(column(&definition, 0)?);
