@@ -145,7 +145,9 @@ async fn search_systems_decide_full_text() {
     world.line("CREATE TABLE own (n bigint)").await;
     world.line("INSERT INTO own VALUES (1), (2)").await;
     world.line("CREATE VIEW seen AS SELECT id AS number, name FROM mem.orders WITH NO SCHEMA BINDING").await;
-    let text = "SELECT number FROM seen JOIN own ON n = number WHERE query_string('apri')";
+    let text = "SELECT number FROM seen JOIN own ON n = number WHERE match(name, 'apri')";
+    assert_eq!(world.line(text).await, "2");
+    let text = "SELECT number FROM (SELECT * FROM seen WHERE query_string('apri')) JOIN own ON n = number";
     assert_eq!(world.line(text).await, "2");
     for (text, message) in [
         ("SELECT match(name, 'a') FROM mem.orders", "match()"),

@@ -63,7 +63,7 @@ async fn a_dead_system_breaks_no_listing() {
     world.line("SET search_path TO mem, public").await;
     // Nobody knows whether the dead one has a table of this name: another one is not taken silently.
     assert_eq!(world.error("SELECT count(*) FROM own").await.sqlstate(), "08006");
-    assert_eq!(world.line("SELECT count(*) FROM public.own").await, "0");
+    assert_eq!(world.line("SELECT count(*) FROM \"default\".own").await, "0");
 }
 
 #[tokio::test]
