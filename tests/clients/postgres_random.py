@@ -72,6 +72,8 @@ DIFFERENCES = [
      lambda sql, ours, theirs: "AS varchar" in sql and re.search(r"BC'|\d{5}-\d\d-", f"{values(theirs)}")),
     ("doubles that vanish", "a result too small for a double is 0 here, an error there",
      lambda sql, ours, theirs: theirs.message and "underflow" in theirs.message and not ours.code),
+    ("a # a", "a defect: DataFusion's optimizer makes 0 of it, also where a is NULL",
+     lambda sql, ours, theirs: re.search(r"\((.+) # \1\)", sql)),
 ]
 
 
