@@ -45,12 +45,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.bools(|row| Ok(Some(serde_json::from_str::<IgnoredAny>(texts.value(row)).is_ok())))
     })
     .doc("can_json_parse(text)", "Whether a text is JSON.", &[("can_json_parse('[10001,10002,\"abc\"]')", "true"), ("can_json_parse('This is a TEST')", "false")]),
-    scalar("json_parse", REDSHIFT, &[Text], Gives::Text, |call| normalised(call, false))
+    scalar("json_parse", REDSHIFT, &[Text], Gives::Super, |call| normalised(call, false))
         .doc("json_parse(text)", "A text as a SUPER value.", &[("json_parse('[10001, 10002, \"abc\"]')", "[10001,10002,\"abc\"]")]),
     scalar("json_serialize", REDSHIFT, &[Text], Gives::Text, |call| normalised(call, false))
         .doc("json_serialize(super)", "A SUPER value as text.", &[("json_serialize(json_parse('[1, 2]'))", "[1,2]")]),
-    scalar("json_typeof", REDSHIFT, &[Text], Gives::Text, kind_of)
-        .doc("json_typeof(super)", "object, array, string, number, boolean or null.", &[("json_typeof(json_parse('[1]'))", "array")]),
     scalar("json_extract", ATHENA, &[Text, Text], Gives::Text, |call| extract_trino(call, false)).doc(
         "json_extract(json, path)",
         "What a path leads to, as JSON; NULL where there is nothing.",
@@ -135,13 +133,13 @@ fn place(index: i64, length: usize) -> Option<usize> {
 
 /// A step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Key(String),
     Index(usize),
 }
 
 /// Where a path leads in a document; the rest of it is read and forgotten.
-fn follow(text: &str, path: &[Step]) -> serde_json::Result<Option<Value>> {
+pub(super) fn follow(text: &str, path: &[Step]) -> serde_json::Result<Option<Value>> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let found = Follow { path }.deserialize(&mut reader)?;
     reader.end()?;
@@ -331,20 +329,6 @@ fn normalised(call: &Call<'_>, in_order: bool) -> Result<ArrayRef> {
     call.texts(|row| {
         let value = parse(texts.value(row)).map_err(|_| invalid(texts.value(row)))?;
         Ok(Some(if in_order { sorted(value) } else { value }.to_string()))
-    })
-}
-
-fn kind_of(call: &Call<'_>) -> Result<ArrayRef> {
-    let texts = call.text(0);
-    call.texts(|row| {
-        Ok(Some(match parse(texts.value(row)).map_err(|_| invalid(texts.value(row)))? {
-            Value::Object(_) => "object",
-            Value::Array(_) => "array",
-            Value::String(_) => "string",
-            Value::Number(_) => "number",
-            Value::Bool(_) => "boolean",
-            Value::Null => "null",
-        }))
     })
 }
 

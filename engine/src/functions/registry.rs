@@ -1,9 +1,9 @@
 //! The functions of each dialect by name.
 
-use super::kernel::Scalar;
+use super::kernel::{Gives, Scalar};
 use super::{
-    arithmetic, arrays, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex, text, totals,
-    url,
+    arithmetic, arrays, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex,
+    semistructured, text, totals, url,
 };
 use crate::sql::Dialect;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -16,6 +16,8 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", conversion::FUNCTIONS),
     ("", intervals::FUNCTIONS),
     ("", lists::FUNCTIONS),
+    ("", semistructured::NAVIGATION),
+    ("", semistructured::OPERATORS),
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
@@ -23,6 +25,9 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("JSON", json::FUNCTIONS),
     ("Numbers", math::FUNCTIONS),
     ("Regular expressions", regex::FUNCTIONS),
+    ("SUPER", semistructured::ARRAYS),
+    ("SUPER", semistructured::KINDS),
+    ("SUPER", semistructured::OBJECTS),
     ("Texts", text::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];
@@ -48,6 +53,24 @@ pub(crate) fn scalar(dialect: Dialect, name: &str) -> Option<Arc<ScalarUDF>> {
         Dialect::Redshift => REDSHIFT.get(name).cloned(),
         Dialect::Athena => ATHENA.get(name).cloned(),
     }
+}
+
+/// Whether a function of Redshift's gives SUPER values.
+pub(crate) fn gives_super(name: &str) -> bool {
+    known(name).is_some_and(|function| matches!(function.gives, Gives::Super))
+}
+
+/// Whether a function of Redshift's knows SUPER values; to others they are texts.
+pub(crate) fn takes_super(name: &str) -> bool {
+    let topics = ["JSON", "SUPER"];
+    name.starts_with("$super")
+        || SCALARS.iter().any(|(topic, functions)| {
+            topics.contains(topic) && functions.iter().any(|function| function.is(Dialect::Redshift, name))
+        })
+}
+
+fn known(name: &str) -> Option<&'static Scalar> {
+    SCALARS.iter().flat_map(|(_, functions)| *functions).find(|function| function.is(Dialect::Redshift, name))
 }
 
 type Aggregates = HashMap<String, Arc<AggregateUDF>>;

@@ -12,7 +12,7 @@ mod rewrite;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
 pub(crate) use declared::{declared_schema, declared_types, with_declarations};
-pub(crate) use dialect::{assigned, read_interval};
+pub(crate) use dialect::{as_super, assigned, read_interval, super_value};
 pub(crate) use rewrite::{shown_name, shown_schema};
 
 use crate::error::{Error, ErrorKind, Result, span_of};
@@ -75,7 +75,8 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
             break Err(error);
         }
     };
-    let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_casts(plan, dialect));
+    let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_super(plan, dialect));
+    let planned = planned.and_then(|plan| dialect::rewrite_casts(plan, dialect));
     let plan = planned
         .and_then(|plan| correlated::rewrite(plan, state))
         .and_then(membership::rewrite)

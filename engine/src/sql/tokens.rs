@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::scan::Lexing;
 use crate::sql::strings::{Escapes, decode};
-use crate::sql::{nesting, syntax, time_travel};
+use crate::sql::{nesting, semistructured, syntax, time_travel};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
@@ -44,6 +44,9 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
     }
     time_travel::rewrite(&mut tokens);
     expand_table_queries(&mut tokens, &mut starts);
+    if lexing == Lexing::Redshift {
+        semistructured::rewrite(&mut tokens, &mut starts);
+    }
     Ok(Tokens { tokens, starts })
 }
 

@@ -22,6 +22,7 @@ mod information;
 mod late_binding;
 mod loads;
 mod locks;
+mod materialized;
 mod metrics;
 mod oid;
 mod plans;
@@ -87,6 +88,7 @@ const TABLES: &[&[SystemTable]] = &[
     locks::TABLES,
     metrics::TABLES,
     plans::TABLES,
+    materialized::TABLES,
     procedures::TABLES,
     redshift::TABLES,
     settings::TABLES,

@@ -1,11 +1,13 @@
 //! What operators mean: arithmetic that does not wrap, quotients, dates that count days, texts beside numbers.
 
+use super::semistructured;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, is_text, shown_type};
 use crate::interval::is_interval;
 use crate::sql::{Dialect, Rules};
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{DFSchema, ScalarValue};
+use crate::tables;
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
@@ -20,6 +22,10 @@ pub(in crate::plan) struct Operators {
 
 impl ExprPlanner for Operators {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let raw = match semistructured::operator(raw, schema)? {
+            PlannerResult::Original(raw) => raw,
+            planned @ PlannerResult::Planned(_) => return Ok(planned),
+        };
         let (Ok(left), Ok(right)) = (type_of(&raw.left, schema), type_of(&raw.right, schema)) else {
             return Ok(PlannerResult::Original(raw));
         };
@@ -46,7 +52,23 @@ impl ExprPlanner for Operators {
         raw: RawFieldAccessExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawFieldAccessExpr>> {
-        subscript(self.dialect, raw, schema)
+        match semistructured::access(raw, schema)? {
+            PlannerResult::Original(raw) => subscript(self.dialect, raw, schema),
+            planned @ PlannerResult::Planned(_) => Ok(planned),
+        }
+    }
+
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        nested_names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        if !tables::is_super(field) {
+            return Ok(PlannerResult::Original(Vec::new()));
+        }
+        let column = Expr::Column(Column::from((qualifier, field)));
+        Ok(PlannerResult::Planned(semistructured::members(column, nested_names)?))
     }
 }
 
