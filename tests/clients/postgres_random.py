@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import psycopg2
@@ -208,24 +209,34 @@ def shortened(outcome):
     return text if len(text) < 600 else text[:600] + "…"
 
 
-def postgres(folder):
-    """Starts PostgreSQL in a folder; returns where its socket is, and how to stop it."""
-    os.makedirs(folder)
+def postgres():
+    """Starts PostgreSQL in a folder of its own; returns where its socket is, and how to end it."""
     programs = [shutil.which("initdb"), shutil.which("pg_ctl")]
     if not all(programs):
         print("postgres_random: SKIPPED: there is no initdb or pg_ctl")
         sys.exit(0)
+    # Not within the caller's folder: initdb refuses to run as root, and another user need not get into that.
+    folder = tempfile.mkdtemp(prefix="millrace-postgres-")
     as_user = []
     if os.geteuid() == 0:
         user = next(name for name in ("postgres", "nobody") if subprocess.run(["id", name], capture_output=True).returncode == 0)
         subprocess.run(["chown", user, folder], check=True)
         as_user = ["setpriv", "--reuid", user, "--regid", subprocess.check_output(["id", "-g", user], text=True).strip(), "--clear-groups"]
     environment = dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC", HOME=folder)
-    call = lambda *command: subprocess.run([*as_user, *command], check=True, capture_output=True, env=environment, cwd=folder)
+
+    def call(*command):
+        done = subprocess.run([*as_user, *command], capture_output=True, text=True, env=environment, cwd=folder)
+        if done.returncode:
+            sys.exit(f"postgres_random: FAILED: {' '.join(command)}\n{done.stdout}{done.stderr}")
+
+    def stop():
+        call(programs[1], "-D", f"{folder}/data", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
     call(programs[0], "-D", f"{folder}/data", "-U", "oracle", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
     options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c timezone=UTC -c jit=off -c lc_messages=C"
     call(programs[1], "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
-    return folder, lambda: call(programs[1], "-D", f"{folder}/data", "-m", "immediate", "stop")
+    return folder, stop
 
 
 def millrace(binary, folder):
@@ -285,9 +296,8 @@ def compare(judge, arguments):
 def main():
     arguments = ARGUMENTS.parse_args()
     arguments.folder.mkdir(parents=True)
-    arguments.folder.chmod(0o755)
     begin = time.monotonic()
-    socket, stop_postgres = postgres(str(arguments.folder.resolve() / "postgres"))
+    socket, stop_postgres = postgres()
     try:
         port, stop_millrace = millrace(arguments.binary, str(arguments.folder / "millrace"))
         try:
