@@ -1,5 +1,6 @@
 //! The columns of a batch that is being filled.
 
+use super::run::Values;
 use super::value::Value;
 use crate::error::{Error, Result};
 use crate::tables::SqlType;
@@ -79,6 +80,27 @@ impl Column {
             (Self::Months(builder), _) => builder.append_null(),
             (Self::Micros(builder), _) => builder.append_null(),
             (Self::Bytes(builder), _) => builder.append_null(),
+        }
+    }
+
+    /// Appends the values of a run; the same holds.
+    pub(super) fn extend(&mut self, values: Values<'_>) {
+        match (self, values) {
+            (Self::SmallInt(builder), Values::Integers(values)) => {
+                values.into_iter().for_each(|value| builder.append_option(value.map(|value| value as i16)));
+            }
+            (Self::Integer(builder), Values::Integers(values)) => {
+                values.into_iter().for_each(|value| builder.append_option(value.map(|value| value as i32)));
+            }
+            (Self::Date(builder), Values::Integers(values)) => {
+                values.into_iter().for_each(|value| builder.append_option(value.map(|value| value as i32)));
+            }
+            (Self::BigInt(builder), Values::Integers(values)) => builder.extend(values),
+            (Self::Numeric(builder, _), Values::Decimals(values)) => builder.extend(values),
+            (Self::Text(builder), Values::Texts(values)) => builder.extend(values),
+            (column, Values::Others(values)) => values.into_iter().for_each(|value| column.append(value)),
+            // A run's values are of its column's type.
+            (_, Values::Integers(_) | Values::Decimals(_) | Values::Texts(_)) => {}
         }
     }
 

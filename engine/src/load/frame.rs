@@ -269,30 +269,39 @@ impl Framer {
     }
 
     fn json_end(&mut self) -> Option<(usize, usize)> {
-        while let Some(&byte) = self.buffer.get(self.scanned) {
-            self.scanned += 1;
-            if self.state == State::Quoted {
-                if std::mem::take(&mut self.escaped) {
-                    continue;
+        let bytes = self.buffer.as_slice();
+        let (mut at, mut depth, mut quoted) = (self.scanned, self.depth, self.state == State::Quoted);
+        let end = loop {
+            if quoted {
+                if at == bytes.len() {
+                    break None;
                 }
-                match byte {
-                    b'\\' => self.escaped = true,
-                    b'"' => self.state = State::Plain,
-                    _ => {}
-                }
+                // What an escape stands before is nothing else.
+                at += usize::from(std::mem::take(&mut self.escaped));
+                let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) else {
+                    at = bytes.len();
+                    break None;
+                };
+                at += found + 1;
+                quoted = bytes[at - 1] != b'"';
+                self.escaped = quoted;
                 continue;
             }
+            let Some(&byte) = bytes.get(at) else { break None };
+            at += 1;
             match byte {
-                b'"' => self.state = State::Quoted,
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' if self.depth <= 1 => return Some((self.scanned, self.scanned)),
-                b'}' | b']' => self.depth -= 1,
+                b'"' => quoted = true,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' if depth <= 1 => break Some((at, at)),
+                b'}' | b']' => depth -= 1,
                 // What stands outside of any object is a bad line.
-                b'\n' if self.depth == 0 => return Some((self.scanned - 1, self.scanned)),
+                b'\n' if depth == 0 => break Some((at - 1, at)),
                 _ => {}
             }
-        }
-        None
+        };
+        self.state = if quoted { State::Quoted } else { State::Plain };
+        (self.scanned, self.depth) = (at, depth);
+        end
     }
 }
 

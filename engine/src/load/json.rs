@@ -37,18 +37,21 @@ impl Members {
                 }));
             }
             Self::Named { names, ignore_case } => {
-                let mut found: Vec<Option<Range<usize>>> = vec![None; names.len()];
+                let first = fields.len();
+                fields.resize(first + names.len(), None);
+                // Members mostly come in the columns' order.
+                let mut next = 0;
                 let taken = lexer.object(0, |key, value| {
-                    let Ok(key) = std::str::from_utf8(key) else { return };
-                    let key = unescape(key);
-                    let same =
-                        |name: &&String| **name == *key || (*ignore_case && name.to_lowercase() == key.to_lowercase());
-                    if let Some(at) = names.iter().position(|name| same(&name)) {
-                        found[at] = Some(value);
+                    let is_next = names.get(next).is_some_and(|name| name.as_bytes() == key);
+                    if let Some(at) = if is_next { Some(next) } else { column_of(key, names, *ignore_case) } {
+                        fields[first + at] = field(record, value);
+                        next = at + 1;
                     }
                 });
-                taken.map_err(|e| malformed(e.at))?;
-                fields.extend(found.into_iter().map(|range| range.and_then(|range| field(record, range))));
+                taken.map_err(|e| {
+                    fields.truncate(first);
+                    malformed(e.at)
+                })?;
             }
             Self::Paths(paths) => {
                 lexer.value(0).map_err(|e| malformed(e.at))?;
@@ -64,12 +67,19 @@ impl Members {
     }
 }
 
+/// The column that a key names, as it is written between its quotes.
+fn column_of(key: &[u8], names: &[String], ignore_case: bool) -> Option<usize> {
+    let key = unescape(std::str::from_utf8(key).ok()?);
+    names.iter().position(|name| **name == *key || (ignore_case && name.to_lowercase() == key.to_lowercase()))
+}
+
 /// A value's field; `None` for null.
 fn field(record: &[u8], range: Range<usize>) -> Option<Field<'_>> {
     let raw = &record[range.clone()];
     let quoted = raw.first() == Some(&b'"');
     let bytes = match raw.first() {
         Some(b'n') => return None,
+        Some(b'"') if memchr::memchr(b'\\', raw).is_none() => Cow::Borrowed(&raw[1..raw.len() - 1]),
         Some(b'"') => match std::str::from_utf8(&raw[1..raw.len() - 1]) {
             Ok(text) => match unescape(text) {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),

@@ -45,6 +45,9 @@ const ZONES: [(&str, i64); 11] = [
     ("PDT", -7),
 ];
 
+/// The day of 1970-01-01 from the first of the year 1, which is day 1.
+const EPOCH_FROM_CE: i32 = 719_163;
+
 /// The day of 1970-01-01 as Julian days count.
 const JULIAN_EPOCH: i64 = 2_440_588;
 
@@ -108,11 +111,14 @@ impl Moments {
         }
     }
 
+    /// The days of `YYYY-MM-DD` and nothing else, where that is a date.
+    pub(super) fn plain(&self, text: &[u8]) -> Option<i32> {
+        if matches!(self, Self::Standard | Self::Auto) { plain_date(text) } else { None }
+    }
+
     /// Days since the epoch.
     pub(super) fn date(&self, text: &str) -> Result<i32, Problem> {
-        if matches!(self, Self::Standard | Self::Auto)
-            && let Some(days) = plain_date(text)
-        {
+        if let Some(days) = self.plain(text.as_bytes()) {
             return Ok(days);
         }
         let wrong = || Problem::new(1205, "Invalid Date Format - length must be 10 or more");
@@ -136,8 +142,7 @@ pub(crate) fn moment_of(text: &str, recognise: bool) -> Option<i64> {
 }
 
 /// `YYYY-MM-DD` and nothing else, as nearly all dates are written.
-fn plain_date(text: &str) -> Option<i32> {
-    let bytes = text.as_bytes();
+fn plain_date(bytes: &[u8]) -> Option<i32> {
     if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
     }
@@ -148,7 +153,7 @@ fn plain_date(text: &str) -> Option<i32> {
     };
     let year = i32::try_from(number(&bytes[..4])?).ok().filter(|year| *year > 0)?;
     let date = NaiveDate::from_ymd_opt(year, number(&bytes[5..7])?, number(&bytes[8..])?)?;
-    Some((date - NaiveDate::default()).num_days() as i32)
+    Some(date.num_days_from_ce() - EPOCH_FROM_CE)
 }
 
 fn micros(moment: NaiveDateTime) -> i64 {

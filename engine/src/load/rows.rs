@@ -9,6 +9,7 @@ use super::fields::{self, Delimited, Field};
 use super::frame::{Framed, Framer, Framing};
 use super::json::Members;
 use super::postgres::{END_OF_DATA, StreamCsv, StreamText};
+use super::run::{self, RUN_ROWS};
 use super::value::{Conversion, Value};
 use crate::error::Result;
 use crate::lake::json::JsonPath;
@@ -19,7 +20,7 @@ use datafusion::arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::sync::Arc;
 
-/// Rows of a batch.
+/// Rows of a batch; some more where a run of records ends behind it.
 const BATCH_ROWS: usize = 8192;
 
 /// A column that the files fill.
@@ -138,6 +139,10 @@ impl LoaderSpec {
         self.options.ignore_header
     }
 
+    fn skips_blank_lines(&self) -> bool {
+        self.options.ignore_blank_lines || self.members.is_some()
+    }
+
     pub(super) fn framing(&self) -> Framing {
         match &self.layout {
             Layout::Delimited => Framing::Lines { escape: self.options.escape },
@@ -154,40 +159,39 @@ impl LoaderSpec {
 
     /// A record's fields, `None` for NULL, as far as it can be taken apart, and why not further.
     fn fields<'a>(&self, record: &'a [u8]) -> (Vec<Option<Field<'a>>>, std::result::Result<(), Problem>) {
-        let wanted = self.targets.len();
-        let mut found: Vec<Option<Field<'a>>> = Vec::with_capacity(wanted + 1);
+        let mut found = Vec::with_capacity(self.targets.len() + 1);
+        let whole = self.split(record, &mut found);
+        (found, whole)
+    }
+
+    /// The same, behind the fields of other records.
+    fn split<'a>(&self, record: &'a [u8], found: &mut Vec<Option<Field<'a>>>) -> std::result::Result<(), Problem> {
+        let (wanted, before) = (self.targets.len(), found.len());
         if let Some(members) = &self.members {
-            let selected = members.select(record, &mut found);
-            return (found, selected);
+            return members.select(record, found);
         }
-        let split = match &self.layout {
-            Layout::Csv(quote) => fields::split_csv(record, &self.options.delimiter, *quote, &mut found),
-            Layout::FixedWidth(widths) => fields::split_fixed(record, widths, self.options.fill_record, &mut found),
-            Layout::StreamText(rules) => {
-                rules.split(record, &mut found);
-                Ok(())
-            }
-            Layout::StreamCsv(rules) => rules.split(record, &mut found),
-            _ => self.delimited.split(record, &mut found),
-        };
-        if split.is_err() {
-            return (found, split);
+        match &self.layout {
+            Layout::Csv(quote) => fields::split_csv(record, &self.options.delimiter, *quote, found)?,
+            Layout::FixedWidth(widths) => fields::split_fixed(record, widths, self.options.fill_record, found)?,
+            Layout::StreamText(rules) => rules.split(record, found),
+            Layout::StreamCsv(rules) => rules.split(record, found)?,
+            _ => self.delimited.split(record, found)?,
         }
         // Many programs end each line with a delimiter.
-        if found.len() == wanted + 1
+        if found.len() == before + wanted + 1
             && self.layout == Layout::Delimited
-            && found[wanted].as_ref().is_some_and(|field| field.bytes.is_empty())
+            && found.last().is_some_and(|field| field.as_ref().is_some_and(|field| field.bytes.is_empty()))
         {
             found.pop();
         }
-        let whole = if found.len() > wanted {
+        let count = found.len() - before;
+        if count > wanted {
             Err(Problem::new(1202, "Extra column(s) found"))
-        } else if found.len() < wanted && !self.options.fill_record {
+        } else if count < wanted && !self.options.fill_record {
             Err(Problem::new(1214, "Delimiter not found"))
         } else {
             Ok(())
-        };
-        (found, whole)
+        }
     }
 
     /// A record's values, or why it is bad: with the column and the field.
@@ -378,7 +382,7 @@ impl Loader {
     }
 
     fn drain(&mut self, last: bool) -> Result<Vec<RecordBatch>> {
-        let mut batches = Vec::new();
+        let (mut batches, mut run) = (Vec::new(), Vec::with_capacity(RUN_ROWS));
         loop {
             if self.part.is_some_and(|part| self.framer.begin() >= part.end) {
                 self.ended = true;
@@ -388,20 +392,56 @@ impl Loader {
             match framed {
                 Framed::Record { from, to, .. } if self.ends_stream(from, to) => {
                     self.ended = true;
-                    return Ok(batches);
+                    break;
                 }
                 _ if self.header_left > 0 => {
                     self.header_left -= 1;
                     self.check_header(&framed)?;
                 }
-                Framed::TooLong { line } => self.too_long(line)?,
-                Framed::Record { from, to, line } => self.row(from, to, line)?,
+                Framed::TooLong { line } => {
+                    self.take(&mut run, &mut batches)?;
+                    self.too_long(line)?;
+                }
+                Framed::Record { from, to, .. } if from == to && self.spec.skips_blank_lines() => {}
+                Framed::Record { from, to, line } => run.push((from, to, line)),
             }
-            if self.rows == BATCH_ROWS {
-                batches.push(self.batch()?);
+            if run.len() == RUN_ROWS {
+                self.take(&mut run, &mut batches)?;
             }
         }
+        self.take(&mut run, &mut batches)?;
         Ok(batches)
+    }
+
+    /// Takes the rows of a run of records in: their places and lines.
+    fn take(&mut self, run: &mut Vec<(usize, usize, u64)>, batches: &mut Vec<RecordBatch>) -> Result<()> {
+        if self.take_columns(run) {
+            self.rows += run.len();
+            run.clear();
+        }
+        for (from, to, line) in run.drain(..) {
+            self.row(from, to, line)?;
+        }
+        if self.rows >= BATCH_ROWS {
+            batches.push(self.batch()?);
+        }
+        Ok(())
+    }
+
+    /// Takes a run in column by column, if all of its records are good and plain.
+    fn take_columns(&mut self, run: &[(usize, usize, u64)]) -> bool {
+        let (spec, width) = (&self.spec, self.spec.targets.len());
+        if spec.options.accept_invalid_chars.is_some() {
+            return false;
+        }
+        let mut fields = Vec::with_capacity(run.len() * width + 1);
+        for (at, (from, to, _)) in run.iter().enumerate() {
+            let split = spec.split(self.framer.bytes(*from, *to), &mut fields);
+            if split.is_err() || fields.len() != (at + 1) * width {
+                return false;
+            }
+        }
+        run::append(&spec.conversion, &spec.targets, &fields, &mut self.columns)
     }
 
     fn ends_stream(&self, from: usize, to: usize) -> bool {
@@ -438,9 +478,6 @@ impl Loader {
     fn row(&mut self, from: usize, to: usize, line: u64) -> Result<()> {
         let spec = Arc::clone(&self.spec);
         let record = self.framer.bytes(from, to);
-        if record.is_empty() && (spec.options.ignore_blank_lines || spec.members.is_some()) {
-            return Ok(());
-        }
         match spec.values(record) {
             Ok(values) => {
                 for (column, value) in self.columns.iter_mut().zip(values) {

@@ -62,14 +62,31 @@ impl Conversion {
         }
     }
 
+    /// Whether a text that fits its column goes in as it is.
+    pub(super) fn keeps_texts(&self) -> bool {
+        let options = &self.options;
+        !(options.empty_as_null || options.blanks_as_null || options.trim_blanks)
+    }
+
+    /// The days of a date written as nearly all are; `None` for all others, bad ones too.
+    pub(super) fn plain_date(&self, bytes: &[u8]) -> Option<i32> {
+        self.dates.plain(bytes)
+    }
+
+    /// A decimal of few digits and nothing else; `None` for all others, bad ones too.
+    pub(super) fn plain_decimal(&self, bytes: &[u8], precision: u8, scale: i8) -> Option<i128> {
+        short_decimal(bytes, precision, scale, self.options.round_decimals)
+    }
+
     /// Whether a field is what stands for NULL.
+    #[inline]
     pub(super) fn is_null(&self, field: &Field<'_>) -> bool {
         let is_candidate = if self.json { self.options.null_said } else { !field.quoted };
         if !is_candidate {
             return false;
         }
         let null = self.options.null_as.as_slice();
-        *field.bytes == *null
+        (field.bytes.len() == null.len() && *field.bytes == *null)
             || (self.fixed && field.bytes.strip_prefix(null).is_some_and(|rest| rest.iter().all(|byte| *byte == b' ')))
     }
 
@@ -292,6 +309,17 @@ fn integer(bytes: &[u8], least: i64, most: i64, type_name: &str) -> std::result:
     if (least..=most).contains(&value) { Ok(Value::Integer(value)) } else { Err(overflow()) }
 }
 
+/// The powers of ten that a decimal may have.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 /// What [`decimal`] makes of a number of at most 18 digits and nothing else, as nearly all are: no arithmetic of 128 bits
 /// for a digit. `None` for all others, bad ones too.
 fn short_decimal(bytes: &[u8], precision: u8, scale: i8, round: bool) -> Option<i128> {
@@ -318,13 +346,13 @@ fn short_decimal(bytes: &[u8], precision: u8, scale: i8, round: bool) -> Option<
         return None;
     }
     let value = if have <= scale {
-        i128::from(value) * 10_i128.pow((scale - have) as u32)
+        i128::from(value) * POWERS[scale - have]
     } else {
-        let unit = 10_u64.pow((have - scale) as u32);
+        let unit = POWERS[have - scale] as u64;
         let (kept, cut) = (value / unit, value % unit);
         i128::from(kept + u64::from(round && cut * 2 >= unit))
     };
-    (value < 10_i128.checked_pow(u32::from(precision))?).then_some(if negative { -value } else { value })
+    (value < *POWERS.get(usize::from(precision))?).then_some(if negative { -value } else { value })
 }
 
 /// A decimal number at a scale; digits behind the scale are cut, or with ROUNDEC rounded half away from zero.

@@ -2,7 +2,7 @@
 
 use super::columns::{Column, Values};
 use crate::error::{Error, ErrorKind, Result};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta};
 use std::fmt::{Display, LowerExp};
 use std::io::Write;
 
@@ -10,16 +10,19 @@ use std::io::Write;
 pub(super) fn write_scalar(column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
     match &column.values {
         Values::Boolean(values) => write(output, values.value(row)),
-        Values::TinyInt(values) => write(output, values.value(row)),
-        Values::SmallInt(values) => write(output, values.value(row)),
-        Values::Int(values) => write(output, values.value(row)),
-        Values::BigInt(values) => write(output, values.value(row)),
+        Values::TinyInt(values) => write_integer(output, values.value(row)),
+        Values::SmallInt(values) => write_integer(output, values.value(row)),
+        Values::Int(values) => write_integer(output, values.value(row)),
+        Values::BigInt(values) => write_integer(output, values.value(row)),
         Values::Float(values) => write_float(output, values.value(row), f64::from(values.value(row))),
         Values::Double(values) => write_float(output, values.value(row), values.value(row)),
-        Values::Decimal(values) => write(output, values.value_as_string(row)),
+        Values::Decimal(values) => match i64::try_from(values.value(row)) {
+            Ok(value) if (1..=18).contains(&values.scale()) => write_decimal(output, value, values.scale() as u32),
+            _ => write(output, values.value_as_string(row)),
+        },
         Values::Text(values) => output.extend_from_slice(values.value(row).as_bytes()),
         Values::Binary(values) => write_base64(output, values.value(row)),
-        Values::Date(values) => write(output, date(values.value(row))?),
+        Values::Date(values) => write_date(output, date(values.value(row))?),
         Values::Timestamp(values) => write(output, timestamp(values.value(row))?.format("%Y-%m-%d %H:%M:%S%.f")),
         Values::List { .. } | Values::Map { .. } | Values::Struct(_) => {
             return Err(Error::unsupported("writing a nested value here"));
@@ -39,6 +42,44 @@ pub(super) fn text_of(bytes: &[u8]) -> Result<&str> {
 fn write(output: &mut Vec<u8>, value: impl Display) {
     // Writing to a Vec cannot fail.
     let _ = write!(output, "{value}");
+}
+
+fn write_integer(output: &mut Vec<u8>, value: impl itoa::Integer) {
+    output.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// A decimal of so many places, from 1 to 18.
+fn write_decimal(output: &mut Vec<u8>, value: i64, places: u32) {
+    let (size, unit) = (value.unsigned_abs(), 10_u64.pow(places));
+    if value < 0 {
+        output.push(b'-');
+    }
+    write_integer(output, size / unit);
+    output.push(b'.');
+    let mut fraction = itoa::Buffer::new();
+    let fraction = fraction.format(size % unit).as_bytes();
+    output.extend(std::iter::repeat_n(b'0', places as usize - fraction.len()));
+    output.extend_from_slice(fraction);
+}
+
+fn write_date(output: &mut Vec<u8>, date: NaiveDate) {
+    let digit = |number: u32| b'0' + (number % 10) as u8;
+    let Some(year) = u32::try_from(date.year()).ok().filter(|year| *year <= 9999) else {
+        return write(output, date);
+    };
+    let (month, day) = (date.month(), date.day());
+    output.extend_from_slice(&[
+        digit(year / 1000),
+        digit(year / 100),
+        digit(year / 10),
+        digit(year),
+        b'-',
+        digit(month / 10),
+        digit(month),
+        b'-',
+        digit(day / 10),
+        digit(day),
+    ]);
 }
 
 fn date(days: i32) -> Result<NaiveDate> {
@@ -142,8 +183,13 @@ mod tests {
         let moments = TimestampMicrosecondArray::from(vec![0, 1_500_000, -1]);
         let expected = ["1970-01-01 00:00:00", "1970-01-01 00:00:01.500", "1969-12-31 23:59:59.999999"];
         assert_eq!(texts(moments), expected);
-        let decimals = Decimal128Array::from(vec![-5, 12_300]).with_precision_and_scale(9, 2).unwrap();
-        assert_eq!(texts(decimals), ["-0.05", "123.00"]);
+        let most = i128::from(i64::MAX);
+        let decimals = Decimal128Array::from(vec![-5, 12_300, 0, most, most + 1, -most - 1]);
+        let expected =
+            ["-0.05", "123.00", "0.00", "92233720368547758.07", "92233720368547758.08", "-92233720368547758.08"];
+        assert_eq!(texts(decimals.with_precision_and_scale(38, 2).unwrap()), expected);
+        let years = Date32Array::from(vec![-719_162, -719_528, 2_932_896, 2_932_897]);
+        assert_eq!(texts(years), ["0001-01-01", "0000-01-01", "9999-12-31", "+10000-01-01"]);
         let column: ArrayRef = Arc::new(Date32Array::from(vec![i32::MAX]));
         let error = write_scalar(&Column::new(&column).unwrap(), 0, &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Data);

@@ -59,24 +59,61 @@ impl UnloadText {
                 self.write_field(at, None, output)?;
                 continue;
             }
-            value.clear();
-            match &column.values {
-                Values::Boolean(values) => value.push(if values.value(row) { b't' } else { b'f' }),
-                // Writing to a Vec cannot fail.
-                Values::Float(values) => drop(write!(value, "{}", values.value(row))),
-                Values::Double(values) => drop(write!(value, "{}", values.value(row))),
-                Values::Binary(values) => write_hex(values.value(row), &mut value),
-                _ => {
-                    write_scalar(column, row, &mut value)?;
-                    if self.zoned.get(at) == Some(&true) {
-                        value.extend_from_slice(b"+00");
-                    }
+            // What needs no quotes, escapes or blanks is written where it shall stand.
+            if let Some(delimiter) = self.plain_delimiter() {
+                if at > 0 {
+                    output.push(delimiter);
                 }
+                let begin = output.len();
+                self.write_value(at, column, row, output)?;
+                if self.needs_quotes(&output[begin..]) {
+                    value.clear();
+                    value.extend_from_slice(&output[begin..]);
+                    output.truncate(begin);
+                    write_quoted(&value, output);
+                }
+                continue;
             }
+            value.clear();
+            self.write_value(at, column, row, &mut value)?;
             self.write_field(at, Some(&value), output)?;
         }
         output.push(b'\n');
         Ok(())
+    }
+
+    /// Appends a value that is not NULL, without what its layout adds.
+    fn write_value(&self, at: usize, column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
+        match &column.values {
+            Values::Boolean(values) => output.push(if values.value(row) { b't' } else { b'f' }),
+            // Writing to a Vec cannot fail.
+            Values::Float(values) => drop(write!(output, "{}", values.value(row))),
+            Values::Double(values) => drop(write!(output, "{}", values.value(row))),
+            Values::Binary(values) => write_hex(values.value(row), output),
+            _ => {
+                write_scalar(column, row, output)?;
+                if self.zoned.get(at) == Some(&true) {
+                    output.extend_from_slice(b"+00");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The delimiter of a layout in which most fields stand as they are.
+    fn plain_delimiter(&self) -> Option<u8> {
+        match self.layout {
+            UnloadLayout::Csv { delimiter }
+            | UnloadLayout::Delimited { delimiter, add_quotes: false, escape: false } => Some(delimiter),
+            _ => None,
+        }
+    }
+
+    /// Whether a field of CSV would otherwise be another one.
+    fn needs_quotes(&self, value: &[u8]) -> bool {
+        let UnloadLayout::Csv { delimiter } = self.layout else { return false };
+        let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || *byte == delimiter;
+        value == self.null_as.as_bytes() || value.iter().any(special)
     }
 
     fn write_field(&self, at: usize, value: Option<&[u8]>, output: &mut Vec<u8>) -> Result<()> {
@@ -111,14 +148,8 @@ impl UnloadText {
                     output.extend_from_slice(self.null_as.as_bytes());
                     return Ok(());
                 };
-                let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || byte == delimiter;
-                if value == self.null_as.as_bytes() || value.iter().any(special) {
-                    output.push(b'"');
-                    for byte in value {
-                        output.extend((*byte == b'"').then_some(b'"'));
-                        output.push(*byte);
-                    }
-                    output.push(b'"');
+                if self.needs_quotes(value) {
+                    write_quoted(value, output);
                 } else {
                     output.extend_from_slice(value);
                 }
@@ -142,4 +173,14 @@ impl UnloadText {
         }
         Ok(())
     }
+}
+
+/// A field in quotes; those within are doubled (RFC 4180).
+fn write_quoted(value: &[u8], output: &mut Vec<u8>) {
+    output.push(b'"');
+    for byte in value {
+        output.extend((*byte == b'"').then_some(b'"'));
+        output.push(*byte);
+    }
+    output.push(b'"');
 }
