@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod copy;
 mod memory;
 mod pushdown;
 mod reading;
