@@ -10,6 +10,9 @@
 //! 4. [`Connector::scan`] reads one split. Batches have the request's columns in the request's order. What the reading
 //!    costs is counted in [`Measures`] while it goes on.
 //!
+//! Instead of rows, [`Connector::aggregate`] gives what is computed of them, where [`Connector::aggregates`] says that
+//! the system can.
+//!
 //! [`Connector::describe`] says in a line what the system would be asked, for EXPLAIN.
 //!
 //! A source that is read further each time (a stream) gives a [`Checkpoint`] for each split at its end. Reading again
@@ -86,6 +89,32 @@ pub struct ScanRequest {
     pub checkpoints: Vec<Checkpoint>,
 }
 
+/// What is computed of a group's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Aggregate {
+    /// How many there are, as a 64-bit integer.
+    Rows,
+    /// How many have a value in this column, as a 64-bit integer.
+    Values(String),
+    /// The least value of a column, in its type.
+    Min(String),
+    /// The greatest value of a column, in its type.
+    Max(String),
+    /// The sum of a column of whole numbers, as a decimal of 38 digits.
+    Sum(String),
+}
+
+/// Groups of rows and what is computed of each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AggregateRequest {
+    /// Which rows: a table and conditions that the system decides exactly. Columns, limit and order say nothing here.
+    pub rows: ScanRequest,
+    /// The columns that rows of a group have in common, NULL being a value; without any there is one group.
+    pub groups: Vec<String>,
+    /// What is computed.
+    pub aggregates: Vec<Aggregate>,
+}
+
 /// A part of a scan that can be read by itself, also on another machine: it is plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Split {
@@ -104,6 +133,34 @@ pub struct Checkpoint {
     pub split: String,
     /// The connector's own position in it.
     pub position: String,
+}
+
+/// What the reading of a stream's split came to, beside its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SplitReport {
+    /// Records that were read, with those that were left out.
+    pub rows: u64,
+    /// Records that were left out because they are not what was declared.
+    pub skipped: u64,
+    /// Bytes of records that were read.
+    pub bytes: u64,
+    /// When the earliest of them came, in microseconds since the epoch.
+    pub first_us: Option<i64>,
+    /// When the latest of them came.
+    pub last_us: Option<i64>,
+    /// The first ones of those that are not what was declared.
+    pub bad: Vec<BadRecord>,
+}
+
+/// A record that is not what was declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Where it is in its split.
+    pub position: String,
+    /// When it came, in microseconds since the epoch.
+    pub at_us: Option<i64>,
+    /// Why it is bad.
+    pub reason: String,
 }
 
 /// A foreign system whose tables can be read.
@@ -137,6 +194,22 @@ pub trait Connector: Debug + Send + Sync {
     /// What the system is asked for a request, in a line, e.g. `DynamoDB Query on index gsi1: pk = 'a'`.
     fn describe(&self, request: &ScanRequest) -> String;
 
+    /// Whether the system computes these aggregates as SQL does, as far as can be told without asking it.
+    fn aggregates(&self, _request: &AggregateRequest) -> bool {
+        false
+    }
+
+    /// What the system is asked for aggregates, in a line.
+    fn describe_aggregates(&self, request: &AggregateRequest) -> String {
+        self.describe(&request.rows)
+    }
+
+    /// Aggregates as the system computes them: the columns of the groups, then those of the aggregates, a row a group.
+    /// `None` when it turns out that its answer would not be exact, or would be too large: then the rows must be read.
+    async fn aggregate(&self, _request: &AggregateRequest, _measures: &Arc<Measures>) -> Result<Option<RecordBatch>> {
+        Ok(None)
+    }
+
     /// The parts of a scan; at most `parallelism` of them are read at the same time. They are asked for when a query is
     /// planned, and read with an order or a lower limit than was known then, so they depend on the table, the
     /// predicates and the checkpoints only; or not at all, so nothing is opened for them yet that must be closed.
@@ -144,6 +217,16 @@ pub trait Connector: Debug + Send + Sync {
 
     /// Reads one part.
     async fn scan(&self, request: &ScanRequest, split: &Split, measures: &Arc<Measures>) -> Result<BatchStream>;
+
+    /// Whether its tables are streams: whoever reads them goes on from checkpoints.
+    fn is_stream(&self) -> bool {
+        false
+    }
+
+    /// What the reading of a stream's split came to, asked of the connector that scanned it.
+    fn report(&self, _split: &Split) -> Option<SplitReport> {
+        None
+    }
 
     /// Where a later scan goes on after this part was read to its end; `None` for tables that have no order.
     async fn checkpoint(&self, request: &ScanRequest, split: &Split) -> Result<Option<Checkpoint>>;

@@ -130,6 +130,16 @@ latest = "SELECT sk FROM ddb.orders WHERE pk = 'a' ORDER BY sk DESC LIMIT 3"
 check("latest", rows(latest), [(2997,), (2994,), (2991,)])
 contains("explain latest", millrace("EXPLAIN ANALYZE " + latest), "Rows Examined: 3")
 contains("explain analyze", millrace("EXPLAIN ANALYZE " + between), "Requests: 1", "Consumed Capacity: 0.5")
+copy = (f"COPY %s FROM 'dynamodb://%s' ENDPOINT '{endpoint}' REGION 'eu-west-1' READRATIO 200 "
+        "ACCESS_KEY_ID 'key' SECRET_ACCESS_KEY 'secret'")
+check("copy", rows("CREATE TABLE loaded (PK char(1), sk int, state varchar(8), price decimal(8,2), note varchar(50))",
+                   copy % ("loaded", "orders"),
+                   "SELECT count(*) AS n, count(state) AS s, count(nullif(state, '')) AS g, sum(sk) AS k, sum(price) AS p FROM loaded"),
+      [(3000, 3000, 2400, sum(range(3000)), sum(o["price"] for o in orders))])
+check("copy documents", rows("CREATE TABLE documents (id int, flag boolean, mixed super, doc super)", copy % ("documents", "types"),
+                             "SELECT id, flag, json_serialize(mixed) AS m, json_serialize(doc) AS d FROM documents ORDER BY id"),
+      [(1, True, "1", '{"a":[1,{"b":1.5}],"none":null}'), (2, None, '"one"', None)])
+contains("copy binary", millrace("CREATE TABLE bytes (b varchar(10))", copy % ("bytes", "types"), fails=True), 'Load into table \'bytes\' failed')
 contains("no table", millrace("SELECT * FROM ddb.absent", fails=True), "absent")
 
 if failures:

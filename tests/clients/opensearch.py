@@ -2,6 +2,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 
 binary, warehouse, endpoint = sys.argv[1:]
@@ -82,6 +83,73 @@ same("top rows", ask("SELECT n FROM s.logs WHERE status = 404 ORDER BY ts DESC L
      [[n] for n in sorted((row["n"] for row in rows if row.get("status") == 404), reverse=True)[:3]])
 same("join", ask("SELECT city, count(*) FROM s.logs JOIN users ON name = \"user.name\" GROUP BY 1 ORDER BY 1"),
      [["Oslo", sum(row["user"]["name"] == "u1" for row in rows)], ["Rome", sum(row["user"]["name"] == "u2" for row in rows)]])
+
+
+def explained(sql):
+    run = subprocess.run([binary, "--warehouse", warehouse, "-c", "EXPLAIN ANALYZE " + sql], capture_output=True, text=True, timeout=300)
+    return run.stdout + run.stderr
+
+
+def groups(key, *values):
+    """What Python makes of the documents, a list a group: the key, then a value for each function of a group's rows."""
+    found = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    made = [[k, *[value(group) for value in values]] for k, group in found.items()]
+    return sorted(made, key=lambda row: (row[0] is None, row[0]))
+
+
+version = send("GET", "/")["version"]
+pages = version.get("distribution") == "opensearch" or tuple(map(int, version["number"].split(".")[:2])) >= (7, 12)
+numbers = lambda group: [row["status"] for row in group if "status" in row]
+timestamp = lambda ms: time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000))
+for sql, expected in [
+    ("SELECT count(*), count(status), sum(n), min(status), max(n), avg(n) FROM s.logs",
+     [[30000, len(numbers(rows)), sum(range(30000)), 200, 29999, sum(range(30000)) // 30000]]),
+    ("SELECT \"user.name\", count(*), sum(n), max(n) FROM s.logs GROUP BY 1 ORDER BY 1",
+     groups(lambda r: r["user"]["name"], len, lambda g: sum(r["n"] for r in g), lambda g: max(r["n"] for r in g))),
+    ("SELECT status, count(*), count(status), avg(n) FROM s.logs GROUP BY 1 ORDER BY 1",
+     groups(lambda r: r.get("status"), len, lambda g: len(numbers(g)), lambda g: sum(r["n"] for r in g) // len(g))),
+    ("SELECT status, \"user.name\" AS u, count(*) FROM s.logs WHERE n < 20 AND status IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
+     [[*key, sum((r.get("status"), r["user"]["name"]) == key for r in rows[:20])]
+      for key in sorted({(r["status"], r["user"]["name"]) for r in rows[:20] if "status" in r})]),
+    # 30,000 groups of a text by its keyword: several pages.
+    ("SELECT count(*), sum(c), min(message) FROM (SELECT message, count(*) AS c FROM s.logs GROUP BY message) g",
+     [[30000, 30000, "all is well 1"]]),
+    ("SELECT to_char(min(ts), 'YYYY-MM-DD HH24:MI:SS'), to_char(max(ts), 'YYYY-MM-DD HH24:MI:SS') FROM s.logs WHERE n < 5000",
+     [[timestamp(1420070400000), timestamp(1420070400000 + 4999 * 1000)]]),
+    ("SELECT count(*) FROM (SELECT DISTINCT ts FROM s.logs WHERE n < 100) d", [[100]]),
+    ("SELECT count(*), max(n) FROM s.logs WHERE match(message, 'timeout')", [[3000, 29990]]),
+]:
+    same(sql, ask(sql), expected)
+    shown = explained(sql)
+    # Several pages need a point in time.
+    taken = pages or "GROUP BY message" not in sql
+    same(f"EXPLAIN {sql}\n{shown}", ["Foreign Aggregate" in shown, "not taken" not in shown], [True, taken])
+
+# What the server's doubles cannot say, and documents that are not alike: the documents are read, and the answer is right.
+big = [2**62 + n for n in range(50)] + [-(2**61)]
+fill("odd", 2, enumerate({"big": n, "even": [None, n % 2 == 0][n % 5 > 0], "long": "x" * (300 if n % 2 else 5), "list": [1, 2] if n == big[0] else 1} for n in big),
+     {"big": {"type": "long"}, "even": {"type": "boolean"}, "list": {"type": "integer"},
+      "long": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}})
+for sql, expected in [
+    ("SELECT min(big), max(big), count(big) FROM s.odd", [[min(big), max(big), len(big)]]),
+    ("SELECT sum(big)::varchar FROM s.odd", [[str(sum(big))]]),
+    ("SELECT length(long), count(*) FROM (SELECT long, big FROM s.odd) o GROUP BY 1 ORDER BY 1",
+     [[5, sum(n % 2 == 0 for n in big)], [300, sum(n % 2 for n in big)]]),
+    ("SELECT count(*) FROM (SELECT long, count(*) FROM s.odd GROUP BY long) g", [[2]]),
+]:
+    same(sql, ask(sql), expected)
+for sql in ["SELECT max(big) FROM s.odd", "SELECT long, count(*) FROM s.odd GROUP BY long"]:
+    shown = explained(sql)
+    same(f"EXPLAIN {sql}\n{shown}", "not taken, all rows were read" in shown, True)
+truths = [None if n % 5 == 0 else n % 2 == 0 for n in big]
+same("groups of truth values", ask("SELECT even, count(*) FROM s.odd GROUP BY even ORDER BY even"),
+     [[truth, truths.count(truth)] for truth in (False, True, None)])
+same("their plan", "not taken" in explained("SELECT even, count(*) FROM s.odd GROUP BY even"), False)
+same("exact big groups", ask("SELECT big, count(*) FROM s.odd GROUP BY big ORDER BY big"), [[n, 1] for n in sorted(big)])
+same("several values", "holds 2 values" in ask("SELECT sum(list) FROM s.odd"), True)
+same("several values grouped", "holds 2 values" in ask("SELECT list, count(*) FROM s.odd GROUP BY 1"), True)
 best = ask("SELECT n FROM s.logs WHERE match(message, 'timeout 500') ORDER BY _score DESC LIMIT 1")
 same("best score", best, [[500]])
 plan = subprocess.run([binary, "--warehouse", warehouse, "-c", "EXPLAIN SELECT n FROM s.logs WHERE status = 500"],

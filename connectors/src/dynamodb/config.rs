@@ -5,17 +5,18 @@ use crate::error::{ConnectorError, Result};
 use crate::registry::{OptionSpec, Options};
 
 /// What the connector takes besides the options of all AWS services.
-const OWN: [OptionSpec; 6] = [
+const OWN: [OptionSpec; 7] = [
     aws::option("consistent_read", false),
     aws::option("read_ratio", false),
     aws::option("sample", false),
     aws::option("page_size", false),
     aws::option("segments", false),
     aws::option("attributes", false),
+    aws::option("items", false),
 ];
 
 /// All options.
-pub(super) static OPTIONS: [OptionSpec; 13] = aws::options_and(&OWN);
+pub(super) static OPTIONS: [OptionSpec; 14] = aws::options_and(&OWN);
 
 /// The items that are looked at for a schema when nothing else is said.
 const SAMPLE: usize = 1000;
@@ -36,6 +37,8 @@ pub(super) struct Settings {
     pub(super) segments: Option<usize>,
     /// Whether all attributes but keys are SUPER, whatever the sample shows.
     pub(super) all_super: bool,
+    /// Whether an item is one column, `item`, instead of a column for each attribute.
+    pub(super) documents: bool,
 }
 
 impl Settings {
@@ -55,6 +58,11 @@ impl Settings {
             Some("super") => true,
             Some(_) => return Err(invalid("attributes", "sampled or super")),
         };
+        let documents = match option(options, "items").as_deref() {
+            None | Some("columns") => false,
+            Some("documents") => true,
+            Some(_) => return Err(invalid("items", "columns or documents")),
+        };
         Ok(Self {
             consistent_read,
             read_ratio: number(options, "read_ratio", 200)?.map(|ratio| ratio as u32),
@@ -62,6 +70,7 @@ impl Settings {
             page_size: number(options, "page_size", 1_000_000)?,
             segments: number(options, "segments", 10_000)?,
             all_super,
+            documents,
         })
     }
 }
@@ -101,6 +110,7 @@ mod tests {
             ("sample", "many", "option \"sample\" takes a number from 1 to 1000000"),
             ("segments", "0", "option \"segments\" takes a number from 1 to 10000"),
             ("attributes", "json", "option \"attributes\" takes sampled or super"),
+            ("items", "rows", "option \"items\" takes columns or documents"),
         ] {
             assert_eq!(parse(&[(name, value)]).unwrap_err().to_string(), error);
         }

@@ -40,6 +40,10 @@ pub(super) fn batch(columns: &[Column], schema: &SchemaRef, keys: &Keys, items: 
     if columns.is_empty() {
         return rows(items.len());
     }
+    if columns.iter().all(|column| column.kind == Kind::Item) {
+        let documents = documents(items)?;
+        return RecordBatch::try_new(Arc::clone(schema), vec![documents; columns.len()]).map_err(bad);
+    }
     let cells = cells(columns, items);
     let arrays = columns.iter().enumerate().map(|(place, column)| {
         let values = cells.iter().skip(place).step_by(columns.len()).copied();
@@ -105,7 +109,52 @@ fn array<'a>(
         Kind::Boolean => {
             fill!(BooleanBuilder::with_capacity(count), |value: &AttributeValue| value.as_bool().ok().copied())
         }
-        Kind::Super => fill!(StringViewBuilder::with_capacity(count), json),
+        Kind::Super | Kind::Item => fill!(StringViewBuilder::with_capacity(count), json),
+    }
+}
+
+/// Whole items as JSON, each attribute an object of its type and its value: `{"doc":{"M":{"a":1}},"id":{"N":7}}`. Types
+/// within a value are lost as they are in SUPER.
+fn documents(items: &[Item]) -> Result<ArrayRef> {
+    let mut documents = StringViewBuilder::with_capacity(items.len());
+    let mut document = String::new();
+    for item in items {
+        let mut attributes: Vec<_> = item.iter().collect();
+        attributes.sort_unstable_by_key(|(name, _)| *name);
+        document.clear();
+        document.push('{');
+        for (at, (name, value)) in attributes.into_iter().enumerate() {
+            if at > 0 {
+                document.push(',');
+            }
+            write_text(name, &mut document);
+            document.push_str(":{");
+            write_text(tag(value), &mut document);
+            document.push(':');
+            write_json(value, &mut document)
+                .ok_or_else(|| ConnectorError::BadData(format!("attribute \"{name}\" cannot be read")))?;
+            document.push('}');
+        }
+        document.push('}');
+        documents.append_value(&document);
+    }
+    Ok(Arc::new(documents.finish()))
+}
+
+/// DynamoDB's name of a value's type.
+fn tag(value: &AttributeValue) -> &'static str {
+    match value {
+        AttributeValue::S(_) => "S",
+        AttributeValue::N(_) => "N",
+        AttributeValue::B(_) => "B",
+        AttributeValue::Bool(_) => "BOOL",
+        AttributeValue::Null(_) => "NULL",
+        AttributeValue::M(_) => "M",
+        AttributeValue::L(_) => "L",
+        AttributeValue::Ss(_) => "SS",
+        AttributeValue::Ns(_) => "NS",
+        AttributeValue::Bs(_) => "BS",
+        _ => "?",
     }
 }
 

@@ -139,11 +139,12 @@ impl Service {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).filter(usable).cloned();
         let (sample, sampled_at) = match known {
             Some(known) => (known.sample, known.sampled_at),
+            None if self.settings.documents => (Arc::default(), Instant::now()),
             None => (Arc::new(self.sample(name).await?), Instant::now()),
         };
         let table = Table::new(&description, &sample, self.settings.all_super)
             .ok_or_else(|| ConnectorError::BadData(format!("the description of table \"{name}\" has no key")))?;
-        let table = Arc::new(table);
+        let table = Arc::new(if self.settings.documents { table.of_documents() } else { table });
         let known = Known { table: Arc::clone(&table), described_at: Instant::now(), sample, sampled_at, identity };
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST_KNOWN {

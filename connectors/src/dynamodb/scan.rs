@@ -12,7 +12,7 @@ use super::convert;
 use super::expression::Expressions;
 use super::pace::Pace;
 use super::plan::{Access, Lookup, Range};
-use super::table::{Column, Keys};
+use super::table::{Column, Keys, Kind};
 use crate::connector::{BatchStream, Measures};
 use crate::error::{ConnectorError, Result};
 use arrow::datatypes::SchemaRef;
@@ -189,7 +189,8 @@ impl Reader {
         if self.part.is_counted() {
             return (Some(Select::Count), None);
         }
-        let projection = expressions.projection(self.part.attributes());
+        let whole = self.part.columns.iter().any(|column| column.kind == Kind::Item);
+        let projection = if whole { None } else { expressions.projection(self.part.attributes()) };
         (projection.as_ref().map(|_| Select::SpecificAttributes), projection)
     }
 

@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Read units per second that a table on demand serves from its first day, by DynamoDB's documentation.
 const ON_DEMAND_UNITS: i64 = 12_000;
 
+/// The column of whole items.
+const ITEM: &str = "item";
+
 /// How a column's attributes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
@@ -31,13 +34,15 @@ pub(super) enum Kind {
     Boolean,
     /// Anything, as JSON.
     Super,
+    /// The whole item as JSON, each attribute with its type.
+    Item,
 }
 
 impl Kind {
     /// Arrow's type.
     pub(super) fn data_type(self) -> DataType {
         match self {
-            Self::Text | Self::Digits | Self::Super => DataType::Utf8View,
+            Self::Text | Self::Digits | Self::Super | Self::Item => DataType::Utf8View,
             Self::Integer => DataType::Int64,
             Self::Decimal(scale) => DataType::Decimal128(38, scale as i8),
             Self::Binary => DataType::Binary,
@@ -54,7 +59,7 @@ impl Kind {
             Self::Digits => "a number".to_owned(),
             Self::Binary => "binary".to_owned(),
             Self::Boolean => "boolean".to_owned(),
-            Self::Super => "super".to_owned(),
+            Self::Super | Self::Item => "super".to_owned(),
         }
     }
 }
@@ -75,7 +80,7 @@ impl Column {
     pub(super) fn field(&self) -> Field {
         let field = Field::new(&self.name, self.kind.data_type(), !self.required);
         match self.kind {
-            Kind::Super => field.with_metadata([(SUPER_METADATA.to_owned(), String::new())].into()),
+            Kind::Super | Kind::Item => field.with_metadata([(SUPER_METADATA.to_owned(), String::new())].into()),
             _ => field,
         }
     }
@@ -192,6 +197,12 @@ impl Table {
             read_units: read_units(description),
             keys,
         })
+    }
+
+    /// The same table with one column, which is the whole item.
+    pub(super) fn of_documents(self) -> Self {
+        let item = Column { name: ITEM.to_owned(), kind: Kind::Item, required: true };
+        Self { columns: vec![item], ..self }
     }
 
     /// How a column is read.

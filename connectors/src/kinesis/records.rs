@@ -2,17 +2,20 @@
 
 use super::aggregated;
 use super::conditions::{ARRIVAL, SHARD};
-use super::payload::Payload;
+use super::payload::{Decoded, Payload};
 use super::shards::Position;
+use crate::connector::BadRecord;
 use crate::error::{ConnectorError, Result};
 use arrow::array::{
-    ArrayRef, BinaryArray, Int64Array, RecordBatchOptions, StringViewArray, StringViewBuilder,
+    ArrayRef, BinaryArray, BooleanArray, Int64Array, RecordBatchOptions, StringViewArray, StringViewBuilder,
     TimestampMicrosecondArray,
 };
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
 use aws_sdk_kinesis::types::Record;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A stream's own columns.
@@ -89,6 +92,11 @@ impl Row {
         } else {
             Position::Within(self.sequence.to_string(), self.sub_sequence)
         }
+    }
+
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.data.len() as u64
     }
 
     /// Whether it lies before a place within its record.
@@ -169,12 +177,13 @@ impl Batches {
         })
     }
 
-    /// A batch of these rows.
+    /// A batch of these rows, and those of them that are not what was declared.
     ///
     /// # Errors
     /// `BadData` for a payload that is not what was declared, naming its shard and sequence number.
-    pub(super) fn make(&self, rows: &[Row]) -> Result<RecordBatch> {
-        let mut payload = self.payload(rows)?.into_iter();
+    pub(super) fn make(&self, rows: &[Row]) -> Result<(RecordBatch, Vec<BadRecord>)> {
+        let Decoded { columns, bad } = self.payload(rows)?;
+        let mut payload = columns.into_iter();
         let mut arrays = vec![];
         for column in &self.columns {
             let array: ArrayRef = match column {
@@ -202,19 +211,30 @@ impl Batches {
             arrays.push(array);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
-            .map_err(|error| self.broken(&error.to_string()))
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options);
+        let batch = batch.map_err(|error| self.broken(&error.to_string()))?;
+        let batch = if !bad.is_empty() && self.payload.as_ref().is_some_and(|payload| payload.skips()) {
+            let good: BooleanArray = (0..rows.len()).map(|row| Some(!bad.contains_key(&row))).collect();
+            filter_record_batch(&batch, &good).map_err(|error| self.broken(&error.to_string()))?
+        } else {
+            batch
+        };
+        let told = bad.into_iter().filter_map(|(row, reason)| {
+            let row = rows.get(row)?;
+            Some(BadRecord { position: row.name(), at_us: row.arrival_us, reason })
+        });
+        Ok((batch, told.collect()))
     }
 
     /// The payload's columns that are wanted, in order.
-    fn payload(&self, rows: &[Row]) -> Result<Vec<ArrayRef>> {
+    fn payload(&self, rows: &[Row]) -> Result<Decoded> {
         let wanted = self.columns.iter().filter_map(|column| match column {
             Column::Payload(index) => Some(*index),
             _ => None,
         });
         let wanted: Vec<usize> = wanted.collect();
         let Some(payload) = self.payload.as_ref().filter(|_| !wanted.is_empty()) else {
-            return Ok(vec![]);
+            return Ok(Decoded { columns: vec![], bad: BTreeMap::new() });
         };
         let data: Vec<&Bytes> = rows.iter().map(|row| &row.data).collect();
         payload.decode(&data, &wanted).map_err(|malformed| {
@@ -266,7 +286,7 @@ mod tests {
             .map(ToOwned::to_owned)
             .collect();
         let batches = Batches::new(("s", "shard"), 1_715_000_001_000, &all, payload.clone(), &wanted).unwrap();
-        let table = pretty_format_batches(&[batches.make(&rows).unwrap()]).unwrap().to_string();
+        let table = pretty_format_batches(&[batches.make(&rows).unwrap().0]).unwrap().to_string();
         let lines: Vec<String> = table.lines().map(|line| line.replace(' ', "")).collect();
         assert_eq!(
             lines[3..6],
@@ -277,7 +297,7 @@ mod tests {
             ]
         );
         let counted = Batches::new(("s", "shard"), 0, &all, payload, &[]).unwrap();
-        assert_eq!(counted.make(&rows).unwrap().num_rows(), 3);
+        assert_eq!(counted.make(&rows).unwrap().0.num_rows(), 3);
     }
 
     #[test]

@@ -271,7 +271,8 @@ fn point(value: &Json<'_>) -> Option<String> {
     (is_number(&lat) && is_number(&lon)).then(|| format!("{{\"lat\":{lat},\"lon\":{lon}}}"))
 }
 
-enum Builder {
+/// A column that is being filled.
+pub(super) enum Builder {
     Int16(Int16Builder),
     Int32(Int32Builder),
     Int64(Int64Builder),
@@ -285,7 +286,7 @@ enum Builder {
 }
 
 impl Builder {
-    fn new(read: &Read) -> Builder {
+    pub(super) fn new(read: &Read) -> Builder {
         match read {
             Read::Int(16) => Builder::Int16(Int16Builder::new()),
             Read::Int(32) => Builder::Int32(Int32Builder::new()),
@@ -304,7 +305,7 @@ impl Builder {
         }
     }
 
-    fn finish(self) -> ArrayRef {
+    pub(super) fn finish(self) -> ArrayRef {
         match self {
             Builder::Int16(mut builder) => Arc::new(builder.finish()),
             Builder::Int32(mut builder) => Arc::new(builder.finish()),
@@ -319,7 +320,7 @@ impl Builder {
         }
     }
 
-    fn null(&mut self) {
+    pub(super) fn null(&mut self) {
         match self {
             Builder::Int16(builder) => builder.append_null(),
             Builder::Int32(builder) => builder.append_null(),
@@ -341,7 +342,7 @@ impl Builder {
     }
 
     /// A plain value; `None` when it does not fit.
-    fn value(&mut self, value: &Json<'_>, read: &Read) -> Option<()> {
+    pub(super) fn value(&mut self, value: &Json<'_>, read: &Read) -> Option<()> {
         let text = match value {
             Json::Number(digits) => digits,
             Json::String(text) => text.as_ref(),
@@ -384,8 +385,22 @@ impl Builder {
     }
 }
 
+impl Builder {
+    /// A value as aggregations give it: times are milliseconds.
+    pub(super) fn aggregated(&mut self, value: &Json<'_>, read: &Read) -> Option<()> {
+        match (self, value) {
+            (Builder::Time(builder), Json::Number(digits)) => {
+                builder.append_value(i64::try_from(whole(digits)?).ok()?.checked_mul(1000)?);
+                Some(())
+            }
+            (Builder::Time(_), _) => None,
+            (builder, value) => builder.value(value, read),
+        }
+    }
+}
+
 /// A whole number; the servers cut fractions off before they index one (`coerce`).
-fn whole(digits: &str) -> Option<i128> {
+pub(super) fn whole(digits: &str) -> Option<i128> {
     if let Ok(number) = digits.parse::<i128>() {
         return Some(number);
     }

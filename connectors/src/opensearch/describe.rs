@@ -1,7 +1,7 @@
 //! A request in a line, for EXPLAIN.
 
 use super::dates;
-use crate::connector::{Order, ScanRequest};
+use crate::connector::{Aggregate, AggregateRequest, Order, ScanRequest};
 use crate::predicate::{Comparison, FullText, Predicate, Value};
 
 /// How long the conditions may be.
@@ -38,6 +38,29 @@ pub(super) fn describe(product: &str, request: &ScanRequest, slices: Option<usiz
     if let Some(limit) = request.limit {
         text.extend([", limit ", &limit.to_string()]);
     }
+    text
+}
+
+/// Such as `OpenSearch aggregation count(*), max(n) by state of bool filter status = 500 on logs`.
+pub(super) fn aggregates(product: &str, request: &AggregateRequest) -> String {
+    let computed = request.aggregates.iter().map(|aggregate| match aggregate {
+        Aggregate::Rows => "count(*)".to_owned(),
+        Aggregate::Values(column) => format!("count({column})"),
+        Aggregate::Min(column) => format!("min({column})"),
+        Aggregate::Max(column) => format!("max({column})"),
+        Aggregate::Sum(column) => format!("sum({column})"),
+    });
+    let mut text = format!("{product} aggregation");
+    let computed = computed.collect::<Vec<_>>().join(", ");
+    let groups = request.groups.join(", ");
+    for (word, list) in [("", &computed), ("by ", &groups)] {
+        if !list.is_empty() {
+            text.extend([" ", word, list]);
+        }
+    }
+    let rows = ScanRequest { columns: vec![String::new()], limit: None, order: vec![], ..request.rows.clone() };
+    let of = describe("", &rows, None);
+    text.extend([" of", &of]);
     text
 }
 

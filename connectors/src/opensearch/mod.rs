@@ -3,12 +3,13 @@
 //! A table is an index, an alias, a data stream, or any pattern or list of them (`logs-*`, `a,b`). Its columns come
 //! from the mappings ([`mapping`]); conditions become one query ([`query`]) where the server's meaning is SQL's
 //! ([`leaf`]), full-text conditions always; rows are read page by page in a point in time ([`scan`]), several parts at
-//! once ([`split`]).
+//! once ([`split`]), or not at all where the server's aggregations say what is asked of them ([`aggregate`]).
 //!
 //! Invariant: a row is never missing silently. What the server answers only in part is an error, a document that does
 //! not fit its mapping is an error that names it, and a condition that the server could understand otherwise stays with
 //! the engine.
 
+mod aggregate;
 mod client;
 mod config;
 mod convert;
@@ -26,10 +27,13 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-use crate::connector::{BatchStream, Checkpoint, Connector, Measures, Order, Pushdown, ScanRequest, Split};
+use crate::connector::{
+    AggregateRequest, BatchStream, Checkpoint, Connector, Measures, Order, Pushdown, ScanRequest, Split,
+};
 use crate::error::{ConnectorError, Result};
 use crate::predicate::{Predicate, Value as Constant};
 use crate::registry::{Factory, OptionSpec, Options};
+use aggregate::Aggregation;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
@@ -231,6 +235,27 @@ impl Connector for Search {
     fn describe(&self, request: &ScanRequest) -> String {
         let slices = self.slices.filter(|_| !self.is_small(request));
         describe::describe(self.product, request, slices)
+    }
+
+    fn aggregates(&self, request: &AggregateRequest) -> bool {
+        self.known(&request.rows.table).is_some_and(|mapping| {
+            Aggregation::new(&mapping, self.arrays, request).is_some()
+                && self.pushdown(&request.rows.table, &request.rows.predicates).iter().all(|p| *p == Pushdown::Exact)
+        })
+    }
+
+    fn describe_aggregates(&self, request: &AggregateRequest) -> String {
+        describe::aggregates(self.product, request)
+    }
+
+    async fn aggregate(&self, request: &AggregateRequest, measures: &Arc<Measures>) -> Result<Option<RecordBatch>> {
+        let table = &request.rows.table;
+        check_name(table)?;
+        let mapping = self.mapping(table, measures).await?;
+        let Some(aggregation) = Aggregation::new(&mapping, self.arrays, request) else { return Ok(None) };
+        let query = self.query(&mapping, &request.rows, &Part::All)?.json();
+        let flavour = self.flavour(measures).await?;
+        aggregate::read(&self.client, flavour, table, &query, &aggregation, measures).await
     }
 
     async fn splits(&self, request: &ScanRequest, parallelism: usize) -> Result<Vec<Split>> {

@@ -177,7 +177,7 @@ fn location_of(create: &CreateTableAs) -> Option<&str> {
 /// Refuses places on the server's own disks: only superusers read and write there.
 async fn place(context: &Context, location: Option<&str>) -> Result<()> {
     match location {
-        Some(location) if !location.starts_with("s3://") && !location.starts_with("s3a://") => {
+        Some(location) if !["s3://", "s3a://", "dynamodb://"].iter().any(|scheme| location.starts_with(scheme)) => {
             rights::check_superuser(context, "name places on the server's disks").await
         }
         _ => Ok(()),

@@ -5,9 +5,11 @@
 //! 2. [`ForeignTable`] is a table as DataFusion scans it: conditions become the connector's `Predicate`s, and
 //!    whatever the system does not decide exactly is decided again here.
 //! 3. [`ForeignScanExec`] reads the scan's splits; its order, its limit and what a join finds out reach the system too.
+//!    [`ForeignAggregateExec`] takes aggregates instead of rows, where the system computes them exactly.
 //!
 //! Nothing here knows one system from another.
 
+mod aggregate;
 mod definition;
 mod found;
 mod full_text;
@@ -19,6 +21,7 @@ mod splits;
 mod table;
 mod value;
 
+pub(crate) use aggregate::ForeignAggregateExec;
 pub(crate) use definition::{Definition, label};
 pub(crate) use full_text::bind;
 pub(crate) use scan::ForeignScanExec;

@@ -90,6 +90,16 @@ impl ForeignScanExec {
         &self.table
     }
 
+    /// The table, for whoever takes the scan's place.
+    pub(super) fn shared_table(&self) -> Arc<ForeignTable> {
+        Arc::clone(&self.table)
+    }
+
+    /// What is asked for, when that is all rows that satisfy the conditions.
+    pub(super) fn request(&self) -> Option<ScanRequest> {
+        (self.request.limit.is_none() && self.found.is_empty()).then(|| self.request.clone())
+    }
+
     /// What the system is asked, or was, in a line.
     pub(crate) fn remote(&self) -> String {
         let request = self.run.get().map_or(&self.request, |run| &run.reading.request);
@@ -193,6 +203,23 @@ impl ForeignScanExec {
     }
 }
 
+/// Adds what reading cost to the counters of its operator.
+pub(super) fn note(measures: &Measures, metrics: &mut MetricsSet) {
+    let Measures { requests, retries, rows_examined, bytes, capacity_milliunits } = measures;
+    let counters = [
+        ("requests", requests),
+        ("retries", retries),
+        ("rows_examined", rows_examined),
+        ("bytes_scanned", bytes),
+        ("capacity_milliunits", capacity_milliunits),
+    ];
+    for (name, counter) in counters {
+        let count = Count::new();
+        count.add(usize::try_from(counter.load(Ordering::Relaxed)).unwrap_or(usize::MAX));
+        metrics.push(Arc::new(Metric::new(MetricValue::Count { name: name.into(), count }, None)));
+    }
+}
+
 fn properties(schema: &SchemaRef, order: Option<&LexOrdering>, partitions: usize) -> PlanProperties {
     let mut equivalences = EquivalenceProperties::new(Arc::clone(schema));
     if let Some(order) = order {
@@ -258,19 +285,7 @@ impl ExecutionPlan for ForeignScanExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         let mut metrics = self.metrics.clone_inner();
-        let Measures { requests, retries, rows_examined, bytes, capacity_milliunits } = self.measures.as_ref();
-        let counters = [
-            ("requests", requests),
-            ("retries", retries),
-            ("rows_examined", rows_examined),
-            ("bytes_scanned", bytes),
-            ("capacity_milliunits", capacity_milliunits),
-        ];
-        for (name, counter) in counters {
-            let count = Count::new();
-            count.add(usize::try_from(counter.load(Ordering::Relaxed)).unwrap_or(usize::MAX));
-            metrics.push(Arc::new(Metric::new(MetricValue::Count { name: name.into(), count }, None)));
-        }
+        note(&self.measures, &mut metrics);
         Some(metrics)
     }
 

@@ -88,6 +88,11 @@ impl ForeignTable {
         Some((self.names.get(at)?, self.columns.fields().get(at)?))
     }
 
+    /// A column by the name that its system has for it.
+    pub(super) fn system_column(&self, name: &str) -> Option<&FieldRef> {
+        self.columns.fields().get(self.names.iter().position(|known| known == name)?)
+    }
+
     /// What people call it: `DynamoDB orders`.
     pub(crate) fn title(&self) -> String {
         format!("{} {}", label(&self.kind), self.name)

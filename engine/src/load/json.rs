@@ -2,8 +2,10 @@
 
 use super::errors::Problem;
 use super::fields::Field;
+use super::rows::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::json::{JsonPath, Lexer, Step, unescape};
+use crate::tables::SqlType;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -16,6 +18,29 @@ pub(crate) enum Members {
     Paths(Vec<JsonPath>),
     /// The record itself.
     Whole,
+    /// Those of the columns' names in any case, each an object of its type's name and its value.
+    Typed(Vec<Attribute>),
+}
+
+/// An attribute of an item that fills a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attribute {
+    /// The column's name in lower case.
+    name: String,
+    /// Whether an item without it has an empty text instead: a CHAR or VARCHAR.
+    is_text: bool,
+    /// Whether it takes whole documents.
+    is_super: bool,
+}
+
+impl Attribute {
+    pub(super) fn new(target: &Target) -> Self {
+        Self {
+            name: target.name.to_lowercase(),
+            is_text: matches!(target.data_type, SqlType::Char(_) | SqlType::Varchar(_)),
+            is_super: target.data_type == SqlType::Super,
+        }
+    }
 }
 
 impl Members {
@@ -53,6 +78,30 @@ impl Members {
                     malformed(e.at)
                 })?;
             }
+            Self::Typed(attributes) => {
+                let mut found: Vec<Option<Range<usize>>> = vec![None; attributes.len()];
+                let mut twice = None;
+                let taken = lexer.object(0, |key, value| {
+                    let Ok(key) = std::str::from_utf8(key) else { return };
+                    let key = unescape(key).to_lowercase();
+                    if let Some(at) = attributes.iter().position(|attribute| attribute.name == key)
+                        && found[at].replace(value).is_some()
+                    {
+                        twice = Some(key);
+                    }
+                });
+                taken.map_err(|e| malformed(e.at))?;
+                if let Some(name) = twice {
+                    let reason = format!("Two attributes of the item differ only in case: \"{name}\"");
+                    return Err(Problem::new(1216, reason));
+                }
+                for (attribute, place) in attributes.iter().zip(found) {
+                    fields.push(match place {
+                        Some(place) => typed(record, place, attribute)?,
+                        None => attribute.is_text.then(|| Field::plain(b"", record.len())),
+                    });
+                }
+            }
             Self::Paths(paths) => {
                 lexer.value(0).map_err(|e| malformed(e.at))?;
                 for path in paths {
@@ -71,6 +120,34 @@ impl Members {
 fn column_of(key: &[u8], names: &[String], ignore_case: bool) -> Option<usize> {
     let key = unescape(std::str::from_utf8(key).ok()?);
     names.iter().position(|name| **name == *key || (ignore_case && name.to_lowercase() == key.to_lowercase()))
+}
+
+/// The field of an attribute, an object of its type's name and its value; `None` for NULL.
+fn typed<'a>(
+    record: &'a [u8],
+    place: Range<usize>,
+    attribute: &Attribute,
+) -> std::result::Result<Option<Field<'a>>, Problem> {
+    let mut found = None;
+    let taken = Lexer::new(record, place.start).object(0, |tag, value| found = Some((tag, value)));
+    match (taken, found) {
+        (Ok(()), Some((b"S" | b"N" | b"BOOL" | b"NULL", value))) => Ok(field(record, value)),
+        (Ok(()), Some((b"M" | b"L", value))) if attribute.is_super => Ok(field(record, value)),
+        (_, found) => {
+            let kind = match found {
+                Some((b"B", _)) => "binary",
+                Some((b"M", _)) => "a map",
+                Some((b"L", _)) => "a list",
+                Some(_) => "a set",
+                None => "nothing",
+            };
+            let name = &attribute.name;
+            Err(Problem::new(
+                1216,
+                format!("Attribute \"{name}\" is {kind}, which COPY does not load into this column"),
+            ))
+        }
+    }
 }
 
 /// A value's field; `None` for null.

@@ -7,7 +7,7 @@ use super::decode::Decoder;
 use super::errors::{FieldOfError, LoadError, LoadErrors, MOST_FIELDS, Problem, Replacement, shown};
 use super::fields::{self, Delimited, Field};
 use super::frame::{Framed, Framer, Framing};
-use super::json::Members;
+use super::json::{Attribute, Members};
 use super::postgres::{END_OF_DATA, StreamCsv, StreamText};
 use super::run::{self, RUN_ROWS};
 use super::value::{Conversion, Value};
@@ -52,6 +52,8 @@ pub(crate) enum Layout {
     JsonPaths(Vec<JsonPath>),
     /// JSON: the record itself.
     JsonWhole,
+    /// Items of DynamoDB: members of the columns' names, each with its type.
+    Items,
     /// PostgreSQL's text format.
     StreamText(StreamText),
     /// PostgreSQL's CSV.
@@ -99,6 +101,7 @@ impl LoaderSpec {
             }
             Layout::JsonPaths(paths) => Some(Members::Paths(paths.clone())),
             Layout::JsonWhole => Some(Members::Whole),
+            Layout::Items => Some(Members::Typed(targets.iter().map(Attribute::new).collect())),
             _ => None,
         };
         let delimited = Delimited {

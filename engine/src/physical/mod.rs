@@ -1,6 +1,7 @@
 //! Our physical optimizer rules and operators, beside DataFusion's and in their places where those go wrong for us.
 
 mod decimal;
+mod foreign_aggregates;
 mod found_filters;
 mod layout;
 mod rules;

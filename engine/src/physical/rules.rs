@@ -1,6 +1,7 @@
 //! The order of the physical optimizer's rules: DataFusion's, with ours in their places.
 
 use super::decimal::NarrowDecimals;
+use super::foreign_aggregates::ForeignAggregates;
 use super::found_filters::FoundFilters;
 use super::layout::UseLayout;
 use super::small_groups::SmallGroups;
@@ -29,7 +30,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         }
     };
     // Decimals first, since later rules push what is computed into scans; groups last, when plans have their shape.
-    let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals)];
+    let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals), Arc::new(ForeignAggregates)];
     rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
     rules.push(Arc::new(SmallGroups));
     rules

@@ -13,17 +13,8 @@ use crate::sql::{
 use sqlparser::tokenizer::Token;
 
 /// Options of Redshift that are refused by name.
-const UNSUPPORTED: [&str; 9] = [
-    "SSH",
-    "ENCRYPTED",
-    "MASTER_SYMMETRIC_KEY",
-    "LZOP",
-    "SHAPEFILE",
-    "READRATIO",
-    "SIMPLIFY",
-    "SERIALIZETOJSON",
-    "JOB",
-];
+const UNSUPPORTED: [&str; 8] =
+    ["SSH", "ENCRYPTED", "MASTER_SYMMETRIC_KEY", "LZOP", "SHAPEFILE", "SIMPLIFY", "SERIALIZETOJSON", "JOB"];
 
 /// Options that read texts: Redshift has them for Avro, whose values are typed here.
 const OF_TEXTS: [&str; 17] = [
@@ -45,6 +36,38 @@ const OF_TEXTS: [&str; 17] = [
     "MAXERROR",
     "IGNOREALLERRORS",
 ];
+
+/// Options of files: Redshift's COPY from DynamoDB does not take them.
+const OF_FILES: [&str; 22] = [
+    "FORMAT",
+    "CSV",
+    "PARQUET",
+    "ORC",
+    "JSON",
+    "AVRO",
+    "FIXEDWIDTH",
+    "DELIMITER",
+    "QUOTE",
+    "GZIP",
+    "BZIP2",
+    "ZSTD",
+    "SNAPPY",
+    "ACCEPTINVCHARS",
+    "ENCODING",
+    "ESCAPE",
+    "FILLRECORD",
+    "IGNOREBLANKLINES",
+    "IGNOREHEADER",
+    "MANIFEST",
+    "NULL",
+    "REMOVEQUOTES",
+];
+
+/// What a table of DynamoDB is named by.
+const DYNAMODB: &str = "dynamodb://";
+
+/// The largest READRATIO (Redshift's limit).
+const MOST_READ_RATIO: u64 = 200;
 
 /// The most bad lines that MAXERROR may allow (Redshift's limit).
 const MOST_ERRORS: u64 = 100_000;
@@ -71,9 +94,7 @@ pub(super) fn copy(cursor: &mut Cursor) -> Result<Statement> {
         return Err(cursor.unsupported("COPY … FROM PROGRAM"));
     }
     let source = cursor.string()?;
-    for (scheme, what) in
-        [("emr://", "COPY from EMR"), ("dynamodb://", "COPY from DynamoDB"), ("ssh://", "COPY from SSH")]
-    {
+    for (scheme, what) in [("emr://", "COPY from EMR"), ("ssh://", "COPY from SSH")] {
         if source.to_ascii_lowercase().starts_with(scheme) {
             return Err(Error::unsupported(what));
         }
@@ -109,6 +130,8 @@ struct Parsed {
     quote: Option<u8>,
     authorization: Authorization,
     region: Option<String>,
+    read_ratio: Option<u64>,
+    endpoint: Option<String>,
 }
 
 impl Parsed {
@@ -120,6 +143,8 @@ impl Parsed {
             quote: None,
             authorization: Authorization::default(),
             region: None,
+            read_ratio: None,
+            endpoint: None,
         }
     }
 
@@ -298,6 +323,14 @@ impl Parsed {
                 };
             }
             "REGION" => self.region = Some(cursor.string()?),
+            "ENDPOINT" => self.endpoint = Some(cursor.string()?),
+            "READRATIO" => {
+                let ratio = number(cursor, "READRATIO")?;
+                if !(1..=MOST_READ_RATIO).contains(&ratio) {
+                    return Err(at(invalid("READRATIO", "a whole number from 1 to 200")));
+                }
+                self.read_ratio = Some(ratio);
+            }
             "COMPUPDATE" => {
                 let preset = cursor.eat("PRESET");
                 self.copy.compression_update = Some(match on_or_off(cursor) {
@@ -318,12 +351,24 @@ impl Parsed {
 
     /// The statement, when its options go together.
     fn finish(self) -> Result<Copy> {
-        let Self { mut copy, seen, delimiter, quote, authorization, region } = self;
+        let Self { mut copy, seen, delimiter, quote, authorization, region, read_ratio, endpoint } = self;
         copy.access = authorization.finish(region)?;
         let said = |word: &str| seen.iter().any(|seen| seen == word);
         let clash = |a: &str, b: &str| Error::new(ErrorKind::Syntax, format!("{a} is not compatible with {b}"));
         if said("MAXERROR") && copy.ignore_all_errors {
             return Err(clash("IGNOREALLERRORS", "MAXERROR"));
+        }
+        if copy.source.to_ascii_lowercase().starts_with(DYNAMODB) {
+            let none = || Error::new(ErrorKind::Syntax, "COPY from DynamoDB needs READRATIO");
+            let read_ratio = read_ratio.and_then(|ratio| u32::try_from(ratio).ok()).ok_or_else(none)?;
+            if let Some(option) = OF_FILES.into_iter().find(|option| said(option)) {
+                return Err(clash(option, "COPY from DynamoDB"));
+            }
+            copy.format = CopyFormat::DynamoDb { read_ratio, endpoint };
+            return Ok(copy);
+        }
+        if let Some(option) = ["READRATIO", "ENDPOINT"].into_iter().find(|option| said(option)) {
+            return Err(Error::new(ErrorKind::Syntax, format!("{option} needs COPY from DynamoDB")));
         }
         match &mut copy.format {
             CopyFormat::Csv { quote: used } => {

@@ -96,6 +96,13 @@ pub enum CopyFormat {
     Parquet,
     /// `ORC`
     Orc,
+    /// No files: the items of a table of DynamoDB, `dynamodb://table`.
+    DynamoDb {
+        /// `READRATIO n`: percent of the table's read capacity that may be used.
+        read_ratio: u32,
+        /// `ENDPOINT`; the service's own without.
+        endpoint: Option<String>,
+    },
 }
 
 /// Which member of a record fills a column.

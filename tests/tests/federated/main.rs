@@ -2,6 +2,8 @@
 //! remembers its requests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod aggregates;
+mod copy;
 mod memory;
 mod pushdown;
 mod reading;

@@ -7,8 +7,8 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use futures::StreamExt;
 use millrace_connectors::{
-    BatchStream, Checkpoint, Comparison, Connector, ConnectorError, Factory, Measures, OptionSpec, Options, Order,
-    Predicate, Pushdown, Result, SUPER_METADATA, ScanRequest, Split, Value,
+    Aggregate, AggregateRequest, BatchStream, Checkpoint, Comparison, Connector, ConnectorError, Factory, Measures,
+    OptionSpec, Options, Order, Predicate, Pushdown, Result, SUPER_METADATA, ScanRequest, Split, Value,
 };
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -27,6 +27,14 @@ pub(crate) struct Memory {
     pub(crate) listings: AtomicUsize,
     /// How many scans were begun.
     pub(crate) scans: AtomicUsize,
+    /// What the last connector was made with.
+    pub(crate) options: Mutex<Options>,
+    /// Whether it computes aggregates.
+    pub(crate) computes: AtomicBool,
+    /// Aggregates that were asked for.
+    aggregations: Mutex<Vec<AggregateRequest>>,
+    /// Items of `items`, as documents, in one split each.
+    pub(crate) items: Mutex<Vec<&'static str>>,
 }
 
 /// Makes connectors of a kind over one memory.
@@ -44,15 +52,26 @@ impl Factory for MemoryFactory {
         const fn option(name: &'static str, secret: bool) -> OptionSpec {
             OptionSpec { name, required: false, secret }
         }
-        const OPTIONS: &[OptionSpec] =
-            &[option("endpoint", false), option("user", false), option("password", true), option("page_size", false)];
-        OPTIONS
+        const OPTIONS: &[OptionSpec] = &[
+            option("endpoint", false),
+            option("user", false),
+            option("password", true),
+            option("page_size", false),
+            // Those of a COPY.
+            option("items", false),
+            option("read_ratio", false),
+            option("region", false),
+            option("access_key_id", false),
+            option("secret_access_key", true),
+        ];
+        if self.kind == "dynamodb" { OPTIONS } else { OPTIONS.split_at(4).0 }
     }
 
     fn connect(&self, options: &Options) -> Result<Arc<dyn Connector>> {
         if options.get("page_size").is_some_and(|size| size.parse::<u32>().is_err()) {
             return Err(ConnectorError::InvalidArgument("\"page_size\" takes a number".to_owned()));
         }
+        *self.memory.options.lock().unwrap() = options.clone();
         Ok(Arc::new(Shop(Arc::clone(&self.memory))))
     }
 }
@@ -183,6 +202,11 @@ impl Memory {
         requests.remove(0)
     }
 
+    /// The aggregates that were asked for since this was asked last.
+    pub(crate) fn take_aggregations(&self) -> Vec<AggregateRequest> {
+        std::mem::take(&mut *self.aggregations.lock().unwrap())
+    }
+
     /// What happened to splits since this was asked last.
     pub(crate) fn take_events(&self) -> Vec<String> {
         std::mem::take(&mut *self.events.lock().unwrap())
@@ -250,6 +274,11 @@ impl Connector for Shop {
         self.check()?;
         match table {
             "orders" | "Mixed" | "chain" | "dies" | "orders-*" => Ok(schema()),
+            "items" => {
+                let document = HashMap::from([(SUPER_METADATA.to_owned(), String::new())]);
+                let item = Field::new("item", DataType::Utf8View, false).with_metadata(document);
+                Ok(Arc::new(Schema::new(vec![item])))
+            }
             "denied" => Err(ConnectorError::AccessDenied("no key".to_owned())),
             _ => Err(ConnectorError::NotFound { kind: "index", name: table.to_owned() }),
         }
@@ -271,11 +300,75 @@ impl Connector for Shop {
         format!("shop {} conditions={}", request.table, request.predicates.len())
     }
 
+    /// Groups by name; all but bounds and sums of prices.
+    fn aggregates(&self, request: &AggregateRequest) -> bool {
+        let is_computed = |aggregate: &Aggregate| match aggregate {
+            Aggregate::Rows | Aggregate::Values(_) => true,
+            Aggregate::Min(column) | Aggregate::Max(column) | Aggregate::Sum(column) => column == "id",
+        };
+        self.0.computes.load(Atomic::Relaxed)
+            && request.groups.iter().all(|name| name == "Name")
+            && request.aggregates.iter().all(is_computed)
+    }
+
+    fn describe_aggregates(&self, request: &AggregateRequest) -> String {
+        format!("shop {} groups={:?} aggregates={}", request.rows.table, request.groups, request.aggregates.len())
+    }
+
+    /// The rows of `Mixed` cannot be aggregated exactly.
+    async fn aggregate(&self, request: &AggregateRequest, measures: &Arc<Measures>) -> Result<Option<RecordBatch>> {
+        self.check()?;
+        measures.requests.fetch_add(1, Atomic::Relaxed);
+        self.0.aggregations.lock().unwrap().push(request.clone());
+        if request.rows.table == "Mixed" {
+            return Ok(None);
+        }
+        let kept = |row: &&Row| request.rows.predicates.iter().all(|predicate| row.satisfies(predicate) == Some(true));
+        let mut groups: Vec<Vec<Row>> = Vec::new();
+        for row in ORDERS.iter().filter(kept) {
+            match groups.iter_mut().find(|group| request.groups.is_empty() || group[0].name == row.name) {
+                Some(group) => group.push(*row),
+                None => groups.push(vec![*row]),
+            }
+        }
+        if groups.is_empty() && request.groups.is_empty() {
+            groups.push(Vec::new());
+        }
+        let ids = |group: &Vec<Row>| group.iter().map(|row| row.id).collect::<Vec<_>>();
+        let names = request
+            .groups
+            .iter()
+            .map(|_| -> ArrayRef { Arc::new(groups.iter().map(|group| group[0].name).collect::<StringViewArray>()) });
+        let computed = request.aggregates.iter().map(|aggregate| -> ArrayRef {
+            match aggregate {
+                Aggregate::Rows => Arc::new(Int64Array::from_iter_values(groups.iter().map(|g| g.len() as i64))),
+                Aggregate::Values(column) => {
+                    let values = |group: &Vec<Row>| group.iter().filter(|row| row.value(column).is_some()).count();
+                    Arc::new(Int64Array::from_iter_values(groups.iter().map(|group| values(group) as i64)))
+                }
+                Aggregate::Min(_) => Arc::new(groups.iter().map(|g| ids(g).into_iter().min()).collect::<Int64Array>()),
+                Aggregate::Max(_) => Arc::new(groups.iter().map(|g| ids(g).into_iter().max()).collect::<Int64Array>()),
+                Aggregate::Sum(_) => {
+                    let sum = |group: &Vec<Row>| ids(group).into_iter().map(i128::from).reduce(|a, b| a + b);
+                    let sums = groups.iter().map(sum).collect::<Decimal128Array>();
+                    Arc::new(sums.with_precision_and_scale(38, 0).unwrap())
+                }
+            }
+        });
+        let columns: Vec<ArrayRef> = names.chain(computed).collect();
+        let fields = columns.iter().map(|column| Field::new("", column.data_type().clone(), true)).collect::<Vec<_>>();
+        let rows = RecordBatchOptions::new().with_row_count(Some(groups.len()));
+        Ok(Some(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows).unwrap()))
+    }
+
     async fn splits(&self, request: &ScanRequest, _parallelism: usize) -> Result<Vec<Split>> {
         let split = |at: u8| {
             let after = if request.table == "chain" && at > 0 { vec![(at - 1).to_string()] } else { Vec::new() };
             Split { id: at.to_string(), payload: vec![at], after }
         };
+        if request.table == "items" {
+            return Ok((0..self.0.items.lock().unwrap().len() as u8).map(split).collect());
+        }
         Ok([2, 0, 1, 3].map(split).to_vec())
     }
 
@@ -285,6 +378,13 @@ impl Connector for Shop {
         self.0.requests.lock().unwrap().push(request.clone());
         measures.requests.fetch_add(1, Atomic::Relaxed);
         measures.capacity_milliunits.fetch_add(500, Atomic::Relaxed);
+        if request.table == "items" {
+            let item = self.0.items.lock().unwrap()[usize::from(split.payload[0])];
+            measures.bytes.fetch_add(item.len() as u64, Atomic::Relaxed);
+            let column: ArrayRef = Arc::new(StringViewArray::from(vec![item]));
+            let page = RecordBatch::try_from_iter([("item", column)]).unwrap();
+            return Ok(futures::stream::iter([Ok(page)]).boxed());
+        }
         let own = ORDERS.iter().filter(|row| row.id % 4 == i64::from(split.payload[0]));
         let kept = |row: &&Row| request.predicates.iter().all(|predicate| row.satisfies(predicate) == Some(true));
         measures.rows_examined.fetch_add(own.clone().count() as u64, Atomic::Relaxed);

@@ -101,6 +101,28 @@ async fn all_attributes_but_keys_can_be_super() {
 }
 
 #[tokio::test]
+async fn whole_items_are_documents_that_keep_types() {
+    let stub = Stub::start(sampled(varied())).await;
+    let connector = connect(&stub.endpoint, &[("items", "documents")]);
+    assert_eq!(columns(&connector.schema("orders").await.unwrap()), ["item SUPER"]);
+    // Nothing is sampled, and all attributes come.
+    assert!(stub.requests("Scan").is_empty());
+    let request = request(&["item"], vec![]);
+    let splits = connector.splits(&request, 1).await.unwrap();
+    let batches = read(&*connector, &request, &splits[0], &Arc::default()).await.unwrap();
+    let scans = stub.requests("Scan");
+    assert!(scans[0].get("ProjectionExpression").is_none() && scans[0].get("Select").is_none(), "{scans:?}");
+    let items = arrow::array::AsArray::as_string_view(batches[0].column(0).as_ref());
+    let expected = json!({
+        "b": { "B": "AP8=" }, "exact": { "N": 12_345 }, "flag": { "BOOL": true }, "map": { "M": { "z": [1, null] } },
+        "mixed": { "N": 1 }, "none": { "NULL": null }, "pk": { "S": "a" }, "price": { "N": 12.5 },
+        "set": { "SS": ["x", "y"] }, "sk": { "N": 1 }, "wide": { "N": 7 },
+    });
+    let found = items.value(0).replace(&format!("1{}", "0".repeat(100)), "7");
+    assert_eq!(found.replace("12345678901234567890123456789012345678", "12345"), expected.to_string());
+}
+
+#[tokio::test]
 async fn an_empty_table_has_its_keys() {
     let stub = Stub::start(sampled(vec![])).await;
     let connector = connect(&stub.endpoint, &[]);

@@ -2,7 +2,7 @@
 //!
 //! A schema's options say what the payloads of its streams are: `format` (`json`, `csv`, `avro`, `raw`), with `columns`
 //! or `avro_schema` their columns, with `compression` what they are packed with. A payload gives exactly one row. One
-//! that is not what was declared is an error that names its record, or a row of NULLs, as `malformed` says.
+//! that is not what was declared is an error that names its record, a row of NULLs, or none, as `malformed` says.
 //!
 //! - JSON: an object; its members are found by their exact name. A missing one and null are NULL. VARCHAR takes any
 //!   value (its own text when it is no text), SUPER any value as JSON.
@@ -41,12 +41,32 @@ enum Format {
     Raw,
 }
 
+/// What becomes of a payload that is not what was declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WhenMalformed {
+    /// It is an error.
+    Error,
+    /// Its columns are NULL.
+    Null,
+    /// It is no row.
+    Skip,
+}
+
+/// Payloads as columns.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    /// The wanted ones, a row for each payload.
+    pub(super) columns: Vec<ArrayRef>,
+    /// The payloads that are not what was declared, and why; their columns are NULL.
+    pub(super) bad: BTreeMap<usize, String>,
+}
+
 /// How payloads become columns.
 #[derive(Debug, Clone)]
 pub(super) struct Payload {
     format: Format,
     gzip: bool,
-    null_when_malformed: bool,
+    malformed: WhenMalformed,
     /// Its columns.
     pub(super) fields: Fields,
 }
@@ -118,23 +138,27 @@ impl Payload {
             Some("gzip") => true,
             Some(other) => return invalid(format!("option \"compression\" takes gzip or none, not \"{other}\"")),
         };
-        let null_when_malformed = match option("malformed").map(str::to_ascii_lowercase).as_deref() {
-            None | Some("error") => false,
-            Some("null") => true,
-            Some(other) => return invalid(format!("option \"malformed\" takes error or null, not \"{other}\"")),
+        let malformed = match option("malformed").map(str::to_ascii_lowercase).as_deref() {
+            None | Some("error") => WhenMalformed::Error,
+            Some("null") => WhenMalformed::Null,
+            Some("skip") => WhenMalformed::Skip,
+            Some(other) => {
+                return invalid(format!("option \"malformed\" takes error, null or skip, not \"{other}\""));
+            }
         };
-        Ok(Some(Self { format, gzip, null_when_malformed, fields }))
+        Ok(Some(Self { format, gzip, malformed, fields }))
+    }
+
+    /// Whether payloads that are not what was declared are no rows.
+    pub(super) fn skips(&self) -> bool {
+        self.malformed == WhenMalformed::Skip
     }
 
     /// The wanted columns, a row each payload.
     ///
     /// # Errors
-    /// The first payload that is not what was declared, unless such ones are rows of NULLs.
-    pub(super) fn decode(
-        &self,
-        payloads: &[&Bytes],
-        wanted: &[usize],
-    ) -> std::result::Result<Vec<ArrayRef>, Malformed> {
+    /// The first payload that is not what was declared, unless such ones are rows of NULLs or none.
+    pub(super) fn decode(&self, payloads: &[&Bytes], wanted: &[usize]) -> std::result::Result<Decoded, Malformed> {
         let (columns, bad) = match &self.format {
             Format::Avro(avro) => {
                 let mut bad = BTreeMap::new();
@@ -151,15 +175,16 @@ impl Payload {
             }
             _ => self.typed(self.texts(payloads, wanted), wanted),
         };
-        if let (Some((&row, reason)), false) = (bad.first_key_value(), self.null_when_malformed) {
+        if let (Some((&row, reason)), WhenMalformed::Error) = (bad.first_key_value(), self.malformed) {
             return Err(Malformed { row, reason: reason.clone() });
         }
         if bad.is_empty() {
-            return Ok(columns);
+            return Ok(Decoded { columns, bad });
         }
         let mask: BooleanArray = (0..payloads.len()).map(|row| Some(bad.contains_key(&row))).collect();
-        let masked = columns.iter().map(|column| nullif(column, &mask));
-        masked.collect::<std::result::Result<_, _>>().map_err(|error| Malformed { row: 0, reason: error.to_string() })
+        let masked = columns.iter().map(|column| nullif(column, &mask)).collect::<std::result::Result<_, _>>();
+        let columns = masked.map_err(|error| Malformed { row: 0, reason: error.to_string() })?;
+        Ok(Decoded { columns, bad })
     }
 
     /// A payload as its producer had it before packing it.

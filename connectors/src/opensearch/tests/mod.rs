@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod aggregates;
 mod columns;
 mod conditions;
 mod failures;

@@ -1,10 +1,12 @@
-//! `COPY`: files found, rows read by `load` (or by the lake's readers, for columnar files), and added to a table.
+//! `COPY`: files found, rows read by `load` (or by the lake's readers, for columnar files), and added to a table; or the
+//! items of a table of DynamoDB.
 //!
 //! The rows go the way of INSERT, so that a load is one atomic commit, and a load that fails adds nothing.
 
 mod columnar;
 mod compression;
 mod files;
+mod items;
 mod progress;
 mod record;
 mod shared;
@@ -27,6 +29,7 @@ use crate::session::Context;
 use crate::sql::{CompressionUpdate, Copy, CopyFormat};
 use crate::tables::SqlType;
 use datafusion::logical_expr::LogicalPlan;
+use items::Items;
 use millrace_catalog::model::{ManagedTable, Table, TableKind};
 use progress::LoadProgress;
 use std::sync::Arc;
@@ -46,11 +49,12 @@ pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementR
     let limit = (!copy.ignore_all_errors).then_some(copy.max_errors);
     let errors = Arc::new(LoadErrors::new(limit));
     let stores = Arc::new(OwnStores::new(context.lake().listings.stores(), &copy.access));
-    let files = files::find(&stores, copy).await?;
+    let items = Items::of(context, copy)?;
+    let files = if items.is_some() { Vec::new() } else { files::find(&stores, copy).await? };
     let progress = Arc::new(LoadProgress::of(&files));
     let watched: Arc<dyn Progress> = Arc::clone(&progress) as _;
     context.progress().set(&watched);
-    let load = Load { context, copy, targets, files, stores, progress, errors: Arc::clone(&errors) };
+    let load = Load { context, copy, targets, files, items, stores, progress, errors: Arc::clone(&errors) };
     let (last, query) = (&context.who().loads, context.who().query);
     last.note_copy(query, 0);
     let result = match load.run(&relation).await {
@@ -107,6 +111,8 @@ struct Load<'a> {
     /// The columns that the files fill, in the files' order.
     targets: Vec<Target>,
     files: files::Files,
+    /// What is loaded instead of files.
+    items: Option<Items>,
     stores: Arc<OwnStores>,
     progress: Arc<LoadProgress>,
     errors: Arc<LoadErrors>,
@@ -136,7 +142,11 @@ impl Load<'_> {
 
     /// The rows of the files, a column for each target.
     async fn plan(&self) -> Result<LogicalPlan> {
-        if self.is_columnar() { columnar::plan(self).await } else { source::plan(self).await }
+        match &self.items {
+            Some(items) => items.plan(self).await,
+            None if self.is_columnar() => columnar::plan(self).await,
+            None => source::plan(self).await,
+        }
     }
 
     fn is_columnar(&self) -> bool {
@@ -145,9 +155,9 @@ impl Load<'_> {
 
     /// The same load that tells of its bad lines elsewhere.
     fn with_errors(&self, errors: Arc<LoadErrors>) -> Self {
-        let (targets, files) = (self.targets.clone(), self.files.clone());
+        let (targets, files, items) = (self.targets.clone(), self.files.clone(), self.items.clone());
         let (stores, progress) = (Arc::clone(&self.stores), Arc::default());
-        Self { context: self.context, copy: self.copy, targets, files, stores, progress, errors }
+        Self { context: self.context, copy: self.copy, targets, files, items, stores, progress, errors }
     }
 
     /// Reads everything and keeps nothing.

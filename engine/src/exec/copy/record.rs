@@ -48,19 +48,22 @@ pub(super) fn record(load: &Load<'_>, relation: &Relation, start_us: i64, result
     let bad = load.errors.recorded();
     // Lines are known when each bad one is.
     let all = bad.len() as u64 == load.errors.count();
-    let files = load.files.iter().map(|file| {
-        let url = file.url();
+    let file = |url: String, bytes: u64| {
         let bad = bad.iter().filter(|error| error.file == url).count() as u64;
         let rows = load.progress.rows_of(&url).filter(|_| all).map(|rows| rows + bad);
-        FileRecord { url, bytes: file.meta.size, rows }
-    });
+        FileRecord { url, bytes, rows }
+    };
+    let files = match &load.items {
+        Some(items) => vec![file(load.copy.source.clone(), items.bytes())],
+        None => load.files.iter().map(|each| file(each.url(), each.meta.size)).collect(),
+    };
     let added = if load.copy.no_load { 0 } else { result.as_ref().map_or(0, |rows| *rows) };
     journal.record(&LoadCommitRecord {
         origin,
         table,
         source: load.copy.source.clone(),
         format: format(&load.copy.format).to_owned(),
-        files: files.collect(),
+        files,
         rows: added,
         errors: load.errors.count(),
         only_checked: load.copy.no_load,
@@ -110,5 +113,6 @@ fn format(format: &CopyFormat) -> &'static str {
         CopyFormat::Avro(_) => "avro",
         CopyFormat::Orc => "orc",
         CopyFormat::Parquet => "parquet",
+        CopyFormat::DynamoDb { .. } => "dynamodb",
     }
 }

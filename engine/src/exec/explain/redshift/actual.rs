@@ -3,7 +3,7 @@
 use super::{Plan, detail};
 use crate::exec::explain::step::{Actual, Blocks, Remote, Step};
 use crate::exec::progress::counter;
-use crate::federated::ForeignScanExec;
+use crate::federated::{ForeignAggregateExec, ForeignScanExec};
 use crate::tables::ReadBlocks;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use std::collections::HashMap;
@@ -43,7 +43,7 @@ impl Counters {
             spilled_bytes: metrics.spilled_bytes().unwrap_or(0) as u64,
             read_bytes: counter(&metrics, "bytes_scanned"),
             blocks: self.blocks.get(&address(plan)).copied().or_else(|| row_groups(&metrics)),
-            remote: plan.is::<ForeignScanExec>().then(|| Remote {
+            remote: (plan.is::<ForeignScanExec>() || plan.is::<ForeignAggregateExec>()).then(|| Remote {
                 requests: counter(&metrics, "requests"),
                 retries: counter(&metrics, "retries"),
                 rows_examined: counter(&metrics, "rows_examined"),

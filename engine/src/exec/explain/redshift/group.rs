@@ -4,6 +4,7 @@ use super::scan::PARTITION_LOOP;
 use super::words::words;
 use super::{At, Builder, Built, Output, Plan, actual, cost, rows};
 use crate::exec::explain::step::{Actual, Step};
+use crate::federated::ForeignAggregateExec;
 use crate::optimize::{NodeKind, value_width};
 use crate::physical::aggregate_of;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -24,11 +25,16 @@ impl Builder<'_> {
             AggregateMode::Final | AggregateMode::FinalPartitioned => first_stage(last.input(), &mut between),
             _ => None,
         };
-        let first = first.as_ref().map_or(Some(last), |first| aggregate_of(first.as_ref())).unwrap_or(last);
+        let foreign = first.clone().filter(|first| first.is::<ForeignAggregateExec>());
+        let first = first.as_ref().map_or(Some(last), |first| first_of(first)).unwrap_or(last);
         if std::ptr::eq(first, last) {
             between.clear();
         }
-        let mut below = self.build(first.input(), At::default());
+        if foreign.is_some() {
+            // A step of its own.
+            between.remove(0);
+        }
+        let mut below = self.build(foreign.as_ref().unwrap_or(first.input()), At::default());
         let columns = self.grouped_columns(first, &below.columns);
 
         let keys = !first.group_expr().is_empty();
@@ -116,7 +122,16 @@ fn first_stage(plan: &Plan, between: &mut Vec<Plan>) -> Option<Plan> {
     Some(found)
 }
 
+/// The aggregation that a first stage does, or a foreign system in its place.
+fn first_of(plan: &Plan) -> Option<&AggregateExec> {
+    let foreign = plan.downcast_ref::<ForeignAggregateExec>().map(ForeignAggregateExec::over_rows);
+    foreign.or_else(|| aggregate_of(plan.as_ref()))
+}
+
 fn find_first_stage(plan: &Plan, between: &mut Vec<Plan>) -> Option<Plan> {
+    if plan.is::<ForeignAggregateExec>() {
+        return Some(std::sync::Arc::clone(plan));
+    }
     if let Some(aggregate) = aggregate_of(plan.as_ref()) {
         let is_first = matches!(aggregate.mode(), AggregateMode::Partial);
         return is_first.then(|| std::sync::Arc::clone(plan));

@@ -18,7 +18,7 @@ pub(super) use actual::Counters;
 use super::step::{Actual, Part, Step};
 use crate::error::Result;
 use crate::exec::progress;
-use crate::federated::ForeignScanExec;
+use crate::federated::{ForeignAggregateExec, ForeignScanExec};
 use crate::lake::table::ScanSummary;
 use crate::optimize::{self, JoinEstimates, NodeKind, value_width};
 use crate::physical::aggregate_of;
@@ -138,8 +138,8 @@ async fn partitions(context: &Context, physical: &Plan) -> Result<HashMap<String
 }
 
 fn scans(plan: &Plan) -> usize {
-    usize::from(plan.is::<DataSourceExec>() || plan.is::<ForeignScanExec>())
-        + plan.children().into_iter().map(scans).sum::<usize>()
+    let is_scan = plan.is::<DataSourceExec>() || plan.is::<ForeignScanExec>() || plan.is::<ForeignAggregateExec>();
+    usize::from(is_scan) + plan.children().into_iter().map(scans).sum::<usize>()
 }
 
 /// A column of a step: what it is computed of, with and without the table that it comes from.
@@ -254,6 +254,9 @@ impl Builder<'_> {
         }
         if let Some(scan) = plan.downcast_ref::<ForeignScanExec>() {
             return self.foreign(plan, scan);
+        }
+        if let Some(aggregate) = plan.downcast_ref::<ForeignAggregateExec>() {
+            return self.foreign_aggregate(plan, aggregate);
         }
         if let Some(aggregate) = aggregate_of(plan.as_ref()) {
             return self.group(plan, aggregate);

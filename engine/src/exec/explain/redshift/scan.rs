@@ -4,7 +4,7 @@ use super::words::{own_name, words};
 use super::{Builder, Built, Output, Plan, cost, rows};
 use crate::exec::explain::step::{Actual, Step};
 use crate::exec::progress;
-use crate::federated::ForeignScanExec;
+use crate::federated::{ForeignAggregateExec, ForeignScanExec};
 use crate::lake::table::ScanSummary;
 use crate::optimize::{NodeEstimate, value_width};
 use crate::system::quoted;
@@ -134,6 +134,19 @@ impl Builder<'_> {
             }
         }
         Built::new(cost::scanned(step, read, 0), columns)
+    }
+
+    /// Aggregates that a foreign system computes.
+    pub(super) fn foreign_aggregate(&mut self, plan: &Plan, aggregate: &ForeignAggregateExec) -> Built {
+        let table = aggregate.table();
+        let over_rows = aggregate.over_rows();
+        let columns = columns_of(over_rows.input(), &table.name, None);
+        let keys = !over_rows.group_expr().is_empty();
+        let rows = if keys { rows::of_operator(plan).unwrap_or(UNKNOWN_ROWS) } else { 1. };
+        let object = Some(table.title());
+        let qualified = Some(format!("{}.{}", table.schema, table.name));
+        let step = Step { rows, object, table: qualified, ..Step::new("Foreign Aggregate", Vec::new()) };
+        Built::new(cost::scanned(step.with("Remote", aggregate.remote()), rows, 0), columns)
     }
 
     /// Rows in memory: a system table's, which the leader has, or those of VALUES.
