@@ -57,6 +57,8 @@ pub(crate) struct Rules {
     pub(crate) qualified_intervals: bool,
     /// Whether a text next to a number is read as one, or made of one.
     pub(crate) texts_mix: bool,
+    /// Whether `+` puts two texts together, as `||` does.
+    pub(crate) plus_joins_texts: bool,
     /// Whether an alias may be used right of its place in the same list.
     pub(crate) lateral_aliases: bool,
     /// Whether the average and the sum of integers are as wide as they need: BIGINT and NUMERIC(38,0); else DOUBLE and
@@ -81,6 +83,7 @@ const REDSHIFT: Rules = Rules {
     dates_count_days: true,
     qualified_intervals: true,
     texts_mix: true,
+    plus_joins_texts: true,
     lateral_aliases: true,
     integer_average: true,
     float_exponent: false,
@@ -99,6 +102,7 @@ const ATHENA: Rules = Rules {
     dates_count_days: false,
     qualified_intervals: false,
     texts_mix: false,
+    plus_joins_texts: false,
     lateral_aliases: false,
     integer_average: false,
     float_exponent: true,

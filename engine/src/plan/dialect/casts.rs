@@ -32,7 +32,10 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
     plan.apply_expressions(|expr| {
         let looked_at = |part: &Expr| {
             let compared = matches!(part, Expr::Cast(_) | Expr::TryCast(_) | Expr::Between(_) | Expr::InList(_));
-            compared || matches!(part, Expr::ScalarFunction(call) if [DATE_PART, COALESCE].contains(&call.name()))
+            let chosen = matches!(part, Expr::Case(case) if case.expr.is_some());
+            compared
+                || chosen
+                || matches!(part, Expr::ScalarFunction(call) if [DATE_PART, COALESCE].contains(&call.name()))
         };
         found |= expr.exists(|part| Ok(looked_at(part)))?;
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
@@ -52,6 +55,7 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
         let name = names.save(&expr);
         let rewritten = expr.transform_up(|part| {
             let found = coalesced(part, &schema, dialect)?;
+            let found = if found.transformed { found } else { truths(found.data, &schema, dialect) };
             let found = if found.transformed { found } else { with_intervals(found.data, &schema, dialect) };
             let found = if found.transformed { found } else { part_of_interval(found.data, &schema, dialect) };
             Ok(if found.transformed { found } else { rewrite_cast(found.data, &schema, dialect) })
@@ -76,6 +80,24 @@ fn with_intervals(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transf
         if dialect.rules().qualified_intervals && differs {
             let function = functions::cast_function(wanted.clone(), false, dialect);
             *other = Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![other.clone()]));
+            changed = true;
+        }
+    }
+    if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
+}
+
+/// CASE of a truth value beside literal texts, which are read as truth values.
+fn truths(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<Expr> {
+    let Expr::Case(case) = &mut expr else { return Transformed::no(expr) };
+    let is_truth = case.expr.as_ref().is_some_and(|value| matches!(value.get_type(schema), Ok(DataType::Boolean)));
+    if !is_truth || !dialect.rules().texts_mix {
+        return Transformed::no(expr);
+    }
+    let mut changed = false;
+    for (when, _) in &mut case.when_then_expr {
+        let found = when.get_type(schema).ok().filter(functions::is_text);
+        if let (Expr::Literal(..), Some(found)) = (when.as_ref(), found) {
+            **when = assigned(when.as_ref().clone(), &found, &DataType::Boolean);
             changed = true;
         }
     }

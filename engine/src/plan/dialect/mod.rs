@@ -3,7 +3,8 @@
 //! `spelling` walks the syntax tree first and leaves calls, literals and relations that the planner knows; `names` gives
 //! columns their names; `types` and `operators` are asked while DataFusion plans; `casts` looks at the finished plan,
 //! where the types that are cast are known; `laterals` puts an alias's expression for an alias that is no column.
-//! `row_values` spells comparisons of rows; `intervals` knows those with qualifiers; `same_names` tells apart what the planner calls by one name.
+//! `row_values` spells comparisons of rows; `intervals` knows those with qualifiers; `same_names` tells apart what the planner calls by one name;
+//! `using` finds the tables of columns that JOIN … USING made one.
 
 mod aggregates;
 mod calls;
@@ -18,6 +19,7 @@ mod row_values;
 mod same_names;
 mod spelling;
 mod types;
+mod using;
 
 pub(crate) use casts::assigned;
 pub(super) use casts::rewrite as rewrite_casts;

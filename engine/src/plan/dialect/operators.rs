@@ -167,6 +167,13 @@ impl Operands {
         if self.left.is_null() || self.right.is_null() {
             return Ok(PlannerResult::Original(raw));
         }
+        if raw.op == BinaryOperator::Plus
+            && self.rules().plus_joins_texts
+            && is_text(&self.left)
+            && is_text(&self.right)
+        {
+            return Ok(PlannerResult::Planned(binary_expr(raw.left, Operator::StringConcat, raw.right)));
+        }
         if self.rules().qualified_intervals && (is_interval(&self.left) || is_interval(&self.right)) {
             match self.intervals().arithmetic(raw)? {
                 Ok(planned) => return Ok(PlannerResult::Planned(planned)),

@@ -109,7 +109,7 @@ fn split(expr: Expr, into: &mut Vec<Expr>) {
 }
 
 /// The name by which a relation's columns are qualified.
-fn name_of(factor: &TableFactor) -> Option<String> {
+pub(super) fn name_of(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
             Some(alias.name.value.clone())

@@ -1,13 +1,13 @@
 //! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
 
-use super::{calls, intervals, names, outer_joins, row_values};
+use super::{calls, intervals, names, outer_joins, row_values, using};
 use crate::error::Error;
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName,
-    ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SetExpr, Subscript, TableFactor, UnaryOperator, Value,
-    VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Subscript, TableFactor,
+    UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 use std::ops::ControlFlow;
 
@@ -63,6 +63,10 @@ impl VisitorMut for Speller {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         names::name_items(&mut select.projection, self.dialect);
+        if self.dialect == Dialect::Redshift {
+            series(&mut select.projection);
+        }
+        using::qualify(select);
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
             keys.iter_mut().for_each(keep);
         }
@@ -136,6 +140,17 @@ impl VisitorMut for Speller {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// A series among a query's items gives a row for each number, as in PostgreSQL.
+fn series(items: &mut [SelectItem]) {
+    for item in items {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { continue };
+        if matches!(expr, Expr::Function(function) if calls::name_of(function) == "generate_series") {
+            let numbers = std::mem::replace(expr, number(0));
+            *expr = call("unnest", vec![numbers]);
+        }
     }
 }
 

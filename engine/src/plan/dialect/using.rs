@@ -1,0 +1,140 @@
+//! Columns of JOIN … USING that are named without a table. DataFusion takes them for ambiguous in WHERE, and everywhere
+//! where several joins share one; of an outer join it takes the left side's value whatever the join. Each stands for the
+//! side that has the value: the left one, of a RIGHT JOIN the right one, of a FULL JOIN whichever is there.
+
+use super::outer_joins::name_of;
+use super::spelling::call;
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
+    TableFactor, VisitMut, VisitorMut,
+};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// The tables whose values a column has, the first that is not NULL; none where it is not known which.
+type Columns = BTreeMap<String, Vec<String>>;
+
+/// Names the tables of such columns in a query's items, WHERE, GROUP BY and HAVING.
+pub(super) fn qualify(select: &mut Select) {
+    let mut columns = Columns::new();
+    for from in &select.from {
+        let mut left: Vec<&TableFactor> = vec![&from.relation];
+        for join in &from.joins {
+            if let Some((side, names)) = merged(&join.join_operator) {
+                for name in names {
+                    note(&mut columns, name, side, &left, &join.relation);
+                }
+            }
+            left.push(&join.relation);
+        }
+    }
+    columns.retain(|_, tables| !tables.is_empty());
+    if columns.is_empty() {
+        return;
+    }
+    let mut qualifier = Qualifier { columns, depth: 0 };
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(Expr::Identifier(column)) = item
+            && qualifier.columns.get(&column.value).is_some_and(|tables| tables.len() > 1)
+        {
+            // What it becomes would give it another name.
+            *item = SelectItem::ExprWithAlias { alias: column.clone(), expr: Expr::Identifier(column.clone()) };
+        }
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            qualifier.walk(expr);
+        }
+    }
+    select.selection.iter_mut().chain(&mut select.having).for_each(|expr| qualifier.walk(expr));
+    if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
+        keys.iter_mut().for_each(|expr| qualifier.walk(expr));
+    }
+}
+
+/// Whose value a column has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Same,
+    Left,
+    Right,
+    First,
+}
+
+/// The columns of USING, and whose values they have.
+fn merged(operator: &JoinOperator) -> Option<(Side, &[ObjectName])> {
+    let (side, constraint) = match operator {
+        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (Side::Same, constraint),
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (Side::Left, constraint),
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (Side::Right, constraint),
+        JoinOperator::FullOuter(constraint) => (Side::First, constraint),
+        _ => return None,
+    };
+    match constraint {
+        JoinConstraint::Using(names) => Some((side, names)),
+        _ => None,
+    }
+}
+
+fn note(columns: &mut Columns, name: &ObjectName, side: Side, left: &[&TableFactor], right: &TableFactor) {
+    let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return };
+    let of_left = match (columns.get(&ident.value), left) {
+        (Some(known), _) => known.clone(),
+        (None, [only]) => name_of(only).into_iter().collect(),
+        // Which of several has it is not known here.
+        (None, _) => Vec::new(),
+    };
+    let of_right: Vec<String> = name_of(right).into_iter().collect();
+    let tables = match side {
+        Side::Left => of_left,
+        Side::Right => of_right,
+        Side::Same if of_left.is_empty() => of_right,
+        Side::Same => of_left,
+        Side::First if of_left.is_empty() || of_right.is_empty() => Vec::new(),
+        Side::First => of_left.into_iter().chain(of_right).collect(),
+    };
+    columns.insert(ident.value.clone(), tables);
+}
+
+/// Qualifies columns, but not those of queries within.
+struct Qualifier {
+    columns: Columns,
+    depth: usize,
+}
+
+impl Qualifier {
+    fn walk(&mut self, expr: &mut Expr) {
+        // It never breaks.
+        let _: ControlFlow<()> = expr.visit(self);
+    }
+}
+
+impl VisitorMut for Qualifier {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.depth == 0
+            && let Expr::Identifier(column) = expr
+            && let Some(tables) = self.columns.get(&column.value)
+        {
+            let of = |table: &String| {
+                let table = Ident { value: table.clone(), ..column.clone() };
+                Expr::CompoundIdentifier(vec![table, column.clone()])
+            };
+            let mut qualified: Vec<Expr> = tables.iter().map(of).collect();
+            *expr = match qualified.len() {
+                1 => qualified.remove(0),
+                _ => call("coalesce", qualified),
+            };
+        }
+        ControlFlow::Continue(())
+    }
+}
