@@ -1,7 +1,7 @@
 //! `EXPLAIN`: its words and its options in parentheses, PostgreSQL's and Athena's way of writing them.
 //!
-//! An option that is not known is refused by its name, and so is a form that we do not write: `TYPE IO`, `TYPE LOGICAL`
-//! as anything but text.
+//! An option that is not known is refused by its name, and so is a form that we do not write: `TYPE LOGICAL` as anything but
+//! text, `TYPE IO` as anything but JSON.
 
 use crate::error::{Error, Result};
 use crate::sql::Statement;
@@ -34,6 +34,8 @@ pub enum ExplainType {
     Logical,
     /// Only that there is one.
     Validate,
+    /// Which tables are read and written, as JSON.
+    Io,
 }
 
 impl ExplainType {
@@ -43,6 +45,7 @@ impl ExplainType {
             Self::Distributed => "DISTRIBUTED",
             Self::Logical => "LOGICAL",
             Self::Validate => "VALIDATE",
+            Self::Io => "IO",
         }
     }
 }
@@ -129,7 +132,9 @@ fn fit(analyze: bool, costs: bool, shows: ExplainType, format: Option<ExplainFor
         return Err(Error::unsupported(format!("EXPLAIN ANALYZE (TYPE {})", shows.name())));
     }
     match format {
-        None | Some(ExplainFormat::Text) => Ok(()),
+        None => Ok(()),
+        Some(ExplainFormat::Json) if shows == ExplainType::Io => Ok(()),
+        Some(ExplainFormat::Text) if shows != ExplainType::Io => Ok(()),
         Some(format) => {
             let construct = format!("EXPLAIN (TYPE {}, FORMAT {})", shows.name(), format.name());
             Err(Error::unsupported(construct))
@@ -163,13 +168,13 @@ fn format_of(cursor: &mut Cursor) -> Result<ExplainFormat> {
 }
 
 fn type_of(cursor: &mut Cursor) -> Result<ExplainType> {
-    let types = [ExplainType::Logical, ExplainType::Distributed, ExplainType::Validate];
+    let types = [ExplainType::Logical, ExplainType::Distributed, ExplainType::Validate, ExplainType::Io];
     if let Some(found) = types.into_iter().find(|shows| cursor.eat(shows.name())) {
         return Ok(found);
     }
     match cursor.peek_word() {
         Some(word) => Err(cursor.unsupported(&format!("EXPLAIN (TYPE {word})"))),
-        None => Err(cursor.syntax_error("LOGICAL, DISTRIBUTED or VALIDATE")),
+        None => Err(cursor.syntax_error("LOGICAL, DISTRIBUTED, VALIDATE or IO")),
     }
 }
 

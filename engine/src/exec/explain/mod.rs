@@ -5,6 +5,7 @@
 //! `FORMAT DATAFUSION`. JSON and graphs have Redshift's steps in both. `ANALYZE` runs queries; what writes is refused.
 
 mod datafusion;
+mod io;
 pub(crate) mod record;
 mod redshift;
 mod render;
@@ -46,6 +47,10 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
     let is_redshift = context.dialect() == Dialect::Redshift;
     let lines = match explain.format {
         _ if explain.shows == ExplainType::Validate => return rows::boolean("EXPLAIN", VALID, true),
+        _ if explain.shows == ExplainType::Io => {
+            let (steps, target) = (steps(context, explain, &plans).await?, write::target_name(&explain.statement));
+            vec![io::text(context, &plans, &steps, target)?]
+        }
         _ if explain.shows == ExplainType::Logical => datafusion::logical_lines(context, &plans).await?,
         Some(ExplainFormat::Json) => vec![render::json(&steps(context, explain, &plans).await?.parts)],
         Some(ExplainFormat::Graphviz) => vec![render::graphviz(&steps(context, explain, &plans).await?.parts)],

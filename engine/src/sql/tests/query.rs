@@ -179,6 +179,7 @@ fn explain_wraps_what_reads_or_writes_rows() {
         ("EXPLAIN ANALYZE (FORMAT GRAPHVIZ) SELECT 1", Some(ExplainFormat::Graphviz), ExplainType::Distributed),
         ("EXPLAIN (FORMAT TEXT, TYPE LOGICAL) SELECT 1", Some(ExplainFormat::Text), ExplainType::Logical),
         ("EXPLAIN (TYPE VALIDATE) (SELECT 1)", None, ExplainType::Validate),
+        ("EXPLAIN (TYPE IO, FORMAT JSON) SELECT 1", Some(ExplainFormat::Json), ExplainType::Io),
     ] {
         let Statement::Explain(explain) = one(text, Athena) else { panic!("{text}") };
         assert_eq!((explain.format, explain.shows), (format, shows), "{text}");
@@ -187,7 +188,7 @@ fn explain_wraps_what_reads_or_writes_rows() {
     let Statement::Explain(explain) = one(options, Redshift) else { panic!("{options}") };
     assert_eq!((explain.analyze, explain.verbose, explain.format), (true, false, Some(ExplainFormat::DataFusion)));
     let refused = [
-        ("EXPLAIN (TYPE IO, FORMAT JSON) SELECT 1", "EXPLAIN (TYPE IO)", 15),
+        ("EXPLAIN (TYPE IO, FORMAT TEXT) SELECT 1", "EXPLAIN (TYPE IO, FORMAT TEXT)", 19),
         ("EXPLAIN (FORMAT JSON, TYPE LOGICAL) SELECT 1", "EXPLAIN (TYPE LOGICAL, FORMAT JSON)", 23),
         ("EXPLAIN ANALYZE (TYPE VALIDATE) SELECT 1", "EXPLAIN ANALYZE (TYPE VALIDATE)", 18),
         ("EXPLAIN (FORMAT XML) SELECT 1", "EXPLAIN (FORMAT XML)", 17),
