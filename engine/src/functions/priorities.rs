@@ -21,13 +21,10 @@ fn check_superuser(facts: &Facts) -> Result<()> {
 
 /// A priority by its name.
 fn priority(name: &str) -> Result<Priority> {
-    if name.eq_ignore_ascii_case("critical") {
-        return Err(Error::unsupported("the priority CRITICAL"));
-    }
-    Priority::named(name).ok_or_else(|| {
+    Priority::given(name).ok_or_else(|| {
         let names = Priority::ALL.map(Priority::name).join(", ");
         let error = Error::new(ErrorKind::InvalidParameter, format!("there is no priority \"{name}\""));
-        error.with_hint(format!("it is one of {names}"))
+        error.with_hint(format!("it is one of {names}, critical"))
     })
 }
 

@@ -42,11 +42,11 @@ impl Automatic {
         running < self.floor || (running < self.ceiling && memory.is_none_or(|memory| used < memory / 2))
     }
 
-    /// The part of the memory that a statement of a priority may have: a highest one half, a lowest one a floor's share.
+    /// The part of the memory that a statement of a priority may have: a highest or critical one half, a lowest one a floor's share.
     pub(super) fn share(&self, memory: usize, priority: Priority) -> usize {
         let (most, least) = (memory / 2, memory / (self.floor + 1));
         let (most, least) = (most.max(least), least.min(most));
-        least + (most - least) / (Priority::ALL.len() - 1) * priority as usize
+        least + (most - least) / (Priority::ALL.len() - 1) * priority.min(Priority::Highest) as usize
     }
 
     /// Chooses among the priorities that have statements waiting.

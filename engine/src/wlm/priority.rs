@@ -9,10 +9,12 @@ pub(crate) enum Priority {
     Normal,
     High,
     Highest,
+    /// For superusers to give; no queue has it.
+    Critical,
 }
 
 impl Priority {
-    /// All of them, the lowest first.
+    /// Those that queues have, the lowest first.
     pub(crate) const ALL: [Self; 5] = [Self::Lowest, Self::Low, Self::Normal, Self::High, Self::Highest];
 
     /// Its name.
@@ -23,12 +25,19 @@ impl Priority {
             Self::Normal => "normal",
             Self::High => "high",
             Self::Highest => "highest",
+            Self::Critical => "critical",
         }
     }
 
-    /// The one of a name, in whatever case.
+    /// The one of a name, in whatever case, that a queue may have.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|priority| priority.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The same of those that a superuser may give.
+    pub(crate) fn given(name: &str) -> Option<Self> {
+        let critical = Self::Critical;
+        if critical.name().eq_ignore_ascii_case(name) { Some(critical) } else { Self::named(name) }
     }
 
     /// Its share beside the others': each has twice that of the next lower one.

@@ -552,3 +552,31 @@ async fn the_most_severe_rule_acts_once() {
     let Decision::Stop(error) = one.look(&measures, Kind::Query, Phase::Returning) else { unreachable!("it stops") };
     assert_eq!((error.kind, error.message.contains("rule \"x\"")), (ErrorKind::Cancelled, true));
 }
+
+#[tokio::test]
+async fn one_critical_statement_runs_at_a_time_and_it_is_next() {
+    let (_directory, wlm) = opened(r#"{"auto_wlm":true}"#, None);
+    wlm.change_user_priority("ann", Some(Priority::Critical));
+    let of = |user: &str| {
+        let applicant = Applicant { slots: 1, user: user.to_owned(), ..Applicant::default() };
+        applied(&wlm, applicant, "default", &Arc::default())
+    };
+    let (first, second) = (of("ann"), of("ann"));
+    first.enter().await.unwrap();
+    let mut held_back = Box::pin(second.enter());
+    assert!(!is_ready(&mut held_back).await);
+    // Others begin while there is room: four for a core.
+    let room = std::thread::available_parallelism().map_or(1, usize::from).saturating_mul(4).min(50);
+    let mut others = Vec::new();
+    for _ in 1..room {
+        let other = of("bob");
+        other.enter().await.unwrap();
+        others.push(other);
+    }
+    let next = of("bob");
+    let mut waits = Box::pin(next.enter());
+    assert!(!is_ready(&mut waits).await);
+    drop(first);
+    assert!(is_ready(&mut held_back).await);
+    assert!(!is_ready(&mut waits).await, "it passed a critical one by");
+}

@@ -3,7 +3,9 @@
 //! First come, first served within a queue: whoever needs several slots is not passed by who needs one. One lock guards
 //! all of it and is never held while anything is waited for. Statements that wait when the configuration changes keep
 //! their queue: it takes over the new limits, or goes on with its old ones until it is empty. The queues of automatic
-//! WLM share what runs at once: who is next among all of them goes by priority, and by age within one.
+//! WLM share what runs at once: who is next among all of them goes by priority, and by age within one ([`priorities`]).
+
+mod priorities;
 
 use super::automatic::Automatic;
 use super::config::{Configuration, QueueSettings};
@@ -202,7 +204,10 @@ impl Wlm {
         let Some(at) = inner.find(class).or(default) else {
             return Err(Error::internal("WLM has no default queue"));
         };
-        let runs = inner.runs_at_once(at, inner.tasks.get(&task).map_or(1, |state| state.applicant.slots));
+        let runs = match inner.tasks.get(&task) {
+            Some(state) if inner.is_held_back(at, state) => false,
+            state => inner.runs_at_once(at, state.map_or(1, |state| state.applicant.slots)),
+        };
         let (queue, Some(state)) = (&mut inner.queues[at], inner.tasks.get_mut(&task)) else {
             return Err(Error::internal("a task of WLM was lost"));
         };
@@ -225,6 +230,10 @@ impl Wlm {
         let (grant, receiver) = oneshot::channel();
         state.grant = Some(grant);
         queue.waiting.push_back(task);
+        if queue.is_automatic() {
+            // Those that wait may be held back, and whoever comes now is not.
+            inner.grant_automatic();
+        }
         Ok((Entry::Waits(receiver), settings))
     }
 
@@ -272,65 +281,6 @@ impl Wlm {
     /// The bytes of so many slots of a queue, or of a priority; `None` when there is no limit.
     pub(super) fn share(&self, settings: &QueueSettings, slots: usize, priority: Option<Priority>) -> Option<usize> {
         self.lock().share(settings, slots, priority)
-    }
-
-    /// Gives a statement another priority.
-    pub(super) fn set_priority(&self, task: i64, priority: Priority) {
-        if let Some(state) = self.lock().tasks.get_mut(&task) {
-            state.priority = Some(priority);
-        }
-    }
-
-    /// The priority that a statement has instead of its queue's: its own, its session's or its user's.
-    pub(super) fn priority(&self, task: i64) -> Option<Priority> {
-        let inner = self.lock();
-        inner.tasks.get(&task).and_then(|state| inner.given(state))
-    }
-
-    /// Gives the statement of a number another priority; the one that it had.
-    ///
-    /// # Errors
-    /// `UndefinedObject` where it is in no queue; `ObjectState` in a queue of manual WLM.
-    pub(crate) fn change_query_priority(&self, query: i64, priority: Priority) -> Result<Priority> {
-        let mut inner = self.lock();
-        let found = inner.tasks.iter().find(|(_, state)| state.applicant.query == query && state.queue.is_some());
-        let Some((task, state)) = found else {
-            let message = format!("query {query} neither runs in a queue of WLM nor waits in one");
-            return Err(Error::new(ErrorKind::UndefinedObject, message));
-        };
-        let queue = inner.queues.iter().find(|queue| Some(queue.id) == state.queue);
-        let Some(own) = queue.and_then(|queue| queue.settings.priority) else {
-            let message = format!("query {query} is in a queue of manual WLM, which knows no priorities");
-            return Err(Error::new(ErrorKind::ObjectState, message));
-        };
-        let (task, before) = (*task, inner.given(state).unwrap_or(own));
-        if let Some(state) = inner.tasks.get_mut(&task) {
-            state.priority = Some(priority);
-        }
-        inner.grant_automatic();
-        Ok(before)
-    }
-
-    /// Gives the statements of a session a priority, those that run too; `None` takes it away.
-    pub(crate) fn change_session_priority(&self, pid: i32, priority: Option<Priority>) {
-        let mut inner = self.lock();
-        if let Some(priority) = priority {
-            inner.sessions.insert(pid, priority);
-        } else if inner.sessions.remove(&pid).is_none() {
-            return;
-        }
-        inner.grant_automatic();
-    }
-
-    /// The same for all statements of a user, until this process ends.
-    pub(crate) fn change_user_priority(&self, user: &str, priority: Option<Priority>) {
-        let mut inner = self.lock();
-        if let Some(priority) = priority {
-            inner.users.insert(user.to_owned(), priority);
-        } else {
-            inner.users.remove(user);
-        }
-        inner.grant_automatic();
     }
 
     /// Lets statements of automatic WLM begin, if there is room for them by now.
@@ -443,12 +393,6 @@ impl Inner {
         Some((memory as f64 * percent / 100. * slots as f64 / of as f64) as usize)
     }
 
-    /// What a statement has instead of its queue's priority.
-    fn given(&self, state: &Task) -> Option<Priority> {
-        let Applicant { pid, user, .. } = &state.applicant;
-        state.priority.or_else(|| self.sessions.get(pid).copied()).or_else(|| self.users.get(user).copied())
-    }
-
     /// Whether automatic WLM lets another statement begin.
     fn has_room(&self) -> bool {
         let running = self.queues.iter().filter(|queue| queue.is_automatic()).map(|queue| queue.executing).sum();
@@ -507,33 +451,6 @@ impl Inner {
             }
             queue.waiting.pop_front();
             queue.take(state, slots);
-            if let Some(grant) = state.grant.take() {
-                // Whoever does not listen any more is about to leave.
-                let _ = grant.send(());
-            }
-        }
-    }
-
-    /// Lets statements of automatic WLM begin while there is room, the oldest of the priority whose turn it is.
-    fn grant_automatic(&mut self) {
-        while self.has_room() {
-            let mut oldest: [Option<(i64, usize)>; Priority::ALL.len()] = [None; Priority::ALL.len()];
-            for (at, queue) in self.queues.iter().enumerate() {
-                let Some(own) = queue.settings.priority else { continue };
-                for task in &queue.waiting {
-                    let priority = self.tasks.get(task).and_then(|state| self.given(state)).unwrap_or(own);
-                    let oldest = &mut oldest[priority as usize];
-                    if oldest.is_none_or(|(found, _)| *task < found) {
-                        *oldest = Some((*task, at));
-                    }
-                }
-            }
-            let Some(priority) = self.automatic.choose(oldest.map(|oldest| oldest.is_some())) else { return };
-            let Some((task, at)) = oldest[priority as usize] else { return };
-            let queue = &mut self.queues[at];
-            queue.waiting.retain(|waiting| *waiting != task);
-            let Some(state) = self.tasks.get_mut(&task) else { continue };
-            queue.take(state, 1);
             if let Some(grant) = state.grant.take() {
                 // Whoever does not listen any more is about to leave.
                 let _ = grant.send(());
