@@ -6,7 +6,9 @@
 
 use crate::error::{CatalogError, Result};
 use crate::store::sqlite::fault;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Connection};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,11 @@ const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS entry_at ON entry (at_us)",
     "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, next BIGINT NOT NULL) WITHOUT ROWID",
 ];
+
+/// Entries of one INSERT; fewer are inserted one by one, so that there are two texts to prepare.
+const ROWS: usize = 16;
+/// What goes of a file that is too large, beside what is too much: this part of its limit, so that it is not often so.
+const SLACK: i64 = 10;
 
 /// How long another process's write is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +51,7 @@ pub struct JournalEntry {
 pub struct JournalLimits {
     /// Entries of all kinds.
     pub entries: i64,
-    /// Bytes of their documents.
+    /// Bytes of the file, but for pages that are free.
     pub bytes: i64,
     /// Microseconds since an entry was made.
     pub age_us: i64,
@@ -98,9 +105,14 @@ impl JournalStore {
     pub async fn append(&self, entries: &[JournalEntry]) -> Result<()> {
         let mut connection = self.connection.lock().await;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| fault(&self.path, e))?;
-        for entry in entries {
-            let query = sqlx::query("INSERT INTO entry (kind, at_us, document) VALUES ($1, $2, $3)");
-            let query = query.bind(&entry.kind).bind(entry.at_us).bind(&entry.document);
+        let (many, few) = entries.as_chunks::<ROWS>();
+        for rows in many {
+            let query = sqlx::query(INSERT_ROWS);
+            let query = rows.iter().fold(query, |query, entry| bound(query, entry));
+            query.execute(&mut *transaction).await.map_err(|e| fault(&self.path, e))?;
+        }
+        for entry in few {
+            let query = bound(sqlx::query(INSERT), entry);
             query.execute(&mut *transaction).await.map_err(|e| fault(&self.path, e))?;
         }
         transaction.commit().await.map_err(|e| fault(&self.path, e))
@@ -117,13 +129,23 @@ impl JournalStore {
     /// Removes what is beyond the limits; how many entries went.
     pub async fn trim(&self, limits: JournalLimits, now_us: i64) -> Result<u64> {
         let mut connection = self.connection.lock().await;
-        let old = "DELETE FROM entry WHERE at_us < $1
-            OR id <= (SELECT MAX(id) FROM entry) - $2
-            OR id <= (SELECT MAX(id) FROM (
-                SELECT id, SUM(LENGTH(document)) OVER (ORDER BY id DESC) AS held FROM entry) WHERE held > $3)";
-        let query = sqlx::query(old).bind(now_us.saturating_sub(limits.age_us)).bind(limits.entries).bind(limits.bytes);
-        let done = query.execute(&mut *connection).await.map_err(|e| fault(&self.path, e))?;
-        Ok(done.rows_affected())
+        let failed = |error| fault(&self.path, error);
+        let old = "DELETE FROM entry WHERE at_us < $1 OR id <= (SELECT MAX(id) FROM entry) - $2";
+        let query = sqlx::query(old).bind(now_us.saturating_sub(limits.age_us)).bind(limits.entries);
+        let aged = query.execute(&mut *connection).await.map_err(failed)?.rows_affected();
+        let used = "SELECT (page_count - freelist_count) * page_size
+            FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        let rows: Vec<(i64,)> = sqlx::query_as(used).fetch_all(&mut *connection).await.map_err(failed)?;
+        let excess = rows.first().map_or(0, |(used,)| used - limits.bytes);
+        if excess <= 0 {
+            return Ok(aged);
+        }
+        // Only as far as is needed are the oldest read.
+        let oldest = "DELETE FROM entry WHERE id <= COALESCE((SELECT id FROM (
+            SELECT id, SUM(OCTET_LENGTH(document)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS gone FROM entry)
+            WHERE gone >= $1 ORDER BY id LIMIT 1), (SELECT MAX(id) FROM entry))";
+        let query = sqlx::query(oldest).bind(excess.saturating_add(limits.bytes / SLACK));
+        Ok(aged + query.execute(&mut *connection).await.map_err(failed)?.rows_affected())
     }
 
     /// Takes `count` numbers of a counter that no process got before; the first of them, from 1.
@@ -138,6 +160,18 @@ impl JournalStore {
             .map(|(first,)| *first)
             .ok_or_else(|| CatalogError::Damaged(format!("{} does not count", self.path.display())))
     }
+}
+
+const INSERT: &str = "INSERT INTO entry (kind, at_us, document) VALUES ($1, $2, $3)";
+/// The same of [`ROWS`] entries.
+const INSERT_ROWS: &str = "INSERT INTO entry (kind, at_us, document) VALUES (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?),
+    (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?),
+    (?, ?, ?), (?, ?, ?)";
+
+type Insert<'a> = sqlx::query::Query<'a, Sqlite, SqliteArguments>;
+
+fn bound<'a>(query: Insert<'a>, entry: &'a JournalEntry) -> Insert<'a> {
+    query.bind(&entry.kind).bind(entry.at_us).bind(&entry.document)
 }
 
 #[cfg(test)]
@@ -166,8 +200,29 @@ mod tests {
         let limits = |entries, bytes, age_us| JournalLimits { entries, bytes, age_us };
         assert_eq!(store.trim(limits(100, 1 << 20, 8), 10).await.unwrap(), 1);
         assert_eq!(store.trim(limits(7, 1 << 20, 100), 10).await.unwrap(), 2);
-        // Documents of 9 bytes, the last of 10.
-        assert_eq!(store.trim(limits(100, 28, 100), 10).await.unwrap(), 4);
-        assert_eq!(store.read("query").await.unwrap(), ["{\"at\":8}", "{\"at\":9}"]);
+        let left = store.read("query").await.unwrap();
+        assert_eq!((left.len(), left.last().map(String::as_str)), (6, Some("{\"at\":9}")));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_too_large_loses_its_oldest_entries() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let store = JournalStore::open(&path).await.unwrap();
+        let large = |at_us| JournalEntry { document: format!("{at_us}{}", "x".repeat(8_000)), ..entry("query", at_us) };
+        let limits = JournalLimits { entries: 10_000, bytes: 1 << 20, age_us: 1_000_000 };
+        let mut gone = 0;
+        for batch in 0..50 {
+            let entries: Vec<JournalEntry> = (0..10).map(|at| large(batch * 10 + at)).collect();
+            store.append(&entries).await.unwrap();
+            gone += store.trim(limits, 500).await.unwrap();
+            let kept = store.read("query").await.unwrap();
+            let bytes: usize = kept.iter().map(String::len).sum();
+            assert!(bytes <= 1 << 20, "{bytes} bytes are kept");
+            // What is left are the newest.
+            assert_eq!(kept.len() as u64 + gone, (batch as u64 + 1) * 10);
+            assert!(kept.last().unwrap().starts_with(&(batch * 10 + 9).to_string()));
+        }
+        assert!(gone > 300 && store.read("query").await.unwrap().len() > 60, "{gone}");
     }
 }

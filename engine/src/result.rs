@@ -107,9 +107,9 @@ pub struct ProgressState {
     pub bytes_scanned: u64,
     /// Bytes of all files that the query must read; 0 when unknown.
     pub bytes_total: u64,
-    /// Files of the scan that are done, where the scan tells.
+    /// Files of the scan that are done, where the scan tells; parts of a foreign table, too.
     pub files_done: u64,
-    /// Files that the query must read.
+    /// Files that the query must read, and parts of foreign tables.
     pub files_total: u64,
     /// Files that a crawl has listed.
     pub files_listed: u64,

@@ -3,7 +3,7 @@
 use crate::background::{Activity, MaintenanceConfig, Vacuums};
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::{self, Sources};
-use crate::journal::{Audit, AuditConfig, ConnectionEvent, Journal, JournalConfig};
+use crate::journal::{Audit, AuditConfig, Bucket, ConnectionEvent, Journal, JournalConfig};
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
@@ -52,7 +52,7 @@ const CACHE_MB: u64 = 4096;
 const RESULT_CACHE_MB: usize = 64;
 
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "cache_mb",
     "connector_ttl_ms",
     "data_path",
@@ -60,12 +60,16 @@ const SETTINGS: [&str; 12] = [
     "journal_days",
     "journal_mb",
     "listing_ttl_ms",
+    "memory_limit_mb",
     "result_cache_mb",
     "slices",
     "snapshot_retention_count",
     "snapshot_retention_hours",
     wlm::SETTING,
 ];
+
+/// The least of the setting `memory_limit_mb`.
+const LEAST_MEMORY_MB: u64 = 64;
 
 /// Bytes of Parquet footers that are kept.
 const METADATA_CACHE_BYTES: usize = 256 << 20;
@@ -155,8 +159,8 @@ impl WarehouseConfig {
     }
 
     /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `connector_ttl_ms`, `listing_ttl_ms`, `slices`,
-    /// `journal_days`, `journal_mb`, `result_cache_mb`, `snapshot_retention_hours`, `snapshot_retention_count`,
-    /// `deleted_file_grace_minutes`, `wlm_json_configuration`, or one of [`MaintenanceConfig::set`] or [`AuditConfig::set`].
+    /// `journal_days`, `journal_mb`, `memory_limit_mb`, `result_cache_mb`, `snapshot_retention_hours`,
+    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or one of [`MaintenanceConfig::set`] or [`AuditConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -176,7 +180,14 @@ impl WarehouseConfig {
             }
             "result_cache_mb" => self.result_cache_bytes = (number(1 << 20)? as usize) << 20,
             "journal_days" => self.journal.days = number(36_500)?.max(1) as u32,
-            "journal_mb" => self.journal.megabytes = number(1 << 20)?.max(1) as u32,
+            "journal_mb" => self.journal.megabytes = number(1 << 20)? as u32,
+            "memory_limit_mb" => {
+                let limit = number(1 << 30)?;
+                if limit < LEAST_MEMORY_MB {
+                    return Err(invalid().with_hint(format!("it takes {LEAST_MEMORY_MB} or more")));
+                }
+                self.memory_limit_bytes = Some((limit as usize) << 20);
+            }
             "slices" => {
                 let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
                 self.target_partitions =
@@ -212,7 +223,7 @@ pub struct Warehouse {
     cleanup: TaskTracker,
     turns: Turns,
     journal: Journal,
-    audit: Audit,
+    audit: Arc<Audit>,
     open_sessions: Arc<Sessions>,
     activity: Arc<Activity>,
     vacuums: Vacuums,
@@ -249,7 +260,14 @@ impl Warehouse {
         let stores = Arc::new(Stores::new(config.settings.clone())?);
         let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
         let journal = Journal::open(&config.directory.join(JOURNAL_FILE), config.journal).await?;
-        let audit = Audit::open(&config.audit, &config.directory)?;
+        let bucket = match &config.audit.bucket {
+            Some(url) => {
+                let location = Location::literal(url)?;
+                Some(Bucket { store: stores.open(&location).await?, prefix: location.path().clone() })
+            }
+            None => None,
+        };
+        let audit = Audit::open(&config.audit, &config.directory, bucket).await?;
         let runtime = runtime(&config, Arc::clone(&stores))?;
         let given = config.wlm_json_configuration.as_deref();
         let wlm = Arc::new(Wlm::open(&config.directory, given, &runtime.memory_pool)?);
@@ -412,6 +430,7 @@ impl Warehouse {
             tracing::warn!("the files of a cancelled write are still being removed");
         }
         self.journal.close().await;
+        self.audit.close().await;
         self.catalog.close().await;
     }
 

@@ -1,6 +1,7 @@
 //! S3 from the inside: which requests are made, and what becomes of a statement when one goes wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+use futures::TryStreamExt;
 use millrace_engine::{ErrorKind, Session, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
 use millrace_tests::s3::{ACCESS_KEY_ID, S3Server, SECRET_ACCESS_KEY};
@@ -10,6 +11,7 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::collections::HashSet;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 fn client(server: &S3Server, bucket: &str, secret: &str) -> AmazonS3 {
@@ -261,4 +263,69 @@ async fn a_changed_object_is_read_anew() {
         server.upload(bucket, "new/part.parquet", &file).unwrap();
         assert_eq!(rows(&mut session, &query).await.unwrap(), [expected]);
     }
+}
+
+/// The text of all compressed objects below a prefix.
+async fn logs(store: &AmazonS3, prefix: &str) -> String {
+    let mut text = String::new();
+    let found: Vec<_> = store.list(Some(&Key::from(prefix))).try_collect().await.unwrap();
+    for object in found.iter().filter(|object| object.location.extension() == Some("gz")) {
+        let bytes = store.get(&object.location).await.unwrap().bytes().await.unwrap();
+        flate2::read::GzDecoder::new(bytes.as_ref()).read_to_string(&mut text).unwrap();
+    }
+    text
+}
+
+#[tokio::test]
+async fn audit_logs_go_to_a_bucket_and_stop_what_must_be_audited_when_it_fails() {
+    let server = S3Server::start().await.unwrap();
+    let bucket = server.create_bucket().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = || {
+        let mut config = WarehouseConfig::new(folder.path().join("warehouse"));
+        config.settings = s3_settings(&server).into_iter().collect();
+        config = config.with_setting("audit_directory", &format!("s3://{bucket}/audit/here")).unwrap();
+        config.with_setting("audit_required", "on").unwrap()
+    };
+    let warehouse = Warehouse::open(config()).await.unwrap();
+    let mut session = Session::new(warehouse.clone());
+    rows(&mut session, "CREATE USER ann PASSWORD 'Secret123'").await.unwrap();
+    rows(&mut session, "SELECT 'seen by auditors'").await.unwrap();
+    let state = "SELECT lost_audit_lines, audit_files_waiting, audit_error FROM millrace_journal";
+    assert_eq!(rows(&mut session, state).await.unwrap(), [["0", "0", "NULL"]]);
+    drop(session);
+    warehouse.close(Duration::from_secs(5)).await;
+    let store = client(&server, &bucket, SECRET_ACCESS_KEY);
+    let text = logs(&store, "audit/here/AWSLogs/000000000000/redshift/local").await;
+    assert!(text.contains("LOG: SELECT 'seen by auditors'"), "{text}");
+    assert!(text.contains("|ann|") && !text.contains("Secret123"), "{text}");
+    // Nothing of it is left here.
+    drop(warehouse);
+    let left = walk(&folder.path().join("warehouse/audit"));
+    assert!(left.is_empty(), "{left:?}");
+    // A bucket that takes nothing: nothing runs where it is required.
+    server.faults().inject(Fault::always(Operation::Put, Effect::Denied));
+    let error = Warehouse::open(config()).await.unwrap_err();
+    assert_eq!((error.kind, error.sqlstate()), (ErrorKind::BadFile, "58030"), "{error}");
+    let lenient = Warehouse::open(config().with_setting("audit_required", "off").unwrap()).await.unwrap();
+    let mut session = Session::new(lenient.clone());
+    let failing = rows(&mut session, "SELECT audit_error IS NOT NULL FROM millrace_journal").await.unwrap();
+    assert_eq!(failing, [["true"]]);
+    drop(session);
+    lenient.close(Duration::from_secs(5)).await;
+    drop(lenient);
+    assert!(!walk(&folder.path().join("warehouse/audit")).is_empty());
+    // What was kept meanwhile comes later.
+    server.faults().clear();
+    let warehouse = Warehouse::open(config()).await.unwrap();
+    warehouse.close(Duration::from_secs(5)).await;
+    let text = logs(&store, "audit/here/AWSLogs/000000000000/redshift/local").await;
+    assert!(text.contains("LOG: SELECT audit_error IS NOT NULL"), "{text}");
+}
+
+/// The files below a folder.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    let paths = entries.into_iter().map(|entry| entry.path());
+    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }

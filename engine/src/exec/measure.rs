@@ -1,6 +1,7 @@
 //! What a statement has done so far, read from the counters of its plans.
 
 use super::progress::{bytes, counter, file_scan, summary};
+use crate::federated::ForeignScanExec;
 use crate::optimize;
 use crate::session::Work;
 use crate::tables::TableScanSummary;
@@ -68,6 +69,9 @@ fn add(plan: &Arc<dyn ExecutionPlan>, measures: &mut Measures, slices: &mut Slic
             measures.external_rows += rows;
             measures.external_bytes += read;
         }
+    }
+    if plan.is::<ForeignScanExec>() {
+        measures.scan_rows = measures.scan_rows.max(rows);
     }
     let loops = plan.downcast_ref::<NestedLoopJoinExec>().is_some() || plan.downcast_ref::<CrossJoinExec>().is_some();
     if loops {

@@ -1,5 +1,6 @@
 //! How far a running plan is, read from the counters of its scans.
 
+use crate::federated::ForeignScanExec;
 use crate::result::{Progress, ProgressState};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -11,6 +12,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct ScanProgress {
     scans: Vec<Arc<dyn ExecutionPlan>>,
+    /// Scans of foreign systems, whose bytes nobody knows before; their splits count as files.
+    foreign: Vec<Arc<dyn ExecutionPlan>>,
     bytes_total: u64,
     files_total: u64,
 }
@@ -18,7 +21,7 @@ pub(crate) struct ScanProgress {
 impl ScanProgress {
     /// The scans of a plan, found once; watching them costs nothing to the plan.
     pub(crate) fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
-        let mut progress = Self { scans: Vec::new(), bytes_total: 0, files_total: 0 };
+        let mut progress = Self { scans: Vec::new(), foreign: Vec::new(), bytes_total: 0, files_total: 0 };
         progress.collect(plan);
         progress
     }
@@ -28,6 +31,8 @@ impl ScanProgress {
             self.bytes_total += bytes(config);
             self.files_total += config.file_groups.iter().map(|group| group.len() as u64).sum::<u64>();
             self.scans.push(Arc::clone(plan));
+        } else if plan.is::<ForeignScanExec>() {
+            self.foreign.push(Arc::clone(plan));
         }
         for child in plan.children() {
             self.collect(child);
@@ -47,6 +52,17 @@ impl Progress for ScanProgress {
         }
         state.bytes_scanned = state.bytes_scanned.min(state.bytes_total);
         state.files_done = state.files_done.min(state.files_total);
+        for scan in &self.foreign {
+            let (Some(metrics), Some(scan)) = (scan.metrics(), scan.downcast_ref::<ForeignScanExec>()) else {
+                continue;
+            };
+            state.rows_scanned += metrics.output_rows().unwrap_or(0) as u64;
+            state.files_total += scan.splits() as u64;
+            state.files_done += scan.splits_ended().min(scan.splits() as u64);
+            if self.scans.is_empty() {
+                state.bytes_scanned += counter(&metrics, "bytes_scanned");
+            }
+        }
         state
     }
 }

@@ -14,6 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 use millrace_connectors::{Measures, ScanRequest, Split};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is read of a table.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Reading {
     pub(super) schema: SchemaRef,
     pub(super) request: ScanRequest,
     pub(super) measures: Arc<Measures>,
+    /// Splits that were read to their end.
+    pub(super) ended: Arc<AtomicU64>,
 }
 
 /// What comes of splits that are read at the same time.
@@ -72,7 +75,12 @@ impl Reading {
             let batches = batches.map_err(translated)?;
             Ok::<_, DataFusionError>(batches.map(move |batch| reading.fitted(&batch.map_err(translated)?)))
         };
-        stream::once(open).try_flatten().boxed()
+        let ended = Arc::clone(&self.ended);
+        let end = stream::once(std::future::ready(())).filter_map(move |()| {
+            ended.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(None)
+        });
+        stream::once(open).try_flatten().chain(end).boxed()
     }
 
     /// A batch under the names that the plan has for its columns.

@@ -32,7 +32,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use millrace_connectors::{Measures, Order, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OnceCell;
 
 /// Batches of a partition that are read ahead.
@@ -58,6 +58,8 @@ pub(crate) struct ForeignScanExec {
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
     measures: Arc<Measures>,
+    /// Splits that were read to their end.
+    ended: Arc<AtomicU64>,
 }
 
 impl ForeignScanExec {
@@ -82,6 +84,7 @@ impl ForeignScanExec {
             properties,
             metrics: ExecutionPlanMetricsSet::new(),
             measures: Arc::default(),
+            ended: Arc::default(),
         }
     }
 
@@ -112,10 +115,15 @@ impl ForeignScanExec {
         groups.iter().map(|group| group.splits.len()).sum()
     }
 
+    /// How many of them were read to their end.
+    pub(crate) fn splits_ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     /// A copy that was not run, with another request.
     fn with_request(&self, request: ScanRequest) -> Self {
-        let (metrics, measures, run) = (ExecutionPlanMetricsSet::new(), Arc::default(), Arc::default());
-        Self { request, run, metrics, measures, ..self.clone() }
+        let (metrics, run) = (ExecutionPlanMetricsSet::new(), Arc::default());
+        Self { request, run, metrics, measures: Arc::default(), ended: Arc::default(), ..self.clone() }
     }
 
     /// The order that a sort wants, in the connector's words.
@@ -148,8 +156,9 @@ impl ForeignScanExec {
             let splits = connector.splits(&request, self.parallelism).await.map_err(Error::from)?;
             groups = splits::deal(splits, self.groups.len(), self.parallelism);
         }
-        let (table, schema, measures) = (Arc::clone(&self.table), Arc::clone(&self.schema), Arc::clone(&self.measures));
-        Ok(Run { reading: Arc::new(Reading { table, schema, request, measures }), groups })
+        let (table, schema) = (Arc::clone(&self.table), Arc::clone(&self.schema));
+        let (measures, ended) = (Arc::clone(&self.measures), Arc::clone(&self.ended));
+        Ok(Run { reading: Arc::new(Reading { table, schema, request, measures, ended }), groups })
     }
 
     /// The rows of a partition; they are read ahead while the plan above computes, until they are dropped.

@@ -1,4 +1,4 @@
-//! The record of a commit that changed something.
+//! The records of commits that changed something, and of those that another had come before.
 
 use super::Record;
 use serde::{Deserialize, Serialize};
@@ -19,5 +19,23 @@ impl Record for CommitRecord {
 
     fn at_us(&self) -> i64 {
         self.end_us
+    }
+}
+
+/// A transaction could not be put in order with another that had changed a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ConflictRecord {
+    pub(crate) xid: i64,
+    /// The table's number in `pg_class`.
+    pub(crate) table: i64,
+    pub(crate) at_us: i64,
+}
+
+impl Record for ConflictRecord {
+    const KIND: &'static str = "conflict";
+
+    fn at_us(&self) -> i64 {
+        self.at_us
     }
 }

@@ -16,9 +16,9 @@ mod vacuum;
 mod wlm;
 
 pub(crate) use analyze::AnalyzeRecord;
-pub(crate) use audit::Audit;
+pub(crate) use audit::{Audit, Bucket};
 pub use audit::{AuditConfig, AuditLog};
-pub(crate) use commit::CommitRecord;
+pub(crate) use commit::{CommitRecord, ConflictRecord};
 pub(crate) use loads::{
     BadField, BadLine, FileRecord, LoadCommitRecord, LoadErrorRecord, OfStatement, Origin, ReplacedText,
     ReplacementRecord, UnloadRecord,
@@ -26,7 +26,9 @@ pub(crate) use loads::{
 pub(crate) use mask::mask;
 pub use query::ConnectionEvent;
 pub(crate) use query::{QueryRecord, StatementClass, UserRecord};
-pub(crate) use steps::{AlertRecord, MOST_STEPS, NodeRecord, ScanRecord, StepRecord, StepsRecord, TotalsRecord};
+pub(crate) use steps::{
+    AlertRecord, ForeignRecord, MOST_STEPS, NodeRecord, ScanRecord, StepRecord, StepsRecord, TotalsRecord,
+};
 pub use store::{Journal, JournalConfig, now_us};
 pub(crate) use vacuum::VacuumRecord;
 pub(crate) use wlm::{RuleAction, Stay, WlmTrace};

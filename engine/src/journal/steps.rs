@@ -115,6 +115,29 @@ pub(crate) struct ScanRecord {
     pub(crate) nested: bool,
     /// Whether it had a filter.
     pub(crate) filtered: bool,
+    /// What it asked of a foreign system, where it is a scan of one's table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) foreign: Option<ForeignRecord>,
+}
+
+/// What a scan asked of a foreign system.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ForeignRecord {
+    /// `DynamoDB`, `Kinesis`, …
+    pub(crate) source: String,
+    /// What was asked, in a line.
+    pub(crate) remote: String,
+    /// Requests that were sent, those sent again too.
+    pub(crate) requests: u64,
+    /// Requests that were sent again.
+    pub(crate) retries: u64,
+    /// Rows that the system looked at, where it tells.
+    pub(crate) rows_examined: u64,
+    /// Capacity that it says was consumed, in thousandths of its unit.
+    pub(crate) capacity_milliunits: u64,
+    /// Parts that were read to their end.
+    pub(crate) splits_ended: u64,
 }
 
 /// What is wrong with a plan, and what helps.

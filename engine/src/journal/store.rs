@@ -2,11 +2,13 @@
 
 use super::Record;
 use crate::error::{Error, Result};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use millrace_catalog::{JournalEntry, JournalLimits, JournalStore};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -16,6 +18,8 @@ const CHANNEL: usize = 8192;
 const UNMADE: usize = 256;
 /// Records of one transaction.
 const BATCH: usize = 512;
+/// How long the first record of a transaction waits for others, unless somebody wants to read.
+const GATHER: Duration = Duration::from_millis(50);
 /// Appended records between two looks at the limits.
 const TRIM_EVERY: usize = 4096;
 /// Numbers of statements taken from the file at once.
@@ -31,7 +35,7 @@ const DAY_US: i64 = 24 * 3_600_000_000;
 pub struct JournalConfig {
     /// `journal_days`: the oldest records that stay; Redshift keeps its logs for a week.
     pub days: u32,
-    /// `journal_mb`: megabytes of records.
+    /// `journal_mb`: megabytes of records; with 0 nothing is recorded.
     pub megabytes: u32,
 }
 
@@ -57,6 +61,7 @@ pub struct Journal {
     tasks: Mutex<Vec<JoinHandle<()>>>,
     lost: Arc<AtomicU64>,
     numbers: Arc<Mutex<Numbers>>,
+    records: AtomicBool,
 }
 
 enum Message {
@@ -67,7 +72,7 @@ enum Message {
 
 /// What becomes a record.
 enum Unmade {
-    Record(Box<dyn FnOnce() -> Option<JournalEntry> + Send>),
+    Record(BoxFuture<'static, Option<JournalEntry>>),
     /// Handed on once everything before it is on its way to the file.
     Flush(oneshot::Sender<()>),
 }
@@ -129,7 +134,8 @@ impl Journal {
         let maker = make(unmade_receiver, sender.clone(), Arc::clone(&lost));
         let tasks = vec![tokio::spawn(maker), tokio::spawn(writer.run(receiver))];
         let (sender, unmade) = (Mutex::new(Some(sender)), Mutex::new(Some(unmade)));
-        Ok(Self { store, sender, unmade, tasks: Mutex::new(tasks), lost, numbers })
+        let records = AtomicBool::new(config.megabytes > 0);
+        Ok(Self { store, sender, unmade, tasks: Mutex::new(tasks), lost, numbers, records })
     }
 
     /// The number of the next statement.
@@ -137,8 +143,21 @@ impl Journal {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether what happens is recorded.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// Whether what happens from now on is recorded; what is not is not lost either.
+    pub fn set_recording(&self, records: bool) {
+        self.records.store(records, Ordering::Relaxed);
+    }
+
     /// Writes a record soon; never waits.
     pub fn record<R: Record>(&self, record: &R) {
+        if !self.is_recording() {
+            return;
+        }
         let entry = entry(record);
         let sent = entry.zip(self.sender()).is_some_and(|(entry, to)| to.try_send(Message::Entry(entry)).is_ok());
         if !sent {
@@ -148,8 +167,11 @@ impl Journal {
 
     /// Makes a record soon, in the journal's own time, and writes it; never waits. Whatever it is made of is kept until
     /// then, which is why only a few may be under way.
-    pub(crate) fn record_later<R: Record>(&self, make: impl FnOnce() -> R + Send + 'static) {
-        let unmade = Unmade::Record(Box::new(move || entry(&make())));
+    pub(crate) fn record_later<R: Record>(&self, make: impl Future<Output = R> + Send + 'static) {
+        if !self.is_recording() {
+            return;
+        }
+        let unmade = Unmade::Record(async move { entry(&make.await) }.boxed());
         let sender = self.unmade.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if sender.is_none_or(|sender| sender.try_send(unmade).is_err()) {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -159,6 +181,13 @@ impl Journal {
     /// All records of a kind, those just recorded too, in the order of their recording. What this version cannot read
     /// is left out.
     pub async fn read<R: Record>(&self) -> Result<Vec<R>> {
+        self.flush().await;
+        let documents = self.store.read(R::KIND).await.map_err(Error::from)?;
+        Ok(documents.iter().filter_map(|document| serde_json::from_str(document).ok()).collect())
+    }
+
+    /// Waits until what was recorded so far is in the file.
+    pub async fn flush(&self) {
         let unmade = self.unmade.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(sender) = unmade {
             let (done, flushed) = oneshot::channel();
@@ -167,8 +196,6 @@ impl Journal {
                 let _ = flushed.await;
             }
         }
-        let documents = self.store.read(R::KIND).await.map_err(Error::from)?;
-        Ok(documents.iter().filter_map(|document| serde_json::from_str(document).ok()).collect())
     }
 
     /// How many records were lost since the warehouse was opened.
@@ -198,7 +225,7 @@ async fn make(mut receiver: mpsc::Receiver<Unmade>, sender: mpsc::Sender<Message
     while let Some(unmade) = receiver.recv().await {
         match unmade {
             Unmade::Record(make) => {
-                if make().is_none_or(|entry| sender.try_send(Message::Entry(entry)).is_err()) {
+                if make.await.is_none_or(|entry| sender.try_send(Message::Entry(entry)).is_err()) {
                     lost.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -208,6 +235,17 @@ async fn make(mut receiver: mpsc::Receiver<Unmade>, sender: mpsc::Sender<Message
             }
         }
         tokio::task::yield_now().await;
+    }
+}
+
+/// Takes more messages for the same transaction, until somebody waits for it.
+async fn gather(receiver: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>) {
+    let until = tokio::time::Instant::now() + GATHER;
+    let mut waits = messages.iter().any(|message| matches!(message, Message::Flush(_)));
+    while !waits && messages.len() < BATCH {
+        let Ok(Some(message)) = tokio::time::timeout_at(until, receiver.recv()).await else { return };
+        waits = matches!(message, Message::Flush(_));
+        messages.push(message);
     }
 }
 
@@ -224,6 +262,7 @@ impl Writer {
         let mut messages = Vec::with_capacity(BATCH);
         let mut untrimmed = TRIM_EVERY;
         while receiver.recv_many(&mut messages, BATCH).await > 0 {
+            gather(&mut receiver, &mut messages).await;
             let (mut entries, mut waiting) = (Vec::new(), Vec::new());
             for message in messages.drain(..) {
                 match message {

@@ -13,7 +13,7 @@ use crate::warehouse::Warehouse;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The longest text of a statement that is kept, in bytes; Redshift's system tables show as much.
@@ -40,6 +40,19 @@ pub struct Sessions {
     works: Mutex<HashMap<i64, Weak<Work>>>,
     /// The transaction that each session is in.
     transactions: Mutex<BTreeMap<i32, InTransaction>>,
+    /// Cursors that are or were open, by their sessions.
+    cursors: Mutex<Vec<(i32, Weak<OpenCursor>)>>,
+}
+
+/// A cursor as others see it.
+#[derive(Debug)]
+pub(crate) struct OpenCursor {
+    pub(crate) name: String,
+    pub(crate) xid: i64,
+    /// Since when, in microseconds since the epoch.
+    pub(crate) start_us: i64,
+    /// Rows that were given, or passed over.
+    pub(crate) fetched_rows: AtomicU64,
 }
 
 /// A session's transaction.
@@ -109,6 +122,7 @@ impl Default for Sessions {
             receivers: Mutex::default(),
             works: Mutex::default(),
             transactions: Mutex::default(),
+            cursors: Mutex::default(),
         }
     }
 }
@@ -166,6 +180,19 @@ impl Sessions {
             open.push(OpenTransaction { pid, xid, start_us, holds });
         }
         open
+    }
+
+    /// A session opens a cursor.
+    pub(crate) fn note_cursor(&self, pid: i32, cursor: &Arc<OpenCursor>) {
+        let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.retain(|(_, cursor)| cursor.strong_count() > 0);
+        cursors.push((pid, Arc::downgrade(cursor)));
+    }
+
+    /// The cursors that are open, with their sessions.
+    pub(crate) fn cursors(&self) -> Vec<(i32, Arc<OpenCursor>)> {
+        let cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.iter().filter_map(|(pid, cursor)| Some((*pid, cursor.upgrade()?))).collect()
     }
 
     pub(crate) fn remove(&self, pid: i32) {

@@ -2,8 +2,9 @@
 //!
 //! A cursor holds its running query, not its rows: what is not fetched is not computed.
 
-use super::{Session, done};
+use super::{OpenCursor, Session, done};
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::now_us;
 use crate::result::{CommandTag, StatementResult};
 use crate::sql::{CursorStatement, ParsedStatement, Statement};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -14,6 +15,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 
 /// How many cursors a transaction may have open.
@@ -26,6 +28,8 @@ pub(super) type Cursors = BTreeMap<String, Cursor>;
 pub(super) struct Cursor {
     schema: SchemaRef,
     rest: Arc<Mutex<Rest>>,
+    /// Others see it as long as it is open.
+    _shown: Arc<OpenCursor>,
 }
 
 /// What is still to come.
@@ -33,6 +37,7 @@ struct Rest {
     rows: Option<SendableRecordBatchStream>,
     /// A batch that was read in part.
     batch: Option<RecordBatch>,
+    shown: Arc<OpenCursor>,
 }
 
 impl Rest {
@@ -49,11 +54,13 @@ impl Rest {
                 }
             },
         };
-        if batch.num_rows() > most {
-            self.batch = Some(batch.slice(most, batch.num_rows() - most));
-            return Some(Ok(batch.slice(0, most)));
+        let mut given = batch;
+        if given.num_rows() > most {
+            self.batch = Some(given.slice(most, given.num_rows() - most));
+            given = given.slice(0, most);
         }
-        Some(Ok(batch))
+        self.shown.fetched_rows.fetch_add(given.num_rows() as u64, Ordering::Relaxed);
+        Some(Ok(given))
     }
 }
 
@@ -79,8 +86,12 @@ impl Session {
                 }
                 let query = ParsedStatement { statement: Statement::Query(query.clone()), ..parsed.clone() };
                 let result = Box::pin(self.execute_in_transaction(&query)).await?;
-                let rest = Arc::new(Mutex::new(Rest { rows: result.rows, batch: None }));
-                self.cursors.insert(name.clone(), Cursor { schema: result.schema, rest });
+                let (name, xid, start_us) = (name.clone(), self.who.xid, now_us());
+                let shown = Arc::new(OpenCursor { name: name.clone(), xid, start_us, fetched_rows: AtomicU64::new(0) });
+                self.warehouse.sessions().note_cursor(self.who.pid, &shown);
+                let rest = Rest { rows: result.rows, batch: None, shown: Arc::clone(&shown) };
+                let cursor = Cursor { schema: result.schema, rest: Arc::new(Mutex::new(rest)), _shown: shown };
+                self.cursors.insert(name, cursor);
                 Ok(StatementResult { notices: result.notices, ..done("DECLARE CURSOR") })
             }
             CursorStatement::Fetch { name, count } => self.fetch(name, *count),

@@ -26,8 +26,8 @@ mod turns;
 mod work;
 mod written;
 
+pub(crate) use activity::{OpenCursor, OpenTransaction, Who};
 pub use activity::{OpenSession, RunningState, Sessions, Signal};
-pub(crate) use activity::{OpenTransaction, Who};
 pub(crate) use context::Context;
 pub(crate) use leases::{InUse, Lease, Leases};
 use loading::{InputSlot, repeats};

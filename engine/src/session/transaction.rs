@@ -9,7 +9,8 @@ use super::objects::{Objects, RightsChange};
 use super::temporary::{self, Temporaries, is_temporary};
 use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::{CommitRecord, now_us};
+use crate::journal::{CommitRecord, ConflictRecord, now_us};
+use crate::system;
 use crate::tables::NewFiles;
 use crate::warehouse::Warehouse;
 use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange};
@@ -436,6 +437,11 @@ impl Transaction {
         let inner = Arc::clone(warehouse);
         let commit = warehouse.cleanup().spawn(async move {
             let committed = self.commit_changes(&catalog, &changes).await;
+            if let Err(Refused { conflict: Some(table_id), .. }) = &committed {
+                let table = system::managed_oid(*table_id);
+                inner.journal().record(&ConflictRecord { xid, table, at_us: now_us() });
+            }
+            let committed = committed.map_err(|refused| refused.error);
             if committed.is_ok() {
                 inner.journal().record(&CommitRecord { xid, queue_us, start_us, end_us: now_us() });
             }
@@ -444,8 +450,14 @@ impl Transaction {
         commit.await.unwrap_or_else(|e| Err(Error::internal(format!("a commit ended abnormally: {e}"))))
     }
 
-    async fn commit_changes(mut self, catalog: &Catalog, changes: &[ManifestChange]) -> Result<()> {
-        let Some(base) = &self.base else { return Err(Error::internal("a transaction changed what it never saw")) };
+    async fn commit_changes(
+        mut self,
+        catalog: &Catalog,
+        changes: &[ManifestChange],
+    ) -> std::result::Result<(), Refused> {
+        let Some(base) = &self.base else {
+            return Err(Error::internal("a transaction changed what it never saw").into());
+        };
         let reads: Vec<i64> = self.reads.iter().copied().collect();
         // From here on the catalog may come to name the files, whatever becomes of this task.
         self.written.iter_mut().for_each(|written| written.protect(true));
@@ -472,7 +484,8 @@ impl Transaction {
             }
             Ok::<(), Error>(())
         });
-        changed.await?
+        changed.await.map_err(Error::from)??;
+        Ok(())
     }
 
     fn changes(&self) -> Vec<ManifestChange> {
@@ -508,14 +521,28 @@ impl Transaction {
     }
 }
 
+/// Why a commit failed.
+struct Refused {
+    error: Error,
+    /// The table that another transaction changed.
+    conflict: Option<i64>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, conflict: None }
+    }
+}
+
 /// Redshift's words for a commit that came too late.
-fn serialization(error: CatalogError) -> Error {
+fn serialization(error: CatalogError) -> Refused {
     match error {
         CatalogError::Serialization { table_id } => {
             let message = format!("1023: Serializable isolation violation on table - {table_id}");
-            Error::new(ErrorKind::Serialization, message)
-                .with_detail("transactions on the same tables cannot be serialized in either order")
+            let error = Error::new(ErrorKind::Serialization, message)
+                .with_detail("transactions on the same tables cannot be serialized in either order");
+            Refused { error, conflict: Some(table_id) }
         }
-        other => other.into(),
+        other => Error::from(other).into(),
     }
 }

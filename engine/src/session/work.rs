@@ -96,7 +96,7 @@ impl Work {
 
     /// What its plans have done so far.
     pub(crate) fn steps(&self) -> StepsRecord {
-        steps(&self.ran(self.plans()), &self.who)
+        of(&self.who, record::record(&self.ran(self.plans())))
     }
 
     fn ran(&self, plans: Vec<Arc<dyn ExecutionPlan>>) -> Ran {
@@ -112,6 +112,9 @@ impl Work {
 
     /// A plan runs.
     pub(crate) fn note_plan(&self, plan: &Arc<dyn ExecutionPlan>) {
+        if self.warehouse.journal().is_recording() {
+            record::watch(plan);
+        }
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(plan));
     }
 
@@ -153,12 +156,14 @@ impl Drop for Work {
         let plans = std::mem::take(&mut *self.plans.lock().unwrap_or_else(PoisonError::into_inner));
         if !plans.is_empty() {
             let (ran, who) = (self.ran(plans), std::mem::take(&mut self.who));
-            self.warehouse.journal().record_later(move || steps(&ran, &who));
+            let runtime = Arc::clone(self.warehouse.base_state().runtime_env());
+            self.warehouse.journal().record_later(async move { of(&who, record::record_all(&ran, &runtime).await) });
         }
     }
 }
 
-fn steps(ran: &Ran, who: &Who) -> StepsRecord {
+/// A record with who ran it.
+fn of(who: &Who, record: StepsRecord) -> StepsRecord {
     let Who { query, xid, pid, user, .. } = who;
-    StepsRecord { query: *query, xid: *xid, pid: *pid, user: user.clone(), ..record::record(ran) }
+    StepsRecord { query: *query, xid: *xid, pid: *pid, user: user.clone(), ..record }
 }

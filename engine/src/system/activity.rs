@@ -7,6 +7,8 @@ use crate::journal::{QueryRecord, StatementClass, now_us};
 use crate::session::{Context, OpenSession};
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 /// The length of one row's text in `stl_querytext` and its kin.
 const PIECE: usize = 200;
@@ -118,6 +120,23 @@ async fn sys_query_text(context: &Context) -> Result<Rows> {
             .map(move |(number, text)| row![user, record.query, record.xid, record.pid, record.start_us, number, text])
     });
     Ok(rows.collect())
+}
+
+/// Cursors compute their rows as they are fetched, so that nobody knows how many there will be.
+async fn stv_active_cursors(context: &Context) -> Result<Rows> {
+    let (everything, snapshot) = (sees_all(context).await?, context.snapshot().await?);
+    let sessions = context.warehouse().sessions();
+    let users: HashMap<i32, String> = sessions.list().into_iter().map(|session| (session.pid, session.user)).collect();
+    let mut rows = Rows::new();
+    for (pid, cursor) in sessions.cursors() {
+        let user = users.get(&pid).map_or("", String::as_str);
+        if everything || user == context.who().user {
+            let fetched = cursor.fetched_rows.load(Ordering::Relaxed);
+            let (id, none) = (snapshot.principals().user_id(user), None::<i64>);
+            rows.push(row![id, &cursor.name, cursor.xid, pid, cursor.start_us, none, none, fetched]);
+        }
+    }
+    Ok(rows)
 }
 
 async fn stl_error(context: &Context) -> Result<Rows> {
@@ -393,6 +412,20 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         |context| Box::pin(pg_stat_activity(context)),
     ),
+    declare(
+        "stv_active_cursors",
+        &[
+            ("userid", Int4),
+            ("name", Text),
+            ("xid", Int8),
+            ("pid", Int4),
+            ("starttime", Time),
+            ("row_count", Int8),
+            ("byte_count", Int8),
+            ("fetched_rows", Int8),
+        ],
+        |context| Box::pin(stv_active_cursors(context)),
+    ),
     declare("stv_slices", &[("node", Int4), ("slice", Int4), ("localslice", Int4), ("type", Text)], |context| {
         Box::pin(async {
             let slices = context.state().config().target_partitions();
@@ -401,14 +434,22 @@ pub(super) const TABLES: &[SystemTable] = &[
     }),
     declare(
         "millrace_journal",
-        &[("lost_records", Int8), ("share_lost", Double), ("lost_audit_lines", Int8)],
+        &[
+            ("lost_records", Int8),
+            ("share_lost", Double),
+            ("lost_audit_lines", Int8),
+            ("audit_files_waiting", Int8),
+            ("audit_error", Text),
+        ],
         |context| {
             Box::pin(async {
                 let journal = context.warehouse().journal();
                 let kept = journal.read::<QueryRecord>().await?.len() as f64;
                 let lost = journal.lost();
                 let share = if lost == 0 { 0.0 } else { lost as f64 / (lost as f64 + kept) };
-                Ok(vec![row![lost, share, context.warehouse().audit().lost()]])
+                let audit = context.warehouse().audit();
+                let (waiting, error) = audit.unshipped();
+                Ok(vec![row![lost, share, audit.lost(), waiting, error]])
             })
         },
     ),

@@ -1,4 +1,4 @@
-//! Columns: `pg_attribute`, `pg_attrdef`, `pg_table_def`.
+//! Columns: `pg_attribute`, `pg_attribute_info`, `pg_attrdef`, `pg_table_def`.
 
 use super::table::Kind::{Bool, Int2, Int4, Oid, Text, Texts};
 use super::table::NULL;
@@ -203,36 +203,45 @@ pub(super) fn encoding_of(column: &Column) -> &'static str {
     encoding_name(encoding(column))
 }
 
+/// The columns of `pg_attribute`.
+const ATTRIBUTE: &[(&str, super::Kind)] = &[
+    ("attrelid", Oid),
+    ("attname", Text),
+    ("atttypid", Oid),
+    ("attstattarget", Int4),
+    ("attlen", Int2),
+    ("attnum", Int2),
+    ("attndims", Int4),
+    ("attcacheoff", Int4),
+    ("atttypmod", Int4),
+    ("attbyval", Bool),
+    ("attstorage", Text),
+    ("attalign", Text),
+    ("attnotnull", Bool),
+    ("atthasdef", Bool),
+    ("attisdropped", Bool),
+    ("attislocal", Bool),
+    ("attinhcount", Int4),
+    ("attidentity", Text),
+    ("attgenerated", Text),
+    ("attcollation", Oid),
+    ("attencodingtype", Int2),
+    ("attisdistkey", Bool),
+    ("attsortkeyord", Int4),
+    ("attacl", Texts),
+];
+
 pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
         schema: PG_CATALOG,
         name: "pg_attribute",
-        columns: &[
-            ("attrelid", Oid),
-            ("attname", Text),
-            ("atttypid", Oid),
-            ("attstattarget", Int4),
-            ("attlen", Int2),
-            ("attnum", Int2),
-            ("attndims", Int4),
-            ("attcacheoff", Int4),
-            ("atttypmod", Int4),
-            ("attbyval", Bool),
-            ("attstorage", Text),
-            ("attalign", Text),
-            ("attnotnull", Bool),
-            ("atthasdef", Bool),
-            ("attisdropped", Bool),
-            ("attislocal", Bool),
-            ("attinhcount", Int4),
-            ("attidentity", Text),
-            ("attgenerated", Text),
-            ("attcollation", Oid),
-            ("attencodingtype", Int2),
-            ("attisdistkey", Bool),
-            ("attsortkeyord", Int4),
-            ("attacl", Texts),
-        ],
+        columns: ATTRIBUTE,
+        rows: |context| Box::pin(attributes(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_attribute_info",
+        columns: ATTRIBUTE,
         rows: |context| Box::pin(attributes(context)),
     },
     SystemTable {

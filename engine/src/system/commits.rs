@@ -1,11 +1,12 @@
-//! What commits took, and the objects that loads and unloads moved: `stl_commit_stats`, `stl_s3client`.
+//! What commits took, those that came too late, and the objects that loads and unloads moved: `stl_commit_stats`,
+//! `stl_tr_conflict`, `stl_s3client`.
 
 use super::loads::seen;
 use super::table::Kind::{Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{PG_CATALOG, Rows, SystemTable, Value, row, sees_all};
 use crate::error::Result;
-use crate::journal::{CommitRecord, FileRecord, LoadCommitRecord, Origin, UnloadRecord};
+use crate::journal::{CommitRecord, ConflictRecord, FileRecord, LoadCommitRecord, Origin, QueryRecord, UnloadRecord};
 use crate::session::Context;
 
 async fn stl_commit_stats(context: &Context) -> Result<Rows> {
@@ -20,6 +21,22 @@ async fn stl_commit_stats(context: &Context) -> Result<Rows> {
             xid, -1, queue_us, start_us, none, none, none, none, end_us, none, none, none, none, none, none, none,
             none, none, none, none, none
         ]
+    });
+    Ok(rows.collect())
+}
+
+/// Transactions that were rolled back for want of an order with others; their sessions and begins are those of their
+/// statements.
+async fn stl_tr_conflict(context: &Context) -> Result<Rows> {
+    if !sees_all(context).await? {
+        return Ok(Rows::new());
+    }
+    let conflicts: Vec<ConflictRecord> = context.warehouse().journal().read().await?;
+    let queries: Vec<QueryRecord> = context.warehouse().journal().read().await?;
+    let rows = conflicts.into_iter().map(|ConflictRecord { xid, table, at_us }| {
+        let own = queries.iter().filter(|query| query.xid == xid);
+        let first = own.min_by_key(|query| query.start_us);
+        row![xid, first.map(|query| query.pid), first.map(|query| query.start_us), at_us, table]
     });
     Ok(rows.collect())
 }
@@ -68,6 +85,18 @@ async fn stl_s3client(context: &Context) -> Result<Rows> {
 }
 
 pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "stl_tr_conflict",
+        columns: &[
+            ("xact_id", Int8),
+            ("process_id", Int8),
+            ("xact_start_ts", Time),
+            ("abort_time", Time),
+            ("table_id", Int8),
+        ],
+        rows: |context| Box::pin(stl_tr_conflict(context)),
+    },
     SystemTable {
         schema: PG_CATALOG,
         name: "stl_commit_stats",

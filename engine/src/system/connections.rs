@@ -32,7 +32,10 @@ async fn connections(context: &Context) -> Result<Rows> {
             event.application_name,
             "",
             "",
-            ""
+            "",
+            3,
+            event.pid.to_string(),
+            "none"
         ]
     });
     Ok(rows.collect())
@@ -86,6 +89,9 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("os_version", Text),
             ("driver_version", Text),
             ("plugin_name", Text),
+            ("protocol_version", Int4),
+            ("sessionid", Text),
+            ("compression", Text),
         ],
         |context| Box::pin(connections(context)),
     ),

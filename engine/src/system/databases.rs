@@ -18,6 +18,16 @@ pub(super) async fn shown(context: &Context) -> Result<Rows> {
     Ok(vec![row![DATABASE, principals.user_id(ADMIN), "local", access, NULL, "Snapshot Isolation"]])
 }
 
+/// The one row of `pg_database`, without collations.
+async fn database(context: &Context) -> Result<Vec<Value>> {
+    let snapshot = context.snapshot().await?;
+    let principals = snapshot.principals();
+    let access = classes::access_list(principals, &Securable::Database);
+    let owner = principals.user_id(ADMIN);
+    // 6 is UTF8.
+    Ok(row![oid::DATABASE_OID, DATABASE, owner, 6, false, true, 0, 0, 0, 1663, NULL, access])
+}
+
 pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
         schema: PG_CATALOG,
@@ -40,27 +50,35 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         rows: |context| {
             Box::pin(async {
-                let snapshot = context.snapshot().await?;
-                let principals = snapshot.principals();
-                let access = classes::access_list(principals, &Securable::Database);
-                let owner = principals.user_id(ADMIN);
-                // 6 is UTF8.
-                Ok(vec![row![
-                    oid::DATABASE_OID,
-                    DATABASE,
-                    owner,
-                    6,
-                    false,
-                    true,
-                    0,
-                    0,
-                    0,
-                    1663,
-                    NULL,
-                    access,
-                    "C",
-                    "C"
-                ]])
+                let mut row = database(context).await?;
+                row.extend(row!["C", "C"]);
+                Ok(vec![row])
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_database_info",
+        columns: &[
+            ("datid", Oid),
+            ("datname", Text),
+            ("datdba", Int4),
+            ("encoding", Int4),
+            ("datistemplate", Bool),
+            ("datallowconn", Bool),
+            ("datlastsysoid", Oid),
+            ("datvacuumxid", Int4),
+            ("datfrozenxid", Int4),
+            ("dattablespace", Oid),
+            ("datconfig", Texts),
+            ("datacl", Texts),
+            ("datconnlimit", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let mut row = database(context).await?;
+                row.push("UNLIMITED".into());
+                Ok(vec![row])
             })
         },
     },

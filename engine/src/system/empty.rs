@@ -177,5 +177,8 @@ pub(super) const TABLES: &[SystemTable] = &[
     empty("pg_policy", &[("oid", Oid), ("polname", Text), ("polrelid", Oid), ("polcmd", Text)]),
     empty("pg_sequence", &[("seqrelid", Oid), ("seqtypid", Oid), ("seqstart", Int8), ("seqincrement", Int8)]),
     empty("pg_statistic_ext", &[("oid", Oid), ("stxrelid", Oid), ("stxname", Text), ("stxnamespace", Oid)]),
+    // Libraries of Python functions; what Redshift keeps of BACKUP NO.
+    empty("pg_library", &[("name", Text), ("language_oid", Oid), ("file_store_id", Int4), ("owner", Int4)]),
+    empty("pg_conf", &[("key", Text), ("value", Text)]),
     empty("pg_foreign_table", &[("ftrelid", Oid), ("ftserver", Oid), ("ftoptions", Kind::Texts)]),
 ];

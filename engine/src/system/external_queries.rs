@@ -1,13 +1,14 @@
-//! What was read of lakes: `svl_s3query_summary`, `sys_external_query_detail`, `svl_s3partition_summary`.
+//! What was read of lakes and of foreign systems: `svl_s3query_summary`, `svl_s3partition_summary`,
+//! `sys_external_query_detail`, `svl_federated_query`, and `millrace_foreign_scan`, which is ours.
 //!
 //! The columns of Redshift Spectrum's requests to its own layer do not apply: scans read the objects themselves.
 
-use super::steps::{records, statements};
-use super::table::Kind::{Double, Int4, Int8, Text, Time};
+use super::steps::{records, running, statements};
+use super::table::Kind::{Bool, Double, Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{PG_CATALOG, Rows, SystemTable, row};
 use crate::error::Result;
-use crate::journal::{QueryRecord, ScanRecord, StepRecord, StepsRecord};
+use crate::journal::{ForeignRecord, QueryRecord, ScanRecord, StepRecord, StepsRecord};
 use crate::session::Context;
 use std::collections::HashMap;
 
@@ -16,6 +17,16 @@ fn scans(records: &[StepsRecord]) -> impl Iterator<Item = (&StepsRecord, &StepRe
     records.iter().flat_map(|record| {
         let scans = record.steps.iter().filter_map(|step| Some((step, step.scan.as_ref()?)));
         scans.filter(|(_, scan)| scan.external).map(move |(step, scan)| (record, step, scan))
+    })
+}
+
+/// The same of tables of foreign systems.
+fn foreign_scans(
+    records: &[StepsRecord],
+) -> impl Iterator<Item = (&StepsRecord, &StepRecord, &ScanRecord, &ForeignRecord)> {
+    records.iter().flat_map(|record| {
+        let scans = record.steps.iter().filter_map(|step| Some((step, step.scan.as_ref()?)));
+        scans.filter_map(move |(step, scan)| Some((record, step, scan, scan.foreign.as_ref()?)))
     })
 }
 
@@ -105,7 +116,85 @@ async fn detail(context: &Context) -> Result<Rows> {
             NULL
         ]
     });
+    let mut rows: Rows = rows.collect();
+    // Of these there are no files; what the system was asked is the query's text.
+    rows.extend(foreign_scans(&records).map(|(record, step, scan, foreign)| {
+        row![
+            snapshot.principals().user_id(&record.user),
+            record.query,
+            1,
+            record.xid,
+            step.segment,
+            foreign.source.to_uppercase(),
+            step.start_us,
+            step.end_us,
+            step.end_us - step.start_us,
+            NULL,
+            NULL,
+            NULL,
+            step.rows,
+            step.bytes,
+            NULL,
+            NULL,
+            &foreign.remote,
+            NULL,
+            &step.table,
+            "f",
+            letter(scan.nested),
+            NULL,
+            NULL
+        ]
+    }));
+    Ok(rows)
+}
+
+async fn federated(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let records = records(context).await?;
+    let rows = foreign_scans(&records).map(|(record, step, scan, foreign)| {
+        row![
+            snapshot.principals().user_id(&record.user),
+            record.xid,
+            record.pid,
+            record.query,
+            foreign.source.to_uppercase(),
+            step.start_us,
+            &foreign.remote,
+            step.rows,
+            scan.read_bytes,
+            step.end_us - step.start_us
+        ]
+    });
     Ok(rows.collect())
+}
+
+/// Scans of foreign tables, those that run too, with all that was asked of their systems.
+async fn foreign(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for (records, is_active) in [(records(context).await?, false), (running(context).await?, true)] {
+        rows.extend(foreign_scans(&records).map(|(record, step, scan, foreign)| {
+            row![
+                snapshot.principals().user_id(&record.user),
+                record.query,
+                step.segment,
+                step.step,
+                &foreign.source,
+                &step.table,
+                &foreign.remote,
+                is_active,
+                foreign.splits_ended,
+                scan.splits.0,
+                foreign.requests,
+                foreign.retries,
+                foreign.rows_examined,
+                step.rows,
+                scan.read_bytes,
+                foreign.capacity_milliunits as f64 / 1e3
+            ]
+        }));
+    }
+    Ok(rows)
 }
 
 async fn partitions(context: &Context) -> Result<Rows> {
@@ -119,6 +208,46 @@ async fn partitions(context: &Context) -> Result<Rows> {
 }
 
 pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svl_federated_query",
+        columns: &[
+            ("userid", Int4),
+            ("xid", Int8),
+            ("pid", Int4),
+            ("query", Int4),
+            ("sourcetype", Text),
+            ("recordtime", Time),
+            ("querytext", Text),
+            ("num_rows", Int8),
+            ("num_bytes", Int8),
+            ("duration", Int8),
+        ],
+        rows: |context| Box::pin(federated(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "millrace_foreign_scan",
+        columns: &[
+            ("userid", Int4),
+            ("query", Int4),
+            ("segment", Int4),
+            ("step", Int4),
+            ("source", Text),
+            ("table_name", Text),
+            ("asked", Text),
+            ("is_active", Bool),
+            ("splits_done", Int8),
+            ("splits", Int8),
+            ("requests", Int8),
+            ("retries", Int8),
+            ("rows_examined", Int8),
+            ("rows", Int8),
+            ("bytes", Int8),
+            ("capacity", Double),
+        ],
+        rows: |context| Box::pin(foreign(context)),
+    },
     SystemTable {
         schema: PG_CATALOG,
         name: "svl_s3query_summary",

@@ -7,7 +7,7 @@
 use super::table::Kind::{Double, Int4, Int8, Text, Time};
 use super::{Kind, PG_CATALOG, Rows, SystemTable, Value, sees_all};
 use crate::error::Result;
-use crate::journal::{QueryRecord, StepRecord, StepsRecord};
+use crate::journal::{QueryRecord, ScanRecord, StepRecord, StepsRecord};
 use crate::session::Context;
 use std::collections::HashMap;
 
@@ -105,13 +105,27 @@ fn skewness(parts: impl Iterator<Item = u64> + Clone) -> Value {
     if average > 0. { Value::Int(((most as f64 / average - 1.) * 100.).round() as i64) } else { Value::Int(0) }
 }
 
-/// Redshift's number of the kind of a scan.
-fn scan_type(step: &StepRecord) -> i64 {
+/// Redshift's number of the kind of a scan; NULL for a system that it does not read.
+fn scan_type(step: &StepRecord) -> Option<i64> {
     match &step.scan {
-        _ if step.from_network => 1,
-        Some(scan) if scan.external => 29,
-        Some(_) => 2,
-        None => 3,
+        _ if step.from_network => Some(1),
+        Some(ScanRecord { foreign: Some(foreign), .. }) => match foreign.source.as_str() {
+            "DynamoDB" => Some(22),
+            "Kinesis" => Some(37),
+            _ => None,
+        },
+        Some(scan) if scan.external => Some(29),
+        Some(_) => Some(2),
+        None => Some(3),
+    }
+}
+
+/// Where a scan's rows come from.
+fn source(scan: &ScanRecord) -> &str {
+    match &scan.foreign {
+        Some(foreign) => &foreign.source,
+        None if scan.external => "S3",
+        None => "local",
     }
 }
 
@@ -158,9 +172,11 @@ fn value(column: &str, part: &Part<'_>) -> Value {
             part.rows_read().saturating_sub(part.share(deleted)).into()
         }
         "input_bytes" => scan.map(|scan| part.share(scan.read_bytes)).into(),
+        "blocks" => scan.and_then(|scan| scan.blocks?.0).map(|blocks| part.share(blocks)).into(),
+        "blocks_skipped" => scan.and_then(|scan| Some(part.share(scan.blocks?.1))).into(),
         "blocks_read" => scan.map(|scan| scan.read_bytes.div_ceil(1 << 20)).into(),
         "spilled_block_local_disk" => step.spilled_bytes.div_ceil(1 << 20).into(),
-        "source" => scan.map(|scan| if scan.external { "S3" } else { "local" }).into(),
+        "source" => scan.map(source).into(),
         "alert" => {
             let own = record.alerts.iter().filter(|alert| alert.segment == step.segment && alert.step == step.step);
             let events: Vec<&str> = own.map(|alert| alert.event.as_str()).collect();
@@ -318,6 +334,8 @@ const REPORT: Columns = &[
     ("is_rrscan", Text),
     ("is_delayed_scan", Text),
     ("rows_pre_filter", Int8),
+    ("blocks", Int8),
+    ("blocks_skipped", Int8),
 ];
 
 const SUMMARY: Columns = &[
@@ -338,6 +356,8 @@ const SUMMARY: Columns = &[
     ("is_rrscan", Text),
     ("is_delayed_scan", Text),
     ("rows_pre_filter", Int8),
+    ("blocks", Int8),
+    ("blocks_skipped", Int8),
 ];
 
 const STATE: Columns = &[

@@ -228,6 +228,20 @@ async fn stl_wlm_rule_action(context: &Context) -> Result<Rows> {
     Ok(rows)
 }
 
+/// Statements that WLM refused or ended.
+async fn stl_wlm_error(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in records(context).await? {
+        let (Some(code), Some(error)) = (&record.sqlstate, &record.error) else { continue };
+        let ended = code == "57014" && ["WLM queue", "query monitoring rule"].iter().any(|words| error.contains(words));
+        if code == "53400" || ended {
+            rows.push(row![snapshot.principals().user_id(&record.user), record.end_us, record.pid, error]);
+        }
+    }
+    Ok(rows)
+}
+
 async fn query_task_state(context: &Context) -> Result<Rows> {
     let now = now_us();
     let rows = tasks(context).await?.into_iter().filter_map(|task| {
@@ -431,5 +445,10 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("service_class_name", Text),
         ],
         |context| Box::pin(stl_wlm_rule_action(context)),
+    ),
+    declare(
+        "stl_wlm_error",
+        &[("userid", Int4), ("recordtime", Time), ("pid", Int4), ("error_string", Text)],
+        |context| Box::pin(stl_wlm_error(context)),
     ),
 ];

@@ -17,16 +17,21 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion_datasource::file_groups::FileGroup;
 use futures::{StreamExt, TryStreamExt, stream};
 use millrace_catalog::model::FileFormat;
+use moka::future::Cache;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use vortex::error::{VortexError, VortexResult};
 use vortex::file::OpenOptionsSessionExt;
+use vortex::io::VortexReadAt;
 use vortex::layout::LayoutChildType;
 use vortex::layout::layouts::flat::Flat;
 
+/// How many blocks' places are kept.
+const KEPT_BLOCKS: u64 = 200_000;
 /// How many files are asked for their blocks at a time.
 const CONCURRENCY: usize = 16;
 
@@ -37,6 +42,26 @@ pub struct ReadBlocks {
     pub read: u64,
     /// Those of the same columns that were not.
     pub skipped: u64,
+}
+
+/// The blocks of a file: the column's id, and where it is.
+type Blocks = Arc<[(i64, Range<u64>)]>;
+
+/// The blocks of files that were asked before; files never change under a name. Cloning it shares them.
+#[derive(Clone)]
+pub(super) struct BlockCache(Cache<Path, Blocks>);
+
+impl Default for BlockCache {
+    fn default() -> Self {
+        let weigh = |_: &Path, blocks: &Blocks| u32::try_from(blocks.len() + 1).unwrap_or(u32::MAX);
+        Self(Cache::builder().max_capacity(KEPT_BLOCKS).weigher(weigh).build())
+    }
+}
+
+impl fmt::Debug for BlockCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockCache").field("blocks", &self.0.weighted_size()).finish_non_exhaustive()
+    }
 }
 
 /// The places of files that a scan read, once it is told to note them.
@@ -75,22 +100,27 @@ pub async fn read_blocks(scan: &FileScanConfig, store: Arc<dyn ObjectStore>) -> 
     }
     let Some(places) = source.reads().0.get() else { return Ok(None) };
     let places = places.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let columns = Arc::new(columns_of(scan, source.columns()));
+    let columns = columns_of(scan, source.columns());
     let files = scan.file_groups.iter().flat_map(FileGroup::iter);
     let files = files.filter(|file| file.extension::<InMemory>().is_none());
     let paths: BTreeSet<Path> = files.map(|file| file.object_meta.location.clone()).collect();
     let blocks = stream::iter(paths).map(|path| {
-        let (store, columns) = (Arc::clone(&store), Arc::clone(&columns));
+        let (store, source) = (Arc::clone(&store), source.clone());
         async move {
-            let found = blocks_of(&store, path.clone(), &columns).await;
-            found.map(|blocks| (path.clone(), blocks)).map_err(|error| damaged(&path, &error))
+            if let Some(blocks) = source.blocks().0.get(&path).await {
+                return Ok((path, blocks));
+            }
+            let reader = source.reader(store, &path)?;
+            let blocks: Blocks = blocks_of(reader).await.map_err(|error| damaged(&path, &error))?.into();
+            source.blocks().0.insert(path.clone(), Arc::clone(&blocks)).await;
+            Ok::<_, Error>((path, blocks))
         }
     });
-    let blocks: Vec<(Path, Vec<Range<u64>>)> = blocks.buffer_unordered(CONCURRENCY).try_collect().await?;
+    let blocks: Vec<(Path, Blocks)> = blocks.buffer_unordered(CONCURRENCY).try_collect().await?;
     let mut counted = ReadBlocks::default();
     for (path, blocks) in blocks {
         let reads = places.get(&path);
-        for block in blocks {
+        for (_, block) in blocks.iter().filter(|(column, _)| columns.contains(column)) {
             let is_read = reads.and_then(|reads| reads.range(..=block.start).next_back());
             // A read from storage far away covers several blocks.
             if is_read.is_some_and(|(_, end)| *end >= block.end) { counted.read += 1 } else { counted.skipped += 1 }
@@ -119,22 +149,24 @@ fn columns_of(scan: &FileScanConfig, known: &[TableColumn]) -> BTreeSet<i64> {
     known.iter().filter(|column| names.contains(&column.name)).map(|column| column.id).collect()
 }
 
-/// Where the blocks of some columns are in a file.
-async fn blocks_of(store: &Arc<dyn ObjectStore>, path: Path, columns: &BTreeSet<i64>) -> VortexResult<Vec<Range<u64>>> {
-    let file = SESSION.open_options().open_object_store(store, path).await?;
+/// Where the blocks of all columns are in a file.
+async fn blocks_of(file: Arc<dyn VortexReadAt>) -> VortexResult<Vec<(i64, Range<u64>)>> {
+    let file = SESSION.open_options().open(file).await?;
     let (root, places) = (file.footer().layout(), file.footer().segment_map());
     let kinds: Vec<LayoutChildType> = root.child_types().collect();
-    let mut blocks = Vec::new();
-    for (child, kind) in root.children()?.into_iter().zip(kinds) {
-        let LayoutChildType::Field(name) = kind else { continue };
-        let stored = Field::new(name.to_string(), DataType::Null, true);
-        if format::column_id(FileFormat::Vortex, &stored).is_some_and(|id| columns.contains(&id)) {
-            data_blocks(&child, false, &mut blocks)?;
-        }
-    }
+    let mut found = Vec::new();
     let place = |(block, _): &(vortex::layout::LayoutRef, bool)| {
         let segment = places.get(*block.as_opt::<Flat>()?.segment_id() as usize)?;
         Some(segment.offset..segment.offset + u64::from(segment.length))
     };
-    Ok(blocks.iter().filter_map(place).collect())
+    for (child, kind) in root.children()?.into_iter().zip(kinds) {
+        let LayoutChildType::Field(name) = kind else { continue };
+        let stored = Field::new(name.to_string(), DataType::Null, true);
+        if let Some(id) = format::column_id(FileFormat::Vortex, &stored) {
+            let mut blocks = Vec::new();
+            data_blocks(&child, false, &mut blocks)?;
+            found.extend(blocks.iter().filter_map(place).map(|place| (id, place)));
+        }
+    }
+    Ok(found)
 }

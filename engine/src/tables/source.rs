@@ -3,7 +3,7 @@
 //! and it keeps of a file the rows of a slice ([`super::layout`]). Everything else is the format's own.
 
 use super::adapt::TableColumn;
-use super::blocks::NotedReads;
+use super::blocks::{BlockCache, NotedReads};
 use super::dynamic::DynamicCondition;
 use super::format;
 use super::layout::{ScanKeys, Slice, SlicedMorselizer};
@@ -12,6 +12,7 @@ use super::named::NamedMorselizer;
 use super::segments::{CachedReaders, SegmentCache};
 use super::storage::TableStorage;
 use super::vortex;
+use ::vortex::io::VortexReadAt;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::listing::PartitionedFile;
@@ -23,14 +24,16 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::morsel::Morselizer;
 use millrace_catalog::model::FileFormat;
 use object_store::ObjectStore;
+use object_store::path::Path;
 use std::fmt;
 use std::sync::Arc;
 use vortex_datafusion::VortexSource;
+use vortex_datafusion::reader::VortexReaderFactory;
 
 /// A format's source for one table.
 #[derive(Clone)]
@@ -42,6 +45,7 @@ pub(super) struct ManagedSource {
     url: ObjectStoreUrl,
     keys: Arc<ScanKeys>,
     segments: SegmentCache,
+    blocks: BlockCache,
     columns: Arc<[TableColumn]>,
     reads: Arc<NotedReads>,
 }
@@ -55,9 +59,9 @@ impl ManagedSource {
         keys: ScanKeys,
         columns: Arc<[TableColumn]>,
     ) -> Self {
-        let (url, segments) = (storage.url.clone(), storage.segments.clone());
+        let (url, segments, blocks) = (storage.url.clone(), storage.segments.clone(), storage.blocks.clone());
         let reads = Arc::new(NotedReads::default());
-        Self { inner, format, table, url, keys: Arc::new(keys), segments, columns, reads }
+        Self { inner, format, table, url, keys: Arc::new(keys), segments, blocks, columns, reads }
     }
 
     /// The format of its files.
@@ -68,6 +72,18 @@ impl ManagedSource {
     /// The columns of the table.
     pub(super) fn columns(&self) -> &[TableColumn] {
         &self.columns
+    }
+
+    /// Where blocks are in files that were asked before.
+    pub(super) fn blocks(&self) -> &BlockCache {
+        &self.blocks
+    }
+
+    /// A reader of one of its files, which takes what is kept of it.
+    pub(super) fn reader(&self, store: Arc<dyn ObjectStore>, path: &Path) -> Result<Arc<dyn VortexReadAt>> {
+        let (segments, reads) = (self.segments.clone(), Arc::default());
+        let readers = CachedReaders::new(store, self.url.clone(), segments, Count::new(), reads);
+        readers.create_reader(&PartitionedFile::new(path.to_string(), 0), &vortex::SESSION)
     }
 
     /// What it read of its files.

@@ -1,5 +1,6 @@
 //! Where the files of all managed tables are.
 
+use super::blocks::BlockCache;
 use super::deletes::DeleteCache;
 use super::predicates::{self, PredicateColumns};
 use super::segments::SegmentCache;
@@ -31,14 +32,15 @@ pub struct TableStorage {
     pub cleanup: TaskTracker,
     pub(super) deletes: Arc<DeleteCache>,
     pub(super) segments: SegmentCache,
+    pub(super) blocks: BlockCache,
     predicates: Arc<PredicateColumns>,
 }
 
 impl TableStorage {
     /// The data path `root` of a store.
     pub fn new(store: Arc<dyn ObjectStore>, url: ObjectStoreUrl, root: Path, cleanup: TaskTracker) -> Self {
-        let segments = SegmentCache::new(DEFAULT_CACHE_BYTES);
-        Self { store, url, root, cleanup, deletes: Arc::default(), segments, predicates: Arc::default() }
+        let (segments, blocks) = (SegmentCache::new(DEFAULT_CACHE_BYTES), BlockCache::default());
+        Self { store, url, root, cleanup, deletes: Arc::default(), segments, blocks, predicates: Arc::default() }
     }
 
     /// The same with so many bytes of files kept in memory.

@@ -80,6 +80,13 @@ async fn process_fills_the_disk() {
         }
     }
     assert_eq!(rows(&mut session, "SELECT count(*) FROM t WHERE n > 0").await.unwrap(), count);
+    // Queries go on without a journal; what it could not write is counted, and seen.
+    let text = format!("SELECT /* {} */ count(*) FROM t WHERE n > 0", "long ".repeat(4_000));
+    for _ in 0..500 {
+        assert_eq!(rows(&mut session, &text).await.unwrap(), count);
+    }
+    let lost = rows(&mut session, "SELECT lost_records > 0, share_lost > 0 FROM millrace_journal").await.unwrap();
+    assert_eq!(lost, [["true", "true"]]);
     let mut another = open(&folder).await.unwrap();
     assert_eq!(rows(&mut another, "SELECT count(*) FROM t WHERE n > 0").await.unwrap(), count);
     // With room again, work goes on, and nothing that failed has left a file.

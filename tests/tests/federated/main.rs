@@ -8,6 +8,7 @@ mod memory;
 mod pushdown;
 mod reading;
 mod schemas;
+mod written;
 
 use memory::{Memory, MemoryFactory};
 use millrace_connectors::Registry;

@@ -74,6 +74,23 @@ impl LogFile {
         Ok(())
     }
 
+    /// Ends the file, and compresses it here and now.
+    pub(super) fn end(&mut self) {
+        if let Some(Open { file, path, bytes, .. }) = self.open.take() {
+            drop(file);
+            finish(&path, bytes);
+        }
+    }
+
+    /// Ends a file with lines that is old, although nothing comes after them.
+    pub(super) fn end_if_old(&mut self) {
+        if self.open.as_ref().is_some_and(|open| open.bytes > 0 && open.since.elapsed() >= self.rotate_after)
+            && let Some(open) = self.open.take()
+        {
+            compress_later(open);
+        }
+    }
+
     fn begin(&self) -> io::Result<Open> {
         let now = Utc::now();
         let folder = self.directory.join("AWSLogs").join(ACCOUNT).join("redshift").join(REGION);
@@ -100,11 +117,7 @@ impl LogFile {
 
 impl Drop for LogFile {
     fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
-            let Open { file, path, bytes, .. } = open;
-            drop(file);
-            finish(&path, bytes);
-        }
+        self.end();
     }
 }
 
@@ -126,7 +139,7 @@ fn finish(path: &Path, bytes: u64) {
     }
 }
 
-fn compress(path: &Path) -> io::Result<()> {
+pub(super) fn compress(path: &Path) -> io::Result<()> {
     let mut target = path.as_os_str().to_owned();
     target.push(".gz");
     let mut partial = target.clone();
@@ -138,8 +151,7 @@ fn compress(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// All files below a folder.
-#[cfg(test)]
+/// All files below a folder, in the order of their names.
 pub(super) fn all(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());

@@ -3,18 +3,30 @@
 //! Three logs: connections, users, and every statement before it runs. A line is written when what it tells of happens,
 //! and is with the operating system before that goes on. Files are named and laid out in folders as Redshift's in its
 //! buckets; one that is full or old is compressed and another begun. Where the logs are required, what cannot be written
-//! down does not happen: a login is refused, a statement is not run; else lost lines are counted.
+//! down does not happen: a login is refused, a statement is not run; else lost lines are counted. Logs of a bucket are
+//! files of the local disk until they are compressed, and then put there ([`ship`]).
 
 mod files;
 mod lines;
+mod ship;
 
 use super::{ConnectionEvent, QueryRecord, UserRecord};
 use crate::error::{Error, ErrorKind, Result};
 use files::LogFile;
+pub(crate) use ship::Bucket;
+use ship::Shipper;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Where logs of a bucket are until they are there: a folder in the warehouse's directory.
+const SPOOL: &str = "audit";
+/// How often files are looked for that go to a bucket, at least.
+const SHIP_EVERY: Duration = Duration::from_secs(10);
+/// How long the end of a process waits for its last files to be put.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +56,10 @@ impl AuditLog {
 /// What is audited, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditConfig {
-    /// `audit_directory`: where the files are; nothing is audited without one.
+    /// `audit_directory`: where the files are; nothing is audited without one, or a bucket.
     pub directory: Option<PathBuf>,
+    /// The same where it is a URL, `s3://bucket/path`.
+    pub bucket: Option<String>,
     /// `audit_logs`: which logs there are.
     pub logs: Vec<AuditLog>,
     /// `audit_required`: whether what cannot be written down is refused.
@@ -60,6 +74,7 @@ impl Default for AuditConfig {
     fn default() -> Self {
         Self {
             directory: None,
+            bucket: None,
             logs: AuditLog::ALL.to_vec(),
             required: false,
             rotate_after: Duration::from_hours(1),
@@ -92,7 +107,16 @@ impl AuditConfig {
             _ => Err(invalid("it takes a number from 1")),
         };
         match name {
-            "audit_directory" => self.directory = Some(PathBuf::from(value)).filter(|path| path != Path::new("")),
+            "audit_directory" if value.contains("://") => {
+                if !value.starts_with("s3://") {
+                    return Err(invalid("it takes a folder, or s3://bucket/path"));
+                }
+                (self.directory, self.bucket) = (None, Some(value.to_owned()));
+            }
+            "audit_directory" => {
+                let folder = Some(PathBuf::from(value)).filter(|path| path != Path::new(""));
+                (self.directory, self.bucket) = (folder, None);
+            }
             "audit_logs" => {
                 let log = |name: &str| {
                     let name = name.trim().to_ascii_lowercase();
@@ -122,28 +146,62 @@ pub(crate) struct Audit {
     logs: Vec<(AuditLog, Mutex<LogFile>)>,
     required: bool,
     lost: AtomicU64,
+    shipper: Option<Arc<Shipper>>,
+    /// Puts files into the bucket from time to time.
+    ships: Mutex<Option<AbortOnDropHandle<()>>>,
 }
 
 impl Audit {
-    /// Opens the logs that are configured; `warehouse` names whose they are.
+    /// Opens the logs that are configured; `warehouse` names whose they are, `bucket` is the one of the configuration.
     ///
     /// # Errors
     /// `BadFile` where they are required and cannot be written.
-    pub(crate) fn open(config: &AuditConfig, warehouse: &Path) -> Result<Self> {
+    pub(crate) async fn open(config: &AuditConfig, warehouse: &Path, bucket: Option<Bucket>) -> Result<Arc<Self>> {
+        let spool = warehouse.join(SPOOL);
+        let directory = if bucket.is_some() { Some(&spool) } else { config.directory.as_ref() };
         let cluster =
             warehouse.file_name().map_or_else(|| "warehouse".to_owned(), |name| name.to_string_lossy().into());
         let mut logs = Vec::new();
         for log in AuditLog::ALL {
-            if let Some(directory) = config.directory.as_ref().filter(|_| config.logs.contains(&log)) {
+            if let Some(directory) = directory.filter(|_| config.logs.contains(&log)) {
                 let limits = (config.rotate_after, config.rotate_megabytes << 20);
                 logs.push((log, Mutex::new(LogFile::new(directory.clone(), &cluster, log.name(), limits))));
             }
         }
-        let audit = Self { logs, required: config.required, lost: AtomicU64::new(0) };
+        let shipper = bucket.map(|bucket| Arc::new(Shipper::new(bucket, spool.clone())));
+        if let Some(shipper) = &shipper {
+            shipper.check(&format!("millrace-audit-{cluster}.txt")).await;
+            shipper.take_up();
+        }
+        let (required, lost) = (config.required, AtomicU64::new(0));
+        let audit = Arc::new(Self { logs, required, lost, shipper, ships: Mutex::default() });
         for (log, _) in &audit.logs {
             audit.write(*log, "")?;
         }
+        if audit.shipper.is_some() {
+            let every = config.rotate_after.min(SHIP_EVERY);
+            let ships = tokio::spawn(ship_for_ever(Arc::downgrade(&audit), every));
+            *audit.ships.lock().unwrap_or_else(PoisonError::into_inner) = Some(AbortOnDropHandle::new(ships));
+        }
         Ok(audit)
+    }
+
+    /// Ends the files, and puts what goes to a bucket, if that does not take long; the next process puts the rest.
+    pub(crate) async fn close(&self) {
+        drop(self.ships.lock().unwrap_or_else(PoisonError::into_inner).take());
+        for (_, file) in &self.logs {
+            file.lock().unwrap_or_else(PoisonError::into_inner).end();
+        }
+        if let Some(shipper) = &self.shipper
+            && tokio::time::timeout(PATIENCE, shipper.ship()).await.is_err()
+        {
+            tracing::warn!("audit logs are still to be put into their bucket");
+        }
+    }
+
+    /// Files that are still to be put into the bucket, and why the last one could not be.
+    pub(crate) fn unshipped(&self) -> (u64, Option<String>) {
+        self.shipper.as_ref().map_or((0, None), |shipper| (shipper.waiting(), shipper.failure()))
     }
 
     /// Whether statements are logged.
@@ -183,15 +241,41 @@ impl Audit {
     fn write(&self, log: AuditLog, line: &str) -> Result<()> {
         let Some((_, file)) = self.logs.iter().find(|(known, _)| *known == log) else { return Ok(()) };
         let written = file.lock().unwrap_or_else(PoisonError::into_inner).append(line);
-        let Err(error) = written else { return Ok(()) };
+        let Err(error) = written else { return self.check_bucket(log) };
         if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(%error, log = log.name(), "could not write an audit log");
         }
         if !self.required {
             return Ok(());
         }
-        let message = format!("could not write the {}, which is required", log.name());
-        Err(Error::new(ErrorKind::BadFile, message).with_detail(error.to_string()))
+        Err(unwritten(log, error.to_string()))
+    }
+
+    /// Refuses what must be audited while the bucket takes no files.
+    fn check_bucket(&self, log: AuditLog) -> Result<()> {
+        let failure = self.shipper.as_ref().filter(|_| self.required).and_then(|shipper| shipper.failure());
+        failure.map_or(Ok(()), |failure| Err(unwritten(log, failure)))
+    }
+}
+
+fn unwritten(log: AuditLog, why: String) -> Error {
+    let message = format!("could not write the {}, which is required", log.name());
+    Error::new(ErrorKind::BadFile, message).with_detail(why)
+}
+
+/// Puts files into the bucket until the logs are closed.
+async fn ship_for_ever(audit: Weak<Audit>, every: Duration) {
+    loop {
+        {
+            let Some(audit) = audit.upgrade() else { return };
+            for (_, file) in &audit.logs {
+                file.lock().unwrap_or_else(PoisonError::into_inner).end_if_old();
+            }
+            if let Some(shipper) = &audit.shipper {
+                shipper.ship().await;
+            }
+        }
+        tokio::time::sleep(every).await;
     }
 }
 
@@ -210,28 +294,37 @@ mod tests {
         assert!(config.set("audit_logs", "userlog, ConnectionLog").unwrap());
         assert_eq!(config.logs, [AuditLog::User, AuditLog::Connection]);
         assert!(!config.set("auto_vacuum", "on").unwrap());
-        for (name, value) in [("audit_logs", "all"), ("audit_required", "maybe"), ("audit_rotate_mb", "0")] {
+        config.set("audit_directory", "s3://logs/here").unwrap();
+        assert_eq!((config.directory.as_deref(), config.bucket.as_deref()), (None, Some("s3://logs/here")));
+        config.set("audit_directory", "/var/log").unwrap();
+        assert_eq!((config.directory.as_deref(), config.bucket.as_deref()), (Some(Path::new("/var/log")), None));
+        for (name, value) in [
+            ("audit_directory", "ftp://logs"),
+            ("audit_logs", "all"),
+            ("audit_required", "maybe"),
+            ("audit_rotate_mb", "0"),
+        ] {
             assert_eq!(config.set(name, value).unwrap_err().sqlstate(), "22023", "{name}");
         }
     }
 
-    #[test]
-    fn what_cannot_be_written_is_refused_where_it_is_required() {
+    #[tokio::test]
+    async fn what_cannot_be_written_is_refused_where_it_is_required() {
         let folder = tempfile::tempdir().unwrap();
         let blocked = folder.path().join("file");
         std::fs::write(&blocked, "no folder").unwrap();
-        let lenient = Audit::open(&config(&blocked), Path::new("w")).unwrap();
+        let lenient = Audit::open(&config(&blocked), Path::new("w"), None).await.unwrap();
         assert!(lenient.connection(&ConnectionEvent::default()).is_ok());
         assert_eq!(lenient.lost(), 4);
         let strict = AuditConfig { required: true, ..config(&blocked) };
-        assert_eq!(Audit::open(&strict, Path::new("w")).unwrap_err().sqlstate(), "58030");
+        assert_eq!(Audit::open(&strict, Path::new("w"), None).await.unwrap_err().sqlstate(), "58030");
     }
 
-    #[test]
-    fn only_the_logs_that_are_wanted_are_there() {
+    #[tokio::test]
+    async fn only_the_logs_that_are_wanted_are_there() {
         let folder = tempfile::tempdir().unwrap();
         let wanted = AuditConfig { logs: vec![AuditLog::User], ..config(folder.path()) };
-        let audit = Audit::open(&wanted, Path::new("w")).unwrap();
+        let audit = Audit::open(&wanted, Path::new("w"), None).await.unwrap();
         assert!(!audit.logs_statements());
         audit.connection(&ConnectionEvent::default()).unwrap();
         audit.user(&UserRecord { name: "ann".to_owned(), ..UserRecord::default() }).unwrap();

@@ -4,11 +4,15 @@
 mod alerts;
 mod segments;
 
-use super::redshift;
+use super::redshift::{self, Counters};
+use super::scans_of;
 use super::step::Step;
 use crate::exec::measure::measure_plans;
+use crate::exec::progress;
 use crate::journal::{MOST_STEPS, NodeRecord, StepsRecord, TotalsRecord};
 use crate::sql::Statement;
+use crate::tables;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::ExecutionPlan;
 use segments::Segments;
 use std::sync::Arc;
@@ -76,13 +80,40 @@ pub(crate) struct Ran {
     pub(crate) times_us: (i64, i64),
 }
 
-/// What plans did. Who ran them is left to the caller.
+/// Has a plan that is about to run note what [`record_all`] wants to know.
+pub(crate) fn watch(plan: &Arc<dyn ExecutionPlan>) {
+    let mut scans = Vec::new();
+    scans_of(plan, &mut scans);
+    scans.iter().filter_map(|scan| progress::file_scan(scan)).for_each(tables::note_reads);
+}
+
+/// What plans did, with the blocks of managed tables that they read. Who ran them is left to the caller.
+pub(crate) async fn record_all(ran: &Ran, runtime: &RuntimeEnv) -> StepsRecord {
+    let mut scans = Vec::new();
+    ran.plans.iter().for_each(|plan| scans_of(plan, &mut scans));
+    let mut counters = Counters::detailed();
+    for scan in &scans {
+        let Some(config) = progress::file_scan(scan) else { continue };
+        let Ok(store) = runtime.object_store(&config.object_store_url) else { continue };
+        // A file that is gone by now leaves its blocks uncounted.
+        if let Ok(Some(blocks)) = tables::read_blocks(config, store).await {
+            counters.note(scan, blocks);
+        }
+    }
+    made(ran, &counters)
+}
+
+/// The same of plans that run, without blocks.
 pub(crate) fn record(ran: &Ran) -> StepsRecord {
+    made(ran, &Counters::detailed())
+}
+
+fn made(ran: &Ran, counters: &Counters) -> StepsRecord {
     let mut nodes = Vec::new();
     let mut segments = Segments::new(ran.times_us);
     let last = ran.plans.len().saturating_sub(1);
     for (at, plan) in ran.plans.iter().enumerate() {
-        let root = redshift::done(plan, ran.slices);
+        let root = redshift::done(plan, ran.slices, counters);
         let first = nodes.len() as u32;
         note_nodes(&root, 0, &mut nodes);
         let words = if at == last || ran.ending == Ending::Update { ran.ending.words() } else { &["save"] };

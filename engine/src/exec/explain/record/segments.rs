@@ -344,8 +344,11 @@ impl Segments {
     /// A step with what a node of the plan did.
     fn push_of(&mut self, open: &mut Open, word: &str, step: &Step, node: u32) {
         let actual = step.actual.clone().unwrap_or_default();
-        let Actual { rows, memory_bytes, spilled_bytes, detail, .. } = actual;
-        let Detail { output_bytes, times_us, slices, scan, .. } = detail.map(|detail| *detail).unwrap_or_default();
+        let Actual { rows, memory_bytes, spilled_bytes, blocks, detail, .. } = actual;
+        let Detail { output_bytes, times_us, slices, mut scan, .. } = detail.map(|detail| *detail).unwrap_or_default();
+        if let (Some(scan), Some(blocks)) = (&mut scan, blocks) {
+            scan.blocks = Some((blocks.read, blocks.skipped));
+        }
         let (start_us, end_us) = times_us.unwrap_or_default();
         let slices = slices.into_iter().map(|(rows, nanos)| (rows, nanos / 1000)).collect();
         let record = StepRecord {

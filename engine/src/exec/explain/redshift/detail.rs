@@ -1,9 +1,10 @@
 //! What the journal is told of an operator beside what EXPLAIN shows, in one look at its counters.
 
-use super::{Plan, actual};
-use crate::exec::explain::step::{Blocks, Detail};
+use super::Plan;
+use crate::exec::explain::step::Detail;
 use crate::exec::progress::{bytes, counter, file_scan, summary};
-use crate::journal::ScanRecord;
+use crate::federated::{self, ForeignScanExec};
+use crate::journal::{ForeignRecord, ScanRecord};
 use crate::lake::table::ScanSummary;
 use crate::system;
 use crate::tables::TableScanSummary;
@@ -14,6 +15,9 @@ use datafusion_datasource::file_groups::FileGroup;
 
 /// The most slices of which each is told for itself; the last is told with those behind it.
 const MOST_SLICES: usize = 64;
+
+/// The most characters of what a foreign system is asked, as of `svl_federated_query.querytext`.
+const MOST_REMOTE: usize = 4_000;
 
 /// Of a slice: rows, nanoseconds that it computed, and those that a reader counted itself.
 #[derive(Clone, Copy, Default)]
@@ -56,7 +60,32 @@ pub(super) fn of(plan: &Plan, metrics: &MetricsSet) -> Detail {
     if let Some(config) = file_scan(plan) {
         read(config, plan, metrics, &mut detail);
     }
+    if let Some(scan) = plan.downcast_ref::<ForeignScanExec>() {
+        detail.scan = Some(asked(scan, plan, metrics));
+    }
     detail
+}
+
+/// What a scan asked of a foreign system.
+fn asked(scan: &ForeignScanExec, plan: &Plan, metrics: &MetricsSet) -> ScanRecord {
+    let given = metrics.output_rows().unwrap_or(0) as u64;
+    let rows_examined = counter(metrics, "rows_examined");
+    ScanRecord {
+        rows_read: rows_examined.max(given),
+        read_bytes: counter(metrics, "bytes_scanned"),
+        splits: (scan.splits() as u64, 0),
+        nested: is_nested(&plan.schema()),
+        foreign: Some(ForeignRecord {
+            source: federated::label(&scan.table().kind).to_owned(),
+            remote: scan.remote().chars().take(MOST_REMOTE).collect(),
+            requests: counter(metrics, "requests"),
+            retries: counter(metrics, "retries"),
+            rows_examined,
+            capacity_milliunits: counter(metrics, "capacity_milliunits"),
+            splits_ended: scan.splits_ended(),
+        }),
+        ..ScanRecord::default()
+    }
 }
 
 /// What a scan of files read.
@@ -69,7 +98,6 @@ fn read(config: &FileScanConfig, plan: &Plan, metrics: &MetricsSet, detail: &mut
     let mut scan = ScanRecord {
         read_bytes: counter(metrics, "bytes_scanned").min(file_bytes),
         file_bytes,
-        blocks: actual::row_groups(metrics).map(|Blocks { read, skipped }| (read, skipped)),
         format: config.file_source().file_type().to_owned(),
         splits: (splits, largest),
         nested: is_nested(&plan.schema()),

@@ -94,14 +94,13 @@ pub(super) async fn part(
 }
 
 /// The steps of a plan that has run, with what they did, for the journal: estimated by the operators' own statistics.
-pub(super) fn done(physical: &Plan, slices: usize) -> Step {
-    let counters = Counters::detailed();
+pub(super) fn done(physical: &Plan, slices: usize, counters: &Counters) -> Step {
     let mut builder = Builder {
         rows: rows::Rows::new(Vec::new(), physical, &JoinEstimates::default()),
         partitions: HashMap::new(),
         slices,
         qualify: scans(physical) > 1,
-        shown: Shown { costs: true, verbose: false, counters: Some(&counters) },
+        shown: Shown { costs: true, verbose: false, counters: Some(counters) },
         missing: BTreeSet::new(),
         nested_loop: false,
     };
