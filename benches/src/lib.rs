@@ -10,10 +10,13 @@ pub mod compare;
 #[cfg(feature = "crawl")]
 pub mod crawl;
 pub mod csv;
+pub mod journal;
 pub mod load;
 pub mod managed;
 pub mod many_tables;
 pub mod partitions;
+#[cfg(feature = "crawl")]
+pub mod queues;
 pub mod report;
 pub mod side;
 pub mod start;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use millrace_benches::target::{SideOptions, serve};
-use millrace_benches::{cache, crawl, csv, load, managed, many_tables, partitions, start, tpch, wire};
+use millrace_benches::{cache, crawl, csv, journal, load, managed, many_tables, partitions, queues, start, tpch, wire};
 use std::path::PathBuf;
 
 #[global_allocator]
@@ -42,6 +42,10 @@ enum Benchmark {
     Crawl(crawl::Options),
     /// Starting the program: time and memory of `select 1`
     Start(start::Options),
+    /// 200 clients over three queues, with and without short query acceleration and WLM
+    Queues(queues::Options),
+    /// What the journal costs a short query
+    Journal(journal::Options),
     /// The wire: latencies and a large fetch of running servers, beside PostgreSQL
     Wire(wire::Options),
 }
@@ -59,6 +63,8 @@ async fn main() -> Result<()> {
         Benchmark::Load(options) => load::run(&options, &arguments.cache).await,
         Benchmark::Crawl(options) => crawl::run(&options).await,
         Benchmark::Start(options) => start::run(&options),
+        Benchmark::Queues(options) => queues::run(&options).await,
+        Benchmark::Journal(options) => journal::run(&options).await,
         Benchmark::Wire(options) => wire::run(&options).await,
     }
 }

@@ -7,6 +7,7 @@ pub mod database;
 pub mod faults;
 pub mod s3;
 pub mod script;
+pub mod stays;
 pub mod values;
 
 pub use database::Database;

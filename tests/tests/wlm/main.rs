@@ -1,14 +1,13 @@
 //! Workload management with several sessions: limits that hold, statements that wait, hop, are ended, and go first.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use millrace_engine::session::Signal;
+mod load;
+
 use millrace_engine::{Error, ErrorKind, Session, StatementResult, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::Notify;
 
 /// Takes minutes, unless it is ended.
 const ENDLESS: &str = "SELECT count(*) FROM n a, n b, n c, n d, n e, n f, n g, n h, n i, n j WHERE a.a + b.a + c.a + \
@@ -75,86 +74,6 @@ async fn stays(warehouse: &Arc<Warehouse>, like: &str) -> Vec<Vec<String>> {
          WHERE w.query = q.query AND q.querytxt LIKE '{like}' ORDER BY w.queue_start_time, w.service_class"
     );
     tell(warehouse, &text).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limits_hold_and_nobody_starves() {
-    let limits = BTreeMap::from([(6, 5), (7, 3), (8, 2)]);
-    let (_folder, warehouse) = world(
-        r#"[{"query_group":["a"],"query_concurrency":5},{"query_group":["b"],"query_concurrency":3},
-            {"query_concurrency":2}]"#,
-    )
-    .await;
-    let mut running = Vec::new();
-    for client in 0..60 {
-        let mut session = grouped(&warehouse, ["a", "b", "default"][client % 3]).await;
-        running.push(tokio::spawn(async move {
-            for _ in 0..2 {
-                let counted = rows(&mut session, "SELECT count(*) FROM n a, n b, n c, n d WHERE a.a < 5").await;
-                assert_eq!(counted.unwrap(), [["5000"]]);
-            }
-        }));
-    }
-    for client in running {
-        client.await.unwrap();
-    }
-    // Whoever runs at a begin, that one too, in slots.
-    let text = "SELECT service_class, date_part(epoch, exec_start_time), date_part(epoch, exec_end_time), \
-                extract(microsecond FROM exec_start_time), extract(microsecond FROM exec_end_time) \
-                FROM stl_wlm_query WHERE service_class IN (6, 7, 8)";
-    let mut begins: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
-    for row in tell(&warehouse, text).await {
-        let number = |at: usize| row[at].parse::<f64>().unwrap() as i64;
-        let (start, end) = (number(1) * 1_000_000 + number(3), number(2) * 1_000_000 + number(4));
-        begins.entry(number(0)).or_default().push((start, end));
-    }
-    for (class, limit) in limits {
-        let stays = &begins[&class];
-        assert!(stays.len() >= 40, "class {class} had {} statements", stays.len());
-        for (begin, _) in stays {
-            let at_once = stays.iter().filter(|(start, end)| start <= begin && begin < end).count();
-            assert!(at_once <= limit, "class {class} had {at_once} at once");
-        }
-    }
-    let state = "SELECT sum(num_queued_queries), sum(num_executing_queries) FROM stv_wlm_service_class_state";
-    assert_eq!(tell(&warehouse, state).await, [["0", "0"]]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_wait_and_each_can_be_cancelled() {
-    let (_folder, warehouse) = world(r#"[{"query_concurrency":1}]"#).await;
-    let mut first = Session::new(Arc::clone(&warehouse));
-    let held = hold(&mut first).await;
-    let waiting: Vec<_> = (0..1_000).map(|_| spawn(Session::new(Arc::clone(&warehouse)), "SELECT a FROM n")).collect();
-    until_waiting(&warehouse, 1_000).await;
-    // What is no query of tables passes them by.
-    assert_eq!(tell(&warehouse, "SET query_group TO 'x'; SHOW query_group").await, [["x"]]);
-    assert_eq!(tell(&warehouse, "SELECT count(*) FROM pg_class WHERE relname = 'n'").await, [["1"]]);
-    for task in &waiting {
-        task.abort();
-    }
-    until_waiting(&warehouse, 0).await;
-    // By another session, while it waits.
-    let mut session = Session::new(Arc::clone(&warehouse));
-    let cancelled = Arc::new(Notify::new());
-    let signal = Arc::clone(&cancelled);
-    session.on_signal(move |sent| {
-        assert_eq!(sent, Signal::Cancel);
-        signal.notify_one();
-    });
-    let pid = session.pid();
-    let waits = tokio::spawn(async move {
-        tokio::select! {
-            _ = rows(&mut session, "SELECT a FROM n") => panic!("it has no slot"),
-            () = cancelled.notified() => {}
-        }
-    });
-    until_waiting(&warehouse, 1).await;
-    tell(&warehouse, &format!("CANCEL {pid}")).await;
-    waits.await.unwrap();
-    until_waiting(&warehouse, 0).await;
-    drop(held);
-    assert_eq!(tell(&warehouse, "SELECT count(*) FROM n").await, [["10"]]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
