@@ -3,7 +3,7 @@
 use super::Plan;
 use crate::exec::explain::step::Detail;
 use crate::exec::progress::{bytes, counter, file_scan, summary};
-use crate::federated::{self, ForeignScanExec};
+use crate::federated::{self, ForeignAggregateExec, ForeignScanExec, ForeignTable};
 use crate::journal::{ForeignRecord, ScanRecord};
 use crate::lake::table::ScanSummary;
 use crate::system;
@@ -61,28 +61,36 @@ pub(super) fn of(plan: &Plan, metrics: &MetricsSet) -> Detail {
         read(config, plan, metrics, &mut detail);
     }
     if let Some(scan) = plan.downcast_ref::<ForeignScanExec>() {
-        detail.scan = Some(asked(scan, plan, metrics));
+        let splits = (scan.splits() as u64, scan.splits_ended());
+        detail.scan = Some(asked((scan.table(), &scan.remote()), splits, plan, metrics));
+    } else if let Some(aggregate) = plan.downcast_ref::<ForeignAggregateExec>() {
+        detail.scan = Some(asked((aggregate.table(), &aggregate.remote()), (0, 0), plan, metrics));
     }
     detail
 }
 
-/// What a scan asked of a foreign system.
-fn asked(scan: &ForeignScanExec, plan: &Plan, metrics: &MetricsSet) -> ScanRecord {
+/// What a foreign system was asked of a table: parts of it and those that were read to their end, or aggregates.
+fn asked(
+    (table, remote): (&ForeignTable, &str),
+    (splits, splits_ended): (u64, u64),
+    plan: &Plan,
+    metrics: &MetricsSet,
+) -> ScanRecord {
     let given = metrics.output_rows().unwrap_or(0) as u64;
     let rows_examined = counter(metrics, "rows_examined");
     ScanRecord {
         rows_read: rows_examined.max(given),
         read_bytes: counter(metrics, "bytes_scanned"),
-        splits: (scan.splits() as u64, 0),
+        splits: (splits, 0),
         nested: is_nested(&plan.schema()),
         foreign: Some(ForeignRecord {
-            source: federated::label(&scan.table().kind).to_owned(),
-            remote: scan.remote().chars().take(MOST_REMOTE).collect(),
+            source: federated::label(&table.kind).to_owned(),
+            remote: remote.chars().take(MOST_REMOTE).collect(),
             requests: counter(metrics, "requests"),
             retries: counter(metrics, "retries"),
             rows_examined,
             capacity_milliunits: counter(metrics, "capacity_milliunits"),
-            splits_ended: scan.splits_ended(),
+            splits_ended,
         }),
         ..ScanRecord::default()
     }
