@@ -118,7 +118,7 @@ fn class(at: usize) -> i32 {
     QUEUES.get(at).map_or(SHORT_QUEUE.0, |queue| queue.class)
 }
 
-/// The tables that are read; made by doubling.
+/// The tables that are read.
 async fn prepare(client: &Client, rows: u64) -> Result<()> {
     client.simple_query("CREATE TABLE people (who int, name varchar(20)) DISTSTYLE ALL SORTKEY (who)").await?;
     client.simple_query("CREATE TABLE facts (who int, what int, amount decimal(12,2)) DISTKEY (who)").await?;

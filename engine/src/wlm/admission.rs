@@ -151,13 +151,14 @@ impl Admission {
         self.pool.as_ref()
     }
 
-    /// Waits for slots in its first queue, or among short queries where it would have to wait in its own.
+    /// Waits for slots in its first queue, or among short queries where it would have to wait in its own and these do
+    /// not wait longer.
     ///
     /// # Errors
     /// `InvalidParameter` for more slots than the queue has; `QueueFull`; `Cancelled` by a rule.
     pub(crate) async fn enter(&self) -> Result<()> {
         let skips = match self.choices.as_slice() {
-            [SHORT_CLASS, own, ..] => !self.wlm.would_wait(*own, self.slots),
+            [SHORT_CLASS, own, ..] => !self.wlm.would_wait(*own, self.slots) || self.wlm.is_sooner(*own, SHORT_CLASS),
             _ => false,
         };
         self.wait(usize::from(skips)).await

@@ -516,6 +516,21 @@ async fn short_queries_have_their_own_space() {
 }
 
 #[tokio::test]
+async fn short_queries_wait_where_fewer_do() {
+    let (_directory, wlm) = opened(r#"[{"query_concurrency":1},{"short_query_queue":true}]"#, None);
+    let features = Some(Features { shape: 1, tables: 1, rows: Some(10) });
+    let all: Vec<Admission> = (0..7)
+        .map(|_| applied(&wlm, Applicant { slots: 1, features, ..Applicant::default() }, "default", &Arc::default()))
+        .collect();
+    let mut waiting: Vec<_> = all.iter().map(|one| Box::pin(one.enter())).collect();
+    for one in &mut waiting {
+        is_ready(one).await;
+    }
+    // One in its queue, four in the others' space, and of two that wait one in each.
+    assert_eq!(wlm.tasks().iter().map(|task| task.class).collect::<Vec<_>>(), [6, 14, 14, 14, 14, 14, 6]);
+}
+
+#[tokio::test]
 async fn the_most_severe_rule_acts_once() {
     let rule = |name: &str, action: &str| {
         format!(

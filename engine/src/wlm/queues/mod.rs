@@ -294,6 +294,20 @@ impl Wlm {
         inner.find(class).is_some_and(|at| !inner.runs_at_once(at, slots))
     }
 
+    /// Whether fewer statements wait for a slot in the queue of one class than in that of another, of both that have
+    /// slots.
+    pub(super) fn is_sooner(&self, class: i32, other: i32) -> bool {
+        let inner = self.lock();
+        let ahead = |class: i32| {
+            let queue = inner.queues.get(inner.find(class)?)?;
+            Some((queue.waiting.len(), queue.settings.slots?))
+        };
+        match (ahead(class), ahead(other)) {
+            (Some((waiting, slots)), Some((others, other_slots))) => waiting * other_slots < others * slots,
+            _ => false,
+        }
+    }
+
     /// The settings of the queue of a class.
     pub(super) fn settings(&self, class: i32) -> Option<Arc<QueueSettings>> {
         let inner = self.lock();
