@@ -126,7 +126,7 @@ impl VisitorMut for Qualifier {
             && let Some(tables) = self.columns.get(&column.value)
         {
             let of = |table: &String| {
-                let table = Ident { value: table.clone(), ..column.clone() };
+                let table = Ident::with_quote('"', table.clone());
                 Expr::CompoundIdentifier(vec![table, column.clone()])
             };
             let mut qualified: Vec<Expr> = tables.iter().map(of).collect();
