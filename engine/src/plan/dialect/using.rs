@@ -130,10 +130,7 @@ impl VisitorMut for Qualifier {
                 Expr::CompoundIdentifier(vec![table, column.clone()])
             };
             let mut qualified: Vec<Expr> = tables.iter().map(of).collect();
-            *expr = match qualified.len() {
-                1 => qualified.remove(0),
-                _ => call("coalesce", qualified),
-            };
+            *expr = if qualified.len() == 1 { qualified.remove(0) } else { call("coalesce", qualified) };
         }
         ControlFlow::Continue(())
     }
