@@ -1,6 +1,6 @@
 //! A report as one HTML page with bars, which needs nothing else to be looked at.
 
-use crate::report::Report;
+use crate::report::{Line, Measure, Report};
 use std::fmt::Write;
 
 /// The colours of the sides in order; ours first.
@@ -37,35 +37,54 @@ pub fn page(report: &Report) -> String {
             page.push_str("<th>ratio</th>");
         }
     }
-    page.push_str("</tr>\n");
-    let longest = report.lines.iter().flat_map(|line| line.medians().collect::<Vec<_>>()).fold(1e-9, f64::max);
+    page.push_str("<th>CPU s</th><th>rows read</th><th>MB read</th></tr>\n");
+    let longest = report.lines.iter().flat_map(Line::medians).flatten().fold(1e-9, f64::max);
     for line in &report.lines {
-        push_row(&mut page, &line.name, &line.medians().collect::<Vec<_>>(), longest);
+        push_row(&mut page, &line.name, &line.medians(), longest, line.measure(0));
     }
-    let sums = report.sums();
-    push_row(&mut page, "sum", &sums, sums.iter().copied().fold(1e-9, f64::max));
-    let means = report.geometric_means();
-    push_row(&mut page, "geometric mean", &means, means.iter().copied().fold(1e-9, f64::max));
-    page.push_str("</table>\n</html>\n");
+    for (name, values) in [("sum", report.sums()), ("geometric mean", report.geometric_means())] {
+        let longest = values.iter().copied().fold(1e-9, f64::max);
+        let values: Vec<_> = values.into_iter().map(Some).collect();
+        push_row(&mut page, name, &values, longest, Measure::default());
+    }
+    page.push_str("</table>\n");
+    if let Some(missing) = report.incomplete() {
+        let _ = writeln!(page, "<p>{missing}:</p>\n<ul>");
+        for (line, side, problem) in report.problems() {
+            let _ = writeln!(page, "<li>{} {}: {}</li>", escaped(&line.name), escaped(&side.name), escaped(problem));
+        }
+        page.push_str("</ul>\n");
+    }
+    page.push_str("</html>\n");
     page
 }
 
-fn push_row(page: &mut String, name: &str, medians: &[f64], longest: f64) {
+fn push_row(page: &mut String, name: &str, medians: &[Option<f64>], longest: f64, measure: Measure) {
     let _ = write!(page, "<tr><td>{}</td><td class=\"bars\">", escaped(name));
     for (at, ms) in medians.iter().enumerate() {
-        let width = ms / longest * 100.0;
+        let width = ms.unwrap_or(0.0) / longest * 100.0;
         let _ = write!(page, "<div class=\"bar\" style=\"width:{width:.2}%;background:{}\"></div>", colour(at));
     }
     page.push_str("</td>");
     for (at, ms) in medians.iter().enumerate() {
-        let _ = write!(page, "<td>{ms:.1}</td>");
+        let _ = write!(page, "<td>{}</td>", shown(ms.map(|ms| format!("{ms:.1}"))));
         if at > 0 {
-            let ratio = medians[0] / ms;
-            let class = if ratio <= 1.0 { "better" } else { "worse" };
-            let _ = write!(page, "<td class=\"{class}\">{ratio:.3}</td>");
+            let ratio = medians[0].zip(*ms).map(|(ours, ms)| ours / ms);
+            let class = if ratio.is_some_and(|ratio| ratio > 1.0) { "worse" } else { "better" };
+            let _ = write!(page, "<td class=\"{class}\">{}</td>", shown(ratio.map(|ratio| format!("{ratio:.3}"))));
         }
     }
-    page.push_str("</tr>\n");
+    let _ = writeln!(
+        page,
+        "<td>{}</td><td>{}</td><td>{}</td></tr>",
+        shown(measure.cpu_seconds.map(|seconds| format!("{seconds:.2}"))),
+        shown(measure.rows_read.map(|rows| rows.to_string())),
+        shown(measure.bytes_read.map(|bytes| format!("{:.1}", bytes as f64 / 1e6))),
+    );
+}
+
+fn shown(value: Option<String>) -> String {
+    value.unwrap_or_default()
 }
 
 fn colour(side: usize) -> &'static str {
@@ -79,14 +98,25 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Line, Side};
+    use crate::report::Side;
 
     #[test]
     fn names_are_no_markup_and_bars_are_in_proportion() {
-        let line = Line { name: "<Q1>".to_owned(), times_ms: vec![vec![10.0], vec![40.0]] };
+        let mut line = Line { times_ms: vec![vec![10.0], vec![40.0]], ..Line::new("<Q1>", 2) };
+        line.measures[0].rows_read = Some(77);
+        let mut failed = Line::new("Q2", 2);
+        failed.problems[1] = Some("no <function>".to_owned());
         let sides = vec![Side::named("managed"), Side::named("duckdb")];
-        let page = page(&Report { title: "a & b".to_owned(), sides, lines: vec![line] });
-        for part in ["a &amp; b", "&lt;Q1&gt;", "width:25.00%", "width:100.00%", "class=\"better\">0.250"] {
+        let page = page(&Report { title: "a & b".to_owned(), sides, lines: vec![line, failed] });
+        for part in [
+            "<td>77</td>",
+            "duckdb: no &lt;function&gt;",
+            "a &amp; b",
+            "&lt;Q1&gt;",
+            "width:25.00%",
+            "width:100.00%",
+            "class=\"better\">0.250",
+        ] {
             assert!(page.contains(part), "{part} is not in {page}");
         }
     }

@@ -1,5 +1,6 @@
 //! Scans of text: CSV in one file, JSON lines in gzipped files, every column parsed.
 
+use crate::compare::Digits;
 use crate::report::{self, Line, Report, Side};
 use crate::{cache, compare, side};
 use anyhow::Result;
@@ -74,7 +75,7 @@ async fn compare_scans(title: &str, ddl: &str, plain: &datafusion::prelude::Sess
     let mut lines = Vec::new();
     for (name, query) in QUERIES {
         let answer = compare::rows(&ours.run(query).await?)?;
-        compare::same(&answer, &compare::rows(&side::run_plain(plain, query).await?)?, name)?;
+        compare::same(&answer, &compare::rows(&side::run_plain(plain, query).await?)?, Digits::Same, name)?;
         let mut line = Line::new(name, 2);
         for _ in 0..runs {
             line.push(0, ours.time(query).await?);

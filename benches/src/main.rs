@@ -3,7 +3,10 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use millrace_benches::target::{SideOptions, serve};
-use millrace_benches::{cache, crawl, csv, journal, load, managed, many_tables, partitions, queues, start, tpch, wire};
+use millrace_benches::{
+    cache, clickbench, concurrency, crawl, csv, journal, lake, load, managed, many_tables, partitions, queues, start,
+    tpcds, tpch, wire,
+};
 use std::path::PathBuf;
 
 #[global_allocator]
@@ -25,6 +28,14 @@ struct Arguments {
 enum Benchmark {
     /// TPC-H: 22 queries on managed or external tables, against peers; also `millrace bench tpch`
     Tpch(Box<tpch::TpchOptions>),
+    /// TPC-DS: 99 queries, data and texts by DuckDB's extension; also `millrace bench tpcds`
+    Tpcds(Box<tpcds::TpcdsOptions>),
+    /// Like ClickBench: 43 queries over one wide table; also `millrace bench clickbench`
+    Clickbench(Box<clickbench::ClickbenchOptions>),
+    /// External tables: small files, partitions, CSV, JSON, ORC; also `millrace bench lake`
+    Lake(Box<lake::LakeOptions>),
+    /// Clients at once through the wire; also `millrace bench concurrency`
+    Concurrency(Box<concurrency::ConcurrencyOptions>),
     /// What is measured: runs the statements of standard input
     #[command(hide = true)]
     Side(SideOptions),
@@ -36,7 +47,7 @@ enum Benchmark {
     Managed(managed::Options),
     /// A warehouse of many tables and files: opening it, the first plan and later ones
     Tables(many_tables::Options),
-    /// COPY and UNLOAD of lineitem in each format; beside DuckDB
+    /// COPY, UNLOAD, INSERT, UPDATE, MERGE, DELETE, VACUUM of lineitem; also `millrace bench load`
     Load(load::Options),
     /// A crawl of many small objects on an S3 server: time, requests, memory
     Crawl(crawl::Options),
@@ -50,17 +61,28 @@ enum Benchmark {
     Wire(wire::Options),
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+/// As the program itself has it: plans of deeply nested queries are walked recursively.
+const THREAD_STACK_BYTES: usize = 16 << 20;
+
+fn main() -> Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().thread_stack_size(THREAD_STACK_BYTES).build()?.block_on(run())
+}
+
+async fn run() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.benchmark {
         Benchmark::Tpch(options) => tpch::run(&options, &arguments.cache, &["side"]).await,
+        Benchmark::Tpcds(options) => tpcds::run(&options, &arguments.cache, &["side"]).await,
+        Benchmark::Clickbench(options) => clickbench::run(&options, &arguments.cache, &["side"]).await,
+        Benchmark::Lake(options) => lake::run(&options, &arguments.cache, &["side"]).await,
+        Benchmark::Concurrency(options) => concurrency::run(&options, &arguments.cache).await,
         Benchmark::Side(options) => serve(&options).await,
         Benchmark::Partitions(options) => partitions::run(&options, &arguments.cache).await,
         Benchmark::Csv(options) => csv::run(&options, &arguments.cache).await,
         Benchmark::Managed(options) => managed::run(&options).await,
         Benchmark::Tables(options) => many_tables::run(&options, &arguments.cache).await,
-        Benchmark::Load(options) => load::run(&options, &arguments.cache).await,
+        Benchmark::Load(options) => load::run(&options, &arguments.cache, &["side"]).await,
         Benchmark::Crawl(options) => crawl::run(&options).await,
         Benchmark::Start(options) => start::run(&options),
         Benchmark::Queues(options) => queues::run(&options).await,

@@ -9,7 +9,7 @@ use millrace_catalog::Catalog;
 use millrace_catalog::manifest::{CommitNote, ManifestChange};
 use millrace_catalog::model::{DataFile, FileColumnStatistics, ManagedColumn, ManagedTable};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Options of the benchmark.
@@ -39,8 +39,7 @@ const TABLES_OF_COMMIT: u32 = 100;
 pub async fn run(options: &Options, cache: &Path) -> Result<()> {
     let (tables, files) = (options.tables, options.files);
     ensure!(tables > options.queries && files > 0 && options.runs > 0, "there have to be more tables than queries");
-    let name = format!("tables-{tables}-{files}");
-    let folder = cache::folder(cache, name, |folder| async move { make(&folder, tables, files).await }).await?;
+    let folder = folder(tables, files, cache).await?;
     let mut times = Times::default();
     for _ in 0..options.runs {
         let start = Instant::now();
@@ -64,6 +63,12 @@ pub async fn run(options: &Options, cache: &Path) -> Result<()> {
         median_ms(&times.others),
     ));
     Ok(())
+}
+
+/// A warehouse of so many tables of so many files each, in the cache.
+pub async fn folder(tables: u32, files: u32, cache: &Path) -> Result<PathBuf> {
+    let name = format!("tables-{tables}-{files}");
+    cache::folder(cache, name, |folder| async move { make(&folder, tables, files).await }).await
 }
 
 #[derive(Default)]

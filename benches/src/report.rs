@@ -48,14 +48,39 @@ impl Side {
 pub struct Line {
     /// The work's name.
     pub name: String,
-    /// By side, the times of its runs in milliseconds.
+    /// By side, the times of its runs in milliseconds; none of a side that could not do it.
     pub times_ms: Vec<Vec<f64>>,
+    /// By side, what it took beside time.
+    #[serde(default)]
+    pub measures: Vec<Measure>,
+    /// By side, why it has no times.
+    #[serde(default)]
+    pub problems: Vec<Option<String>>,
+}
+
+/// What a run took beside time, where the side tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// CPU time of all threads, the mean of the runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<f64>,
+    /// Rows that scans gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_read: Option<u64>,
+    /// Bytes of files that scans read or found in a cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_read: Option<u64>,
 }
 
 impl Line {
     /// A line without times yet.
     pub fn new(name: impl Into<String>, sides: usize) -> Self {
-        Self { name: name.into(), times_ms: vec![Vec::new(); sides] }
+        Self {
+            name: name.into(),
+            times_ms: vec![Vec::new(); sides],
+            measures: vec![Measure::default(); sides],
+            problems: vec![None; sides],
+        }
     }
 
     /// Notes a run of a side.
@@ -63,9 +88,19 @@ impl Line {
         self.times_ms[side].push(time.as_secs_f64() * 1e3);
     }
 
-    /// The median of each side.
-    pub fn medians(&self) -> impl Iterator<Item = f64> {
-        self.times_ms.iter().map(|times| median(times))
+    /// The median of each side that has times.
+    pub fn medians(&self) -> Vec<Option<f64>> {
+        self.times_ms.iter().map(|times| (!times.is_empty()).then(|| median(times))).collect()
+    }
+
+    /// What a side took beside time.
+    pub fn measure(&self, side: usize) -> Measure {
+        self.measures.get(side).copied().unwrap_or_default()
+    }
+
+    /// Whether all sides have times.
+    pub fn is_complete(&self) -> bool {
+        self.times_ms.iter().all(|times| !times.is_empty())
     }
 }
 
@@ -93,26 +128,36 @@ fn spread(times: &[f64]) -> f64 {
 }
 
 impl Report {
+    /// The lines that all sides have times of: only these are summed up.
+    fn complete(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.is_complete())
+    }
+
     /// By side, the sum of its medians.
     pub fn sums(&self) -> Vec<f64> {
-        let mut sums = vec![0.0; self.sides.len()];
-        for line in &self.lines {
-            sums.iter_mut().zip(line.medians()).for_each(|(sum, median)| *sum += median);
-        }
-        sums
+        let sum = |side: usize| self.complete().map(|line| median(&line.times_ms[side])).sum();
+        (0..self.sides.len()).map(sum).collect()
     }
 
     /// By side, the geometric mean of its medians.
     pub fn geometric_means(&self) -> Vec<f64> {
-        let mut logarithms = vec![0.0; self.sides.len()];
-        for line in &self.lines {
-            logarithms.iter_mut().zip(line.medians()).for_each(|(sum, median)| *sum += median.max(1e-6).ln());
-        }
-        logarithms.into_iter().map(|sum| (sum / self.lines.len().max(1) as f64).exp()).collect()
+        let count = self.complete().count().max(1) as f64;
+        let logarithms =
+            |side: usize| self.complete().map(|line| median(&line.times_ms[side]).max(1e-6).ln()).sum::<f64>();
+        (0..self.sides.len()).map(|side| (logarithms(side) / count).exp()).collect()
     }
 
-    /// The report for a terminal: times, how far runs lie apart, and ours in parts of each other's.
+    /// Which lines are not summed up.
+    pub fn incomplete(&self) -> Option<String> {
+        let missing = self.lines.len() - self.complete().count();
+        (missing > 0)
+            .then(|| format!("{missing} of {} are not in the sums, as not every side ran them", self.lines.len()))
+    }
+
+    /// The report for a terminal: times, how far runs lie apart, ours in parts of each other's, and what ours took beside
+    /// time.
     pub fn table(&self) -> String {
+        let measured = self.lines.iter().any(|line| line.measure(0) != Measure::default());
         let mut text = format!("{}\n{:<14}", self.title, "");
         for (at, side) in self.sides.iter().enumerate() {
             let _ = write!(text, " {:>17}", format!("{} ms", side.name));
@@ -120,18 +165,36 @@ impl Report {
                 let _ = write!(text, " {:>7}", "ratio");
             }
         }
+        if measured {
+            let _ = write!(text, " {:>8} {:>11} {:>9}", "CPU s", "rows read", "MB read");
+        }
         text.push('\n');
         for line in &self.lines {
             let spreads = line.times_ms.iter().map(|times| Some(spread(times))).collect::<Vec<_>>();
-            push_row(&mut text, &line.name, &line.medians().collect::<Vec<_>>(), &spreads);
+            push_row(&mut text, &line.name, &line.medians(), &spreads, measured.then(|| line.measure(0)));
         }
         let without = vec![None; self.sides.len()];
-        push_row(&mut text, "sum", &self.sums(), &without);
-        push_row(&mut text, "geometric mean", &self.geometric_means(), &without);
+        let all = |values: Vec<f64>| values.into_iter().map(Some).collect::<Vec<_>>();
+        push_row(&mut text, "sum", &all(self.sums()), &without, None);
+        push_row(&mut text, "geometric mean", &all(self.geometric_means()), &without, None);
         for side in &self.sides {
             push_side(&mut text, side);
         }
+        if let Some(missing) = self.incomplete() {
+            let _ = writeln!(text, "{missing}:");
+        }
+        for (line, side, problem) in self.problems() {
+            let _ = writeln!(text, "{} {}: {problem}", line.name, side.name);
+        }
         text
+    }
+
+    /// All problems, with their lines and sides.
+    pub fn problems(&self) -> impl Iterator<Item = (&Line, &Side, &str)> {
+        self.lines.iter().flat_map(|line| {
+            let sides = line.problems.iter().zip(&self.sides);
+            sides.filter_map(move |(problem, side)| Some((line, side, problem.as_deref()?)))
+        })
     }
 
     /// What became of each line since an earlier report of the same sides: ours then and now. Marked where the
@@ -140,18 +203,41 @@ impl Report {
         let mut text =
             format!("against: {}\n{:<14} {:>12} {:>12} {:>7}\n", before.title, "", "then ms", "now ms", "ratio");
         let earlier: BTreeMap<&str, &Line> = before.lines.iter().map(|line| (line.name.as_str(), line)).collect();
+        let (mut slower, mut faster, mut sums) = (0, 0, (0.0, 0.0));
         for line in &self.lines {
-            let (Some(then), Some(now)) = (earlier.get(line.name.as_str()), line.times_ms.first()) else { continue };
-            let Some(then) = then.times_ms.first() else { continue };
+            let then = earlier.get(line.name.as_str()).and_then(|line| line.times_ms.first());
+            let now = line.times_ms.first().filter(|times| !times.is_empty());
+            let (then, now) = match (then.filter(|times| !times.is_empty()), now) {
+                (Some(then), Some(now)) => (then, now),
+                (Some(_), None) => {
+                    let _ = writeln!(text, "{:<14} has no times any more", line.name);
+                    continue;
+                }
+                (None, Some(_)) => {
+                    let _ = writeln!(text, "{:<14} had no times then", line.name);
+                    continue;
+                }
+                (None, None) => continue,
+            };
             let (old, new) = (median(then), median(now));
             let noise = (spread(then) + spread(now)).max(0.03);
             let mark = match new / old {
-                ratio if ratio > 1.0 + noise => "slower",
-                ratio if ratio < 1.0 - noise => "faster",
+                ratio if ratio > 1.0 + noise => {
+                    slower += 1;
+                    "slower"
+                }
+                ratio if ratio < 1.0 - noise => {
+                    faster += 1;
+                    "faster"
+                }
                 _ => "",
             };
+            sums = (sums.0 + old, sums.1 + new);
             let _ = writeln!(text, "{:<14} {old:>12.1} {new:>12.1} {:>7.3} {mark}", line.name, new / old);
         }
+        let (old, new) = sums;
+        let _ = writeln!(text, "{:<14} {old:>12.1} {new:>12.1} {:>7.3}", "sum", new / old);
+        let _ = writeln!(text, "{slower} slower, {faster} faster");
         text
     }
 
@@ -167,15 +253,31 @@ impl Report {
     }
 }
 
-fn push_row(text: &mut String, name: &str, medians: &[f64], spreads: &[Option<f64>]) {
+fn push_row(text: &mut String, name: &str, medians: &[Option<f64>], spreads: &[Option<f64>], measure: Option<Measure>) {
     let _ = write!(text, "{name:<14}");
     for (at, (ms, spread)) in medians.iter().zip(spreads).enumerate() {
-        let spread = spread.map_or_else(String::new, |part| format!("±{:.0}%", part * 100.0));
-        let _ = write!(text, " {ms:>11.1} {spread:>5}");
+        match ms {
+            Some(ms) => {
+                let spread = spread.map_or_else(String::new, |part| format!("±{:.0}%", part * 100.0));
+                let _ = write!(text, " {ms:>11.1} {spread:>5}");
+            }
+            None => {
+                let _ = write!(text, " {:>11} {:>5}", "-", "");
+            }
+        }
         if at > 0 {
-            let _ = write!(text, " {:>7.3}", medians[0] / ms);
+            let ratio = medians[0].zip(*ms).map_or_else(|| "-".to_owned(), |(ours, ms)| format!("{:.3}", ours / ms));
+            let _ = write!(text, " {ratio:>7}");
         }
     }
+    if let Some(measure) = measure {
+        let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let cpu = shown(measure.cpu_seconds.map(|seconds| format!("{seconds:.2}")));
+        let rows = shown(measure.rows_read.map(|rows| rows.to_string()));
+        let bytes = shown(measure.bytes_read.map(|bytes| format!("{:.1}", bytes as f64 / 1e6)));
+        let _ = write!(text, " {cpu:>8} {rows:>11} {bytes:>9}");
+    }
+    text.truncate(text.trim_end().len());
     text.push('\n');
 }
 
@@ -208,7 +310,7 @@ mod tests {
     }
 
     fn report(ours: &[f64], theirs: &[f64]) -> Report {
-        let line = Line { name: "Q1".to_owned(), times_ms: vec![ours.to_vec(), theirs.to_vec()] };
+        let line = Line { times_ms: vec![ours.to_vec(), theirs.to_vec()], ..Line::new("Q1", 2) };
         let sides = vec![Side::named("managed"), Side::named("duckdb")];
         Report { title: "t".to_owned(), sides, lines: vec![line] }
     }
@@ -216,16 +318,39 @@ mod tests {
     #[test]
     fn a_table_has_medians_spreads_and_ratios() {
         let table = report(&[10.0, 12.0, 11.0], &[22.0]).table();
-        assert!(table.contains("Q1                    11.0   ±9%        22.0   ±0%   0.500"), "{table}");
+        assert!(table.contains("Q1                    11.0   ±9%        22.0   ±0%   0.500\n"), "{table}");
+    }
+
+    #[test]
+    fn a_table_has_what_ours_took_beside_time() {
+        let mut report = report(&[10.0], &[20.0]);
+        report.lines[0].measures[0] =
+            Measure { cpu_seconds: Some(0.018), rows_read: Some(6_000_000), bytes_read: Some(12_345_678) };
+        let table = report.table();
+        assert!(table.contains("0.500     0.02     6000000      12.3\n"), "{table}");
+    }
+
+    #[test]
+    fn a_line_that_not_all_ran_is_in_no_sum() {
+        let mut report = report(&[10.0], &[20.0]);
+        let mut failed = Line::new("Q2", 2);
+        failed.times_ms[0] = vec![40.0];
+        failed.problems[1] = Some("no such function".to_owned());
+        report.lines.push(failed);
+        assert_eq!((report.sums(), report.geometric_means().len()), (vec![10.0, 20.0], 2));
+        let table = report.table();
+        assert!(table.contains("Q2                    40.0   ±0%           -             -\n"), "{table}");
+        assert!(table.contains("1 of 2 are not in the sums"), "{table}");
+        assert!(table.ends_with("Q2 duckdb: no such function\n"), "{table}");
     }
 
     #[test]
     fn only_changes_beyond_the_noise_are_marked() {
         let marked = |then: &[f64], now: &[f64]| report(now, &[1.0]).comparison(&report(then, &[1.0]));
-        assert!(marked(&[10.0, 10.0], &[15.0, 15.0]).contains("slower"));
-        assert!(marked(&[10.0, 10.0], &[5.0, 5.0]).contains("faster"));
+        assert!(marked(&[10.0, 10.0], &[15.0, 15.0]).ends_with("1 slower, 0 faster\n"));
+        assert!(marked(&[10.0, 10.0], &[5.0, 5.0]).ends_with("0 slower, 1 faster\n"));
         let noisy = marked(&[10.0, 14.0], &[12.0, 16.0]);
-        assert!(!noisy.contains("slower") && !noisy.contains("faster"), "{noisy}");
+        assert!(noisy.ends_with("0 slower, 0 faster\n"), "{noisy}");
     }
 
     #[test]
@@ -235,6 +360,11 @@ mod tests {
         let written = report(&[1.5], &[2.5]);
         written.write_json(&path)?;
         assert_eq!(Report::read_json(&path)?.table(), written.table());
+        // As versions before measures and problems wrote it.
+        let old =
+            r#"{"title":"t","sides":[{"name":"managed","version":""}],"lines":[{"name":"Q1","times_ms":[[2.0]]}]}"#;
+        std::fs::write(&path, old)?;
+        assert_eq!(Report::read_json(&path)?.sums(), [2.0]);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
-use millrace_engine::{Error, Session, Warehouse, WarehouseConfig};
+use millrace_engine::{Error, ProgressState, Session, Warehouse, WarehouseConfig};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -12,6 +12,8 @@ use tempfile::TempDir;
 /// Ours: a session of a warehouse.
 pub struct Ours {
     session: Session,
+    /// What the last statement's scans gave, where it has told.
+    scanned: Option<ProgressState>,
     /// The directory of a warehouse that goes with its session.
     _fresh: Option<TempDir>,
 }
@@ -31,20 +33,32 @@ impl Ours {
         // What is measured is computed.
         config.result_cache_bytes = 0;
         let warehouse = Warehouse::open(config).await.map_err(|error| failed(&error))?;
-        Ok(Self { session: Session::new(warehouse), _fresh: None })
+        Ok(Self { session: Session::new(warehouse), scanned: None, _fresh: None })
     }
 
     /// Runs statements; gives the last one's rows.
     pub async fn run(&mut self, text: &str) -> Result<Vec<RecordBatch>> {
         let mut rows = Vec::new();
+        self.scanned = None;
         for statement in self.session.parse(text).map_err(|error| failed(&error))? {
             let result = self.session.execute(&statement).await.map_err(|error| failed(&error))?;
             rows = match result.rows {
                 Some(stream) => stream.try_collect().await.map_err(|error| failed(&Error::from(error)))?,
                 None => Vec::new(),
             };
+            self.scanned = result.progress.map(|progress| progress.now());
         }
         Ok(rows)
+    }
+
+    /// What the last statement's scans have read, where it tells.
+    pub fn scanned(&self) -> Option<ProgressState> {
+        self.scanned
+    }
+
+    /// How many statements a text has.
+    pub fn parse(&self, text: &str) -> Result<usize> {
+        Ok(self.session.parse(text).map_err(|error| failed(&error))?.len())
     }
 
     /// How long statements take.

@@ -8,7 +8,12 @@ use crate::print::Format;
 use crate::serve::ServeArgs;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use millrace_benches::cache;
+use millrace_benches::clickbench::ClickbenchOptions;
+use millrace_benches::concurrency::ConcurrencyOptions;
+use millrace_benches::lake::LakeOptions;
+use millrace_benches::load;
 use millrace_benches::target::SideOptions;
+use millrace_benches::tpcds::TpcdsOptions;
 use millrace_benches::tpch::TpchOptions;
 use millrace_engine::sql::Dialect;
 use std::ffi::OsString;
@@ -85,6 +90,16 @@ enum LowSubcommand {
 pub(crate) enum Suite {
     /// TPC-H: 22 queries on managed or external tables
     Tpch(Box<TpchOptions>),
+    /// TPC-DS: 99 queries; its data and texts are made by DuckDB's tpcds extension for Python
+    Tpcds(Box<TpcdsOptions>),
+    /// Like ClickBench: 43 queries over one wide table of page views
+    Clickbench(Box<ClickbenchOptions>),
+    /// External tables of lineitem: one large, many small files, partitions, CSV, JSON, ORC
+    Lake(Box<LakeOptions>),
+    /// COPY, UNLOAD, INSERT, UPDATE, MERGE, DELETE and VACUUM of lineitem, beside DuckDB
+    Load(Box<load::Options>),
+    /// Clients at once through the wire: look-ups, short questions, reports, inserts
+    Concurrency(Box<ConcurrencyOptions>),
     /// What is measured: runs the statements of standard input
     #[command(hide = true)]
     Side(SideOptions),
@@ -205,6 +220,35 @@ mod tests {
         match parsed(arguments, terminal).action {
             Action::Batch { sources, .. } => sources,
             _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn suites_and_their_options() {
+        for arguments in [
+            &[
+                "bench",
+                "tpch",
+                "--scale",
+                "10",
+                "--target",
+                "external",
+                "--against",
+                "duckdb-parquet,polars,datafusion",
+            ][..],
+            &["bench", "tpcds", "--scale", "0.1", "--against", "duckdb", "--queries", "3,7", "--limit", "60", "--keep"],
+            &["bench", "clickbench", "--data", "hits.parquet", "--compare", "old.json", "--html", "new.html"],
+            &["bench", "--cache", "here", "lake", "--files", "100", "--json", "new.json"],
+            &["bench", "load", "--inserts", "10", "--alone"],
+            &["bench", "concurrency", "--clients", "1,8", "--against", "postgres", "--seconds", "5"],
+        ] {
+            assert!(matches!(parsed(arguments, true).action, Action::Bench { .. }), "{arguments:?}");
+        }
+        for arguments in [
+            &["millrace", "bench", "tpch", "--against", "nothing"][..],
+            &["millrace", "bench", "clickbench", "--rows", "5", "--data", "hits.parquet"],
+        ] {
+            assert!(parse(arguments.iter().copied(), true).is_err(), "{arguments:?}");
         }
     }
 

@@ -1,9 +1,11 @@
 //! The kinds of targets, and the words in which each takes a suite's tables.
 
-use crate::suite::Table;
+use super::{Programs, Request, wire};
+use crate::server;
+use crate::suite::{Format, Table};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -12,6 +14,8 @@ pub enum Kind {
     Managed,
     /// Millrace on external Parquet tables
     External,
+    /// Millrace's managed tables, asked over the wire
+    Wire,
     /// Plain DataFusion on the same Parquet files
     #[value(name = "datafusion")]
     DataFusion,
@@ -21,6 +25,10 @@ pub enum Kind {
     /// DuckDB on the same Parquet files
     #[value(name = "duckdb-parquet")]
     DuckDbParquet,
+    /// Polars' SQL on the same Parquet files
+    Polars,
+    /// PostgreSQL's tables
+    Postgres,
 }
 
 impl Kind {
@@ -29,9 +37,12 @@ impl Kind {
         match self {
             Self::Managed => "managed",
             Self::External => "external",
+            Self::Wire => "wire",
             Self::DataFusion => "datafusion",
             Self::DuckDb => "duckdb",
             Self::DuckDbParquet => "duckdb-parquet",
+            Self::Polars => "polars",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -43,51 +54,222 @@ impl Kind {
         }
     }
 
-    /// Whether its process is a script for Python.
+    /// Whether it is ours.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Managed | Self::External | Self::Wire)
+    }
+
+    /// Whether it is DuckDB.
+    pub fn is_duckdb(self) -> bool {
+        matches!(self, Self::DuckDb | Self::DuckDbParquet)
+    }
+
+    /// The script for Python that its process is.
     pub fn script(self) -> Option<&'static str> {
         match self {
             Self::DuckDb | Self::DuckDbParquet => Some(include_str!("duckdb.py")),
-            Self::Managed | Self::External | Self::DataFusion => None,
+            Self::Polars => Some(include_str!("polars.py")),
+            Self::Managed | Self::External | Self::Wire | Self::DataFusion | Self::Postgres => None,
         }
+    }
+
+    /// The package that its script imports.
+    pub fn package(self) -> Option<&'static str> {
+        match self {
+            Self::DuckDb | Self::DuckDbParquet => Some("duckdb"),
+            Self::Polars => Some("polars"),
+            Self::Managed | Self::External | Self::Wire | Self::DataFusion | Self::Postgres => None,
+        }
+    }
+
+    /// Why it cannot be measured here.
+    pub fn missing(self, programs: &Programs) -> Option<String> {
+        if self == Self::Postgres {
+            return server::postgres_programs().is_none().then(|| "there is no initdb".to_owned());
+        }
+        let package = self.package().filter(|package| !programs.has_package(package))?;
+        let python = programs.python.display();
+        Some(format!("{python} has no package {package}; name a Python that has it with --python"))
     }
 
     /// Whether it has a copy of the data of its own.
     pub fn loads(self) -> bool {
-        matches!(self, Self::Managed | Self::DuckDb)
+        matches!(self, Self::Managed | Self::Wire | Self::DuckDb | Self::Postgres)
     }
 
     /// Whether its tables are there again when its process begins again.
     pub fn stays(self) -> bool {
-        self != Self::DataFusion
+        !matches!(self, Self::DataFusion | Self::Polars)
+    }
+
+    /// Whether its tables are in its folder; PostgreSQL's are not, as it may be another user.
+    pub fn can_be_kept(self) -> bool {
+        self.stays() && self != Self::Postgres
     }
 
     /// The statements that make its tables of Parquet files, a folder a table below `data`.
-    pub fn setup(self, tables: &[Table], data: &Path) -> Vec<String> {
-        let mut statements: Vec<String> = Vec::new();
+    pub fn setup(self, tables: &[Table], data: &Path) -> Vec<Request> {
+        let mut setup = Setup(Vec::new());
         for table in tables {
-            let folder = data.join(table.name).display().to_string().replace('\'', "''");
-            let (name, columns) = (table.name, table.columns);
+            let files = data.join(&table.name);
+            let folder = files.display().to_string().replace('\'', "''");
+            let (name, columns) = (&table.name, &table.columns);
             match self {
-                Self::Managed => {
-                    statements.push(format!("CREATE TABLE {name} ({}) {}", table.managed_columns, table.attributes));
-                    statements.push(format!("INSERT INTO {name} SELECT * FROM '{folder}/*.parquet'"));
+                Self::Managed | Self::Wire => {
+                    setup.say(format!("CREATE TABLE {name} ({}) {}", table.managed_columns, table.attributes));
+                    setup.say(if table.is_copied {
+                        format!("COPY {name} FROM '{folder}/' PARQUET")
+                    } else {
+                        format!("INSERT INTO {name} SELECT * FROM '{folder}/*.parquet'")
+                    });
                 }
-                Self::External => statements
-                    .push(format!("CREATE EXTERNAL TABLE {name} ({columns}) STORED AS PARQUET LOCATION '{folder}/'")),
+                Self::External => {
+                    let keys = &table.keys;
+                    let partitioned = if keys.is_empty() { String::new() } else { format!("PARTITIONED BY ({keys}) ") };
+                    let format = match table.format {
+                        Format::Parquet => "STORED AS PARQUET",
+                        Format::Csv => "ROW FORMAT DELIMITED FIELDS TERMINATED BY '|'",
+                        Format::JsonGzip => "STORED AS JSONFILE",
+                        Format::Orc => "STORED AS ORC",
+                    };
+                    setup.say(format!(
+                        "CREATE EXTERNAL TABLE {name} ({columns}) {partitioned}{format} LOCATION '{folder}/'"
+                    ));
+                    if !keys.is_empty() {
+                        setup.say(format!("MSCK REPAIR TABLE {name}"));
+                    }
+                }
                 Self::DataFusion => {
-                    statements.push(format!("CREATE EXTERNAL TABLE {name} STORED AS PARQUET LOCATION '{folder}/'"));
+                    let names = key_names(table);
+                    let keys = if names.is_empty() { names } else { format!("PARTITIONED BY ({names}) ") };
+                    let place = format!("LOCATION '{folder}/'");
+                    match table.format {
+                        Format::Parquet => {
+                            setup.say(format!("CREATE EXTERNAL TABLE {name} STORED AS PARQUET {keys}{place}"));
+                        }
+                        Format::Csv => setup.say(format!(
+                            "CREATE EXTERNAL TABLE {name} ({columns}) STORED AS CSV {place} \
+                             OPTIONS ('format.has_header' 'false', 'format.delimiter' '|')"
+                        )),
+                        Format::JsonGzip => setup.say(format!(
+                            "CREATE EXTERNAL TABLE {name} ({columns}) STORED AS JSON {place} \
+                             OPTIONS ('format.compression' 'gzip')"
+                        )),
+                        // It does not read these: its queries fail, and say so.
+                        Format::Orc => {}
+                    }
                 }
-                Self::DuckDb => {
-                    statements.push(format!("CREATE TABLE {name} AS SELECT * FROM read_parquet('{folder}/*.parquet')"));
+                Self::DuckDb | Self::DuckDbParquet => {
+                    let made = if self == Self::DuckDb { "TABLE" } else { "VIEW" };
+                    if let Some(source) = duckdb_source(table, &folder) {
+                        setup.say(format!("CREATE {made} {name} AS SELECT * FROM {source}"));
+                    }
                 }
-                Self::DuckDbParquet => {
-                    statements.push(format!("CREATE VIEW {name} AS SELECT * FROM read_parquet('{folder}/*.parquet')"));
+                Self::Polars if table.format != Format::Parquet => {}
+                Self::Polars => setup.send(name.clone(), files),
+                Self::Postgres => {
+                    setup.say(format!("CREATE TABLE {name} ({})", postgres_columns(table)));
+                    let copy = format!("COPY {name} FROM STDIN (FORMAT csv, NULL '{}')", wire::NULL);
+                    setup.send(copy, files);
                 }
             }
         }
-        if self == Self::Managed {
-            statements.push("ANALYZE".to_owned());
+        match self {
+            Self::Managed | Self::Wire => setup.say("ANALYZE".to_owned()),
+            Self::Postgres => setup.say("VACUUM ANALYZE".to_owned()),
+            _ => {}
         }
-        statements
+        setup.0
+    }
+}
+
+/// Statements in order.
+struct Setup(Vec<Request>);
+
+impl Setup {
+    fn say(&mut self, sql: String) {
+        self.0.push(Request::new(sql));
+    }
+
+    /// With Parquet files that the target reads itself.
+    fn send(&mut self, sql: String, files: PathBuf) {
+        self.0.push(Request { files: Some(files), ..Request::new(sql) });
+    }
+}
+
+/// The names of a table's keys.
+fn key_names(table: &Table) -> String {
+    pairs(&table.keys).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+}
+
+/// The columns of a DDL's list with their types.
+fn pairs(columns: &str) -> impl Iterator<Item = (&str, &str)> {
+    // A comma within a type is followed by no space.
+    columns.split(", ").filter_map(|column| column.trim().split_once(' '))
+}
+
+/// DuckDB's function over a table's files, where it has one.
+fn duckdb_source(table: &Table, folder: &str) -> Option<String> {
+    let columns = || {
+        let columns = pairs(&table.columns).map(|(name, data_type)| {
+            format!("'{name}': '{}'", if data_type == "string" { "varchar" } else { data_type })
+        });
+        format!("columns = {{{}}}", columns.collect::<Vec<_>>().join(", "))
+    };
+    match table.format {
+        Format::Parquet if table.keys.is_empty() => Some(format!("read_parquet('{folder}/*.parquet')")),
+        Format::Parquet => Some(format!("read_parquet('{folder}/**/*.parquet', hive_partitioning = true)")),
+        Format::Csv => Some(format!("read_csv('{folder}/*', delim = '|', header = false, quote = '', {})", columns())),
+        Format::JsonGzip => Some(format!("read_json('{folder}/*', format = 'newline_delimited', {})", columns())),
+        Format::Orc => None,
+    }
+}
+
+/// Redshift's longest texts are longer than PostgreSQL says it of a type.
+fn postgres_columns(table: &Table) -> String {
+    table.managed_columns.replace("varchar(65535)", "text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setup(kind: Kind, table: &Table) -> Vec<String> {
+        kind.setup(std::slice::from_ref(table), Path::new("/d")).into_iter().map(|statement| statement.sql).collect()
+    }
+
+    #[test]
+    fn every_target_has_its_words() {
+        let table = Table {
+            name: "t".to_owned(),
+            columns: "a int, b decimal(15,2), c string".to_owned(),
+            managed_columns: "a int, b decimal(15,2), c varchar(65535)".to_owned(),
+            attributes: "DISTKEY (a)".to_owned(),
+            is_copied: true,
+            ..Table::default()
+        };
+        let managed = [
+            "CREATE TABLE t (a int, b decimal(15,2), c varchar(65535)) DISTKEY (a)",
+            "COPY t FROM '/d/t/' PARQUET",
+            "ANALYZE",
+        ];
+        assert_eq!(setup(Kind::Managed, &table), managed);
+        assert_eq!(setup(Kind::Wire, &table), managed);
+        let postgres = [
+            "CREATE TABLE t (a int, b decimal(15,2), c text)",
+            "COPY t FROM STDIN (FORMAT csv, NULL '\\N')",
+            "VACUUM ANALYZE",
+        ];
+        assert_eq!(setup(Kind::Postgres, &table), postgres);
+        let months = Table { keys: "y int, m int".to_owned(), ..table.clone() };
+        let external = "CREATE EXTERNAL TABLE t (a int, b decimal(15,2), c string) PARTITIONED BY (y int, m int) STORED AS PARQUET LOCATION '/d/t/'";
+        assert_eq!(setup(Kind::External, &months), [external, "MSCK REPAIR TABLE t"]);
+        assert!(setup(Kind::DataFusion, &months)[0].contains("PARTITIONED BY (y, m) "));
+        let csv = Table { format: Format::Csv, ..table };
+        assert!(
+            setup(Kind::DuckDbParquet, &csv)[0]
+                .ends_with("columns = {'a': 'int', 'b': 'decimal(15,2)', 'c': 'varchar'})")
+        );
+        assert!(setup(Kind::DuckDb, &Table { format: Format::Orc, ..csv }).is_empty());
     }
 }

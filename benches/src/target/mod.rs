@@ -7,13 +7,16 @@
 mod kind;
 mod process;
 mod serve;
+mod wire;
 
 pub use kind::Kind;
-pub use process::{Programs, Target};
+pub use process::{Outcome, Programs, Target};
 pub use serve::{SideOptions, serve};
+pub(crate) use wire::Wire;
 
 use crate::compare::Row;
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// A statement to run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,6 +25,21 @@ pub struct Request {
     pub sql: String,
     /// Whether the rows are wanted; they are computed in any case.
     pub rows: bool,
+    /// Parquet files in a folder that a target reads itself, where its statements cannot.
+    #[serde(default)]
+    pub files: Option<PathBuf>,
+}
+
+impl Request {
+    /// A statement whose rows are not wanted.
+    pub fn new(sql: String) -> Self {
+        Self { sql, rows: false, files: None }
+    }
+
+    /// A statement whose rows are wanted.
+    pub fn asking(sql: String) -> Self {
+        Self { rows: true, ..Self::new(sql) }
+    }
 }
 
 /// What became of a statement.
@@ -36,6 +54,12 @@ pub struct Reply {
     /// Why it failed.
     #[serde(default)]
     pub error: Option<String>,
+    /// Rows that its scans gave, where the target tells.
+    #[serde(default)]
+    pub rows_read: Option<u64>,
+    /// Bytes of files that they read or found in a cache.
+    #[serde(default)]
+    pub bytes_read: Option<u64>,
     /// The process's resources.
     #[serde(flatten)]
     pub used: Used,
@@ -55,16 +79,55 @@ pub struct Used {
 impl Used {
     /// This process's, as Linux tells it; zeros elsewhere.
     pub fn of_this_process() -> Self {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        Self::of_folder(Path::new("/proc/self"), 2)
+    }
+
+    /// A server's, with its processes that are there and those that were. What several share in memory cannot be told from
+    /// what each has: then no peak is told.
+    pub fn of_server(process: u32) -> Self {
+        let server = Self::of_folder(Path::new(&format!("/proc/{process}")), 4);
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let children =
+            entries.map(|entry| entry.path()).filter(|folder| fields(folder).nth(1) == Some(u64::from(process)));
+        let mut used = server;
+        for child in children {
+            used.peak_memory_bytes = 0;
+            used.cpu_seconds += Self::of_folder(&child, 2).cpu_seconds;
+        }
+        used
+    }
+
+    /// Of a process's folder: its own two times, or with those of its children that have ended, four.
+    fn of_folder(folder: &Path, times: usize) -> Self {
+        let status = std::fs::read_to_string(folder.join("status")).unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        // The name in parentheses may hold anything; the 12th and 13th fields after it are the times in ticks.
-        let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
-        let ticks: u64 = fields.into_iter().flatten().filter_map(|field| field.parse::<u64>().ok()).sum();
+        let ticks: u64 = fields(folder).skip(11).take(times).sum();
         Self { peak_memory_bytes: kilobytes.unwrap_or(0) * 1024, cpu_seconds: ticks as f64 / TICKS_PER_SECOND }
     }
 }
 
+/// The fields of a process's `stat` after its name, which is in parentheses and may hold anything: the second is the
+/// parent, the 12th and 13th are times in ticks, the next two those of children that have ended. What is no number is 0.
+fn fields(folder: &Path) -> impl Iterator<Item = u64> + use<> {
+    let stat = std::fs::read_to_string(folder.join("stat")).unwrap_or_default();
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    rest.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect::<Vec<u64>>().into_iter()
+}
+
 /// Linux's `USER_HZ`, the same on every machine that we build for.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_tells_what_it_has_used() {
+        let used = Used::of_this_process();
+        assert!(used.peak_memory_bytes > 1 << 20, "{used:?}");
+        let process = std::process::id();
+        let mut fields = fields(Path::new(&format!("/proc/{process}")));
+        assert_eq!(fields.nth(1), Some(u64::from(std::os::unix::process::parent_id())));
+    }
+}

@@ -2,10 +2,12 @@
 
 use super::{Kind, Reply, Request, Used};
 use crate::compare::Row;
-use anyhow::{Context, Result, bail, ensure};
+use crate::server::Server;
+use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// What targets are run by.
@@ -14,7 +16,34 @@ pub struct Programs {
     /// A Python with the peers' packages.
     pub python: PathBuf,
     /// The arguments by which this program becomes a target ([`super::serve`]), before the target's own.
-    pub side: Vec<String>,
+    side: Vec<String>,
+}
+
+impl Programs {
+    /// A Python, and the arguments that make this program a target.
+    pub fn new(python: &Path, side: &[&str]) -> Self {
+        Self { python: python.to_owned(), side: side.iter().map(|text| (*text).to_owned()).collect() }
+    }
+
+    /// Whether the Python has a package.
+    pub fn has_package(&self, package: &str) -> bool {
+        let mut command = Command::new(&self.python);
+        command.args(["-c", &format!("import {package}")]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+}
+
+/// What a statement gave.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// How long it took, to its last row.
+    pub time: Duration,
+    /// The rows, where they were wanted.
+    pub rows: Vec<Row>,
+    /// Rows that its scans gave.
+    pub rows_read: Option<u64>,
+    /// Bytes that its scans read.
+    pub bytes_read: Option<u64>,
 }
 
 /// A running target.
@@ -26,16 +55,24 @@ pub struct Target {
     pub version: String,
     child: Child,
     requests: ChildStdin,
-    replies: BufReader<ChildStdout>,
+    /// Its lines; closed when it ends.
+    replies: Receiver<String>,
     used: Used,
+    has_ended: bool,
 }
 
 impl Target {
-    /// Starts a target whose own files are in `home`, on so many threads.
+    /// Starts a target whose own files are in `home`, on so many threads; one that asks a server is told which.
     ///
     /// # Errors
     /// When its program is not there, with what would install it.
-    pub fn start(kind: Kind, programs: &Programs, home: &Path, threads: usize) -> Result<Self> {
+    pub fn start(
+        kind: Kind,
+        programs: &Programs,
+        home: &Path,
+        threads: usize,
+        server: Option<&Server>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(home)?;
         let mut command = if let Some(script) = kind.script() {
             let path = home.join("side.py");
@@ -48,51 +85,91 @@ impl Target {
             command.args(&programs.side).arg(kind.name());
             command
         };
-        command.arg(home).arg(threads.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(home).arg(threads.to_string());
+        if let Some(server) = server {
+            command.args(["--connection", &server.connection, "--server", &server.process().to_string()]);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("could not start {command:?}"))?;
-        let (Some(requests), Some(replies)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(requests), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("the process of {} has no pipes", kind.name());
         };
-        let mut replies = BufReader::new(replies);
-        let mut version = String::new();
-        replies.read_line(&mut version)?;
-        let version = version.trim().to_owned();
-        if version.is_empty() {
-            let hint = if kind.script().is_some() {
-                ": install the Python package duckdb, or name a Python that has it with --python"
-            } else {
-                ""
-            };
+        let (sender, replies) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(std::io::Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let Ok(version) = replies.recv() else {
+            drop(child.wait());
+            let hint = kind.package().map_or_else(String::new, |package| {
+                format!(": install the Python package {package}, or name a Python that has it with --python")
+            });
             bail!("{} could not be started{hint}", kind.name());
-        }
-        Ok(Self { kind, version, child, requests, replies, used: Used::default() })
+        };
+        Ok(Self { kind, version, child, requests, replies, used: Used::default(), has_ended: false })
     }
 
-    /// Runs a statement.
-    pub fn run(&mut self, sql: &str, rows: bool) -> Result<(Duration, Vec<Row>)> {
-        let request = serde_json::to_string(&Request { sql: sql.to_owned(), rows })?;
-        writeln!(self.requests, "{request}").and_then(|()| self.requests.flush()).context(self.kind.name())?;
-        let mut line = String::new();
-        self.replies.read_line(&mut line)?;
-        ensure!(!line.is_empty(), "the process of {} ended during: {sql}", self.kind.name());
+    /// Runs a statement; where it takes longer than `limit`, the process is ended.
+    pub fn run(&mut self, request: &Request, limit: Option<Duration>) -> Result<Outcome> {
+        let request = serde_json::to_string(request)?;
+        if writeln!(self.requests, "{request}").and_then(|()| self.requests.flush()).is_err() {
+            self.end();
+            bail!("the process of {} has ended", self.kind.name());
+        }
+        let line = match limit {
+            Some(limit) => self.replies.recv_timeout(limit),
+            None => self.replies.recv().map_err(RecvTimeoutError::from),
+        };
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                self.end();
+                match (error, limit) {
+                    (RecvTimeoutError::Timeout, Some(limit)) => bail!("given up after {} s", limit.as_secs()),
+                    _ => bail!("the process of {} ended", self.kind.name()),
+                }
+            }
+        };
         let reply: Reply = serde_json::from_str(&line).with_context(|| line.clone())?;
         self.used = reply.used;
         if let Some(error) = reply.error {
-            bail!("{}: {error}, in: {sql}", self.kind.name());
+            // In one line, as reports have it.
+            bail!("{}", error.split_whitespace().collect::<Vec<_>>().join(" "));
         }
-        Ok((Duration::from_secs_f64(reply.seconds), reply.rows.unwrap_or_default()))
+        Ok(Outcome {
+            time: Duration::from_secs_f64(reply.seconds),
+            rows: reply.rows.unwrap_or_default(),
+            rows_read: reply.rows_read,
+            bytes_read: reply.bytes_read,
+        })
     }
 
     /// What the process has used up to its last statement.
     pub fn used(&self) -> Used {
         self.used
     }
+
+    /// Whether the process is gone.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Ends the process, whatever it does.
+    pub fn end(&mut self) {
+        if !self.has_ended {
+            self.has_ended = true;
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
 }
 
 impl Drop for Target {
     fn drop(&mut self) {
         // It ends by itself at the end of its input; one that computes on is not waited for.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.end();
     }
 }

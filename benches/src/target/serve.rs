@@ -1,8 +1,10 @@
 //! This program as a target: Millrace or plain DataFusion behind the protocol.
 
+use super::wire::Wire;
 use super::{Kind, Reply, Request, Used};
+use crate::compare::Row;
 use crate::{compare, side};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 use std::io::{self, BufRead, Write};
@@ -18,6 +20,12 @@ pub struct SideOptions {
     home: PathBuf,
     /// On how many threads it works
     threads: usize,
+    /// How to connect to the server that it asks
+    #[arg(long)]
+    connection: Option<String>,
+    /// The process of that server
+    #[arg(long, default_value_t = 0)]
+    server: u32,
 }
 
 /// Runs the statements of standard input until it ends.
@@ -30,12 +38,18 @@ pub async fn serve(options: &SideOptions) -> Result<()> {
     for line in io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;
         let begin = Instant::now();
-        let outcome = engine.run(&request.sql).await;
+        let outcome = engine.run(&request).await;
         let seconds = begin.elapsed().as_secs_f64();
-        let mut reply = Reply { seconds, used: Used::of_this_process(), ..Reply::default() };
+        let mut reply = Reply { seconds, used: engine.used(), ..Reply::default() };
         match outcome {
-            Ok(batches) if request.rows => reply.rows = Some(compare::rows(&batches)?),
-            Ok(_) => {}
+            Ok(answer) => {
+                (reply.rows_read, reply.bytes_read) = engine.read();
+                reply.rows = match answer {
+                    _ if !request.rows => None,
+                    Answer::Batches(batches) => Some(compare::rows(&batches)?),
+                    Answer::Rows(rows) => Some(rows),
+                };
+            }
             Err(error) => reply.error = Some(format!("{error:#}")),
         }
         writeln!(out, "{}", serde_json::to_string(&reply)?)?;
@@ -44,9 +58,16 @@ pub async fn serve(options: &SideOptions) -> Result<()> {
     Ok(())
 }
 
+/// Rows as they came.
+enum Answer {
+    Batches(Vec<RecordBatch>),
+    Rows(Vec<Row>),
+}
+
 enum Engine {
     Millrace(Box<side::Ours>),
     DataFusion(SessionContext),
+    Server(Box<Wire>),
 }
 
 impl Engine {
@@ -57,7 +78,11 @@ impl Engine {
                 Ok(Self::Millrace(Box::new(ours)))
             }
             Kind::DataFusion => Ok(Self::DataFusion(side::plain(options.threads))),
-            Kind::DuckDb | Kind::DuckDbParquet => bail!("{} is not a part of this program", kind.name()),
+            Kind::Wire | Kind::Postgres => {
+                let connection = options.connection.as_deref().context("no server is named")?;
+                Ok(Self::Server(Box::new(Wire::connect(kind, connection, options.server).await?)))
+            }
+            Kind::DuckDb | Kind::DuckDbParquet | Kind::Polars => bail!("{} is not a part of this program", kind.name()),
         }
     }
 
@@ -65,13 +90,31 @@ impl Engine {
         match self {
             Self::Millrace(_) => concat!("millrace ", env!("CARGO_PKG_VERSION")).to_owned(),
             Self::DataFusion(_) => format!("DataFusion {}", datafusion::DATAFUSION_VERSION),
+            Self::Server(wire) => wire.version.clone(),
         }
     }
 
-    async fn run(&mut self, sql: &str) -> Result<Vec<RecordBatch>> {
+    /// Rows and bytes that the last statement read.
+    fn read(&self) -> (Option<u64>, Option<u64>) {
         match self {
-            Self::Millrace(ours) => ours.run(sql).await,
-            Self::DataFusion(context) => side::run_plain(context, sql).await,
+            Self::Millrace(ours) => ours.scanned().map(|state| (state.rows_scanned, state.bytes_scanned)).unzip(),
+            Self::DataFusion(_) | Self::Server(_) => (None, None),
         }
+    }
+
+    /// What it has used, in this process or its server's.
+    fn used(&self) -> Used {
+        match self {
+            Self::Millrace(_) | Self::DataFusion(_) => Used::of_this_process(),
+            Self::Server(wire) => wire.used(),
+        }
+    }
+
+    async fn run(&mut self, request: &Request) -> Result<Answer> {
+        Ok(match self {
+            Self::Millrace(ours) => Answer::Batches(ours.run(&request.sql).await?),
+            Self::DataFusion(context) => Answer::Batches(side::run_plain(context, &request.sql).await?),
+            Self::Server(wire) => Answer::Rows(wire.run(request).await?),
+        })
     }
 }

@@ -33,11 +33,11 @@ pub async fn join_rows(scale: f64, folder: &Path) -> Result<Vec<JoinRows>> {
     data::generate(scale, &files)?;
     let mut ours = Ours::open(&folder.join("warehouse"), 2).await?;
     for statement in Kind::Managed.setup(&data::tables(false), &files) {
-        ours.run(&statement).await?;
+        ours.run(&statement.sql).await?;
     }
     let mut found = Vec::new();
     for query in 1..=22 {
-        let text = suite::query(super::SUITE, query).with_context(|| format!("there is no query {query}"))?;
+        let text = suite::query(super::SUITE, query)?;
         let plan = compare::rows(&ours.run(&format!("EXPLAIN ANALYZE (FORMAT DATAFUSION) {text}")).await?)?;
         let lines: Vec<&String> = plan.iter().flatten().collect();
         for (at, line) in lines.iter().enumerate() {

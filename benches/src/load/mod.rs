@@ -1,15 +1,18 @@
-//! Loads and unloads: COPY of TPC-H's lineitem from delimited text, gzipped CSV, JSON lines and Parquet, and UNLOAD of
-//! it to Parquet and CSV; beside DuckDB's INSERT and COPY TO, commits included.
+//! Loads: COPY of TPC-H's lineitem from delimited text, gzipped CSV, JSON lines and Parquet, UNLOAD of it to Parquet and CSV,
+//! and changes of its rows ([`changes`]); beside DuckDB's INSERT and COPY TO, commits included.
+
+mod changes;
 
 use crate::report::{self, Line, Report, Side};
-use crate::target::{Kind, Programs, Target};
+use crate::run::OutputOptions;
+use crate::target::{Kind, Programs, Request, Target};
 use crate::{cache, compare, side, tpch};
 use anyhow::{Result, ensure};
 use datafusion::prelude::ParquetReadOptions;
 use std::path::{Path, PathBuf};
 
 /// Options of the benchmark.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Clone, PartialEq)]
 pub struct Options {
     /// Scale factor of TPC-H
     #[arg(long, default_value_t = 1.0)]
@@ -17,6 +20,9 @@ pub struct Options {
     /// Runs of each statement on each side
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// Inserts of one row
+    #[arg(long, default_value_t = 200)]
+    inserts: usize,
     /// Threads of each side; the cores by default
     #[arg(long)]
     threads: Option<usize>,
@@ -26,10 +32,11 @@ pub struct Options {
     /// A Python with the package duckdb
     #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
-    /// Also write all times here
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputOptions,
 }
+
+impl Eq for Options {}
 
 /// Into how many files each text is cut.
 const FILES: usize = 8;
@@ -59,17 +66,23 @@ const UNLOADS: [(&str, &str, &str); 2] = [
     ("UNLOAD CSV", "CSV", "FORMAT csv, HEADER false"),
 ];
 
-/// Runs it.
-pub async fn run(options: &Options, cache: &Path) -> Result<()> {
+/// Runs it; `side` are the arguments that make this program a target.
+pub async fn run(options: &Options, cache: &Path, side: &[&str]) -> Result<()> {
+    ensure!((1..=10).contains(&options.runs), "there are 1 to 10 runs");
+    let before = options.output.before()?;
     let data = tpch::folder(options.scale, cache).await?;
     let texts =
         cache::folder(cache, format!("load-{}", options.scale), |folder| generate(data.clone(), folder)).await?;
     let threads = options.threads.unwrap_or_else(side::cores);
-    let programs = Programs { python: options.python.clone(), side: vec!["side".to_owned()] };
+    let programs = Programs::new(&options.python, side);
     let homes = tempfile::Builder::new().prefix(".running-").tempdir_in(cache)?;
     let mut targets = Vec::new();
-    for kind in [Kind::Managed, Kind::DuckDb].into_iter().take(if options.alone { 1 } else { 2 }) {
-        targets.push(Target::start(kind, &programs, &homes.path().join(kind.name()), threads)?);
+    for kind in [Kind::Managed, Kind::DuckDb] {
+        match kind.missing(&programs) {
+            _ if options.alone && kind == Kind::DuckDb => {}
+            Some(missing) => report::print(&format!("SKIPPED: {}: {missing}", kind.name())),
+            None => targets.push(Target::start(kind, &programs, &homes.path().join(kind.name()), threads, None)?),
+        }
     }
     let place = |folder: &str| match folder {
         "parquet" => data.join("lineitem").display().to_string(),
@@ -81,8 +94,8 @@ pub async fn run(options: &Options, cache: &Path) -> Result<()> {
         for _ in 0..options.runs {
             let mut answers = Vec::new();
             for (at, target) in targets.iter_mut().enumerate() {
-                target.run("DROP TABLE IF EXISTS lineitem", false)?;
-                target.run(&format!("CREATE TABLE lineitem ({COLUMNS})"), false)?;
+                target.run(&Request::new("DROP TABLE IF EXISTS lineitem".to_owned()), None)?;
+                target.run(&Request::new(format!("CREATE TABLE lineitem ({COLUMNS})")), None)?;
                 let place = place(folder);
                 let load = if target.kind == Kind::Managed {
                     format!("COPY lineitem FROM '{place}/' {ours}")
@@ -90,8 +103,8 @@ pub async fn run(options: &Options, cache: &Path) -> Result<()> {
                     let source = theirs.replace("{}", &place).replace("{columns}", &columns());
                     format!("INSERT INTO lineitem SELECT * FROM {source}")
                 };
-                line.push(at, target.run(&load, false)?.0);
-                answers.push(target.run(CHECK, true)?.1);
+                line.push(at, target.run(&Request::new(load), None)?.time);
+                answers.push(target.run(&Request::asking(CHECK.to_owned()), None)?.rows);
             }
             agree(&answers, name)?;
         }
@@ -109,13 +122,15 @@ pub async fn run(options: &Options, cache: &Path) -> Result<()> {
                 } else {
                     format!("COPY lineitem TO '{place}' ({theirs})")
                 };
-                line.push(at, target.run(&unload, false)?.0);
+                line.push(at, target.run(&Request::new(unload), None)?.time);
                 ensure!(std::fs::read_dir(&out)?.next().is_some(), "{name} wrote nothing");
                 std::fs::remove_dir_all(&out)?;
             }
         }
         lines.push(line);
     }
+    // COPY of Parquet came last: all sides hold lineitem.
+    lines.extend(changes::measure(options, &mut targets)?);
     let sides = targets.iter().map(|target| Side {
         name: target.kind.name().to_owned(),
         version: target.version.clone(),
@@ -125,16 +140,12 @@ pub async fn run(options: &Options, cache: &Path) -> Result<()> {
     });
     let title = format!("lineitem, scale {}, {threads} threads, median of {} runs", options.scale, options.runs);
     let report = Report { title, sides: sides.collect(), lines };
-    report::print(&report.table());
-    match &options.json {
-        Some(path) => report.write_json(path),
-        None => Ok(()),
-    }
+    options.output.write(&report, before.as_ref())
 }
 
 fn agree(answers: &[Vec<compare::Row>], name: &str) -> Result<()> {
     match answers {
-        [ours, theirs] => compare::same(ours, theirs, name),
+        [ours, theirs] => compare::same(ours, theirs, compare::Digits::Same, name),
         _ => Ok(()),
     }
 }

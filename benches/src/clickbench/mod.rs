@@ -1,0 +1,253 @@
+//! A suite like ClickBench: its 43 questions about one wide table of page views, over generated rows of the same columns
+//! and a similar skew, or over the public file.
+//!
+//! The public table has 100 million rows. Where fewer are generated, the two queries that keep groups of more than 100,000
+//! rows keep groups of a thousandth of all rows.
+
+mod data;
+mod files;
+mod schema;
+mod text;
+
+use crate::cache;
+use crate::run::{self, RunOptions};
+use crate::suite::{self, Query, Suite, Table, Words};
+use crate::target::Kind;
+use anyhow::{Context, Result, ensure};
+use schema::{COLUMNS, Column, Type};
+use std::path::{Path, PathBuf};
+
+/// The suite's name, of its folders too.
+const SUITE: &str = "clickbench";
+/// How many columns each query gives.
+const WIDTHS: [usize; 43] = [
+    1, 1, 3, 1, 1, 1, 2, 2, 2, 5, 2, 3, 2, 2, 3, 2, 3, 3, 4, 1, 1, 3, 5, 105, 1, 1, 1, 3, 4, 90, 5, 5, 5, 2, 3, 5, 2,
+    2, 2, 6, 3, 3, 2,
+];
+/// Groups of more rows are kept by two queries, of 100 million.
+const MANY: &str = "100000";
+
+/// Options of the benchmark.
+#[derive(Debug, clap::Args, Clone, PartialEq, Eq)]
+pub struct ClickbenchOptions {
+    /// Rows that are generated
+    #[arg(long, default_value_t = 10_000_000, conflicts_with = "data")]
+    rows: u64,
+    /// The public file hits.parquet, instead of generated rows
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+/// Runs it; `side` are the arguments that make this program a target.
+pub async fn run(options: &ClickbenchOptions, cache: &Path, side: &[&str]) -> Result<()> {
+    ensure!(options.rows > 0, "there has to be a row");
+    let rows = options.rows;
+    let (title, folder, many) = if let Some(file) = &options.data {
+        let length = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
+        ("ClickBench's file".to_owned(), format!("{SUITE}-file-{length}"), MANY.to_owned())
+    } else {
+        (format!("like ClickBench, {rows} rows"), format!("{SUITE}-{rows}"), (rows / 1_000).to_string())
+    };
+    let data = cache::folder(cache, folder.clone(), |made| async move {
+        let made = made.join("hits");
+        std::fs::create_dir_all(&made)?;
+        match &options.data {
+            Some(file) => files::convert(file, &made).await,
+            None => files::generate(rows, &made),
+        }
+    });
+    let suite = Suite {
+        title,
+        folder,
+        data: data.await?,
+        tables: vec![table()],
+        queries: (1..=WIDTHS.len()).map(|number| query(number, &many)).collect::<Result<_>>()?,
+        session: |_| &[],
+    };
+    run::run(&suite, &options.run, Kind::Managed, cache, side)
+}
+
+fn table() -> Table {
+    let columns = |shown: fn(&Column) -> String| COLUMNS.iter().map(shown).collect::<Vec<_>>().join(", ");
+    Table {
+        name: "hits".to_owned(),
+        columns: columns(|column| format!("{} {}", column.name.to_lowercase(), hive_type(column.data_type))),
+        managed_columns: columns(|column| {
+            format!("{} {} NOT NULL", column.name.to_lowercase(), sql_type(column.data_type))
+        }),
+        attributes: "SORTKEY (counterid, eventdate)".to_owned(),
+        is_copied: true,
+        ..Table::default()
+    }
+}
+
+fn hive_type(data_type: Type) -> &'static str {
+    match data_type {
+        Type::Text | Type::Char => "string",
+        other => sql_type(other),
+    }
+}
+
+fn sql_type(data_type: Type) -> &'static str {
+    match data_type {
+        Type::Small => "smallint",
+        Type::Int => "int",
+        Type::Big => "bigint",
+        Type::Text => "varchar(65535)",
+        Type::Char => "char(1)",
+        Type::Date => "date",
+        Type::Timestamp => "timestamp",
+    }
+}
+
+/// A query, which DuckDB says in its own way where it has one.
+fn query(number: usize, many: &str) -> Result<Query> {
+    let text = |text: &str| text.replace(MANY, many);
+    let ours = text(suite::query(SUITE, number)?);
+    let duckdb = suite::query("clickbench/duckdb", number).map_or_else(|_| ours.clone(), text);
+    let timed = Words::with_duckdb(&ours, &duckdb);
+    let mut checked = Words::with_duckdb(&ours, &whole_averages(&duckdb, "CAST(sum({}) // count({}) AS bigint)"));
+    checked.others.push((Kind::DataFusion, whole_averages(&ours, "CAST(trunc(avg({})) AS bigint)")));
+    Ok(Query::with_ties(number, timed, &checked, WIDTHS[number - 1]))
+}
+
+/// The query with its averages as Redshift has those of whole numbers, which are whole and cut.
+fn whole_averages(text: &str, average: &str) -> String {
+    let Some((before, rest)) = text.split_once("avg(") else { return text.to_owned() };
+    let mut open = 1;
+    let end = rest.find(|c| {
+        open += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        open == 0
+    });
+    let (argument, after) = rest.split_at(end.unwrap_or(rest.len()));
+    let after = whole_averages(after.strip_prefix(')').unwrap_or(after), average);
+    format!("{before}{}{after}", average.replace("{}", argument))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::record_batch::RecordBatch;
+    use arrow::util::display::array_value_to_string;
+    use std::collections::HashMap;
+
+    fn values(batches: &[RecordBatch], name: &str) -> Result<Vec<String>> {
+        let mut values = Vec::new();
+        for batch in batches {
+            let column = batch.column_by_name(name).context(name.to_owned())?;
+            for row in 0..batch.num_rows() {
+                values.push(array_value_to_string(column, row)?);
+            }
+        }
+        Ok(values)
+    }
+
+    #[test]
+    fn rows_are_the_same_on_every_machine() -> Result<()> {
+        let batches = files::batches(0, 200).collect::<Result<Vec<_>>>()?;
+        assert_eq!(batches.len(), 1);
+        let again = files::batches(0, 200).collect::<Result<Vec<_>>>()?;
+        assert_eq!(batches, again);
+        Ok(())
+    }
+
+    #[test]
+    fn columns_are_those_of_the_public_table() {
+        let table = table();
+        assert_eq!(table.columns.split(", ").count(), 105);
+        assert!(table.columns.starts_with("watchid bigint, javaenable smallint, title string, goodevent smallint, "));
+        let managed = &table.managed_columns;
+        assert!(managed.contains(", hitcolor char(1) NOT NULL, localeventtime timestamp NOT NULL, "), "{managed}");
+        assert!(
+            managed.ends_with("refererhash bigint NOT NULL, urlhash bigint NOT NULL, clid int NOT NULL"),
+            "{managed}"
+        );
+    }
+
+    /// What the public table is known for: a site with about 0.7 % of all rows, 13 % of rows with a phrase, 0.6 % with an
+    /// advertisement, 18 % as many users as rows, pages that come again (few do in so few rows).
+    #[test]
+    fn rows_are_skewed_as_the_public_ones() -> Result<()> {
+        let rows = 40_000;
+        let batches = files::batches(0, rows).collect::<Result<Vec<_>>>()?;
+        let part = |name: &str, wanted: fn(&str) -> bool| -> Result<f64> {
+            Ok(values(&batches, name)?.iter().filter(|value| wanted(value)).count() as f64 / rows as f64)
+        };
+        let distinct = |name: &str| -> Result<f64> {
+            let mut counts: HashMap<String, usize> = HashMap::new();
+            values(&batches, name)?.into_iter().for_each(|value| *counts.entry(value).or_default() += 1);
+            Ok(counts.len() as f64 / rows as f64)
+        };
+        let checks = [
+            ("site 62", part("counterid", |value| value == "62")?, 0.005..0.011),
+            ("phrases", part("searchphrase", |value| !value.is_empty())?, 0.12..0.145),
+            ("advertisements", part("advengineid", |value| value != "0")?, 0.004..0.009),
+            ("mobiles", part("mobilephonemodel", |value| !value.is_empty())?, 0.03..0.09),
+            ("users", distinct("userid")?, 0.12..0.25),
+            ("pages", distinct("url")?, 0.1..0.55),
+            ("the known user", part("userid", |value| value == "435090932899640449")?, 1e-5..0.01),
+            ("a known page", part("urlhash", |value| value == "2868770270353813622")?, 1e-5..0.01),
+        ];
+        for (name, found, expected) in checks {
+            assert!(expected.contains(&found), "{name}: {found} is not in {expected:?}");
+        }
+        let days = values(&batches, "eventdate")?;
+        assert_eq!(days.iter().min().map(String::as_str), Some("2013-07-02"));
+        assert_eq!(days.iter().max().map(String::as_str), Some("2013-07-31"));
+        let times = values(&batches, "eventtime")?;
+        assert!(days.iter().zip(&times).all(|(day, time)| time.starts_with(day.as_str())));
+        let sites = values(&batches, "counterid")?;
+        assert!(sites.iter().map(|site| site.parse::<i64>().unwrap_or_default()).is_sorted());
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_public_file_gets_our_types() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let batch = files::batches(0, 50).collect::<Result<Vec<_>>>()?.remove(0);
+        let context = crate::side::plain(1);
+        context.register_batch("typed", batch.clone())?;
+        // As the public file has them: days and seconds as numbers, names with capitals.
+        let columns = COLUMNS.iter().map(|column| {
+            let (name, lower) = (column.name, column.name.to_lowercase());
+            match column.data_type {
+                Type::Date => format!("arrow_cast(arrow_cast({lower}, 'Int32'), 'UInt16') AS \"{name}\""),
+                Type::Timestamp => format!("CAST(to_unixtime({lower}) AS bigint) AS \"{name}\""),
+                _ => format!("{lower} AS \"{name}\""),
+            }
+        });
+        let file = folder.path().join("hits.parquet");
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        crate::side::run_plain(&context, &format!("COPY (SELECT {columns} FROM typed) TO '{}'", file.display()))
+            .await?;
+        let made = folder.path().join("made");
+        std::fs::create_dir(&made)?;
+        files::convert(&file, &made).await?;
+        let read = datafusion::prelude::ParquetReadOptions::default();
+        let read = context.read_parquet(made.display().to_string(), read).await?.collect().await?;
+        for column in &COLUMNS {
+            let name = column.name.to_lowercase();
+            assert_eq!(values(&read, &name)?, values(std::slice::from_ref(&batch), &name)?, "{name}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn averages_of_whole_numbers_are_whole() -> Result<()> {
+        let text = whole_averages("SELECT avg(a), avg(strlen(b)) AS l FROM t", "CAST(trunc(avg({})) AS bigint)");
+        let expected = "SELECT CAST(trunc(avg(a)) AS bigint), CAST(trunc(avg(strlen(b))) AS bigint) AS l FROM t";
+        assert_eq!(text, expected);
+        let query = query(28, "1000")?;
+        assert!(query.timed.of(Kind::Managed).contains("HAVING count(*) > 1000\n"), "{query:?}");
+        assert!(query.timed.of(Kind::Managed).contains("avg(octet_length(url))"), "{query:?}");
+        assert!(query.timed.of(Kind::DuckDb).contains("avg(strlen(url))"), "{query:?}");
+        assert!(query.checked.of(Kind::DuckDb).contains("sum(strlen(url)) // count(strlen(url))"), "{query:?}");
+        Ok(())
+    }
+}

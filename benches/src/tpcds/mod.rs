@@ -1,0 +1,157 @@
+//! TPC-DS: 99 queries. DuckDB's tpcds extension makes the data and has the texts; each answer is compared before its times
+//! are taken.
+
+use crate::cache;
+use crate::compare::Digits;
+use crate::run::{self, RunOptions};
+use crate::suite::{Query, Suite, Table, Words};
+use crate::target::Kind;
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Options of the benchmark.
+#[derive(Debug, clap::Args, Clone, PartialEq)]
+pub struct TpcdsOptions {
+    /// Scale factor: gigabytes of text
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+impl Eq for TpcdsOptions {}
+
+/// What the script says of the suite.
+#[derive(Debug, Deserialize)]
+struct Description {
+    tables: Vec<DescribedTable>,
+    queries: Vec<DescribedQuery>,
+}
+
+#[derive(Debug, Deserialize)]
+struct DescribedTable {
+    name: String,
+    /// Names with TPC-DS's types.
+    columns: Vec<(String, String)>,
+    /// Distribution and sort key.
+    attributes: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct DescribedQuery {
+    number: usize,
+    text: String,
+    /// What DuckDB is asked where Redshift's dialect defines something otherwise.
+    oracle: String,
+    /// How many columns it gives.
+    columns: usize,
+}
+
+/// Runs it; `side` are the arguments that make this program a target.
+pub async fn run(options: &TpcdsOptions, cache: &Path, side: &[&str]) -> Result<()> {
+    let suite = suite(options.scale, &options.run.python, cache).await?;
+    run::run(&suite, &options.run, Kind::Managed, cache, side)
+}
+
+/// The suite at a scale, by a Python that has DuckDB's extension.
+pub async fn suite(scale: f64, python: &Path, cache: &Path) -> Result<Suite> {
+    ensure!(scale > 0.0 && scale <= 1000.0, "the scale factor is from 0 to 1000");
+    let told = script(python, &["describe"])?;
+    let description: Description = serde_json::from_slice(&told).context("the description of TPC-DS")?;
+    let folder = format!("tpcds-{scale}");
+    let data = cache::folder(cache, folder.clone(), |made| async move {
+        script(python, &["generate", &made.display().to_string(), &scale.to_string()]).map(drop)
+    });
+    Ok(Suite {
+        title: format!("TPC-DS, scale {scale}"),
+        folder,
+        data: data.await?,
+        tables: description.tables.iter().map(table).collect(),
+        queries: description.queries.iter().map(query).collect(),
+        session,
+    })
+}
+
+/// Runs the script; gives what it prints.
+fn script(python: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("tpcds_suite.py");
+    std::fs::write(&path, include_str!("tpcds_suite.py"))?;
+    let output = Command::new(python).arg(&path).args(arguments).stderr(Stdio::piped()).output();
+    let output = output.with_context(|| format!("could not start {}", python.display()))?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    let last = told.lines().last().unwrap_or_default();
+    ensure!(
+        output.status.success(),
+        "TPC-DS needs the Python packages duckdb and duckdb-extension-tpcds (--python names a Python that has them): {last}"
+    );
+    Ok(output.stdout)
+}
+
+/// Both divide whole numbers to whole numbers and sort NULLs alike.
+fn session(kind: Kind) -> &'static [&'static str] {
+    if kind.is_duckdb() {
+        &["SET integer_division = true", "SET default_null_order = 'nulls_last_on_asc_first_on_desc'"]
+    } else {
+        &[]
+    }
+}
+
+fn table(described: &DescribedTable) -> Table {
+    let columns = |shown: fn(&str) -> String| {
+        let columns = described.columns.iter().map(|(name, data_type)| format!("{name} {}", shown(data_type)));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    Table {
+        name: described.name.clone(),
+        columns: columns(hive_type),
+        managed_columns: columns(|data_type| data_type.to_lowercase()),
+        attributes: described.attributes.clone(),
+        is_copied: true,
+        ..Table::default()
+    }
+}
+
+/// The type of a column of a Parquet file that DuckDB wrote.
+fn hive_type(data_type: &str) -> String {
+    match data_type {
+        "INTEGER" => "int".to_owned(),
+        text if text.contains("CHAR") => "string".to_owned(),
+        other => other.to_lowercase(),
+    }
+}
+
+fn query(described: &DescribedQuery) -> Query {
+    let timed = Words::of_all(&described.text);
+    let checked = Words::with_duckdb(&described.text, &described.oracle);
+    Query { digits: Digits::Last, ..Query::with_ties(described.number, timed, &checked, described.columns) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_have_types_of_both_dialects() -> Result<()> {
+        let described = r#"{"name": "reason", "columns": [["r_reason_sk", "INTEGER"], ["r_reason_desc", "CHAR(100)"],
+            ["r_price", "DECIMAL(7,2)"], ["r_note", "VARCHAR(9)"]], "attributes": "DISTSTYLE ALL"}"#;
+        let table = table(&serde_json::from_str(described)?);
+        assert_eq!(table.columns, "r_reason_sk int, r_reason_desc string, r_price decimal(7,2), r_note string");
+        let managed = "r_reason_sk integer, r_reason_desc char(100), r_price decimal(7,2), r_note varchar(9)";
+        assert_eq!(table.managed_columns, managed);
+        Ok(())
+    }
+
+    #[test]
+    fn duckdb_is_asked_for_what_redshift_defines_and_timed_on_its_own_text() -> Result<()> {
+        let described = r#"{"number": 7, "text": "SELECT avg(a) FROM t ORDER BY 1 LIMIT 100;\n",
+            "oracle": "SELECT trunc(avg(a)) FROM t ORDER BY 1 LIMIT 100;\n", "columns": 1}"#;
+        let query = query(&serde_json::from_str(described)?);
+        assert_eq!(query.checked.of(Kind::Managed), "SELECT avg(a) FROM t ORDER BY 1, 1 LIMIT 100");
+        assert_eq!(query.checked.of(Kind::DuckDb), "SELECT trunc(avg(a)) FROM t ORDER BY 1, 1 LIMIT 100");
+        assert_eq!(query.timed.of(Kind::DuckDb), "SELECT avg(a) FROM t ORDER BY 1 LIMIT 100;\n");
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+"""TPC-DS by DuckDB's tpcds extension: its data, its queries' texts, and what they are in Redshift's dialect and Athena's.
+
+DuckDB makes the data and has the texts; nothing of either is kept here. Types and layouts are TPC-DS's own. What the
+dialects define otherwise than DuckDB is said to DuckDB before answers are compared (ORACLE).
+
+    tpcds_suite.py describe                tables and queries, as JSON
+    tpcds_suite.py generate FOLDER SCALE   each table as Parquet in a folder of its name
+"""
+
+import importlib.util
+import json
+import pathlib
+import re
+import sys
+
+import duckdb
+
+# TPC-DS's texts by their columns' names without the table's prefix; what a table has otherwise stands with its prefix.
+CHARS = {
+    1: "current_day current_month current_quarter current_week current_year discount_active following_holiday gender holiday"
+       " marital_status preferred_cust_flag weekend autogen_flag channel_dmail channel_email channel_catalog channel_tv"
+       " channel_radio channel_press channel_event channel_demo",
+    2: "state am_pm",
+    6: "quarter_name",
+    9: "day_name",
+    10: "street_number suite_number zip salutation credit_rating units container code",
+    13: "login",
+    15: "street_type buy_potential purpose",
+    16: "call_center_id catalog_page_id customer_id address_id date_id item_id promo_id reason_id ship_mode_id store_id time_id"
+        " warehouse_id web_page_id site_id",
+    20: "hours first_name location_type education_status size formulation color carrier contract shift sub_shift meal_time",
+    30: "last_name sm_type",
+    50: "cc_company_name web_company_name email_address brand i_class category manufact product_name promo_name cc_mkt_class"
+        " wp_type",
+    100: "reason_desc",
+}
+VARCHARS = {
+    10: "s_street_number",
+    20: "country birth_country warehouse_name",
+    30: "county",
+    40: "manager market_manager",
+    50: "name store_name class division_name s_company_name mkt_class department",
+    60: "street_name city",
+    100: "mkt_desc market_desc geography_class description cp_type channel_details url",
+    200: "item_desc",
+}
+# Facts lie by item and sorted by day, as the services' own set-up for TPC-DS has them; dimensions on every slice.
+FACTS = {
+    "store_sales": "ss_sold_date_sk", "store_returns": "sr_returned_date_sk", "catalog_sales": "cs_sold_date_sk",
+    "catalog_returns": "cr_returned_date_sk", "web_sales": "ws_sold_date_sk", "web_returns": "wr_returned_date_sk",
+    "inventory": "inv_date_sk",
+}
+WIDE = {"ss_ticket_number", "sr_ticket_number", "cs_order_number", "cr_order_number", "ws_order_number", "wr_order_number"}
+
+# What a dialect defines otherwise than DuckDB: pattern, what DuckDB is asked instead, why.
+ORACLE = {
+    "redshift": [
+        (r"\bavg\((\w*quantity\w*|agg1)\)", r"CAST(trunc(avg(\1)) AS BIGINT)", "AVG of whole numbers is a BIGINT, cut"),
+        (r"\bavg\((sum\(\w+\))\) OVER\s*(\([^)]*\))",
+         r"CAST(CAST(CAST(sum(\1) OVER \2 * 100 AS HUGEINT) // (count(\1) OVER \2) AS DECIMAL(18,0)) * 0.01 AS DECIMAL(18,2))",
+         "AVG of decimals has their scale, cut, and rows are ordered by it"),
+        (r"\bsum\((\w+_sales)/w_warehouse_sq_ft\)",
+         r"(CAST(sum((CAST(\1 * 100 AS HUGEINT) * 100) // w_warehouse_sq_ft) AS DECIMAL(18,0)) * 0.0001)",
+         "a quotient of 38 digits has 4 behind the point, cut before they are summed"),
+    ],
+    "athena": [
+        (r"\bavg\((sum\(\w+\))\) OVER\s*(\([^)]*\))",
+         r"CAST(CAST((CAST(sum(\1) OVER \2 * 200 AS HUGEINT) + count(\1) OVER \2) // (2 * (count(\1) OVER \2)) AS DECIMAL(18,0)) * 0.01 AS DECIMAL(18,2))",
+         "AVG of decimals has their scale, rounded, and rows are ordered by it"),
+        (r"\b(abs\s*\(sum_sales - (avg_\w+)\)\s*/\s*\2)", r"CAST(round(\1, 2) AS DECIMAL(18,2))", "a quotient has the scale of its sides, rounded"),
+        (r"\bcast\((\S+) AS decimal\(\d+,\s*(\d)\)\)\s*/\s*cast\((\S+) AS decimal\(\d+,\s*\d\)\)",
+         r"CAST(round(CAST(\1 AS DOUBLE) / \3, \2) AS DECIMAL(18,\2))", "a quotient has the scale of its sides, rounded"),
+    ],
+}
+
+
+def by_name(lengths):
+    return {name: length for length, names in lengths.items() for name in names.split()}
+
+
+def column_type(name, type_):
+    """The type that TPC-DS gives a column that DuckDB made with another."""
+    if type_ == "BIGINT" and name not in WIDE:
+        return "INTEGER"
+    if type_ != "VARCHAR":
+        return type_
+    chars, varchars = by_name(CHARS), by_name(VARCHARS)
+    for candidate in (name, name.partition("_")[2]):
+        for kind, lengths in (("CHAR", chars), ("VARCHAR", varchars)):
+            if candidate in lengths:
+                return f"{kind}({lengths[candidate]})"
+    sys.exit(f"tpcds: FAILED: no type is known for {name}")
+
+
+def rewritten(text, rules):
+    for pattern, replacement, _ in rules:
+        text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)
+    return text
+
+
+def connect(database=":memory:"):
+    """DuckDB with the extension that pip has installed."""
+    folder = pathlib.Path(importlib.util.find_spec("duckdb_extension_tpcds").origin).parent
+    session = duckdb.connect(database, config={"allow_unsigned_extensions": "true"})
+    session.execute(f"LOAD '{next(folder.rglob('tpcds.duckdb_extension'))}'")
+    return session
+
+
+def tables(session):
+    """All tables with their columns and TPC-DS's types, once dsdgen has made them."""
+    found = {}
+    for table, name, type_ in session.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index").fetchall():
+        found.setdefault(table, []).append((name, column_type(name, type_)))
+    return found
+
+
+def layout(table, columns):
+    """Distribution and sort key of a table."""
+    item = next((name for name, _ in columns if table in FACTS and name.endswith("_item_sk")), None)
+    return f"DISTKEY ({item}) SORTKEY ({FACTS[table]})" if item else "DISTSTYLE ALL"
+
+
+def write(session, table, columns, file):
+    """A table's rows as Parquet."""
+    selected = ", ".join(f"{name}::{type_} AS {name}" for name, type_ in columns)
+    session.execute(f"COPY (SELECT {selected} FROM {table}) TO '{file}' (FORMAT parquet)")
+
+
+def queries(session):
+    """The texts with their numbers."""
+    return session.execute("SELECT query_nr, query FROM tpcds_queries() ORDER BY 1").fetchall()
+
+
+def width(session, text):
+    """How many columns a query gives."""
+    return len(session.execute("DESCRIBE " + text).fetchall())
+
+
+def describe():
+    session = connect()
+    session.execute("CALL dsdgen(sf = 0)")
+    listed = [{"name": table, "columns": columns, "attributes": layout(table, columns)} for table, columns in tables(session).items()]
+    texts = [{"number": number, "text": text, "oracle": rewritten(text, ORACLE["redshift"]), "columns": width(session, text)}
+             for number, text in queries(session)]
+    print(json.dumps({"tables": listed, "queries": texts}))
+
+
+def generate(folder, scale):
+    folder = pathlib.Path(folder)
+    # On the disk: at larger scales the tables do not fit into memory.
+    database = folder / "dsdgen.duckdb"
+    session = connect(database)
+    session.execute(f"CALL dsdgen(sf = {float(scale)})")
+    for table, columns in tables(session).items():
+        (folder / table).mkdir()
+        write(session, table, columns, folder / table / "part-00000.parquet")
+    session.close()
+    database.unlink()
+
+
+if __name__ == "__main__":
+    {"describe": describe, "generate": generate}[sys.argv[1]](*sys.argv[2:])
