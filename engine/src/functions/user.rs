@@ -100,7 +100,7 @@ fn distance(found: &DataType, wanted: &DataType) -> Option<usize> {
     match (found, wanted) {
         (DataType::Null, _) => Some(0),
         (DataType::Dictionary(_, value), wanted) => distance(value, wanted),
-        (DataType::Date32, DataType::Timestamp(..)) | (DataType::Timestamp(..), DataType::Timestamp(..)) => Some(1),
+        (DataType::Date32 | DataType::Timestamp(..), DataType::Timestamp(..)) => Some(1),
         // A text in quotes has no type of its own.
         (text_type, DataType::Date32 | DataType::Timestamp(..) | DataType::Time64(_)) if text(text_type) => Some(8),
         (DataType::Binary | DataType::LargeBinary, DataType::BinaryView) => Some(0),

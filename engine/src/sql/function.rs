@@ -105,8 +105,11 @@ pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
     Ok(Statement::DropFunction(DropFunction { name, if_exists, arguments, cascade }))
 }
 
+/// Types as written, with where each stands.
+type Types = Vec<(String, usize)>;
+
 /// `([name] type, …)`: the types, and where the first name is.
-fn arguments(cursor: &mut Cursor) -> Result<(Vec<(String, usize)>, Option<usize>)> {
+fn arguments(cursor: &mut Cursor) -> Result<(Types, Option<usize>)> {
     if *cursor.peek() == Token::LParen && *cursor.peek_nth(1) == Token::RParen {
         cursor.advance();
         cursor.advance();

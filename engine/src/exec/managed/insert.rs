@@ -94,7 +94,7 @@ fn mark_super(table: &ManagedTable, named: &[String], query: &mut Query) -> Resu
             Some(name) => Some(&table.columns[assign::column(table, name)?]),
             None => table.columns.get(at),
         };
-        if !column.is_some_and(|column| column.data_type == SqlType::Super.to_string()) {
+        if column.is_none_or(|column| column.data_type != SqlType::Super.to_string()) {
             continue;
         }
         for row in &mut values.rows {

@@ -122,7 +122,9 @@ fn elements(call: &Call<'_>) -> Result<ArrayRef> {
     for row in 0..call.rows {
         match texts.is_valid(row).then(|| Document::of(texts.value(row))) {
             Some(Document::Array(values)) => {
-                values.iter().for_each(|value| append(built.values(), value));
+                for value in &values {
+                    append(built.values(), value);
+                }
                 built.append(true);
             }
             _ => built.append(false),

@@ -320,7 +320,7 @@ fn rewrite_case(mut case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> 
         transformed = true;
         case.expr = Some(Box::new(call("$super_key", vec![*compared])?));
         for (when, _) in &mut case.when_then_expr {
-            *when = Box::new(call("$super_key", vec![when.as_ref().clone()])?);
+            **when = call("$super_key", vec![when.as_ref().clone()])?;
         }
     }
     let results = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
@@ -328,7 +328,7 @@ fn rewrite_case(mut case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> 
         return Ok(Transformed::new_transformed(Expr::Case(case), transformed));
     }
     for (_, then) in &mut case.when_then_expr {
-        *then = Box::new(as_super(then.as_ref().clone(), schema)?);
+        **then = as_super(then.as_ref().clone(), schema)?;
     }
     if let Some(other) = case.else_expr.take() {
         case.else_expr = Some(Box::new(as_super(*other, schema)?));

@@ -323,10 +323,11 @@ impl Item {
     fn lateral(self) -> Result<TableFactor, Error> {
         let (elements, places) =
             if self.unpivots { ("$super_values", "$super_names") } else { ("$super_elements", "$super_places") };
-        let mut text = format!("SELECT \"$super_element\"(unnest(\"{elements}\"(\"{PATH}\"))) AS v");
-        if self.place.is_some() {
-            text.push_str(&format!(", unnest(\"{places}\"(\"{PATH}\")) AS k"));
-        }
+        let place = match &self.place {
+            Some(_) => format!(", unnest(\"{places}\"(\"{PATH}\")) AS k"),
+            None => String::new(),
+        };
+        let text = format!("SELECT \"$super_element\"(unnest(\"{elements}\"(\"{PATH}\"))) AS v{place}");
         let broken = |error: sqlparser::parser::ParserError| Error::internal(error.to_string());
         let mut parser = Parser::new(syntax::dialect_of(Lexing::Redshift)).try_with_sql(&text).map_err(broken)?;
         let mut subquery = parser.parse_query().map_err(broken)?;
