@@ -12,9 +12,10 @@ use millrace_benches::target::Kind;
 use millrace_benches::{cache, many_tables, report, tpcds, tpch};
 use millrace_catalog::Catalog;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 
 fn main() {
     divan::main();
@@ -47,7 +48,7 @@ impl Loaded {
     }
 
     fn run(&self, text: &str) {
-        RUNTIME.block_on(async { self.ours.lock().unwrap().run(text).await.map(drop).unwrap() });
+        RUNTIME.block_on(async { self.ours.lock().await.run(text).await.map(drop).unwrap() });
     }
 
     fn plan(&self, number: usize) {
@@ -55,7 +56,7 @@ impl Loaded {
     }
 
     fn parse(&self) -> usize {
-        let ours = self.ours.lock().unwrap();
+        let ours = self.ours.blocking_lock();
         self.queries.iter().map(|text| ours.parse(text).unwrap()).sum()
     }
 }

@@ -158,7 +158,8 @@ impl Report {
     /// time.
     pub fn table(&self) -> String {
         let measured = self.lines.iter().any(|line| line.measure(0) != Measure::default());
-        let mut text = format!("{}\n{:<14}", self.title, "");
+        let width = self.name_width();
+        let mut text = format!("{}\n{:<width$}", self.title, "");
         for (at, side) in self.sides.iter().enumerate() {
             let _ = write!(text, " {:>17}", format!("{} ms", side.name));
             if at > 0 {
@@ -171,12 +172,12 @@ impl Report {
         text.push('\n');
         for line in &self.lines {
             let spreads = line.times_ms.iter().map(|times| Some(spread(times))).collect::<Vec<_>>();
-            push_row(&mut text, &line.name, &line.medians(), &spreads, measured.then(|| line.measure(0)));
+            push_row(&mut text, width, &line.name, &line.medians(), &spreads, measured.then(|| line.measure(0)));
         }
         let without = vec![None; self.sides.len()];
         let all = |values: Vec<f64>| values.into_iter().map(Some).collect::<Vec<_>>();
-        push_row(&mut text, "sum", &all(self.sums()), &without, None);
-        push_row(&mut text, "geometric mean", &all(self.geometric_means()), &without, None);
+        push_row(&mut text, width, "sum", &all(self.sums()), &without, None);
+        push_row(&mut text, width, "geometric mean", &all(self.geometric_means()), &without, None);
         for side in &self.sides {
             push_side(&mut text, side);
         }
@@ -187,6 +188,11 @@ impl Report {
             let _ = writeln!(text, "{} {}: {problem}", line.name, side.name);
         }
         text
+    }
+
+    /// How many characters the names of lines take.
+    fn name_width(&self) -> usize {
+        self.lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0).max("geometric mean".len())
     }
 
     /// All problems, with their lines and sides.
@@ -200,8 +206,9 @@ impl Report {
     /// What became of each line since an earlier report of the same sides: ours then and now. Marked where the
     /// difference is beyond what runs lie apart.
     pub fn comparison(&self, before: &Self) -> String {
+        let width = self.name_width();
         let mut text =
-            format!("against: {}\n{:<14} {:>12} {:>12} {:>7}\n", before.title, "", "then ms", "now ms", "ratio");
+            format!("against: {}\n{:<width$} {:>12} {:>12} {:>7}\n", before.title, "", "then ms", "now ms", "ratio");
         let earlier: BTreeMap<&str, &Line> = before.lines.iter().map(|line| (line.name.as_str(), line)).collect();
         let (mut slower, mut faster, mut sums) = (0, 0, (0.0, 0.0));
         for line in &self.lines {
@@ -210,11 +217,11 @@ impl Report {
             let (then, now) = match (then.filter(|times| !times.is_empty()), now) {
                 (Some(then), Some(now)) => (then, now),
                 (Some(_), None) => {
-                    let _ = writeln!(text, "{:<14} has no times any more", line.name);
+                    let _ = writeln!(text, "{:<width$} has no times any more", line.name);
                     continue;
                 }
                 (None, Some(_)) => {
-                    let _ = writeln!(text, "{:<14} had no times then", line.name);
+                    let _ = writeln!(text, "{:<width$} had no times then", line.name);
                     continue;
                 }
                 (None, None) => continue,
@@ -233,10 +240,10 @@ impl Report {
                 _ => "",
             };
             sums = (sums.0 + old, sums.1 + new);
-            let _ = writeln!(text, "{:<14} {old:>12.1} {new:>12.1} {:>7.3} {mark}", line.name, new / old);
+            let _ = writeln!(text, "{:<width$} {old:>12.1} {new:>12.1} {:>7.3} {mark}", line.name, new / old);
         }
         let (old, new) = sums;
-        let _ = writeln!(text, "{:<14} {old:>12.1} {new:>12.1} {:>7.3}", "sum", new / old);
+        let _ = writeln!(text, "{:<width$} {old:>12.1} {new:>12.1} {:>7.3}", "sum", new / old);
         let _ = writeln!(text, "{slower} slower, {faster} faster");
         text
     }
@@ -253,8 +260,15 @@ impl Report {
     }
 }
 
-fn push_row(text: &mut String, name: &str, medians: &[Option<f64>], spreads: &[Option<f64>], measure: Option<Measure>) {
-    let _ = write!(text, "{name:<14}");
+fn push_row(
+    text: &mut String,
+    width: usize,
+    name: &str,
+    medians: &[Option<f64>],
+    spreads: &[Option<f64>],
+    measure: Option<Measure>,
+) {
+    let _ = write!(text, "{name:<width$}");
     for (at, (ms, spread)) in medians.iter().zip(spreads).enumerate() {
         match ms {
             Some(ms) => {

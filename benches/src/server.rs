@@ -100,8 +100,9 @@ impl Server {
         let connection = format!("host={socket} user=bench dbname=postgres");
         let mut server = Self { child, connection, _folder: Some(folder) };
         let begin = Instant::now();
-        // The file is the last that it makes before it lets clients in.
-        while !Path::new(&socket).join(".s.PGSQL.5432").exists() {
+        // It notes there that it lets clients in.
+        let status = data.join("postmaster.pid");
+        while !std::fs::read_to_string(&status).is_ok_and(|text| text.lines().any(|line| line.trim() == "ready")) {
             ensure!(server.child.try_wait()?.is_none() && begin.elapsed() < START, "PostgreSQL did not start");
             std::thread::sleep(Duration::from_millis(50));
         }

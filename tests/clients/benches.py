@@ -16,7 +16,7 @@ SUITES = [
     ("tpch-external", ["--scale", "0.01", "--target", "external", "--against", "duckdb-parquet", "--queries", "1,6"], 2, 2),
     ("tpcds", ["--scale", "0.01", "--against", "duckdb", "--queries", "3,7,22,36,49,75,96"], 7, 2),
     ("clickbench", ["--rows", "20000", "--against", "duckdb"], 43, 2),
-    ("lake", ["--scale", "0.01", "--files", "20", "--against", "duckdb-parquet"], 22, 2),
+    ("lake", ["--scale", "0.01", "--files", "20", "--against", "duckdb-parquet"], 26, 2),
     ("load", ["--scale", "0.01", "--inserts", "5"], 12, 2),
     ("concurrency", ["--scale", "0.01", "--clients", "1,3", "--seconds", "2"], 8, 1),
 ]
