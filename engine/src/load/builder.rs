@@ -87,18 +87,22 @@ impl Column {
     pub(super) fn extend(&mut self, values: Values<'_>) {
         match (self, values) {
             (Self::SmallInt(builder), Values::Integers(values)) => {
-                values.into_iter().for_each(|value| builder.append_option(value.map(|value| value as i16)));
+                builder.extend(values.into_iter().map(|value| value.map(|value| value as i16)));
             }
             (Self::Integer(builder), Values::Integers(values)) => {
-                values.into_iter().for_each(|value| builder.append_option(value.map(|value| value as i32)));
+                builder.extend(values.into_iter().map(|value| value.map(|value| value as i32)));
             }
             (Self::Date(builder), Values::Integers(values)) => {
-                values.into_iter().for_each(|value| builder.append_option(value.map(|value| value as i32)));
+                builder.extend(values.into_iter().map(|value| value.map(|value| value as i32)));
             }
             (Self::BigInt(builder), Values::Integers(values)) => builder.extend(values),
             (Self::Numeric(builder, _), Values::Decimals(values)) => builder.extend(values),
             (Self::Text(builder), Values::Texts(values)) => builder.extend(values),
-            (column, Values::Others(values)) => values.into_iter().for_each(|value| column.append(value)),
+            (column, Values::Others(values)) => {
+                for value in values {
+                    column.append(value);
+                }
+            }
             // A run's values are of its column's type.
             (_, Values::Integers(_) | Values::Decimals(_) | Values::Texts(_)) => {}
         }

@@ -46,7 +46,9 @@ pub(super) fn qualify(select: &mut Select) {
     }
     select.selection.iter_mut().chain(&mut select.having).for_each(|expr| qualifier.walk(expr));
     if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
-        keys.iter_mut().for_each(|expr| qualifier.walk(expr));
+        for key in keys {
+            qualifier.walk(key);
+        }
     }
 }
 
