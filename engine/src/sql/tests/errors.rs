@@ -55,11 +55,14 @@ fn other_statements_are_refused_by_name() {
     refuses(
         Redshift,
         &[
-            ("CREATE OR REPLACE FUNCTION f() AS $$ select 1; $$", "CREATE FUNCTION", 1),
             ("CREATE EXTERNAL FUNCTION f()", "CREATE EXTERNAL FUNCTION", 1),
-            ("DROP MATERIALIZED VIEW v", "DROP MATERIALIZED VIEW", 1),
             ("DROP PROCEDURE p()", "DROP PROCEDURE", 1),
             ("CREATE MASKING POLICY p", "CREATE MASKING POLICY", 1),
         ],
     );
+    let python = "CREATE FUNCTION f (int) RETURNS int STABLE AS $$ return 1 $$ LANGUAGE plpythonu";
+    let error = error(python, Redshift);
+    assert_eq!(error.kind, ErrorKind::Unsupported, "{error}");
+    assert!(error.message.to_lowercase().contains("language plpythonu"), "{error}");
+    refuses(Athena, &[("DROP MATERIALIZED VIEW v", "DROP MATERIALIZED VIEW", 1)]);
 }

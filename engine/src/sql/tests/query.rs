@@ -88,7 +88,7 @@ fn operators_bind_as_the_dialect_says() {
         let SelectItem::UnnamedExpr(Expr::BinaryOp { op, .. }) = &select.projection[0] else { panic!("{text}") };
         assert_eq!(*op, outermost, "{text}");
     }
-    assert_eq!(shown("SELECT |/ 4, @ -5, 5 # 3, E'a', b[0].c", Redshift), "SELECT |/4, @-5, 5 # 3, E'a', b[0].c");
+    assert_eq!(shown("SELECT |/ 4, @ -5, 5 # 3, E'a', b[0].c", Redshift), "SELECT |/4, @-5, 5 # 3, E'a', b[0].'c'");
 }
 
 #[test]
