@@ -84,7 +84,8 @@ async fn columns_of_tables_are_as_declared() {
     let (folder, mut session) = world().await;
     let out = folder.path().join("out");
     rows(&mut session, "CREATE TABLE t (c char(3), v varchar(7), d super)").await.unwrap();
-    rows(&mut session, "INSERT INTO t VALUES ('abc', 'x', '{\"a\":[1,\n null]}'), ('d', 'y', '\"z\"')").await.unwrap();
+    let insert = "INSERT INTO t VALUES ('abc', 'x', json_parse('{\"a\":[1,\n null]}')), ('d', 'y', 'z')";
+    rows(&mut session, insert).await.unwrap();
     let unload = format!(
         "UNLOAD ('select c, v, d from t order by v') TO '{}/t_' JSON PARALLEL OFF MANIFEST VERBOSE",
         out.display()
@@ -95,7 +96,7 @@ async fn columns_of_tables_are_as_declared() {
         |name: &str| String::from_utf8_lossy(&files.iter().find(|(found, _)| found == name).unwrap().1).into_owned();
     assert_eq!(
         read("t_000"),
-        "{\"c\":\"abc\",\"v\":\"x\",\"d\":{\"a\":[1, null]}}\n{\"c\":\"d\",\"v\":\"y\",\"d\":\"z\"}\n"
+        "{\"c\":\"abc\",\"v\":\"x\",\"d\":{\"a\":[1,null]}}\n{\"c\":\"d\",\"v\":\"y\",\"d\":\"z\"}\n"
     );
     let manifest: String = read("t_manifest").split_whitespace().collect();
     for part in [
