@@ -48,7 +48,7 @@ fn push_host(site: u64, out: &mut String) {
 pub(super) fn push_url(site: u64, page: u64, out: &mut String) {
     out.push_str(if page.is_multiple_of(11) { "https://" } else { "http://" });
     push_host(site, out);
-    for at in 0..1 + page % 3 {
+    for at in 0..=(page % 3) {
         out.push('/');
         push_word(&LATIN, skewed(hashed(page, 60 + at), 400, 2), out);
     }
@@ -71,7 +71,7 @@ pub(super) fn push_title(page: u64, out: &mut String) {
     push_words(3 + key % 8, key, out);
     match key % 3_000 {
         1 => out.push_str(" - Google"),
-        _ if key % 2 == 0 => out.push_str(" | купить"),
+        _ if key.is_multiple_of(2) => out.push_str(" | купить"),
         _ => {}
     }
 }

@@ -107,7 +107,7 @@ fn table(described: &DescribedTable) -> Table {
     Table {
         name: described.name.clone(),
         columns: columns(hive_type),
-        managed_columns: columns(|data_type| data_type.to_lowercase()),
+        managed_columns: columns(str::to_lowercase),
         attributes: described.attributes.clone(),
         is_copied: true,
         ..Table::default()

@@ -100,8 +100,8 @@ fn encodable_schema(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()))
 }
 
-/// Keys of JSON objects are texts, so keys of maps become texts.
-fn encodable_type(data_type: &DataType) -> DataType {
+/// The type of nested values as JSON can have them: keys of its objects are texts, so keys of maps become texts.
+pub(crate) fn encodable_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::List(item) => DataType::List(encodable_field(item)),
         DataType::LargeList(item) => DataType::LargeList(encodable_field(item)),

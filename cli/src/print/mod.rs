@@ -13,6 +13,7 @@ mod table;
 mod vertical;
 
 pub(crate) use cell::quote_excerpt;
+pub(crate) use json::encodable_type;
 
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;

@@ -169,7 +169,7 @@ fn plain_number(word: &str) -> Option<String> {
 
 #[allow(clippy::ptr_arg, reason = "sqllogictest's signature")]
 fn same(_: Normalizer, actual: &[Vec<String>], expected: &[String]) -> bool {
-    let written = |row: &str| plain(row).replace(", ", ",");
+    let written = |row: &str| plain(row).replace(", ", ",").replace(": ", ":");
     actual.len() == expected.len()
         && actual
             .iter()

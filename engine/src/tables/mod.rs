@@ -39,6 +39,7 @@ mod segments;
 mod source;
 mod statistics;
 mod storage;
+mod super_column;
 mod temporary_folder;
 mod types;
 mod values;

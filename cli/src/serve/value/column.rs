@@ -1,6 +1,7 @@
 //! One column of a batch, looked at once: rare types are cast to common ones, so that writing a value is one match.
 
 use super::types::{PgType, SUPER, TIMETZ};
+use crate::print::encodable_type;
 use arrow::array::types::{
     Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
     IntervalMonthDayNanoType, IntervalYearMonthType, Time64MicrosecondType, TimestampMicrosecondType,
@@ -150,6 +151,7 @@ fn common_type(data_type: &DataType) -> Option<DataType> {
 
 /// Nested values as JSON.
 fn json(array: &ArrayRef, field: &Field) -> Result<StringArray, ArrowError> {
+    let array = &cast(array, &encodable_type(array.data_type()))?;
     let field: FieldRef = Arc::new(Field::new(field.name(), array.data_type().clone(), true));
     let options = EncoderOptions::default().with_explicit_nulls(true);
     let mut encoder = make_encoder(&field, array, &options)?;
