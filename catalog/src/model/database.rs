@@ -1,6 +1,6 @@
 //! Databases and the external schemas that point at them.
 
-use super::Parameters;
+use super::{Parameters, SqlFunction};
 use serde::{Deserialize, Serialize};
 
 /// A database of the catalog: what Glue and Athena call a database and Redshift an external schema's database.
@@ -20,12 +20,22 @@ pub struct Database {
     /// Milliseconds since the epoch, UTC.
     #[serde(default)]
     pub create_time_ms: i64,
+    /// The functions that users have made in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<SqlFunction>,
 }
 
 impl Database {
     /// A database with a name and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), description: None, location: None, parameters: Parameters::new(), create_time_ms: 0 }
+        Self {
+            name: name.into(),
+            description: None,
+            location: None,
+            parameters: Parameters::new(),
+            create_time_ms: 0,
+            functions: Vec::new(),
+        }
     }
 }
 

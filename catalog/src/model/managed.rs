@@ -173,6 +173,27 @@ pub struct TableAttributes {
     /// What stands for the keys that are left to the warehouse.
     #[serde(default, skip_serializing_if = "AutoKeys::is_none")]
     pub chosen: AutoKeys,
+    /// The query that fills it, of a materialized view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub materialized: Option<MaterializedView>,
+}
+
+/// What makes a table a materialized view.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaterializedView {
+    /// The query's text, as the user wrote it, in Redshift's dialect.
+    pub text: String,
+    /// The schemas that names in it are looked up in.
+    pub search_path: String,
+    /// Whether rows that come to its table can be added without computing the query anew.
+    pub incremental: bool,
+    /// What stands for its rows; another whenever these change.
+    pub version: String,
+    /// What the managed tables that it reads held when its rows were computed, by number: the same text while they hold
+    /// the same. `None` when that could not be told.
+    pub seen: Option<BTreeMap<i64, String>>,
+    /// The manifest's snapshot at which they held it, when all of it was committed.
+    pub snapshot: Option<i64>,
 }
 
 impl TableAttributes {

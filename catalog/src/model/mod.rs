@@ -5,6 +5,7 @@ mod crawler;
 mod database;
 mod distinct;
 mod estimates;
+mod function;
 mod hive_type;
 mod managed;
 mod partition;
@@ -21,10 +22,11 @@ pub use crawler::{
 pub use database::{Database, ExternalSchema};
 pub use distinct::DistinctSketch;
 pub use estimates::{ColumnAnalysis, ColumnEstimates, TableAnalysis, TableEstimates};
+pub use function::{SqlFunction, Volatility};
 pub use hive_type::{HiveType, StructField};
 pub use managed::{
     AutoKeys, ColumnUse, DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, FileLayout,
-    Identity, ManagedColumn, ManagedTable, SortKey, TableAttributes,
+    Identity, ManagedColumn, ManagedTable, MaterializedView, SortKey, TableAttributes,
 };
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
 pub use principal::{

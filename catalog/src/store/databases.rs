@@ -138,6 +138,25 @@ async fn insert_database(write: &mut Write<'_>, database: &Database) -> Result<(
     write.execute(query.bind(database.name).bind(document)).await.map(drop)
 }
 
+/// The database of this name, within a transaction.
+pub(super) async fn find_database(write: &mut Write<'_>, name: &str) -> Result<Option<Database>> {
+    let query = sqlx::query_as("SELECT document FROM millrace_database WHERE name = $1").bind(name);
+    let row: Option<(String,)> = write.first(query).await?;
+    row.map(|(document,)| decode(write.path(), &format!("database \"{name}\""), &document)).transpose()
+}
+
+/// All databases, within a transaction.
+pub(super) async fn all_databases(write: &mut Write<'_>) -> Result<Vec<Database>> {
+    let rows: Vec<(String, String)> = write.all(sqlx::query_as("SELECT name, document FROM millrace_database")).await?;
+    rows.iter().map(|(name, document)| decode(write.path(), &format!("database \"{name}\""), document)).collect()
+}
+
+/// Gives a database another definition under its name.
+pub(super) async fn update_database(write: &mut Write<'_>, database: &Database) -> Result<()> {
+    let query = sqlx::query("UPDATE millrace_database SET document = $2 WHERE name = $1");
+    write.execute(query.bind(&database.name).bind(encode(database)?)).await.map(drop)
+}
+
 async fn insert_schema(write: &mut Write<'_>, schema: &ExternalSchema) -> Result<()> {
     let mut schema = schema.clone();
     if schema.create_time_ms == 0 {

@@ -42,7 +42,7 @@ pub(crate) use databases::{check_name, database_exists};
 pub(crate) use document::{decode, encode};
 pub(crate) use migrate::now_ms;
 pub(crate) use number::Number;
-pub use objects::ObjectChanges;
+pub use objects::{FunctionChange, ObjectChanges};
 pub(crate) use owners::check_owner;
 pub use partition_name::partition_name;
 pub(crate) use sqlite::{CHUNK, Db, DbRow};

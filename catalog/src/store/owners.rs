@@ -1,13 +1,14 @@
-//! Owners of tables and views as users come and go. Ownership is by name, so what a user owns follows the user to
+//! Owners of tables, views and functions as users come and go. Ownership is by name, so what a user owns follows the user to
 //! another name, a user who owns something stays, and nothing new belongs to a name that nobody has.
 
 use super::connection::{Lease, Write};
+use super::databases::{all_databases, update_database};
 use super::document::{TableRow, decode_table};
 use super::principals;
 use super::tables::{change, qualified};
 use crate::error::{CatalogError, Result};
 use crate::manifest::{change_owner, forget_owner, owned_by};
-use crate::model::{ADMIN, Principals, Table, TableKind};
+use crate::model::{ADMIN, Principals, SqlFunction, Table, TableKind};
 
 /// Keeps owners true when users are renamed, which their numbers tell, or dropped; `after` is stored already.
 ///
@@ -37,6 +38,17 @@ async fn rename(write: &mut Write<'_>, from: &str, to: &str) -> Result<()> {
     for table in views_of(write, from).await? {
         change(write, &table, Table { owner: Some(to.to_owned()), ..table.clone() }).await?;
     }
+    for mut database in all_databases(write).await? {
+        let owned = |function: &&mut SqlFunction| function.owner.as_deref() == Some(from);
+        let mut changed = false;
+        for function in database.functions.iter_mut().filter(owned) {
+            function.owner = Some(to.to_owned());
+            changed = true;
+        }
+        if changed {
+            update_database(write, &database).await?;
+        }
+    }
     let query = "UPDATE millrace_table_version SET document = json_set(document, '$.owner', $2) \
                  WHERE json_extract(document, '$.owner') = $1";
     write.execute(sqlx::query(query).bind(from).bind(to)).await?;
@@ -51,6 +63,10 @@ async fn release(write: &mut Write<'_>, user: &str) -> Result<()> {
         let kind = if table.kind == TableKind::ExternalTable { "external table" } else { "view" };
         format!("owner of {kind} {}", qualified(&table.database, &table.name))
     }));
+    for database in all_databases(write).await? {
+        let owned = database.functions.iter().filter(|function| function.owner.as_deref() == Some(user));
+        objects.extend(owned.map(|function| format!("owner of function {}.{}", database.name, function.signature())));
+    }
     if !objects.is_empty() {
         return Err(CatalogError::OwnsObjects { user: user.to_owned(), objects });
     }

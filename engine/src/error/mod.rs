@@ -38,6 +38,10 @@ pub enum ErrorKind {
     DuplicateSchema,
     /// 42701: a column named twice.
     DuplicateColumn,
+    /// 42723: a function of that name and arguments exists.
+    DuplicateFunction,
+    /// 42P13: a function's definition that makes no sense.
+    InvalidFunctionDefinition,
     /// 42710: another object of that name exists.
     DuplicateObject,
     /// 2BP01: something else depends on the object.
@@ -161,6 +165,8 @@ impl ErrorKind {
             Self::DuplicateTable => "42P07",
             Self::DuplicateSchema => "42P06",
             Self::DuplicateColumn => "42701",
+            Self::DuplicateFunction => "42723",
+            Self::InvalidFunctionDefinition => "42P13",
             Self::DuplicateObject => "42710",
             Self::DependentObjects => "2BP01",
             Self::Grouping => "42803",

@@ -18,9 +18,10 @@ use crate::sql::{
     CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, Dialect, DropDatabase, DropTable, StoredAs,
 };
 use datafusion::arrow::datatypes::DataType;
+use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
-    ADMIN, Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
+    ADMIN, Column, Database, ExternalSchema, ManagedTable, Parameters, SerDe, StorageDescriptor, Table, TableKind,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -128,7 +129,8 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
         };
     }
     let managed = context.transaction().lock().await.tables(context.warehouse(), &drop.name).await?;
-    let used = snapshot.tables(&drop.name).next().is_some() || !managed.is_empty();
+    let has_functions = snapshot.database(&drop.name).is_some_and(|database| !database.functions.is_empty());
+    let used = snapshot.tables(&drop.name).next().is_some() || !managed.is_empty() || has_functions;
     if !drop.cascade && used {
         let message = format!("cannot drop schema {} because other objects depend on it", drop.name);
         return Err(Error::new(ErrorKind::DependentObjects, message)
@@ -361,13 +363,20 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
     for name in &drop.names {
         let table = match resolve::find_relation(context, name).await {
             Ok(Relation::Managed(table)) => {
-                if drop.view {
-                    let message = format!("\"{}\" is not a view", table.name);
-                    return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint("use DROP TABLE"));
+                let (kind, hint) = match (&table.attributes.materialized, drop.view) {
+                    (Some(_), true) => ("plain view", "DROP MATERIALIZED VIEW"),
+                    (Some(_), false) => ("table", "DROP MATERIALIZED VIEW"),
+                    (None, true) => ("view", "DROP TABLE"),
+                    (None, false) => ("", ""),
+                };
+                if !kind.is_empty() {
+                    let message = format!("\"{}\" is not a {kind}", table.name);
+                    return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
                 }
                 if !is_temporary(&table) {
                     let target = (table.schema.as_str(), table.name.as_str());
                     drop_dependents(context, &snapshot, drop, target, &mut gone).await?;
+                    drop_materialized(context, &snapshot, target, "table", drop.cascade).await?;
                 }
                 context.transaction().lock().await.drop_table(context.warehouse(), &table)?;
                 continue;
@@ -394,7 +403,9 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
             continue;
         }
         if is_view {
-            drop_dependents(context, &snapshot, drop, (&table.database, &table.name), &mut gone).await?;
+            let target = (table.database.as_str(), table.name.as_str());
+            drop_dependents(context, &snapshot, drop, target, &mut gone).await?;
+            drop_materialized(context, &snapshot, target, "view", drop.cascade).await?;
         }
         drop_object(context, &table).await?;
         gone.insert((table.database.clone(), table.name.clone()));
@@ -427,10 +438,51 @@ async fn drop_dependents(
     }
     for view in views {
         drop_object(context, &view).await?;
-        enforce::forget_view(context, &view).await?;
+        enforce::forget(context, &view.database, &view.name).await?;
         gone.insert((view.database.clone(), view.name.clone()));
     }
     Ok(())
+}
+
+/// Drops a materialized view, and with CASCADE what reads it.
+pub(super) async fn drop_managed(context: &Context, view: &Arc<ManagedTable>, cascade: bool) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    let target = (view.schema.as_str(), view.name.as_str());
+    let drop = DropTable { names: Vec::new(), if_exists: false, view: true, cascade };
+    drop_dependents(context, &snapshot, &drop, target, &mut HashSet::new()).await?;
+    drop_materialized(context, &snapshot, target, "materialized view", cascade).await?;
+    context.transaction().lock().await.drop_table(context.warehouse(), view)
+}
+
+/// Drops the materialized views that read a table or view, or refuses to drop it while there are any.
+fn drop_materialized<'a>(
+    context: &'a Context,
+    snapshot: &'a Snapshot,
+    target: (&'a str, &'a str),
+    kind: &'a str,
+    cascade: bool,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        if context.dialect() != Dialect::Redshift {
+            return Ok(());
+        }
+        let mut all = Vec::new();
+        for database in snapshot.databases() {
+            all.extend(context.transaction().lock().await.tables(context.warehouse(), &database.name).await?);
+        }
+        let views = resolve::materialized_dependents(snapshot, all.iter(), target)?;
+        if let Some(view) = views.first().filter(|_| !cascade) {
+            let message = format!("cannot drop {kind} {} because other objects depend on it", target.1);
+            return Err(Error::new(ErrorKind::DependentObjects, message)
+                .with_detail(format!("materialized view {} depends on {kind} {}", view.name, target.1))
+                .with_hint("use DROP ... CASCADE to drop the dependent objects too"));
+        }
+        for view in views {
+            drop_managed(context, &view, cascade).await?;
+            enforce::forget(context, &view.schema, &view.name).await?;
+        }
+        Ok(())
+    })
 }
 
 /// Drops an external table now; a view with the block that the statement is in.

@@ -3,8 +3,10 @@
 use crate::error::Result;
 use crate::resolve::{self, Relation, rights};
 use crate::session::{Context, RightsChange};
-use crate::sql::{AlterOperation, CopyFormat, CreateTableAs, JsonMapping, ObjectName, Statement, Update};
-use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable, Table};
+use crate::sql::{
+    AlterOperation, CopyFormat, CreateTableAs, JsonMapping, MaterializedViewStatement, ObjectName, Statement, Update,
+};
+use millrace_catalog::model::{ADMIN, Principals, Privilege, Securable};
 
 /// Refuses a statement that the user has no right to.
 ///
@@ -68,6 +70,10 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
                 Some(view) if create.or_replace => rights::check_owner(context, &name, view.owner.as_ref()).await,
                 _ => Ok(()),
             }
+        }
+        Statement::CreateFunction(create) => create_in(context, &create.name).await,
+        Statement::MaterializedView(MaterializedViewStatement::Create { table, .. }) => {
+            create_in(context, &table.name).await
         }
         Statement::CreateDatabase(_) | Statement::CreateExternalSchema(_) | Statement::CreateConnectorSchema(_) => {
             if rights::may_on_database(snapshot.principals(), &context.who().user, Privilege::Create) {
@@ -190,6 +196,7 @@ pub(super) async fn named(context: &Context, statement: &Statement) -> Result<Ve
     let names = match statement {
         Statement::DropTable(dropped) => dropped.names.as_slice(),
         Statement::AlterTable(alter) => std::slice::from_ref(&alter.table),
+        Statement::MaterializedView(MaterializedViewStatement::Drop { names, .. }) => names.as_slice(),
         _ => return Ok(Vec::new()),
     };
     let mut found = Vec::with_capacity(names.len());
@@ -215,6 +222,7 @@ pub(super) async fn after(context: &Context, statement: &Statement, named: &[(St
         Statement::CreateTableAs(create) => Some(&create.name),
         Statement::CreateExternalTable(create) => Some(&create.name),
         Statement::CreateView(create) => Some(&create.name),
+        Statement::MaterializedView(MaterializedViewStatement::Create { table, .. }) => Some(&table.name),
         _ => None,
     };
     if let Some((schema, name)) = created.and_then(|name| names(name, context.database()))
@@ -228,7 +236,9 @@ pub(super) async fn after(context: &Context, statement: &Statement, named: &[(St
             let object = Securable::Schema(dropped.name.clone());
             change(context, move |principals| principals.forget(&object)).await
         }
-        Statement::DropTable(_) if !principals.grants.is_empty() => {
+        Statement::DropTable(_) | Statement::MaterializedView(MaterializedViewStatement::Drop { .. })
+            if !principals.grants.is_empty() =>
+        {
             let gone = named.iter().cloned();
             let gone: Vec<Securable> = gone.map(|(schema, name)| Securable::Table(schema, name)).collect();
             change(context, move |principals| gone.iter().for_each(|object| principals.forget(object))).await
@@ -256,12 +266,12 @@ pub(super) async fn after(context: &Context, statement: &Statement, named: &[(St
     }
 }
 
-/// Forgets the rights on a view that goes with what it reads.
-pub(super) async fn forget_view(context: &Context, view: &Table) -> Result<()> {
+/// Forgets the rights on a view, plain or materialized, that goes with what it reads.
+pub(super) async fn forget(context: &Context, schema: &str, name: &str) -> Result<()> {
     if context.snapshot().await?.principals().grants.is_empty() {
         return Ok(());
     }
-    let gone = Securable::Table(view.database.clone(), view.name.clone());
+    let gone = Securable::Table(schema.to_owned(), name.to_owned());
     change(context, move |principals| principals.forget(&gone)).await
 }
 

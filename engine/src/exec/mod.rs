@@ -11,8 +11,10 @@ mod ddl;
 mod describe;
 mod enforce;
 pub(crate) mod explain;
+mod function;
 pub(crate) mod maintenance;
 mod managed;
+mod materialized_view;
 mod measure;
 mod principals;
 mod privileges;
@@ -42,6 +44,7 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
     }
     connectors::check(context, statement).await?;
     enforce::check(context, statement).await?;
+    materialized_view::check_unchanged(context, statement).await?;
     let named = enforce::named(context, statement).await?;
     let result = run(context, statement).await?;
     enforce::after(context, statement, &named).await?;
@@ -70,6 +73,9 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
         Statement::RestoreTable(restore) => managed::restore_table(context, restore).await,
         Statement::CreateExternalTable(create) => ddl::create_external_table(context, create).await,
         Statement::CreateView(create) => ddl::create_view(context, create).await,
+        Statement::MaterializedView(statement) => materialized_view::execute(context, statement).await,
+        Statement::CreateFunction(create) => function::create_function(context, create).await,
+        Statement::DropFunction(drop) => function::drop_function(context, drop).await,
         Statement::CreateDatabase(create) => ddl::create_database(context, create).await,
         Statement::CreateExternalSchema(create) => ddl::create_external_schema(context, create).await,
         Statement::CreateConnectorSchema(create) => connectors::create_schema(context, create).await,

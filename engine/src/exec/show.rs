@@ -45,7 +45,7 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
         Show::Partitions(name) => partitions(context, name).await,
         Show::Create { name, view } => {
             let table = match resolve::find_relation(context, name).await? {
-                Relation::Managed(table) if !view => {
+                Relation::Managed(table) if !view || table.attributes.materialized.is_some() => {
                     let text = managed::show_table(&table);
                     return rows::text("SHOW", &["createtab_stmt"], text.lines().map(|line| [line.to_owned()]));
                 }
@@ -76,7 +76,11 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
         }
         Show::Functions { like } => {
             let matches = matcher(like.as_deref())?;
-            let names = function_names(context.state());
+            let mut names = function_names(context.state());
+            let own = snapshot.databases().flat_map(|database| database.functions.iter());
+            names.extend(own.map(|function| function.name.clone()));
+            names.sort();
+            names.dedup();
             rows::text("SHOW", &["function"], names.into_iter().filter(|name| matches(name)).map(|name| [name]))
         }
         Show::Crawlers { like } => crawl::show_crawlers(context, matcher(like.as_deref())?).await,

@@ -2,6 +2,7 @@
 
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::rows::Last;
+use super::semistructured::Json;
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::arrow::array::ArrayRef;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -45,12 +46,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.bools(|row| Ok(Some(serde_json::from_str::<IgnoredAny>(texts.value(row)).is_ok())))
     })
     .doc("can_json_parse(text)", "Whether a text is JSON.", &[("can_json_parse('[10001,10002,\"abc\"]')", "true"), ("can_json_parse('This is a TEST')", "false")]),
-    scalar("json_parse", REDSHIFT, &[Text], Gives::Text, |call| normalised(call, false))
+    scalar("json_parse", REDSHIFT, &[Text], Gives::Super, exact)
         .doc("json_parse(text)", "A text as a SUPER value.", &[("json_parse('[10001, 10002, \"abc\"]')", "[10001,10002,\"abc\"]")]),
-    scalar("json_serialize", REDSHIFT, &[Text], Gives::Text, |call| normalised(call, false))
+    scalar("json_serialize", REDSHIFT, &[Text], Gives::Text, exact)
         .doc("json_serialize(super)", "A SUPER value as text.", &[("json_serialize(json_parse('[1, 2]'))", "[1,2]")]),
-    scalar("json_typeof", REDSHIFT, &[Text], Gives::Text, kind_of)
-        .doc("json_typeof(super)", "object, array, string, number, boolean or null.", &[("json_typeof(json_parse('[1]'))", "array")]),
     scalar("json_extract", ATHENA, &[Text, Text], Gives::Text, |call| extract_trino(call, false)).doc(
         "json_extract(json, path)",
         "What a path leads to, as JSON; NULL where there is nothing.",
@@ -61,9 +60,9 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "What a path leads to, as text; NULL where it is an object or array.",
         &[("json_extract_scalar('[1, 2, 3]', '$[2]')", "3"), ("json_extract_scalar('{\"a\":\"x\"}', '$.a')", "x"), ("json_extract_scalar('{\"a\":{\"b c\":true}}', '$.a[\"b c\"]')", "true")],
     ),
-    scalar("json_parse", ATHENA, &[Text], Gives::Text, |call| normalised(call, true))
+    scalar("json_parse", ATHENA, &[Text], Gives::Text, normalised)
         .doc("json_parse(text)", "A text as JSON, keys in order.", &[("json_parse('{\"b\": 1, \"a\": 2}')", "{\"a\":2,\"b\":1}")]),
-    scalar("json_format", ATHENA, &[Text], Gives::Text, |call| normalised(call, true))
+    scalar("json_format", ATHENA, &[Text], Gives::Text, normalised)
         .doc("json_format(json)", "JSON as text.", &[("json_format(json_parse('[1, 2]'))", "[1,2]")]),
     scalar("json_array_length", ATHENA, &[Text], Gives::Int8, |call| {
         let texts = call.text(0);
@@ -326,25 +325,21 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-fn normalised(call: &Call<'_>, in_order: bool) -> Result<ArrayRef> {
+/// JSON without blanks, its numbers as they are written.
+fn exact(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = call.text(0);
     call.texts(|row| {
-        let value = parse(texts.value(row)).map_err(|_| invalid(texts.value(row)))?;
-        Ok(Some(if in_order { sorted(value) } else { value }.to_string()))
+        let value = Json::parse(texts.value(row)).ok_or_else(|| invalid(texts.value(row)))?;
+        Ok(Some(value.to_string()))
     })
 }
 
-fn kind_of(call: &Call<'_>) -> Result<ArrayRef> {
+/// JSON without blanks, its keys in order.
+fn normalised(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = call.text(0);
     call.texts(|row| {
-        Ok(Some(match parse(texts.value(row)).map_err(|_| invalid(texts.value(row)))? {
-            Value::Object(_) => "object",
-            Value::Array(_) => "array",
-            Value::String(_) => "string",
-            Value::Number(_) => "number",
-            Value::Bool(_) => "boolean",
-            Value::Null => "null",
-        }))
+        let value = parse(texts.value(row)).map_err(|_| invalid(texts.value(row)))?;
+        Ok(Some(sorted(value).to_string()))
     })
 }
 

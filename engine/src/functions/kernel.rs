@@ -6,6 +6,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
+use crate::tables;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
@@ -66,6 +67,10 @@ pub(super) enum Gives {
         /// Whether the digits that are cut stay as zeros.
         keeps_scale: bool,
     },
+    /// A SUPER: `Utf8View`, marked.
+    Super,
+    /// A SUPER of the large texts that are elements of one; anything else as it is.
+    Element,
     /// What follows from the arguments' types.
     Of(fn(&[DataType]) -> Result<DataType>),
 }
@@ -83,6 +88,8 @@ pub(super) struct Call<'a> {
     pub(super) nulls: Option<NullBuffer>,
     /// What the result is.
     pub(super) gives: DataType,
+    /// The arguments' fields as the query has them.
+    pub(super) fields: &'a [FieldRef],
 }
 
 /// A function's declaration.
@@ -95,7 +102,7 @@ pub(super) struct Scalar {
     variadic: bool,
     strict: bool,
     volatility: Volatility,
-    gives: Gives,
+    pub(super) gives: Gives,
     kernel: Kernel,
     /// How it is called; empty for functions that only we write.
     pub(super) syntax: &'static str,
@@ -171,6 +178,11 @@ impl Scalar {
         Arc::new(ScalarUDF::new_from_impl(Function { declaration: self, signature }))
     }
 
+    /// Whether it is the function of this name in a dialect.
+    pub(super) fn is(&self, dialect: Dialect, name: &str) -> bool {
+        self.name == name && self.dialects.contains(&dialect)
+    }
+
     fn count_fits(&self, count: usize) -> bool {
         let most = self.takes.len();
         count + self.optional >= most && (count <= most || self.variadic)
@@ -180,6 +192,11 @@ impl Scalar {
 struct Function {
     declaration: Scalar,
     signature: Signature,
+}
+
+/// The declaration of a function that is one of ours.
+pub(super) fn declared(function: &ScalarUDF) -> Option<&Scalar> {
+    function.inner().downcast_ref::<Function>().map(|function| &function.declaration)
 }
 
 impl std::fmt::Debug for Function {
@@ -295,7 +312,11 @@ impl ScalarUDFImpl for Function {
 
     fn return_type(&self, args: &[DataType]) -> DataFusionResult<DataType> {
         Ok(match self.declaration.gives {
-            Gives::Text => DataType::Utf8View,
+            Gives::Text | Gives::Super => DataType::Utf8View,
+            Gives::Element => match args.first() {
+                Some(DataType::LargeUtf8) | None => DataType::Utf8View,
+                Some(other) => other.clone(),
+            },
             Gives::Int8 => DataType::Int64,
             Gives::Int4 => DataType::Int32,
             Gives::Float => DataType::Float64,
@@ -319,7 +340,13 @@ impl ScalarUDFImpl for Function {
             }
             _ => self.return_type(&types)?,
         };
-        Ok(Arc::new(Field::new(self.name(), gives, true)))
+        let is_super = match self.declaration.gives {
+            Gives::Super => true,
+            Gives::Element => types.first() == Some(&DataType::LargeUtf8),
+            _ => false,
+        };
+        let field = Field::new(self.name(), gives, true);
+        Ok(Arc::new(if is_super { tables::super_field(field) } else { field }))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
@@ -347,7 +374,7 @@ impl ScalarUDFImpl for Function {
         if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == rows) {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&gives)?));
         }
-        let made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives })?;
+        let made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives, fields: &args.arg_fields })?;
         if constant {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?));
         }

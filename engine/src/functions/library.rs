@@ -330,6 +330,34 @@ pub(super) const ENTRIES: &[Entry] = &[
     (
         ATHENA,
         "Arrays and maps",
+        "zip_with(array, array, (x, y) -> …)",
+        "Two arrays as one, element by element; the shorter one has NULLs at its end.",
+        &[("zip_with(ARRAY[1, 3, 5], ARRAY['a', 'b', 'c'], (x, y) -> y)", "[a, b, c]")],
+    ),
+    (
+        ATHENA,
+        "Arrays and maps",
+        "map_filter(map, (k, v) -> …)",
+        "The entries of a map that a condition is true of.",
+        &[("map_filter(map(ARRAY['k1', 'k2', 'k3'], ARRAY[20, 3, 15]), (k, v) -> v > 10)", "{k1: 20, k3: 15}")],
+    ),
+    (
+        ATHENA,
+        "Arrays and maps",
+        "transform_keys(map, (k, v) -> …)",
+        "A map with other keys, which are not NULL and differ.",
+        &[("transform_keys(map(ARRAY['a', 'b'], ARRAY[1, 2]), (k, v) -> k || CAST(v AS varchar))", "{a1: 1, b2: 2}")],
+    ),
+    (
+        ATHENA,
+        "Arrays and maps",
+        "transform_values(map, (k, v) -> …)",
+        "A map with other values.",
+        &[("transform_values(map(ARRAY[1, 2, 3], ARRAY[10, 20, 30]), (k, v) -> v + k)", "{1: 11, 2: 22, 3: 33}")],
+    ),
+    (
+        ATHENA,
+        "Arrays and maps",
         "any_match(array, x -> …), all_match, none_match",
         "Whether some, all or no elements fit.",
         &[

@@ -87,6 +87,7 @@ fn continuous(call: &Call<'_>) -> Result<ArrayRef> {
         rows: call.rows,
         nulls: call.nulls.clone(),
         gives: DataType::Timestamp(TimeUnit::Microsecond, None),
+        fields: call.fields,
     };
     let stamps = micros.stamps(|row| Ok(results[row].map(|value| value.round() as i64)))?;
     Ok(cast(&stamps, &call.gives)?)
@@ -115,7 +116,7 @@ fn discrete(call: &Call<'_>) -> Result<ArrayRef> {
     if refs.is_empty() { Ok(new_null_array(&call.gives, 0)) } else { Ok(concat(&refs)?) }
 }
 
-fn map_of(key: DataType, value: DataType) -> DataType {
+pub(super) fn map_of(key: DataType, value: DataType) -> DataType {
     let fields = Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(fields), false)), false)
 }

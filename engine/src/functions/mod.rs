@@ -20,6 +20,7 @@ mod full_text;
 mod intervals;
 mod json;
 mod kernel;
+mod lambdas;
 mod library;
 mod lists;
 mod math;
@@ -30,6 +31,7 @@ mod reduce;
 mod regex;
 mod registry;
 mod rows;
+mod semistructured;
 mod session;
 mod show;
 mod signals;
@@ -39,6 +41,7 @@ mod template;
 mod text;
 mod totals;
 mod url;
+mod user;
 
 pub(crate) use cast::{differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
@@ -49,7 +52,8 @@ pub(crate) use intervals::{
 };
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use reduce::higher_order;
-pub(crate) use registry::{aggregate, scalar};
+pub(crate) use registry::{aggregate, gives_super, scalar, takes_super};
+pub(crate) use user::{Overload, user_function, user_gives_super, user_takes_super};
 
 use crate::system::Facts;
 use datafusion::logical_expr::ScalarUDF;

@@ -16,7 +16,11 @@ static REDUCE: LazyLock<Arc<HigherOrderUDF>> = LazyLock::new(|| Arc::new(HigherO
 
 /// A dialect's function over lambdas, where it is ours.
 pub(crate) fn higher_order(dialect: Dialect, name: &str) -> Option<Arc<HigherOrderUDF>> {
-    (dialect == Dialect::Athena && name == "reduce").then(|| Arc::clone(&REDUCE))
+    match (dialect, name) {
+        (Dialect::Athena, "reduce") => Some(Arc::clone(&REDUCE)),
+        (Dialect::Athena, name) => super::lambdas::find(name),
+        (Dialect::Redshift, _) => None,
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

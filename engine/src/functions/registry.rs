@@ -1,9 +1,9 @@
 //! The functions of each dialect by name.
 
-use super::kernel::Scalar;
+use super::kernel::{Gives, Scalar, declared};
 use super::{
-    arithmetic, arrays, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex, text,
-    totals, url,
+    arithmetic, arrays, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex,
+    semistructured, text, totals, url,
 };
 use crate::sql::Dialect;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -16,6 +16,8 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", conversion::FUNCTIONS),
     ("", intervals::FUNCTIONS),
     ("", lists::FUNCTIONS),
+    ("", semistructured::NAVIGATION),
+    ("", semistructured::OPERATORS),
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
@@ -23,6 +25,10 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("JSON", json::FUNCTIONS),
     ("Numbers", math::FUNCTIONS),
     ("Regular expressions", regex::FUNCTIONS),
+    ("SUPER", semistructured::ARRAYS),
+    ("SUPER", semistructured::KINDS),
+    ("SUPER", semistructured::OBJECTS),
+    ("SUPER", semistructured::SETS),
     ("Texts", text::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];
@@ -48,6 +54,22 @@ pub(crate) fn scalar(dialect: Dialect, name: &str) -> Option<Arc<ScalarUDF>> {
         Dialect::Redshift => REDSHIFT.get(name).cloned(),
         Dialect::Athena => ATHENA.get(name).cloned(),
     }
+}
+
+/// Whether a function gives SUPER values.
+pub(crate) fn gives_super(function: &ScalarUDF) -> bool {
+    declared(function).is_some_and(|function| matches!(function.gives, Gives::Super))
+}
+
+/// Whether a function knows SUPER values; to others they are texts.
+pub(crate) fn takes_super(function: &ScalarUDF) -> bool {
+    let topics = ["JSON", "SUPER"];
+    declared(function).is_some_and(|function| {
+        function.name.starts_with("$super")
+            || SCALARS.iter().any(|(topic, functions)| {
+                topics.contains(topic) && functions.iter().any(|known| known.is(Dialect::Redshift, function.name))
+            })
+    })
 }
 
 type Aggregates = HashMap<String, Arc<AggregateUDF>>;

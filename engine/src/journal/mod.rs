@@ -10,6 +10,7 @@ mod commit;
 mod loads;
 mod mask;
 mod query;
+mod refresh;
 mod steps;
 mod store;
 mod vacuum;
@@ -26,6 +27,7 @@ pub(crate) use loads::{
 pub(crate) use mask::mask;
 pub use query::ConnectionEvent;
 pub(crate) use query::{QueryRecord, StatementClass, UserRecord};
+pub(crate) use refresh::RefreshRecord;
 pub(crate) use steps::{AlertRecord, MOST_STEPS, NodeRecord, ScanRecord, StepRecord, StepsRecord, TotalsRecord};
 pub use store::{Journal, JournalConfig, now_us};
 pub(crate) use vacuum::VacuumRecord;

@@ -28,11 +28,14 @@ impl StatementClass {
             | Statement::Update(_)
             | Statement::Delete(_)
             | Statement::Merge(_)
-            | Statement::CreateTableAs(_) => Self::Query,
+            | Statement::CreateTableAs(_)
+            | Statement::MaterializedView(_) => Self::Query,
             Statement::CreateTable(create) if create.query.is_some() => Self::Query,
             Statement::CreateExternalTable(_)
             | Statement::CreateTable(_)
             | Statement::CreateView(_)
+            | Statement::CreateFunction(_)
+            | Statement::DropFunction(_)
             | Statement::CreateDatabase(_)
             | Statement::CreateExternalSchema(_)
             | Statement::CreateConnectorSchema(_)

@@ -14,7 +14,7 @@ use super::value::{Conversion, Value};
 use crate::error::Result;
 use crate::lake::json::JsonPath;
 use crate::sql::{CopyOptions, TextEncoding};
-use crate::tables::SqlType;
+use crate::tables::{self, SqlType};
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -110,7 +110,11 @@ impl LoaderSpec {
             remove_quotes: options.remove_quotes,
             null_as: options.null_as.clone(),
         };
-        let columns = targets.iter().map(|target| ArrowField::new(&target.name, target.data_type.to_arrow(), true));
+        let columns = targets.iter().map(|target| {
+            let field = ArrowField::new(&target.name, target.data_type.to_arrow(), true);
+            // What is loaded into a SUPER is a document.
+            if target.data_type == SqlType::Super { tables::super_field(field) } else { field }
+        });
         let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
         let conversion = Conversion::new(options, fixed, layout.is_stream(), members.is_some())?;
         let header = Header::Skipped(options.ignore_header);

@@ -1,4 +1,5 @@
-//! Scalar subqueries over the system's own tables that name columns of the query around them, a row at a time.
+//! Scalar subqueries over the system's own tables that name columns of the query around them, a row at a time; EXISTS over the
+//! elements of an outer query's SUPER value.
 //!
 //! Tools ask the catalog in ways that no join answers: `(SELECT … WHERE c.oid = a.attcollation AND a.x <> t.y)`,
 //! `ARRAY(SELECT … FROM unnest(c.options))`. Where DataFusion makes no join of such a subquery, it becomes a function of
@@ -13,11 +14,13 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::{DefaultTableSource, MemTable};
 use datafusion::error::Result;
 use datafusion::execution::session_state::SessionState;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::expr::Exists;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Subquery, TypeSignature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, Operator, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Subquery, TypeSignature, Volatility, col, lit,
 };
 use datafusion::physical_plan::collect;
 use futures::FutureExt;
@@ -39,6 +42,14 @@ pub(super) fn rewrite(plan: LogicalPlan, state: &SessionState) -> Result<Logical
             let name = names.save(&expr);
             let rewritten = expr.transform_up(|part| match part {
                 Expr::ScalarSubquery(query) if is_for_rows(&query)? => Ok(Transformed::yes(call(query, state)?)),
+                Expr::Exists(Exists { subquery, negated }) if is_computed(&subquery)? => {
+                    let any = call(any_row(subquery)?, state)?;
+                    Ok(Transformed::yes(if negated { Expr::Not(Box::new(any)) } else { any }))
+                }
+                Expr::InSubquery(member) if is_computed(&member.subquery)? => {
+                    let error = Error::unsupported("IN over what a query computes of the query around it");
+                    Err(error.with_hint("write EXISTS (SELECT 1 FROM t.items AS i WHERE i = …)").into())
+                }
                 other => Ok(Transformed::no(other)),
             })?;
             Ok(rewritten.update_data(|expr| name.restore(expr)))
@@ -50,7 +61,8 @@ pub(super) fn rewrite(plan: LogicalPlan, state: &SessionState) -> Result<Logical
 fn has_subquery(node: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(|expr| {
-        found = expr.exists(|part| Ok(matches!(part, Expr::ScalarSubquery(_))))?;
+        let is_one = |part: &Expr| matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_));
+        found = expr.exists(|part| Ok(is_one(part)))?;
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
@@ -65,10 +77,7 @@ fn is_for_rows(query: &Subquery) -> Result<bool> {
     let mut in_memory = true;
     let mut joins = is_one_row(&query.subquery);
     query.subquery.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            let source = scan.source.downcast_ref::<DefaultTableSource>();
-            in_memory &= source.is_some_and(|source| source.table_provider.downcast_ref::<MemTable>().is_some());
-        }
+        in_memory &= reads_memory(node);
         node.apply_expressions(|expr| {
             joins &= match node {
                 LogicalPlan::Filter(_) => {
@@ -80,6 +89,37 @@ fn is_for_rows(query: &Subquery) -> Result<bool> {
         })
     })?;
     Ok(in_memory && !joins)
+}
+
+/// Whether a subquery's rows are computed of outer columns and of what is in memory: no join answers that.
+fn is_computed(query: &Subquery) -> Result<bool> {
+    if query.outer_ref_columns.is_empty() {
+        return Ok(false);
+    }
+    let (mut in_memory, mut computes) = (true, false);
+    query.subquery.apply_with_subqueries(|node| {
+        in_memory &= reads_memory(node);
+        node.apply_expressions(|expr| {
+            computes |= !matches!(node, LogicalPlan::Filter(_)) && is_outer(expr);
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    Ok(in_memory && computes)
+}
+
+/// Whether a subquery has a row, as a scalar subquery.
+fn any_row(query: Subquery) -> Result<Subquery> {
+    let rows = LogicalPlanBuilder::from(query.subquery.as_ref().clone());
+    let counted = rows.aggregate(Vec::<Expr>::new(), vec![count(lit(1_i64)).alias("n")])?;
+    let any = counted.project(vec![col("n").gt(lit(0_i64)).alias("any")])?.build()?;
+    Ok(Subquery { subquery: Arc::new(any), ..query })
+}
+
+/// Whether a node reads nothing but memory.
+fn reads_memory(node: &LogicalPlan) -> bool {
+    let LogicalPlan::TableScan(scan) = node else { return true };
+    let source = scan.source.downcast_ref::<DefaultTableSource>();
+    source.is_some_and(|source| source.table_provider.downcast_ref::<MemTable>().is_some())
 }
 
 /// Whether a plan is an aggregate of all its rows.

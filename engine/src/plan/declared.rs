@@ -6,7 +6,7 @@
 
 use crate::federated::ForeignTable;
 use crate::interval::is_interval;
-use crate::tables::{ManagedTableProvider, SqlType};
+use crate::tables::{self, ManagedTableProvider, SqlType};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, TableScan};
@@ -24,9 +24,13 @@ pub(crate) fn declared_schema(plan: &LogicalPlan, schema: &SchemaRef) -> SchemaR
     with_declarations(schema, declared_types(plan))
 }
 
-/// What a plan's columns were declared as, in order.
+/// What a plan's columns were declared as, in order; what is computed and SUPER is declared so.
 pub(crate) fn declared_types(plan: &LogicalPlan) -> Vec<Option<SqlType>> {
-    super::with_room(|| (0..plan.schema().fields().len()).map(|at| origin(plan, at)).collect())
+    let of = |at: usize| {
+        let computed = tables::is_super(plan.schema().field(at)).then_some(SqlType::Super);
+        origin(plan, at).or(computed)
+    };
+    super::with_room(|| (0..plan.schema().fields().len()).map(of).collect())
 }
 
 /// Columns with their declarations, in order.

@@ -12,7 +12,7 @@ mod rewrite;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
 pub(crate) use declared::{declared_schema, declared_types, with_declarations};
-pub(crate) use dialect::{assigned, read_interval};
+pub(crate) use dialect::{as_super, assigned, read_interval, super_value};
 pub(crate) use rewrite::{shown_name, shown_schema};
 
 use crate::error::{Error, ErrorKind, Result, span_of};
@@ -55,7 +55,9 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
     dialect::tell_apart(&mut resolved.query);
     rewrite::rewrite(&mut resolved.query);
     let state = context.state();
-    let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(dialect::Operators { dialect })];
+    let members = dialect::Members::of(&resolved.query, context.keeps_case_of_members());
+    let operators = Arc::new(dialect::Operators { dialect, members });
+    let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::clone(&operators) as Arc<dyn ExprPlanner>];
     expr_planners.extend(state.expr_planners().iter().cloned());
     let mut relation_planners: Vec<Arc<dyn RelationPlanner>> = vec![Arc::new(dialect::Relations { dialect })];
     relation_planners.extend(state.relation_planners().iter().cloned());
@@ -75,7 +77,9 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
             break Err(error);
         }
     };
-    let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_casts(plan, dialect));
+    operators.members.check()?;
+    let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_super(plan, dialect));
+    let planned = planned.and_then(|plan| dialect::rewrite_casts(plan, dialect));
     let plan = planned
         .and_then(|plan| correlated::rewrite(plan, state))
         .and_then(membership::rewrite)

@@ -55,8 +55,12 @@ impl VisitorMut for Rewriter {
 
     /// `a[1].b`: the planner takes a field after a subscript as a text only.
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
-        if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
-            for access in access_chain {
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr {
+            // Names that follow a name are parts of a column's, perhaps.
+            let names = |access: &AccessExpr| matches!(access, AccessExpr::Dot(Expr::Identifier(_)));
+            let of_column = matches!(root.as_ref(), Expr::Identifier(_));
+            let parts = if of_column { access_chain.iter().take_while(|access| names(access)).count() } else { 0 };
+            for access in &mut access_chain[parts..] {
                 if let AccessExpr::Dot(Expr::Identifier(field)) = access {
                     let name = Value::SingleQuotedString(field.value.clone());
                     *access = AccessExpr::Dot(Expr::Value(name.with_span(field.span)));

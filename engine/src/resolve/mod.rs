@@ -4,21 +4,25 @@
 //! table's files are listed later, when its scan is planned, because only then its filters are known.
 
 mod columns;
+mod dependents;
 mod direct;
 mod find;
+mod functions;
 mod postgres;
 mod pseudo;
 pub(crate) mod rights;
 mod travel;
 
+pub(crate) use self::functions::{body_of, called_in, find_functions, overload};
 pub(crate) use columns::behind_grants;
+pub(crate) use dependents::{dependents, materialized_dependents, names_in_materialized, names_in_view, reads};
 pub(crate) use direct::files_as_table;
 pub(crate) use find::{Relation, find_relation, find_table, find_temporary, owner_of_foreign, relation};
 pub(crate) use postgres::with_backslashes;
 pub(crate) use travel::{snapshot_at, table_at};
 
 use crate::error::{Error, ErrorKind, Result, nearest};
-use crate::functions::{self, Functions};
+use crate::functions::{self as known_functions, Functions};
 use crate::lake::table::{LakeTable, PseudoColumn};
 use crate::plan;
 use crate::session::{Context, SearchPath};
@@ -146,7 +150,8 @@ fn resolve_with<'a>(
             let message = format!("views stand on views more than {MAX_VIEW_DEPTH} deep");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        let named = plan::with_room(|| find_names(query))?;
+        let mut named = plan::with_room(|| find_names(query))?;
+        let users = self::functions::bind(context, snapshot, &mut named.query, path, depth).await?;
         let mut tables = Tables::new();
         for reference in named.references {
             if let Some((name, source)) = &target
@@ -159,12 +164,13 @@ fn resolve_with<'a>(
             let source = resolve_table(context, snapshot, query, &reference, path, pseudo, depth).await?;
             tables.insert(reference, source);
         }
-        let functions = if named.functions.iter().any(|name| functions::is_known(name)) {
-            let sizes = named.functions.iter().any(|name| functions::tells_sizes(name));
-            functions::bind(&named.functions, system::facts(context, sizes).await?)
+        let mut functions = if named.functions.iter().any(|name| known_functions::is_known(name)) {
+            let sizes = named.functions.iter().any(|name| known_functions::tells_sizes(name));
+            known_functions::bind(&named.functions, system::facts(context, sizes).await?)
         } else {
             Functions::new()
         };
+        functions.extend(users);
         Ok(ResolvedQuery { query: *named.query, tables, functions })
     })
 }
@@ -313,22 +319,6 @@ async fn system_table(
     system::find(Some(schema), table).map(Some).ok_or_else(unknown)
 }
 
-/// The relations that a view's query names, by database and name; none for a query that cannot be read.
-pub(crate) fn names_in_view(snapshot: &Snapshot, view: &Table) -> Vec<(String, String)> {
-    let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { return Vec::new() };
-    let Ok(dialect) = dialect.parse::<Dialect>() else { return Vec::new() };
-    let Ok(mut parsed) = sql::parse(text, dialect) else { return Vec::new() };
-    let Some(Statement::Query(query)) = parsed.pop().map(|parsed| parsed.statement) else { return Vec::new() };
-    let (mut found, path) = (Vec::new(), path_of(search_database));
-    let _: ControlFlow<()> = ast::visit_relations(&*query, |name| {
-        let parts = name.0.iter().filter_map(|part| part.as_ident());
-        let name = ObjectName { parts: parts.map(|ident| ident.value.to_lowercase()).collect(), position: 0 };
-        found.extend(locate(snapshot, &name, &path).ok());
-        ControlFlow::Continue(())
-    });
-    found
-}
-
 /// The schemas that a view's names are looked up in.
 fn path_of(written: &str) -> Vec<String> {
     SearchPath::parse(written).into_names()
@@ -351,59 +341,6 @@ pub(crate) async fn named_temporary(context: &Context, query: &ast::Query) -> Re
         }
     }
     Ok(None)
-}
-
-/// Whether a query reads a table or view, itself or through views.
-pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, path: &[String], target: (&str, &str)) -> Result<bool> {
-    let mut names: Vec<Vec<String>> = Vec::new();
-    let _: ControlFlow<()> = ast::visit_relations(query, |name| {
-        let parts = name.0.iter().filter_map(|part| part.as_ident());
-        let mut parts: Vec<String> = parts.map(|ident| ident.value.to_lowercase()).collect();
-        if let Some(last) = parts.last_mut()
-            && let Some((name, _)) = sql::moment_of(last)
-        {
-            *last = name.to_owned();
-        }
-        names.push(parts);
-        ControlFlow::Continue(())
-    });
-    for parts in names {
-        let name = ObjectName { parts, position: 0 };
-        let Ok((database, table)) = locate(snapshot, &name, path) else { continue };
-        if (database.as_str(), table.as_str()) == target {
-            return Ok(true);
-        }
-        let Some(view) = snapshot.table(&database, &table) else { continue };
-        if let TableKind::VirtualView { text, dialect, search_database } = &view.kind {
-            let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
-            let parsed = sql::parse(text, dialect)?.pop().map(|parsed| parsed.statement);
-            if let Some(Statement::Query(query)) = parsed
-                && reads(snapshot, &query, &path_of(search_database), target)?
-            {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
-/// The views that read a table or view, themselves or through others. Late-binding ones do not count.
-pub(crate) fn dependents(snapshot: &Snapshot, target: (&str, &str)) -> Result<Vec<Arc<Table>>> {
-    let mut found = Vec::new();
-    for view in snapshot.all_tables() {
-        let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { continue };
-        if view.storage.columns.is_empty() || dialect != Dialect::Redshift.name() {
-            continue;
-        }
-        // What does not name it may still read it through another view; a table is named by some view's text.
-        let parsed = sql::parse(text, Dialect::Redshift)?.pop().map(|parsed| parsed.statement);
-        if let Some(Statement::Query(query)) = parsed
-            && reads(snapshot, &query, &path_of(search_database), target)?
-        {
-            found.push(Arc::clone(view));
-        }
-    }
-    Ok(found)
 }
 
 /// The columns that a view's query gives now.
@@ -430,6 +367,15 @@ pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<Logi
     let snapshot = context.snapshot().await?;
     let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
     plan_view(&owner, &snapshot, text, dialect, search_database, 0).await
+}
+
+/// The plan of a query in Redshift's dialect, kept as text, with the schemas that its names are looked up in.
+///
+/// # Errors
+/// What running it would say.
+pub(crate) async fn plan_of_text(context: &Context, text: &str, path: &str) -> Result<LogicalPlan> {
+    let snapshot = context.snapshot().await?;
+    plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await
 }
 
 /// The plan of a view's query.

@@ -49,7 +49,7 @@ const USER: &str = "session_authorization";
 const SUPERUSER: &str = "is_superuser";
 
 /// All of them, by name.
-const KNOWN: [Known; 29] = [
+const KNOWN: [Known; 30] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
     known("bytea_output", "hex", Takes::Word(&["hex"]), "form of binary values as text"),
     known("client_encoding", "UTF8", Takes::Encoding, "encoding of the client's texts"),
@@ -69,6 +69,12 @@ const KNOWN: [Known; 29] = [
         "off",
         Takes::Word(&["off", "false"]),
         "whether quoted names keep their case",
+    ),
+    known(
+        "enable_case_sensitive_super_attribute",
+        "off",
+        Takes::Switch,
+        "whether names of members of SUPER values keep their case",
     ),
     known(
         "enable_result_cache_for_session",

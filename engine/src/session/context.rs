@@ -219,6 +219,11 @@ impl Context {
         Settings::described().into_iter().map(|(name, about)| (name, value(name), about)).collect()
     }
 
+    /// Whether names of members of SUPER values keep their case.
+    pub(crate) fn keeps_case_of_members(&self) -> bool {
+        self.settings.get(self.state.config(), "enable_case_sensitive_super_attribute").is_ok_and(|value| value == "on")
+    }
+
     /// Where a statement that runs to its end shows how far it is.
     pub(crate) fn progress(&self) -> &CurrentProgress {
         &self.progress

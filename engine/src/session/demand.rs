@@ -1,7 +1,7 @@
 //! What a statement is to the queues of WLM: whether it needs slots, and what is known of it before it runs.
 
 use crate::error::Result;
-use crate::sql::{Explain, ParsedStatement, Statement};
+use crate::sql::{Explain, MaterializedViewStatement, ParsedStatement, Statement};
 use crate::system;
 use crate::wlm::{self, Features, Kind};
 use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
@@ -16,6 +16,9 @@ pub(super) fn demand(statement: &Statement) -> Option<Kind> {
         Statement::Explain(Explain { analyze: true, statement, .. }) => demand(statement).map(|_| Kind::Change),
         Statement::CreateTableAs(_) => Some(Kind::CreateTableAs),
         Statement::CreateTable(create) => create.query.is_some().then_some(Kind::CreateTableAs),
+        Statement::MaterializedView(view) => {
+            (!matches!(view, MaterializedViewStatement::Drop { .. })).then_some(Kind::Change)
+        }
         Statement::Insert(_)
         | Statement::Update(_)
         | Statement::Delete(_)

@@ -1,9 +1,9 @@
-//! The databases and views that a transaction block has made, changed or dropped: what it sees of them instead of the
+//! The databases, views and functions that a transaction block has made, changed or dropped: what it sees of them instead of the
 //! snapshot that it began with, and their share of its commit.
 
 use crate::error::{Error, Result};
 use millrace_catalog::model::{Database, Principals, Table};
-use millrace_catalog::{ObjectChanges, Snapshot};
+use millrace_catalog::{FunctionChange, ObjectChanges, Snapshot};
 use std::sync::Arc;
 
 /// A change of users' rights that goes with a transaction.
@@ -28,7 +28,7 @@ impl std::fmt::Debug for RightsChange {
     }
 }
 
-/// Databases and views as a transaction has changed them.
+/// Databases, views and functions as a transaction has changed them.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
     changes: ObjectChanges,
@@ -75,6 +75,7 @@ impl Objects {
     pub(super) fn drop_database(&mut self, seen: &Snapshot, name: &str) {
         let before = self.changes.created_databases.len();
         self.changes.created_databases.retain(|created| created.name != name);
+        self.changes.functions.retain(|change| change.database() != name);
         if before == self.changes.created_databases.len() {
             self.changes.dropped_databases.push(name.to_owned());
         }
@@ -107,6 +108,18 @@ impl Objects {
         }
         let without = seen.without_table(&existing.database, &existing.name);
         self.shown = Some(Arc::new(without.with_table(Arc::new(wanted))));
+        Ok(())
+    }
+
+    /// Makes, replaces or drops a function.
+    pub(super) fn change_function(&mut self, seen: &Snapshot, change: FunctionChange) -> Result<()> {
+        let Some(database) = seen.database(change.database()) else {
+            return Err(Error::internal("the schema of a function was lost"));
+        };
+        let mut database = database.as_ref().clone();
+        change.make(&mut database)?;
+        self.changes.functions.push(change);
+        self.shown = Some(Arc::new(seen.with_database(database)));
         Ok(())
     }
 

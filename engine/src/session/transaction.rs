@@ -14,7 +14,7 @@ use crate::tables::NewFiles;
 use crate::warehouse::Warehouse;
 use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange};
 use millrace_catalog::model::{DataFile, Database, DeleteFile, Identity, ManagedColumn, ManagedTable, Table};
-use millrace_catalog::{Catalog, CatalogError, Snapshot};
+use millrace_catalog::{Catalog, CatalogError, FunctionChange, Snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -123,6 +123,13 @@ impl Transaction {
         self.check_writable(warehouse)?;
         let seen = self.snapshot(warehouse).await?;
         self.objects.change(&seen, view, Table { database, name, ..view.as_ref().clone() })
+    }
+
+    /// Makes, replaces or drops a function at the commit.
+    pub(crate) async fn change_function(&mut self, warehouse: &Warehouse, change: FunctionChange) -> Result<()> {
+        self.check_writable(warehouse)?;
+        let seen = self.snapshot(warehouse).await?;
+        self.objects.change_function(&seen, change)
     }
 
     /// Drops a view at the commit.

@@ -8,7 +8,7 @@ use crate::sql::ObjectName;
 use crate::sql::scan::{Lexing, Piece};
 use crate::sql::strings::{Escapes, decode};
 use crate::sql::tokens::{self, Tokens, is_word, word};
-use crate::sql::{diagnose, nesting, query, syntax};
+use crate::sql::{diagnose, nesting, query, semistructured, syntax};
 use millrace_catalog::model::Parameters;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{self, Expr, Ident, ObjectNamePart, Query, SelectInto, TableFactor, TableWithJoins, With};
@@ -328,7 +328,8 @@ impl<'a> Cursor<'a> {
 
     /// Does to a query that a grammar has put together what is done to those that are written as one.
     pub(super) fn settled(&self, mut query: Query, position: usize) -> Result<Box<Query>> {
-        query::settle(&mut query).map_err(|(location, error)| match location {
+        let resolved = if self.is_athena() { Ok(()) } else { semistructured::resolve(&mut query, self.text) };
+        resolved.and_then(|()| query::settle(&mut query)).map_err(|(location, error)| match location {
             Some(location) => error.with_position(tokens::position_of(self.text, location)),
             None => error.with_position(position),
         })?;

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{DropDatabase, DropTable, Statement, crawler, refuse, snapshot};
+use crate::sql::{DropDatabase, DropTable, Statement, crawler, function, refuse, snapshot};
 use sqlparser::tokenizer::Token;
 
 /// The whole statement, whatever it drops.
@@ -13,6 +13,9 @@ pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
     }
     if cursor.at("DROP DATABASE") || cursor.at("DROP SCHEMA") {
         return drop_database(cursor);
+    }
+    if cursor.at("DROP FUNCTION") && !cursor.is_athena() {
+        return function::drop(cursor);
     }
     if cursor.at("DROP SNAPSHOT") {
         return snapshot::drop(cursor);

@@ -218,7 +218,7 @@ fn interval_qualifier(cursor: &mut Cursor) -> String {
 }
 
 /// `BACKUP`, `DISTSTYLE`, `DISTKEY`, `SORTKEY`, `ENCODE AUTO`, `TABLE PROPERTIES`, each at most once, in any order.
-fn attributes(cursor: &mut Cursor, table: &mut CreateTable) -> Result<()> {
+pub(super) fn attributes(cursor: &mut Cursor, table: &mut CreateTable) -> Result<()> {
     let mut properties: Option<Parameters> = None;
     let mut encode_auto = false;
     loop {

@@ -5,8 +5,9 @@ use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
     Dialect, ParsedStatement, Statement, administer, alter, analyze, comment, copy, crawler, create_table_as,
-    cursor_statement, database, diagnose, drop, explain_statement, external_table, grant, insert, managed_table,
-    modify, prepared_statement, refuse, session, show, snapshot, transaction, unload, user, vacuum, view,
+    cursor_statement, database, diagnose, drop, explain_statement, external_table, function, grant, insert,
+    managed_table, materialized_view, modify, prepared_statement, refuse, session, show, snapshot, transaction, unload,
+    user, vacuum, view,
 };
 
 /// Parses a text of any number of statements with semicolons between them; empty ones give none.
@@ -61,7 +62,9 @@ pub(super) fn statement(cursor: &mut Cursor) -> Result<Statement> {
     }
     let Some(word) = cursor.peek_word() else { return Err(cursor.syntax_error("a statement")) };
     if !cursor.is_athena()
-        && let Some(found) = user::statement(cursor).or_else(|| grant::statement(cursor))
+        && let Some(found) = user::statement(cursor)
+            .or_else(|| grant::statement(cursor))
+            .or_else(|| materialized_view::statement(cursor))
     {
         return found;
     }
@@ -128,6 +131,8 @@ fn create(cursor: &mut Cursor) -> Result<Statement> {
         create_table_as::create(cursor)
     } else if cursor.at("CREATE VIEW") || cursor.at("CREATE OR REPLACE VIEW") {
         view::create(cursor)
+    } else if !cursor.is_athena() && (cursor.at("CREATE FUNCTION") || cursor.at("CREATE OR REPLACE FUNCTION")) {
+        function::create(cursor)
     } else if cursor.at("CREATE SNAPSHOT") {
         snapshot::create(cursor)
     } else if crawler::creates(cursor) {

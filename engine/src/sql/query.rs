@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 const MAX_SPINE: usize = 64;
 
 /// An error and where in the statement it is, where known.
-type Refusal = (Option<Location>, Error);
+pub(super) type Refusal = (Option<Location>, Error);
 
 /// Takes INTO out of a query's first SELECT.
 pub(super) fn take_into(query: &mut Query) -> Option<SelectInto> {

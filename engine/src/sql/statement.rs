@@ -6,8 +6,9 @@
 use crate::error::{Error, ErrorKind};
 use crate::sql::{
     ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateConnectorSchema, CreateDatabase,
-    CreateExternalSchema, CreateTable, CursorStatement, Delete, Describe, Dialect, Distribution, Explain, Merge,
-    PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause, Unload, Update, Vacuum,
+    CreateExternalSchema, CreateFunction, CreateTable, CursorStatement, Delete, Describe, Dialect, Distribution,
+    DropFunction, Explain, MaterializedViewStatement, Merge, PreparedStatement, PrincipalStatement, RestoreTable,
+    SortKeyClause, Unload, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -110,6 +111,12 @@ pub enum Statement {
     RestoreTable(RestoreTable),
     /// `CREATE [OR REPLACE] VIEW`.
     CreateView(Box<CreateView>),
+    /// `CREATE [OR REPLACE] FUNCTION`.
+    CreateFunction(Box<CreateFunction>),
+    /// `DROP FUNCTION`.
+    DropFunction(DropFunction),
+    /// `CREATE|REFRESH|DROP MATERIALIZED VIEW`.
+    MaterializedView(MaterializedViewStatement),
     /// `CREATE DATABASE|SCHEMA`.
     CreateDatabase(CreateDatabase),
     /// Redshift's `CREATE EXTERNAL SCHEMA … FROM DATA CATALOG`.

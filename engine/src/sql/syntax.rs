@@ -189,6 +189,11 @@ impl Dialect for RedshiftSyntax {
     fn supports_table_versioning(&self) -> bool {
         true
     }
+
+    // Subscripts of paths into SUPER values, and AT after a FROM item.
+    fn supports_partiql(&self) -> bool {
+        true
+    }
 }
 
 /// Athena's queries: Trino's SQL, and backticks tolerated around names.

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::scan::Lexing;
 use crate::sql::strings::{Escapes, decode};
-use crate::sql::{nesting, syntax, time_travel};
+use crate::sql::{nesting, semistructured, syntax, time_travel};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
@@ -21,10 +21,19 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
     })?;
     let mut starts = starts(text, &tokens);
     nesting::check(&tokens).map_err(|(index, error)| error.with_position(text[..starts[index]].chars().count() + 1))?;
-    let (mut after_period, mut parameters) = (false, 0);
+    let (mut after_period, mut in_path, mut parameters) = (false, false, 0);
     for (index, token) in tokens.iter_mut().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(text.len());
-        fold(&mut token.token, &text[starts[index]..end], lexing);
+        // What follows `].` is a member's name, which is folded later or not.
+        in_path = match &token.token {
+            Token::RBracket => lexing == Lexing::Redshift,
+            Token::Word(_) => in_path && after_period,
+            Token::Period => in_path,
+            _ => false,
+        };
+        if !in_path {
+            fold(&mut token.token, &text[starts[index]..end], lexing);
+        }
         // What follows a period is a name, whatever it means elsewhere: `t.user`.
         if let (true, Token::Word(word)) = (after_period, &mut token.token) {
             word.keyword = Keyword::NoKeyword;
@@ -44,6 +53,9 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
     }
     time_travel::rewrite(&mut tokens);
     expand_table_queries(&mut tokens, &mut starts);
+    if lexing == Lexing::Redshift {
+        semistructured::rewrite(&mut tokens, &mut starts);
+    }
     Ok(Tokens { tokens, starts })
 }
 

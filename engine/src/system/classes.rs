@@ -7,6 +7,7 @@ use super::{
     relations, row,
 };
 use crate::error::Result;
+use crate::resolve;
 use crate::session::Context;
 use millrace_catalog::model::{ADMIN, Grantee, Principals, Securable};
 
@@ -345,11 +346,13 @@ async fn view_sources(context: &Context) -> Result<Vec<(i64, i64)>> {
     let snapshot = context.snapshot().await?;
     let mut pairs = Vec::new();
     for view in found.iter().filter(|relation| relation.kind == RelationKind::View) {
-        let Some(table) = snapshot.table(&view.schema, &view.name) else { continue };
-        if table.storage.columns.is_empty() {
-            continue;
-        }
-        for (schema, name) in crate::resolve::names_in_view(&snapshot, table) {
+        let materialized = view.managed.as_ref().and_then(|table| table.attributes.materialized.as_ref());
+        let named = match (materialized, snapshot.table(&view.schema, &view.name)) {
+            (Some(view), _) => resolve::names_in_materialized(&snapshot, view),
+            (None, Some(table)) if !table.storage.columns.is_empty() => resolve::names_in_view(&snapshot, table),
+            _ => continue,
+        };
+        for (schema, name) in named {
             if let Some(source) = found.iter().find(|known| known.schema == schema && known.name == name) {
                 pairs.push((view.oid, source.oid));
             }

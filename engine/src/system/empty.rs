@@ -105,33 +105,6 @@ pub(super) const TABLES: &[SystemTable] = &[
         &[("stairelid", Oid), ("stairows", Kind::Real), ("staiins", Kind::Real), ("staidels", Kind::Real)],
     ),
     empty(
-        "svv_mv_info",
-        &[
-            ("database_name", Text),
-            ("schema_name", Text),
-            ("user_name", Text),
-            ("name", Text),
-            ("is_stale", Text),
-            ("state", Int4),
-            ("autorewrite", Text),
-            ("autorefresh", Text),
-        ],
-    ),
-    empty(
-        "stv_mv_info",
-        &[
-            ("db_name", Text),
-            ("schema", Text),
-            ("name", Text),
-            ("updated_upto_xid", Int8),
-            ("is_stale", Text),
-            ("owner_user_name", Text),
-            ("state", Int4),
-            ("autorewrite", Text),
-            ("autorefresh", Text),
-        ],
-    ),
-    empty(
         "svv_datashares",
         &[
             ("share_name", Text),
@@ -141,17 +114,6 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("consumer_database", Text),
             ("share_type", Text),
             ("createdate", Time),
-        ],
-    ),
-    empty(
-        "svv_redshift_functions",
-        &[
-            ("database_name", Text),
-            ("schema_name", Text),
-            ("function_name", Text),
-            ("function_type", Text),
-            ("argument_type", Text),
-            ("result_type", Text),
         ],
     ),
     empty("pg_shdescription", &[("objoid", Oid), ("classoid", Oid), ("description", Text)]),

@@ -22,6 +22,7 @@ mod information;
 mod late_binding;
 mod loads;
 mod locks;
+mod materialized;
 mod metrics;
 mod oid;
 mod plans;
@@ -43,6 +44,7 @@ pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
 pub(crate) use facts::{Facts, facts};
 pub(crate) use indexes::index_text;
+pub(crate) use materialized::is_stale;
 pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations, temporary};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
@@ -87,6 +89,7 @@ const TABLES: &[&[SystemTable]] = &[
     locks::TABLES,
     metrics::TABLES,
     plans::TABLES,
+    materialized::TABLES,
     procedures::TABLES,
     redshift::TABLES,
     settings::TABLES,

@@ -10,6 +10,9 @@ const FIRST_SCHEMA: i64 = 1 << 30;
 /// Numbers of the indexes that constraints stand for.
 const FIRST_INDEX: i64 = 3 << 29;
 
+/// Numbers of the functions that users have made.
+const FIRST_FUNCTION: i64 = 7 << 28;
+
 /// The number of `pg_catalog`, as in PostgreSQL.
 pub(crate) const PG_CATALOG_OID: i64 = 11;
 /// The number of `public`, as in PostgreSQL.
@@ -54,6 +57,11 @@ pub(crate) fn system(schema: &str, name: &str) -> i64 {
 /// That of the index that a constraint of a relation stands for.
 pub(crate) fn index(relation: i64, name: &str) -> i64 {
     FIRST_INDEX + i64::from(hash(&format!("{relation}.{name}")) & 0x0fff_ffff)
+}
+
+/// That of a function that a user has made.
+pub(crate) fn function(schema: &str, signature: &str) -> i64 {
+    FIRST_FUNCTION + i64::from(hash(&format!("{schema}.{signature}")) & 0x0fff_ffff)
 }
 
 /// FNV-1a, which never changes.

@@ -1,13 +1,20 @@
-//! `pg_proc` and `pg_language`: the functions that there are. Their arguments are of many types, so none are listed.
+//! `pg_proc`, `pg_language`, `svv_redshift_functions`: the functions that there are. Those that are always there take many
+//! types, so none of theirs are listed.
 
 use super::table::Kind::{Bool, Int2, Int4, Oid, Oids, Text, Texts};
 use super::table::NULL;
-use super::{PG_CATALOG, SystemTable, Value, oid, row};
-use millrace_catalog::model::ADMIN;
+use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, oid, row, types};
+use millrace_catalog::Snapshot;
+use millrace_catalog::model::{ADMIN, SqlFunction, Volatility};
 use std::collections::BTreeMap;
 
 /// Functions' numbers begin here.
 const FIRST: usize = 200_000_000;
+
+/// The functions that users have made, with their schemas.
+fn users_functions(snapshot: &Snapshot) -> impl Iterator<Item = (&String, &SqlFunction)> {
+    snapshot.databases().flat_map(|database| database.functions.iter().map(|function| (&database.name, function)))
+}
 
 pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
@@ -65,6 +72,61 @@ pub(super) const TABLES: &[SystemTable] = &[
                         *kind == 'w',
                         *kind
                     ]
+                });
+                let mut rows: Rows = rows.collect();
+                let snapshot = context.snapshot().await?;
+                for (schema, function) in users_functions(&snapshot) {
+                    let arguments: Vec<i64> =
+                        function.arguments.iter().filter_map(|name| types::by_name(name)).collect();
+                    let returns = types::by_name(&function.returns);
+                    let volatility = match function.volatility {
+                        Volatility::Volatile => "v",
+                        Volatility::Stable => "s",
+                        Volatility::Immutable => "i",
+                    };
+                    rows.push(row![
+                        oid::function(schema, &function.signature()),
+                        &function.name,
+                        oid::schema(schema),
+                        snapshot.principals().user_id(function.owner.as_deref().unwrap_or(ADMIN)),
+                        14,
+                        false,
+                        false,
+                        false,
+                        false,
+                        volatility,
+                        function.arguments.len(),
+                        returns,
+                        arguments,
+                        NULL,
+                        &function.body,
+                        NULL,
+                        NULL,
+                        false,
+                        'f'
+                    ]);
+                }
+                Ok(rows)
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_redshift_functions",
+        columns: &[
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("function_name", Text),
+            ("function_type", Text),
+            ("argument_type", Text),
+            ("result_type", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let rows = users_functions(&snapshot).map(|(schema, function)| {
+                    let arguments = function.arguments.join(", ");
+                    row![DATABASE, schema, &function.name, "REGULAR FUNCTION", arguments, &function.returns]
                 });
                 Ok(rows.collect())
             })

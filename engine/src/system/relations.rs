@@ -203,7 +203,8 @@ fn managed(table: &std::sync::Arc<ManagedTable>) -> Relation {
         oid: oid::managed(table.id),
         schema: table.schema.clone(),
         name: table.name.clone(),
-        kind: RelationKind::Table,
+        // Redshift lists materialized views among the views.
+        kind: if attributes.materialized.is_some() { RelationKind::View } else { RelationKind::Table },
         owner: owner(attributes.owner.as_ref()),
         comment: table.comment.clone(),
         columns: columns.collect(),
@@ -214,7 +215,7 @@ fn managed(table: &std::sync::Arc<ManagedTable>) -> Relation {
             DistributionStyle::Auto => 11,
         },
         constraints: attributes.constraints.clone(),
-        definition: None,
+        definition: attributes.materialized.as_ref().map(|view| view.text.clone()),
         external: None,
         foreign: None,
         managed: Some(std::sync::Arc::clone(table)),

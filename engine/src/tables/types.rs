@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interval::Qualifier;
 use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use millrace_catalog::model::ManagedColumn;
+use millrace_connectors::SUPER_METADATA;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -297,7 +298,21 @@ fn float(text: &str, arguments: &[&str]) -> Result<SqlType> {
 /// The Arrow field of a column.
 pub fn arrow_field(column: &ManagedColumn) -> Result<Field> {
     let data_type: SqlType = column.data_type.parse()?;
-    Ok(Field::new(&column.name, data_type.to_arrow(), column.nullable))
+    let field = Field::new(&column.name, data_type.to_arrow(), column.nullable);
+    Ok(if data_type == SqlType::Super { super_field(field) } else { field })
+}
+
+/// The field of a text marked as SUPER.
+pub fn super_field(field: Field) -> Field {
+    let mut metadata = field.metadata().clone();
+    metadata.insert(SUPER_METADATA.to_owned(), String::new());
+    field.with_metadata(metadata)
+}
+
+/// Whether a field's texts are SUPER values.
+pub fn is_super(field: &Field) -> bool {
+    matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+        && field.metadata().contains_key(SUPER_METADATA)
 }
 
 /// The Arrow schema of columns.

@@ -42,6 +42,8 @@ async fn tables_join_with_the_warehouse() {
     let text = "SELECT data_type FROM svv_columns WHERE table_name = 'kept' AND column_name = 'document'";
     assert_eq!(world.line(text).await, "super");
     assert_eq!(world.line("SELECT document FROM kept WHERE id = 1").await, "{\"a\":1}");
+    assert_eq!(world.line("SELECT document.a FROM kept WHERE id = 1").await, "1");
+    assert_eq!(world.line("SELECT o.document.a FROM mem.orders o WHERE o.document.a = 1").await, "1");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Databases, schemas, tables, views and their versions.
 
 use super::*;
-use crate::model::{Database, ExternalSchema};
+use crate::model::{Database, ExternalSchema, SqlFunction, Volatility};
 
 fn schema(name: &str, database: &str) -> ExternalSchema {
     ExternalSchema {
@@ -22,6 +22,16 @@ async fn databases_come_back_as_they_were_stored() {
         location: Some("s3://bucket/sales/".to_owned()),
         parameters: [("k".to_owned(), "v".to_owned())].into(),
         create_time_ms: 1_700_000_000_000,
+        functions: vec![SqlFunction {
+            name: "twice".to_owned(),
+            arguments: vec!["integer".to_owned()],
+            returns: "integer".to_owned(),
+            volatility: Volatility::Immutable,
+            body: "SELECT 2 * $1".to_owned(),
+            search_path: "public".to_owned(),
+            owner: None,
+            create_time_ms: 1_700_000_000_000,
+        }],
     };
     assert!(catalog.create_database(&sales, false).await.unwrap());
     assert!(!catalog.create_database(&sales, true).await.unwrap());

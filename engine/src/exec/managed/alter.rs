@@ -90,7 +90,7 @@ async fn change(
         }
         AlterOperation::EncodeAuto => changed.columns.iter_mut().for_each(|column| column.encoding = None),
         AlterOperation::Distribution { style, key } => {
-            let key = key.as_deref().map(|name| column(changed, name).map(|column| column.id)).transpose()?;
+            let key = key.as_deref().map(|name| key_column(changed, name)).transpose()?;
             changed.attributes.distribution = match (style, key) {
                 (Distribution::Key, Some(column)) => DistributionStyle::Key { column },
                 (Distribution::Auto, None) => DistributionStyle::Auto,
@@ -103,9 +103,8 @@ async fn change(
             };
         }
         AlterOperation::SortKey(clause) => {
-            let mut ids = |names: &[String]| {
-                names.iter().map(|name| column(changed, name).map(|column| column.id)).collect::<Result<Vec<_>>>()
-            };
+            let mut ids =
+                |names: &[String]| names.iter().map(|name| key_column(changed, name)).collect::<Result<Vec<_>>>();
             changed.attributes.sort_key = match clause {
                 SortKeyClause::Auto => SortKey::Auto,
                 SortKeyClause::None => SortKey::None,
@@ -127,6 +126,13 @@ async fn change(
 fn column<'a>(table: &'a mut ManagedTable, name: &str) -> Result<&'a mut ManagedColumn> {
     let at = assign::column(table, name)?;
     Ok(&mut table.columns[at])
+}
+
+/// The number of a column that is to be in a key.
+fn key_column(table: &mut ManagedTable, name: &str) -> Result<i64> {
+    let column = column(table, name)?;
+    create::check_key(column)?;
+    Ok(column.id)
 }
 
 /// A new column; rows that exist get its DEFAULT as it is now.

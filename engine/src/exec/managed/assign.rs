@@ -123,6 +123,8 @@ pub(super) fn project(
         check_assignable(&found, &wanted, &column.name)?;
         let data_type: SqlType = column.data_type.parse()?;
         let assigned = match (found, data_type) {
+            (DataType::Null, _) => plan::assigned(value, &DataType::Null, &wanted),
+            (_, SqlType::Super) => plan::as_super(value, input.schema().as_ref())?,
             (found, SqlType::TimeTz) if is_text(&found) => time_in_utc(value),
             (found, SqlType::Interval(qualifier)) if is_text(&found) => plan::read_interval(value, qualifier)?,
             (found, _) => plan::assigned(value, &found, &wanted),

@@ -20,6 +20,7 @@ use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Ident, Query, SelectItem, SetExpr};
 use futures::{StreamExt, TryStreamExt};
 use millrace_catalog::model::ManagedTable;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What happens when a row to change is found several times.
@@ -65,6 +66,24 @@ pub(crate) async fn truncate(context: &Context, name: &ObjectName) -> Result<Sta
     let mut transaction = context.transaction().lock().await;
     transaction.draft(context.warehouse(), &table).await?.clear();
     Ok(done(CommandTag::Verb("TRUNCATE"), vec![]))
+}
+
+/// A plan's rows as rows of a table.
+pub(crate) async fn rows_for(context: &Context, table: &ManagedTable, plan: LogicalPlan) -> Result<LogicalPlan> {
+    super::insert::new_rows(context, table, &[], plan, &HashSet::new()).await
+}
+
+/// Adds a plan's rows to those that a table has.
+pub(crate) async fn append_rows(context: &Context, table: &Arc<ManagedTable>, plan: LogicalPlan) -> Result<u64> {
+    let plan = rows_for(context, table, plan).await?;
+    append(context, table, &plan).await
+}
+
+/// Puts a plan's rows in the place of all that a table has.
+pub(crate) async fn replace_rows(context: &Context, table: &Arc<ManagedTable>, plan: LogicalPlan) -> Result<u64> {
+    let plan = rows_for(context, table, plan).await?;
+    context.transaction().lock().await.draft(context.warehouse(), table).await?.clear();
+    append(context, table, &plan).await
 }
 
 /// `UPDATE t SET … [FROM …] [WHERE …]`. A row that matches several times is changed once, by any of the matches, as in

@@ -12,7 +12,9 @@ use crate::tables::SqlType;
 use crate::tables::encoding::Encoding;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
-use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey, TableAttributes};
+use millrace_catalog::model::{
+    DistributionStyle, FileFormat, ManagedColumn, ManagedTable, MaterializedView, SortKey, TableAttributes,
+};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -27,6 +29,36 @@ const MAX_SORT_COLUMNS: (usize, usize) = (400, 8);
 
 /// `CREATE TABLE`.
 pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Result<StatementResult> {
+    Ok(match make(context, create, None).await? {
+        Made::Exists(name) => {
+            done(CommandTag::Verb("CREATE TABLE"), vec![skipping("relation", &name, "already exists")])
+        }
+        Made::Table(_, None) => done(CommandTag::Verb("CREATE TABLE"), vec![]),
+        Made::Table(_, Some(rows)) => done(CommandTag::Count("SELECT", rows), vec![]),
+    })
+}
+
+/// The table of a materialized view, filled.
+pub(crate) async fn create_materialized(
+    context: &Context,
+    create: &CreateTable,
+    view: MaterializedView,
+) -> Result<Arc<ManagedTable>> {
+    match make(context, create, Some(view)).await? {
+        Made::Table(table, _) => Ok(table),
+        Made::Exists(_) => Err(Error::internal("a materialized view was not made")),
+    }
+}
+
+/// What became of `CREATE TABLE`.
+enum Made {
+    /// There is something of the name, and the statement does not mind.
+    Exists(String),
+    /// The table, and how many rows its query gave.
+    Table(Arc<ManagedTable>, Option<u64>),
+}
+
+async fn make(context: &Context, create: &CreateTable, materialized: Option<MaterializedView>) -> Result<Made> {
     let snapshot = context.snapshot().await?;
     let (schema, name) = if create.temporary {
         temporary_name(context, &create.name).await?
@@ -35,7 +67,7 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
     };
     if resolve::relation(context, &schema, &name).await?.is_some() {
         return if create.if_not_exists {
-            Ok(done(CommandTag::Verb("CREATE TABLE"), vec![skipping("relation", &name, "already exists")]))
+            Ok(Made::Exists(name))
         } else {
             Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists")))
         };
@@ -46,6 +78,7 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
         constraints: create.constraints.clone(),
         backup: create.backup,
         owner: context.owner(),
+        materialized,
         ..TableAttributes::default()
     };
     let plan = match &create.query {
@@ -94,9 +127,9 @@ pub(crate) async fn create_table(context: &Context, create: &CreateTable) -> Res
         comment: None,
     };
     let table = context.transaction().lock().await.create(context.warehouse(), table)?;
-    let Some(plan) = plan else { return Ok(done(CommandTag::Verb("CREATE TABLE"), vec![])) };
+    let Some(plan) = plan else { return Ok(Made::Table(table, None)) };
     let rows = fill(context, &table, plan).await?;
-    Ok(done(CommandTag::Count("SELECT", rows), vec![]))
+    Ok(Made::Table(table, Some(rows)))
 }
 
 /// The name of a temporary table, whose schema nobody chooses.
@@ -297,9 +330,22 @@ fn set_sort_key(create: &CreateTable, columns: &[ManagedColumn], attributes: &mu
 }
 
 fn find(columns: &[ManagedColumn], name: &str) -> Result<i64> {
-    columns
-        .iter()
-        .find(|column| column.name == name)
-        .map(|column| column.id)
-        .ok_or_else(|| Error::new(ErrorKind::UndefinedColumn, format!("column \"{name}\" named in key does not exist")))
+    let Some(column) = columns.iter().find(|column| column.name == name) else {
+        let message = format!("column \"{name}\" named in key does not exist");
+        return Err(Error::new(ErrorKind::UndefinedColumn, message));
+    };
+    check_key(column)?;
+    Ok(column.id)
+}
+
+/// Refuses a column that can be in no key.
+///
+/// # Errors
+/// `InvalidTableDefinition`
+pub(super) fn check_key(column: &ManagedColumn) -> Result<()> {
+    if column.data_type == SqlType::Super.to_string() {
+        let message = format!("column \"{}\" of type super cannot be a distribution key or sort key", column.name);
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    Ok(())
 }

@@ -3,9 +3,11 @@
 use super::{assign, change};
 use crate::error::Result;
 use crate::exec::{done, query};
+use crate::plan;
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::Insert;
+use crate::tables::SqlType;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, SetExpr, Value};
 use millrace_catalog::model::ManagedTable;
@@ -27,6 +29,7 @@ pub(crate) async fn plan_insert(context: &Context, table: &ManagedTable, insert:
     };
     let mut source = query.clone();
     let defaults = take_defaults(context, table, &insert.columns, &mut source)?;
+    mark_super(table, &insert.columns, &mut source)?;
     let plan = query::logical_plan(context, &source).await?;
     new_rows(context, table, &insert.columns, plan, &defaults).await
 }
@@ -80,6 +83,28 @@ fn take_defaults(
         }
     }
     Ok(all)
+}
+
+/// Makes SUPER values of what VALUES gives for columns of that type, each row by itself: they may be of several types.
+fn mark_super(table: &ManagedTable, named: &[String], query: &mut Query) -> Result<()> {
+    let SetExpr::Values(values) = query.body.as_mut() else { return Ok(()) };
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for at in 0..width {
+        let column = match named.get(at) {
+            Some(name) => Some(&table.columns[assign::column(table, name)?]),
+            None => table.columns.get(at),
+        };
+        if column.is_none_or(|column| column.data_type != SqlType::Super.to_string()) {
+            continue;
+        }
+        for row in &mut values.rows {
+            if let Some(expr) = row.content.get_mut(at) {
+                let value = std::mem::replace(expr, SqlExpr::Value(Value::Null.into()));
+                *expr = plan::super_value(value);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn is_default(expr: &SqlExpr) -> bool {

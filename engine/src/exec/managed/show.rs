@@ -5,6 +5,9 @@ use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, Mana
 
 /// The DDL by which a table can be made again, laid out as Redshift's SHOW TABLE.
 pub(crate) fn show_table(table: &ManagedTable) -> String {
+    if let Some(view) = &table.attributes.materialized {
+        return show_materialized(table, &view.text);
+    }
     let columns = table.columns.iter().map(column);
     let constraints = table.attributes.constraints.iter().map(|constraint| format!("    {constraint}"));
     let items: Vec<String> = columns.chain(constraints).collect();
@@ -25,6 +28,19 @@ pub(crate) fn show_table(table: &ManagedTable) -> String {
     }
     text.push(';');
     text
+}
+
+/// The DDL of a materialized view.
+fn show_materialized(table: &ManagedTable, query: &str) -> String {
+    let mut text = format!("CREATE MATERIALIZED VIEW {}.{}", name(&table.schema), name(&table.name));
+    if let Some(backup) = table.attributes.backup {
+        text.push_str(if backup { "\nBACKUP YES" } else { "\nBACKUP NO" });
+    }
+    text.push('\n');
+    text.push_str(&distribution(table));
+    text.push_str(&sort_key(table));
+    let query = query.trim_end_matches(';').trim_end();
+    format!("{text}\nAUTO REFRESH NO\nAS {query};")
 }
 
 fn column(column: &ManagedColumn) -> String {

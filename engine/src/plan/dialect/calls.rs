@@ -203,6 +203,9 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
         ("charindex", [sought, within]) => call("strpos", vec![within.clone(), sought.clone()]),
         ("convert_timezone", [zone, moment]) => call("$from_utc", vec![zone.clone(), moment.clone()]),
         ("concat", [_, _, ..]) => joined(args),
+        // A function without arguments is none of several.
+        ("array", []) => call("json_parse", vec![text("[]")]),
+        ("object", []) => call("json_parse", vec![text("{}")]),
         ("decode", [_, _, _, ..]) => decode(args),
         ("nvl2", [value, some, none]) => {
             case(vec![(Expr::IsNotNull(Box::new(value.clone())), some.clone())], Some(none.clone()))

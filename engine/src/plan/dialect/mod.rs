@@ -3,19 +3,22 @@
 //! `spelling` walks the syntax tree first and leaves calls, literals and relations that the planner knows; `names` gives
 //! columns their names; `types` and `operators` are asked while DataFusion plans; `casts` looks at the finished plan,
 //! where the types that are cast are known; `laterals` puts an alias's expression for an alias that is no column.
-//! `row_values` spells comparisons of rows; `intervals` knows those with qualifiers; `same_names` tells apart what the planner calls by one name.
+//! `semistructured` knows what SUPER values are, `members` their members' names, `intervals` those with qualifiers. `row_values` spells comparisons of rows;
+//! `same_names` tells apart what the planner calls by one name.
 
 mod aggregates;
 mod calls;
 mod casts;
 mod intervals;
 mod laterals;
+mod members;
 mod names;
 mod operators;
 mod outer_joins;
 mod relations;
 mod row_values;
 mod same_names;
+mod semistructured;
 mod spelling;
 mod types;
 
@@ -23,8 +26,11 @@ pub(crate) use casts::assigned;
 pub(super) use casts::rewrite as rewrite_casts;
 pub(crate) use intervals::read_interval;
 pub(super) use laterals::Laterals;
+pub(super) use members::Members;
 pub(super) use operators::Operators;
 pub(super) use relations::Relations;
 pub(super) use same_names::tell_apart;
+pub(super) use semistructured::rewrite as rewrite_super;
+pub(crate) use semistructured::{as_super, super_value};
 pub(super) use spelling::spell;
 pub(super) use types::Types;

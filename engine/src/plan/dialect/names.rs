@@ -2,7 +2,9 @@
 
 use crate::sql::Dialect;
 use crate::sql::Unnamed;
-use datafusion::sql::sqlparser::ast::{AccessExpr, CastKind, DataType, Expr, Ident, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, CastKind, DataType, Expr, Ident, Query, SelectItem, SetExpr, Value, ValueWithSpan,
+};
 
 /// Names what has no name, in the first operand of a query, which names all, and in the others.
 pub(super) fn name_items(items: &mut [SelectItem], dialect: Dialect) {
@@ -35,6 +37,9 @@ fn derived_name(expr: &Expr) -> Option<(String, bool)> {
         Expr::CompoundFieldAccess { root, access_chain } => {
             let field = access_chain.iter().rev().find_map(|access| match access {
                 AccessExpr::Dot(Expr::Identifier(field)) => Some(field.value.as_str()),
+                AccessExpr::Dot(Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(field), .. })) => {
+                    Some(field.as_str())
+                }
                 _ => None,
             });
             field.map_or_else(|| derived_name(root), strong)

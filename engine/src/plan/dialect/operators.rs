@@ -1,12 +1,15 @@
 //! What operators mean: arithmetic that does not wrap, quotients, dates that count days, texts beside numbers.
 
+use super::members::Members;
+use super::semistructured;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, is_text, shown_type};
 use crate::interval::is_interval;
 use crate::sql::{Dialect, Rules};
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use crate::tables;
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
@@ -19,10 +22,15 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(in crate::plan) struct Operators {
     pub(in crate::plan) dialect: Dialect,
+    pub(in crate::plan) members: Members,
 }
 
 impl ExprPlanner for Operators {
-    fn plan_binary_op(&self, mut raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let mut raw = match semistructured::operator(raw, schema)? {
+            PlannerResult::Original(raw) => raw,
+            planned @ PlannerResult::Planned(_) => return Ok(planned),
+        };
         // Functions take the operands with the types that these have now.
         raw.left = settled(raw.left, schema)?.data;
         raw.right = settled(raw.right, schema)?.data;
@@ -52,7 +60,23 @@ impl ExprPlanner for Operators {
         raw: RawFieldAccessExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawFieldAccessExpr>> {
-        subscript(self.dialect, raw, schema)
+        match semistructured::access(raw, schema, &self.members)? {
+            PlannerResult::Original(raw) => subscript(self.dialect, folded(raw, self.dialect), schema),
+            planned @ PlannerResult::Planned(_) => Ok(planned),
+        }
+    }
+
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        nested_names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        if !tables::is_super(field) {
+            return Ok(PlannerResult::Original(Vec::new()));
+        }
+        let column = Expr::Column(Column::from((qualifier, field)));
+        Ok(PlannerResult::Planned(semistructured::members(column, nested_names, &self.members)?))
     }
 }
 
@@ -92,6 +116,16 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         **then = cast_if(branch_expr, branch, &common);
     }
     Ok(Transformed::yes(Expr::Case(case)))
+}
+
+/// A field of a row by its name as Redshift means it.
+fn folded(mut raw: RawFieldAccessExpr, dialect: Dialect) -> RawFieldAccessExpr {
+    if dialect == Dialect::Redshift
+        && let GetFieldAccess::NamedStructField { name: ScalarValue::Utf8(Some(name)) } = &mut raw.field_access
+    {
+        *name = name.to_lowercase();
+    }
+    raw
 }
 
 /// Trino's `[]` is an error where there is no such element.

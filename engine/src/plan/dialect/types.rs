@@ -3,10 +3,12 @@
 use super::intervals;
 use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use crate::tables;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{DataType as Name, ExactNumberInfo, TimezoneInfo};
+use std::sync::Arc;
 
 /// The most digits of a DECIMAL.
 const MOST_DIGITS: u64 = 38;
@@ -18,7 +20,17 @@ pub(in crate::plan) struct Types {
 }
 
 impl TypePlanner for Types {
-    fn plan_type(&self, name: &Name) -> Result<Option<DataType>> {
+    fn plan_type_field(&self, name: &Name) -> Result<Option<FieldRef>> {
+        let is_super = matches!(name, Name::Custom(name, _) if name.to_string().eq_ignore_ascii_case("super"));
+        Ok(self.arrow_type(name)?.map(|data_type| {
+            let field = Field::new("", data_type, true);
+            Arc::new(if is_super { tables::super_field(field) } else { field })
+        }))
+    }
+}
+
+impl Types {
+    fn arrow_type(&self, name: &Name) -> Result<Option<DataType>> {
         let rules = self.dialect.rules();
         Ok(Some(match name {
             Name::Float(ExactNumberInfo::None) if rules.float_is_double => DataType::Float64,

@@ -1,0 +1,306 @@
+//! Trino's functions that apply a lambda to two arrays or to a map: all elements of a batch at a time.
+
+use super::lists::map_of;
+use crate::error::{Error, ErrorKind};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, UInt64Array, new_null_array,
+};
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::{cast, take, take_arrays};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::arrow::util::display::array_value_to_string;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs, HigherOrderSignature, HigherOrderUDF,
+    HigherOrderUDFImpl, LambdaParametersProgress, ValueOrLambda, Volatility,
+};
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
+
+static ALL: LazyLock<Vec<Arc<HigherOrderUDF>>> = LazyLock::new(|| {
+    let kinds = [Kind::ZipWith, Kind::MapFilter, Kind::TransformKeys, Kind::TransformValues];
+    kinds.into_iter().map(|kind| Arc::new(HigherOrderUDF::new_from_impl(Applied::new(kind)))).collect()
+});
+
+/// The function of a name.
+pub(super) fn find(name: &str) -> Option<Arc<HigherOrderUDF>> {
+    ALL.iter().find(|function| function.name() == name).cloned()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    ZipWith,
+    MapFilter,
+    TransformKeys,
+    TransformValues,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Applied {
+    kind: Kind,
+    signature: HigherOrderSignature,
+}
+
+impl Applied {
+    fn new(kind: Kind) -> Self {
+        let arguments = match kind {
+            Kind::ZipWith => vec![ValueOrLambda::Value(()), ValueOrLambda::Value(()), ValueOrLambda::Lambda(())],
+            _ => vec![ValueOrLambda::Value(()), ValueOrLambda::Lambda(())],
+        };
+        Self { kind, signature: HigherOrderSignature::exact(arguments, Volatility::Immutable) }
+    }
+
+    fn wrong_arguments(&self) -> Error {
+        let takes = match self.kind {
+            Kind::ZipWith => "two arrays and a lambda of two parameters",
+            _ => "a map and a lambda of two parameters",
+        };
+        Error::new(ErrorKind::UndefinedFunction, format!("function {}() takes {takes}", self.name()))
+    }
+
+    /// What the lambda's parameters are.
+    fn parameters(&self, types: &[&DataType]) -> Result<Vec<FieldRef>> {
+        match (self.kind, types) {
+            (Kind::ZipWith, [DataType::List(first), DataType::List(second)]) => {
+                let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
+                Ok(vec![nullable(first), nullable(second)])
+            }
+            (Kind::MapFilter | Kind::TransformKeys | Kind::TransformValues, [map]) => {
+                Ok(entries_of(map).ok_or_else(|| self.wrong_arguments())?.iter().cloned().collect())
+            }
+            _ => Err(self.wrong_arguments().into()),
+        }
+    }
+}
+
+/// The fields of a map's keys and values.
+fn entries_of(data_type: &DataType) -> Option<&Fields> {
+    match data_type {
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(fields) if fields.len() == 2 => Some(fields),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl HigherOrderUDFImpl for Applied {
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::ZipWith => "zip_with",
+            Kind::MapFilter => "map_filter",
+            Kind::TransformKeys => "transform_keys",
+            Kind::TransformValues => "transform_values",
+        }
+    }
+
+    fn signature(&self) -> &HigherOrderSignature {
+        &self.signature
+    }
+
+    fn coerce_value_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let lists = |found: &DataType| match (self.kind, found) {
+            (Kind::ZipWith, DataType::LargeList(field) | DataType::FixedSizeList(field, _)) => {
+                DataType::List(Arc::clone(field))
+            }
+            _ => found.clone(),
+        };
+        let types: Vec<DataType> = types.iter().map(lists).collect();
+        self.parameters(&types.iter().collect::<Vec<_>>())?;
+        Ok(types)
+    }
+
+    fn lambda_parameters(
+        &self,
+        _step: usize,
+        fields: &[ValueOrLambda<FieldRef, Option<FieldRef>>],
+    ) -> Result<LambdaParametersProgress> {
+        let values = fields.iter().filter_map(|field| match field {
+            ValueOrLambda::Value(field) => Some(field.data_type()),
+            ValueOrLambda::Lambda(_) => None,
+        });
+        Ok(LambdaParametersProgress::Complete(vec![self.parameters(&values.collect::<Vec<_>>())?]))
+    }
+
+    fn return_field_from_args(&self, args: HigherOrderReturnFieldArgs) -> Result<FieldRef> {
+        let (ValueOrLambda::Value(first), ValueOrLambda::Lambda(result)) =
+            (&args.arg_fields[0], &args.arg_fields[args.arg_fields.len() - 1])
+        else {
+            return Err(self.wrong_arguments().into());
+        };
+        let result = result.data_type().clone();
+        let entries = || entries_of(first.data_type()).ok_or_else(|| self.wrong_arguments());
+        let gives = match self.kind {
+            Kind::ZipWith => DataType::List(Arc::new(Field::new_list_field(result, true))),
+            Kind::MapFilter => first.data_type().clone(),
+            Kind::TransformKeys => map_of(result, entries()?[1].data_type().clone()),
+            Kind::TransformValues => map_of(entries()?[0].data_type().clone(), result),
+        };
+        Ok(Arc::new(Field::new("", gives, true)))
+    }
+
+    fn invoke_with_args(&self, args: HigherOrderFunctionArgs) -> Result<ColumnarValue> {
+        let rows = args.number_rows;
+        let gives = args.return_field.data_type().clone();
+        let made = match args.args.as_slice() {
+            [ValueOrLambda::Value(first), ValueOrLambda::Value(second), ValueOrLambda::Lambda(lambda)] => {
+                let (first, second) = (first.to_array(rows)?, second.to_array(rows)?);
+                let pairs = Pairs::of(first.as_list::<i32>(), second.as_list::<i32>());
+                let values = if pairs.rows.is_empty() {
+                    None
+                } else {
+                    let left = take(first.as_list::<i32>().values(), &pairs.first, None)?;
+                    let right = take(second.as_list::<i32>().values(), &pairs.second, None)?;
+                    let computed = lambda
+                        .evaluate(&[&|| Ok(Arc::clone(&left)), &|| Ok(Arc::clone(&right))], |captured| {
+                            Ok(take_arrays(captured, &pairs.rows, None)?)
+                        })?;
+                    Some(computed.into_array(pairs.rows.len())?)
+                };
+                let DataType::List(field) = &gives else { return Err(self.wrong_arguments().into()) };
+                let values = match values {
+                    Some(values) => cast(&values, field.data_type())?,
+                    None => new_null_array(field.data_type(), 0),
+                };
+                let offsets = OffsetBuffer::from_lengths(pairs.lengths.iter().copied());
+                Arc::new(ListArray::try_new(Arc::clone(field), offsets, values, pairs.nulls)?) as ArrayRef
+            }
+            [ValueOrLambda::Value(map), ValueOrLambda::Lambda(lambda)] => {
+                let map = map.to_array(rows)?;
+                let entries = Entries::of(map.as_map())?;
+                let computed = if entries.rows.is_empty() {
+                    None
+                } else {
+                    let (keys, values) = (Arc::clone(&entries.keys), Arc::clone(&entries.values));
+                    let computed = lambda
+                        .evaluate(&[&|| Ok(Arc::clone(&keys)), &|| Ok(Arc::clone(&values))], |captured| {
+                            Ok(take_arrays(captured, &entries.rows, None)?)
+                        })?;
+                    Some(computed.into_array(entries.rows.len())?)
+                };
+                match self.kind {
+                    Kind::MapFilter => entries.filtered(computed.as_ref(), &gives)?,
+                    Kind::TransformKeys => entries.with_keys(computed, &gives)?,
+                    _ => entries.with_values(computed, &gives)?,
+                }
+            }
+            _ => return Err(self.wrong_arguments().into()),
+        };
+        Ok(ColumnarValue::Array(made))
+    }
+}
+
+/// The elements of two arrays side by side; the shorter one's are NULL beyond its end.
+struct Pairs {
+    first: UInt64Array,
+    second: UInt64Array,
+    /// The row of each.
+    rows: UInt64Array,
+    lengths: Vec<usize>,
+    nulls: Option<NullBuffer>,
+}
+
+impl Pairs {
+    fn of(first: &ListArray, second: &ListArray) -> Self {
+        let (mut left, mut right, mut rows, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for row in 0..first.len() {
+            if first.is_null(row) || second.is_null(row) {
+                lengths.push(0);
+                continue;
+            }
+            let longest = first.value_length(row).max(second.value_length(row));
+            let place = |list: &ListArray, at: i32| {
+                (at < list.value_length(row)).then(|| u64::from((list.value_offsets()[row] + at).unsigned_abs()))
+            };
+            for at in 0..longest {
+                left.push(place(first, at));
+                right.push(place(second, at));
+                rows.push(row as u64);
+            }
+            lengths.push(longest.unsigned_abs() as usize);
+        }
+        let nulls = NullBuffer::union(first.nulls(), second.nulls());
+        Self { first: left.into(), second: right.into(), rows: rows.into(), lengths, nulls }
+    }
+}
+
+/// The entries of maps, one after the other.
+struct Entries {
+    keys: ArrayRef,
+    values: ArrayRef,
+    /// The row of each.
+    rows: UInt64Array,
+    lengths: Vec<usize>,
+    nulls: Option<NullBuffer>,
+}
+
+impl Entries {
+    fn of(map: &MapArray) -> Result<Self> {
+        let (mut places, mut rows, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+        for row in 0..map.len() {
+            let length = if map.is_null(row) { 0 } else { map.value_length(row) };
+            let from = map.value_offsets()[row];
+            places.extend((from..from + length).map(|place| u64::from(place.unsigned_abs())));
+            rows.extend(std::iter::repeat_n(row as u64, length.unsigned_abs() as usize));
+            lengths.push(length.unsigned_abs() as usize);
+        }
+        let places = UInt64Array::from(places);
+        let (keys, values) = (take(map.keys(), &places, None)?, take(map.values(), &places, None)?);
+        Ok(Self { keys, values, rows: rows.into(), lengths, nulls: map.nulls().cloned() })
+    }
+
+    fn build(
+        keys: &ArrayRef,
+        values: &ArrayRef,
+        lengths: Vec<usize>,
+        nulls: Option<NullBuffer>,
+        gives: &DataType,
+    ) -> Result<ArrayRef> {
+        let (DataType::Map(entries, sorted), Some(fields)) = (gives, entries_of(gives)) else {
+            return Err(Error::internal("a map is lost").into());
+        };
+        let columns = vec![cast(keys, fields[0].data_type())?, cast(values, fields[1].data_type())?];
+        let all = StructArray::try_new(fields.clone(), columns, None)?;
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(Arc::new(MapArray::try_new(Arc::clone(entries), offsets, all, nulls, *sorted)?))
+    }
+
+    fn filtered(self, keeps: Option<&ArrayRef>, gives: &DataType) -> Result<ArrayRef> {
+        let mut lengths = vec![0; self.lengths.len()];
+        let mut places = Vec::new();
+        if let Some(keeps) = keeps {
+            let keeps = keeps.as_boolean();
+            for (place, row) in self.rows.values().iter().enumerate() {
+                if keeps.is_valid(place) && keeps.value(place) {
+                    places.push(place as u64);
+                    lengths[usize::try_from(*row).unwrap_or_default()] += 1;
+                }
+            }
+        }
+        let places = UInt64Array::from(places);
+        let (keys, values) = (take(&self.keys, &places, None)?, take(&self.values, &places, None)?);
+        Self::build(&keys, &values, lengths, self.nulls, gives)
+    }
+
+    fn with_values(self, values: Option<ArrayRef>, gives: &DataType) -> Result<ArrayRef> {
+        let values = values.unwrap_or_else(|| new_null_array(&DataType::Null, 0));
+        Self::build(&self.keys, &values, self.lengths, self.nulls, gives)
+    }
+
+    /// Keys are not NULL and each is there once.
+    fn with_keys(self, keys: Option<ArrayRef>, gives: &DataType) -> Result<ArrayRef> {
+        let keys = keys.unwrap_or_else(|| new_null_array(&DataType::Null, 0));
+        let mut seen: HashSet<(u64, String)> = HashSet::new();
+        for (place, row) in self.rows.values().iter().enumerate() {
+            if keys.is_null(place) {
+                return Err(Error::new(ErrorKind::InvalidParameter, "map key cannot be null").into());
+            }
+            let key = array_value_to_string(&keys, place)?;
+            if !seen.insert((*row, key.clone())) {
+                let message = format!("Duplicate map keys ({key}) are not allowed");
+                return Err(Error::new(ErrorKind::InvalidParameter, message).into());
+            }
+        }
+        Self::build(&keys, &self.values, self.lengths, self.nulls, gives)
+    }
+}

@@ -1,0 +1,298 @@
+//! Functions that users have made: those that a query calls, and their bodies as expressions.
+
+use super::{path_of, resolve_with, rights};
+use crate::error::{Error, ErrorKind, Result};
+use crate::functions::{self, Functions, Overload};
+use crate::plan;
+use crate::session::Context;
+use crate::sql::{self, Dialect, ObjectName, Statement, TARGET};
+use crate::tables::{self, SqlType};
+use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::common::TableReference;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Volatility};
+use datafusion::sql::sqlparser::ast::{
+    self, FunctionArg, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, SelectItem, SetExpr, TableFactor,
+    TableWithJoins, Value, VisitMut, VisitorMut,
+};
+use millrace_catalog::Snapshot;
+use millrace_catalog::model::{Privilege, SqlFunction, Volatility as Declared};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// How deep functions may call functions.
+const MAX_DEPTH: usize = 32;
+
+/// A user's function by schema and name, and with how many arguments it is called.
+pub(crate) type Called = (String, String, usize);
+
+/// Names the users' functions that a query calls with their schemas, and makes them ready.
+///
+/// # Errors
+/// What is wrong with a function's body now; `LimitExceeded` for functions that call too many others.
+pub(super) async fn bind(
+    context: &Context,
+    snapshot: &Arc<Snapshot>,
+    query: &mut ast::Query,
+    path: &[String],
+    depth: usize,
+) -> Result<Functions> {
+    let called = plan::with_room(|| qualify(context, snapshot, query, path));
+    let mut bound = Functions::new();
+    let names: BTreeSet<(String, String)> = called.into_iter().map(|(schema, name, _)| (schema, name)).collect();
+    for (schema, name) in names {
+        if depth > MAX_DEPTH {
+            let message = format!("functions call functions more than {MAX_DEPTH} deep");
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        rights::check_schema(context, &schema, Privilege::Usage).await?;
+        let Some(database) = snapshot.database(&schema) else { continue };
+        let mut overloads = Vec::new();
+        for function in database.functions.iter().filter(|function| function.name == name) {
+            let made = overload(context, snapshot, function, depth).await;
+            overloads.push(made.map_err(|error| in_function(&schema, function, error))?);
+        }
+        bound.insert(format!("{schema}.{name}"), functions::user_function(&schema, &name, overloads));
+    }
+    Ok(bound)
+}
+
+fn in_function(schema: &str, function: &SqlFunction, error: Error) -> Error {
+    let place = format!("in function \"{schema}.{}\"", function.name);
+    let detail = match &error.detail {
+        Some(detail) => format!("{place}: {detail}"),
+        None => place,
+    };
+    Error { position: None, ..error }.with_detail(detail)
+}
+
+/// The users' functions that a query calls, whose names in it get their schemas.
+fn qualify(context: &Context, snapshot: &Snapshot, query: &mut ast::Query, path: &[String]) -> BTreeSet<Called> {
+    let has_any = snapshot.databases().any(|database| !database.functions.is_empty());
+    let mut calls = Calls { snapshot, path, called: BTreeSet::new(), known: &|name| is_known(context, name) };
+    if has_any && context.dialect() == Dialect::Redshift {
+        let _: ControlFlow<Infallible> = query.visit(&mut calls);
+    }
+    calls.called
+}
+
+/// The users' functions that a text in SQL calls.
+pub(crate) fn called_in(context: &Context, snapshot: &Snapshot, query: &ast::Query, path: &str) -> BTreeSet<Called> {
+    plan::with_room(|| qualify(context, snapshot, &mut query.clone(), &path_of(path)))
+}
+
+/// Whether a name without schema means a function that is always there.
+fn is_known(context: &Context, name: &str) -> bool {
+    let state = context.state();
+    functions::scalar(Dialect::Redshift, name).is_some()
+        || functions::aggregate(Dialect::Redshift, name).is_some()
+        || functions::is_known(name)
+        || state.scalar_functions().contains_key(name)
+        || state.aggregate_functions().contains_key(name)
+        || state.window_functions().contains_key(name)
+}
+
+struct Calls<'a> {
+    snapshot: &'a Snapshot,
+    path: &'a [String],
+    called: BTreeSet<Called>,
+    known: &'a dyn Fn(&str) -> bool,
+}
+
+impl VisitorMut for Calls<'_> {
+    type Break = Infallible;
+
+    fn pre_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<Infallible> {
+        let ast::Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+        let parts: Vec<String> =
+            function.name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect();
+        let has = |schema: &str, name: &str| {
+            let database = self.snapshot.resolve_schema(schema)?;
+            database.functions.iter().any(|function| function.name == name).then(|| database.name.clone())
+        };
+        let found = match parts.as_slice() {
+            [name] if (self.known)(name) => None,
+            [name] => self.path.iter().find_map(|schema| Some((has(schema, name)?, name))),
+            [schema, name] | [_, schema, name] => has(schema, name).map(|schema| (schema, name)),
+            _ => None,
+        };
+        let Some((schema, name)) = found else { return ControlFlow::Continue(()) };
+        let count = match &function.args {
+            FunctionArguments::List(list) => list.args.len(),
+            _ => 0,
+        };
+        self.called.insert((schema.clone(), name.clone(), count));
+        // The planner looks it up as it is written.
+        let idents = [schema, name.clone()].map(|part| ObjectNamePart::Identifier(Ident::new(part)));
+        function.name = ast::ObjectName(idents.to_vec());
+        ControlFlow::Continue(())
+    }
+}
+
+/// The query of a function's body, over a table of its arguments.
+///
+/// # Errors
+/// `Syntax` for a body that is not `SELECT expression`; `UndefinedParameter` for an argument that it does not have.
+pub(crate) fn body_of(body: &str, arguments: usize) -> Result<Box<ast::Query>> {
+    let wrong = || {
+        let message = "the body of a function of LANGUAGE sql is SELECT with one expression";
+        Error::new(ErrorKind::Syntax, message)
+            .with_hint("it has no FROM, INTO, WHERE, GROUP BY, ORDER BY or LIMIT; $1 is the first argument")
+    };
+    let mut parsed = sql::parse(body, Dialect::Redshift)?;
+    let (Some(Statement::Query(mut query)), true) = (parsed.pop().map(|parsed| parsed.statement), parsed.is_empty())
+    else {
+        return Err(wrong());
+    };
+    if query.with.is_some() || query.order_by.is_some() || query.limit_clause.is_some() {
+        return Err(wrong());
+    }
+    let SetExpr::Select(select) = query.body.as_mut() else { return Err(wrong()) };
+    let groups =
+        !matches!(&select.group_by, GroupByExpr::Expressions(keys, with) if keys.is_empty() && with.is_empty());
+    let plain = select.from.is_empty()
+        && select.selection.is_none()
+        && select.having.is_none()
+        && select.qualify.is_none()
+        && select.distinct.is_none()
+        && !groups;
+    let one = matches!(select.projection.as_slice(), [SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }]);
+    if !plain || !one {
+        return Err(wrong());
+    }
+    select.from.push(TableWithJoins {
+        relation: TableFactor::Table {
+            name: ast::ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', TARGET))]),
+            alias: None,
+            args: None,
+            with_hints: Vec::new(),
+            version: None,
+            with_ordinality: false,
+            partitions: Vec::new(),
+            json_path: None,
+            sample: None,
+            index_hints: Vec::new(),
+        },
+        joins: Vec::new(),
+    });
+    match query.visit(&mut Arguments { count: arguments }) {
+        ControlFlow::Continue(()) => Ok(query),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+/// Makes columns of `$1`, `$2`, ….
+struct Arguments {
+    count: usize,
+}
+
+impl VisitorMut for Arguments {
+    type Break = Box<Error>;
+
+    fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<Self::Break> {
+        if let ast::Expr::Value(value) = expr
+            && let Value::Placeholder(name) = &value.value
+        {
+            let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+            if !number.is_some_and(|number| (1..=self.count).contains(&number)) {
+                let error = Error::new(ErrorKind::UndefinedParameter, format!("there is no parameter {name}"));
+                return ControlFlow::Break(Box::new(error));
+            }
+            *expr = ast::Expr::Identifier(Ident { value: name.clone(), quote_style: Some('"'), span: value.span });
+        }
+        if let ast::Expr::Function(function) = expr
+            && let FunctionArguments::List(list) = &function.args
+            && list.args.iter().any(|arg| matches!(arg, FunctionArg::Named { .. }))
+        {
+            return ControlFlow::Break(Box::new(Error::unsupported("a named argument in a call")));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A function with its body planned over its arguments.
+///
+/// # Errors
+/// What planning the body says.
+pub(crate) async fn overload(
+    context: &Context,
+    snapshot: &Arc<Snapshot>,
+    function: &SqlFunction,
+    depth: usize,
+) -> Result<Overload> {
+    let field = |name: &str, data_type: &str| -> Result<Field> {
+        let data_type: SqlType = data_type.parse()?;
+        let field = Field::new(name, data_type.to_arrow(), true);
+        Ok(if data_type == SqlType::Super { tables::super_field(field) } else { field })
+    };
+    let named = function.arguments.iter().enumerate();
+    let arguments =
+        named.map(|(at, data_type)| field(&format!("${}", at + 1), data_type)).collect::<Result<Vec<_>>>()?;
+    let arguments = Arc::new(Schema::new(arguments));
+    let returns = Arc::new(field(&function.name, &function.returns)?);
+    let query = body_of(&function.body, function.arguments.len())?;
+    let source = provider_as_source(Arc::new(EmptyTable::new(Arc::clone(&arguments))));
+    let target = (TableReference::bare(TARGET), source);
+    let context = context.with_dialect(Dialect::Redshift);
+    let path = path_of(&function.search_path);
+    let resolved = resolve_with(&context, snapshot, &query, &path, depth + 1, Some(target)).await?;
+    let planned = plan::plan_query(&context, resolved)?;
+    let (LogicalPlan::Projection(projection), [expr]) = (&planned, planned_expressions(&planned)) else {
+        return Err(Error::unsupported("an aggregate or a set of rows in the body of a function"));
+    };
+    let queries = |part: &Expr| matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_));
+    if !matches!(projection.input.as_ref(), LogicalPlan::TableScan(_)) || expr.exists(|part| Ok(queries(part)))? {
+        return Err(Error::unsupported("a query or a window in the body of a function"));
+    }
+    let schema = projection.input.schema();
+    let value = expr.clone().unalias();
+    let value = if tables::is_super(&returns) {
+        plan::as_super(value, schema.as_ref())?
+    } else {
+        let found = value.get_type(schema.as_ref())?;
+        plan::assigned(value, &found, returns.data_type())
+    };
+    let body = context.state().create_physical_expr(value, schema)?;
+    let volatility = match function.volatility {
+        Declared::Volatile => Volatility::Volatile,
+        Declared::Stable => Volatility::Stable,
+        Declared::Immutable => Volatility::Immutable,
+    };
+    Ok(Overload { arguments, returns, volatility, body })
+}
+
+fn planned_expressions(plan: &LogicalPlan) -> &[Expr] {
+    match plan {
+        LogicalPlan::Projection(projection) => &projection.expr,
+        _ => &[],
+    }
+}
+
+/// The functions of a name as written: the first schema of the path that has one, and all that it has of the name.
+///
+/// # Errors
+/// `UndefinedSchema`.
+pub(crate) fn find_functions(
+    context: &Context,
+    snapshot: &Snapshot,
+    name: &ObjectName,
+) -> Result<(String, Vec<SqlFunction>)> {
+    let own = name.parts.last().cloned().unwrap_or_default();
+    let of = |schema: &str| -> Vec<SqlFunction> {
+        let functions = snapshot.database(schema).into_iter().flat_map(|database| &database.functions);
+        functions.filter(|function| function.name == own).cloned().collect()
+    };
+    if name.parts.len() == 1 {
+        let schemas = context.path().iter().filter_map(|schema| snapshot.resolve_schema(schema));
+        if let Some(found) = schemas.map(|schema| &schema.name).find(|schema| !of(schema).is_empty()) {
+            return Ok((found.clone(), of(found)));
+        }
+    }
+    let (schema, _) = super::qualify(snapshot, name, context.database())?;
+    let found = of(&schema);
+    Ok((schema, found))
+}

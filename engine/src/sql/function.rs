@@ -1,0 +1,130 @@
+//! `CREATE FUNCTION` and `DROP FUNCTION` of functions in SQL.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::cursor::Cursor;
+use crate::sql::{ObjectName, Statement, managed_table, refuse};
+use millrace_catalog::model::Volatility;
+use sqlparser::tokenizer::Token;
+
+/// `CREATE [OR REPLACE] FUNCTION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateFunction {
+    /// The function.
+    pub name: ObjectName,
+    /// `OR REPLACE`
+    pub or_replace: bool,
+    /// The arguments' types as written, with where each stands, in characters from 1.
+    pub arguments: Vec<(String, usize)>,
+    /// `RETURNS type`, with where the type stands.
+    pub returns: (String, usize),
+    /// `VOLATILE`, `STABLE`, `IMMUTABLE`
+    pub volatility: Volatility,
+    /// What stands between the dollars.
+    pub body: String,
+    /// Where that stands, in characters from 1.
+    pub position: usize,
+}
+
+/// `DROP FUNCTION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropFunction {
+    /// The function.
+    pub name: ObjectName,
+    /// Do nothing when it does not exist.
+    pub if_exists: bool,
+    /// The arguments' types as written, with where each stands.
+    pub arguments: Vec<(String, usize)>,
+    /// `CASCADE`: the views that call it go too.
+    pub cascade: bool,
+}
+
+/// `CREATE [OR REPLACE] FUNCTION f ([type, …]) RETURNS type {VOLATILE|STABLE|IMMUTABLE} AS $$ SELECT … $$ LANGUAGE sql`
+pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("CREATE")?;
+    let or_replace = cursor.eat("OR REPLACE");
+    cursor.expect("FUNCTION")?;
+    let name = cursor.object_name()?;
+    let (arguments, named_at) = arguments(cursor)?;
+    cursor.expect("RETURNS")?;
+    let position = cursor.position();
+    let returns = (managed_table::type_text(cursor)?, position);
+    let (mut volatility, mut body, mut language) = (None, None, false);
+    while !cursor.at_end() {
+        let found = [Volatility::Volatile, Volatility::Stable, Volatility::Immutable];
+        if let Some(word) = found.into_iter().find(|word| cursor.at(word.name())) {
+            if volatility.replace(word).is_some() {
+                return Err(refuse::redundant(cursor));
+            }
+            cursor.advance();
+        } else if cursor.at("AS") && body.is_none() {
+            cursor.advance();
+            let position = cursor.position();
+            body = Some((cursor.string()?, position));
+        } else if cursor.at("LANGUAGE") && !language {
+            cursor.advance();
+            if !cursor.at("SQL") {
+                let word = cursor.identifier().unwrap_or_default();
+                return Err(cursor.unsupported(&format!("CREATE FUNCTION … LANGUAGE {word}")));
+            }
+            cursor.advance();
+            language = true;
+        } else {
+            return Err(cursor.syntax_error("VOLATILE, STABLE, IMMUTABLE, AS or LANGUAGE"));
+        }
+    }
+    let (Some((body, position)), true) = (body, language) else {
+        return Err(cursor.syntax_error(if language { "AS $$ … $$" } else { "LANGUAGE" }));
+    };
+    if let Some(position) = named_at {
+        let message = "named arguments are not supported in a function of LANGUAGE sql";
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .with_position(position)
+            .with_hint("give the types alone; $1 is the first argument"));
+    }
+    Ok(Statement::CreateFunction(Box::new(CreateFunction {
+        name,
+        or_replace,
+        arguments,
+        returns,
+        volatility: volatility.unwrap_or_default(),
+        body,
+        position,
+    })))
+}
+
+/// `DROP FUNCTION [IF EXISTS] f ([[name] type, …]) [CASCADE|RESTRICT]`
+pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("DROP FUNCTION")?;
+    let if_exists = cursor.eat("IF EXISTS");
+    let name = cursor.object_name()?;
+    let (arguments, _) = arguments(cursor)?;
+    let cascade = cursor.eat("CASCADE");
+    if !cascade {
+        cursor.eat("RESTRICT");
+    }
+    Ok(Statement::DropFunction(DropFunction { name, if_exists, arguments, cascade }))
+}
+
+/// Types as written, with where each stands.
+type Types = Vec<(String, usize)>;
+
+/// `([name] type, …)`: the types, and where the first name is.
+fn arguments(cursor: &mut Cursor) -> Result<(Types, Option<usize>)> {
+    if *cursor.peek() == Token::LParen && *cursor.peek_nth(1) == Token::RParen {
+        cursor.advance();
+        cursor.advance();
+        return Ok((Vec::new(), None));
+    }
+    let mut named_at = None;
+    let arguments = cursor.list(|cursor| {
+        let position = cursor.position();
+        let first = managed_table::type_text(cursor)?;
+        if matches!(cursor.peek(), Token::Comma | Token::RParen) {
+            return Ok((first, position));
+        }
+        named_at.get_or_insert(position);
+        let position = cursor.position();
+        Ok((managed_table::type_text(cursor)?, position))
+    })?;
+    Ok((arguments, named_at))
+}

@@ -1,0 +1,85 @@
+//! `CREATE`, `REFRESH` and `DROP MATERIALIZED VIEW`.
+
+use crate::error::Result;
+use crate::sql::cursor::Cursor;
+use crate::sql::{CreateTable, ObjectName, Statement, managed_table, refuse};
+use sqlparser::tokenizer::Token;
+
+/// A statement over materialized views.
+#[derive(Debug, Clone)]
+pub enum MaterializedViewStatement {
+    /// `CREATE MATERIALIZED VIEW name [BACKUP …] [table attributes] [AUTO REFRESH NO] AS query`
+    Create {
+        /// The table that holds its rows: name, attributes and query.
+        table: Box<CreateTable>,
+        /// The query as text, for the catalog.
+        text: String,
+    },
+    /// `REFRESH MATERIALIZED VIEW name [RESTRICT|CASCADE]`
+    Refresh {
+        /// Which.
+        name: ObjectName,
+        /// Those that it reads first.
+        cascade: bool,
+    },
+    /// `DROP MATERIALIZED VIEW [IF EXISTS] name, … [CASCADE|RESTRICT]`
+    Drop {
+        /// Which.
+        names: Vec<ObjectName>,
+        /// Do nothing for those that do not exist.
+        if_exists: bool,
+        /// What reads them goes too.
+        cascade: bool,
+    },
+}
+
+/// The statement when it is one of these; `None` leaves it to others.
+pub(super) fn statement(cursor: &mut Cursor) -> Option<Result<Statement>> {
+    let statement = if cursor.eat("CREATE MATERIALIZED VIEW") {
+        create(cursor)
+    } else if cursor.eat("REFRESH MATERIALIZED VIEW") {
+        refresh(cursor)
+    } else if cursor.eat("DROP MATERIALIZED VIEW") {
+        drop(cursor)
+    } else {
+        return None;
+    };
+    Some(statement.map(Statement::MaterializedView))
+}
+
+fn create(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
+    let name = cursor.object_name()?;
+    let mut table = CreateTable { name, ..CreateTable::default() };
+    managed_table::attributes(cursor, &mut table)?;
+    if let Some(error) = refuse::option(cursor, "CREATE MATERIALIZED VIEW …", &["AUTO REFRESH YES"]) {
+        return Err(error.with_hint("refresh it by REFRESH MATERIALIZED VIEW"));
+    }
+    cursor.eat("AUTO REFRESH NO");
+    cursor.expect("AS")?;
+    let (query, text) = cursor.query()?;
+    let text = text.to_owned();
+    table.query = Some(query);
+    Ok(MaterializedViewStatement::Create { table: Box::new(table), text })
+}
+
+fn refresh(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
+    let name = cursor.object_name()?;
+    Ok(MaterializedViewStatement::Refresh { name, cascade: cascade(cursor) })
+}
+
+fn drop(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
+    let if_exists = cursor.eat("IF EXISTS");
+    let mut names = vec![cursor.object_name()?];
+    while cursor.eat_token(&Token::Comma) {
+        names.push(cursor.object_name()?);
+    }
+    Ok(MaterializedViewStatement::Drop { names, if_exists, cascade: cascade(cursor) })
+}
+
+fn cascade(cursor: &mut Cursor) -> bool {
+    let cascade = cursor.eat("CASCADE");
+    if !cascade {
+        cursor.eat("RESTRICT");
+    }
+    cascade
+}

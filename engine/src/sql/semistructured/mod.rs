@@ -1,0 +1,13 @@
+//! SUPER in queries of Redshift's: paths into values, and FROM items that iterate over arrays and objects.
+
+mod paths;
+mod words;
+
+pub(super) use paths::resolve;
+pub(super) use words::rewrite;
+
+/// What stands for the words KEEP and SET among the arguments of OBJECT_TRANSFORM.
+pub(crate) const OBJECT_CLAUSES: [&str; 2] = ["\u{1}keep", "\u{1}set"];
+
+/// What stands before the first name of a path after UNPIVOT.
+const UNPIVOT: &str = "\u{1}unpivot ";
