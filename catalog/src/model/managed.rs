@@ -194,6 +194,22 @@ pub struct MaterializedView {
     pub seen: Option<BTreeMap<i64, String>>,
     /// The manifest's snapshot at which they held it, when all of it was committed.
     pub snapshot: Option<i64>,
+    /// The stream that it takes records from, and how far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamOfView>,
+}
+
+/// The stream that a materialized view takes its records from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamOfView {
+    /// The external schema.
+    pub schema: String,
+    /// The stream.
+    pub stream: String,
+    /// Where each of its parts goes on.
+    pub checkpoints: BTreeMap<String, String>,
+    /// Whether it is refreshed by itself.
+    pub auto_refresh: bool,
 }
 
 impl TableAttributes {

@@ -148,6 +148,9 @@ impl ForeignScanExec {
             let splits = connector.splits(&request, self.parallelism).await.map_err(Error::from)?;
             groups = splits::deal(splits, self.groups.len(), self.parallelism);
         }
+        if let Some(resumption) = self.table.resumption() {
+            resumption.note(&request, &groups);
+        }
         let (table, schema, measures) = (Arc::clone(&self.table), Arc::clone(&self.schema), Arc::clone(&self.measures));
         Ok(Run { reading: Arc::new(Reading { table, schema, request, measures }), groups })
     }

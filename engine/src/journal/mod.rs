@@ -13,6 +13,7 @@ mod query;
 mod refresh;
 mod steps;
 mod store;
+mod streams;
 mod vacuum;
 mod wlm;
 
@@ -30,6 +31,7 @@ pub(crate) use query::{QueryRecord, StatementClass, UserRecord};
 pub(crate) use refresh::RefreshRecord;
 pub(crate) use steps::{AlertRecord, MOST_STEPS, NodeRecord, ScanRecord, StepRecord, StepsRecord, TotalsRecord};
 pub use store::{Journal, JournalConfig, now_us};
+pub(crate) use streams::{BadStreamRecord, StreamPart, StreamScanRecord};
 pub(crate) use vacuum::VacuumRecord;
 pub(crate) use wlm::{RuleAction, Stay, WlmTrace};
 

@@ -35,7 +35,7 @@ pub(super) const TABLES: &[SystemTable] = &[
                     let owner = owner(&table);
                     let (schema, name) = (&table.schema, &table.name);
                     let state = i32::from(view.incremental);
-                    rows.push(row![DATABASE, schema, name, NULL, stale, owner, state, "f", "f"]);
+                    rows.push(row![DATABASE, schema, name, NULL, stale, owner, state, "f", automatic(&view)]);
                 }
                 Ok(rows)
             })
@@ -60,7 +60,7 @@ pub(super) const TABLES: &[SystemTable] = &[
                 for (table, view) in views(context).await? {
                     let stale = stale(context, &view).await?;
                     let (owner, state) = (owner(&table), i32::from(view.incremental));
-                    rows.push(row![DATABASE, &table.schema, owner, &table.name, stale, state, "f", "f"]);
+                    rows.push(row![DATABASE, &table.schema, owner, &table.name, stale, state, "f", automatic(&view)]);
                 }
                 Ok(rows)
             })
@@ -182,6 +182,10 @@ async fn refreshes(context: &Context) -> Result<Vec<RefreshRecord>> {
     let mut records: Vec<RefreshRecord> = context.warehouse().journal().read().await?;
     records.retain(|record| everything || record.user == *user);
     Ok(records)
+}
+
+fn automatic(view: &MaterializedView) -> &'static str {
+    if view.stream.as_ref().is_some_and(|stream| stream.auto_refresh) { "t" } else { "f" }
 }
 
 fn owner(table: &ManagedTable) -> String {

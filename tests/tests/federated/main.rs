@@ -8,6 +8,8 @@ mod memory;
 mod pushdown;
 mod reading;
 mod schemas;
+mod stream;
+mod streams;
 
 use memory::{Memory, MemoryFactory};
 use millrace_connectors::Registry;

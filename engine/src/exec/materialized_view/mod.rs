@@ -1,8 +1,10 @@
 //! Materialized views: managed tables with the query that fills them. A refresh adds what new rows of its table give, or
-//! computes the query anew and puts the rows in the place of the old ones, in one transaction.
+//! computes the query anew and puts the rows in the place of the old ones, in one transaction. One of a stream takes the
+//! records that came since the last refresh.
 
 mod incremental;
 mod seen;
+mod stream;
 
 use self::incremental::{Added, added, is_incremental};
 use self::seen::{Seen, contents_of, views_below};
@@ -26,11 +28,14 @@ const MAX_DEPTH: usize = 32;
 /// Executes a statement.
 pub(crate) async fn execute(context: &Context, statement: &MaterializedViewStatement) -> Result<StatementResult> {
     match statement {
-        MaterializedViewStatement::Create { table, text } => create(context, table, text).await,
-        MaterializedViewStatement::Refresh { name, cascade } => {
+        MaterializedViewStatement::Create { table, text, auto_refresh } => {
+            create(context, table, text, *auto_refresh).await
+        }
+        MaterializedViewStatement::Refresh { name, cascade, automatic } => {
             let mut notices = Vec::new();
             let view = find(context, name).await?;
-            refresh(context, view, *cascade, &mut notices, 0).await?;
+            let wanted = Wanted { cascade: *cascade, automatic: *automatic };
+            refresh(context, view, wanted, &mut notices, 0).await?;
             Ok(done(CommandTag::Verb("REFRESH MATERIALIZED VIEW"), notices))
         }
         MaterializedViewStatement::Drop { names, if_exists, cascade } => {
@@ -50,7 +55,16 @@ async fn find(context: &Context, name: &ObjectName) -> Result<Arc<ManagedTable>>
     }
 }
 
-async fn create(context: &Context, table: &CreateTable, text: &str) -> Result<StatementResult> {
+/// How a view is refreshed.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// With those that it reads.
+    cascade: bool,
+    /// Nobody asked for it.
+    automatic: bool,
+}
+
+async fn create(context: &Context, table: &CreateTable, text: &str, auto_refresh: bool) -> Result<StatementResult> {
     if let Some(query) = &table.query
         && let Some(temporary) = resolve::named_temporary(context, query).await?
     {
@@ -62,9 +76,14 @@ async fn create(context: &Context, table: &CreateTable, text: &str) -> Result<St
     };
     let Seen { tables, snapshot, is_steady } = contents_of(context, &plan).await?;
     let (text, search_path) = (text.trim().to_owned(), written_path(context.path()));
-    let incremental = is_steady && is_incremental(&plan);
+    let stream = stream::stream_of(&plan, auto_refresh);
+    if auto_refresh && stream.is_none() {
+        let error = Error::unsupported("AUTO REFRESH YES of a materialized view that is not of a stream");
+        return Err(error.with_hint("refresh it by REFRESH MATERIALIZED VIEW"));
+    }
+    let incremental = stream.is_some() || (is_steady && is_incremental(&plan));
     let materialized =
-        MaterializedView { text, search_path, incremental, version: new_version(), seen: tables, snapshot };
+        MaterializedView { text, search_path, incremental, version: new_version(), seen: tables, snapshot, stream };
     managed::create_materialized(context, table, materialized).await?;
     Ok(done(CommandTag::Verb("CREATE MATERIALIZED VIEW"), vec![]))
 }
@@ -88,7 +107,7 @@ async fn plan_of(context: &Context, name: &str, materialized: &MaterializedView)
 fn refresh<'a>(
     context: &'a Context,
     view: Arc<ManagedTable>,
-    cascade: bool,
+    wanted: Wanted,
     notices: &'a mut Vec<Notice>,
     depth: usize,
 ) -> BoxFuture<'a, Result<()>> {
@@ -101,10 +120,10 @@ fn refresh<'a>(
         let Some(materialized) = view.attributes.materialized.clone() else {
             return Err(Error::internal("a materialized view lost its query"));
         };
-        if cascade {
+        if wanted.cascade {
             let plan = plan_of(context, &view.name, &materialized).await?;
             for below in views_below(&plan)? {
-                refresh(context, below, true, &mut *notices, depth + 1).await?;
+                refresh(context, below, wanted, &mut *notices, depth + 1).await?;
             }
         }
         let start_us = now_us();
@@ -115,8 +134,10 @@ fn refresh<'a>(
             Ok(Refreshed::UpToDate { .. }) => "MV was already updated".to_owned(),
             Err(error) => format!("Refresh failed. {}", error.message),
         };
+        // One that nobody asked for and that did nothing is not worth a record.
+        let idle = wanted.automatic && matches!(refreshed, Ok(Refreshed::UpToDate { .. }));
         let who = context.who();
-        context.warehouse().journal().record(&RefreshRecord {
+        let record = RefreshRecord {
             user: who.user.clone(),
             xid: who.xid,
             pid: who.pid,
@@ -126,8 +147,11 @@ fn refresh<'a>(
             start_us,
             end_us: now_us(),
             status,
-            automatic: false,
-        });
+            automatic: wanted.automatic,
+        };
+        if !idle {
+            context.warehouse().journal().record(&record);
+        }
         let name = &view.name;
         let message = match refreshed? {
             Refreshed::Recomputed => format!("Materialized view {name} was recomputed successfully."),
@@ -159,6 +183,14 @@ enum Refreshed {
 /// Gives a view the rows that its query gives now.
 async fn bring_up(context: &Context, view: &Arc<ManagedTable>, materialized: MaterializedView) -> Result<Refreshed> {
     let plan = plan_of(context, &view.name, &materialized).await?;
+    if let Some(known) = &materialized.stream {
+        let now = stream::add(context, view, known, &plan).await?;
+        if now == *known {
+            return Ok(Refreshed::UpToDate { below: true });
+        }
+        keep(context, view, MaterializedView { version: new_version(), stream: Some(now), ..materialized }).await?;
+        return Ok(Refreshed::Added);
+    }
     let Seen { tables, snapshot, .. } = contents_of(context, &plan).await?;
     if tables.is_some() && tables == materialized.seen {
         let mut below = true;
@@ -182,14 +214,18 @@ async fn bring_up(context: &Context, view: &Arc<ManagedTable>, materialized: Mat
             Refreshed::Added
         }
     };
+    keep(context, view, MaterializedView { version: new_version(), seen: tables, snapshot, ..materialized }).await?;
+    Ok(refreshed)
+}
+
+/// Notes what a view's rows stand for now.
+async fn keep(context: &Context, view: &ManagedTable, materialized: MaterializedView) -> Result<()> {
     let mut transaction = context.transaction().lock().await;
     let now = transaction.table(context.warehouse(), &view.schema, &view.name).await?;
     let now = now.ok_or_else(|| Error::internal("a materialized view was lost"))?;
     let mut changed = now.as_ref().clone();
-    changed.attributes.materialized =
-        Some(MaterializedView { version: new_version(), seen: tables, snapshot, ..materialized });
-    transaction.alter(context.warehouse(), &now, changed).await?;
-    Ok(refreshed)
+    changed.attributes.materialized = Some(materialized);
+    transaction.alter(context.warehouse(), &now, changed).await
 }
 
 async fn drop_views(
