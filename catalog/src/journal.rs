@@ -6,10 +6,8 @@
 
 use crate::error::{CatalogError, Result};
 use crate::store::sqlite::fault;
-use sqlx::sqlite::{
-    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, QueryBuilder};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,7 +25,7 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, next BIGINT NOT NULL) WITHOUT ROWID",
 ];
 
-/// Entries of one INSERT; fewer are inserted one by one, so that there are two texts to prepare.
+/// Entries of one INSERT: so few that all its texts stay prepared.
 const ROWS: usize = 16;
 /// What goes of a file that is too large, beside what is too much: this part of its limit, so that it is not often so.
 const SLACK: i64 = 10;
@@ -105,15 +103,12 @@ impl JournalStore {
     pub async fn append(&self, entries: &[JournalEntry]) -> Result<()> {
         let mut connection = self.connection.lock().await;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| fault(&self.path, e))?;
-        let (many, few) = entries.as_chunks::<ROWS>();
-        for rows in many {
-            let query = sqlx::query(INSERT_ROWS);
-            let query = rows.iter().fold(query, |query, entry| bound(query, entry));
-            query.execute(&mut *transaction).await.map_err(|e| fault(&self.path, e))?;
-        }
-        for entry in few {
-            let query = bound(sqlx::query(INSERT), entry);
-            query.execute(&mut *transaction).await.map_err(|e| fault(&self.path, e))?;
+        for rows in entries.chunks(ROWS) {
+            let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO entry (kind, at_us, document) ");
+            query.push_values(rows, |mut row, entry| {
+                row.push_bind(&entry.kind).push_bind(entry.at_us).push_bind(&entry.document);
+            });
+            query.build().execute(&mut *transaction).await.map_err(|e| fault(&self.path, e))?;
         }
         transaction.commit().await.map_err(|e| fault(&self.path, e))
     }
@@ -160,18 +155,6 @@ impl JournalStore {
             .map(|(first,)| *first)
             .ok_or_else(|| CatalogError::Damaged(format!("{} does not count", self.path.display())))
     }
-}
-
-const INSERT: &str = "INSERT INTO entry (kind, at_us, document) VALUES ($1, $2, $3)";
-/// The same of [`ROWS`] entries.
-const INSERT_ROWS: &str = "INSERT INTO entry (kind, at_us, document) VALUES (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?),
-    (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?),
-    (?, ?, ?), (?, ?, ?)";
-
-type Insert<'a> = sqlx::query::Query<'a, Sqlite, SqliteArguments>;
-
-fn bound<'a>(query: Insert<'a>, entry: &'a JournalEntry) -> Insert<'a> {
-    query.bind(&entry.kind).bind(entry.at_us).bind(&entry.document)
 }
 
 #[cfg(test)]

@@ -135,34 +135,6 @@ pub struct Checkpoint {
     pub position: String,
 }
 
-/// What the reading of a stream's split came to, beside its rows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SplitReport {
-    /// Records that were read, with those that were left out.
-    pub rows: u64,
-    /// Records that were left out because they are not what was declared.
-    pub skipped: u64,
-    /// Bytes of records that were read.
-    pub bytes: u64,
-    /// When the earliest of them came, in microseconds since the epoch.
-    pub first_us: Option<i64>,
-    /// When the latest of them came.
-    pub last_us: Option<i64>,
-    /// The first ones of those that are not what was declared.
-    pub bad: Vec<BadRecord>,
-}
-
-/// A record that is not what was declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadRecord {
-    /// Where it is in its split.
-    pub position: String,
-    /// When it came, in microseconds since the epoch.
-    pub at_us: Option<i64>,
-    /// Why it is bad.
-    pub reason: String,
-}
-
 /// A foreign system whose tables can be read.
 #[async_trait]
 pub trait Connector: Debug + Send + Sync {
@@ -217,16 +189,6 @@ pub trait Connector: Debug + Send + Sync {
 
     /// Reads one part.
     async fn scan(&self, request: &ScanRequest, split: &Split, measures: &Arc<Measures>) -> Result<BatchStream>;
-
-    /// Whether its tables are streams: whoever reads them goes on from checkpoints.
-    fn is_stream(&self) -> bool {
-        false
-    }
-
-    /// What the reading of a stream's split came to, asked of the connector that scanned it.
-    fn report(&self, _split: &Split) -> Option<SplitReport> {
-        None
-    }
 
     /// Where a later scan goes on after this part was read to its end; `None` for tables that have no order.
     async fn checkpoint(&self, request: &ScanRequest, split: &Split) -> Result<Option<Checkpoint>>;

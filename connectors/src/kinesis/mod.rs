@@ -26,7 +26,7 @@ mod stub;
 #[cfg(test)]
 mod tests;
 
-use crate::connector::{BatchStream, Checkpoint, Connector, Measures, Pushdown, ScanRequest, Split, SplitReport};
+use crate::connector::{BatchStream, Checkpoint, Connector, Measures, Pushdown, ScanRequest, Split};
 use crate::error::{ConnectorError, Result};
 use crate::predicate::Predicate;
 use crate::registry::{Factory, OptionSpec, Options};
@@ -183,14 +183,6 @@ impl Connector for Kinesis {
             progress: Arc::clone(&self.progress),
         };
         Ok(scan.stream())
-    }
-
-    fn is_stream(&self) -> bool {
-        true
-    }
-
-    fn report(&self, split: &Split) -> Option<SplitReport> {
-        self.progress.report(Part::of(split).ok()?.scan, &split.id)
     }
 
     /// The place after the rows that the scan of this split gave out, which is asked of the connector that scanned.

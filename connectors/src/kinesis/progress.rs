@@ -1,10 +1,9 @@
-//! How far each split of recent scans was read, as its rows were given out, and what was seen on the way.
+//! How far each split of recent scans was read, as its rows were given out.
 //!
 //! A scan's rows and its checkpoint agree at any moment: the place moves when a batch is handed over, in the same step.
 //! What a checkpoint says after the last batch is therefore exactly what was delivered.
 
 use super::shards::Position;
-use crate::connector::SplitReport;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +16,7 @@ pub(super) struct Progress(Mutex<Places>);
 
 #[derive(Debug, Default)]
 struct Places {
-    known: HashMap<(u64, String), (Position, SplitReport)>,
+    known: HashMap<(u64, String), Position>,
     oldest: VecDeque<(u64, String)>,
 }
 
@@ -26,10 +25,7 @@ impl Progress {
     pub(super) fn set(&self, scan: u64, split: &str, position: Position) {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (scan, split.to_owned());
-        if let Some((known, _)) = places.known.get_mut(&key) {
-            *known = position;
-        } else {
-            places.known.insert(key.clone(), (position, SplitReport::default()));
+        if places.known.insert(key.clone(), position).is_none() {
             places.oldest.push_back(key);
             if places.oldest.len() > REMEMBERED
                 && let Some(oldest) = places.oldest.pop_front()
@@ -39,24 +35,10 @@ impl Progress {
         }
     }
 
-    /// Adds to what is told of a split that has a place.
-    pub(super) fn add(&self, scan: u64, split: &str, add: impl FnOnce(&mut SplitReport)) {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, report)) = places.known.get_mut(&(scan, split.to_owned())) {
-            add(report);
-        }
-    }
-
-    /// What is told of a split of a scan.
-    pub(super) fn report(&self, scan: u64, split: &str) -> Option<SplitReport> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.known.get(&(scan, split.to_owned())).map(|(_, report)| report.clone())
-    }
-
     /// Where a split of a scan is, if it was read here and not forgotten.
     pub(super) fn get(&self, scan: u64, split: &str) -> Option<Position> {
         let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.known.get(&(scan, split.to_owned())).map(|(position, _)| position.clone())
+        places.known.get(&(scan, split.to_owned())).cloned()
     }
 }
 

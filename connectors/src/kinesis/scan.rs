@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::records::{Batches, Row, arrival_ms, rows};
 use super::shards::{Part, Position};
 use super::source::{Page, Source};
-use crate::connector::{BatchStream, SplitReport};
+use crate::connector::BatchStream;
 use crate::error::Result;
 use crate::predicate::Predicate;
 use arrow::record_batch::RecordBatch;
@@ -25,9 +25,6 @@ use std::sync::Arc;
 
 /// Rows of a batch at most.
 const BATCH_ROWS: usize = 8192;
-
-/// Bad records of a split that are told of.
-const BAD_RECORDS: usize = 1000;
 
 /// How much later than a bound a record must have arrived to say that all after it did too: the service does not
 /// promise that arrival times rise from record to record.
@@ -84,19 +81,6 @@ impl Scan {
         self.progress.set(self.part.scan, &self.split, position);
     }
 
-    /// Adds to what is told of the split.
-    fn tell(&self, seen: SplitReport) {
-        self.progress.add(self.part.scan, &self.split, |report| {
-            report.rows += seen.rows;
-            report.skipped += seen.skipped;
-            report.bytes += seen.bytes;
-            report.first_us = [report.first_us, seen.first_us].into_iter().flatten().min();
-            report.last_us = report.last_us.max(seen.last_us);
-            let room = BAD_RECORDS.saturating_sub(report.bad.len());
-            report.bad.extend(seen.bad.into_iter().take(room));
-        });
-    }
-
     fn keeps(&self, row: &Row) -> bool {
         let shard = &self.split;
         self.predicates.iter().all(|predicate| conditions::holds(predicate, shard, row.arrival_us) == Some(true))
@@ -131,32 +115,22 @@ impl Reading {
         let most = BATCH_ROWS.min(self.left);
         let mut kept = vec![];
         let mut after = None;
-        let mut seen = SplitReport::default();
         while kept.len() < most
             && let Some(row) = self.rows.pop_front()
         {
             after = Some(row.after());
-            seen.rows += 1;
-            seen.bytes += row.bytes();
-            if let Some(at) = row.arrival_us {
-                seen.first_us = Some(seen.first_us.map_or(at, |first| first.min(at)));
-                seen.last_us = Some(seen.last_us.map_or(at, |last| last.max(at)));
-            }
             if self.scan.keeps(&row) {
                 kept.push(row);
             }
         }
         let mut batch = None;
         if !kept.is_empty() {
-            let (made, bad) = self.scan.batches.make(&kept)?;
-            seen.skipped = (kept.len() - made.num_rows()) as u64;
-            seen.bad = bad;
+            let made = self.scan.batches.make(&kept)?;
             self.left -= made.num_rows();
             batch = Some(made).filter(|made| made.num_rows() > 0);
         }
         if let Some(after) = after {
             self.scan.note(after);
-            self.scan.tell(seen);
             if batch.is_none() && !self.rows.is_empty() {
                 return self.batch();
             }

@@ -342,7 +342,7 @@ impl Builder {
     }
 
     /// A plain value; `None` when it does not fit.
-    pub(super) fn value(&mut self, value: &Json<'_>, read: &Read) -> Option<()> {
+    fn value(&mut self, value: &Json<'_>, read: &Read) -> Option<()> {
         let text = match value {
             Json::Number(digits) => digits,
             Json::String(text) => text.as_ref(),
@@ -383,9 +383,7 @@ impl Builder {
         }
         Some(())
     }
-}
 
-impl Builder {
     /// A value as aggregations give it: times are milliseconds.
     pub(super) fn aggregated(&mut self, value: &Json<'_>, read: &Read) -> Option<()> {
         match (self, value) {

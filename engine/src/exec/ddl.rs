@@ -363,13 +363,13 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
     for name in &drop.names {
         let table = match resolve::find_relation(context, name).await {
             Ok(Relation::Managed(table)) => {
-                let (kind, hint) = match (&table.attributes.materialized, drop.view) {
-                    (Some(_), true) => ("plain view", "DROP MATERIALIZED VIEW"),
-                    (Some(_), false) => ("table", "DROP MATERIALIZED VIEW"),
-                    (None, true) => ("view", "DROP TABLE"),
-                    (None, false) => ("", ""),
+                let other = match (&table.attributes.materialized, drop.view) {
+                    (Some(_), true) => Some(("plain view", "DROP MATERIALIZED VIEW")),
+                    (Some(_), false) => Some(("table", "DROP MATERIALIZED VIEW")),
+                    (None, true) => Some(("view", "DROP TABLE")),
+                    (None, false) => None,
                 };
-                if !kind.is_empty() {
+                if let Some((kind, hint)) = other {
                     let message = format!("\"{}\" is not a {kind}", table.name);
                     return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
                 }

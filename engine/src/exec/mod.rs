@@ -44,7 +44,6 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
     }
     connectors::check(context, statement).await?;
     enforce::check(context, statement).await?;
-    materialized_view::check_unchanged(context, statement).await?;
     let named = enforce::named(context, statement).await?;
     let result = run(context, statement).await?;
     enforce::after(context, statement, &named).await?;

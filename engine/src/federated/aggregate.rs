@@ -8,7 +8,7 @@ use super::scan::ForeignScanExec;
 use super::table::ForeignTable;
 use super::value::is_lossless;
 use crate::error::Error;
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -129,7 +129,7 @@ impl ForeignAggregateExec {
         }
     }
 
-    /// Whether the system's answer was not taken; `None` before it is there.
+    /// The system's answer; `None` when it is not taken, and the rows are read instead.
     async fn answer(&self) -> Result<Option<&RecordBatch>> {
         let ask = || async {
             let asked = self.table.connector().aggregate(&self.request, &self.measures).await;
@@ -148,9 +148,6 @@ impl ForeignAggregateExec {
         let options = CastOptions { safe: false, ..CastOptions::default() };
         let column = |(place, field): (&usize, &FieldRef)| -> Result<ArrayRef> {
             let column = answer.columns().get(*place).ok_or_else(wrong)?;
-            if column.data_type() == field.data_type() {
-                return Ok(Arc::clone(column));
-            }
             Ok(cast_with_options(column, field.data_type(), &options)?)
         };
         let columns = self.places.iter().zip(schema.fields()).map(column).collect::<Result<Vec<_>>>()?;

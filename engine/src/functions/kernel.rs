@@ -92,6 +92,13 @@ pub(super) struct Call<'a> {
     pub(super) fields: &'a [FieldRef],
 }
 
+impl Call<'_> {
+    /// The same call for a result of another type, of which its own is made then.
+    pub(super) fn giving(&self, gives: DataType) -> Self {
+        Self { args: self.args, rows: self.rows, nulls: self.nulls.clone(), gives, fields: self.fields }
+    }
+}
+
 /// A function's declaration.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scalar {

@@ -82,13 +82,7 @@ fn continuous(call: &Call<'_>) -> Result<ArrayRef> {
     if !moment {
         return call.floats(|row| Ok(results[row]));
     }
-    let micros = Call {
-        args: call.args,
-        rows: call.rows,
-        nulls: call.nulls.clone(),
-        gives: DataType::Timestamp(TimeUnit::Microsecond, None),
-        fields: call.fields,
-    };
+    let micros = call.giving(DataType::Timestamp(TimeUnit::Microsecond, None));
     let stamps = micros.stamps(|row| Ok(results[row].map(|value| value.round() as i64)))?;
     Ok(cast(&stamps, &call.gives)?)
 }

@@ -250,13 +250,7 @@ fn digits(call: &Call<'_>, way: Way) -> Result<ArrayRef> {
             let numbers = cast(&call.args[0], &DataType::Int64)?;
             let numbers = numbers.as_primitive::<Int64Type>();
             let array = {
-                let wide = Call {
-                    args: call.args,
-                    rows: call.rows,
-                    nulls: call.nulls.clone(),
-                    gives: DataType::Int64,
-                    fields: call.fields,
-                };
+                let wide = call.giving(DataType::Int64);
                 wide.ints(|row| {
                     let rounded = at_digit(i128::from(numbers.value(row)), 0, wanted(row), 0, way);
                     let rounded = rounded.and_then(|value| i64::try_from(value).ok());
@@ -268,13 +262,7 @@ fn digits(call: &Call<'_>, way: Way) -> Result<ArrayRef> {
         _ => {
             let numbers = cast(&call.args[0], &DataType::Float64)?;
             let numbers = numbers.as_primitive::<Float64Type>();
-            let wide = Call {
-                args: call.args,
-                rows: call.rows,
-                nulls: call.nulls.clone(),
-                gives: DataType::Float64,
-                fields: call.fields,
-            };
+            let wide = call.giving(DataType::Float64);
             let array = wide.floats(|row| Ok(Some(float_at_digit(numbers.value(row), wanted(row), way))))?;
             Ok(cast(&array, &call.gives)?)
         }
@@ -323,13 +311,7 @@ fn sign_type(args: &[DataType]) -> Result<DataType> {
 fn sign(call: &Call<'_>) -> Result<ArrayRef> {
     let numbers = cast(&call.args[0], &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>();
-    let wide = Call {
-        args: call.args,
-        rows: call.rows,
-        nulls: call.nulls.clone(),
-        gives: DataType::Float64,
-        fields: call.fields,
-    };
+    let wide = call.giving(DataType::Float64);
     let signs = wide.floats(|row| {
         let number = numbers.value(row);
         Ok(Some(if number == 0.0 || number.is_nan() { number } else { number.signum() }))

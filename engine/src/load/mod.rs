@@ -1,8 +1,9 @@
 //! From the bytes of files to typed columns, as Redshift's COPY reads them: what is bad is told line by line.
 //!
-//! First `decode` makes the bytes UTF-8 and `frame` cuts them into records; then `fields` and `json` take a record apart, `value` makes each
-//! field a value of its column's type, and `rows` gathers rows into batches, by whole runs (`run`) where they are plain. A row goes in whole or not at all, and a
-//! bad one becomes a record of [`LoadErrors`]. Nothing here knows a table, a session or a plan.
+//! First `decode` makes the bytes UTF-8 and `frame` cuts them into records; then `fields` and `json` take a record apart,
+//! `value` makes each field a value of its column's type, and `rows` gathers rows into batches, by whole runs (`run`)
+//! where all are good. A row goes in whole or not at all, and a bad one becomes a record of [`LoadErrors`]. Nothing here
+//! knows a table, a session or a plan.
 
 mod builder;
 mod cut;

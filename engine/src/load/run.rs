@@ -6,8 +6,9 @@
 use super::builder::Column;
 use super::fields::Field;
 use super::rows::Target;
-use super::value::{Conversion, Value};
+use super::value::{Conversion, Value, short_integer};
 use crate::tables::SqlType;
+use std::borrow::Cow;
 
 /// Records of a run: so many that their fields stay in the processor's cache.
 pub(super) const RUN_ROWS: usize = 256;
@@ -17,7 +18,7 @@ pub(super) enum Values<'a> {
     /// Whole numbers, days, microseconds.
     Integers(Vec<Option<i64>>),
     Decimals(Vec<Option<i128>>),
-    Texts(Vec<Option<&'a str>>),
+    Texts(Vec<Option<Cow<'a, str>>>),
     /// What is read value by value.
     Others(Vec<Value<'a>>),
 }
@@ -50,7 +51,6 @@ struct Of<'r, 'a> {
 impl<'r> Of<'r, '_> {
     fn values(&self) -> Option<Values<'r>> {
         let conversion = self.conversion;
-        let whole = |value| if let Value::Integer(value) = value { Some(value) } else { None };
         match self.target.data_type {
             SqlType::SmallInt => self.integers(i16::MIN.into(), i16::MAX.into()),
             SqlType::Integer => self.integers(i32::MIN.into(), i32::MAX.into()),
@@ -75,8 +75,7 @@ impl<'r> Of<'r, '_> {
     }
 
     fn integers(&self, least: i64, most: i64) -> Option<Values<'r>> {
-        let plain = |field: &Field<'_>| plain_integer(&field.bytes).filter(|value| (least..=most).contains(value));
-        let whole = |value| if let Value::Integer(value) = value { Some(value) } else { None };
+        let plain = |field: &Field<'_>| short_integer(&field.bytes).filter(|value| (least..=most).contains(value));
         self.read(plain, whole).map(Values::Integers)
     }
 
@@ -101,14 +100,15 @@ impl<'r> Of<'r, '_> {
         Some(values)
     }
 
-    /// Texts as they stand in the record; one that is changed (cut, unescaped) is no plain one.
+    /// Texts; those that go in as they stand in the record are only looked at.
     fn texts(&self, length: u32, ascii: bool) -> Option<Values<'r>> {
         let plain = |field: &'r Field<'r>| {
             let bytes = field.bytes.as_ref();
             let fits = bytes.len() <= length as usize && (!ascii || bytes.is_ascii());
-            fits.then(|| std::str::from_utf8(bytes).ok()).flatten()
+            fits.then(|| std::str::from_utf8(bytes).ok().map(Cow::Borrowed)).flatten()
         };
-        self.read(plain, |_| None).map(Values::Texts)
+        let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
+        self.read(plain, text).map(Values::Texts)
     }
 
     fn general(&self, field: Option<&'r Field<'r>>) -> Option<Value<'r>> {
@@ -120,22 +120,6 @@ impl<'r> Of<'r, '_> {
     }
 }
 
-/// A whole number of at most 18 digits and nothing else, as nearly all are.
-fn plain_integer(bytes: &[u8]) -> Option<i64> {
-    let (negative, digits) = match bytes {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, bytes),
-    };
-    if digits.is_empty() || digits.len() > 18 {
-        return None;
-    }
-    let mut value = 0_i64;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + i64::from(digit);
-    }
-    Some(if negative { -value } else { value })
+fn whole(value: Value<'_>) -> Option<i64> {
+    if let Value::Integer(value) = value { Some(value) } else { None }
 }

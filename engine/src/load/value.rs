@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{self, Qualifier};
 use crate::sql::CopyOptions;
 use crate::tables::SqlType;
+use datafusion::arrow::datatypes::MAX_DECIMAL128_FOR_EACH_PRECISION;
 use std::borrow::Cow;
 
 /// A value of a row before it goes into its column.
@@ -79,14 +80,13 @@ impl Conversion {
     }
 
     /// Whether a field is what stands for NULL.
-    #[inline]
     pub(super) fn is_null(&self, field: &Field<'_>) -> bool {
         let is_candidate = if self.json { self.options.null_said } else { !field.quoted };
         if !is_candidate {
             return false;
         }
         let null = self.options.null_as.as_slice();
-        (field.bytes.len() == null.len() && *field.bytes == *null)
+        *field.bytes == *null
             || (self.fixed && field.bytes.strip_prefix(null).is_some_and(|rest| rest.iter().all(|byte| *byte == b' ')))
     }
 
@@ -309,16 +309,31 @@ fn integer(bytes: &[u8], least: i64, most: i64, type_name: &str) -> std::result:
     if (least..=most).contains(&value) { Ok(Value::Integer(value)) } else { Err(overflow()) }
 }
 
-/// The powers of ten that a decimal may have.
-const POWERS: [i128; 39] = {
-    let mut powers = [1; 39];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
+/// What [`integer`] makes of a whole number of at most 18 digits and nothing else, as nearly all are. `None` for all others,
+/// bad ones too.
+pub(super) fn short_integer(bytes: &[u8]) -> Option<i64> {
+    let (negative, digits) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
     }
-    powers
-};
+    let mut value = 0_i64;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Some(if negative { -value } else { value })
+}
+
+/// A power of ten that a decimal may have.
+fn power(exponent: usize) -> i128 {
+    MAX_DECIMAL128_FOR_EACH_PRECISION[exponent] + 1
+}
 
 /// What [`decimal`] makes of a number of at most 18 digits and nothing else, as nearly all are: no arithmetic of 128 bits
 /// for a digit. `None` for all others, bad ones too.
@@ -346,13 +361,17 @@ fn short_decimal(bytes: &[u8], precision: u8, scale: i8, round: bool) -> Option<
         return None;
     }
     let value = if have <= scale {
-        i128::from(value) * POWERS[scale - have]
+        i128::from(value) * power(scale - have)
     } else {
-        let unit = POWERS[have - scale] as u64;
+        let unit = power(have - scale) as u64;
         let (kept, cut) = (value / unit, value % unit);
         i128::from(kept + u64::from(round && cut * 2 >= unit))
     };
-    (value < *POWERS.get(usize::from(precision))?).then_some(if negative { -value } else { value })
+    (value <= *MAX_DECIMAL128_FOR_EACH_PRECISION.get(usize::from(precision))?).then_some(if negative {
+        -value
+    } else {
+        value
+    })
 }
 
 /// A decimal number at a scale; digits behind the scale are cut, or with ROUNDEC rounded half away from zero.

@@ -7,22 +7,22 @@ mod columns;
 mod dependents;
 mod direct;
 mod find;
-mod functions;
 mod postgres;
 mod pseudo;
 pub(crate) mod rights;
 mod travel;
+mod user_functions;
 
-pub(crate) use self::functions::{body_of, called_in, find_functions, overload};
 pub(crate) use columns::behind_grants;
 pub(crate) use dependents::{dependents, materialized_dependents, names_in_materialized, names_in_view, reads};
 pub(crate) use direct::files_as_table;
 pub(crate) use find::{Relation, find_relation, find_table, find_temporary, owner_of_foreign, relation};
 pub(crate) use postgres::with_backslashes;
 pub(crate) use travel::{snapshot_at, table_at};
+pub(crate) use user_functions::{body_of, called_in, find_functions, overload};
 
 use crate::error::{Error, ErrorKind, Result, nearest};
-use crate::functions::{self as known_functions, Functions};
+use crate::functions::{self, Functions};
 use crate::lake::table::{LakeTable, PseudoColumn};
 use crate::plan;
 use crate::session::{Context, SearchPath};
@@ -151,7 +151,7 @@ fn resolve_with<'a>(
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         let mut named = plan::with_room(|| find_names(query))?;
-        let users = self::functions::bind(context, snapshot, &mut named.query, path, depth).await?;
+        let users = user_functions::bind(context, snapshot, &mut named.query, path, depth).await?;
         let mut tables = Tables::new();
         for reference in named.references {
             if let Some((name, source)) = &target
@@ -164,9 +164,9 @@ fn resolve_with<'a>(
             let source = resolve_table(context, snapshot, query, &reference, path, pseudo, depth).await?;
             tables.insert(reference, source);
         }
-        let mut functions = if named.functions.iter().any(|name| known_functions::is_known(name)) {
-            let sizes = named.functions.iter().any(|name| known_functions::tells_sizes(name));
-            known_functions::bind(&named.functions, system::facts(context, sizes).await?)
+        let mut functions = if named.functions.iter().any(|name| functions::is_known(name)) {
+            let sizes = named.functions.iter().any(|name| functions::tells_sizes(name));
+            functions::bind(&named.functions, system::facts(context, sizes).await?)
         } else {
             Functions::new()
         };

@@ -3,7 +3,6 @@
 use millrace_catalog::manifest::InlinedRows;
 use millrace_catalog::model::{DataFile, ManagedTable};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// What a table holds: the version of a materialized view, a digest of another table. `None` when that cannot be told yet.
 pub fn held(table: &ManagedTable, files: &[DataFile], inlined: &[InlinedRows]) -> Option<String> {
@@ -30,10 +29,5 @@ pub fn digest(table: &ManagedTable, files: &[DataFile], inlined: &[InlinedRows])
         return None;
     }
     let columns: Vec<(i64, &str)> = table.columns.iter().map(|column| (column.id, column.data_type.as_str())).collect();
-    let digest = Sha256::digest(format!("{columns:?}{files:?}{rows:?}").as_bytes());
-    Some(digest.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Some(hex::encode(Sha256::digest(format!("{columns:?}{files:?}{rows:?}").as_bytes())))
 }

@@ -172,6 +172,7 @@ impl Load<'_> {
 
 /// The columns of a managed table that a load fills: those named, or all but those that number themselves.
 fn managed_targets(table: &ManagedTable, wanted: &[String], explicit_ids: bool) -> Result<Vec<Target>> {
+    managed::check_changeable(table)?;
     let mut targets = Vec::new();
     let own =
         |column: &millrace_catalog::model::ManagedColumn| column.identity.is_some_and(|identity| !identity.by_default);

@@ -27,6 +27,9 @@ pub(crate) async fn alter_table(
     table: &Arc<ManagedTable>,
     operation: &AlterOperation,
 ) -> Result<StatementResult> {
+    if !matches!(operation, AlterOperation::Owner(_)) {
+        super::check_changeable(table)?;
+    }
     if let AlterOperation::AppendFrom { source, ignore_extra, fill_target } = operation {
         context.check_no_block("ALTER TABLE APPEND")?;
         let source = super::target(context, source, "append from").await?;

@@ -1,6 +1,6 @@
 //! `INSERT INTO` a managed table.
 
-use super::{assign, change};
+use super::{assign, change, check_changeable};
 use crate::error::Result;
 use crate::exec::{done, query};
 use crate::plan;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 /// `INSERT INTO t {[(columns)] query | DEFAULT VALUES}`.
 pub(crate) async fn insert(context: &Context, table: Arc<ManagedTable>, insert: &Insert) -> Result<StatementResult> {
+    check_changeable(&table)?;
     let plan = plan_insert(context, &table, insert).await?;
     let rows = change::append(context, &table, &plan).await?;
     Ok(done(CommandTag::Insert(rows), vec![]))

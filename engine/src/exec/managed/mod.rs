@@ -38,10 +38,11 @@ use std::sync::Arc;
 /// The managed table that a statement changes.
 ///
 /// # Errors
-/// `UndefinedTable`; `WrongObjectType` for external tables and views.
+/// `UndefinedTable`; `WrongObjectType` for external tables and views, materialized ones too.
 async fn target(context: &Context, name: &ObjectName, verb: &str) -> Result<Arc<ManagedTable>> {
     match resolve::find_relation(context, name).await? {
         Relation::Managed(table) => {
+            check_changeable(&table)?;
             note_target(context, &table);
             Ok(table)
         }
@@ -51,6 +52,18 @@ async fn target(context: &Context, name: &ObjectName, verb: &str) -> Result<Arc<
             Err(Error::new(ErrorKind::WrongObjectType, message))
         }
     }
+}
+
+/// Refuses to change a materialized view otherwise than by its query.
+///
+/// # Errors
+/// `WrongObjectType`.
+pub(super) fn check_changeable(table: &ManagedTable) -> Result<()> {
+    if table.attributes.materialized.is_none() {
+        return Ok(());
+    }
+    let message = format!("cannot change materialized view \"{}\"", table.name);
+    Err(Error::new(ErrorKind::WrongObjectType, message).with_hint("use REFRESH MATERIALIZED VIEW"))
 }
 
 /// Tells whoever watches the statement that it changes a table.

@@ -13,7 +13,7 @@ use crate::journal::{RefreshRecord, now_us};
 use crate::resolve::{self, Relation, rights};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::{Context, written_path};
-use crate::sql::{AlterOperation, CreateTable, MaterializedViewStatement, ObjectName, Statement};
+use crate::sql::{CreateTable, MaterializedViewStatement, ObjectName};
 use crate::system;
 use datafusion::logical_expr::LogicalPlan;
 use futures::future::BoxFuture;
@@ -211,36 +211,4 @@ async fn drop_views(
         super::ddl::drop_managed(context, &view, cascade).await?;
     }
     Ok(done(CommandTag::Verb("DROP MATERIALIZED VIEW"), notices))
-}
-
-/// Refuses what would change a materialized view otherwise than by its query.
-///
-/// # Errors
-/// `WrongObjectType`.
-pub(super) async fn check_unchanged(context: &Context, statement: &Statement) -> Result<()> {
-    let names = match statement {
-        Statement::Insert(insert) => vec![&insert.table],
-        Statement::Update(update) => vec![&update.table],
-        Statement::Delete(delete) => vec![&delete.table],
-        Statement::Merge(merge) => vec![&merge.table],
-        Statement::Truncate(name) => vec![name],
-        Statement::Copy(copy) => vec![&copy.table],
-        Statement::CopyIn(copy) => vec![&copy.table],
-        Statement::AlterTable(alter) => match &alter.operation {
-            AlterOperation::Owner(_) => return Ok(()),
-            AlterOperation::AppendFrom { source, .. } => vec![&alter.table, source],
-            _ => vec![&alter.table],
-        },
-        _ => return Ok(()),
-    };
-    for name in names {
-        // What does not exist is for the statement to say.
-        if let Ok(Relation::Managed(table)) = resolve::find_relation(context, name).await
-            && table.attributes.materialized.is_some()
-        {
-            let message = format!("cannot change materialized view \"{}\"", table.name);
-            return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint("use REFRESH MATERIALIZED VIEW"));
-        }
-    }
-    Ok(())
 }

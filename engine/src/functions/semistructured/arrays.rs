@@ -16,7 +16,7 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
         let (left, right) = (documents(call, 0)?, documents(call, 1)?);
         call.texts(|row| {
             Ok::<_, Error>(match (Document::of(left.value(row)), Document::of(right.value(row))) {
-                (Document::Array(left), Document::Array(right)) => Some(joined(left.iter().chain(&right))),
+                (Document::Array(left), Document::Array(right)) => Some(joined(left.iter().chain(right.iter()))),
                 _ => None,
             })
         })
@@ -73,7 +73,7 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
     ),
 ];
 
-fn joined<'v>(values: impl Iterator<Item = &'v Json>) -> String {
+pub(super) fn joined<'v>(values: impl Iterator<Item = &'v Json>) -> String {
     format!("[{}]", values.map(ToString::to_string).collect::<Vec<_>>().join(","))
 }
 
@@ -96,9 +96,10 @@ pub(super) fn written(text: &str) -> String {
     }
 }
 
-fn elements(values: &StringViewArray, row: usize) -> Option<Vec<Json>> {
-    match Document::of(values.value(row)) {
-        Document::Array(values) => Some(values),
+/// The elements of a row's array; `None` of what is none.
+pub(super) fn elements(values: &StringViewArray, row: usize) -> Option<Vec<Json>> {
+    match values.is_valid(row).then(|| Document::of(values.value(row))) {
+        Some(Document::Array(values)) => Some(values.into_owned()),
         _ => None,
     }
 }

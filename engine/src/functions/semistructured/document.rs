@@ -1,6 +1,6 @@
 //! One SUPER value, and values of other types as SUPER.
 
-use super::json::{Json, Members, quoted};
+use super::json::{Json, quoted};
 use super::number::Number;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::cast::as_text;
@@ -20,8 +20,21 @@ pub(super) enum Document<'a> {
     /// A number as it is written.
     Number(&'a str),
     Text(Cow<'a, str>),
-    Array(Vec<Json>),
-    Object(Members),
+    Array(Cow<'a, [Json]>),
+    Object(Cow<'a, [(String, Json)]>),
+}
+
+impl<'a> From<&'a Json> for Document<'a> {
+    fn from(value: &'a Json) -> Self {
+        match value {
+            Json::Null => Self::Null,
+            Json::Bool(flag) => Self::Bool(*flag),
+            Json::Number(text) => Self::Number(text),
+            Json::Text(text) => Self::Text(Cow::Borrowed(text)),
+            Json::Array(values) => Self::Array(Cow::Borrowed(values)),
+            Json::Object(members) => Self::Object(Cow::Borrowed(members)),
+        }
+    }
 }
 
 impl<'a> Document<'a> {
@@ -41,8 +54,8 @@ impl<'a> Document<'a> {
                 }
             }
             Some(b'[' | b'{') => match Json::parse(trimmed) {
-                Some(Json::Array(values)) => Some(Self::Array(values)),
-                Some(Json::Object(members)) => Some(Self::Object(members)),
+                Some(Json::Array(values)) => Some(Self::Array(Cow::Owned(values))),
+                Some(Json::Object(members)) => Some(Self::Object(Cow::Owned(members))),
                 _ => None,
             },
             _ => None,

@@ -74,7 +74,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// An object's member.
-pub(super) fn member<'m>(members: &'m Members, name: &str) -> Option<&'m Json> {
+pub(super) fn member<'m>(members: &'m [(String, Json)], name: &str) -> Option<&'m Json> {
     members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 

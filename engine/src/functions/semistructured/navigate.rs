@@ -122,7 +122,7 @@ fn elements(call: &Call<'_>) -> Result<ArrayRef> {
     for row in 0..call.rows {
         match texts.is_valid(row).then(|| Document::of(texts.value(row))) {
             Some(Document::Array(values)) => {
-                for value in &values {
+                for value in values.iter() {
                     append(built.values(), value);
                 }
                 built.append(true);
@@ -163,7 +163,7 @@ fn members(call: &Call<'_>, values: bool) -> Result<ArrayRef> {
             Some(Document::Object(members)) => Some(members),
             _ => None,
         };
-        for (name, value) in found.iter().flatten() {
+        for (name, value) in found.as_deref().into_iter().flatten() {
             append(all.values(), value);
             names.values().append_value(name);
         }

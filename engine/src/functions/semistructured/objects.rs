@@ -202,7 +202,7 @@ fn transform(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(Some(inputs.value(row).to_owned()));
         };
         // With SET alone nothing but what is set is there, as with an empty KEEP.
-        let mut made = if clauses.keep.is_none() && clauses.set.is_empty() { input.clone() } else { Members::new() };
+        let mut made = if clauses.keep.is_none() && clauses.set.is_empty() { input.to_vec() } else { Members::new() };
         for path in clauses.keep.iter().flatten() {
             if let Some(kept) = found(&input, path) {
                 put(&mut made, path, kept.clone());
@@ -216,7 +216,7 @@ fn transform(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn found<'v>(members: &'v Members, path: &[String]) -> Option<&'v Json> {
+fn found<'v>(members: &'v [(String, Json)], path: &[String]) -> Option<&'v Json> {
     let (first, rest) = path.split_first()?;
     match json::member(members, first)? {
         value if rest.is_empty() => Some(value),

@@ -64,7 +64,7 @@ fn keys(values: &[Json]) -> String {
 }
 
 pub(super) fn key_of(value: &Json) -> String {
-    key(&Document::of(&value.to_string())).unwrap_or_else(|| "null".to_owned())
+    key(&Document::from(value)).unwrap_or_else(|| "null".to_owned())
 }
 
 /// The order of two values of one kind; others are neither smaller nor larger.
@@ -86,7 +86,7 @@ pub(super) fn order(document: &Document<'_>) -> Option<String> {
         Document::Number(text) => format!("2{}", Number::parse(text).map(Number::sortable).unwrap_or_default()),
         Document::Text(text) => format!("3{}", text.trim_end_matches(' ')),
         Document::Array(values) => {
-            let ordered = values.iter().map(|value| order(&Document::of(&value.to_string())).unwrap_or_default());
+            let ordered = values.iter().map(|value| order(&Document::from(value)).unwrap_or_default());
             format!("4{}", ordered.map(|value| value + "\u{1}").collect::<String>())
         }
         Document::Object(_) => format!("5{}", key(document).unwrap_or_default()),

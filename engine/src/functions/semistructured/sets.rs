@@ -1,5 +1,6 @@
 //! Arrays of SUPER values as lists to search and as sets. Elements are compared as `=` does; NULL is an element like others.
 
+use super::arrays::{elements, joined};
 use super::document::{Document, documents, value};
 use super::json::Json;
 use super::operators::{key_of, order};
@@ -128,20 +129,6 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
     ),
 ];
 
-fn elements(values: &StringViewArray, row: usize) -> Option<Vec<Json>> {
-    if values.is_null(row) {
-        return None;
-    }
-    match Document::of(values.value(row)) {
-        Document::Array(values) => Some(values),
-        _ => None,
-    }
-}
-
-fn joined(values: &[Json]) -> String {
-    format!("[{}]", values.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
-}
-
 /// A truth value that may be missing, by row; NULL is as if it were.
 fn flag(call: &Call<'_>, at: usize, row: usize) -> Option<bool> {
     let flags = call.args.get(at)?.as_boolean_opt()?;
@@ -178,14 +165,14 @@ impl<'c, 'a> Search<'c, 'a> {
 
 fn of_one(call: &Call<'_>, of: fn(&[Json]) -> Vec<Json>) -> Result<ArrayRef> {
     let values = documents(call, 0)?;
-    call.texts(|row| Ok(elements(&values, row).map(|elements| joined(&of(&elements)))))
+    call.texts(|row| Ok(elements(&values, row).map(|elements| joined(of(&elements).iter()))))
 }
 
 fn of_two(call: &Call<'_>, of: impl Fn(&[Json], &[Json], bool) -> Vec<Json>) -> Result<ArrayRef> {
     let (left, right) = (documents(call, 0)?, documents(call, 1)?);
     call.texts(|row| {
         let (Some(left), Some(right)) = (elements(&left, row), elements(&right, row)) else { return Ok(None) };
-        Ok(Some(joined(&of(&left, &right, flag(call, 2, row).unwrap_or(false)))))
+        Ok(Some(joined(of(&left, &right, flag(call, 2, row).unwrap_or(false)).iter())))
     })
 }
 
@@ -222,14 +209,12 @@ fn sorted(call: &Call<'_>) -> Result<ArrayRef> {
         let ascending = flag(call, 1, row).unwrap_or(true);
         let nulls_first = flag(call, 2, row).unwrap_or(!ascending);
         let (nulls, others): (Vec<Json>, Vec<Json>) = elements.into_iter().partition(Json::is_null);
-        let mut others: Vec<(String, Json)> = others
-            .into_iter()
-            .map(|element| (order(&Document::of(&element.to_string())).unwrap_or_default(), element))
-            .collect();
+        let mut others: Vec<(String, Json)> =
+            others.into_iter().map(|element| (order(&Document::from(&element)).unwrap_or_default(), element)).collect();
         others.sort_by(|(a, _), (b, _)| if ascending { a.cmp(b) } else { b.cmp(a) });
         let others = others.into_iter().map(|(_, element)| element);
         let all: Vec<Json> =
             if nulls_first { nulls.into_iter().chain(others).collect() } else { others.chain(nulls).collect() };
-        Ok(Some(joined(&all)))
+        Ok(Some(joined(all.iter())))
     })
 }

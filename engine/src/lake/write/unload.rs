@@ -45,7 +45,10 @@ impl UnloadText {
     /// Appends the line of column names.
     pub(super) fn write_header<'a>(&self, names: impl Iterator<Item = &'a str>, output: &mut Vec<u8>) -> Result<()> {
         for (at, name) in names.enumerate() {
-            self.write_field(at, Some(name.as_bytes()), output)?;
+            self.part(at, output);
+            let begin = output.len();
+            output.extend_from_slice(name.as_bytes());
+            self.dress(at, begin, output)?;
         }
         output.push(b'\n');
         Ok(())
@@ -53,33 +56,40 @@ impl UnloadText {
 
     /// Appends one row with its line end.
     pub(super) fn write_row(&self, columns: &[Column<'_>], row: usize, output: &mut Vec<u8>) -> Result<()> {
-        let mut value = Vec::new();
         for (at, column) in columns.iter().enumerate() {
+            self.part(at, output);
             if column.is_null(row) {
-                self.write_field(at, None, output)?;
+                self.write_null(at, output)?;
                 continue;
             }
-            // What needs no quotes, escapes or blanks is written where it shall stand.
-            if let Some(delimiter) = self.plain_delimiter() {
-                if at > 0 {
-                    output.push(delimiter);
-                }
-                let begin = output.len();
-                self.write_value(at, column, row, output)?;
-                if self.needs_quotes(&output[begin..]) {
-                    value.clear();
-                    value.extend_from_slice(&output[begin..]);
-                    output.truncate(begin);
-                    write_quoted(&value, output);
-                }
-                continue;
-            }
-            value.clear();
-            self.write_value(at, column, row, &mut value)?;
-            self.write_field(at, Some(&value), output)?;
+            let begin = output.len();
+            self.write_value(at, column, row, output)?;
+            self.dress(at, begin, output)?;
         }
         output.push(b'\n');
         Ok(())
+    }
+
+    /// What stands between a field and the one before it.
+    fn part(&self, at: usize, output: &mut Vec<u8>) {
+        match &self.layout {
+            UnloadLayout::Delimited { delimiter, .. } | UnloadLayout::Csv { delimiter } if at > 0 => {
+                output.push(*delimiter);
+            }
+            _ => {}
+        }
+    }
+
+    fn write_null(&self, at: usize, output: &mut Vec<u8>) -> Result<()> {
+        let UnloadLayout::FixedWidth(widths) = &self.layout else {
+            output.extend_from_slice(self.null_as.as_bytes());
+            return Ok(());
+        };
+        let begin = output.len();
+        // Redshift: what stands for NULL and is too long is an empty field, but for texts an error.
+        let is_empty = self.null_as.len() > width_of(widths, at) && self.texts.get(at) != Some(&true);
+        output.extend_from_slice(if is_empty { b"" } else { self.null_as.as_bytes() });
+        self.dress(at, begin, output)
     }
 
     /// Appends a value that is not NULL, without what its layout adds.
@@ -100,35 +110,16 @@ impl UnloadText {
         Ok(())
     }
 
-    /// The delimiter of a layout in which most fields stand as they are.
-    fn plain_delimiter(&self) -> Option<u8> {
-        match self.layout {
-            UnloadLayout::Csv { delimiter }
-            | UnloadLayout::Delimited { delimiter, add_quotes: false, escape: false } => Some(delimiter),
-            _ => None,
-        }
-    }
-
-    /// Whether a field of CSV would otherwise be another one.
-    fn needs_quotes(&self, value: &[u8]) -> bool {
-        let UnloadLayout::Csv { delimiter } = self.layout else { return false };
-        let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || *byte == delimiter;
-        value == self.null_as.as_bytes() || value.iter().any(special)
-    }
-
-    fn write_field(&self, at: usize, value: Option<&[u8]>, output: &mut Vec<u8>) -> Result<()> {
+    /// Gives the value that begins at a place, and ends where the output does, what its layout adds: quotes, escapes,
+    /// blanks. Most need nothing.
+    fn dress(&self, at: usize, begin: usize, output: &mut Vec<u8>) -> Result<()> {
         match &self.layout {
+            UnloadLayout::Delimited { add_quotes: false, escape: false, .. } => {}
             UnloadLayout::Delimited { delimiter, add_quotes, escape } => {
-                if at > 0 {
-                    output.push(*delimiter);
-                }
-                let Some(value) = value else {
-                    output.extend_from_slice(self.null_as.as_bytes());
-                    return Ok(());
-                };
+                let value = output.split_off(begin);
                 output.extend(add_quotes.then_some(b'"'));
                 if *escape {
-                    for byte in value {
+                    for byte in &value {
                         let is_quote = *add_quotes && matches!(byte, b'"' | b'\'');
                         if matches!(byte, b'\\' | b'\n' | b'\r') || is_quote || byte == delimiter {
                             output.push(b'\\');
@@ -136,43 +127,33 @@ impl UnloadText {
                         output.push(*byte);
                     }
                 } else {
-                    output.extend_from_slice(value);
+                    output.extend_from_slice(&value);
                 }
                 output.extend(add_quotes.then_some(b'"'));
             }
             UnloadLayout::Csv { delimiter } => {
-                if at > 0 {
-                    output.push(*delimiter);
-                }
-                let Some(value) = value else {
-                    output.extend_from_slice(self.null_as.as_bytes());
-                    return Ok(());
-                };
-                if self.needs_quotes(value) {
-                    write_quoted(value, output);
-                } else {
-                    output.extend_from_slice(value);
+                let value = &output[begin..];
+                let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || byte == delimiter;
+                if value == self.null_as.as_bytes() || value.iter().any(special) {
+                    let value = output.split_off(begin);
+                    write_quoted(&value, output);
                 }
             }
             UnloadLayout::FixedWidth(widths) => {
-                let width = widths.get(at).copied().unwrap_or(0);
-                let is_text = self.texts.get(at) == Some(&true);
-                let value = match value {
-                    Some(value) => value,
-                    // Redshift: what stands for NULL and is too long is an empty field, but for texts an error.
-                    None if self.null_as.len() > width && !is_text => b"",
-                    None => self.null_as.as_bytes(),
-                };
-                if value.len() > width {
-                    let message = format!("value too long for FIXEDWIDTH of column {}: {} bytes", at + 1, value.len());
+                let (width, length) = (width_of(widths, at), output.len() - begin);
+                if length > width {
+                    let message = format!("value too long for FIXEDWIDTH of column {}: {length} bytes", at + 1);
                     return Err(Error::new(ErrorKind::StringTruncation, message));
                 }
-                output.extend_from_slice(value);
-                output.extend(std::iter::repeat_n(b' ', width - value.len()));
+                output.extend(std::iter::repeat_n(b' ', width - length));
             }
         }
         Ok(())
     }
+}
+
+fn width_of(widths: &[usize], at: usize) -> usize {
+    widths.get(at).copied().unwrap_or(0)
 }
 
 /// A field in quotes; those within are doubled (RFC 4180).
