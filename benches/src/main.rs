@@ -10,7 +10,7 @@ use millrace_benches::{
 use std::path::PathBuf;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: millrace_allocator::MiMalloc = millrace_allocator::MiMalloc;
 
 /// Measures millrace, against plain DataFusion where it does the same work.
 #[derive(Debug, Parser)]
@@ -61,12 +61,10 @@ enum Benchmark {
     Wire(wire::Options),
 }
 
-/// As the program itself has it: plans of deeply nested queries are walked recursively.
-const THREAD_STACK_BYTES: usize = 16 << 20;
-
 fn main() -> Result<()> {
+    millrace_allocator::keep_freed_pages();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.enable_all().thread_stack_size(THREAD_STACK_BYTES).build()?.block_on(run())
+    runtime.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build()?.block_on(run())
 }
 
 async fn run() -> Result<()> {

@@ -14,12 +14,13 @@ use crate::physical;
 use crate::result_cache::ResultCache;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
-use crate::tables::{self, Blocks, CachedStore, TableStorage, TemporaryFolder};
+use crate::tables::{self, Blocks, CachedStore, InlinedCache, TableStorage, TemporaryFolder};
 use crate::wlm::{self, Wlm};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
+use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::prelude::SessionConfig;
 use millrace_catalog::Catalog;
 use millrace_catalog::model::ManagedTable;
@@ -230,6 +231,7 @@ pub struct Warehouse {
     leases: Leases,
     wlm: Arc<Wlm>,
     results: ResultCache,
+    inlined: InlinedCache,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
     sessions: AtomicU64,
@@ -275,6 +277,11 @@ impl Warehouse {
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_scalar_functions(Vec::new())
+            .with_higher_order_functions(Vec::new())
+            .with_window_functions(Vec::new())
+            // The optimizer looks this one up, to write DISTINCT ON with it; the planner asks `builtin`.
+            .with_aggregate_functions(vec![first_value_udaf()])
             .with_query_planner(Arc::new(optimize::CostBasedPlanner))
             .with_physical_optimizer_rules(optimize::with_selection(&physical::rules()))
             .build();
@@ -311,6 +318,7 @@ impl Warehouse {
             leases,
             wlm,
             results,
+            inlined: InlinedCache::default(),
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
             temporary: OnceCell::new(),
@@ -410,6 +418,11 @@ impl Warehouse {
     /// The queues that statements run in.
     pub(crate) fn wlm(&self) -> &Arc<Wlm> {
         &self.wlm
+    }
+
+    /// The rows of managed tables that the catalog holds.
+    pub(crate) fn inlined(&self) -> &InlinedCache {
+        &self.inlined
     }
 
     /// The results that may be given again.

@@ -7,8 +7,9 @@ use super::log::Effect;
 use super::types::{ducklake_type, inlined_type};
 use crate::error::{CatalogError, Result};
 use crate::model::{DataFile, ManagedTable};
-use crate::store::{CHUNK, Catalog, Db, DbRow, Lease, Write};
+use crate::store::{CHUNK, Db, DbRow, Lease, Write};
 use sqlx::{AssertSqlSafe, FromRow, QueryBuilder, Row, TypeInfo, ValueRef};
+use std::ops::Range;
 
 /// Columns that every inlined table has.
 const OWN_COLUMNS: [&str; 3] = ["row_id", "begin_snapshot", "end_snapshot"];
@@ -130,29 +131,24 @@ impl Commit {
     }
 }
 
-impl Catalog {
-    /// The rows of a managed table that the catalog itself has at a snapshot, grouped by the columns that they were
-    /// written with. The groups are in the order of the columns' versions, the rows in that of their ids.
-    pub async fn inlined_rows(&self, table_id: i64, snapshot_id: i64) -> Result<Vec<InlinedRows>> {
-        let mut lease = self.read().await?;
-        lease.begin_read().await?;
-        let mut groups = Vec::new();
-        for (name, version) in inlined_tables(&mut lease, table_id).await? {
-            let columns = columns_of_version(&mut lease, table_id, version).await?;
-            let list = list(columns.iter().map(|(_, column)| column.as_str()));
-            let query = format!(
-                "SELECT row_id, begin_snapshot{list} FROM {} \
-                 WHERE begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1) ORDER BY row_id",
-                quoted(&name)
-            );
-            let rows: Vec<InlinedRow> = lease.all(sqlx::query_as(AssertSqlSafe(query)).bind(snapshot_id)).await?;
-            if !rows.is_empty() {
-                groups.push(InlinedRows { columns: columns.into_iter().map(|(id, _)| id).collect(), rows });
-            }
+/// The rows of a managed table that the catalog itself has at a snapshot, in the order of
+/// [`Catalog::inlined_rows`](crate::Catalog::inlined_rows).
+pub(super) async fn read_inlined(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<Vec<InlinedRows>> {
+    let mut groups = Vec::new();
+    for (name, version) in inlined_tables(lease, table).await? {
+        let columns = columns_of_version(lease, table, version).await?;
+        let list = list(columns.iter().map(|(_, column)| column.as_str()));
+        let query = format!(
+            "SELECT row_id, begin_snapshot{list} FROM {} \
+             WHERE begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1) ORDER BY row_id",
+            quoted(&name)
+        );
+        let rows: Vec<InlinedRow> = lease.all(sqlx::query_as(AssertSqlSafe(query)).bind(snapshot)).await?;
+        if !rows.is_empty() {
+            groups.push(InlinedRows { columns: columns.into_iter().map(|(id, _)| id).collect(), rows });
         }
-        lease.end().await?;
-        Ok(groups)
     }
+    Ok(groups)
 }
 
 impl ManagedTable {
@@ -164,24 +160,25 @@ impl ManagedTable {
 
 impl FromRow<'_, DbRow> for InlinedRow {
     fn from_row(row: &DbRow) -> sqlx::Result<Self> {
-        let values = (2..row.len()).map(|at| {
-            let raw = row.try_get_raw(at)?;
-            if raw.is_null() {
-                return Ok(InlinedValue::Null);
-            }
-            let kind = raw.type_info().name().to_owned();
-            Ok(match kind.as_str() {
-                "INTEGER" => InlinedValue::Integer(row.try_get_unchecked(at)?),
-                "BLOB" => InlinedValue::Blob(row.try_get_unchecked(at)?),
-                _ => InlinedValue::Text(row.try_get_unchecked(at)?),
-            })
-        });
-        Ok(Self {
-            row_id: row.try_get(0)?,
-            begin_snapshot: row.try_get(1)?,
-            values: values.collect::<sqlx::Result<_>>()?,
-        })
+        Ok(Self { row_id: row.try_get(0)?, begin_snapshot: row.try_get(1)?, values: values(row, 2..row.len())? })
     }
+}
+
+/// The values of a row in a range of its columns.
+pub(super) fn values(row: &DbRow, range: Range<usize>) -> sqlx::Result<Vec<InlinedValue>> {
+    let values = range.map(|at| {
+        let raw = row.try_get_raw(at)?;
+        if raw.is_null() {
+            return Ok(InlinedValue::Null);
+        }
+        let kind = raw.type_info().name().to_owned();
+        Ok(match kind.as_str() {
+            "INTEGER" => InlinedValue::Integer(row.try_get_unchecked(at)?),
+            "BLOB" => InlinedValue::Blob(row.try_get_unchecked(at)?),
+            _ => InlinedValue::Text(row.try_get_unchecked(at)?),
+        })
+    });
+    values.collect()
 }
 
 /// The inlined tables of a table, with their schema versions, oldest first.
@@ -192,7 +189,7 @@ pub(super) async fn inlined_tables(lease: &mut Lease<'_>, table: i64) -> Result<
 }
 
 /// Ids and names of the columns that a table had under a version of the schema.
-async fn columns_of_version(lease: &mut Lease<'_>, table: i64, version: i64) -> Result<Vec<(i64, String)>> {
+pub(super) async fn columns_of_version(lease: &mut Lease<'_>, table: i64, version: i64) -> Result<Vec<(i64, String)>> {
     let query = "SELECT c.column_id, c.column_name FROM ducklake_schema_versions v \
                  JOIN ducklake_column c ON c.table_id = v.table_id AND c.begin_snapshot <= v.begin_snapshot \
                  AND (c.end_snapshot IS NULL OR c.end_snapshot > v.begin_snapshot) \
@@ -231,7 +228,7 @@ async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<St
 }
 
 /// Columns behind others: `, "a", "b"`.
-fn list<'a>(columns: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn list<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     columns.flat_map(|column| [", ".to_owned(), quoted(column)]).collect()
 }
 

@@ -21,6 +21,7 @@ mod files;
 mod history;
 mod identity;
 mod inline;
+mod inlined_cache;
 mod layout;
 mod leases;
 mod load;
@@ -49,6 +50,7 @@ pub use past::PastDefinition;
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
 pub(crate) use estimates::EstimateCache;
+pub(crate) use inlined_cache::InlinedCache;
 pub(crate) use layout::{COLUMN_USES, ESTIMATES, FILE_LAYOUTS, TABLES};
 pub(crate) use load::{ManagedTables, load};
 pub(crate) use owners::{change_owner, forget_owner, owned_by};

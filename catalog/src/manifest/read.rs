@@ -95,8 +95,10 @@ async fn unchanged(lease: &mut Lease<'_>, table: i64, from: i64, to: i64) -> Res
     }
     let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
     let rows: Vec<(Option<String>,)> = lease.all(sqlx::query_as(query).bind(from).bind(to)).await?;
-    let touches = |text: &str| parse_effects(text).iter().filter_map(Effect::touched).any(|touched| touched == table);
-    let untouched = rows.iter().all(|(text,)| text.as_deref().is_none_or(|text| !touches(text)));
+    let effects = rows.iter().filter_map(|(text,)| text.as_deref()).flat_map(parse_effects);
+    // New rows in the catalog change no file.
+    let mut touching = effects.filter(|effect| !matches!(effect, Effect::InlinedInsert(_)));
+    let untouched = !touching.any(|effect| effect.touched() == Some(table));
     // Of an expired snapshot nobody knows what it did.
     Ok(rows.len() as i64 == to - from && untouched)
 }

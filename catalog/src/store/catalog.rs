@@ -4,7 +4,7 @@ use super::connection::{Connections, Lease, Write};
 use super::load::load;
 use super::open::{Opened, open};
 use crate::error::{CatalogError, Result};
-use crate::manifest::{EstimateCache, FileCache};
+use crate::manifest::{EstimateCache, FileCache, InlinedCache};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
@@ -23,6 +23,7 @@ pub struct Catalog {
     /// Held while a snapshot is loaded, so that sessions that start together load it once.
     loading: Mutex<()>,
     files: FileCache,
+    inlined: InlinedCache,
     estimates: EstimateCache,
 }
 
@@ -45,6 +46,7 @@ impl Catalog {
             snapshot: RwLock::new(None),
             loading: Mutex::new(()),
             files: FileCache::default(),
+            inlined: InlinedCache::default(),
             estimates: EstimateCache::default(),
         })
     }
@@ -74,10 +76,17 @@ impl Catalog {
         if let Some(current) = self.current().await? {
             return Ok(current);
         }
-        let _loading = self.loading.lock().await;
-        if let Some(current) = self.current().await? {
-            return Ok(current);
-        }
+        let _loading = match self.loading.try_lock() {
+            Ok(loading) => loading,
+            Err(_) => {
+                // Who held it has perhaps loaded what is wanted.
+                let loading = self.loading.lock().await;
+                if let Some(current) = self.current().await? {
+                    return Ok(current);
+                }
+                loading
+            }
+        };
         let before = self.cached();
         let loaded = Arc::new(load(self.read().await?, before.as_deref()).await?);
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
@@ -104,6 +113,11 @@ impl Catalog {
     /// The lists of managed tables' files that were read.
     pub(crate) fn files(&self) -> &FileCache {
         &self.files
+    }
+
+    /// What was read of managed tables' rows in the catalog.
+    pub(crate) fn inlined(&self) -> &InlinedCache {
+        &self.inlined
     }
 
     /// What was read of managed tables' estimates.

@@ -1,6 +1,7 @@
 //! Sending the rows of a result: as many as are asked for, as fast as the client reads them.
 
 use super::failure::Failure;
+use super::registry::Cancel;
 use super::value::{Format, PgType, RowWriter};
 use super::wire::{FULL, Wire};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -11,7 +12,6 @@ use millrace_engine::{CommandTag, Error, ErrorKind, Session, StatementResult};
 use pgwire::messages::data::{FieldDescription, RowDescription};
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 /// A result that is being sent.
 pub(super) struct Sending {
@@ -76,7 +76,7 @@ impl Sending {
         &mut self,
         wire: &mut Wire,
         most: usize,
-        cancel: &CancellationToken,
+        cancel: &Cancel,
     ) -> Result<Progress, Failure> {
         let mut left = if most == 0 { usize::MAX } else { most };
         self.sent = 0;
@@ -98,7 +98,7 @@ impl Sending {
             }
             let batch = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Err(cancelled().into()),
+                error = cancel.cancelled() => return Err(error.into()),
                 failure = wire.gone() => return Err(failure),
                 batch = self.batches.next() => batch,
             };
@@ -113,7 +113,7 @@ impl Sending {
 /// nothing longer than that. What is not sent then, half a message perhaps, stays in the wire before the error.
 pub(super) async fn flush(
     wire: &mut Wire,
-    cancel: &CancellationToken,
+    cancel: &Cancel,
     deadline: Option<Instant>,
 ) -> Result<(), Failure> {
     let over = async {
@@ -124,18 +124,13 @@ pub(super) async fn flush(
     };
     tokio::select! {
         biased;
-        () = cancel.cancelled() => return Err(cancelled().into()),
+        error = cancel.cancelled() => return Err(error.into()),
         flushed = wire.flush() => flushed?,
         () = over => return Err(timed_out().into()),
     }
     // Even a result that is computed at once lets other connections have their turn.
     tokio::task::consume_budget().await;
     Ok(())
-}
-
-/// The error of a statement that the user has cancelled.
-pub(super) fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "canceling statement due to user request")
 }
 
 fn timed_out() -> Error {

@@ -1,6 +1,7 @@
 //! Functions that users have made: those that a query calls, and their bodies as expressions.
 
 use super::{path_of, resolve_with, rights};
+use crate::builtin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{self, Functions, Overload};
 use crate::plan;
@@ -73,7 +74,7 @@ fn in_function(schema: &str, function: &SqlFunction, error: Error) -> Error {
 /// The users' functions that a query calls, whose names in it get their schemas.
 fn qualify(context: &Context, snapshot: &Snapshot, query: &mut ast::Query, path: &[String]) -> BTreeSet<Called> {
     let has_any = snapshot.databases().any(|database| !database.functions.is_empty());
-    let mut calls = Calls { snapshot, path, called: BTreeSet::new(), known: &|name| is_known(context, name) };
+    let mut calls = Calls { snapshot, path, called: BTreeSet::new(), known: &is_known };
     if has_any && context.dialect() == Dialect::Redshift {
         let _: ControlFlow<Infallible> = query.visit(&mut calls);
     }
@@ -86,14 +87,11 @@ pub(crate) fn called_in(context: &Context, snapshot: &Snapshot, query: &ast::Que
 }
 
 /// Whether a name without schema means a function that is always there.
-fn is_known(context: &Context, name: &str) -> bool {
-    let state = context.state();
+fn is_known(name: &str) -> bool {
     functions::scalar(Dialect::Redshift, name).is_some()
         || functions::aggregate(Dialect::Redshift, name).is_some()
         || functions::is_known(name)
-        || state.scalar_functions().contains_key(name)
-        || state.aggregate_functions().contains_key(name)
-        || state.window_functions().contains_key(name)
+        || builtin::functions().contains(name)
 }
 
 struct Calls<'a> {

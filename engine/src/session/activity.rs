@@ -20,16 +20,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 const TEXT_BYTES: usize = 64_000;
 
 /// What one session may do to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
-    /// Cancel what it runs: `pg_cancel_backend`.
-    Cancel,
+    /// Cancel what it runs: `pg_cancel_backend`; with what its user is told in place of the usual error.
+    Cancel(Option<String>),
     /// End it: `pg_terminate_backend`.
     Terminate,
 }
 
 /// Who carries out what others signal to a session.
-type Receiver = Box<dyn Fn(Signal) + Send + Sync>;
+type Receiver = Box<dyn Fn(&Signal) + Send + Sync>;
 
 /// The sessions of a warehouse in this process.
 pub struct Sessions {
@@ -142,7 +142,7 @@ impl Sessions {
     }
 
     /// Signals to a session; whether it can be reached.
-    pub(crate) fn signal(&self, pid: i32, signal: Signal) -> bool {
+    pub(crate) fn signal(&self, pid: i32, signal: &Signal) -> bool {
         let receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
         receivers.get(&pid).inspect(|receiver| receiver(signal)).is_some()
     }

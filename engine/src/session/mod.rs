@@ -41,6 +41,7 @@ pub(crate) use work::Work;
 
 use crate::background::Busy;
 use crate::error::{Error, ErrorKind, Result};
+use crate::builtin;
 use crate::exec;
 use crate::journal::now_us;
 use crate::result::{CurrentProgress, Progress, StatementResult};
@@ -200,7 +201,7 @@ impl Session {
     }
 
     /// Lets other sessions cancel what this one runs, or end it.
-    pub fn on_signal(&self, receiver: impl Fn(Signal) + Send + Sync + 'static) {
+    pub fn on_signal(&self, receiver: impl Fn(&Signal) + Send + Sync + 'static) {
         self.warehouse.sessions().receive(self.who.pid, Box::new(receiver));
     }
 
@@ -511,7 +512,7 @@ impl Session {
         Ok(Names {
             schemas: crate::resolve::schema_names(&snapshot).map(str::to_owned).collect(),
             tables: tables.chain(managed).chain(temporary).collect(),
-            functions: exec::show::function_names(&self.state),
+            functions: builtin::functions().names(),
         })
     }
 

@@ -231,11 +231,24 @@ impl Transaction {
             }
             return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
         }
-        self.reads.insert(table.id);
-        let version = self.snapshot(warehouse).await?.manifest_version();
+        let version = self.note_read(warehouse, table).await?;
         let files = warehouse.catalog().data_files(table.id, version).await?;
         let inlined = warehouse.catalog().inlined_rows(table.id, version).await?;
-        Ok(Contents { files, inlined })
+        Ok(Contents { files, inlined: inlined.as_ref().clone() })
+    }
+
+    /// The manifest's snapshot that has what the transaction reads of a table; `None` where that is a draft's.
+    pub(crate) async fn settled(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Option<i64>> {
+        if is_temporary(table) || self.drafts.contains_key(&(table.schema.clone(), table.name.clone())) {
+            return Ok(None);
+        }
+        self.note_read(warehouse, table).await.map(Some)
+    }
+
+    /// Notes that the transaction reads a table, at the snapshot that is returned.
+    async fn note_read(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<i64> {
+        self.reads.insert(table.id);
+        Ok(self.snapshot(warehouse).await?.manifest_version())
     }
 
     /// Makes the commit fail when another transaction changes the table first.

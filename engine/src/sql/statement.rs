@@ -156,8 +156,13 @@ pub enum Statement {
     Use(String),
     /// `ALTER SYSTEM SET|RESET name`: the setting, folded, and its value as text; `None` is DEFAULT.
     AlterSystem(String, Option<String>),
-    /// `CANCEL pid`.
-    Cancel(i64),
+    /// `CANCEL pid ['message']`.
+    Cancel {
+        /// The session's number.
+        pid: i64,
+        /// What its user is told.
+        message: Option<String>,
+    },
     /// `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
     Cursor(CursorStatement),
     /// `PREPARE`, `EXECUTE`, `DEALLOCATE`, `DISCARD`.

@@ -23,6 +23,7 @@ pub mod encoding;
 mod format;
 mod held;
 mod inlined;
+mod inlined_cache;
 mod layout;
 mod members;
 mod memory;
@@ -56,6 +57,7 @@ pub use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};
 pub use held::{digest, held};
 pub use inlined::{decode_inlined, encode_inlined};
+pub(crate) use inlined_cache::InlinedCache;
 pub(crate) use layout::Head;
 pub use layout::{
     Arranged, EffectiveStyle, arrange, choose, effective_style, first_slice, is_sorted, shown_sort_key, skew,

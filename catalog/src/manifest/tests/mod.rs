@@ -55,7 +55,7 @@ impl Place {
     }
 
     async fn inlined(&self, table: i64) -> Vec<InlinedRows> {
-        self.catalog.inlined_rows(table, self.newest().await).await.unwrap()
+        self.catalog.inlined_rows(table, self.newest().await).await.unwrap().as_ref().clone()
     }
 
     /// The paths of a table's files at a snapshot.

@@ -1,6 +1,7 @@
 //! What a refresh adds when the one table that a view reads got rows and lost none: the view's query over the new rows
 //! alone. What it gives goes beside the view's rows, or into those of the same groups.
 
+use crate::builtin;
 use crate::error::{Error, Result};
 use crate::exec::managed;
 use crate::functions;
@@ -242,9 +243,9 @@ async fn merged(
         let value = Expr::Column(column);
         match part {
             Part::Key => keys.push(value),
-            Part::Sum => parts.push(call(context, "sum", value)?),
-            Part::Least => parts.push(call(context, "min", value)?),
-            Part::Most => parts.push(call(context, "max", value)?),
+            Part::Sum => parts.push(call("sum", value)?),
+            Part::Least => parts.push(call("min", value)?),
+            Part::Most => parts.push(call("max", value)?),
         }
     }
     let groups = LogicalPlanBuilder::from(all).aggregate(keys, parts)?.build()?;
@@ -260,9 +261,9 @@ async fn merged(
     Ok(LogicalPlanBuilder::from(groups).project(ordered)?.build()?)
 }
 
-fn call(context: &Context, name: &str, value: Expr) -> Result<Expr> {
+fn call(name: &str, value: Expr) -> Result<Expr> {
     let function: Option<Arc<AggregateUDF>> = functions::aggregate(Dialect::Redshift, name)
-        .or_else(|| context.state().aggregate_functions().get(name).cloned());
+        .or_else(|| builtin::functions().aggregate.get(name).cloned());
     let function = function.ok_or_else(|| Error::internal(format!("the function {name} is missing")))?;
     Ok(Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![value], false, None, Vec::new(), None)))
 }
