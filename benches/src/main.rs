@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use millrace_benches::side::THREAD_STACK_BYTES;
 use millrace_benches::target::{SideOptions, serve};
 use millrace_benches::{
     cache, clickbench, concurrency, crawl, csv, journal, lake, load, managed, many_tables, partitions, queues, start,
@@ -60,9 +61,6 @@ enum Benchmark {
     /// The wire: latencies and a large fetch of running servers, beside PostgreSQL
     Wire(wire::Options),
 }
-
-/// As the program itself has it: plans of deeply nested queries are walked recursively.
-const THREAD_STACK_BYTES: usize = 16 << 20;
 
 fn main() -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
