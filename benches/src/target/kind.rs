@@ -184,7 +184,7 @@ impl Kind {
                 Self::Polars => setup.send(name.clone(), files),
                 Self::ChDb => {
                     let source = clickhouse_source(table, &folder);
-                    setup.say(format!("CREATE VIEW {name} AS SELECT * FROM {source}"));
+                    setup.say(format!("CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source}"));
                 }
                 Self::Postgres => {
                     // Redshift's longest texts are longer than PostgreSQL says it of a type.
@@ -321,7 +321,7 @@ mod tests {
         );
         assert_eq!(
             setup(Kind::ChDb, &csv),
-            ["CREATE VIEW t AS SELECT * FROM file('/d/t/*', CSV, 'a int, b decimal(15,2), c varchar(65535)')"]
+            ["CREATE OR REPLACE VIEW t AS SELECT * FROM file('/d/t/*', CSV, 'a int, b decimal(15,2), c varchar(65535)')"]
         );
         assert!(setup(Kind::DuckDb, &Table { format: Format::Orc, ..csv }).is_empty());
     }
