@@ -262,7 +262,7 @@ mod tests {
         assert!(query.timed.of(Kind::DuckDb).contains("avg(strlen(url))"), "{query:?}");
         assert!(query.checked.of(Kind::DuckDb).contains("sum(strlen(url)) // count(strlen(url))"), "{query:?}");
         assert!(
-            query.checked.of(Kind::Postgres).contains("CAST(trunc(avg(octet_length(url))) AS bigint)"),
+            query.checked.of(Kind::Postgres).contains("div(sum(CAST(octet_length(url) AS numeric)), "),
             "{query:?}"
         );
         for kind in Kind::peers() {
