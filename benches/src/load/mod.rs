@@ -120,7 +120,7 @@ pub async fn run(options: &Options, cache: &Path, side: &[&str]) -> Result<()> {
                 let unload = if target.kind == Kind::Managed {
                     format!("UNLOAD ('SELECT * FROM lineitem') TO '{place}' {ours}")
                 } else {
-                    format!("COPY lineitem TO '{place}' ({theirs})")
+                    format!("COPY lineitem TO '{place}.{}' ({theirs})", ours.to_lowercase())
                 };
                 line.push(at, target.run(&Request::new(unload), None)?.time);
                 if run == 0 {
