@@ -129,21 +129,30 @@ fn fitted(text: &str, rows: u64) -> String {
     }
 }
 
-/// The query with its averages as Redshift has those of whole numbers, which are whole and cut.
+/// The query with its averages as Redshift has those of whole numbers, which are whole and cut. Each is an item of its list
+/// and has a name, without which DataFusion does not order by its number.
 fn whole_averages(text: &str, average: &str) -> String {
-    let Some((before, rest)) = text.split_once("avg(") else { return text.to_owned() };
-    let mut open = 1;
-    let end = rest.find(|c| {
-        open += match c {
-            '(' => 1,
-            ')' => -1,
-            _ => 0,
-        };
-        open == 0
-    });
-    let (argument, after) = rest.split_at(end.unwrap_or(rest.len()));
-    let after = whole_averages(after.strip_prefix(')').unwrap_or(after), average);
-    format!("{before}{}{after}", average.replace("{}", argument))
+    let (mut whole, mut rest, mut named) = (String::new(), text, 0);
+    while let Some((before, after)) = rest.split_once("avg(") {
+        let mut open = 1;
+        let end = after.find(|c| {
+            open += match c {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            open == 0
+        });
+        let (argument, after) = after.split_at(end.unwrap_or(after.len()));
+        whole += before;
+        whole += &average.replace("{}", argument);
+        rest = after.strip_prefix(')').unwrap_or(after);
+        if !rest.starts_with(" AS ") {
+            named += 1;
+            whole += &format!(" AS average_{named}");
+        }
+    }
+    whole + rest
 }
 
 #[cfg(test)]
@@ -254,7 +263,8 @@ mod tests {
     #[test]
     fn averages_of_whole_numbers_are_whole() -> Result<()> {
         let text = whole_averages("SELECT avg(a), avg(strlen(b)) AS l FROM t", "CAST(trunc(avg({})) AS bigint)");
-        let expected = "SELECT CAST(trunc(avg(a)) AS bigint), CAST(trunc(avg(strlen(b))) AS bigint) AS l FROM t";
+        let expected =
+            "SELECT CAST(trunc(avg(a)) AS bigint) AS average_1, CAST(trunc(avg(strlen(b))) AS bigint) AS l FROM t";
         assert_eq!(text, expected);
         let query = query(28, Some(1_000_000))?;
         assert!(query.timed.of(Kind::Managed).contains("HAVING count(*) > 1000\n"), "{query:?}");

@@ -321,7 +321,9 @@ mod tests {
         );
         assert_eq!(
             setup(Kind::ChDb, &csv),
-            ["CREATE OR REPLACE VIEW t AS SELECT * FROM file('/d/t/*', CSV, 'a int, b decimal(15,2), c varchar(65535)')"]
+            [
+                "CREATE OR REPLACE VIEW t AS SELECT * FROM file('/d/t/*', CSV, 'a int, b decimal(15,2), c varchar(65535)')"
+            ]
         );
         assert!(setup(Kind::DuckDb, &Table { format: Format::Orc, ..csv }).is_empty());
     }
