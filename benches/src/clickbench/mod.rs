@@ -16,6 +16,7 @@ use crate::suite::{self, Query, Suite, Table, Words};
 use crate::target::Kind;
 use anyhow::{Context, Result, ensure};
 use schema::{COLUMNS, Type};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The suite's name, of its folders too.
@@ -149,7 +150,7 @@ fn whole_averages(text: &str, average: &str) -> String {
         rest = after.strip_prefix(')').unwrap_or(after);
         if !rest.starts_with(" AS ") {
             named += 1;
-            whole += &format!(" AS average_{named}");
+            let _ = write!(whole, " AS average_{named}");
         }
     }
     whole + rest
