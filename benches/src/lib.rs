@@ -19,7 +19,9 @@ pub mod managed;
 pub mod many_tables;
 pub mod numbers;
 pub mod parallel;
+mod parquet_file;
 pub mod partitions;
+pub mod proc;
 pub mod progress;
 #[cfg(feature = "crawl")]
 pub mod queues;

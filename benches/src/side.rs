@@ -9,6 +9,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// As the program itself has it: plans of deeply nested queries are walked recursively.
+pub const THREAD_STACK_BYTES: usize = 16 << 20;
+
 /// Ours: a session of a warehouse.
 pub struct Ours {
     session: Session,
@@ -70,7 +73,7 @@ impl Ours {
 }
 
 /// The engine's errors hold more than one line; none of it is lost.
-fn failed(error: &Error) -> anyhow::Error {
+pub(crate) fn failed(error: &Error) -> anyhow::Error {
     anyhow::anyhow!("{}: {error}", error.sqlstate())
 }
 

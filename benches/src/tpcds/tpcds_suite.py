@@ -52,10 +52,18 @@ FACTS = {
 }
 WIDE = {"ss_ticket_number", "sr_ticket_number", "cs_order_number", "cr_order_number", "ws_order_number", "wr_order_number"}
 
-# What a dialect defines otherwise than DuckDB: pattern, what DuckDB is asked instead, why.
+# What DuckDB is told so that it divides and sorts as a dialect does: whole numbers have whole quotients, NULLs their place.
+SETTINGS = {
+    "redshift": ["SET integer_division = true", "SET default_null_order = 'nulls_last_on_asc_first_on_desc'"],
+    "athena": ["SET integer_division = true", "SET default_null_order = 'nulls_last'"],
+}
+
+# What a dialect defines otherwise than its peers: pattern, what they are asked instead, why. This one they all take.
+WHOLE = (r"\bavg\((\w*quantity\w*|agg1)\)", r"CAST(trunc(avg(\1)) AS BIGINT)", "AVG of whole numbers is a BIGINT, cut")
+# What DuckDB is asked. Answers of other peers to these differ by a unit of the last digit.
 ORACLE = {
     "redshift": [
-        (r"\bavg\((\w*quantity\w*|agg1)\)", r"CAST(trunc(avg(\1)) AS BIGINT)", "AVG of whole numbers is a BIGINT, cut"),
+        WHOLE,
         (r"\bavg\((sum\(\w+\))\) OVER\s*(\([^)]*\))",
          r"CAST(CAST(CAST(sum(\1) OVER \2 * 100 AS HUGEINT) // (count(\1) OVER \2) AS DECIMAL(18,0)) * 0.01 AS DECIMAL(18,2))",
          "AVG of decimals has their scale, cut, and rows are ordered by it"),
@@ -127,6 +135,19 @@ def write(session, table, columns, file):
     session.execute(f"COPY (SELECT {selected} FROM {table}) TO '{file}' (FORMAT parquet)")
 
 
+def ordered(text, columns):
+    """The query with all its columns as last keys of its order, and whether it has an order; one that has a LIMIT gets one,
+    as the benchmark's (suite.rs)."""
+    text = text.strip().rstrip(";").rstrip()
+    tail = re.search(r"\bLIMIT\s+\d+(\s+OFFSET\s+\d+)?$", text, re.IGNORECASE)
+    body, limit = (text[: tail.start()].rstrip(), " " + tail.group()) if tail else (text, "")
+    numbers = ", ".join(str(nr) for nr in range(1, columns + 1))
+    at = max((found.start() for found in re.finditer(r"\bORDER\s+BY\b", body, re.IGNORECASE)), default=-1)
+    if at >= 0 and body[at:].count("(") == body[at:].count(")"):
+        return f"{body}, {numbers}{limit}", True
+    return (f"{body} ORDER BY {numbers}{limit}", True) if limit else (text, False)
+
+
 def queries(session):
     """The texts with their numbers."""
     return session.execute("SELECT query_nr, query FROM tpcds_queries() ORDER BY 1").fetchall()
@@ -141,9 +162,9 @@ def describe():
     session = connect()
     session.execute("CALL dsdgen(sf = 0)")
     listed = [{"name": table, "columns": columns, "attributes": layout(table, columns)} for table, columns in tables(session).items()]
-    texts = [{"number": number, "text": text, "oracle": rewritten(text, ORACLE["redshift"]), "columns": width(session, text)}
-             for number, text in queries(session)]
-    print(json.dumps({"tables": listed, "queries": texts}))
+    texts = [{"number": number, "text": text, "duckdb": rewritten(text, ORACLE["redshift"]), "peers": rewritten(text, [WHOLE]),
+              "columns": width(session, text)} for number, text in queries(session)]
+    print(json.dumps({"tables": listed, "queries": texts, "settings": SETTINGS["redshift"]}))
 
 
 def generate(folder, scale):

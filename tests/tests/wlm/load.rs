@@ -52,6 +52,8 @@ async fn two_hundred_clients_keep_to_three_queues() {
         assert!(found.at_once <= slots, "class {class}: {found:?}");
         // When a statement has its slot is written down a moment after it was given.
         assert!(found.passed_by <= 2 * slots, "class {class}: {found:?}");
+        // How many ran in the queue of short ones is chance; some of each of the others did not.
+        assert!(class == 14 || found.statements > 0, "class {class}: {found:?}");
         statements += found.statements;
     }
     // None is missing; short ones that took long went on in their own queue.
