@@ -1,6 +1,6 @@
 //! Rights that statements need besides those to read, which `resolve` checks; and what becomes of rights afterwards.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::resolve::{self, Relation, rights};
 use crate::session::{Context, RightsChange};
 use crate::sql::{
@@ -151,7 +151,10 @@ async fn owned_or(context: &Context, name: &ObjectName, right: Privilege) -> Res
     let ((schema, table), owner) = owner_of(context, name).await?;
     match rights::check_table(context, (&schema, &table), owner.as_ref(), right).await {
         Ok(()) => Ok(()),
-        Err(_) => rights::check_owner(context, &table, owner.as_ref()).await,
+        Err(error) if error.kind == ErrorKind::InsufficientPrivilege => {
+            rights::check_owner(context, &table, owner.as_ref()).await
+        }
+        Err(error) => Err(error),
     }
 }
 
