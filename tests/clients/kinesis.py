@@ -163,8 +163,8 @@ def feed():
         while last[0] < 6000 and not failure:
             put("killed", [order(number) for number in range(last[0], last[0] + 100)])
             last[0] += 100
-            if last[0] % 2000 == 0:
-                split("killed")
+            if last[0] % 1000 == 0:
+                (merge if last[0] % 3000 == 0 else split)("killed")
             time.sleep(takes / 3)
     except Exception as error:  # told by the main thread
         failure.append(error)
@@ -194,3 +194,33 @@ kept = [number for number in range(last[0]) if number % 10 != 3]
 rows = sql("SELECT count(*), count(DISTINCT id), sum(id), sum(twice) FROM seen")
 check(f"a view after {killed} refreshes that were killed and {ended} that were not", rows,
       [[str(len(kept)), str(len(kept)), str(sum(kept)), f"{sum(kept) * 2 + len(kept) / 2:.2f}"]])
+
+# The stream is deleted and made anew under its name: its records are not taken for those of the old one.
+kinesis.delete_stream(StreamName="killed")
+while "killed" in kinesis.list_streams()["StreamNames"]:
+    time.sleep(0.02)
+create("killed", 3)
+put("killed", [order(number) for number in range(20)])
+refused = subprocess.run([binary, "--warehouse", f"{work}/kinesis", "-c", "REFRESH MATERIALIZED VIEW seen"],
+                         capture_output=True, text=True, timeout=300)
+check("another stream is told", "the checkpoint is of another stream" in refused.stderr, True)
+check("and leaves the view as it was", sql("SELECT count(*) FROM seen"), [[str(len(kept))]])
+sql("DROP MATERIALIZED VIEW seen")
+sql("CREATE MATERIALIZED VIEW seen AUTO REFRESH YES AS SELECT id FROM mv.killed")
+sql("REFRESH MATERIALIZED VIEW seen")
+check("a view that was made anew", sql("SELECT count(*), count(DISTINCT id) FROM seen"), [["20", "20"]])
+
+# It is refreshed by itself while a server runs.
+server = subprocess.Popen([binary, "--warehouse", f"{work}/kinesis", "serve", "--listen", "127.0.0.1:0"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+try:
+    for upto in (40, 60):
+        put("killed", [order(number) for number in range(upto - 20, upto)])
+        begin = time.monotonic()
+        while sql("SELECT count(*), count(DISTINCT id) FROM seen") != [[str(upto), str(upto)]]:
+            if time.monotonic() - begin > 60:
+                raise AssertionError("the view does not refresh itself")
+        print(f"kinesis: ok      20 records were in the view after {time.monotonic() - begin:.1f} s")
+finally:
+    server.terminate()
+    server.wait(timeout=60)

@@ -16,7 +16,7 @@ use crate::resolve::{self, Ground, Relation, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary, written_path};
 use crate::sql::{
-    CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, Dialect, DropDatabase, DropTable, StoredAs,
+    CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, DropDatabase, DropTable, StoredAs,
 };
 use datafusion::arrow::datatypes::DataType;
 use millrace_catalog::Snapshot;
@@ -24,7 +24,6 @@ use millrace_catalog::model::{
     ADMIN, Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
 };
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
 
 /// `CREATE DATABASE`.
 pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) -> Result<StatementResult> {
