@@ -269,13 +269,14 @@ pub(super) async fn after(context: &Context, statement: &Statement, named: &[(St
     }
 }
 
-/// Forgets the rights on a view, plain or materialized, that goes with what it reads.
+/// Forgets the rights on a view, plain or materialized, that goes with what it reads when the transaction commits.
 pub(super) async fn forget(context: &Context, schema: &str, name: &str) -> Result<()> {
     if context.snapshot().await?.principals().grants.is_empty() {
         return Ok(());
     }
     let gone = Securable::Table(schema.to_owned(), name.to_owned());
-    change(context, move |principals| principals.forget(&gone)).await
+    let forgotten = RightsChange::new(move |principals| principals.forget(&gone));
+    context.transaction().lock().await.change_rights(context.warehouse(), forgotten).await
 }
 
 /// Changes rights now; in a block for it alone, and for all when it commits.
