@@ -19,8 +19,8 @@ pub mod predicate;
 pub mod registry;
 
 pub use connector::{
-    Aggregate, AggregateRequest, BatchStream, Checkpoint, Connector, Measures, Order, Pushdown, SUPER_METADATA,
-    ScanRequest, Split,
+    Aggregate, AggregateRequest, BadRecord, BatchStream, Checkpoint, Connector, Measures, Order, Pushdown,
+    SUPER_METADATA, ScanRequest, Split, SplitReport,
 };
 pub use error::{ConnectorError, Result};
 pub use predicate::{Comparison, FullText, Predicate, Value};

@@ -33,7 +33,7 @@ use crate::registry::{Factory, OptionSpec, Options};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use client::{Client, no_stream};
+use client::{Client, HOUR_US, no_stream};
 use config::Config;
 use payload::Payload;
 use progress::Progress;
@@ -46,6 +46,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Streams whose shards are remembered for [`Connector::describe`].
 const REMEMBERED: usize = 1000;
+
+/// No stream keeps records for a shorter time: a day, in microseconds.
+const LEAST_RETENTION_US: i64 = 24 * HOUR_US;
 
 /// Makes connectors to Kinesis.
 #[derive(Debug)]
@@ -181,8 +184,22 @@ impl Connector for Kinesis {
             part,
             limit: request.limit,
             progress: Arc::clone(&self.progress),
+            measures: Arc::clone(measures),
         };
         Ok(scan.stream())
+    }
+
+    fn is_stream(&self) -> bool {
+        true
+    }
+
+    async fn dropped_until(&self, table: &str, since_us: i64) -> Result<Option<i64>> {
+        let now_us = Utc::now().timestamp_micros();
+        if now_us - since_us <= LEAST_RETENTION_US {
+            return Ok(None);
+        }
+        let retention_us = self.client.retention_us(table).await?;
+        Ok(Some(now_us - retention_us).filter(|until| *until > since_us))
     }
 
     /// The place after the rows that the scan of this split gave out, which is asked of the connector that scanned.

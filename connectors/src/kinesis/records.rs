@@ -4,6 +4,7 @@ use super::aggregated;
 use super::conditions::{ARRIVAL, SHARD};
 use super::payload::{Decoded, Payload};
 use super::shards::Position;
+use crate::connector::BadRecord;
 use crate::error::{ConnectorError, Result};
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Int64Array, RecordBatchOptions, StringViewArray, StringViewBuilder,
@@ -93,6 +94,11 @@ impl Row {
         }
     }
 
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.data.len() as u64
+    }
+
     /// Whether it lies before a place within its record.
     pub(super) fn is_before(&self, position: &Position) -> bool {
         matches!(position, Position::Within(sequence, sub)
@@ -171,11 +177,11 @@ impl Batches {
         })
     }
 
-    /// A batch of these rows, without those that are not what was declared where these are to be left out.
+    /// A batch of these rows, and those of them that are not what was declared.
     ///
     /// # Errors
     /// `BadData` for a payload that is not what was declared, naming its shard and sequence number.
-    pub(super) fn make(&self, rows: &[Row]) -> Result<RecordBatch> {
+    pub(super) fn make(&self, rows: &[Row]) -> Result<(RecordBatch, Vec<BadRecord>)> {
         let Decoded { columns, bad } = self.payload(rows)?;
         let mut payload = columns.into_iter();
         let mut arrays = vec![];
@@ -207,11 +213,17 @@ impl Batches {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options);
         let batch = batch.map_err(|error| self.broken(&error.to_string()))?;
-        if bad.is_empty() || !self.payload.as_ref().is_some_and(|payload| payload.skips()) {
-            return Ok(batch);
-        }
-        let good: BooleanArray = (0..rows.len()).map(|row| Some(!bad.contains_key(&row))).collect();
-        filter_record_batch(&batch, &good).map_err(|error| self.broken(&error.to_string()))
+        let batch = if !bad.is_empty() && self.payload.as_ref().is_some_and(|payload| payload.skips()) {
+            let good: BooleanArray = (0..rows.len()).map(|row| Some(!bad.contains_key(&row))).collect();
+            filter_record_batch(&batch, &good).map_err(|error| self.broken(&error.to_string()))?
+        } else {
+            batch
+        };
+        let told = bad.into_iter().filter_map(|(row, reason)| {
+            let row = rows.get(row)?;
+            Some(BadRecord { position: row.name(), at_us: row.arrival_us, reason })
+        });
+        Ok((batch, told.collect()))
     }
 
     /// The payload's columns that are wanted, in order.
@@ -274,7 +286,7 @@ mod tests {
             .map(ToOwned::to_owned)
             .collect();
         let batches = Batches::new(("s", "shard"), 1_715_000_001_000, &all, payload.clone(), &wanted).unwrap();
-        let table = pretty_format_batches(&[batches.make(&rows).unwrap()]).unwrap().to_string();
+        let table = pretty_format_batches(&[batches.make(&rows).unwrap().0]).unwrap().to_string();
         let lines: Vec<String> = table.lines().map(|line| line.replace(' ', "")).collect();
         assert_eq!(
             lines[3..6],
@@ -285,7 +297,7 @@ mod tests {
             ]
         );
         let counted = Batches::new(("s", "shard"), 0, &all, payload, &[]).unwrap();
-        assert_eq!(counted.make(&rows).unwrap().num_rows(), 3);
+        assert_eq!(counted.make(&rows).unwrap().0.num_rows(), 3);
     }
 
     #[test]

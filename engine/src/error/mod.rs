@@ -269,6 +269,14 @@ impl Error {
         self
     }
 
+    /// The same error of a text that stands elsewhere: it names the place, and has no position in the statement.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        self.position = None;
+        let detail = self.detail.take();
+        self.with_detail(detail.map_or_else(|| place.to_owned(), |detail| format!("{place}: {detail}")))
+    }
+
     /// The same error with a position: characters from 1.
     #[must_use]
     pub fn with_position(mut self, position: usize) -> Self {

@@ -1,6 +1,6 @@
 //! Rights that statements need besides those to read, which `resolve` checks; and what becomes of rights afterwards.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::resolve::{self, Relation, rights};
 use crate::session::{Context, RightsChange};
 use crate::sql::{
@@ -151,7 +151,10 @@ async fn owned_or(context: &Context, name: &ObjectName, right: Privilege) -> Res
     let ((schema, table), owner) = owner_of(context, name).await?;
     match rights::check_table(context, (&schema, &table), owner.as_ref(), right).await {
         Ok(()) => Ok(()),
-        Err(_) => rights::check_owner(context, &table, owner.as_ref()).await,
+        Err(error) if error.kind == ErrorKind::InsufficientPrivilege => {
+            rights::check_owner(context, &table, owner.as_ref()).await
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -266,13 +269,14 @@ pub(super) async fn after(context: &Context, statement: &Statement, named: &[(St
     }
 }
 
-/// Forgets the rights on a view, plain or materialized, that goes with what it reads.
+/// Forgets the rights on a view, plain or materialized, that goes with what it reads when the transaction commits.
 pub(super) async fn forget(context: &Context, schema: &str, name: &str) -> Result<()> {
     if context.snapshot().await?.principals().grants.is_empty() {
         return Ok(());
     }
     let gone = Securable::Table(schema.to_owned(), name.to_owned());
-    change(context, move |principals| principals.forget(&gone)).await
+    let forgotten = RightsChange::new(move |principals| principals.forget(&gone));
+    context.transaction().lock().await.change_rights(context.warehouse(), forgotten).await
 }
 
 /// Changes rights now; in a block for it alone, and for all when it commits.

@@ -8,6 +8,7 @@ mod connectors;
 mod copy;
 mod crawl;
 mod ddl;
+mod dependents;
 mod describe;
 mod enforce;
 pub(crate) mod explain;

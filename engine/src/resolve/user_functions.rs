@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{self, Functions, Overload};
 use crate::plan;
 use crate::session::Context;
-use crate::sql::{self, Dialect, ObjectName, Statement, TARGET};
+use crate::sql::{self, Dialect, ObjectName, TARGET};
 use crate::tables::{self, SqlType};
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::TableReference;
@@ -55,20 +55,11 @@ pub(super) async fn bind(
         let mut overloads = Vec::new();
         for function in database.functions.iter().filter(|function| function.name == name) {
             let made = overload(context, snapshot, function, depth).await;
-            overloads.push(made.map_err(|error| in_function(&schema, function, error))?);
+            overloads.push(made.map_err(|error| error.within(&format!("in function \"{schema}.{name}\"")))?);
         }
         bound.insert(format!("{schema}.{name}"), functions::user_function(&schema, &name, overloads));
     }
     Ok(bound)
-}
-
-fn in_function(schema: &str, function: &SqlFunction, error: Error) -> Error {
-    let place = format!("in function \"{schema}.{}\"", function.name);
-    let detail = match &error.detail {
-        Some(detail) => format!("{place}: {detail}"),
-        None => place,
-    };
-    Error { position: None, ..error }.with_detail(detail)
 }
 
 /// The users' functions that a query calls, whose names in it get their schemas.
@@ -141,11 +132,7 @@ pub(crate) fn body_of(body: &str, arguments: usize) -> Result<Box<ast::Query>> {
         Error::new(ErrorKind::Syntax, message)
             .with_hint("it has no FROM, INTO, WHERE, GROUP BY, ORDER BY or LIMIT; $1 is the first argument")
     };
-    let mut parsed = sql::parse(body, Dialect::Redshift)?;
-    let (Some(Statement::Query(mut query)), true) = (parsed.pop().map(|parsed| parsed.statement), parsed.is_empty())
-    else {
-        return Err(wrong());
-    };
+    let mut query = sql::parse_query(body, Dialect::Redshift)?.ok_or_else(wrong)?;
     if query.with.is_some() || query.order_by.is_some() || query.limit_clause.is_some() {
         return Err(wrong());
     }

@@ -44,11 +44,6 @@ impl Draft {
         Self { base: None, ..Self::of(table, Arc::default(), Arc::default()) }
     }
 
-    /// Whether the transaction made the table.
-    pub(super) fn is_new(&self) -> bool {
-        self.base.is_none()
-    }
-
     /// The table of the snapshot.
     pub(super) fn into_base(self) -> Option<Arc<ManagedTable>> {
         self.base

@@ -5,6 +5,7 @@
 
 mod activity;
 mod admission;
+mod after_commit;
 mod client_settings;
 mod context;
 mod cursor;
@@ -245,7 +246,7 @@ impl Session {
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         // The future of all statements together is large.
-        let busy = self.warehouse.activity().begin();
+        let busy = (!parsed.is_automatic()).then(|| self.warehouse.activity().begin());
         let running = self.begin_statement(parsed);
         let result = match self.write_down(&running).await {
             Ok(()) => Box::pin(self.execute_parsed(parsed)).await,

@@ -75,6 +75,7 @@ pub use load_statement::*;
 pub use managed_statement::*;
 pub use materialized_view::MaterializedViewStatement;
 pub use parse::parse;
+pub(crate) use parse::parse_query;
 pub use prepared_statement::{Discard, PreparedStatement};
 pub use principal_statement::*;
 pub(crate) use show_objects::SHOWN;

@@ -165,7 +165,7 @@ fn is_row_by_row(plan: &LogicalPlan) -> bool {
 }
 
 /// Whether a node's expressions hold no query.
-fn asks_nothing(plan: &LogicalPlan) -> bool {
+pub(super) fn asks_nothing(plan: &LogicalPlan) -> bool {
     let mut asks = false;
     let walked = plan.apply_expressions(|expr| {
         asks |= expr.exists(|part| {
@@ -190,7 +190,7 @@ fn table_of(plan: &LogicalPlan) -> Result<Option<Arc<ManagedTable>>> {
 }
 
 /// The plan over other rows of its table.
-fn over(plan: &LogicalPlan, provider: Arc<dyn TableProvider>) -> Result<LogicalPlan> {
+pub(super) fn over(plan: &LogicalPlan, provider: Arc<dyn TableProvider>) -> Result<LogicalPlan> {
     let source = provider_as_source(provider);
     let put = plan.clone().transform_down(|node| match node {
         LogicalPlan::TableScan(scan) => {
