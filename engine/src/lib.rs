@@ -30,6 +30,7 @@ mod system;
 pub mod tables;
 pub mod warehouse;
 mod wlm;
+mod zone;
 
 pub use error::{Error, ErrorKind, Result};
 pub use exec::maintenance::VacuumReport;

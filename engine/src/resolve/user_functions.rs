@@ -15,8 +15,8 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast::{
-    self, FunctionArg, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, SelectItem, SetExpr, TableFactor,
-    TableWithJoins, Value, VisitMut, VisitorMut,
+    self, FunctionArg, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, SelectItem, SetExpr, Value, VisitMut,
+    VisitorMut,
 };
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{Privilege, SqlFunction, Volatility as Declared};
@@ -149,21 +149,7 @@ pub(crate) fn body_of(body: &str, arguments: usize) -> Result<Box<ast::Query>> {
     if !plain || !one {
         return Err(wrong());
     }
-    select.from.push(TableWithJoins {
-        relation: TableFactor::Table {
-            name: ast::ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', TARGET))]),
-            alias: None,
-            args: None,
-            with_hints: Vec::new(),
-            version: None,
-            with_ordinality: false,
-            partitions: Vec::new(),
-            json_path: None,
-            sample: None,
-            index_hints: Vec::new(),
-        },
-        joins: Vec::new(),
-    });
+    select.from.push(sql::target_table(None));
     match query.visit(&mut Arguments { count: arguments }) {
         ControlFlow::Continue(()) => Ok(query),
         ControlFlow::Break(error) => Err(*error),

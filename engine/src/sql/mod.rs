@@ -74,6 +74,7 @@ pub use function::{CreateFunction, DropFunction};
 pub use load_statement::*;
 pub use managed_statement::*;
 pub use materialized_view::MaterializedViewStatement;
+pub(crate) use modify::target_table;
 pub use parse::parse;
 pub(crate) use parse::parse_query;
 pub use prepared_statement::{Discard, PreparedStatement};
