@@ -144,11 +144,15 @@ impl Commit {
         write.execute(query).await?;
         insert_statistics(write, table, id, &file.columns).await?;
         super::sketches::insert(write, id, &file.columns).await?;
-        if file.bucket.is_some() || file.sorted {
-            let layout = serde_json::to_string(&file.layout).map_err(|e| CatalogError::Damaged(e.to_string()))?;
-            let query = "INSERT INTO millrace_data_file (data_file_id, bucket, sorted, layout) VALUES ($1, $2, $3, $4)";
+        let blank_ended = blank_ended(&file.columns);
+        if file.bucket.is_some() || file.sorted || blank_ended.is_some() {
+            let document = |e: serde_json::Error| CatalogError::Damaged(e.to_string());
+            let layout = serde_json::to_string(&file.layout).map_err(document)?;
+            let blank_ended = blank_ended.map(|columns| serde_json::to_string(&columns)).transpose().map_err(document)?;
+            let query = "INSERT INTO millrace_data_file (data_file_id, bucket, sorted, layout, blank_ended) \
+                         VALUES ($1, $2, $3, $4, $5)";
             let query = sqlx::query(query).bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));
-            let query = query.bind(layout);
+            let query = query.bind(layout).bind(blank_ended);
             write.execute(query).await?;
         }
         if let Some(delete) = &file.deletes {
@@ -218,6 +222,17 @@ pub(super) async fn has_inlined_deletes(lease: &mut crate::store::Lease<'_>, tab
     let name = format!("ducklake_inlined_delete_{table}");
     let query = sqlx::query_as("SELECT COUNT(*) FROM pragma_table_info($1)").bind(name);
     Ok(lease.number(query).await? > 0)
+}
+
+/// The columns that have a text with a blank at its end; `None` where nobody looked at one of them.
+fn blank_ended(columns: &BTreeMap<i64, FileColumnStatistics>) -> Option<Vec<i64>> {
+    let mut ended = Vec::new();
+    for (id, known) in columns {
+        if known.blank_ended? {
+            ended.push(*id);
+        }
+    }
+    Some(ended)
 }
 
 fn known_size(bytes: u64) -> Option<i64> {

@@ -197,3 +197,6 @@ pub(crate) const COLUMN_USES: &[&str] = &[
     "ALTER TABLE millrace_predicate_column ADD COLUMN joins BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE millrace_predicate_column ADD COLUMN groups BIGINT NOT NULL DEFAULT 0",
 ];
+
+/// Which columns of a file have texts that end with a blank: a JSON list of their ids, NULL where nobody looked.
+pub(crate) const BLANK_ENDS: &[&str] = &["ALTER TABLE millrace_data_file ADD COLUMN blank_ended TEXT"];

@@ -51,7 +51,7 @@ pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
 pub(crate) use estimates::EstimateCache;
 pub(crate) use inlined_cache::InlinedCache;
-pub(crate) use layout::{COLUMN_USES, ESTIMATES, FILE_LAYOUTS, TABLES};
+pub(crate) use layout::{BLANK_ENDS, COLUMN_USES, ESTIMATES, FILE_LAYOUTS, TABLES};
 pub(crate) use load::{ManagedTables, load};
 pub(crate) use owners::{change_owner, forget_owner, owned_by};
 pub(crate) use read::FileCache;

@@ -115,11 +115,12 @@ struct FileRow {
     bucket: Option<i64>,
     sorted: Option<i64>,
     layout: Option<String>,
+    blank_ended: Option<String>,
 }
 
 const SELECT_FILES: &str = "SELECT f.data_file_id, f.begin_snapshot, f.path, f.file_format, f.record_count, \
      f.file_size_bytes, f.footer_size, f.row_id_start, f.partial_max, f.encryption_key IS NOT NULL, \
-     f.mapping_id IS NOT NULL, m.bucket, m.sorted, m.layout FROM ducklake_data_file f \
+     f.mapping_id IS NOT NULL, m.bucket, m.sorted, m.layout, m.blank_ended FROM ducklake_data_file f \
      LEFT JOIN millrace_data_file m ON m.data_file_id = f.data_file_id \
      WHERE f.table_id = $1 AND f.begin_snapshot <= $2 AND (f.end_snapshot IS NULL OR f.end_snapshot > $2) \
      ORDER BY f.data_file_id";
@@ -150,6 +151,7 @@ impl FromRow<'_, DbRow> for FileRow {
             bucket: row.try_get(11)?,
             sorted: row.try_get(12)?,
             layout: row.try_get(13)?,
+            blank_ended: row.try_get(14)?,
         })
     }
 }
@@ -161,6 +163,7 @@ type StatisticsRow = (i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<St
 
 async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<Vec<DataFile>> {
     let rows: Vec<FileRow> = lease.all(sqlx::query_as(SELECT_FILES).bind(table).bind(snapshot)).await?;
+    let blank_ended = rows.iter().map(|row| blank_ended(row.blank_ended.as_deref())).collect::<Result<Vec<_>>>()?;
     let mut files = rows.into_iter().map(data_file).collect::<Result<Vec<_>>>()?;
     let places: HashMap<i64, usize> = files.iter().enumerate().map(|(place, file)| (file.id, place)).collect();
     let deletes: Vec<DeleteRow> = lease.all(sqlx::query_as(SELECT_DELETES).bind(table).bind(snapshot)).await?;
@@ -172,6 +175,7 @@ async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<
     let statistics: Vec<StatisticsRow> =
         lease.all(sqlx::query_as(SELECT_STATISTICS).bind(table).bind(snapshot)).await?;
     for (file, column, size, values, nulls, minimum, maximum, nan) in statistics {
+        let place = places.get(&file).copied();
         let known = FileColumnStatistics {
             size_bytes: number(size),
             value_count: number(values),
@@ -179,9 +183,10 @@ async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<
             minimum,
             maximum,
             contains_nan: nan.map(|nan| nan != 0),
+            blank_ended: place.and_then(|place| Some(blank_ended[place].as_ref()?.contains(&column))),
             distinct: None,
         };
-        if let Some(file) = places.get(&file).and_then(|place| files.get_mut(*place)) {
+        if let Some(file) = place.and_then(|place| files.get_mut(place)) {
             file.columns.insert(column, known);
         }
     }
@@ -224,6 +229,11 @@ fn data_file(row: FileRow) -> Result<DataFile> {
 fn layout(document: &str) -> Result<FileLayout> {
     serde_json::from_str(document)
         .map_err(|e| CatalogError::Damaged(format!("the layout of a data file cannot be read: {e}")))
+}
+
+fn blank_ended(document: Option<&str>) -> Result<Option<Vec<i64>>> {
+    let columns = document.map(serde_json::from_str).transpose();
+    columns.map_err(|e| CatalogError::Damaged(format!("what is known of blanks in a data file cannot be read: {e}")))
 }
 
 fn delete_file((_, id, path, count, size, footer, partial_max, format, encrypted): DeleteRow) -> Result<DeleteFile> {

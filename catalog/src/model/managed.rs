@@ -360,6 +360,9 @@ pub struct FileColumnStatistics {
     pub maximum: Option<String>,
     /// Whether there is a NaN, for floating point.
     pub contains_nan: Option<bool>,
+    /// Whether a text ends with a blank; `None` where nobody looked, as in files of other programs.
+    #[serde(default)]
+    pub blank_ended: Option<bool>,
     /// The sketch of its values, in a file that is new. The manifest keeps it apart
     /// ([`Catalog::file_sketches`](crate::Catalog::file_sketches)): lists of files are read without.
     #[serde(skip)]

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&[&str]] = &[
     crate::manifest::ESTIMATES,
     PRINCIPALS,
     crate::manifest::COLUMN_USES,
+    crate::manifest::BLANK_ENDS,
 ];
 
 /// Databases, tables and partitions.

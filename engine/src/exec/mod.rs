@@ -19,6 +19,7 @@ mod materialized_view;
 mod measure;
 mod principals;
 mod privileges;
+mod padded;
 mod progress;
 pub(crate) mod query;
 mod repair;

@@ -8,6 +8,7 @@
 mod access;
 mod arithmetic;
 mod arrays;
+mod blanks;
 mod cast;
 mod catalog;
 mod coalesce;
@@ -43,6 +44,7 @@ mod totals;
 mod url;
 mod user;
 
+pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
 pub(crate) use cast::{differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 pub(crate) use coalesce::{COALESCE, type_of_literals};
@@ -52,7 +54,7 @@ pub(crate) use intervals::{
 };
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use reduce::higher_order;
-pub(crate) use registry::{aggregate, gives_super, scalar, takes_super};
+pub(crate) use registry::{aggregate, call, gives_super, scalar, takes_super};
 pub(crate) use user::{Overload, user_function, user_gives_super, user_takes_super};
 
 use crate::system::Facts;

@@ -2,17 +2,21 @@
 
 use super::kernel::{Gives, Scalar, declared};
 use super::{
-    arithmetic, arrays, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex,
+    arithmetic, arrays, blanks, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex,
     semistructured, text, totals, url,
 };
+use crate::error::Error;
 use crate::sql::Dialect;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 /// Our scalar functions by topic; those without topic are not for users.
 pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", arithmetic::FUNCTIONS),
+    ("", blanks::FUNCTIONS),
     ("", conversion::FUNCTIONS),
     ("", intervals::FUNCTIONS),
     ("", lists::FUNCTIONS),
@@ -54,6 +58,13 @@ pub(crate) fn scalar(dialect: Dialect, name: &str) -> Option<Arc<ScalarUDF>> {
         Dialect::Redshift => REDSHIFT.get(name).cloned(),
         Dialect::Athena => ATHENA.get(name).cloned(),
     }
+}
+
+/// A call of a dialect's scalar function that is ours.
+pub(crate) fn call(dialect: Dialect, name: &str, args: Vec<Expr>) -> DataFusionResult<Expr> {
+    let missing = || Error::internal(format!("the function {name} is missing"));
+    let function = scalar(dialect, name).ok_or_else(missing)?;
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
 }
 
 /// Whether a function gives SUPER values.

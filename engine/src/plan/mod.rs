@@ -3,6 +3,7 @@
 //! DataFusion's `SqlToRel` does the work over the tables that `resolve` found and the session's functions; it can ask
 //! for nothing else.
 
+mod blanks;
 mod correlated;
 mod declared;
 mod dialect;
@@ -84,6 +85,7 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
     operators.members.check()?;
     let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_super(plan, dialect));
     let planned = planned.and_then(|plan| dialect::rewrite_casts(plan, dialect));
+    let planned = planned.and_then(|plan| blanks::rewrite(plan, dialect));
     let plan = planned
         .and_then(|plan| correlated::rewrite(plan, state))
         .and_then(membership::rewrite)

@@ -109,6 +109,7 @@ fn file(path: &str, rows: u64) -> DataFile {
         minimum: Some("0".to_owned()),
         maximum: Some(rows.to_string()),
         contains_nan: None,
+        blank_ended: Some(true),
         distinct: None,
     };
     DataFile {
