@@ -77,6 +77,7 @@ pub use materialized_view::MaterializedViewStatement;
 pub use parse::parse;
 pub use prepared_statement::{Discard, PreparedStatement};
 pub use principal_statement::*;
+pub(crate) use query::relation_name;
 pub(crate) use show_objects::SHOWN;
 pub use split::{Open, Split, split};
 pub use statement::*;
