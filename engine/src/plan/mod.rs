@@ -198,7 +198,10 @@ impl ContextProvider for Provider<'_> {
             return Err(Error::new(ErrorKind::UndefinedFunction, message).into());
         };
         let empty = DFSchema::empty();
-        let args = args.into_iter().map(|arg| self.state.create_physical_expr(arg, &empty));
+        let args = args.into_iter().map(|arg| {
+            let arg = dialect::rewrite_super_alone(arg, &empty)?;
+            self.state.create_physical_expr(arg, &empty)
+        });
         let mut is_narrow = true;
         let values = args
             .map(|arg| {

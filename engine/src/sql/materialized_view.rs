@@ -68,7 +68,7 @@ fn create(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
 
 fn refresh(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
     let name = cursor.object_name()?;
-    Ok(MaterializedViewStatement::Refresh { name, cascade: cascade(cursor), automatic: false })
+    Ok(MaterializedViewStatement::Refresh { name, cascade: cursor.eat_cascade(), automatic: false })
 }
 
 fn drop(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
@@ -77,13 +77,5 @@ fn drop(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
     while cursor.eat_token(&Token::Comma) {
         names.push(cursor.object_name()?);
     }
-    Ok(MaterializedViewStatement::Drop { names, if_exists, cascade: cascade(cursor) })
-}
-
-fn cascade(cursor: &mut Cursor) -> bool {
-    let cascade = cursor.eat("CASCADE");
-    if !cascade {
-        cursor.eat("RESTRICT");
-    }
-    cascade
+    Ok(MaterializedViewStatement::Drop { names, if_exists, cascade: cursor.eat_cascade() })
 }

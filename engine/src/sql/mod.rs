@@ -79,6 +79,7 @@ pub use parse::parse;
 pub(crate) use parse::parse_query;
 pub use prepared_statement::{Discard, PreparedStatement};
 pub use principal_statement::*;
+pub(crate) use query::relation_name;
 pub(crate) use show_objects::SHOWN;
 pub use split::{Open, Split, split};
 pub use statement::*;

@@ -40,7 +40,6 @@ mod segments;
 mod source;
 mod statistics;
 mod storage;
-mod super_column;
 mod temporary_folder;
 mod types;
 mod values;
