@@ -428,10 +428,10 @@ mod tests {
         assert!(table.contains("   ratio       CPU s   rows read\n"), "{table}");
         assert!(table.contains("0.500        0.02     6000000\n"), "{table}");
         // Of others only what requests are measured by.
-        report.lines[0].measures[1] = Measure { cpu_seconds: Some(9.0), per_second: Some(17.25), ..Measure::default() };
+        report.lines[0].measures[1] = Measure { cpu_seconds: Some(9.0), per_second: Some(17.3), ..Measure::default() };
         let table = report.table();
         assert!(table.contains("   rows read duckdb per second\n"), "{table}");
-        assert!(table.contains("     6000000              17.2\n"), "{table}");
+        assert!(table.contains("     6000000              17.3\n"), "{table}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ SUITES = {
     "tpch": (["--scale", "0.01"], "duckdb,duckdb-parquet,datafusion,postgres,polars,chdb", 22),
     "tpch-wire": (["--scale", "0.01", "--target", "wire", "--queries", "1,6,18"], "", 3),
     "tpch-external": (["--scale", "0.01", "--target", "external", "--queries", "1,6"], "duckdb-parquet", 2),
-    "tpcds": (["--scale", "0.01", "--queries", "3,7,22,36,49,75,96"], "duckdb,datafusion,postgres", 7),
+    "tpcds": (["--scale", "0.01", "--queries", "3,7,22,36,49,57,66,75,96"], "duckdb,datafusion,postgres,polars", 9),
     "clickbench": (["--rows", "50000"], "duckdb,datafusion,postgres,polars,chdb", 43),
     "lake": (["--scale", "0.01", "--files", "20"], "duckdb-parquet,datafusion,polars,chdb", 26),
     "load": (["--scale", "0.01", "--inserts", "5"], "duckdb", 12),

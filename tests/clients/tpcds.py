@@ -6,7 +6,7 @@ ORDER BY, in both programs, so that ties before a LIMIT are decided and rows can
 
 Values: whole numbers, texts, dates and decimals of one scale are equal; a decimal beside another scale or a double is
 equal to one unit of its last digit (Redshift cuts quotients and averages, DuckDB computes them as doubles), doubles to
-1e-9. What the dialects define otherwise than DuckDB is said to DuckDB (the benchmark's ORACLE), what Athena spells otherwise to
+1e-9. What the dialects define otherwise than DuckDB is said to DuckDB (the benchmark's oracle), what Athena spells otherwise to
 us (OURS).
 
     tpcds.py BINARY FOLDER [--scale 0.01] [--queries 1,14] [--dialects redshift,athena] [--slow 20]
@@ -145,7 +145,7 @@ def compare(theirs, ours, dialect, queries, arguments):
     ours.execute(f"SET dialect = {dialect}")
     agreed, failed, empty, spent = [], [], 0, [0.0, 0.0]
     for nr, text in queries:
-        expected_text = suite.rewritten(text, suite.ORACLE[dialect])
+        expected_text = suite.rewritten(text, suite.oracle(dialect))
         columns = suite.width(theirs, expected_text)
         expected_text, has_order = suite.ordered(expected_text, columns)
         expected, their_time = timed(theirs, expected_text)

@@ -8,6 +8,7 @@ use crate::suite::{Query, Suite, Table, Words};
 use crate::target::Kind;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -45,10 +46,8 @@ struct DescribedTable {
 struct DescribedQuery {
     number: usize,
     text: String,
-    /// What DuckDB is asked where Redshift's dialect defines something otherwise.
-    duckdb: String,
-    /// What other peers are asked.
-    peers: String,
+    /// By peer, what it is asked where Redshift's dialect defines something otherwise.
+    peers: BTreeMap<String, String>,
     /// How many columns it gives.
     columns: usize,
 }
@@ -73,7 +72,7 @@ pub async fn suite(scale: f64, python: &Path, cache: &Path) -> Result<Suite> {
         folder,
         data: data.await?,
         tables: description.tables.iter().map(table).collect(),
-        queries: description.queries.iter().map(query).collect(),
+        queries: description.queries.iter().map(query).collect::<Result<_>>()?,
         duckdb_settings: description.settings,
     })
 }
@@ -109,11 +108,15 @@ fn table(described: &DescribedTable) -> Table {
     }
 }
 
-fn query(described: &DescribedQuery) -> Query {
+fn query(described: &DescribedQuery) -> Result<Query> {
     let timed = Words::of_all(&described.text);
-    let others = Kind::peers().filter(|kind| !kind.is_duckdb());
-    let checked = Words::of_all(&described.text).and(Kind::DUCKDB, &described.duckdb).and(others, &described.peers);
-    Query { digits: Digits::Last, ..Query::with_ties(described.number, timed, &checked, described.columns) }
+    let mut checked = Words::of_all(&described.text);
+    for kind in Kind::peers() {
+        let name = if kind.is_duckdb() { Kind::DuckDb.name() } else { kind.name() };
+        let text = described.peers.get(name).with_context(|| format!("TPC-DS has no words for {name}"))?;
+        checked = checked.and([kind], text);
+    }
+    Ok(Query { digits: Digits::Last, ..Query::with_ties(described.number, timed, &checked, described.columns) })
 }
 
 #[cfg(test)]
@@ -131,15 +134,18 @@ mod tests {
 
     #[test]
     fn peers_are_asked_for_what_redshift_defines_and_timed_on_their_own_texts() -> Result<()> {
-        let described = r#"{"number": 7, "text": "SELECT avg(a) FROM t ORDER BY 1 LIMIT 100;\n",
-            "duckdb": "SELECT avg(a) // 1 FROM t ORDER BY 1 LIMIT 100;\n",
-            "peers": "SELECT trunc(avg(a)) FROM t ORDER BY 1 LIMIT 100;\n", "columns": 1}"#;
-        let query = query(&serde_json::from_str(described)?);
+        let described = r#"{"number": 7, "text": "SELECT avg(a) FROM t ORDER BY 1 LIMIT 100;\n", "columns": 1,
+            "peers": {"duckdb": "SELECT avg(a) // 1 FROM t ORDER BY 1 LIMIT 100;\n", "polars": "", "datafusion": "",
+            "chdb": "", "postgres": "SELECT trunc(avg(a)) FROM t ORDER BY 1 LIMIT 100;\n"}}"#;
+        let mut described: DescribedQuery = serde_json::from_str(described)?;
+        let query = query(&described)?;
         assert_eq!(query.checked.of(Kind::Managed), "SELECT avg(a) FROM t ORDER BY 1, 1 LIMIT 100");
         assert_eq!(query.checked.of(Kind::External), query.checked.of(Kind::Managed));
-        assert_eq!(query.checked.of(Kind::DuckDb), "SELECT avg(a) // 1 FROM t ORDER BY 1, 1 LIMIT 100");
+        assert_eq!(query.checked.of(Kind::DuckDbParquet), "SELECT avg(a) // 1 FROM t ORDER BY 1, 1 LIMIT 100");
         assert_eq!(query.checked.of(Kind::Postgres), "SELECT trunc(avg(a)) FROM t ORDER BY 1, 1 LIMIT 100");
         assert_eq!(query.timed.of(Kind::DuckDb), "SELECT avg(a) FROM t ORDER BY 1 LIMIT 100;\n");
+        described.peers.remove("chdb");
+        assert!(super::query(&described).is_err());
         Ok(())
     }
 }
