@@ -115,8 +115,7 @@ sql("CREATE MATERIALIZED VIEW parsed AS SELECT approximate_arrival_timestamp AS 
     "FROM raw.orders WHERE can_json_parse(kinesis_data)")
 for _ in range(2):
     sql("REFRESH MATERIALIZED VIEW parsed")
-    check("a view of documents", sql("SELECT count(*), sum(o.id::int), sum(o.amount::decimal(12, 2)) FROM parsed"),
-          [["5000", str(total), f"{total + 1250}.00"]])
+    check("a view of documents", sql("SELECT count(*), sum(o.id::int) FROM parsed"), [["5000", str(total)]])
 
 # Read while it is written, split and merged: what was acknowledged before a statement is in it, nothing twice.
 create("changing", 2)
