@@ -110,6 +110,13 @@ by_shard = sql("SELECT shard_id, count(*) FROM raw.orders GROUP BY shard_id ORDE
 for shard, count in by_shard:
     check(f"shard {shard}", sql(f"SELECT count(*) FROM raw.orders WHERE shard_id = '{shard}'"), [[count]])
 
+# A materialized view of documents, as Redshift's documentation makes one.
+sql("CREATE MATERIALIZED VIEW parsed AS SELECT approximate_arrival_timestamp AS at, json_parse(kinesis_data) AS o "
+    "FROM raw.orders WHERE can_json_parse(kinesis_data)")
+for _ in range(2):
+    sql("REFRESH MATERIALIZED VIEW parsed")
+    check("a view of documents", sql("SELECT count(*), sum(o.id::int) FROM parsed"), [["5000", str(total)]])
+
 # Read while it is written, split and merged: what was acknowledged before a statement is in it, nothing twice.
 create("changing", 2)
 written, failure = [0], []

@@ -224,7 +224,8 @@ async fn bring_up(
         }
         return Ok(Refreshed::UpToDate { below: true });
     }
-    let Seen { tables, snapshot, .. } = contents_of(context, &plan).await?;
+    let Seen { tables, snapshot, is_steady } = contents_of(context, &plan).await?;
+    let incremental = is_steady && is_incremental(&plan);
     // Other definitions mean other rows, of what the tables held before as well.
     let comparable = tables.is_some() && definitions == materialized.definitions;
     if comparable && tables == materialized.seen {
@@ -249,7 +250,8 @@ async fn bring_up(
             Refreshed::Added
         }
     };
-    let now = MaterializedView { version: new_version(), seen: tables, snapshot, definitions, ..materialized };
+    let version = new_version();
+    let now = MaterializedView { incremental, version, seen: tables, snapshot, definitions, ..materialized };
     keep(context, view, now).await?;
     Ok(refreshed)
 }
