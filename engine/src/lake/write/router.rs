@@ -175,7 +175,8 @@ impl Router {
                 count
             } else {
                 let row_bytes = row_bytes.get_or_insert_with(|| RowBytes::of(part));
-                // Half of the room at a time, down to the last row that has room: what rows take is known when they are written.
+                // Half of the room at a time, down to the last row that has room: what rows take is known when they
+                // are written.
                 row_bytes.rows_within(from, piece_bytes.min(room / 2)).max(row_bytes.rows_within(from, room).min(1))
             };
             // A row for which no file is large enough has one of its own.
