@@ -6,7 +6,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use millrace_benches::side::{Ours, THREAD_STACK_BYTES, cores};
+use millrace_benches::side::{Ours, cores};
 use millrace_benches::suite::Table;
 use millrace_benches::target::Kind;
 use millrace_benches::{cache, many_tables, report, tpcds, tpch};
@@ -24,7 +24,7 @@ fn main() {
 /// Statements need deep stacks, as in the program itself.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().thread_stack_size(THREAD_STACK_BYTES).build().unwrap()
+    builder.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build().unwrap()
 });
 
 /// A warehouse with a suite's tables, and the suite's queries.

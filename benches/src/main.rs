@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use millrace_benches::side::THREAD_STACK_BYTES;
 use millrace_benches::target::{SideOptions, serve};
 use millrace_benches::{
     cache, clickbench, concurrency, crawl, csv, journal, lake, load, managed, many_tables, partitions, queues, start,

@@ -9,9 +9,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// As the program itself has it: plans of deeply nested queries are walked recursively.
-pub const THREAD_STACK_BYTES: usize = 16 << 20;
-
 /// Ours: a session of a warehouse.
 pub struct Ours {
     session: Session,

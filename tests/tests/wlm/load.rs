@@ -103,7 +103,7 @@ async fn who_waits_can_be_cancelled_and_the_queue_is_bounded() {
     let cancelled = Arc::new(Notify::new());
     let signal = Arc::clone(&cancelled);
     session.on_signal(move |sent| {
-        assert_eq!(sent, Signal::Cancel);
+        assert_eq!(*sent, Signal::Cancel(None));
         signal.notify_one();
     });
     let pid = session.pid();
