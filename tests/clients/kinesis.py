@@ -109,6 +109,11 @@ by_shard = sql("SELECT shard_id, count(*) FROM raw.orders GROUP BY shard_id ORDE
 for shard, count in by_shard:
     check(f"shard {shard}", sql(f"SELECT count(*) FROM raw.orders WHERE shard_id = '{shard}'"), [[count]])
 
+sql("""CREATE EXTERNAL TABLE raw.typed (partition_key varchar(256), number int, amount decimal(12, 2), fifth varchar(9))
+       LOCATION 'kinesis://orders' TABLE PROPERTIES ('columnMapping'='number=id, fifth=note', 'malformed'='skip')""")
+declared = sql("SELECT count(*), sum(number), sum(amount), count(fifth), count(DISTINCT partition_key) FROM raw.typed")
+check("declared columns", declared, [["5000", str(total), f"{total + 1250}.00", "1000", "97"]])
+
 # Read while it is written, split and merged: what was acknowledged before a statement is in it, nothing twice.
 create("changing", 2)
 written, failure = [0], []

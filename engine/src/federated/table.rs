@@ -18,6 +18,7 @@ use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use millrace_catalog::model::Table;
 use millrace_connectors::{Connector, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -69,6 +70,28 @@ impl ForeignTable {
             connector,
             columns: Arc::new(Schema::new(seen)),
             names: names.into(),
+        }
+    }
+
+    /// A table of the catalog: its columns as the system's connector gives them, under the names that the catalog has.
+    pub(super) fn declared(
+        table: &Table,
+        source: &str,
+        kind: &str,
+        connector: Arc<dyn Connector>,
+        columns: &SchemaRef,
+        rows: Option<u64>,
+    ) -> Self {
+        let seen = columns.fields().iter().zip(&table.storage.columns);
+        let seen: Vec<Field> = seen.map(|(field, seen)| Field::clone(field).with_name(&seen.name)).collect();
+        Self {
+            schema: table.database.clone(),
+            name: source.to_owned(),
+            kind: kind.to_owned(),
+            rows,
+            connector,
+            columns: Arc::new(Schema::new(seen)),
+            names: columns.fields().iter().map(|field| field.name().clone()).collect(),
         }
     }
 

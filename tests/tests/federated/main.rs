@@ -4,9 +4,11 @@
 
 mod aggregates;
 mod copy;
+mod declared;
 mod memory;
 mod pushdown;
 mod reading;
+mod retyped;
 mod schemas;
 mod written;
 
