@@ -1,6 +1,7 @@
 //! A scan of a key-value table and look-ups of keys, beside parallel segments and single requests of the SDK.
 
-use super::{Bar, FILLING, LOOKUP_BAR, Line, NAME, Options, SCAN_BAR, beside, credentials, median, note, schema};
+use super::{Bar, FILLING, LOOKUP_BAR, Line, NAME, Options, SCAN_BAR, beside, credentials, note, schema};
+use crate::report::median_ms;
 use crate::side::{Ours, cores};
 use crate::{compare, numbers, report};
 use anyhow::{Context, Result, ensure};
@@ -38,7 +39,7 @@ pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> R
         ensure!(found == [[expected.to_string()]], "key {number}: {found:?} instead of {expected}");
     }
     let bar = Bar::Times(LOOKUP_BAR);
-    let lookup = Line { work: "DynamoDB key look-up", ours_ms: median(&own), bare_ms: median(&theirs), bar };
+    let lookup = Line { work: "DynamoDB key look-up", ours_ms: median_ms(&own), bare_ms: median_ms(&theirs), bar };
     Ok(vec![scan, lookup])
 }
 

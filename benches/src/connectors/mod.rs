@@ -12,8 +12,9 @@ use crate::side::{Ours, cores};
 use crate::{compare, report};
 use anyhow::{Result, bail, ensure};
 use aws_credential_types::Credentials;
+use std::fmt::Write;
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Options of the benchmark.
 #[derive(Debug, clap::Args)]
@@ -101,8 +102,10 @@ impl Line {
 }
 
 fn table(lines: &[Line], items: u64) -> String {
-    let mut text = format!("{items} items, documents, records; medians\n");
-    text += &format!("{:<22} {:>12} {:>12} {:>12} {:>8}\n", "", "millrace ms", "bare ms", "rows/s", "ratio");
+    let mut text = format!(
+        "{items} items, documents, records; medians\n{:<22} {:>12} {:>12} {:>12} {:>8}",
+        "", "millrace ms", "bare ms", "rows/s", "ratio"
+    );
     for line in lines {
         let (rate, ratio, bar) = match line.bar {
             Bar::Speed(part) => {
@@ -112,10 +115,9 @@ fn table(lines: &[Line], items: u64) -> String {
             Bar::Times(times) => (String::new(), line.ours_ms / line.bare_ms, format!("time at most {times}")),
         };
         let met = if line.is_met() { "met" } else { "missed" };
-        text += &format!(
-            "{:<22} {:>12.2} {:>12.2} {:>12} {:>8.3}  {bar}: {met}\n",
-            line.work, line.ours_ms, line.bare_ms, rate, ratio
-        );
+        let Line { work, ours_ms, bare_ms, .. } = line;
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{work:<22} {ours_ms:>12.2} {bare_ms:>12.2} {rate:>12} {ratio:>8.3}  {bar}: {met}");
     }
     text
 }
@@ -140,11 +142,6 @@ async fn beside<F: Future<Output = Result<String>>>(
         ensure!(row == expected, "{query}: {row} instead of {expected}");
     }
     Ok((report::median_ms(&own), report::median_ms(&theirs)))
-}
-
-/// The median time of what is done for each key.
-fn median(times: &[Duration]) -> f64 {
-    report::median_ms(times)
 }
 
 /// Any credentials: the servers are local ones that check none.

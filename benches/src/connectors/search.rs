@@ -1,6 +1,7 @@
 //! A scan of a search index and a look-up of a document, beside sliced points in time and single requests over HTTP.
 
-use super::{Bar, FILLING, LOOKUP_BAR, Line, NAME, Options, SCAN_BAR, beside, median, note};
+use super::{Bar, FILLING, LOOKUP_BAR, Line, NAME, Options, SCAN_BAR, beside, note};
+use crate::report::median_ms;
 use crate::side::{Ours, cores};
 use crate::{compare, numbers, report};
 use anyhow::{Context, Result, ensure};
@@ -77,7 +78,7 @@ pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> R
         ensure!(found == [[expected.to_string()]], "key {number}: {found:?} instead of {expected}");
     }
     let bar = Bar::Times(LOOKUP_BAR);
-    let lookup = Line { work: "search key look-up", ours_ms: median(&own), bare_ms: median(&theirs), bar };
+    let lookup = Line { work: "search key look-up", ours_ms: median_ms(&own), bare_ms: median_ms(&theirs), bar };
     Ok(vec![scan, lookup])
 }
 

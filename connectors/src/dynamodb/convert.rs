@@ -128,14 +128,14 @@ fn typed<'a>(
 ) -> std::result::Result<ArrayRef, usize> {
     let mut builder = Builder::new(declared.to);
     for (at, value) in values.enumerate() {
-        let added = match value {
-            None => None,
-            Some(value) => Some(add(&mut builder, declared.to, value)),
+        let Some(value) = value else {
+            builder.null();
+            continue;
         };
-        match (added, declared.invalid) {
-            (Some(Some(())), _) => {}
-            (Some(None), Invalid::Error) => return Err(at),
-            (None, _) | (Some(None), Invalid::Null) => builder.null(),
+        match (add(&mut builder, declared.to, value), declared.invalid) {
+            (Some(()), _) => {}
+            (None, Invalid::Error) => return Err(at),
+            (None, Invalid::Null) => builder.null(),
         }
     }
     Ok(builder.finish())

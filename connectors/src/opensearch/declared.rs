@@ -6,7 +6,7 @@
 
 use super::mapping::{Column, Mapping, Read};
 use crate::declared::{Declaration, Invalid, named};
-use crate::error::Result;
+use crate::error::{ConnectorError, Result};
 use crate::typed::Type;
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 
@@ -42,8 +42,8 @@ fn column(mapping: &Mapping, field: &FieldRef, invalid: Invalid) -> Result<Colum
     Ok(Column { constants, lenient: invalid == Invalid::Null, ..Column::unread(name, path, read) })
 }
 
-fn mismatch(name: &str, to: Type) -> crate::error::ConnectorError {
-    crate::error::ConnectorError::InvalidArgument(format!("\"{name}\" cannot be declared as {to}"))
+fn mismatch(name: &str, to: Type) -> ConnectorError {
+    ConnectorError::InvalidArgument(format!("\"{name}\" cannot be declared as {to}"))
 }
 
 /// Whether a declared type has all values that are read, told apart and ordered alike.
@@ -51,20 +51,19 @@ fn holds(read: &Read, to: Type) -> bool {
     if read.is_super() || to == Type::Super {
         return read.is_super() && to == Type::Super;
     }
+    let holds_digits = |digits: u8, scale: i8, wanted: u8| i16::from(digits) - i16::from(scale) >= i16::from(wanted);
     match (read.data_type(), to.data_type()) {
-        (own, declared) if own == declared => true,
-        (DataType::Int16, DataType::Int32 | DataType::Int64) | (DataType::Int32, DataType::Int64) => true,
-        (DataType::Int16, DataType::Decimal128(digits, scale)) => i16::from(digits) - i16::from(scale) >= 5,
-        (DataType::Int32, DataType::Decimal128(digits, scale)) => i16::from(digits) - i16::from(scale) >= 10,
-        (DataType::Int64, DataType::Decimal128(digits, scale)) => i16::from(digits) - i16::from(scale) >= 19,
-        (DataType::Decimal128(own, 0), DataType::Decimal128(digits, scale)) => {
-            i16::from(digits) - i16::from(scale) >= i16::from(own)
-        }
-        (DataType::Float32, DataType::Float64) | (DataType::Int16 | DataType::Int32, DataType::Float64) => true,
+        (DataType::Int16, DataType::Int32 | DataType::Int64)
+        | (DataType::Int32, DataType::Int64)
+        | (DataType::Int16 | DataType::Int32 | DataType::Float32, DataType::Float64) => true,
+        (DataType::Int16, DataType::Decimal128(digits, scale)) => holds_digits(digits, scale, 5),
+        (DataType::Int32, DataType::Decimal128(digits, scale)) => holds_digits(digits, scale, 10),
+        (DataType::Int64, DataType::Decimal128(digits, scale)) => holds_digits(digits, scale, 19),
+        (DataType::Decimal128(own, 0), DataType::Decimal128(digits, scale)) => holds_digits(digits, scale, own),
         // SQL's time without a zone is the time in UTC.
         (DataType::Timestamp(own, _), DataType::Timestamp(declared, None)) => {
             own == TimeUnit::Microsecond && declared == own
         }
-        _ => false,
+        (own, declared) => own == declared,
     }
 }

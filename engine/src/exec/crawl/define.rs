@@ -129,10 +129,9 @@ fn checked_target(target: &TargetClause) -> Result<CrawlerTarget> {
     let misplaced = match of_system {
         Some(place) if target.sample_size.is_some() => Some(("SAMPLE", label(place.kind))),
         Some(place) if scans && place.kind != "dynamodb" => Some(("SCAN", label(place.kind))),
-        Some(_) => None,
         None if target.connection.is_some() => Some(("CONNECTION", "files")),
         None if scans => Some(("SCAN", "files")),
-        None => None,
+        _ => None,
     };
     if let Some((option, what)) = misplaced {
         return Err(placed(Error::unsupported(format!("{option} of a target in {what}"))));
