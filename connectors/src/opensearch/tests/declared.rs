@@ -94,7 +94,7 @@ async fn what_does_not_fit_is_an_error_or_null() {
     );
     let stub = one_page(properties(), sources()).await;
     let lenient = declare(&stub.endpoint, &COLUMNS, Invalid::Null);
-    assert_eq!(rows(&*lenient, &request("t", &["code", "_id"])).await.unwrap(), ["| 0"]);
+    assert_eq!(rows(&*lenient, &request("t", &["code", "_id"])).await.unwrap(), [" | 0"]);
 }
 
 #[tokio::test]
