@@ -14,13 +14,13 @@ pub mod dynamodb;
 pub mod error;
 #[cfg(feature = "kinesis")]
 pub mod kinesis;
-#[cfg(any(feature = "dynamodb", feature = "opensearch"))]
+#[cfg(any(feature = "dynamodb", feature = "kinesis", feature = "opensearch"))]
 mod number;
 #[cfg(feature = "opensearch")]
 pub mod opensearch;
 pub mod predicate;
 pub mod registry;
-#[cfg(any(feature = "dynamodb", feature = "opensearch"))]
+#[cfg(any(feature = "dynamodb", feature = "kinesis", feature = "opensearch"))]
 mod typed;
 
 pub use connector::{

@@ -18,9 +18,10 @@ use super::columns;
 use crate::declared::is_super;
 use crate::error::{ConnectorError, Result};
 use crate::registry::Options;
+use crate::typed::{Builder, Scalar, Type};
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, StringArray};
 use arrow::compute::{CastOptions, cast_with_options, nullif};
-use arrow::datatypes::{DataType, Fields};
+use arrow::datatypes::{DataType, Field, Fields};
 use avro::Avro;
 use bytes::Bytes;
 use csv_core::{ReadRecordResult, ReaderBuilder};
@@ -69,6 +70,8 @@ pub(super) struct Payload {
     format: Format,
     gzip: bool,
     malformed: WhenMalformed,
+    /// Whether values become the columns' types exactly or not at all, as those of declared tables do.
+    exact: bool,
     /// Its columns.
     pub(super) fields: Fields,
 }
@@ -164,7 +167,7 @@ impl Payload {
                 return invalid(format!("option \"malformed\" takes error, null or skip, not \"{other}\""));
             }
         };
-        Ok(Some(Self { format, gzip, malformed, fields }))
+        Ok(Some(Self { format, gzip, malformed, exact: columns.is_some(), fields }))
     }
 
     /// Whether payloads that are not what was declared are no rows.
@@ -326,13 +329,15 @@ impl Payload {
         for (column, index) in columns.into_iter().zip(wanted) {
             let field = &self.fields[*index];
             let text = StringArray::from(column);
-            let cast = match cast_with_options(&text, field.data_type(), &lenient) {
-                Ok(cast) => cast,
-                Err(error) => {
-                    bad.extend((0..text.len()).map(|row| (row, error.to_string())));
-                    arrow::array::new_null_array(field.data_type(), text.len())
-                }
+            let cast = if self.exact {
+                exactly(&text, field)
+            } else {
+                cast_with_options(&text, field.data_type(), &lenient).map_err(|error| error.to_string())
             };
+            let cast = cast.unwrap_or_else(|error| {
+                bad.extend((0..text.len()).map(|row| (row, error.clone())));
+                arrow::array::new_null_array(field.data_type(), text.len())
+            });
             let json = is_super(field).then(|| cast.as_string_view());
             for row in (0..text.len()).filter(|row| text.is_valid(*row)) {
                 if cast.is_null(row) || json.is_some_and(|json| !json::is_value(json.value(row))) {
@@ -344,6 +349,17 @@ impl Payload {
         }
         (typed, bad)
     }
+}
+
+/// Texts as a declared type; NULL where it cannot hold them.
+fn exactly(texts: &StringArray, field: &Field) -> std::result::Result<ArrayRef, String> {
+    let mut column = Builder::new(Type::of(field).map_err(|error| error.to_string())?);
+    for text in texts {
+        if text.and_then(|text| column.value(Scalar::Text(text))).is_none() {
+            column.null();
+        }
+    }
+    Ok(column.finish())
 }
 
 #[cfg(test)]

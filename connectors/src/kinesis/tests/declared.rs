@@ -68,6 +68,17 @@ async fn what_does_not_fit_is_an_error_or_null() {
     assert!(error.ends_with("cannot be read: \"id\" cannot hold \"one\""), "{error}");
     let lenient = declare(&stub, &columns, Invalid::Null, &[]);
     assert_eq!(table(&*lenient, &request(&["id"])).await.unwrap(), "+----+\n| id |\n+----+\n|    |\n+----+");
+    // Nothing is rounded to fit.
+    stub.state().create("prices", 1);
+    for price in ["1.50", "1.505", "\"2.25\"", "7"] {
+        stub.state().put("prices", 0, "k", format!(r#"{{"price": {price}}}"#).as_bytes());
+    }
+    let prices = declare(&stub, &[("price", DataType::Decimal128(5, 2))], Invalid::Null, &[]);
+    let wanted = ScanRequest { table: "prices".to_owned(), ..request(&["price"]) };
+    assert_eq!(
+        table(&*prices, &wanted).await.unwrap(),
+        "+-------+\n| price |\n+-------+\n| 1.50  |\n|       |\n| 2.25  |\n| 7.00  |\n+-------+"
+    );
     // The schema's own option says more.
     let skipping = declare(&stub, &columns, Invalid::Null, &[("format", "json"), ("malformed", "skip")]);
     assert_eq!(table(&*skipping, &request(&["id"])).await.unwrap(), "++\n++");
