@@ -9,6 +9,8 @@ pub mod chart;
 pub mod clickbench;
 pub mod compare;
 pub mod concurrency;
+#[cfg(feature = "connectors")]
+pub mod connectors;
 #[cfg(feature = "crawl")]
 pub mod crawl;
 pub mod csv;

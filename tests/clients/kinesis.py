@@ -116,6 +116,10 @@ sql("CREATE MATERIALIZED VIEW parsed AS SELECT approximate_arrival_timestamp AS 
 for _ in range(2):
     sql("REFRESH MATERIALIZED VIEW parsed")
     check("a view of documents", sql("SELECT count(*), sum(o.id::int) FROM parsed"), [["5000", str(total)]])
+sql("""CREATE EXTERNAL TABLE raw.typed (partition_key varchar(256), number int, amount decimal(12, 2), fifth varchar(9))
+       LOCATION 'kinesis://orders' TABLE PROPERTIES ('columnMapping'='number=id, fifth=note', 'malformed'='skip')""")
+declared = sql("SELECT count(*), sum(number), sum(amount), count(fifth), count(DISTINCT partition_key) FROM raw.typed")
+check("declared columns", declared, [["5000", str(total), f"{total + 1250}.00", "1000", "97"]])
 
 # Read while it is written, split and merged: what was acknowledged before a statement is in it, nothing twice.
 create("changing", 2)

@@ -43,6 +43,11 @@ const OWN: [(Column, &str, bool); 7] = [
     (Column::SubSequence, "sub_sequence_number", false),
 ];
 
+/// Whether a stream has a column of this name, whatever its payload.
+pub(super) fn is_own(name: &str) -> bool {
+    OWN.iter().any(|(_, own, _)| *own == name)
+}
+
 /// The columns of a stream.
 ///
 /// # Errors

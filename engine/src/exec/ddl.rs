@@ -2,9 +2,9 @@
 
 use super::dependents::{drop_dependents, drop_object};
 use super::show_create::NAMED_COLUMNS;
-use super::{done, query, skipping};
+use super::{connectors, done, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
-use crate::federated::Definition;
+use crate::federated::{Definition, Place};
 use crate::interval::is_interval;
 use crate::lake::format::Format;
 use crate::lake::hive_classes::{LAZY_SIMPLE_SERDE, storage_classes};
@@ -21,7 +21,7 @@ use crate::sql::{
 use datafusion::arrow::datatypes::DataType;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
-    ADMIN, Column, Database, ExternalSchema, Parameters, SerDe, StorageDescriptor, Table, TableKind,
+    ADMIN, Column, Database, ExternalSchema, HiveType, Parameters, SerDe, StorageDescriptor, Table, TableKind,
 };
 use std::collections::{BTreeSet, HashSet};
 
@@ -164,16 +164,13 @@ async fn drop_in_block(context: &Context, snapshot: &Snapshot, name: &str) -> Re
 pub(crate) async fn create_external_table(context: &Context, create: &CreateExternalTable) -> Result<StatementResult> {
     let snapshot = context.snapshot().await?;
     let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
+    if let Some(place) = connectors::declared_place(create, &snapshot, (&database, &name))? {
+        return connectors::create_table(context, create, (database, name), place).await;
+    }
     let Some(location) = &create.location else {
         return Err(Error::new(ErrorKind::InvalidTableDefinition, "an external table needs a LOCATION"));
     };
-    let mut seen = HashSet::new();
-    for column in create.columns.iter().chain(&create.partition_keys) {
-        if !seen.insert(&column.name) {
-            let message = format!("column \"{}\" specified more than once", column.name);
-            return Err(Error::new(ErrorKind::DuplicateColumn, message));
-        }
-    }
+    check_columns(create)?;
     let mut storage = storage_of(create.row_format.as_ref(), create.stored_as.as_ref())?;
     storage.columns.clone_from(&create.columns);
     storage.location = Some(Location::literal(location)?.url());
@@ -194,7 +191,7 @@ pub(crate) async fn create_external_table(context: &Context, create: &CreateExte
         parameters: absolute_template(create.properties.clone())?,
         ..new_table(database, name, TableKind::ExternalTable, storage)
     };
-    check_readable(&table)?;
+    check_readable(context, &snapshot, &table)?;
     let template = table.storage.location.as_deref().unwrap_or_default();
     PartitionProjection::from_table(&table.parameters, &table.partition_keys, template)?;
     let made = context.catalog().create_table(&table, create.if_not_exists).await?;
@@ -266,8 +263,26 @@ pub(crate) fn new_table(database: String, name: String, kind: TableKind, storage
     }
 }
 
-/// Refuses a format that no scan could read, when it is named and not when it is first queried.
-pub(crate) fn check_readable(table: &Table) -> Result<()> {
+/// Refuses a column that comes twice.
+pub(super) fn check_columns(create: &CreateExternalTable) -> Result<()> {
+    let mut seen = HashSet::new();
+    for column in create.columns.iter().chain(&create.partition_keys) {
+        if !seen.insert(&column.name) {
+            let message = format!("column \"{}\" specified more than once", column.name);
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what no scan could read, when it is declared and not when it is first queried.
+pub(crate) fn check_readable(context: &Context, snapshot: &Snapshot, table: &Table) -> Result<()> {
+    if let Some(place) = Place::of_table(table) {
+        return context.sources().check(table, place, snapshot);
+    }
+    if table.storage.columns.iter().chain(&table.partition_keys).any(|column| column.data_type == HiveType::Super) {
+        return Err(Error::unsupported("a column of type super"));
+    }
     Format::of_storage(&table.storage, &table.parameters).map(|_| ())
 }
 

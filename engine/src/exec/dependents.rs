@@ -54,6 +54,7 @@ pub(super) async fn drop_dependents(
 pub(super) async fn drop_object(context: &Context, table: &Arc<Table>) -> Result<()> {
     if table.kind == TableKind::ExternalTable {
         context.catalog().drop_table(&table.database, &table.name).await?;
+        context.sources().forget_table(table.id);
         return Ok(());
     }
     context.transaction().lock().await.drop_view(context.warehouse(), table).await

@@ -1,6 +1,7 @@
 //! Rights that statements need besides those to read, which `resolve` checks; and what becomes of rights afterwards.
 
 use crate::error::{ErrorKind, Result};
+use crate::federated::Place;
 use crate::resolve::{self, Relation, rights};
 use crate::session::{Context, RightsChange};
 use crate::sql::{
@@ -186,7 +187,10 @@ fn location_of(create: &CreateTableAs) -> Option<&str> {
 /// Refuses places on the server's own disks: only superusers read and write there.
 async fn place(context: &Context, location: Option<&str>) -> Result<()> {
     match location {
-        Some(location) if !["s3://", "s3a://", "dynamodb://"].iter().any(|scheme| location.starts_with(scheme)) => {
+        Some(location)
+            if Place::of(location).is_none()
+                && !["s3://", "s3a://"].iter().any(|scheme| location.starts_with(scheme)) =>
+        {
             rights::check_superuser(context, "name places on the server's disks").await
         }
         _ => Ok(()),

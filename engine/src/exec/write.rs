@@ -6,6 +6,7 @@
 use super::ddl::{check_readable, new_table, now_ms};
 use super::{done, managed, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated;
 use crate::lake::hive_classes::{TEXT_INPUT_FORMAT, TEXT_OUTPUT_FORMAT, storage_classes};
 use crate::lake::location::Location;
 use crate::lake::types;
@@ -66,7 +67,7 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
     let plan = query::logical_plan(context, &create.query).await?;
     let base = snapshot.database(&database).and_then(|database| database.location.clone());
     let table = options.table(context, database, name, base, &plan)?;
-    check_readable(&table)?;
+    check_readable(context, &snapshot, &table)?;
     WriteFormat::of_table(&table)?;
     let location = Location::literal(table.storage.location.as_deref().unwrap_or_default())?;
     context.lake().listings.forget(&location.url());
@@ -131,6 +132,9 @@ async fn add(
     context.check_no_block(&format!("{verb} an external table"))?;
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
+    }
+    if let Some(error) = federated::declared::unchangeable(table) {
+        return Err(error);
     }
     if table.storage.bucket_count > 0 {
         return Err(Error::unsupported(format!("{verb} a bucketed table")));

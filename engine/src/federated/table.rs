@@ -19,6 +19,7 @@ use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use millrace_catalog::model::Table;
 use millrace_connectors::{Checkpoint, Connector, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -99,6 +100,29 @@ impl ForeignTable {
     /// Where a stream is read from, if not from its beginning.
     pub(super) fn resumption(&self) -> Option<&Resumption> {
         self.resumption.as_deref()
+    }
+
+    /// A table of the catalog: its columns as the system's connector gives them, under the names that the catalog has.
+    pub(super) fn declared(
+        table: &Table,
+        source: &str,
+        kind: &str,
+        connector: Arc<dyn Connector>,
+        columns: &SchemaRef,
+        rows: Option<u64>,
+    ) -> Self {
+        let seen = columns.fields().iter().zip(&table.storage.columns);
+        let seen: Vec<Field> = seen.map(|(field, seen)| Field::clone(field).with_name(&seen.name)).collect();
+        Self {
+            schema: table.database.clone(),
+            name: source.to_owned(),
+            kind: kind.to_owned(),
+            rows,
+            connector,
+            columns: Arc::new(Schema::new(seen)),
+            names: columns.fields().iter().map(|field| field.name().clone()).collect(),
+            resumption: None,
+        }
     }
 
     /// The columns as they are seen.

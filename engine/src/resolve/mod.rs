@@ -24,6 +24,7 @@ pub(crate) use travel::{snapshot_at, table_at};
 pub(crate) use user_functions::{body_of, called_in, find_functions, overload};
 
 use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::federated::Place;
 use crate::functions::{self, Functions};
 use crate::lake::table::{LakeTable, PseudoColumn};
 use crate::plan;
@@ -254,6 +255,10 @@ async fn resolve_table(
     let names = (table.database.as_str(), table.name.as_str());
     let granted = rights::check_reading(context, names, table.owner.as_ref()).await.map_err(located)?;
     let shown = table.name.clone();
+    if let Some(place) = Place::of_table(&table) {
+        let declared = context.sources().declared(&table, place, snapshot).await.map_err(located)?;
+        return Ok(source(declared, &shown, granted));
+    }
     match &table.kind {
         TableKind::ExternalTable => {
             let lake = Arc::clone(context.lake());

@@ -1,6 +1,7 @@
 //! A foreign system in memory. Its table `orders` has eight rows in four splits; what it decides of conditions differs
 //! by column, as real systems differ.
 
+use crate::retyped::Retyped;
 use crate::stream::{Events, Stream};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -8,8 +9,8 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use futures::StreamExt;
 use millrace_connectors::{
-    Aggregate, AggregateRequest, BatchStream, Checkpoint, Comparison, Connector, ConnectorError, Factory, Measures,
-    OptionSpec, Options, Order, Predicate, Pushdown, Result, SUPER_METADATA, ScanRequest, Split, Value,
+    Aggregate, AggregateRequest, BatchStream, Checkpoint, Comparison, Connector, ConnectorError, Declaration, Factory,
+    Measures, OptionSpec, Options, Order, Predicate, Pushdown, Result, SUPER_METADATA, ScanRequest, Split, Value,
 };
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -79,6 +80,10 @@ impl Factory for MemoryFactory {
             return Ok(Arc::new(Stream(Arc::clone(&self.memory))));
         }
         Ok(Arc::new(Shop(Arc::clone(&self.memory))))
+    }
+
+    fn declare(&self, options: &Options, declared: &Declaration) -> Result<Arc<dyn Connector>> {
+        Ok(Arc::new(Retyped { system: self.connect(options)?, declared: declared.clone() }))
     }
 }
 

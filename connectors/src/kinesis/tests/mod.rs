@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod conditions;
+mod declared;
 mod failures;
 mod real;
 mod resume;

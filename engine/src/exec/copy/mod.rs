@@ -20,6 +20,7 @@ pub(super) use stdin::{load as load_stdin, unload as unload_stdout};
 
 use super::{done, managed, write};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated;
 use crate::lake::own_stores::OwnStores;
 use crate::lake::types;
 use crate::load::{LoadErrors, Target};
@@ -220,6 +221,9 @@ fn check_external(copy: &Copy) -> Result<()> {
 fn external_targets(table: &Table, wanted: &[String], explicit_ids: bool) -> Result<Vec<Target>> {
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
+    }
+    if let Some(error) = federated::declared::unchangeable(table) {
+        return Err(error);
     }
     if explicit_ids {
         return Err(Error::unsupported("COPY … EXPLICIT_IDS into an external table"));
