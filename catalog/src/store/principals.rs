@@ -4,6 +4,7 @@ use super::catalog::Catalog;
 use super::connection::Lease;
 use super::document::{decode, encode};
 use super::owners::follow_users;
+use super::sql::sql;
 use crate::error::Result;
 use crate::model::Principals;
 
@@ -32,7 +33,7 @@ impl Catalog {
             write.abandon().await?;
             return Ok(Ok(given));
         }
-        let query = sqlx::query(
+        let query = sql(
             "INSERT INTO millrace_principals (id, document) VALUES (1, $1)
             ON CONFLICT (id) DO UPDATE SET document = excluded.document",
         );
@@ -44,9 +45,9 @@ impl Catalog {
 }
 
 pub(super) async fn load(lease: &mut Lease<'_>) -> Result<Principals> {
-    let row: Option<(String,)> = lease.first(sqlx::query_as("SELECT document FROM millrace_principals")).await?;
+    let row: Option<(String,)> = lease.first(sql("SELECT document FROM millrace_principals")).await?;
     match row {
-        Some((document,)) => decode(lease.path(), "the users", &document),
+        Some((document,)) => decode(lease.place(), "the users", &document),
         None => Ok(Principals::default()),
     }
 }
