@@ -21,8 +21,8 @@ use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
-use millrace_catalog::{Catalog, Place, PostgresUrl};
 use millrace_catalog::model::ManagedTable;
+use millrace_catalog::{Catalog, Place, PostgresUrl};
 use millrace_connectors::Registry;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -522,8 +522,9 @@ async fn claim_folder(catalog: &Catalog, storage: &TableStorage, noted: Option<&
         && !tables::is_claimed(store.as_ref(), root, &identity).await?
     {
         let message = format!("the files of the tables of {} are in {noted}, not in {path}", catalog.place());
-        return Err(Error::new(ErrorKind::InvalidParameter, message)
-            .with_hint("open it with the directory that has them, or keep files that several machines read in an object store"));
+        return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint(
+            "open it with the directory that has them, or keep files that several machines read in an object store",
+        ));
     }
     tables::claim(store.as_ref(), root, &identity).await
 }

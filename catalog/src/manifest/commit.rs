@@ -114,8 +114,8 @@ impl Commit {
     pub(super) async fn begin(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
         let row: Option<NewestRow> = write.first(sql(SELECT_NEWEST)).await?;
         let Some((last, time, schema_version, next_catalog_id, next_file_id, documented)) = row else {
-            let file = write.place().display();
-            return Err(CatalogError::Damaged(format!("the manifest in the catalog {file} has no snapshot")));
+            let place = write.place();
+            return Err(CatalogError::Damaged(format!("the manifest in the catalog {place} has no snapshot")));
         };
         let base = base.unwrap_or(last);
         document(write, documented, last).await?;

@@ -34,14 +34,12 @@ pub(super) async fn read_table(lease: &mut Lease<'_>, table_id: i64, snapshot: i
     let row: Option<TableRow> = lease.first(sql(SELECT_TABLE).bind(table_id).bind(snapshot)).await?;
     let Some((uuid, schema, name, schema_path, schema_relative, path, relative)) = row else { return Ok(None) };
     let columns: Vec<ColumnRow> = lease.all(sql(SELECT_COLUMNS).bind(table_id).bind(snapshot)).await?;
-    let comment: Option<(Option<String>,)> =
-        lease.first(sql(SELECT_COMMENT).bind(table_id).bind(snapshot)).await?;
+    let comment: Option<(Option<String>,)> = lease.first(sql(SELECT_COMMENT).bind(table_id).bind(snapshot)).await?;
     let comments: Vec<(i64, Option<String>)> =
         lease.all(sql(SELECT_COLUMN_COMMENTS).bind(table_id).bind(snapshot)).await?;
     let last = sql("SELECT COALESCE(MAX(column_id), 0) FROM ducklake_column WHERE table_id = $1");
     let last_column = lease.number(last.bind(table_id)).await?;
-    let document: Option<(String,)> =
-        lease.first(sql(SELECT_DOCUMENT).bind(table_id).bind(snapshot)).await?;
+    let document: Option<(String,)> = lease.first(sql(SELECT_DOCUMENT).bind(table_id).bind(snapshot)).await?;
     let known: Option<ManagedTable> = match &document {
         Some((document,)) => Some(decode_document(lease, table_id, document)?),
         None => None,

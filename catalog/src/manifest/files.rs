@@ -1,7 +1,7 @@
 //! Data files and delete files of a commit.
 
-use super::change::NEW_ROW_IDS;
 use super::bounds::storable;
+use super::change::NEW_ROW_IDS;
 use super::commit::Commit;
 use super::definition::is_relative;
 use super::log::Effect;

@@ -139,7 +139,8 @@ impl Catalog {
         let mut groups = Vec::new();
         for (name, version) in inlined_tables(&mut lease, table_id).await? {
             let columns = columns_of_version(&mut lease, table_id, version).await?;
-            let list: String = columns.iter().map(|(_, column, kind)| format!(", {}", kind.select(&quoted(column)))).collect();
+            let list: String =
+                columns.iter().map(|(_, column, kind)| format!(", {}", kind.select(&quoted(column)))).collect();
             let query = format!(
                 "SELECT row_id, begin_snapshot{list} FROM {} \
                  WHERE begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1) ORDER BY row_id",

@@ -35,10 +35,9 @@ impl InlinedColumn {
     pub(super) fn column_type(&self) -> Cow<'static, str> {
         let ducklake = self.data_type.as_str();
         let known = match (self.database, ducklake) {
-            (
-                Database::Sqlite,
-                "boolean" | "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32",
-            ) => "BIGINT",
+            (Database::Sqlite, "boolean" | "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32") => {
+                "BIGINT"
+            }
             (Database::Sqlite, "blob") => "BLOB",
             (Database::Sqlite, _) => "VARCHAR",
             (Database::Postgres, "boolean") => "BOOLEAN",

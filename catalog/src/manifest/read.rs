@@ -166,8 +166,7 @@ async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<
             file.deletes = Some(delete_file(row)?);
         }
     }
-    let statistics: Vec<StatisticsRow> =
-        lease.all(sql(SELECT_STATISTICS).bind(table).bind(snapshot)).await?;
+    let statistics: Vec<StatisticsRow> = lease.all(sql(SELECT_STATISTICS).bind(table).bind(snapshot)).await?;
     for (file, column, size, values, nulls, minimum, maximum, nan) in statistics {
         let known = FileColumnStatistics {
             size_bytes: number(size),

@@ -84,7 +84,8 @@ pub(super) async fn merge_into_table(
 /// Makes sketches those of a table's columns, in the place of earlier ones.
 pub(super) async fn put(write: &mut Write<'_>, table: i64, sketches: &[(i64, DistinctSketch)]) -> Result<()> {
     for chunk in sketches.chunks(ROWS) {
-        let mut query = SqlBuilder::new("INSERT INTO millrace_column_estimate (table_id, column_id, distinct_count, sketch) ");
+        let mut query =
+            SqlBuilder::new("INSERT INTO millrace_column_estimate (table_id, column_id, distinct_count, sketch) ");
         query.push_values(chunk, |mut row, (column, sketch)| {
             row.push_bind(table).push_bind(*column).push_bind(sketch.count().cast_signed());
             row.push_bind(sketch.to_bytes());

@@ -108,15 +108,11 @@ impl Catalog {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut lease = self.read().await?;
         let query = match crawler {
-            Some(crawler) => sql(
-                "SELECT id, crawler_name, state, heartbeat_ms, document FROM millrace_crawl \
-                 WHERE crawler_name = $1 ORDER BY id DESC LIMIT $2",
-            )
+            Some(crawler) => sql("SELECT id, crawler_name, state, heartbeat_ms, document FROM millrace_crawl \
+                 WHERE crawler_name = $1 ORDER BY id DESC LIMIT $2")
             .bind(crawler),
-            None => sql(
-                "SELECT id, crawler_name, state, heartbeat_ms, document FROM millrace_crawl \
-                 ORDER BY id DESC LIMIT $1",
-            ),
+            None => sql("SELECT id, crawler_name, state, heartbeat_ms, document FROM millrace_crawl \
+                 ORDER BY id DESC LIMIT $1"),
         };
         let rows: Vec<RunRow> = lease.all(query.bind(limit)).await?;
         lease.release();

@@ -56,9 +56,7 @@ impl Options {
     pub(super) async fn connect(&self) -> sqlx::Result<Connection> {
         match self {
             Self::Sqlite(options) => options.connect().await.map(Connection::Sqlite),
-            Self::Postgres(options, session) => {
-                postgres::connect(options, session).await.map(Connection::Postgres)
-            }
+            Self::Postgres(options, session) => postgres::connect(options, session).await.map(Connection::Postgres),
         }
     }
 }

@@ -34,8 +34,7 @@ impl Catalog {
         let mut write = self.write().await?;
         let create = write.database().spell(TABLE);
         write.execute(sql_text(create)).await?;
-        let query =
-            sql("DELETE FROM millrace_background_lease WHERE name = $1 AND owner = $2").bind(name).bind(owner);
+        let query = sql("DELETE FROM millrace_background_lease WHERE name = $1 AND owner = $2").bind(name).bind(owner);
         write.execute(query).await?;
         write.commit_uncounted().await
     }

@@ -1,9 +1,9 @@
 //! Reading a snapshot, with the definitions that an earlier one has already read taken from there.
 
 use super::connection::Lease;
+use super::database::CHUNK;
 use super::document::{TableRow, decode, decode_table};
 use super::lookup::push_list;
-use super::database::CHUNK;
 use super::sql::{SqlBuilder, sql};
 use crate::error::Result;
 use crate::model::{Database, ExternalSchema, Table, TableStatistics};

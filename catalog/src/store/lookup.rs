@@ -7,10 +7,10 @@
 
 use super::catalog::Catalog;
 use super::connection::Lease;
+use super::database::CHUNK;
 use super::document::decode;
 use super::key_set::{KeySet, Span, exact_names, key_sets, matches, name_spans};
 use super::partition_name::partition_name;
-use super::database::CHUNK;
 use super::sql::{SqlBuilder, Value, sql};
 use crate::error::Result;
 use crate::model::{Partition, PartitionFilter, Table};

@@ -2,13 +2,13 @@
 //! values and what is known of their rows. Statements and crawls both use these; none of them commits.
 
 use super::connection::Write;
+use super::database::CHUNK;
 use super::document::encode;
 use super::lookup::push_list;
 use super::partition_name::partition_name;
 use super::sort_key::{SEPARATOR, encode_name};
-use super::database::CHUNK;
-use super::statistics::{delete_partition_statistics, mark_statistics_changed, put_partition_statistics};
 use super::sql::{SqlBuilder, sql};
+use super::statistics::{delete_partition_statistics, mark_statistics_changed, put_partition_statistics};
 use crate::error::{CatalogError, Result};
 use crate::model::{Column, Partition, Table, TableStatistics};
 use std::collections::HashMap;
@@ -161,9 +161,8 @@ pub(super) async fn insert_values(write: &mut Write<'_>, table: &Table, partitio
     // Key by key: neighbours in the list are then neighbours in the index.
     for key in 1..table.partition_keys.len() {
         for chunk in partitions.chunks(CHUNK) {
-            let mut query = SqlBuilder::new(
-                "INSERT INTO millrace_partition_value (table_id, key_index, sort_key, partition_id) ",
-            );
+            let mut query =
+                SqlBuilder::new("INSERT INTO millrace_partition_value (table_id, key_index, sort_key, partition_id) ");
             query.push_values(chunk, |mut row, (id, name)| {
                 row.push_bind(table.id).push_bind(key as i64).push_bind(sort_key(name, key)).push_bind(*id);
             });

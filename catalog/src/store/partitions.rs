@@ -8,9 +8,9 @@ use super::partition_rows::{
     mark_partitions_changed, missing,
 };
 use super::sort_key::encode_name;
+use super::sql::sql;
 use super::statistics::delete_partition_statistics;
 use super::tables::{find_id, same_key_types};
-use super::sql::sql;
 use crate::error::{CatalogError, Result};
 use crate::model::{Partition, Table};
 

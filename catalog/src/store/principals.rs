@@ -33,10 +33,8 @@ impl Catalog {
             write.abandon().await?;
             return Ok(Ok(given));
         }
-        let query = sql(
-            "INSERT INTO millrace_principals (id, document) VALUES (1, $1)
-            ON CONFLICT (id) DO UPDATE SET document = excluded.document",
-        );
+        let query = sql("INSERT INTO millrace_principals (id, document) VALUES (1, $1)
+            ON CONFLICT (id) DO UPDATE SET document = excluded.document");
         write.execute(query.bind(encode(&principals)?)).await?;
         follow_users(&mut write, &before, &principals).await?;
         write.commit().await?;

@@ -6,13 +6,13 @@
 
 use super::catalog::Catalog;
 use super::connection::Write;
+use super::database::CHUNK;
 use super::document::{decode, encode};
 use super::lookup::{find_rows, push_list, wanted};
 use super::partition_rows::{find_ids, missing};
 use super::partitions::check_table;
-use super::sort_key::encode_name;
-use super::database::CHUNK;
 use super::place::Place;
+use super::sort_key::encode_name;
 use super::sql::{SqlBuilder, sql};
 use crate::error::Result;
 use crate::model::{PartitionFilter, Table, TableStatistics};

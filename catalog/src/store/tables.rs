@@ -9,8 +9,8 @@ use super::owners::check_owner;
 use super::partition_rows::{
     Encoded, delete_all_partitions, encode_partitions, insert_partitions, mark_partitions_changed,
 };
-use super::statistics::delete_table_statistics;
 use super::sql::sql;
+use super::statistics::delete_table_statistics;
 use crate::error::{CatalogError, Result};
 use crate::manifest::is_managed;
 use crate::model::{Partition, Table, TableKind, TableVersion};

@@ -12,10 +12,12 @@ mod session;
 mod url;
 mod values;
 
-pub(super) use error::{fault, is_lost};
 pub(crate) use error::collided;
+pub(super) use error::{fault, is_lost};
 pub(super) use open::open;
 pub(super) use outcome::settle;
+#[cfg(test)]
+pub(super) use session::options;
 pub(super) use session::{Session, begin_migration, begin_write, connect};
 pub use url::PostgresUrl;
 pub(super) use values::{arguments, read_text};

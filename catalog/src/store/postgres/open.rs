@@ -1,11 +1,11 @@
 //! Opening a catalog in PostgreSQL: making its tables, bringing them up to date, or falling back to reading only.
 
 use super::error::fault;
-use super::session::{Session, make_schema};
+use super::session::{make_schema, options};
 use super::url::PostgresUrl;
 use crate::error::{CatalogError, Result};
 use crate::store::connection::Connections;
-use crate::store::database::{Connection, Options};
+use crate::store::database::Connection;
 use crate::store::migrate::{FORMAT, migrate, read_format};
 use crate::store::open::Opened;
 use crate::store::place::Place;
@@ -18,7 +18,7 @@ const OLDEST_SERVER: u32 = 130_000;
 
 /// Opens the catalog, made with its schema where it is missing.
 pub(in crate::store) async fn open(url: &PostgresUrl) -> Result<Opened> {
-    let options = Options::Postgres(url.options.clone(), Session::new(url));
+    let options = options(url);
     let failed = |error| fault(url, error);
     let mut connection = options.connect().await.map_err(failed)?;
     check_server(&connection, url)?;

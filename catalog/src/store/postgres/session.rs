@@ -2,7 +2,7 @@
 
 use super::error::code;
 use super::url::PostgresUrl;
-use crate::store::database::BUSY_TIMEOUT;
+use crate::store::database::{BUSY_TIMEOUT, Options};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::io;
@@ -20,7 +20,7 @@ pub(in crate::store) struct Session {
 
 impl Session {
     /// That of a catalog in a schema.
-    pub(in crate::store) fn new(url: &PostgresUrl) -> Self {
+    fn new(url: &PostgresUrl) -> Self {
         let schema = quoted(&url.schema);
         let timeout = BUSY_TIMEOUT.as_millis();
         // Compiling queries as small as ours costs more than running them.
@@ -30,6 +30,11 @@ impl Session {
         );
         Self { settings }
     }
+}
+
+/// How connections to a catalog are made.
+pub(in crate::store) fn options(url: &PostgresUrl) -> Options {
+    Options::Postgres(url.options.clone(), Session::new(url))
 }
 
 /// A name as SQL quotes it.

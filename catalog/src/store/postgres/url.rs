@@ -39,6 +39,16 @@ impl PostgresUrl {
     pub fn is_one(text: &str) -> bool {
         text.starts_with("postgres://") || text.starts_with("postgresql://")
     }
+
+    #[cfg(test)]
+    pub(in crate::store) fn host(&self) -> &str {
+        self.options.get_host()
+    }
+
+    #[cfg(test)]
+    pub(in crate::store) fn port(&self) -> u16 {
+        self.options.get_port()
+    }
 }
 
 /// `postgres://user:password@host:port/database?sslmode=…&schema=…`, everything but the scheme optional. What is missing
@@ -110,7 +120,10 @@ mod tests {
     fn a_url_is_shown_without_its_password() {
         for (text, shown) in [
             ("postgres://me:secret@db.example:6432/lake", "postgres://me@db.example:6432/lake"),
-            ("postgresql://me@db.example:5432/lake?password=secret&schema=w", "postgres://me@db.example:5432/lake?schema=w"),
+            (
+                "postgresql://me@db.example:5432/lake?password=secret&schema=w",
+                "postgres://me@db.example:5432/lake?schema=w",
+            ),
             ("postgres://me:secret@[::1]:5432/", "postgres://me@[::1]:5432/me"),
             ("postgres://me:secret@%2Frun%2Fpg:5433/lake", "postgres://me@/run/pg:5433/lake"),
             ("postgres:///lake?host=/run/pg&user=me&port=5433", "postgres://me@/run/pg:5433/lake"),

@@ -3,8 +3,8 @@
 use super::*;
 use crate::store::lookup::{SELECT_KEY_POINTS, SELECT_KEY_SPAN, SELECT_NAMES, SELECT_SPAN};
 use crate::store::partition_rows::DELETE_VALUES;
-use crate::store::statistics::SELECT_STATISTICS;
 use crate::store::sql_text;
+use crate::store::statistics::SELECT_STATISTICS;
 
 async fn plan(catalog: &Catalog, query: &str) -> String {
     let mut lease = catalog.read().await.unwrap();
