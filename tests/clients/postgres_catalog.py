@@ -40,7 +40,7 @@ if missing:
     print(f"postgres_catalog: SKIPPED: {missing}")
     sys.exit(0)
 os.makedirs(folder)
-server = postgres_server.Server("lake", ["max_connections=500", "lc_messages=C"], PASSWORD)
+server = postgres_server.Server("lake", ["max_connections=500", "fsync=off", "lc_messages=C"], PASSWORD)
 place = f"postgres://lake@127.0.0.1:{server.port}/postgres"
 with_password = dict(os.environ, PGPASSWORD=PASSWORD, MILLRACE_ADMIN_PASSWORD=PASSWORD)
 
@@ -106,7 +106,11 @@ def shared_and_refused():
     same("the password is not shown", PASSWORD in text, False)
     text = millrace("SELECT 1", catalog=f"{place}?sslmod=require", fails=True)
     has("an unknown parameter", text, "parameter \"sslmod\" is none of")
-    has("no TLS there", millrace("SELECT 1", catalog=f"{place}?sslmode=require", fails=True), "TLS")
+    if server.certificate:
+        for mode in ("disable", "require", f"verify-full&sslrootcert={server.certificate}"):
+            same(f"sslmode={mode}", millrace("SELECT count(*) FROM t", catalog=f"{place}?schema=one&sslmode={mode}"), [["2"]])
+        text = millrace("SELECT 1", catalog=f"{place}?schema=one&sslmode=verify-full", fails=True)
+        has("a certificate that nobody vouches for", text, "no connection to postgres://", "certificate")
     # A password in the URL, with everything logged.
     loud = dict(os.environ, MILLRACE_LOG="trace")
     arguments = [binary, "--warehouse", f"{folder}/one", f"--catalog=postgres://lake:{PASSWORD}@127.0.0.1:{server.port}/postgres?schema=one"]

@@ -26,8 +26,8 @@ class Server:
         return f"there is no {' or '.join(absent)}" if absent else None
 
     def __init__(self, user, settings=(), password=None):
-        """With a password the server listens on a port of 127.0.0.1, and asks for it there (SCRAM); without one there is
-        only the socket."""
+        """With a password the server listens on a port of 127.0.0.1, and asks for it there (SCRAM), over TLS where it can
+        (`certificate` is its own); without one there is only the socket."""
         # Not within the caller's folder: initdb refuses to run as root, and another user need not get into that.
         self.folder = tempfile.mkdtemp(prefix="millrace-postgres-")
         self.user, self.port, self._as_user = user, 5432, []
@@ -51,6 +51,9 @@ class Server:
                 free.bind(("127.0.0.1", 0))
                 self.port = free.getsockname()[1]
             listen = "127.0.0.1"
+            self.certificate = self._certificate() if shutil.which("openssl") else None
+            if self.certificate:
+                settings = [*settings, "ssl=on", f"ssl_cert_file={self.certificate}", f"ssl_key_file={self.folder}/key"]
         settings = [f"listen_addresses={listen}", f"port={self.port}", f"unix_socket_directories={self.folder}", *settings]
         self._options = " ".join(f"-c {setting}" for setting in settings)
         self.start()
@@ -60,6 +63,13 @@ class Server:
         done = subprocess.run([*self._as_user, *command], capture_output=True, text=True, env=environment, cwd=self.folder)
         if done.returncode:
             sys.exit(f"postgres_server: FAILED: {' '.join(command)}\n{done.stdout}{done.stderr}")
+
+    def _certificate(self):
+        self._call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                   "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{self.folder}/key", "-out", f"{self.folder}/certificate")
+        self._call("chmod", "600", f"{self.folder}/key")
+        self._call("chmod", "755", self.folder)
+        return f"{self.folder}/certificate"
 
     def start(self):
         self._call(_program("pg_ctl"), "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", self._options, "start")

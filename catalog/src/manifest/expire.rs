@@ -99,7 +99,7 @@ impl Catalog {
         lease.begin_read().await?;
         let mut known: BTreeSet<String> = BTreeSet::new();
         for kind in ["data", "delete"] {
-            let rows: Vec<DeadRow> = lease.all(sql_text(select_paths(kind, "1"))).await?;
+            let rows: Vec<DeadRow> = lease.all(sql_text(select_paths(kind, "TRUE"))).await?;
             known.extend(rows.into_iter().map(|row| path_of(row).1));
         }
         let query = "SELECT path FROM ducklake_files_scheduled_for_deletion";

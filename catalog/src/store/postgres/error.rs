@@ -20,11 +20,14 @@ pub(in crate::store) fn is_lost(error: &sqlx::Error) -> bool {
 }
 
 /// Whether a transaction failed for what another one did at the same time, so that the same again may succeed: could
-/// not be serialized, deadlock, a number that another program's commit has taken.
+/// not be serialized, deadlock, a number or name that another program's commit has taken.
 pub(crate) fn collided(error: &CatalogError) -> bool {
     let CatalogError::Unavailable { source: Some(source), .. } = error else { return false };
     let source: &(dyn Error + 'static) = source.as_ref();
-    source.downcast_ref().and_then(code).is_some_and(|code| matches!(code.as_str(), "40001" | "40P01" | "23505"))
+    source
+        .downcast_ref()
+        .and_then(code)
+        .is_some_and(|code| matches!(code.as_str(), "40001" | "40P01" | "23505" | "42P07"))
 }
 
 /// The catalog's error for an error of the database, with the server named.
@@ -48,7 +51,7 @@ pub(in crate::store) fn fault(url: &PostgresUrl, error: sqlx::Error) -> CatalogE
             format!("{url} stayed locked by another session for {} seconds", BUSY_TIMEOUT.as_secs())
         }
         Some("53100") => format!("disk full at {url}: {detail}"),
-        Some("40001" | "40P01" | "23505") => {
+        Some("40001" | "40P01" | "23505" | "42P07") => {
             format!("another program changed {url} at the same time: {detail}")
         }
         Some("28P01" | "28000" | "3D000" | "53300" | "57P03") => format!("could not connect to {url}: {detail}"),

@@ -12,6 +12,9 @@ const DEFAULT_SCHEMA: &str = "public";
 /// The longest name that PostgreSQL does not cut.
 const MOST_NAME_BYTES: usize = 63;
 
+/// Statements that a session keeps prepared: more than the catalog has but for those of many rows.
+const STATEMENTS: usize = 250;
+
 /// The parameters of libpq that are passed on.
 const PARAMETERS: [&str; 11] = [
     "application_name",
@@ -87,7 +90,8 @@ impl FromStr for PostgresUrl {
             Some(_) => options,
             None => options.application_name("millrace"),
         };
-        Ok(Self { options: Box::new(options.disable_statement_logging()), schema })
+        let options = options.statement_cache_capacity(STATEMENTS).disable_statement_logging();
+        Ok(Self { options: Box::new(options), schema })
     }
 }
 
