@@ -3,13 +3,12 @@
 //! They are kept with the span of snapshots for which they are known to be right. To a later snapshot they are brought
 //! by the rows that began and ended since, so a table that grows row by row is not read again for each of them.
 
-use super::change::{InlinedRow, InlinedRows};
-use super::inline::{columns_of_version, inlined_tables, list, quoted, values};
+use super::change::InlinedRows;
+use super::inline::{begun_since, ended_since, inlined_tables};
 use super::log::{Effect, parse_effects};
 use crate::error::Result;
-use crate::store::{Catalog, DbRow, Lease};
-use sqlx::{AssertSqlSafe, FromRow, Row};
-use std::collections::{BTreeSet, HashMap};
+use crate::store::{Catalog, Lease, sql};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows kept in memory over all tables, by their number.
@@ -87,7 +86,7 @@ impl Catalog {
                 Known { first: snapshot_id, last: snapshot_id, rows: Arc::new(rows) }
             }
             _ => {
-                let rows = Arc::new(super::inline::read_inlined(&mut lease, table_id, snapshot_id).await?);
+                let rows = Arc::new(all(&mut lease, table_id, snapshot_id).await?);
                 Known { first: snapshot_id, last: snapshot_id, rows }
             }
         };
@@ -108,7 +107,7 @@ async fn since(lease: &mut Lease<'_>, table: i64, from: i64, to: i64) -> Result<
     }
     let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id >= $1 AND snapshot_id <= $2 \
                  ORDER BY snapshot_id";
-    let rows: Vec<(Option<String>,)> = lease.all(sqlx::query_as(query).bind(from).bind(to)).await?;
+    let rows: Vec<(Option<String>,)> = lease.all(sql(query).bind(from).bind(to)).await?;
     // What a snapshot that is still there shows is still there too, or says when it ended.
     if rows.len() as i64 != to - from + 1 {
         return Ok(Since::Unknown);
@@ -125,49 +124,29 @@ async fn since(lease: &mut Lease<'_>, table: i64, from: i64, to: i64) -> Result<
     Ok(since)
 }
 
-/// The rows at a later snapshot.
-async fn advanced(lease: &mut Lease<'_>, table: i64, known: &Known, to: i64) -> Result<Vec<InlinedRows>> {
-    let mut groups = known.rows.as_ref().clone();
+/// All rows at a snapshot.
+async fn all(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<Vec<InlinedRows>> {
+    let mut groups = Vec::new();
     for (name, version) in inlined_tables(lease, table).await? {
-        let columns = columns_of_version(lease, table, version).await?;
-        let list = list(columns.iter().map(|(_, column)| column.as_str()));
-        let query = format!(
-            "SELECT row_id, begin_snapshot{list}, CASE WHEN end_snapshot <= $2 THEN 1 ELSE 0 END FROM {} \
-             WHERE (begin_snapshot > $1 AND begin_snapshot <= $2) OR (end_snapshot > $1 AND end_snapshot <= $2) \
-             ORDER BY row_id",
-            quoted(&name)
-        );
-        let query = sqlx::query_as(AssertSqlSafe(query)).bind(known.last).bind(to);
-        let changed: Vec<Changed> = lease.all(query).await?;
-        if changed.is_empty() {
-            continue;
-        }
-        let columns: Vec<i64> = columns.into_iter().map(|(id, _)| id).collect();
-        let ended: BTreeSet<i64> = changed.iter().filter(|row| row.ended).map(|row| row.row.row_id).collect();
-        let begun = changed.into_iter().filter(|row| !row.ended).map(|row| row.row);
-        if let Some(group) = groups.iter_mut().find(|group| group.columns == columns) {
-            group.rows.retain(|row| !ended.contains(&row.row_id));
-            group.rows.extend(begun);
-        } else {
-            groups.push(InlinedRows { columns, rows: begun.collect() });
-        }
+        groups.push(begun_since(lease, table, (&name, version), (i64::MIN, snapshot)).await?);
     }
     groups.retain(|group| !group.rows.is_empty());
     Ok(groups)
 }
 
-/// A row that began or ended.
-struct Changed {
-    row: InlinedRow,
-    ended: bool,
-}
-
-impl FromRow<'_, DbRow> for Changed {
-    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
-        let last = row.len() - 1;
-        let values = values(row, 2..last)?;
-        let row_id = row.try_get(0)?;
-        let begin_snapshot = row.try_get(1)?;
-        Ok(Self { row: InlinedRow { row_id, begin_snapshot, values }, ended: row.try_get::<i64, _>(last)? != 0 })
+/// The rows at a later snapshot.
+async fn advanced(lease: &mut Lease<'_>, table: i64, known: &Known, to: i64) -> Result<Vec<InlinedRows>> {
+    let mut groups = known.rows.as_ref().clone();
+    for (name, version) in inlined_tables(lease, table).await? {
+        let ended = ended_since(lease, &name, (known.last, to)).await?;
+        let begun = begun_since(lease, table, (&name, version), (known.last, to)).await?;
+        if let Some(group) = groups.iter_mut().find(|group| group.columns == begun.columns) {
+            group.rows.retain(|row| !ended.contains(&row.row_id));
+            group.rows.extend(begun.rows);
+        } else {
+            groups.push(begun);
+        }
     }
+    groups.retain(|group| !group.rows.is_empty());
+    Ok(groups)
 }

@@ -104,6 +104,8 @@ pub enum ErrorKind {
     Cancelled,
     /// 08006: a server that does not answer.
     Connection,
+    /// 08007: a transaction of which nobody can say whether it was committed.
+    UnknownOutcome,
     /// 08P01: a message that the protocol does not allow.
     ProtocolViolation,
     /// 28000: a login that is not allowed.
@@ -198,6 +200,7 @@ impl ErrorKind {
             Self::QueueFull => "53400",
             Self::Cancelled => "57014",
             Self::Connection => "08006",
+            Self::UnknownOutcome => "08007",
             Self::ProtocolViolation => "08P01",
             Self::InvalidAuthorization => "28000",
             Self::InvalidPassword => "28P01",

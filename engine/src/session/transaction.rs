@@ -510,7 +510,7 @@ impl Transaction {
             let needed = match &committed {
                 Ok(_) => written.paths().any(|path| kept.contains(path)),
                 // The database does not tell whether it committed.
-                Err(CatalogError::Unavailable { .. }) => true,
+                Err(CatalogError::Unavailable { .. } | CatalogError::UnknownOutcome { .. }) => true,
                 Err(_) => false,
             };
             written.protect(needed);

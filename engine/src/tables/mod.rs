@@ -51,7 +51,7 @@ mod tests;
 
 pub use blocks::{ReadBlocks, note_reads, read_blocks};
 pub(crate) use cache::{Blocks, CachedStore};
-pub(crate) use claim::claim;
+pub(crate) use claim::{claim, is_claimed};
 pub use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};
 pub use held::{digest, held};

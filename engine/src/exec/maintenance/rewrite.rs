@@ -210,7 +210,9 @@ impl Rewriter {
                 }
                 Err(error) => {
                     // The database does not tell whether it committed.
-                    written.protect(matches!(error, CatalogError::Unavailable { .. }));
+                    let unknown =
+                        matches!(error, CatalogError::Unavailable { .. } | CatalogError::UnknownOutcome { .. });
+                    written.protect(unknown);
                     Err(Error::from(error))
                 }
             }
