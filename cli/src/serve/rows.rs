@@ -72,12 +72,7 @@ impl Sending {
     }
 
     /// Sends at most so many rows more; 0 is all.
-    pub(super) async fn send(
-        &mut self,
-        wire: &mut Wire,
-        most: usize,
-        cancel: &Cancel,
-    ) -> Result<Progress, Failure> {
+    pub(super) async fn send(&mut self, wire: &mut Wire, most: usize, cancel: &Cancel) -> Result<Progress, Failure> {
         let mut left = if most == 0 { usize::MAX } else { most };
         self.sent = 0;
         loop {
@@ -111,11 +106,7 @@ impl Sending {
 
 /// Sends what has gathered, until the statement is cancelled or its time is over: a client that does not read holds
 /// nothing longer than that. What is not sent then, half a message perhaps, stays in the wire before the error.
-pub(super) async fn flush(
-    wire: &mut Wire,
-    cancel: &Cancel,
-    deadline: Option<Instant>,
-) -> Result<(), Failure> {
+pub(super) async fn flush(wire: &mut Wire, cancel: &Cancel, deadline: Option<Instant>) -> Result<(), Failure> {
     let over = async {
         match deadline {
             Some(deadline) => tokio::time::sleep_until(deadline).await,

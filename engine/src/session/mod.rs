@@ -41,8 +41,8 @@ pub(crate) use turns::{Turn, Turns};
 pub(crate) use work::Work;
 
 use crate::background::Busy;
-use crate::error::{Error, ErrorKind, Result};
 use crate::builtin;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::journal::now_us;
 use crate::result::{CurrentProgress, Progress, StatementResult};

@@ -3,8 +3,8 @@
 use super::inlined::decode_inlined;
 use super::scan::InlinedRows;
 use crate::error::Result;
-use millrace_catalog::{Catalog, manifest};
 use millrace_catalog::model::ManagedTable;
+use millrace_catalog::{Catalog, manifest};
 use moka::future::Cache;
 use std::fmt;
 use std::sync::Arc;

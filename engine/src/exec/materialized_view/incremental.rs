@@ -262,8 +262,8 @@ async fn merged(
 }
 
 fn call(name: &str, value: Expr) -> Result<Expr> {
-    let function: Option<Arc<AggregateUDF>> = functions::aggregate(Dialect::Redshift, name)
-        .or_else(|| builtin::functions().aggregate.get(name).cloned());
+    let function: Option<Arc<AggregateUDF>> =
+        functions::aggregate(Dialect::Redshift, name).or_else(|| builtin::functions().aggregate.get(name).cloned());
     let function = function.ok_or_else(|| Error::internal(format!("the function {name} is missing")))?;
     Ok(Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![value], false, None, Vec::new(), None)))
 }

@@ -1,8 +1,8 @@
 //! What is known of the ends of texts: of a table's columns, and of what is computed from them.
 
 use super::Walker;
-use crate::functions::{self, CHAR, WITH_BLANKS, WITHOUT_BLANKS};
 use crate::federated::ForeignTable;
+use crate::functions::{self, CHAR, WITH_BLANKS, WITHOUT_BLANKS};
 use crate::lake::table::LakeTable;
 use crate::tables::{self, ManagedTableProvider, SqlType};
 use datafusion::arrow::datatypes::{DataType, Field};
@@ -235,7 +235,6 @@ impl Walker {
         }
     }
 }
-
 
 /// What a table tells of one of its columns.
 fn stored(scan: &TableScan, at: usize) -> Texts {
