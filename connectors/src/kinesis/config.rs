@@ -59,7 +59,7 @@ impl Config {
     pub(super) fn declared(options: &Options, columns: &Fields, invalid: Invalid) -> Result<Self> {
         let mut options = options.clone();
         if columns.is_empty() {
-            PAYLOAD.into_iter().for_each(|name| drop(options.remove(name)));
+            options.retain(|name, _| !PAYLOAD.contains(&name.as_str()));
             return Self::parse(&options);
         }
         options.remove("columns");

@@ -26,7 +26,7 @@ fn column(mapping: &Mapping, field: &FieldRef, invalid: Invalid) -> Result<Colum
     if let Some(known) = known.filter(|known| holds(&known.read, to)) {
         let declared = Some(to.data_type()).filter(|declared| *declared != known.read.data_type());
         let lenient = known.lenient || invalid == Invalid::Null;
-        return Ok(Column { declared, lenient, ..known.clone() });
+        return Ok(Column { lenient, declared, ..known.clone() });
     }
     let (name, path) = match known {
         Some(known) => (known.name.clone(), known.path.clone()),

@@ -4,6 +4,7 @@ use super::*;
 use crate::connector::Pushdown;
 use crate::declared::{Declaration, Invalid};
 use crate::typed::Type;
+use Pushdown::{Exact, Inexact, Unsupported};
 
 /// A connector to a table of these columns.
 fn declare(endpoint: &str, columns: &[(&str, Type)], invalid: Invalid) -> Arc<dyn Connector> {
@@ -36,7 +37,7 @@ async fn keys_are_found_whatever_their_case_and_nothing_is_sampled() {
     assert_eq!(schema.field(2).data_type(), &arrow::datatypes::DataType::Decimal128(6, 2));
     assert!(stub.requests("Scan").is_empty());
     let request = request(&["price", "address.city"], vec![text("pk", "a"), number("sk", Comparison::Eq, 1)]);
-    assert_eq!(connector.pushdown("orders", &request.predicates), [Pushdown::Exact; 2]);
+    assert_eq!(connector.pushdown("orders", &request.predicates), [Exact; 2]);
     assert_eq!(connector.describe(&request), "DynamoDB BatchGetItem on orders: pk = 'a' AND sk = 1");
 }
 
@@ -54,7 +55,6 @@ async fn attributes_of_other_types_come_and_are_decided_again() {
     let date = at("day", Comparison::Gt, Constant::Timestamp(0));
     let city = text("address.city", "Paris");
     let decided = connector.pushdown("orders", &[is_five.clone(), date, city, Predicate::IsNull("day".to_owned())]);
-    use Pushdown::{Exact, Inexact, Unsupported};
     assert_eq!(decided, [Inexact, Unsupported, Unsupported, Exact]);
     let request = request(&["note"], vec![is_five]);
     let batches = read_all(&*connector, &request, &Arc::default()).await.unwrap();
@@ -77,7 +77,6 @@ async fn what_may_be_null_is_never_asked_for_as_null() {
     connector.schema("orders").await.unwrap();
     let (is_null, is_not) = (Predicate::IsNull("day".to_owned()), Predicate::IsNotNull("day".to_owned()));
     let decided = connector.pushdown("orders", &[text("pk", "a"), number("sk", Comparison::Lt, 5), is_null, is_not]);
-    use Pushdown::{Inexact, Unsupported};
     assert_eq!(decided, [Inexact, Inexact, Unsupported, Inexact]);
     let request = request(&["sk", "day"], vec![text("pk", "a")]);
     let batches = read_all(&*connector, &request, &Arc::default()).await.unwrap();
