@@ -52,7 +52,7 @@ const CACHE_MB: u64 = 4096;
 const RESULT_CACHE_MB: usize = 64;
 
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 14] = [
     "cache_mb",
     "connector_ttl_ms",
     "data_path",
@@ -65,6 +65,7 @@ const SETTINGS: [&str; 13] = [
     "slices",
     "snapshot_retention_count",
     "snapshot_retention_hours",
+    "temporary_space_mb",
     wlm::SETTING,
 ];
 
@@ -108,6 +109,9 @@ pub struct WarehouseConfig {
     /// How many bytes statements and the cache of files may hold together; four fifths of the machine's memory by
     /// default. An eighth of it is the cache's.
     pub memory_limit_bytes: Option<usize>,
+    /// How many bytes all statements may have in temporary files together; DataFusion's default, 100 GiB, where nothing is
+    /// said.
+    pub temporary_space_bytes: Option<u64>,
     /// The most bytes that are kept on the local disk of managed tables' files in an object store; 0 keeps none.
     pub cache_bytes: u64,
     /// How long a listing of files is believed.
@@ -141,6 +145,7 @@ impl WarehouseConfig {
             target_partitions: None,
             cache_bytes: CACHE_MB << 20,
             memory_limit_bytes: None,
+            temporary_space_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
             connector_time_to_live: federated::DEFAULT_TIME_TO_LIVE,
             orphan_age: DEFAULT_ORPHAN_AGE,
@@ -159,8 +164,9 @@ impl WarehouseConfig {
     }
 
     /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `connector_ttl_ms`, `listing_ttl_ms`, `slices`,
-    /// `journal_days`, `journal_mb`, `memory_limit_mb`, `result_cache_mb`, `snapshot_retention_hours`,
-    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or one of [`MaintenanceConfig::set`] or [`AuditConfig::set`].
+    /// `journal_days`, `journal_mb`, `memory_limit_mb`, `temporary_space_mb`, `result_cache_mb`, `snapshot_retention_hours`,
+    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or one of
+    /// [`MaintenanceConfig::set`] or [`AuditConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -188,6 +194,7 @@ impl WarehouseConfig {
                 }
                 self.memory_limit_bytes = Some((limit as usize) << 20);
             }
+            "temporary_space_mb" => self.temporary_space_bytes = Some(number(1 << 30)? << 20),
             "slices" => {
                 let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
                 self.target_partitions =
@@ -272,7 +279,7 @@ impl Warehouse {
         let given = config.wlm_json_configuration.as_deref();
         let wlm = Arc::new(Wlm::open(&config.directory, given, &runtime.memory_pool)?);
         let base = SessionStateBuilder::new()
-            .with_config(session_config(config.target_partitions))
+            .with_config(session_config(&config))
             .with_runtime_env(runtime)
             .with_default_features()
             .with_query_planner(Arc::new(optimize::CostBasedPlanner))
@@ -508,10 +515,10 @@ async fn note_data_path(catalog: &Catalog, noted: Option<&str>, path: &str) -> R
     Ok(())
 }
 
-fn session_config(target_partitions: Option<usize>) -> SessionConfig {
+fn session_config(warehouse: &WarehouseConfig) -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
     // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
-    let slices = target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
+    let slices = warehouse.target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
     config = config.with_target_partitions(slices.max(1)).with_batch_size(BATCH_ROWS);
     let options = config.options_mut();
     // Redshift's and Trino's literals such as 1.5 are decimals.
@@ -523,18 +530,29 @@ fn session_config(target_partitions: Option<usize>) -> SessionConfig {
     options.execution.perfect_hash_join_min_key_density = DIRECT_JOIN_DENSITY;
     // Rows by one key are also rows by that key and another.
     options.optimizer.subset_repartition_threshold = 2;
-    config
+    match statements_memory(warehouse) {
+        Some(bytes) => physical::fit_to_memory(config, bytes),
+        None => config,
+    }
 }
 
 fn runtime(config: &WarehouseConfig, stores: Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
     let mut builder =
         RuntimeEnvBuilder::new().with_object_store_registry(stores).with_metadata_cache_limit(METADATA_CACHE_BYTES);
-    if let Some(limit) = memory_limit(config) {
-        let limit = limit - limit / CACHE_SHARE;
+    if let Some(limit) = statements_memory(config) {
         let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
-        builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers)));
+        let tracked = Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers));
+        builder = builder.with_memory_pool(Arc::new(wlm::SlotPool::of_all(tracked, limit)));
+    }
+    if let Some(bytes) = config.temporary_space_bytes {
+        builder = builder.with_max_temp_directory_size(bytes);
     }
     Ok(builder.build_arc()?)
+}
+
+/// What statements may hold together.
+fn statements_memory(config: &WarehouseConfig) -> Option<usize> {
+    memory_limit(config).map(|limit| limit - limit / CACHE_SHARE)
 }
 
 /// What statements and the cache of files may hold together.
