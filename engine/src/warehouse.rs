@@ -1,5 +1,7 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
+mod resources;
+
 use crate::background::{Activity, MaintenanceConfig, Vacuums};
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::{self, Sources};
@@ -14,18 +16,15 @@ use crate::physical;
 use crate::result_cache::ResultCache;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
-use crate::tables::{self, Blocks, CachedStore, TableStorage, TemporaryFolder};
+use crate::tables::{self, Blocks, CachedStore, InlinedCache, TableStorage, TemporaryFolder};
 use crate::wlm::{self, Wlm};
 use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
-use datafusion::prelude::SessionConfig;
-use millrace_catalog::Catalog;
+use datafusion::functions_aggregate::first_last::first_value_udaf;
 use millrace_catalog::model::ManagedTable;
+use millrace_catalog::{Catalog, Place, PostgresUrl};
 use millrace_connectors::Registry;
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,8 +51,9 @@ const CACHE_MB: u64 = 4096;
 const RESULT_CACHE_MB: usize = 64;
 
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 15] = [
     "cache_mb",
+    "catalog",
     "connector_ttl_ms",
     "data_path",
     "deleted_file_grace_minutes",
@@ -72,24 +72,8 @@ const SETTINGS: [&str; 14] = [
 /// The least of the setting `memory_limit_mb`.
 const LEAST_MEMORY_MB: u64 = 64;
 
-/// Bytes of Parquet footers that are kept.
-const METADATA_CACHE_BYTES: usize = 256 << 20;
-
 /// The most slices that a plan runs in.
 const MOST_SLICES: usize = 1024;
-
-/// The part of the memory limit that the cache of files has.
-const CACHE_SHARE: usize = 8;
-
-/// Rows of a batch: twice DataFusion's, so that what is done once a batch counts less.
-const BATCH_ROWS: usize = 16_384;
-
-/// A join on one integer looks its rows up by the value itself, without a hash, where the values lie within so many (8
-/// MiB for the array)…
-const DIRECT_JOIN_RANGE: usize = 1 << 21;
-
-/// … or where at least this part of the values between the least and the greatest is there.
-const DIRECT_JOIN_DENSITY: f64 = 0.1;
 
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
@@ -99,6 +83,8 @@ const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
 pub struct WarehouseConfig {
     /// The warehouse's directory; made when it is not there.
     pub directory: PathBuf,
+    /// Where the catalog is, if not in a file in the directory. Warehouses of several machines may share one.
+    pub catalog: Option<PostgresUrl>,
     /// Where the files of managed tables are: a URL in an object store; by default in the directory, or where the
     /// warehouse has put them before.
     pub data_path: Option<String>,
@@ -140,6 +126,7 @@ impl WarehouseConfig {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
+            catalog: None,
             data_path: None,
             settings: BTreeMap::new(),
             target_partitions: None,
@@ -163,10 +150,10 @@ impl WarehouseConfig {
         name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name) || AuditConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `connector_ttl_ms`, `listing_ttl_ms`, `slices`,
-    /// `journal_days`, `journal_mb`, `memory_limit_mb`, `temporary_space_mb`, `result_cache_mb`, `snapshot_retention_hours`,
-    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or one of
-    /// [`MaintenanceConfig::set`] or [`AuditConfig::set`].
+    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `catalog`, `connector_ttl_ms`, `listing_ttl_ms`,
+    /// `slices`, `journal_days`, `journal_mb`, `memory_limit_mb`, `temporary_space_mb`, `result_cache_mb`,
+    /// `snapshot_retention_hours`, `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`,
+    /// or one of [`MaintenanceConfig::set`] or [`AuditConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -177,6 +164,7 @@ impl WarehouseConfig {
         let number = |most: u64| value.parse::<u64>().ok().filter(|number| *number <= most).ok_or_else(invalid);
         match name {
             "cache_mb" => self.cache_bytes = number(1 << 30)? << 20,
+            "catalog" => self.catalog = Some(value.parse()?),
             "connector_ttl_ms" => {
                 self.connector_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
             }
@@ -237,6 +225,7 @@ pub struct Warehouse {
     leases: Leases,
     wlm: Arc<Wlm>,
     results: ResultCache,
+    inlined: InlinedCache,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
     sessions: AtomicU64,
@@ -265,7 +254,11 @@ impl Warehouse {
                 .with_hint("name a directory, and the place of its tables' files with --set data_path=s3://…"));
         }
         let stores = Arc::new(Stores::new(config.settings.clone())?);
-        let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
+        let place = match &config.catalog {
+            Some(url) => Place::Postgres(url.clone()),
+            None => Place::File(config.directory.join(CATALOG_FILE)),
+        };
+        let catalog = Arc::new(Catalog::open_at(&place).await?);
         let journal = Journal::open(&config.directory.join(JOURNAL_FILE), config.journal).await?;
         let bucket = match &config.audit.bucket {
             Some(url) => {
@@ -275,13 +268,18 @@ impl Warehouse {
             None => None,
         };
         let audit = Audit::open(&config.audit, &config.directory, bucket).await?;
-        let runtime = runtime(&config, Arc::clone(&stores))?;
+        let runtime = resources::runtime(&config, Arc::clone(&stores))?;
         let given = config.wlm_json_configuration.as_deref();
         let wlm = Arc::new(Wlm::open(&config.directory, given, &runtime.memory_pool)?);
         let base = SessionStateBuilder::new()
-            .with_config(session_config(&config))
+            .with_config(resources::session_config(&config))
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_scalar_functions(Vec::new())
+            .with_higher_order_functions(Vec::new())
+            .with_window_functions(Vec::new())
+            // The optimizer looks this one up, to write DISTINCT ON with it; the planner asks `builtin`.
+            .with_aggregate_functions(vec![first_value_udaf()])
             .with_query_planner(Arc::new(optimize::CostBasedPlanner))
             .with_physical_optimizer_rules(optimize::with_selection(&physical::rules()))
             .build();
@@ -290,8 +288,8 @@ impl Warehouse {
         let sources = Sources::new(connectors, config.connector_time_to_live);
         let cleanup = TaskTracker::new();
         let mut data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
-        if let Some(limit) = memory_limit(&config) {
-            data = data.with_cache_bytes((limit / CACHE_SHARE) as u64);
+        if let Some(bytes) = resources::cache_memory(&config) {
+            data = data.with_cache_bytes(bytes);
         }
         if !catalog.is_read_only() {
             tables::remove_abandoned(&config.directory);
@@ -318,6 +316,7 @@ impl Warehouse {
             leases,
             wlm,
             results,
+            inlined: InlinedCache::default(),
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
             temporary: OnceCell::new(),
@@ -419,6 +418,11 @@ impl Warehouse {
         &self.wlm
     }
 
+    /// The rows of managed tables that the catalog holds.
+    pub(crate) fn inlined(&self) -> &InlinedCache {
+        &self.inlined
+    }
+
     /// The results that may be given again.
     pub(crate) fn results(&self) -> &ResultCache {
         &self.results
@@ -473,8 +477,13 @@ async fn data_storage(
         let absolute = std::path::absolute(&folder).map_err(|e| {
             Error::new(ErrorKind::Internal, format!("could not find the directory {}: {e}", folder.display()))
         })?;
-        note_data_path(catalog, noted.as_deref(), &format!("{}/", absolute.display())).await?;
-        return local_storage(&folder, lake, cleanup).await;
+        let path = format!("{}/", absolute.display());
+        let storage = local_storage(&folder, lake, cleanup).await?;
+        if config.catalog.is_some() && !catalog.is_read_only() {
+            claim_folder(catalog, &storage, noted.as_deref(), &path).await?;
+        }
+        note_data_path(catalog, noted.as_deref(), &path).await?;
+        return Ok(storage);
     };
     let location = Location::literal(wanted)?;
     if location.is_local() {
@@ -508,64 +517,23 @@ async fn data_storage(
     Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
 }
 
+/// Of the folders of those who share a catalog there is one that has the tables' files, wherever it is moved or mounted.
+async fn claim_folder(catalog: &Catalog, storage: &TableStorage, noted: Option<&str>, path: &str) -> Result<()> {
+    let (store, root, identity) = (&storage.store, &storage.root, catalog.identity().await?);
+    if let Some(noted) = noted.filter(|noted| *noted != path)
+        && !tables::is_claimed(store.as_ref(), root, &identity).await?
+    {
+        let message = format!("the files of the tables of {} are in {noted}, not in {path}", catalog.place());
+        return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint(
+            "open it with the directory that has them, or keep files that several machines read in an object store",
+        ));
+    }
+    tables::claim(store.as_ref(), root, &identity).await
+}
+
 async fn note_data_path(catalog: &Catalog, noted: Option<&str>, path: &str) -> Result<()> {
     if !catalog.is_read_only() && noted != Some(path) {
         catalog.set_data_path(path).await?;
     }
     Ok(())
-}
-
-fn session_config(warehouse: &WarehouseConfig) -> SessionConfig {
-    let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
-    // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
-    let slices = warehouse.target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
-    config = config.with_target_partitions(slices.max(1)).with_batch_size(BATCH_ROWS);
-    let options = config.options_mut();
-    // Redshift's and Trino's literals such as 1.5 are decimals.
-    options.sql_parser.parse_float_as_decimal = true;
-    options.sql_parser.collect_spans = true;
-    options.execution.parquet.bloom_filter_on_read = true;
-    options.execution.collect_statistics = true;
-    options.execution.perfect_hash_join_small_build_threshold = DIRECT_JOIN_RANGE;
-    options.execution.perfect_hash_join_min_key_density = DIRECT_JOIN_DENSITY;
-    // Rows by one key are also rows by that key and another.
-    options.optimizer.subset_repartition_threshold = 2;
-    match statements_memory(warehouse) {
-        Some(bytes) => physical::fit_to_memory(config, bytes),
-        None => config,
-    }
-}
-
-fn runtime(config: &WarehouseConfig, stores: Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
-    let mut builder =
-        RuntimeEnvBuilder::new().with_object_store_registry(stores).with_metadata_cache_limit(METADATA_CACHE_BYTES);
-    if let Some(limit) = statements_memory(config) {
-        let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
-        let tracked = Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers));
-        builder = builder.with_memory_pool(Arc::new(wlm::SlotPool::of_all(tracked, limit)));
-    }
-    if let Some(bytes) = config.temporary_space_bytes {
-        builder = builder.with_max_temp_directory_size(bytes);
-    }
-    Ok(builder.build_arc()?)
-}
-
-/// What statements may hold together.
-fn statements_memory(config: &WarehouseConfig) -> Option<usize> {
-    memory_limit(config).map(|limit| limit - limit / CACHE_SHARE)
-}
-
-/// What statements and the cache of files may hold together.
-fn memory_limit(config: &WarehouseConfig) -> Option<usize> {
-    config.memory_limit_bytes.or_else(|| machine_memory().map(|bytes| bytes / 5 * 4))
-}
-
-/// The machine's memory in bytes, or the control group's limit where that is less; `None` where Linux does not tell.
-fn machine_memory() -> Option<usize> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let total = line.trim().trim_end_matches("kB").trim().parse::<usize>().ok()?.checked_mul(1024)?;
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let limit = group.and_then(|text| text.trim().parse::<usize>().ok());
-    Some(limit.map_or(total, |limit| limit.min(total)))
 }

@@ -79,6 +79,8 @@ async fn columns_have_their_declared_types() {
         ("with q as (select distinct v as named, c, z from t) select a.* from q a join t on t.v = a.named", &renamed),
         ("select v as named, c, z from t union all select v, c, z from t", &renamed),
         ("select v as named, c, z from t group by v, c, z", &renamed),
+        // A cast to CHAR, and the largest of a column.
+        ("select 'ab'::char(5) as c, max(v) as v from t", &[("c", char), ("v", varchar)]),
         // What is computed has no length.
         ("select v || c as v, upper(c) as c from t", &[("v", (1043, -1, -1)), ("c", (1043, -1, -1))]),
     ];
@@ -93,12 +95,21 @@ async fn columns_have_their_declared_types() {
         socket.write_all(&[parse, describe, sync].concat()).unwrap();
         assert_eq!(columns(&messages(&mut socket)), expected, "{query}");
     }
-    let rows = client.simple_query("select z from t").await.unwrap();
-    let shown = rows.iter().find_map(|row| match row {
-        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    });
-    assert_eq!(shown.as_deref(), Some("08:00:00.5+00"));
+    for (query, expected) in [
+        ("select z from t", "08:00:00.5+00"),
+        // CHAR has blanks up to its length (PostgreSQL's `bpchar`).
+        ("select c from t", "c    "),
+        ("select min(c) from t where c = 'c'", "c    "),
+        ("select 'abc'::char(2)", "ab"),
+        ("select c || v from t", "cv"),
+    ] {
+        let rows = client.simple_query(query).await.unwrap();
+        let shown = rows.iter().find_map(|row| match row {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        assert_eq!(shown.as_deref(), Some(expected), "{query}");
+    }
     // In binary: microseconds, and seconds west of UTC (`timetz_send`); back as a parameter, an hour east.
     let bind = |parameter: &[u8]| {
         let length = u32::try_from(parameter.len()).unwrap().to_be_bytes();

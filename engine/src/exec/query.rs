@@ -1,5 +1,6 @@
 //! Queries: a logical plan to a stream of rows.
 
+use super::padded;
 use super::progress::ScanProgress;
 use super::repeatable;
 use crate::error::Result;
@@ -47,9 +48,10 @@ async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult>
         });
         rows = Box::pin(RecordBatchStreamAdapter::new(shown, batches));
     }
+    let schema = plan::declared_schema(&logical, &rows.schema());
     Ok(StatementResult {
-        schema: plan::declared_schema(&logical, &rows.schema()),
-        rows: Some(rows),
+        rows: Some(padded::pad(rows, &schema)),
+        schema,
         tag: CommandTag::Select,
         notices: Vec::new(),
         progress: Some(Arc::new(ScanProgress::of(&physical))),

@@ -1,7 +1,7 @@
 //! Values as texts, and texts of limited length.
 
 use super::cast::as_text;
-use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use crate::error::Result;
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef};
@@ -13,17 +13,14 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("$text", ATHENA, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Athena)),
     scalar("$varchar", REDSHIFT, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, str::floor_char_boundary)),
     scalar("$varchar", ATHENA, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, chars)),
-    // A CHAR's blanks at the end mean nothing, so it has none.
-    scalar("$char", BOTH, &[Kind::Text, Kind::Int], Gives::Text, |call| {
-        cut(call, |text, length| text[..chars(text, length)].trim_end_matches(' ').len())
-    }),
 ];
 
 fn as_text_view(call: &Call<'_>, dialect: Dialect) -> Result<ArrayRef> {
     Ok(cast(&as_text(&call.args[0], dialect)?, &DataType::Utf8View)?)
 }
 
-fn chars(text: &str, length: usize) -> usize {
+/// The bytes of so many characters from the first.
+pub(super) fn chars(text: &str, length: usize) -> usize {
     text.char_indices().nth(length).map_or(text.len(), |(at, _)| at)
 }
 

@@ -8,6 +8,7 @@
 mod access;
 mod arithmetic;
 mod arrays;
+mod blanks;
 mod cast;
 mod catalog;
 mod coalesce;
@@ -43,6 +44,7 @@ mod totals;
 mod url;
 mod user;
 
+pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
 pub(crate) use cast::{differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 pub(crate) use coalesce::{COALESCE, type_of_literals};
@@ -51,9 +53,8 @@ pub(crate) use intervals::{
     DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use kernel::{is_text, shown_type};
-pub(crate) use reduce::higher_order;
-pub(crate) use registry::{aggregate, gives_super, scalar, takes_super};
-pub(crate) use user::{Overload, user_function, user_gives_super, user_takes_super};
+pub(crate) use registry::{SuperArgument, aggregate, call, gives_super, higher_order, scalar, super_argument};
+pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
 
 use crate::system::Facts;
 use datafusion::logical_expr::ScalarUDF;

@@ -34,7 +34,7 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion_datasource::compute_all_files_statistics;
 use futures::{StreamExt, TryStreamExt, stream};
 use kept::Kept;
-use millrace_catalog::model::{Partition, PartitionFilter, Table, TableStatistics};
+use millrace_catalog::model::{HiveType, Partition, PartitionFilter, Table, TableStatistics};
 use millrace_catalog::{Catalog, CatalogError};
 use object_store::ObjectMeta;
 use std::fmt;
@@ -223,6 +223,20 @@ impl LakeTable {
         self.statistics = statistics;
         self.partitions_analyzed = partitions_analyzed;
         self
+    }
+
+    /// Whether a column, by its position, is known without opening a file: a partition key or a pseudo-column.
+    pub(crate) fn is_constant(&self, column: usize) -> bool {
+        column >= self.columns.schema.fields().len()
+    }
+
+    /// Whether a column, by its position, is a CHAR, and of how many characters.
+    pub(crate) fn char_length(&self, column: usize) -> Option<u32> {
+        let Files::Catalog { table, .. } = &self.files else { return None };
+        match table.storage.columns.get(column)?.data_type {
+            HiveType::Char(length) => Some(length),
+            _ => None,
+        }
     }
 
     /// The columns that are known without opening a file: partition keys, then pseudo-columns.

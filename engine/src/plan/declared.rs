@@ -5,9 +5,11 @@
 //! Nothing but the description of the result is changed.
 
 use crate::federated::ForeignTable;
+use crate::functions::{CHAR, WITH_BLANKS, WITHOUT_BLANKS};
 use crate::interval::is_interval;
 use crate::tables::{self, ManagedTableProvider, SqlType};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, TableScan};
 use millrace_connectors::SUPER_METADATA;
@@ -68,7 +70,14 @@ fn declare(field: &Field, declared: SqlType) -> Field {
 fn origin(plan: &LogicalPlan, at: usize) -> Option<SqlType> {
     match plan {
         LogicalPlan::Projection(projection) => through(&projection.input, projection.expr.get(at)?),
-        LogicalPlan::Aggregate(aggregate) => through(&aggregate.input, aggregate.group_expr.get(at)?),
+        LogicalPlan::Aggregate(aggregate) => {
+            let groups = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
+            let expr = match at.checked_sub(groups) {
+                Some(at) => aggregate.aggr_expr.get(at),
+                None => aggregate.group_expr.get(at),
+            };
+            through(&aggregate.input, expr?)
+        }
         LogicalPlan::Filter(filter) => origin(&filter.input, at),
         LogicalPlan::Sort(sort) => origin(&sort.input, at),
         LogicalPlan::Limit(limit) => origin(&limit.input, at),
@@ -105,11 +114,23 @@ fn origin(plan: &LogicalPlan, at: usize) -> Option<SqlType> {
     }
 }
 
-/// The same for an expression over a plan: a column, perhaps under another name.
+/// The same for an expression over a plan: a column, perhaps under another name, one of its values, or a cast to CHAR.
 fn through(input: &LogicalPlan, expression: &Expr) -> Option<SqlType> {
     match expression {
         Expr::Alias(alias) => through(input, &alias.expr),
         Expr::Column(column) => origin(input, input.schema().index_of_column(column).ok()?),
+        Expr::ScalarFunction(call) => match (call.name(), call.args.as_slice()) {
+            (CHAR, [_, Expr::Literal(ScalarValue::Int64(Some(length)), _)]) => {
+                u32::try_from(*length).ok().map(SqlType::Char)
+            }
+            // What a group shows of its texts.
+            (WITH_BLANKS | WITHOUT_BLANKS, [text, ..]) => through(input, text),
+            _ => None,
+        },
+        // The least or the largest of a column's values is one of them.
+        Expr::AggregateFunction(call) if ["min", "max"].contains(&call.func.name()) => {
+            through(input, call.params.args.first()?)
+        }
         _ => None,
     }
 }

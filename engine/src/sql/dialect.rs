@@ -70,6 +70,10 @@ pub(crate) struct Rules {
     pub(crate) strict_subscripts: bool,
     /// Digits of a second's fraction that a timestamp as text always has.
     pub(crate) fraction_digits: usize,
+    /// Whether blanks at the ends of texts do not count when these are compared; else so in comparisons of CHAR only.
+    pub(crate) blanks_are_ignored: bool,
+    /// Whether functions see a CHAR with blanks up to its length; else without any at its end.
+    pub(crate) char_is_padded: bool,
 }
 
 const REDSHIFT: Rules = Rules {
@@ -89,6 +93,8 @@ const REDSHIFT: Rules = Rules {
     float_exponent: false,
     strict_subscripts: false,
     fraction_digits: 0,
+    blanks_are_ignored: true,
+    char_is_padded: false,
 };
 
 const ATHENA: Rules = Rules {
@@ -108,6 +114,8 @@ const ATHENA: Rules = Rules {
     float_exponent: true,
     strict_subscripts: true,
     fraction_digits: 3,
+    blanks_are_ignored: false,
+    char_is_padded: true,
 };
 
 impl Dialect {

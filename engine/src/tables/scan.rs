@@ -11,7 +11,8 @@ use super::memory::memory_file;
 pub use super::position::POSITION_COLUMN;
 use super::source::ManagedSource;
 use super::statistics::{
-    Collector, ColumnKnowledge, add_distinct_counts, file_bounds, file_estimates, live_rows, table_statistics,
+    Collector, ColumnKnowledge, add_distinct_counts, blank_ended, file_bounds, file_estimates, live_rows,
+    table_statistics,
 };
 use super::storage::TableStorage;
 use super::types::{self, SqlType};
@@ -87,6 +88,8 @@ pub struct ManagedTableProvider {
     inlined: Vec<InlinedRows>,
     /// The inlined rows once they were looked at.
     described: OnceLock<Option<(DataFile, RecordBatch)>>,
+    /// Whether texts of each column may end with blanks, once somebody asked.
+    blank_ended: OnceLock<Vec<bool>>,
     estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
@@ -132,6 +135,7 @@ impl ManagedTableProvider {
             files,
             inlined,
             described: OnceLock::new(),
+            blank_ended: OnceLock::new(),
             estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
@@ -159,6 +163,13 @@ impl ManagedTableProvider {
         let (id, data_type) = self.types.get(column)?;
         let known = statistics.column_statistics.get(column)?;
         Some(ColumnKnowledge::new(*data_type, statistics, known, self.estimates.columns.get(id)))
+    }
+
+    /// Whether a text of a column, by its position, may end with a blank.
+    pub(crate) fn may_end_with_blank(&self, column: usize) -> bool {
+        let columns = || self.types.iter().copied().zip(self.columns.iter().map(|column| &column.initial));
+        let known = self.blank_ended.get_or_init(|| blank_ended(columns(), &self.files, &self.inlined));
+        known.get(column).is_some_and(|ended| *ended)
     }
 
     /// The same table with two columns more, [`FILE_COLUMN`] and [`POSITION_COLUMN`], by which DML names rows.

@@ -121,3 +121,19 @@ async fn bounds_are_those_of_all_rows() {
     let b = &known.columns[&2];
     assert_eq!((b.minimum.as_deref(), b.maximum.as_deref(), b.contains_null), (None, None, None));
 }
+
+#[tokio::test]
+async fn ends_of_texts_are_known_where_somebody_looked() {
+    let place = Place::new().await;
+    let t = place.table("t").await;
+    let with = |path: &str, ended: Option<bool>| {
+        let mut file = file(path, 2);
+        file.columns.get_mut(&1).unwrap().blank_ended = ended;
+        file
+    };
+    let new = vec![with("f", Some(true)), with("g", Some(false)), with("h", None)];
+    place.commit(&[ManifestChange::AddFiles { table: t, files: new }]).await;
+    let files = place.another().await.data_files(t, place.newest().await).await.unwrap();
+    let known: Vec<_> = files.iter().map(|file| file.columns[&1].blank_ended).collect();
+    assert_eq!(known, [Some(true), Some(false), None]);
+}

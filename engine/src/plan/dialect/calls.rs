@@ -125,6 +125,10 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             args.extend(substring_for.as_mut().map(take));
             *expr = call("substr", args);
         }
+        // A number is trimmed as the text that it is.
+        Expr::Trim { expr: value, .. } if redshift && !matches!(value.as_ref(), Expr::Value(_)) => {
+            **value = cast(take(value), DataType::Varchar(None));
+        }
         Expr::Interval(interval) if dialect.rules().qualified_intervals => {
             if let Some(literal) = intervals::literal(interval)? {
                 *expr = literal;
@@ -207,6 +211,10 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
         ("array", []) => call("json_parse", vec![text("[]")]),
         ("object", []) => call("json_parse", vec![text("{}")]),
         ("decode", [_, _, _, ..]) => decode(args),
+        // PostgreSQL's texts of values, which scripts over the catalog use.
+        ("textin" | "int2out" | "int4out" | "int8out" | "oidout", [value]) => {
+            cast(value.clone(), DataType::Varchar(None))
+        }
         ("nvl2", [value, some, none]) => {
             case(vec![(Expr::IsNotNull(Box::new(value.clone())), some.clone())], Some(none.clone()))
         }

@@ -1,5 +1,6 @@
 //! Casts of a finished plan, where the types are known: those that Arrow does otherwise become functions of ours.
 
+use super::operators::date_of;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, COALESCE};
 use crate::interval::is_interval;
@@ -58,6 +59,7 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
             let found = if found.transformed { found } else { truths(found.data, &schema, dialect) };
             let found = if found.transformed { found } else { with_intervals(found.data, &schema, dialect) };
             let found = if found.transformed { found } else { part_of_interval(found.data, &schema, dialect) };
+            let found = if found.transformed { found } else { with_midnights(found.data, &schema) };
             Ok(if found.transformed { found } else { rewrite_cast(found.data, &schema, dialect) })
         })?;
         Ok(if rewritten.transformed { Transformed::yes(name.restore(rewritten.data)) } else { rewritten })
@@ -80,6 +82,28 @@ fn with_intervals(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transf
         if dialect.rules().qualified_intervals && differs {
             let function = functions::cast_function(wanted.clone(), false, dialect);
             *other = Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![other.clone()]));
+            changed = true;
+        }
+    }
+    if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
+}
+
+/// BETWEEN and IN of a date: midnights that it is compared with are dates, too.
+fn with_midnights(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let (value, others): (&Expr, Vec<&mut Expr>) = match &mut expr {
+        Expr::Between(between) => (&between.expr, vec![&mut between.low, &mut between.high]),
+        Expr::InList(list) => (&list.expr, list.list.iter_mut().collect()),
+        _ => return Transformed::no(expr),
+    };
+    let is_date = |expr: &Expr| expr.get_type(schema).is_ok_and(|found| found == DataType::Date32);
+    let fits = |expr: &Expr| matches!(expr, Expr::Literal(..)) || is_date(expr) || date_of(expr, schema).is_some();
+    if !is_date(value) || !others.iter().all(|other| fits(&**other)) {
+        return Transformed::no(expr);
+    }
+    let mut changed = false;
+    for other in others {
+        if let Some(date) = date_of(other, schema) {
+            *other = date.clone();
             changed = true;
         }
     }

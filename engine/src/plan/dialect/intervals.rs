@@ -188,6 +188,9 @@ impl Operands<'_> {
         let (moment, span) = if moment_is_left { (self.left, self.right) } else { (self.right, self.left) };
         let (value, by) =
             if moment_is_left { (&mut raw.left, &mut raw.right) } else { (&mut raw.right, &mut raw.left) };
+        let stamp = || DataType::Timestamp(TimeUnit::Microsecond, None);
+        // A date by whole days is computed as one and is its midnight.
+        let mut is_midnight = false;
         match moment {
             _ if functions::is_text(moment) && matches!(value, logical::Expr::Literal(..)) => {
                 // A text of no type yet is of the other's.
@@ -196,18 +199,19 @@ impl Operands<'_> {
             }
             DataType::Timestamp(..) | DataType::Null => return Ok(Err(raw)),
             DataType::Date32 if *span == MONTHS => {}
-            DataType::Date32 => {
-                // An interval of whole days leaves a date a date, so that it can be compared with a column of dates.
-                match constant(by) {
-                    Some(parts) if parts.micros % DAY_US == 0 => *by = general(parts)?,
-                    _ => *value = cast(take(value), DataType::Timestamp(TimeUnit::Microsecond, None)),
+            DataType::Date32 => match constant(by) {
+                Some(parts) if parts.micros % DAY_US == 0 => {
+                    *by = general(parts)?;
+                    is_midnight = true;
                 }
-            }
+                _ => *value = cast(take(value), stamp()),
+            },
             DataType::Time64(_) if *span != MONTHS => *by = self.call(functions::GENERAL, vec![take(by)])?,
             _ => return Err(error),
         }
         let op = if raw.op == BinaryOperator::Minus { Operator::Minus } else { Operator::Plus };
-        Ok(Ok(binary_expr(raw.left, op, raw.right)))
+        let moved = binary_expr(raw.left, op, raw.right);
+        Ok(Ok(if is_midnight { cast(moved, stamp()) } else { moved }))
     }
 
     /// Two intervals to be added: of one type, where a literal can be of the other's, else in the most general one.

@@ -50,7 +50,7 @@ impl ExprPlanner for Operators {
             | BinaryOperator::Lt
             | BinaryOperator::LtEq
             | BinaryOperator::Gt
-            | BinaryOperator::GtEq => operands.comparison(raw),
+            | BinaryOperator::GtEq => operands.comparison(raw, schema),
             _ => Ok(PlannerResult::Original(raw)),
         }
     }
@@ -312,18 +312,26 @@ impl Operands {
         if integer(&self.left) && moment(&self.right) && sign > 0 {
             return Ok(Some(self.call("$add_days", vec![right, cast(left, DataType::Int64)])?));
         }
-        // An interval of whole days leaves a date a date, so that it can be compared with a column of dates.
         let has_time = |expr: &Expr| match expr {
             Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => interval.nanoseconds != 0,
             _ => true,
         };
         let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
         let op = if sign > 0 { Operator::Plus } else { Operator::Minus };
-        if self.left == DataType::Date32 && matches!(self.right, DataType::Interval(_)) && has_time(&right) {
-            return Ok(Some(binary_expr(cast(left, stamp), op, right)));
+        // A date by whole days is computed as one and is its midnight, so that `date_of` finds it.
+        if self.left == DataType::Date32 && matches!(self.right, DataType::Interval(_)) {
+            return Ok(Some(if has_time(&right) {
+                binary_expr(cast(left, stamp), op, right)
+            } else {
+                cast(binary_expr(left, op, right), stamp)
+            }));
         }
-        if self.right == DataType::Date32 && matches!(self.left, DataType::Interval(_)) && has_time(&left) {
-            return Ok(Some(binary_expr(left, op, cast(right, stamp))));
+        if self.right == DataType::Date32 && matches!(self.left, DataType::Interval(_)) {
+            return Ok(Some(if has_time(&left) {
+                binary_expr(left, op, cast(right, stamp))
+            } else {
+                cast(binary_expr(left, op, right), stamp)
+            }));
         }
         Ok(None)
     }
@@ -351,7 +359,7 @@ impl Operands {
         Ok(PlannerResult::Original(raw))
     }
 
-    fn comparison(&self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn comparison(&self, mut raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         if self.rules().qualified_intervals && (is_interval(&self.left) || is_interval(&self.right)) {
             self.intervals().comparison(&mut raw)?;
             return Ok(PlannerResult::Original(raw));
@@ -359,6 +367,18 @@ impl Operands {
         let mixes = |a: &DataType, b: &DataType| is_text(a) && (b.is_numeric() || *b == DataType::Boolean);
         if !self.rules().texts_mix && (mixes(&self.left, &self.right) || mixes(&self.right, &self.left)) {
             return Err(no_operator(&raw.op, &self.left, &self.right));
+        }
+        if self.right == DataType::Date32
+            && let Some(date) = date_of(&raw.left, schema).cloned()
+        {
+            raw.left = date;
+            return Ok(PlannerResult::Original(raw));
+        }
+        if self.left == DataType::Date32
+            && let Some(date) = date_of(&raw.right, schema).cloned()
+        {
+            raw.right = date;
+            return Ok(PlannerResult::Original(raw));
         }
         Ok(self.widened(raw))
     }
@@ -378,10 +398,17 @@ impl Operands {
     }
 
     fn call(&self, name: &str, args: Vec<Expr>) -> Result<Expr> {
-        let function = functions::scalar(self.dialect, name)
-            .ok_or_else(|| Error::internal(format!("the function {name} is missing")))?;
-        Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
+        functions::call(self.dialect, name, args)
     }
+}
+
+/// The date that a moment is the midnight of, where it was made of one: dates compare as their midnights, and as dates
+/// they are compared with columns without a cast of these.
+pub(super) fn date_of<'a>(moment: &'a Expr, schema: &DFSchema) -> Option<&'a Expr> {
+    let Expr::Cast(cast) = moment else { return None };
+    let is_moment = *cast.field.data_type() == DataType::Timestamp(TimeUnit::Microsecond, None);
+    let is_date = is_moment && cast.expr.get_type(schema).is_ok_and(|from| from == DataType::Date32);
+    is_date.then_some(cast.expr.as_ref())
 }
 
 pub(super) fn no_operator(

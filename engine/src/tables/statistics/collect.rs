@@ -1,9 +1,10 @@
 //! Gathers the statistics of a file's columns while it is written: counts, bounds, and a sketch of distinct values.
 //!
 //! A column is gone over three times a batch, each time as a whole: to count, to find the bounds, to sketch. SUPER and
-//! VARBYTE, which nobody joins or groups by, have neither bounds nor sketches.
+//! VARBYTE, which nobody joins or groups by, have neither bounds nor sketches. Texts are gone over once more, for blanks
+//! at their ends.
 
-use super::sketch;
+use super::{ends, sketch};
 use crate::error::{Error, Result};
 use crate::tables::types::SqlType;
 use crate::tables::values::value_text;
@@ -32,6 +33,7 @@ struct ColumnCollector {
     values: u64,
     nulls: u64,
     nan: bool,
+    blank_ended: bool,
     minimum: Option<ScalarValue>,
     maximum: Option<ScalarValue>,
     distinct: DistinctSketch,
@@ -47,6 +49,7 @@ impl Collector {
                 values: 0,
                 nulls: 0,
                 nan: false,
+                blank_ended: false,
                 minimum: None,
                 maximum: None,
                 distinct: DistinctSketch::default(),
@@ -75,6 +78,9 @@ impl ColumnCollector {
         let nulls = array.null_count() as u64;
         self.nulls += nulls;
         self.values += array.len() as u64 - nulls;
+        if matches!(self.data_type, SqlType::Char(_) | SqlType::Varchar(_)) {
+            self.blank_ended = self.blank_ended || array.as_string_view_opt().is_none_or(ends::any_blank);
+        }
         let (minimum, maximum) = match self.data_type {
             SqlType::Super | SqlType::VarByte(_) | SqlType::TimeTz => return Ok(()),
             SqlType::Real => self.float_bounds::<Float32Type>(array, f32::is_nan, f32::total_cmp),
@@ -111,6 +117,7 @@ impl ColumnCollector {
             minimum: self.minimum.as_ref().and_then(value_text).map(cut_below),
             maximum: self.maximum.as_ref().and_then(value_text).and_then(cut_above),
             contains_nan: is_float.then_some(self.nan),
+            blank_ended: Some(self.blank_ended),
             distinct: sketch::is_kept(self.data_type).then(|| Arc::new(self.distinct)),
         }
     }

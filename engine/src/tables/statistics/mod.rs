@@ -2,6 +2,7 @@
 
 mod bounds;
 mod collect;
+mod ends;
 mod estimates;
 mod gather;
 mod knowledge;
@@ -10,6 +11,7 @@ mod sketch;
 
 pub(super) use bounds::{bounds, file_bounds, file_estimates, live_rows};
 pub(super) use collect::Collector;
+pub(super) use ends::blank_ended;
 pub(super) use estimates::{add_distinct_counts, table_statistics};
 pub(crate) use gather::Gathered;
 pub use knowledge::ColumnKnowledge;

@@ -1,0 +1,109 @@
+//! Blanks at the ends of texts: what comparisons leave out of account, and what a CHAR is padded with.
+//!
+//! Most texts end with no blank; a batch without any is given back as it is.
+
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use crate::error::{Error, ErrorKind, Result};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ByteView, StringViewArray, StringViewBuilder};
+use datafusion::arrow::datatypes::Int32Type;
+use std::sync::Arc;
+
+/// A text without the blanks at its end.
+pub(crate) const WITHOUT_BLANKS: &str = "$without_blanks";
+
+/// How many blanks a text ends with.
+pub(crate) const COUNT_BLANKS: &str = "$count_blanks";
+
+/// A text with so many blanks more at its end.
+pub(crate) const WITH_BLANKS: &str = "$with_blanks";
+
+/// A text as a CHAR of so many characters: cut; padded with blanks where the dialect's functions see them.
+pub(crate) const CHAR: &str = "$char";
+
+pub(super) const FUNCTIONS: &[Scalar] = &[
+    scalar(WITHOUT_BLANKS, BOTH, &[Kind::Text], Gives::Text, without_blanks),
+    scalar(COUNT_BLANKS, BOTH, &[Kind::Text], Gives::Int4, |call| {
+        let texts = call.text(0);
+        call.int4s(|row| {
+            let text = texts.value(row);
+            Ok(Some((text.len() - end(text)) as i32))
+        })
+    }),
+    scalar(WITH_BLANKS, BOTH, &[Kind::Text, Kind::Any], Gives::Text, with_blanks),
+    // What stands at the end of a CHAR means nothing to Redshift's functions, so it has nothing there.
+    scalar(CHAR, REDSHIFT, &[Kind::Text, Kind::Int], Gives::Text, |call| {
+        let (texts, lengths) = (call.text(0), call.int(1));
+        kept(call, texts, |row, text| {
+            let length = usize::try_from(lengths.value(row)).unwrap_or_default();
+            end(&text[..super::conversion::chars(text, length)])
+        })
+    }),
+    scalar(CHAR, ATHENA, &[Kind::Text, Kind::Int], Gives::Text, |call| {
+        let (texts, lengths) = (call.text(0), call.int(1));
+        call.texts(|row| Ok(Some(padded(texts.value(row), usize::try_from(lengths.value(row)).unwrap_or_default()))))
+    }),
+];
+
+/// Texts of a CHAR of so many characters as they are shown: with blanks up to its length.
+pub(crate) fn pad(texts: &StringViewArray, length: usize) -> StringViewArray {
+    let mut shown = StringViewBuilder::with_capacity(texts.len());
+    for text in texts {
+        shown.append_option(text.map(|text| padded(text, length)));
+    }
+    shown.finish()
+}
+
+/// A text of exactly so many characters.
+fn padded(text: &str, length: usize) -> String {
+    let text = &text[..super::conversion::chars(text, length)];
+    format!("{text:length$}")
+}
+
+/// Where the blanks at a text's end begin.
+fn end(text: &str) -> usize {
+    text.trim_end_matches(' ').len()
+}
+
+fn without_blanks(call: &Call<'_>) -> Result<ArrayRef> {
+    kept(call, call.text(0), |_, text| end(text))
+}
+
+/// The beginnings of the first argument's texts, by their bytes; what is long shares its bytes with the whole text.
+fn kept(call: &Call<'_>, texts: &StringViewArray, bytes: impl Fn(usize, &str) -> usize) -> Result<ArrayRef> {
+    let is_whole = |row: usize| call.is_null(row) || bytes(row, texts.value(row)) == texts.value(row).len();
+    let Some(first) = (0..call.rows).find(|row| !is_whole(*row)) else { return Ok(Arc::clone(&call.args[0])) };
+    let mut built = StringViewBuilder::with_capacity(call.rows);
+    let blocks: Vec<u32> = texts.data_buffers().iter().map(|block| built.append_block(block.clone())).collect();
+    for row in 0..call.rows {
+        if call.is_null(row) {
+            built.append_null();
+            continue;
+        }
+        let text = texts.value(row);
+        let length = if row < first { text.len() } else { bytes(row, text) };
+        if text.len() <= MOST_INLINE_BYTES {
+            built.append_value(&text[..length]);
+        } else {
+            let view = ByteView::from(texts.views()[row]);
+            let block = blocks.get(view.buffer_index as usize);
+            let block = block.ok_or_else(|| Error::internal("a text without its bytes"))?;
+            built.try_append_view(*block, view.offset, length as u32)?;
+        }
+    }
+    Ok(Arc::new(built.finish()))
+}
+
+/// Longer texts stand in a buffer beside their view.
+const MOST_INLINE_BYTES: usize = 12;
+
+fn with_blanks(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, counts) = (call.text(0), call.args[1].as_primitive_opt::<Int32Type>());
+    let counts = counts.ok_or_else(|| Error::new(ErrorKind::Internal, "blanks are counted with 32 bits"))?;
+    if counts.iter().flatten().all(|count| count == 0) {
+        return Ok(Arc::clone(&call.args[0]));
+    }
+    call.texts(|row| {
+        let count = usize::try_from(counts.value(row)).unwrap_or_default();
+        Ok(Some(format!("{}{:count$}", texts.value(row), "")))
+    })
+}
