@@ -148,7 +148,8 @@ impl Commit {
         if file.bucket.is_some() || file.sorted || blank_ended.is_some() {
             let document = |e: serde_json::Error| CatalogError::Damaged(e.to_string());
             let layout = serde_json::to_string(&file.layout).map_err(document)?;
-            let blank_ended = blank_ended.map(|columns| serde_json::to_string(&columns)).transpose().map_err(document)?;
+            let blank_ended =
+                blank_ended.map(|columns| serde_json::to_string(&columns)).transpose().map_err(document)?;
             let query = "INSERT INTO millrace_data_file (data_file_id, bucket, sorted, layout, blank_ended) \
                          VALUES ($1, $2, $3, $4, $5)";
             let query = sqlx::query(query).bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));

@@ -111,7 +111,9 @@ fn each_key(expr: Expr, of: &impl Fn(Expr) -> Expr) -> Expr {
 /// Columns of a grouping under the names that it had before; the grouping itself where it has them.
 fn named(grouped: &Arc<LogicalPlan>, columns: Vec<Expr>, before: &DFSchemaRef) -> Result<LogicalPlan> {
     let now = grouped.schema().columns();
-    if now == before.columns() && columns.iter().zip(&now).all(|(expr, now)| matches!(expr, Expr::Column(c) if c == now)) {
+    if now == before.columns()
+        && columns.iter().zip(&now).all(|(expr, now)| matches!(expr, Expr::Column(c) if c == now))
+    {
         return Ok(grouped.as_ref().clone());
     }
     let named = columns.into_iter().zip(before.iter()).map(|(expr, (qualifier, field))| match expr {
