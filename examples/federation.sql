@@ -1,4 +1,4 @@
--- One statement over five kinds of places: a stream, a key-value table, a search index, a lake and a managed table.
+-- One statement over five kinds of places: a stream's view, a key-value table, a search index, a lake and a managed table.
 -- `tests/clients/federation` starts the three servers, fills them (`tests/clients/federation.py`) and runs this file.
 CREATE EXTERNAL SCHEMA IF NOT EXISTS bookings FROM KINESIS ENDPOINT 'http://127.0.0.1:4567' REGION 'us-east-1'
 OPTIONS (access_key_id 'key', secret_access_key 'secret', streams 'bookings', format 'json',
@@ -18,6 +18,11 @@ STORED AS PARQUET
 LOCATION 'examples/lake/flights';
 MSCK REPAIR TABLE lake.flights;
 
+-- What came of the stream so far, each record once. A server with AUTO REFRESH YES would refresh it by itself.
+DROP MATERIALIZED VIEW IF EXISTS booked;
+CREATE MATERIALIZED VIEW booked AS SELECT id, carrier, passenger, seats FROM bookings.bookings WHERE seats > 0;
+REFRESH MATERIALIZED VIEW booked;
+
 -- What a seat costs, in the warehouse.
 CREATE TABLE IF NOT EXISTS fares (carrier char(2), fare decimal(8,2)) DISTSTYLE ALL;
 DELETE FROM fares;
@@ -32,7 +37,7 @@ SELECT b.carrier,
        max(c.complaints) AS complaints,
        max(l.flights) AS flights,
        max(l.late) AS late
-FROM bookings.bookings b
+FROM booked b
 JOIN crm.passengers p ON p.id = b.passenger
 JOIN fares f ON f.carrier = b.carrier
 LEFT JOIN (SELECT carrier, count(*) AS complaints FROM support.messages WHERE match(message, 'delay delayed late')

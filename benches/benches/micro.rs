@@ -24,7 +24,7 @@ fn main() {
 /// Statements need deep stacks, as in the program itself.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().thread_stack_size(16 << 20).build().unwrap()
+    builder.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build().unwrap()
 });
 
 /// A warehouse with a suite's tables, and the suite's queries.

@@ -1,6 +1,6 @@
 //! A report as one HTML page with bars, which needs nothing else to be looked at.
 
-use crate::report::{Line, Measure, Report};
+use crate::report::{Line, Report};
 use std::fmt::Write;
 
 /// The colours of the sides in order; ours first.
@@ -37,15 +37,20 @@ pub fn page(report: &Report) -> String {
             page.push_str("<th>ratio</th>");
         }
     }
-    page.push_str("<th>CPU s</th><th>rows read</th><th>MB read</th></tr>\n");
+    let columns = report.columns();
+    for column in &columns {
+        let _ = write!(page, "<th>{}</th>", escaped(&column.heading(report)));
+    }
+    page.push_str("</tr>\n");
     let longest = report.lines.iter().flat_map(Line::medians).flatten().fold(1e-9, f64::max);
     for line in &report.lines {
-        push_row(&mut page, &line.name, &line.medians(), longest, line.measure(0));
+        let values: Vec<_> = columns.iter().map(|column| column.value(line)).collect();
+        push_row(&mut page, &line.name, &line.medians(), longest, &values);
     }
     for (name, values) in [("sum", report.sums()), ("geometric mean", report.geometric_means())] {
         let longest = values.iter().copied().fold(1e-9, f64::max);
         let values: Vec<_> = values.into_iter().map(Some).collect();
-        push_row(&mut page, name, &values, longest, Measure::default());
+        push_row(&mut page, name, &values, longest, &vec![None; columns.len()]);
     }
     page.push_str("</table>\n");
     if let Some(missing) = report.incomplete() {
@@ -59,7 +64,7 @@ pub fn page(report: &Report) -> String {
     page
 }
 
-fn push_row(page: &mut String, name: &str, medians: &[Option<f64>], longest: f64, measure: Measure) {
+fn push_row(page: &mut String, name: &str, medians: &[Option<f64>], longest: f64, measures: &[Option<String>]) {
     let _ = write!(page, "<tr><td>{}</td><td class=\"bars\">", escaped(name));
     for (at, ms) in medians.iter().enumerate() {
         let width = ms.unwrap_or(0.0) / longest * 100.0;
@@ -74,13 +79,10 @@ fn push_row(page: &mut String, name: &str, medians: &[Option<f64>], longest: f64
             let _ = write!(page, "<td class=\"{class}\">{}</td>", shown(ratio.map(|ratio| format!("{ratio:.3}"))));
         }
     }
-    let _ = writeln!(
-        page,
-        "<td>{}</td><td>{}</td><td>{}</td></tr>",
-        shown(measure.cpu_seconds.map(|seconds| format!("{seconds:.2}"))),
-        shown(measure.rows_read.map(|rows| rows.to_string())),
-        shown(measure.bytes_read.map(|bytes| format!("{:.1}", bytes as f64 / 1e6))),
-    );
+    for measure in measures {
+        let _ = write!(page, "<td>{}</td>", shown(measure.clone()));
+    }
+    page.push_str("</tr>\n");
 }
 
 fn shown(value: Option<String>) -> String {

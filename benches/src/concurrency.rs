@@ -1,20 +1,24 @@
 //! Clients at once through the wire: each asks a mix of look-ups, short questions, reports and inserts over TPC-H's tables,
-//! for some seconds; how many of each were answered, and how long they took. Beside PostgreSQL where it is installed.
+//! for some seconds; how many of each were answered within the time, and how long they took. Beside PostgreSQL where it is
+//! installed.
+//!
+//! A second is a run: the median of what began in it. Answers of short questions and reports are not compared; a look-up
+//! must find its customer, and no insert may be lost.
 
 use crate::numbers::mixed;
-use crate::report::{self, Line, Report, Side};
+use crate::report::{self, Line, Measure, Report, Side, median, percentile};
 use crate::run::OutputOptions;
-use crate::server::Server;
+use crate::server::{self, SPARE_CONNECTIONS, Server};
 use crate::suite::Table;
 use crate::target::{Kind, Programs, Used, Wire};
 use crate::{compare, side, tpch};
 use anyhow::{Context, Result, ensure};
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
 /// Options of the benchmark.
 #[derive(Debug, clap::Args, Clone, PartialEq)]
@@ -40,6 +44,15 @@ pub struct ConcurrencyOptions {
 
 impl Eq for ConcurrencyOptions {}
 
+/// A request that was answered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Asked {
+    work: Work,
+    /// When it began, since the clients did.
+    begin: Duration,
+    time: Duration,
+}
+
 /// What a client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
@@ -55,9 +68,6 @@ enum Work {
 
 const WORKS: [(Work, &str); 4] =
     [(Work::Lookup, "look-up"), (Work::Short, "short"), (Work::Report, "report"), (Work::Insert, "insert")];
-
-/// Kept of a line's times: enough for any percentile.
-const SAMPLES: usize = 1_000;
 
 impl Work {
     /// Of a hundred, sixty look-ups, twenty short questions, ten reports and ten inserts.
@@ -82,52 +92,69 @@ pub async fn run(options: &ConcurrencyOptions, cache: &Path) -> Result<()> {
     let threads = options.threads.unwrap_or_else(side::cores);
     let data = tpch::folder(options.scale, cache).await?;
     let homes = tempfile::Builder::new().prefix(".running-").tempdir_in(cache)?;
+    let most = options.clients.iter().copied().max().unwrap_or(1);
     let mut sides = Vec::new();
     for kind in std::iter::once(Kind::Wire).chain(options.against.iter().copied()) {
         if let Some(missing) = kind.missing(&Programs::new(Path::new("python3"), &[])) {
             report::print(&format!("SKIPPED: {}: {missing}", kind.name()));
             continue;
         }
-        sides.push(prepare(kind, homes.path(), &data, threads).await?);
+        sides.push(prepare(kind, homes.path(), &data, threads, most).await?);
     }
     let mut lines = Vec::new();
-    let mut text = format!("{:<28} {:>12} {:>10} {:>10} {:>10}\n", "", "per second", "p50 ms", "p95 ms", "p99 ms");
     for clients in &options.clients {
+        let mut all = Line::new(format!("all x{clients}"), sides.len());
         let mut by_work: Vec<Line> =
             WORKS.iter().map(|(_, name)| Line::new(format!("{name} x{clients}"), sides.len())).collect();
-        for (at, side) in sides.iter().enumerate() {
+        for (at, side) in sides.iter_mut().enumerate() {
             let cpu = Used::of_server(side.server.process()).cpu_seconds;
-            let times = measure(&side.server.connection, *clients, options, &side.keys).await?;
+            let asked = measure(&side.server.connection, *clients, options, &side.keys).await?;
             let cpu = Used::of_server(side.server.process()).cpu_seconds - cpu;
-            for ((work, name), line) in WORKS.iter().zip(&mut by_work) {
-                let mut of_work: Vec<f64> = times.iter().filter(|(of, _)| of == work).map(|(_, ms)| *ms).collect();
-                of_work.sort_by(f64::total_cmp);
-                let label = format!("{} {name} x{clients}", side.kind.name());
-                let per_second = of_work.len() as f64 / options.seconds as f64;
-                let [p50, p95, p99] = [50, 95, 99].map(|part| percentile(&of_work, part));
-                writeln!(text, "{label:<28} {per_second:>12.1} {p50:>10.2} {p95:>10.2} {p99:>10.2}")?;
-                line.times_ms[at] = sampled(&of_work);
+            side.cpu_seconds += cpu;
+            for ((work, _), line) in WORKS.iter().zip(&mut by_work) {
+                let of_work: Vec<Asked> = asked.iter().filter(|asked| asked.work == *work).copied().collect();
+                note(line, at, &of_work, options.seconds);
             }
-            let label = format!("{} all x{clients}", side.kind.name());
-            let per_second = times.len() as f64 / options.seconds as f64;
-            writeln!(text, "{label:<28} {per_second:>12.1} {:>21} {cpu:.1} s", "CPU")?;
+            note(&mut all, at, &asked, options.seconds);
+            all.measures[at].cpu_seconds = Some(cpu / options.seconds as f64);
         }
+        lines.push(all);
         lines.extend(by_work);
     }
-    report::print(&text);
     let described = sides.iter().map(|side| Side {
         name: side.kind.name().to_owned(),
         version: side.version.clone(),
         load_ms: Some(side.load.as_secs_f64() * 1e3),
         peak_memory_bytes: Some(Used::of_server(side.server.process()).peak_memory_bytes).filter(|bytes| *bytes > 0),
-        cpu_seconds: Some(Used::of_server(side.server.process()).cpu_seconds),
+        cpu_seconds: Some(side.cpu_seconds),
     });
     let title = format!(
-        "clients at once, TPC-H at scale {}, {threads} threads, {} s each, medians",
+        "clients at once, TPC-H at scale {}, {threads} threads, medians of {} seconds",
         options.scale, options.seconds
     );
     let report = Report { title, sides: described.collect(), lines };
     options.output.write(&report, before.as_ref())
+}
+
+/// Notes what a side did in so many seconds: the median of each second, what ended within the time, and slow ones.
+fn note(line: &mut Line, side: usize, asked: &[Asked], seconds: u64) {
+    let ms = |asked: &Asked| asked.time.as_secs_f64() * 1e3;
+    for second in 0..seconds {
+        let begun: Vec<f64> = asked.iter().filter(|asked| asked.begin.as_secs() == second).map(ms).collect();
+        if !begun.is_empty() {
+            line.times_ms[side].push(median(&begun));
+        }
+    }
+    let length = Duration::from_secs(seconds);
+    let ended = asked.iter().filter(|asked| asked.begin + asked.time <= length).count();
+    let times: Vec<f64> = asked.iter().map(ms).collect();
+    let late = |percent| (!times.is_empty()).then(|| percentile(&times, percent));
+    line.measures[side] = Measure {
+        per_second: Some(ended as f64 / seconds as f64),
+        p95_ms: late(95),
+        p99_ms: late(99),
+        ..Measure::default()
+    };
 }
 
 /// A server with its tables.
@@ -136,18 +163,21 @@ struct Prepared {
     server: Server,
     version: String,
     load: Duration,
+    /// What its clients made it spend.
+    cpu_seconds: f64,
     /// Keys of customers.
     keys: Arc<Vec<i64>>,
 }
 
-async fn prepare(kind: Kind, homes: &Path, data: &Path, threads: usize) -> Result<Prepared> {
+async fn prepare(kind: Kind, homes: &Path, data: &Path, threads: usize, clients: usize) -> Result<Prepared> {
     let server = if kind == Kind::Postgres {
-        Server::postgres(threads)?
+        Server::postgres(threads, clients)?
     } else {
         let home: PathBuf = homes.join(kind.name());
         std::fs::create_dir_all(&home)?;
-        let program = std::env::current_exe()?.with_file_name("millrace");
-        Server::millrace(&program, &home.join("warehouse"), threads)?
+        let connections = ["--max-connections".to_owned(), (clients + SPARE_CONNECTIONS).to_string()];
+        let slices = [format!("slices={threads}")];
+        Server::millrace(&server::program(None)?, &home.join("warehouse"), &slices, &connections)?
     };
     let wire = Wire::connect(kind, &server.connection, server.process()).await?;
     let begin = Instant::now();
@@ -156,63 +186,54 @@ async fn prepare(kind: Kind, homes: &Path, data: &Path, threads: usize) -> Resul
         wire.run(&statement).await.with_context(|| statement.sql.clone())?;
     }
     let load = begin.elapsed();
-    let client = connect(&server.connection).await?;
+    let client = server::connect(&server.connection).await?;
     client.batch_execute("CREATE TABLE notes (id bigint, client int, note varchar(40))").await?;
     let rows = client.query("SELECT c_custkey FROM customer ORDER BY 1", &[]).await?;
     let keys = rows.iter().map(|row| row.get::<_, i64>(0)).collect();
-    Ok(Prepared { kind, version: wire.version, server, load, keys: Arc::new(keys) })
+    Ok(Prepared { kind, version: wire.version, server, load, cpu_seconds: 0.0, keys: Arc::new(keys) })
 }
 
-async fn connect(connection: &str) -> Result<Client> {
-    let (client, connection) = tokio_postgres::connect(connection, NoTls).await?;
-    // It ends with its client.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(client)
-}
-
-/// The times in milliseconds of all that so many clients did.
+/// All that so many clients asked.
 async fn measure(
     connection: &str,
     clients: usize,
     options: &ConcurrencyOptions,
     keys: &Arc<Vec<i64>>,
-) -> Result<Vec<(Work, f64)>> {
-    let counted = connect(connection).await?;
+) -> Result<Vec<Asked>> {
+    let counted = server::connect(connection).await?;
     let count = async || -> Result<i64> { Ok(counted.query_one("SELECT count(*) FROM notes", &[]).await?.get(0)) };
     let before = count().await?;
     let mut tasks = JoinSet::new();
     let length = Duration::from_secs(options.seconds);
+    // All begin when the last one is connected.
+    let ready = Arc::new(Barrier::new(clients));
     for number in 0..clients {
-        let (client, keys) = (connect(connection).await?, Arc::clone(keys));
+        let (client, keys) = (server::connect(connection).await?, Arc::clone(keys));
+        let ready = Arc::clone(&ready);
         tasks.spawn(async move {
-            let lookup = client.prepare("SELECT c_name, c_acctbal FROM customer WHERE c_custkey = $1").await?;
-            ask(&client, &lookup, &keys, number as u64, length).await
+            let lookup = client.prepare("SELECT c_name, c_acctbal FROM customer WHERE c_custkey = $1").await;
+            ready.wait().await;
+            ask(&client, &lookup?, &keys, number as u64, length).await
         });
     }
-    let mut times = Vec::new();
+    let mut all = Vec::new();
     while let Some(asked) = tasks.join_next().await {
-        times.extend(asked??);
+        all.extend(asked??);
     }
-    let inserted = times.iter().filter(|(work, _)| *work == Work::Insert).count();
+    let inserted = all.iter().filter(|asked| asked.work == Work::Insert).count();
     ensure!(count().await? - before == inserted as i64, "rows were lost or made: {inserted} were inserted");
-    Ok(times)
+    Ok(all)
 }
 
 /// What one client does until its time is over; every client does other things, and the same in every run.
-async fn ask(
-    client: &Client,
-    lookup: &Statement,
-    keys: &[i64],
-    number: u64,
-    length: Duration,
-) -> Result<Vec<(Work, f64)>> {
-    let (mut times, end) = (Vec::new(), Instant::now() + length);
+async fn ask(client: &Client, lookup: &Statement, keys: &[i64], number: u64, length: Duration) -> Result<Vec<Asked>> {
+    let (mut all, first) = (Vec::new(), Instant::now());
     let mut turn = 0;
-    while Instant::now() < end {
+    while first.elapsed() < length {
         let hash = mixed((number << 40) | turn);
         let work = Work::drawn(hash);
         let value = mixed(hash);
-        let begin = Instant::now();
+        let begin = first.elapsed();
         match work {
             Work::Lookup => {
                 let key = keys[value as usize % keys.len()];
@@ -227,10 +248,10 @@ async fn ask(
                 client.batch_execute(&insert).await?;
             }
         }
-        times.push((work, begin.elapsed().as_secs_f64() * 1e3));
+        all.push(Asked { work, begin, time: first.elapsed().saturating_sub(begin) });
         turn += 1;
     }
-    Ok(times)
+    Ok(all)
 }
 
 fn short(value: u64) -> String {
@@ -251,34 +272,26 @@ fn yearly(value: u64) -> String {
     )
 }
 
-/// A percentile of sorted times.
-fn percentile(times: &[f64], percent: usize) -> f64 {
-    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-    times.get(at).copied().unwrap_or(0.0)
-}
-
-/// So many of sorted times that their percentiles stay.
-fn sampled(times: &[f64]) -> Vec<f64> {
-    if times.len() <= SAMPLES {
-        return times.to_vec();
-    }
-    (0..SAMPLES).map(|at| times[at * (times.len() - 1) / (SAMPLES - 1)]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_stay_when_times_are_sampled() {
-        let times: Vec<f64> = (0..12_345).map(f64::from).collect();
-        let kept = sampled(&times);
-        assert_eq!((kept.len(), kept.first(), kept.last()), (SAMPLES, times.first(), times.last()));
-        for percent in [50, 95, 99] {
-            let (all, some) = (percentile(&times, percent), percentile(&kept, percent));
-            assert!((all - some).abs() < 15.0, "{percent}: {all} and {some}");
-        }
-        assert_eq!(percentile(&[], 50).total_cmp(&0.0), std::cmp::Ordering::Equal);
+    fn a_second_is_a_run_and_what_ends_late_is_not_counted() {
+        let asked = |begin_ms, ms| Asked {
+            work: Work::Short,
+            begin: Duration::from_millis(begin_ms),
+            time: Duration::from_millis(ms),
+        };
+        let mut line = Line::new("short x2", 2);
+        note(&mut line, 1, &[asked(0, 10), asked(500, 30), asked(990, 20), asked(2_100, 400), asked(2_900, 500)], 3);
+        assert_eq!(line.times_ms, [vec![], vec![20.0, 450.0]]);
+        let expected =
+            Measure { per_second: Some(4.0 / 3.0), p95_ms: Some(500.0), p99_ms: Some(500.0), ..Measure::default() };
+        assert_eq!(line.measures, [Measure::default(), expected]);
+        // What nobody asked was measured, too.
+        note(&mut line, 0, &[], 3);
+        assert_eq!((line.measures[0].per_second, line.measures[0].p95_ms), (Some(0.0), None));
     }
 
     #[test]

@@ -3,8 +3,7 @@
 //! The server is in this process and the crawl in a `millrace` of its own, so that the memory is the crawl's alone. What
 //! was listed and opened is what the server saw, not what the crawl says.
 
-use crate::report;
-use crate::start::resident_kilobytes;
+use crate::{proc, report, server};
 use anyhow::{Context, Result, ensure};
 use millrace_tests::faults::Operation;
 use millrace_tests::s3::{ACCESS_KEY_ID, S3Server, SECRET_ACCESS_KEY};
@@ -35,7 +34,7 @@ pub struct Options {
 /// What one crawl took.
 struct Measured {
     time: Duration,
-    kilobytes: u64,
+    peak_memory_bytes: u64,
     lists: usize,
     prefixes: usize,
     opened: usize,
@@ -47,10 +46,7 @@ struct Measured {
 /// Runs it.
 pub async fn run(options: &Options) -> Result<()> {
     ensure!(options.partitions > 0 && options.objects > 0, "there have to be folders and objects");
-    let binary = match &options.binary {
-        Some(binary) => binary.clone(),
-        None => std::env::current_exe()?.with_file_name("millrace"),
-    };
+    let binary = server::program(options.binary.as_deref())?;
     let server = S3Server::start().await?;
     let bucket = server.create_bucket()?;
     let table = server.root().join(&bucket).join("t");
@@ -80,7 +76,7 @@ pub async fn run(options: &Options) -> Result<()> {
             text,
             "\n{name:<16} {:>10.0} {:>10.1} {:>8} {:>10} {:>8} {:>8} {:>12}  {}",
             report::median_ms(&[crawl.time]),
-            crawl.kilobytes as f64 / 1024.0,
+            crawl.peak_memory_bytes as f64 / f64::from(1 << 20),
             crawl.lists,
             crawl.prefixes,
             crawl.opened,
@@ -115,14 +111,16 @@ async fn crawl(binary: &Path, server: &S3Server, warehouse: &Path, target: &str,
     command.env_remove("AWS_SESSION_TOKEN").stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let begin = Instant::now();
     let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
-    let status = format!("/proc/{}/status", child.id().unwrap_or_default());
+    let process = child.id().unwrap_or_default();
     let output = child.wait_with_output();
     tokio::pin!(output);
-    let mut kilobytes = 0;
+    let mut peak_memory_bytes = 0;
     let output = loop {
         tokio::select! {
             output = &mut output => break output?,
-            () = tokio::time::sleep(Duration::from_millis(2)) => kilobytes = kilobytes.max(resident_kilobytes(&status)),
+            () = tokio::time::sleep(Duration::from_millis(2)) => {
+                peak_memory_bytes = peak_memory_bytes.max(proc::peak_bytes(process));
+            }
         }
     };
     let time = begin.elapsed();
@@ -132,7 +130,7 @@ async fn crawl(binary: &Path, server: &S3Server, warehouse: &Path, target: &str,
     let keys = |wanted| requests.iter().filter(move |(operation, _)| *operation == wanted).map(|(_, key)| key.as_str());
     Ok(Measured {
         time,
-        kilobytes,
+        peak_memory_bytes,
         lists: keys(Operation::List).count(),
         prefixes: keys(Operation::List).collect::<HashSet<_>>().len(),
         opened: keys(Operation::Get).collect::<HashSet<_>>().len(),

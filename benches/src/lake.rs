@@ -4,13 +4,10 @@
 use crate::run::{self, RunOptions};
 use crate::suite::{Format, Query, Suite, Table};
 use crate::target::Kind;
-use crate::{cache, report, side, tpch};
+use crate::{cache, parquet_file, report, side, tpch};
 use anyhow::{Context, Result, ensure};
 use datafusion::prelude::ParquetReadOptions;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,10 +27,6 @@ pub struct LakeOptions {
 
 impl Eq for LakeOptions {}
 
-const COLUMNS: &str = "l_orderkey bigint, l_partkey bigint, l_suppkey bigint, l_linenumber int, \
-     l_quantity decimal(15,2), l_extendedprice decimal(15,2), l_discount decimal(15,2), l_tax decimal(15,2), \
-     l_returnflag string, l_linestatus string, l_shipdate date, l_commitdate date, l_receiptdate date, \
-     l_shipinstruct string, l_shipmode string, l_comment string";
 /// The partitions: 84 months.
 const KEYS: &str = "ship_year int, ship_month int";
 
@@ -67,9 +60,13 @@ const PARTITION_QUESTIONS: [(&str, &str); 2] = [
 pub async fn run(options: &LakeOptions, cache: &Path, side: &[&str]) -> Result<()> {
     ensure!(options.files > 0, "there has to be a file");
     ensure!(options.scale > 0.0 && options.scale <= 100.0, "the scale factor is from 0 to 100");
+    ensure!(
+        options.run.kinds(Kind::External).all(|kind| !kind.loads()),
+        "lake tables are external: external, datafusion, duckdb-parquet, polars and chdb can be measured"
+    );
     let (scale, files) = (options.scale, options.files);
     let rows = tpch::folder(scale, cache).await?.join("lineitem");
-    let folder = format!("lake-{scale}-{files}");
+    let mut folder = format!("lake-{scale}-{files}");
     let made = cache::folder(cache, folder.clone(), |folder| async move { generate(&rows, files, &folder).await });
     let data = made.await?;
     let mut formats = vec![Format::Parquet, Format::Csv, Format::JsonGzip];
@@ -81,33 +78,26 @@ pub async fn run(options: &LakeOptions, cache: &Path, side: &[&str]) -> Result<(
         Ok(orc) => {
             link(&orc.join("lineitem_orc"), &data.join("lineitem_orc"))?;
             formats.push(Format::Orc);
+            // Kept tables of a run without it lack its table.
+            folder.push_str("-orc");
         }
         Err(error) => report::print(&format!("SKIPPED: ORC: {error:#}")),
     }
-    let (tables, others) = (tables(&formats), options.run.kinds(Kind::External).find(|kind| kind.loads()));
-    ensure!(
-        others.is_none(),
-        "lake tables are external: external, datafusion, duckdb-parquet and polars can be measured"
-    );
+    let tables = tables(&formats);
     let suite = Suite {
         title: format!("lake, lineitem at scale {scale}, {files} small files, texts of a tenth"),
         folder,
         data,
         queries: queries(&tables),
         tables,
-        session: |_| &[],
+        duckdb_settings: Vec::new(),
     };
     run::run(&suite, &options.run, Kind::External, cache, side)
 }
 
 /// The large table, the small files and the partitions are Parquet.
 fn tables(formats: &[Format]) -> Vec<Table> {
-    let table = |name: &str, format: Format| Table {
-        name: format!("lineitem_{name}"),
-        columns: COLUMNS.to_owned(),
-        format,
-        ..Table::default()
-    };
+    let table = |name: &str, format: Format| Table { name: format!("lineitem_{name}"), format, ..tpch::lineitem() };
     let mut tables = Vec::new();
     for format in formats {
         tables.extend(match format {
@@ -174,11 +164,8 @@ fn write_small(rows: &Path, files: usize, folder: &Path) -> Result<()> {
     for source in opened {
         for batch in source.with_batch_size(each).build()? {
             let batch = batch?;
-            let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-            let file = File::create(folder.join(format!("part-{number:05}.parquet")))?;
-            let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
-            writer.write(&batch)?;
-            writer.close()?;
+            let file = folder.join(format!("part-{number:05}.parquet"));
+            parquet_file::write(&file, batch.schema(), [Ok(batch)])?;
             number += 1;
         }
     }

@@ -9,6 +9,8 @@ pub mod chart;
 pub mod clickbench;
 pub mod compare;
 pub mod concurrency;
+#[cfg(feature = "connectors")]
+pub mod connectors;
 #[cfg(feature = "crawl")]
 pub mod crawl;
 pub mod csv;
@@ -19,7 +21,9 @@ pub mod managed;
 pub mod many_tables;
 pub mod numbers;
 pub mod parallel;
+mod parquet_file;
 pub mod partitions;
+pub mod proc;
 pub mod progress;
 #[cfg(feature = "crawl")]
 pub mod queues;

@@ -4,13 +4,13 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use millrace_benches::target::{SideOptions, serve};
 use millrace_benches::{
-    cache, clickbench, concurrency, crawl, csv, journal, lake, load, managed, many_tables, partitions, queues, start,
-    tpcds, tpch, wire,
+    cache, clickbench, concurrency, connectors, crawl, csv, journal, lake, load, managed, many_tables, partitions,
+    queues, start, tpcds, tpch, wire,
 };
 use std::path::PathBuf;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: millrace_allocator::MiMalloc = millrace_allocator::MiMalloc;
 
 /// Measures millrace, against plain DataFusion where it does the same work.
 #[derive(Debug, Parser)]
@@ -49,6 +49,8 @@ enum Benchmark {
     Tables(many_tables::Options),
     /// COPY, UNLOAD, INSERT, UPDATE, MERGE, DELETE, VACUUM of lineitem; also `millrace bench load`
     Load(load::Options),
+    /// Foreign systems: scans, look-ups, a stream into a table, beside bare loops over their servers
+    Connectors(connectors::Options),
     /// A crawl of many small objects on an S3 server: time, requests, memory
     Crawl(crawl::Options),
     /// Starting the program: time and memory of `select 1`
@@ -61,12 +63,10 @@ enum Benchmark {
     Wire(wire::Options),
 }
 
-/// As the program itself has it: plans of deeply nested queries are walked recursively.
-const THREAD_STACK_BYTES: usize = 16 << 20;
-
 fn main() -> Result<()> {
+    millrace_allocator::keep_freed_pages();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.enable_all().thread_stack_size(THREAD_STACK_BYTES).build()?.block_on(run())
+    runtime.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build()?.block_on(run())
 }
 
 async fn run() -> Result<()> {
@@ -83,6 +83,7 @@ async fn run() -> Result<()> {
         Benchmark::Managed(options) => managed::run(&options).await,
         Benchmark::Tables(options) => many_tables::run(&options, &arguments.cache).await,
         Benchmark::Load(options) => load::run(&options, &arguments.cache, &["side"]).await,
+        Benchmark::Connectors(options) => connectors::run(&options).await,
         Benchmark::Crawl(options) => crawl::run(&options).await,
         Benchmark::Start(options) => start::run(&options),
         Benchmark::Queues(options) => queues::run(&options).await,

@@ -1,12 +1,10 @@
 //! Many Hive partitions: how long the first repair takes, and planning a query of one of them.
 
 use crate::report::{self, median_ms};
-use crate::{cache, side};
+use crate::{cache, parquet_file, side};
 use anyhow::{Result, ensure};
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,9 +73,7 @@ fn generate(count: usize, folder: &Path) -> Result<()> {
         std::fs::create_dir(&place)?;
         let file = place.join("part-0.parquet");
         if partition % LINKS == 0 {
-            let mut writer = ArrowWriter::try_new(File::create(&file)?, batch.schema(), None)?;
-            writer.write(&batch)?;
-            writer.close()?;
+            parquet_file::write(&file, batch.schema(), [Ok(batch.clone())])?;
             source = file;
         } else {
             std::fs::hard_link(&source, &file)?;

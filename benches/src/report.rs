@@ -56,6 +56,9 @@ pub struct Line {
     /// By side, why it has no times.
     #[serde(default)]
     pub problems: Vec<Option<String>>,
+    /// How many rows ours gave, where it was asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_rows: Option<usize>,
 }
 
 /// What a run took beside time, where the side tells.
@@ -70,6 +73,57 @@ pub struct Measure {
     /// Bytes of files that scans read or found in a cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_read: Option<u64>,
+    /// How many clients' requests ended in a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<f64>,
+    /// The times in milliseconds below which 95 and 99 of a hundred requests are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_ms: Option<f64>,
+    /// See `p95_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<f64>,
+}
+
+/// How many measures there are.
+const MEASURES: usize = 6;
+/// Of these, the first one by which requests are measured.
+const OF_REQUESTS: usize = 3;
+
+impl Measure {
+    /// What there may be, as headings and texts.
+    fn shown(self) -> [(&'static str, Option<String>); MEASURES] {
+        [
+            ("CPU s", self.cpu_seconds.map(|seconds| format!("{seconds:.2}"))),
+            ("rows read", self.rows_read.map(|rows| rows.to_string())),
+            ("MB read", self.bytes_read.map(|bytes| format!("{:.1}", bytes as f64 / 1e6))),
+            ("per second", self.per_second.map(|count| format!("{count:.1}"))),
+            ("p95 ms", self.p95_ms.map(|ms| format!("{ms:.1}"))),
+            ("p99 ms", self.p99_ms.map(|ms| format!("{ms:.1}"))),
+        ]
+    }
+}
+
+/// A column of a report beside times: the measure of a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    side: usize,
+    at: usize,
+}
+
+impl Column {
+    /// What stands above it: the side's name, too, unless it is the first one.
+    pub fn heading(self, report: &Report) -> String {
+        let (heading, _) = Measure::default().shown()[self.at];
+        match report.sides.get(self.side).filter(|_| self.side > 0) {
+            Some(side) => format!("{} {heading}", side.name),
+            None => heading.to_owned(),
+        }
+    }
+
+    /// What stands in it.
+    pub fn value(self, line: &Line) -> Option<String> {
+        line.measure(self.side).shown()[self.at].1.clone()
+    }
 }
 
 impl Line {
@@ -80,6 +134,7 @@ impl Line {
             times_ms: vec![Vec::new(); sides],
             measures: vec![Measure::default(); sides],
             problems: vec![None; sides],
+            answer_rows: None,
         }
     }
 
@@ -120,6 +175,19 @@ pub fn median_ms(times: &[Duration]) -> f64 {
     median(&times.iter().map(|time| time.as_secs_f64() * 1e3).collect::<Vec<_>>())
 }
 
+/// The value below which so many of a hundred are; 0 of none.
+pub fn percentile(values: &[f64], percent: usize) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(at).copied().unwrap_or(0.0)
+}
+
+/// A percentile, in milliseconds.
+pub fn percentile_ms(times: &[Duration], percent: usize) -> f64 {
+    percentile(&times.iter().map(|time| time.as_secs_f64() * 1e3).collect::<Vec<_>>(), percent)
+}
+
 /// How far the runs of a side lie apart: half of the span between the fastest and the slowest, as a part of the median.
 fn spread(times: &[f64]) -> f64 {
     let (low, high) = times.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), ms| (low.min(*ms), high.max(*ms)));
@@ -147,6 +215,13 @@ impl Report {
         (0..self.sides.len()).map(|side| (logarithms(side) / count).exp()).collect()
     }
 
+    /// What was measured beside time: all of the first side, of the others what requests are measured by.
+    pub fn columns(&self) -> Vec<Column> {
+        let all = (0..self.sides.len()).flat_map(|side| (0..MEASURES).map(move |at| Column { side, at }));
+        let wanted = all.filter(|column| column.side == 0 || column.at >= OF_REQUESTS);
+        wanted.filter(|column| self.lines.iter().any(|line| column.value(line).is_some())).collect()
+    }
+
     /// Which lines are not summed up.
     pub fn incomplete(&self) -> Option<String> {
         let missing = self.lines.len() - self.complete().count();
@@ -157,7 +232,8 @@ impl Report {
     /// The report for a terminal: times, how far runs lie apart, ours in parts of each other's, and what ours took beside
     /// time.
     pub fn table(&self) -> String {
-        let measured = self.lines.iter().any(|line| line.measure(0) != Measure::default());
+        let columns = self.columns();
+        let headings: Vec<String> = columns.iter().map(|column| column.heading(self)).collect();
         let width = self.name_width();
         let mut text = format!("{}\n{:<width$}", self.title, "");
         for (at, side) in self.sides.iter().enumerate() {
@@ -166,18 +242,23 @@ impl Report {
                 let _ = write!(text, " {:>7}", "ratio");
             }
         }
-        if measured {
-            let _ = write!(text, " {:>8} {:>11} {:>9}", "CPU s", "rows read", "MB read");
+        for heading in &headings {
+            let _ = write!(text, " {heading:>11}");
         }
         text.push('\n');
         for line in &self.lines {
             let spreads = line.times_ms.iter().map(|times| Some(spread(times))).collect::<Vec<_>>();
-            push_row(&mut text, width, &line.name, &line.medians(), &spreads, measured.then(|| line.measure(0)));
+            let mut measures = String::new();
+            for (column, heading) in columns.iter().zip(&headings) {
+                let value = column.value(line).unwrap_or_else(|| "-".to_owned());
+                let _ = write!(measures, " {value:>width$}", width = heading.len().max(11));
+            }
+            push_row(&mut text, width, &line.name, &line.medians(), &spreads, &measures);
         }
         let without = vec![None; self.sides.len()];
         let all = |values: Vec<f64>| values.into_iter().map(Some).collect::<Vec<_>>();
-        push_row(&mut text, width, "sum", &all(self.sums()), &without, None);
-        push_row(&mut text, width, "geometric mean", &all(self.geometric_means()), &without, None);
+        push_row(&mut text, width, "sum", &all(self.sums()), &without, "");
+        push_row(&mut text, width, "geometric mean", &all(self.geometric_means()), &without, "");
         for side in &self.sides {
             push_side(&mut text, side);
         }
@@ -266,7 +347,7 @@ fn push_row(
     name: &str,
     medians: &[Option<f64>],
     spreads: &[Option<f64>],
-    measure: Option<Measure>,
+    measures: &str,
 ) {
     let _ = write!(text, "{name:<width$}");
     for (at, (ms, spread)) in medians.iter().zip(spreads).enumerate() {
@@ -284,13 +365,7 @@ fn push_row(
             let _ = write!(text, " {ratio:>7}");
         }
     }
-    if let Some(measure) = measure {
-        let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        let cpu = shown(measure.cpu_seconds.map(|seconds| format!("{seconds:.2}")));
-        let rows = shown(measure.rows_read.map(|rows| rows.to_string()));
-        let bytes = shown(measure.bytes_read.map(|bytes| format!("{:.1}", bytes as f64 / 1e6)));
-        let _ = write!(text, " {cpu:>8} {rows:>11} {bytes:>9}");
-    }
+    text.push_str(measures);
     text.truncate(text.trim_end().len());
     text.push('\n');
 }
@@ -323,6 +398,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn percentiles() {
+        let values: Vec<f64> = (0..200).rev().map(f64::from).collect();
+        for (percent, expected) in [(0, 0.0), (50, 100.0), (95, 190.0), (100, 199.0)] {
+            assert!((percentile(&values, percent) - expected).abs() < 1e-9, "{percent}");
+        }
+        assert!(percentile(&[], 95).abs() < 1e-9);
+    }
+
     fn report(ours: &[f64], theirs: &[f64]) -> Report {
         let line = Line { times_ms: vec![ours.to_vec(), theirs.to_vec()], ..Line::new("Q1", 2) };
         let sides = vec![Side::named("managed"), Side::named("duckdb")];
@@ -339,9 +423,15 @@ mod tests {
     fn a_table_has_what_ours_took_beside_time() {
         let mut report = report(&[10.0], &[20.0]);
         report.lines[0].measures[0] =
-            Measure { cpu_seconds: Some(0.018), rows_read: Some(6_000_000), bytes_read: Some(12_345_678) };
+            Measure { cpu_seconds: Some(0.018), rows_read: Some(6_000_000), ..Measure::default() };
         let table = report.table();
-        assert!(table.contains("0.500     0.02     6000000      12.3\n"), "{table}");
+        assert!(table.contains("   ratio       CPU s   rows read\n"), "{table}");
+        assert!(table.contains("0.500        0.02     6000000\n"), "{table}");
+        // Of others only what requests are measured by.
+        report.lines[0].measures[1] = Measure { cpu_seconds: Some(9.0), per_second: Some(17.3), ..Measure::default() };
+        let table = report.table();
+        assert!(table.contains("   rows read duckdb per second\n"), "{table}");
+        assert!(table.contains("     6000000              17.3\n"), "{table}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use crate::compare::{self, Row};
 use crate::progress::Progress;
-use crate::report::{self, Line, Measure, Report, Side};
-use crate::server::Server;
+use crate::report::{self, Line, Report, Side};
+use crate::server::{self, Server};
 use crate::suite::{Query, Suite};
 use crate::target::{Kind, Outcome, Programs, Request, Target};
 use crate::{chart, side};
@@ -163,7 +163,8 @@ struct Measured {
     programs: Programs,
     home: PathBuf,
     threads: usize,
-    session: &'static [&'static str],
+    /// What its sessions are told first.
+    session: Vec<String>,
     /// What makes the tables.
     setup: Vec<Request>,
     load: Option<Duration>,
@@ -192,7 +193,7 @@ impl Measured {
             programs: programs.clone(),
             home: home.to_owned(),
             threads,
-            session: (suite.session)(kind),
+            session: if kind.is_duckdb() { suite.duckdb_settings.clone() } else { Vec::new() },
             setup: kind.setup(&suite.tables, &suite.data),
             load: None,
             peak_before: 0,
@@ -226,8 +227,8 @@ impl Measured {
 
     /// Tells a new session what the suite wants.
     fn begin(&mut self) -> Result<()> {
-        for statement in self.session {
-            self.target.run(&Request::new((*statement).to_owned()), None)?;
+        for statement in &self.session {
+            self.target.run(&Request::new(statement.clone()), None)?;
         }
         Ok(())
     }
@@ -274,10 +275,10 @@ fn serve(kind: Kind, home: &Path, threads: usize) -> Result<Option<Server>> {
     match kind {
         Kind::Wire => {
             std::fs::create_dir_all(home)?;
-            let program = std::env::current_exe()?.with_file_name("millrace");
-            Ok(Some(Server::millrace(&program, &home.join("warehouse"), threads)?))
+            let slices = [format!("slices={threads}")];
+            Ok(Some(Server::millrace(&server::program(None)?, &home.join("warehouse"), &slices, &[])?))
         }
-        Kind::Postgres => Ok(Some(Server::postgres(threads)?)),
+        Kind::Postgres => Ok(Some(Server::postgres(threads, 1)?)),
         _ => Ok(None),
     }
 }
@@ -289,8 +290,8 @@ fn measure(query: &Query, options: &RunOptions, sides: &mut [Measured]) -> Line 
     for (at, side) in sides.iter_mut().enumerate() {
         match side.ask(&Request::asking(query.checked.of(side.kind).to_owned())) {
             Ok(mut outcome) => {
-                line.measures[at] =
-                    Measure { cpu_seconds: None, rows_read: outcome.rows_read, bytes_read: outcome.bytes_read };
+                line.measures[at].rows_read = outcome.rows_read;
+                line.measures[at].bytes_read = outcome.bytes_read;
                 if !query.is_ordered {
                     outcome.rows.sort();
                 }
@@ -300,6 +301,7 @@ fn measure(query: &Query, options: &RunOptions, sides: &mut [Measured]) -> Line 
                 };
                 line.problems[at] = compared.err().map(|error| error.to_string());
                 if at == 0 {
+                    line.answer_rows = Some(outcome.rows.len());
                     first = Some(outcome.rows);
                 }
             }

@@ -1,14 +1,19 @@
 //! A server of Millrace or of PostgreSQL that is started for a benchmark and ends with it.
 
-use anyhow::{Context, Result, bail, ensure};
+use crate::proc;
+use anyhow::{Context, Result, ensure};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls};
 
 /// How long a server may take to start.
 const START: Duration = Duration::from_mins(1);
+
+/// Connections beside those of the clients: whoever loads and looks.
+pub const SPARE_CONNECTIONS: usize = 16;
 
 /// A running server.
 #[derive(Debug)]
@@ -21,38 +26,34 @@ pub struct Server {
 }
 
 impl Server {
-    /// `millrace serve` on the warehouse in a folder; whoever connects from this machine is let in. It keeps no results, as
-    /// what is measured is computed.
-    pub fn millrace(program: &Path, warehouse: &Path, threads: usize) -> Result<Self> {
+    /// `millrace serve` on the warehouse in a folder, with settings (`name=value`) and more arguments of `serve`; whoever
+    /// connects from this machine is let in. It keeps no results, as what is measured is computed.
+    pub fn millrace(program: &Path, warehouse: &Path, settings: &[String], serve_arguments: &[String]) -> Result<Self> {
         let mut command = Command::new(program);
-        command
-            .args(["--set", &format!("slices={threads}"), "--set", "result_cache_mb=0"])
-            .arg("--warehouse")
-            .arg(warehouse);
-        command.args(["serve", "--trust", "--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let output = child.stdout.take().context("the server has no output")?;
-        let mut port = None;
-        let mut lines = BufReader::new(output).lines();
-        while let Some(Ok(line)) = lines.next() {
-            if let Some((_, address)) = line.split_once(" listens on ") {
-                port = address.trim().rsplit_once(':').map(|(_, port)| port.to_owned());
-                break;
-            }
+        command.arg("--warehouse").arg(warehouse).args(["--set", "result_cache_mb=0"]);
+        for setting in settings {
+            command.args(["--set", setting]);
         }
-        let Some(port) = port else {
-            drop(child.kill());
-            drop(child.wait());
-            bail!("{} did not serve", program.display());
-        };
+        command.args(["serve", "--trust", "--listen", "127.0.0.1:0"]).args(serve_arguments);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = child.with_context(|| format!("cannot start {}", program.display()))?;
+        // From here on it ends with the value.
+        let mut server = Self { child, connection: String::new(), _folder: None };
+        let output = server.child.stdout.take().context("the server has no output")?;
+        let mut lines = BufReader::new(output).lines();
+        let port = lines.by_ref().map_while(std::io::Result::ok).find_map(|line| {
+            let (_, address) = line.split_once(" listens on ")?;
+            address.trim().rsplit_once(':').map(|(_, port)| port.to_owned())
+        });
+        let port = port.with_context(|| format!("{} did not serve", program.display()))?;
         // What it says later is not waited for by the server.
         std::thread::spawn(move || lines.for_each(drop));
-        let connection = format!("host=127.0.0.1 port={port} user=admin dbname=dev");
-        Ok(Self { child, connection, _folder: None })
+        server.connection = format!("host=127.0.0.1 port={port} user=admin dbname=dev");
+        Ok(server)
     }
 
-    /// A new PostgreSQL of so many threads a query, on a socket in a folder of its own.
-    pub fn postgres(threads: usize) -> Result<Self> {
+    /// A new PostgreSQL of so many threads for so many clients, on a socket in a folder of its own.
+    pub fn postgres(threads: usize, clients: usize) -> Result<Self> {
         let bin = postgres_programs().context("PostgreSQL is not installed: there is no initdb")?;
         // Another user need not get into the caller's folders.
         let folder = tempfile::Builder::new().prefix("millrace-postgres-").tempdir()?;
@@ -82,9 +83,13 @@ impl Server {
         let settings = [
             "listen_addresses=".to_owned(),
             format!("unix_socket_directories={socket}"),
-            // A leader and its workers.
+            // A leader and its workers; all queries together have as many workers as there are threads. One process more
+            // launches replication.
             format!("max_parallel_workers_per_gather={}", threads.saturating_sub(1)),
-            format!("shared_buffers={}MB", memory_megabytes() / 4),
+            format!("max_parallel_workers={threads}"),
+            format!("max_worker_processes={}", threads + 1),
+            format!("max_connections={}", clients + SPARE_CONNECTIONS),
+            format!("shared_buffers={}MB", (proc::bytes("/proc/meminfo", "MemTotal") >> 20).max(512) / 4),
             "work_mem=256MB".to_owned(),
             "max_wal_size=8GB".to_owned(),
             // A query whose client was ended ends, too.
@@ -147,10 +152,23 @@ fn other_user(folder: &Path) -> Result<Option<(u32, u32)>> {
     Ok(Some((user, group)))
 }
 
-/// The machine's memory.
-fn memory_megabytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kilobytes.map_or(512, |kilobytes| kilobytes / 1024)
+/// The program that is named, or the `millrace` beside this one.
+pub fn program(named: Option<&Path>) -> Result<PathBuf> {
+    named.map_or_else(|| Ok(std::env::current_exe()?.with_file_name("millrace")), |named| Ok(named.to_owned()))
+}
+
+/// A connection to a server.
+pub async fn connect(connection: &str) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(connection, NoTls).await?;
+    // It ends with its client.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
+
+/// A server's error in its own words.
+pub(crate) fn told(error: &tokio_postgres::Error) -> anyhow::Error {
+    match error.as_db_error() {
+        Some(error) => anyhow::anyhow!("{}: {}", error.code().code(), error.message()),
+        None => anyhow::anyhow!("{error}"),
+    }
 }

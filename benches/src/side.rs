@@ -70,7 +70,7 @@ impl Ours {
 }
 
 /// The engine's errors hold more than one line; none of it is lost.
-fn failed(error: &Error) -> anyhow::Error {
+pub(crate) fn failed(error: &Error) -> anyhow::Error {
     anyhow::anyhow!("{}: {error}", error.sqlstate())
 }
 

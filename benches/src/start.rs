@@ -1,6 +1,7 @@
 //! Starting the program on an existing warehouse: time until `select 1` is answered, and the most memory held.
 
 use crate::report::{self, median_ms};
+use crate::{proc, server};
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,49 +20,38 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<()> {
-    let binary = match &options.binary {
-        Some(binary) => binary.clone(),
-        None => std::env::current_exe()?.with_file_name("millrace"),
-    };
+    let binary = server::program(options.binary.as_deref())?;
     let warehouse = tempfile::tempdir()?;
     start(&binary, warehouse.path())?;
     let runs = (0..options.runs).map(|_| start(&binary, warehouse.path())).collect::<Result<Vec<_>>>()?;
     let times = runs.iter().map(|(time, _)| *time).collect::<Vec<_>>();
     let worst = times.iter().max().copied().unwrap_or_default();
-    let memory = runs.iter().map(|(_, kilobytes)| *kilobytes).max().unwrap_or_default();
+    let memory = runs.iter().map(|(_, bytes)| *bytes).max().unwrap_or_default();
     report::print(&format!(
         "millrace -c 'select 1', {} runs\nmedian   {:>8.1} ms\nslowest  {:>8.1} ms\nmemory   {:>8.1} MB",
         options.runs,
         median_ms(&times),
         median_ms(&[worst]),
-        memory as f64 / 1024.0
+        memory as f64 / f64::from(1 << 20)
     ));
     Ok(())
 }
 
-/// One start: its time, and the largest resident size that was seen, in KB (0 where there is no /proc).
+/// One start: its time, and the largest resident size that was seen, in bytes (0 where there is no /proc).
 fn start(binary: &Path, warehouse: &Path) -> Result<(Duration, u64)> {
     let mut command = Command::new(binary);
     command.arg("--warehouse").arg(warehouse).args(["-c", "select 1"]).stdout(Stdio::null());
     let begin = Instant::now();
     let mut child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
-    let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     let result = loop {
         if let Some(result) = child.try_wait()? {
             break result;
         }
-        peak = peak.max(resident_kilobytes(&status));
+        peak = peak.max(proc::peak_bytes(child.id()));
         std::thread::sleep(Duration::from_micros(200));
     };
     let time = begin.elapsed();
     ensure!(result.success(), "{} failed: {result}", binary.display());
     Ok((time, peak))
-}
-
-/// The high-water mark of a process's memory.
-pub(crate) fn resident_kilobytes(status: &str) -> u64 {
-    let text = std::fs::read_to_string(status).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
 }

@@ -22,8 +22,8 @@ pub struct Suite {
     pub tables: Vec<Table>,
     /// The queries, in order.
     pub queries: Vec<Query>,
-    /// What a target's session is told first.
-    pub session: fn(Kind) -> &'static [&'static str],
+    /// What DuckDB's sessions are told first.
+    pub duckdb_settings: Vec<String>,
 }
 
 /// What a table's files are.
@@ -41,14 +41,14 @@ pub enum Format {
 }
 
 /// A table of a suite.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     /// Its name, which is also its folder's.
     pub name: String,
-    /// Its columns in Hive's DDL.
+    /// Its columns in Redshift's DDL; between two are a comma and a space, within a type is none.
     pub columns: String,
-    /// Its columns in Redshift's DDL.
-    pub managed_columns: String,
+    /// The columns of its primary key; empty without.
+    pub primary_key: String,
     /// Distribution and sort key.
     pub attributes: String,
     /// Whether managed tables are filled by COPY instead of INSERT.
@@ -123,10 +123,11 @@ impl Words {
         Self { standard: text.to_owned(), others: Vec::new() }
     }
 
-    /// Both of DuckDB's targets say it in their own way.
-    pub fn with_duckdb(text: &str, duckdb: &str) -> Self {
-        let others = [Kind::DuckDb, Kind::DuckDbParquet].map(|kind| (kind, duckdb.to_owned())).to_vec();
-        Self { standard: text.to_owned(), others }
+    /// Those of a kind say it in their own way.
+    #[must_use]
+    pub fn and(mut self, kinds: impl IntoIterator<Item = Kind>, text: &str) -> Self {
+        self.others.extend(kinds.into_iter().map(|kind| (kind, text.to_owned())));
+        self
     }
 
     /// What a target is told.
@@ -226,8 +227,9 @@ mod tests {
 
     #[test]
     fn targets_have_their_own_words() {
-        let words = Words::with_duckdb("SELECT LEN(a)", "SELECT STRLEN(a)");
+        let words = Words::of_all("SELECT LEN(a)").and(Kind::DUCKDB, "SELECT STRLEN(a)");
         assert_eq!(words.of(Kind::Managed), "SELECT LEN(a)");
+        assert_eq!(words.of(Kind::Polars), "SELECT LEN(a)");
         assert_eq!(words.of(Kind::DuckDbParquet), "SELECT STRLEN(a)");
     }
 }

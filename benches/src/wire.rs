@@ -2,12 +2,13 @@
 //!
 //! Both servers run already and are named by connection strings; without a peer only ours is measured.
 
-use crate::report;
+use crate::report::{self, percentile_ms};
+use crate::server;
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 /// Rows of the table that point queries read.
 const POINTS: i32 = 10_000;
@@ -65,9 +66,7 @@ pub async fn run(options: &Options) -> Result<()> {
 }
 
 async fn connect(place: &str) -> Result<Client> {
-    let (client, connection) = tokio_postgres::connect(place, NoTls).await?;
-    // It ends with its client.
-    tokio::spawn(async move { drop(connection.await) });
+    let client = server::connect(place).await?;
     // What is measured is computed; a peer that keeps no results does not know the setting.
     drop(client.simple_query("SET enable_result_cache_for_session TO off").await);
     Ok(client)
@@ -102,7 +101,6 @@ async fn latencies(place: &str, query: Query, clients: usize, length: Duration) 
     while let Some(asked) = tasks.join_next().await {
         times.extend(asked??);
     }
-    times.sort_unstable();
     Ok(times)
 }
 
@@ -119,10 +117,4 @@ async fn ask(client: &Client, query: Query, first: i32, length: Duration) -> Res
         key = (key + 7_919) % POINTS;
     }
     Ok(times)
-}
-
-/// A percentile of sorted times.
-fn percentile_ms(times: &[Duration], percent: usize) -> f64 {
-    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-    times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3)
 }

@@ -55,6 +55,16 @@ pub enum CatalogError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The connection was lost while a transaction committed, and the database could not be asked since: the changes
+    /// are either all there or none of them.
+    #[error("it is not known whether the transaction was committed: {message}")]
+    UnknownOutcome {
+        /// What happened, in words for the user.
+        message: String,
+        /// The database's own error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The catalog's file is damaged or of a version this program does not know.
     #[error("{0}")]
     Damaged(String),

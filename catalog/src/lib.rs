@@ -14,4 +14,4 @@ pub mod store;
 pub use error::{CatalogError, Result};
 pub use journal::{JournalEntry, JournalLimits, JournalStore};
 pub use snapshot::Snapshot;
-pub use store::{Catalog, FunctionChange, ObjectChanges};
+pub use store::{Catalog, FunctionChange, ObjectChanges, Place, PostgresUrl};

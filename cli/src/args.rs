@@ -35,6 +35,11 @@ struct LowArgs {
     #[arg(short, long, value_name = "DIR", env = "MILLRACE_WAREHOUSE", global = true)]
     warehouse: Option<PathBuf>,
 
+    /// Where the catalog is, if not in a file of the warehouse's directory: postgres://user@host/database?schema=name.
+    /// The password comes from PGPASSWORD or ~/.pgpass, if not from the URL
+    #[arg(long, value_name = "URL", env = "MILLRACE_CATALOG", hide_env_values = true, global = true)]
+    catalog: Option<String>,
+
     /// Run these statements and exit; may be given several times, and mixed with -f
     #[arg(short, long, value_name = "SQL", allow_hyphen_values = true)]
     command: Vec<String>,
@@ -185,7 +190,8 @@ where
         None => Action::Batch { sources: vec![Source::Stdin], keep_going: low.keep_going },
     };
     let dialect = low.dialect.map(|dialect| ("dialect".to_owned(), dialect.name().to_owned()));
-    let settings = dialect.into_iter().chain(low.set).collect();
+    let catalog = low.catalog.map(|url| ("catalog".to_owned(), url));
+    let settings = dialect.into_iter().chain(catalog).chain(low.set).collect();
     Ok(Invocation { warehouse: low.warehouse, settings, format: low.format, action })
 }
 

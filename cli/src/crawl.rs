@@ -13,7 +13,7 @@ use std::path::Path;
 /// The arguments of `millrace crawl`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub(crate) struct CrawlArgs {
-    /// Where to look: folders, files or s3:// URLs
+    /// Where to look: folders, files, s3:// URLs, or tables of other systems: dynamodb://orders, opensearch://logs-*
     #[arg(required = true, value_name = "PLACE")]
     places: Vec<String>,
 
@@ -36,6 +36,18 @@ pub(crate) struct CrawlArgs {
     /// Open at most so many files of each folder, 1 to 249
     #[arg(long, value_name = "N")]
     sample: Option<u32>,
+
+    /// The schema whose endpoint and credentials reach the places that are tables of another system
+    #[arg(long, value_name = "SCHEMA")]
+    connection: Option<String>,
+
+    /// Look at a sample of a key-value table's items instead of all
+    #[arg(long)]
+    scan_sample: bool,
+
+    /// Use at most this part of a key-value table's read capacity, 0.1 to 1.5
+    #[arg(long, value_name = "RATE")]
+    scan_rate: Option<String>,
 
     /// The level of folders that are tables; 1 is the bucket
     #[arg(long, value_name = "N")]
@@ -156,6 +168,9 @@ impl CrawlArgs {
             options.extend([" EXCLUDE (", &globs.join(", "), ")"]);
         }
         options.extend(self.sample.map(|files| format!(" SAMPLE {files}")));
+        options.extend(self.connection.as_ref().map(|schema| format!(" CONNECTION {}", quote_name(schema))));
+        options.extend(self.scan_sample.then_some(" SCAN ALL FALSE"));
+        options.extend(self.scan_rate.as_ref().map(|rate| format!(" SCAN RATE {rate}")));
         let targets: Vec<String> = self.places.iter().map(|place| format!("{}{options}", quote_text(place))).collect();
         let mut words = vec![
             format!("CREATE OR REPLACE CRAWLER {}", quote_name(&self.name())),
@@ -218,6 +233,18 @@ mod tests {
              TARGETS ('s3://b/x' EXCLUDE ('**.tmp', 'a\\\\b') SAMPLE 3, 'it''s' EXCLUDE ('**.tmp', 'a\\\\b') SAMPLE 3) \
              TABLE PREFIX 'p_' TABLE LEVEL 2 GROUPING COMBINE COMPATIBLE SCHEMAS \
              ON UPDATE ADD NEW COLUMNS ONLY ON DELETE LOG RECRAWL NEW FOLDERS ONLY"
+        );
+    }
+
+    #[test]
+    fn tables_of_other_systems_are_places() {
+        let arguments =
+            ["dynamodb://orders", "--database", "d", "--connection", "shop", "--scan-sample", "--scan-rate", "0.5"];
+        assert_eq!(
+            statement(&arguments),
+            "CREATE OR REPLACE CRAWLER crawl_d DATABASE d \
+             TARGETS ('dynamodb://orders' CONNECTION shop SCAN ALL FALSE SCAN RATE 0.5) \
+             ON UPDATE UPDATE IN DATABASE ON DELETE DEPRECATE"
         );
     }
 

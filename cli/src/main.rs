@@ -25,15 +25,13 @@ use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Plans of deeply nested queries are walked recursively, on the runtime's threads too.
-const THREAD_STACK_BYTES: usize = 16 << 20;
+static ALLOCATOR: millrace_allocator::MiMalloc = millrace_allocator::MiMalloc;
 
 /// The variable that says what is logged.
 const LOG_VARIABLE: &str = "MILLRACE_LOG";
 
 fn main() -> ExitCode {
+    millrace_allocator::keep_freed_pages();
     let invocation = match args::parse(std::env::args_os(), io::stdin().is_terminal()) {
         Ok(invocation) => invocation,
         // Also help and version, which end well.
@@ -63,7 +61,7 @@ fn run(invocation: &Invocation) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .worker_threads(cores + 1)
-        .thread_stack_size(THREAD_STACK_BYTES)
+        .thread_stack_size(millrace_engine::STACK_BYTES)
         .build()
         .context("could not start the runtime")?;
     let code = match &invocation.action {

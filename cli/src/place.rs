@@ -1,4 +1,5 @@
-//! Where a warehouse is: a directory, or a URL in an object store, whose catalog is then in the user's data directory.
+//! Where a warehouse is: a directory, or a URL in an object store, whose catalog is then in the user's data directory if
+//! it is not in a server.
 
 use crate::args::{Action, Invocation};
 use anyhow::{Context, Result, bail};
@@ -10,10 +11,14 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When there is no home to keep the catalog in, and for what works on directories only.
 pub(crate) fn locate(mut invocation: Invocation) -> Result<Invocation> {
+    let alone = matches!(invocation.action, Action::Demo { .. } | Action::Bench { .. });
+    if alone && invocation.settings.iter().any(|(name, _)| name == "catalog") {
+        bail!("the demo and benchmarks keep their catalog in their directory, not in a server");
+    }
     let Some(url) = invocation.warehouse.as_deref().and_then(Path::to_str).filter(|place| place.contains("://")) else {
         return Ok(invocation);
     };
-    if matches!(invocation.action, Action::Demo { .. } | Action::Bench { .. }) {
+    if alone {
         bail!("the demo and benchmarks take a directory, not {url}");
     }
     let url = url.to_owned();
@@ -78,5 +83,9 @@ mod tests {
         assert_eq!(remote.settings[0], ("data_path".to_owned(), "s3://b/w".to_owned()));
         assert_eq!(remote.settings[1], ("a".to_owned(), "1".to_owned()));
         assert!(at(&["millrace", "--warehouse", "s3://b/w", "demo"]).is_err());
+        let shared = at(&["millrace", "--warehouse", "s3://b/w", "--catalog", "postgres://h/d"]).unwrap();
+        let settings: Vec<_> = shared.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(settings, [("data_path", "s3://b/w"), ("catalog", "postgres://h/d")]);
+        assert!(at(&["millrace", "--catalog", "postgres://h/d", "demo"]).is_err());
     }
 }

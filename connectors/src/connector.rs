@@ -25,15 +25,19 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Record batches as they arrive; dropping the stream closes what it opened.
 pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
 
 /// The key that marks a text column of JSON values (SUPER) in its field's metadata; its value is empty.
 pub const SUPER_METADATA: &str = "millrace.super";
+
+/// Bad records of a split that are told of.
+const BAD_RECORDS: usize = 1000;
 
 /// How much of a condition the system decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +74,25 @@ pub struct Measures {
     pub bytes: AtomicU64,
     /// Capacity that the system says was consumed, in thousandths of its unit.
     pub capacity_milliunits: AtomicU64,
+    /// What was seen of a stream's splits, by their names.
+    reports: Mutex<BTreeMap<String, SplitReport>>,
+}
+
+impl Measures {
+    /// Adds to what is told of a stream's split.
+    pub fn tell(&self, split: &str, seen: SplitReport) {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        match reports.get_mut(split) {
+            Some(report) => report.add(seen),
+            None => drop(reports.insert(split.to_owned(), seen)),
+        }
+    }
+
+    /// What is told of a stream's split.
+    pub fn report(&self, split: &str) -> SplitReport {
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.get(split).cloned().unwrap_or_default()
+    }
 }
 
 /// What is to be read of a table.
@@ -135,6 +158,46 @@ pub struct Checkpoint {
     pub position: String,
 }
 
+/// What the reading of a stream's split came to, beside its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SplitReport {
+    /// Records that were read, with those that were left out.
+    pub rows: u64,
+    /// Records that were left out because they are not what was declared.
+    pub skipped: u64,
+    /// Bytes of records that were read.
+    pub bytes: u64,
+    /// When the earliest of them came, in microseconds since the epoch.
+    pub first_us: Option<i64>,
+    /// When the latest of them came.
+    pub last_us: Option<i64>,
+    /// The first ones of those that are not what was declared, 1,000 at most.
+    pub bad: Vec<BadRecord>,
+}
+
+impl SplitReport {
+    fn add(&mut self, seen: Self) {
+        self.rows += seen.rows;
+        self.skipped += seen.skipped;
+        self.bytes += seen.bytes;
+        self.first_us = [self.first_us, seen.first_us].into_iter().flatten().min();
+        self.last_us = self.last_us.max(seen.last_us);
+        let room = BAD_RECORDS.saturating_sub(self.bad.len());
+        self.bad.extend(seen.bad.into_iter().take(room));
+    }
+}
+
+/// A record that is not what was declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Where it is in its split.
+    pub position: String,
+    /// When it came, in microseconds since the epoch.
+    pub at_us: Option<i64>,
+    /// Why it is bad.
+    pub reason: String,
+}
+
 /// A foreign system whose tables can be read.
 #[async_trait]
 pub trait Connector: Debug + Send + Sync {
@@ -189,6 +252,17 @@ pub trait Connector: Debug + Send + Sync {
 
     /// Reads one part.
     async fn scan(&self, request: &ScanRequest, split: &Split, measures: &Arc<Measures>) -> Result<BatchStream>;
+
+    /// Whether its tables are streams: whoever reads them goes on from checkpoints.
+    fn is_stream(&self) -> bool {
+        false
+    }
+
+    /// Up to when a stream has dropped records by now that came after a time, where it has or may have; `None` when all
+    /// of them can still be read. Times are in microseconds since the epoch.
+    async fn dropped_until(&self, _table: &str, _since_us: i64) -> Result<Option<i64>> {
+        Ok(None)
+    }
 
     /// Where a later scan goes on after this part was read to its end; `None` for tables that have no order.
     async fn checkpoint(&self, request: &ScanRequest, split: &Split) -> Result<Option<Checkpoint>>;

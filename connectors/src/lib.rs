@@ -8,20 +8,26 @@
 mod aws;
 mod backoff;
 pub mod connector;
+pub mod declared;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod error;
 #[cfg(feature = "kinesis")]
 pub mod kinesis;
+#[cfg(any(feature = "dynamodb", feature = "kinesis", feature = "opensearch"))]
+mod number;
 #[cfg(feature = "opensearch")]
 pub mod opensearch;
 pub mod predicate;
 pub mod registry;
+#[cfg(any(feature = "dynamodb", feature = "kinesis", feature = "opensearch"))]
+mod typed;
 
 pub use connector::{
-    Aggregate, AggregateRequest, BatchStream, Checkpoint, Connector, Measures, Order, Pushdown, SUPER_METADATA,
-    ScanRequest, Split,
+    Aggregate, AggregateRequest, BadRecord, BatchStream, Checkpoint, Connector, Measures, Order, Pushdown,
+    SUPER_METADATA, ScanRequest, Split, SplitReport,
 };
+pub use declared::{Declaration, Invalid};
 pub use error::{ConnectorError, Result};
 pub use predicate::{Comparison, FullText, Predicate, Value};
 pub use registry::{Factory, OptionSpec, Options, Registry};

@@ -3,6 +3,7 @@
 //! Options are checked here, before a factory sees them: an unknown or missing one is an error that names it.
 
 use crate::connector::Connector;
+use crate::declared::Declaration;
 use crate::error::{ConnectorError, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,12 @@ pub trait Factory: Send + Sync {
 
     /// Makes a connector from options that were checked. No request is made yet.
     fn connect(&self, options: &Options) -> Result<Arc<dyn Connector>>;
+
+    /// Makes a connector whose tables have the declared columns, whatever the system tells of them. No request is made
+    /// yet.
+    fn declare(&self, _options: &Options, _declared: &Declaration) -> Result<Arc<dyn Connector>> {
+        Err(ConnectorError::Unsupported(format!("declared columns of {}", self.kind())))
+    }
 }
 
 /// The kinds that this program was built with.
@@ -89,6 +96,19 @@ impl Registry {
     /// # Errors
     /// `NotFound` for an unknown kind, `InvalidArgument` for options that it does not take or that are missing.
     pub fn connect(&self, kind: &str, options: &Options) -> Result<Arc<dyn Connector>> {
+        self.checked(kind, options)?.connect(options)
+    }
+
+    /// Makes a connector of a kind whose tables have declared columns.
+    ///
+    /// # Errors
+    /// As of [`Registry::connect`], and `Unsupported` for a kind whose columns cannot be declared, or not so.
+    pub fn declare(&self, kind: &str, options: &Options, declared: &Declaration) -> Result<Arc<dyn Connector>> {
+        self.checked(kind, options)?.declare(options, declared)
+    }
+
+    /// The factory of a kind, when it takes these options.
+    fn checked(&self, kind: &str, options: &Options) -> Result<&dyn Factory> {
         let factory = self
             .factories
             .get(kind.to_ascii_lowercase().as_str())
@@ -102,7 +122,7 @@ impl Registry {
             let message = format!("connector \"{kind}\" needs the option \"{}\"", missing.name);
             return Err(ConnectorError::InvalidArgument(message));
         }
-        factory.connect(options)
+        Ok(factory.as_ref())
     }
 }
 

@@ -4,6 +4,7 @@
 //! files. A module imports only those that stand before it in `docs/architecture.md`.
 
 mod background;
+mod builtin;
 mod crawl;
 pub mod error;
 mod exec;
@@ -29,13 +30,14 @@ mod system;
 pub mod tables;
 pub mod warehouse;
 mod wlm;
+mod zone;
 
 pub use error::{Error, ErrorKind, Result};
 pub use exec::maintenance::VacuumReport;
 pub use functions::{FunctionDocument, function_documents, functions_page};
 pub use load::{CopyFeed, CopyInput, copy_channel};
 pub use login::{Login, login_failed};
-pub use plan::{LENGTH_METADATA, TYPE_METADATA};
+pub use plan::{LENGTH_METADATA, STACK_BYTES, TYPE_METADATA};
 pub use result::{CommandTag, Notice, Progress, ProgressState, Severity, StatementResult};
 pub use session::{Names, Prepared, Session, TableNames, TransactionStatus};
 pub use warehouse::{Warehouse, WarehouseConfig};

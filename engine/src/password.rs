@@ -55,7 +55,7 @@ pub(crate) fn matches(user: &str, verifiers: &Verifiers, password: &str) -> bool
     if let Some(stored) = &verifiers.sha256 {
         let mut parts = stored.split('|').skip(1);
         let digest = parts.next().unwrap_or_default();
-        let made = hex(&Sha256::digest(format!("{password}{}", parts.next().unwrap_or_default())));
+        let made = hex::encode(Sha256::digest(format!("{password}{}", parts.next().unwrap_or_default())));
         return same(&made, digest);
     }
     verifiers.md5.as_ref().is_some_and(|stored| same(&md5(user, password), stored))
@@ -99,12 +99,12 @@ fn random_salt() -> Vec<u8> {
 }
 
 fn md5(user: &str, password: &str) -> String {
-    format!("md5{}", hex(&Md5::digest(format!("{password}{user}"))))
+    format!("md5{}", hex::encode(Md5::digest(format!("{password}{user}"))))
 }
 
 fn salted_sha256(password: &str) -> String {
-    let salt = hex(&random_salt());
-    format!("sha256|{}|{salt}", hex(&Sha256::digest(format!("{password}{salt}"))))
+    let salt = hex::encode(random_salt());
+    format!("sha256|{}|{salt}", hex::encode(Sha256::digest(format!("{password}{salt}"))))
 }
 
 /// `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`. Passwords are ASCII, so SASLprep changes nothing.
@@ -134,15 +134,6 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> Result<[u8; 32]> {
         mac.update(part);
     }
     Ok(mac.finalize().into_bytes().into())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

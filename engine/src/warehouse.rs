@@ -14,15 +14,16 @@ use crate::physical;
 use crate::result_cache::ResultCache;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
-use crate::tables::{self, Blocks, CachedStore, TableStorage, TemporaryFolder};
+use crate::tables::{self, Blocks, CachedStore, InlinedCache, TableStorage, TemporaryFolder};
 use crate::wlm::{self, Wlm};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
+use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::prelude::SessionConfig;
-use millrace_catalog::Catalog;
 use millrace_catalog::model::ManagedTable;
+use millrace_catalog::{Catalog, Place, PostgresUrl};
 use millrace_connectors::Registry;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -52,8 +53,9 @@ const CACHE_MB: u64 = 4096;
 const RESULT_CACHE_MB: usize = 64;
 
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 14] = [
     "cache_mb",
+    "catalog",
     "connector_ttl_ms",
     "data_path",
     "deleted_file_grace_minutes",
@@ -98,6 +100,8 @@ const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
 pub struct WarehouseConfig {
     /// The warehouse's directory; made when it is not there.
     pub directory: PathBuf,
+    /// Where the catalog is, if not in a file in the directory. Warehouses of several machines may share one.
+    pub catalog: Option<PostgresUrl>,
     /// Where the files of managed tables are: a URL in an object store; by default in the directory, or where the
     /// warehouse has put them before.
     pub data_path: Option<String>,
@@ -136,6 +140,7 @@ impl WarehouseConfig {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
+            catalog: None,
             data_path: None,
             settings: BTreeMap::new(),
             target_partitions: None,
@@ -158,7 +163,7 @@ impl WarehouseConfig {
         name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name) || AuditConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `connector_ttl_ms`, `listing_ttl_ms`, `slices`,
+    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `catalog`, `connector_ttl_ms`, `listing_ttl_ms`, `slices`,
     /// `journal_days`, `journal_mb`, `memory_limit_mb`, `result_cache_mb`, `snapshot_retention_hours`,
     /// `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or one of [`MaintenanceConfig::set`] or [`AuditConfig::set`].
     ///
@@ -171,6 +176,7 @@ impl WarehouseConfig {
         let number = |most: u64| value.parse::<u64>().ok().filter(|number| *number <= most).ok_or_else(invalid);
         match name {
             "cache_mb" => self.cache_bytes = number(1 << 30)? << 20,
+            "catalog" => self.catalog = Some(value.parse()?),
             "connector_ttl_ms" => {
                 self.connector_time_to_live = Duration::from_millis(value.parse().map_err(|_| invalid())?);
             }
@@ -230,6 +236,7 @@ pub struct Warehouse {
     leases: Leases,
     wlm: Arc<Wlm>,
     results: ResultCache,
+    inlined: InlinedCache,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
     sessions: AtomicU64,
@@ -258,7 +265,11 @@ impl Warehouse {
                 .with_hint("name a directory, and the place of its tables' files with --set data_path=s3://…"));
         }
         let stores = Arc::new(Stores::new(config.settings.clone())?);
-        let catalog = Arc::new(Catalog::open(&config.directory.join(CATALOG_FILE)).await?);
+        let place = match &config.catalog {
+            Some(url) => Place::Postgres(url.clone()),
+            None => Place::File(config.directory.join(CATALOG_FILE)),
+        };
+        let catalog = Arc::new(Catalog::open_at(&place).await?);
         let journal = Journal::open(&config.directory.join(JOURNAL_FILE), config.journal).await?;
         let bucket = match &config.audit.bucket {
             Some(url) => {
@@ -275,6 +286,11 @@ impl Warehouse {
             .with_config(session_config(config.target_partitions))
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_scalar_functions(Vec::new())
+            .with_higher_order_functions(Vec::new())
+            .with_window_functions(Vec::new())
+            // The optimizer looks this one up, to write DISTINCT ON with it; the planner asks `builtin`.
+            .with_aggregate_functions(vec![first_value_udaf()])
             .with_query_planner(Arc::new(optimize::CostBasedPlanner))
             .with_physical_optimizer_rules(optimize::with_selection(&physical::rules()))
             .build();
@@ -311,6 +327,7 @@ impl Warehouse {
             leases,
             wlm,
             results,
+            inlined: InlinedCache::default(),
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
             temporary: OnceCell::new(),
@@ -412,6 +429,11 @@ impl Warehouse {
         &self.wlm
     }
 
+    /// The rows of managed tables that the catalog holds.
+    pub(crate) fn inlined(&self) -> &InlinedCache {
+        &self.inlined
+    }
+
     /// The results that may be given again.
     pub(crate) fn results(&self) -> &ResultCache {
         &self.results
@@ -466,8 +488,13 @@ async fn data_storage(
         let absolute = std::path::absolute(&folder).map_err(|e| {
             Error::new(ErrorKind::Internal, format!("could not find the directory {}: {e}", folder.display()))
         })?;
-        note_data_path(catalog, noted.as_deref(), &format!("{}/", absolute.display())).await?;
-        return local_storage(&folder, lake, cleanup).await;
+        let path = format!("{}/", absolute.display());
+        let storage = local_storage(&folder, lake, cleanup).await?;
+        if config.catalog.is_some() && !catalog.is_read_only() {
+            claim_folder(catalog, &storage, noted.as_deref(), &path).await?;
+        }
+        note_data_path(catalog, noted.as_deref(), &path).await?;
+        return Ok(storage);
     };
     let location = Location::literal(wanted)?;
     if location.is_local() {
@@ -499,6 +526,20 @@ async fn data_storage(
         lake.listings.stores().replace(&location, Arc::clone(&store));
     }
     Ok(TableStorage::new(store, location.store().clone(), location.path().clone(), cleanup))
+}
+
+/// Of the folders of those who share a catalog there is one that has the tables' files, wherever it is moved or mounted.
+async fn claim_folder(catalog: &Catalog, storage: &TableStorage, noted: Option<&str>, path: &str) -> Result<()> {
+    let (store, root, identity) = (&storage.store, &storage.root, catalog.identity().await?);
+    if let Some(noted) = noted.filter(|noted| *noted != path)
+        && !tables::is_claimed(store.as_ref(), root, &identity).await?
+    {
+        let message = format!("the files of the tables of {} are in {noted}, not in {path}", catalog.place());
+        return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint(
+            "open it with the directory that has them, or keep files that several machines read in an object store",
+        ));
+    }
+    tables::claim(store.as_ref(), root, &identity).await
 }
 
 async fn note_data_path(catalog: &Catalog, noted: Option<&str>, path: &str) -> Result<()> {

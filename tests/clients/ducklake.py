@@ -1,15 +1,19 @@
 """Open tables with two programs: what millrace wrote DuckDB reads, and what DuckDB then writes millrace reads.
 
-DuckDB attaches the warehouse's catalog with its ducklake extension; both extensions come as Python packages.
+DuckDB attaches the warehouse's catalog with its ducklake extension, in the warehouse's directory or in PostgreSQL; the
+extensions come as Python packages.
+
+    ducklake.py BINARY WAREHOUSE HISTORIES [CATALOG]
 """
 import importlib.util
 import pathlib
 import subprocess
 import sys
+import urllib.parse
 
 import duckdb
 
-binary, warehouse, histories = sys.argv[1:]
+binary, warehouse, histories, *catalog = sys.argv[1:]
 checks = 0
 
 
@@ -21,7 +25,8 @@ def same(what, actual, expected):
 
 
 def millrace(sql):
-    done = subprocess.run([binary, "--warehouse", warehouse, "--format", "tsv", "-f", "-"], input=sql, capture_output=True, text=True)
+    where = ["--warehouse", warehouse, *(f"--catalog={url}" for url in catalog)]
+    done = subprocess.run([binary, *where, "--format", "tsv", "-f", "-"], input=sql, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"ducklake: FAILED: millrace: {done.stderr}{done.stdout}\n{sql}")
     return done.stdout
@@ -35,9 +40,15 @@ def extension(name):
 def attach():
     session = duckdb.connect(config={"allow_unsigned_extensions": "true"})
     session.execute("SET TimeZone = 'UTC'")
-    for name in ("sqlite_scanner", "ducklake"):
+    for name in ("postgres_scanner" if catalog else "sqlite_scanner", "ducklake"):
         session.execute(f"LOAD '{extension(name)}'")
-    session.execute(f"ATTACH 'ducklake:sqlite:{warehouse}/catalog.db' AS w (DATA_PATH '{warehouse}/data/')")
+    place, options = f"sqlite:{warehouse}/catalog.db", ""
+    if catalog:
+        url = urllib.parse.urlsplit(catalog[0])
+        schema = dict(urllib.parse.parse_qsl(url.query)).get("schema", "public")
+        place = f"postgres:host={url.hostname} port={url.port} user={url.username} dbname={url.path[1:]}"
+        options = f", METADATA_SCHEMA '{schema}'"
+    session.execute(f"ATTACH 'ducklake:{place}' AS w (DATA_PATH '{warehouse}/data/'{options})")
     return session
 
 

@@ -142,6 +142,40 @@ check("copy documents", rows("CREATE TABLE documents (id int, flag boolean, mixe
 contains("copy binary", millrace("CREATE TABLE bytes (b varchar(10))", copy % ("bytes", "types"), fails=True), 'Load into table \'bytes\' failed')
 contains("no table", millrace("SELECT * FROM ddb.absent", fails=True), "absent")
 
+# Declared columns: no sample, types that vary by item, a path, keys by name; and what does not fit.
+declare = ("CREATE EXTERNAL TABLE ddb.%s (id bigint, mixed varchar(10), small decimal(6,3), list super, n int) LOCATION "
+           "'dynamodb://types' TABLE PROPERTIES ('columnMapping'='list=doc.a,n=%s'%s)")
+declared = "SELECT id, mixed, small, json_serialize(list) AS list FROM ddb.typed ORDER BY id"
+check("declared", rows(declare % ("typed", "absent", ""), declared),
+      [(1, "1", D("0.125"), '[1,{"b":1.5}]'), (2, "one", D("2.000"), None)])
+mixed = "SELECT id FROM ddb.typed WHERE mixed = '1'"
+check("a number as a text", rows(mixed), [(1,)])
+contains("explain mixed types", millrace("EXPLAIN " + mixed), "filter (mixed = '1' OR mixed is no S)")
+contains("explain a declared key", millrace("EXPLAIN SELECT small FROM ddb.typed WHERE id = 2"), "DynamoDB BatchGetItem on types: id = 2")
+contains("a misfit", millrace(declare % ("strict", "mixed", ""), "SELECT n FROM ddb.strict", fails=True),
+         'attribute "mixed" of the item with id = 2 is a string that is no int: "one"')
+check("misfits as NULL", rows(declare % ("lenient", "mixed", ", 'invalid.values'='null'"), "SELECT id, n FROM ddb.lenient ORDER BY id"),
+      [(1, 1), (2, None)])
+check("misfits are NULL in conditions", rows("SELECT id FROM ddb.lenient WHERE n IS NULL"), [(2,)])
+
+# A crawler's tables are read like those of the schema, and follow the system.
+crawler = "CREATE CRAWLER keys DATABASE found TARGETS ('dynamodb://' CONNECTION ddb SCAN ALL TRUE SCAN RATE 1.5 EXCLUDE ('types'))"
+found = rows(crawler, "START CRAWLER keys")
+check("a crawl", found, [("CREATED", "nothing", "0", None), ("CREATED", "orders", "0", None)])
+check("a crawled table", rows("SELECT count(*) AS n, sum(price) AS p, count(state) AS s FROM found.orders"),
+      [(3000, sum(o["price"] for o in orders), 2400)])
+contains("explain a crawled table", millrace("EXPLAIN SELECT price FROM found.orders WHERE pk = 'a' AND sk > 10"),
+         "DynamoDB Query on orders: pk = 'a' AND sk > 10")
+dynamodb.Table("nothing").delete()
+while "nothing" in [table.name for table in dynamodb.tables.all()]:
+    time.sleep(0.02)
+check("a table that is gone", rows("START CRAWLER keys"),
+      [("DEPRECATED", "nothing", "0", "its system has it no more"), ("UNCHANGED", "orders", "0", None)])
+contains("a table that was deleted", millrace("SELECT * FROM found.nothing", fails=True), 'table "nothing" does not exist')
+from_shell = subprocess.run([binary, "--warehouse", warehouse, "crawl", "dynamodb://orders", "--database", "shell",
+                             "--connection", "ddb", "--scan-sample"], capture_output=True, text=True)
+contains("crawl from the shell", from_shell.stdout + from_shell.stderr, "CREATED", "orders")
+
 if failures:
     sys.exit(1)
 print(f"dynamodb: {3000 + 2} items read, by keys, indexes and scans")

@@ -150,6 +150,32 @@ same("their plan", "not taken" in explained("SELECT even, count(*) FROM s.odd GR
 same("exact big groups", ask("SELECT big, count(*) FROM s.odd GROUP BY big ORDER BY big"), [[n, 1] for n in sorted(big)])
 same("several values", "holds 2 values" in ask("SELECT sum(list) FROM s.odd"), True)
 same("several values grouped", "holds 2 values" in ask("SELECT list, count(*) FROM s.odd GROUP BY 1"), True)
+# Declared columns: another type, a wider one, a field that no mapping has, mappings that conflict.
+send("PUT", "/loose", {"mappings": {"dynamic": False, "properties": {"code": {"type": "keyword"}, "n": {"type": "short"}}}})
+for at, source in enumerate([{"code": "7", "n": 1, "extra": {"x": 5}}, {"code": "seven", "n": 2}]):
+    send("PUT", f"/loose/_doc/{at}?refresh=true", source)
+fill("mixed-1", 1, [(1, {"v": 5})], {"v": {"type": "long"}})
+fill("mixed-2", 1, [(2, {"v": "6"})], {"v": {"type": "keyword"}})
+declare = ("CREATE EXTERNAL TABLE s.%s (code int, n bigint, x smallint) LOCATION 'opensearch://loose' "
+           "TABLE PROPERTIES ('columnMapping'='x=extra.x'%s)")
+ask(declare % ("strict", ""))
+ask(declare % ("lenient", ", 'invalid.values'='null'"))
+ask("CREATE EXTERNAL TABLE s.conflict (v bigint) LOCATION 'opensearch://mixed-*'")
+ask("CREATE CRAWLER c DATABASE found TARGETS ('opensearch://logs-*' CONNECTION s)")
+ask("START CRAWLER c")
+for sql, expected in [
+    ("SELECT code, n, x FROM s.lenient ORDER BY n", [[7, 1, 5], [None, 2, None]]),
+    ("SELECT n, x FROM s.strict WHERE n = 1", [[1, 5]]),
+    ("SELECT n FROM s.lenient WHERE code = 7", [[1]]),
+    ("SELECT sum(v) FROM s.conflict WHERE v > 5", [[6]]),
+    ("SELECT count(*), max(n), count(status), count(DISTINCT user_name) FROM found.logs", [[30000, 29999, 22500, 7]]),
+]:
+    same(sql, ask(sql), expected)
+same("a misfit", 'field "code" of document "1" in "loose" is no int: "seven"' in ask("SELECT code FROM s.strict"), True)
+same("a wider type is asked for", "bool filter n = 1" in explained("SELECT code FROM s.lenient WHERE n = 1"), True)
+same("another type is not", "bool filter code" in explained("SELECT n FROM s.lenient WHERE code = 7"), False)
+same("a crawled field is asked for", "bool filter user.name = 'u1'" in explained("SELECT n FROM found.logs WHERE user_name = 'u1'"), True)
+
 best = ask("SELECT n FROM s.logs WHERE match(message, 'timeout 500') ORDER BY _score DESC LIMIT 1")
 same("best score", best, [[500]])
 plan = subprocess.run([binary, "--warehouse", warehouse, "-c", "EXPLAIN SELECT n FROM s.logs WHERE status = 500"],

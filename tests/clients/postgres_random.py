@@ -1,8 +1,7 @@
 """Random expressions and queries, run by us and by PostgreSQL: the same values, and errors of the same SQLSTATE class.
 
-PostgreSQL runs in a folder of its own on a socket there; as root it is started as the user postgres or nobody. A seed gives
-the same SQL again. An expression that differs is taken apart until no part of it differs. What may differ, and why, is
-DIFFERENCES; each of them is counted.
+PostgreSQL runs in a folder of its own on a socket there (postgres_server). A seed gives the same SQL again. An expression
+that differs is taken apart until no part of it differs. What may differ, and why, is DIFFERENCES; each of them is counted.
 
     postgres_random.py BINARY FOLDER [--seed 1] [--expressions 1000] [--queries 100] [--show 20]
 """
@@ -15,16 +14,15 @@ import os
 import pathlib
 import random
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 import psycopg2
 import psycopg2.extensions
 
 import postgres_grammar as grammar
+import postgres_server
 from postgres_queries import QueryWriter
 
 ARGUMENTS = argparse.ArgumentParser()
@@ -210,33 +208,13 @@ def shortened(outcome):
 
 
 def postgres():
-    """Starts PostgreSQL in a folder of its own; returns where its socket is, and how to end it."""
-    programs = [shutil.which("initdb"), shutil.which("pg_ctl")]
-    if not all(programs):
-        print("postgres_random: SKIPPED: there is no initdb or pg_ctl")
+    """Starts PostgreSQL; returns where its socket is, and how to end it."""
+    missing = postgres_server.Server.missing()
+    if missing:
+        print(f"postgres_random: SKIPPED: {missing}")
         sys.exit(0)
-    # Not within the caller's folder: initdb refuses to run as root, and another user need not get into that.
-    folder = tempfile.mkdtemp(prefix="millrace-postgres-")
-    as_user = []
-    if os.geteuid() == 0:
-        user = next(name for name in ("postgres", "nobody") if subprocess.run(["id", name], capture_output=True).returncode == 0)
-        subprocess.run(["chown", user, folder], check=True)
-        as_user = ["setpriv", "--reuid", user, "--regid", subprocess.check_output(["id", "-g", user], text=True).strip(), "--clear-groups"]
-    environment = dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC", HOME=folder)
-
-    def call(*command):
-        done = subprocess.run([*as_user, *command], capture_output=True, text=True, env=environment, cwd=folder)
-        if done.returncode:
-            sys.exit(f"postgres_random: FAILED: {' '.join(command)}\n{done.stdout}{done.stderr}")
-
-    def stop():
-        call(programs[1], "-D", f"{folder}/data", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
-
-    call(programs[0], "-D", f"{folder}/data", "-U", "oracle", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c timezone=UTC -c jit=off -c lc_messages=C"
-    call(programs[1], "-D", f"{folder}/data", "-w", "-l", f"{folder}/log", "-o", options, "start")
-    return folder, stop
+    server = postgres_server.Server("oracle", ["fsync=off", "timezone=UTC", "jit=off", "lc_messages=C"])
+    return server.folder, server.remove
 
 
 def millrace(binary, folder):

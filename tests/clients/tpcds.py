@@ -6,7 +6,7 @@ ORDER BY, in both programs, so that ties before a LIMIT are decided and rows can
 
 Values: whole numbers, texts, dates and decimals of one scale are equal; a decimal beside another scale or a double is
 equal to one unit of its last digit (Redshift cuts quotients and averages, DuckDB computes them as doubles), doubles to
-1e-9. What the dialects define otherwise than DuckDB is said to DuckDB (the benchmark's ORACLE), what Athena spells otherwise to
+1e-9. What the dialects define otherwise than DuckDB is said to DuckDB (the benchmark's oracle), what Athena spells otherwise to
 us (OURS).
 
     tpcds.py BINARY FOLDER [--scale 0.01] [--queries 1,14] [--dialects redshift,athena] [--slow 20]
@@ -50,19 +50,6 @@ OURS = {
 }
 # Queries whose rows differ and may, by dialect: number, why.
 KNOWN = {"redshift": {}, "athena": {}}
-# Text that sorts NULLs as the dialect does when a query does not say it.
-NULL_ORDER = {"redshift": "nulls_last_on_asc_first_on_desc", "athena": "nulls_last"}
-
-
-def ordered(text, columns):
-    """The query with all its columns as last keys of its order, and whether it has an order."""
-    text = text.strip().rstrip(";").rstrip()
-    tail = re.search(r"\bLIMIT\s+\d+$", text, re.IGNORECASE)
-    body, limit = (text[: tail.start()].rstrip(), " " + tail.group()) if tail else (text, "")
-    at = max((found.start() for found in re.finditer(r"\bORDER\s+BY\b", body, re.IGNORECASE)), default=-1)
-    if at < 0 or body[at:].count("(") != body[at:].count(")"):
-        return text, False
-    return body + "".join(f", {nr}" for nr in range(1, columns + 1)) + limit, True
 
 
 def scale(value):
@@ -108,8 +95,6 @@ def show(row):
 def oracle(scale_factor):
     session = suite.connect()
     session.execute(f"CALL dsdgen(sf = {scale_factor})")
-    # Both dialects divide whole numbers to whole numbers.
-    session.execute("SET integer_division = true")
     return session
 
 
@@ -158,17 +143,18 @@ def timed(cursor, text):
 
 def compare(theirs, ours, dialect, queries, arguments):
     """Runs the queries in one dialect; returns how many agree, and what failed."""
-    theirs.execute(f"SET default_null_order = '{NULL_ORDER[dialect]}'")
+    for setting in suite.SETTINGS[dialect]:
+        theirs.execute(setting)
     ours.execute(f"SET dialect = {dialect}")
     agreed, failed, empty, spent = [], [], 0, [0.0, 0.0]
     for nr, text in queries:
-        expected_text = suite.rewritten(text, suite.ORACLE[dialect])
+        expected_text = suite.rewritten(text, suite.oracle(dialect))
         columns = suite.width(theirs, expected_text)
-        expected_text, has_order = ordered(expected_text, columns)
+        expected_text, has_order = suite.ordered(expected_text, columns)
         expected, their_time = timed(theirs, expected_text)
         empty += not expected
         try:
-            rows, our_time = timed(ours, ordered(suite.rewritten(text, OURS[dialect]), columns)[0])
+            rows, our_time = timed(ours, suite.ordered(suite.rewritten(text, OURS[dialect]), columns)[0])
             if not has_order:
                 rows, expected = sorted(rows, key=repr), sorted(expected, key=repr)
             problem = differing(rows, expected)

@@ -9,7 +9,9 @@ pub mod s3;
 pub mod script;
 pub mod stays;
 pub mod values;
+pub mod warehouses;
 
 pub use database::Database;
 pub use faults::{Effect, Fault, Faults, Operation};
 pub use s3::{S3Server, s3_settings};
+pub use warehouses::warehouse_config;

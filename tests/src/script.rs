@@ -6,8 +6,9 @@
 
 use crate::database::{Database, Places};
 use crate::s3::{S3Server, s3_settings};
+use crate::warehouses::warehouse_config;
 use anyhow::{Context, Result, ensure};
-use millrace_engine::{Session, Warehouse, WarehouseConfig};
+use millrace_engine::{Session, Warehouse};
 use sqllogictest::{AsyncDB, DefaultColumnType, MakeConnection, Runner};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,7 +48,7 @@ impl World {
     pub async fn new(with_s3: bool) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let slices = std::env::var("MILLRACE_SLT_SLICES").ok().and_then(|slices| slices.parse().ok());
-        let mut config = WarehouseConfig::new(folder.path().join("warehouse"));
+        let mut config = warehouse_config(folder.path().join("warehouse"));
         config.target_partitions = Some(slices.unwrap_or(SLICES));
         let mut s3 = None;
         if with_s3 {

@@ -11,8 +11,9 @@ mod process;
 mod vacuum;
 
 use millrace_engine::retention::RetentionPolicy;
-use millrace_engine::{Session, Warehouse, WarehouseConfig};
+use millrace_engine::{Session, Warehouse};
 use millrace_tests::database::rows;
+use millrace_tests::warehouse_config;
 use model::{History, Model, Random, Rows, Shape, session_rows};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ async fn histories_over_parquet_files() {
 
 async fn run(format: &str, first_seed: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+    let warehouse = Warehouse::open(warehouse_config(folder.path())).await.unwrap();
     let chosen: Option<u64> = std::env::var("MILLRACE_SEED").ok().map(|seed| seed.parse().unwrap());
     for seed in first_seed..first_seed + HISTORIES {
         if chosen.is_none_or(|chosen| chosen == seed) {

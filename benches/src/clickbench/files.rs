@@ -4,7 +4,7 @@ use super::data::Row;
 use super::schema::{COLUMNS, Column, Type, Values};
 use super::text;
 use crate::numbers::skewed;
-use crate::{parallel, side};
+use crate::{parallel, parquet_file, side};
 use anyhow::{Context, Result, ensure};
 use arrow::array::{
     ArrayRef, Date32Array, Int16Array, Int32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
@@ -12,11 +12,6 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +39,9 @@ pub(super) fn schema() -> Arc<Schema> {
 /// Writes so many rows into files of `folder`, on all cores.
 pub(super) fn generate(rows: u64, folder: &Path) -> Result<()> {
     let files: Vec<u64> = (0..rows.div_ceil(FILE_ROWS)).collect();
-    parallel::each("files", &files, |file| write(&folder.join(format!("part-{file:05}.parquet")), batches(*file, rows)))
+    parallel::each("files", &files, |file| {
+        parquet_file::write(&folder.join(format!("part-{file:05}.parquet")), schema(), batches(*file, rows))
+    })
 }
 
 /// The rows of a file.
@@ -104,18 +101,6 @@ fn push_text(number: usize, column: &Column, row: &Row, out: &mut String) {
         Values::Of(special) => row.text(special, out),
         Values::One(_) | Values::Skewed(..) | Values::Rare(..) | Values::Words(..) => {}
     }
-}
-
-fn write(path: &Path, batches: impl Iterator<Item = Result<RecordBatch>>) -> Result<()> {
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    // Without Arrow's own schema: as another program would have written it.
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(File::create(path)?, schema(), options)?;
-    for batch in batches {
-        writer.write(&batch?)?;
-    }
-    writer.close()?;
-    Ok(())
 }
 
 /// Writes the rows of the public file, whose dates and times are numbers and whose texts are bytes, with our types.

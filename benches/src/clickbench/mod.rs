@@ -2,7 +2,8 @@
 //! and a similar skew, or over the public file.
 //!
 //! The public table has 100 million rows. Where fewer are generated, the two queries that keep groups of more than 100,000
-//! rows keep groups of a thousandth of all rows.
+//! rows keep groups of a thousandth of all rows, and those that pass over the first rows of their answers pass over no more
+//! than a hundred-thousandth of all rows: all have an answer from 50,000 rows on.
 
 mod data;
 mod files;
@@ -14,7 +15,8 @@ use crate::run::{self, RunOptions};
 use crate::suite::{self, Query, Suite, Table, Words};
 use crate::target::Kind;
 use anyhow::{Context, Result, ensure};
-use schema::{COLUMNS, Column, Type};
+use schema::{COLUMNS, Type};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The suite's name, of its folders too.
@@ -26,6 +28,16 @@ const WIDTHS: [usize; 43] = [
 ];
 /// Groups of more rows are kept by two queries, of 100 million.
 const MANY: &str = "100000";
+
+/// Peers with words of their own: who, the folder of the queries that they say otherwise, and how they say an average of
+/// whole numbers as Redshift has it, which is whole and cut. Sums of keys are larger than 64 bits.
+const WORDS: [(&[Kind], &str, &str); 5] = [
+    (&Kind::DUCKDB, "duckdb", "CAST(sum({}) // count({}) AS bigint)"),
+    (&[Kind::DataFusion], "datafusion", "CAST(sum(CAST({} AS decimal(38,0))) / count({}) AS bigint)"),
+    (&[Kind::Postgres], "postgres", "CAST(div(sum(CAST({} AS numeric)), count({})) AS bigint)"),
+    (&[Kind::Polars], "postgres", "CAST(sum(CAST({} AS hugeint)) // count({}) AS bigint)"),
+    (&[Kind::ChDb], "chdb", "CAST(intDiv(sum(CAST({} AS Int128)), count({})) AS Int64)"),
+];
 
 /// Options of the benchmark.
 #[derive(Debug, clap::Args, Clone, PartialEq, Eq)]
@@ -44,11 +56,11 @@ pub struct ClickbenchOptions {
 pub async fn run(options: &ClickbenchOptions, cache: &Path, side: &[&str]) -> Result<()> {
     ensure!(options.rows > 0, "there has to be a row");
     let rows = options.rows;
-    let (title, folder, many) = if let Some(file) = &options.data {
+    let (title, folder, generated) = if let Some(file) = &options.data {
         let length = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
-        ("ClickBench's file".to_owned(), format!("{SUITE}-file-{length}"), MANY.to_owned())
+        ("ClickBench's file".to_owned(), format!("{SUITE}-file-{length}"), None)
     } else {
-        (format!("like ClickBench, {rows} rows"), format!("{SUITE}-{rows}"), (rows / 1_000).to_string())
+        (format!("like ClickBench, {rows} rows"), format!("{SUITE}-{rows}"), Some(rows))
     };
     let data = cache::folder(cache, folder.clone(), |made| async move {
         let made = made.join("hits");
@@ -63,30 +75,23 @@ pub async fn run(options: &ClickbenchOptions, cache: &Path, side: &[&str]) -> Re
         folder,
         data: data.await?,
         tables: vec![table()],
-        queries: (1..=WIDTHS.len()).map(|number| query(number, &many)).collect::<Result<_>>()?,
-        session: |_| &[],
+        queries: (1..=WIDTHS.len()).map(|number| query(number, generated)).collect::<Result<_>>()?,
+        duckdb_settings: Vec::new(),
     };
     run::run(&suite, &options.run, Kind::Managed, cache, side)
 }
 
 fn table() -> Table {
-    let columns = |shown: fn(&Column) -> String| COLUMNS.iter().map(shown).collect::<Vec<_>>().join(", ");
+    let columns = COLUMNS.iter().map(|column| {
+        let (name, data_type) = (column.name.to_lowercase(), sql_type(column.data_type));
+        format!("{name} {data_type} NOT NULL")
+    });
     Table {
         name: "hits".to_owned(),
-        columns: columns(|column| format!("{} {}", column.name.to_lowercase(), hive_type(column.data_type))),
-        managed_columns: columns(|column| {
-            format!("{} {} NOT NULL", column.name.to_lowercase(), sql_type(column.data_type))
-        }),
+        columns: columns.collect::<Vec<_>>().join(", "),
         attributes: "SORTKEY (counterid, eventdate)".to_owned(),
         is_copied: true,
         ..Table::default()
-    }
-}
-
-fn hive_type(data_type: Type) -> &'static str {
-    match data_type {
-        Type::Text | Type::Char => "string",
-        other => sql_type(other),
     }
 }
 
@@ -102,32 +107,53 @@ fn sql_type(data_type: Type) -> &'static str {
     }
 }
 
-/// A query, which DuckDB says in its own way where it has one.
-fn query(number: usize, many: &str) -> Result<Query> {
-    let text = |text: &str| text.replace(MANY, many);
-    let ours = text(suite::query(SUITE, number)?);
-    let duckdb = suite::query("clickbench/duckdb", number).map_or_else(|_| ours.clone(), text);
-    let timed = Words::with_duckdb(&ours, &duckdb);
-    let mut checked = Words::with_duckdb(&ours, &whole_averages(&duckdb, "CAST(sum({}) // count({}) AS bigint)"));
-    checked.others.push((Kind::DataFusion, whole_averages(&ours, "CAST(trunc(avg({})) AS bigint)")));
+/// A query over so many generated rows, or over the public file.
+fn query(number: usize, generated: Option<u64>) -> Result<Query> {
+    let fitted = |text: &str| generated.map_or_else(|| text.to_owned(), |rows| fitted(text, rows));
+    let ours = suite::query(SUITE, number)?;
+    let (mut timed, mut checked) = (Words::of_all(&fitted(ours)), Words::of_all(&fitted(ours)));
+    for (kinds, folder, average) in WORDS {
+        let text = fitted(suite::query(&format!("{SUITE}/{folder}"), number).unwrap_or(ours));
+        timed = timed.and(kinds.iter().copied(), &text);
+        checked = checked.and(kinds.iter().copied(), &whole_averages(&text, average));
+    }
     Ok(Query::with_ties(number, timed, &checked, WIDTHS[number - 1]))
 }
 
-/// The query with its averages as Redshift has those of whole numbers, which are whole and cut.
+/// A query's text with what it keeps and passes over in proportion to so many rows.
+fn fitted(text: &str, rows: u64) -> String {
+    let text = text.replace(MANY, &(rows / 1_000).to_string());
+    let Some((before, passed)) = text.rsplit_once("OFFSET ") else { return text };
+    match passed.trim().parse::<u64>() {
+        Ok(passed) => format!("{before}OFFSET {}\n", passed.min(rows / 100_000)),
+        Err(_) => text,
+    }
+}
+
+/// The query with its averages as Redshift has those of whole numbers, which are whole and cut. Each is an item of its list
+/// and has a name, without which DataFusion does not order by its number.
 fn whole_averages(text: &str, average: &str) -> String {
-    let Some((before, rest)) = text.split_once("avg(") else { return text.to_owned() };
-    let mut open = 1;
-    let end = rest.find(|c| {
-        open += match c {
-            '(' => 1,
-            ')' => -1,
-            _ => 0,
-        };
-        open == 0
-    });
-    let (argument, after) = rest.split_at(end.unwrap_or(rest.len()));
-    let after = whole_averages(after.strip_prefix(')').unwrap_or(after), average);
-    format!("{before}{}{after}", average.replace("{}", argument))
+    let (mut whole, mut rest, mut named) = (String::new(), text, 0);
+    while let Some((before, after)) = rest.split_once("avg(") {
+        let mut open = 1;
+        let end = after.find(|c| {
+            open += match c {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            open == 0
+        });
+        let (argument, after) = after.split_at(end.unwrap_or(after.len()));
+        whole += before;
+        whole += &average.replace("{}", argument);
+        rest = after.strip_prefix(')').unwrap_or(after);
+        if !rest.starts_with(" AS ") {
+            named += 1;
+            let _ = write!(whole, " AS average_{named}");
+        }
+    }
+    whole + rest
 }
 
 #[cfg(test)]
@@ -161,13 +187,10 @@ mod tests {
     fn columns_are_those_of_the_public_table() {
         let table = table();
         assert_eq!(table.columns.split(", ").count(), 105);
-        assert!(table.columns.starts_with("watchid bigint, javaenable smallint, title string, goodevent smallint, "));
-        let managed = &table.managed_columns;
-        assert!(managed.contains(", hitcolor char(1) NOT NULL, localeventtime timestamp NOT NULL, "), "{managed}");
-        assert!(
-            managed.ends_with("refererhash bigint NOT NULL, urlhash bigint NOT NULL, clid int NOT NULL"),
-            "{managed}"
-        );
+        let columns = &table.columns;
+        assert!(columns.starts_with("watchid bigint NOT NULL, javaenable smallint NOT NULL, title varchar(65535) "));
+        assert!(columns.contains(", hitcolor char(1) NOT NULL, localeventtime timestamp NOT NULL, "), "{columns}");
+        assert!(columns.ends_with("refererhash bigint NOT NULL, urlhash bigint NOT NULL, clid int NOT NULL"));
     }
 
     /// What the public table is known for: a site with about 0.7 % of all rows, 13 % of rows with a phrase, 0.6 % with an
@@ -241,13 +264,47 @@ mod tests {
     #[test]
     fn averages_of_whole_numbers_are_whole() -> Result<()> {
         let text = whole_averages("SELECT avg(a), avg(strlen(b)) AS l FROM t", "CAST(trunc(avg({})) AS bigint)");
-        let expected = "SELECT CAST(trunc(avg(a)) AS bigint), CAST(trunc(avg(strlen(b))) AS bigint) AS l FROM t";
+        let expected =
+            "SELECT CAST(trunc(avg(a)) AS bigint) AS average_1, CAST(trunc(avg(strlen(b))) AS bigint) AS l FROM t";
         assert_eq!(text, expected);
-        let query = query(28, "1000")?;
+        let query = query(28, Some(1_000_000))?;
         assert!(query.timed.of(Kind::Managed).contains("HAVING count(*) > 1000\n"), "{query:?}");
         assert!(query.timed.of(Kind::Managed).contains("avg(octet_length(url))"), "{query:?}");
         assert!(query.timed.of(Kind::DuckDb).contains("avg(strlen(url))"), "{query:?}");
         assert!(query.checked.of(Kind::DuckDb).contains("sum(strlen(url)) // count(strlen(url))"), "{query:?}");
+        assert!(
+            query.checked.of(Kind::Postgres).contains("div(sum(CAST(octet_length(url) AS numeric)), "),
+            "{query:?}"
+        );
+        for kind in Kind::peers() {
+            assert!(!query.checked.of(kind).contains("SELECT counterid, avg("), "{kind:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn fewer_rows_are_passed_over_where_there_are_fewer() -> Result<()> {
+        for (number, rows, end) in [
+            (39, Some(50_000), "LIMIT 10 OFFSET 0\n"),
+            (42, Some(10_000_000), "LIMIT 10 OFFSET 100\n"),
+            (41, Some(100_000_000), "LIMIT 10 OFFSET 100\n"),
+            (42, None, "LIMIT 10 OFFSET 10000\n"),
+            (28, None, "LIMIT 25\n"),
+        ] {
+            let query = query(number, rows)?;
+            assert!(query.timed.of(Kind::DuckDb).ends_with(end), "{number}: {}", query.timed.of(Kind::DuckDb));
+        }
+        Ok(())
+    }
+
+    /// The averages of keys, whose sum has more than 64 bits and whose doubles have too few, as PostgreSQL's `div` has them.
+    #[tokio::test]
+    async fn averages_of_keys_are_exact_in_datafusion() -> Result<()> {
+        let text = "SELECT avg(k), avg(n) FROM (VALUES (4611686018427387904, 7), (4611686018427387904, -8), \
+                    (4611686018427387906, -7), (1, 1)) AS t (k, n)";
+        let (_, _, average) = WORDS[1];
+        let found = crate::side::run_plain(&crate::side::plain(1), &whole_averages(text, average)).await?;
+        assert_eq!(crate::compare::rows(&found)?, [["3458764513820540928", "-1"]]);
         Ok(())
     }
 }

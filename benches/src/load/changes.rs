@@ -1,17 +1,19 @@
 //! Changes of lineitem's rows: inserts, an UPDATE, a MERGE, a DELETE, and VACUUM of what they leave; beside DuckDB's CHECKPOINT.
 
-use super::{CHECK, Options, agree};
+use super::{Options, agree, check};
 use crate::progress::Progress;
 use crate::report::Line;
 use crate::target::{Request, Target};
 use anyhow::{Context, Result};
 
-/// A change in words that both sides take; `{}` is the number of the run, so that each run finds other rows.
-const CHANGES: [(&str, &str); 5] = [
-    ("INSERT SELECT", "INSERT INTO more SELECT * FROM lineitem WHERE l_orderkey % 10 = {}"),
-    ("UPDATE 1 %", "UPDATE lineitem SET l_quantity = l_quantity + 1 WHERE l_orderkey % 100 = 7 + {}"),
+/// A change in words that both sides take, and the table that is compared after it. `{}` is the number of the run, 0 to 4, so
+/// that each run finds other rows: keys that end in 0 to 4 are copied, changed and merged, those in 9 to 5 deleted.
+const CHANGES: [(&str, &str, &str); 5] = [
+    ("INSERT SELECT", "more", "INSERT INTO more SELECT * FROM lineitem WHERE l_orderkey % 10 = {}"),
+    ("UPDATE 1 %", "lineitem", "UPDATE lineitem SET l_quantity = l_quantity + 1 WHERE l_orderkey % 100 = 10 + {}"),
     (
         "MERGE 6 %",
+        "lineitem",
         "MERGE INTO lineitem USING staged ON lineitem.l_orderkey = staged.l_orderkey \
          AND lineitem.l_linenumber = staged.l_linenumber \
          WHEN MATCHED THEN UPDATE SET l_quantity = staged.l_quantity, l_comment = staged.l_comment \
@@ -20,8 +22,8 @@ const CHANGES: [(&str, &str); 5] = [
          staged.l_returnflag, staged.l_linestatus, staged.l_shipdate, staged.l_commitdate, staged.l_receiptdate, \
          staged.l_shipinstruct, staged.l_shipmode, staged.l_comment)",
     ),
-    ("DELETE 10 %", "DELETE FROM lineitem WHERE l_orderkey % 10 = 9 - {}"),
-    ("VACUUM", "VACUUM lineitem"),
+    ("DELETE 10 %", "lineitem", "DELETE FROM lineitem WHERE l_orderkey % 10 = 9 - {}"),
+    ("VACUUM", "lineitem", "VACUUM lineitem"),
 ];
 
 /// What is merged: a twentieth of the rows that are there, and a hundredth as new ones.
@@ -39,7 +41,7 @@ const ROW: &str = "INSERT INTO more VALUES ({}, 1, 1, 1, 17.00, 21168.23, 0.04, 
 
 /// Runs them on tables that hold lineitem.
 pub(super) fn measure(options: &Options, targets: &mut [Target]) -> Result<Vec<Line>> {
-    let mut lines: Vec<Line> = CHANGES.iter().map(|(name, _)| Line::new(*name, targets.len())).collect();
+    let mut lines: Vec<Line> = CHANGES.iter().map(|(name, ..)| Line::new(*name, targets.len())).collect();
     let mut rows = Line::new("INSERT 1 row", targets.len());
     for target in &mut *targets {
         for statement in
@@ -53,6 +55,8 @@ pub(super) fn measure(options: &Options, targets: &mut [Target]) -> Result<Vec<L
             rows.push(at, target.run(&Request::new(numbered(ROW, number)), None)?.time);
         }
     }
+    let held = targets.iter_mut().map(|target| check(target, "more")).collect::<Result<Vec<_>>>()?;
+    agree(&held, "INSERT 1 row")?;
     let progress = Progress::new("changes", options.runs * CHANGES.len());
     for run in 0..options.runs {
         for target in &mut *targets {
@@ -60,7 +64,7 @@ pub(super) fn measure(options: &Options, targets: &mut [Target]) -> Result<Vec<L
                 target.run(&Request::new(numbered(statement, run)), None).with_context(|| statement.to_owned())?;
             }
         }
-        for ((name, change), line) in CHANGES.iter().zip(&mut lines) {
+        for ((name, table, change), line) in CHANGES.iter().zip(&mut lines) {
             progress.step(name);
             let mut answers = Vec::new();
             for (at, target) in targets.iter_mut().enumerate() {
@@ -70,7 +74,7 @@ pub(super) fn measure(options: &Options, targets: &mut [Target]) -> Result<Vec<L
                     numbered(change, run)
                 };
                 line.push(at, target.run(&Request::new(statement), None).with_context(|| (*name).to_owned())?.time);
-                answers.push(target.run(&Request::asking(CHECK.to_owned()), None)?.rows);
+                answers.push(check(target, table)?);
             }
             agree(&answers, name)?;
         }
@@ -81,4 +85,37 @@ pub(super) fn measure(options: &Options, targets: &mut [Target]) -> Result<Vec<L
 
 fn numbered(statement: &str, number: usize) -> String {
     statement.replace("{}", &number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CHECK;
+    use super::*;
+    use crate::side::Ours;
+    use crate::target::Kind;
+    use crate::{compare, tpch};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn each_run_finds_other_rows() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let data = tpch::folder(0.002, folder.path()).await?;
+        let mut ours = Ours::open(&folder.path().join("warehouse"), 2).await?;
+        for statement in Kind::Managed.setup(&[tpch::lineitem()], &data) {
+            ours.run(&statement.sql).await?;
+        }
+        ours.run("CREATE TABLE more AS SELECT * FROM lineitem WHERE l_orderkey < 0").await?;
+        for run in 0..5 {
+            for statement in STAGED {
+                ours.run(&numbered(statement, run)).await?;
+            }
+            for (name, table, change) in CHANGES {
+                let check = CHECK.replace("{}", table);
+                let before = compare::rows(&ours.run(&check).await?)?;
+                ours.run(&numbered(change, run)).await?;
+                let after = compare::rows(&ours.run(&check).await?)?;
+                assert_eq!(before != after, name != "VACUUM", "{name} in run {run}: {before:?} {after:?}");
+            }
+        }
+        Ok(())
+    }
 }

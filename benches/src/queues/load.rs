@@ -1,7 +1,8 @@
 //! The load: clients that ask short and long queries one after the other, and what they saw.
 
-use super::server::{Server, memory_bytes};
 use super::{LONG, QUEUES, SHORT};
+use crate::proc;
+use crate::server::{self, Server};
 use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,7 +65,7 @@ impl Clients {
         let mut clients = Vec::new();
         for number in 0..count {
             let queue = turns[number % slots];
-            let client = server.client().await?;
+            let client = server::connect(&server.connection).await?;
             client.simple_query(&format!("SET query_group TO '{}'", QUEUES[queue].group)).await?;
             clients.push((queue, client));
         }
@@ -81,8 +82,8 @@ impl Clients {
     pub(super) async fn ask(&mut self, server: &Server, length: Duration, gated: bool) -> Result<Seen> {
         let gates: Vec<Arc<Semaphore>> = QUEUES.iter().map(|queue| Arc::new(Semaphore::new(queue.slots))).collect();
         let over = Arc::new(AtomicBool::new(false));
-        let looker = server.client().await?;
-        let looks = tokio::spawn(look(looker, server.status(), Arc::clone(&over)));
+        let looker = server::connect(&server.connection).await?;
+        let looks = tokio::spawn(look(looker, server.process(), Arc::clone(&over)));
         let begin = Instant::now();
         let mut asking = JoinSet::new();
         for (number, (queue, client)) in std::mem::take(&mut self.0).into_iter().enumerate() {
@@ -122,7 +123,7 @@ async fn ask(client: &Client, number: usize, end: Instant, gate: Option<&Semapho
         let answer = client.simple_query(&text).await;
         drop(turns);
         if let Err(error) = answer {
-            seen.errors.push(super::told(&error));
+            seen.errors.push(server::told(&error).to_string());
         } else {
             let times = if is_long { &mut seen.long } else { &mut seen.short };
             times.push(begin.elapsed());
@@ -134,11 +135,11 @@ async fn ask(client: &Client, number: usize, end: Instant, gate: Option<&Semapho
 }
 
 /// Looks at the server's memory and at its queues until the load is over.
-async fn look(client: Client, status: String, over: Arc<AtomicBool>) -> (u64, [i64; QUEUES.len()]) {
+async fn look(client: Client, process: u32, over: Arc<AtomicBool>) -> (u64, [i64; QUEUES.len()]) {
     let text = "SELECT service_class, num_executing_queries FROM stv_wlm_service_class_state";
     let (mut memory, mut most) = (0, [0; QUEUES.len()]);
     while !over.load(Ordering::Relaxed) {
-        memory = memory.max(memory_bytes(&status));
+        memory = memory.max(proc::own_bytes(process));
         for message in client.simple_query(text).await.unwrap_or_default() {
             let tokio_postgres::SimpleQueryMessage::Row(row) = message else { continue };
             let number = |at: usize| row.get(at).and_then(|value| value.parse::<i64>().ok());

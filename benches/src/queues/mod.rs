@@ -5,13 +5,12 @@
 //! `stl_wlm_query`, every statement of the load; memory is what the server's process has. Bars stand beside the figures.
 
 mod load;
-mod server;
 
-use crate::report;
+use crate::report::{self, percentile_ms};
+use crate::server::{self, SPARE_CONNECTIONS, Server};
 use anyhow::{Context, Result, ensure};
 use load::{Clients, Seen};
 use millrace_tests::stays::{self, COLUMNS, Stay, judge, longest_fair_wait};
-use server::Server;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -85,12 +84,12 @@ struct Found {
 
 /// Runs it.
 pub async fn run(options: &Options) -> Result<()> {
-    let binary = match &options.binary {
-        Some(binary) => binary.clone(),
-        None => std::env::current_exe()?.with_file_name("millrace"),
-    };
-    let server = Server::start(&binary, options.memory_mb, options.clients)?;
-    let admin = server.client().await?;
+    let binary = server::program(options.binary.as_deref())?;
+    let warehouse = tempfile::tempdir()?;
+    let settings = [format!("memory_limit_mb={}", options.memory_mb)];
+    let connections = ["--max-connections".to_owned(), (options.clients + SPARE_CONNECTIONS).to_string()];
+    let server = Server::millrace(&binary, warehouse.path(), &settings, &connections)?;
+    let admin = server::connect(&server.connection).await?;
     prepare(&admin, options.rows).await?;
     let alone = (time(&admin, &SHORT.replace("{}", "7")).await?, time(&admin, LONG).await?);
     let mut clients = Clients::connect(&server, options.clients).await?;
@@ -186,13 +185,6 @@ async fn stays(client: &Client, class: i32, after: i64) -> Result<Vec<Stay>> {
         stays.push(Stay { queued: at(0)?, begun: at(1)?, ended: at(2)? });
     }
     Ok(stays)
-}
-
-/// A server's error in its own words.
-fn told(error: &tokio_postgres::Error) -> String {
-    error
-        .as_db_error()
-        .map_or_else(|| error.to_string(), |error| format!("{}: {}", error.code().code(), error.message()))
 }
 
 fn seconds(us: i64) -> f64 {
@@ -303,12 +295,4 @@ fn told_of(
     let errors: usize = found.iter().map(|found| found.seen.errors.len()).sum();
     bar("errors".into(), errors.to_string(), "0".into(), errors == 0)?;
     Ok((text, missed))
-}
-
-/// A percentile in milliseconds.
-fn percentile_ms(times: &[Duration], percent: usize) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    sorted.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e3)
 }

@@ -27,11 +27,31 @@ pub enum Kind {
     DuckDbParquet,
     /// Polars' SQL on the same Parquet files
     Polars,
+    /// ClickHouse, in Python's chdb, on the same files
+    #[value(name = "chdb")]
+    ChDb,
     /// PostgreSQL's tables
     Postgres,
 }
 
+/// A program for Python.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Script {
+    /// Its text, which reads requests by `peer.py`.
+    pub text: &'static str,
+    /// The packages that it imports.
+    pub packages: &'static str,
+}
+
 impl Kind {
+    /// DuckDB on its own tables and on files.
+    pub const DUCKDB: [Self; 2] = [Self::DuckDb, Self::DuckDbParquet];
+
+    /// All that are not ours.
+    pub fn peers() -> impl Iterator<Item = Self> {
+        Self::value_variants().iter().copied().filter(|kind| !kind.is_ours())
+    }
+
     /// The name as the command line has it.
     pub fn name(self) -> &'static str {
         match self {
@@ -42,6 +62,7 @@ impl Kind {
             Self::DuckDb => "duckdb",
             Self::DuckDbParquet => "duckdb-parquet",
             Self::Polars => "polars",
+            Self::ChDb => "chdb",
             Self::Postgres => "postgres",
         }
     }
@@ -65,21 +86,14 @@ impl Kind {
     }
 
     /// The script for Python that its process is.
-    pub fn script(self) -> Option<&'static str> {
-        match self {
-            Self::DuckDb | Self::DuckDbParquet => Some(include_str!("duckdb.py")),
-            Self::Polars => Some(include_str!("polars.py")),
-            Self::Managed | Self::External | Self::Wire | Self::DataFusion | Self::Postgres => None,
-        }
-    }
-
-    /// The package that its script imports.
-    pub fn package(self) -> Option<&'static str> {
-        match self {
-            Self::DuckDb | Self::DuckDbParquet => Some("duckdb"),
-            Self::Polars => Some("polars"),
-            Self::Managed | Self::External | Self::Wire | Self::DataFusion | Self::Postgres => None,
-        }
+    pub fn script(self) -> Option<Script> {
+        let (text, packages) = match self {
+            Self::DuckDb | Self::DuckDbParquet => (include_str!("duckdb.py"), "duckdb, pyarrow"),
+            Self::Polars => (include_str!("polars.py"), "polars"),
+            Self::ChDb => (include_str!("chdb.py"), "chdb, pyarrow"),
+            Self::Managed | Self::External | Self::Wire | Self::DataFusion | Self::Postgres => return None,
+        };
+        Some(Script { text, packages })
     }
 
     /// Why it cannot be measured here.
@@ -87,9 +101,10 @@ impl Kind {
         if self == Self::Postgres {
             return server::postgres_programs().is_none().then(|| "there is no initdb".to_owned());
         }
-        let package = self.package().filter(|package| !programs.has_package(package))?;
+        let packages = self.script()?.packages;
         let python = programs.python.display();
-        Some(format!("{python} has no package {package}; name a Python that has it with --python"))
+        (!programs.can_import(packages))
+            .then(|| format!("{python} cannot import {packages}; name a Python that can with --python"))
     }
 
     /// Whether it has a copy of the data of its own.
@@ -99,7 +114,7 @@ impl Kind {
 
     /// Whether its tables are there again when its process begins again.
     pub fn stays(self) -> bool {
-        !matches!(self, Self::DataFusion | Self::Polars)
+        !matches!(self, Self::DataFusion | Self::Polars | Self::ChDb)
     }
 
     /// Whether its tables are in its folder; PostgreSQL's are not, as it may be another user.
@@ -113,10 +128,10 @@ impl Kind {
         for table in tables {
             let files = data.join(&table.name);
             let folder = files.display().to_string().replace('\'', "''");
-            let (name, columns) = (&table.name, &table.columns);
+            let (name, columns) = (&table.name, hive_columns(table));
             match self {
                 Self::Managed | Self::Wire => {
-                    setup.say(format!("CREATE TABLE {name} ({}) {}", table.managed_columns, table.attributes));
+                    setup.say(format!("CREATE TABLE {name} ({}) {}", with_key(table), table.attributes));
                     setup.say(if table.is_copied {
                         format!("COPY {name} FROM '{folder}/' PARQUET")
                     } else {
@@ -167,8 +182,13 @@ impl Kind {
                 }
                 Self::Polars if table.format != Format::Parquet => {}
                 Self::Polars => setup.send(name.clone(), files),
+                Self::ChDb => {
+                    let source = clickhouse_source(table, &folder);
+                    setup.say(format!("CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source}"));
+                }
                 Self::Postgres => {
-                    setup.say(format!("CREATE TABLE {name} ({})", postgres_columns(table)));
+                    // Redshift's longest texts are longer than PostgreSQL says it of a type.
+                    setup.say(format!("CREATE TABLE {name} ({})", with_key(table).replace("varchar(65535)", "text")));
                     let copy = format!("COPY {name} FROM STDIN (FORMAT csv, NULL '{}')", wire::NULL);
                     setup.send(copy, files);
                 }
@@ -205,17 +225,36 @@ fn key_names(table: &Table) -> String {
 /// The columns of a DDL's list with their types.
 fn pairs(columns: &str) -> impl Iterator<Item = (&str, &str)> {
     // A comma within a type is followed by no space.
-    columns.split(", ").filter_map(|column| column.trim().split_once(' '))
+    let pairs = columns.split(", ").filter_map(|column| column.trim().split_once(' '));
+    pairs.map(|(name, data_type)| (name, data_type.trim_end_matches(" NOT NULL")))
+}
+
+/// A table's columns with its primary key.
+fn with_key(table: &Table) -> String {
+    match table.primary_key.as_str() {
+        "" => table.columns.clone(),
+        key => format!("{}, PRIMARY KEY ({key})", table.columns),
+    }
+}
+
+/// A table's columns in Hive's DDL.
+pub(crate) fn hive_columns(table: &Table) -> String {
+    let columns = pairs(&table.columns).map(|(name, data_type)| {
+        let data_type = if data_type.contains("char") { "string" } else { data_type };
+        format!("{name} {data_type}")
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// The columns as DuckDB's readers of text take them.
+pub(crate) fn duckdb_columns(table: &Table) -> String {
+    let columns = pairs(&table.columns).map(|(name, data_type)| format!("'{name}': '{data_type}'"));
+    format!("columns = {{{}}}", columns.collect::<Vec<_>>().join(", "))
 }
 
 /// DuckDB's function over a table's files, where it has one.
 fn duckdb_source(table: &Table, folder: &str) -> Option<String> {
-    let columns = || {
-        let columns = pairs(&table.columns).map(|(name, data_type)| {
-            format!("'{name}': '{}'", if data_type == "string" { "varchar" } else { data_type })
-        });
-        format!("columns = {{{}}}", columns.collect::<Vec<_>>().join(", "))
-    };
+    let columns = || duckdb_columns(table);
     match table.format {
         Format::Parquet if table.keys.is_empty() => Some(format!("read_parquet('{folder}/*.parquet')")),
         Format::Parquet => Some(format!("read_parquet('{folder}/**/*.parquet', hive_partitioning = true)")),
@@ -225,9 +264,19 @@ fn duckdb_source(table: &Table, folder: &str) -> Option<String> {
     }
 }
 
-/// Redshift's longest texts are longer than PostgreSQL says it of a type.
-fn postgres_columns(table: &Table) -> String {
-    table.managed_columns.replace("varchar(65535)", "text")
+/// ClickHouse's function over a table's files. It takes keys from the folders in paths; its session knows of the bars.
+fn clickhouse_source(table: &Table, folder: &str) -> String {
+    let columns = || {
+        let columns = pairs(&table.columns).map(|(name, data_type)| format!("{name} {data_type}"));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    match table.format {
+        Format::Parquet if table.keys.is_empty() => format!("file('{folder}/*.parquet', Parquet)"),
+        Format::Parquet => format!("file('{folder}/**/*.parquet', Parquet)"),
+        Format::Csv => format!("file('{folder}/*', CSV, '{}')", columns()),
+        Format::JsonGzip => format!("file('{folder}/*', JSONEachRow, '{}')", columns()),
+        Format::Orc => format!("file('{folder}/*', ORC)"),
+    }
 }
 
 #[cfg(test)]
@@ -242,21 +291,21 @@ mod tests {
     fn every_target_has_its_words() {
         let table = Table {
             name: "t".to_owned(),
-            columns: "a int, b decimal(15,2), c string".to_owned(),
-            managed_columns: "a int, b decimal(15,2), c varchar(65535)".to_owned(),
+            columns: "a int NOT NULL, b decimal(15,2), c varchar(65535)".to_owned(),
+            primary_key: "a".to_owned(),
             attributes: "DISTKEY (a)".to_owned(),
             is_copied: true,
             ..Table::default()
         };
         let managed = [
-            "CREATE TABLE t (a int, b decimal(15,2), c varchar(65535)) DISTKEY (a)",
+            "CREATE TABLE t (a int NOT NULL, b decimal(15,2), c varchar(65535), PRIMARY KEY (a)) DISTKEY (a)",
             "COPY t FROM '/d/t/' PARQUET",
             "ANALYZE",
         ];
         assert_eq!(setup(Kind::Managed, &table), managed);
         assert_eq!(setup(Kind::Wire, &table), managed);
         let postgres = [
-            "CREATE TABLE t (a int, b decimal(15,2), c text)",
+            "CREATE TABLE t (a int NOT NULL, b decimal(15,2), c text, PRIMARY KEY (a))",
             "COPY t FROM STDIN (FORMAT csv, NULL '\\N')",
             "VACUUM ANALYZE",
         ];
@@ -268,7 +317,13 @@ mod tests {
         let csv = Table { format: Format::Csv, ..table };
         assert!(
             setup(Kind::DuckDbParquet, &csv)[0]
-                .ends_with("columns = {'a': 'int', 'b': 'decimal(15,2)', 'c': 'varchar'})")
+                .ends_with("columns = {'a': 'int', 'b': 'decimal(15,2)', 'c': 'varchar(65535)'})")
+        );
+        assert_eq!(
+            setup(Kind::ChDb, &csv),
+            [
+                "CREATE OR REPLACE VIEW t AS SELECT * FROM file('/d/t/*', CSV, 'a int, b decimal(15,2), c varchar(65535)')"
+            ]
         );
         assert!(setup(Kind::DuckDb, &Table { format: Format::Orc, ..csv }).is_empty());
     }

@@ -9,12 +9,14 @@ mod process;
 mod serve;
 mod wire;
 
-pub use kind::Kind;
+pub use kind::{Kind, Script};
+pub(crate) use kind::{duckdb_columns, hive_columns};
 pub use process::{Outcome, Programs, Target};
 pub use serve::{SideOptions, serve};
 pub(crate) use wire::Wire;
 
 use crate::compare::Row;
+use crate::proc;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -99,11 +101,9 @@ impl Used {
 
     /// Of a process's folder: its own two times, or with those of its children that have ended, four.
     fn of_folder(folder: &Path, times: usize) -> Self {
-        let status = std::fs::read_to_string(folder.join("status")).unwrap_or_default();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = peak.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
         let ticks: u64 = fields(folder).skip(11).take(times).sum();
-        Self { peak_memory_bytes: kilobytes.unwrap_or(0) * 1024, cpu_seconds: ticks as f64 / TICKS_PER_SECOND }
+        let peak_memory_bytes = proc::bytes(folder.join("status"), "VmHWM");
+        Self { peak_memory_bytes, cpu_seconds: ticks as f64 / TICKS_PER_SECOND }
     }
 }
 

@@ -25,10 +25,10 @@ impl Programs {
         Self { python: python.to_owned(), side: side.iter().map(|text| (*text).to_owned()).collect() }
     }
 
-    /// Whether the Python has a package.
-    pub fn has_package(&self, package: &str) -> bool {
+    /// Whether the Python has packages, which are named as an import names them.
+    pub fn can_import(&self, packages: &str) -> bool {
         let mut command = Command::new(&self.python);
-        command.args(["-c", &format!("import {package}")]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["-c", &format!("import {packages}")]).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     }
 }
@@ -76,7 +76,8 @@ impl Target {
         std::fs::create_dir_all(home)?;
         let mut command = if let Some(script) = kind.script() {
             let path = home.join("side.py");
-            std::fs::write(&path, script)?;
+            std::fs::write(&path, script.text)?;
+            std::fs::write(home.join("peer.py"), include_str!("peer.py"))?;
             let mut command = Command::new(&programs.python);
             command.arg(path);
             command
@@ -104,8 +105,11 @@ impl Target {
         });
         let Ok(version) = replies.recv() else {
             drop(child.wait());
-            let hint = kind.package().map_or_else(String::new, |package| {
-                format!(": install the Python package {package}, or name a Python that has it with --python")
+            let hint = kind.script().map_or_else(String::new, |script| {
+                format!(
+                    ": install the Python packages {}, or name a Python that has them with --python",
+                    script.packages
+                )
             });
             bail!("{} could not be started{hint}", kind.name());
         };

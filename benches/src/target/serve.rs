@@ -40,7 +40,7 @@ pub async fn serve(options: &SideOptions) -> Result<()> {
         let begin = Instant::now();
         let outcome = engine.run(&request).await;
         let seconds = begin.elapsed().as_secs_f64();
-        let mut reply = Reply { seconds, used: engine.used(), ..Reply::default() };
+        let mut reply = Reply { seconds, ..Reply::default() };
         match outcome {
             Ok(answer) => {
                 (reply.rows_read, reply.bytes_read) = engine.read();
@@ -52,6 +52,8 @@ pub async fn serve(options: &SideOptions) -> Result<()> {
             }
             Err(error) => reply.error = Some(format!("{error:#}")),
         }
+        // Also what formatting the rows took, so that it is not counted to the next statement.
+        reply.used = engine.used();
         writeln!(out, "{}", serde_json::to_string(&reply)?)?;
         out.flush()?;
     }
@@ -82,7 +84,9 @@ impl Engine {
                 let connection = options.connection.as_deref().context("no server is named")?;
                 Ok(Self::Server(Box::new(Wire::connect(kind, connection, options.server).await?)))
             }
-            Kind::DuckDb | Kind::DuckDbParquet | Kind::Polars => bail!("{} is not a part of this program", kind.name()),
+            Kind::DuckDb | Kind::DuckDbParquet | Kind::Polars | Kind::ChDb => {
+                bail!("{} is not a part of this program", kind.name())
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Kind, Request, Used};
 use crate::compare::Row;
+use crate::server::{self, told};
 use anyhow::{Context, Result};
 use arrow::csv::WriterBuilder;
 use futures::SinkExt;
@@ -9,7 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::fs::File;
 use std::io::Cursor;
 use std::path::Path;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// A connection to a server.
 pub(crate) struct Wire {
@@ -21,9 +22,7 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects to the server of a kind and a process.
     pub(crate) async fn connect(kind: Kind, connection: &str, server: u32) -> Result<Self> {
-        let (client, connection) = tokio_postgres::connect(connection, NoTls).await.context("cannot connect")?;
-        // It ends with its client.
-        tokio::spawn(async move { drop(connection.await) });
+        let client = server::connect(connection).await.context("cannot connect")?;
         let version = if kind.is_ours() {
             concat!("millrace ", env!("CARGO_PKG_VERSION")).to_owned()
         } else {
@@ -78,11 +77,3 @@ impl Wire {
 
 /// Stands for NULL in what is sent.
 pub(super) const NULL: &str = "\\N";
-
-/// The server's own words.
-fn told(error: &tokio_postgres::Error) -> anyhow::Error {
-    match error.as_db_error() {
-        Some(error) => anyhow::anyhow!("{}: {}", error.code().code(), error.message()),
-        None => anyhow::anyhow!("{error}"),
-    }
-}

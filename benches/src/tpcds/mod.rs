@@ -8,6 +8,7 @@ use crate::suite::{Query, Suite, Table, Words};
 use crate::target::Kind;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -28,6 +29,8 @@ impl Eq for TpcdsOptions {}
 struct Description {
     tables: Vec<DescribedTable>,
     queries: Vec<DescribedQuery>,
+    /// What DuckDB's sessions are told, so that it divides and sorts as Redshift's dialect does.
+    settings: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,8 +46,8 @@ struct DescribedTable {
 struct DescribedQuery {
     number: usize,
     text: String,
-    /// What DuckDB is asked where Redshift's dialect defines something otherwise.
-    oracle: String,
+    /// By peer, what it is asked where Redshift's dialect defines something otherwise.
+    peers: BTreeMap<String, String>,
     /// How many columns it gives.
     columns: usize,
 }
@@ -69,8 +72,8 @@ pub async fn suite(scale: f64, python: &Path, cache: &Path) -> Result<Suite> {
         folder,
         data: data.await?,
         tables: description.tables.iter().map(table).collect(),
-        queries: description.queries.iter().map(query).collect(),
-        session,
+        queries: description.queries.iter().map(query).collect::<Result<_>>()?,
+        duckdb_settings: description.settings,
     })
 }
 
@@ -90,43 +93,30 @@ fn script(python: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Both divide whole numbers to whole numbers and sort NULLs alike.
-fn session(kind: Kind) -> &'static [&'static str] {
-    if kind.is_duckdb() {
-        &["SET integer_division = true", "SET default_null_order = 'nulls_last_on_asc_first_on_desc'"]
-    } else {
-        &[]
-    }
-}
-
 fn table(described: &DescribedTable) -> Table {
-    let columns = |shown: fn(&str) -> String| {
-        let columns = described.columns.iter().map(|(name, data_type)| format!("{name} {}", shown(data_type)));
-        columns.collect::<Vec<_>>().join(", ")
-    };
+    let columns = described.columns.iter().map(|(name, data_type)| match data_type.as_str() {
+        // Hive's name for it, which all take.
+        "INTEGER" => format!("{name} int"),
+        data_type => format!("{name} {}", data_type.to_lowercase()),
+    });
     Table {
         name: described.name.clone(),
-        columns: columns(hive_type),
-        managed_columns: columns(str::to_lowercase),
+        columns: columns.collect::<Vec<_>>().join(", "),
         attributes: described.attributes.clone(),
         is_copied: true,
         ..Table::default()
     }
 }
 
-/// The type of a column of a Parquet file that DuckDB wrote.
-fn hive_type(data_type: &str) -> String {
-    match data_type {
-        "INTEGER" => "int".to_owned(),
-        text if text.contains("CHAR") => "string".to_owned(),
-        other => other.to_lowercase(),
-    }
-}
-
-fn query(described: &DescribedQuery) -> Query {
+fn query(described: &DescribedQuery) -> Result<Query> {
     let timed = Words::of_all(&described.text);
-    let checked = Words::with_duckdb(&described.text, &described.oracle);
-    Query { digits: Digits::Last, ..Query::with_ties(described.number, timed, &checked, described.columns) }
+    let mut checked = Words::of_all(&described.text);
+    for kind in Kind::peers() {
+        let name = if kind.is_duckdb() { Kind::DuckDb.name() } else { kind.name() };
+        let text = described.peers.get(name).with_context(|| format!("TPC-DS has no words for {name}"))?;
+        checked = checked.and([kind], text);
+    }
+    Ok(Query { digits: Digits::Last, ..Query::with_ties(described.number, timed, &checked, described.columns) })
 }
 
 #[cfg(test)]
@@ -134,24 +124,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_have_types_of_both_dialects() -> Result<()> {
+    fn tables_have_redshifts_types() -> Result<()> {
         let described = r#"{"name": "reason", "columns": [["r_reason_sk", "INTEGER"], ["r_reason_desc", "CHAR(100)"],
             ["r_price", "DECIMAL(7,2)"], ["r_note", "VARCHAR(9)"]], "attributes": "DISTSTYLE ALL"}"#;
         let table = table(&serde_json::from_str(described)?);
-        assert_eq!(table.columns, "r_reason_sk int, r_reason_desc string, r_price decimal(7,2), r_note string");
-        let managed = "r_reason_sk integer, r_reason_desc char(100), r_price decimal(7,2), r_note varchar(9)";
-        assert_eq!(table.managed_columns, managed);
+        assert_eq!(table.columns, "r_reason_sk int, r_reason_desc char(100), r_price decimal(7,2), r_note varchar(9)");
         Ok(())
     }
 
     #[test]
-    fn duckdb_is_asked_for_what_redshift_defines_and_timed_on_its_own_text() -> Result<()> {
-        let described = r#"{"number": 7, "text": "SELECT avg(a) FROM t ORDER BY 1 LIMIT 100;\n",
-            "oracle": "SELECT trunc(avg(a)) FROM t ORDER BY 1 LIMIT 100;\n", "columns": 1}"#;
-        let query = query(&serde_json::from_str(described)?);
+    fn peers_are_asked_for_what_redshift_defines_and_timed_on_their_own_texts() -> Result<()> {
+        let described = r#"{"number": 7, "text": "SELECT avg(a) FROM t ORDER BY 1 LIMIT 100;\n", "columns": 1,
+            "peers": {"duckdb": "SELECT avg(a) // 1 FROM t ORDER BY 1 LIMIT 100;\n", "polars": "", "datafusion": "",
+            "chdb": "", "postgres": "SELECT trunc(avg(a)) FROM t ORDER BY 1 LIMIT 100;\n"}}"#;
+        let mut described: DescribedQuery = serde_json::from_str(described)?;
+        let query = query(&described)?;
         assert_eq!(query.checked.of(Kind::Managed), "SELECT avg(a) FROM t ORDER BY 1, 1 LIMIT 100");
-        assert_eq!(query.checked.of(Kind::DuckDb), "SELECT trunc(avg(a)) FROM t ORDER BY 1, 1 LIMIT 100");
+        assert_eq!(query.checked.of(Kind::External), query.checked.of(Kind::Managed));
+        assert_eq!(query.checked.of(Kind::DuckDbParquet), "SELECT avg(a) // 1 FROM t ORDER BY 1, 1 LIMIT 100");
+        assert_eq!(query.checked.of(Kind::Postgres), "SELECT trunc(avg(a)) FROM t ORDER BY 1, 1 LIMIT 100");
         assert_eq!(query.timed.of(Kind::DuckDb), "SELECT avg(a) FROM t ORDER BY 1 LIMIT 100;\n");
+        described.peers.remove("chdb");
+        assert!(super::query(&described).is_err());
         Ok(())
     }
 }

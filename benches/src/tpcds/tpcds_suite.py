@@ -1,7 +1,7 @@
 """TPC-DS by DuckDB's tpcds extension: its data, its queries' texts, and what they are in Redshift's dialect and Athena's.
 
 DuckDB makes the data and has the texts; nothing of either is kept here. Types and layouts are TPC-DS's own. What the
-dialects define otherwise than DuckDB is said to DuckDB before answers are compared (ORACLE).
+dialects define otherwise than its peers is said to these before answers are compared (oracle).
 
     tpcds_suite.py describe                tables and queries, as JSON
     tpcds_suite.py generate FOLDER SCALE   each table as Parquet in a folder of its name
@@ -52,26 +52,43 @@ FACTS = {
 }
 WIDE = {"ss_ticket_number", "sr_ticket_number", "cs_order_number", "cr_order_number", "ws_order_number", "wr_order_number"}
 
-# What a dialect defines otherwise than DuckDB: pattern, what DuckDB is asked instead, why.
-ORACLE = {
-    "redshift": [
-        (r"\bavg\((\w*quantity\w*|agg1)\)", r"CAST(trunc(avg(\1)) AS BIGINT)", "AVG of whole numbers is a BIGINT, cut"),
-        (r"\bavg\((sum\(\w+\))\) OVER\s*(\([^)]*\))",
-         r"CAST(CAST(CAST(sum(\1) OVER \2 * 100 AS HUGEINT) // (count(\1) OVER \2) AS DECIMAL(18,0)) * 0.01 AS DECIMAL(18,2))",
-         "AVG of decimals has their scale, cut, and rows are ordered by it"),
-        (r"\bsum\((\w+_sales)/w_warehouse_sq_ft\)",
-         r"(CAST(sum((CAST(\1 * 100 AS HUGEINT) * 100) // w_warehouse_sq_ft) AS DECIMAL(18,0)) * 0.0001)",
-         "a quotient of 38 digits has 4 behind the point, cut before they are summed"),
-    ],
-    "athena": [
-        (r"\bavg\((sum\(\w+\))\) OVER\s*(\([^)]*\))",
-         r"CAST(CAST((CAST(sum(\1) OVER \2 * 200 AS HUGEINT) + count(\1) OVER \2) // (2 * (count(\1) OVER \2)) AS DECIMAL(18,0)) * 0.01 AS DECIMAL(18,2))",
+# What DuckDB is told so that it divides and sorts as a dialect does: whole numbers have whole quotients, NULLs their place.
+SETTINGS = {
+    "redshift": ["SET integer_division = true", "SET default_null_order = 'nulls_last_on_asc_first_on_desc'"],
+    "athena": ["SET integer_division = true", "SET default_null_order = 'nulls_last'"],
+}
+
+# The whole part of a quotient, as each peer says it exactly.
+QUOTIENTS = {
+    "duckdb": "(CAST({} AS HUGEINT) // {})",
+    "polars": "(CAST({} AS HUGEINT) // {})",
+    "datafusion": "CAST(CAST({} AS DECIMAL(38,0)) / {} AS BIGINT)",
+    "postgres": "div(CAST({} AS NUMERIC), {})",
+    "chdb": "CAST(intDiv(CAST({} AS Int128), {}) AS Int64)",
+}
+
+
+def oracle(dialect, peer="duckdb"):
+    """What a dialect defines otherwise than its peers: pattern, what a peer is asked instead, why."""
+    quotient = QUOTIENTS[peer].format
+    average = "CAST(CAST({} AS DECIMAL(18,0)) * 0.01 AS DECIMAL(18,2))".format
+    windowed = r"\bavg\((sum\(\w+\))\) OVER\s*(\([^)]*\))"
+    if dialect == "redshift":
+        return [
+            (r"\bavg\((\w*quantity\w*|agg1)\)", r"CAST(trunc(avg(\1)) AS BIGINT)", "AVG of whole numbers is a BIGINT, cut"),
+            (windowed, average(quotient(r"(sum(\1) OVER \2 * 100)", r"(count(\1) OVER \2)")),
+             "AVG of decimals has their scale, cut, and rows are ordered by it"),
+            (r"\bsum\((\w+_sales)/w_warehouse_sq_ft\)",
+             "(CAST(sum({}) AS DECIMAL(18,0)) * 0.0001)".format(quotient(r"(\1 * 10000)", "w_warehouse_sq_ft")),
+             "a quotient of 38 digits has 4 behind the point, cut before they are summed"),
+        ]
+    return [
+        (windowed, average(quotient(r"(sum(\1) OVER \2 * 200 + count(\1) OVER \2)", r"(2 * (count(\1) OVER \2))")),
          "AVG of decimals has their scale, rounded, and rows are ordered by it"),
         (r"\b(abs\s*\(sum_sales - (avg_\w+)\)\s*/\s*\2)", r"CAST(round(\1, 2) AS DECIMAL(18,2))", "a quotient has the scale of its sides, rounded"),
         (r"\bcast\((\S+) AS decimal\(\d+,\s*(\d)\)\)\s*/\s*cast\((\S+) AS decimal\(\d+,\s*\d\)\)",
          r"CAST(round(CAST(\1 AS DOUBLE) / \3, \2) AS DECIMAL(18,\2))", "a quotient has the scale of its sides, rounded"),
-    ],
-}
+    ]
 
 
 def by_name(lengths):
@@ -127,6 +144,19 @@ def write(session, table, columns, file):
     session.execute(f"COPY (SELECT {selected} FROM {table}) TO '{file}' (FORMAT parquet)")
 
 
+def ordered(text, columns):
+    """The query with all its columns as last keys of its order, and whether it has an order; one that has a LIMIT gets one,
+    as the benchmark's (suite.rs)."""
+    text = text.strip().rstrip(";").rstrip()
+    tail = re.search(r"\bLIMIT\s+\d+(\s+OFFSET\s+\d+)?$", text, re.IGNORECASE)
+    body, limit = (text[: tail.start()].rstrip(), " " + tail.group()) if tail else (text, "")
+    numbers = ", ".join(str(nr) for nr in range(1, columns + 1))
+    at = max((found.start() for found in re.finditer(r"\bORDER\s+BY\b", body, re.IGNORECASE)), default=-1)
+    if at >= 0 and body[at:].count("(") == body[at:].count(")"):
+        return f"{body}, {numbers}{limit}", True
+    return (f"{body} ORDER BY {numbers}{limit}", True) if limit else (text, False)
+
+
 def queries(session):
     """The texts with their numbers."""
     return session.execute("SELECT query_nr, query FROM tpcds_queries() ORDER BY 1").fetchall()
@@ -141,9 +171,9 @@ def describe():
     session = connect()
     session.execute("CALL dsdgen(sf = 0)")
     listed = [{"name": table, "columns": columns, "attributes": layout(table, columns)} for table, columns in tables(session).items()]
-    texts = [{"number": number, "text": text, "oracle": rewritten(text, ORACLE["redshift"]), "columns": width(session, text)}
-             for number, text in queries(session)]
-    print(json.dumps({"tables": listed, "queries": texts}))
+    texts = [{"number": number, "text": text, "columns": width(session, text),
+              "peers": {peer: rewritten(text, oracle("redshift", peer)) for peer in QUOTIENTS}} for number, text in queries(session)]
+    print(json.dumps({"tables": listed, "queries": texts, "settings": SETTINGS["redshift"]}))
 
 
 def generate(folder, scale):

@@ -47,7 +47,7 @@ pub async fn run(options: &TpchOptions, cache: &Path, side: &[&str]) -> Result<(
         data: folder(scale, cache).await?,
         tables: data::tables(options.by_date),
         queries: (1..=22).map(|number| query(number, scale)).collect::<Result<_>>()?,
-        session: |_| &[],
+        duckdb_settings: Vec::new(),
     };
     run::run(&suite, &options.run, Kind::Managed, cache, side)
 }
@@ -60,6 +60,11 @@ pub async fn folder(scale: f64, cache: &Path) -> Result<PathBuf> {
 /// The tables as they are measured.
 pub fn tables() -> Vec<Table> {
     data::tables(false)
+}
+
+/// The table lineitem.
+pub(crate) fn lineitem() -> Table {
+    tables().into_iter().find(|table| table.name == "lineitem").unwrap_or_default()
 }
 
 /// A query's text.

@@ -20,6 +20,11 @@ pub(super) struct Bounds {
     pub(super) empty: bool,
 }
 
+/// A bound as it is stored. One with U+0000, which PostgreSQL's texts do not have, is left out.
+pub(super) fn storable<T: AsRef<str>>(bound: Option<T>) -> Option<T> {
+    bound.filter(|text| !text.as_ref().contains('\0'))
+}
+
 impl Bounds {
     /// Of one value.
     pub(super) fn of(value: Option<String>) -> Self {

@@ -93,7 +93,7 @@ pub enum ManifestChange {
     },
 }
 
-/// A value of an inlined row, as DuckDB keeps it in SQLite: integers and booleans (0, 1) as integers, `varbyte` as
+/// A value of an inlined row, in the form in which DuckDB keeps it in SQLite: integers and booleans (0, 1) as integers, `varbyte` as
 /// bytes, everything else as the text that DuckDB's cast to VARCHAR gives (`1.50`, `2020-01-02`,
 /// `2020-01-02 03:04:05.1+00`).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::commit::Commit;
 use super::types::{ducklake_default, ducklake_type};
 use crate::error::{CatalogError, Result};
 use crate::model::{ManagedColumn, ManagedTable};
-use crate::store::Write;
+use crate::store::{Write, sql};
 use std::collections::BTreeSet;
 
 impl Commit {
@@ -18,9 +18,9 @@ impl Commit {
         let (default, kind) = ducklake_default(column.default.as_deref());
         let query =
             "INSERT INTO ducklake_column VALUES ($1, $2, NULL, $3, $4, $5, $6, $7, $8, $9, NULL, $10, 'duckdb')";
-        let query = sqlx::query(query).bind(column.id).bind(self.snapshot).bind(table).bind(order as i64 + 1);
-        let query = query.bind(&column.name).bind(ducklake_type(&column.data_type)?).bind(&column.initial);
-        write.execute(query.bind(default).bind(i64::from(column.nullable)).bind(kind)).await.map(drop)
+        let query = sql(query).bind(column.id).bind(self.snapshot).bind(table).bind(order as i64 + 1);
+        let query = query.bind(&column.name).bind(ducklake_type(&column.data_type)?).bind(column.initial.as_deref());
+        write.execute(query.bind(default).bind(column.nullable).bind(kind)).await.map(drop)
     }
 
     /// Ends a column's row; one of this very commit has never been.
@@ -29,7 +29,7 @@ impl Commit {
         let end = "UPDATE ducklake_column SET end_snapshot = $1 \
                    WHERE table_id = $2 AND column_id = $3 AND end_snapshot IS NULL";
         for statement in [gone, end] {
-            write.execute(sqlx::query(statement).bind(self.snapshot).bind(table).bind(column)).await?;
+            write.execute(sql(statement).bind(self.snapshot).bind(table).bind(column)).await?;
         }
         Ok(())
     }
@@ -46,9 +46,9 @@ impl Commit {
         }
         let query = "UPDATE ducklake_tag SET end_snapshot = $1 \
                      WHERE object_id = $2 AND \"key\" = 'comment' AND end_snapshot IS NULL";
-        write.execute(sqlx::query(query).bind(self.snapshot).bind(id)).await?;
+        write.execute(sql(query).bind(self.snapshot).bind(id)).await?;
         if let Some(text) = new {
-            let query = sqlx::query("INSERT INTO ducklake_tag VALUES ($1, $2, NULL, 'comment', $3)");
+            let query = sql("INSERT INTO ducklake_tag VALUES ($1, $2, NULL, 'comment', $3)");
             write.execute(query.bind(id).bind(self.snapshot).bind(text)).await?;
         }
         Ok(())
@@ -67,9 +67,9 @@ impl Commit {
         }
         let query = "UPDATE ducklake_column_tag SET end_snapshot = $1 \
                      WHERE table_id = $2 AND column_id = $3 AND \"key\" = 'comment' AND end_snapshot IS NULL";
-        write.execute(sqlx::query(query).bind(self.snapshot).bind(table).bind(column)).await?;
+        write.execute(sql(query).bind(self.snapshot).bind(table).bind(column)).await?;
         if let Some(text) = new {
-            let query = sqlx::query("INSERT INTO ducklake_column_tag VALUES ($1, $2, $3, NULL, 'comment', $4)");
+            let query = sql("INSERT INTO ducklake_column_tag VALUES ($1, $2, $3, NULL, 'comment', $4)");
             write.execute(query.bind(table).bind(column).bind(self.snapshot).bind(text)).await?;
         }
         Ok(())

@@ -10,10 +10,13 @@ use super::conflict::{Footprint, find_conflict};
 use super::load::document;
 use super::log::{Effect, format_effects, parse_effects};
 use super::state::TableState;
-use super::time::{format_time, now_us, parse_time};
+use super::time::{now_us, parse_time};
 use crate::error::{CatalogError, Result};
-use crate::store::{Catalog, ObjectChanges, Write};
+use crate::store::{Catalog, ObjectChanges, Time, Write, collided, sql};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// How often a commit is begun that collides with those of another program.
+const MOST_TRIES: usize = 10;
 
 impl Catalog {
     /// Commits a transaction that began at the snapshot `base` and read the tables `reads`: all its changes, or none.
@@ -45,6 +48,24 @@ impl Catalog {
         if changes.is_empty() && objects.is_empty() {
             return Ok(Committed { snapshot_id: base, tables: BTreeMap::new() });
         }
+        let mut tries = 1;
+        loop {
+            match self.try_commit(base, reads, changes, objects, note).await {
+                // Another program that does not take our lock was at it too: what it did is seen now.
+                Err(error) if collided(&error) && tries < MOST_TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_commit(
+        &self,
+        base: i64,
+        reads: &[i64],
+        changes: &[ManifestChange],
+        objects: &ObjectChanges,
+        note: &CommitNote,
+    ) -> Result<Committed> {
         let mut write = self.write().await?;
         let waiting = objects.give_up_names(&mut write).await?;
         let mut commit = Commit::begin(&mut write, Some(base)).await?;
@@ -91,10 +112,10 @@ pub(super) struct Commit {
 impl Commit {
     /// Begins the snapshot after the newest, for a transaction that began at `base` (at the newest when `None`).
     pub(super) async fn begin(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
-        let row: Option<NewestRow> = write.first(sqlx::query_as(SELECT_NEWEST)).await?;
+        let row: Option<NewestRow> = write.first(sql(SELECT_NEWEST)).await?;
         let Some((last, time, schema_version, next_catalog_id, next_file_id, documented)) = row else {
-            let file = write.path().display();
-            return Err(CatalogError::Damaged(format!("the manifest in the catalog {file} has no snapshot")));
+            let place = write.place();
+            return Err(CatalogError::Damaged(format!("the manifest in the catalog {place} has no snapshot")));
         };
         let base = base.unwrap_or(last);
         document(write, documented, last).await?;
@@ -192,14 +213,14 @@ impl Commit {
             state.store(write, self.snapshot).await?;
         }
         // A clock that goes back does not turn the order of snapshots around.
-        let time = format_time(now_us().max(self.last_time_us + 1));
+        let time = Time(now_us().max(self.last_time_us + 1));
         let query = "INSERT INTO ducklake_snapshot VALUES ($1, $2, $3, $4, $5)";
-        let query = sqlx::query(query).bind(self.snapshot).bind(time).bind(self.schema_version);
+        let query = sql(query).bind(self.snapshot).bind(time).bind(self.schema_version);
         write.execute(query.bind(self.next_catalog_id).bind(self.next_file_id)).await?;
-        let query = sqlx::query("INSERT INTO ducklake_snapshot_changes VALUES ($1, $2, $3, $4, NULL)");
+        let query = sql("INSERT INTO ducklake_snapshot_changes VALUES ($1, $2, $3, $4, NULL)");
         let query = query.bind(self.snapshot).bind(format_effects(&self.footprint.effects));
         write.execute(query.bind(note.author.clone()).bind(note.message.clone())).await?;
-        write.execute(sqlx::query("UPDATE millrace_manifest SET documented = $1").bind(self.snapshot)).await?;
+        write.execute(sql("UPDATE millrace_manifest SET documented = $1").bind(self.snapshot)).await?;
         Ok(Committed { snapshot_id: self.snapshot, tables: self.made })
     }
 }
@@ -210,7 +231,7 @@ async fn effects_between(write: &mut Write<'_>, base: i64, last: i64) -> Result<
         return Ok(Vec::new());
     }
     let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
-    let rows: Vec<(Option<String>,)> = write.all(sqlx::query_as(query).bind(base).bind(last)).await?;
+    let rows: Vec<(Option<String>,)> = write.all(sql(query).bind(base).bind(last)).await?;
     if rows.len() as i64 != last - base {
         return Err(CatalogError::Conflict(format!("snapshot {base}, at which the transaction began, has expired")));
     }

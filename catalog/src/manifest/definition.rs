@@ -6,12 +6,12 @@ use super::types::{ducklake_default, ducklake_type, redshift_default, redshift_t
 use crate::error::Result;
 use crate::model::FileFormat;
 use crate::model::{ManagedColumn, ManagedTable, TableAttributes};
-use crate::store::{Lease, decode};
+use crate::store::{Lease, decode, sql};
 
 /// `table_uuid, schema_name, table_name, schema path, is relative, table path, is relative`.
-type TableRow = (String, String, String, Option<String>, Option<i64>, Option<String>, Option<i64>);
+type TableRow = (String, String, String, Option<String>, Option<bool>, Option<String>, Option<bool>);
 /// `column_id, column_name, column_type, initial_default, default_value, default_value_type, nulls_allowed`.
-type ColumnRow = (i64, String, String, Option<String>, Option<String>, Option<String>, Option<i64>);
+type ColumnRow = (i64, String, String, Option<String>, Option<String>, Option<String>, Option<bool>);
 
 const SELECT_TABLE: &str = "SELECT t.table_uuid, s.schema_name, t.table_name, \
      s.path, s.path_is_relative, t.path, t.path_is_relative \
@@ -31,17 +31,15 @@ const SELECT_DOCUMENT: &str = "SELECT document FROM millrace_managed_table \
 
 /// The table as DuckLake's rows show it at a snapshot; `None` where it did not exist then.
 pub(super) async fn read_table(lease: &mut Lease<'_>, table_id: i64, snapshot: i64) -> Result<Option<ManagedTable>> {
-    let row: Option<TableRow> = lease.first(sqlx::query_as(SELECT_TABLE).bind(table_id).bind(snapshot)).await?;
+    let row: Option<TableRow> = lease.first(sql(SELECT_TABLE).bind(table_id).bind(snapshot)).await?;
     let Some((uuid, schema, name, schema_path, schema_relative, path, relative)) = row else { return Ok(None) };
-    let columns: Vec<ColumnRow> = lease.all(sqlx::query_as(SELECT_COLUMNS).bind(table_id).bind(snapshot)).await?;
-    let comment: Option<(Option<String>,)> =
-        lease.first(sqlx::query_as(SELECT_COMMENT).bind(table_id).bind(snapshot)).await?;
+    let columns: Vec<ColumnRow> = lease.all(sql(SELECT_COLUMNS).bind(table_id).bind(snapshot)).await?;
+    let comment: Option<(Option<String>,)> = lease.first(sql(SELECT_COMMENT).bind(table_id).bind(snapshot)).await?;
     let comments: Vec<(i64, Option<String>)> =
-        lease.all(sqlx::query_as(SELECT_COLUMN_COMMENTS).bind(table_id).bind(snapshot)).await?;
-    let last = sqlx::query_as("SELECT COALESCE(MAX(column_id), 0) FROM ducklake_column WHERE table_id = $1");
+        lease.all(sql(SELECT_COLUMN_COMMENTS).bind(table_id).bind(snapshot)).await?;
+    let last = sql("SELECT COALESCE(MAX(column_id), 0) FROM ducklake_column WHERE table_id = $1");
     let last_column = lease.number(last.bind(table_id)).await?;
-    let document: Option<(String,)> =
-        lease.first(sqlx::query_as(SELECT_DOCUMENT).bind(table_id).bind(snapshot)).await?;
+    let document: Option<(String,)> = lease.first(sql(SELECT_DOCUMENT).bind(table_id).bind(snapshot)).await?;
     let known: Option<ManagedTable> = match &document {
         Some((document,)) => Some(decode_document(lease, table_id, document)?),
         None => None,
@@ -68,7 +66,7 @@ pub(super) async fn read_table(lease: &mut Lease<'_>, table_id: i64, snapshot: i
 
 /// Reads a document.
 pub(super) fn decode_document(lease: &Lease<'_>, table_id: i64, document: &str) -> Result<ManagedTable> {
-    decode(lease.path(), &format!("managed table {table_id}"), document)
+    decode(lease.place(), &format!("managed table {table_id}"), document)
 }
 
 fn column(row: ColumnRow, comment: Option<String>, before: Option<&ManagedColumn>) -> ManagedColumn {
@@ -87,7 +85,7 @@ fn column(row: ColumnRow, comment: Option<String>, before: Option<&ManagedColumn
         id,
         name,
         data_type,
-        nullable: nullable != Some(0),
+        nullable: nullable != Some(false),
         default: match before.filter(same_default) {
             Some(before) => before.default.clone(),
             None => redshift_default(default.as_deref(), default_kind.as_deref(), &stored_type),
@@ -100,10 +98,10 @@ fn column(row: ColumnRow, comment: Option<String>, before: Option<&ManagedColumn
 }
 
 /// The path that relative ones, each from the one before, make; an absolute one starts anew.
-pub(super) fn join_path(parts: &[(Option<String>, Option<i64>)]) -> String {
+pub(super) fn join_path(parts: &[(Option<String>, Option<bool>)]) -> String {
     let mut joined = String::new();
     for (path, relative) in parts {
-        if *relative == Some(0) {
+        if *relative == Some(false) {
             joined.clear();
         }
         joined.push_str(path.as_deref().unwrap_or_default());

@@ -6,7 +6,7 @@
 use super::sketches;
 use crate::error::{CatalogError, Result};
 use crate::model::{ColumnAnalysis, ColumnEstimates, DistinctSketch, TableAnalysis, TableEstimates};
-use crate::store::{Catalog, Write, decode, encode};
+use crate::store::{Catalog, Write, decode, encode, sql};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,17 +60,17 @@ impl Catalog {
         }
         let mut lease = self.read().await?;
         lease.begin_read().await?;
-        let query = sqlx::query_as("SELECT statistics_version FROM millrace_manifest");
+        let query = sql("SELECT statistics_version FROM millrace_manifest");
         let version = lease.number(query).await?;
         let query = "SELECT column_id, distinct_count, document FROM millrace_column_estimate WHERE table_id = $1";
-        let rows: Vec<(i64, Option<i64>, Option<String>)> = lease.all(sqlx::query_as(query).bind(table_id)).await?;
+        let rows: Vec<(i64, Option<i64>, Option<String>)> = lease.all(sql(query).bind(table_id)).await?;
         let query = "SELECT document FROM millrace_table_estimate WHERE table_id = $1";
-        let table: Option<(String,)> = lease.first(sqlx::query_as(query).bind(table_id)).await?;
+        let table: Option<(String,)> = lease.first(sql(query).bind(table_id)).await?;
         let what = format!("the statistics of managed table {table_id}");
-        let analysis = table.map(|(document,)| decode(lease.path(), &what, &document)).transpose()?;
+        let analysis = table.map(|(document,)| decode(lease.place(), &what, &document)).transpose()?;
         let mut columns = BTreeMap::new();
         for (column, distinct, document) in rows {
-            let analysis = document.map(|document| decode(lease.path(), &what, &document)).transpose()?;
+            let analysis = document.map(|document| decode(lease.place(), &what, &document)).transpose()?;
             let distinct_count = distinct.and_then(|count| u64::try_from(count).ok());
             columns.insert(column, ColumnEstimates { distinct_count, analysis });
         }
@@ -86,22 +86,22 @@ impl Catalog {
     pub async fn put_estimates(&self, table_id: i64, found: &FoundEstimates) -> Result<()> {
         let mut write = self.write().await?;
         let query = "SELECT COUNT(*) FROM ducklake_table WHERE table_id = $1 AND end_snapshot IS NULL";
-        if write.number(sqlx::query_as(query).bind(table_id)).await? == 0 {
+        if write.number(sql(query).bind(table_id)).await? == 0 {
             return Err(CatalogError::not_found("relation", table_id.to_string()));
         }
         if let Some(analysis) = &found.table {
             let query = "INSERT INTO millrace_table_estimate (table_id, document) VALUES ($1, $2) \
                          ON CONFLICT (table_id) DO UPDATE SET document = excluded.document";
-            write.execute(sqlx::query(query).bind(table_id).bind(encode(analysis)?)).await?;
+            write.execute(sql(query).bind(table_id).bind(encode(analysis)?)).await?;
         }
         let joined: Vec<_> = found.columns.iter().map(|(id, (sketch, _))| (*id, sketch.clone())).collect();
         sketches::put(&mut write, table_id, &joined).await?;
         for (column, (_, analysis)) in &found.columns {
             let query = "UPDATE millrace_column_estimate SET document = $1 WHERE table_id = $2 AND column_id = $3";
-            write.execute(sqlx::query(query).bind(encode(analysis)?).bind(table_id).bind(*column)).await?;
+            write.execute(sql(query).bind(encode(analysis)?).bind(table_id).bind(*column)).await?;
         }
         mark_changed(&mut write).await?;
-        let query = sqlx::query_as("SELECT statistics_version FROM millrace_manifest");
+        let query = sql("SELECT statistics_version FROM millrace_manifest");
         let version = write.number(query).await?;
         write.commit_uncounted().await?;
         self.estimate_cache().seen(version);
@@ -116,13 +116,13 @@ pub(super) async fn forget(write: &mut Write<'_>, table: i64) -> Result<()> {
         "DELETE FROM millrace_column_estimate WHERE table_id = $1",
         "DELETE FROM millrace_table_estimate WHERE table_id = $1",
     ] {
-        rows += write.execute(sqlx::query(statement).bind(table)).await?;
+        rows += write.execute(sql(statement).bind(table)).await?;
     }
     if rows > 0 { mark_changed(write).await } else { Ok(()) }
 }
 
 /// Tells readers that what they keep may no longer hold.
 pub(super) async fn mark_changed(write: &mut Write<'_>) -> Result<()> {
-    let query = sqlx::query("UPDATE millrace_manifest SET statistics_version = statistics_version + 1");
+    let query = sql("UPDATE millrace_manifest SET statistics_version = statistics_version + 1");
     write.execute(query).await.map(drop)
 }

@@ -8,10 +8,9 @@
 use super::commit::Commit;
 use super::definition::join_path;
 use super::inline::quoted;
-use super::time::{format_time, now_us, parse_time};
+use super::time::{now_us, parse_time};
 use crate::error::{CatalogError, Result};
-use crate::store::{CHUNK, Catalog, Db, Lease, Write};
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use crate::store::{CHUNK, Catalog, Lease, SqlBuilder, Time, Write, sql, sql_text};
 use std::collections::BTreeSet;
 
 /// Which snapshots may go.
@@ -41,7 +40,7 @@ const DEAD: &str = "end_snapshot IS NOT NULL AND NOT EXISTS (SELECT 1 FROM duckl
      WHERE s.snapshot_id >= begin_snapshot AND s.snapshot_id < end_snapshot)";
 
 /// A dead file: its id, and the path of its schema, table and itself with whether each is relative.
-type DeadRow = (i64, Option<String>, Option<i64>, Option<String>, Option<i64>, Option<String>, Option<i64>);
+type DeadRow = (i64, Option<String>, Option<bool>, Option<String>, Option<bool>, Option<String>, Option<bool>);
 
 impl Catalog {
     /// Forgets the snapshots that `retention` lets go, but for named ones; how many. What only they showed is
@@ -64,7 +63,7 @@ impl Catalog {
         let query = "DELETE FROM ducklake_snapshot_changes WHERE snapshot_id <= $1 \
                      AND snapshot_id NOT IN (SELECT snapshot_id FROM ducklake_snapshot)";
         let oldest_used = used.first().copied().unwrap_or(i64::MAX);
-        write.execute(sqlx::query(query).bind(oldest_used)).await?;
+        write.execute(sql(query).bind(oldest_used)).await?;
         forget_files(&mut write).await?;
         forget_rows(&mut write).await?;
         write.commit_uncounted().await?;
@@ -75,7 +74,7 @@ impl Catalog {
     pub async fn files_to_delete(&self, scheduled_before_ms: i64) -> Result<Vec<ScheduledFile>> {
         let mut lease = self.read().await?;
         let query = "SELECT data_file_id, path, schedule_start FROM ducklake_files_scheduled_for_deletion";
-        let rows: Vec<(i64, String, String)> = lease.all(sqlx::query_as(query)).await?;
+        let rows: Vec<(i64, String, String)> = lease.all(sql(query)).await?;
         lease.release();
         let due = |time: &str| parse_time(time).is_some_and(|time| time.div_euclid(1000) < scheduled_before_ms);
         let due = rows.into_iter().filter(|(_, _, time)| due(time));
@@ -100,11 +99,11 @@ impl Catalog {
         lease.begin_read().await?;
         let mut known: BTreeSet<String> = BTreeSet::new();
         for kind in ["data", "delete"] {
-            let rows: Vec<DeadRow> = lease.all(sqlx::query_as(AssertSqlSafe(select_paths(kind, "1")))).await?;
+            let rows: Vec<DeadRow> = lease.all(sql_text(select_paths(kind, "TRUE"))).await?;
             known.extend(rows.into_iter().map(|row| path_of(row).1));
         }
         let query = "SELECT path FROM ducklake_files_scheduled_for_deletion";
-        let rows: Vec<(String,)> = lease.all(sqlx::query_as(query)).await?;
+        let rows: Vec<(String,)> = lease.all(sql(query)).await?;
         known.extend(rows.into_iter().map(|(path,)| path));
         lease.end().await?;
         Ok(paths.iter().filter(|path| !known.contains(path.as_str())).cloned().collect())
@@ -115,8 +114,8 @@ impl Catalog {
         let path = if path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
         let mut write = self.write().await?;
         let query = "DELETE FROM ducklake_metadata WHERE \"key\" = 'data_path' AND \"scope\" IS NULL";
-        write.execute(sqlx::query(query)).await?;
-        let query = sqlx::query("INSERT INTO ducklake_metadata VALUES ('data_path', $1, NULL, NULL)").bind(path);
+        write.execute(sql(query)).await?;
+        let query = sql("INSERT INTO ducklake_metadata VALUES ('data_path', $1, NULL, NULL)").bind(path);
         write.execute(query).await?;
         write.commit_uncounted().await
     }
@@ -124,16 +123,16 @@ impl Catalog {
     /// Whether any table has, or at some snapshot had, files.
     pub async fn has_files(&self) -> Result<bool> {
         let mut lease = self.read().await?;
-        let count = lease.number(sqlx::query_as("SELECT EXISTS (SELECT 1 FROM ducklake_data_file)")).await?;
+        let row = lease.first(sql("SELECT EXISTS (SELECT 1 FROM ducklake_data_file)")).await?;
         lease.release();
-        Ok(count > 0)
+        Ok(row.is_some_and(|(any,): (bool,)| any))
     }
 
     /// What tells this catalog from every other one: the UUID of its oldest schema.
     pub async fn identity(&self) -> Result<String> {
         let mut lease = self.read().await?;
         let query = "SELECT schema_uuid FROM ducklake_schema ORDER BY begin_snapshot, schema_id LIMIT 1";
-        let row: Option<(String,)> = lease.first(sqlx::query_as(query)).await?;
+        let row: Option<(String,)> = lease.first(sql(query)).await?;
         lease.release();
         row.map(|(uuid,)| uuid).ok_or_else(|| CatalogError::Damaged("the manifest has no schema".to_owned()))
     }
@@ -142,7 +141,7 @@ impl Catalog {
     pub async fn data_path(&self) -> Result<Option<String>> {
         let mut lease = self.read().await?;
         let query = "SELECT \"value\" FROM ducklake_metadata WHERE \"key\" = 'data_path' AND \"scope\" IS NULL";
-        let row: Option<(String,)> = lease.first(sqlx::query_as(query)).await?;
+        let row: Option<(String,)> = lease.first(sql(query)).await?;
         lease.release();
         Ok(row.map(|(path,)| path))
     }
@@ -152,7 +151,7 @@ impl Catalog {
 async fn find_expired(lease: &mut Lease<'_>, retention: &Retention) -> Result<Vec<i64>> {
     let query = "SELECT snapshot_id, snapshot_time, snapshot_id IN (SELECT snapshot_id FROM millrace_named_snapshot) \
                  FROM ducklake_snapshot ORDER BY snapshot_id DESC";
-    let rows: Vec<(i64, String, bool)> = lease.all(sqlx::query_as(query)).await?;
+    let rows: Vec<(i64, String, bool)> = lease.all(sql(query)).await?;
     let old = |time: &str| parse_time(time).is_some_and(|time| time.div_euclid(1000) < retention.older_than_ms);
     let rest = rows.iter().enumerate().skip(retention.keep.max(1));
     let beyond = |at: usize| retention.most.is_some_and(|most| at >= most);
@@ -167,7 +166,7 @@ fn select_paths(kind: &str, condition: &str) -> String {
         "SELECT f.{kind}_file_id, s.path, s.path_is_relative, t.path, t.path_is_relative, f.path, f.path_is_relative \
          FROM (SELECT * FROM ducklake_{kind}_file WHERE {condition}) f \
          LEFT JOIN (SELECT table_id, MAX(schema_id) AS schema_id, MAX(path) AS path, \
-         MIN(path_is_relative) AS path_is_relative FROM ducklake_table GROUP BY table_id) t ON t.table_id = f.table_id \
+         MIN(CASE WHEN NOT path_is_relative THEN 0 ELSE 1 END) = 1 AS path_is_relative FROM ducklake_table GROUP BY table_id) t ON t.table_id = f.table_id \
          LEFT JOIN ducklake_schema s ON s.schema_id = t.schema_id"
     )
 }
@@ -178,7 +177,7 @@ fn path_of((id, schema, schema_relative, table, table_relative, path, relative):
 
 async fn delete(write: &mut Write<'_>, table: &str, column: &str, ids: &[i64]) -> Result<()> {
     for chunk in ids.chunks(CHUNK) {
-        let mut query: QueryBuilder<Db> = QueryBuilder::new(format!("DELETE FROM {table} WHERE {column} IN ("));
+        let mut query = SqlBuilder::new(format!("DELETE FROM {table} WHERE {column} IN ("));
         let mut list = query.separated(", ");
         for id in chunk {
             list.push_bind(*id);
@@ -191,18 +190,18 @@ async fn delete(write: &mut Write<'_>, table: &str, column: &str, ids: &[i64]) -
 
 /// Schedules the files that no snapshot shows, and forgets what was known of them.
 async fn forget_files(write: &mut Write<'_>) -> Result<()> {
-    let now = format_time(now_us());
+    let now = now_us();
     for kind in ["data", "delete"] {
-        let rows: Vec<DeadRow> = write.all(sqlx::query_as(AssertSqlSafe(select_paths(kind, DEAD)))).await?;
+        let rows: Vec<DeadRow> = write.all(sql_text(select_paths(kind, DEAD))).await?;
         let files: Vec<(i64, String)> = rows.into_iter().map(path_of).collect();
         for chunk in files.chunks(CHUNK) {
-            let mut query: QueryBuilder<Db> = QueryBuilder::new(
+            let mut query = SqlBuilder::new(
                 "INSERT INTO ducklake_files_scheduled_for_deletion \
                  (data_file_id, path, path_is_relative, schedule_start) ",
             );
             query.push_values(chunk, |mut row, (id, path)| {
                 row.push_bind(*id).push_bind(path.clone());
-                row.push_bind(i64::from(super::definition::is_relative(path))).push_bind(now.clone());
+                row.push_bind(super::definition::is_relative(path)).push_bind(Time(now));
             });
             write.execute(query.build()).await?;
         }
@@ -230,10 +229,7 @@ async fn forget_inlined_deletes(write: &mut Write<'_>, files: &[i64]) -> Result<
     if files.is_empty() {
         return Ok(());
     }
-    let query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'ducklake\\_inlined\\_delete\\_%' \
-                 ESCAPE '\\'";
-    let tables: Vec<(String,)> = write.all(sqlx::query_as(query)).await?;
-    for (table,) in tables {
+    for table in write.tables_like("ducklake\\_inlined\\_delete\\_%").await? {
         delete(write, &quoted(&table), "file_id", files).await?;
     }
     Ok(())
@@ -243,23 +239,23 @@ async fn forget_inlined_deletes(write: &mut Write<'_>, files: &[i64]) -> Result<
 /// earlier versions are read by them.
 async fn forget_rows(write: &mut Write<'_>) -> Result<()> {
     let query = "SELECT i.table_id, i.table_name, i.schema_version FROM ducklake_inlined_data_tables i";
-    let inlined: Vec<(i64, String, i64)> = write.all(sqlx::query_as(query)).await?;
+    let inlined: Vec<(i64, String, i64)> = write.all(sql(query)).await?;
     let query = format!(
         "SELECT DISTINCT table_id FROM ducklake_table t WHERE {DEAD} \
          AND NOT EXISTS (SELECT 1 FROM ducklake_table l WHERE l.table_id = t.table_id AND (l.end_snapshot IS NULL OR \
          EXISTS (SELECT 1 FROM ducklake_snapshot s \
          WHERE s.snapshot_id >= l.begin_snapshot AND s.snapshot_id < l.end_snapshot)))"
     );
-    let rows: Vec<(i64,)> = write.all(sqlx::query_as(AssertSqlSafe(query))).await?;
+    let rows: Vec<(i64,)> = write.all(sql_text(query)).await?;
     let gone: Vec<i64> = rows.into_iter().map(|(id,)| id).collect();
     for (table, name, version) in inlined {
         let name = quoted(&name);
         if gone.contains(&table) {
-            write.execute(sqlx::query(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}")))).await?;
+            write.execute(sql_text(format!("DROP TABLE IF EXISTS {name}"))).await?;
             let query = "DELETE FROM ducklake_inlined_data_tables WHERE table_id = $1 AND schema_version = $2";
-            write.execute(sqlx::query(query).bind(table).bind(version)).await?;
+            write.execute(sql(query).bind(table).bind(version)).await?;
         } else {
-            write.execute(sqlx::query(AssertSqlSafe(format!("DELETE FROM {name} WHERE {DEAD}")))).await?;
+            write.execute(sql_text(format!("DELETE FROM {name} WHERE {DEAD}"))).await?;
         }
     }
     let tables = [
@@ -284,7 +280,7 @@ async fn forget_rows(write: &mut Write<'_>) -> Result<()> {
     }
     for table in gone {
         let query = format!("DROP TABLE IF EXISTS ducklake_inlined_delete_{table}");
-        write.execute(sqlx::query(AssertSqlSafe(query))).await?;
+        write.execute(sql_text(query)).await?;
     }
     for table in [
         "ducklake_table",
@@ -294,11 +290,11 @@ async fn forget_rows(write: &mut Write<'_>) -> Result<()> {
         "ducklake_macro",
         "millrace_managed_table",
     ] {
-        write.execute(sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} WHERE {DEAD}")))).await?;
+        write.execute(sql_text(format!("DELETE FROM {table} WHERE {DEAD}"))).await?;
     }
     let query = format!(
         "DELETE FROM ducklake_schema WHERE {DEAD} \
          AND NOT EXISTS (SELECT 1 FROM ducklake_table t WHERE t.schema_id = ducklake_schema.schema_id)"
     );
-    write.execute(sqlx::query(AssertSqlSafe(query))).await.map(drop)
+    write.execute(sql_text(query)).await.map(drop)
 }

@@ -1,13 +1,13 @@
 //! Data files and delete files of a commit.
 
+use super::bounds::storable;
 use super::change::NEW_ROW_IDS;
 use super::commit::Commit;
 use super::definition::is_relative;
 use super::log::Effect;
 use crate::error::{CatalogError, Result};
 use crate::model::{DataFile, DeleteFile, FileColumnStatistics, FileFormat};
-use crate::store::{CHUNK, Db, Write};
-use sqlx::QueryBuilder;
+use crate::store::{CHUNK, SqlBuilder, Write, sql, sql_text};
 use std::collections::BTreeMap;
 
 /// Rows of column statistics in one statement.
@@ -41,7 +41,7 @@ impl Commit {
         for (data_file, delete) in deletes {
             let query = "SELECT COUNT(*) FROM ducklake_data_file \
                          WHERE data_file_id = $1 AND table_id = $2 AND end_snapshot IS NULL";
-            let live = write.number(sqlx::query_as(query).bind(data_file).bind(id)).await? > 0;
+            let live = write.number(sql(query).bind(data_file).bind(id)).await? > 0;
             if !live || self.deleted_since(write, id, *data_file).await? {
                 return Err(Self::conflict(id));
             }
@@ -109,15 +109,16 @@ impl Commit {
     pub(super) async fn truncate_rows(&mut self, write: &mut Write<'_>, table: i64) -> Result<()> {
         let (snapshot, state) = (self.snapshot, self.table(write, table).await?);
         let id = state.definition.id;
-        let query = "SELECT COALESCE(SUM(record_count), 0), COALESCE(SUM(file_size_bytes), 0) \
+        let query = "SELECT CAST(COALESCE(SUM(record_count), 0) AS BIGINT), \
+                     CAST(COALESCE(SUM(file_size_bytes), 0) AS BIGINT) \
                      FROM ducklake_data_file WHERE table_id = $1 AND end_snapshot IS NULL";
-        let sums: Option<(i64, i64)> = write.first(sqlx::query_as(query).bind(id)).await?;
+        let sums: Option<(i64, i64)> = write.first(sql(query).bind(id)).await?;
         let (records, bytes) = sums.unwrap_or_default();
         for statement in [
             "UPDATE ducklake_data_file SET end_snapshot = $1 WHERE table_id = $2 AND end_snapshot IS NULL",
             "UPDATE ducklake_delete_file SET end_snapshot = $1 WHERE table_id = $2 AND end_snapshot IS NULL",
         ] {
-            write.execute(sqlx::query(statement).bind(snapshot).bind(id)).await?;
+            write.execute(sql(statement).bind(snapshot).bind(id)).await?;
         }
         state.count(-records, -bytes);
         state.sketches.clear();
@@ -137,8 +138,8 @@ impl Commit {
         let query = "INSERT INTO ducklake_data_file (data_file_id, table_id, begin_snapshot, path, path_is_relative, \
                      file_format, record_count, file_size_bytes, footer_size, row_id_start, partial_max) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-        let query = sqlx::query(query).bind(id).bind(table).bind(self.snapshot).bind(&file.path);
-        let query = query.bind(i64::from(is_relative(&file.path))).bind(format).bind(file.record_count as i64);
+        let query = sql(query).bind(id).bind(table).bind(self.snapshot).bind(&file.path);
+        let query = query.bind(is_relative(&file.path)).bind(format).bind(file.record_count as i64);
         let query = query.bind(file.size_bytes as i64).bind(known_size(file.footer_size));
         let query = query.bind((file.row_id_start >= 0).then_some(file.row_id_start)).bind(file.partial_max);
         write.execute(query).await?;
@@ -152,7 +153,7 @@ impl Commit {
                 blank_ended.map(|columns| serde_json::to_string(&columns)).transpose().map_err(document)?;
             let query = "INSERT INTO millrace_data_file (data_file_id, bucket, sorted, layout, blank_ended) \
                          VALUES ($1, $2, $3, $4, $5)";
-            let query = sqlx::query(query).bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));
+            let query = sql(query).bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));
             let query = query.bind(layout).bind(blank_ended);
             write.execute(query).await?;
         }
@@ -176,8 +177,8 @@ impl Commit {
                      path_is_relative, format, delete_count, file_size_bytes, footer_size, partial_max) \
                      VALUES ($1, $2, $3, $4, $5, $6, 'parquet', $7, $8, $9, $10)";
         let id = self.next_file_id();
-        let query = sqlx::query(query).bind(id).bind(table).bind(self.snapshot).bind(data_file).bind(&delete.path);
-        let query = query.bind(i64::from(is_relative(&delete.path))).bind(delete.delete_count as i64);
+        let query = sql(query).bind(id).bind(table).bind(self.snapshot).bind(data_file).bind(&delete.path);
+        let query = query.bind(is_relative(&delete.path)).bind(delete.delete_count as i64);
         let query = query.bind(delete.size_bytes as i64).bind(known_size(delete.footer_size)).bind(delete.partial_max);
         write.execute(query).await.map(drop)
     }
@@ -186,10 +187,10 @@ impl Commit {
     async fn end_file(&mut self, write: &mut Write<'_>, table: i64, file: i64) -> Result<bool> {
         let query = "SELECT record_count, file_size_bytes FROM ducklake_data_file \
                      WHERE data_file_id = $1 AND table_id = $2 AND end_snapshot IS NULL";
-        let row: Option<(i64, i64)> = write.first(sqlx::query_as(query).bind(file).bind(table)).await?;
+        let row: Option<(i64, i64)> = write.first(sql(query).bind(file).bind(table)).await?;
         let Some((records, bytes)) = row else { return Err(Self::conflict(table)) };
         let query = "UPDATE ducklake_data_file SET end_snapshot = $1 WHERE data_file_id = $2";
-        write.execute(sqlx::query(query).bind(self.snapshot).bind(file)).await?;
+        write.execute(sql(query).bind(self.snapshot).bind(file)).await?;
         self.table(write, table).await?.count(-records, -bytes);
         Ok(self.end_deletes(write, file).await? > 0)
     }
@@ -197,14 +198,14 @@ impl Commit {
     async fn end_deletes(&mut self, write: &mut Write<'_>, file: i64) -> Result<u64> {
         let query =
             "UPDATE ducklake_delete_file SET end_snapshot = $1 WHERE data_file_id = $2 AND end_snapshot IS NULL";
-        write.execute(sqlx::query(query).bind(self.snapshot).bind(file)).await
+        write.execute(sql(query).bind(self.snapshot).bind(file)).await
     }
 
     /// Whether rows of the file were deleted after the transaction began.
     async fn deleted_since(&mut self, write: &mut Write<'_>, table: i64, file: i64) -> Result<bool> {
         let query = "SELECT COUNT(*) FROM ducklake_delete_file WHERE data_file_id = $1 AND end_snapshot IS NULL \
                      AND begin_snapshot > $2 AND begin_snapshot < $3";
-        let query = sqlx::query_as(query).bind(file).bind(self.base).bind(self.snapshot);
+        let query = sql(query).bind(file).bind(self.base).bind(self.snapshot);
         if write.number(query).await? > 0 {
             return Ok(true);
         }
@@ -213,16 +214,14 @@ impl Commit {
         }
         let query =
             format!("SELECT COUNT(*) FROM ducklake_inlined_delete_{table} WHERE file_id = $1 AND begin_snapshot > $2");
-        let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(file).bind(self.base);
+        let query = sql_text(query).bind(file).bind(self.base);
         Ok(write.number(query).await? > 0)
     }
 }
 
 /// Whether DuckDB has made the table in which it keeps few deleted positions.
 pub(super) async fn has_inlined_deletes(lease: &mut crate::store::Lease<'_>, table: i64) -> Result<bool> {
-    let name = format!("ducklake_inlined_delete_{table}");
-    let query = sqlx::query_as("SELECT COUNT(*) FROM pragma_table_info($1)").bind(name);
-    Ok(lease.number(query).await? > 0)
+    lease.has_table(&format!("ducklake_inlined_delete_{table}")).await
 }
 
 /// The columns that have a text with a blank at its end; `None` where nobody looked at one of them.
@@ -248,15 +247,15 @@ async fn insert_statistics(
 ) -> Result<()> {
     let rows: Vec<(&i64, &FileColumnStatistics)> = columns.iter().collect();
     for chunk in rows.chunks(STATISTICS_CHUNK) {
-        let mut query: QueryBuilder<Db> = QueryBuilder::new(
+        let mut query = SqlBuilder::new(
             "INSERT INTO ducklake_file_column_stats (data_file_id, table_id, column_id, column_size_bytes, \
              value_count, null_count, min_value, max_value, contains_nan) ",
         );
         query.push_values(chunk, |mut row, (column, known)| {
             row.push_bind(file).push_bind(table).push_bind(**column).push_bind(known.size_bytes as i64);
             row.push_bind(known.value_count as i64).push_bind(known.null_count as i64);
-            row.push_bind(known.minimum.clone()).push_bind(known.maximum.clone());
-            row.push_bind(known.contains_nan.map(i64::from));
+            row.push_bind(storable(known.minimum.as_deref())).push_bind(storable(known.maximum.as_deref()));
+            row.push_bind(known.contains_nan);
         });
         write.execute(query.build()).await?;
     }

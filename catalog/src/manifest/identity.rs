@@ -4,7 +4,7 @@
 use super::commit::Commit;
 use crate::error::{CatalogError, Result};
 use crate::model::{Identity, ManagedColumn};
-use crate::store::{Catalog, Write};
+use crate::store::{Catalog, Write, sql};
 
 impl Catalog {
     /// Takes the next `count` values of an IDENTITY column: the first of them; each has `step` more than the one
@@ -56,12 +56,12 @@ fn identity_of(column: &ManagedColumn) -> Result<Identity> {
 
 async fn next(write: &mut Write<'_>, table: i64, column: i64) -> Result<Option<i64>> {
     let query = "SELECT next_value FROM millrace_identity WHERE table_id = $1 AND column_id = $2";
-    let row: Option<(i64,)> = write.first(sqlx::query_as(query).bind(table).bind(column)).await?;
+    let row: Option<(i64,)> = write.first(sql(query).bind(table).bind(column)).await?;
     Ok(row.map(|(next,)| next))
 }
 
 async fn store(write: &mut Write<'_>, table: i64, column: i64, next: i64) -> Result<()> {
     let query = "INSERT INTO millrace_identity VALUES ($1, $2, $3) \
                  ON CONFLICT (table_id, column_id) DO UPDATE SET next_value = excluded.next_value";
-    write.execute(sqlx::query(query).bind(table).bind(column).bind(next)).await.map(drop)
+    write.execute(sql(query).bind(table).bind(column).bind(next)).await.map(drop)
 }

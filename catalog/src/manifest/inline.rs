@@ -1,17 +1,24 @@
-//! Rows in the catalog itself: tables `ducklake_inlined_data_<table>_<schema version>`, as DuckDB makes them in SQLite.
+//! Rows in the catalog itself: tables `ducklake_inlined_data_<table>_<schema version>`, as DuckDB makes them.
 
 use super::bounds::Bounds;
 use super::change::{InlinedRow, InlinedRows, InlinedValue};
 use super::commit::Commit;
+use super::inlined_values::{InlinedColumn, StoredRow};
 use super::log::Effect;
-use super::types::{ducklake_type, inlined_type};
+use super::types::ducklake_type;
 use crate::error::{CatalogError, Result};
 use crate::model::{DataFile, ManagedTable};
-use crate::store::{CHUNK, Catalog, Db, DbRow, Lease, Write};
-use sqlx::{AssertSqlSafe, FromRow, QueryBuilder, Row, TypeInfo, ValueRef};
+use crate::store::{CHUNK, Catalog, Database, Lease, SqlBuilder, Write, sql, sql_text};
+use std::collections::BTreeSet;
 
 /// Columns that every inlined table has.
 const OWN_COLUMNS: [&str; 3] = ["row_id", "begin_snapshot", "end_snapshot"];
+/// Columns that every table of PostgreSQL has.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+/// The longest name that PostgreSQL does not cut.
+const MOST_NAME_BYTES: usize = 63;
+/// Columns of whatever types that fit into a row of PostgreSQL, which is a page of 8 KiB at most.
+const MOST_COLUMNS: usize = 400;
 /// Values in one statement.
 const MOST_VALUES: usize = 10_000;
 
@@ -35,20 +42,15 @@ impl Commit {
         let id = state.definition.id;
         let name = inlined_table(write, &state.definition).await?;
         let columns = list(state.definition.columns.iter().map(|column| column.name.as_str()));
+        let kinds = inlined_columns(write.database(), &state.definition);
         let mut next = state.next_row_id;
         for chunk in rows.chunks((MOST_VALUES / (width + 2)).max(1)) {
-            let mut query: QueryBuilder<Db> =
-                QueryBuilder::new(format!("INSERT INTO {name} (row_id, begin_snapshot{columns}) "));
+            let mut query = SqlBuilder::new(format!("INSERT INTO {name} (row_id, begin_snapshot{columns}) "));
             query.push_values(chunk, |mut values, row| {
                 values.push_bind(next).push_bind(snapshot);
                 next += 1;
-                for value in row {
-                    match value {
-                        InlinedValue::Null => values.push_bind(None::<i64>),
-                        InlinedValue::Integer(value) => values.push_bind(*value),
-                        InlinedValue::Text(value) => values.push_bind(value.clone()),
-                        InlinedValue::Blob(value) => values.push_bind(value.clone()),
-                    };
+                for (kind, value) in kinds.iter().zip(row) {
+                    kind.push(&mut values, value);
                 }
             });
             write.execute(query.build()).await?;
@@ -105,8 +107,7 @@ impl Commit {
         let mut found = 0;
         for (name, _) in inlined_tables(write, table).await? {
             for chunk in row_ids.chunks(CHUNK) {
-                let mut query: QueryBuilder<Db> =
-                    QueryBuilder::new(format!("UPDATE {} SET end_snapshot = ", quoted(&name)));
+                let mut query = SqlBuilder::new(format!("UPDATE {} SET end_snapshot = ", quoted(&name)));
                 query.push_bind(self.snapshot).push(" WHERE end_snapshot IS NULL AND row_id IN (");
                 let mut list = query.separated(", ");
                 for id in chunk {
@@ -124,80 +125,98 @@ impl Commit {
         let mut found = 0;
         for (name, _) in inlined_tables(write, table).await? {
             let query = format!("UPDATE {} SET end_snapshot = $1 WHERE end_snapshot IS NULL", quoted(&name));
-            found += write.execute(sqlx::query(AssertSqlSafe(query)).bind(self.snapshot)).await?;
+            found += write.execute(sql_text(query).bind(self.snapshot)).await?;
         }
         Ok(found as i64)
     }
 }
 
+/// The rows at a snapshot of one of a table's inlined tables, named with its version, that began after another.
+pub(super) async fn begun_since(
+    lease: &mut Lease<'_>,
+    table: i64,
+    (name, version): (&str, i64),
+    (since, snapshot): (i64, i64),
+) -> Result<InlinedRows> {
+    let columns = columns_of_version(lease, table, version).await?;
+    let list: String = columns.iter().map(|(_, column, kind)| format!(", {}", kind.select(&quoted(column)))).collect();
+    let query = format!(
+        "SELECT row_id, begin_snapshot{list} FROM {} WHERE begin_snapshot > $1 AND begin_snapshot <= $2 \
+         AND (end_snapshot IS NULL OR end_snapshot > $2) ORDER BY row_id",
+        quoted(name)
+    );
+    let rows: Vec<StoredRow> = lease.all(sql_text(query).bind(since).bind(snapshot)).await?;
+    let rows = rows.into_iter().map(|row| restore(row, &columns, table)).collect::<Result<_>>()?;
+    Ok(InlinedRows { columns: columns.into_iter().map(|(id, ..)| id).collect(), rows })
+}
+
+/// The ids of an inlined table's rows that ended after a snapshot, up to another.
+pub(super) async fn ended_since(
+    lease: &mut Lease<'_>,
+    name: &str,
+    (since, snapshot): (i64, i64),
+) -> Result<BTreeSet<i64>> {
+    let query = format!("SELECT row_id FROM {} WHERE end_snapshot > $1 AND end_snapshot <= $2", quoted(name));
+    let rows: Vec<(i64,)> = lease.all(sql_text(query).bind(since).bind(snapshot)).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 impl Catalog {
-    /// The rows of a managed table that the catalog itself has at a snapshot, grouped by the columns that they were
-    /// written with. The groups are in the order of the columns' versions, the rows in that of their ids.
-    pub async fn inlined_rows(&self, table_id: i64, snapshot_id: i64) -> Result<Vec<InlinedRows>> {
-        let mut lease = self.read().await?;
-        lease.begin_read().await?;
-        let mut groups = Vec::new();
-        for (name, version) in inlined_tables(&mut lease, table_id).await? {
-            let columns = columns_of_version(&mut lease, table_id, version).await?;
-            let list = list(columns.iter().map(|(_, column)| column.as_str()));
-            let query = format!(
-                "SELECT row_id, begin_snapshot{list} FROM {} \
-                 WHERE begin_snapshot <= $1 AND (end_snapshot IS NULL OR end_snapshot > $1) ORDER BY row_id",
-                quoted(&name)
-            );
-            let rows: Vec<InlinedRow> = lease.all(sqlx::query_as(AssertSqlSafe(query)).bind(snapshot_id)).await?;
-            if !rows.is_empty() {
-                groups.push(InlinedRows { columns: columns.into_iter().map(|(id, _)| id).collect(), rows });
-            }
+    /// Whether the table's rows can be kept in the catalog: no column has the name of one of an inlined table's own,
+    /// and the database takes a table of these columns.
+    pub fn can_inline(&self, table: &ManagedTable) -> bool {
+        can_inline(self.place().database(), table)
+    }
+}
+
+fn can_inline(database: Database, table: &ManagedTable) -> bool {
+    let is_one = |names: &[&str], name: &str| names.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let names = || table.columns.iter().map(|column| column.name.as_str());
+    let own = names().any(|name| is_one(&OWN_COLUMNS, name));
+    match database {
+        Database::Sqlite => !own,
+        Database::Postgres => {
+            let taken = |name: &str| is_one(&SYSTEM_COLUMNS, name) || name.len() > MOST_NAME_BYTES;
+            !own && table.columns.len() <= MOST_COLUMNS && !names().any(taken)
         }
-        lease.end().await?;
-        Ok(groups)
     }
 }
 
-impl ManagedTable {
-    /// Whether its rows can be kept in the catalog: no column has the name of one of an inlined table's own.
-    pub fn can_inline(&self) -> bool {
-        !self.columns.iter().any(|column| OWN_COLUMNS.iter().any(|own| own.eq_ignore_ascii_case(&column.name)))
-    }
+/// How the database keeps the values of a table's columns.
+fn inlined_columns(database: Database, table: &ManagedTable) -> Vec<InlinedColumn> {
+    let columns = table.columns.iter();
+    columns.map(|column| InlinedColumn::new(database, ducklake_type(&column.data_type).unwrap_or_default())).collect()
 }
 
-impl FromRow<'_, DbRow> for InlinedRow {
-    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
-        let values = (2..row.len()).map(|at| {
-            let raw = row.try_get_raw(at)?;
-            if raw.is_null() {
-                return Ok(InlinedValue::Null);
-            }
-            let kind = raw.type_info().name().to_owned();
-            Ok(match kind.as_str() {
-                "INTEGER" => InlinedValue::Integer(row.try_get_unchecked(at)?),
-                "BLOB" => InlinedValue::Blob(row.try_get_unchecked(at)?),
-                _ => InlinedValue::Text(row.try_get_unchecked(at)?),
-            })
-        });
-        Ok(Self {
-            row_id: row.try_get(0)?,
-            begin_snapshot: row.try_get(1)?,
-            values: values.collect::<sqlx::Result<_>>()?,
-        })
-    }
+fn restore(row: StoredRow, columns: &[(i64, String, InlinedColumn)], table: i64) -> Result<InlinedRow> {
+    let values = columns.iter().zip(row.values).map(|((_, name, kind), value)| {
+        let wrong = |e| CatalogError::Damaged(format!("column \"{name}\" of inlined rows of table {table}: {e}"));
+        kind.restore(value).map_err(wrong)
+    });
+    let values = values.collect::<Result<_>>()?;
+    Ok(InlinedRow { row_id: row.row_id, begin_snapshot: row.begin_snapshot, values })
 }
 
 /// The inlined tables of a table, with their schema versions, oldest first.
 pub(super) async fn inlined_tables(lease: &mut Lease<'_>, table: i64) -> Result<Vec<(String, i64)>> {
     let query = "SELECT table_name, schema_version FROM ducklake_inlined_data_tables \
                  WHERE table_id = $1 ORDER BY schema_version";
-    lease.all(sqlx::query_as(query).bind(table)).await
+    lease.all(sql(query).bind(table)).await
 }
 
-/// Ids and names of the columns that a table had under a version of the schema.
-async fn columns_of_version(lease: &mut Lease<'_>, table: i64, version: i64) -> Result<Vec<(i64, String)>> {
-    let query = "SELECT c.column_id, c.column_name FROM ducklake_schema_versions v \
+/// The columns that a table had under a version of the schema: ids, names, and how their values are kept.
+async fn columns_of_version(
+    lease: &mut Lease<'_>,
+    table: i64,
+    version: i64,
+) -> Result<Vec<(i64, String, InlinedColumn)>> {
+    let query = "SELECT c.column_id, c.column_name, c.column_type FROM ducklake_schema_versions v \
                  JOIN ducklake_column c ON c.table_id = v.table_id AND c.begin_snapshot <= v.begin_snapshot \
                  AND (c.end_snapshot IS NULL OR c.end_snapshot > v.begin_snapshot) \
                  WHERE v.table_id = $1 AND v.schema_version = $2 AND c.parent_column IS NULL ORDER BY c.column_order";
-    lease.all(sqlx::query_as(query).bind(table).bind(version)).await
+    let rows: Vec<(i64, String, String)> = lease.all(sql(query).bind(table).bind(version)).await?;
+    let database = lease.database();
+    Ok(rows.into_iter().map(|(id, name, kind)| (id, name, InlinedColumn::new(database, kind))).collect())
 }
 
 /// The quoted name of the inlined table for a table's columns as they are, made where it is missing.
@@ -206,26 +225,25 @@ async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<St
                  LEFT JOIN ducklake_inlined_data_tables i \
                  ON i.table_id = v.table_id AND i.schema_version = v.schema_version \
                  WHERE v.table_id = $1 ORDER BY v.schema_version DESC LIMIT 1";
-    let row: Option<(i64, Option<String>)> = write.first(sqlx::query_as(query).bind(table.id)).await?;
+    let row: Option<(i64, Option<String>)> = write.first(sql(query).bind(table.id)).await?;
     let (version, name) = row.unwrap_or_default();
     if let Some(name) = name {
         return Ok(quoted(&name));
     }
-    if !table.can_inline() {
+    if !can_inline(write.database(), table) {
         return Err(CatalogError::InvalidArgument(format!(
-            "rows of relation \"{}\" cannot be kept in the catalog: a column has a reserved name",
+            "rows of relation \"{}\" cannot be kept in the catalog: a column has a reserved or too long a name, or there are too many",
             table.name
         )));
     }
     let name = format!("ducklake_inlined_data_{}_{version}", table.id);
     let own = ["row_id", "begin_snapshot", "end_snapshot"].map(|column| format!("{column} BIGINT"));
-    let columns = table.columns.iter().map(|column| {
-        let stored = ducklake_type(&column.data_type).unwrap_or_default();
-        format!("{} {}", quoted(&column.name), inlined_type(&stored))
-    });
+    let kinds = inlined_columns(write.database(), table);
+    let columns = table.columns.iter().zip(&kinds);
+    let columns = columns.map(|(column, kind)| format!("{} {}", quoted(&column.name), kind.column_type()));
     let create = format!("CREATE TABLE {name}({})", own.into_iter().chain(columns).collect::<Vec<_>>().join(", "));
-    write.execute(sqlx::query(AssertSqlSafe(create))).await?;
-    let query = sqlx::query("INSERT INTO ducklake_inlined_data_tables VALUES ($1, $2, $3)");
+    write.execute(sql_text(create)).await?;
+    let query = sql("INSERT INTO ducklake_inlined_data_tables VALUES ($1, $2, $3)");
     write.execute(query.bind(table.id).bind(&name).bind(version)).await?;
     Ok(quoted(&name))
 }
@@ -235,7 +253,7 @@ fn list<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     columns.flat_map(|column| [", ".to_owned(), quoted(column)]).collect()
 }
 
-/// A name as SQLite quotes it.
+/// A name as both databases quote it.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -9,7 +9,7 @@ pub(crate) const TABLES: &[&str] = &[
         "key" VARCHAR NOT NULL, "value" VARCHAR NOT NULL, "scope" VARCHAR, scope_id BIGINT
     )"#,
     "CREATE TABLE ducklake_snapshot(
-        snapshot_id BIGINT PRIMARY KEY, snapshot_time VARCHAR, schema_version BIGINT, next_catalog_id BIGINT,
+        snapshot_id BIGINT PRIMARY KEY, snapshot_time TIMESTAMPTZ, schema_version BIGINT, next_catalog_id BIGINT,
         next_file_id BIGINT
     )",
     "CREATE TABLE ducklake_snapshot_changes(
@@ -17,15 +17,15 @@ pub(crate) const TABLES: &[&str] = &[
         commit_extra_info VARCHAR
     )",
     "CREATE TABLE ducklake_schema(
-        schema_id BIGINT PRIMARY KEY, schema_uuid VARCHAR, begin_snapshot BIGINT, end_snapshot BIGINT,
-        schema_name VARCHAR, path VARCHAR, path_is_relative BIGINT
+        schema_id BIGINT PRIMARY KEY, schema_uuid UUID, begin_snapshot BIGINT, end_snapshot BIGINT,
+        schema_name VARCHAR, path VARCHAR, path_is_relative BOOLEAN
     )",
     "CREATE TABLE ducklake_table(
-        table_id BIGINT, table_uuid VARCHAR, begin_snapshot BIGINT, end_snapshot BIGINT, schema_id BIGINT,
-        table_name VARCHAR, path VARCHAR, path_is_relative BIGINT
+        table_id BIGINT, table_uuid UUID, begin_snapshot BIGINT, end_snapshot BIGINT, schema_id BIGINT,
+        table_name VARCHAR, path VARCHAR, path_is_relative BOOLEAN
     )",
     r#"CREATE TABLE ducklake_view(
-        view_id BIGINT, view_uuid VARCHAR, begin_snapshot BIGINT, end_snapshot BIGINT, schema_id BIGINT,
+        view_id BIGINT, view_uuid UUID, begin_snapshot BIGINT, end_snapshot BIGINT, schema_id BIGINT,
         view_name VARCHAR, dialect VARCHAR, "sql" VARCHAR, column_aliases VARCHAR
     )"#,
     r#"CREATE TABLE ducklake_tag(
@@ -37,35 +37,35 @@ pub(crate) const TABLES: &[&str] = &[
     )"#,
     "CREATE TABLE ducklake_data_file(
         data_file_id BIGINT PRIMARY KEY, table_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT,
-        file_order BIGINT, path VARCHAR, path_is_relative BIGINT, file_format VARCHAR, record_count BIGINT,
+        file_order BIGINT, path VARCHAR, path_is_relative BOOLEAN, file_format VARCHAR, record_count BIGINT,
         file_size_bytes BIGINT, footer_size BIGINT, row_id_start BIGINT, partition_id BIGINT,
         encryption_key VARCHAR, mapping_id BIGINT, partial_max BIGINT
     )",
     "CREATE TABLE ducklake_file_column_stats(
         data_file_id BIGINT, table_id BIGINT, column_id BIGINT, column_size_bytes BIGINT, value_count BIGINT,
-        null_count BIGINT, min_value VARCHAR, max_value VARCHAR, contains_nan BIGINT, extra_stats VARCHAR
+        null_count BIGINT, min_value VARCHAR, max_value VARCHAR, contains_nan BOOLEAN, extra_stats VARCHAR
     )",
     "CREATE TABLE ducklake_file_variant_stats(
         data_file_id BIGINT, table_id BIGINT, column_id BIGINT, variant_path VARCHAR, shredded_type VARCHAR,
         column_size_bytes BIGINT, value_count BIGINT, null_count BIGINT, min_value VARCHAR,
-        max_value VARCHAR, contains_nan BIGINT, extra_stats VARCHAR
+        max_value VARCHAR, contains_nan BOOLEAN, extra_stats VARCHAR
     )",
     "CREATE TABLE ducklake_delete_file(
         delete_file_id BIGINT PRIMARY KEY, table_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT,
-        data_file_id BIGINT, path VARCHAR, path_is_relative BIGINT, format VARCHAR, delete_count BIGINT,
+        data_file_id BIGINT, path VARCHAR, path_is_relative BOOLEAN, format VARCHAR, delete_count BIGINT,
         file_size_bytes BIGINT, footer_size BIGINT, encryption_key VARCHAR, partial_max BIGINT
     )",
     "CREATE TABLE ducklake_column(
         column_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, table_id BIGINT, column_order BIGINT,
         column_name VARCHAR, column_type VARCHAR, initial_default VARCHAR, default_value VARCHAR,
-        nulls_allowed BIGINT, parent_column BIGINT, default_value_type VARCHAR,
+        nulls_allowed BOOLEAN, parent_column BIGINT, default_value_type VARCHAR,
         default_value_dialect VARCHAR
     )",
     "CREATE TABLE ducklake_table_stats(
         table_id BIGINT, record_count BIGINT, next_row_id BIGINT, file_size_bytes BIGINT
     )",
     "CREATE TABLE ducklake_table_column_stats(
-        table_id BIGINT, column_id BIGINT, contains_null BIGINT, contains_nan BIGINT, min_value VARCHAR,
+        table_id BIGINT, column_id BIGINT, contains_null BOOLEAN, contains_nan BOOLEAN, min_value VARCHAR,
         max_value VARCHAR, extra_stats VARCHAR
     )",
     "CREATE TABLE ducklake_partition_info(
@@ -79,13 +79,13 @@ pub(crate) const TABLES: &[&str] = &[
         data_file_id BIGINT, table_id BIGINT, partition_key_index BIGINT, partition_value VARCHAR
     )",
     "CREATE TABLE ducklake_files_scheduled_for_deletion(
-        data_file_id BIGINT, path VARCHAR, path_is_relative BIGINT, schedule_start VARCHAR
+        data_file_id BIGINT, path VARCHAR, path_is_relative BOOLEAN, schedule_start TIMESTAMPTZ
     )",
     "CREATE TABLE ducklake_inlined_data_tables(table_id BIGINT, table_name VARCHAR, schema_version BIGINT)",
     r#"CREATE TABLE ducklake_column_mapping(mapping_id BIGINT, table_id BIGINT, "type" VARCHAR)"#,
     "CREATE TABLE ducklake_name_mapping(
         mapping_id BIGINT, column_id BIGINT, source_name VARCHAR, target_field_id BIGINT,
-        parent_column BIGINT, is_partition BIGINT
+        parent_column BIGINT, is_partition BOOLEAN
     )",
     "CREATE TABLE ducklake_schema_versions(begin_snapshot BIGINT, schema_version BIGINT, table_id BIGINT)",
     "CREATE TABLE ducklake_macro(
@@ -150,11 +150,9 @@ pub(crate) const TABLES: &[&str] = &[
     "CREATE INDEX millrace_by_table_schema_versions ON ducklake_schema_versions (table_id)",
     "INSERT INTO ducklake_metadata VALUES ('version', '1.0', NULL, NULL), ('created_by', 'Millrace', NULL, NULL),
         ('encrypted', 'false', NULL, NULL)",
-    "INSERT INTO ducklake_snapshot VALUES (0, strftime('%Y-%m-%d %H:%M:%f', 'now') || '+00', 0, 1, 0)",
+    "INSERT INTO ducklake_snapshot VALUES (0, NOW(), 0, 1, 0)",
     r#"INSERT INTO ducklake_snapshot_changes VALUES (0, 'created_schema:"main"', NULL, NULL, NULL)"#,
-    "INSERT INTO ducklake_schema SELECT 0, lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3)
-        || '-8' || substr(h, 18, 3) || '-' || substr(h, 21, 12)), 0, NULL, 'main', 'main/', 1
-        FROM (SELECT hex(randomblob(16)) AS h)",
+    "INSERT INTO ducklake_schema VALUES (0, NEW_UUID(), 0, NULL, 'main', 'main/', TRUE)",
     "INSERT INTO millrace_manifest VALUES (0)",
 ];
 

@@ -4,7 +4,7 @@
 //! grace before files are deleted. What a process that died has told ends by itself.
 
 use crate::error::Result;
-use crate::store::{Catalog, now_ms};
+use crate::store::{Catalog, now_ms, sql, sql_text};
 
 /// How long what a process told is believed without being told again.
 pub const LEASE_TIMEOUT_MS: i64 = 60_000;
@@ -26,12 +26,13 @@ impl Catalog {
     /// Says that `owner`, a process, uses these snapshots and no others.
     pub async fn renew_leases(&self, owner: &str, leases: &[SnapshotLease]) -> Result<()> {
         let mut write = self.write().await?;
-        write.execute(sqlx::query(CREATE)).await?;
+        let create = write.database().spell(CREATE);
+        write.execute(sql_text(create)).await?;
         let now = now_ms();
         let query = "DELETE FROM millrace_lease WHERE owner = $1 OR renewed_ms < $2";
-        write.execute(sqlx::query(query).bind(owner).bind(now - LEASE_TIMEOUT_MS)).await?;
+        write.execute(sql(query).bind(owner).bind(now - LEASE_TIMEOUT_MS)).await?;
         for lease in leases {
-            let query = sqlx::query("INSERT INTO millrace_lease VALUES ($1, $2, $3, $4)");
+            let query = sql("INSERT INTO millrace_lease VALUES ($1, $2, $3, $4)");
             write.execute(query.bind(owner).bind(lease.snapshot_id).bind(lease.since_ms).bind(now)).await?;
         }
         write.commit_uncounted().await
@@ -40,12 +41,11 @@ impl Catalog {
     /// The snapshots that processes other than `owner` use.
     pub async fn leases_of_others(&self, owner: &str) -> Result<Vec<SnapshotLease>> {
         let mut lease = self.read().await?;
-        let query = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'millrace_lease'";
-        let rows: Vec<(i64, i64)> = if lease.number(sqlx::query_as(query)).await? == 0 {
-            Vec::new()
-        } else {
+        let rows: Vec<(i64, i64)> = if lease.has_table("millrace_lease").await? {
             let query = "SELECT snapshot_id, since_ms FROM millrace_lease WHERE owner <> $1 AND renewed_ms >= $2";
-            lease.all(sqlx::query_as(query).bind(owner).bind(now_ms() - LEASE_TIMEOUT_MS)).await?
+            lease.all(sql(query).bind(owner).bind(now_ms() - LEASE_TIMEOUT_MS)).await?
+        } else {
+            Vec::new()
         };
         lease.release();
         Ok(rows.into_iter().map(|(snapshot_id, since_ms)| SnapshotLease { snapshot_id, since_ms }).collect())

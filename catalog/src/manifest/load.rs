@@ -6,7 +6,7 @@
 use super::definition::{decode_document, read_table};
 use crate::error::Result;
 use crate::model::ManagedTable;
-use crate::store::{Lease, Write, encode};
+use crate::store::{Lease, Write, encode, sql};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl ManagedTables {
 
 /// Reads the managed tables in the state of the database that the lease began to read.
 pub(crate) async fn load(lease: &mut Lease<'_>, before: Option<&ManagedTables>) -> Result<ManagedTables> {
-    let version = lease.number(sqlx::query_as("SELECT MAX(snapshot_id) FROM ducklake_snapshot")).await?;
+    let version = lease.number(sql("SELECT MAX(snapshot_id) FROM ducklake_snapshot")).await?;
     let kept = match before {
         Some(before) if before.version == version => return Ok(before.clone()),
         // Where the earlier snapshot has expired, so may have the rows of tables dropped after it.
@@ -75,14 +75,14 @@ pub(crate) async fn load(lease: &mut Lease<'_>, before: Option<&ManagedTables>) 
 }
 
 async fn exists(lease: &mut Lease<'_>, snapshot: i64) -> Result<bool> {
-    let query = sqlx::query_as("SELECT COUNT(*) FROM ducklake_snapshot WHERE snapshot_id = $1").bind(snapshot);
+    let query = sql("SELECT COUNT(*) FROM ducklake_snapshot WHERE snapshot_id = $1").bind(snapshot);
     Ok(lease.number(query).await? > 0)
 }
 
 /// The documents, and the tables that they are no longer right about.
 async fn load_documents(lease: &mut Lease<'_>) -> Result<(ManagedTables, Vec<i64>)> {
     let query = "SELECT table_id, document FROM millrace_managed_table WHERE end_snapshot IS NULL";
-    let rows: Vec<(i64, String)> = lease.all(sqlx::query_as(query)).await?;
+    let rows: Vec<(i64, String)> = lease.all(sql(query)).await?;
     let mut by_name: BTreeMap<String, BTreeMap<String, Arc<ManagedTable>>> = BTreeMap::new();
     let mut by_id = HashMap::with_capacity(rows.len());
     for (id, document) in rows {
@@ -90,27 +90,27 @@ async fn load_documents(lease: &mut Lease<'_>) -> Result<(ManagedTables, Vec<i64
         by_name.entry(table.schema.clone()).or_default().insert(table.name.clone(), Arc::clone(&table));
         by_id.insert(id, table);
     }
-    let documented = lease.number(sqlx::query_as("SELECT documented FROM millrace_manifest")).await?;
+    let documented = lease.number(sql("SELECT documented FROM millrace_manifest")).await?;
     let changed = undocumented(lease, documented).await?;
     Ok((ManagedTables { version: documented, by_name: Arc::new(by_name), by_id: Arc::new(by_id) }, changed))
 }
 
 /// What changed after `documented`, with the tables whose rows have gone since: dropped, and expired.
 async fn undocumented(lease: &mut Lease<'_>, documented: i64) -> Result<Vec<i64>> {
-    let last = lease.number(sqlx::query_as("SELECT MAX(snapshot_id) FROM ducklake_snapshot")).await?;
+    let last = lease.number(sql("SELECT MAX(snapshot_id) FROM ducklake_snapshot")).await?;
     if documented == last {
         return Ok(Vec::new());
     }
     let query = "SELECT m.table_id FROM millrace_managed_table m WHERE m.end_snapshot IS NULL AND NOT EXISTS \
                  (SELECT 1 FROM ducklake_table t WHERE t.table_id = m.table_id AND t.end_snapshot IS NULL)";
-    let rows: Vec<(i64,)> = lease.all(sqlx::query_as(query)).await?;
+    let rows: Vec<(i64,)> = lease.all(sql(query)).await?;
     let mut changed = changed_since(lease, documented).await?;
     changed.extend(rows.into_iter().map(|(id,)| id));
     Ok(changed)
 }
 
 async fn changed_since(lease: &mut Lease<'_>, snapshot: i64) -> Result<Vec<i64>> {
-    let rows: Vec<(i64,)> = lease.all(sqlx::query_as(SELECT_CHANGED).bind(snapshot)).await?;
+    let rows: Vec<(i64,)> = lease.all(sql(SELECT_CHANGED).bind(snapshot)).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
@@ -123,7 +123,7 @@ pub(super) async fn document(write: &mut Write<'_>, documented: i64, last: i64) 
         let table = read_table(write, id, last).await?;
         store_document(write, id, table.as_ref(), last).await?;
     }
-    write.execute(sqlx::query("UPDATE millrace_manifest SET documented = $1").bind(last)).await.map(drop)
+    write.execute(sql("UPDATE millrace_manifest SET documented = $1").bind(last)).await.map(drop)
 }
 
 /// Makes `table` the definition since `snapshot`; `None` ends the last one.
@@ -134,10 +134,10 @@ pub(super) async fn store_document(
     snapshot: i64,
 ) -> Result<()> {
     let query = "UPDATE millrace_managed_table SET end_snapshot = $1 WHERE table_id = $2 AND end_snapshot IS NULL";
-    write.execute(sqlx::query(query).bind(snapshot).bind(table_id)).await?;
+    write.execute(sql(query).bind(snapshot).bind(table_id)).await?;
     let Some(table) = table else { return Ok(()) };
     let query = "INSERT INTO millrace_managed_table (table_id, begin_snapshot, end_snapshot, document) \
                  VALUES ($1, $2, NULL, $3) \
                  ON CONFLICT (table_id, begin_snapshot) DO UPDATE SET end_snapshot = NULL, document = excluded.document";
-    write.execute(sqlx::query(query).bind(table_id).bind(snapshot).bind(encode(table)?)).await.map(drop)
+    write.execute(sql(query).bind(table_id).bind(snapshot).bind(encode(table)?)).await.map(drop)
 }

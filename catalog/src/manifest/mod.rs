@@ -1,9 +1,9 @@
-//! The transactional manifest of managed tables: DuckLake 1.0 in the catalog's own SQLite file.
+//! The transactional manifest of managed tables: DuckLake 1.0 in the catalog's own database.
 //!
 //! Owns snapshots, definitions, data files, delete files, statistics and inlined rows; knows nothing of what is in a
 //! file. One transaction of the database commits the changes of one SQL transaction to any number of tables, as one
-//! snapshot. DuckDB's ducklake extension may attach the file (`ATTACH 'ducklake:sqlite:…'`) and commit to it too: what
-//! it writes is read like our own, tables of its schemas included.
+//! snapshot. DuckDB's ducklake extension may attach the database (`ATTACH 'ducklake:sqlite:…'`, `'ducklake:postgres:…'`)
+//! and commit to it too: what it writes is read like our own, tables of its schemas included.
 //!
 //! Invariants: a row holds for the snapshots from `begin_snapshot` until before `end_snapshot`; snapshots are numbered
 //! without gaps; no number of a table, column, file or row is used twice; a snapshot's time is after that of the one
@@ -21,6 +21,8 @@ mod files;
 mod history;
 mod identity;
 mod inline;
+mod inlined_cache;
+mod inlined_values;
 mod layout;
 mod leases;
 mod load;
@@ -49,14 +51,16 @@ pub use past::PastDefinition;
 pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
 pub(crate) use estimates::EstimateCache;
+pub(crate) use inlined_cache::InlinedCache;
 pub(crate) use layout::{BLANK_ENDS, COLUMN_USES, ESTIMATES, FILE_LAYOUTS, TABLES};
 pub(crate) use load::{ManagedTables, load};
 pub(crate) use owners::{change_owner, forget_owner, owned_by};
 pub(crate) use read::FileCache;
 pub(crate) use tables::is_managed;
+pub(crate) use time::format_time;
 
 use crate::error::Result;
-use crate::store::Write;
+use crate::store::{Write, sql};
 use commit::Commit;
 
 /// Drops the managed tables of a database that is being dropped.
@@ -70,5 +74,5 @@ pub(crate) async fn drop_database(write: &mut Write<'_>, name: &str) -> Result<(
 pub(crate) async fn has_tables(write: &mut Write<'_>, database: &str) -> Result<bool> {
     let query = "SELECT COUNT(*) FROM ducklake_table t JOIN ducklake_schema s ON s.schema_id = t.schema_id \
                  WHERE s.schema_name = $1 AND s.end_snapshot IS NULL AND t.end_snapshot IS NULL";
-    Ok(write.number(sqlx::query_as(query).bind(database)).await? > 0)
+    Ok(write.number(sql(query).bind(database)).await? > 0)
 }

@@ -3,7 +3,7 @@
 use super::definition::decode_document;
 use crate::error::Result;
 use crate::model::ManagedTable;
-use crate::store::Catalog;
+use crate::store::{Catalog, sql};
 
 /// A definition of a table, right for the snapshots from `begin_snapshot` until the next one begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Catalog {
         let mut lease = self.read().await?;
         let query = "SELECT begin_snapshot, document FROM millrace_managed_table \
                      WHERE table_id = $1 ORDER BY begin_snapshot";
-        let rows: Vec<(i64, String)> = lease.all(sqlx::query_as(query).bind(table_id)).await?;
+        let rows: Vec<(i64, String)> = lease.all(sql(query).bind(table_id)).await?;
         let past = rows.into_iter().map(|(begin_snapshot, document)| {
             Ok(PastDefinition { begin_snapshot, table: decode_document(&lease, table_id, &document)? })
         });

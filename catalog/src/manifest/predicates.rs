@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::model::ColumnUse;
-use crate::store::{Catalog, now_ms};
+use crate::store::{Catalog, now_ms, sql};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Catalog {
@@ -16,7 +16,7 @@ impl Catalog {
     pub async fn column_uses(&self, table_id: i64) -> Result<BTreeMap<i64, ColumnUse>> {
         let mut lease = self.read().await?;
         let query = "SELECT column_id, filters, joins, groups FROM millrace_predicate_column WHERE table_id = $1";
-        let rows: Vec<(i64, i64, i64, i64)> = lease.all(sqlx::query_as(query).bind(table_id)).await?;
+        let rows: Vec<(i64, i64, i64, i64)> = lease.all(sql(query).bind(table_id)).await?;
         lease.release();
         let count = |stored: i64| u64::try_from(stored).unwrap_or_default();
         let uses = rows.into_iter().map(|(id, filters, joins, groups)| {
@@ -39,7 +39,7 @@ impl Catalog {
                          ON CONFLICT (table_id, column_id) DO UPDATE SET last_use_ms = excluded.last_use_ms, \
                          filters = p.filters + excluded.filters, joins = p.joins + excluded.joins, \
                          groups = p.groups + excluded.groups";
-            let query = sqlx::query(query).bind(*table).bind(*column).bind(now);
+            let query = sql(query).bind(*table).bind(*column).bind(now);
             let query = query.bind(count(used.filters)).bind(count(used.joins)).bind(count(used.groups));
             write.execute(query).await?;
         }

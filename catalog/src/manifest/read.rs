@@ -7,8 +7,7 @@ use super::files::{file_format, has_inlined_deletes};
 use super::log::{Effect, parse_effects};
 use crate::error::{CatalogError, Result};
 use crate::model::{DataFile, DeleteFile, FileColumnStatistics, FileLayout};
-use crate::store::{Catalog, DbRow, Lease};
-use sqlx::{AssertSqlSafe, FromRow, Row};
+use crate::store::{Catalog, FromRow, Lease, Row, sql, sql_text};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -94,9 +93,11 @@ async fn unchanged(lease: &mut Lease<'_>, table: i64, from: i64, to: i64) -> Res
         return Ok(false);
     }
     let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
-    let rows: Vec<(Option<String>,)> = lease.all(sqlx::query_as(query).bind(from).bind(to)).await?;
-    let touches = |text: &str| parse_effects(text).iter().filter_map(Effect::touched).any(|touched| touched == table);
-    let untouched = rows.iter().all(|(text,)| text.as_deref().is_none_or(|text| !touches(text)));
+    let rows: Vec<(Option<String>,)> = lease.all(sql(query).bind(from).bind(to)).await?;
+    let effects = rows.iter().filter_map(|(text,)| text.as_deref()).flat_map(parse_effects);
+    // New rows in the catalog change no file.
+    let mut touching = effects.filter(|effect| !matches!(effect, Effect::InlinedInsert(_)));
+    let untouched = !touching.any(|effect| effect.touched() == Some(table));
     // Of an expired snapshot nobody knows what it did.
     Ok(rows.len() as i64 == to - from && untouched)
 }
@@ -131,47 +132,46 @@ const SELECT_STATISTICS: &str = "SELECT c.data_file_id, c.column_id, c.column_si
      WHERE f.table_id = $1 AND f.begin_snapshot <= $2 AND (f.end_snapshot IS NULL OR f.end_snapshot > $2) \
      AND c.data_file_id = f.data_file_id";
 
-impl FromRow<'_, DbRow> for FileRow {
-    fn from_row(row: &DbRow) -> sqlx::Result<Self> {
-        let unreadable = match (row.try_get::<i64, _>(9)?, row.try_get::<i64, _>(10)?) {
-            (1, _) => Some("is encrypted"),
-            (_, 1) => Some("has columns that are mapped by name"),
+impl FromRow for FileRow {
+    fn from_row(row: Row<'_>) -> sqlx::Result<Self> {
+        let unreadable = match (row.get(9)?, row.get(10)?) {
+            (true, _) => Some("is encrypted"),
+            (_, true) => Some("has columns that are mapped by name"),
             _ => None,
         };
         Ok(Self {
-            id: row.try_get(0)?,
-            begin_snapshot: row.try_get(1)?,
-            path: row.try_get(2)?,
-            format: row.try_get(3)?,
-            counts: [row.try_get(4)?, row.try_get(5)?, row.try_get(6)?, row.try_get(7)?],
-            partial_max: row.try_get(8)?,
+            id: row.get(0)?,
+            begin_snapshot: row.get(1)?,
+            path: row.get(2)?,
+            format: row.get(3)?,
+            counts: [row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?],
+            partial_max: row.get(8)?,
             unreadable,
-            bucket: row.try_get(11)?,
-            sorted: row.try_get(12)?,
-            layout: row.try_get(13)?,
-            blank_ended: row.try_get(14)?,
+            bucket: row.get(11)?,
+            sorted: row.get(12)?,
+            layout: row.get(13)?,
+            blank_ended: row.get(14)?,
         })
     }
 }
 
 /// `data_file_id, delete_file_id, path, delete_count, file_size_bytes, footer_size, partial_max, format, encrypted`.
-type DeleteRow = (i64, i64, String, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<String>, i64);
+type DeleteRow = (i64, i64, String, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<String>, bool);
 /// `data_file_id, column_id, column_size_bytes, value_count, null_count, min_value, max_value, contains_nan`.
-type StatisticsRow = (i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<String>, Option<i64>);
+type StatisticsRow = (i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<String>, Option<bool>);
 
 async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<Vec<DataFile>> {
-    let rows: Vec<FileRow> = lease.all(sqlx::query_as(SELECT_FILES).bind(table).bind(snapshot)).await?;
+    let rows: Vec<FileRow> = lease.all(sql(SELECT_FILES).bind(table).bind(snapshot)).await?;
     let blank_ended = rows.iter().map(|row| blank_ended(row.blank_ended.as_deref())).collect::<Result<Vec<_>>>()?;
     let mut files = rows.into_iter().map(data_file).collect::<Result<Vec<_>>>()?;
     let places: HashMap<i64, usize> = files.iter().enumerate().map(|(place, file)| (file.id, place)).collect();
-    let deletes: Vec<DeleteRow> = lease.all(sqlx::query_as(SELECT_DELETES).bind(table).bind(snapshot)).await?;
+    let deletes: Vec<DeleteRow> = lease.all(sql(SELECT_DELETES).bind(table).bind(snapshot)).await?;
     for row in deletes {
         if let Some(file) = places.get(&row.0).and_then(|place| files.get_mut(*place)) {
             file.deletes = Some(delete_file(row)?);
         }
     }
-    let statistics: Vec<StatisticsRow> =
-        lease.all(sqlx::query_as(SELECT_STATISTICS).bind(table).bind(snapshot)).await?;
+    let statistics: Vec<StatisticsRow> = lease.all(sql(SELECT_STATISTICS).bind(table).bind(snapshot)).await?;
     for (file, column, size, values, nulls, minimum, maximum, nan) in statistics {
         let place = places.get(&file).copied();
         let known = FileColumnStatistics {
@@ -180,7 +180,7 @@ async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<
             null_count: number(nulls),
             minimum,
             maximum,
-            contains_nan: nan.map(|nan| nan != 0),
+            contains_nan: nan,
             blank_ended: place.and_then(|place| Some(blank_ended[place].as_ref()?.contains(&column))),
             distinct: None,
         };
@@ -192,7 +192,7 @@ async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<
         let query = format!(
             "SELECT file_id, row_id FROM ducklake_inlined_delete_{table} WHERE begin_snapshot <= $1 ORDER BY row_id"
         );
-        let rows: Vec<(i64, i64)> = lease.all(sqlx::query_as(AssertSqlSafe(query)).bind(snapshot)).await?;
+        let rows: Vec<(i64, i64)> = lease.all(sql_text(query).bind(snapshot)).await?;
         for (file, position) in rows {
             if let Some(file) = places.get(&file).and_then(|place| files.get_mut(*place)) {
                 file.inlined_deletes.push(position);
@@ -236,8 +236,8 @@ fn blank_ended(document: Option<&str>) -> Result<Option<Vec<i64>>> {
 
 fn delete_file((_, id, path, count, size, footer, partial_max, format, encrypted): DeleteRow) -> Result<DeleteFile> {
     let format = format.as_deref().unwrap_or("parquet");
-    if encrypted != 0 || format != "parquet" {
-        let what = if encrypted != 0 { "is encrypted".to_owned() } else { format!("has the format \"{format}\"") };
+    if encrypted || format != "parquet" {
+        let what = if encrypted { "is encrypted".to_owned() } else { format!("has the format \"{format}\"") };
         return Err(CatalogError::InvalidArgument(format!("delete file \"{path}\" {what}, which is not supported")));
     }
     Ok(DeleteFile {

@@ -6,8 +6,7 @@
 use super::estimates;
 use crate::error::Result;
 use crate::model::{DistinctSketch, FileColumnStatistics};
-use crate::store::{CHUNK, Catalog, Db, Write};
-use sqlx::QueryBuilder;
+use crate::store::{CHUNK, Catalog, SqlBuilder, Write, sql};
 use std::collections::BTreeMap;
 
 /// Rows in one statement.
@@ -21,11 +20,11 @@ impl Catalog {
         lease.begin_read().await?;
         let query = "SELECT s.column_id, s.sketch FROM ducklake_data_file f CROSS JOIN millrace_file_sketch s \
                      WHERE f.table_id = $1 AND f.end_snapshot IS NULL AND s.data_file_id = f.data_file_id";
-        let rows: Vec<(i64, Vec<u8>)> = lease.all(sqlx::query_as(query).bind(table_id)).await?;
-        let query = "SELECT COALESCE(SUM(f.record_count), 0) FROM ducklake_data_file f \
+        let rows: Vec<(i64, Vec<u8>)> = lease.all(sql(query).bind(table_id)).await?;
+        let query = "SELECT CAST(COALESCE(SUM(f.record_count), 0) AS BIGINT) FROM ducklake_data_file f \
                      WHERE f.table_id = $1 AND f.end_snapshot IS NULL AND NOT EXISTS \
                      (SELECT 1 FROM millrace_file_sketch s WHERE s.data_file_id = f.data_file_id)";
-        let without = lease.number(sqlx::query_as(query).bind(table_id)).await?;
+        let without = lease.number(sql(query).bind(table_id)).await?;
         lease.end().await?;
         let mut joined: BTreeMap<i64, DistinctSketch> = BTreeMap::new();
         for (column, bytes) in rows {
@@ -46,8 +45,7 @@ pub(super) async fn insert(
     let sketches = columns.iter().filter_map(|(id, known)| Some((*id, known.distinct.as_ref()?)));
     let rows: Vec<_> = sketches.collect();
     for chunk in rows.chunks(ROWS) {
-        let mut query: QueryBuilder<Db> =
-            QueryBuilder::new("INSERT INTO millrace_file_sketch (data_file_id, column_id, sketch) ");
+        let mut query = SqlBuilder::new("INSERT INTO millrace_file_sketch (data_file_id, column_id, sketch) ");
         query.push_values(chunk, |mut row, (column, sketch)| {
             row.push_bind(file).push_bind(*column).push_bind(sketch.to_bytes());
         });
@@ -66,7 +64,7 @@ pub(super) async fn merge_into_table(
         return Ok(());
     }
     let query = "SELECT column_id, sketch FROM millrace_column_estimate WHERE table_id = $1 AND sketch IS NOT NULL";
-    let known: Vec<(i64, Vec<u8>)> = write.all(sqlx::query_as(query).bind(table)).await?;
+    let known: Vec<(i64, Vec<u8>)> = write.all(sql(query).bind(table)).await?;
     let known: BTreeMap<i64, DistinctSketch> =
         known.into_iter().filter_map(|(id, bytes)| Some((id, DistinctSketch::from_bytes(&bytes)?))).collect();
     let mut changed = Vec::new();
@@ -86,8 +84,8 @@ pub(super) async fn merge_into_table(
 /// Makes sketches those of a table's columns, in the place of earlier ones.
 pub(super) async fn put(write: &mut Write<'_>, table: i64, sketches: &[(i64, DistinctSketch)]) -> Result<()> {
     for chunk in sketches.chunks(ROWS) {
-        let mut query: QueryBuilder<Db> =
-            QueryBuilder::new("INSERT INTO millrace_column_estimate (table_id, column_id, distinct_count, sketch) ");
+        let mut query =
+            SqlBuilder::new("INSERT INTO millrace_column_estimate (table_id, column_id, distinct_count, sketch) ");
         query.push_values(chunk, |mut row, (column, sketch)| {
             row.push_bind(table).push_bind(*column).push_bind(sketch.count().cast_signed());
             row.push_bind(sketch.to_bytes());

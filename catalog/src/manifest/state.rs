@@ -1,12 +1,12 @@
 //! A table during a commit: its definition and what the commit adds to its statistics.
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, storable};
 use super::commit::Commit;
 use super::load::store_document;
 use super::types::ducklake_type;
 use crate::error::{CatalogError, Result};
 use crate::model::{DistinctSketch, FileColumnStatistics, ManagedTable};
-use crate::store::{Write, decode};
+use crate::store::{Write, decode, sql};
 use std::collections::BTreeMap;
 
 /// A table that a commit touches.
@@ -104,7 +104,7 @@ impl TableState {
             "INSERT INTO ducklake_table_stats (record_count, next_row_id, file_size_bytes, table_id) \
              VALUES ($1, $2, $3, $4)"
         };
-        let query = sqlx::query(query).bind(self.records).bind(self.next_row_id).bind(self.bytes);
+        let query = sql(query).bind(self.records).bind(self.next_row_id).bind(self.bytes);
         write.execute(query.bind(id)).await?;
         self.store_columns(write).await?;
         super::sketches::merge_into_table(write, id, &self.sketches).await
@@ -117,7 +117,7 @@ impl TableState {
         let id = self.definition.id;
         let query = "SELECT column_id, contains_null, contains_nan, min_value, max_value \
                      FROM ducklake_table_column_stats WHERE table_id = $1";
-        let rows: Vec<ColumnRow> = write.all(sqlx::query_as(query).bind(id)).await?;
+        let rows: Vec<ColumnRow> = write.all(sql(query).bind(id)).await?;
         let known: BTreeMap<i64, Bounds> = rows.into_iter().map(|row| (row.0, bounds(row))).collect();
         for (column, added) in std::mem::take(&mut self.columns) {
             let before = known.get(&column);
@@ -141,8 +141,8 @@ impl TableState {
                  (contains_null, contains_nan, min_value, max_value, table_id, column_id) \
                  VALUES ($1, $2, $3, $4, $5, $6)"
             };
-            let query = sqlx::query(query).bind(merged.contains_null.map(i64::from));
-            let query = query.bind(merged.contains_nan.map(i64::from)).bind(merged.minimum).bind(merged.maximum);
+            let query = sql(query).bind(merged.contains_null);
+            let query = query.bind(merged.contains_nan).bind(storable(merged.minimum)).bind(storable(merged.maximum));
             write.execute(query.bind(id).bind(column)).await?;
         }
         Ok(())
@@ -150,12 +150,11 @@ impl TableState {
 }
 
 /// `column_id, contains_null, contains_nan, min_value, max_value`.
-pub(super) type ColumnRow = (i64, Option<i64>, Option<i64>, Option<String>, Option<String>);
+pub(super) type ColumnRow = (i64, Option<bool>, Option<bool>, Option<String>, Option<String>);
 
 /// The bounds of a row. Missing ones are unknown, even where they once stood for nothing but NULL.
 pub(super) fn bounds((_, null, nan, minimum, maximum): ColumnRow) -> Bounds {
-    let flag = |value: Option<i64>| value.map(|value| value != 0);
-    Bounds { contains_null: flag(null), contains_nan: flag(nan), minimum, maximum, empty: false }
+    Bounds { contains_null: null, contains_nan: nan, minimum, maximum, empty: false }
 }
 
 impl Commit {
@@ -177,15 +176,15 @@ async fn read_state(write: &mut Write<'_>, id: i64, base: i64) -> Result<TableSt
     let query = "SELECT m.document, s.record_count, s.next_row_id FROM millrace_managed_table m \
                  LEFT JOIN ducklake_table_stats s ON s.table_id = m.table_id \
                  WHERE m.table_id = $1 AND m.end_snapshot IS NULL";
-    let row: Option<(String, Option<i64>, Option<i64>)> = write.first(sqlx::query_as(query).bind(id)).await?;
+    let row: Option<(String, Option<i64>, Option<i64>)> = write.first(sql(query).bind(id)).await?;
     let Some((document, record_count, next_row_id)) = row else {
         let query = "SELECT COUNT(*) FROM millrace_managed_table WHERE table_id = $1 AND end_snapshot > $2";
-        let existed = write.number(sqlx::query_as(query).bind(id).bind(base)).await? > 0;
+        let existed = write.number(sql(query).bind(id).bind(base)).await? > 0;
         // Somebody dropped it after the transaction began.
         let error = if existed { Commit::conflict(id) } else { CatalogError::not_found("relation", id.to_string()) };
         return Err(error);
     };
-    let definition = decode(write.path(), &format!("managed table {id}"), &document)?;
+    let definition = decode(write.place(), &format!("managed table {id}"), &document)?;
     let stored = record_count.is_some();
     let next_row_id = next_row_id.unwrap_or(0);
     Ok(TableState { redefined: false, next_row_id, stored, ..TableState::new(definition) })

@@ -2,7 +2,7 @@
 
 use super::state::{ColumnRow, bounds};
 use crate::error::Result;
-use crate::store::Catalog;
+use crate::store::{Catalog, sql};
 use std::collections::BTreeMap;
 
 /// `ducklake_table_stats` and `ducklake_table_column_stats` of a table. Deleted rows still count, and bounds are not
@@ -38,10 +38,10 @@ impl Catalog {
         let mut lease = self.read().await?;
         lease.begin_read().await?;
         let query = "SELECT record_count, file_size_bytes, next_row_id FROM ducklake_table_stats WHERE table_id = $1";
-        let row: Option<(i64, i64, i64)> = lease.first(sqlx::query_as(query).bind(table_id)).await?;
+        let row: Option<(i64, i64, i64)> = lease.first(sql(query).bind(table_id)).await?;
         let query = "SELECT column_id, contains_null, contains_nan, min_value, max_value \
                      FROM ducklake_table_column_stats WHERE table_id = $1";
-        let columns: Vec<ColumnRow> = lease.all(sqlx::query_as(query).bind(table_id)).await?;
+        let columns: Vec<ColumnRow> = lease.all(sql(query).bind(table_id)).await?;
         lease.end().await?;
         let (records, bytes, next_row_id) = row.unwrap_or_default();
         let columns = columns.into_iter().map(|row| {

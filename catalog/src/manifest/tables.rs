@@ -7,12 +7,8 @@ use super::log::Effect;
 use super::state::TableState;
 use crate::error::{CatalogError, Result};
 use crate::model::{ManagedColumn, ManagedTable};
-use crate::store::{Write, check_name, check_owner, database_exists};
+use crate::store::{Uuid, Write, check_name, check_owner, database_exists, sql, sql_text};
 use std::collections::BTreeSet;
-
-/// A random UUID (version 4), as SQL.
-const UUID: &str = "SELECT lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-8' \
-     || substr(h, 18, 3) || '-' || substr(h, 21, 12)) FROM (SELECT hex(randomblob(16)) AS h)";
 
 impl Commit {
     pub(super) async fn create_table(&mut self, write: &mut Write<'_>, table: &ManagedTable) -> Result<()> {
@@ -33,8 +29,8 @@ impl Commit {
         }
         number_columns(&mut table, &BTreeSet::new(), 1)?;
         let (path, relative) = match table.path.strip_prefix(&schema_path) {
-            Some(path) if is_relative(&table.path) => (path, 1),
-            _ if !is_relative(&table.path) => (table.path.as_str(), 0),
+            Some(path) if is_relative(&table.path) => (path, true),
+            _ if !is_relative(&table.path) => (table.path.as_str(), false),
             _ => {
                 return Err(CatalogError::InvalidArgument(format!(
                     "the path \"{}\" of relation \"{}\" is not below its schema's, \"{schema_path}\"",
@@ -43,7 +39,7 @@ impl Commit {
             }
         };
         let query = "INSERT INTO ducklake_table VALUES ($1, $2, $3, NULL, $4, $5, $6, $7)";
-        let query = sqlx::query(query).bind(id).bind(&table.uuid).bind(self.snapshot).bind(schema_id);
+        let query = sql(query).bind(id).bind(Uuid(&table.uuid)).bind(self.snapshot).bind(schema_id);
         write.execute(query.bind(&table.name).bind(path).bind(relative)).await?;
         for (order, column) in table.columns.iter().enumerate() {
             self.insert_column(write, id, order, column).await?;
@@ -117,9 +113,9 @@ impl Commit {
             "UPDATE ducklake_column_tag SET end_snapshot = $1 WHERE table_id = $2 AND end_snapshot IS NULL",
             "UPDATE ducklake_tag SET end_snapshot = $1 WHERE object_id = $2 AND end_snapshot IS NULL",
         ] {
-            write.execute(sqlx::query(statement).bind(self.snapshot).bind(id)).await?;
+            write.execute(sql(statement).bind(self.snapshot).bind(id)).await?;
         }
-        write.execute(sqlx::query("DELETE FROM millrace_identity WHERE table_id = $1").bind(id)).await?;
+        write.execute(sql("DELETE FROM millrace_identity WHERE table_id = $1").bind(id)).await?;
         self.change_schema();
         self.effect(Effect::DroppedTable(id));
         Ok(())
@@ -137,12 +133,12 @@ impl Commit {
         check_free(write, &table.schema, &table.name).await?;
         let (schema_id, _) = self.schema(write, &table.schema).await?;
         let query = "SELECT path, path_is_relative FROM ducklake_table WHERE table_id = $1 AND end_snapshot IS NULL";
-        let row: Option<(String, i64)> = write.first(sqlx::query_as(query).bind(table.id)).await?;
+        let row: Option<(String, bool)> = write.first(sql(query).bind(table.id)).await?;
         let (path, relative) = row.ok_or_else(|| CatalogError::not_found("relation", &before.name))?;
         let end = "UPDATE ducklake_table SET end_snapshot = $1 WHERE table_id = $2 AND end_snapshot IS NULL";
-        write.execute(sqlx::query(end).bind(self.snapshot).bind(table.id)).await?;
+        write.execute(sql(end).bind(self.snapshot).bind(table.id)).await?;
         let query = "INSERT INTO ducklake_table VALUES ($1, $2, $3, NULL, $4, $5, $6, $7)";
-        let query = sqlx::query(query).bind(table.id).bind(&table.uuid).bind(self.snapshot).bind(schema_id);
+        let query = sql(query).bind(table.id).bind(Uuid(&table.uuid)).bind(self.snapshot).bind(schema_id);
         write.execute(query.bind(&table.name).bind(path).bind(relative)).await?;
         self.effect(Effect::Created { schema: table.schema.clone(), name: table.name.clone() });
         Ok(())
@@ -152,7 +148,7 @@ impl Commit {
     async fn schema(&mut self, write: &mut Write<'_>, name: &str) -> Result<(i64, String)> {
         let query = "SELECT schema_id, path, path_is_relative FROM ducklake_schema \
                      WHERE schema_name = $1 AND end_snapshot IS NULL";
-        let row: Option<(i64, String, i64)> = write.first(sqlx::query_as(query).bind(name)).await?;
+        let row: Option<(i64, String, bool)> = write.first(sql(query).bind(name)).await?;
         if let Some((id, path, _)) = row {
             return Ok((id, path));
         }
@@ -162,8 +158,8 @@ impl Commit {
         let (id, uuid) = (self.next_catalog_id(), uuid(write).await?);
         let whole = ManagedTable::default_path(name, "", "");
         let path = whole.strip_suffix('/').unwrap_or(&whole).to_owned();
-        let query = "INSERT INTO ducklake_schema VALUES ($1, $2, $3, NULL, $4, $5, 1)";
-        let query = sqlx::query(query).bind(id).bind(uuid).bind(self.snapshot).bind(name).bind(&path);
+        let query = "INSERT INTO ducklake_schema VALUES ($1, $2, $3, NULL, $4, $5, $6)";
+        let query = sql(query).bind(id).bind(Uuid(&uuid)).bind(self.snapshot).bind(name).bind(&path).bind(true);
         write.execute(query).await?;
         self.change_schema();
         self.effect(Effect::CreatedSchema(name.to_owned()));
@@ -173,17 +169,17 @@ impl Commit {
     /// Ends the schema of a database that is being dropped.
     pub(super) async fn drop_schema(&mut self, write: &mut Write<'_>, name: &str) -> Result<()> {
         let query = "SELECT schema_id FROM ducklake_schema WHERE schema_name = $1 AND end_snapshot IS NULL";
-        let row: Option<(i64,)> = write.first(sqlx::query_as(query).bind(name)).await?;
+        let row: Option<(i64,)> = write.first(sql(query).bind(name)).await?;
         let Some((id,)) = row else { return Ok(()) };
         let query = "SELECT table_id FROM ducklake_table WHERE schema_id = $1 AND end_snapshot IS NULL";
-        let tables: Vec<(i64,)> = write.all(sqlx::query_as(query).bind(id)).await?;
+        let tables: Vec<(i64,)> = write.all(sql(query).bind(id)).await?;
         for (table,) in tables {
             self.drop_table(write, table).await?;
         }
         // DuckLake's `main` is there from the start and stays.
         if id != 0 {
             let query = "UPDATE ducklake_schema SET end_snapshot = $1 WHERE schema_id = $2 AND end_snapshot IS NULL";
-            write.execute(sqlx::query(query).bind(self.snapshot).bind(id)).await?;
+            write.execute(sql(query).bind(self.snapshot).bind(id)).await?;
             self.change_schema();
             self.effect(Effect::DroppedSchema(id));
         }
@@ -194,21 +190,21 @@ impl Commit {
     async fn note_schema(&mut self, write: &mut Write<'_>, table: i64) -> Result<()> {
         let version = self.change_schema();
         let query = "SELECT COUNT(*) FROM ducklake_inlined_data_tables WHERE table_id = $1 AND schema_version = $2";
-        if write.number(sqlx::query_as(query).bind(table).bind(version)).await? > 0 {
+        if write.number(sql(query).bind(table).bind(version)).await? > 0 {
             return Err(CatalogError::InvalidArgument(
                 "a transaction's definitions of a table come before the rows that it inlines".to_owned(),
             ));
         }
         let query = "DELETE FROM ducklake_schema_versions WHERE table_id = $1 AND schema_version = $2";
-        write.execute(sqlx::query(query).bind(table).bind(version)).await?;
-        let query = sqlx::query("INSERT INTO ducklake_schema_versions VALUES ($1, $2, $3)");
+        write.execute(sql(query).bind(table).bind(version)).await?;
+        let query = sql("INSERT INTO ducklake_schema_versions VALUES ($1, $2, $3)");
         write.execute(query.bind(self.snapshot).bind(version).bind(table)).await.map(drop)
     }
 }
 
 /// Refuses a name that a relation of the database has: an external table, a view, a managed table.
 async fn check_free(write: &mut Write<'_>, database: &str, name: &str) -> Result<()> {
-    let query = sqlx::query_as("SELECT COUNT(*) FROM millrace_table WHERE database_name = $1 AND name = $2");
+    let query = sql("SELECT COUNT(*) FROM millrace_table WHERE database_name = $1 AND name = $2");
     let external = write.number(query.bind(database).bind(name)).await?;
     if external > 0 || is_managed(write, database, name).await? {
         return Err(CatalogError::already_exists("relation", format!("{database}.{name}")));
@@ -222,10 +218,11 @@ pub(crate) async fn is_managed(write: &mut Write<'_>, database: &str, name: &str
                  WHERE s.schema_name = $1 AND s.end_snapshot IS NULL AND t.table_name = $2 AND t.end_snapshot IS NULL) \
                  + (SELECT COUNT(*) FROM ducklake_view v JOIN ducklake_schema s ON s.schema_id = v.schema_id \
                  WHERE s.schema_name = $1 AND s.end_snapshot IS NULL AND v.view_name = $2 AND v.end_snapshot IS NULL)";
-    Ok(write.number(sqlx::query_as(query).bind(database).bind(name)).await? > 0)
+    Ok(write.number(sql(query).bind(database).bind(name)).await? > 0)
 }
 
 async fn uuid(write: &mut Write<'_>) -> Result<String> {
-    let row: Option<(String,)> = write.first(sqlx::query_as(UUID)).await?;
+    let query = write.database().spell("SELECT NEW_UUID()");
+    let row: Option<(String,)> = write.first(sql_text(query)).await?;
     Ok(row.map(|(uuid,)| uuid).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Times as DuckLake writes them into SQLite: `2020-01-02 03:04:05.123456+00`, in UTC, without trailing zeros.
+//! Times as texts, which DuckLake writes into SQLite: `2020-01-02 03:04:05.123456+00`, in UTC, without trailing zeros.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ pub(super) fn now_us() -> i64 {
 }
 
 /// The text of a time in microseconds since the epoch.
-pub(super) fn format_time(time_us: i64) -> String {
+pub(crate) fn format_time(time_us: i64) -> String {
     let (year, month, day) = civil(time_us.div_euclid(DAY));
     let (seconds, micros) = (time_us.rem_euclid(DAY) / MICROS, time_us.rem_euclid(MICROS));
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

@@ -2,7 +2,7 @@
 
 use super::log::parse_effects;
 use crate::error::Result;
-use crate::store::Catalog;
+use crate::store::{Catalog, sql};
 use std::collections::BTreeSet;
 
 impl Catalog {
@@ -11,7 +11,7 @@ impl Catalog {
     pub async fn touched_tables(&self, from: i64, to: i64) -> Result<Option<BTreeSet<i64>>> {
         let mut lease = self.read().await?;
         let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
-        let rows: Vec<(Option<String>,)> = lease.all(sqlx::query_as(query).bind(from).bind(to)).await?;
+        let rows: Vec<(Option<String>,)> = lease.all(sql(query).bind(from).bind(to)).await?;
         lease.release();
         if rows.len() as i64 != to - from {
             return Ok(None);

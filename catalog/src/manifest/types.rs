@@ -66,15 +66,6 @@ pub(super) fn redshift_type(ducklake: &str) -> String {
     .to_owned()
 }
 
-/// The type of a column of an inlined table in SQLite, as DuckDB makes it.
-pub(super) fn inlined_type(ducklake: &str) -> &'static str {
-    match ducklake {
-        "boolean" | "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" => "BIGINT",
-        "blob" => "BLOB",
-        _ => "VARCHAR",
-    }
-}
-
 /// `default_value` and `default_value_type` of a default's SQL text: a plain literal's value, or an expression, which
 /// DuckDB understands only where its functions are the same.
 pub(super) fn ducklake_default(sql: Option<&str>) -> (String, &'static str) {

@@ -50,7 +50,7 @@ pub struct Crawler {
 /// One place that a crawler looks at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrawlerTarget {
-    /// A URL (`s3://bucket/prefix`, `file:///path`).
+    /// A URL (`s3://bucket/prefix`, `file:///path`), or a system's table (`dynamodb://orders`; `dynamodb://` for all).
     pub path: String,
     /// Glob patterns, relative to the place, of what is left out.
     #[serde(default)]
@@ -59,6 +59,16 @@ pub struct CrawlerTarget {
     /// `SampleSize`, 1 to 249.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_size: Option<u32>,
+    /// The schema whose system is looked at; of a target in a foreign system. Glue's `ConnectionName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// Whether all items of a key-value table are looked at; `true` when `None`. Glue's `scanAll`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan_all: Option<bool>,
+    /// Percent of a key-value table's read capacity that is used per second, 10 to 150; no limit when `None`. Glue's
+    /// `scanRate`, which is 0.1 to 1.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan_rate_percent: Option<u32>,
 }
 
 /// Glue's `TableGroupingPolicy`.

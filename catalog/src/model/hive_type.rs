@@ -48,6 +48,8 @@ pub enum HiveType {
     Map(Box<HiveType>, Box<HiveType>),
     /// `struct<name:type,…>`
     Struct(Vec<StructField>),
+    /// `super`, of columns of foreign systems' tables only; never inside another type
+    Super,
 }
 
 /// A field of a [`HiveType::Struct`].
@@ -90,6 +92,7 @@ impl fmt::Display for HiveType {
                 }
                 f.write_str(">")
             }
+            Self::Super => f.write_str("super"),
         }
     }
 }
@@ -239,6 +242,7 @@ impl TypeParser<'_> {
                 HiveType::Map(Box::new(key), Box::new(value))
             }
             "struct" => self.fields(depth)?,
+            "super" if depth == 0 => HiveType::Super,
             _ => {
                 self.at = start;
                 self.skip_blanks();
@@ -290,6 +294,7 @@ mod tests {
             "varchar(65535)",
             "array<struct<a:int,b:map<string,array<double>>>>",
             "struct<`odd name`:int,`tick``ed`:string,x-y:date>",
+            "super",
         ] {
             assert_eq!(text.parse::<HiveType>()?.to_string(), text);
         }
@@ -307,6 +312,7 @@ mod tests {
             ("struct<a int>", "expected \":\" at character 10"),
             ("int int", "expected end of the type at character 5"),
             ("varchar(0)", "a length from 1 to 65535"),
+            ("array<super>", "expected a type at character 7"),
         ] {
             let error = text.parse::<HiveType>().err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains(message), "{text}: {error}");

@@ -194,6 +194,28 @@ pub struct MaterializedView {
     pub seen: Option<BTreeMap<i64, String>>,
     /// The manifest's snapshot at which they held it, when all of it was committed.
     pub snapshot: Option<i64>,
+    /// What stands for the definitions of the views and functions that its query went through when its rows were
+    /// computed.
+    #[serde(default)]
+    pub definitions: String,
+    /// The stream that it takes records from, and how far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamOfView>,
+}
+
+/// The stream that a materialized view takes its records from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamOfView {
+    /// The external schema.
+    pub schema: String,
+    /// The stream.
+    pub stream: String,
+    /// Where each of its parts goes on.
+    pub checkpoints: BTreeMap<String, String>,
+    /// When it was read last, in microseconds since the epoch, give or take an hour while nothing came.
+    pub read_us: Option<i64>,
+    /// Whether it is refreshed by itself.
+    pub auto_refresh: bool,
 }
 
 impl TableAttributes {

@@ -26,7 +26,7 @@ pub use function::{SqlFunction, Volatility};
 pub use hive_type::{HiveType, StructField};
 pub use managed::{
     AutoKeys, ColumnUse, DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileFormat, FileLayout,
-    Identity, ManagedColumn, ManagedTable, MaterializedView, SortKey, TableAttributes,
+    Identity, ManagedColumn, ManagedTable, MaterializedView, SortKey, StreamOfView, TableAttributes,
 };
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
 pub use principal::{

@@ -3,18 +3,22 @@
 use super::connection::{Connections, Lease, Write};
 use super::load::load;
 use super::open::{Opened, open};
+use super::place::Place;
+use super::postgres;
+use super::sql::sql;
 use crate::error::{CatalogError, Result};
-use crate::manifest::{EstimateCache, FileCache};
+use crate::manifest::{EstimateCache, FileCache, InlinedCache};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
-/// A catalog in one SQLite file. Any number of these, in any number of processes, may be open on the same file.
+/// A catalog in one SQLite file or one schema of a PostgreSQL database. Any number of these, in any number of processes,
+/// may be open on the same one.
 ///
 /// Every method that changes something is one transaction: it happens wholly or not at all, and is on disk when the
-/// method returns. A file or folder that cannot be written gives a catalog that reads, whose changes fail with
+/// method returns. A file, folder or server that cannot be written gives a catalog that reads, whose changes fail with
 /// [`CatalogError::ReadOnly`].
 pub struct Catalog {
     readers: Connections,
@@ -23,35 +27,45 @@ pub struct Catalog {
     /// Held while a snapshot is loaded, so that sessions that start together load it once.
     loading: Mutex<()>,
     files: FileCache,
+    inlined: InlinedCache,
     estimates: EstimateCache,
 }
 
 impl fmt::Debug for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Catalog").field("path", &self.path()).finish_non_exhaustive()
+        f.debug_struct("Catalog").field("place", self.place()).finish_non_exhaustive()
     }
 }
 
 impl Catalog {
-    /// Opens the catalog at `path`, made with its parent directories where it is missing.
-    ///
-    /// [`CatalogError::Damaged`] for a file that is not a catalog, is damaged, or has a newer format;
-    /// [`CatalogError::Unavailable`] where it can be neither read nor made.
+    /// Opens the catalog in the file at `path`: [`Catalog::open_at`].
     pub async fn open(path: &Path) -> Result<Self> {
-        let Opened { readers, writer } = open(path).await?;
+        Self::open_at(&Place::File(path.to_owned())).await
+    }
+
+    /// Opens the catalog at a place, made with its parent directories or its schema where it is missing.
+    ///
+    /// [`CatalogError::Damaged`] for a file or schema that has something else, is damaged, or has a newer format;
+    /// [`CatalogError::Unavailable`] where it can be neither read nor made.
+    pub async fn open_at(place: &Place) -> Result<Self> {
+        let Opened { readers, writer } = match place {
+            Place::File(path) => open(path).await?,
+            Place::Postgres(url) => postgres::open(url).await?,
+        };
         Ok(Self {
             readers,
             writer,
             snapshot: RwLock::new(None),
             loading: Mutex::new(()),
             files: FileCache::default(),
+            inlined: InlinedCache::default(),
             estimates: EstimateCache::default(),
         })
     }
 
-    /// The absolute path of the file.
-    pub fn path(&self) -> &Path {
-        self.readers.path()
+    /// The database; a file by its absolute path.
+    pub fn place(&self) -> &Place {
+        self.readers.place()
     }
 
     /// Whether every change fails with [`CatalogError::ReadOnly`].
@@ -59,7 +73,7 @@ impl Catalog {
         self.writer.is_none()
     }
 
-    /// Closes the file in order, which also merges its log into it. Later calls fail; a catalog that is dropped
+    /// Closes the database in order, which also merges a file's log into it. Later calls fail; a catalog that is dropped
     /// without it loses nothing, the next one to open the file merges.
     pub async fn close(&self) {
         self.readers.close().await;
@@ -74,10 +88,17 @@ impl Catalog {
         if let Some(current) = self.current().await? {
             return Ok(current);
         }
-        let _loading = self.loading.lock().await;
-        if let Some(current) = self.current().await? {
-            return Ok(current);
-        }
+        let _loading = match self.loading.try_lock() {
+            Ok(loading) => loading,
+            Err(_) => {
+                // Who held it has perhaps loaded what is wanted.
+                let loading = self.loading.lock().await;
+                if let Some(current) = self.current().await? {
+                    return Ok(current);
+                }
+                loading
+            }
+        };
         let before = self.cached();
         let loaded = Arc::new(load(self.read().await?, before.as_deref()).await?);
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
@@ -94,7 +115,7 @@ impl Catalog {
         let mut lease = self.read().await?;
         let query = "SELECT version, (SELECT MAX(snapshot_id) FROM ducklake_snapshot), \
                      (SELECT statistics_version FROM millrace_manifest) FROM millrace_meta";
-        let versions: Option<(i64, i64, i64)> = lease.first(sqlx::query_as(query)).await?;
+        let versions: Option<(i64, i64, i64)> = lease.first(sql(query)).await?;
         lease.release();
         let Some((version, manifest_version, statistics_version)) = versions else { return Ok(None) };
         self.estimates.seen(statistics_version);
@@ -104,6 +125,11 @@ impl Catalog {
     /// The lists of managed tables' files that were read.
     pub(crate) fn files(&self) -> &FileCache {
         &self.files
+    }
+
+    /// What was read of managed tables' rows in the catalog.
+    pub(crate) fn inlined(&self) -> &InlinedCache {
+        &self.inlined
     }
 
     /// What was read of managed tables' estimates.
@@ -118,7 +144,7 @@ impl Catalog {
     pub(crate) async fn write(&self) -> Result<Write<'_>> {
         match &self.writer {
             Some(writer) => Write::begin(writer.lease().await?).await,
-            None => Err(CatalogError::ReadOnly(self.path().display().to_string())),
+            None => Err(CatalogError::ReadOnly(self.place().to_string())),
         }
     }
 }

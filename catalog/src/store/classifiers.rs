@@ -6,9 +6,10 @@ use super::crawlers::list_crawlers;
 use super::databases::check_name;
 use super::document::{decode, encode};
 use super::migrate::now_ms;
+use super::place::Place;
+use super::sql::sql;
 use crate::error::{CatalogError, Result};
 use crate::model::Classifier;
-use std::path::Path;
 
 /// `name, document` of a classifier.
 type ClassifierRow = (String, String);
@@ -27,9 +28,9 @@ impl Catalog {
         if made.create_time_ms == 0 {
             made.create_time_ms = now_ms();
         }
-        let query = sqlx::query("INSERT INTO millrace_classifier (name, document) VALUES ($1, $2)");
+        let query = sql("INSERT INTO millrace_classifier (name, document) VALUES ($1, $2)");
         write.execute(query.bind(&made.name).bind(encode(&made)?)).await?;
-        write.commit_unseen().await?;
+        write.commit_uncounted().await?;
         Ok(Some(made))
     }
 
@@ -38,9 +39,9 @@ impl Catalog {
         let mut write = self.write().await?;
         let existing = existing(&mut write, &classifier.name).await?;
         let stored = Classifier { create_time_ms: existing.create_time_ms, ..classifier.clone() };
-        let query = sqlx::query("UPDATE millrace_classifier SET document = $1 WHERE name = $2");
+        let query = sql("UPDATE millrace_classifier SET document = $1 WHERE name = $2");
         write.execute(query.bind(encode(&stored)?).bind(&stored.name)).await?;
-        write.commit_unseen().await?;
+        write.commit_uncounted().await?;
         Ok(stored)
     }
 
@@ -55,8 +56,8 @@ impl Catalog {
                 user.name
             )));
         }
-        write.execute(sqlx::query("DELETE FROM millrace_classifier WHERE name = $1").bind(name)).await?;
-        write.commit_unseen().await?;
+        write.execute(sql("DELETE FROM millrace_classifier WHERE name = $1").bind(name)).await?;
+        write.commit_uncounted().await?;
         Ok(dropped)
     }
 
@@ -71,17 +72,17 @@ impl Catalog {
     /// All classifiers, by name.
     pub async fn classifiers(&self) -> Result<Vec<Classifier>> {
         let mut lease = self.read().await?;
-        let query = sqlx::query_as("SELECT name, document FROM millrace_classifier ORDER BY name");
+        let query = sql("SELECT name, document FROM millrace_classifier ORDER BY name");
         let rows: Vec<ClassifierRow> = lease.all(query).await?;
         lease.release();
-        rows.into_iter().map(|row| decode_classifier(self.path(), row)).collect()
+        rows.into_iter().map(|row| decode_classifier(self.place(), row)).collect()
     }
 }
 
 async fn find(lease: &mut Lease<'_>, name: &str) -> Result<Option<Classifier>> {
-    let query = sqlx::query_as("SELECT name, document FROM millrace_classifier WHERE name = $1").bind(name);
+    let query = sql("SELECT name, document FROM millrace_classifier WHERE name = $1").bind(name);
     let row: Option<ClassifierRow> = lease.first(query).await?;
-    row.map(|row| decode_classifier(lease.path(), row)).transpose()
+    row.map(|row| decode_classifier(lease.place(), row)).transpose()
 }
 
 /// The classifier of this name, or that there is none.
@@ -89,7 +90,7 @@ pub(super) async fn existing(write: &mut Write<'_>, name: &str) -> Result<Classi
     find(write, name).await?.ok_or_else(|| CatalogError::not_found("classifier", name))
 }
 
-fn decode_classifier(path: &Path, (name, document): ClassifierRow) -> Result<Classifier> {
-    let classifier: Classifier = decode(path, &format!("classifier \"{name}\""), &document)?;
+fn decode_classifier(place: &Place, (name, document): ClassifierRow) -> Result<Classifier> {
+    let classifier: Classifier = decode(place, &format!("classifier \"{name}\""), &document)?;
     Ok(Classifier { name, ..classifier })
 }

@@ -1,41 +1,46 @@
 //! Connections lent to one task at a time, and the transaction that every change is made in.
 //!
 //! A connection goes back only when its work ended well. After an error, or when a task is cancelled, it is closed
-//! instead: closing rolls back whatever was open, in every state that an error may have left SQLite in.
+//! instead: closing rolls back whatever was open, in every state that an error may have left the database in.
 
-use super::sqlite::{BEGIN_WRITE, BUSY_TIMEOUT, Db, DbArguments, DbConnection, DbRow, fault};
+use super::database::{BUSY_TIMEOUT, Connection, Database, Options, fault};
+use super::place::Place;
+use super::postgres;
+use super::row::FromRow;
+use super::sql::{Sql, sql};
 use crate::error::{CatalogError, Result};
-use sqlx::query::{Query, QueryAs};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, FromRow};
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// A connection that was idle for longer is asked whether it still is one.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Up to a fixed number of connections with the same options, opened when first needed.
 pub(crate) struct Connections {
-    options: SqliteConnectOptions,
+    place: Place,
+    options: Options,
     permits: Semaphore,
-    idle: Mutex<Vec<DbConnection>>,
+    idle: Mutex<Vec<(Connection, Instant)>>,
 }
 
 impl Connections {
-    pub(crate) fn new(options: SqliteConnectOptions, most: usize) -> Self {
-        Self { options, permits: Semaphore::new(most), idle: Mutex::new(Vec::with_capacity(most)) }
+    pub(super) fn new(place: Place, options: Options, most: usize) -> Self {
+        Self { place, options, permits: Semaphore::new(most), idle: Mutex::new(Vec::with_capacity(most)) }
     }
 
-    /// The file that the connections are to.
-    pub(crate) fn path(&self) -> &Path {
-        self.options.get_filename()
+    /// The database that the connections are to.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Keeps a connection for later use.
-    pub(crate) fn put(&self, connection: DbConnection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    pub(super) fn put(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
     }
 
-    fn take(&self) -> Option<DbConnection> {
+    fn take(&self) -> Option<(Connection, Instant)> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
@@ -43,20 +48,29 @@ impl Connections {
     pub(crate) async fn lease(&self) -> Result<Lease<'_>> {
         let permit = match tokio::time::timeout(BUSY_TIMEOUT, self.permits.acquire()).await {
             Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(closed(self.path())),
-            Err(_) => return Err(fault(self.path(), sqlx::Error::PoolTimedOut)),
+            Ok(Err(_)) => return Err(closed(&self.place)),
+            Err(_) => return Err(fault(&self.place, sqlx::Error::PoolTimedOut)),
         };
-        let connection = match self.take() {
+        let connection = match self.take_alive().await {
             Some(connection) => connection,
-            None => self.options.connect().await.map_err(|e| fault(self.path(), e))?,
+            None => self.options.connect().await.map_err(|e| fault(&self.place, e))?,
         };
-        Ok(Lease { from: self, _permit: permit, connection })
+        Ok(Lease { from: self, _permit: permit, connection, failed: false })
+    }
+
+    async fn take_alive(&self) -> Option<Connection> {
+        while let Some((mut connection, since)) = self.take() {
+            if since.elapsed() < TRUSTED || connection.is_alive().await {
+                return Some(connection);
+            }
+        }
+        None
     }
 
     /// Closes the connections in order; later leases fail.
     pub(crate) async fn close(&self) {
         self.permits.close();
-        while let Some(connection) = self.take() {
+        while let Some((connection, _)) = self.take() {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "could not close a connection of the catalog");
             }
@@ -64,112 +78,149 @@ impl Connections {
     }
 }
 
-fn closed(path: &Path) -> CatalogError {
-    CatalogError::Unavailable { message: format!("{} is closed", path.display()), source: None }
+fn closed(place: &Place) -> CatalogError {
+    CatalogError::Unavailable { message: format!("{place} is closed"), source: None }
 }
 
 /// A connection in use. Dropping it closes the connection; [`Lease::release`] gives it back.
 pub(crate) struct Lease<'a> {
     from: &'a Connections,
     _permit: SemaphorePermit<'a>,
-    connection: DbConnection,
+    connection: Connection,
+    /// Whether a statement failed: PostgreSQL then refuses all others of the transaction, and says `COMMIT` did well.
+    failed: bool,
 }
 
 impl Lease<'_> {
-    /// The file, for messages.
-    pub(crate) fn path(&self) -> &Path {
-        self.from.path()
+    /// The database, for messages.
+    pub(crate) fn place(&self) -> &Place {
+        self.from.place()
+    }
+
+    /// Which database it is.
+    pub(crate) fn database(&self) -> Database {
+        self.connection.database()
     }
 
     pub(crate) fn release(self) {
-        self.from.put(self.connection);
+        if !self.failed {
+            self.from.put(self.connection);
+        }
     }
 
     /// Runs a statement; how many rows it changed.
-    pub(crate) async fn execute(&mut self, query: Query<'_, Db, DbArguments>) -> Result<u64> {
-        match query.execute(&mut self.connection).await {
-            Ok(done) => Ok(done.rows_affected()),
-            Err(error) => Err(fault(self.path(), error)),
-        }
+    pub(crate) async fn execute(&mut self, query: Sql<'_>) -> Result<u64> {
+        let done = self.connection.execute(query).await;
+        self.checked(done)
     }
 
     /// All rows of a query.
-    pub(crate) async fn all<T>(&mut self, query: QueryAs<'_, Db, T, DbArguments>) -> Result<Vec<T>>
-    where
-        T: Send + Unpin + for<'r> FromRow<'r, DbRow>,
-    {
-        query.fetch_all(&mut self.connection).await.map_err(|e| fault(self.from.path(), e))
+    pub(crate) async fn all<T: FromRow + Send>(&mut self, query: Sql<'_>) -> Result<Vec<T>> {
+        let rows = self.connection.all(query).await;
+        self.checked(rows)
     }
 
     /// The first row of a query.
-    pub(crate) async fn first<T>(&mut self, query: QueryAs<'_, Db, T, DbArguments>) -> Result<Option<T>>
-    where
-        T: Send + Unpin + for<'r> FromRow<'r, DbRow>,
-    {
-        query.fetch_optional(&mut self.connection).await.map_err(|e| fault(self.from.path(), e))
+    pub(crate) async fn first<T: FromRow + Send>(&mut self, query: Sql<'_>) -> Result<Option<T>> {
+        let row = self.connection.first(query).await;
+        self.checked(row)
     }
 
     /// The one number that a query over the catalog's own row, or a count, gives.
-    pub(crate) async fn number(&mut self, query: QueryAs<'_, Db, (i64,), DbArguments>) -> Result<i64> {
+    pub(crate) async fn number(&mut self, query: Sql<'_>) -> Result<i64> {
         match self.first(query).await? {
             Some((number,)) => Ok(number),
-            None => Err(CatalogError::Damaged(format!("the catalog {} lacks its own row", self.path().display()))),
+            None => Err(CatalogError::Damaged(format!("the catalog {} lacks its own row", self.place()))),
         }
+    }
+
+    /// Whether there is a table of this name.
+    pub(crate) async fn has_table(&mut self, name: &str) -> Result<bool> {
+        let has = self.connection.has_table(name).await;
+        self.checked(has)
+    }
+
+    /// The tables whose names are like a pattern in which `\` is the escape.
+    pub(crate) async fn tables_like(&mut self, pattern: &str) -> Result<Vec<String>> {
+        let names = self.connection.tables_like(pattern).await;
+        self.checked(names)
     }
 
     /// Starts reading one state of the database, whatever others commit meanwhile.
     pub(crate) async fn begin_read(&mut self) -> Result<()> {
-        self.execute(sqlx::query("BEGIN")).await.map(drop)
+        let begun = self.connection.begin_read().await;
+        self.checked(begun)
     }
 
     /// Ends what [`Lease::begin_read`] or a write began, without changes, and gives the connection back.
     pub(crate) async fn end(mut self) -> Result<()> {
-        self.execute(sqlx::query("ROLLBACK")).await?;
+        self.execute(sql("ROLLBACK")).await?;
         self.release();
         Ok(())
+    }
+
+    fn checked<T>(&mut self, result: sqlx::Result<T>) -> Result<T> {
+        result.map_err(|error| {
+            self.failed = true;
+            fault(self.from.place(), error)
+        })
     }
 }
 
 /// A transaction that holds the write lock. Dropped without [`Write::commit`], it leaves nothing behind.
-pub(crate) struct Write<'a>(Lease<'a>);
+pub(crate) struct Write<'a> {
+    lease: Lease<'a>,
+    /// Its number, where the database can be asked later what became of it.
+    number: Option<i64>,
+}
 
 impl<'a> Write<'a> {
     pub(crate) async fn begin(mut lease: Lease<'a>) -> Result<Self> {
-        lease.execute(sqlx::query(BEGIN_WRITE)).await?;
-        Ok(Self(lease))
+        let begun = lease.connection.begin_write().await;
+        let number = lease.checked(begun)?;
+        Ok(Self { lease, number })
     }
 
     /// Moves the commit counter and makes the changes durable.
     pub(crate) async fn commit(mut self) -> Result<()> {
-        self.execute(sqlx::query("UPDATE millrace_meta SET version = version + 1")).await?;
-        self.commit_unseen().await
+        self.execute(sql("UPDATE millrace_meta SET version = version + 1")).await?;
+        self.commit_uncounted().await
     }
 
-    /// Makes changes durable that no snapshot shows: the commit counter stays, and with it what readers keep.
-    pub(super) async fn commit_unseen(mut self) -> Result<()> {
-        self.execute(sqlx::query("COMMIT")).await?;
-        self.0.release();
-        Ok(())
-    }
-
-    /// Makes the changes durable without moving the commit counter: for what no cached definition depends on, or what
-    /// the manifest's own snapshots count.
+    /// Makes the changes durable without moving the commit counter: for what no snapshot shows, no cached definition
+    /// depends on, or what the manifest's own snapshots count.
+    ///
+    /// Where the connection is lost before the answer, the database is asked what became of the transaction.
     pub(crate) async fn commit_uncounted(mut self) -> Result<()> {
-        self.execute(sqlx::query("COMMIT")).await?;
-        self.0.release();
-        Ok(())
+        if self.lease.failed {
+            return Err(CatalogError::Unavailable {
+                message: format!("a transaction on {} cannot commit after an error", self.place()),
+                source: None,
+            });
+        }
+        match self.lease.connection.execute(sql("COMMIT")).await {
+            Ok(_) => {
+                self.lease.release();
+                Ok(())
+            }
+            Err(error) => match self.number {
+                Some(number) if postgres::is_lost(&error) => {
+                    postgres::settle(&self.lease.from.options, self.place(), number, error).await
+                }
+                _ => Err(fault(self.place(), error)),
+            },
+        }
     }
 
     /// Ends a transaction that found nothing to change.
     pub(crate) async fn abandon(self) -> Result<()> {
-        self.0.end().await
+        self.lease.end().await
     }
 
     /// Takes `count` numbers that nothing else in the catalog has or will have; the first of them.
     pub(crate) async fn allocate(&mut self, count: usize) -> Result<i64> {
-        let first = self.number(sqlx::query_as("SELECT next_id FROM millrace_meta")).await?;
-        let query = sqlx::query("UPDATE millrace_meta SET next_id = next_id + $1").bind(count as i64);
-        self.execute(query).await?;
+        let first = self.number(sql("SELECT next_id FROM millrace_meta")).await?;
+        self.execute(sql("UPDATE millrace_meta SET next_id = next_id + $1").bind(count as i64)).await?;
         Ok(first)
     }
 }
@@ -178,12 +229,12 @@ impl<'a> Deref for Write<'a> {
     type Target = Lease<'a>;
 
     fn deref(&self) -> &Lease<'a> {
-        &self.0
+        &self.lease
     }
 }
 
 impl<'a> DerefMut for Write<'a> {
     fn deref_mut(&mut self) -> &mut Lease<'a> {
-        &mut self.0
+        &mut self.lease
     }
 }

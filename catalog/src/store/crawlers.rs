@@ -7,9 +7,10 @@ use super::crawls::running_state;
 use super::databases::check_name;
 use super::document::{decode, encode};
 use super::migrate::now_ms;
+use super::place::Place;
+use super::sql::sql;
 use crate::error::{CatalogError, Result};
 use crate::model::{Crawler, CrawlerState};
-use std::path::Path;
 
 /// `name, version, document` of a crawler.
 type CrawlerRow = (String, i64, String);
@@ -33,9 +34,9 @@ impl Catalog {
         if made.update_time_ms == 0 {
             made.update_time_ms = made.create_time_ms;
         }
-        let query = sqlx::query("INSERT INTO millrace_crawler (name, version, document) VALUES ($1, 1, $2)");
+        let query = sql("INSERT INTO millrace_crawler (name, version, document) VALUES ($1, 1, $2)");
         write.execute(query.bind(&made.name).bind(encode(&made)?)).await?;
-        write.commit_unseen().await?;
+        write.commit_uncounted().await?;
         Ok(Some(made))
     }
 
@@ -58,9 +59,9 @@ impl Catalog {
             update_time_ms: now_ms(),
             ..crawler.clone()
         };
-        let query = sqlx::query("UPDATE millrace_crawler SET version = $1, document = $2 WHERE name = $3");
+        let query = sql("UPDATE millrace_crawler SET version = $1, document = $2 WHERE name = $3");
         write.execute(query.bind(stored.version).bind(encode(&stored)?).bind(&stored.name)).await?;
-        write.commit_unseen().await?;
+        write.commit_uncounted().await?;
         Ok(stored)
     }
 
@@ -70,8 +71,8 @@ impl Catalog {
         let mut write = self.write().await?;
         let dropped = existing_crawler(&mut write, name).await?;
         check_idle(&mut write, name).await?;
-        write.execute(sqlx::query("DELETE FROM millrace_crawler WHERE name = $1").bind(name)).await?;
-        write.commit_unseen().await?;
+        write.execute(sql("DELETE FROM millrace_crawler WHERE name = $1").bind(name)).await?;
+        write.commit_uncounted().await?;
         Ok(dropped)
     }
 
@@ -118,9 +119,9 @@ async fn check_idle(write: &mut Write<'_>, name: &str) -> Result<()> {
 }
 
 async fn find_crawler(lease: &mut Lease<'_>, name: &str) -> Result<Option<Crawler>> {
-    let query = sqlx::query_as("SELECT name, version, document FROM millrace_crawler WHERE name = $1").bind(name);
+    let query = sql("SELECT name, version, document FROM millrace_crawler WHERE name = $1").bind(name);
     let row: Option<CrawlerRow> = lease.first(query).await?;
-    row.map(|row| decode_crawler(lease.path(), row)).transpose()
+    row.map(|row| decode_crawler(lease.place(), row)).transpose()
 }
 
 /// The crawler of this name, or that there is none.
@@ -130,12 +131,12 @@ pub(super) async fn existing_crawler(lease: &mut Lease<'_>, name: &str) -> Resul
 
 /// All crawlers, by name.
 pub(super) async fn list_crawlers(lease: &mut Lease<'_>) -> Result<Vec<Crawler>> {
-    let query = sqlx::query_as("SELECT name, version, document FROM millrace_crawler ORDER BY name");
+    let query = sql("SELECT name, version, document FROM millrace_crawler ORDER BY name");
     let rows: Vec<CrawlerRow> = lease.all(query).await?;
-    rows.into_iter().map(|row| decode_crawler(lease.path(), row)).collect()
+    rows.into_iter().map(|row| decode_crawler(lease.place(), row)).collect()
 }
 
-fn decode_crawler(path: &Path, (name, version, document): CrawlerRow) -> Result<Crawler> {
-    let crawler: Crawler = decode(path, &format!("crawler \"{name}\""), &document)?;
+fn decode_crawler(place: &Place, (name, version, document): CrawlerRow) -> Result<Crawler> {
+    let crawler: Crawler = decode(place, &format!("crawler \"{name}\""), &document)?;
     Ok(Crawler { name, version, ..crawler })
 }

@@ -11,9 +11,10 @@ use super::connection::{Lease, Write};
 use super::crawlers::existing_crawler;
 use super::document::{decode, encode};
 use super::migrate::now_ms;
+use super::place::Place;
+use super::sql::sql;
 use crate::error::{CatalogError, Result};
 use crate::model::{Crawl, CrawlMessage, CrawlMetrics, CrawlStatus, CrawlerState, Table, TableChange};
-use std::path::Path;
 
 /// A run that was silent for so long belongs to a process that ended. Renew several times within it.
 pub const HEARTBEAT_TIMEOUT_MS: i64 = 60_000;
@@ -55,12 +56,12 @@ impl Catalog {
         };
         let query = "INSERT INTO millrace_crawl (id, crawler_name, state, heartbeat_ms, document) \
                      VALUES ($1, $2, 'RUNNING', $3, $4)";
-        let query = sqlx::query(query).bind(crawl.id).bind(crawler).bind(now).bind(encode(&crawl)?);
+        let query = sql(query).bind(crawl.id).bind(crawler).bind(now).bind(encode(&crawl)?);
         write.execute(query).await?;
         let query = "DELETE FROM millrace_crawl WHERE crawler_name = $1 AND id <= \
                      (SELECT id FROM millrace_crawl WHERE crawler_name = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
-        write.execute(sqlx::query(query).bind(crawler).bind(MOST_RUNS)).await?;
-        write.commit_unseen().await?;
+        write.execute(sql(query).bind(crawler).bind(MOST_RUNS)).await?;
+        write.commit_uncounted().await?;
         Ok(crawl)
     }
 
@@ -68,13 +69,13 @@ impl Catalog {
     /// another run took its place. Snapshots stay valid.
     pub async fn beat_crawl(&self, crawl: &Crawl) -> Result<CrawlerState> {
         let mut write = self.write().await?;
-        let query = sqlx::query_as("SELECT state FROM millrace_crawl WHERE id = $1 AND state <> 'READY'");
+        let query = sql("SELECT state FROM millrace_crawl WHERE id = $1 AND state <> 'READY'");
         let Some((state,)): Option<(String,)> = write.first(query.bind(crawl.id)).await? else {
             return Err(lost(crawl));
         };
-        let query = sqlx::query("UPDATE millrace_crawl SET heartbeat_ms = $1 WHERE id = $2");
+        let query = sql("UPDATE millrace_crawl SET heartbeat_ms = $1 WHERE id = $2");
         write.execute(query.bind(now_ms()).bind(crawl.id)).await?;
-        write.commit_unseen().await?;
+        write.commit_uncounted().await?;
         Ok(parse_state(&state))
     }
 
@@ -87,9 +88,9 @@ impl Catalog {
         let Some(run) = run else {
             return Err(CatalogError::InvalidArgument(format!("crawler \"{crawler}\" is not running")));
         };
-        let query = sqlx::query("UPDATE millrace_crawl SET state = 'STOPPING' WHERE id = $1");
+        let query = sql("UPDATE millrace_crawl SET state = 'STOPPING' WHERE id = $1");
         write.execute(query.bind(run.crawl.id)).await?;
-        write.commit_unseen().await
+        write.commit_uncounted().await
     }
 
     /// What the crawler is doing.
@@ -107,20 +108,16 @@ impl Catalog {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut lease = self.read().await?;
         let query = match crawler {
-            Some(crawler) => sqlx::query_as(
-                "SELECT id, crawler_name, state, heartbeat_ms, document FROM millrace_crawl \
-                 WHERE crawler_name = $1 ORDER BY id DESC LIMIT $2",
-            )
+            Some(crawler) => sql("SELECT id, crawler_name, state, heartbeat_ms, document FROM millrace_crawl \
+                 WHERE crawler_name = $1 ORDER BY id DESC LIMIT $2")
             .bind(crawler),
-            None => sqlx::query_as(
-                "SELECT id, crawler_name, state, heartbeat_ms, document FROM millrace_crawl \
-                 ORDER BY id DESC LIMIT $1",
-            ),
+            None => sql("SELECT id, crawler_name, state, heartbeat_ms, document FROM millrace_crawl \
+                 ORDER BY id DESC LIMIT $1"),
         };
         let rows: Vec<RunRow> = lease.all(query.bind(limit)).await?;
         lease.release();
         let now = now_ms();
-        rows.into_iter().map(|row| Ok(Run::decode(self.path(), row)?.shown(now))).collect()
+        rows.into_iter().map(|row| Ok(Run::decode(self.place(), row)?.shown(now))).collect()
     }
 
     /// The crawler's newest run that has ended: Glue's `LastCrawl`.
@@ -164,7 +161,7 @@ impl Catalog {
         if any {
             write.commit().await?;
         } else {
-            write.commit_unseen().await?;
+            write.commit_uncounted().await?;
         }
         Ok(stored)
     }
@@ -178,8 +175,8 @@ struct Run {
 }
 
 impl Run {
-    fn decode(path: &Path, (id, crawler, state, heartbeat_ms, document): RunRow) -> Result<Self> {
-        let crawl: Crawl = decode(path, &format!("a run of crawler \"{crawler}\""), &document)?;
+    fn decode(place: &Place, (id, crawler, state, heartbeat_ms, document): RunRow) -> Result<Self> {
+        let crawl: Crawl = decode(place, &format!("a run of crawler \"{crawler}\""), &document)?;
         Ok(Self { crawl: Crawl { id, crawler, ..crawl }, state: parse_state(&state), heartbeat_ms })
     }
 
@@ -219,14 +216,14 @@ pub(super) async fn running_state(lease: &mut Lease<'_>, crawler: &str) -> Resul
 
 /// The crawler's run that has not ended, though its process may have.
 async fn find_running(lease: &mut Lease<'_>, crawler: &str) -> Result<Option<Run>> {
-    let row: Option<RunRow> = lease.first(sqlx::query_as(SELECT_RUNNING).bind(crawler)).await?;
-    row.map(|row| Run::decode(lease.path(), row)).transpose()
+    let row: Option<RunRow> = lease.first(sql(SELECT_RUNNING).bind(crawler)).await?;
+    row.map(|row| Run::decode(lease.place(), row)).transpose()
 }
 
 /// Stores a run's end, if it has not ended.
 async fn end(write: &mut Write<'_>, crawl: &Crawl) -> Result<()> {
     let query = "UPDATE millrace_crawl SET state = 'READY', document = $1 WHERE id = $2 AND state <> 'READY'";
-    let query = sqlx::query(query).bind(encode(crawl)?).bind(crawl.id);
+    let query = sql(query).bind(encode(crawl)?).bind(crawl.id);
     if write.execute(query).await? == 0 { Err(lost(crawl)) } else { Ok(()) }
 }
 

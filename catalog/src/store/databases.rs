@@ -5,6 +5,7 @@ use super::catalog::Catalog;
 use super::connection::Write;
 use super::document::{decode, encode};
 use super::migrate::{DEFAULT_DATABASE, now_ms};
+use super::sql::sql;
 use crate::error::{CatalogError, Result};
 use crate::model::{Database, ExternalSchema};
 
@@ -80,11 +81,11 @@ impl Catalog {
     /// database too, which must then be empty.
     pub async fn drop_external_schema(&self, name: &str, drop_database: bool) -> Result<()> {
         let mut write = self.write().await?;
-        let query = sqlx::query_as("SELECT database_name FROM millrace_external_schema WHERE name = $1").bind(name);
+        let query = sql("SELECT database_name FROM millrace_external_schema WHERE name = $1").bind(name);
         let Some((database,)): Option<(String,)> = write.first(query).await? else {
             return Err(CatalogError::not_found("schema", name));
         };
-        write.execute(sqlx::query("DELETE FROM millrace_external_schema WHERE name = $1").bind(name)).await?;
+        write.execute(sql("DELETE FROM millrace_external_schema WHERE name = $1").bind(name)).await?;
         if drop_database {
             self::drop_database(&mut write, &database, false).await?;
         }
@@ -94,16 +95,16 @@ impl Catalog {
     /// The database of this name, read from the file.
     pub async fn get_database(&self, name: &str) -> Result<Option<Database>> {
         let mut lease = self.read().await?;
-        let query = sqlx::query_as("SELECT document FROM millrace_database WHERE name = $1").bind(name);
+        let query = sql("SELECT document FROM millrace_database WHERE name = $1").bind(name);
         let row: Option<(String,)> = lease.first(query).await?;
         lease.release();
-        row.map(|(document,)| decode(self.path(), &format!("database \"{name}\""), &document)).transpose()
+        row.map(|(document,)| decode(self.place(), &format!("database \"{name}\""), &document)).transpose()
     }
 }
 
 /// What a name of the shared name space stands for.
 async fn find_name(write: &mut Write<'_>, name: &str) -> Result<Option<&'static str>> {
-    let schemas = sqlx::query_as("SELECT COUNT(*) FROM millrace_external_schema WHERE name = $1").bind(name);
+    let schemas = sql("SELECT COUNT(*) FROM millrace_external_schema WHERE name = $1").bind(name);
     if write.number(schemas).await? > 0 {
         return Ok(Some("schema"));
     }
@@ -112,7 +113,7 @@ async fn find_name(write: &mut Write<'_>, name: &str) -> Result<Option<&'static 
 
 /// Whether a database of this name exists.
 pub(crate) async fn database_exists(write: &mut Write<'_>, name: &str) -> Result<bool> {
-    let query = sqlx::query_as("SELECT COUNT(*) FROM millrace_database WHERE name = $1").bind(name);
+    let query = sql("SELECT COUNT(*) FROM millrace_database WHERE name = $1").bind(name);
     Ok(write.number(query).await? > 0)
 }
 
@@ -134,26 +135,26 @@ async fn insert_database(write: &mut Write<'_>, database: &Database) -> Result<(
         database.create_time_ms = now_ms();
     }
     let document = encode(&database)?;
-    let query = sqlx::query("INSERT INTO millrace_database (name, document) VALUES ($1, $2)");
+    let query = sql("INSERT INTO millrace_database (name, document) VALUES ($1, $2)");
     write.execute(query.bind(database.name).bind(document)).await.map(drop)
 }
 
 /// The database of this name, within a transaction.
 pub(super) async fn find_database(write: &mut Write<'_>, name: &str) -> Result<Option<Database>> {
-    let query = sqlx::query_as("SELECT document FROM millrace_database WHERE name = $1").bind(name);
+    let query = sql("SELECT document FROM millrace_database WHERE name = $1").bind(name);
     let row: Option<(String,)> = write.first(query).await?;
-    row.map(|(document,)| decode(write.path(), &format!("database \"{name}\""), &document)).transpose()
+    row.map(|(document,)| decode(write.place(), &format!("database \"{name}\""), &document)).transpose()
 }
 
 /// All databases, within a transaction.
 pub(super) async fn all_databases(write: &mut Write<'_>) -> Result<Vec<Database>> {
-    let rows: Vec<(String, String)> = write.all(sqlx::query_as("SELECT name, document FROM millrace_database")).await?;
-    rows.iter().map(|(name, document)| decode(write.path(), &format!("database \"{name}\""), document)).collect()
+    let rows: Vec<(String, String)> = write.all(sql("SELECT name, document FROM millrace_database")).await?;
+    rows.iter().map(|(name, document)| decode(write.place(), &format!("database \"{name}\""), document)).collect()
 }
 
 /// Gives a database another definition under its name.
 pub(super) async fn update_database(write: &mut Write<'_>, database: &Database) -> Result<()> {
-    let query = sqlx::query("UPDATE millrace_database SET document = $2 WHERE name = $1");
+    let query = sql("UPDATE millrace_database SET document = $2 WHERE name = $1");
     write.execute(query.bind(&database.name).bind(encode(database)?)).await.map(drop)
 }
 
@@ -163,7 +164,7 @@ async fn insert_schema(write: &mut Write<'_>, schema: &ExternalSchema) -> Result
         schema.create_time_ms = now_ms();
     }
     let document = encode(&schema)?;
-    let query = sqlx::query("INSERT INTO millrace_external_schema (name, database_name, document) VALUES ($1, $2, $3)");
+    let query = sql("INSERT INTO millrace_external_schema (name, database_name, document) VALUES ($1, $2, $3)");
     write.execute(query.bind(schema.name).bind(schema.database).bind(document)).await.map(drop)
 }
 
@@ -181,16 +182,16 @@ pub(super) async fn drop_database(write: &mut Write<'_>, name: &str, cascade: bo
     } else {
         check_unused(write, name).await?;
     }
-    write.execute(sqlx::query("DELETE FROM millrace_database WHERE name = $1").bind(name)).await.map(drop)
+    write.execute(sql("DELETE FROM millrace_database WHERE name = $1").bind(name)).await.map(drop)
 }
 
 async fn check_unused(write: &mut Write<'_>, name: &str) -> Result<()> {
-    let tables = sqlx::query_as("SELECT COUNT(*) FROM millrace_table WHERE database_name = $1").bind(name);
+    let tables = sql("SELECT COUNT(*) FROM millrace_table WHERE database_name = $1").bind(name);
     if write.number(tables).await? > 0 || crate::manifest::has_tables(write, name).await? {
         return Err(CatalogError::InvalidArgument(format!("database \"{name}\" is not empty")));
     }
     let query = "SELECT name FROM millrace_external_schema WHERE database_name = $1 ORDER BY name LIMIT 1";
-    let schema: Option<(String,)> = write.first(sqlx::query_as(query).bind(name)).await?;
+    let schema: Option<(String,)> = write.first(sql(query).bind(name)).await?;
     match schema {
         None => Ok(()),
         Some((schema,)) => Err(CatalogError::InvalidArgument(format!(
@@ -208,7 +209,7 @@ async fn drop_contents(write: &mut Write<'_>, name: &str) -> Result<()> {
         "DELETE FROM millrace_table WHERE database_name = $1",
         "DELETE FROM millrace_external_schema WHERE database_name = $1",
     ] {
-        write.execute(sqlx::query(statement).bind(name)).await?;
+        write.execute(sql(statement).bind(name)).await?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Definitions as the JSON texts that the database keeps.
 
+use super::place::Place;
 use crate::error::{CatalogError, Result};
 use crate::model::{Table, TableVersion};
 use serde::{Serialize, de::DeserializeOwned};
-use std::path::Path;
 
 /// Writes a definition.
 pub(crate) fn encode(value: &impl Serialize) -> Result<String> {
@@ -11,9 +11,9 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<String> {
 }
 
 /// Reads a definition; `what` names it in the error.
-pub(crate) fn decode<T: DeserializeOwned>(path: &Path, what: &str, document: &str) -> Result<T> {
+pub(crate) fn decode<T: DeserializeOwned>(place: &Place, what: &str, document: &str) -> Result<T> {
     serde_json::from_str(document).map_err(|e| {
-        CatalogError::Damaged(format!("the definition of {what} in the catalog {} cannot be read: {e}", path.display()))
+        CatalogError::Damaged(format!("the definition of {what} in the catalog {place} cannot be read: {e}"))
     })
 }
 
@@ -21,13 +21,13 @@ pub(crate) fn decode<T: DeserializeOwned>(path: &Path, what: &str, document: &st
 pub(crate) type TableRow = (i64, String, String, i64, String);
 
 /// The table of a row.
-pub(crate) fn decode_table(path: &Path, (id, database, name, version, document): TableRow) -> Result<Table> {
-    let table: Table = decode(path, &format!("relation \"{database}.{name}\""), &document)?;
+pub(crate) fn decode_table(place: &Place, (id, database, name, version, document): TableRow) -> Result<Table> {
+    let table: Table = decode(place, &format!("relation \"{database}.{name}\""), &document)?;
     Ok(Table { id, database, name, version, ..table })
 }
 
 /// An earlier definition, of a row of `millrace_table_version`.
-pub(crate) fn decode_version(path: &Path, row: TableRow) -> Result<TableVersion> {
-    let table = decode_table(path, row)?;
+pub(crate) fn decode_version(place: &Place, row: TableRow) -> Result<TableVersion> {
+    let table = decode_table(place, row)?;
     Ok(TableVersion { version: table.version, table })
 }

@@ -1,20 +1,20 @@
 //! Reading a snapshot, with the definitions that an earlier one has already read taken from there.
 
 use super::connection::Lease;
+use super::database::CHUNK;
 use super::document::{TableRow, decode, decode_table};
 use super::lookup::push_list;
-use super::sqlite::{CHUNK, Db};
+use super::sql::{SqlBuilder, sql};
 use crate::error::Result;
 use crate::model::{Database, ExternalSchema, Table, TableStatistics};
 use crate::snapshot::{Entry, Snapshot};
-use sqlx::QueryBuilder;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Reads what exists now, in one state of the database.
 pub(super) async fn load(mut lease: Lease<'_>, before: Option<&Snapshot>) -> Result<Snapshot> {
     lease.begin_read().await?;
-    let version = lease.number(sqlx::query_as("SELECT version FROM millrace_meta")).await?;
+    let version = lease.number(sql("SELECT version FROM millrace_meta")).await?;
     let managed = crate::manifest::load(&mut lease, before.map(Snapshot::managed)).await?;
     if let Some(before) = before
         && before.version() == version
@@ -32,14 +32,14 @@ pub(super) async fn load(mut lease: Lease<'_>, before: Option<&Snapshot>) -> Res
 }
 
 async fn load_databases(lease: &mut Lease<'_>) -> Result<Vec<Database>> {
-    let rows: Vec<(String, String)> = lease.all(sqlx::query_as("SELECT name, document FROM millrace_database")).await?;
-    rows.iter().map(|(name, document)| decode(lease.path(), &format!("database \"{name}\""), document)).collect()
+    let rows: Vec<(String, String)> = lease.all(sql("SELECT name, document FROM millrace_database")).await?;
+    rows.iter().map(|(name, document)| decode(lease.place(), &format!("database \"{name}\""), document)).collect()
 }
 
 async fn load_external_schemas(lease: &mut Lease<'_>) -> Result<Vec<ExternalSchema>> {
-    let query = sqlx::query_as("SELECT name, document FROM millrace_external_schema");
+    let query = sql("SELECT name, document FROM millrace_external_schema");
     let rows: Vec<(String, String)> = lease.all(query).await?;
-    rows.iter().map(|(name, document)| decode(lease.path(), &format!("schema \"{name}\""), document)).collect()
+    rows.iter().map(|(name, document)| decode(lease.place(), &format!("schema \"{name}\""), document)).collect()
 }
 
 /// `id, version, partitions_version, statistics_version` of a table.
@@ -47,7 +47,7 @@ type VersionsRow = (i64, i64, i64, i64);
 
 async fn load_tables(lease: &mut Lease<'_>, before: Option<&Snapshot>) -> Result<Vec<Entry>> {
     let query = "SELECT id, version, partitions_version, statistics_version FROM millrace_table";
-    let rows: Vec<VersionsRow> = lease.all(sqlx::query_as(query)).await?;
+    let rows: Vec<VersionsRow> = lease.all(sql(query)).await?;
     let known = |id: i64| before.and_then(|before| before.entry(id));
     let known_table = |row: &VersionsRow| known(row.0).filter(|entry| entry.table.version == row.1);
     let known_statistics = |row: &VersionsRow| known(row.0).filter(|entry| entry.statistics_version == row.3);
@@ -69,12 +69,11 @@ async fn load_tables(lease: &mut Lease<'_>, before: Option<&Snapshot>) -> Result
 async fn load_definitions(lease: &mut Lease<'_>, ids: &[i64]) -> Result<HashMap<i64, Arc<Table>>> {
     let mut tables = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
-        let mut query: QueryBuilder<Db> =
-            QueryBuilder::new("SELECT id, database_name, name, version, document FROM millrace_table ");
+        let mut query = SqlBuilder::new("SELECT id, database_name, name, version, document FROM millrace_table ");
         push_list(&mut query, "WHERE id IN (", chunk.iter().copied());
-        let rows: Vec<TableRow> = lease.all(query.build_query_as()).await?;
+        let rows: Vec<TableRow> = lease.all(query.build()).await?;
         for row in rows {
-            tables.insert(row.0, Arc::new(decode_table(lease.path(), row)?));
+            tables.insert(row.0, Arc::new(decode_table(lease.place(), row)?));
         }
     }
     Ok(tables)
@@ -84,13 +83,12 @@ async fn load_definitions(lease: &mut Lease<'_>, ids: &[i64]) -> Result<HashMap<
 async fn load_statistics(lease: &mut Lease<'_>, ids: &[i64]) -> Result<HashMap<i64, Arc<TableStatistics>>> {
     let mut statistics = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
-        let mut query: QueryBuilder<Db> =
-            QueryBuilder::new("SELECT table_id, document FROM millrace_table_statistics ");
+        let mut query = SqlBuilder::new("SELECT table_id, document FROM millrace_table_statistics ");
         push_list(&mut query, "WHERE table_id IN (", chunk.iter().copied());
-        let rows: Vec<(i64, String)> = lease.all(query.build_query_as()).await?;
+        let rows: Vec<(i64, String)> = lease.all(query.build()).await?;
         for (id, document) in rows {
             let what = format!("the statistics of relation {id}");
-            statistics.insert(id, Arc::new(decode(lease.path(), &what, &document)?));
+            statistics.insert(id, Arc::new(decode(lease.place(), &what, &document)?));
         }
     }
     Ok(statistics)

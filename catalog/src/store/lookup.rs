@@ -7,13 +7,13 @@
 
 use super::catalog::Catalog;
 use super::connection::Lease;
+use super::database::CHUNK;
 use super::document::decode;
 use super::key_set::{KeySet, Span, exact_names, key_sets, matches, name_spans};
 use super::partition_name::partition_name;
-use super::sqlite::{CHUNK, Db};
+use super::sql::{SqlBuilder, Value, sql};
 use crate::error::Result;
 use crate::model::{Partition, PartitionFilter, Table};
-use sqlx::{Encode, QueryBuilder, Type};
 
 /// Rows fetched at a time from a span of names.
 const PAGE: i64 = 10_000;
@@ -67,14 +67,14 @@ impl Catalog {
     /// How many partitions the table has.
     pub async fn partition_count(&self, table: &Table) -> Result<u64> {
         let mut lease = self.read().await?;
-        let query = sqlx::query_as("SELECT COUNT(*) FROM millrace_partition WHERE table_id = $1").bind(table.id);
+        let query = sql("SELECT COUNT(*) FROM millrace_partition WHERE table_id = $1").bind(table.id);
         let count = lease.number(query).await?;
         lease.release();
         Ok(count as u64)
     }
 
     pub(super) fn decode_partition(&self, table: &Table, (_, document): &Row) -> Result<Partition> {
-        decode(self.path(), &format!("a partition of relation \"{}.{}\"", table.database, table.name), document)
+        decode(self.place(), &format!("a partition of relation \"{}.{}\"", table.database, table.name), document)
     }
 
     async fn search(&self, table: &Table, filters: &[PartitionFilter], limit: Option<usize>) -> Result<Vec<Row>> {
@@ -167,7 +167,7 @@ impl Search<'_, '_> {
             Driver::Names(names) => counted = names.len() as i64,
             Driver::Spans(spans) => {
                 for span in spans {
-                    let query = sqlx::query_as(COUNT_SPAN).bind(self.table_id).bind(&span.from).bind(&span.to);
+                    let query = sql(COUNT_SPAN).bind(self.table_id).bind(&span.from).bind(&span.to);
                     counted += self.lease.number(query.bind(most - counted)).await?;
                     if counted >= most {
                         break;
@@ -177,18 +177,18 @@ impl Search<'_, '_> {
             Driver::Key(key) => {
                 let Some(points) = self.points(*key) else {
                     let span = self.key_span(*key);
-                    let query = sqlx::query_as(COUNT_KEY_SPAN).bind(self.table_id).bind(*key as i64);
+                    let query = sql(COUNT_KEY_SPAN).bind(self.table_id).bind(*key as i64);
                     return self.lease.number(query.bind(span.from).bind(span.to).bind(most)).await;
                 };
                 let points: Vec<String> = points.into_iter().cloned().collect();
                 for chunk in points.chunks(CHUNK) {
-                    let mut query: QueryBuilder<Db> = QueryBuilder::new(
+                    let mut query = SqlBuilder::new(
                         "SELECT COUNT(*) FROM (SELECT 1 AS found FROM millrace_partition_value WHERE table_id = ",
                     );
                     query.push_bind(self.table_id).push(" AND key_index = ").push_bind(*key as i64);
                     push_list(&mut query, " AND sort_key IN (", chunk);
                     query.push(" LIMIT ").push_bind(most - counted).push(") AS counted");
-                    counted += self.lease.number(query.build_query_as()).await?;
+                    counted += self.lease.number(query.build()).await?;
                     if counted >= most {
                         break;
                     }
@@ -209,10 +209,10 @@ impl Search<'_, '_> {
     async fn read_names(&mut self, names: &[String]) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for chunk in names.chunks(CHUNK) {
-            let mut query: QueryBuilder<Db> = QueryBuilder::new(SELECT_NAMES);
+            let mut query = SqlBuilder::new(SELECT_NAMES);
             query.push_bind(self.table_id);
             push_list(&mut query, " AND name IN (", chunk);
-            rows.extend(self.lease.all::<Row>(query.build_query_as()).await?);
+            rows.extend(self.lease.all::<Row>(query.build()).await?);
         }
         Ok(rows)
     }
@@ -223,7 +223,7 @@ impl Search<'_, '_> {
         for span in spans {
             let mut from = span.from.clone();
             while rows.len() < self.limit {
-                let query = sqlx::query_as(SELECT_SPAN).bind(self.table_id).bind(&from).bind(&span.to).bind(PAGE);
+                let query = sql(SELECT_SPAN).bind(self.table_id).bind(&from).bind(&span.to).bind(PAGE);
                 let page: Vec<Row> = self.lease.all(query).await?;
                 let read = page.len();
                 if let Some((last, _)) = page.last() {
@@ -244,14 +244,14 @@ impl Search<'_, '_> {
         if let Some(points) = self.points(key) {
             let points: Vec<String> = points.into_iter().cloned().collect();
             for chunk in points.chunks(CHUNK) {
-                let mut query: QueryBuilder<Db> = QueryBuilder::new(SELECT_KEY_POINTS);
+                let mut query = SqlBuilder::new(SELECT_KEY_POINTS);
                 query.push_bind(self.table_id).push(" AND v.key_index = ").push_bind(key as i64);
                 push_list(&mut query, " AND v.sort_key IN (", chunk);
-                rows.extend(self.lease.all::<Row>(query.build_query_as()).await?);
+                rows.extend(self.lease.all::<Row>(query.build()).await?);
             }
         } else {
             let span = self.key_span(key);
-            let query = sqlx::query_as(SELECT_KEY_SPAN).bind(self.table_id).bind(key as i64);
+            let query = sql(SELECT_KEY_SPAN).bind(self.table_id).bind(key as i64);
             rows = self.lease.all(query.bind(span.from).bind(span.to)).await?;
         }
         rows.retain(|(name, _)| matches(self.sets, name));
@@ -260,10 +260,11 @@ impl Search<'_, '_> {
 }
 
 /// Adds `before`, the values as a list, and the closing parenthesis.
-pub(super) fn push_list<'t, T>(query: &mut QueryBuilder<Db>, before: &str, values: impl IntoIterator<Item = T>)
-where
-    T: Encode<'t, Db> + Type<Db>,
-{
+pub(super) fn push_list<'q>(
+    query: &mut SqlBuilder<'q>,
+    before: &str,
+    values: impl IntoIterator<Item = impl Into<Value<'q>>>,
+) {
     query.push(before);
     let mut list = query.separated(", ");
     for value in values {

@@ -1,6 +1,7 @@
-//! The catalog's tables, and how a file of an earlier format gets them.
+//! The catalog's tables, and how a database of an earlier format gets them.
 
-use super::sqlite::{BEGIN_WRITE, DbConnection};
+use super::database::Connection;
+use super::sql::{sql, sql_text};
 use crate::model::Database;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,7 @@ pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
 /// The database that exists from the start, as in Hive and Athena.
 pub(super) const DEFAULT_DATABASE: &str = "default";
 
-/// Step n brings a file from format n to n + 1. Steps are never changed once released, only added.
+/// Step n brings a database from format n to n + 1. Steps are never changed once released, only added.
 const MIGRATIONS: &[&[&str]] = &[
     TABLES,
     CRAWLERS,
@@ -104,47 +105,47 @@ const CRAWLERS: &[&str] = &[
 /// Users, groups, roles and rights: one document, for they are few and every statement needs them together.
 const PRINCIPALS: &[&str] = &["CREATE TABLE millrace_principals (id INTEGER PRIMARY KEY, document TEXT NOT NULL)"];
 
-/// The format that the file has; 0 when it has no catalog and nothing else, `None` when it is another program's.
-pub(super) async fn read_format(connection: &mut DbConnection) -> sqlx::Result<Option<i64>> {
-    let query = "SELECT name FROM sqlite_master WHERE type = 'table'";
-    let names: Vec<(String,)> = sqlx::query_as(query).fetch_all(&mut *connection).await?;
-    if names.iter().any(|(name,)| name == "millrace_meta") {
-        let (format,) = sqlx::query_as("SELECT format FROM millrace_meta").fetch_one(connection).await?;
-        Ok(Some(format))
+/// The format that the database has; 0 when it has no catalog and nothing else, `None` when it is another program's.
+pub(super) async fn read_format(connection: &mut Connection) -> sqlx::Result<Option<i64>> {
+    let names = connection.tables_like("%").await?;
+    if names.iter().any(|name| name == "millrace_meta") {
+        let row: Option<(i64,)> = connection.first(sql("SELECT format FROM millrace_meta")).await?;
+        row.map(|(format,)| Some(format)).ok_or(sqlx::Error::RowNotFound)
     } else {
         Ok(names.is_empty().then_some(0))
     }
 }
 
-/// Brings the file to [`FORMAT`] in one transaction. Of several processes that try at once, one does it.
-pub(super) async fn migrate(connection: &mut DbConnection) -> sqlx::Result<()> {
+/// Brings the database to [`FORMAT`] in one transaction. Of several processes that try at once, one does it.
+pub(super) async fn migrate(connection: &mut Connection) -> sqlx::Result<()> {
     migrate_to(connection, FORMAT).await
 }
 
-/// Brings the file to a format that is not below its own.
-pub(super) async fn migrate_to(connection: &mut DbConnection, wanted: i64) -> sqlx::Result<()> {
-    sqlx::query(BEGIN_WRITE).execute(&mut *connection).await?;
-    // What was read before the lock may have been another process's half-made file.
+/// Brings the database to a format that is not below its own.
+pub(super) async fn migrate_to(connection: &mut Connection, wanted: i64) -> sqlx::Result<()> {
+    connection.begin_migration().await?;
+    // What was read before the lock may have been what another process had half made.
     let format = read_format(connection).await?.unwrap_or(FORMAT);
+    let database = connection.database();
     for (_, step) in (0..wanted).zip(MIGRATIONS).skip_while(|(done, _)| *done < format) {
         for statement in *step {
-            sqlx::query(*statement).execute(&mut *connection).await?;
+            connection.execute(sql_text(database.spell(statement))).await?;
         }
     }
     if format == 0 {
         add_default_database(connection).await?;
     }
     if format < wanted {
-        sqlx::query("UPDATE millrace_meta SET format = $1").bind(wanted).execute(&mut *connection).await?;
+        connection.execute(sql("UPDATE millrace_meta SET format = $1").bind(wanted)).await?;
     }
-    sqlx::query("COMMIT").execute(connection).await.map(drop)
+    connection.execute(sql("COMMIT")).await.map(drop)
 }
 
-async fn add_default_database(connection: &mut DbConnection) -> sqlx::Result<()> {
+async fn add_default_database(connection: &mut Connection) -> sqlx::Result<()> {
     let database = Database { create_time_ms: now_ms(), ..Database::new(DEFAULT_DATABASE) };
     let document = serde_json::to_string(&database).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
-    let query = sqlx::query("INSERT INTO millrace_database (name, document) VALUES ($1, $2)");
-    query.bind(database.name).bind(document).execute(connection).await.map(drop)
+    let query = sql("INSERT INTO millrace_database (name, document) VALUES ($1, $2)");
+    connection.execute(query.bind(database.name).bind(document)).await.map(drop)
 }
 
 /// Milliseconds since the epoch, UTC.

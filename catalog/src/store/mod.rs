@@ -1,8 +1,10 @@
-//! The SQL database behind the catalog: one SQLite file that several processes may use at once.
+//! The SQL database behind the catalog: a SQLite file or a schema of a PostgreSQL database, which several processes may
+//! use at once.
 //!
 //! Every change is one transaction. One of what a [`Snapshot`](crate::Snapshot) shows also moves the commit counter, so
-//! a reader learns with one small query whether its snapshot still holds; crawlers and their runs are not shown. Queries are SQL that SQLite and PostgreSQL share; what is SQLite's
-//! alone stands in `sqlite` (connections, pragmas, error codes) and `migrate` (the tables' definitions).
+//! a reader learns with one small query whether its snapshot still holds; crawlers and their runs are not shown.
+//! Statements (`sql`) and rows (`row`) are the same for both databases; `database` chooses between them, and what is one
+//! database's alone stands in `sqlite` and `postgres`: connections, spellings of types, locks, error codes.
 //! Partitions are found through an index on order-preserving encodings of their values (`sort_key`), never by loading
 //! them all.
 
@@ -12,6 +14,7 @@ mod classifiers;
 mod connection;
 mod crawlers;
 mod crawls;
+mod database;
 mod databases;
 mod document;
 mod key_set;
@@ -26,18 +29,23 @@ mod owners;
 mod partition_name;
 mod partition_rows;
 mod partitions;
+mod place;
+mod postgres;
 mod principals;
+mod row;
 mod sort_key;
+mod sql;
 pub(crate) mod sqlite;
 mod statistics;
 mod tables;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use catalog::Catalog;
 pub(crate) use connection::{Lease, Write};
 pub use crawls::HEARTBEAT_TIMEOUT_MS;
+pub(crate) use database::{CHUNK, Database};
 pub(crate) use databases::{check_name, database_exists};
 pub(crate) use document::{decode, encode};
 pub(crate) use migrate::now_ms;
@@ -45,5 +53,9 @@ pub(crate) use number::Number;
 pub use objects::{FunctionChange, ObjectChanges};
 pub(crate) use owners::check_owner;
 pub use partition_name::partition_name;
-pub(crate) use sqlite::{CHUNK, Db, DbRow};
+pub use place::Place;
+pub use postgres::PostgresUrl;
+pub(crate) use postgres::collided;
+pub(crate) use row::{FromRow, Row};
+pub(crate) use sql::{Kind, Separated, SqlBuilder, Time, Uuid, Value, sql, sql_text};
 pub use statistics::PartitionStatistics;

@@ -1,10 +1,12 @@
 //! Opening the catalog's file: making it, bringing it up to date, or falling back to reading only.
 
 use super::connection::Connections;
+use super::database::{BUSY_TIMEOUT, Connection, Options};
 use super::migrate::{FORMAT, migrate, read_format};
-use super::sqlite::{Access, BUSY_TIMEOUT, Cause, DbConnection, cause, fault, options};
+use super::place::Place;
+use super::sql::{sql, sql_text};
+use super::sqlite::{Access, Cause, cause, fault, options};
 use crate::error::{CatalogError, Result};
-use sqlx::ConnectOptions;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -86,7 +88,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn opened(path: &Path, access: Access, connection: DbConnection, state: State) -> Result<Opened> {
+fn opened(path: &Path, access: Access, connection: Connection, state: State) -> Result<Opened> {
     let writable = match state {
         State::Ready { writable } => writable,
         State::Behind => {
@@ -102,14 +104,15 @@ fn opened(path: &Path, access: Access, connection: DbConnection, state: State) -
         }
     };
     // From here on a missing file is an error: it was deleted while in use.
-    let connections = |most| Connections::new(options(path, access).create_if_missing(false), most);
+    let options = Options::Sqlite(options(path, access).create_if_missing(false));
+    let connections = |most| Connections::new(Place::File(path.to_owned()), options.clone(), most);
     let readers = connections(READERS);
     readers.put(connection);
     Ok(Opened { readers, writer: writable.then(|| connections(1)) })
 }
 
 /// One connection, and what it found; locks that SQLite does not wait for are waited for here.
-async fn attempt(path: &Path, access: Access) -> sqlx::Result<(DbConnection, State)> {
+async fn attempt(path: &Path, access: Access) -> sqlx::Result<(Connection, State)> {
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
         match attempt_once(path, access).await {
@@ -121,8 +124,8 @@ async fn attempt(path: &Path, access: Access) -> sqlx::Result<(DbConnection, Sta
     }
 }
 
-async fn attempt_once(path: &Path, access: Access) -> sqlx::Result<(DbConnection, State)> {
-    let mut connection = options(path, access).connect().await?;
+async fn attempt_once(path: &Path, access: Access) -> sqlx::Result<(Connection, State)> {
+    let mut connection = Options::Sqlite(options(path, access)).connect().await?;
     let state = match read_format(&mut connection).await? {
         None => State::Foreign,
         Some(format) if format > FORMAT => State::Newer(format),
@@ -145,15 +148,15 @@ async fn attempt_once(path: &Path, access: Access) -> sqlx::Result<(DbConnection
 }
 
 /// Readers and a writer do not wait for each other with it; the file keeps the setting.
-async fn use_write_ahead_log(connection: &mut DbConnection) -> sqlx::Result<()> {
-    sqlx::query("PRAGMA journal_mode = WAL").execute(connection).await.map(drop)
+async fn use_write_ahead_log(connection: &mut Connection) -> sqlx::Result<()> {
+    connection.execute(sql("PRAGMA journal_mode = WAL")).await.map(drop)
 }
 
 /// SQLite opens a file that it may not write for reading without a word: a write that changes nothing tells.
-async fn is_writable(connection: &mut DbConnection) -> sqlx::Result<bool> {
-    sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *connection).await?;
-    let probe = sqlx::query("UPDATE millrace_meta SET format = format WHERE format < 0");
-    let writable = match probe.execute(&mut *connection).await {
+async fn is_writable(connection: &mut Connection) -> sqlx::Result<bool> {
+    connection.execute(sql("PRAGMA busy_timeout = 0")).await?;
+    let probe = sql("UPDATE millrace_meta SET format = format WHERE format < 0");
+    let writable = match connection.execute(probe).await {
         Ok(_) => true,
         Err(error) => match cause(&error) {
             // Somebody is writing.
@@ -163,6 +166,6 @@ async fn is_writable(connection: &mut DbConnection) -> sqlx::Result<bool> {
         },
     };
     let timeout = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
-    sqlx::query(sqlx::AssertSqlSafe(timeout)).execute(connection).await?;
+    connection.execute(sql_text(timeout)).await?;
     Ok(writable)
 }

@@ -3,8 +3,9 @@
 
 use super::connection::{Lease, Write};
 use super::databases::{all_databases, update_database};
-use super::document::{TableRow, decode_table};
+use super::document::{TableRow, decode_table, encode};
 use super::principals;
+use super::sql::sql;
 use super::tables::{change, qualified};
 use crate::error::{CatalogError, Result};
 use crate::manifest::{change_owner, forget_owner, owned_by};
@@ -49,9 +50,7 @@ async fn rename(write: &mut Write<'_>, from: &str, to: &str) -> Result<()> {
             update_database(write, &database).await?;
         }
     }
-    let query = "UPDATE millrace_table_version SET document = json_set(document, '$.owner', $2) \
-                 WHERE json_extract(document, '$.owner') = $1";
-    write.execute(sqlx::query(query).bind(from).bind(to)).await?;
+    rewrite_versions(write, from, Some(to)).await?;
     change_owner(write, from, to).await
 }
 
@@ -70,16 +69,34 @@ async fn release(write: &mut Write<'_>, user: &str) -> Result<()> {
     if !objects.is_empty() {
         return Err(CatalogError::OwnsObjects { user: user.to_owned(), objects });
     }
-    let query = "UPDATE millrace_table_version SET document = json_remove(document, '$.owner') \
-                 WHERE json_extract(document, '$.owner') = $1";
-    write.execute(sqlx::query(query).bind(user)).await?;
+    rewrite_versions(write, user, None).await?;
     forget_owner(write, user).await
 }
 
 /// The views and external tables that a user owns.
 async fn views_of(lease: &mut Lease<'_>, user: &str) -> Result<Vec<Table>> {
+    // Those that have an owner at all: which one is read from the document.
     let query = "SELECT id, database_name, name, version, document FROM millrace_table \
-                 WHERE json_extract(document, '$.owner') = $1 ORDER BY database_name, name";
-    let rows: Vec<TableRow> = lease.all(sqlx::query_as(query).bind(user)).await?;
-    rows.into_iter().map(|row| decode_table(lease.path(), row)).collect()
+                 WHERE document LIKE '%\"owner\":%' ORDER BY database_name, name";
+    let rows: Vec<TableRow> = lease.all(sql(query)).await?;
+    let tables = rows.into_iter().map(|row| decode_table(lease.place(), row));
+    let owned = |table: &Result<Table>| table.as_ref().map_or(true, |table| table.owner.as_deref() == Some(user));
+    tables.filter(owned).collect()
+}
+
+/// Gives the earlier definitions that a user owned another owner or none.
+async fn rewrite_versions(write: &mut Write<'_>, user: &str, owner: Option<&str>) -> Result<()> {
+    let query = "SELECT table_id, database_name, name, version, document FROM millrace_table_version \
+                 WHERE document LIKE '%\"owner\":%'";
+    let rows: Vec<TableRow> = write.all(sql(query)).await?;
+    for row in rows {
+        let table = decode_table(write.place(), row)?;
+        if table.owner.as_deref() == Some(user) {
+            let (id, version) = (table.id, table.version);
+            let document = encode(&Table { owner: owner.map(str::to_owned), ..table })?;
+            let query = "UPDATE millrace_table_version SET document = $1 WHERE table_id = $2 AND version = $3";
+            write.execute(sql(query).bind(document).bind(id).bind(version)).await?;
+        }
+    }
+    Ok(())
 }

@@ -2,15 +2,15 @@
 //! values and what is known of their rows. Statements and crawls both use these; none of them commits.
 
 use super::connection::Write;
+use super::database::CHUNK;
 use super::document::encode;
 use super::lookup::push_list;
 use super::partition_name::partition_name;
 use super::sort_key::{SEPARATOR, encode_name};
-use super::sqlite::{CHUNK, Db};
+use super::sql::{SqlBuilder, sql};
 use super::statistics::{delete_partition_statistics, mark_statistics_changed, put_partition_statistics};
 use crate::error::{CatalogError, Result};
 use crate::model::{Column, Partition, Table, TableStatistics};
-use sqlx::QueryBuilder;
 use std::collections::HashMap;
 
 /// A partition with the name that it is stored under.
@@ -56,7 +56,7 @@ pub(super) async fn insert_partitions(
     if encoded.is_empty() {
         return Ok(0);
     }
-    let query = sqlx::query_as("SELECT id FROM millrace_partition WHERE table_id = $1 LIMIT 1").bind(table.id);
+    let query = sql("SELECT id FROM millrace_partition WHERE table_id = $1 LIMIT 1").bind(table.id);
     let has_partitions = write.first::<(i64,)>(query).await?.is_some();
     let mut id = write.allocate(encoded.len()).await?;
     let mut added = 0;
@@ -83,8 +83,7 @@ async fn insert_chunk(write: &mut Write<'_>, table: &Table, first_id: i64, chunk
     }
     let documents = chunk.iter().map(|encoded| encode(encoded.partition)).collect::<Result<Vec<_>>>()?;
     let rows = (first_id..).zip(chunk).zip(documents);
-    let mut query: QueryBuilder<Db> =
-        QueryBuilder::new("INSERT INTO millrace_partition (id, table_id, name, document) ");
+    let mut query = SqlBuilder::new("INSERT INTO millrace_partition (id, table_id, name, document) ");
     query.push_values(rows, |mut row, ((id, encoded), document)| {
         row.push_bind(id).push_bind(table.id).push_bind(encoded.name.clone()).push_bind(document);
     });
@@ -112,8 +111,7 @@ pub(super) async fn replace_definitions(write: &mut Write<'_>, table: &Table, en
             }
             rows.push((id, encoded.name.as_str(), encode(encoded.partition)?));
         }
-        let mut query: QueryBuilder<Db> =
-            QueryBuilder::new("INSERT INTO millrace_partition (id, table_id, name, document) ");
+        let mut query = SqlBuilder::new("INSERT INTO millrace_partition (id, table_id, name, document) ");
         query.push_values(rows, |mut row, (id, name, document)| {
             row.push_bind(id).push_bind(table.id).push_bind(name).push_bind(document);
         });
@@ -138,7 +136,7 @@ pub(super) async fn delete_partitions(write: &mut Write<'_>, table: &Table, name
         }
         let rows: Vec<(i64, &str)> = found.iter().map(|(name, id)| (*id, name.as_str())).collect();
         delete_values(write, table, &rows).await?;
-        let mut query: QueryBuilder<Db> = QueryBuilder::new("DELETE FROM millrace_partition");
+        let mut query = SqlBuilder::new("DELETE FROM millrace_partition");
         push_list(&mut query, " WHERE id IN (", found.values().copied());
         deleted += write.execute(query.build()).await?;
     }
@@ -147,15 +145,15 @@ pub(super) async fn delete_partitions(write: &mut Write<'_>, table: &Table, name
 
 /// Deletes all partitions of a table; how many there were.
 pub(super) async fn delete_all_partitions(write: &mut Write<'_>, table: &Table) -> Result<u64> {
-    let query = sqlx::query("DELETE FROM millrace_partition_value WHERE table_id = $1").bind(table.id);
+    let query = sql("DELETE FROM millrace_partition_value WHERE table_id = $1").bind(table.id);
     write.execute(query).await?;
-    write.execute(sqlx::query("DELETE FROM millrace_partition WHERE table_id = $1").bind(table.id)).await
+    write.execute(sql("DELETE FROM millrace_partition WHERE table_id = $1").bind(table.id)).await
 }
 
 /// Marks the table's partitions as changed for those that keep what they listed.
 pub(super) async fn mark_partitions_changed(write: &mut Write<'_>, table: &Table) -> Result<()> {
     let query = "UPDATE millrace_table SET partitions_version = partitions_version + 1 WHERE id = $1";
-    write.execute(sqlx::query(query).bind(table.id)).await.map(drop)
+    write.execute(sql(query).bind(table.id)).await.map(drop)
 }
 
 /// Indexes partitions by their second and later keys.
@@ -163,9 +161,8 @@ pub(super) async fn insert_values(write: &mut Write<'_>, table: &Table, partitio
     // Key by key: neighbours in the list are then neighbours in the index.
     for key in 1..table.partition_keys.len() {
         for chunk in partitions.chunks(CHUNK) {
-            let mut query: QueryBuilder<Db> = QueryBuilder::new(
-                "INSERT INTO millrace_partition_value (table_id, key_index, sort_key, partition_id) ",
-            );
+            let mut query =
+                SqlBuilder::new("INSERT INTO millrace_partition_value (table_id, key_index, sort_key, partition_id) ");
             query.push_values(chunk, |mut row, (id, name)| {
                 row.push_bind(table.id).push_bind(key as i64).push_bind(sort_key(name, key)).push_bind(*id);
             });
@@ -179,7 +176,7 @@ pub(super) async fn insert_values(write: &mut Write<'_>, table: &Table, partitio
 pub(super) async fn delete_values(write: &mut Write<'_>, table: &Table, partitions: &[(i64, &str)]) -> Result<()> {
     for key in 1..table.partition_keys.len() {
         for chunk in partitions.chunks(CHUNK) {
-            let mut query: QueryBuilder<Db> = QueryBuilder::new(DELETE_VALUES);
+            let mut query = SqlBuilder::new(DELETE_VALUES);
             query.push_bind(table.id).push(" AND key_index = ").push_bind(key as i64);
             query.push(" AND (sort_key, partition_id) IN (");
             query.push_values(chunk, |mut row, (id, name)| {
@@ -208,10 +205,10 @@ pub(super) async fn find_ids(
     table: &Table,
     names: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, i64>> {
-    let mut query: QueryBuilder<Db> = QueryBuilder::new("SELECT name, id FROM millrace_partition WHERE table_id = ");
+    let mut query = SqlBuilder::new("SELECT name, id FROM millrace_partition WHERE table_id = ");
     query.push_bind(table.id);
     push_list(&mut query, " AND name IN (", names);
-    let rows: Vec<(String, i64)> = write.all(query.build_query_as()).await?;
+    let rows: Vec<(String, i64)> = write.all(query.build()).await?;
     Ok(rows.into_iter().collect())
 }
 

@@ -8,6 +8,7 @@ use super::partition_rows::{
     mark_partitions_changed, missing,
 };
 use super::sort_key::encode_name;
+use super::sql::sql;
 use super::statistics::delete_partition_statistics;
 use super::tables::{find_id, same_key_types};
 use crate::error::{CatalogError, Result};
@@ -55,7 +56,7 @@ impl Catalog {
         if before.location != new.location {
             delete_partition_statistics(&mut write, &[id]).await?;
         }
-        let query = sqlx::query("UPDATE millrace_partition SET name = $1, document = $2 WHERE id = $3");
+        let query = sql("UPDATE millrace_partition SET name = $1, document = $2 WHERE id = $3");
         write.execute(query.bind(new_name).bind(encode(new)?).bind(id)).await?;
         finish(write, table, 1).await.map(drop)
     }
@@ -67,10 +68,10 @@ pub(super) fn encode_names(table: &Table, values: &[Vec<Option<String>>]) -> Res
 }
 
 async fn find_partition(write: &mut Write<'_>, table: &Table, name: &str) -> Result<Option<(i64, Partition)>> {
-    let query = sqlx::query_as("SELECT id, document FROM millrace_partition WHERE table_id = $1 AND name = $2");
+    let query = sql("SELECT id, document FROM millrace_partition WHERE table_id = $1 AND name = $2");
     let row: Option<(i64, String)> = write.first(query.bind(table.id).bind(name)).await?;
     let what = || format!("a partition of relation \"{}.{}\"", table.database, table.name);
-    row.map(|(id, document)| Ok((id, decode(write.path(), &what(), &document)?))).transpose()
+    row.map(|(id, document)| Ok((id, decode(write.place(), &what(), &document)?))).transpose()
 }
 
 /// Refuses a table that is gone, or whose keys are no longer those that the caller encoded by.

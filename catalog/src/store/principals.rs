@@ -4,6 +4,7 @@ use super::catalog::Catalog;
 use super::connection::Lease;
 use super::document::{decode, encode};
 use super::owners::follow_users;
+use super::sql::sql;
 use crate::error::Result;
 use crate::model::Principals;
 
@@ -32,10 +33,8 @@ impl Catalog {
             write.abandon().await?;
             return Ok(Ok(given));
         }
-        let query = sqlx::query(
-            "INSERT INTO millrace_principals (id, document) VALUES (1, $1)
-            ON CONFLICT (id) DO UPDATE SET document = excluded.document",
-        );
+        let query = sql("INSERT INTO millrace_principals (id, document) VALUES (1, $1)
+            ON CONFLICT (id) DO UPDATE SET document = excluded.document");
         write.execute(query.bind(encode(&principals)?)).await?;
         follow_users(&mut write, &before, &principals).await?;
         write.commit().await?;
@@ -44,9 +43,9 @@ impl Catalog {
 }
 
 pub(super) async fn load(lease: &mut Lease<'_>) -> Result<Principals> {
-    let row: Option<(String,)> = lease.first(sqlx::query_as("SELECT document FROM millrace_principals")).await?;
+    let row: Option<(String,)> = lease.first(sql("SELECT document FROM millrace_principals")).await?;
     match row {
-        Some((document,)) => decode(lease.path(), "the users", &document),
+        Some((document,)) => decode(lease.place(), "the users", &document),
         None => Ok(Principals::default()),
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn encode_value(key: &Column, value: &str, purpose: Purpose) -> Resul
         }
         HiveType::Date => date(&mut text, value),
         HiveType::Timestamp => timestamp(&mut text, value),
-        HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) => {
+        HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) | HiveType::Super => {
             return Err(CatalogError::InvalidArgument(format!(
                 "partition key \"{}\" cannot be of type {}",
                 key.name, key.data_type

@@ -1,26 +1,49 @@
-//! What is SQLite's own: how a connection is opened and what its error codes mean.
+//! What is SQLite's own: how a connection is opened, how values are stored, and what its error codes mean.
 
+use super::database::BUSY_TIMEOUT;
+use super::sql::Value;
 use crate::error::CatalogError;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use crate::manifest::format_time;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{Arguments, ConnectOptions};
 use std::path::Path;
-use std::time::Duration;
 
-/// The database driver that the queries run on.
-pub(crate) type Db = sqlx::Sqlite;
-/// A connection of [`Db`].
-pub(crate) type DbConnection = sqlx::SqliteConnection;
-/// The bound values of a query.
-pub(crate) type DbArguments = sqlx::sqlite::SqliteArguments;
-/// A row of a result.
-pub(crate) type DbRow = sqlx::sqlite::SqliteRow;
-
-/// How long a statement waits for a lock that another session or process holds.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Takes the write lock at the start: a transaction that only asks for it at its first write can be refused at once.
-pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
-/// Values in one `IN` list or rows in one `INSERT`: well below SQLite's 32,766 and PostgreSQL's 65,535 variables.
-pub(crate) const CHUNK: usize = 500;
+pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+
+/// What definitions and functions are here; types as DuckDB makes them in SQLite.
+pub(super) const SPELLINGS: &[(&str, &str)] = &[
+    (" BOOLEAN", " BIGINT"),
+    (" UUID", " VARCHAR"),
+    (" TIMESTAMPTZ", " VARCHAR"),
+    ("NOW()", "strftime('%Y-%m-%d %H:%M:%f', 'now') || '+00'"),
+    (
+        "NEW_UUID()",
+        "(SELECT lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-8' \
+         || substr(h, 18, 3) || '-' || substr(h, 21, 12)) FROM (SELECT hex(randomblob(16)) AS h))",
+    ),
+];
+
+pub(super) const HAS_TABLE: &str = "SELECT COUNT(*) > 0 FROM pragma_table_info($1)";
+pub(super) const TABLES_LIKE: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE $1 ESCAPE '\\'";
+
+/// The values of a statement: booleans are 0 and 1, times and UUIDs their texts.
+pub(super) fn arguments(values: Vec<Value<'_>>) -> sqlx::Result<SqliteArguments> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        let added = match value {
+            Value::Integer(number) => arguments.add(number),
+            Value::Boolean(truth) => arguments.add(i64::from(truth)),
+            Value::Text(text) | Value::Uuid(text) => arguments.add(text.into_owned()),
+            Value::Bytes(bytes) => arguments.add(bytes.into_owned()),
+            Value::Time(time_us) => arguments.add(format_time(time_us)),
+            Value::Null(_) => arguments.add(None::<i64>),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
 
 /// How the file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

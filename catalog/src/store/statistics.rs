@@ -6,17 +6,17 @@
 
 use super::catalog::Catalog;
 use super::connection::Write;
+use super::database::CHUNK;
 use super::document::{decode, encode};
 use super::lookup::{find_rows, push_list, wanted};
 use super::partition_rows::{find_ids, missing};
 use super::partitions::check_table;
+use super::place::Place;
 use super::sort_key::encode_name;
-use super::sqlite::{CHUNK, Db};
+use super::sql::{SqlBuilder, sql};
 use crate::error::Result;
 use crate::model::{PartitionFilter, Table, TableStatistics};
-use sqlx::QueryBuilder;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 /// The values of a partition with what is known of its rows.
 pub type PartitionStatistics = (Vec<Option<String>>, TableStatistics);
@@ -46,10 +46,10 @@ impl Catalog {
     /// What is known of the whole table, sketches included.
     pub async fn statistics(&self, table: &Table) -> Result<Option<TableStatistics>> {
         let mut lease = self.read().await?;
-        let query = sqlx::query_as("SELECT document, sketches FROM millrace_table_statistics WHERE table_id = $1");
+        let query = sql("SELECT document, sketches FROM millrace_table_statistics WHERE table_id = $1");
         let row: Option<(String, Option<String>)> = lease.first(query.bind(table.id)).await?;
         lease.release();
-        row.map(|(document, sketches)| join(self.path(), &table.database, &table.name, &document, sketches.as_deref()))
+        row.map(|(document, sketches)| join(self.place(), &table.database, &table.name, &document, sketches.as_deref()))
             .transpose()
     }
 
@@ -83,7 +83,7 @@ impl Catalog {
         let Some(sets) = wanted(table, filters)? else { return Ok(Vec::new()) };
         let mut lease = self.read().await?;
         lease.begin_read().await?;
-        let query = sqlx::query_as("SELECT statistics_version FROM millrace_table WHERE id = $1").bind(table.id);
+        let query = sql("SELECT statistics_version FROM millrace_table WHERE id = $1").bind(table.id);
         let version: Option<(i64,)> = lease.first(query).await?;
         if version.is_none_or(|(version,)| version == 0) {
             lease.end().await?;
@@ -92,16 +92,16 @@ impl Catalog {
         let partitions = find_rows(&mut lease, table.id, &sets, usize::MAX).await?;
         let mut known = HashMap::new();
         for chunk in partitions.chunks(CHUNK) {
-            let mut query: QueryBuilder<Db> = QueryBuilder::new(select);
+            let mut query = SqlBuilder::new(select);
             query.push_bind(table.id);
             push_list(&mut query, " AND p.name IN (", chunk.iter().map(|(name, _)| name.as_str()));
-            let rows: Vec<(String, String, Option<String>)> = lease.all(query.build_query_as()).await?;
+            let rows: Vec<(String, String, Option<String>)> = lease.all(query.build()).await?;
             known.extend(rows.into_iter().map(|(name, document, sketches)| (name, (document, sketches))));
         }
         lease.end().await?;
         let found = partitions.iter().filter_map(|row| Some((row, known.remove(&row.0)?)));
         let decoded = found.map(|(row, (document, sketches))| {
-            let statistics = join(self.path(), &table.database, &table.name, &document, sketches.as_deref())?;
+            let statistics = join(self.place(), &table.database, &table.name, &document, sketches.as_deref())?;
             Ok((self.decode_partition(table, row)?.values, statistics))
         });
         decoded.collect()
@@ -144,12 +144,12 @@ pub(super) async fn put_table_statistics(
     let (document, sketches) = split(statistics)?;
     let query = "INSERT INTO millrace_table_statistics (table_id, document, sketches) VALUES ($1, $2, $3) \
                  ON CONFLICT (table_id) DO UPDATE SET document = excluded.document, sketches = excluded.sketches";
-    write.execute(sqlx::query(query).bind(table.id).bind(document).bind(sketches)).await.map(drop)
+    write.execute(sql(query).bind(table.id).bind(document).bind(sketches)).await.map(drop)
 }
 
 /// Forgets what was known of a whole table.
 pub(super) async fn delete_table_statistics(write: &mut Write<'_>, table: &Table) -> Result<()> {
-    let query = sqlx::query("DELETE FROM millrace_table_statistics WHERE table_id = $1").bind(table.id);
+    let query = sql("DELETE FROM millrace_table_statistics WHERE table_id = $1").bind(table.id);
     if write.execute(query).await? > 0 { mark_statistics_changed(write, table).await } else { Ok(()) }
 }
 
@@ -160,8 +160,7 @@ pub(super) async fn put_partition_statistics(write: &mut Write<'_>, rows: &[(i64
         return Ok(());
     }
     let parts = rows.iter().map(|(_, statistics)| split(statistics)).collect::<Result<Vec<_>>>()?;
-    let mut query: QueryBuilder<Db> =
-        QueryBuilder::new("INSERT INTO millrace_partition_statistics (partition_id, document, sketches) ");
+    let mut query = SqlBuilder::new("INSERT INTO millrace_partition_statistics (partition_id, document, sketches) ");
     query.push_values(rows.iter().zip(parts), |mut row, ((id, _), (document, sketches))| {
         row.push_bind(*id).push_bind(document).push_bind(sketches);
     });
@@ -174,7 +173,7 @@ pub(super) async fn delete_partition_statistics(write: &mut Write<'_>, ids: &[i6
     if ids.is_empty() {
         return Ok(());
     }
-    let mut query: QueryBuilder<Db> = QueryBuilder::new("DELETE FROM millrace_partition_statistics");
+    let mut query = SqlBuilder::new("DELETE FROM millrace_partition_statistics");
     push_list(&mut query, " WHERE partition_id IN (", ids.iter().copied());
     write.execute(query.build()).await.map(drop)
 }
@@ -182,7 +181,7 @@ pub(super) async fn delete_partition_statistics(write: &mut Write<'_>, ids: &[i6
 /// Tells readers that keep a table's statistics that they are others now.
 pub(super) async fn mark_statistics_changed(write: &mut Write<'_>, table: &Table) -> Result<()> {
     let query = "UPDATE millrace_table SET statistics_version = statistics_version + 1 WHERE id = $1";
-    write.execute(sqlx::query(query).bind(table.id)).await.map(drop)
+    write.execute(sql(query).bind(table.id)).await.map(drop)
 }
 
 /// The document without the sketches, and the sketches by column if there are any.
@@ -199,11 +198,11 @@ fn split(statistics: &TableStatistics) -> Result<(String, Option<String>)> {
 }
 
 /// The statistics that [`split`] split.
-fn join(path: &Path, database: &str, table: &str, document: &str, sketches: Option<&str>) -> Result<TableStatistics> {
+fn join(place: &Place, database: &str, table: &str, document: &str, sketches: Option<&str>) -> Result<TableStatistics> {
     let what = format!("the statistics of relation \"{database}.{table}\"");
-    let mut statistics: TableStatistics = decode(path, &what, document)?;
+    let mut statistics: TableStatistics = decode(place, &what, document)?;
     if let Some(sketches) = sketches {
-        for (name, sketch) in decode::<BTreeMap<String, String>>(path, &what, sketches)? {
+        for (name, sketch) in decode::<BTreeMap<String, String>>(place, &what, sketches)? {
             statistics.columns.entry(name).or_default().sketch = Some(sketch);
         }
     }

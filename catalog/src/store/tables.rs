@@ -9,6 +9,7 @@ use super::owners::check_owner;
 use super::partition_rows::{
     Encoded, delete_all_partitions, encode_partitions, insert_partitions, mark_partitions_changed,
 };
+use super::sql::sql;
 use super::statistics::delete_table_statistics;
 use crate::error::{CatalogError, Result};
 use crate::manifest::is_managed;
@@ -118,9 +119,9 @@ impl Catalog {
         let mut lease = self.read().await?;
         let query = "SELECT table_id, database_name, name, version, document FROM millrace_table_version \
                      WHERE table_id = $1 ORDER BY version";
-        let rows: Vec<TableRow> = lease.all(sqlx::query_as(query).bind(table_id)).await?;
+        let rows: Vec<TableRow> = lease.all(sql(query).bind(table_id)).await?;
         lease.release();
-        rows.into_iter().map(|row| decode_version(self.path(), row)).collect()
+        rows.into_iter().map(|row| decode_version(self.place(), row)).collect()
     }
 }
 
@@ -133,16 +134,16 @@ pub(super) fn qualified(database: &str, name: &str) -> String {
 pub(super) async fn find(lease: &mut Lease<'_>, database: &str, name: &str) -> Result<Option<Table>> {
     let query = "SELECT id, database_name, name, version, document FROM millrace_table \
                  WHERE database_name = $1 AND name = $2";
-    let row: Option<TableRow> = lease.first(sqlx::query_as(query).bind(database).bind(name)).await?;
-    row.map(|row| decode_table(lease.path(), row)).transpose()
+    let row: Option<TableRow> = lease.first(sql(query).bind(database).bind(name)).await?;
+    row.map(|row| decode_table(lease.place(), row)).transpose()
 }
 
 /// The table of this number as it is now.
 pub(super) async fn find_id(write: &mut Write<'_>, table: &Table) -> Result<Table> {
     let query = "SELECT id, database_name, name, version, document FROM millrace_table WHERE id = $1";
-    let row: Option<TableRow> = write.first(sqlx::query_as(query).bind(table.id)).await?;
+    let row: Option<TableRow> = write.first(sql(query).bind(table.id)).await?;
     match row {
-        Some(row) => decode_table(write.path(), row),
+        Some(row) => decode_table(write.place(), row),
         None => Err(CatalogError::not_found("relation", qualified(&table.database, &table.name))),
     }
 }
@@ -199,7 +200,7 @@ pub(super) async fn delete(write: &mut Write<'_>, table: &Table) -> Result<()> {
     for statement in
         ["DELETE FROM millrace_table_version WHERE table_id = $1", "DELETE FROM millrace_table WHERE id = $1"]
     {
-        write.execute(sqlx::query(statement).bind(table.id)).await?;
+        write.execute(sql(statement).bind(table.id)).await?;
     }
     Ok(())
 }
@@ -218,7 +219,7 @@ async fn insert(write: &mut Write<'_>, table: &Table) -> Result<Table> {
     }
     let query = "INSERT INTO millrace_table (id, database_name, name, version, partitions_version, document) \
                  VALUES ($1, $2, $3, 1, 1, $4)";
-    let query = sqlx::query(query).bind(table.id).bind(&table.database).bind(&table.name).bind(encode(&table)?);
+    let query = sql(query).bind(table.id).bind(&table.database).bind(&table.name).bind(encode(&table)?);
     write.execute(query).await?;
     Ok(table)
 }
@@ -231,10 +232,10 @@ pub(super) async fn change(write: &mut Write<'_>, existing: &Table, new: Table) 
     }
     let query = "INSERT INTO millrace_table_version (table_id, version, database_name, name, document) \
                  SELECT id, version, database_name, name, document FROM millrace_table WHERE id = $1";
-    write.execute(sqlx::query(query).bind(existing.id)).await?;
+    write.execute(sql(query).bind(existing.id)).await?;
     let new = Table { id: existing.id, version: existing.version + 1, update_time_ms: now_ms(), ..new };
     let query = "UPDATE millrace_table SET database_name = $1, name = $2, version = $3, document = $4 WHERE id = $5";
-    let query = sqlx::query(query).bind(&new.database).bind(&new.name).bind(new.version).bind(encode(&new)?);
+    let query = sql(query).bind(&new.database).bind(&new.name).bind(new.version).bind(encode(&new)?);
     write.execute(query.bind(new.id)).await?;
     if existing.storage.location != new.storage.location {
         delete_table_statistics(write, &new).await?;
@@ -247,7 +248,7 @@ async fn check_keys(write: &mut Write<'_>, existing: &Table, new: &Table) -> Res
     if same_key_types(existing, new) {
         return Ok(());
     }
-    let query = sqlx::query_as("SELECT id FROM millrace_partition WHERE table_id = $1 LIMIT 1").bind(existing.id);
+    let query = sql("SELECT id FROM millrace_partition WHERE table_id = $1 LIMIT 1").bind(existing.id);
     let partition: Option<(i64,)> = write.first(query).await?;
     match partition {
         None => Ok(()),

@@ -7,9 +7,8 @@
 use super::extended::{Portal, Statement};
 use super::failure::{Failure, error_response, notice_response};
 use super::message::{self, Message};
-use super::registry::Seat;
+use super::registry::{Cancel, Seat};
 use super::report::{Told, wants};
-use super::rows::cancelled;
 use super::visit::Visit;
 use super::wire::Wire;
 use millrace_engine::{Error, ErrorKind, Notice, Session, TransactionStatus};
@@ -136,7 +135,7 @@ impl Connection {
     }
 
     /// Something runs from now on that a cancel request may end.
-    pub(super) fn cancellable(&self) -> CancellationToken {
+    pub(super) fn cancellable(&self) -> Cancel {
         self.seat.begin()
     }
 
@@ -219,11 +218,11 @@ fn idle_too_long(session: &Session) -> impl Future<Output = Error> + use<> {
 pub(super) async fn watched<T>(
     work: impl Future<Output = millrace_engine::Result<T>>,
     wire: &mut Wire,
-    cancel: &CancellationToken,
+    cancel: &Cancel,
 ) -> Result<T, Failure> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(cancelled().into()),
+        error = cancel.cancelled() => Err(error.into()),
         failure = wire.gone() => Err(failure),
         done = work => Ok(done?),
     }

@@ -1,9 +1,10 @@
 //! The connections that are open, so that one can cancel another's statement by its number and secret.
 
 use millrace_engine::session::Signal;
+use millrace_engine::{Error, ErrorKind};
 use rand::Rng;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
@@ -21,9 +22,32 @@ struct Open {
 struct Slot {
     secret: i32,
     /// Cancels the statement that runs now.
-    running: Mutex<Option<CancellationToken>>,
+    running: Mutex<Option<Cancel>>,
     /// Ends the connection.
     ended: CancellationToken,
+}
+
+/// Whether a statement that runs is to be canceled, and what its user is told. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cancel {
+    token: CancellationToken,
+    said: Arc<OnceLock<String>>,
+}
+
+impl Cancel {
+    fn cancel(&self, message: Option<&str>) {
+        if let Some(message) = message {
+            self.said.get_or_init(|| message.to_owned());
+        }
+        self.token.cancel();
+    }
+
+    /// Waits until the statement is canceled; the error that ends it.
+    pub(super) async fn cancelled(&self) -> Error {
+        self.token.cancelled().await;
+        let message = self.said.get().map_or("canceling statement due to user request", String::as_str);
+        Error::new(ErrorKind::Cancelled, message)
+    }
 }
 
 /// A connection's place in the registry; dropping it leaves.
@@ -54,14 +78,14 @@ impl Registry {
         if !bool::from(slot.secret.to_be_bytes().ct_eq(&secret.to_be_bytes())) {
             return;
         }
-        slot.cancel();
+        slot.cancel(None);
     }
 }
 
 impl Slot {
-    fn cancel(&self) {
+    fn cancel(&self, message: Option<&str>) {
         if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
-            running.cancel();
+            running.cancel(message);
         }
     }
 }
@@ -73,13 +97,14 @@ impl Seat {
     }
 
     /// What other sessions may do to this one: cancel what it runs, or end it.
-    pub(super) fn signals(&self) -> impl Fn(Signal) + Send + Sync + 'static {
+    pub(super) fn signals(&self) -> impl Fn(&Signal) + Send + Sync + 'static {
         let slot = Arc::clone(&self.slot);
-        move |signal| {
-            if signal == Signal::Terminate {
+        move |signal| match signal {
+            Signal::Cancel(message) => slot.cancel(message.as_deref()),
+            Signal::Terminate => {
                 slot.ended.cancel();
+                slot.cancel(None);
             }
-            slot.cancel();
         }
     }
 
@@ -89,10 +114,10 @@ impl Seat {
     }
 
     /// Something runs from now on; a cancel before this did not mean it.
-    pub(super) fn begin(&self) -> CancellationToken {
-        let token = CancellationToken::new();
-        *self.slot.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-        token
+    pub(super) fn begin(&self) -> Cancel {
+        let cancel = Cancel::default();
+        *self.slot.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(cancel.clone());
+        cancel
     }
 
     /// Nothing runs any more.
@@ -117,15 +142,15 @@ mod tests {
         let (seat, other) = (registry.enter(1), registry.enter(2));
         registry.cancel(seat.pid, seat.secret());
         let running = seat.begin();
-        assert!(!running.is_cancelled());
+        assert!(!running.token.is_cancelled());
         registry.cancel(seat.pid, seat.secret().wrapping_add(1));
         registry.cancel(other.pid, other.secret());
-        assert!(!running.is_cancelled());
+        assert!(!running.token.is_cancelled());
         registry.cancel(seat.pid, seat.secret());
-        assert!(running.is_cancelled());
+        assert!(running.token.is_cancelled());
         seat.end();
         assert!(!seat.ended().is_cancelled());
-        seat.signals()(Signal::Terminate);
+        seat.signals()(&Signal::Terminate);
         assert!(seat.ended().is_cancelled());
         let pid = seat.pid;
         drop(seat);

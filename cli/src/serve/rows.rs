@@ -1,6 +1,7 @@
 //! Sending the rows of a result: as many as are asked for, as fast as the client reads them.
 
 use super::failure::Failure;
+use super::registry::Cancel;
 use super::value::{Format, PgType, RowWriter};
 use super::wire::{FULL, Wire};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -11,7 +12,6 @@ use millrace_engine::{CommandTag, Error, ErrorKind, Session, StatementResult};
 use pgwire::messages::data::{FieldDescription, RowDescription};
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 /// A result that is being sent.
 pub(super) struct Sending {
@@ -72,12 +72,7 @@ impl Sending {
     }
 
     /// Sends at most so many rows more; 0 is all.
-    pub(super) async fn send(
-        &mut self,
-        wire: &mut Wire,
-        most: usize,
-        cancel: &CancellationToken,
-    ) -> Result<Progress, Failure> {
+    pub(super) async fn send(&mut self, wire: &mut Wire, most: usize, cancel: &Cancel) -> Result<Progress, Failure> {
         let mut left = if most == 0 { usize::MAX } else { most };
         self.sent = 0;
         loop {
@@ -98,7 +93,7 @@ impl Sending {
             }
             let batch = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Err(cancelled().into()),
+                error = cancel.cancelled() => return Err(error.into()),
                 failure = wire.gone() => return Err(failure),
                 batch = self.batches.next() => batch,
             };
@@ -111,11 +106,7 @@ impl Sending {
 
 /// Sends what has gathered, until the statement is cancelled or its time is over: a client that does not read holds
 /// nothing longer than that. What is not sent then, half a message perhaps, stays in the wire before the error.
-pub(super) async fn flush(
-    wire: &mut Wire,
-    cancel: &CancellationToken,
-    deadline: Option<Instant>,
-) -> Result<(), Failure> {
+pub(super) async fn flush(wire: &mut Wire, cancel: &Cancel, deadline: Option<Instant>) -> Result<(), Failure> {
     let over = async {
         match deadline {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -124,18 +115,13 @@ pub(super) async fn flush(
     };
     tokio::select! {
         biased;
-        () = cancel.cancelled() => return Err(cancelled().into()),
+        error = cancel.cancelled() => return Err(error.into()),
         flushed = wire.flush() => flushed?,
         () = over => return Err(timed_out().into()),
     }
     // Even a result that is computed at once lets other connections have their turn.
     tokio::task::consume_budget().await;
     Ok(())
-}
-
-/// The error of a statement that the user has cancelled.
-pub(super) fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "canceling statement due to user request")
 }
 
 fn timed_out() -> Error {

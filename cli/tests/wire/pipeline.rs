@@ -79,21 +79,28 @@ async fn sessions_are_cancelled_and_ended_by_others() {
     assert_eq!(listed, 1);
     let endless = "with recursive n(x) as (select 1::bigint union all select x + 1 from n where x < 100000000) \
                    select count(*) from n";
-    let running = other.simple_query(endless);
-    let cancel = async {
-        // Until it runs there is nothing to cancel.
-        loop {
-            let query = format!("select count(*) from stv_recents where pid = {pid} and status = 'Running'");
-            if client.query_one(&query, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-                break;
-            }
+    // Until it runs there is nothing to cancel.
+    let runs = || async {
+        let query = format!("select count(*) from stv_recents where pid = {pid} and status = 'Running'");
+        while client.query_one(&query, &[]).await.unwrap().get::<_, i64>(0) == 0 {
             tokio::task::yield_now().await;
         }
+    };
+    let cancel = async {
+        runs().await;
         client.query_one(&format!("select pg_cancel_backend({pid})"), &[]).await.unwrap().get::<_, i32>(0)
     };
-    let (ended, cancelled) = tokio::join!(running, cancel);
+    let (ended, cancelled) = tokio::join!(other.simple_query(endless), cancel);
     assert_eq!(cancelled, 1);
     assert_eq!(ended.unwrap_err().code(), Some(&SqlState::QUERY_CANCELED));
+    let cancel = async {
+        runs().await;
+        client.batch_execute(&format!("cancel {pid} 'Long-running query'")).await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(other.simple_query(endless), cancel);
+    let ended = ended.unwrap_err();
+    assert_eq!(ended.as_db_error().map(|error| error.message()), Some("Long-running query"));
+    assert_eq!(ended.code(), Some(&SqlState::QUERY_CANCELED));
     other.batch_execute("select 1").await.unwrap();
     let gone: i32 = client.query_one(&format!("select pg_terminate_backend({pid})"), &[]).await.unwrap().get(0);
     assert_eq!(gone, 1);

@@ -169,7 +169,11 @@ fn plain_number(word: &str) -> Option<String> {
 
 #[allow(clippy::ptr_arg, reason = "sqllogictest's signature")]
 fn same(_: Normalizer, actual: &[Vec<String>], expected: &[String]) -> bool {
-    let written = |row: &str| plain(row).replace(", ", ",").replace(": ", ":");
+    let written = |row: &str| {
+        let text = plain(row).replace(", ", ",");
+        // A document or a map; elsewhere a text may have a colon and a space.
+        if row.starts_with('{') { text.replace(": ", ":") } else { text }
+    };
     actual.len() == expected.len()
         && actual
             .iter()

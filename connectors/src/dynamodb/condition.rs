@@ -6,8 +6,8 @@
 //! [`Condition::holds`] decides it here, for accesses that take no filter; both must agree.
 
 use super::Item;
+use super::column::{Kind, Scalar};
 use super::constant::Constant;
-use super::table::Kind;
 use crate::predicate::{Comparison, Predicate};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,14 @@ pub(super) enum Condition {
         /// Whether it is not NULL.
         negated: bool,
     },
+    /// A column whose attribute is of another type than DynamoDB compares as SQL does: whether it is kept is decided
+    /// when its value is known.
+    Other {
+        /// The column.
+        column: String,
+        /// The type that it has not.
+        than: Scalar,
+    },
     /// All of these.
     And(Vec<Condition>),
     /// One of these.
@@ -115,6 +123,7 @@ pub(super) enum Condition {
 
 impl Condition {
     /// The condition of a predicate over columns of known kinds; `None` when DynamoDB does not decide it as SQL does.
+    /// Of columns that have values of several types it keeps all items whose attribute is of another.
     pub(super) fn new(predicate: &Predicate, kind: &dyn Fn(&str) -> Option<Kind>) -> Option<Self> {
         Self::build(predicate, kind, false)
     }
@@ -129,22 +138,22 @@ impl Condition {
                         pair => pair,
                     };
                 let decided = value.is_ordered() || operator == Operator::Eq;
-                decided.then(|| Self::Compare { column: column.clone(), operator, value })
+                decided.then(|| Self::Compare { column: column.clone(), operator, value }.or_other(column, kind))
             }
             Predicate::In { column, values } => {
-                let kind = kind(column)?;
-                let values = values.iter().map(|value| Constant::new(kind, value)).collect::<Option<Vec<_>>>()?;
-                (!values.is_empty()).then(|| Self::In { column: column.clone(), values, negated })
+                let of = kind(column)?;
+                let values = values.iter().map(|value| Constant::new(of, value)).collect::<Option<Vec<_>>>()?;
+                if values.is_empty() {
+                    return None;
+                }
+                Some(Self::In { column: column.clone(), values, negated }.or_other(column, kind))
             }
-            Predicate::Prefix { column, prefix } => (kind(column)? == Kind::Text).then(|| Self::Prefix {
-                column: column.clone(),
-                prefix: prefix.clone(),
-                negated,
+            Predicate::Prefix { column, prefix } => (kind(column)?.compared() == Some(Scalar::S)).then(|| {
+                let begins = Self::Prefix { column: column.clone(), prefix: prefix.clone(), negated };
+                begins.or_other(column, kind)
             }),
-            Predicate::IsNull(column) => kind(column).map(|_| Self::Null { column: column.clone(), negated }),
-            Predicate::IsNotNull(column) => {
-                kind(column).map(|_| Self::Null { column: column.clone(), negated: !negated })
-            }
+            Predicate::IsNull(column) => Self::null(column, kind, negated),
+            Predicate::IsNotNull(column) => Self::null(column, kind, !negated),
             Predicate::FullText { .. } => None,
             Predicate::Not(inner) => Self::build(inner, kind, !negated),
             Predicate::And(parts) | Predicate::Or(parts) => {
@@ -152,6 +161,29 @@ impl Condition {
                 let parts = parts.iter().map(|part| Self::build(part, kind, negated)).collect::<Option<Vec<_>>>()?;
                 (!parts.is_empty()).then(|| if all { Self::all(parts) } else { Self::any(parts) })
             }
+        }
+    }
+
+    /// A missing attribute is NULL, but so may be one that does not fit.
+    fn null(column: &str, kind: &dyn Fn(&str) -> Option<Kind>, negated: bool) -> Option<Self> {
+        let known = kind(column)?;
+        (negated || !known.hides_misfits()).then(|| Self::Null { column: column.to_owned(), negated })
+    }
+
+    /// This, or a value of another type than the one that it is about.
+    fn or_other(self, column: &str, kind: &dyn Fn(&str) -> Option<Kind>) -> Self {
+        match kind(column).filter(|kind| kind.is_mixed()).and_then(Kind::compared) {
+            Some(than) => Self::Or(vec![self, Self::Other { column: column.to_owned(), than }]),
+            None => self,
+        }
+    }
+
+    /// Whether it is the whole condition, and not a weaker one.
+    pub(super) fn is_exact(&self, kind: &dyn Fn(&str) -> Option<Kind>) -> bool {
+        match self {
+            Self::Other { .. } => false,
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(|part| part.is_exact(kind)),
+            one => one.columns().into_iter().all(|column| !kind(column).is_some_and(Kind::hides_misfits)),
         }
     }
 
@@ -216,6 +248,9 @@ impl Condition {
                 _ => false,
             },
             Self::Null { column, negated } => attribute(column).is_some() == *negated,
+            Self::Other { column, than } => {
+                attribute(column).is_some_and(|attribute| Scalar::has(attribute) != Some(*than))
+            }
             Self::And(parts) => parts.iter().all(|part| part.holds(item)),
             Self::Or(parts) => parts.iter().any(|part| part.holds(item)),
         }
@@ -227,7 +262,8 @@ impl Condition {
             Self::Compare { column, .. }
             | Self::In { column, .. }
             | Self::Prefix { column, .. }
-            | Self::Null { column, .. } => vec![column],
+            | Self::Null { column, .. }
+            | Self::Other { column, .. } => vec![column],
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::columns).collect(),
         }
     }
@@ -235,7 +271,10 @@ impl Condition {
     /// Whether it is true only of items that have this attribute, not NULL.
     pub(super) fn requires(&self, name: &str) -> bool {
         match self {
-            Self::Compare { column, .. } | Self::In { column, .. } | Self::Prefix { column, .. } => column == name,
+            Self::Compare { column, .. }
+            | Self::In { column, .. }
+            | Self::Prefix { column, .. }
+            | Self::Other { column, .. } => column == name,
             Self::Null { column, negated } => *negated && column == name,
             Self::And(parts) => parts.iter().any(|part| part.requires(name)),
             Self::Or(parts) => parts.iter().all(|part| part.requires(name)),
@@ -257,6 +296,7 @@ impl fmt::Display for Condition {
                 write!(f, "{column}{} LIKE '{}%'", not(negated), pattern.replace('\'', "''"))
             }
             Self::Null { column, negated } => write!(f, "{column} IS{} NULL", not(negated)),
+            Self::Other { column, than } => write!(f, "{column} is no {}", than.name()),
             Self::And(parts) => f.write_str(&joined(parts, " AND ")),
             Self::Or(parts) => write!(f, "({})", joined(parts, " OR ")),
         }

@@ -66,7 +66,10 @@ impl Settings {
         Ok(Self {
             consistent_read,
             read_ratio: number(options, "read_ratio", 200)?.map(|ratio| ratio as u32),
-            sample: number(options, "sample", 1_000_000)?.unwrap_or(SAMPLE),
+            sample: match option(options, "sample").as_deref() {
+                Some("all") => usize::MAX,
+                _ => number(options, "sample", 1_000_000)?.unwrap_or(SAMPLE),
+            },
             page_size: number(options, "page_size", 1_000_000)?,
             segments: number(options, "segments", 10_000)?,
             all_super,
@@ -102,6 +105,7 @@ mod tests {
     fn options_are_read_and_refused() {
         let settings = parse(&[("consistent_read", "TRUE"), ("read_ratio", "200"), ("attributes", "super")]).unwrap();
         assert!(settings.consistent_read && settings.all_super);
+        assert_eq!(parse(&[("sample", "all")]).unwrap().sample, usize::MAX);
         assert_eq!((settings.read_ratio, settings.sample, settings.page_size), (Some(200), 1000, None));
         for (name, value, error) in [
             ("consistent_read", "maybe", "option \"consistent_read\" takes true or false"),

@@ -1,7 +1,7 @@
 //! Constants as DynamoDB compares them: within one type only, exactly.
 
-use super::number::Number;
-use super::table::Kind;
+use super::column::{Kind, Scalar};
+use crate::number::Number;
 use crate::predicate::Value;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -32,16 +32,12 @@ impl Constant {
     /// A condition's constant for a column of this kind; `None` where DynamoDB and SQL would not compare the same.
     pub(super) fn new(kind: Kind, value: &Value) -> Option<Self> {
         let number = |number: Number| number.is_storable().then_some(Self::Number(number));
-        match (kind, value) {
-            (Kind::Text, Value::Text(text)) => Some(Self::Text(text.clone())),
-            (Kind::Integer | Kind::Decimal(_), Value::Integer(integer)) => {
-                number(Number::decimal(i128::from(*integer), 0))
-            }
-            (Kind::Integer | Kind::Decimal(_), Value::Decimal(unscaled, scale)) => {
-                number(Number::decimal(*unscaled, *scale))
-            }
-            (Kind::Binary, Value::Binary(bytes)) => Some(Self::Binary(bytes.clone())),
-            (Kind::Boolean, Value::Boolean(truth)) => Some(Self::Boolean(*truth)),
+        match (kind.compared()?, value) {
+            (Scalar::S, Value::Text(text)) => Some(Self::Text(text.clone())),
+            (Scalar::N, Value::Integer(integer)) => number(Number::decimal(i128::from(*integer), 0)),
+            (Scalar::N, Value::Decimal(unscaled, scale)) => number(Number::decimal(*unscaled, *scale)),
+            (Scalar::B, Value::Binary(bytes)) => Some(Self::Binary(bytes.clone())),
+            (Scalar::Bool, Value::Boolean(truth)) => Some(Self::Boolean(*truth)),
             _ => None,
         }
     }
@@ -56,13 +52,13 @@ impl Constant {
         }
     }
 
-    /// The name of its type in `attribute_type`.
-    pub(super) fn type_name(&self) -> &'static str {
+    /// Its type.
+    pub(super) fn scalar(&self) -> Scalar {
         match self {
-            Self::Text(_) => "S",
-            Self::Number(_) => "N",
-            Self::Binary(_) => "B",
-            Self::Boolean(_) => "BOOL",
+            Self::Text(_) => Scalar::S,
+            Self::Number(_) => Scalar::N,
+            Self::Binary(_) => Scalar::B,
+            Self::Boolean(_) => Scalar::Bool,
         }
     }
 

@@ -1,13 +1,16 @@
 //! Items as record batches.
 //!
 //! A missing attribute and one of type NULL are both NULL. What is of another type than its column is an error that
-//! names the item's key, never a NULL. In SUPER, numbers keep all digits, bytes are base64, sets are arrays, maps have
-//! their names in order.
+//! names the item's key, never a NULL unless the column is declared so. In SUPER, numbers keep all digits, bytes are
+//! base64, sets are arrays, maps have their names in order.
 
 use super::Item;
-use super::number::{Number, plain_unscaled};
-use super::table::{Column, Keys, Kind};
+use super::column::{Column, Declared, Kind};
+use super::table::Keys;
+use crate::declared::Invalid;
 use crate::error::{ConnectorError, Result};
+use crate::number::{Number, plain_unscaled};
+use crate::typed::{Builder, Scalar, Type};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Int64Builder, RecordBatch, RecordBatchOptions,
     StringViewBuilder,
@@ -17,6 +20,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
+
+/// How much of a value that does not fit an error shows.
+const SHOWN_CHARS: usize = 60;
 
 /// The most columns whose names are compared one by one.
 const COMPARED_COLUMNS: usize = 16;
@@ -60,8 +66,9 @@ fn bad(error: arrow::error::ArrowError) -> ConnectorError {
 /// names than by hashing each for each item.
 fn cells<'a>(columns: &[Column], items: &'a [Item]) -> Vec<Option<&'a AttributeValue>> {
     let mut cells = vec![None; columns.len() * items.len()];
+    let has_paths = columns.iter().any(|column| column.kind.is_nested());
     for (item, row) in items.iter().zip(cells.chunks_exact_mut(columns.len())) {
-        if columns.len() <= COMPARED_COLUMNS {
+        if columns.len() <= COMPARED_COLUMNS && !has_paths {
             for (name, value) in item.iter().filter(|(_, value)| !value.is_null()) {
                 if let Some(place) = columns.iter().position(|column| column.name == *name) {
                     row[place] = Some(value);
@@ -69,7 +76,7 @@ fn cells<'a>(columns: &[Column], items: &'a [Item]) -> Vec<Option<&'a AttributeV
             }
         } else {
             for (column, cell) in columns.iter().zip(row) {
-                *cell = item.get(&column.name).filter(|value| !value.is_null());
+                *cell = column.value(item);
             }
         }
     }
@@ -110,6 +117,45 @@ fn array<'a>(
             fill!(BooleanBuilder::with_capacity(count), |value: &AttributeValue| value.as_bool().ok().copied())
         }
         Kind::Super | Kind::Item => fill!(StringViewBuilder::with_capacity(count), json),
+        Kind::Declared(declared) => typed(declared, values),
+    }
+}
+
+/// A declared column of these values, or the place of the one that does not fit.
+fn typed<'a>(
+    declared: Declared,
+    values: impl Iterator<Item = Option<&'a AttributeValue>>,
+) -> std::result::Result<ArrayRef, usize> {
+    let mut builder = Builder::new(declared.to);
+    for (at, value) in values.enumerate() {
+        let Some(value) = value else {
+            builder.null();
+            continue;
+        };
+        match (add(&mut builder, declared.to, value), declared.invalid) {
+            (Some(()), _) => {}
+            (None, Invalid::Error) => return Err(at),
+            (None, Invalid::Null) => builder.null(),
+        }
+    }
+    Ok(builder.finish())
+}
+
+/// Adds an attribute's value to a declared column.
+fn add(builder: &mut Builder, to: Type, value: &AttributeValue) -> Option<()> {
+    if to == Type::Super {
+        return builder.value(Scalar::Text(&json(value)?));
+    }
+    match value {
+        AttributeValue::S(text) => builder.value(Scalar::Text(text)),
+        // Digits are shown as they are in all other columns of text.
+        AttributeValue::N(digits) if to == Type::Text => {
+            builder.value(Scalar::Number(&Number::parse(digits)?.to_string()))
+        }
+        AttributeValue::N(digits) => builder.value(Scalar::Number(digits)),
+        AttributeValue::Bool(truth) => builder.value(Scalar::Boolean(*truth)),
+        AttributeValue::B(bytes) => builder.value(Scalar::Bytes(bytes.as_ref())),
+        _ => None,
     }
 }
 
@@ -246,10 +292,20 @@ fn write_number(text: &str, out: &mut String) -> Option<()> {
 
 fn mismatch(column: &Column, keys: &Keys, items: &[Item], at: usize) -> ConnectorError {
     let item = &items[at];
-    let found = item.get(&column.name).map_or("nothing", type_name);
+    let value = column.value(item);
+    let found = value.map_or("nothing", type_name);
     let key = |name: &String| item.get(name).and_then(json).map(|value| format!("{name} = {value}"));
     let key: Vec<String> = [Some(&keys.partition), keys.sort.as_ref()].into_iter().flatten().filter_map(key).collect();
     let place = if key.is_empty() { String::new() } else { format!(" of the item with {}", key.join(", ")) };
+    if let Kind::Declared(declared) = column.kind {
+        let shown: String = value.and_then(json).unwrap_or_default().chars().take(SHOWN_CHARS).collect();
+        let message = format!(
+            "attribute \"{}\"{place} is {found} that is no {}: {shown}; a table with 'invalid.values' = 'null' reads it \
+             as NULL",
+            column.name, declared.to
+        );
+        return ConnectorError::BadData(message);
+    }
     ConnectorError::BadData(format!(
         "attribute \"{}\"{place} is {found}, which is not the {} that a sample of the table showed; a larger option \
          \"sample\", or \"attributes\" as super, reads it",
@@ -275,6 +331,7 @@ fn type_name(value: &AttributeValue) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::dynamodb::column::Compared;
     use arrow::array::AsArray;
     use arrow::datatypes::{Decimal128Type, Int64Type};
     use aws_sdk_dynamodb::primitives::Blob;
@@ -328,6 +385,49 @@ mod tests {
         let values = values.as_string_view();
         assert_eq!(values.value(0), r#"{"a\"b":"AP8=","ns":[12345678901234567890123456789012345678],"z":[1.1,null]}"#);
         assert_eq!((values.value(1), values.value(2)), ("\"x\"", "true"));
+    }
+
+    fn declared(to: Type, invalid: Invalid) -> Kind {
+        Kind::Declared(Declared { to, compared: Compared::None, invalid, nested: false })
+    }
+
+    #[test]
+    fn declared_columns_take_what_fits() {
+        let mixed = [Some(n("1.50")), Some(s("2.25")), None, Some(AttributeValue::Null(true))];
+        let decimals = convert(declared(Type::Decimal(5, 2), Invalid::Error), &mixed).unwrap();
+        assert_eq!(decimals.null_count(), 2);
+        let decimals = decimals.as_primitive::<Decimal128Type>();
+        assert_eq!((decimals.value(0), decimals.value(1)), (150, 225));
+        let texts = convert(declared(Type::Text, Invalid::Error), &[Some(n("1.50")), Some(s("x"))]).unwrap();
+        assert_eq!((texts.as_string_view().value(0), texts.as_string_view().value(1)), ("1.5", "x"));
+        let misfits = [Some(n("1.555")), Some(s("x")), Some(AttributeValue::L(vec![])), Some(n("9"))];
+        let nulls = convert(declared(Type::Decimal(5, 2), Invalid::Null), &misfits).unwrap();
+        assert_eq!((nulls.null_count(), nulls.as_primitive::<Decimal128Type>().value(3)), (3, 900));
+        let error = convert(declared(Type::Decimal(5, 2), Invalid::Error), &misfits).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "attribute \"a\" of the item with k = 0 is a number that is no decimal(5,2): 1.555; a table with \
+             'invalid.values' = 'null' reads it as NULL"
+        );
+    }
+
+    #[test]
+    fn paths_lead_into_maps() {
+        let column = |name: &str| {
+            let declared = Declared { to: Type::Text, compared: Compared::None, invalid: Invalid::Error, nested: true };
+            Column { name: name.to_owned(), kind: Kind::Declared(declared), required: false }
+        };
+        let map = |name: &str, value| AttributeValue::M([(name.to_owned(), value)].into());
+        let items: Vec<Item> = vec![
+            [("a".to_owned(), map("b", map("c", s("deep"))))].into(),
+            [("a".to_owned(), s("flat"))].into(),
+            [("a.b.c".to_owned(), s("named so")), ("a".to_owned(), map("b", map("c", s("deep"))))].into(),
+        ];
+        let columns = [column("a.b.c")];
+        let keys = Keys { partition: "k".to_owned(), sort: None };
+        let batch = batch(&columns, &schema(&columns), &keys, &items).unwrap();
+        let values: Vec<_> = batch.column(0).as_string_view().iter().collect();
+        assert_eq!(values, [Some("deep"), None, Some("named so")]);
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Expressions {
                 let placeholder = self.value(value.attribute());
                 let compared = format!("{name} {} {placeholder}", operator.symbol());
                 match operator {
-                    Operator::NotEq => self.of_type(&name, value.type_name(), &compared),
+                    Operator::NotEq => self.of_type(&name, value.scalar().name(), &compared),
                     _ => compared,
                 }
             }
@@ -122,7 +122,7 @@ impl Expressions {
                 let lists: Vec<String> = values.chunks(IN_VALUES).map(|values| self.list(&name, values)).collect();
                 let listed = format!("({})", lists.join(" OR "));
                 match (negated, values.first()) {
-                    (true, Some(value)) => self.of_type(&name, value.type_name(), &format!("NOT {listed}")),
+                    (true, Some(value)) => self.of_type(&name, value.scalar().name(), &format!("NOT {listed}")),
                     _ => listed,
                 }
             }
@@ -140,6 +140,14 @@ impl Expressions {
                 } else {
                     format!("(attribute_not_exists({name}) OR attribute_type({name}, {null}))")
                 }
+            }
+            Condition::Other { column, than } => {
+                let name = self.name(column);
+                let than = self.value(AttributeValue::S(than.name().to_owned()));
+                let null = self.value(AttributeValue::S("NULL".to_owned()));
+                format!(
+                    "(attribute_exists({name}) AND NOT attribute_type({name}, {than}) AND NOT attribute_type({name}, {null}))"
+                )
             }
             Condition::And(parts) => format!("({})", self.joined(parts, " AND ")),
             Condition::Or(parts) => format!("({})", self.joined(parts, " OR ")),
@@ -196,6 +204,7 @@ fn size(condition: &Condition) -> (usize, usize, usize) {
         }
         Condition::Prefix { prefix, .. } => (80, 5, prefix.len()),
         Condition::Null { .. } => (80, 5, 4),
+        Condition::Other { .. } => (120, 8, 8),
         Condition::And(parts) | Condition::Or(parts) => {
             parts.iter().map(size).fold((2, 0, 0), |sum, part| (sum.0 + part.0 + 5, sum.1 + part.1 + 1, sum.2 + part.2))
         }
@@ -206,7 +215,8 @@ fn size(condition: &Condition) -> (usize, usize, usize) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::dynamodb::number::Number;
+    use crate::dynamodb::column::Scalar;
+    use crate::number::Number;
 
     fn text(text: &str) -> Constant {
         Constant::Text(text.to_owned())
@@ -261,6 +271,7 @@ mod tests {
             Condition::In { column: "a".to_owned(), values, negated: true },
             Condition::Prefix { column: "a".to_owned(), prefix: "p".to_owned(), negated: true },
             Condition::Null { column: "a".to_owned(), negated: false },
+            Condition::Other { column: "a".to_owned(), than: Scalar::Bool },
         ];
         let condition = Condition::Or(parts);
         let mut expressions = Expressions::default();

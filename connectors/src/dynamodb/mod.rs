@@ -1,8 +1,8 @@
 //! DynamoDB's tables.
 //!
-//! A table's columns come from its key definition and a sample of its items ([`schema`]). A request becomes a Query,
-//! a BatchGetItem or a segmented Scan ([`plan`]); conditions go with it where DynamoDB decides them exactly as SQL
-//! does ([`condition`], [`expression`]). Answers become record batches ([`convert`]) a page at a time ([`scan`]),
+//! A table's columns come from its key definition and a sample of its items ([`schema`]), or are declared ([`column`]).
+//! A request becomes a Query, a BatchGetItem or a segmented Scan ([`plan`]); conditions go with it where DynamoDB decides
+//! them exactly as SQL does ([`condition`], [`expression`]). Answers become record batches ([`convert`]) a page at a time ([`scan`]),
 //! within a share of the table's capacity where that is wanted ([`pace`]).
 //!
 //! Reads are eventually consistent unless `consistent_read` says otherwise, and never a snapshot: an item that changes
@@ -10,12 +10,12 @@
 
 mod bounds;
 mod client;
+mod column;
 mod condition;
 mod config;
 mod constant;
 mod convert;
 mod expression;
-mod number;
 mod pace;
 mod plan;
 mod scan;
@@ -25,14 +25,17 @@ mod table;
 mod tests;
 
 use crate::connector::{BatchStream, Checkpoint, Connector, Measures, Order, Pushdown, ScanRequest, Split};
+use crate::declared::Declaration;
 use crate::error::{ConnectorError, Result};
 use crate::predicate::Predicate;
 use crate::registry::{Factory, OptionSpec, Options};
+use crate::typed::Type;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::primitives::DateTime;
 use aws_sdk_dynamodb::types::AttributeValue;
 use client::{Client, Meter};
+use column::{Kind, Scalar};
 use condition::{Condition, joined};
 use config::Settings;
 use pace::Pace;
@@ -43,7 +46,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use table::{Kind, Table};
+use table::{Table, read_units};
 
 /// A part's name, how its items are found, and of a Scan the segment and how many there are.
 type Named = (String, Access, Option<(usize, usize)>);
@@ -74,9 +77,19 @@ impl Factory for DynamoDb {
     }
 
     fn connect(&self, options: &Options) -> Result<Arc<dyn Connector>> {
-        let settings = Settings::parse(options)?;
-        let client = Arc::new(Client::new(options));
-        Ok(Arc::new(Service { client, settings, known: Mutex::default(), paces: Mutex::default() }))
+        Ok(Arc::new(Service::new(options, None)?))
+    }
+
+    fn declare(&self, options: &Options, declared: &Declaration) -> Result<Arc<dyn Connector>> {
+        let service = Service::new(options, Some(declared.clone()))?;
+        for field in &declared.columns {
+            Type::of(field)?;
+        }
+        if service.settings.documents {
+            let message = "whole items (option \"items\") have no declared columns".to_owned();
+            return Err(ConnectorError::InvalidArgument(message));
+        }
+        Ok(Arc::new(service))
     }
 }
 
@@ -84,6 +97,8 @@ impl Factory for DynamoDb {
 struct Service {
     client: Arc<Client>,
     settings: Settings,
+    /// The columns of all tables, where they are declared.
+    declared: Option<Declaration>,
     known: Mutex<HashMap<String, Known>>,
     paces: Mutex<HashMap<String, Arc<Pace>>>,
 }
@@ -106,6 +121,12 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
+    fn new(options: &Options, declared: Option<Declaration>) -> Result<Self> {
+        let settings = Settings::parse(options)?;
+        let client = Arc::new(Client::new(options));
+        Ok(Self { client, settings, declared, known: Mutex::default(), paces: Mutex::default() })
+    }
+
     /// What is known of a table, even if it is no longer sure: for answers that may not wait.
     fn known(&self, name: &str) -> Option<Arc<Table>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,11 +160,14 @@ impl Service {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).filter(usable).cloned();
         let (sample, sampled_at) = match known {
             Some(known) => (known.sample, known.sampled_at),
-            None if self.settings.documents => (Arc::default(), Instant::now()),
-            None => (Arc::new(self.sample(name).await?), Instant::now()),
+            None if self.settings.documents || self.declared.is_some() => (Arc::default(), Instant::now()),
+            None => (Arc::new(self.sample(name, read_units(&description)).await?), Instant::now()),
         };
-        let table = Table::new(&description, &sample, self.settings.all_super)
-            .ok_or_else(|| ConnectorError::BadData(format!("the description of table \"{name}\" has no key")))?;
+        let table = match &self.declared {
+            Some(declared) => Table::declared(&description, declared)?,
+            None => Table::new(&description, &sample, self.settings.all_super)
+                .ok_or_else(|| ConnectorError::BadData(format!("the description of table \"{name}\" has no key")))?,
+        };
         let table = Arc::new(if self.settings.documents { table.of_documents() } else { table });
         let known = Known { table: Arc::clone(&table), described_at: Instant::now(), sample, sampled_at, identity };
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -154,16 +178,18 @@ impl Service {
         Ok(table)
     }
 
-    /// A sample of a table's items.
-    async fn sample(&self, name: &str) -> Result<Sample> {
+    /// A sample of a table's items, within the share of its capacity that may be used.
+    async fn sample(&self, name: &str, read_units: f64) -> Result<Sample> {
         let measures = Measures::default();
-        let meter = Meter { measures: &measures, pace: None };
+        let pace = self.pace(name, read_units);
+        let meter = Meter { measures: &measures, pace: pace.as_deref() };
         let mut sample = Sample::default();
         let mut left = self.settings.sample;
         let mut position = None;
         loop {
             let request = self.client.scan_of(name, &self.settings).await?;
-            let request = request.limit(left as i32).set_exclusive_start_key(position);
+            let limit = i32::try_from(left).ok();
+            let request = request.set_limit(limit).set_exclusive_start_key(position);
             let page = self.client.scan(name, &request, meter).await?;
             page.items.iter().for_each(|item| sample.add(item));
             left = left.saturating_sub(page.items.len());
@@ -192,14 +218,14 @@ impl Service {
     }
 
     /// The limit on what is read of a table per second, shared by all that read it through this connector.
-    fn pace(&self, table: &Table) -> Option<Arc<Pace>> {
+    fn pace(&self, table: &str, read_units: f64) -> Option<Arc<Pace>> {
         let ratio = self.settings.read_ratio?;
         let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         if paces.len() >= MOST_KNOWN {
             paces.clear();
         }
-        let units = table.read_units * f64::from(ratio) / 100.0;
-        let pace = paces.entry(table.name.clone()).or_insert_with(|| Arc::new(Pace::new(units)));
+        let units = read_units * f64::from(ratio) / 100.0;
+        let pace = paces.entry(table.to_owned()).or_insert_with(|| Arc::new(Pace::new(units)));
         // The table's capacity was changed.
         if !pace.is_of(units) {
             *pace = Arc::new(Pace::new(units));
@@ -249,7 +275,8 @@ impl Connector for Service {
         let table = self.known(table);
         let kind = |name: &str| table.as_ref().and_then(|table| table.kind(name));
         let answer = |predicate: &Predicate| match Condition::new(predicate, &kind) {
-            Some(_) => Pushdown::Exact,
+            Some(condition) if condition.is_exact(&kind) => Pushdown::Exact,
+            Some(_) => Pushdown::Inexact,
             None => Pushdown::Unsupported,
         };
         predicates.iter().map(answer).collect()
@@ -262,7 +289,8 @@ impl Connector for Service {
             return false;
         };
         let sorted = |name: &str| {
-            let same = matches!(table.kind(name), Some(Kind::Text | Kind::Integer | Kind::Decimal(_) | Kind::Binary));
+            let kind = table.kind(name).filter(|kind| !kind.is_mixed() && !kind.hides_misfits());
+            let same = matches!(kind.and_then(Kind::compared), Some(Scalar::S | Scalar::N | Scalar::B));
             same && keys.sort.as_deref() == Some(name)
         };
         let mut order = order.iter().filter(|order| order.column != keys.partition);
@@ -320,7 +348,10 @@ impl Connector for Service {
             _ => false,
         };
         let pace = match self.settings.read_ratio {
-            Some(_) => self.pace(&*self.table(&request.table).await?),
+            Some(_) => {
+                let table = self.table(&request.table).await?;
+                self.pace(&table.name, table.read_units)
+            }
             None => None,
         };
         Ok(scan::batches(Reader {

@@ -297,8 +297,8 @@ fn distinct<'a>(values: impl Iterator<Item = &'a Constant>) -> Vec<Constant> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::dynamodb::column::{Column, Kind};
     use crate::dynamodb::condition::joined;
-    use crate::dynamodb::table::{Column, Kind};
     use crate::predicate::{Comparison, Predicate, Value};
 
     fn keys(partition: &str, sort: Option<&str>) -> Keys {

@@ -6,13 +6,14 @@
 
 use super::Item;
 use super::client::{Client, Meter, Page, Position};
+use super::column::{Column, Kind};
 use super::condition::Condition;
 use super::config::Settings;
 use super::convert;
 use super::expression::Expressions;
 use super::pace::Pace;
 use super::plan::{Access, Lookup, Range};
-use super::table::{Column, Keys, Kind};
+use super::table::Keys;
 use crate::connector::{BatchStream, Measures};
 use crate::error::{ConnectorError, Result};
 use arrow::datatypes::SchemaRef;
@@ -156,7 +157,7 @@ impl Part {
     /// The attributes that must come: the columns', and those that are looked at here.
     fn attributes(&self) -> impl Iterator<Item = &str> {
         let looked_at = self.local.iter().flat_map(Condition::columns);
-        self.columns.iter().map(|column| column.name.as_str()).chain(looked_at)
+        self.columns.iter().flat_map(Column::attributes).chain(looked_at)
     }
 }
 

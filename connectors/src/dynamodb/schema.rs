@@ -6,8 +6,8 @@
 //! number then `bigint`.
 
 use super::Item;
-use super::number::Number;
-use super::table::Kind;
+use super::column::Kind;
+use crate::number::Number;
 use aws_sdk_dynamodb::types::{AttributeValue, ScalarAttributeType};
 use std::collections::BTreeMap;
 

@@ -1,8 +1,11 @@
 //! What is known of a table: its keys, its indexes, the kinds of its attributes, and what it may be asked per second.
 
+use super::column::{Column, Compared, Declared, Kind, Scalar};
 use super::schema::Sample;
-use crate::connector::SUPER_METADATA;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use crate::declared::{Declaration, named};
+use crate::error::{ConnectorError, Result};
+use crate::typed::Type;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use aws_sdk_dynamodb::types::{
     IndexStatus, KeySchemaElement, KeyType, OnDemandThroughput, Projection, ProjectionType,
     ProvisionedThroughputDescription, ScalarAttributeType, TableDescription, TableWarmThroughputDescription,
@@ -16,75 +19,6 @@ const ON_DEMAND_UNITS: i64 = 12_000;
 
 /// The column of whole items.
 const ITEM: &str = "item";
-
-/// How a column's attributes are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Kind {
-    /// A string.
-    Text,
-    /// A number that is whole and has 64 bits.
-    Integer,
-    /// A number of up to 38 digits, this many after the point.
-    Decimal(u8),
-    /// A number that fits no numeric type: all of its digits as text.
-    Digits,
-    /// Bytes.
-    Binary,
-    /// A truth value.
-    Boolean,
-    /// Anything, as JSON.
-    Super,
-    /// The whole item as JSON, each attribute with its type.
-    Item,
-}
-
-impl Kind {
-    /// Arrow's type.
-    pub(super) fn data_type(self) -> DataType {
-        match self {
-            Self::Text | Self::Digits | Self::Super | Self::Item => DataType::Utf8View,
-            Self::Integer => DataType::Int64,
-            Self::Decimal(scale) => DataType::Decimal128(38, scale as i8),
-            Self::Binary => DataType::Binary,
-            Self::Boolean => DataType::Boolean,
-        }
-    }
-
-    /// What its attributes are called in messages.
-    pub(super) fn describe(self) -> String {
-        match self {
-            Self::Text => "text".to_owned(),
-            Self::Integer => "bigint".to_owned(),
-            Self::Decimal(scale) => format!("decimal(38,{scale})"),
-            Self::Digits => "a number".to_owned(),
-            Self::Binary => "binary".to_owned(),
-            Self::Boolean => "boolean".to_owned(),
-            Self::Super | Self::Item => "super".to_owned(),
-        }
-    }
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Column {
-    /// The attribute's name.
-    pub(super) name: String,
-    /// How it is read.
-    pub(super) kind: Kind,
-    /// Whether every item has it: a part of the table's key.
-    pub(super) required: bool,
-}
-
-impl Column {
-    /// The column in Arrow's schema.
-    pub(super) fn field(&self) -> Field {
-        let field = Field::new(&self.name, self.kind.data_type(), !self.required);
-        match self.kind {
-            Kind::Super | Kind::Item => field.with_metadata([(SUPER_METADATA.to_owned(), String::new())].into()),
-            _ => field,
-        }
-    }
-}
 
 /// The attributes that items are found by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,11 +106,7 @@ impl Table {
     /// A table from its description and a sample; `None` when the description lacks what every table has.
     pub(super) fn new(description: &TableDescription, sample: &Sample, all_super: bool) -> Option<Self> {
         let keys = Keys::new(description.key_schema())?;
-        let defined: BTreeMap<&str, &ScalarAttributeType> = description
-            .attribute_definitions()
-            .iter()
-            .map(|definition| (definition.attribute_name(), definition.attribute_type()))
-            .collect();
+        let defined = defined(description);
         let names = defined.keys().copied().chain(sample.names()).filter(|name| !keys.contain(name));
         let others: BTreeSet<&str> = names.collect();
         let key_columns = std::iter::once(keys.partition.as_str()).chain(keys.sort.as_deref());
@@ -189,6 +119,38 @@ impl Table {
                 Column { name: name.to_owned(), kind, required }
             })
             .collect();
+        Self::with_columns(description, keys, columns)
+    }
+
+    /// A table with declared columns.
+    ///
+    /// # Errors
+    /// `BadData` when the description lacks what every table has, `Unsupported` for types that no column has.
+    pub(super) fn declared(description: &TableDescription, declared: &Declaration) -> Result<Self> {
+        let lacking = || ConnectorError::BadData("a table's description has no name or no key".to_owned());
+        let keys = Keys::new(description.key_schema()).ok_or_else(lacking)?;
+        let defined = defined(description);
+        let column = |field: &FieldRef| {
+            let to = Type::of(field)?;
+            let known = named(field.name(), defined.keys().copied());
+            let name = known.unwrap_or(field.name()).to_owned();
+            let nested = known.is_none() && name.contains('.');
+            let compared = match (Scalar::of(to), known.and_then(|known| defined.get(known))) {
+                (Some(scalar), Some(defined)) if scalar.name() == defined.as_str() => Compared::All(scalar),
+                (Some(scalar), None) if !nested => Compared::Some(scalar),
+                _ => Compared::None,
+            };
+            let kind = match to {
+                Type::Super if !nested => Kind::Super,
+                to => Kind::Declared(Declared { to, compared, invalid: declared.invalid, nested }),
+            };
+            Ok(Column { name, kind, required: false })
+        };
+        let columns = declared.columns.iter().map(column).collect::<Result<_>>()?;
+        Self::with_columns(description, keys, columns).ok_or_else(lacking)
+    }
+
+    fn with_columns(description: &TableDescription, keys: Keys, columns: Vec<Column>) -> Option<Self> {
         Some(Self {
             name: description.table_name()?.to_owned(),
             columns,
@@ -205,9 +167,10 @@ impl Table {
         Self { columns: vec![item], ..self }
     }
 
-    /// How a column is read.
+    /// How a column is read that conditions may name: one that is an attribute.
     pub(super) fn kind(&self, name: &str) -> Option<Kind> {
-        self.columns.iter().find(|column| column.name == name).map(|column| column.kind)
+        let column = self.columns.iter().find(|column| column.name == name);
+        column.map(|column| column.kind).filter(|kind| !kind.is_nested())
     }
 
     /// The columns of these names; an attribute that the sample did not show is read as JSON.
@@ -223,6 +186,12 @@ impl Table {
     pub(super) fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.columns.iter().map(Column::field).collect::<Vec<_>>()))
     }
+}
+
+/// The attributes that are part of a key of the table or of an index.
+fn defined(description: &TableDescription) -> BTreeMap<&str, &ScalarAttributeType> {
+    let definitions = description.attribute_definitions().iter();
+    definitions.map(|definition| (definition.attribute_name(), definition.attribute_type())).collect()
 }
 
 /// The indexes that are complete.
@@ -242,7 +211,7 @@ fn indexes(description: &TableDescription, table: &Keys) -> Vec<Index> {
 }
 
 /// Provisioned units; for a table on demand its own limit, else what it is warmed up to, else what any table serves.
-fn read_units(description: &TableDescription) -> f64 {
+pub(super) fn read_units(description: &TableDescription) -> f64 {
     let provisioned =
         description.provisioned_throughput().and_then(ProvisionedThroughputDescription::read_capacity_units);
     let limit = description.on_demand_throughput().and_then(OnDemandThroughput::max_read_request_units);

@@ -13,7 +13,7 @@ use crate::registry::Options;
 use aws_sdk_kinesis as sdk;
 use sdk::error::{ProvideErrorMetadata, SdkError};
 use sdk::primitives::DateTime;
-use sdk::types::{Record, ShardFilter, ShardFilterType, ShardIteratorType, StartingPosition};
+use sdk::types::{Record, ShardFilter, ShardFilterType, ShardIteratorType, StartingPosition, StreamDescriptionSummary};
 use std::fmt;
 use std::sync::atomic::Ordering;
 use tokio::sync::OnceCell;
@@ -23,6 +23,9 @@ pub(super) const PAGE_RECORDS: usize = 10_000;
 
 /// Shards that one listing gives at most.
 const PAGE_SHARDS: i32 = 1000;
+
+/// An hour in microseconds.
+pub(super) const HOUR_US: i64 = 60 * 60 * 1_000_000;
 
 /// A time so near to now that the service's clock may call it the future.
 const CLOCKS_DIFFER_MS: i64 = 10 * 60 * 1000;
@@ -227,6 +230,24 @@ impl Client {
         })
     }
 
+    async fn summary(&self, stream: &str, measures: &Measures) -> Result<StreamDescriptionSummary> {
+        let ready = self.ready().await?;
+        let described = repeated(measures, async || {
+            let request = ready.sdk.describe_stream_summary().stream_name(stream);
+            request.send().await.map_err(|error| ready.failure(error, stream))
+        });
+        described.await?.stream_description_summary.ok_or_else(|| no_stream(stream))
+    }
+
+    /// How long a stream keeps its records, in microseconds.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such stream.
+    pub(super) async fn retention_us(&self, stream: &str) -> Result<i64> {
+        let summary = self.summary(stream, &Measures::default()).await?;
+        Ok(i64::from(summary.retention_period_hours) * HOUR_US)
+    }
+
     /// The ARN of a consumer that is registered with a stream, by its name or its ARN.
     ///
     /// # Errors
@@ -235,13 +256,8 @@ impl Client {
         if consumer.starts_with("arn:") {
             return Ok(consumer.to_owned());
         }
+        let arn = self.summary(stream, measures).await?.stream_arn;
         let ready = self.ready().await?;
-        let described = repeated(measures, async || {
-            let request = ready.sdk.describe_stream_summary().stream_name(stream);
-            request.send().await.map_err(|error| ready.failure(error, stream))
-        });
-        let summary = described.await?.stream_description_summary;
-        let arn = summary.map(|summary| summary.stream_arn).ok_or_else(|| no_stream(stream))?;
         let described = repeated(measures, async || {
             let request = ready.sdk.describe_stream_consumer().stream_arn(&arn).consumer_name(consumer);
             let failure = |error| aws::failure(error, &ready.place, "consumer", consumer);
@@ -349,7 +365,8 @@ fn shard(listed: sdk::types::Shard) -> Shard {
     Shard {
         id: listed.shard_id,
         parents: parents.into_iter().flatten().collect(),
-        closed: range.is_some_and(|range| range.ending_sequence_number.is_some()),
+        closed: range.as_ref().is_some_and(|range| range.ending_sequence_number.is_some()),
+        first: range.map(|range| range.starting_sequence_number),
     }
 }
 

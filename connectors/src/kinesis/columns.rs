@@ -4,7 +4,6 @@ use crate::connector::SUPER_METADATA;
 use crate::error::{ConnectorError, Result};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Fields, TimeUnit};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// Redshift's DECIMAL without more.
 const DECIMAL: DataType = DataType::Decimal128(18, 0);
@@ -96,15 +95,11 @@ fn decimal(spelled: &str) -> Option<DataType> {
     Some(DataType::Decimal128(precision, scale as i8))
 }
 
-/// Whether a column holds JSON values.
-pub(super) fn is_super(field: &Arc<Field>) -> bool {
-    field.metadata().contains_key(SUPER_METADATA)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::declared::is_super;
 
     #[test]
     fn columns_are_names_and_types() {

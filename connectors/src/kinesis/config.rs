@@ -2,8 +2,10 @@
 
 use super::payload::Payload;
 use crate::aws::{self, option};
+use crate::declared::Invalid;
 use crate::error::{ConnectorError, Result};
 use crate::registry::{OptionSpec, Options};
+use arrow::datatypes::Fields;
 use std::collections::BTreeSet;
 
 /// All options that the connector takes.
@@ -18,6 +20,9 @@ pub(super) static OPTIONS: [OptionSpec; 16] = aws::options_and(&[
     option("reads_per_second", false),
     option("streams", false),
 ]);
+
+/// The options that say what records carry.
+const PAYLOAD: [&str; 6] = ["avro_schema", "columns", "compression", "delimiter", "format", "malformed"];
 
 /// What the service allows of each shard, to all its readers together.
 const READS_PER_SECOND: u32 = 5;
@@ -44,6 +49,29 @@ impl Config {
     /// # Errors
     /// `InvalidArgument` for values that make no sense.
     pub(super) fn parse(options: &Options) -> Result<Self> {
+        Self::with_payload(options, Payload::parse(options)?)
+    }
+
+    /// The same for a payload of declared columns, which is JSON where no format is given.
+    ///
+    /// # Errors
+    /// As of [`Config::parse`], and for columns that the payload's format cannot have.
+    pub(super) fn declared(options: &Options, columns: &Fields, invalid: Invalid) -> Result<Self> {
+        let mut options = options.clone();
+        if columns.is_empty() {
+            options.retain(|name, _| !PAYLOAD.contains(&name.as_str()));
+            return Self::parse(&options);
+        }
+        options.remove("columns");
+        options.entry("format".to_owned()).or_insert_with(|| "json".to_owned());
+        if invalid == Invalid::Null {
+            options.entry("malformed".to_owned()).or_insert_with(|| "null".to_owned());
+        }
+        let payload = Payload::declared(&options, columns)?;
+        Self::with_payload(&options, payload)
+    }
+
+    fn with_payload(options: &Options, payload: Option<Payload>) -> Result<Self> {
         aws::check(options)?;
         let invalid = |message: String| Err(ConnectorError::InvalidArgument(message));
         let streams = options.get("streams").map(|streams| {
@@ -65,7 +93,7 @@ impl Config {
         if fan_out.as_deref().is_some_and(str::is_empty) {
             return invalid("option \"fan_out\" takes a consumer's name or ARN".to_owned());
         }
-        Ok(Self { streams, payload: Payload::parse(options)?, reads_per_second, fan_out })
+        Ok(Self { streams, payload, reads_per_second, fan_out })
     }
 }
 

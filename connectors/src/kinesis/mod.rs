@@ -27,13 +27,14 @@ mod stub;
 mod tests;
 
 use crate::connector::{BatchStream, Checkpoint, Connector, Measures, Pushdown, ScanRequest, Split};
+use crate::declared::{Declaration, is_super};
 use crate::error::{ConnectorError, Result};
 use crate::predicate::Predicate;
 use crate::registry::{Factory, OptionSpec, Options};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use client::{Client, no_stream};
+use client::{Client, HOUR_US, no_stream};
 use config::Config;
 use payload::Payload;
 use progress::Progress;
@@ -46,6 +47,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Streams whose shards are remembered for [`Connector::describe`].
 const REMEMBERED: usize = 1000;
+
+/// No stream keeps records for a shorter time: a day, in microseconds.
+const LEAST_RETENTION_US: i64 = 24 * HOUR_US;
 
 /// Makes connectors to Kinesis.
 #[derive(Debug)]
@@ -63,6 +67,10 @@ impl Factory for KinesisFactory {
     fn connect(&self, options: &Options) -> Result<Arc<dyn Connector>> {
         Ok(Arc::new(Kinesis::new(options)?))
     }
+
+    fn declare(&self, options: &Options, declared: &Declaration) -> Result<Arc<dyn Connector>> {
+        Ok(Arc::new(Kinesis::declared(options, declared)?))
+    }
 }
 
 /// The streams of one account and region.
@@ -72,6 +80,8 @@ struct Kinesis {
     config: Config,
     payload: Option<Arc<Payload>>,
     schema: SchemaRef,
+    /// The columns that are shown, where not all are.
+    shown: Option<SchemaRef>,
     progress: Arc<Progress>,
     /// The shards of streams as they were when last looked at.
     shards: Mutex<HashMap<String, Vec<Shard>>>,
@@ -79,11 +89,33 @@ struct Kinesis {
 
 impl Kinesis {
     fn new(options: &Options) -> Result<Self> {
-        let config = Config::parse(options)?;
+        Self::with_payload(options, Config::parse(options)?)
+    }
+
+    /// The same with declared columns: those of the stream's own names are the stream's, the others the payload's.
+    fn declared(options: &Options, declared: &Declaration) -> Result<Self> {
+        let payload = declared.columns.iter().filter(|field| !records::is_own(field.name())).cloned().collect();
+        let config = Config::declared(options, &payload, declared.invalid)?;
+        let mut kinesis = Self::with_payload(options, config)?;
+        let of_stream = |field: &FieldRef| {
+            let own = kinesis.schema.field_with_name(field.name()).ok();
+            let own = own.filter(|own| own.data_type() == field.data_type() && is_super(own) == is_super(field));
+            own.cloned().ok_or_else(|| {
+                let message = format!("\"{}\" is not what the stream or its payload has", field.name());
+                ConnectorError::InvalidArgument(message)
+            })
+        };
+        let shown = declared.columns.iter().map(of_stream).collect::<Result<Vec<_>>>()?;
+        kinesis.shown = Some(Arc::new(Schema::new(shown)));
+        Ok(kinesis)
+    }
+
+    fn with_payload(options: &Options, config: Config) -> Result<Self> {
         let payload = config.payload.clone().map(Arc::new);
         Ok(Self {
             client: Arc::new(Client::new(options.clone(), config.reads_per_second)),
             schema: records::schema(payload.as_deref())?,
+            shown: None,
             payload,
             config,
             progress: Arc::default(),
@@ -120,7 +152,7 @@ impl Connector for Kinesis {
 
     async fn schema(&self, table: &str) -> Result<SchemaRef> {
         self.shards(table, None).await?;
-        Ok(Arc::clone(&self.schema))
+        Ok(Arc::clone(self.shown.as_ref().unwrap_or(&self.schema)))
     }
 
     fn pushdown(&self, _table: &str, predicates: &[Predicate]) -> Vec<Pushdown> {
@@ -181,8 +213,22 @@ impl Connector for Kinesis {
             part,
             limit: request.limit,
             progress: Arc::clone(&self.progress),
+            measures: Arc::clone(measures),
         };
         Ok(scan.stream())
+    }
+
+    fn is_stream(&self) -> bool {
+        true
+    }
+
+    async fn dropped_until(&self, table: &str, since_us: i64) -> Result<Option<i64>> {
+        let now_us = Utc::now().timestamp_micros();
+        if now_us - since_us <= LEAST_RETENTION_US {
+            return Ok(None);
+        }
+        let retention_us = self.client.retention_us(table).await?;
+        Ok(Some(now_us - retention_us).filter(|until| *until > since_us))
     }
 
     /// The place after the rows that the scan of this split gave out, which is asked of the connector that scanned.

@@ -4,6 +4,7 @@ use super::aggregated;
 use super::conditions::{ARRIVAL, SHARD};
 use super::payload::{Decoded, Payload};
 use super::shards::Position;
+use crate::connector::BadRecord;
 use crate::error::{ConnectorError, Result};
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Int64Array, RecordBatchOptions, StringViewArray, StringViewBuilder,
@@ -41,6 +42,11 @@ const OWN: [(Column, &str, bool); 7] = [
     (Column::Data, "kinesis_data", false),
     (Column::SubSequence, "sub_sequence_number", false),
 ];
+
+/// Whether a stream has a column of this name, whatever its payload.
+pub(super) fn is_own(name: &str) -> bool {
+    OWN.iter().any(|(_, own, _)| *own == name)
+}
 
 /// The columns of a stream.
 ///
@@ -91,6 +97,11 @@ impl Row {
         } else {
             Position::Within(self.sequence.to_string(), self.sub_sequence)
         }
+    }
+
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.data.len() as u64
     }
 
     /// Whether it lies before a place within its record.
@@ -171,11 +182,11 @@ impl Batches {
         })
     }
 
-    /// A batch of these rows, without those that are not what was declared where these are to be left out.
+    /// A batch of these rows, and those of them that are not what was declared.
     ///
     /// # Errors
     /// `BadData` for a payload that is not what was declared, naming its shard and sequence number.
-    pub(super) fn make(&self, rows: &[Row]) -> Result<RecordBatch> {
+    pub(super) fn make(&self, rows: &[Row]) -> Result<(RecordBatch, Vec<BadRecord>)> {
         let Decoded { columns, bad } = self.payload(rows)?;
         let mut payload = columns.into_iter();
         let mut arrays = vec![];
@@ -207,11 +218,17 @@ impl Batches {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options);
         let batch = batch.map_err(|error| self.broken(&error.to_string()))?;
-        if bad.is_empty() || !self.payload.as_ref().is_some_and(|payload| payload.skips()) {
-            return Ok(batch);
-        }
-        let good: BooleanArray = (0..rows.len()).map(|row| Some(!bad.contains_key(&row))).collect();
-        filter_record_batch(&batch, &good).map_err(|error| self.broken(&error.to_string()))
+        let batch = if !bad.is_empty() && self.payload.as_ref().is_some_and(|payload| payload.skips()) {
+            let good: BooleanArray = (0..rows.len()).map(|row| Some(!bad.contains_key(&row))).collect();
+            filter_record_batch(&batch, &good).map_err(|error| self.broken(&error.to_string()))?
+        } else {
+            batch
+        };
+        let told = bad.into_iter().filter_map(|(row, reason)| {
+            let row = rows.get(row)?;
+            Some(BadRecord { position: row.name(), at_us: row.arrival_us, reason })
+        });
+        Ok((batch, told.collect()))
     }
 
     /// The payload's columns that are wanted, in order.
@@ -274,7 +291,7 @@ mod tests {
             .map(ToOwned::to_owned)
             .collect();
         let batches = Batches::new(("s", "shard"), 1_715_000_001_000, &all, payload.clone(), &wanted).unwrap();
-        let table = pretty_format_batches(&[batches.make(&rows).unwrap()]).unwrap().to_string();
+        let table = pretty_format_batches(&[batches.make(&rows).unwrap().0]).unwrap().to_string();
         let lines: Vec<String> = table.lines().map(|line| line.replace(' ', "")).collect();
         assert_eq!(
             lines[3..6],
@@ -285,7 +302,7 @@ mod tests {
             ]
         );
         let counted = Batches::new(("s", "shard"), 0, &all, payload, &[]).unwrap();
-        assert_eq!(counted.make(&rows).unwrap().num_rows(), 3);
+        assert_eq!(counted.make(&rows).unwrap().0.num_rows(), 3);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::records::{Batches, Row, arrival_ms, rows};
 use super::shards::{Part, Position};
 use super::source::{Page, Source};
-use crate::connector::BatchStream;
+use crate::connector::{BatchStream, Measures, SplitReport};
 use crate::error::Result;
 use crate::predicate::Predicate;
 use arrow::record_batch::RecordBatch;
@@ -51,6 +51,7 @@ pub(super) struct Scan {
     pub(super) part: Part,
     pub(super) limit: Option<usize>,
     pub(super) progress: Arc<Progress>,
+    pub(super) measures: Arc<Measures>,
 }
 
 /// A scan and what of it is not given out yet.
@@ -115,22 +116,32 @@ impl Reading {
         let most = BATCH_ROWS.min(self.left);
         let mut kept = vec![];
         let mut after = None;
+        let mut seen = SplitReport::default();
         while kept.len() < most
             && let Some(row) = self.rows.pop_front()
         {
             after = Some(row.after());
+            seen.rows += 1;
+            seen.bytes += row.bytes();
+            if let Some(at) = row.arrival_us {
+                seen.first_us = Some(seen.first_us.map_or(at, |first| first.min(at)));
+                seen.last_us = Some(seen.last_us.map_or(at, |last| last.max(at)));
+            }
             if self.scan.keeps(&row) {
                 kept.push(row);
             }
         }
         let mut batch = None;
         if !kept.is_empty() {
-            let made = self.scan.batches.make(&kept)?;
+            let (made, bad) = self.scan.batches.make(&kept)?;
+            seen.skipped = (kept.len() - made.num_rows()) as u64;
+            seen.bad = bad;
             self.left -= made.num_rows();
             batch = Some(made).filter(|made| made.num_rows() > 0);
         }
         if let Some(after) = after {
             self.scan.note(after);
+            self.scan.measures.tell(&self.scan.split, seen);
             if batch.is_none() && !self.rows.is_empty() {
                 return self.batch();
             }

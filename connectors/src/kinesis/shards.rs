@@ -20,6 +20,26 @@ pub(super) struct Shard {
     pub(super) parents: Vec<String>,
     /// Whether nothing will be added to it.
     pub(super) closed: bool,
+    /// The sequence number that none of its records is below.
+    pub(super) first: Option<String>,
+}
+
+impl Shard {
+    /// Whether a place can be one of its own. One that it has not is of another stream, which had the same name and the
+    /// same shards: a shard that was finished is not open again, and sequence numbers grow from stream to stream.
+    fn has(&self, position: &Position) -> bool {
+        let digits = |number: &str| {
+            let number = number.trim_start_matches('0');
+            (number.len(), number.to_owned())
+        };
+        match position {
+            Position::Start | Position::Time(_) => true,
+            Position::End => self.closed,
+            Position::After(sequence) | Position::Within(sequence, _) => {
+                self.first.as_ref().is_none_or(|first| digits(sequence) >= digits(first))
+            }
+        }
+    }
 }
 
 /// A place in a shard.
@@ -106,7 +126,7 @@ pub(super) fn from_ms(bounds: Bounds, now_ms: i64) -> Option<i64> {
 /// The splits of a request over the shards that exist now.
 ///
 /// # Errors
-/// `InvalidArgument` for checkpoints that are not ours.
+/// `InvalidArgument` for checkpoints that are not ours, or of another stream that had the name.
 pub(super) fn splits(request: &ScanRequest, shards: &[Shard], scan: u64, now_ms: i64) -> Result<Vec<Split>> {
     let bounds = conditions::bounds(&request.predicates);
     if bounds.is_empty() {
@@ -119,6 +139,7 @@ pub(super) fn splits(request: &ScanRequest, shards: &[Shard], scan: u64, now_ms:
     let split = |shard: &&Shard| {
         let from = match known.get(&shard.id) {
             None | Some(Position::Start) => from_ms(bounds, now_ms).map_or(Position::Start, Position::Time),
+            Some(position) if !shard.has(position) => return Err(another(&request.table, &shard.id, position)),
             Some(position) => position.clone(),
         };
         let part = Part { scan, began_ms: now_ms, closed: shard.closed, from };
@@ -129,6 +150,16 @@ pub(super) fn splits(request: &ScanRequest, shards: &[Shard], scan: u64, now_ms:
     shards.iter().map(split).collect()
 }
 
+/// The error for a checkpoint that a shard cannot have given.
+pub(super) fn another(stream: &str, shard: &str, position: &Position) -> ConnectorError {
+    let missing = match position {
+        Position::After(sequence) | Position::Within(sequence, _) => format!("knows no record {sequence}"),
+        Position::Start | Position::Time(_) | Position::End => "is open again".to_owned(),
+    };
+    let message = format!("shard \"{shard}\" of stream \"{stream}\" {missing}: the checkpoint is of another stream");
+    ConnectorError::InvalidArgument(message)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -136,7 +167,8 @@ mod tests {
     use crate::predicate::{Comparison, Predicate, Value};
 
     fn shard(id: &str, parents: &[&str], closed: bool) -> Shard {
-        Shard { id: id.to_owned(), parents: parents.iter().map(|p| (*p).to_owned()).collect(), closed }
+        let parents = parents.iter().map(|p| (*p).to_owned()).collect();
+        Shard { id: id.to_owned(), parents, closed, first: Some("9".to_owned()) }
     }
 
     fn request(predicates: Vec<Predicate>, checkpoints: &[(&str, &str)]) -> ScanRequest {
@@ -184,6 +216,22 @@ mod tests {
                 ("4".to_owned(), Position::Start, texts(&["1", "2"])),
             ]
         );
+    }
+
+    #[test]
+    fn checkpoints_of_another_stream_are_refused() {
+        let listed = [shard("0", &[], false)];
+        for (checkpoint, expected) in [
+            ("10", None),
+            ("009", None),
+            ("start", None),
+            ("8", Some("shard \"0\" of stream \"events\" knows no record 8: the checkpoint is of another stream")),
+            ("8:3", Some("shard \"0\" of stream \"events\" knows no record 8: the checkpoint is of another stream")),
+            ("end", Some("shard \"0\" of stream \"events\" is open again: the checkpoint is of another stream")),
+        ] {
+            let split = splits(&request(vec![], &[("0", checkpoint)]), &listed, 7, 5000);
+            assert_eq!(split.err().map(|error| error.to_string()).as_deref(), expected, "{checkpoint}");
+        }
     }
 
     #[test]

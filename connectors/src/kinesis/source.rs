@@ -4,7 +4,7 @@
 //! (each does after five minutes), is replaced by one from that place, so no record comes twice and none is left out.
 
 use super::client::{self, Answer, Client, Events, PAGE_RECORDS, no_stream};
-use super::shards::Position;
+use super::shards::{Position, another};
 use crate::backoff::{Again, Backoff, Failure};
 use crate::connector::Measures;
 use crate::error::{ConnectorError, Result};
@@ -202,9 +202,7 @@ async fn gone(client: &Client, stream: &str, shard: &str, from: &Position, measu
         return Ok(nothing_left());
     }
     Err(match from {
-        Position::After(sequence) | Position::Within(sequence, _) => ConnectorError::InvalidArgument(format!(
-            "shard \"{shard}\" of stream \"{stream}\" knows no record {sequence}: the checkpoint is of another stream"
-        )),
+        Position::After(_) | Position::Within(..) => another(stream, shard, from),
         Position::Start | Position::Time(_) | Position::End => no_stream(stream),
     })
 }

@@ -185,7 +185,7 @@ impl State {
             "GetRecords" => self.get_records(&text("ShardIterator"), request["Limit"].as_u64().unwrap() as usize),
             "DescribeStreamSummary" => Ok(json!({"StreamDescriptionSummary": {
                 "StreamName": text("StreamName"), "StreamARN": format!("arn:stream/{}", text("StreamName")),
-                "StreamStatus": "ACTIVE", "RetentionPeriodHours": 24, "StreamCreationTimestamp": 0,
+                "StreamStatus": "ACTIVE", "RetentionPeriodHours": 48, "StreamCreationTimestamp": 0,
                 "EnhancedMonitoring": [], "OpenShardCount": 1,
             }})),
             "DescribeStreamConsumer" if text("ConsumerName") == "reader" => Ok(json!({"ConsumerDescription": {

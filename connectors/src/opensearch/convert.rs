@@ -10,10 +10,12 @@ use super::json::Json;
 use super::leaf::shortest;
 use super::mapping::{Column, Read};
 use crate::error::{ConnectorError, Result};
+use crate::typed::{self, Scalar, Type};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float32Builder, Float64Builder, Int16Builder,
     Int32Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder, TimestampMicrosecondBuilder,
 };
+use arrow::compute::cast;
 use arrow::datatypes::{Schema, SchemaRef};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -77,7 +79,12 @@ impl Converter {
                 self.append(&self.columns[at], hit, &slots[at], builder)?;
             }
         }
-        let arrays = builders.into_iter().map(Builder::finish).collect();
+        let arrays = builders.into_iter().zip(&self.columns).map(|(builder, column)| match &column.declared {
+            None => Ok(builder.finish()),
+            Some(declared) => cast(&builder.finish(), declared),
+        });
+        let arrays = arrays.collect::<std::result::Result<Vec<_>, arrow::error::ArrowError>>();
+        let arrays = arrays.map_err(|error| ConnectorError::BadData(format!("documents do not fit: {error}")))?;
         let options = RecordBatchOptions::new().with_row_count(Some(hits.len()));
         RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| ConnectorError::BadData(format!("documents do not make a batch: {error}")))
@@ -160,7 +167,7 @@ impl Converter {
                 self.append_one(column, hit, &values, builder)?;
             }
             _ if values.is_empty() && !column.constants.is_empty() => match column.constants.get(name("_index")) {
-                Some(constant) => builder.text(constant),
+                Some(constant) => builder.constant(constant).ok_or_else(|| wrong(column, hit, None))?,
                 None => builder.null(),
             },
             _ => self.append_one(column, hit, values, builder)?,
@@ -211,8 +218,13 @@ fn wrong(column: &Column, hit: &Json<'_>, value: Option<&Json<'_>>) -> Connector
     let mut text = String::new();
     value.unwrap_or(&Json::Null).write(&mut text);
     let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-    let data_type = column.read.data_type();
-    ConnectorError::BadData(format!("field \"{}\" of {} is no {data_type}: {shown}", column.path, document(hit)))
+    let (path, document) = (&column.path, document(hit));
+    ConnectorError::BadData(match column.read {
+        Read::Declared(to) => format!(
+            "field \"{path}\" of {document} is no {to}: {shown}; a table with 'invalid.values' = 'null' reads it as NULL"
+        ),
+        ref read => format!("field \"{path}\" of {document} is no {}: {shown}", read.data_type()),
+    })
 }
 
 /// JSON of one place, or of several that a list above it makes.
@@ -283,6 +295,7 @@ pub(super) enum Builder {
     Text(StringViewBuilder),
     Binary(BinaryBuilder),
     Time(TimestampMicrosecondBuilder),
+    Declared(typed::Builder),
 }
 
 impl Builder {
@@ -302,6 +315,7 @@ impl Builder {
             Read::Text | Read::Ip | Read::Super | Read::Geo | Read::Id | Read::Index | Read::Source => {
                 Builder::Text(StringViewBuilder::new())
             }
+            Read::Declared(to) => Builder::Declared(typed::Builder::new(*to)),
         }
     }
 
@@ -317,6 +331,7 @@ impl Builder {
             Builder::Text(mut builder) => Arc::new(builder.finish()),
             Builder::Binary(mut builder) => Arc::new(builder.finish()),
             Builder::Time(mut builder) => Arc::new(builder.finish()),
+            Builder::Declared(builder) => builder.finish(),
         }
     }
 
@@ -332,6 +347,18 @@ impl Builder {
             Builder::Text(builder) => builder.append_null(),
             Builder::Binary(builder) => builder.append_null(),
             Builder::Time(builder) => builder.append_null(),
+            Builder::Declared(builder) => builder.null(),
+        }
+    }
+
+    /// A field's value that stands in the mapping instead of documents.
+    fn constant(&mut self, text: &str) -> Option<()> {
+        match self {
+            Builder::Declared(builder) => builder.value(Scalar::Text(text)),
+            other => {
+                other.text(text);
+                Some(())
+            }
         }
     }
 
@@ -360,6 +387,7 @@ impl Builder {
                 _ => return None,
             }),
             Builder::Binary(builder) => builder.append_value(STANDARD.decode(text).ok()?),
+            Builder::Declared(builder) => return declared(builder, value, *read == Read::Declared(Type::Binary)),
             Builder::Time(builder) => builder.append_value(time(text, read)?),
             _ => return self.number(text),
         }
@@ -394,6 +422,17 @@ impl Builder {
             (Builder::Time(_), _) => None,
             (builder, value) => builder.value(value, read),
         }
+    }
+}
+
+/// Adds a value to a declared column; bytes stand in documents as base64.
+fn declared(builder: &mut typed::Builder, value: &Json<'_>, is_binary: bool) -> Option<()> {
+    match value {
+        Json::String(text) if is_binary => builder.value(Scalar::Bytes(&STANDARD.decode(text.as_ref()).ok()?)),
+        Json::String(text) => builder.value(Scalar::Text(text.as_ref())),
+        Json::Number(digits) => builder.value(Scalar::Number(digits)),
+        Json::Bool(truth) => builder.value(Scalar::Boolean(*truth)),
+        Json::Null | Json::Array(..) | Json::Object(..) => None,
     }
 }
 

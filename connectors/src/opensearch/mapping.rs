@@ -10,6 +10,7 @@ use super::dates::Format;
 use super::field::{Field, Kind};
 use crate::connector::SUPER_METADATA;
 use crate::error::{ConnectorError, Result};
+use crate::typed::Type;
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -44,6 +45,8 @@ pub(super) enum Read {
     Index,
     Score,
     Source,
+    /// A declared type that is not the field's.
+    Declared(Type),
 }
 
 impl Read {
@@ -62,6 +65,7 @@ impl Read {
             Read::Text | Read::Ip | Read::Super | Read::Geo | Read::Id | Read::Index | Read::Source => {
                 DataType::Utf8View
             }
+            Read::Declared(to) => to.data_type(),
         }
     }
 
@@ -73,7 +77,7 @@ impl Read {
         matches!(self, Read::Time { .. } | Read::ServerTime(_))
     }
 
-    fn is_super(&self) -> bool {
+    pub(super) fn is_super(&self) -> bool {
         matches!(self, Read::Super | Read::Geo | Read::Source)
     }
 }
@@ -91,13 +95,21 @@ pub(super) struct Column {
     pub(super) constants: HashMap<String, String>,
     /// Values that do not fit are NULL.
     pub(super) lenient: bool,
+    /// The declared type, which has all values that are read and keeps them apart and in order.
+    pub(super) declared: Option<DataType>,
 }
 
 impl Column {
+    /// A column that no field is known of yet.
+    pub(super) fn unread(name: String, path: String, read: Read) -> Column {
+        Column { name, path, read, fields: vec![], constants: HashMap::new(), lenient: false, declared: None }
+    }
+
     /// The column's field of a schema.
     pub(super) fn arrow(&self) -> ArrowField {
         let nullable = !matches!(self.read, Read::Id | Read::Index | Read::Source);
-        let field = ArrowField::new(&self.name, self.read.data_type(), nullable);
+        let data_type = self.declared.clone().unwrap_or_else(|| self.read.data_type());
+        let field = ArrowField::new(&self.name, data_type, nullable);
         if !self.read.is_super() {
             return field;
         }
@@ -108,11 +120,17 @@ impl Column {
 /// A table's columns.
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
-    columns: Vec<Column>,
+    pub(super) columns: Vec<Column>,
     names: HashMap<String, usize>,
 }
 
 impl Mapping {
+    /// A mapping of these columns.
+    pub(super) fn of(columns: Vec<Column>) -> Mapping {
+        let names = columns.iter().enumerate().map(|(at, column)| (column.name.clone(), at)).collect();
+        Mapping { columns, names }
+    }
+
     /// Reads the answer of `GET /table/_mapping`.
     ///
     /// # Errors
@@ -194,9 +212,7 @@ impl Merge {
 
     fn add(&mut self, index: &str, name: String, path: String, field: Field) {
         let at = *self.names.entry(name.clone()).or_insert_with(|| {
-            let column =
-                Column { name, path, read: Read::Super, fields: vec![], constants: HashMap::new(), lenient: false };
-            self.columns.push(column);
+            self.columns.push(Column::unread(name, path, Read::Super));
             self.columns.len() - 1
         });
         let column = &mut self.columns[at];
@@ -229,17 +245,9 @@ impl Merge {
         for (name, read) in
             [("_id", Read::Id), ("_index", Read::Index), ("_score", Read::Score), ("_source", Read::Source)]
         {
-            self.names.insert(name.to_owned(), self.columns.len());
-            self.columns.push(Column {
-                name: name.to_owned(),
-                path: name.to_owned(),
-                read,
-                fields: vec![],
-                constants: HashMap::new(),
-                lenient: false,
-            });
+            self.columns.push(Column::unread(name.to_owned(), name.to_owned(), read));
         }
-        Mapping { columns: self.columns, names: self.names }
+        Mapping::of(self.columns)
     }
 }
 

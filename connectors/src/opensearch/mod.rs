@@ -15,6 +15,7 @@ mod config;
 mod convert;
 mod cursor;
 mod dates;
+mod declared;
 mod describe;
 mod field;
 mod json;
@@ -30,6 +31,7 @@ mod tests;
 use crate::connector::{
     AggregateRequest, BatchStream, Checkpoint, Connector, Measures, Order, Pushdown, ScanRequest, Split,
 };
+use crate::declared::Declaration;
 use crate::error::{ConnectorError, Result};
 use crate::predicate::{Predicate, Value as Constant};
 use crate::registry::{Factory, OptionSpec, Options};
@@ -88,16 +90,30 @@ impl Factory for SearchFactory {
     }
 
     fn connect(&self, options: &Options) -> Result<Arc<dyn Connector>> {
+        Ok(Arc::new(self.search(options, None)?))
+    }
+
+    fn declare(&self, options: &Options, declared: &Declaration) -> Result<Arc<dyn Connector>> {
+        let search = self.search(options, Some(declared.clone()))?;
+        // Types are checked without a server.
+        declared::declare(&Mapping::default(), declared)?;
+        Ok(Arc::new(search))
+    }
+}
+
+impl SearchFactory {
+    fn search(&self, options: &Options, declared: Option<Declaration>) -> Result<Search> {
         let config = Config::new(options)?;
-        Ok(Arc::new(Search {
+        Ok(Search {
             product: self.product,
             client: Arc::new(Client::new(&config)?),
             page_size: config.page_size,
             slices: config.slices,
             arrays: config.arrays,
+            declared,
             flavour: OnceCell::new(),
             mappings: Mutex::default(),
-        }))
+        })
     }
 }
 
@@ -108,6 +124,8 @@ struct Search {
     page_size: usize,
     slices: Option<usize>,
     arrays: Arrays,
+    /// The columns of all tables, where they are declared.
+    declared: Option<Declaration>,
     flavour: OnceCell<Flavour>,
     /// By table, as last read.
     mappings: Mutex<HashMap<String, Arc<Mapping>>>,
@@ -137,7 +155,11 @@ impl Search {
         if answer.as_object().is_some_and(serde_json::Map::is_empty) {
             return Err(client::missing(table));
         }
-        let mapping = Arc::new(Mapping::new(&answer)?);
+        let mapping = Mapping::new(&answer)?;
+        let mapping = Arc::new(match &self.declared {
+            Some(declared) => declared::declare(&mapping, declared)?,
+            None => mapping,
+        });
         let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
         if mappings.len() >= MAPPINGS_MAX {
             mappings.clear();

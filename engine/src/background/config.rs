@@ -1,4 +1,5 @@
-//! When something is done in the background: the settings `auto_vacuum…` and `auto_analyze…` of a warehouse.
+//! When something is done in the background: the settings `auto_vacuum…`, `auto_analyze…` and
+//! `auto_refresh…` of a warehouse.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::time::Duration;
@@ -24,6 +25,10 @@ pub struct MaintenanceConfig {
     pub analyze: bool,
     /// `auto_analyze_percent`: by how much the number of rows has changed since they were analyzed.
     pub analyze_percent: u8,
+    /// `auto_refresh`: whether materialized views that say so are refreshed.
+    pub refresh: bool,
+    /// `auto_refresh_interval_ms`: how often.
+    pub refresh_interval: Duration,
     /// `auto_analyze_rows`: how many rows a table has that is analyzed for the first time.
     pub analyze_rows: u64,
 }
@@ -41,12 +46,14 @@ impl Default for MaintenanceConfig {
             analyze: true,
             analyze_percent: 10,
             analyze_rows: 1000,
+            refresh: true,
+            refresh_interval: Duration::from_secs(2),
         }
     }
 }
 
 /// The names of the settings.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 12] = [
     "auto_vacuum",
     "auto_vacuum_interval_ms",
     "auto_vacuum_quiet_ms",
@@ -57,6 +64,8 @@ const SETTINGS: [&str; 10] = [
     "auto_analyze",
     "auto_analyze_percent",
     "auto_analyze_rows",
+    "auto_refresh",
+    "auto_refresh_interval_ms",
 ];
 
 impl MaintenanceConfig {
@@ -86,6 +95,8 @@ impl MaintenanceConfig {
         };
         match name {
             "auto_vacuum" => self.enabled = switch()?,
+            "auto_refresh" => self.refresh = switch()?,
+            "auto_refresh_interval_ms" => self.refresh_interval = Duration::from_millis(number()?.max(1)),
             "auto_analyze" => self.analyze = switch()?,
             "auto_analyze_percent" => self.analyze_percent = percent()?,
             "auto_analyze_rows" => self.analyze_rows = number()?,

@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`tree`] lists a target's folders and picks a sample of each, [`classify`] says what a sampled
 //! file is and which columns it has, [`schema`] joins the columns of several files, [`group`] makes tables and
-//! partitions of folders, [`compare`] says what that changes in the catalog under the crawler's policies, [`run`] does
+//! partitions of folders; [`system`] has the tables of a foreign system from its connector; [`compare`] says what that changes in the catalog under the crawler's policies, [`run`] does
 //! all of it and keeps the run's record. Nothing but `run` writes, and it writes once, at the end.
 //!
 //! It is here and not in the catalog, because what is inferred must be what the lake's readers will read: both use the
@@ -13,6 +13,7 @@ pub(crate) mod compare;
 pub(crate) mod group;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod system;
 pub(crate) mod tree;
 
 use crate::lake::location::Location;

@@ -104,6 +104,8 @@ pub enum ErrorKind {
     Cancelled,
     /// 08006: a server that does not answer.
     Connection,
+    /// 08007: a transaction of which nobody can say whether it was committed.
+    UnknownOutcome,
     /// 08P01: a message that the protocol does not allow.
     ProtocolViolation,
     /// 28000: a login that is not allowed.
@@ -198,6 +200,7 @@ impl ErrorKind {
             Self::QueueFull => "53400",
             Self::Cancelled => "57014",
             Self::Connection => "08006",
+            Self::UnknownOutcome => "08007",
             Self::ProtocolViolation => "08P01",
             Self::InvalidAuthorization => "28000",
             Self::InvalidPassword => "28P01",
@@ -267,6 +270,14 @@ impl Error {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same error of a text that stands elsewhere: it names the place, and has no position in the statement.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        self.position = None;
+        let detail = self.detail.take();
+        self.with_detail(detail.map_or_else(|| place.to_owned(), |detail| format!("{place}: {detail}")))
     }
 
     /// The same error with a position: characters from 1.

@@ -53,6 +53,7 @@ impl From<CatalogError> for Error {
                 ErrorKind::DiskFull
             }
             CatalogError::Unavailable { .. } => ErrorKind::Connection,
+            CatalogError::UnknownOutcome { .. } => ErrorKind::UnknownOutcome,
             CatalogError::Damaged(_) => ErrorKind::DataCorrupted,
         };
         match error {

@@ -30,8 +30,8 @@ pub(super) async fn alter_system(context: &Context, name: &str, value: Option<&s
     Ok(done(CommandTag::Verb("ALTER SYSTEM"), notices))
 }
 
-/// `CANCEL pid`: what `pg_cancel_backend` does.
-pub(super) async fn cancel(context: &Context, pid: i64) -> Result<StatementResult> {
+/// `CANCEL pid ['message']`: what `pg_cancel_backend` does, the message in place of the usual error.
+pub(super) async fn cancel(context: &Context, pid: i64, message: Option<&str>) -> Result<StatementResult> {
     let snapshot = context.snapshot().await?;
     let sessions = context.warehouse().sessions();
     let found = sessions.list().into_iter().find(|session| i64::from(session.pid) == pid);
@@ -45,7 +45,7 @@ pub(super) async fn cancel(context: &Context, pid: i64) -> Result<StatementResul
         return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
     }
     let mut notices = Vec::new();
-    if !sessions.signal(session.pid, Signal::Cancel) {
+    if !sessions.signal(session.pid, &Signal::Cancel(message.map(str::to_owned))) {
         let message = format!("the session {pid} cannot be reached");
         notices.push(Notice { severity: Severity::Warning, message });
     }

@@ -6,6 +6,7 @@
 use super::ddl::{absolute_template, check_readable, now_ms};
 use super::{done, managed, skipping};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated;
 use crate::lake::hive_classes::storage_classes;
 use crate::lake::location::Location;
 use crate::lake::{types, write};
@@ -34,6 +35,9 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
     }
     if table.kind != TableKind::ExternalTable && !is_of_views {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
+    }
+    if let Some(error) = federated::declared::unchangeable(&table).filter(|_| is_of_files(&alter.operation)) {
+        return Err(error);
     }
     let tag = CommandTag::Verb("ALTER TABLE");
     let mut notices = Vec::new();
@@ -97,12 +101,28 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
         definition => {
             let mut changed = Table::clone(&table);
             change(&mut changed, definition)?;
+            federated::declared::relocate(&mut changed);
             changed.update_time_ms = now_ms();
-            check_readable(&changed)?;
+            check_readable(context, &snapshot, &changed)?;
             context.catalog().update_table(&changed).await?;
         }
     }
     Ok(done(tag, notices))
+}
+
+/// Whether an operation is about files, which a foreign system's table has not; nor can it go to another schema.
+fn is_of_files(operation: &AlterOperation) -> bool {
+    match operation {
+        AlterOperation::AddPartitions { .. }
+        | AlterOperation::DropPartitions { .. }
+        | AlterOperation::RenamePartition { .. }
+        | AlterOperation::SetPartitionLocation { .. }
+        | AlterOperation::SetLocation(_)
+        | AlterOperation::SetSerDe { .. }
+        | AlterOperation::SetFileFormat(_) => true,
+        AlterOperation::RenameTable(to) => to.parts.len() > 1,
+        _ => false,
+    }
 }
 
 /// Changes a definition; the catalog is not asked.

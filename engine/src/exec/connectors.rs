@@ -1,13 +1,15 @@
-//! Schemas over foreign systems: made, and kept from having tables of their own.
+//! Schemas over foreign systems and tables that are declared over them: made, and kept from having other tables.
 
 use super::{ddl, done, skipping};
 use crate::error::{Error, ErrorKind, Result};
-use crate::federated::{Definition, label};
-use crate::resolve;
+use crate::federated::declared::{CONNECTION, SOURCE, property};
+use crate::federated::{Definition, Place, label};
+use crate::resolve::{self, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
-use crate::sql::{AlterOperation, CreateConnectorSchema, ObjectName, Statement};
-use millrace_catalog::model::Database;
+use crate::sql::{AlterOperation, CreateConnectorSchema, CreateExternalTable, ObjectName, Statement};
+use millrace_catalog::Snapshot;
+use millrace_catalog::model::{Database, Privilege, StorageDescriptor, Table, TableKind};
 
 /// `CREATE EXTERNAL SCHEMA … FROM` a foreign system. No request is made: the system need not be there yet.
 pub(super) async fn create_schema(context: &Context, create: &CreateConnectorSchema) -> Result<StatementResult> {
@@ -28,6 +30,81 @@ pub(super) async fn create_schema(context: &Context, create: &CreateConnectorSch
     Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices))
 }
 
+/// The place of a table that `CREATE EXTERNAL TABLE` declares over a foreign system: of the schema that it is made in,
+/// unless its location names one; `None` for a table of files.
+///
+/// # Errors
+/// `InvalidTableDefinition` where location, schema and `sourceTable` disagree.
+pub(super) fn declared_place(
+    create: &CreateExternalTable,
+    snapshot: &Snapshot,
+    (database, name): (&str, &str),
+) -> Result<Option<String>> {
+    let invalid = |message: String| Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    let kind = snapshot.database(database).and_then(|database| Definition::kind_of(database));
+    let located = create.location.as_deref().map(|location| (location, Place::of(location)));
+    let (kind, located) = match (kind, located) {
+        (None, None | Some((_, None))) => return Ok(None),
+        (Some(kind), Some((location, None))) => {
+            return invalid(format!("\"{location}\" is no place of {}: it begins with {kind}://", label(kind)));
+        }
+        (Some(kind), Some((location, Some(place)))) if place.kind != kind => {
+            return invalid(format!(
+                "\"{location}\" is no place of {}, which schema \"{database}\" is over",
+                label(kind)
+            ));
+        }
+        (_, Some((_, Some(place)))) => (place.kind, Some(place.source)),
+        (Some(kind), None) => (kind, None),
+    };
+    let source = match (located, property(&create.properties, SOURCE)) {
+        (Some(located), Some(named)) if located != named => {
+            return invalid(format!("the location names \"{located}\", \"{SOURCE}\" names \"{named}\""));
+        }
+        (located, named) => located.or(named).unwrap_or(name),
+    };
+    if source.is_empty() {
+        return invalid(format!("the location names no table of {}", label(kind)));
+    }
+    Ok(Some(Place { kind, source }.url()))
+}
+
+/// `CREATE EXTERNAL TABLE` over a foreign system. No request is made: the system's table need not be there yet.
+pub(super) async fn create_table(
+    context: &Context,
+    create: &CreateExternalTable,
+    (database, name): (String, String),
+    location: String,
+) -> Result<StatementResult> {
+    let snapshot = context.snapshot().await?;
+    let kind = Place::of(&location).map(|place| label(place.kind)).unwrap_or_default();
+    let of_files = [
+        (!create.partition_keys.is_empty(), "PARTITIONED BY"),
+        (create.bucketing.is_some(), "CLUSTERED BY"),
+        (create.row_format.is_some(), "ROW FORMAT"),
+        (create.stored_as.is_some(), "STORED AS"),
+    ];
+    if let Some((_, clause)) = of_files.iter().find(|(found, _)| *found) {
+        return Err(Error::unsupported(format!("{clause} of a table of {kind}")));
+    }
+    ddl::check_columns(create)?;
+    if let Some(connection) = property(&create.properties, CONNECTION) {
+        rights::check_schema(context, connection, Privilege::Usage).await?;
+    }
+    let storage =
+        StorageDescriptor { columns: create.columns.clone(), location: Some(location), ..StorageDescriptor::default() };
+    let table = Table {
+        description: create.comment.clone(),
+        owner: context.owner(),
+        parameters: create.properties.clone(),
+        ..ddl::new_table(database, name, TableKind::ExternalTable, storage)
+    };
+    ddl::check_readable(context, &snapshot, &table)?;
+    let made = context.catalog().create_table(&table, create.if_not_exists).await?;
+    let notices = if made.is_some() { vec![] } else { vec![skipping("relation", &table.name, "already exists")] };
+    Ok(done(CommandTag::Verb("CREATE TABLE"), notices))
+}
+
 /// Refuses a user or password in an endpoint, where everybody would see them.
 fn check_endpoint(create: &CreateConnectorSchema) -> Result<()> {
     let Some((_, rest)) = create.options.get("endpoint").and_then(|endpoint| endpoint.split_once("://")) else {
@@ -40,7 +117,8 @@ fn check_endpoint(create: &CreateConnectorSchema) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a statement that would make something in a schema whose tables are a foreign system's.
+/// Refuses a statement that would make something in a schema whose tables are a foreign system's, other than to
+/// declare one of them.
 ///
 /// # Errors
 /// `Unsupported`.
@@ -60,7 +138,6 @@ fn made(statement: &Statement) -> Option<(&'static str, &ObjectName)> {
     Some(match statement {
         Statement::CreateTable(create) if !create.temporary => ("a table", &create.name),
         Statement::CreateTableAs(create) => ("a table", &create.name),
-        Statement::CreateExternalTable(create) => ("a table", &create.name),
         Statement::RestoreTable(restore) => ("a table", &restore.restored),
         Statement::CreateView(create) => ("a view", &create.name),
         Statement::AlterTable(alter) => match &alter.operation {

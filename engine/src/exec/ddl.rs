@@ -1,9 +1,10 @@
 //! Databases, external schemas, external tables and views: made and dropped.
 
+use super::dependents::{drop_dependents, drop_object};
 use super::show_create::NAMED_COLUMNS;
-use super::{done, enforce, query, skipping};
+use super::{connectors, done, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
-use crate::federated::Definition;
+use crate::federated::{Definition, Place};
 use crate::interval::is_interval;
 use crate::lake::format::Format;
 use crate::lake::hive_classes::{LAZY_SIMPLE_SERDE, storage_classes};
@@ -11,20 +12,18 @@ use crate::lake::location::Location;
 use crate::lake::projection::PartitionProjection;
 use crate::lake::types;
 use crate::plan;
-use crate::resolve::{self, Relation, rights};
+use crate::resolve::{self, Ground, Relation, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary, written_path};
 use crate::sql::{
-    CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, Dialect, DropDatabase, DropTable, StoredAs,
+    CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, DropDatabase, DropTable, StoredAs,
 };
 use datafusion::arrow::datatypes::DataType;
-use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
-    ADMIN, Column, Database, ExternalSchema, ManagedTable, Parameters, SerDe, StorageDescriptor, Table, TableKind,
+    ADMIN, Column, Database, ExternalSchema, HiveType, Parameters, SerDe, StorageDescriptor, Table, TableKind,
 };
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
 
 /// `CREATE DATABASE`.
 pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) -> Result<StatementResult> {
@@ -165,16 +164,13 @@ async fn drop_in_block(context: &Context, snapshot: &Snapshot, name: &str) -> Re
 pub(crate) async fn create_external_table(context: &Context, create: &CreateExternalTable) -> Result<StatementResult> {
     let snapshot = context.snapshot().await?;
     let (database, name) = resolve::qualify(&snapshot, &create.name, context.database())?;
+    if let Some(place) = connectors::declared_place(create, &snapshot, (&database, &name))? {
+        return connectors::create_table(context, create, (database, name), place).await;
+    }
     let Some(location) = &create.location else {
         return Err(Error::new(ErrorKind::InvalidTableDefinition, "an external table needs a LOCATION"));
     };
-    let mut seen = HashSet::new();
-    for column in create.columns.iter().chain(&create.partition_keys) {
-        if !seen.insert(&column.name) {
-            let message = format!("column \"{}\" specified more than once", column.name);
-            return Err(Error::new(ErrorKind::DuplicateColumn, message));
-        }
-    }
+    check_columns(create)?;
     let mut storage = storage_of(create.row_format.as_ref(), create.stored_as.as_ref())?;
     storage.columns.clone_from(&create.columns);
     storage.location = Some(Location::literal(location)?.url());
@@ -195,7 +191,7 @@ pub(crate) async fn create_external_table(context: &Context, create: &CreateExte
         parameters: absolute_template(create.properties.clone())?,
         ..new_table(database, name, TableKind::ExternalTable, storage)
     };
-    check_readable(&table)?;
+    check_readable(context, &snapshot, &table)?;
     let template = table.storage.location.as_deref().unwrap_or_default();
     PartitionProjection::from_table(&table.parameters, &table.partition_keys, template)?;
     let made = context.catalog().create_table(&table, create.if_not_exists).await?;
@@ -267,8 +263,26 @@ pub(crate) fn new_table(database: String, name: String, kind: TableKind, storage
     }
 }
 
-/// Refuses a format that no scan could read, when it is named and not when it is first queried.
-pub(crate) fn check_readable(table: &Table) -> Result<()> {
+/// Refuses a column that comes twice.
+pub(super) fn check_columns(create: &CreateExternalTable) -> Result<()> {
+    let mut seen = HashSet::new();
+    for column in create.columns.iter().chain(&create.partition_keys) {
+        if !seen.insert(&column.name) {
+            let message = format!("column \"{}\" specified more than once", column.name);
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what no scan could read, when it is declared and not when it is first queried.
+pub(crate) fn check_readable(context: &Context, snapshot: &Snapshot, table: &Table) -> Result<()> {
+    if let Some(place) = Place::of_table(table) {
+        return context.sources().check(table, place, snapshot);
+    }
+    if table.storage.columns.iter().chain(&table.partition_keys).any(|column| column.data_type == HiveType::Super) {
+        return Err(Error::unsupported("a column of type super"));
+    }
     Format::of_storage(&table.storage, &table.parameters).map(|_| ())
 }
 
@@ -285,7 +299,7 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
             return Ok(done(tag, vec![skipping("relation", &name, "already exists")]));
         }
     }
-    if resolve::reads(&snapshot, &create.query, context.path(), (&database, &name))? {
+    if resolve::reads(&snapshot, &create.query, context.path(), &(database.clone(), name.clone()))? {
         let message = format!("view \"{name}\" would read itself");
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
@@ -356,144 +370,73 @@ async fn view_columns(context: &Context, create: &CreateView) -> Result<Vec<Colu
 /// `DROP TABLE|VIEW`. The files of an external table stay.
 pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<StatementResult> {
     let tag = CommandTag::Verb(if drop.view { "DROP VIEW" } else { "DROP TABLE" });
+    let kind = if drop.view { "view" } else { "table" };
     let mut notices = Vec::new();
-    let snapshot = context.snapshot().await?;
-    // A view that went with one that it reads is not asked for again.
-    let mut gone: HashSet<(String, String)> = HashSet::new();
+    let mut dropped = Vec::with_capacity(drop.names.len());
+    // What the statement names does not keep other things of it from going.
+    let mut gone = BTreeSet::new();
     for name in &drop.names {
-        let table = match resolve::find_relation(context, name).await {
-            Ok(Relation::Managed(table)) => {
-                let other = match (&table.attributes.materialized, drop.view) {
-                    (Some(_), true) => Some(("plain view", "DROP MATERIALIZED VIEW")),
-                    (Some(_), false) => Some(("table", "DROP MATERIALIZED VIEW")),
-                    (None, true) => Some(("view", "DROP TABLE")),
-                    (None, false) => None,
-                };
-                if let Some((kind, hint)) = other {
-                    let message = format!("\"{}\" is not a {kind}", table.name);
-                    return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
-                }
-                if !is_temporary(&table) {
-                    let target = (table.schema.as_str(), table.name.as_str());
-                    drop_dependents(context, &snapshot, drop, target, &mut gone).await?;
-                    drop_materialized(context, &snapshot, target, "table", drop.cascade).await?;
-                }
-                context.transaction().lock().await.drop_table(context.warehouse(), &table)?;
-                continue;
-            }
-            Ok(Relation::Foreign(table)) => return Err(table.unchangeable()),
-            Ok(Relation::Catalog(table)) => table,
+        let found = match resolve::find_relation(context, name).await {
             Err(error) if drop.if_exists && is_missing(&error) => {
-                let kind = if drop.view { "view" } else { "table" };
                 notices.push(skipping(kind, &name.parts.join("."), "does not exist"));
                 continue;
             }
-            Err(error) => return Err(error),
+            found => found?,
         };
-        let is_view = table.kind != TableKind::ExternalTable;
-        if is_view != drop.view {
-            let (kind, hint) = if drop.view { ("view", "DROP TABLE") } else { ("table", "DROP VIEW") };
-            let message = format!("\"{}\" is not a {kind}", table.name);
-            return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
+        let place = match &found {
+            Relation::Managed(table) => (table.schema.clone(), table.name.clone()),
+            Relation::Catalog(table) => (table.database.clone(), table.name.clone()),
+            Relation::Foreign(table) => return Err(table.unchangeable()),
+        };
+        check_kind(context, &found, drop.view)?;
+        if gone.insert(place.clone()) {
+            dropped.push((place, found));
         }
-        if !is_view {
-            context.check_no_block("DROP TABLE of an external table")?;
+    }
+    for (place, found) in dropped {
+        let what = format!("{kind} {}", place.1);
+        let (ground, cascade) = (Ground::Relation(&place), drop.cascade);
+        match found {
+            Relation::Managed(table) => {
+                if !is_temporary(&table) {
+                    drop_dependents(context, ground, &what, cascade, &mut gone).await?;
+                }
+                context.transaction().lock().await.drop_table(context.warehouse(), &table)?;
+            }
+            Relation::Catalog(table) => {
+                if drop.view {
+                    drop_dependents(context, ground, &what, cascade, &mut gone).await?;
+                }
+                drop_object(context, &table).await?;
+            }
+            Relation::Foreign(table) => return Err(table.unchangeable()),
         }
-        if gone.contains(&(table.database.clone(), table.name.clone())) {
-            continue;
-        }
-        if is_view {
-            let target = (table.database.as_str(), table.name.as_str());
-            drop_dependents(context, &snapshot, drop, target, &mut gone).await?;
-            drop_materialized(context, &snapshot, target, "view", drop.cascade).await?;
-        }
-        drop_object(context, &table).await?;
-        gone.insert((table.database.clone(), table.name.clone()));
     }
     Ok(done(tag, notices))
 }
 
-/// Drops the views that read a table or view, or refuses to drop it while there are any. As in Redshift, a late-binding
-/// view depends on nothing; Athena's views never do.
-async fn drop_dependents(
-    context: &Context,
-    snapshot: &Snapshot,
-    drop: &DropTable,
-    (database, name): (&str, &str),
-    gone: &mut HashSet<(String, String)>,
-) -> Result<()> {
-    if context.dialect() != Dialect::Redshift {
-        return Ok(());
+/// Refuses to drop something as what it is not, and an external table in a block.
+fn check_kind(context: &Context, found: &Relation, view: bool) -> Result<()> {
+    let (name, is_view, is_materialized) = match found {
+        Relation::Managed(table) => (&table.name, false, table.attributes.materialized.is_some()),
+        Relation::Catalog(table) => (&table.name, table.kind != TableKind::ExternalTable, false),
+        Relation::Foreign(table) => (&table.name, false, false),
+    };
+    let other = match (view, is_view, is_materialized) {
+        (true, _, true) => Some(("plain view", "DROP MATERIALIZED VIEW")),
+        (false, _, true) => Some(("table", "DROP MATERIALIZED VIEW")),
+        (true, false, _) => Some(("view", "DROP TABLE")),
+        (false, true, _) => Some(("table", "DROP VIEW")),
+        _ => None,
+    };
+    if let Some((kind, hint)) = other {
+        let message = format!("\"{name}\" is not a {kind}");
+        return Err(Error::new(ErrorKind::WrongObjectType, message).with_hint(format!("use {hint}")));
     }
-    let named = |view: &Table| drop.view && drop.names.iter().any(|name| name.parts.last() == Some(&view.name));
-    let views = resolve::dependents(snapshot, (database, name))?;
-    let views = views.into_iter().filter(|view| !gone.contains(&(view.database.clone(), view.name.clone())));
-    let views: Vec<_> = views.filter(|view| !named(view)).collect();
-    if let Some(view) = views.first().filter(|_| !drop.cascade) {
-        let kind = if drop.view { "view" } else { "table" };
-        let message = format!("cannot drop {kind} {name} because other objects depend on it");
-        return Err(Error::new(ErrorKind::DependentObjects, message)
-            .with_detail(format!("view {} depends on {kind} {name}", view.name))
-            .with_hint("use DROP ... CASCADE to drop the dependent objects too"));
+    match found {
+        Relation::Catalog(_) if !is_view => context.check_no_block("DROP TABLE of an external table"),
+        _ => Ok(()),
     }
-    for view in views {
-        drop_object(context, &view).await?;
-        enforce::forget(context, &view.database, &view.name).await?;
-        gone.insert((view.database.clone(), view.name.clone()));
-    }
-    Ok(())
-}
-
-/// Drops a materialized view, and with CASCADE what reads it.
-pub(super) async fn drop_managed(context: &Context, view: &Arc<ManagedTable>, cascade: bool) -> Result<()> {
-    let snapshot = context.snapshot().await?;
-    let target = (view.schema.as_str(), view.name.as_str());
-    let drop = DropTable { names: Vec::new(), if_exists: false, view: true, cascade };
-    drop_dependents(context, &snapshot, &drop, target, &mut HashSet::new()).await?;
-    drop_materialized(context, &snapshot, target, "materialized view", cascade).await?;
-    context.transaction().lock().await.drop_table(context.warehouse(), view)
-}
-
-/// Drops the materialized views that read a table or view, or refuses to drop it while there are any.
-fn drop_materialized<'a>(
-    context: &'a Context,
-    snapshot: &'a Snapshot,
-    target: (&'a str, &'a str),
-    kind: &'a str,
-    cascade: bool,
-) -> BoxFuture<'a, Result<()>> {
-    Box::pin(async move {
-        if context.dialect() != Dialect::Redshift {
-            return Ok(());
-        }
-        let mut all = Vec::new();
-        for database in snapshot.databases() {
-            all.extend(context.transaction().lock().await.tables(context.warehouse(), &database.name).await?);
-        }
-        let views = resolve::materialized_dependents(snapshot, all.iter(), target)?;
-        if let Some(view) = views.first().filter(|_| !cascade) {
-            let message = format!("cannot drop {kind} {} because other objects depend on it", target.1);
-            return Err(Error::new(ErrorKind::DependentObjects, message)
-                .with_detail(format!("materialized view {} depends on {kind} {}", view.name, target.1))
-                .with_hint("use DROP ... CASCADE to drop the dependent objects too"));
-        }
-        for view in views {
-            drop_managed(context, &view, cascade).await?;
-            enforce::forget(context, &view.schema, &view.name).await?;
-        }
-        Ok(())
-    })
-}
-
-/// Drops an external table now; a view with the block that the statement is in.
-async fn drop_object(context: &Context, table: &Arc<Table>) -> Result<()> {
-    let mut transaction = context.transaction().lock().await;
-    if transaction.is_block() && table.kind != TableKind::ExternalTable {
-        return transaction.drop_view(context.warehouse(), table).await;
-    }
-    drop(transaction);
-    context.catalog().drop_table(&table.database, &table.name).await?;
-    Ok(())
 }
 
 pub(super) fn is_missing(error: &Error) -> bool {

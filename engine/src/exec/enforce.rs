@@ -1,6 +1,7 @@
 //! Rights that statements need besides those to read, which `resolve` checks; and what becomes of rights afterwards.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
+use crate::federated::Place;
 use crate::resolve::{self, Relation, rights};
 use crate::session::{Context, RightsChange};
 use crate::sql::{
@@ -151,7 +152,10 @@ async fn owned_or(context: &Context, name: &ObjectName, right: Privilege) -> Res
     let ((schema, table), owner) = owner_of(context, name).await?;
     match rights::check_table(context, (&schema, &table), owner.as_ref(), right).await {
         Ok(()) => Ok(()),
-        Err(_) => rights::check_owner(context, &table, owner.as_ref()).await,
+        Err(error) if error.kind == ErrorKind::InsufficientPrivilege => {
+            rights::check_owner(context, &table, owner.as_ref()).await
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -183,7 +187,10 @@ fn location_of(create: &CreateTableAs) -> Option<&str> {
 /// Refuses places on the server's own disks: only superusers read and write there.
 async fn place(context: &Context, location: Option<&str>) -> Result<()> {
     match location {
-        Some(location) if !["s3://", "s3a://", "dynamodb://"].iter().any(|scheme| location.starts_with(scheme)) => {
+        Some(location)
+            if Place::of(location).is_none()
+                && !["s3://", "s3a://"].iter().any(|scheme| location.starts_with(scheme)) =>
+        {
             rights::check_superuser(context, "name places on the server's disks").await
         }
         _ => Ok(()),
@@ -266,13 +273,14 @@ pub(super) async fn after(context: &Context, statement: &Statement, named: &[(St
     }
 }
 
-/// Forgets the rights on a view, plain or materialized, that goes with what it reads.
+/// Forgets the rights on a view, plain or materialized, that goes with what it reads when the transaction commits.
 pub(super) async fn forget(context: &Context, schema: &str, name: &str) -> Result<()> {
     if context.snapshot().await?.principals().grants.is_empty() {
         return Ok(());
     }
     let gone = Securable::Table(schema.to_owned(), name.to_owned());
-    change(context, move |principals| principals.forget(&gone)).await
+    let forgotten = RightsChange::new(move |principals| principals.forget(&gone));
+    context.transaction().lock().await.change_rights(context.warehouse(), forgotten).await
 }
 
 /// Changes rights now; in a block for it alone, and for all when it commits.

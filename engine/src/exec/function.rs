@@ -1,14 +1,15 @@
 //! `CREATE FUNCTION`, `DROP FUNCTION`.
 
 use super::ddl::now_ms;
+use super::dependents::drop_dependents;
 use super::{done, skipping};
 use crate::error::{Error, ErrorKind, Result};
-use crate::resolve::{self, rights};
+use crate::resolve::{self, Ground, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, written_path};
-use crate::sql::{self, CreateFunction, Dialect, DropFunction, Statement};
+use crate::sql::{CreateFunction, DropFunction};
 use crate::tables::SqlType;
-use millrace_catalog::model::{SqlFunction, Table, TableKind};
+use millrace_catalog::model::SqlFunction;
 use millrace_catalog::{FunctionChange, Snapshot};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -107,8 +108,11 @@ fn with(snapshot: &Snapshot, schema: &str, function: &SqlFunction) -> Snapshot {
 }
 
 async fn check_owner(context: &Context, function: &SqlFunction, owner: Option<&String>) -> Result<()> {
-    rights::check_owner(context, &function.name, owner).await.map_err(|_| {
-        Error::new(ErrorKind::InsufficientPrivilege, format!("must be owner of function {}", function.name))
+    rights::check_owner(context, &function.name, owner).await.map_err(|error| match error.kind {
+        ErrorKind::InsufficientPrivilege => {
+            Error::new(error.kind, format!("must be owner of function {}", function.name))
+        }
+        _ => error,
     })
 }
 
@@ -132,40 +136,11 @@ pub(crate) async fn drop_function(context: &Context, drop: &DropFunction) -> Res
         return Err(Error::new(ErrorKind::UndefinedFunction, format!("function {signature} does not exist")));
     };
     check_owner(context, &function, function.owner.as_ref()).await?;
-    let views = callers(context, &snapshot, &schema, &function)?;
-    if let Some(view) = views.first().filter(|_| !drop.cascade) {
-        let message = format!("cannot drop function {} because other objects depend on it", function.signature());
-        return Err(Error::new(ErrorKind::DependentObjects, message)
-            .with_detail(format!("view {} depends on function {}", view.name, function.signature()))
-            .with_hint("use DROP ... CASCADE to drop the dependent objects too"));
-    }
-    let warehouse = context.warehouse();
-    let mut transaction = context.transaction().lock().await;
-    for view in views {
-        transaction.drop_view(warehouse, &view).await?;
-    }
+    let called = (schema.clone(), function.name.clone(), function.arguments.len());
+    let what = format!("function {}", function.signature());
+    drop_dependents(context, Ground::Function(&called), &what, drop.cascade, &mut BTreeSet::new()).await?;
+    let (warehouse, mut transaction) = (context.warehouse(), context.transaction().lock().await);
     let SqlFunction { name, arguments, .. } = function;
     transaction.change_function(warehouse, FunctionChange::Drop { database: schema, name, arguments }).await?;
     Ok(done(tag, vec![]))
-}
-
-/// The views that call a function, and those that read them. Late-binding ones depend on nothing.
-fn callers(context: &Context, snapshot: &Snapshot, schema: &str, function: &SqlFunction) -> Result<Vec<Arc<Table>>> {
-    let own = (schema.to_owned(), function.name.clone(), function.arguments.len());
-    let mut found: Vec<Arc<Table>> = Vec::new();
-    for view in snapshot.all_tables() {
-        let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { continue };
-        if view.storage.columns.is_empty() || dialect != Dialect::Redshift.name() {
-            continue;
-        }
-        let parsed = sql::parse(text, Dialect::Redshift)?.pop().map(|parsed| parsed.statement);
-        let Some(Statement::Query(query)) = parsed else { continue };
-        if resolve::called_in(context, snapshot, &query, search_database).contains(&own) {
-            found.push(Arc::clone(view));
-            found.extend(resolve::dependents(snapshot, (&view.database, &view.name))?);
-        }
-    }
-    let mut seen = BTreeSet::new();
-    found.retain(|view| seen.insert(view.id));
-    Ok(found)
 }

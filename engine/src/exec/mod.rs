@@ -8,6 +8,7 @@ mod connectors;
 mod copy;
 mod crawl;
 mod ddl;
+mod dependents;
 mod describe;
 mod enforce;
 pub(crate) mod explain;
@@ -91,7 +92,7 @@ async fn run(context: &Context, statement: &Statement) -> Result<StatementResult
         Statement::Show(show) => show::execute(context, show).await,
         Statement::Describe(describe) => describe::execute(context, describe).await,
         Statement::AlterSystem(name, value) => administer::alter_system(context, name, value.as_deref()).await,
-        Statement::Cancel(pid) => administer::cancel(context, *pid).await,
+        Statement::Cancel { pid, message } => administer::cancel(context, *pid, message.as_deref()).await,
         Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
         Statement::Cursor(_) | Statement::Prepared(_) => {
             Err(Error::internal("the session executes what it keeps itself"))

@@ -1,6 +1,7 @@
 //! `SHOW …`: what is in the catalog, in the columns that Athena gives.
 
 use super::{crawl, managed, rows, show_create};
+use crate::builtin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::Definition;
 use crate::lake::write;
@@ -8,7 +9,6 @@ use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::session::Context;
 use crate::sql::{ObjectName, Show};
-use datafusion::execution::session_state::SessionState;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::TableKind;
 use regex::Regex;
@@ -76,7 +76,7 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
         }
         Show::Functions { like } => {
             let matches = matcher(like.as_deref())?;
-            let mut names = function_names(context.state());
+            let mut names = builtin::functions().names();
             let own = snapshot.databases().flat_map(|database| database.functions.iter());
             names.extend(own.map(|function| function.name.clone()));
             names.sort();
@@ -89,14 +89,6 @@ pub(crate) async fn execute(context: &Context, show: &Show) -> Result<StatementR
         Show::Snapshots => managed::show_snapshots(context).await,
         Show::Setting(_) => Err(Error::internal("the session shows its own settings")),
     }
-}
-
-/// The names of all functions, sorted.
-pub(crate) fn function_names(state: &SessionState) -> Vec<String> {
-    let scalar = state.scalar_functions().keys();
-    let aggregate = state.aggregate_functions().keys();
-    let window = state.window_functions().keys();
-    scalar.chain(aggregate).chain(window).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The tables and views of a database, or its views only.

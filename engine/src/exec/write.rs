@@ -6,6 +6,7 @@
 use super::ddl::{check_readable, new_table, now_ms};
 use super::{done, managed, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated;
 use crate::lake::hive_classes::{TEXT_INPUT_FORMAT, TEXT_OUTPUT_FORMAT, storage_classes};
 use crate::lake::location::Location;
 use crate::lake::types;
@@ -25,6 +26,7 @@ use millrace_catalog::model::{
 };
 use object_store::path::Path;
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
 
 /// What external tables do not have.
@@ -65,7 +67,7 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
     let plan = query::logical_plan(context, &create.query).await?;
     let base = snapshot.database(&database).and_then(|database| database.location.clone());
     let table = options.table(context, database, name, base, &plan)?;
-    check_readable(&table)?;
+    check_readable(context, &snapshot, &table)?;
     WriteFormat::of_table(&table)?;
     let location = Location::literal(table.storage.location.as_deref().unwrap_or_default())?;
     context.lake().listings.forget(&location.url());
@@ -80,7 +82,7 @@ pub(crate) async fn create_table_as(context: &Context, create: &CreateTableAs) -
         return Ok(done(CommandTag::Verb("CREATE TABLE"), vec![]));
     }
     let sources: Vec<Option<usize>> = (0..plan.schema().fields().len()).map(Some).collect();
-    let written = run(context, &table, &location, plan, &sources, HashMap::new()).await?;
+    let written = run(context, &table, &location, plan, &sources, HashMap::new(), ready(Ok(()))).await?;
     context.lake().listings.forget(&location.url());
     let partitions = new_partitions(&table, &location, &written);
     let store = context.lake().listings.stores().open(&location).await?;
@@ -102,19 +104,37 @@ pub(crate) async fn insert(context: &Context, insert: &Insert) -> Result<Stateme
     };
     let Some(query) = &insert.query else { return Err(Error::unsupported(DEFAULT_VALUES)) };
     let plan = query::logical_plan(context, query).await?;
-    Ok(done(CommandTag::Insert(add(context, &table, &insert.columns, plan, "INSERT INTO").await?), vec![]))
+    let rows = add(context, &table, &insert.columns, plan, "INSERT INTO", ready(Ok(()))).await?;
+    Ok(done(CommandTag::Insert(rows), vec![]))
 }
 
-/// `COPY` into an external table: a plan's rows, whose columns are those named; how many there were.
-pub(crate) async fn load(context: &Context, table: &Table, names: &[String], plan: LogicalPlan) -> Result<u64> {
-    add(context, table, names, plan, "COPY into").await
+/// `COPY` into an external table: a plan's rows, whose columns are those named; how many there were. `look` is done when
+/// all rows are written and nobody sees them yet; what it refuses is never seen.
+pub(crate) async fn load(
+    context: &Context,
+    table: &Table,
+    names: &[String],
+    plan: LogicalPlan,
+    look: impl Future<Output = Result<()>>,
+) -> Result<u64> {
+    add(context, table, names, plan, "COPY into", look).await
 }
 
 /// Adds a plan's rows to an external table; how many there were.
-async fn add(context: &Context, table: &Table, names: &[String], plan: LogicalPlan, verb: &str) -> Result<u64> {
+async fn add(
+    context: &Context,
+    table: &Table,
+    names: &[String],
+    plan: LogicalPlan,
+    verb: &str,
+    look: impl Future<Output = Result<()>>,
+) -> Result<u64> {
     context.check_no_block(&format!("{verb} an external table"))?;
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
+    }
+    if let Some(error) = federated::declared::unchangeable(table) {
+        return Err(error);
     }
     if table.storage.bucket_count > 0 {
         return Err(Error::unsupported(format!("{verb} a bucketed table")));
@@ -126,7 +146,7 @@ async fn add(context: &Context, table: &Table, names: &[String], plan: LogicalPl
     let location = Location::literal(table.storage.location.as_deref().unwrap_or_default())?;
     let folders = partition_folders(context, table, &location).await?;
     let known: Vec<Vec<Option<String>>> = folders.keys().cloned().collect();
-    let written = run(context, table, &location, plan, &sources, folders).await?;
+    let written = run(context, table, &location, plan, &sources, folders, look).await?;
     context.lake().listings.forget(&location.url());
     let mut partitions = new_partitions(table, &location, &written);
     partitions.retain(|partition| !known.contains(&partition.values));
@@ -206,7 +226,7 @@ fn new_partitions(table: &Table, location: &Location, written: &Written) -> Vec<
     made
 }
 
-/// Runs the query and makes its files visible.
+/// Runs the query and makes its files visible, if a last look allows it.
 async fn run(
     context: &Context,
     table: &Table,
@@ -214,6 +234,7 @@ async fn run(
     plan: LogicalPlan,
     sources: &[Option<usize>],
     partition_folders: HashMap<Vec<Option<String>>, Path>,
+    look: impl Future<Output = Result<()>>,
 ) -> Result<Written> {
     let data_schema: SchemaRef =
         Arc::new(Schema::new(table.storage.columns.iter().map(types::to_field).collect::<Vec<_>>()));
@@ -242,7 +263,9 @@ async fn run(
         cleanup: context.warehouse().cleanup().clone(),
     };
     let streams = execute_stream_partitioned(physical, context.state().task_ctx())?;
-    write::write(target, streams).await?.commit().await
+    let files = write::write(target, streams).await?;
+    look.await?;
+    files.commit().await
 }
 
 /// The properties of Athena's CTAS.

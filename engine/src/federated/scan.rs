@@ -156,6 +156,9 @@ impl ForeignScanExec {
             let splits = connector.splits(&request, self.parallelism).await.map_err(Error::from)?;
             groups = splits::deal(splits, self.groups.len(), self.parallelism);
         }
+        if let Some(resumption) = self.table.resumption() {
+            resumption.note(&request, &groups, &self.measures);
+        }
         let (table, schema) = (Arc::clone(&self.table), Arc::clone(&self.schema));
         let (measures, ended) = (Arc::clone(&self.measures), Arc::clone(&self.ended));
         Ok(Run { reading: Arc::new(Reading { table, schema, request, measures, ended }), groups })
@@ -214,7 +217,7 @@ impl ForeignScanExec {
 
 /// Adds what reading cost to the counters of its operator.
 pub(super) fn note(measures: &Measures, metrics: &mut MetricsSet) {
-    let Measures { requests, retries, rows_examined, bytes, capacity_milliunits } = measures;
+    let Measures { requests, retries, rows_examined, bytes, capacity_milliunits, .. } = measures;
     let counters = [
         ("requests", requests),
         ("retries", retries),

@@ -3,11 +3,14 @@
 //! A connector is made when its schema is first used, and again when the schema was made anew. What it tells (names,
 //! columns, counts) is believed for a moment. Nothing is held while a system is waited for.
 
+use super::declared::{Declared, Place};
 use super::definition::Definition;
 use super::table::ForeignTable;
 use crate::error::{Error, ErrorKind, Result};
+use datafusion::arrow::datatypes::SchemaRef;
 use futures::{StreamExt, stream};
-use millrace_catalog::model::{Database, Parameters};
+use millrace_catalog::Snapshot;
+use millrace_catalog::model::{Database, Parameters, Table};
 use millrace_connectors::{Connector, ConnectorError, OptionSpec, Options, Registry};
 use std::collections::HashMap;
 use std::fmt;
@@ -31,6 +34,16 @@ pub(crate) struct Sources {
     registry: Registry,
     time_to_live: Duration,
     open: Mutex<HashMap<String, Arc<Source>>>,
+    /// Tables of the catalog, by number.
+    declared: Mutex<HashMap<i64, Arc<DeclaredSource>>>,
+}
+
+/// A connector of one table of the catalog.
+struct DeclaredSource {
+    table: Arc<Table>,
+    declared: Declared,
+    connector: Arc<dyn Connector>,
+    kept: Mutex<Option<(Instant, Arc<ForeignTable>)>>,
 }
 
 /// A schema's connector and what it told.
@@ -59,7 +72,7 @@ impl fmt::Debug for Sources {
 impl Sources {
     /// Those of a warehouse, none of them open.
     pub(crate) fn new(registry: Registry, time_to_live: Duration) -> Self {
-        Self { registry, time_to_live, open: Mutex::default() }
+        Self { registry, time_to_live, open: Mutex::default(), declared: Mutex::default() }
     }
 
     /// The options that a kind takes.
@@ -80,6 +93,68 @@ impl Sources {
     pub(crate) fn connect(&self, kind: &str, options: &Options) -> Result<Arc<dyn Connector>> {
         self.options(kind)?;
         Ok(self.registry.connect(kind, options)?)
+    }
+
+    /// Whether a table of the catalog can be read as it is declared. No request is made.
+    ///
+    /// # Errors
+    /// `InvalidParameter` for properties that make no sense, `Unsupported` for types that no column of its kind has.
+    pub(crate) fn check(&self, table: &Table, place: Place<'_>, snapshot: &Snapshot) -> Result<()> {
+        let declared = Declared::of(table, place, snapshot, self.options(place.kind)?)?;
+        self.registry.declare(&declared.kind, &declared.options, &declared.declaration)?;
+        Ok(())
+    }
+
+    /// A table of the catalog over a foreign system.
+    ///
+    /// # Errors
+    /// What the system says, and why the table cannot be read as it is declared.
+    pub(crate) async fn declared(
+        &self,
+        table: &Arc<Table>,
+        place: Place<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<ForeignTable>> {
+        let source = self.declared_source(table, place, snapshot)?;
+        let kept = || source.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((seen, found)) = kept().as_ref()
+            && seen.elapsed() < self.time_to_live
+        {
+            return Ok(Arc::clone(found));
+        }
+        let (Declared { kind, source: name, .. }, connector) = (&source.declared, &source.connector);
+        let (columns, rows) = columns_and_rows(connector.as_ref(), name).await?;
+        let found = Arc::new(ForeignTable::declared(table, name, kind, Arc::clone(connector), &columns, rows));
+        *kept() = Some((Instant::now(), Arc::clone(&found)));
+        Ok(found)
+    }
+
+    /// The open connector of a table of the catalog, made anew when the table or its connection is another.
+    fn declared_source(
+        &self,
+        table: &Arc<Table>,
+        place: Place<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<DeclaredSource>> {
+        let declared = Declared::of(table, place, snapshot, self.options(place.kind)?)?;
+        let open = || self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |source: &&Arc<DeclaredSource>| source.declared == declared && source.table == *table;
+        if let Some(source) = open().get(&table.id).filter(same) {
+            return Ok(Arc::clone(source));
+        }
+        let connector = self.registry.declare(&declared.kind, &declared.options, &declared.declaration)?;
+        let source = Arc::new(DeclaredSource { table: Arc::clone(table), declared, connector, kept: Mutex::default() });
+        let mut open = open();
+        if open.len() >= MOST_TABLES {
+            open.clear();
+        }
+        open.insert(table.id, Arc::clone(&source));
+        Ok(source)
+    }
+
+    /// Closes the connector of a table of the catalog that is gone.
+    pub(crate) fn forget_table(&self, id: i64) {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// The names of a schema's tables, as its system has them.
@@ -234,11 +309,20 @@ impl Source {
 /// A table as its system tells of it now.
 async fn describe(source: &Source, schema: &str, name: &str) -> millrace_connectors::Result<ForeignTable> {
     let connector = &source.connector;
+    let (columns, rows) = columns_and_rows(connector.as_ref(), name).await?;
+    Ok(ForeignTable::new(schema, name, &source.kind, Arc::clone(connector), &columns, rows))
+}
+
+/// A table's columns, and about how many rows it has where its system tells.
+async fn columns_and_rows(
+    connector: &dyn Connector,
+    name: &str,
+) -> millrace_connectors::Result<(SchemaRef, Option<u64>)> {
     let (columns, rows) = futures::join!(connector.schema(name), connector.row_count(name));
     let columns = columns?;
     let rows = rows.unwrap_or_else(|error| {
         tracing::debug!(table = %name, %error, "a foreign table does not tell its rows");
         None
     });
-    Ok(ForeignTable::new(schema, name, &source.kind, Arc::clone(connector), &columns, rows))
+    Ok((columns, rows))
 }

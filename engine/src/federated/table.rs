@@ -4,6 +4,7 @@
 
 use super::definition::label;
 use super::predicate::{Converted, convert};
+use super::resume::Resumption;
 use super::scan::ForeignScanExec;
 use super::splits;
 use crate::error::Error;
@@ -18,7 +19,8 @@ use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
-use millrace_connectors::{Connector, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
+use millrace_catalog::model::Table;
+use millrace_connectors::{Checkpoint, Connector, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ pub(crate) struct ForeignTable {
     columns: SchemaRef,
     /// What the system calls them.
     names: Arc<[String]>,
+    /// Where a stream is read from, if not from its beginning.
+    resumption: Option<Arc<Resumption>>,
 }
 
 impl ForeignTable {
@@ -69,6 +73,55 @@ impl ForeignTable {
             connector,
             columns: Arc::new(Schema::new(seen)),
             names: names.into(),
+            resumption: None,
+        }
+    }
+
+    /// Whether it is a stream, which is read further from checkpoints.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.connector.is_stream()
+    }
+
+    /// Up to when a stream has dropped records that came after a time; `None` when all of them can be read. Microseconds
+    /// since the epoch.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) async fn dropped_until(&self, since_us: i64) -> Result<Option<i64>, Error> {
+        Ok(self.connector.dropped_until(&self.name, since_us).await?)
+    }
+
+    /// The stream from checkpoints on, and what will be known of how far it was read.
+    pub(crate) fn resumed(&self, checkpoints: Vec<Checkpoint>) -> (Self, Arc<Resumption>) {
+        let resumption = Arc::new(Resumption::new(Arc::clone(&self.connector), checkpoints));
+        (Self { resumption: Some(Arc::clone(&resumption)), ..self.clone() }, resumption)
+    }
+
+    /// Where a stream is read from, if not from its beginning.
+    pub(super) fn resumption(&self) -> Option<&Resumption> {
+        self.resumption.as_deref()
+    }
+
+    /// A table of the catalog: its columns as the system's connector gives them, under the names that the catalog has.
+    pub(super) fn declared(
+        table: &Table,
+        source: &str,
+        kind: &str,
+        connector: Arc<dyn Connector>,
+        columns: &SchemaRef,
+        rows: Option<u64>,
+    ) -> Self {
+        let seen = columns.fields().iter().zip(&table.storage.columns);
+        let seen: Vec<Field> = seen.map(|(field, seen)| Field::clone(field).with_name(&seen.name)).collect();
+        Self {
+            schema: table.database.clone(),
+            name: source.to_owned(),
+            kind: kind.to_owned(),
+            rows,
+            connector,
+            columns: Arc::new(Schema::new(seen)),
+            names: columns.fields().iter().map(|field| field.name().clone()).collect(),
+            resumption: None,
         }
     }
 
@@ -160,7 +213,7 @@ impl TableProvider for ForeignTable {
             predicates: decided.into_iter().flatten().map(|(predicate, _)| predicate).collect(),
             limit: limit.filter(|_| is_exact),
             order: Vec::new(),
-            checkpoints: Vec::new(),
+            checkpoints: self.resumption().map(|resumption| resumption.checkpoints.clone()).unwrap_or_default(),
         };
         let partitions = state.config().target_partitions();
         let found = self.connector.splits(&request, partitions).await.map_err(Error::from)?;

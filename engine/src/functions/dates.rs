@@ -1,12 +1,12 @@
 //! Dates and moments: what both dialects compute with parts, and zones.
 
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, is_text, scalar, shown_type};
-use super::parts::{DAY_US, Part, add_months_sticky, last_day, micros_of, moment_of, months_between};
+use super::parts::{DAY_US, Part, add_months_sticky, last_day, moment_of, months_between};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::is_interval;
-use chrono::{Datelike, Days, NaiveDate, Offset, TimeZone, Utc};
-use chrono_tz::Tz;
+use crate::zone::Zone;
+use chrono::{Datelike, Days, NaiveDate};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType};
@@ -446,41 +446,12 @@ fn next_day(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// A zone by its name, an abbreviation that PostgreSQL knows, or an offset.
-enum Zone {
-    Named(Tz),
-    Fixed(chrono::FixedOffset),
-}
-
 fn zone_of(name: &str) -> Result<Zone> {
-    // Abbreviations mean an offset, whatever the season (pg_timezone_abbrevs).
-    const ABBREVIATIONS: [(&str, i32); 16] = [
-        ("EST", -5),
-        ("EDT", -4),
-        ("CST", -6),
-        ("CDT", -5),
-        ("MST", -7),
-        ("MDT", -6),
-        ("PST", -8),
-        ("PDT", -7),
-        ("GMT", 0),
-        ("UTC", 0),
-        ("Z", 0),
-        ("CET", 1),
-        ("CEST", 2),
-        ("EET", 2),
-        ("BST", 1),
-        ("JST", 9),
-    ];
-    let fixed = |seconds: i32| chrono::FixedOffset::east_opt(seconds).map(Zone::Fixed);
-    let upper = name.trim().to_uppercase();
-    let found = if let Some((_, hours)) = ABBREVIATIONS.iter().find(|(known, _)| *known == upper) {
-        fixed(hours * 3600)
-    } else if let Some(known) = chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name.trim()))
-    {
-        Some(Zone::Named(*known))
-    } else {
-        offset_seconds(upper.trim_start_matches("UTC").trim_start_matches("GMT")).and_then(fixed)
+    let offset = || {
+        let upper = name.trim().to_uppercase();
+        offset_seconds(upper.trim_start_matches("UTC").trim_start_matches("GMT")).map(Zone::Fixed)
     };
+    let found = Zone::of_name(name.trim()).or_else(offset);
     found.ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("time zone \"{name}\" is not known")))
 }
 
@@ -500,28 +471,6 @@ fn offset_seconds(text: &str) -> Option<i32> {
     (hours <= 18 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-impl Zone {
-    /// What is added to UTC at a moment in UTC.
-    fn offset_at(&self, utc: i64) -> Result<i64> {
-        let seconds = match self {
-            Self::Fixed(offset) => offset.local_minus_utc(),
-            Self::Named(zone) => zone.offset_from_utc_datetime(&moment_of(utc)?).fix().local_minus_utc(),
-        };
-        Ok(i64::from(seconds) * 1_000_000)
-    }
-
-    /// The moment in UTC at which clocks of the zone show this; the earlier one where they show it twice, and where they
-    /// never do, as if they had not been put forward.
-    fn to_utc(&self, local: i64) -> Result<i64> {
-        let Self::Named(zone) = self else { return Ok(local - self.offset_at(local)?) };
-        let shown = moment_of(local)?;
-        Ok(match zone.from_local_datetime(&shown).earliest() {
-            Some(moment) => micros_of(moment.with_timezone(&Utc).naive_utc()),
-            None => local - self.offset_at(local - 4 * 3_600_000_000)?,
-        })
-    }
-}
-
 fn convert<'a>(
     call: &Call<'_>,
     from: impl Fn(usize) -> &'a str,
@@ -530,7 +479,8 @@ fn convert<'a>(
 ) -> Result<ArrayRef> {
     let (mut sources, mut targets) = (Last::new(), Last::new());
     call.stamps(|row| {
-        let utc = sources.of(from(row), zone_of)?.to_utc(micros(row))?;
-        Ok(Some(utc + targets.of(to(row), zone_of)?.offset_at(utc)?))
+        let of_no_calendar = || super::arithmetic::out_of_range(&DataType::Timestamp(TimeUnit::Microsecond, None));
+        let utc = sources.of(from(row), zone_of)?.to_utc(micros(row)).ok_or_else(of_no_calendar)?;
+        Ok(Some(utc + targets.of(to(row), zone_of)?.offset_at(utc).ok_or_else(of_no_calendar)?))
     })
 }

@@ -23,6 +23,10 @@ use std::sync::Arc;
 pub(super) enum Kind {
     /// A text: `Utf8View`.
     Text,
+    /// A SUPER: `Utf8View`. The planner makes one of a text that is none; values of other types become SUPER here.
+    Super,
+    /// A text in JSON: `Utf8View`. Of a SUPER it is what is kept of it.
+    Json,
     /// A whole number: `Int64`.
     Int,
     /// A floating-point number: `Float64`.
@@ -88,14 +92,12 @@ pub(super) struct Call<'a> {
     pub(super) nulls: Option<NullBuffer>,
     /// What the result is.
     pub(super) gives: DataType,
-    /// The arguments' fields as the query has them.
-    pub(super) fields: &'a [FieldRef],
 }
 
 impl Call<'_> {
     /// The same call for a result of another type, of which its own is made then.
     pub(super) fn giving(&self, gives: DataType) -> Self {
-        Self { args: self.args, rows: self.rows, nulls: self.nulls.clone(), gives, fields: self.fields }
+        Self { args: self.args, rows: self.rows, nulls: self.nulls.clone(), gives }
     }
 }
 
@@ -185,9 +187,10 @@ impl Scalar {
         Arc::new(ScalarUDF::new_from_impl(Function { declaration: self, signature }))
     }
 
-    /// Whether it is the function of this name in a dialect.
-    pub(super) fn is(&self, dialect: Dialect, name: &str) -> bool {
-        self.name == name && self.dialects.contains(&dialect)
+    /// The kinds of as many arguments as there are.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
+        let takes = self.takes;
+        takes.iter().copied().chain(takes.last().copied().into_iter().cycle())
     }
 
     fn count_fits(&self, count: usize) -> bool {
@@ -238,7 +241,9 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
     let stamp = || DataType::Timestamp(TimeUnit::Microsecond, None);
     let (text, number) = (is_text(found), found.is_numeric());
     Some(match (kind, found) {
-        (Kind::Any, _) => found.clone(),
+        (Kind::Super, _) if text => DataType::Utf8View,
+        (Kind::Super | Kind::Any, _) => found.clone(),
+        (Kind::Json, _) => return coerced(Kind::Text, found),
         (Kind::Moment, DataType::Null) => stamp(),
         (Kind::MomentOrSpan, DataType::Interval(_) | DataType::Duration(_)) => found.clone(),
         (Kind::MomentOrSpan, _) => return coerced(Kind::Moment, found),
@@ -282,15 +287,13 @@ fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
 }
 
 impl Function {
-    /// The kinds of so many arguments.
-    fn kinds(&self) -> impl Iterator<Item = Kind> {
-        let takes = self.declaration.takes;
-        takes.iter().copied().chain(takes.last().copied().into_iter().cycle())
-    }
-
     /// The types that the kernel sees.
     fn seen(&self, args: &[DataType]) -> Vec<DataType> {
-        self.kinds().zip(args).map(|(kind, found)| read_as(kind, found).unwrap_or_else(|| found.clone())).collect()
+        self.declaration
+            .kinds()
+            .zip(args)
+            .map(|(kind, found)| read_as(kind, found).unwrap_or_else(|| found.clone()))
+            .collect()
     }
 }
 
@@ -314,7 +317,7 @@ impl ScalarUDFImpl for Function {
         if !self.declaration.count_fits(found.len()) {
             return Err(wrong());
         }
-        self.kinds().zip(found).map(|(kind, found)| coerced(kind, found).ok_or_else(wrong)).collect()
+        self.declaration.kinds().zip(found).map(|(kind, found)| coerced(kind, found).ok_or_else(wrong)).collect()
     }
 
     fn return_type(&self, args: &[DataType]) -> DataFusionResult<DataType> {
@@ -362,13 +365,19 @@ impl ScalarUDFImpl for Function {
         let rows = if constant { 1 } else { args.number_rows };
         let gives = args.return_field.data_type().clone();
         let dialect = self.declaration.dialects.first().copied().unwrap_or_default();
-        let columns = self.kinds().zip(&args.args).map(|(kind, arg)| {
-            let Some(data_type) = read_as(kind, &arg.data_type()) else { return arg.to_array(rows) };
+        let columns = self.declaration.kinds().zip(&args.args).map(|(kind, arg)| {
+            let read = read_as(kind, &arg.data_type());
+            if read.is_none() && (kind != Kind::Super || is_text(&arg.data_type())) {
+                return arg.to_array(rows);
+            }
+            let convert = |values: &ArrayRef| match &read {
+                Some(data_type) => super::cast::read(values, data_type, dialect),
+                None => super::semistructured::as_documents(values),
+            };
             match arg {
-                ColumnarValue::Array(texts) => Ok(super::cast::read(texts, &data_type, dialect)?),
-                ColumnarValue::Scalar(text) => {
-                    let read = super::cast::read(&text.to_array()?, &data_type, dialect)?;
-                    ScalarValue::try_from_array(&read, 0)?.to_array_of_size(rows)
+                ColumnarValue::Array(values) => Ok(convert(values)?),
+                ColumnarValue::Scalar(value) => {
+                    ScalarValue::try_from_array(&convert(&value.to_array()?)?, 0)?.to_array_of_size(rows)
                 }
             }
         });
@@ -381,7 +390,7 @@ impl ScalarUDFImpl for Function {
         if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == rows) {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&gives)?));
         }
-        let made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives, fields: &args.arg_fields })?;
+        let made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives })?;
         if constant {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?));
         }

@@ -8,6 +8,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{cast, take, take_arrays};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
@@ -290,14 +291,16 @@ impl Entries {
     /// Keys are not NULL and each is there once.
     fn with_keys(self, keys: Option<ArrayRef>, gives: &DataType) -> Result<ArrayRef> {
         let keys = keys.unwrap_or_else(|| new_null_array(&DataType::Null, 0));
-        let mut seen: HashSet<(u64, String)> = HashSet::new();
-        for (place, row) in self.rows.values().iter().enumerate() {
-            if keys.is_null(place) {
-                return Err(Error::new(ErrorKind::InvalidParameter, "map key cannot be null").into());
-            }
-            let key = array_value_to_string(&keys, place)?;
-            if !seen.insert((*row, key.clone())) {
-                let message = format!("Duplicate map keys ({key}) are not allowed");
+        if keys.logical_null_count() > 0 {
+            return Err(Error::new(ErrorKind::InvalidParameter, "map key cannot be null").into());
+        }
+        let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?;
+        let comparable = converter.convert_columns(&[Arc::clone(&keys)])?;
+        let mut seen = HashSet::with_capacity(keys.len());
+        for (place, (row, key)) in self.rows.values().iter().zip(comparable.iter()).enumerate() {
+            if !seen.insert((*row, key)) {
+                let shown = array_value_to_string(&keys, place)?;
+                let message = format!("Duplicate map keys ({shown}) are not allowed");
                 return Err(Error::new(ErrorKind::InvalidParameter, message).into());
             }
         }

@@ -192,11 +192,15 @@ fn angle(call: &Call<'_>, of: fn(f64) -> f64) -> Result<ArrayRef> {
 }
 
 /// What becomes of digits that are not kept.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// To the nearest, halves away from zero.
     Half,
+    /// Towards zero.
     Cut,
+    /// To the larger one.
     Up,
+    /// To the smaller one.
     Down,
 }
 
@@ -210,10 +214,12 @@ impl Way {
         }
     }
 
-    /// What is added to a quotient that was cut.
-    fn correction(self, number: i128, rest: i128, unit: i128) -> i128 {
+    /// What is added to a quotient that was cut, by a unit or by one that is more than twice any number.
+    fn correction(self, rest: i128, unit: Option<i128>) -> i128 {
         match self {
-            Self::Half if rest.unsigned_abs() >= unit.unsigned_abs() - rest.unsigned_abs() => number.signum(),
+            Self::Half if unit.is_some_and(|unit| rest.unsigned_abs() >= unit.unsigned_abs() - rest.unsigned_abs()) => {
+                rest.signum()
+            }
             Self::Up => i128::from(rest > 0),
             Self::Down => -i128::from(rest < 0),
             _ => 0,
@@ -269,7 +275,8 @@ fn digits(call: &Call<'_>, way: Way) -> Result<ArrayRef> {
     }
 }
 
-fn float_at_digit(number: f64, digits: i32, way: Way) -> f64 {
+/// A floating-point number without the digits behind one, counted from the point.
+pub(super) fn float_at_digit(number: f64, digits: i32, way: Way) -> f64 {
     let whole = |number: f64| way.whole(number);
     if digits == 0 || !number.is_finite() {
         return whole(number);
@@ -284,20 +291,28 @@ fn float_at_digit(number: f64, digits: i32, way: Way) -> f64 {
     if digits > 0 { kept / factor } else { kept * factor }
 }
 
-/// A decimal of a scale, rounded at a digit, in another scale.
-fn at_digit(number: i128, scale: i32, digit: i32, kept: i32, way: Way) -> Option<i128> {
+/// A decimal of a scale and at most 38 digits without the digits behind one, in another scale; `None` where it has too
+/// many digits there.
+pub(super) fn at_digit(number: i128, scale: i32, digit: i32, kept: i32, way: Way) -> Option<i128> {
     let dropped = scale - digit;
-    let mut value = number;
-    if dropped > 38 {
-        return Some(0);
+    if dropped <= 0 {
+        return rescaled(number, kept - scale);
     }
-    if dropped > 0 {
-        let unit = 10_i128.checked_pow(dropped.unsigned_abs())?;
-        let (quotient, rest) = (value / unit, value % unit);
-        value = (quotient + way.correction(number, rest, unit)).checked_mul(unit)?;
+    let unit = 10_i128.checked_pow(dropped.unsigned_abs());
+    let (quotient, rest) = unit.map_or((0, number), |unit| (number / unit, number % unit));
+    rescaled(quotient + way.correction(rest, unit), kept - digit)
+}
+
+/// A number with so many more digits after the point, or fewer.
+fn rescaled(number: i128, digits: i32) -> Option<i128> {
+    if number == 0 || digits == 0 {
+        return Some(number);
     }
-    let shift = 10_i128.checked_pow((kept - scale).unsigned_abs())?;
-    if kept >= scale { value.checked_mul(shift) } else { Some(value / shift) }
+    match 10_i128.checked_pow(digits.unsigned_abs()) {
+        Some(shift) if digits > 0 => number.checked_mul(shift),
+        Some(shift) => Some(number / shift),
+        None => (digits < 0).then_some(0),
+    }
 }
 
 fn sign_type(args: &[DataType]) -> Result<DataType> {
@@ -376,9 +391,14 @@ mod tests {
             (12_345, 2, 5, 2, 12_345, 12_345),
             (5, 1, -3, 0, 0, 0),
             (-5, 1, 0, 0, -1, 0),
+            (99_999_999_999_999_999_999_999_999_999_999_999_999, 38, -1, 0, 0, 0),
         ] {
             assert_eq!(at_digit(number, scale, digit, kept, Way::Half), Some(half), "{number} {digit}");
             assert_eq!(at_digit(number, scale, digit, kept, Way::Cut), Some(cut), "{number} {digit}");
         }
+        // A unit that has more than 38 digits.
+        assert_eq!(at_digit(1, 38, -1, 0, Way::Up), Some(10));
+        assert_eq!(at_digit(-1, 38, -1, 0, Way::Down), Some(-10));
+        assert_eq!(at_digit(1, 38, -40, 0, Way::Up), None);
     }
 }

@@ -53,9 +53,8 @@ pub(crate) use intervals::{
     DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use kernel::{is_text, shown_type};
-pub(crate) use reduce::higher_order;
-pub(crate) use registry::{aggregate, call, gives_super, scalar, takes_super};
-pub(crate) use user::{Overload, user_function, user_gives_super, user_takes_super};
+pub(crate) use registry::{SuperArgument, aggregate, call, gives_super, higher_order, scalar, super_argument};
+pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
 
 use crate::system::Facts;
 use datafusion::logical_expr::ScalarUDF;

@@ -1,7 +1,6 @@
 //! Trino's `reduce(array, initial, (state, element) -> state, state -> result)`: a position of all arrays at a time.
 
 use crate::error::{Error, ErrorKind};
-use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array};
 use datafusion::arrow::compute::{CastOptions, cast_with_options, interleave, nullif, take, take_arrays};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
@@ -14,13 +13,9 @@ use std::sync::{Arc, LazyLock};
 
 static REDUCE: LazyLock<Arc<HigherOrderUDF>> = LazyLock::new(|| Arc::new(HigherOrderUDF::new_from_impl(Reduce::new())));
 
-/// A dialect's function over lambdas, where it is ours.
-pub(crate) fn higher_order(dialect: Dialect, name: &str) -> Option<Arc<HigherOrderUDF>> {
-    match (dialect, name) {
-        (Dialect::Athena, "reduce") => Some(Arc::clone(&REDUCE)),
-        (Dialect::Athena, name) => super::lambdas::find(name),
-        (Dialect::Redshift, _) => None,
-    }
+/// The function of a name.
+pub(super) fn find(name: &str) -> Option<Arc<HigherOrderUDF>> {
+    (name == REDUCE.name()).then(|| Arc::clone(&REDUCE))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -1,15 +1,15 @@
 //! The functions of each dialect by name.
 
-use super::kernel::{Gives, Scalar, declared};
+use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
-    arithmetic, arrays, blanks, coalesce, conversion, dates, formats, full_text, intervals, json, lists, math, regex,
-    semistructured, text, totals, url,
+    arithmetic, arrays, blanks, coalesce, conversion, dates, formats, full_text, intervals, json, lambdas, lists, math,
+    reduce, regex, semistructured, text, totals, url,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, ScalarUDF};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
@@ -67,19 +67,35 @@ pub(crate) fn call(dialect: Dialect, name: &str, args: Vec<Expr>) -> DataFusionR
     Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
 }
 
-/// Whether a function gives SUPER values.
-pub(crate) fn gives_super(function: &ScalarUDF) -> bool {
-    declared(function).is_some_and(|function| matches!(function.gives, Gives::Super))
+/// Whether a function gives SUPER values; `None` for one that is not ours, or that gives what it is given.
+pub(crate) fn gives_super(function: &ScalarUDF) -> Option<bool> {
+    match declared(function)?.gives {
+        Gives::Super => Some(true),
+        Gives::Element => None,
+        _ => Some(false),
+    }
 }
 
-/// Whether a function knows SUPER values; to others they are texts.
-pub(crate) fn takes_super(function: &ScalarUDF) -> bool {
-    let topics = ["JSON", "SUPER"];
-    declared(function).is_some_and(|function| {
-        function.name.starts_with("$super")
-            || SCALARS.iter().any(|(topic, functions)| {
-                topics.contains(topic) && functions.iter().any(|known| known.is(Dialect::Redshift, function.name))
-            })
+/// What a function takes where a value is SUPER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SuperArgument {
+    /// The SUPER value, and others as such.
+    Value,
+    /// Anything, as it is: a SUPER's JSON text too.
+    AsWritten,
+    /// The text or number that it is.
+    Plain,
+}
+
+/// What a function of ours takes as an argument; `None` for functions that are not ours.
+pub(crate) fn super_argument(function: &ScalarUDF, at: usize) -> Option<SuperArgument> {
+    let function = declared(function)?;
+    Some(match function.kinds().nth(at) {
+        Some(Kind::Super) => SuperArgument::Value,
+        Some(Kind::Json) => SuperArgument::AsWritten,
+        // What we write ourselves gets what we write.
+        _ if function.name.starts_with("$super") => SuperArgument::AsWritten,
+        _ => SuperArgument::Plain,
     })
 }
 
@@ -100,5 +116,13 @@ pub(crate) fn aggregate(dialect: Dialect, name: &str) -> Option<Arc<AggregateUDF
     match dialect {
         Dialect::Redshift => REDSHIFT_AGGREGATES.get(name).cloned(),
         Dialect::Athena => ATHENA_AGGREGATES.get(name).cloned(),
+    }
+}
+
+/// A dialect's function over lambdas, where it is ours.
+pub(crate) fn higher_order(dialect: Dialect, name: &str) -> Option<Arc<HigherOrderUDF>> {
+    match dialect {
+        Dialect::Athena => reduce::find(name).or_else(|| lambdas::find(name)),
+        Dialect::Redshift => None,
     }
 }

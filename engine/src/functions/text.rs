@@ -7,7 +7,6 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int32Type};
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
-use std::fmt::Write;
 use std::sync::Arc;
 
 use Kind::{Int, Text};
@@ -162,18 +161,13 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         digest(call, |bytes| Sha512::digest(bytes).to_vec())
     })
     .doc("sha512(binary)", "The SHA512 digest.", &[("length(to_hex(sha512(to_utf8('abc'))))", "128")]),
-    scalar("to_hex", ATHENA, &[Kind::Any], Gives::Text, |call| encoded(call, &|bytes| hex(bytes).to_uppercase())).doc(
+    scalar("to_hex", ATHENA, &[Kind::Any], Gives::Text, |call| encoded(call, &|bytes| hex::encode_upper(bytes))).doc(
         "to_hex(binary)",
         "Bytes as hexadecimal digits.",
         &[("to_hex(to_utf8('abc'))", "616263")],
     ),
     scalar("from_hex", ATHENA, &[Text], Gives::Of(binary), |call| {
-        decoded(call, "hexadecimal digits", |text| {
-            let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
-            digits
-                .filter(|digits| digits.len() % 2 == 0)
-                .map(|digits| digits.chunks(2).map(|pair| (pair[0] << 4) | pair[1]).collect())
-        })
+        decoded(call, "hexadecimal digits", |text| hex::decode(text).ok())
     })
     .doc("from_hex(text)", "The bytes that hexadecimal digits are.", &[("from_utf8(from_hex('616263'))", "abc")]),
     scalar("to_base64", ATHENA, &[Kind::Any], Gives::Text, |call| {
@@ -313,16 +307,9 @@ fn fnv(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut made, byte| {
-        let _ = write!(made, "{byte:02x}");
-        made
-    })
-}
-
 fn sha1(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = call.text(0);
-    call.texts(|row| Ok(Some(hex(&sha1::Sha1::digest(texts.value(row).as_bytes())))))
+    call.texts(|row| Ok(Some(hex::encode(sha1::Sha1::digest(texts.value(row).as_bytes())))))
 }
 
 fn sha2(call: &Call<'_>) -> Result<ArrayRef> {
@@ -330,10 +317,10 @@ fn sha2(call: &Call<'_>) -> Result<ArrayRef> {
     call.texts(|row| {
         let text = texts.value(row).as_bytes();
         Ok(match bits.value(row) {
-            224 => Some(hex(&Sha224::digest(text))),
-            0 | 256 => Some(hex(&Sha256::digest(text))),
-            384 => Some(hex(&Sha384::digest(text))),
-            512 => Some(hex(&Sha512::digest(text))),
+            224 => Some(hex::encode(Sha224::digest(text))),
+            0 | 256 => Some(hex::encode(Sha256::digest(text))),
+            384 => Some(hex::encode(Sha384::digest(text))),
+            512 => Some(hex::encode(Sha512::digest(text))),
             _ => None,
         })
     })

@@ -3,14 +3,13 @@
 //! A body is an expression over its arguments, which are the columns of a batch: each is computed once, however often the
 //! body names it.
 
-use super::kernel::shown_type;
-use super::semistructured::as_documents;
+use super::kernel::{is_text, shown_type};
 use crate::error::{Error, ErrorKind};
 use crate::tables;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::common::ScalarValue;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -33,39 +32,49 @@ pub(crate) struct Overload {
 
 /// The functions of one name in a schema.
 pub(crate) fn user_function(schema: &str, name: &str, overloads: Vec<Overload>) -> Arc<ScalarUDF> {
+    function_of(schema.to_owned(), name.to_owned(), overloads.into_iter().map(Arc::new).collect())
+}
+
+fn function_of(schema: String, name: String, overloads: Vec<Arc<Overload>>) -> Arc<ScalarUDF> {
     let most = [Volatility::Volatile, Volatility::Stable];
     let is = |volatility: &Volatility| overloads.iter().any(|overload| overload.volatility == *volatility);
     let volatility = most.into_iter().find(is).unwrap_or(Volatility::Immutable);
     let signature = Signature::user_defined(volatility);
-    let (schema, name) = (schema.to_owned(), name.to_owned());
     Arc::new(ScalarUDF::new_from_impl(UserFunction { schema, name, overloads, signature }))
 }
 
-/// Whether an argument of a user's function stays SUPER.
-pub(crate) fn user_takes_super(function: &ScalarUDF, at: usize) -> bool {
-    let Some(function) = function.inner().downcast_ref::<UserFunction>() else { return false };
-    let takes = |overload: &Overload| overload.arguments.fields().get(at).is_some_and(|field| tables::is_super(field));
-    function.overloads.iter().any(takes)
+/// Whether a function is one that a user has made.
+pub(crate) fn is_users(function: &ScalarUDF) -> bool {
+    function.inner().downcast_ref::<UserFunction>().is_some()
 }
 
-/// Whether a user's function gives SUPER values.
-pub(crate) fn user_gives_super(function: &ScalarUDF) -> bool {
-    let Some(function) = function.inner().downcast_ref::<UserFunction>() else { return false };
-    function.overloads.iter().any(|overload| tables::is_super(&overload.returns))
+/// A user's function as the one of its name that a call with such arguments means, and what it wants of them.
+///
+/// # Errors
+/// `UndefinedFunction` when there is none for such arguments, or not one.
+pub(crate) fn chosen_overload(function: &ScalarUDF, arguments: &[FieldRef]) -> Result<(Arc<ScalarUDF>, SchemaRef)> {
+    let function = function.inner().downcast_ref::<UserFunction>();
+    let function = function.ok_or_else(|| Error::internal("a function is no user's"))?;
+    let overload = function.choose(arguments)?;
+    let chosen = function_of(function.schema.clone(), function.name.clone(), vec![Arc::clone(overload)]);
+    Ok((chosen, Arc::clone(&overload.arguments)))
 }
 
 #[derive(Debug)]
 struct UserFunction {
     schema: String,
     name: String,
-    overloads: Vec<Overload>,
+    overloads: Vec<Arc<Overload>>,
     signature: Signature,
 }
 
-// A query has one function of a name.
 impl PartialEq for UserFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.schema == other.schema && self.name == other.name
+        let same = |(ours, theirs): (&Arc<Overload>, &Arc<Overload>)| Arc::ptr_eq(ours, theirs);
+        self.schema == other.schema
+            && self.name == other.name
+            && self.overloads.len() == other.overloads.len()
+            && self.overloads.iter().zip(&other.overloads).all(same)
     }
 }
 
@@ -77,9 +86,18 @@ impl Hash for UserFunction {
     }
 }
 
-/// How far an argument's type is from a parameter's; `None` where it does not become it by itself.
-fn distance(found: &DataType, wanted: &DataType) -> Option<usize> {
-    let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+/// How far an argument is from a parameter; `None` where it does not become it by itself.
+fn distance(found: &Field, wanted: &Field) -> Option<usize> {
+    match (tables::is_super(found), tables::is_super(wanted)) {
+        (true, true) => Some(0),
+        // A text that stands in a SUPER.
+        (true, false) => is_text(wanted.data_type()).then_some(1),
+        (false, true) => becomes_super(found.data_type()).then_some(9),
+        (false, false) => distance_of_types(found.data_type(), wanted.data_type()),
+    }
+}
+
+fn distance_of_types(found: &DataType, wanted: &DataType) -> Option<usize> {
     let decimal =
         |t: &DataType| matches!(t, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..));
     let rank = |t: &DataType| match t {
@@ -91,7 +109,7 @@ fn distance(found: &DataType, wanted: &DataType) -> Option<usize> {
         DataType::Float64 => Some(6),
         _ => None,
     };
-    if found == wanted || (text(found) && text(wanted)) {
+    if found == wanted || (is_text(found) && is_text(wanted)) {
         return Some(0);
     }
     if let (Some(from), Some(to)) = (rank(found), rank(wanted)) {
@@ -99,49 +117,48 @@ fn distance(found: &DataType, wanted: &DataType) -> Option<usize> {
     }
     match (found, wanted) {
         (DataType::Null, _) => Some(0),
-        (DataType::Dictionary(_, value), wanted) => distance(value, wanted),
+        (DataType::Dictionary(_, value), wanted) => distance_of_types(value, wanted),
         (DataType::Date32 | DataType::Timestamp(..), DataType::Timestamp(..)) => Some(1),
         // A text in quotes has no type of its own.
-        (text_type, DataType::Date32 | DataType::Timestamp(..) | DataType::Time64(_)) if text(text_type) => Some(8),
+        (text_type, DataType::Date32 | DataType::Timestamp(..) | DataType::Time64(_)) if is_text(text_type) => Some(8),
         (DataType::Binary | DataType::LargeBinary, DataType::BinaryView) => Some(0),
         _ => None,
     }
 }
 
 impl UserFunction {
-    /// The overload for arguments of these types.
-    fn choose(&self, found: &[DataType]) -> Result<&Overload> {
-        let fit = |overload: &&Overload| -> Option<usize> {
+    /// The overload for such arguments.
+    fn choose(&self, found: &[FieldRef]) -> Result<&Arc<Overload>> {
+        let fit = |overload: &Arc<Overload>| -> Option<usize> {
             let wanted = overload.arguments.fields();
             if wanted.len() != found.len() {
                 return None;
             }
-            found.iter().zip(wanted).map(|(found, wanted)| distance(found, wanted.data_type())).sum()
+            found.iter().zip(wanted).map(|(found, wanted)| distance(found, wanted)).sum()
         };
-        let mut fitting: Vec<(usize, &Overload)> =
-            self.overloads.iter().filter_map(|overload| Some((fit(&overload)?, overload))).collect();
+        let mut fitting: Vec<(usize, &Arc<Overload>)> =
+            self.overloads.iter().filter_map(|overload| Some((fit(overload)?, overload))).collect();
         fitting.sort_by_key(|(distance, _)| *distance);
-        let types: Vec<String> = found.iter().map(shown_type).collect();
-        let called = format!("{}({})", self.name, types.join(", "));
+        let undefined = |problem: &str, hint: &str| {
+            let types: Vec<String> = found.iter().map(|field| shown(field)).collect();
+            let message = format!("function {}({}) {problem}", self.name, types.join(", "));
+            Err(Error::new(ErrorKind::UndefinedFunction, message).with_hint(hint).into())
+        };
         match fitting.as_slice() {
-            [(first, _), (second, _), ..] if first == second => {
-                let message = format!("function {called} is not unique");
-                Err(Error::new(ErrorKind::UndefinedFunction, message).with_hint("cast the arguments").into())
-            }
+            [(first, _), (second, _), ..] if first == second => undefined("is not unique", "cast the arguments"),
             [(_, overload), ..] => Ok(overload),
-            [] => {
-                let message = format!("function {called} does not exist");
-                Err(Error::new(ErrorKind::UndefinedFunction, message)
-                    .with_hint("no function matches the given name and argument types")
-                    .into())
-            }
+            [] => undefined("does not exist", "no function matches the given name and argument types"),
         }
     }
+}
 
-    fn of(&self, fields: &[FieldRef]) -> Result<&Overload> {
-        let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
-        self.choose(&types)
-    }
+/// Whether values of a type become SUPER by themselves.
+fn becomes_super(found: &DataType) -> bool {
+    is_text(found) || found.is_numeric() || matches!(found, DataType::Boolean | DataType::Null)
+}
+
+fn shown(field: &Field) -> String {
+    if tables::is_super(field) { "super".to_owned() } else { shown_type(field.data_type()) }
 }
 
 impl ScalarUDFImpl for UserFunction {
@@ -154,36 +171,30 @@ impl ScalarUDFImpl for UserFunction {
     }
 
     fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        let overload = self.choose(found)?;
-        // What becomes SUPER does so when the function is called.
+        // What is SUPER is not known of a type: it is left as it is, until [`chosen_overload`] knows more.
+        let found: Vec<FieldRef> = found.iter().map(|found| Arc::new(Field::new("", found.clone(), true))).collect();
+        let overload = self.choose(&found)?;
         let wanted = overload.arguments.fields().iter().zip(found);
-        Ok(wanted
-            .map(|(wanted, found)| if tables::is_super(wanted) { found.clone() } else { wanted.data_type().clone() })
-            .collect())
+        let cast_to = wanted.map(|(wanted, found)| {
+            if tables::is_super(wanted) && !is_text(found.data_type()) { found } else { Arc::clone(wanted) }
+        });
+        Ok(cast_to.map(|field| field.data_type().clone()).collect())
     }
 
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        Ok(self.choose(types)?.returns.data_type().clone())
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
+        Err(Error::internal("a user's function gives what its arguments' fields say").into())
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(Arc::clone(&self.of(args.arg_fields)?.returns))
+        Ok(Arc::clone(&self.choose(args.arg_fields)?.returns))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let overload = self.of(&args.arg_fields)?;
+        let overload = self.choose(&args.arg_fields)?;
         let is_constant = overload.volatility != Volatility::Volatile
             && args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_constant { 1 } else { args.number_rows };
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(args.args.len());
-        for ((arg, field), wanted) in args.args.iter().zip(&args.arg_fields).zip(overload.arguments.fields()) {
-            let array = arg.to_array(rows)?;
-            columns.push(if tables::is_super(wanted) {
-                Arc::new(as_documents(&array, Some(field)).map_err(DataFusionError::from)?)
-            } else {
-                array
-            });
-        }
+        let columns = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&overload.arguments), columns, &options)?;
         match overload.body.evaluate(&batch)? {

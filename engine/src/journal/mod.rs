@@ -13,6 +13,7 @@ mod query;
 mod refresh;
 mod steps;
 mod store;
+mod streams;
 mod vacuum;
 mod wlm;
 
@@ -32,6 +33,7 @@ pub(crate) use steps::{
     AlertRecord, ForeignRecord, MOST_STEPS, NodeRecord, ScanRecord, StepRecord, StepsRecord, TotalsRecord,
 };
 pub use store::{Journal, JournalConfig, now_us};
+pub(crate) use streams::{BadStreamRecord, StreamPart, StreamScanRecord};
 pub(crate) use vacuum::VacuumRecord;
 pub(crate) use wlm::{RuleAction, Stay, WlmTrace};
 

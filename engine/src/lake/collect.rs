@@ -27,7 +27,7 @@ pub(crate) const COLLECTOR_BYTES: usize = 20 << 10;
 
 /// Whether a column's values are counted and compared at all.
 pub(crate) fn has_statistics(data_type: &HiveType) -> bool {
-    !matches!(data_type, HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_))
+    !matches!(data_type, HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) | HiveType::Super)
 }
 
 /// Rows as they are read.

@@ -34,7 +34,7 @@ pub fn to_arrow(hive: &HiveType) -> DataType {
         HiveType::Float => DataType::Float32,
         HiveType::Double => DataType::Float64,
         HiveType::Decimal(precision, scale) => DataType::Decimal128(*precision, *scale),
-        HiveType::String | HiveType::Varchar(_) | HiveType::Char(_) => DataType::Utf8View,
+        HiveType::String | HiveType::Varchar(_) | HiveType::Char(_) | HiveType::Super => DataType::Utf8View,
         HiveType::Binary => DataType::BinaryView,
         HiveType::Date => DataType::Date32,
         HiveType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -159,7 +159,7 @@ pub fn parse_partition_value(text: Option<&str>, hive: &HiveType) -> Result<Scal
         HiveType::Binary => Some(ScalarValue::BinaryView(Some(text.as_bytes().to_vec()))),
         HiveType::Date => parse_date(text).map(|v| ScalarValue::Date32(Some(v))),
         HiveType::Timestamp => parse_timestamp(text).map(|v| ScalarValue::TimestampMicrosecond(Some(v), None)),
-        HiveType::Array(_) | HiveType::Map(_, _) | HiveType::Struct(_) => {
+        HiveType::Array(_) | HiveType::Map(_, _) | HiveType::Struct(_) | HiveType::Super => {
             return Err(Error::unsupported(format_args!("a partition key of type {hive}")));
         }
     };

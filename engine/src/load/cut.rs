@@ -1,7 +1,7 @@
 //! Cutting a stream of bytes into blocks of whole records, which several loaders then read side by side.
 
 use super::frame::{Framed, Framer};
-use super::rows::LoaderSpec;
+use super::spec::LoaderSpec;
 
 /// The mark that some programs begin UTF-8 with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -25,7 +25,7 @@ pub(crate) struct Cutter {
 impl Cutter {
     /// For a file of these rules, whose bytes must be UTF-8 ([`LoaderSpec::is_cuttable`]).
     pub(crate) fn new(spec: &LoaderSpec) -> Self {
-        Self { framer: Framer::new(spec.framing(), 0, 1), header_left: spec.header_lines(), began: false }
+        Self { framer: spec.framer(0, 1), header_left: spec.header_lines(), began: false }
     }
 
     /// Takes a chunk of the file in; the records that are whole now. `last` says that no more comes.

@@ -14,6 +14,9 @@ const MOST_TEXT: usize = 1024;
 /// How much of a bad line's fields together is recorded, in bytes.
 pub(super) const MOST_FIELDS: usize = 4096;
 
+/// What Redshift says of a JSONPath whose array is not there (COPY, "JSONPath expressions").
+pub(super) const OUT_OF_RANGE: &str = "Invalid JSONPath format: Not an array or index out of range.";
+
 /// Why a field or a line is bad: a code and a reason of Redshift's "Load error reference".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {

@@ -50,6 +50,8 @@ pub(super) struct Framer {
     escaped: bool,
     too_long: bool,
     line: u64,
+    /// Lines that are passed over, whatever they hold, before the first record.
+    lines_to_skip: u64,
     /// Where the buffer begins in the file, in bytes.
     base: u64,
     /// Where the record that comes next begins in the file.
@@ -69,9 +71,15 @@ impl Framer {
             escaped: false,
             too_long: false,
             line,
+            lines_to_skip: 0,
             base: offset,
             begin: offset,
         }
+    }
+
+    /// The same that passes over so many lines before the first record.
+    pub(super) fn behind_lines(self, lines: u64) -> Self {
+        Self { lines_to_skip: lines, ..self }
     }
 
     /// How far the file has come in, in bytes.
@@ -104,6 +112,9 @@ impl Framer {
 
     /// The next record; `None` when more bytes are needed. `last` says that none will come.
     pub(super) fn cut(&mut self, last: bool) -> Option<Framed> {
+        if !self.skip_lines() {
+            return None;
+        }
         if self.framing == Framing::Json && self.depth == 0 && self.scanned == self.start {
             self.skip_blanks();
         }
@@ -141,6 +152,21 @@ impl Framer {
             return Framed::TooLong { line };
         }
         Framed::Record { from, to, line }
+    }
+
+    /// Passes over what is to be; whether all of it has come.
+    fn skip_lines(&mut self) -> bool {
+        while self.lines_to_skip > 0 {
+            let newline = memchr::memchr(b'\n', &self.buffer[self.start..]);
+            self.start = newline.map_or(self.buffer.len(), |at| self.start + at + 1);
+            (self.scanned, self.begin) = (self.start, self.base + self.start as u64);
+            if newline.is_none() {
+                return false;
+            }
+            self.line += 1;
+            self.lines_to_skip -= 1;
+        }
+        true
     }
 
     fn skip_blanks(&mut self) {

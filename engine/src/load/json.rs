@@ -1,8 +1,8 @@
 //! Taking a JSON record apart: the member of each column, by its name or by a path.
 
-use super::errors::Problem;
+use super::errors::{OUT_OF_RANGE, Problem};
 use super::fields::Field;
-use super::rows::Target;
+use super::spec::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::json::{JsonPath, Lexer, Step, unescape};
 use crate::tables::SqlType;
@@ -105,7 +105,7 @@ impl Members {
             Self::Paths(paths) => {
                 lexer.value(0).map_err(|e| malformed(e.at))?;
                 for path in paths {
-                    fields.push(follow(record, path).and_then(|range| field(record, range)));
+                    fields.push(follow(record, path)?.and_then(|range| field(record, range)));
                 }
             }
         }
@@ -170,40 +170,42 @@ fn field(record: &[u8], range: Range<usize>) -> Option<Field<'_>> {
     Some(Field { bytes, quoted, at: range.start })
 }
 
-/// Where a path leads in a well-formed record.
-fn follow(record: &[u8], path: &JsonPath) -> Option<Range<usize>> {
+/// Where a path leads in a well-formed record; `None` where it has no such member.
+///
+/// # Errors
+/// For an item of what is no array or has fewer items.
+fn follow(record: &[u8], path: &JsonPath) -> std::result::Result<Option<Range<usize>>, Problem> {
     let mut place = 0..record.len();
     for step in &path.steps {
         let mut lexer = Lexer::new(record, place.start);
-        let mut found = None;
-        match step {
-            Step::Member(_) if lexer.peek() == Some(b'{') => {
-                lexer
-                    .object(0, |key, value| {
-                        if step.takes_key(key) {
-                            found = Some(value);
-                        }
-                    })
-                    .ok()?;
-            }
-            Step::Item(_) if lexer.peek() == Some(b'[') => {
+        let (is_item, mut found) = (matches!(step, Step::Item(_)), None);
+        let taken = match lexer.peek() {
+            Some(b'[') if is_item => {
                 let mut index = 0;
-                let taken = lexer.array(0, |value| {
+                lexer.array(0, |value| {
                     if step.takes_index(index) {
                         found = Some(value);
                     }
                     index += 1;
-                });
-                taken.ok()?;
+                })
             }
-            _ => return None,
-        }
-        place = found?;
+            Some(b'{') if !is_item => lexer.object(0, |key, value| {
+                if step.takes_key(key) {
+                    found = Some(value);
+                }
+            }),
+            // Of an array that is not there nothing is out of range.
+            Some(b'n') => return Ok(None),
+            _ if is_item => return Err(Problem::new(1216, OUT_OF_RANGE)),
+            _ => return Ok(None),
+        };
+        place = match (taken, found) {
+            (Ok(()), Some(found)) => found,
+            (Ok(()), None) if is_item => return Err(Problem::new(1216, OUT_OF_RANGE)),
+            _ => return Ok(None),
+        };
     }
-    if path.steps.is_empty() {
-        return Lexer::new(record, 0).value(0).ok();
-    }
-    Some(place)
+    Ok(if path.steps.is_empty() { Lexer::new(record, 0).value(0).ok() } else { Some(place) })
 }
 
 /// The paths of a file of JSON paths: `{"jsonpaths": ["$.a", "$['b'][0]"]}`.

@@ -2,6 +2,7 @@
 
 use super::errors::Problem;
 use crate::error::{Error, ErrorKind};
+use crate::zone::Zone;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 
 /// How texts of dates and moments are read.
@@ -29,21 +30,6 @@ const AUTO_DATES: [&str; 19] = [
 
 /// Times of day behind them.
 const AUTO_TIMES: [&str; 5] = ["%H:%M:%S%.f", "%H:%M", "%H%M%S", "%I:%M:%S%.f %p", "%I:%M %p"];
-
-/// The zones that `'auto'` knows by name, in hours from UTC.
-const ZONES: [(&str, i64); 11] = [
-    ("UTC", 0),
-    ("GMT", 0),
-    ("Z", 0),
-    ("EST", -5),
-    ("EDT", -4),
-    ("CST", -6),
-    ("CDT", -5),
-    ("MST", -7),
-    ("MDT", -6),
-    ("PST", -8),
-    ("PDT", -7),
-];
 
 /// The day of 1970-01-01 from the first of the year 1, which is day 1.
 const EPOCH_FROM_CE: i32 = 719_163;
@@ -182,7 +168,7 @@ fn auto(text: &str) -> Option<i64> {
             .and_then(year)
             .map(|day| micros(day.into()));
     }
-    let (text, offset) = without_zone(&text);
+    let (text, zone) = without_zone(&text);
     let julian = || {
         let (day, time) = text.strip_prefix('J')?.split_once(' ').unwrap_or((text.strip_prefix('J')?, "00:00:00"));
         let days = day.parse::<i64>().ok()? - JULIAN_EPOCH;
@@ -193,19 +179,20 @@ fn auto(text: &str) -> Option<i64> {
     let timed =
         || AUTO_DATES.iter().find_map(|day| AUTO_TIMES.iter().find_map(|time| moment(&format!("{day} {time}"))));
     let micros = plain.or_else(timed).or_else(|| moment("%d %B %H:%M:%S%.f %Y")).or_else(julian)?;
-    micros.checked_sub(offset * 1_000_000)
+    zone.map_or(Some(micros), |zone| zone.to_utc(micros))
 }
 
-/// A text without the zone behind it, and the zone's seconds from UTC.
-fn without_zone(text: &str) -> (&str, i64) {
+/// A text without the zone behind it, and the zone.
+fn without_zone(text: &str) -> (&str, Option<Zone>) {
     if let Some((before, name)) = text.rsplit_once(' ')
-        && let Some((_, hours)) = ZONES.iter().find(|(zone, _)| zone.eq_ignore_ascii_case(name))
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && let Some(zone) = Zone::of_name(name)
     {
-        return (before.trim_end(), hours * 3600);
+        return (before.trim_end(), Some(zone));
     }
     let offset = text.rfind(['+', '-']).filter(|at| text[..*at].contains(':')).and_then(|at| {
         let digits = text[at + 1..].replace(':', "");
-        let number = |digits: &str| digits.parse::<i64>().ok();
+        let number = |digits: &str| digits.parse::<i32>().ok();
         if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
@@ -214,9 +201,9 @@ fn without_zone(text: &str) -> (&str, i64) {
             4 => number(&digits[..2])? * 3600 + number(&digits[2..])? * 60,
             _ => return None,
         };
-        Some((text[..at].trim_end(), if text[at..].starts_with('-') { -seconds } else { seconds }))
+        Some((text[..at].trim_end(), Zone::Fixed(if text[at..].starts_with('-') { -seconds } else { seconds })))
     });
-    offset.unwrap_or((text, 0))
+    offset.map_or((text, None), |(text, zone)| (text, Some(zone)))
 }
 
 /// A number of seconds or milliseconds, perhaps with a fraction.
@@ -250,7 +237,12 @@ pub(crate) fn time_of_day(text: &str) -> Option<i64> {
 /// # Errors
 /// `DateTimeOverflow` for numbers that no time has, `InvalidDateTime` for what is no time.
 pub(crate) fn sql_time(text: &str, type_name: &str) -> crate::error::Result<(i64, i64)> {
-    let (time, offset) = without_zone(text.trim());
+    // A time of day has no date that tells the season of a zone: only what is the same in all of them is one of its parts.
+    let (time, offset) = match without_zone(text.trim()) {
+        (time, Some(Zone::Fixed(seconds))) => (time, i64::from(seconds)),
+        (_, Some(Zone::Named(_))) => (text.trim(), 0),
+        (time, None) => (time, 0),
+    };
     let parse = |format: &&str| NaiveTime::parse_from_str(time, format).ok();
     if let Some(time) = AUTO_TIMES.iter().find_map(parse) {
         return Ok((time_micros(time), offset));
@@ -314,6 +306,12 @@ mod tests {
             ("auto", "1997-12-17 07:37:16-08", "1997-12-17 15:37:16"),
             ("auto", "12.17.1997 07:37:16.00 PST", "1997-12-17 15:37:16"),
             ("auto", "17.12.1997 07:37:16", "1997-12-17 07:37:16"),
+            // Zones by their names and abbreviations.
+            ("auto", "1997-12-17 07:37:16 America/Los_Angeles", "1997-12-17 15:37:16"),
+            ("auto", "1997-07-17 07:37:16 america/los_angeles", "1997-07-17 14:37:16"),
+            ("auto", "12/17/1997 07:37 PM CET", "1997-12-17 18:37:00"),
+            ("auto", "1997-12-17 07:37:16 AEST", "1997-12-16 21:37:16"),
+            ("auto", "1997-12-17 07:37:16 NPT", "1997-12-17 01:52:16"),
             ("auto", "January 8, 1999", "1999-01-08 00:00:00"),
             ("auto", "1999-01-08", "1999-01-08 00:00:00"),
             ("auto", "1/8/1999", "1999-01-08 00:00:00"),

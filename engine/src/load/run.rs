@@ -5,7 +5,7 @@
 
 use super::builder::Column;
 use super::fields::Field;
-use super::rows::Target;
+use super::spec::Target;
 use super::value::{Conversion, Value, short_integer};
 use crate::tables::SqlType;
 use std::borrow::Cow;

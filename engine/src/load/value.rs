@@ -5,6 +5,7 @@ use super::fields::Field;
 use super::pattern::{self, Moments};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{self, Qualifier};
+use crate::lake::json;
 use crate::sql::CopyOptions;
 use crate::tables::SqlType;
 use datafusion::arrow::datatypes::MAX_DECIMAL128_FOR_EACH_PRECISION;
@@ -157,7 +158,7 @@ impl Conversion {
         Err(Problem::new(1220, reason))
     }
 
-    /// A SUPER: JSON text. A string among JSON's values is itself, whatever it holds.
+    /// A SUPER: JSON text in its normal form. A string among JSON's values is itself, whatever it holds.
     fn document<'a>(&self, field: Field<'a>) -> std::result::Result<Value<'a>, Problem> {
         let string = self.json && field.quoted;
         if field.bytes.is_empty() && !self.stream && !string {
@@ -165,12 +166,13 @@ impl Conversion {
         }
         let text = Self::utf8(field.bytes, None)?;
         if string {
-            return Ok(Value::Text(serde_json::Value::from(text).to_string().into()));
+            return Ok(Value::Text(json::quoted(&text).into()));
         }
-        match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
-            Ok(_) => Ok(Value::Text(text)),
-            Err(_) => Err(Problem::new(1224, "Invalid JSON for a column of type SUPER")),
-        }
+        let normal = match &text {
+            Cow::Borrowed(text) => json::normal(text),
+            Cow::Owned(text) => json::normal(text).map(|normal| Cow::Owned(normal.into_owned())),
+        };
+        normal.map(Value::Text).ok_or_else(|| Problem::new(1224, "Invalid JSON for a column of type SUPER"))
     }
 
     /// Types whose empty fields are NULL.
@@ -225,7 +227,7 @@ impl Conversion {
             SqlType::Interval(qualifier) => interval(text().unwrap_or(""), qualifier),
             SqlType::VarByte(length) => {
                 let digits = trimmed.strip_prefix(b"\\x").filter(|_| self.stream).unwrap_or(trimmed);
-                let plain = unhex(digits).ok_or_else(|| digit(1207, bytes, "Varbyte"))?;
+                let plain = hex::decode(digits).map_err(|_| digit(1207, bytes, "Varbyte"))?;
                 if plain.len() > length as usize {
                     return Err(Problem::new(1204, "Value length exceeds DDL length"));
                 }
@@ -258,14 +260,6 @@ fn cut(text: &mut Cow<'_, str>, length: impl Fn(&str) -> usize) {
 
 fn hex(bytes: &[u8], most: usize) -> String {
     bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
-}
-
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 /// `Invalid digit, Value 'x', Pos 0, Type: Integer`: the first byte that no number has there.

@@ -8,7 +8,8 @@
 
 use crate::error::{Error, ErrorKind};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::{DefaultTableSource, MemTable};
@@ -19,8 +20,8 @@ use datafusion::logical_expr::expr::Exists;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Subquery, TypeSignature, Volatility, col, lit,
+    BinaryExpr, ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, Operator, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Subquery, TypeSignature, Volatility, col, lit,
 };
 use datafusion::physical_plan::collect;
 use futures::FutureExt;
@@ -66,6 +67,11 @@ fn has_subquery(node: &LogicalPlan) -> Result<bool> {
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
+}
+
+/// Whether a function is a subquery that is run for each row.
+pub(super) fn is_row_query(function: &ScalarUDF) -> bool {
+    function.inner().downcast_ref::<RowQuery>().is_some()
 }
 
 /// Whether a subquery is to be run for each row: it names outer columns, reads nothing but memory, and is no aggregate
@@ -158,7 +164,7 @@ fn call(query: Subquery, state: &SessionState) -> Result<Expr> {
     let mut state = state.clone();
     // Nothing of it runs beside the query: what would is not waited for.
     state.config_mut().options_mut().execution.target_partitions = 1;
-    let gives = query.subquery.schema().field(0).data_type().clone();
+    let gives = Arc::clone(&query.subquery.schema().fields()[0]);
     let signature = Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], Volatility::Stable);
     let args = columns.iter().cloned().map(Expr::Column).collect();
     let function = RowQuery(Arc::new(Query { plan: query.subquery, columns, state, gives, signature }));
@@ -174,7 +180,8 @@ struct Query {
     /// The outer columns, in the order of the arguments.
     columns: Vec<Column>,
     state: SessionState,
-    gives: DataType,
+    /// What it gives: SUPER for example.
+    gives: FieldRef,
     signature: Signature,
 }
 
@@ -208,7 +215,11 @@ impl ScalarUDFImpl for RowQuery {
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(self.0.gives.clone())
+        Ok(self.0.gives.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(Arc::new(self.0.gives.as_ref().clone().with_name(self.name()).with_nullable(true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -230,7 +241,7 @@ impl ScalarUDFImpl for RowQuery {
             results.push(result);
         }
         if results.is_empty() {
-            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(&self.0.gives)));
+            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(self.0.gives.data_type())));
         }
         Ok(ColumnarValue::Array(ScalarValue::iter_to_array(results)?))
     }
@@ -242,10 +253,12 @@ impl Query {
         let bound = self.plan.as_ref().clone().transform_up_with_subqueries(|node| {
             node.map_expressions(|expr| {
                 expr.transform_up(|part| {
-                    let Expr::OuterReferenceColumn(_, column) = &part else { return Ok(Transformed::no(part)) };
+                    let Expr::OuterReferenceColumn(field, column) = &part else { return Ok(Transformed::no(part)) };
                     let at = self.columns.iter().position(|known| known == column);
+                    let metadata = FieldMetadata::from(field.as_ref());
+                    let metadata = (!metadata.is_empty()).then_some(metadata);
                     match at.and_then(|at| values.get(at)) {
-                        Some(value) => Ok(Transformed::yes(Expr::Literal(value.clone(), None))),
+                        Some(value) => Ok(Transformed::yes(Expr::Literal(value.clone(), metadata))),
                         None => Ok(Transformed::no(part)),
                     }
                 })
@@ -263,8 +276,10 @@ impl Query {
         })?;
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         match batches.iter().find(|batch| batch.num_rows() > 0) {
-            None => ScalarValue::try_from(&self.gives),
-            Some(batch) if rows == 1 => ScalarValue::try_from_array(batch.column(0), 0)?.cast_to(&self.gives),
+            None => ScalarValue::try_from(self.gives.data_type()),
+            Some(batch) if rows == 1 => {
+                ScalarValue::try_from_array(batch.column(0), 0)?.cast_to(self.gives.data_type())
+            }
             Some(_) => {
                 let message = "more than one row returned by a subquery used as an expression";
                 Err(Error::new(ErrorKind::CardinalityViolation, message).into())

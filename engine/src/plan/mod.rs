@@ -16,6 +16,7 @@ pub(crate) use declared::{declared_schema, declared_types, with_declarations};
 pub(crate) use dialect::{as_super, assigned, read_interval, super_value};
 pub(crate) use rewrite::{shown_name, shown_schema};
 
+use crate::builtin;
 use crate::error::{Error, ErrorKind, Result, span_of};
 use crate::federated;
 use crate::functions::{self, Functions};
@@ -38,6 +39,10 @@ use datafusion::sql::sqlparser::ast;
 use millrace_catalog::model::Column;
 use std::sync::Arc;
 
+/// The stack of a thread on which every statement can be planned, in bytes. Threads with less take one of this size for
+/// each statement, which costs more than planning a small query; only what is used of it takes memory.
+pub const STACK_BYTES: usize = 64 << 20;
+
 /// Plans a query over its resolved tables.
 pub(crate) fn plan_query(context: &Context, resolved: ResolvedQuery) -> Result<LogicalPlan> {
     with_room(|| plan_resolved(context, resolved))
@@ -46,7 +51,6 @@ pub(crate) fn plan_query(context: &Context, resolved: ResolvedQuery) -> Result<L
 /// Runs work that walks a statement recursively on a stack with room for the deepest that the parser lets through.
 pub(crate) fn with_room<T>(work: impl FnOnce() -> T) -> T {
     const RED_ZONE_BYTES: usize = 48 << 20;
-    const STACK_BYTES: usize = 64 << 20;
     stacker::maybe_grow(RED_ZONE_BYTES, STACK_BYTES, work)
 }
 
@@ -194,7 +198,10 @@ impl ContextProvider for Provider<'_> {
             return Err(Error::new(ErrorKind::UndefinedFunction, message).into());
         };
         let empty = DFSchema::empty();
-        let args = args.into_iter().map(|arg| self.state.create_physical_expr(arg, &empty));
+        let args = args.into_iter().map(|arg| {
+            let arg = dialect::rewrite_super_alone(arg, &empty)?;
+            self.state.create_physical_expr(arg, &empty)
+        });
         let mut is_narrow = true;
         let values = args
             .map(|arg| {
@@ -248,23 +255,23 @@ impl ContextProvider for Provider<'_> {
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         if let Some(name) = name.strip_prefix(LIBRARY) {
-            return self.state.scalar_functions().get(name).cloned();
+            return builtin::functions().scalar.get(name).cloned();
         }
         let own = self.functions.get(name).cloned().or_else(|| functions::scalar(self.dialect, name));
-        own.or_else(|| self.state.scalar_functions().get(name).cloned())
+        own.or_else(|| builtin::functions().scalar.get(name).cloned())
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
         let own = functions::higher_order(self.dialect, name);
-        own.or_else(|| self.state.higher_order_functions().get(name).cloned())
+        own.or_else(|| builtin::functions().higher_order.get(name).cloned())
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        functions::aggregate(self.dialect, name).or_else(|| self.state.aggregate_functions().get(name).cloned())
+        functions::aggregate(self.dialect, name).or_else(|| builtin::functions().aggregate.get(name).cloned())
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        self.state.window_functions().get(name).cloned()
+        builtin::functions().window.get(name).cloned()
     }
 
     fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
@@ -276,18 +283,18 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn udf_names(&self) -> Vec<String> {
-        self.state.scalar_functions().keys().cloned().collect()
+        builtin::functions().scalar.keys().cloned().collect()
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {
-        self.state.higher_order_functions().keys().cloned().collect()
+        builtin::functions().higher_order.keys().cloned().collect()
     }
 
     fn udaf_names(&self) -> Vec<String> {
-        self.state.aggregate_functions().keys().cloned().collect()
+        builtin::functions().aggregate.keys().cloned().collect()
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        self.state.window_functions().keys().cloned().collect()
+        builtin::functions().window.keys().cloned().collect()
     }
 }

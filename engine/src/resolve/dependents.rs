@@ -1,44 +1,54 @@
-//! What reads what: the relations that views and materialized views name.
+//! What reads what: the relations and the users' functions that the queries of views and materialized views name, and
+//! what these mean now.
 
-use super::{locate, path_of};
+use super::{called_in, locate, path_of, user_functions};
 use crate::error::{Error, Result};
-use crate::sql::{self, Dialect, ObjectName, Statement};
+use crate::session::Context;
+use crate::sql::{self, Dialect, ObjectName};
 use datafusion::sql::sqlparser::ast;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{ManagedTable, MaterializedView, Table, TableKind};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// The relations that a view's query names, by database and name; none for a query that cannot be read.
-pub(crate) fn names_in_view(snapshot: &Snapshot, view: &Table) -> Vec<(String, String)> {
-    let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { return Vec::new() };
-    match dialect.parse::<Dialect>() {
-        Ok(dialect) => names_in(snapshot, text, dialect, search_database),
-        Err(_) => Vec::new(),
+/// A relation by database and name.
+pub(crate) type RelationName = (String, String);
+
+/// A query that is kept as text.
+struct Kept<'a> {
+    text: &'a str,
+    dialect: Dialect,
+    /// The schemas that its names are looked up in.
+    path: &'a str,
+}
+
+impl<'a> Kept<'a> {
+    /// A view's query; `None` for an external table.
+    fn of_view(view: &'a Table) -> Result<Option<Self>> {
+        let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { return Ok(None) };
+        Ok(Some(Self { text, dialect: dialect.parse().map_err(Error::internal)?, path: search_database }))
+    }
+
+    fn of_materialized(view: &'a MaterializedView) -> Self {
+        Self { text: &view.text, dialect: Dialect::Redshift, path: &view.search_path }
+    }
+
+    fn query(&self) -> Result<Box<ast::Query>> {
+        let query = sql::parse_query(self.text, self.dialect)?;
+        query.ok_or_else(|| Error::internal("the text of a view is no query"))
+    }
+
+    /// The relations that it names.
+    fn names(&self, snapshot: &Snapshot) -> Result<BTreeSet<RelationName>> {
+        Ok(names_in(snapshot, self.query()?.as_ref(), &path_of(self.path)))
     }
 }
 
-/// The relations that a materialized view's query names, by database and name.
-pub(crate) fn names_in_materialized(snapshot: &Snapshot, view: &MaterializedView) -> Vec<(String, String)> {
-    names_in(snapshot, &view.text, Dialect::Redshift, &view.search_path)
-}
-
-fn names_in(snapshot: &Snapshot, text: &str, dialect: Dialect, path: &str) -> Vec<(String, String)> {
-    let Ok(mut parsed) = sql::parse(text, dialect) else { return Vec::new() };
-    let Some(Statement::Query(query)) = parsed.pop().map(|parsed| parsed.statement) else { return Vec::new() };
-    let (mut found, path) = (Vec::new(), path_of(path));
-    let _: ControlFlow<()> = ast::visit_relations(&*query, |name| {
-        let parts = name.0.iter().filter_map(|part| part.as_ident());
-        let name = ObjectName { parts: parts.map(|ident| ident.value.to_lowercase()).collect(), position: 0 };
-        found.extend(locate(snapshot, &name, &path).ok());
-        ControlFlow::Continue(())
-    });
-    found
-}
-
-/// Whether a query reads a table or view, itself or through views.
-pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, path: &[String], target: (&str, &str)) -> Result<bool> {
-    let mut names: Vec<Vec<String>> = Vec::new();
+/// The relations that a query names itself, whether there are such or not.
+fn names_in(snapshot: &Snapshot, query: &ast::Query, path: &[String]) -> BTreeSet<RelationName> {
+    let mut found = BTreeSet::new();
     let _: ControlFlow<()> = ast::visit_relations(query, |name| {
         let parts = name.0.iter().filter_map(|part| part.as_ident());
         let mut parts: Vec<String> = parts.map(|ident| ident.value.to_lowercase()).collect();
@@ -47,63 +57,161 @@ pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, path: &[String], ta
         {
             *last = name.to_owned();
         }
-        names.push(parts);
+        found.extend(locate(snapshot, &ObjectName { parts, position: 0 }, path).ok());
         ControlFlow::Continue(())
     });
-    for parts in names {
-        let name = ObjectName { parts, position: 0 };
-        let Ok((database, table)) = locate(snapshot, &name, path) else { continue };
-        if (database.as_str(), table.as_str()) == target {
-            return Ok(true);
+    found
+}
+
+/// The relations that a view's query names; none for a query that cannot be read.
+pub(crate) fn names_in_view(snapshot: &Snapshot, view: &Table) -> BTreeSet<RelationName> {
+    let names = Kept::of_view(view).and_then(|kept| kept.map(|kept| kept.names(snapshot)).transpose());
+    names.ok().flatten().unwrap_or_default()
+}
+
+/// The relations that a materialized view's query names; none for a query that cannot be read.
+pub(crate) fn names_in_materialized(snapshot: &Snapshot, view: &MaterializedView) -> BTreeSet<RelationName> {
+    Kept::of_materialized(view).names(snapshot).unwrap_or_default()
+}
+
+/// Whether a query reads a table or view, itself or through views.
+///
+/// # Errors
+/// What is wrong with the text of a view.
+pub(crate) fn reads(snapshot: &Snapshot, query: &ast::Query, path: &[String], target: &RelationName) -> Result<bool> {
+    let mut found = names_in(snapshot, query, path);
+    let mut waiting: Vec<RelationName> = found.iter().cloned().collect();
+    while let Some((database, name)) = waiting.pop() {
+        let Some(view) = snapshot.table(&database, &name) else { continue };
+        let Some(kept) = Kept::of_view(view)? else { continue };
+        waiting.extend(kept.names(snapshot)?.into_iter().filter(|name| found.insert(name.clone())));
+    }
+    Ok(found.contains(target))
+}
+
+/// What views may stand on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ground<'a> {
+    /// A table or view, materialized or not.
+    Relation(&'a RelationName),
+    /// A user's function.
+    Function(&'a user_functions::Called),
+}
+
+/// A view, plain or materialized.
+#[derive(Debug, Clone)]
+pub(crate) enum Dependent {
+    /// A plain one.
+    View(Arc<Table>),
+    /// A materialized one.
+    Materialized(Arc<ManagedTable>),
+}
+
+impl Dependent {
+    /// Its database and name.
+    pub(crate) fn name(&self) -> RelationName {
+        match self {
+            Self::View(view) => (view.database.clone(), view.name.clone()),
+            Self::Materialized(view) => (view.schema.clone(), view.name.clone()),
         }
-        let Some(view) = snapshot.table(&database, &table) else { continue };
-        if let TableKind::VirtualView { text, dialect, search_database } = &view.kind {
-            let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
-            let parsed = sql::parse(text, dialect)?.pop().map(|parsed| parsed.statement);
-            if let Some(Statement::Query(query)) = parsed
-                && reads(snapshot, &query, &path_of(search_database), target)?
-            {
-                return Ok(true);
+    }
+
+    fn kept(&self) -> Result<Option<Kept<'_>>> {
+        match self {
+            Self::View(view) => Kept::of_view(view),
+            Self::Materialized(view) => Ok(view.attributes.materialized.as_ref().map(Kept::of_materialized)),
+        }
+    }
+
+    /// Whether it keeps what it reads from being dropped: as in Redshift, a late-binding view does not; Athena's never do.
+    fn binds(&self) -> bool {
+        match self {
+            Self::View(view) => {
+                let made_here =
+                    matches!(&view.kind, TableKind::VirtualView { dialect, .. } if dialect == Dialect::Redshift.name());
+                made_here && !view.storage.columns.is_empty()
+            }
+            Self::Materialized(_) => true,
+        }
+    }
+}
+
+/// The views that stand on something, themselves or through others, each once.
+///
+/// # Errors
+/// What the catalog says.
+pub(crate) async fn dependents(context: &Context, ground: Ground<'_>) -> Result<Vec<Dependent>> {
+    let snapshot = context.snapshot().await?;
+    let materialized = context.transaction().lock().await.materialized_views(context.warehouse()).await?;
+    let views = snapshot.all_tables().cloned().map(Dependent::View);
+    let mut others = Vec::new();
+    let (mut reached, mut found) = (BTreeSet::new(), Vec::new());
+    if let Ground::Relation(name) = ground {
+        reached.insert(name.clone());
+    }
+    for view in views.chain(materialized.into_iter().map(Dependent::Materialized)) {
+        // One that cannot be read any more stands on nothing.
+        let Ok(Some(kept)) = view.kept() else { continue };
+        let Ok(query) = kept.query() else { continue };
+        if let Ground::Function(called) = ground
+            && kept.dialect == Dialect::Redshift
+            && view.binds()
+            && called_in(context, &snapshot, &query, kept.path).contains(called)
+        {
+            reached.insert(view.name());
+            found.push(view);
+            continue;
+        }
+        let names = names_in(&snapshot, &query, &path_of(kept.path));
+        others.push((view, names));
+    }
+    loop {
+        let (more, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, names)| !names.is_disjoint(&reached));
+        if more.is_empty() {
+            found.retain(Dependent::binds);
+            return Ok(found);
+        }
+        others = rest;
+        for (view, _) in more {
+            reached.insert(view.name());
+            found.push(view);
+        }
+    }
+}
+
+/// What stands for the definitions of the views and users' functions that a materialized view's query goes through: the
+/// same text while they are the same.
+///
+/// # Errors
+/// What is wrong with the text of one of them.
+pub(crate) async fn definitions(context: &Context, view: &MaterializedView) -> Result<String> {
+    let snapshot = context.snapshot().await?;
+    let context = context.with_dialect(Dialect::Redshift);
+    let kept = Kept::of_materialized(view);
+    let mut waiting = vec![(kept.query()?, kept.dialect, kept.path.to_owned())];
+    let mut found = BTreeSet::new();
+    while let Some((query, dialect, path)) = waiting.pop() {
+        for (database, name) in names_in(&snapshot, &query, &path_of(&path)) {
+            let Some(view) = snapshot.table(&database, &name) else { continue };
+            let Some(kept) = Kept::of_view(view)? else { continue };
+            let columns: Vec<&str> = view.storage.columns.iter().map(|column| column.name.as_str()).collect();
+            if found.insert(format!("view {database}.{name} {:?} {columns:?}", view.kind)) {
+                waiting.push((kept.query()?, kept.dialect, kept.path.to_owned()));
+            }
+        }
+        if dialect != Dialect::Redshift {
+            continue;
+        }
+        for (schema, name, _) in called_in(&context, &snapshot, &query, &path) {
+            let functions = snapshot.database(&schema).into_iter().flat_map(|database| &database.functions);
+            for function in functions.filter(|function| function.name == name) {
+                let parts = (&function.returns, function.volatility, &function.body, &function.search_path);
+                if found.insert(format!("function {schema}.{} {parts:?}", function.signature())) {
+                    let body = user_functions::body_of(&function.body, function.arguments.len())?;
+                    waiting.push((body, Dialect::Redshift, function.search_path.clone()));
+                }
             }
         }
     }
-    Ok(false)
-}
-
-/// The views that read a table or view, themselves or through others. Late-binding ones do not count.
-pub(crate) fn dependents(snapshot: &Snapshot, target: (&str, &str)) -> Result<Vec<Arc<Table>>> {
-    let mut found = Vec::new();
-    for view in snapshot.all_tables() {
-        let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { continue };
-        if view.storage.columns.is_empty() || dialect != Dialect::Redshift.name() {
-            continue;
-        }
-        // What does not name it may still read it through another view; a table is named by some view's text.
-        let parsed = sql::parse(text, Dialect::Redshift)?.pop().map(|parsed| parsed.statement);
-        if let Some(Statement::Query(query)) = parsed
-            && reads(snapshot, &query, &path_of(search_database), target)?
-        {
-            found.push(Arc::clone(view));
-        }
-    }
-    Ok(found)
-}
-
-/// The materialized views among managed tables that read a table or view, themselves or through views.
-pub(crate) fn materialized_dependents<'t>(
-    snapshot: &Snapshot,
-    tables: impl Iterator<Item = &'t Arc<ManagedTable>>,
-    target: (&str, &str),
-) -> Result<Vec<Arc<ManagedTable>>> {
-    let mut found = Vec::new();
-    for table in tables {
-        let Some(view) = &table.attributes.materialized else { continue };
-        let parsed = sql::parse(&view.text, Dialect::Redshift)?.pop().map(|parsed| parsed.statement);
-        if let Some(Statement::Query(query)) = parsed
-            && reads(snapshot, &query, &path_of(&view.search_path), target)?
-        {
-            found.push(Arc::clone(table));
-        }
-    }
-    Ok(found)
+    Ok(hex::encode(Sha256::digest(format!("{found:?}").as_bytes())))
 }

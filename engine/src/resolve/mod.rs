@@ -14,7 +14,9 @@ mod travel;
 mod user_functions;
 
 pub(crate) use columns::behind_grants;
-pub(crate) use dependents::{dependents, materialized_dependents, names_in_materialized, names_in_view, reads};
+pub(crate) use dependents::{
+    Dependent, Ground, RelationName, definitions, dependents, names_in_materialized, names_in_view, reads,
+};
 pub(crate) use direct::files_as_table;
 pub(crate) use find::{Relation, find_relation, find_table, find_temporary, owner_of_foreign, relation};
 pub(crate) use postgres::with_backslashes;
@@ -22,11 +24,12 @@ pub(crate) use travel::{snapshot_at, table_at};
 pub(crate) use user_functions::{body_of, called_in, find_functions, overload};
 
 use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::federated::Place;
 use crate::functions::{self, Functions};
 use crate::lake::table::{LakeTable, PseudoColumn};
 use crate::plan;
 use crate::session::{Context, SearchPath};
-use crate::sql::{self, Dialect, ObjectName, Statement, TARGET};
+use crate::sql::{self, Dialect, ObjectName, TARGET};
 use crate::system;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::TableReference;
@@ -252,6 +255,10 @@ async fn resolve_table(
     let names = (table.database.as_str(), table.name.as_str());
     let granted = rights::check_reading(context, names, table.owner.as_ref()).await.map_err(located)?;
     let shown = table.name.clone();
+    if let Some(place) = Place::of_table(&table) {
+        let declared = context.sources().declared(&table, place, snapshot).await.map_err(located)?;
+        return Ok(source(declared, &shown, granted));
+    }
     match &table.kind {
         TableKind::ExternalTable => {
             let lake = Arc::clone(context.lake());
@@ -265,7 +272,9 @@ async fn resolve_table(
             // A view's query runs with the rights of its owner.
             let owner = context.acting_as(table.owner.as_deref().unwrap_or(ADMIN));
             let view = plan_view(&owner, snapshot, text, dialect, search_database, depth).await;
-            let planned = view.map_err(|error| in_view(&table, error))?;
+            // A position in its text is none in the statement's.
+            let place = format!("in view \"{}.{}\"", table.database, table.name);
+            let planned = view.map_err(|error| error.within(&place))?;
             let planned = plan::rename_columns(planned, &table.storage.columns)?;
             Ok(source(Arc::new(ViewTable::new(planned, Some(text.clone()))), &shown, granted))
         }
@@ -378,7 +387,7 @@ pub(crate) async fn plan_of_text(context: &Context, text: &str, path: &str) -> R
     plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await
 }
 
-/// The plan of a view's query.
+/// The plan of a view's query, whose names mean what they did in the dialect that the view was made in.
 async fn plan_view(
     context: &Context,
     snapshot: &Arc<Snapshot>,
@@ -388,21 +397,11 @@ async fn plan_view(
     depth: usize,
 ) -> Result<LogicalPlan> {
     let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
-    let Some(Statement::Query(query)) = sql::parse(text, dialect)?.pop().map(|parsed| parsed.statement) else {
-        return Err(Error::internal("the view's text is not a query"));
-    };
-    let resolved = resolve_at(context, snapshot, &query, &path_of(path), depth + 1).await?;
-    plan::plan_query(&context.with_dialect(dialect), resolved)
-}
-
-/// An error in a view's text: it names the view, since the position is not one of the statement's.
-fn in_view(view: &Table, error: Error) -> Error {
-    let place = format!("in view \"{}.{}\"", view.database, view.name);
-    let detail = match &error.detail {
-        Some(detail) => format!("{place}: {detail}"),
-        None => place,
-    };
-    Error { position: None, ..error }.with_detail(detail)
+    let query = sql::parse_query(text, dialect)?;
+    let query = query.ok_or_else(|| Error::internal("the view's text is not a query"))?;
+    let context = context.with_dialect(dialect);
+    let resolved = resolve_at(&context, snapshot, &query, &path_of(path), depth + 1).await?;
+    plan::plan_query(&context, resolved)
 }
 
 /// Where a relation is first named in a query: line and column, from 1.

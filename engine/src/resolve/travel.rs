@@ -4,7 +4,7 @@ use super::{Relation, locate, relation, resolve_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
 use crate::session::Context;
-use crate::sql::{self, Moment, ObjectName, Statement};
+use crate::sql::{self, Moment, ObjectName};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::collect;
@@ -79,8 +79,7 @@ pub(crate) async fn table_at(
 
 /// The value of a time's expression, in microseconds since the epoch; without a zone it is in the session's.
 async fn time_us(context: &Context, snapshot: &Arc<Snapshot>, text: &str) -> Result<i64> {
-    let parsed = sql::parse(&format!("SELECT {text}"), context.dialect())?.pop();
-    let Some(Statement::Query(query)) = parsed.map(|parsed| parsed.statement) else {
+    let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect())? else {
         return Err(Error::internal("a time is no expression"));
     };
     let resolved = resolve_at(context, snapshot, &query, context.path(), 0).await?;

@@ -1,11 +1,12 @@
 //! Functions that users have made: those that a query calls, and their bodies as expressions.
 
 use super::{path_of, resolve_with, rights};
+use crate::builtin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{self, Functions, Overload};
 use crate::plan;
 use crate::session::Context;
-use crate::sql::{self, Dialect, ObjectName, Statement, TARGET};
+use crate::sql::{self, Dialect, ObjectName, TARGET};
 use crate::tables::{self, SqlType};
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::TableReference;
@@ -14,8 +15,8 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast::{
-    self, FunctionArg, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, SelectItem, SetExpr, TableFactor,
-    TableWithJoins, Value, VisitMut, VisitorMut,
+    self, FunctionArg, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, SelectItem, SetExpr, Value, VisitMut,
+    VisitorMut,
 };
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{Privilege, SqlFunction, Volatility as Declared};
@@ -54,26 +55,17 @@ pub(super) async fn bind(
         let mut overloads = Vec::new();
         for function in database.functions.iter().filter(|function| function.name == name) {
             let made = overload(context, snapshot, function, depth).await;
-            overloads.push(made.map_err(|error| in_function(&schema, function, error))?);
+            overloads.push(made.map_err(|error| error.within(&format!("in function \"{schema}.{name}\"")))?);
         }
         bound.insert(format!("{schema}.{name}"), functions::user_function(&schema, &name, overloads));
     }
     Ok(bound)
 }
 
-fn in_function(schema: &str, function: &SqlFunction, error: Error) -> Error {
-    let place = format!("in function \"{schema}.{}\"", function.name);
-    let detail = match &error.detail {
-        Some(detail) => format!("{place}: {detail}"),
-        None => place,
-    };
-    Error { position: None, ..error }.with_detail(detail)
-}
-
 /// The users' functions that a query calls, whose names in it get their schemas.
 fn qualify(context: &Context, snapshot: &Snapshot, query: &mut ast::Query, path: &[String]) -> BTreeSet<Called> {
     let has_any = snapshot.databases().any(|database| !database.functions.is_empty());
-    let mut calls = Calls { snapshot, path, called: BTreeSet::new(), known: &|name| is_known(context, name) };
+    let mut calls = Calls { snapshot, path, called: BTreeSet::new(), known: &is_known };
     if has_any && context.dialect() == Dialect::Redshift {
         let _: ControlFlow<Infallible> = query.visit(&mut calls);
     }
@@ -86,14 +78,11 @@ pub(crate) fn called_in(context: &Context, snapshot: &Snapshot, query: &ast::Que
 }
 
 /// Whether a name without schema means a function that is always there.
-fn is_known(context: &Context, name: &str) -> bool {
-    let state = context.state();
+fn is_known(name: &str) -> bool {
     functions::scalar(Dialect::Redshift, name).is_some()
         || functions::aggregate(Dialect::Redshift, name).is_some()
         || functions::is_known(name)
-        || state.scalar_functions().contains_key(name)
-        || state.aggregate_functions().contains_key(name)
-        || state.window_functions().contains_key(name)
+        || builtin::functions().contains(name)
 }
 
 struct Calls<'a> {
@@ -143,11 +132,7 @@ pub(crate) fn body_of(body: &str, arguments: usize) -> Result<Box<ast::Query>> {
         Error::new(ErrorKind::Syntax, message)
             .with_hint("it has no FROM, INTO, WHERE, GROUP BY, ORDER BY or LIMIT; $1 is the first argument")
     };
-    let mut parsed = sql::parse(body, Dialect::Redshift)?;
-    let (Some(Statement::Query(mut query)), true) = (parsed.pop().map(|parsed| parsed.statement), parsed.is_empty())
-    else {
-        return Err(wrong());
-    };
+    let mut query = sql::parse_query(body, Dialect::Redshift)?.ok_or_else(wrong)?;
     if query.with.is_some() || query.order_by.is_some() || query.limit_clause.is_some() {
         return Err(wrong());
     }
@@ -164,21 +149,7 @@ pub(crate) fn body_of(body: &str, arguments: usize) -> Result<Box<ast::Query>> {
     if !plain || !one {
         return Err(wrong());
     }
-    select.from.push(TableWithJoins {
-        relation: TableFactor::Table {
-            name: ast::ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', TARGET))]),
-            alias: None,
-            args: None,
-            with_hints: Vec::new(),
-            version: None,
-            with_ordinality: false,
-            partitions: Vec::new(),
-            json_path: None,
-            sample: None,
-            index_hints: Vec::new(),
-        },
-        joins: Vec::new(),
-    });
+    select.from.push(sql::target_table(None));
     match query.visit(&mut Arguments { count: arguments }) {
         ControlFlow::Continue(()) => Ok(query),
         ControlFlow::Break(error) => Err(*error),

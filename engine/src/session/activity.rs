@@ -5,8 +5,10 @@
 use super::transaction::{Hold, Transaction};
 use super::{Context, Session, Work};
 use crate::error::Error;
-use crate::journal::{self, QueryRecord, StatementClass, StepsRecord, WlmTrace, now_us};
-use crate::result::{CommandTag, StatementResult};
+use crate::journal::{
+    self, LoadCommitRecord, QueryRecord, StatementClass, StepsRecord, UnloadRecord, WlmTrace, now_us,
+};
+use crate::result::{CommandTag, Progress, ProgressState, StatementResult};
 use crate::sql::ParsedStatement;
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
@@ -20,16 +22,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 const TEXT_BYTES: usize = 64_000;
 
 /// What one session may do to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
-    /// Cancel what it runs: `pg_cancel_backend`.
-    Cancel,
+    /// Cancel what it runs: `pg_cancel_backend`; with what its user is told in place of the usual error.
+    Cancel(Option<String>),
     /// End it: `pg_terminate_backend`.
     Terminate,
 }
 
 /// Who carries out what others signal to a session.
-type Receiver = Box<dyn Fn(Signal) + Send + Sync>;
+type Receiver = Box<dyn Fn(&Signal) + Send + Sync>;
 
 /// The sessions of a warehouse in this process.
 pub struct Sessions {
@@ -38,6 +40,10 @@ pub struct Sessions {
     receivers: Mutex<BTreeMap<i32, Receiver>>,
     /// What statements that run do, by their number.
     works: Mutex<HashMap<i64, Weak<Work>>>,
+    /// COPYs that run, by their number: what is known of each, and how far it is.
+    loads: Mutex<BTreeMap<i64, (LoadCommitRecord, Weak<dyn Progress>)>>,
+    /// UNLOADs that run, by their number.
+    unloads: Mutex<BTreeMap<i64, UnloadRecord>>,
     /// The transaction that each session is in.
     transactions: Mutex<BTreeMap<i32, InTransaction>>,
     /// Cursors that are or were open, by their sessions.
@@ -121,6 +127,8 @@ impl Default for Sessions {
             open: Mutex::default(),
             receivers: Mutex::default(),
             works: Mutex::default(),
+            loads: Mutex::default(),
+            unloads: Mutex::default(),
             transactions: Mutex::default(),
             cursors: Mutex::default(),
         }
@@ -142,7 +150,7 @@ impl Sessions {
     }
 
     /// Signals to a session; whether it can be reached.
-    pub(crate) fn signal(&self, pid: i32, signal: Signal) -> bool {
+    pub(crate) fn signal(&self, pid: i32, signal: &Signal) -> bool {
         let receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
         receivers.get(&pid).inspect(|receiver| receiver(signal)).is_some()
     }
@@ -162,6 +170,39 @@ impl Sessions {
         let works: Vec<Arc<Work>> =
             self.works.lock().unwrap_or_else(PoisonError::into_inner).values().filter_map(Weak::upgrade).collect();
         works.iter().map(|work| work.steps()).collect()
+    }
+
+    /// A COPY runs.
+    pub(crate) fn note_load(&self, record: LoadCommitRecord, progress: &Arc<dyn Progress>) {
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        loads.insert(record.origin.query, (record, Arc::downgrade(progress)));
+    }
+
+    /// It has ended.
+    pub(crate) fn forget_load(&self, query: i64) {
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner).remove(&query);
+    }
+
+    /// The COPYs that run.
+    pub(crate) fn loads(&self) -> Vec<(LoadCommitRecord, ProgressState)> {
+        let loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = |progress: &Weak<dyn Progress>| progress.upgrade().map(|progress| progress.now()).unwrap_or_default();
+        loads.values().map(|(record, progress)| (record.clone(), now(progress))).collect()
+    }
+
+    /// An UNLOAD runs.
+    pub(crate) fn note_unload(&self, record: UnloadRecord) {
+        self.unloads.lock().unwrap_or_else(PoisonError::into_inner).insert(record.origin.query, record);
+    }
+
+    /// It has ended.
+    pub(crate) fn forget_unload(&self, query: i64) {
+        self.unloads.lock().unwrap_or_else(PoisonError::into_inner).remove(&query);
+    }
+
+    /// The UNLOADs that run.
+    pub(crate) fn unloads(&self) -> Vec<UnloadRecord> {
+        self.unloads.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// A session is in a transaction.

@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 #[derive(Clone)]
 pub(crate) struct Context {
     warehouse: Arc<Warehouse>,
-    state: SessionState,
+    state: Arc<SessionState>,
     path: Vec<String>,
     dialect: Dialect,
     text: Arc<str>,
@@ -53,6 +53,7 @@ impl Context {
         let text = statement.text.as_str().into();
         let who = Arc::new(who);
         let (input, work) = (super::loading::InputSlot::default(), Weak::new());
+        let state = Arc::new(state);
         Self { warehouse, state, path, dialect, text, who, settings, transaction, in_block, progress, input, work }
             .with_dialect(dialect)
     }
@@ -152,9 +153,17 @@ impl Context {
     }
 
     async fn managed(&self, table: &Arc<ManagedTable>) -> Result<ManagedTableProvider> {
-        let contents = self.transaction.lock().await.contents(&self.warehouse, table).await?;
-        let inlined = contents.inlined.iter().map(|rows| tables::decode_inlined(table, rows)).collect::<Result<_>>()?;
-        let files = contents.files.as_ref().clone();
+        let mut transaction = self.transaction.lock().await;
+        let (files, inlined) = if let Some(version) = transaction.settled(&self.warehouse, table).await? {
+            let inlined = self.warehouse.inlined().rows(self.catalog(), table, version).await?;
+            (self.catalog().data_files(table.id, version).await?, inlined)
+        } else {
+            let contents = transaction.contents(&self.warehouse, table).await?;
+            let rows = contents.inlined.iter().map(|rows| tables::decode_inlined(table, rows));
+            (contents.files, rows.collect::<Result<_>>()?)
+        };
+        drop(transaction);
+        let files = files.as_ref().clone();
         let storage = self.warehouse.storage_of(table).await?;
         let provider = ManagedTableProvider::new(storage, Arc::clone(table), files, inlined)?;
         // A table of this transaction or session has no number that anything could be known by.
@@ -165,15 +174,18 @@ impl Context {
     pub(crate) fn with_dialect(&self, dialect: Dialect) -> Self {
         let mut changed = self.clone();
         changed.dialect = dialect;
-        let options = changed.state.config_mut().options_mut();
-        dialect.default_null_ordering().clone_into(&mut options.sql_parser.default_null_ordering);
+        let ordering = dialect.default_null_ordering();
+        if changed.state.config_options().sql_parser.default_null_ordering != ordering {
+            let options = Arc::make_mut(&mut changed.state).config_mut().options_mut();
+            ordering.clone_into(&mut options.sql_parser.default_null_ordering);
+        }
         changed
     }
 
     /// The same for one stream of rows in the query's order: behind a sort they are not dealt out to be computed in parallel.
     pub(crate) fn in_order(&self) -> Self {
         let mut changed = self.clone();
-        changed.state.config_mut().options_mut().optimizer.enable_round_robin_repartition = false;
+        Arc::make_mut(&mut changed.state).config_mut().options_mut().optimizer.enable_round_robin_repartition = false;
         changed
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Draft {
     /// The definition that the transaction began with.
     base: Option<Arc<ManagedTable>>,
     base_files: Arc<Vec<DataFile>>,
-    base_inlined: Vec<InlinedRows>,
+    base_inlined: Arc<Vec<InlinedRows>>,
     deleted_inlined: BTreeSet<i64>,
     /// Rows for the catalog, by negative numbers, each with the columns that its table had then.
     new_inlined: BTreeMap<i64, Vec<(i64, InlinedValue)>>,
@@ -26,7 +26,7 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// A table of the snapshot.
-    pub(super) fn of(table: &Arc<ManagedTable>, files: Arc<Vec<DataFile>>, inlined: Vec<InlinedRows>) -> Self {
+    pub(super) fn of(table: &Arc<ManagedTable>, files: Arc<Vec<DataFile>>, inlined: Arc<Vec<InlinedRows>>) -> Self {
         Self {
             table: Arc::clone(table),
             files: files.as_ref().clone(),
@@ -41,12 +41,7 @@ impl Draft {
 
     /// A table that the transaction makes.
     pub(super) fn new(table: &Arc<ManagedTable>) -> Self {
-        Self { base: None, ..Self::of(table, Arc::default(), Vec::new()) }
-    }
-
-    /// Whether the transaction made the table.
-    pub(super) fn is_new(&self) -> bool {
-        self.base.is_none()
+        Self { base: None, ..Self::of(table, Arc::default(), Arc::default()) }
     }
 
     /// The table of the snapshot.
@@ -56,7 +51,7 @@ impl Draft {
 
     /// The rows in the catalog now.
     pub(crate) fn inlined(&self) -> Vec<InlinedRows> {
-        let mut all = self.base_inlined.clone();
+        let mut all = self.base_inlined.as_ref().clone();
         for rows in &mut all {
             rows.rows.retain(|row| !self.deleted_inlined.contains(&row.row_id));
         }

@@ -5,6 +5,7 @@
 
 mod activity;
 mod admission;
+mod after_commit;
 mod client_settings;
 mod context;
 mod cursor;
@@ -40,6 +41,7 @@ pub(crate) use turns::{Turn, Turns};
 pub(crate) use work::Work;
 
 use crate::background::Busy;
+use crate::builtin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::journal::now_us;
@@ -200,7 +202,7 @@ impl Session {
     }
 
     /// Lets other sessions cancel what this one runs, or end it.
-    pub fn on_signal(&self, receiver: impl Fn(Signal) + Send + Sync + 'static) {
+    pub fn on_signal(&self, receiver: impl Fn(&Signal) + Send + Sync + 'static) {
         self.warehouse.sessions().receive(self.who.pid, Box::new(receiver));
     }
 
@@ -244,7 +246,7 @@ impl Session {
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         // The future of all statements together is large.
-        let busy = self.warehouse.activity().begin();
+        let busy = (!parsed.is_automatic()).then(|| self.warehouse.activity().begin());
         let running = self.begin_statement(parsed);
         let result = match self.write_down(&running).await {
             Ok(()) => Box::pin(self.execute_parsed(parsed)).await,
@@ -511,7 +513,7 @@ impl Session {
         Ok(Names {
             schemas: crate::resolve::schema_names(&snapshot).map(str::to_owned).collect(),
             tables: tables.chain(managed).chain(temporary).collect(),
-            functions: exec::show::function_names(&self.state),
+            functions: builtin::functions().names(),
         })
     }
 

@@ -75,9 +75,17 @@ impl Objects {
     pub(super) fn drop_database(&mut self, seen: &Snapshot, name: &str) {
         let before = self.changes.created_databases.len();
         self.changes.created_databases.retain(|created| created.name != name);
-        self.changes.functions.retain(|change| change.database() != name);
         if before == self.changes.created_databases.len() {
+            // One of its name that is made in the same block has none of its functions.
+            let functions = seen.database(name).into_iter().flat_map(|database| &database.functions);
+            self.changes.functions.extend(functions.map(|function| FunctionChange::Drop {
+                database: name.to_owned(),
+                name: function.name.clone(),
+                arguments: function.arguments.clone(),
+            }));
             self.changes.dropped_databases.push(name.to_owned());
+        } else {
+            self.changes.functions.retain(|change| change.database() != name);
         }
         self.shown = Some(Arc::new(seen.without_database(name)));
     }

@@ -3,13 +3,14 @@
 //! Every statement runs in one; without BEGIN it has the statement's own length. It reads the snapshot that it began
 //! with and its own changes, and no one sees these before the commit. What it wrote goes when it is rolled back.
 
+use super::after_commit::AfterCommit;
 use super::draft::Draft;
 use super::leases::Lease;
 use super::objects::{Objects, RightsChange};
 use super::temporary::{self, Temporaries, is_temporary};
 use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::{CommitRecord, ConflictRecord, now_us};
+use crate::journal::{CommitRecord, ConflictRecord, Record, now_us};
 use crate::system;
 use crate::tables::NewFiles;
 use crate::warehouse::Warehouse;
@@ -45,6 +46,8 @@ pub(crate) struct Transaction {
     leases: Vec<Arc<Lease>>,
     /// Tables, by schema and name, whose statistics are gathered once it has committed.
     analyze: BTreeSet<(String, String)>,
+    /// What is told to the journal once it has committed.
+    records: AfterCommit,
 }
 
 /// What a transaction holds of a table: nobody waits for it, but of several that hold it not all may commit.
@@ -219,23 +222,48 @@ impl Transaction {
         self.drafts.values().any(|draft| draft.table.id == table.id)
     }
 
+    /// The materialized views as the transaction sees them, by schema and name.
+    pub(crate) async fn materialized_views(&mut self, warehouse: &Warehouse) -> Result<Vec<Arc<ManagedTable>>> {
+        let snapshot = self.snapshot(warehouse).await?;
+        let mut found = Vec::new();
+        for database in snapshot.databases() {
+            found.extend(self.tables(warehouse, &database.name).await?);
+        }
+        found.retain(|table| table.attributes.materialized.is_some());
+        Ok(found)
+    }
+
     /// What a table holds as the transaction sees it; it has read the table from now on.
     pub(crate) async fn contents(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Contents> {
+        // A table that it made or that is the session's alone has no number that others could change.
+        if table.id > 0 {
+            self.reads.insert(table.id);
+        }
+        self.peek(warehouse, table).await
+    }
+
+    /// The same for what is only told of the table: it may be changed by others all the same.
+    pub(crate) async fn peek(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Contents> {
         if is_temporary(table) {
             let draft = self.temporary.draft(&table.name)?;
             return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
         }
         if let Some(draft) = self.drafts.get(&(table.schema.clone(), table.name.clone())) {
-            if !draft.is_new() {
-                self.reads.insert(table.id);
-            }
             return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
         }
-        self.reads.insert(table.id);
         let version = self.snapshot(warehouse).await?.manifest_version();
         let files = warehouse.catalog().data_files(table.id, version).await?;
         let inlined = warehouse.catalog().inlined_rows(table.id, version).await?;
-        Ok(Contents { files, inlined })
+        Ok(Contents { files, inlined: inlined.as_ref().clone() })
+    }
+
+    /// The manifest's snapshot that has what the transaction reads of a table; `None` where that is a draft's.
+    pub(crate) async fn settled(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Option<i64>> {
+        if is_temporary(table) || self.drafts.contains_key(&(table.schema.clone(), table.name.clone())) {
+            return Ok(None);
+        }
+        self.reads.insert(table.id);
+        Ok(Some(self.snapshot(warehouse).await?.manifest_version()))
     }
 
     /// Makes the commit fail when another transaction changes the table first.
@@ -329,6 +357,11 @@ impl Transaction {
     /// The tables of [`Transaction::analyze_after`].
     pub(super) fn to_analyze(&self) -> BTreeSet<(String, String)> {
         self.analyze.clone()
+    }
+
+    /// Tells the journal something once the transaction has committed, and nothing when it is rolled back.
+    pub(crate) fn record(&mut self, record: impl Record + Sync + 'static) {
+        self.records.add(record);
     }
 
     /// A number for a table, column or file that is not in the catalog yet.
@@ -435,9 +468,10 @@ impl Transaction {
     ///
     /// # Errors
     /// `Serialization` when another transaction has changed what this one read or changed.
-    pub(crate) async fn commit(self, warehouse: &Arc<Warehouse>, (xid, queue_us): (i64, i64)) -> Result<()> {
-        let changes = self.changes();
+    pub(crate) async fn commit(mut self, warehouse: &Arc<Warehouse>, (xid, queue_us): (i64, i64)) -> Result<()> {
+        let (changes, records) = (self.changes(), std::mem::take(&mut self.records));
         if changes.is_empty() && self.objects.changes().is_empty() {
+            records.tell(warehouse.journal());
             return Ok(());
         }
         let (catalog, start_us) = (Arc::clone(warehouse.catalog()), now_us());
@@ -451,6 +485,7 @@ impl Transaction {
             let committed = committed.map_err(|refused| refused.error);
             if committed.is_ok() {
                 inner.journal().record(&CommitRecord { xid, queue_us, start_us, end_us: now_us() });
+                records.tell(inner.journal());
             }
             committed
         });
@@ -475,7 +510,7 @@ impl Transaction {
             let needed = match &committed {
                 Ok(_) => written.paths().any(|path| kept.contains(path)),
                 // The database does not tell whether it committed.
-                Err(CatalogError::Unavailable { .. }) => true,
+                Err(CatalogError::Unavailable { .. } | CatalogError::UnknownOutcome { .. }) => true,
                 Err(_) => false,
             };
             written.protect(needed);

@@ -20,13 +20,14 @@ pub(super) fn alter_system(cursor: &mut Cursor) -> Result<Statement> {
     Ok(Statement::AlterSystem(name, value))
 }
 
-/// `CANCEL pid`; a message of one's own is refused.
+/// `CANCEL pid ['message']`
 pub(super) fn cancel(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("CANCEL")?;
     let number = cursor.optional_number().and_then(|number| number.parse().ok());
     let Some(pid) = number else { return Err(cursor.syntax_error("the number of a session")) };
-    if matches!(cursor.peek(), Token::SingleQuotedString(_)) {
-        return Err(cursor.unsupported("CANCEL with a message"));
-    }
-    Ok(Statement::Cancel(pid))
+    let message = match cursor.peek() {
+        Token::SingleQuotedString(_) => Some(cursor.string()?),
+        _ => None,
+    };
+    Ok(Statement::Cancel { pid, message })
 }

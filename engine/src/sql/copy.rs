@@ -16,26 +16,24 @@ use sqlparser::tokenizer::Token;
 const UNSUPPORTED: [&str; 8] =
     ["SSH", "ENCRYPTED", "MASTER_SYMMETRIC_KEY", "LZOP", "SHAPEFILE", "SIMPLIFY", "SERIALIZETOJSON", "JOB"];
 
-/// Options that read texts: Redshift has them for Avro, whose values are typed here.
-const OF_TEXTS: [&str; 17] = [
+/// Options of values and lines: Redshift does not have them for columnar files, whose values have types and must be good.
+const OF_VALUES: [&str; 12] = [
     "ACCEPTANYDATE",
     "ACCEPTINVCHARS",
     "BLANKSASNULL",
     "DATEFORMAT",
     "EMPTYASNULL",
-    "ENCODING",
     "NULL",
     "ROUNDEC",
     "TIMEFORMAT",
     "TRIMBLANKS",
     "TRUNCATECOLUMNS",
-    "GZIP",
-    "BZIP2",
-    "ZSTD",
-    "SNAPPY",
     "MAXERROR",
     "IGNOREALLERRORS",
 ];
+
+/// Options of what files of text are as a whole: the texts of other formats are UTF-8, and their blocks are compressed.
+const OF_TEXT_FILES: [&str; 5] = ["ENCODING", "GZIP", "BZIP2", "ZSTD", "SNAPPY"];
 
 /// Options of files: Redshift's COPY from DynamoDB does not take them.
 const OF_FILES: [&str; 22] = [
@@ -403,12 +401,15 @@ impl Parsed {
                     CopyFormat::Parquet => "PARQUET",
                     _ => "ORC",
                 };
-                let text = ["DELIMITER", "ESCAPE", "REMOVEQUOTES", "QUOTE", "IGNOREHEADER", "IGNOREBLANKLINES"];
+                let text = ["DELIMITER", "ESCAPE", "REMOVEQUOTES", "QUOTE", "IGNOREBLANKLINES"];
+                let header = Some("IGNOREHEADER").filter(|_| name != "JSON");
                 let fill = Some("FILLRECORD").filter(|_| matches!(name, "JSON" | "AVRO"));
-                if let Some(option) = text.into_iter().chain(fill).find(|option| said(option)) {
+                if let Some(option) = text.into_iter().chain(header).chain(fill).find(|option| said(option)) {
                     return Err(clash(option, name));
                 }
-                match OF_TEXTS.into_iter().find(|option| name != "JSON" && said(option)) {
+                let of_values = OF_VALUES.into_iter().filter(|_| matches!(name, "PARQUET" | "ORC"));
+                let of_files = OF_TEXT_FILES.into_iter().filter(|_| name != "JSON");
+                match of_values.chain(of_files).find(|option| said(option)) {
                     // Redshift has these; what it lacks for the columnar formats is a mistake.
                     Some(option) if name == "AVRO" || option == "ACCEPTINVCHARS" => {
                         return Err(Error::unsupported(format!("COPY … {name} {option}")));

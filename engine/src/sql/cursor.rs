@@ -111,6 +111,15 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// Takes `[CASCADE|RESTRICT]`; whether it is the first.
+    pub(super) fn eat_cascade(&mut self) -> bool {
+        let cascade = self.eat("CASCADE");
+        if !cascade {
+            self.eat("RESTRICT");
+        }
+        cascade
+    }
+
     /// Takes these words; a syntax error when they do not come next.
     pub(super) fn expect(&mut self, words: &str) -> Result<()> {
         for expected in words.split(' ') {
@@ -328,7 +337,11 @@ impl<'a> Cursor<'a> {
 
     /// Does to a query that a grammar has put together what is done to those that are written as one.
     pub(super) fn settled(&self, mut query: Query, position: usize) -> Result<Box<Query>> {
-        let resolved = if self.is_athena() { Ok(()) } else { semistructured::resolve(&mut query, self.text) };
+        let written = |location| {
+            let index = self.index_of(location);
+            (self.parser.token_at(index).span.start == location).then(|| &self.text[self.start_at(index)..])
+        };
+        let resolved = if self.is_athena() { Ok(()) } else { semistructured::resolve(&mut query, &written) };
         resolved.and_then(|()| query::settle(&mut query)).map_err(|(location, error)| match location {
             Some(location) => error.with_position(tokens::position_of(self.text, location)),
             None => error.with_position(position),

@@ -37,11 +37,7 @@ fn drop_table(cursor: &mut Cursor, view: bool) -> Result<Statement> {
     if let Some(error) = refuse::option(cursor, "DROP TABLE …", &["PURGE"]) {
         return Err(error);
     }
-    let cascade = cursor.eat("CASCADE");
-    if !cascade {
-        cursor.eat("RESTRICT");
-    }
-    Ok(Statement::DropTable(DropTable { names, if_exists, view, cascade }))
+    Ok(Statement::DropTable(DropTable { names, if_exists, view, cascade: cursor.eat_cascade() }))
 }
 
 fn drop_database(cursor: &mut Cursor) -> Result<Statement> {
@@ -52,10 +48,8 @@ fn drop_database(cursor: &mut Cursor) -> Result<Statement> {
     if *cursor.peek() == Token::Comma {
         return Err(cursor.unsupported("DROP SCHEMA of several schemas"));
     }
-    let cascade_before = cursor.eat("CASCADE");
-    let _ = !cascade_before && cursor.eat("RESTRICT");
+    let cascade_before = cursor.eat_cascade();
     let drop_external_database = cursor.eat("DROP EXTERNAL DATABASE");
-    let cascade = cursor.eat("CASCADE") || cascade_before;
-    let _ = !cascade && cursor.eat("RESTRICT");
+    let cascade = cursor.eat_cascade() || cascade_before;
     Ok(Statement::DropDatabase(DropDatabase { name, if_exists, cascade, drop_external_database }))
 }

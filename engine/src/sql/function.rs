@@ -98,11 +98,7 @@ pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
     let if_exists = cursor.eat("IF EXISTS");
     let name = cursor.object_name()?;
     let (arguments, _) = arguments(cursor)?;
-    let cascade = cursor.eat("CASCADE");
-    if !cascade {
-        cursor.eat("RESTRICT");
-    }
-    Ok(Statement::DropFunction(DropFunction { name, if_exists, arguments, cascade }))
+    Ok(Statement::DropFunction(DropFunction { name, if_exists, arguments, cascade: cursor.eat_cascade() }))
 }
 
 /// Types as written, with where each stands.

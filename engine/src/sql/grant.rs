@@ -51,7 +51,7 @@ fn grants_option(cursor: &mut Cursor, grant: bool) -> bool {
     if grant {
         return cursor.eat("WITH GRANT OPTION");
     }
-    let _ = cursor.eat("CASCADE") || cursor.eat("RESTRICT");
+    let _ = cursor.eat_cascade();
     false
 }
 

@@ -2,18 +2,20 @@
 
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{CreateTable, ObjectName, Statement, managed_table, refuse};
+use crate::sql::{CreateTable, ObjectName, Statement, managed_table};
 use sqlparser::tokenizer::Token;
 
 /// A statement over materialized views.
 #[derive(Debug, Clone)]
 pub enum MaterializedViewStatement {
-    /// `CREATE MATERIALIZED VIEW name [BACKUP …] [table attributes] [AUTO REFRESH NO] AS query`
+    /// `CREATE MATERIALIZED VIEW name [BACKUP …] [table attributes] [AUTO REFRESH YES|NO] AS query`
     Create {
         /// The table that holds its rows: name, attributes and query.
         table: Box<CreateTable>,
         /// The query as text, for the catalog.
         text: String,
+        /// Whether it is refreshed by itself.
+        auto_refresh: bool,
     },
     /// `REFRESH MATERIALIZED VIEW name [RESTRICT|CASCADE]`
     Refresh {
@@ -21,6 +23,8 @@ pub enum MaterializedViewStatement {
         name: ObjectName,
         /// Those that it reads first.
         cascade: bool,
+        /// Nobody asked for it.
+        automatic: bool,
     },
     /// `DROP MATERIALIZED VIEW [IF EXISTS] name, … [CASCADE|RESTRICT]`
     Drop {
@@ -51,20 +55,20 @@ fn create(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
     let name = cursor.object_name()?;
     let mut table = CreateTable { name, ..CreateTable::default() };
     managed_table::attributes(cursor, &mut table)?;
-    if let Some(error) = refuse::option(cursor, "CREATE MATERIALIZED VIEW …", &["AUTO REFRESH YES"]) {
-        return Err(error.with_hint("refresh it by REFRESH MATERIALIZED VIEW"));
+    let auto_refresh = cursor.eat("AUTO REFRESH YES");
+    if !auto_refresh {
+        cursor.eat("AUTO REFRESH NO");
     }
-    cursor.eat("AUTO REFRESH NO");
     cursor.expect("AS")?;
     let (query, text) = cursor.query()?;
     let text = text.to_owned();
     table.query = Some(query);
-    Ok(MaterializedViewStatement::Create { table: Box::new(table), text })
+    Ok(MaterializedViewStatement::Create { table: Box::new(table), text, auto_refresh })
 }
 
 fn refresh(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
     let name = cursor.object_name()?;
-    Ok(MaterializedViewStatement::Refresh { name, cascade: cascade(cursor) })
+    Ok(MaterializedViewStatement::Refresh { name, cascade: cursor.eat_cascade(), automatic: false })
 }
 
 fn drop(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
@@ -73,13 +77,5 @@ fn drop(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
     while cursor.eat_token(&Token::Comma) {
         names.push(cursor.object_name()?);
     }
-    Ok(MaterializedViewStatement::Drop { names, if_exists, cascade: cascade(cursor) })
-}
-
-fn cascade(cursor: &mut Cursor) -> bool {
-    let cascade = cursor.eat("CASCADE");
-    if !cascade {
-        cursor.eat("RESTRICT");
-    }
-    cascade
+    Ok(MaterializedViewStatement::Drop { names, if_exists, cascade: cursor.eat_cascade() })
 }

@@ -203,9 +203,15 @@ fn number(number: u8) -> SelectItem {
 /// The table that changes, as a relation called by its alias or by its own name.
 fn target_relation(table: &ObjectName, alias: Option<&str>) -> TableWithJoins {
     let name = alias.or_else(|| table.parts.last().map(String::as_str)).unwrap_or_default();
+    let name = Ident::with_quote('"', name);
+    target_table(Some(TableAlias { explicit: true, name, columns: Vec::new(), at: None }))
+}
+
+/// The relation of the name [`TARGET`], which whoever plans the query puts a table in the place of.
+pub(crate) fn target_table(alias: Option<TableAlias>) -> TableWithJoins {
     let relation = TableFactor::Table {
         name: ast::ObjectName(vec![ObjectNamePart::Identifier(Ident::new(TARGET))]),
-        alias: Some(TableAlias { explicit: true, name: Ident::with_quote('"', name), columns: Vec::new(), at: None }),
+        alias,
         args: None,
         with_hints: Vec::new(),
         version: None,

@@ -9,6 +9,7 @@ use crate::sql::{
     managed_table, materialized_view, modify, prepared_statement, refuse, session, show, snapshot, transaction, unload,
     user, vacuum, view,
 };
+use sqlparser::ast::Query;
 
 /// Parses a text of any number of statements with semicolons between them; empty ones give none.
 ///
@@ -36,6 +37,18 @@ pub fn parse(text: &str, dialect: Dialect) -> Result<Vec<ParsedStatement>> {
             None => return Ok(statements),
         }
     }
+}
+
+/// The query that a text is; `None` for other statements, or several.
+///
+/// # Errors
+/// Those of [`parse`].
+pub(crate) fn parse_query(text: &str, dialect: Dialect) -> Result<Option<Box<Query>>> {
+    let mut parsed = parse(text, dialect)?;
+    Ok(match (parsed.pop().map(|parsed| parsed.statement), parsed.is_empty()) {
+        (Some(Statement::Query(query)), true) => Some(query),
+        _ => None,
+    })
 }
 
 fn moved(mut error: Error, by: usize) -> Error {

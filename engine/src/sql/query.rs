@@ -28,6 +28,21 @@ pub(super) fn take_into(query: &mut Query) -> Option<SelectInto> {
     }
 }
 
+/// The name by which a query calls an item of FROM.
+pub(crate) fn relation_name(factor: &TableFactor) -> Option<&str> {
+    match factor {
+        TableFactor::Table { name, alias: None, .. } => Some(&name.0.last()?.as_ident()?.value),
+        TableFactor::Table { alias, .. }
+        | TableFactor::Derived { alias, .. }
+        | TableFactor::TableFunction { alias, .. }
+        | TableFactor::Function { alias, .. }
+        | TableFactor::UNNEST { alias, .. }
+        | TableFactor::Pivot { alias, .. }
+        | TableFactor::Unpivot { alias, .. } => alias.as_ref().map(|alias| alias.name.value.as_str()),
+        _ => None,
+    }
+}
+
 /// Rewrites a query and its subqueries in place, or says what of it is not supported.
 pub(super) fn settle(query: &mut Query) -> Result<(), Refusal> {
     match query.visit(&mut Settler) {

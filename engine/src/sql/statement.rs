@@ -36,6 +36,12 @@ pub struct ParsedStatement {
 }
 
 impl ParsedStatement {
+    /// Whether nobody asked for it: what is done while nothing runs does not wait for it.
+    pub(crate) fn is_automatic(&self) -> bool {
+        let Statement::MaterializedView(statement) = &self.statement else { return false };
+        matches!(statement, MaterializedViewStatement::Refresh { automatic: true, .. })
+    }
+
     /// What becomes of what the statement had done when it is canceled, where it does more than its transaction undoes.
     pub fn undone(&self) -> Option<&'static str> {
         match &self.statement {
@@ -156,8 +162,13 @@ pub enum Statement {
     Use(String),
     /// `ALTER SYSTEM SET|RESET name`: the setting, folded, and its value as text; `None` is DEFAULT.
     AlterSystem(String, Option<String>),
-    /// `CANCEL pid`.
-    Cancel(i64),
+    /// `CANCEL pid ['message']`.
+    Cancel {
+        /// The session's number.
+        pid: i64,
+        /// What its user is told.
+        message: Option<String>,
+    },
     /// `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
     Cursor(CursorStatement),
     /// `PREPARE`, `EXECUTE`, `DEALLOCATE`, `DISCARD`.

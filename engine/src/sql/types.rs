@@ -39,7 +39,6 @@ const UNSUPPORTED: &[&str] = &[
     "interval",
     "json",
     "oid",
-    "super",
     "time",
     "time with time zone",
     "time without time zone",
@@ -149,6 +148,10 @@ fn known(text: &str, redshift: bool, depth: usize) -> Result<String> {
     }
     let text = text.trim();
     let Some((outer, inside)) = text.split_once('<').and_then(|(o, i)| Some((o.trim(), i.strip_suffix('>')?))) else {
+        // Documents have no type within another.
+        if depth > 0 && text == "super" {
+            return Err(Error::unsupported("a type that holds super"));
+        }
         return leaf(text, redshift);
     };
     if !matches!(outer, "array" | "map" | "struct") {
@@ -239,6 +242,7 @@ const HIVE_NAMES: &[&str] = &[
     "smallint",
     "string",
     "struct",
+    "super",
     "timestamp",
     "tinyint",
     "varchar",

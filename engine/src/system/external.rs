@@ -22,7 +22,10 @@ fn schemas(snapshot: &Snapshot, relations: &[Relation]) -> Vec<ExternalSchema> {
     };
     let named =
         snapshot.external_schemas().map(|schema| made(&schema.name, &schema.database, DATA_CATALOG, &schema.options));
+    let is_foreign =
+        |schema: &str| snapshot.database(schema).is_some_and(|database| Definition::kind_of(database).is_some());
     let own = relations.iter().filter(|relation| relation.kind == RelationKind::External);
+    let own = own.filter(|relation| !is_foreign(&relation.schema));
     let own = own.map(|relation| made(&relation.schema, &relation.schema, DATA_CATALOG, &Parameters::new()));
     let foreign = snapshot.databases().filter_map(|database| {
         let kind = Definition::kind_of(database)?;
@@ -77,7 +80,12 @@ async fn seen(context: &Context, told: Told) -> Result<Vec<(String, Relation)>> 
     let schemas = schemas(&snapshot, &all);
     let external = all.into_iter().filter(|relation| relation.kind == RelationKind::External);
     let named = external.flat_map(|relation| {
-        let under = schemas.iter().filter(|schema| schema.kind == DATA_CATALOG && schema.database == relation.schema);
+        // A schema over a foreign system has the tables that are declared in it, too.
+        let is_under = |schema: &&ExternalSchema| match schema.kind {
+            DATA_CATALOG => schema.database == relation.schema,
+            _ => schema.name == relation.schema,
+        };
+        let under = schemas.iter().filter(is_under);
         under.map(|schema| (schema.name.clone(), relation.clone())).collect::<Vec<_>>()
     });
     let mut found: Vec<(String, Relation)> = named.collect();
@@ -99,11 +107,17 @@ async fn foreign_tables(context: &Context, snapshot: &Snapshot, database: &Datab
     let owner = snapshot.principals().schema_owners.get(&database.name);
     let kind = Definition::kind_of(database).unwrap_or_default();
     let made = |name: &str, columns: &[FieldRef]| relations::foreign(&database.name, kind, name, owner, columns);
+    // A declared table stands before the system's of its name.
+    let is_shown = |name: &str| snapshot.table(&database.name, name).is_none();
     match told {
-        Told::Names => context.sources().listed(database).await.iter().map(|name| made(name, &[])).collect(),
+        Told::Names => {
+            let names = context.sources().listed(database).await;
+            names.iter().filter(|name| is_shown(name)).map(|name| made(name, &[])).collect()
+        }
         Told::Columns => {
             let tables = context.sources().described(database).await;
-            tables.iter().map(|table| made(&table.name, table.columns().fields())).collect()
+            let shown = tables.iter().filter(|table| is_shown(&table.name));
+            shown.map(|table| made(&table.name, table.columns().fields())).collect()
         }
     }
 }

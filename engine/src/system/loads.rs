@@ -1,22 +1,29 @@
-//! What COPY did: bad lines, loads.
+//! What COPY does and did: bad lines, loads.
 //!
 //! A load of a transaction that was rolled back later stays in: its statement ended well.
 
 use super::table::Kind::{Int4, Int8, Text, Time};
 use super::table::NULL;
-use super::{Kind, PG_CATALOG, Rows, SystemTable, row, sees_all};
+use super::{Kind, PG_CATALOG, Rows, SystemTable, Value, row, sees_all};
 use crate::error::Result;
-use crate::journal::{LoadCommitRecord, LoadErrorRecord, OfStatement, QueryRecord, ReplacementRecord};
+use crate::journal::{LoadCommitRecord, LoadErrorRecord, OfStatement, QueryRecord, ReplacementRecord, now_us};
 use crate::session::Context;
 use futures::future::BoxFuture;
+use millrace_catalog::Snapshot;
 use std::collections::{HashMap, HashSet};
+
+/// Which records the user may see.
+pub(super) async fn may_see<R: OfStatement>(context: &Context) -> Result<impl Fn(&R) -> bool + use<R>> {
+    let everything = sees_all(context).await?;
+    let user = context.who().user.clone();
+    Ok(move |record: &R| everything || record.origin().user == user)
+}
 
 /// The records that the user may see, oldest first.
 pub(super) async fn seen<R: OfStatement>(context: &Context) -> Result<Vec<R>> {
-    let everything = sees_all(context).await?;
-    let user = context.who().user.clone();
+    let sees = may_see(context).await?;
     let mut records: Vec<R> = context.warehouse().journal().read().await?;
-    records.retain(|record| everything || record.origin().user == user);
+    records.retain(|record| sees(record));
     // A statement that began again, because another committed before it, recorded every try: the last one counts.
     let mut last: HashMap<i64, i64> = HashMap::new();
     for record in &records {
@@ -210,36 +217,66 @@ async fn stl_load_commits(context: &Context) -> Result<Rows> {
 
 async fn sys_load_history(context: &Context) -> Result<Rows> {
     let records: Vec<LoadCommitRecord> = seen(context).await?;
-    let failed = failed(context).await?;
+    let (failed, sees) = (failed(context).await?, may_see(context).await?);
     let snapshot = context.snapshot().await?;
-    let mut rows = Rows::new();
-    for record in &records {
+    let ended = records.iter().map(|record| {
         let aborted = record.failed || failed.contains(&record.origin.query);
-        let (files, bytes) = (record.files.len(), record.files.iter().map(|file| file.bytes).sum::<u64>());
-        rows.push(row![
-            snapshot.principals().user_id(&record.origin.user),
-            record.origin.query,
-            record.origin.xid,
-            record.origin.pid,
-            &record.origin.database,
-            if aborted { "aborted" } else { "completed" },
-            &record.table,
-            record.origin.start_us,
-            record.origin.end_us,
-            record.origin.end_us - record.origin.start_us,
-            &record.source,
-            &record.format,
-            if aborted { 0 } else { record.rows },
-            NULL,
-            files,
-            bytes,
-            (!aborted).then_some(files),
-            (!aborted).then_some(bytes),
-            record.errors,
-            0
-        ]);
+        let (files, bytes) = (record.files.len() as u64, bytes(record));
+        let loaded =
+            if aborted { Loaded::default() } else { Loaded { rows: record.rows, scanned: Some((files, bytes)) } };
+        let status = if aborted { "aborted" } else { "completed" };
+        load_row(&snapshot, record, status, Some(record.origin.end_us), loaded)
+    });
+    let mut rows: Rows = ended.collect();
+    for (record, now) in context.warehouse().sessions().loads() {
+        if sees(&record) {
+            let loaded = Loaded { rows: now.rows_scanned, scanned: Some((now.files_done, now.bytes_scanned)) };
+            rows.push(load_row(&snapshot, &record, "running", None, loaded));
+        }
     }
     Ok(rows)
+}
+
+/// What a COPY has loaded: rows, and of its files how many it read, and how many bytes of them.
+#[derive(Default)]
+struct Loaded {
+    rows: u64,
+    scanned: Option<(u64, u64)>,
+}
+
+fn bytes(record: &LoadCommitRecord) -> u64 {
+    record.files.iter().map(|file| file.bytes).sum()
+}
+
+fn load_row(
+    snapshot: &Snapshot,
+    record: &LoadCommitRecord,
+    status: &str,
+    end_us: Option<i64>,
+    loaded: Loaded,
+) -> Vec<Value> {
+    row![
+        snapshot.principals().user_id(&record.origin.user),
+        record.origin.query,
+        record.origin.xid,
+        record.origin.pid,
+        &record.origin.database,
+        status,
+        &record.table,
+        record.origin.start_us,
+        end_us,
+        end_us.unwrap_or_else(now_us) - record.origin.start_us,
+        &record.source,
+        &record.format,
+        loaded.rows,
+        NULL,
+        record.files.len(),
+        bytes(record),
+        loaded.scanned.map(|(files, _)| files),
+        loaded.scanned.map(|(_, bytes)| bytes),
+        record.errors,
+        0
+    ]
 }
 
 pub(super) const fn declare(

@@ -9,7 +9,8 @@ use crate::journal::RefreshRecord;
 use crate::resolve;
 use crate::session::Context;
 use crate::tables;
-use millrace_catalog::model::{ADMIN, ManagedTable, MaterializedView};
+use millrace_catalog::model::{ADMIN, ManagedTable};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) const TABLES: &[SystemTable] = &[
@@ -29,15 +30,11 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         rows: |context| {
             Box::pin(async {
-                let mut rows = Rows::new();
-                for (table, view) in views(context).await? {
-                    let stale = stale(context, &view).await?;
-                    let owner = owner(&table);
-                    let (schema, name) = (&table.schema, &table.name);
-                    let state = i32::from(view.incremental);
-                    rows.push(row![DATABASE, schema, name, NULL, stale, owner, state, "f", "f"]);
-                }
-                Ok(rows)
+                let views = infos(context).await?.into_iter();
+                let rows = views.map(|Info { view, owner, stale, state, automatic }| {
+                    row![DATABASE, &view.schema, &view.name, NULL, stale, owner, state, "f", automatic]
+                });
+                Ok(rows.collect())
             })
         },
     },
@@ -56,13 +53,11 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         rows: |context| {
             Box::pin(async {
-                let mut rows = Rows::new();
-                for (table, view) in views(context).await? {
-                    let stale = stale(context, &view).await?;
-                    let (owner, state) = (owner(&table), i32::from(view.incremental));
-                    rows.push(row![DATABASE, &table.schema, owner, &table.name, stale, state, "f", "f"]);
-                }
-                Ok(rows)
+                let views = infos(context).await?.into_iter();
+                let rows = views.map(|Info { view, owner, stale, state, automatic }| {
+                    row![DATABASE, &view.schema, owner, &view.name, stale, state, "f", automatic]
+                });
+                Ok(rows.collect())
             })
         },
     },
@@ -81,12 +76,13 @@ pub(super) const TABLES: &[SystemTable] = &[
             Box::pin(async {
                 let snapshot = context.snapshot().await?;
                 let views = views(context).await?;
+                let known: BTreeSet<_> = views.iter().map(|view| (view.schema.clone(), view.name.clone())).collect();
                 let mut rows = Rows::new();
-                for (table, view) in &views {
-                    for (schema, name) in resolve::names_in_materialized(&snapshot, view) {
-                        if views.iter().any(|(known, _)| known.schema == schema && known.name == name) {
-                            rows.push(row![DATABASE, &table.schema, &table.name, DATABASE, schema, name]);
-                        }
+                for view in &views {
+                    let Some(materialized) = &view.attributes.materialized else { continue };
+                    let read = resolve::names_in_materialized(&snapshot, materialized);
+                    for (schema, name) in read.intersection(&known) {
+                        rows.push(row![DATABASE, &view.schema, &view.name, DATABASE, schema, name]);
                     }
                 }
                 Ok(rows)
@@ -184,42 +180,51 @@ async fn refreshes(context: &Context) -> Result<Vec<RefreshRecord>> {
     Ok(records)
 }
 
-fn owner(table: &ManagedTable) -> String {
-    table.attributes.owner.clone().unwrap_or_else(|| ADMIN.to_owned())
+/// What both tables of views tell.
+struct Info {
+    view: Arc<ManagedTable>,
+    owner: String,
+    /// Whether what it reads may have changed: `t`, `f`.
+    stale: &'static str,
+    /// 1 for one that is refreshed incrementally.
+    state: i32,
+    /// Whether it is refreshed by itself.
+    automatic: &'static str,
+}
+
+async fn infos(context: &Context) -> Result<Vec<Info>> {
+    let flag = |is: bool| if is { "t" } else { "f" };
+    let mut infos = Vec::new();
+    for view in views(context).await? {
+        let stale = flag(is_stale(context, &view).await?);
+        let owner = view.attributes.owner.clone().unwrap_or_else(|| ADMIN.to_owned());
+        let materialized = view.attributes.materialized.as_ref();
+        let state = i32::from(materialized.is_some_and(|view| view.incremental));
+        let stream = materialized.and_then(|view| view.stream.as_ref());
+        let automatic = flag(stream.is_some_and(|stream| stream.auto_refresh));
+        infos.push(Info { view, owner, stale, state, automatic });
+    }
+    Ok(infos)
 }
 
 /// The materialized views that the statement sees, by schema and name.
-async fn views(context: &Context) -> Result<Vec<(Arc<ManagedTable>, MaterializedView)>> {
-    let snapshot = context.snapshot().await?;
-    let mut found = Vec::new();
-    for database in snapshot.databases() {
-        let tables = context.transaction().lock().await.tables(context.warehouse(), &database.name).await?;
-        found.extend(tables.into_iter().filter_map(|table| {
-            let view = table.attributes.materialized.clone()?;
-            Some((table, view))
-        }));
-    }
-    Ok(found)
+async fn views(context: &Context) -> Result<Vec<Arc<ManagedTable>>> {
+    context.transaction().lock().await.materialized_views(context.warehouse()).await
 }
 
-async fn stale(context: &Context, view: &MaterializedView) -> Result<&'static str> {
-    Ok(if has_changed(context, view).await? { "t" } else { "f" })
-}
-
-/// Whether the tables that a materialized view reads may have changed since it was refreshed.
+/// Whether what a materialized view's rows were computed of may have changed since; the statement does not count as a
+/// reader of it.
 pub(crate) async fn is_stale(context: &Context, view: &ManagedTable) -> Result<bool> {
-    match &view.attributes.materialized {
-        Some(view) => has_changed(context, view).await,
-        None => Ok(false),
-    }
-}
-
-async fn has_changed(context: &Context, view: &MaterializedView) -> Result<bool> {
+    let Some(view) = &view.attributes.materialized else { return Ok(false) };
     let Some(seen) = &view.seen else { return Ok(true) };
+    // A definition that cannot be read is another one.
+    if resolve::definitions(context, view).await.ok().as_ref() != Some(&view.definitions) {
+        return Ok(true);
+    }
     let mut transaction = context.transaction().lock().await;
     for (id, held) in seen {
         let Some(table) = transaction.table_by_id(context.warehouse(), *id).await? else { return Ok(true) };
-        let contents = transaction.contents(context.warehouse(), &table).await?;
+        let contents = transaction.peek(context.warehouse(), &table).await?;
         if tables::held(&table, &contents.files, &contents.inlined).as_ref() != Some(held) {
             return Ok(true);
         }

@@ -33,6 +33,7 @@ mod settings;
 mod shown;
 mod steps;
 mod storage;
+mod streams;
 mod table;
 mod types;
 mod unloads;
@@ -98,6 +99,7 @@ const TABLES: &[&[SystemTable]] = &[
     unloads::TABLES,
     types::TABLES,
     users::TABLES,
+    streams::TABLES,
     vacuums::TABLES,
     wlm::TABLES,
 ];

@@ -4,6 +4,7 @@
 use super::table::Kind::{Bool, Int2, Int4, Oid, Oids, Text, Texts};
 use super::table::NULL;
 use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, oid, row, types};
+use crate::builtin;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{ADMIN, SqlFunction, Volatility};
 use std::collections::BTreeMap;
@@ -43,12 +44,12 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         rows: |context| {
             Box::pin(async {
-                let state = context.state();
+                let functions = builtin::functions();
                 let owner = context.snapshot().await?.principals().user_id(ADMIN);
                 let mut kinds: BTreeMap<String, char> = BTreeMap::new();
-                kinds.extend(state.scalar_functions().keys().map(|name| (name.clone(), 'f')));
-                kinds.extend(state.window_functions().keys().map(|name| (name.clone(), 'w')));
-                kinds.extend(state.aggregate_functions().keys().map(|name| (name.clone(), 'a')));
+                kinds.extend(functions.scalar.keys().map(|name| (name.clone(), 'f')));
+                kinds.extend(functions.window.keys().map(|name| (name.clone(), 'w')));
+                kinds.extend(functions.aggregate.keys().map(|name| (name.clone(), 'a')));
                 let rows = kinds.iter().enumerate().map(|(at, (name, kind))| {
                     let arguments = Value::Ints(Vec::new());
                     row![

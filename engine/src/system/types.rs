@@ -157,7 +157,7 @@ pub(crate) fn of_hive(hive: &HiveType) -> String {
         HiveType::Binary => "binary varying(64000)".to_owned(),
         HiveType::Date => "date".to_owned(),
         HiveType::Timestamp => "timestamp without time zone".to_owned(),
-        HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) => "super".to_owned(),
+        HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) | HiveType::Super => "super".to_owned(),
     }
 }
 

@@ -1,11 +1,11 @@
-//! What UNLOAD did: files written, and statements that failed or were cancelled.
+//! What UNLOAD does and did: files written, and statements that run, failed or were cancelled.
 
-use super::loads::{declare, seen};
+use super::loads::{declare, may_see, seen};
 use super::table::Kind::{Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{Rows, SystemTable, row};
 use crate::error::Result;
-use crate::journal::UnloadRecord;
+use crate::journal::{UnloadRecord, now_us};
 use crate::session::Context;
 
 async fn stl_unload_log(context: &Context) -> Result<Rows> {
@@ -33,20 +33,28 @@ async fn stl_unload_log(context: &Context) -> Result<Rows> {
 }
 
 async fn sys_unload_history(context: &Context) -> Result<Rows> {
-    let records: Vec<UnloadRecord> = seen(context).await?;
+    let ended: Vec<UnloadRecord> = seen(context).await?;
+    let sees = may_see(context).await?;
+    let mut running = context.warehouse().sessions().unloads();
+    running.retain(|record| sees(record));
     let snapshot = context.snapshot().await?;
-    let mut rows = Rows::new();
-    for record in &records {
-        rows.push(row![
+    let row = |record: &UnloadRecord, is_running: bool| {
+        let status = match &record.error {
+            _ if is_running => "running",
+            Some(_) => "aborted",
+            None => "completed",
+        };
+        let end_us = if is_running { now_us() } else { record.origin.end_us };
+        row![
             snapshot.principals().user_id(&record.origin.user),
             record.origin.query,
             record.origin.xid,
             record.origin.pid,
             &record.origin.database,
-            if record.error.is_some() { "aborted" } else { "completed" },
+            status,
             record.origin.start_us,
-            record.origin.end_us,
-            record.origin.end_us - record.origin.start_us,
+            (!is_running).then_some(end_us),
+            end_us - record.origin.start_us,
             &record.format,
             &record.compression,
             &record.target,
@@ -54,9 +62,9 @@ async fn sys_unload_history(context: &Context) -> Result<Rows> {
             record.files.len(),
             record.files.iter().map(|file| file.bytes).sum::<u64>(),
             record.error.as_ref()
-        ]);
-    }
-    Ok(rows)
+        ]
+    };
+    Ok(ended.iter().map(|record| row(record, false)).chain(running.iter().map(|record| row(record, true))).collect())
 }
 
 pub(super) const TABLES: &[SystemTable] = &[

@@ -5,8 +5,6 @@
 
 use super::format;
 use super::position::{POSITION_COLUMN, RowPosition};
-use super::super_column::SuperColumn;
-use super::types::is_super;
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue};
@@ -40,8 +38,8 @@ impl PhysicalExprAdapterFactory for ColumnsById {
             physical.fields().iter().enumerate().map(|(at, field)| self.as_in_table(at, field, &logical)).collect();
         let named = Arc::new(Schema::new(named));
         let has_positions = format::reads_positions(self.format, &physical);
-        let default = DefaultPhysicalExprAdapterFactory.create(Arc::clone(&logical), Arc::clone(&named))?;
-        Ok(Arc::new(FileById { columns: Arc::clone(&self.columns), logical, named, physical, has_positions, default }))
+        let default = DefaultPhysicalExprAdapterFactory.create(logical, Arc::clone(&named))?;
+        Ok(Arc::new(FileById { columns: Arc::clone(&self.columns), named, physical, has_positions, default }))
     }
 }
 
@@ -68,8 +66,6 @@ impl ColumnsById {
 #[derive(Debug)]
 struct FileById {
     columns: Arc<[TableColumn]>,
-    /// The table's columns.
-    logical: SchemaRef,
     /// The file's columns under the table's names.
     named: SchemaRef,
     physical: SchemaRef,
@@ -79,13 +75,7 @@ struct FileById {
 
 impl PhysicalExprAdapter for FileById {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
-        let is_column = expr.downcast_ref::<Column>().is_some();
-        let filled = expr
-            .transform(|node| {
-                let filled = self.without_missing(node);
-                Ok(if is_column || filled.transformed { filled } else { self.marked(filled.data) })
-            })
-            .data()?;
+        let filled = expr.transform(|node| Ok(self.without_missing(node))).data()?;
         let adapted = self.default.rewrite(filled)?;
         adapted
             .transform(|node| {
@@ -102,15 +92,6 @@ impl PhysicalExprAdapter for FileById {
 }
 
 impl FileById {
-    /// What a function gets for a column of SUPER values.
-    fn marked(&self, node: Arc<dyn PhysicalExpr>) -> Transformed<Arc<dyn PhysicalExpr>> {
-        let field = node.downcast_ref::<Column>().and_then(|column| self.logical.field_with_name(column.name()).ok());
-        if field.is_some_and(is_super) {
-            return Transformed::yes(Arc::new(SuperColumn(node)));
-        }
-        Transformed::no(node)
-    }
-
     /// What stands for a column that the file does not have.
     fn without_missing(&self, node: Arc<dyn PhysicalExpr>) -> Transformed<Arc<dyn PhysicalExpr>> {
         let Some(name) = node.downcast_ref::<Column>().map(Column::name) else { return Transformed::no(node) };

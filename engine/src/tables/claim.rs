@@ -21,11 +21,22 @@ pub(crate) async fn claim(store: &dyn ObjectStore, root: &Path, identity: &str) 
         Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let owner = store.get(&path).await?.bytes().await?;
-    if owner == identity.as_bytes() {
+    if is_claimed(store, root, identity).await? {
         return Ok(());
     }
     let message = format!("the files in {root} belong to another warehouse's catalog");
     Err(Error::new(ErrorKind::ObjectInUse, message)
         .with_hint("open that warehouse by its directory, or name another place"))
+}
+
+/// Whether a place is that of the catalog of this identity.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn is_claimed(store: &dyn ObjectStore, root: &Path, identity: &str) -> Result<bool> {
+    match store.get(&root.clone().join(NAME)).await {
+        Ok(found) => Ok(found.bytes().await? == identity.as_bytes()),
+        Err(object_store::Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }

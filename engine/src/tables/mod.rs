@@ -23,6 +23,7 @@ pub mod encoding;
 mod format;
 mod held;
 mod inlined;
+mod inlined_cache;
 mod layout;
 mod members;
 mod memory;
@@ -39,7 +40,6 @@ mod segments;
 mod source;
 mod statistics;
 mod storage;
-mod super_column;
 mod temporary_folder;
 mod types;
 mod values;
@@ -51,11 +51,12 @@ mod tests;
 
 pub use blocks::{ReadBlocks, note_reads, read_blocks};
 pub(crate) use cache::{Blocks, CachedStore};
-pub(crate) use claim::claim;
+pub(crate) use claim::{claim, is_claimed};
 pub use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};
 pub use held::{digest, held};
 pub use inlined::{decode_inlined, encode_inlined};
+pub(crate) use inlined_cache::InlinedCache;
 pub(crate) use layout::Head;
 pub use layout::{
     Arranged, EffectiveStyle, arrange, choose, effective_style, first_slice, is_sorted, shown_sort_key, skew,

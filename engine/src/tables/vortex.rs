@@ -123,7 +123,9 @@ pub(super) async fn encode(rows: &mut Rows, schema: &SchemaRef, upload: Upload) 
 
 /// The writer's options: a strategy of its own for each column that has an encoding.
 fn write_options(schema: &SchemaRef, dtype: &DType) -> Result<VortexWriteOptions> {
-    let options = SESSION.write_options();
+    // Bounds and counts of a whole file are in the manifest, which is asked before a file is opened; within it blocks have
+    // theirs. To compute them here a third time would be work of the one stream that feeds all columns.
+    let options = SESSION.write_options().with_file_statistics(Vec::new());
     let mut strategy = WriteStrategyBuilder::from_session(&SESSION);
     let mut any = false;
     for field in schema.fields() {

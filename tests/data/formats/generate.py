@@ -157,7 +157,42 @@ def avro_rows():
     return [one, two]
 
 
+VALUES = {
+    "type": "record",
+    "name": "Value",
+    "fields": [
+        {"name": "id", "type": "int"},
+        {"name": "Text", "type": ["null", "string"]},
+        {"name": "number", "type": ["null", "string"]},
+        {"name": "day", "type": ["null", "string"]},
+        {"name": "at", "type": ["null", "long"]},
+        {"name": "moment", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "raw", "type": "bytes"},
+        {"name": "items", "type": ["null", {"type": "array", "items": {"type": "record", "name": "Item", "fields": [
+            {"name": "name", "type": "string"}, {"name": "size", "type": "int"}]}}]},
+        {"name": "props", "type": {"type": "map", "values": "string"}},
+    ],
+}
+
+
+def avro_values():
+    moment = dt.datetime(2024, 2, 29, 12, 34, 56, 123000, tzinfo=UTC)
+    items = [{"name": "a", "size": 1}, {"name": "b \"c\"", "size": 2}]
+    rows = [
+        (" padded ", "12.345", "31.12.2024", 1048895105250, b"abc", items, {"k": "v"}),
+        ("", "", "", None, b"\xffA", [], {}),
+        ("   ", "x", "00.00.0000", 0, b"", items, {"other": "v"}),
+        ("NONE", "7", "29.02.2024", -1, b"\x00\x0a", items[:1], {"k": ""}),
+        ("too long for it", "-7.5", "01.01.0001", 1, b"abc", None, {"k": "v"}),
+        (None, None, None, None, b"", None, {}),
+    ]
+    names = ["Text", "number", "day", "at", "raw", "items", "props"]
+    return [{"id": at, "moment": moment} | dict(zip(names, row)) for at, row in enumerate(rows, 1)]
+
+
 def avro_files():
+    with open("avro/values.avro", "wb") as out:
+        fastavro.writer(out, VALUES, avro_values())
     with open("avro/types.avro", "wb") as out:
         fastavro.writer(out, AVRO, avro_rows())
     simple = {"type": "record", "name": "r", "fields": [{"name": "id", "type": "int"}, {"name": "name", "type": "string"}]}

@@ -123,6 +123,32 @@ async fn a_canceled_copy_loads_nothing() {
     let error = rows(&mut session, &format!("COPY t FROM '{place}'")).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Cancelled, "{error}");
     rows(&mut session, "SET statement_timeout TO 0").await.unwrap();
+    // Others see a load that runs: what it reads, and how far it is.
+    let mut other = Session::new(std::sync::Arc::clone(session.warehouse()));
+    let history = "SELECT status, table_name, end_time IS NULL, source_file_count, file_count_scanned \
+                   FROM sys_load_history ORDER BY query_id";
+    let canceled = ["aborted", "t", "false", "2", "NULL"];
+    {
+        let copy = format!("COPY t FROM '{place}'");
+        let mut copy = Box::pin(rows(&mut session, &copy));
+        let running = async {
+            for _ in 0..1_000 {
+                let seen = rows(&mut other, history).await.unwrap();
+                if seen.last().is_some_and(|row| row[0] == "running" && row[4] == "1") {
+                    return seen;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            rows(&mut other, history).await.unwrap()
+        };
+        let seen = tokio::select! {
+            ended = &mut copy => panic!("{ended:?}"),
+            seen = running => seen,
+        };
+        assert_eq!(seen, [canceled, ["running", "t", "true", "2", "1"]]);
+    }
+    // Its client is gone.
+    assert_eq!(rows(&mut other, history).await.unwrap(), [canceled, canceled]);
     server.faults().clear();
     assert_eq!(rows(&mut session, "SELECT count(*) FROM t").await.unwrap(), [["0"]]);
     rows(&mut session, &format!("COPY t FROM '{place}'")).await.unwrap();

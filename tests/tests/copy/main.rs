@@ -5,7 +5,11 @@ mod cancelled;
 mod damaged;
 mod encodings;
 mod lines;
+mod memory;
 mod parts;
+#[path = "../process/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
+mod process;
 mod round_trip;
 mod stores;
 mod unload;

@@ -6,7 +6,7 @@ use millrace_tests::database::rows;
 use std::path::Path;
 
 /// The columns, each with values that are extreme or look like something else; as SQL.
-const COLUMNS: [(&str, &[&str]); 19] = [
+const COLUMNS: [(&str, &[&str]); 20] = [
     ("smallint", &["-32768", "32767", "0"]),
     ("int", &["-2147483648", "2147483647", "-1"]),
     ("bigint", &["-9223372036854775808", "9223372036854775807", "0"]),
@@ -103,6 +103,7 @@ const COLUMNS: [(&str, &[&str]); 19] = [
             "json_parse('\"\"')",
         ],
     ),
+    ("timetz", &["'00:00:00+00'", "'23:59:59.999999+00'", "'12:30:00.5+05:30'"]),
 ];
 
 /// What UNLOAD is told, and what COPY.

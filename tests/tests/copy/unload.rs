@@ -27,8 +27,10 @@ async fn without_slices_rows_keep_their_order_over_files() {
     let unload = format!("UNLOAD ('{query}') TO '{}/t_' PARALLEL OFF MAXFILESIZE AS 5 MB", out.display());
     rows(&mut session, &unload).await.unwrap();
     let files = files(&out);
-    // 18 MB of rows: a file is closed when it has 5 MB or somewhat more.
-    assert!(files.len() > 1, "{}", files.len());
+    // 18 MB of rows: each file but the last has 5 MB, or a row less.
+    let sizes: Vec<usize> = files.iter().map(|(_, bytes)| bytes.len()).collect();
+    assert_eq!(sizes.len(), 4, "{sizes:?}");
+    assert!(sizes[..3].iter().all(|size| (5 * 1024 * 1024 - 1000..=5 * 1024 * 1024).contains(size)), "{sizes:?}");
     let mut ids = Vec::new();
     for (at, (name, bytes)) in files.iter().enumerate() {
         assert_eq!(*name, format!("t_{at:03}"));
@@ -105,5 +107,44 @@ async fn columns_of_tables_are_as_declared() {
         "{\"name\":\"d\",\"type\":{\"base\":\"super\"}}",
     ] {
         assert!(manifest.contains(part), "{part} is not in {manifest}");
+    }
+}
+
+/// "MAXFILESIZE specifies the maximum size of files that UNLOAD creates", whatever the rows are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_file_is_larger_than_it_may_be() {
+    const MOST: usize = 5 * 1024 * 1024;
+    let (folder, mut session) = world().await;
+    rows(&mut session, "CREATE TABLE n (a int); INSERT INTO n VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
+        .await
+        .unwrap();
+    // Many short rows and then long ones, of what every format must mask.
+    let query = "select x.a + 10 * y.a + 100 * z.a as id, md5((x.a + 10 * y.a + 100 * z.a)::varchar) as noise, \
+                 repeat(chr(10) || ''\"|'', (x.a + 10 * y.a + 100 * z.a) * 20) as s from n x, n y, n z order by id";
+    for (at, format) in ["", "ADDQUOTES ESCAPE", "CSV", "JSON", "CSV GZIP", "CSV BZIP2", "CSV ZSTD"].iter().enumerate()
+    {
+        let out = folder.path().join(format!("out{at}"));
+        let unload = format!("UNLOAD ('{query}') TO '{}/t_' {format} PARALLEL OFF MAXFILESIZE 5 MB", out.display());
+        rows(&mut session, &unload).await.unwrap();
+        let sizes: Vec<usize> = files(&out).iter().map(|(_, bytes)| bytes.len()).collect();
+        // 30 MB of text, of which masks make more and compression next to nothing.
+        assert!(format.contains("CSV ") || sizes.len() >= 6, "{format}: {sizes:?}");
+        assert!(sizes.iter().all(|size| *size <= MOST), "{format}: {sizes:?}");
+    }
+    // What codecs cannot make much smaller: 19 MB of hexadecimal digits are half as many bytes.
+    let numbers = "select x.a + 10 * y.a + 100 * z.a + 1000 * u.a + 10000 * v.a as id from n x, n y, n z, n u, n v";
+    let query = format!(
+        "select md5(id::varchar) || md5((-id)::varchar) || md5((id + 1000000)::varchar) || md5((id + 2000000)::varchar) || \
+         md5((id + 3000000)::varchar) || md5((id + 4000000)::varchar) from ({numbers})"
+    );
+    for format in ["GZIP", "BZIP2", "ZSTD"] {
+        let out = folder.path().join(format);
+        let unload = format!("UNLOAD ('{query}') TO '{}/t_' {format} PARALLEL OFF MAXFILESIZE 5 MB", out.display());
+        rows(&mut session, &unload).await.unwrap();
+        let sizes: Vec<usize> = files(&out).iter().map(|(_, bytes)| bytes.len()).collect();
+        assert!((2..5).contains(&sizes.len()), "{format}: {sizes:?}");
+        assert!(sizes.iter().all(|size| *size <= MOST), "{format}: {sizes:?}");
+        // All but the last are filled, down to what a codec may have held.
+        assert!(sizes.split_last().is_some_and(|(_, full)| full.iter().all(|size| *size > MOST / 2)), "{sizes:?}");
     }
 }

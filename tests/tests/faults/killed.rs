@@ -6,8 +6,9 @@
 
 use crate::model::{History, Model, Random, session_rows};
 use crate::{open, process};
-use millrace_engine::{Session, Warehouse, WarehouseConfig};
+use millrace_engine::{Session, Warehouse};
 use millrace_tests::database::rows;
+use millrace_tests::warehouse_config;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -118,7 +119,7 @@ async fn what_a_killed_process_was_told_is_done_is_there() {
     assert!(at > kills / 3, "the processes did next to nothing: {at} units");
 
     // Orphans: everything that is left is known.
-    let mut config = WarehouseConfig::new(warehouse(folder.path()));
+    let mut config = warehouse_config(warehouse(folder.path()));
     config.orphan_age = Duration::ZERO;
     let opened = Warehouse::open(config).await.unwrap();
     for _ in 0..500 {

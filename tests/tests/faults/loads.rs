@@ -4,8 +4,9 @@
 use crate::killed::unknown;
 use crate::model::Random;
 use crate::{open, process};
-use millrace_engine::{Session, Warehouse, WarehouseConfig};
+use millrace_engine::{Session, Warehouse};
 use millrace_tests::database::rows;
+use millrace_tests::warehouse_config;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -69,7 +70,7 @@ async fn a_load_of_a_killed_process_is_there_whole_or_not_at_all() {
         loads = whole;
     }
     assert!(loads > 0, "the processes loaded nothing");
-    let mut config = WarehouseConfig::new(folder.join("warehouse"));
+    let mut config = warehouse_config(folder.join("warehouse"));
     config.orphan_age = Duration::ZERO;
     let opened = Warehouse::open(config).await.unwrap();
     for _ in 0..500 {

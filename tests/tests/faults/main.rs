@@ -15,6 +15,7 @@ mod rivals;
 use millrace_engine::{Error, ErrorKind, Session, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
 use millrace_tests::script::{World, lake};
+use millrace_tests::warehouse_config;
 use sqlx::{ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 const CREATE: &str = "CREATE EXTERNAL TABLE t (a int) STORED AS PARQUET LOCATION 'file:///nowhere/'";
 
 async fn open(directory: &Path) -> Result<Session, Error> {
-    Warehouse::open(WarehouseConfig::new(directory)).await.map(Session::new)
+    Warehouse::open(warehouse_config(directory)).await.map(Session::new)
 }
 
 /// Files below a folder that a query would see.

@@ -4,10 +4,18 @@
 
 mod aggregates;
 mod copy;
+mod declared;
 mod memory;
+#[path = "../process/mod.rs"]
+#[allow(dead_code, reason = "some is for other binaries")]
+mod process;
 mod pushdown;
 mod reading;
+mod retyped;
 mod schemas;
+mod stream;
+mod streams;
+mod streams_killed;
 mod written;
 
 use memory::{Memory, MemoryFactory};

@@ -1,14 +1,16 @@
 //! A foreign system in memory. Its table `orders` has eight rows in four splits; what it decides of conditions differs
 //! by column, as real systems differ.
 
+use crate::retyped::Retyped;
+use crate::stream::{Events, Stream};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
 use futures::StreamExt;
 use millrace_connectors::{
-    Aggregate, AggregateRequest, BatchStream, Checkpoint, Comparison, Connector, ConnectorError, Factory, Measures,
-    OptionSpec, Options, Order, Predicate, Pushdown, Result, SUPER_METADATA, ScanRequest, Split, Value,
+    Aggregate, AggregateRequest, BatchStream, Checkpoint, Comparison, Connector, ConnectorError, Declaration, Factory,
+    Measures, OptionSpec, Options, Order, Predicate, Pushdown, Result, SUPER_METADATA, ScanRequest, Split, Value,
 };
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -33,6 +35,8 @@ pub(crate) struct Memory {
     pub(crate) computes: AtomicBool,
     /// Aggregates that were asked for.
     aggregations: Mutex<Vec<AggregateRequest>>,
+    /// The stream of the kind `kinesis`.
+    pub(crate) stream: Events,
     /// Items of `items`, as documents, in one split each.
     pub(crate) items: Mutex<Vec<&'static str>>,
 }
@@ -72,7 +76,14 @@ impl Factory for MemoryFactory {
             return Err(ConnectorError::InvalidArgument("\"page_size\" takes a number".to_owned()));
         }
         *self.memory.options.lock().unwrap() = options.clone();
+        if self.kind == "kinesis" {
+            return Ok(Arc::new(Stream(Arc::clone(&self.memory))));
+        }
         Ok(Arc::new(Shop(Arc::clone(&self.memory))))
+    }
+
+    fn declare(&self, options: &Options, declared: &Declaration) -> Result<Arc<dyn Connector>> {
+        Ok(Arc::new(Retyped { system: self.connect(options)?, declared: declared.clone() }))
     }
 }
 

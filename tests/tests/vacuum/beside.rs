@@ -1,8 +1,9 @@
 //! Vacuums beside inserts, updates, deletes and readers that stay: nothing is lost, nothing is there twice.
 
 use super::number;
-use millrace_engine::{Session, Warehouse, WarehouseConfig};
+use millrace_engine::{Session, Warehouse};
 use millrace_tests::database::{execute, rows};
+use millrace_tests::warehouse_config;
 use sqllogictest::DBOutput;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -24,7 +25,7 @@ async fn vacuums_beside_writers_and_readers() {
     let keys = ["", "SORTKEY (id)", "DISTKEY (id) SORTKEY (v, id) TABLE PROPERTIES ('format' = 'parquet')"];
     for keys in keys {
         let folder = tempfile::tempdir().unwrap();
-        let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+        let warehouse = Warehouse::open(warehouse_config(folder.path())).await.unwrap();
         let mut session = Session::new(Arc::clone(&warehouse));
         rows(&mut session, &format!("CREATE TABLE t (id bigint, v int) {keys}")).await.unwrap();
         rows(
@@ -116,7 +117,7 @@ async fn vacuums(mut session: Session, told: Arc<Told>) {
 #[tokio::test]
 async fn a_second_vacuum_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+    let warehouse = Warehouse::open(warehouse_config(folder.path())).await.unwrap();
     let mut session = Session::new(Arc::clone(&warehouse));
     rows(&mut session, "CREATE TABLE t (id bigint)").await.unwrap();
     rows(&mut session, "VACUUM").await.unwrap();

@@ -5,6 +5,7 @@ use crate::model::Random;
 use crate::process;
 use millrace_engine::{Session, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
+use millrace_tests::warehouse_config;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -73,7 +74,7 @@ async fn check(folder: &Path, told: &str) {
 }
 
 async fn open(folder: &Path) -> Session {
-    let config = WarehouseConfig { orphan_age: Duration::ZERO, ..WarehouseConfig::new(folder.join("w")) };
+    let config = WarehouseConfig { orphan_age: Duration::ZERO, ..warehouse_config(folder.join("w")) };
     Session::new(Warehouse::open(config).await.unwrap())
 }
 

@@ -2,8 +2,9 @@
 
 use super::number;
 use millrace_engine::retention::RetentionPolicy;
-use millrace_engine::{CommandTag, ErrorKind, Session, Severity, Warehouse, WarehouseConfig};
+use millrace_engine::{CommandTag, ErrorKind, Session, Severity, Warehouse};
 use millrace_tests::database::rows;
+use millrace_tests::warehouse_config;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ async fn fill(session: &mut Session, table: &str) {
 #[tokio::test]
 async fn files_stay_while_a_snapshot_shows_them() {
     let folder = tempfile::tempdir().unwrap();
-    let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+    let warehouse = Warehouse::open(warehouse_config(folder.path())).await.unwrap();
     let mut session = Session::new(Arc::clone(&warehouse));
     fill(&mut session, "t").await;
     assert_eq!(files(folder.path(), "t").len(), 3);
@@ -52,7 +53,7 @@ async fn files_stay_while_a_snapshot_shows_them() {
 #[tokio::test]
 async fn a_lost_file_is_told_and_the_other_tables_are_vacuumed() {
     let folder = tempfile::tempdir().unwrap();
-    let warehouse = Warehouse::open(WarehouseConfig::new(folder.path())).await.unwrap();
+    let warehouse = Warehouse::open(warehouse_config(folder.path())).await.unwrap();
     let mut session = Session::new(Arc::clone(&warehouse));
     fill(&mut session, "lost").await;
     fill(&mut session, "whole").await;

@@ -4,6 +4,7 @@ use super::number;
 use millrace_catalog::Catalog;
 use millrace_engine::{Session, Warehouse, WarehouseConfig, maintenance};
 use millrace_tests::database::rows;
+use millrace_tests::warehouse_config;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ async fn open(folder: &Path, settings: &[(&str, &str)]) -> Arc<Warehouse> {
         ("auto_vacuum_small_files", "4"),
         ("auto_analyze_rows", "100"),
     ];
-    let mut config = WarehouseConfig::new(folder);
+    let mut config = warehouse_config(folder);
     for (name, value) in often.iter().chain(settings) {
         config = config.with_setting(name, value).unwrap();
     }

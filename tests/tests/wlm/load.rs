@@ -52,6 +52,8 @@ async fn two_hundred_clients_keep_to_three_queues() {
         assert!(found.at_once <= slots, "class {class}: {found:?}");
         // When a statement has its slot is written down a moment after it was given.
         assert!(found.passed_by <= 2 * slots, "class {class}: {found:?}");
+        // How many ran in the queue of short ones is chance; some of each of the others did not.
+        assert!(class == 14 || found.statements > 0, "class {class}: {found:?}");
         statements += found.statements;
     }
     // None is missing; short ones that took long went on in their own queue.
@@ -101,7 +103,7 @@ async fn who_waits_can_be_cancelled_and_the_queue_is_bounded() {
     let cancelled = Arc::new(Notify::new());
     let signal = Arc::clone(&cancelled);
     session.on_signal(move |sent| {
-        assert_eq!(sent, Signal::Cancel);
+        assert_eq!(*sent, Signal::Cancel(None));
         signal.notify_one();
     });
     let pid = session.pid();

@@ -4,7 +4,7 @@ use super::*;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// The environment variable by which the test below tells the process that it kills which file to use.
+/// The environment variable by which the test below tells the process that it kills which folder to use.
 const CHILD: &str = "MILLRACE_TEST_MANIFEST_CATALOG";
 /// Rows that each commit adds to the catalog, beside one file for each of two tables.
 const ADDED: i64 = 500;
@@ -12,8 +12,8 @@ const ADDED: i64 = 500;
 /// Commits until it is killed.
 #[tokio::test]
 async fn child_process() {
-    let Ok(path) = std::env::var(CHILD) else { return };
-    let catalog = Catalog::open(path.as_ref()).await.unwrap();
+    let Ok(folder) = std::env::var(CHILD) else { return };
+    let catalog = Catalog::open_at(&place_in(folder.as_ref())).await.unwrap();
     loop {
         let snapshot = catalog.snapshot().await.unwrap();
         let id = |name| snapshot.managed_table("default", name).unwrap().id;
@@ -31,7 +31,7 @@ async fn a_killed_commit_is_there_whole_or_not_at_all() {
     for round in 0..8 {
         let before = place.newest().await;
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "manifest::tests::crashes::child_process"]).env(CHILD, place.catalog.path());
+        command.args(["--exact", "manifest::tests::crashes::child_process"]).env(CHILD, place.folder.path());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while place.newest().await == before {
             assert!(child.try_wait().unwrap().is_none(), "the process ended by itself");

@@ -76,7 +76,7 @@ async fn many_rows_and_wrong_ones() {
     let narrow = try_commit(&place.catalog, place.newest().await, &[], &[narrow]).await;
     assert!(matches!(narrow, Err(CatalogError::InvalidArgument(_))), "{narrow:?}");
     let reserved = ManagedTable { columns: vec![column("row_id", "integer")], ..table("u") };
-    assert!(!reserved.can_inline());
+    assert!(!place.catalog.can_inline(&reserved));
     let rows = vec![vec![InlinedValue::Null]];
     let changes = [ManifestChange::CreateTable(reserved), ManifestChange::InlineRows { table: -1, rows }];
     let refused = try_commit(&place.catalog, place.newest().await, &[], &changes).await;

@@ -15,24 +15,25 @@ mod speed;
 use super::{CommitNote, Committed, InlinedRows, InlinedValue, ManifestChange};
 use crate::error::{CatalogError, Result};
 use crate::model::{DataFile, DeleteFile, FileColumnStatistics, ManagedColumn, ManagedTable};
-use crate::store::Catalog;
+use crate::store::tests::place_in;
+use crate::store::{Catalog, Place as CatalogPlace};
 use tempfile::TempDir;
 
 /// A catalog in a folder that goes away with it.
 struct Place {
     catalog: Catalog,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Place {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let catalog = Catalog::open(&folder.path().join("catalog.db")).await.unwrap();
-        Self { catalog, _folder: folder }
+        let catalog = Catalog::open_at(&place_in(folder.path())).await.unwrap();
+        Self { catalog, folder }
     }
 
     async fn another(&self) -> Catalog {
-        Catalog::open(self.catalog.path()).await.unwrap()
+        Catalog::open_at(self.catalog.place()).await.unwrap()
     }
 
     /// Commits at the newest snapshot, having read nothing.
@@ -55,7 +56,7 @@ impl Place {
     }
 
     async fn inlined(&self, table: i64) -> Vec<InlinedRows> {
-        self.catalog.inlined_rows(table, self.newest().await).await.unwrap()
+        self.catalog.inlined_rows(table, self.newest().await).await.unwrap().as_ref().clone()
     }
 
     /// The paths of a table's files at a snapshot.

@@ -102,7 +102,7 @@ async fn dropped_tables_and_rows_are_forgotten() {
     assert_eq!(scheduled(&place).await, ["default/t/f"]);
     let count = async |query: &'static str| {
         let mut lease = place.catalog.read().await.unwrap();
-        let count = lease.number(sqlx::query_as(query)).await.unwrap();
+        let count = lease.number(crate::store::sql(query)).await.unwrap();
         lease.release();
         count
     };

@@ -5,7 +5,7 @@ use crate::model::{CrawledPartition, TableStatistics};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// The environment variable by which the test below tells the process that it kills which file to use.
+/// The environment variable by which the test below tells the process that it kills which folder to use.
 const CHILD: &str = "MILLRACE_TEST_CRAWLED_CATALOG";
 /// Partitions that each run adds.
 const ADDED: u64 = 1000;
@@ -13,8 +13,8 @@ const ADDED: u64 = 1000;
 /// Crawls until it is killed: each run gives the table another version, and partitions named after it.
 #[tokio::test]
 async fn child_process() {
-    let Ok(path) = std::env::var(CHILD) else { return };
-    let catalog = Catalog::open(path.as_ref()).await.unwrap();
+    let Ok(folder) = std::env::var(CHILD) else { return };
+    let catalog = Catalog::open_at(&place_in(folder.as_ref())).await.unwrap();
     age(&catalog, 61).await;
     loop {
         let run = catalog.start_crawl("c").await.unwrap();
@@ -40,7 +40,7 @@ async fn a_killed_run_has_changed_all_or_nothing() {
     let mut versions = 1;
     for round in 0..6 {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "store::tests::crashes::child_process"]).env(CHILD, catalog.path());
+        command.args(["--exact", "store::tests::crashes::child_process"]).env(CHILD, place.folder.path());
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         while catalog.get("default", "t").await.unwrap().unwrap().version == versions {
             assert!(child.try_wait().unwrap().is_none(), "the process ended by itself");

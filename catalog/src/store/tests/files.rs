@@ -2,15 +2,19 @@
 
 use super::*;
 use crate::store::connection::Connections;
+use crate::store::database::Options;
 use crate::store::migrate::FORMAT;
 use crate::store::sqlite::{Access, options};
 use std::fs;
-use std::path::Path;
+
+fn connections(path: &Path, access: Access) -> Connections {
+    Connections::new(CatalogPlace::File(path.to_owned()), Options::Sqlite(options(path, access)), 1)
+}
 
 async fn execute(path: &Path, statement: &'static str) {
-    let connections = Connections::new(options(path, Access::Write), 1);
+    let connections = connections(path, Access::Write);
     let mut lease = connections.lease().await.unwrap();
-    lease.execute(sqlx::query(statement)).await.unwrap();
+    lease.execute(sql(statement)).await.unwrap();
     lease.release();
     connections.close().await;
 }
@@ -20,7 +24,7 @@ async fn folders_are_made() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a/b c/ü%20?x/catalog.db");
     let catalog = Catalog::open(&path).await.unwrap();
-    assert_eq!(catalog.path(), path);
+    assert_eq!(catalog.place().to_string(), path.display().to_string());
     assert!(!catalog.is_read_only() && path.is_file());
     assert!(message(Catalog::open(folder.path()).await).contains("it is a directory"));
     assert!(message(Catalog::open(&path.join("x.db")).await).contains("could not create the directory"));
@@ -28,9 +32,9 @@ async fn folders_are_made() {
 
 #[tokio::test]
 async fn a_catalog_survives_closing() {
-    let place = Place::new().await;
+    let place = Place::in_file().await;
     let made = place.catalog.create_table(&table("t", &[]), false).await.unwrap().unwrap();
-    let path = place.catalog.path().to_owned();
+    let path = place.path().to_owned();
     place.catalog.close().await;
     assert!(message(place.catalog.snapshot().await).contains("is closed"));
     assert!(!path.with_extension("db-wal").exists(), "closing merges the log");
@@ -61,12 +65,12 @@ async fn damaged_and_foreign_files_are_named() {
 
 #[tokio::test]
 async fn a_damaged_definition_is_named() {
-    let place = Place::new().await;
+    let place = Place::in_file().await;
     place.catalog.create_table(&table("t", &[]), false).await.unwrap();
-    execute(place.catalog.path(), "UPDATE millrace_table SET document = '{\"kind\":7}'").await;
+    execute(place.path(), "UPDATE millrace_table SET document = '{\"kind\":7}'").await;
     let error = place.catalog.snapshot().await.unwrap_err();
     assert!(matches!(&error, CatalogError::Damaged(m) if m.contains("relation \"default.t\"")), "{error}");
-    execute(place.catalog.path(), "DELETE FROM millrace_meta").await;
+    execute(place.path(), "DELETE FROM millrace_meta").await;
     assert!(matches!(place.another_result().await, Err(CatalogError::Damaged(_))));
 }
 
@@ -78,8 +82,8 @@ impl Place {
 
 #[tokio::test]
 async fn a_newer_format_is_refused() {
-    let place = Place::new().await;
-    execute(place.catalog.path(), "UPDATE millrace_meta SET format = 77").await;
+    let place = Place::in_file().await;
+    execute(place.path(), "UPDATE millrace_meta SET format = 77").await;
     let error = place.another_result().await.unwrap_err();
     assert!(matches!(error, CatalogError::Damaged(_)));
     let expected = format!("catalog format 77 is newer than this program knows ({FORMAT}): upgrade millrace");
@@ -88,12 +92,12 @@ async fn a_newer_format_is_refused() {
 
 #[tokio::test]
 async fn a_full_disk_leaves_the_catalog_usable() {
-    let place = Place::new().await;
+    let place = Place::in_file().await;
     let catalog = &place.catalog;
     let t = catalog.create_table(&table("t", &[("x", "int")]), false).await.unwrap().unwrap();
     // SQLite reports its own limit of pages as it reports a full disk.
     let mut write = catalog.write().await.unwrap();
-    write.execute(sqlx::query("PRAGMA max_page_count = 1")).await.unwrap();
+    write.execute(sql("PRAGMA max_page_count = 1")).await.unwrap();
     write.abandon().await.unwrap();
     let many: Vec<_> = (0..2000).map(|x| partition(&[&x.to_string()])).collect();
     let error = catalog.add_partitions(&t, &many, false).await.unwrap_err();
@@ -108,13 +112,13 @@ async fn a_full_disk_leaves_the_catalog_usable() {
 #[tokio::test]
 async fn a_read_only_folder_gives_a_catalog_that_reads() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new().await;
+    let place = Place::in_file().await;
     place.catalog.create_crawler(&crawler("c"), false).await.unwrap();
     let t = place.catalog.create_table(&table("t", &[("x", "int")]), false).await.unwrap().unwrap();
     place.catalog.close().await;
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    set(place.catalog.path(), 0o444);
-    let is_root = fs::OpenOptions::new().append(true).open(place.catalog.path()).is_ok();
+    set(place.path(), 0o444);
+    let is_root = fs::OpenOptions::new().append(true).open(place.path()).is_ok();
     for folder_mode in [0o755, 0o555] {
         set(place.folder.path(), folder_mode);
         let catalog = place.another().await;
@@ -133,16 +137,16 @@ async fn a_read_only_folder_gives_a_catalog_that_reads() {
 
 #[tokio::test]
 async fn files_opened_for_reading_are_not_written() {
-    let place = Place::new().await;
+    let place = Place::in_file().await;
     place.catalog.create_table(&table("t", &[]), false).await.unwrap();
     for access in [Access::Read, Access::Immutable] {
         if access == Access::Immutable {
             place.catalog.close().await;
         }
-        let connections = Connections::new(options(place.catalog.path(), access), 1);
+        let connections = connections(place.path(), access);
         let mut lease = connections.lease().await.unwrap();
-        assert_eq!(lease.number(sqlx::query_as("SELECT COUNT(*) FROM millrace_table")).await.unwrap(), 1);
-        let written = lease.execute(sqlx::query("DELETE FROM millrace_table")).await;
+        assert_eq!(lease.number(sql("SELECT COUNT(*) FROM millrace_table")).await.unwrap(), 1);
+        let written = lease.execute(sql("DELETE FROM millrace_table")).await;
         assert!(matches!(written, Err(CatalogError::ReadOnly(_))), "{written:?}");
         lease.release();
         connections.close().await;

@@ -1,4 +1,5 @@
-//! The store's behaviour, through [`Catalog`](super::Catalog) alone.
+//! The store's behaviour, through [`Catalog`](super::Catalog) alone: in files, and in the PostgreSQL server that
+//! `MILLRACE_POSTGRES` names (`tests/clients/postgres_catalog.py` starts one).
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod changes;
@@ -9,17 +10,32 @@ mod crawls;
 mod files;
 mod partitions;
 mod plans;
+mod servers;
 mod sharing;
 mod statistics;
 mod upgrade;
 
-use super::Catalog;
+use super::{Catalog, Place as CatalogPlace, sql};
 use crate::error::CatalogError;
 use crate::model::{
     Column, Crawl, CrawlStatus, Crawler, CrawlerState, CrawlerTarget, Partition, PartitionCondition, PartitionFilter,
     SerDe, StorageDescriptor, Table, TableChange, TableKind,
 };
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use tempfile::TempDir;
+
+/// Where the catalog of a folder is: in a file there, or in a schema of the server's that is named after the folder, so
+/// that other processes find it.
+pub(crate) fn place_in(folder: &Path) -> CatalogPlace {
+    let Some(server) = std::env::var("MILLRACE_POSTGRES").ok().filter(|url| !url.is_empty()) else {
+        return CatalogPlace::File(folder.join("catalog.db"));
+    };
+    let mut hasher = DefaultHasher::new();
+    folder.hash(&mut hasher);
+    let separator = if server.contains('?') { '&' } else { '?' };
+    CatalogPlace::Postgres(format!("{server}{separator}schema=t{:016x}", hasher.finish()).parse().unwrap())
+}
 
 /// A catalog in a folder that goes away with it.
 struct Place {
@@ -30,12 +46,26 @@ struct Place {
 impl Place {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
+        let catalog = Catalog::open_at(&place_in(folder.path())).await.unwrap();
+        Self { catalog, folder }
+    }
+
+    /// One for what only files do.
+    async fn in_file() -> Self {
+        let folder = TempDir::new().unwrap();
         let catalog = Catalog::open(&folder.path().join("catalog.db")).await.unwrap();
         Self { catalog, folder }
     }
 
     async fn another(&self) -> Catalog {
-        Catalog::open(self.catalog.path()).await.unwrap()
+        Catalog::open_at(self.catalog.place()).await.unwrap()
+    }
+
+    fn path(&self) -> &Path {
+        match self.catalog.place() {
+            CatalogPlace::File(path) => path,
+            CatalogPlace::Postgres(url) => panic!("{url} is no file"),
+        }
     }
 }
 
@@ -109,9 +139,9 @@ fn ended(run: &Crawl, status: CrawlStatus) -> Crawl {
 /// Lets the runs' last heartbeats be so much longer ago.
 async fn age(catalog: &Catalog, seconds: i64) {
     let mut write = catalog.write().await.unwrap();
-    let query = sqlx::query("UPDATE millrace_crawl SET heartbeat_ms = heartbeat_ms - $1").bind(seconds * 1000);
+    let query = sql("UPDATE millrace_crawl SET heartbeat_ms = heartbeat_ms - $1").bind(seconds * 1000);
     write.execute(query).await.unwrap();
-    write.commit_unseen().await.unwrap();
+    write.commit_uncounted().await.unwrap();
 }
 
 /// The message of a failure that must be.

@@ -3,20 +3,20 @@
 use super::*;
 use crate::store::lookup::{SELECT_KEY_POINTS, SELECT_KEY_SPAN, SELECT_NAMES, SELECT_SPAN};
 use crate::store::partition_rows::DELETE_VALUES;
+use crate::store::sql_text;
 use crate::store::statistics::SELECT_STATISTICS;
-use sqlx::AssertSqlSafe;
 
 async fn plan(catalog: &Catalog, query: &str) -> String {
     let mut lease = catalog.read().await.unwrap();
-    let text = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
-    let rows: Vec<(i64, i64, i64, String)> = lease.all(sqlx::query_as(text)).await.unwrap();
+    let text = format!("EXPLAIN QUERY PLAN {query}");
+    let rows: Vec<(i64, i64, i64, String)> = lease.all(sql_text(text)).await.unwrap();
     lease.release();
     rows.into_iter().map(|row| row.3).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]
 async fn searches_of_a_hundred_thousand_partitions_read_indexes() {
-    let place = Place::new().await;
+    let place = Place::in_file().await;
     let catalog = &place.catalog;
     let many: Vec<_> =
         (0..100_000).map(|n| partition(&[&format!("2024-01-{:02}", n % 31 + 1), &n.to_string()])).collect();

@@ -1,4 +1,4 @@
-//! Several catalogs, and several processes, on one file.
+//! Several catalogs, and several processes, on one database.
 
 use super::*;
 use crate::model::Database;
@@ -129,19 +129,19 @@ fn calls_can_run_on_any_thread() {
 
 #[tokio::test]
 async fn a_deleted_file_is_noticed() {
-    let place = Place::new().await;
-    std::fs::remove_file(place.catalog.path()).unwrap();
+    let place = Place::in_file().await;
+    std::fs::remove_file(place.path()).unwrap();
     let made = place.catalog.create_table(&table("t", &[]), false).await;
     assert!(matches!(made, Err(CatalogError::Unavailable { .. })), "{made:?}");
 }
 
-/// The environment variable by which the test below tells the processes that it starts which file to use.
+/// The environment variable by which the test below tells the processes that it starts which folder to use.
 const CHILD: &str = "MILLRACE_TEST_CATALOG";
 
 #[tokio::test]
 async fn child_process() {
-    let Ok(path) = std::env::var(CHILD) else { return };
-    let catalog = Catalog::open(path.as_ref()).await.unwrap();
+    let Ok(folder) = std::env::var(CHILD) else { return };
+    let catalog = Catalog::open_at(&place_in(folder.as_ref())).await.unwrap();
     catalog.create_table(&table("shared", &[]), true).await.unwrap();
     let own = format!("t{}", std::process::id());
     catalog.create_table(&table(&own, &[]), false).await.unwrap();
@@ -152,7 +152,7 @@ async fn child_process() {
 async fn processes_make_one_warehouse_at_once() {
     for _ in 0..3 {
         let folder = TempDir::new().unwrap();
-        let path = folder.path().join("new/catalog.db");
+        let path = folder.path().join("new");
         let start = || {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args(["--exact", "store::tests::sharing::child_process"]).env(CHILD, &path);
@@ -162,7 +162,7 @@ async fn processes_make_one_warehouse_at_once() {
         for mut child in children {
             assert!(child.wait().unwrap().success());
         }
-        let catalog = Catalog::open(&path).await.unwrap();
+        let catalog = Catalog::open_at(&place_in(&path)).await.unwrap();
         assert_eq!(catalog.snapshot().await.unwrap().all_tables().count(), 5);
     }
 }

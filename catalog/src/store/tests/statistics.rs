@@ -144,7 +144,7 @@ async fn statistics_go_with_what_they_are_about() {
     let mut lease = catalog.read().await.unwrap();
     for left in ["SELECT COUNT(*) FROM millrace_table_statistics", "SELECT COUNT(*) FROM millrace_partition_statistics"]
     {
-        assert_eq!(lease.number(sqlx::query_as(left)).await.unwrap(), 0, "{left}");
+        assert_eq!(lease.number(sql(left)).await.unwrap(), 0, "{left}");
     }
     lease.release();
 }

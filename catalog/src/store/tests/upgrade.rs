@@ -2,19 +2,14 @@
 
 use super::*;
 use crate::model::TableStatistics;
-use crate::store::connection::Connections;
+use crate::store::database::Options;
 use crate::store::migrate::{FORMAT, migrate_to};
 use crate::store::sqlite::{Access, options};
-use sqlx::ConnectOptions;
-use std::path::Path;
 
 /// A file of the first format, with a table and two partitions, as its program left it.
 async fn first_format(path: &Path) {
-    let mut connection = options(path, Access::Write).connect().await.unwrap();
+    let mut connection = Options::Sqlite(options(path, Access::Write)).connect().await.unwrap();
     migrate_to(&mut connection, 1).await.unwrap();
-    drop(connection);
-    let connections = Connections::new(options(path, Access::Write), 1);
-    let mut lease = connections.lease().await.unwrap();
     for statement in [
         "INSERT INTO millrace_table (id, database_name, name, version, partitions_version, document) VALUES \
          (1, 'default', 't', 3, 2, '{\"kind\":\"EXTERNAL_TABLE\",\"storage\":{\"columns\":[{\"name\":\"a\",\
@@ -24,10 +19,9 @@ async fn first_format(path: &Path) {
          (3, 1, 'v6513', '{\"values\":[\"3\"],\"location\":\"s3://b/t/x=3/\"}')",
         "UPDATE millrace_meta SET next_id = 4",
     ] {
-        lease.execute(sqlx::query(statement)).await.unwrap();
+        connection.execute(sql(statement)).await.unwrap();
     }
-    lease.release();
-    connections.close().await;
+    connection.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -37,7 +31,7 @@ async fn a_file_of_the_first_format_gets_what_is_new() {
     first_format(&path).await;
     let catalog = Catalog::open(&path).await.unwrap();
     let mut lease = catalog.read().await.unwrap();
-    let format = lease.number(sqlx::query_as("SELECT format FROM millrace_meta")).await.unwrap();
+    let format = lease.number(sql("SELECT format FROM millrace_meta")).await.unwrap();
     lease.release();
     assert_eq!(format, FORMAT);
 
@@ -63,9 +57,9 @@ async fn a_file_of_the_first_format_gets_what_is_new() {
 async fn a_file_of_the_second_format_gets_the_manifest() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("catalog.db");
-    let mut connection = options(&path, Access::Write).connect().await.unwrap();
+    let mut connection = Options::Sqlite(options(&path, Access::Write)).connect().await.unwrap();
     migrate_to(&mut connection, 2).await.unwrap();
-    sqlx::Connection::close(connection).await.unwrap();
+    connection.close().await.unwrap();
     let catalog = Catalog::open(&path).await.unwrap();
     let snapshots = catalog.snapshots().await.unwrap();
     assert_eq!((snapshots.len(), snapshots[0].id), (1, 0));

@@ -6,7 +6,6 @@ use super::binary::BinaryRows;
 use crate::serve::connection::{Connection, watched};
 use crate::serve::failure::Failure;
 use crate::serve::message::{Message, violation};
-use crate::serve::rows::cancelled;
 use bytes::Bytes;
 use millrace_engine::sql::{ParsedStatement, StreamFormat, StreamLayout};
 use millrace_engine::{CopyFeed, Error, ErrorKind, copy_channel};
@@ -31,7 +30,7 @@ impl Connection {
             tokio::pin!(running);
             let columns = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Err(cancelled().into()),
+                error = cancel.cancelled() => return Err(error.into()),
                 failure = wire.gone() => return Err(failure),
                 ended = &mut running => return Err(Failure::Statement(ended.err().unwrap_or_else(unread))),
                 columns = feed.columns() => columns,
@@ -48,14 +47,14 @@ impl Connection {
                 let said = tokio::select! {
                     biased;
                     next = wire.next() => said(next?)?,
-                    () = cancel.cancelled() => return Err(cancelled().into()),
+                    error = cancel.cancelled() => return Err(error.into()),
                     ended = &mut running => return Err(Failure::Statement(ended.err().unwrap_or_else(unread))),
                 };
                 let done = matches!(said, Some(Said::Done | Said::GaveUp(_)));
                 let Some(said) = said else { continue };
                 tokio::select! {
                     biased;
-                    () = cancel.cancelled() => return Err(cancelled().into()),
+                    error = cancel.cancelled() => return Err(error.into()),
                     ended = &mut running => return Err(Failure::Statement(ended.err().unwrap_or_else(unread))),
                     given = give(&feed, said, rows.as_mut()) => given?,
                 }

@@ -2,7 +2,7 @@
 
 use crate::serve::connection::{Connection, watched};
 use crate::serve::failure::Failure;
-use crate::serve::rows::{cancelled, deadline, flush, zone};
+use crate::serve::rows::{deadline, flush, zone};
 use crate::serve::value::{CopiedRows, CopyLayout};
 use crate::serve::wire::FULL;
 use futures::StreamExt;
@@ -34,7 +34,7 @@ impl Connection {
         loop {
             let batch = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Err(cancelled().into()),
+                error = cancel.cancelled() => return Err(error.into()),
                 failure = wire.gone() => return Err(failure),
                 batch = batches.next() => batch,
             };

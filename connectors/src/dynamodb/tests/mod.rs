@@ -1,6 +1,7 @@
 //! The connector against a server that records what it is asked: each pushdown is proven by the request that came.
 #![allow(clippy::unwrap_used)]
 
+mod declared;
 mod failures;
 mod pushdown;
 mod reading;
@@ -132,4 +133,17 @@ fn text(column: &str, value: &str) -> Predicate {
 
 fn number(column: &str, comparison: Comparison, value: i64) -> Predicate {
     Predicate::Compare { column: column.to_owned(), comparison, value: Constant::Integer(value) }
+}
+
+/// A request's expressions with their placeholders filled in.
+fn filled(body: &Value, expression: &str) -> String {
+    let mut text = body[expression].as_str().unwrap_or_default().to_owned();
+    let placeholders = |field: &str| body[field].as_object().cloned().unwrap_or_default();
+    for (placeholder, name) in placeholders("ExpressionAttributeNames") {
+        text = text.replace(&placeholder, name.as_str().unwrap());
+    }
+    for (placeholder, value) in placeholders("ExpressionAttributeValues") {
+        text = text.replace(&placeholder, &value.as_object().unwrap().values().next().unwrap().to_string());
+    }
+    text
 }

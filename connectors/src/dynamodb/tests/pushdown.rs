@@ -3,19 +3,6 @@
 use super::*;
 use crate::connector::{Order, Pushdown};
 
-/// A request's expressions with their placeholders filled in.
-fn filled(body: &Value, expression: &str) -> String {
-    let mut text = body[expression].as_str().unwrap_or_default().to_owned();
-    let placeholders = |field: &str| body[field].as_object().cloned().unwrap_or_default();
-    for (placeholder, name) in placeholders("ExpressionAttributeNames") {
-        text = text.replace(&placeholder, name.as_str().unwrap());
-    }
-    for (placeholder, value) in placeholders("ExpressionAttributeValues") {
-        text = text.replace(&placeholder, &value.as_object().unwrap().values().next().unwrap().to_string());
-    }
-    text
-}
-
 #[tokio::test]
 async fn keys_become_a_query() {
     let (stub, connector) = prepared(&[], |_, _, _| page(&[item("a", 1)], false)).await;

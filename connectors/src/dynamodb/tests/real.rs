@@ -43,8 +43,8 @@ fn keys(partition: &str, sort: &str) -> Vec<KeySchemaElement> {
     vec![key(partition, KeyType::Hash), key(sort, KeyType::Range)]
 }
 
-/// A table whose name nobody else uses, with 600 orders of 7 customers.
-async fn fill(client: &aws_sdk_dynamodb::Client, random: &mut StdRng) -> (String, Vec<Order>) {
+/// A table whose name nobody else uses, with 600 orders of 7 customers. Half of the prices are texts when they are mixed.
+async fn fill(client: &aws_sdk_dynamodb::Client, random: &mut StdRng, mixed: bool) -> (String, Vec<Order>) {
     let name = format!("orders-{:x}", rand::random::<u64>());
     let attribute =
         |name: &str, kind| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap();
@@ -72,7 +72,7 @@ async fn fill(client: &aws_sdk_dynamodb::Client, random: &mut StdRng) -> (String
     }
     let orders: Vec<Order> = (0..600).map(|id| order(id, random)).collect();
     for some in orders.chunks(25) {
-        let requests = some.iter().map(|order| put(order, random)).collect();
+        let requests = some.iter().map(|order| put(order, random, mixed && order.id % 2 == 1)).collect();
         let answer = client.batch_write_item().request_items(&name, requests).send().await.unwrap();
         assert!(answer.unprocessed_items().is_none_or(std::collections::HashMap::is_empty));
     }
@@ -93,7 +93,7 @@ fn order(id: i64, random: &mut StdRng) -> Order {
     }
 }
 
-fn put(order: &Order, random: &mut StdRng) -> WriteRequest {
+fn put(order: &Order, random: &mut StdRng, as_text: bool) -> WriteRequest {
     let mut item = Item::from([
         ("customer".to_owned(), AttributeValue::S(order.customer.clone())),
         ("id".to_owned(), AttributeValue::N(order.id.to_string())),
@@ -107,7 +107,8 @@ fn put(order: &Order, random: &mut StdRng) -> WriteRequest {
     };
     set("day", order.day.clone().map(AttributeValue::S), false);
     set("state", order.state.clone().map(AttributeValue::S), false);
-    set("price", order.price.map(|price| AttributeValue::N(price.to_string())), true);
+    let price = order.price.map(|price| price.to_string());
+    set("price", price.map(if as_text { AttributeValue::S } else { AttributeValue::N }), true);
     set("paid", order.paid.map(AttributeValue::Bool), true);
     WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build().unwrap()).build()
 }
@@ -232,7 +233,7 @@ async fn random_conditions_keep_what_sql_keeps() {
     let Some(endpoint) = endpoint() else { return };
     let mut random = StdRng::seed_from_u64(20_261_129);
     let client = client(&endpoint).await;
-    let (name, orders) = fill(&client, &mut random).await;
+    let (name, orders) = fill(&client, &mut random, false).await;
     let mut ways = BTreeSet::new();
     for options in [&[][..], &[("consistent_read", "true"), ("page_size", "37")]] {
         let connector = connect(&endpoint, options);
@@ -268,13 +269,59 @@ async fn random_conditions_keep_what_sql_keeps() {
     client.delete_table().table_name(&name).send().await.unwrap();
 }
 
+/// What the server keeps of conditions on declared columns is never less than what SQL keeps of their values, and no more
+/// where the connector says so.
+#[tokio::test]
+async fn random_conditions_on_declared_columns_lose_nothing() {
+    use crate::declared::{Declaration, Invalid};
+    use crate::typed::Type;
+    let Some(endpoint) = endpoint() else { return };
+    let mut random = StdRng::seed_from_u64(2_412);
+    let client = client(&endpoint).await;
+    let (name, orders) = fill(&client, &mut random, true).await;
+    let types = [
+        ("customer", Type::Text),
+        ("id", Type::Int64),
+        ("day", Type::Text),
+        ("state", Type::Text),
+        ("price", Type::Int32),
+        ("paid", Type::Boolean),
+    ];
+    let mut seen = [0; 2];
+    for invalid in [Invalid::Error, Invalid::Null] {
+        let columns = types.iter().map(|(name, to)| to.field(name)).collect();
+        let own =
+            [("endpoint", endpoint.as_str()), ("region", "r"), ("access_key_id", "k"), ("secret_access_key", "s")];
+        let options = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let connector = Registry::builtin().declare("dynamodb", &options, &Declaration { columns, invalid }).unwrap();
+        connector.schema(&name).await.unwrap();
+        for _ in 0..150 {
+            let mut predicates: Vec<_> = (0..random.random_range(1..4)).map(|_| predicate(2, &mut random)).collect();
+            let answers = connector.pushdown(&name, &predicates);
+            let is_exact = answers.iter().all(|answer| *answer == Pushdown::Exact);
+            let mut answers = answers.into_iter();
+            predicates.retain(|_| answers.next() != Some(Pushdown::Unsupported));
+            let request = ScanRequest { table: name.clone(), ..request(&["price", "id"], predicates) };
+            let kept = |order: &Order| request.predicates.iter().all(|part| truth(part, order) == Some(true));
+            let expected: BTreeSet<i64> = orders.iter().filter(|order| kept(order)).map(|order| order.id).collect();
+            let came = ids(&*connector, &request).await;
+            let described = connector.describe(&request);
+            assert!(came.is_superset(&expected), "{described}");
+            assert!(!is_exact || came == expected, "{described}");
+            seen[usize::from(is_exact)] += 1;
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 50), "{seen:?}");
+    client.delete_table().table_name(&name).send().await.unwrap();
+}
+
 /// A partition in either order of its sort key, and no more of it than is wanted.
 #[tokio::test]
 async fn a_partition_is_read_from_either_end() {
     let Some(endpoint) = endpoint() else { return };
     let mut random = StdRng::seed_from_u64(7);
     let client = client(&endpoint).await;
-    let (name, orders) = fill(&client, &mut random).await;
+    let (name, orders) = fill(&client, &mut random, false).await;
     let connector = connect(&endpoint, &[]);
     connector.schema(&name).await.unwrap();
     let mut own: Vec<i64> = orders.iter().filter(|order| order.customer == "c3").map(|order| order.id).collect();

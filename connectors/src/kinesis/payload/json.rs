@@ -25,6 +25,31 @@ pub(super) fn members<'a>(json: &'a str, mut each: impl FnMut(String, &'a str)) 
     }
 }
 
+/// Gives each member of the text's one object by its path, and those of the objects in it whose path leads on.
+///
+/// # Errors
+/// Why the text is no object.
+pub(super) fn walk(json: &str, leads: &dyn Fn(&str) -> bool, each: &mut dyn FnMut(&str, &str)) -> Result<(), String> {
+    walk_below("", json, leads, each)
+}
+
+fn walk_below(
+    above: &str,
+    json: &str,
+    leads: &dyn Fn(&str) -> bool,
+    each: &mut dyn FnMut(&str, &str),
+) -> Result<(), String> {
+    let mut below = Ok(());
+    members(json, |name, value| {
+        let path = if above.is_empty() { name } else { format!("{above}.{name}") };
+        each(&path, value);
+        if value.starts_with('{') && leads(&path) && below.is_ok() {
+            below = walk_below(&path, value, leads, &mut *each);
+        }
+    })?;
+    below
+}
+
 /// A value's text as a column's: a text without its quotes, `None` for null.
 ///
 /// # Errors
@@ -85,6 +110,17 @@ mod tests {
         assert_eq!(text("\"x\\u0041\"").unwrap().as_deref(), Some("xA"));
         assert_eq!(text("null").unwrap(), None);
         members("{ }", |_, _| panic!("no member")).unwrap();
+    }
+
+    #[test]
+    fn paths_lead_into_objects() {
+        let json = r#"{"a":{"b":{"c":1},"x":2},"d":{"e":3},"a.x":4,"f":{"g":5}}"#;
+        let mut seen = vec![];
+        let leads = |path: &str| ["a", "a.b", "d"].contains(&path);
+        walk(json, &leads, &mut |path, value| seen.push(format!("{path}={value}"))).unwrap();
+        let plain: Vec<_> = seen.iter().filter(|one| !one.contains('{')).map(String::as_str).collect();
+        assert_eq!(plain, ["a.b.c=1", "a.x=2", "d.e=3", "a.x=4"]);
+        assert!(walk("[]", &leads, &mut |_, _| ()).is_err());
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! or `avro_schema` their columns, with `compression` what they are packed with. A payload gives exactly one row. One
 //! that is not what was declared is an error that names its record, a row of NULLs, or none, as `malformed` says.
 //!
-//! - JSON: an object; its members are found by their exact name. A missing one and null are NULL. VARCHAR takes any
+//! - JSON: an object; its members are found by their exact name, those of objects in it by a path with dots. A missing
+//!   one and null are NULL. VARCHAR takes any
 //!   value (its own text when it is no text), SUPER any value as JSON.
 //! - CSV: one line with as many fields as there are columns. An empty field is NULL, but an empty text in a VARCHAR.
 //! - Avro: a value of the schema, with single-object encoding's header or without.
@@ -13,12 +14,14 @@
 mod avro;
 mod json;
 
-use super::columns::{self, is_super};
+use super::columns;
+use crate::declared::is_super;
 use crate::error::{ConnectorError, Result};
 use crate::registry::Options;
+use crate::typed::{Builder, Scalar, Type};
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, StringArray};
 use arrow::compute::{CastOptions, cast_with_options, nullif};
-use arrow::datatypes::{DataType, Fields};
+use arrow::datatypes::{DataType, Field, Fields};
 use avro::Avro;
 use bytes::Bytes;
 use csv_core::{ReadRecordResult, ReaderBuilder};
@@ -67,6 +70,8 @@ pub(super) struct Payload {
     format: Format,
     gzip: bool,
     malformed: WhenMalformed,
+    /// Whether values become the columns' types exactly or not at all, as those of declared tables do.
+    exact: bool,
     /// Its columns.
     pub(super) fields: Fields,
 }
@@ -92,6 +97,18 @@ impl Payload {
     /// # Errors
     /// `InvalidArgument` for options that make no sense, alone or together.
     pub(super) fn parse(options: &Options) -> Result<Option<Self>> {
+        Self::with_columns(options, None)
+    }
+
+    /// The same with columns that are declared elsewhere.
+    ///
+    /// # Errors
+    /// `InvalidArgument` also for columns that the format cannot have.
+    pub(super) fn declared(options: &Options, columns: &Fields) -> Result<Option<Self>> {
+        Self::with_columns(options, Some(columns))
+    }
+
+    fn with_columns(options: &Options, columns: Option<&Fields>) -> Result<Option<Self>> {
         let invalid = |message: String| Err(ConnectorError::InvalidArgument(message));
         let option = |name: &str| options.get(name).map(String::as_str);
         let Some(name) = option("format") else {
@@ -120,11 +137,15 @@ impl Payload {
             },
             _ => return invalid(format!("option \"format\" takes json, csv, avro or raw, not \"{name}\"")),
         };
-        let fields = match (&format, option("columns")) {
-            (Format::Avro(avro), None) => avro.fields.clone(),
-            (Format::Avro(_), Some(_)) => return invalid("the format avro has its columns from its schema".to_owned()),
-            (_, None) => return invalid(format!("the format {name} needs the option \"columns\"")),
-            (_, Some(declared)) => columns::parse(declared)?,
+        let fields = match (&format, columns, option("columns")) {
+            // Which of its fields are declared, and as what, is seen when they are looked for.
+            (Format::Avro(avro), _, None) => avro.fields.clone(),
+            (Format::Avro(_), _, Some(_)) => {
+                return invalid("the format avro has its columns from its schema".to_owned());
+            }
+            (_, Some(columns), _) => columns.clone(),
+            (_, None, None) => return invalid(format!("the format {name} needs the option \"columns\"")),
+            (_, None, Some(declared)) => columns::parse(declared)?,
         };
         match format {
             Format::Raw if fields.len() != 1 => return invalid("the format raw has one column".to_owned()),
@@ -146,7 +167,7 @@ impl Payload {
                 return invalid(format!("option \"malformed\" takes error, null or skip, not \"{other}\""));
             }
         };
-        Ok(Some(Self { format, gzip, malformed, fields }))
+        Ok(Some(Self { format, gzip, malformed, exact: columns.is_some(), fields }))
     }
 
     /// Whether payloads that are not what was declared are no rows.
@@ -242,9 +263,13 @@ impl Payload {
         columns: &mut [Vec<Option<String>>],
     ) -> std::result::Result<(), String> {
         let mut wrong = None;
-        json::members(text, |name, value| {
+        let leads = |path: &str| {
+            let mut names = wanted.iter().map(|i| self.fields[*i].name());
+            names.any(|name| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+        };
+        json::walk(text, &leads, &mut |path: &str, value: &str| {
             for (column, field) in columns.iter_mut().zip(wanted.iter().map(|i| &self.fields[*i])) {
-                if *field.name() != name {
+                if field.name() != path {
                     continue;
                 }
                 let value = match json::text(value) {
@@ -252,7 +277,7 @@ impl Payload {
                     other => other,
                 };
                 column[row] = value.unwrap_or_else(|why| {
-                    wrong.get_or_insert(format!("\"{name}\": {why}"));
+                    wrong.get_or_insert(format!("\"{path}\": {why}"));
                     None
                 });
             }
@@ -304,13 +329,15 @@ impl Payload {
         for (column, index) in columns.into_iter().zip(wanted) {
             let field = &self.fields[*index];
             let text = StringArray::from(column);
-            let cast = match cast_with_options(&text, field.data_type(), &lenient) {
-                Ok(cast) => cast,
-                Err(error) => {
-                    bad.extend((0..text.len()).map(|row| (row, error.to_string())));
-                    arrow::array::new_null_array(field.data_type(), text.len())
-                }
+            let cast = if self.exact {
+                exactly(&text, field)
+            } else {
+                cast_with_options(&text, field.data_type(), &lenient).map_err(|error| error.to_string())
             };
+            let cast = cast.unwrap_or_else(|error| {
+                bad.extend((0..text.len()).map(|row| (row, error.clone())));
+                arrow::array::new_null_array(field.data_type(), text.len())
+            });
             let json = is_super(field).then(|| cast.as_string_view());
             for row in (0..text.len()).filter(|row| text.is_valid(*row)) {
                 if cast.is_null(row) || json.is_some_and(|json| !json::is_value(json.value(row))) {
@@ -322,6 +349,17 @@ impl Payload {
         }
         (typed, bad)
     }
+}
+
+/// Texts as a declared type; NULL where it cannot hold them.
+fn exactly(texts: &StringArray, field: &Field) -> std::result::Result<ArrayRef, String> {
+    let mut column = Builder::new(Type::of(field).map_err(|error| error.to_string())?);
+    for text in texts {
+        if text.and_then(|text| column.value(Scalar::Text(text))).is_none() {
+            column.null();
+        }
+    }
+    Ok(column.finish())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod conditions;
+mod declared;
 mod failures;
 mod real;
 mod resume;
@@ -138,12 +139,21 @@ async fn payloads_are_read_and_malformed_ones_named() {
     let ids: Vec<_> = batches[0].column(0).as_primitive::<Int64Type>().iter().collect();
     let keys: Vec<_> = batches[0].column(1).as_string_view().iter().map(Option::unwrap).collect();
     assert_eq!((ids, keys), (vec![Some(1), Some(2), None], vec!["k", "x", "y"]));
-    // Left out.
+    // Left out, counted and told of.
     let skipping = connect(&stub, &[&payload[..], &[("malformed", "skip")]].concat());
     let splits = skipping.splits(&wanted, 1).await.unwrap();
-    let (batches, _) = read(&*skipping, &wanted, &splits[0]).await.unwrap();
+    let measures = Arc::new(Measures::default());
+    let batches = skipping.scan(&wanted, &splits[0], &measures).await.unwrap();
+    let batches: Vec<RecordBatch> = batches.try_collect().await.unwrap();
+    let checkpoint = skipping.checkpoint(&wanted, &splits[0]).await.unwrap().unwrap();
     let ids: Vec<_> = batches[0].column(0).as_primitive::<Int64Type>().iter().collect();
     assert_eq!(ids, [Some(1), Some(2)]);
+    let report = measures.report(&splits[0].id);
+    assert_eq!((report.rows, report.skipped, report.bytes), (3, 1, 23));
+    assert!(report.first_us.is_some() && report.first_us <= report.last_us);
+    let [bad] = report.bad.as_slice() else { panic!("{report:?}") };
+    assert_eq!(bad.position, format!("{}:1", checkpoint.position));
+    assert!(bad.reason.starts_with("it is no JSON object: "), "{bad:?}");
     // Who does not want the payload does not decode it.
     assert_eq!(connector.splits(&request(&[]), 1).await.unwrap().len(), 1);
     let (batches, _) = read(&*connector, &request(&[]), &splits_of(&*connector).await[0]).await.unwrap();

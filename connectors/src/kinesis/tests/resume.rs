@@ -113,6 +113,45 @@ async fn nothing_read_is_a_checkpoint_too() {
     assert_eq!(error, "shard \"shardId-000000000000\" was not read here, so nothing is known of its end");
 }
 
+/// A stream that was deleted and made anew under its name has shards of the same names, and none of their places.
+#[tokio::test]
+async fn a_stream_that_was_made_anew_is_another() {
+    let stub = Stub::start().await;
+    stub.state().create("events", 1);
+    stub.state().put("events", 0, "k", b"a");
+    stub.state().split("events", 0);
+    let connector = connect(&stub, &[]);
+    let mut wanted = request(&["kinesis_data"]);
+    assert_eq!(read_all(&*connector, &mut wanted).await.unwrap(), ["a"]);
+    stub.state().create("events", 1);
+    stub.state().put("events", 0, "k", b"b");
+    let error = connector.splits(&wanted, 1).await.unwrap_err().to_string();
+    let shard = "shard \"shardId-000000000000\" of stream \"events\"";
+    assert_eq!(error, format!("{shard} is open again: the checkpoint is of another stream"));
+    let mut wanted = request(&["kinesis_data"]);
+    assert_eq!(read_all(&*connector, &mut wanted).await.unwrap(), ["b"]);
+    let sequence = position(&wanted, 0).to_owned();
+    stub.state().create("events", 1);
+    let error = connector.splits(&wanted, 1).await.unwrap_err().to_string();
+    assert_eq!(error, format!("{shard} knows no record {sequence}: the checkpoint is of another stream"));
+}
+
+/// What came after the last read and is older than the stream's retention may be gone.
+#[tokio::test]
+async fn what_was_dropped_unread_is_told() {
+    let stub = Stub::start().await;
+    stub.state().create("events", 1);
+    let connector = connect(&stub, &[]);
+    let now_us = chrono::Utc::now().timestamp_micros();
+    let hour_us = 60 * 60 * 1_000_000;
+    // No stream keeps records for less than a day, so nobody is asked.
+    assert_eq!(connector.dropped_until("events", now_us - 23 * hour_us).await.unwrap(), None);
+    assert!(stub.state().asked_for("DescribeStreamSummary").is_empty());
+    assert_eq!(connector.dropped_until("events", now_us - 47 * hour_us).await.unwrap(), None);
+    let until = connector.dropped_until("events", now_us - 50 * hour_us).await.unwrap().unwrap();
+    assert!((now_us - 48 * hour_us..now_us - 47 * hour_us).contains(&until), "{until}");
+}
+
 /// A random life of a stream: records alone and aggregated, splits, merges, failures; a reader that is killed after a
 /// random number of batches and goes on from the checkpoints that it kept with its rows.
 async fn random_life(seed: u64, more: &[(&str, &str)]) {

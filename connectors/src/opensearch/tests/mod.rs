@@ -6,6 +6,7 @@
 mod aggregates;
 mod columns;
 mod conditions;
+mod declared;
 mod failures;
 mod pages;
 mod real;

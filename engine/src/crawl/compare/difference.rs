@@ -1,6 +1,7 @@
 //! A table of the catalog beside what was found at its place.
 
 use crate::crawl::FoundTable;
+use crate::federated::declared::{self, MAPPING as COLUMN_MAPPING, Place};
 use crate::lake::types;
 use millrace_catalog::model::{Column, Parameters, Partition, StorageDescriptor, Table};
 use std::collections::{HashMap, HashSet};
@@ -119,6 +120,10 @@ pub(super) fn replaced(table: &Table, found: &FoundTable) -> Table {
     if !same_format(&table.storage, &found.storage) {
         changed.parameters.retain(|key, _| !OF_LAYOUT.contains(&key.as_str()));
     }
+    if Place::of(places_of(&found.storage)).is_some() {
+        // Its sources are those of the columns that are found.
+        changed.parameters.remove(COLUMN_MAPPING);
+    }
     changed.storage = StorageDescriptor {
         columns: commented(&found.storage.columns, &table.storage.columns),
         bucket_count: table.storage.bucket_count,
@@ -175,6 +180,9 @@ pub(crate) fn same_format(old: &StorageDescriptor, new: &StorageDescriptor) -> b
 /// Adds new columns to a table, with what its SerDe says of them.
 pub(super) fn extended(mut table: Table, found: &FoundTable, columns: &[Column]) -> Table {
     table.storage.columns.extend(columns.iter().cloned());
+    if Place::of_table(&table).is_some() {
+        declared::merge_mapping(&mut table, &found.parameters);
+    }
     let properties = &found.storage.serde.parameters;
     let serde = &mut table.storage.serde;
     if serde.library == found.storage.serde.library {

@@ -14,6 +14,7 @@ use difference::{DEPRECATED_BY, UPDATED_BY};
 pub(crate) use places::{Places, is_within, plain};
 
 use crate::crawl::{FoundPartition, FoundTable};
+use crate::federated::Place;
 use difference::sign;
 use millrace_catalog::model::{
     CrawlMessage, CrawlMetrics, CrawledPartition, Crawler, Database, DeleteBehavior, Partition, RecrawlBehavior, Table,
@@ -279,23 +280,24 @@ impl Comparing<'_> {
         let deprecated = known.table.parameters.contains_key(DEPRECATED_BY);
         let table = Table::clone(&known.table);
         let mut change = None;
+        let is_gone = gone_words(known.location());
         let (action, note) = if !gone && only_new {
             (Action::Unchanged, "")
         } else if !gone {
             (Action::Logged, "its files are no table any more: they are part of another, or could not be read")
         } else if behavior == DeleteBehavior::DeleteFromDatabase {
             change = Some(TableChange::Drop { table });
-            (Action::Deleted, "its files are gone")
+            (Action::Deleted, is_gone)
         } else if behavior == DeleteBehavior::Log {
-            (Action::Logged, "its files are gone")
+            (Action::Logged, is_gone)
         } else if deprecated {
-            (Action::Unchanged, "its files are gone")
+            (Action::Unchanged, is_gone)
         } else {
             let mut table = table;
             table.parameters.insert(DEPRECATED_BY.to_owned(), self.situation.now_ms.to_string());
             table.update_time_ms = self.situation.now_ms;
             change = Some(TableChange::Update { table, statistics: None });
-            (Action::Deprecated, "its files are gone")
+            (Action::Deprecated, is_gone)
         };
         let (name, place) = (known.table.name.clone(), known.location().to_owned());
         if action == Action::Logged {
@@ -312,6 +314,11 @@ impl Comparing<'_> {
             note: note.to_owned(),
         });
     }
+}
+
+/// What is said of a table of which nothing is left at its place.
+fn gone_words(location: &str) -> &'static str {
+    if Place::of(location).is_some() { "its system has it no more" } else { "its files are gone" }
 }
 
 fn location(found: &FoundTable) -> &str {

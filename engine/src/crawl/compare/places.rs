@@ -24,6 +24,12 @@ impl Places {
         self.roots.push(root);
     }
 
+    /// Adds a target in a foreign system, and the tables that are there.
+    pub(crate) fn add_system(&mut self, target: &str, tables: impl IntoIterator<Item = String>) {
+        self.roots.push(plain(target).to_owned());
+        self.folders.extend(tables);
+    }
+
     /// Adds a place whose files are not known.
     pub(crate) fn add_unreadable(&mut self, url: &str) {
         self.unreadable.push(plain(url).to_owned());

@@ -5,6 +5,7 @@ use super::difference::{
 };
 use super::{Action, Comparing, Outcome, plain, policies};
 use crate::crawl::{FoundPartition, FoundTable};
+use crate::federated::Place;
 use millrace_catalog::model::{
     CrawledPartition, DeleteBehavior, Partition, Table, TableChange, TableStatistics, UpdateBehavior,
 };
@@ -69,7 +70,8 @@ impl Comparing<'_> {
         if difference.revived {
             changed.parameters.remove(DEPRECATED_BY);
             applied = true;
-            note.push("its files are back".to_owned());
+            let of_system = Place::of_table(&table).is_some();
+            note.push(if of_system { "its system has it again" } else { "its files are back" }.to_owned());
         }
         let (parts, added, of_partitions) = self.partition_changes(&table, partitions, &mut note);
         let changes_partitions = !of_partitions.is_empty();

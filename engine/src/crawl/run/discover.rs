@@ -5,10 +5,11 @@ use super::recrawl::{self, Added};
 use crate::crawl::classify::classify;
 use crate::crawl::compare::{Known, Places};
 use crate::crawl::group::{Grouping, group};
+use crate::crawl::system::{self, FoundSystem};
 use crate::crawl::{Folder, Found, FoundPartition, FoundTable, Recognized, Skipped, Tree, tree};
 use crate::error::{Error, Result};
-use crate::lake::listing::Listings;
 use crate::lake::location::Location;
+use crate::warehouse::Warehouse;
 use millrace_catalog::model::{Classifier, Crawler, RecrawlBehavior};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
@@ -38,7 +39,7 @@ pub(crate) struct Discovery {
 
 /// Looks at a crawler's targets, one after the other. A target that cannot be listed is skipped unless all are.
 pub(super) async fn discover(
-    listings: &Listings,
+    warehouse: &Warehouse,
     crawler: &Crawler,
     classifiers: Vec<Classifier>,
     known: &[Known],
@@ -55,13 +56,26 @@ pub(super) async fn discover(
     let mut discovery = Discovery::default();
     let mut failed: Option<Error> = None;
     let mut listed = 0;
+    let listings = &warehouse.lake().listings;
     for target in &crawler.targets {
+        if let Some(place) = system::place(&target.path)? {
+            let snapshot = warehouse.catalog().snapshot().await?;
+            match system::look(warehouse.sources(), &snapshot, crawler, target, place).await {
+                Ok(found) => {
+                    listed += 1;
+                    discovery.add_system(&target.path, place.kind, found, progress);
+                }
+                Err(error) => {
+                    discovery.fail(&target.path, &error);
+                    failed.get_or_insert(error);
+                }
+            }
+            continue;
+        }
         let mut tree = match tree::list(listings, target, &progress.listed).await {
             Ok(tree) => tree,
             Err(error) => {
-                let reason = error.to_string().replace('\n', "; ");
-                discovery.places.add_unreadable(&target.path);
-                discovery.skipped.push(Skipped { url: target.path.clone(), reason });
+                discovery.fail(&target.path, &error);
                 failed.get_or_insert(error);
                 continue;
             }
@@ -104,6 +118,27 @@ fn known_folders(tree: &Tree, known: &[Known]) -> HashSet<Path> {
 }
 
 impl Discovery {
+    /// Notes a target that could not be looked at.
+    fn fail(&mut self, target: &str, error: &Error) {
+        let reason = error.to_string().replace('\n', "; ");
+        self.places.add_unreadable(target);
+        self.skipped.push(Skipped { url: target.to_owned(), reason });
+    }
+
+    /// Adds what a foreign system has of a target.
+    fn add_system(&mut self, target: &str, kind: &str, found: FoundSystem, progress: &CrawlProgress) {
+        let places: Vec<String> = found.tables.iter().filter_map(|table| table.storage.location.clone()).collect();
+        let count = places.len() as u64;
+        progress.listed.files.fetch_add(count, Ordering::Relaxed);
+        progress.opened.fetch_add(count, Ordering::Relaxed);
+        self.files_read += count;
+        self.recognized.extend(places.iter().map(|place| (place.clone(), (kind.to_owned(), 1.0))));
+        self.places.add_system(target, places);
+        found.unreadable.iter().for_each(|place| self.places.add_unreadable(place));
+        self.tables.extend(found.tables);
+        self.skipped.extend(found.skipped);
+    }
+
     fn add_partitions(&mut self, added: Vec<Added>, tree: &Tree, files: &Files, known: &[Known]) {
         let mut by_table: HashMap<i64, Vec<FoundPartition>> = HashMap::new();
         for added in added {

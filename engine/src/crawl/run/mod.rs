@@ -18,12 +18,15 @@ pub(crate) use progress::CrawlProgress;
 use super::Skipped;
 use super::compare::{Comparison, Known, Outcome, Situation, compare, is_within};
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated::Place;
+use crate::federated::declared::CONNECTION;
 use crate::lake::location::Location;
 use crate::warehouse::Warehouse;
 use discover::discover;
 use millrace_catalog::Catalog;
 use millrace_catalog::model::{
-    Crawl, CrawlMessage, CrawlMetrics, CrawlStatus, Crawler, CrawlerState, Partition, TableChange, TableKind,
+    Crawl, CrawlMessage, CrawlMetrics, CrawlStatus, Crawler, CrawlerState, CrawlerTarget, Partition, TableChange,
+    TableKind,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -139,7 +142,7 @@ async fn look(warehouse: &Warehouse, crawler: &Crawler, seen: &Seen, progress: &
             })?,
         );
     }
-    discover(&warehouse.lake().listings, crawler, classifiers, &seen.known, progress).await
+    discover(warehouse, crawler, classifiers, &seen.known, progress).await
 }
 
 /// Ends with an error when the run is to end before its work is done.
@@ -166,14 +169,21 @@ struct Seen {
 impl Seen {
     async fn read(catalog: &Catalog, crawler: &Crawler) -> Result<Self> {
         let snapshot = catalog.snapshot().await?;
-        let targets = crawler.targets.iter().map(|target| Location::literal(&target.path).map(|place| place.url()));
-        let targets = targets.collect::<Result<Vec<_>>>()?;
+        let url = |target: &CrawlerTarget| match Place::of(&target.path) {
+            Some(place) => Ok((place.url(), target.connection.clone())),
+            None => Location::literal(&target.path).map(|place| (place.url(), None)),
+        };
+        let targets = crawler.targets.iter().map(url).collect::<Result<Vec<_>>>()?;
         let mut known = Vec::new();
         let mut taken = HashSet::new();
         for table in snapshot.tables(&crawler.database) {
             taken.insert(table.name.clone());
             let place = table.storage.location.as_deref().unwrap_or_default();
-            let concerned = targets.iter().any(|target| is_within(place, target) || is_within(target, place));
+            // Tables of one name in systems that are reached otherwise are others.
+            let connection = table.parameters.get(CONNECTION).filter(|_| Place::of(place).is_some());
+            let concerned = targets.iter().any(|(target, reached)| {
+                reached.as_ref() == connection && (is_within(place, target) || is_within(target, place))
+            });
             if table.kind != TableKind::ExternalTable || !concerned {
                 continue;
             }

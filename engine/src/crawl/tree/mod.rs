@@ -51,6 +51,15 @@ pub(crate) fn check_exclusion(glob: &str) -> Result<()> {
     Exclusions::new(&[glob.to_owned()]).map(drop)
 }
 
+/// Whether a target's patterns leave a name out.
+///
+/// # Errors
+/// `InvalidParameter` for a pattern that is none.
+pub(crate) fn exclusions(globs: &[String]) -> Result<impl Fn(&str) -> bool + use<>> {
+    let exclusions = Exclusions::new(globs)?;
+    Ok(move |name: &str| exclusions.exclude(name))
+}
+
 /// Lists a target, its folders in parallel, each object once.
 ///
 /// The target is a folder or one file; `*`, `?`, `[` and `{` in it stand for themselves. A prefix of a bucket that

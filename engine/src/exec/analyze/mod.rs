@@ -9,13 +9,15 @@ pub(super) use compression::{LEAST_ROWS, MOST_ROWS, best_encoding, is_sort_key};
 
 use super::done;
 use crate::error::{Error, ErrorKind, Result};
+use crate::federated::Place;
 use crate::journal::{AnalyzeRecord, now_us};
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::{Context, is_temporary};
 use crate::sql::{Analyze, AnalyzeScope};
 use crate::system;
-use millrace_catalog::model::TableKind;
+use millrace_catalog::model::{Table, TableKind};
+use std::sync::Arc;
 
 /// Executes `ANALYZE`.
 pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<StatementResult> {
@@ -27,7 +29,8 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
         let database = snapshot
             .resolve_schema(context.database())
             .ok_or_else(|| resolve::unknown_database(&snapshot, context.database()))?;
-        let tables = snapshot.tables(&database.name).filter(|table| table.kind == TableKind::ExternalTable);
+        let of_files = |table: &&Arc<Table>| table.kind == TableKind::ExternalTable && Place::of_table(table).is_none();
+        let tables = snapshot.tables(&database.name).filter(of_files);
         relations.extend(tables.cloned().map(Relation::Catalog));
         let managed = context.transaction().lock().await.tables(context.warehouse(), &database.name).await?;
         // What this transaction has made cannot be spoken of to others yet.
@@ -37,13 +40,11 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
     for relation in relations {
         let name = match &relation {
             Relation::Managed(table) => format!("{}.{}", table.schema, table.name),
+            Relation::Catalog(table) if Place::of_table(table).is_some() => return Err(of_system(&table.name)),
             Relation::Catalog(table) if table.kind == TableKind::ExternalTable => {
                 format!("{}.{}", table.database, table.name)
             }
-            Relation::Foreign(table) => {
-                let message = format!("cannot analyze \"{}\": its system tells what it knows of it", table.name);
-                return Err(Error::new(ErrorKind::WrongObjectType, message));
-            }
+            Relation::Foreign(table) => return Err(of_system(&table.name)),
             Relation::Catalog(table) => {
                 let message = format!("cannot analyze \"{}\": it is not a table", table.name);
                 return Err(Error::new(ErrorKind::WrongObjectType, message));
@@ -85,6 +86,11 @@ pub(crate) async fn execute(context: &Context, analyze: &Analyze) -> Result<Stat
         }
     }
     Ok(done(CommandTag::Verb("ANALYZE"), notices))
+}
+
+fn of_system(table: &str) -> Error {
+    let message = format!("cannot analyze \"{table}\": its system tells what it knows of it");
+    Error::new(ErrorKind::WrongObjectType, message)
 }
 
 /// Tells the journal of a table that was analyzed.

@@ -2,8 +2,10 @@
 //! tables with automatic compression").
 //!
 //! ON encodes a sample of the files' rows in every way, as ANALYZE COMPRESSION does; PRESET goes by the types alone.
-//! When nothing is said the encodings stay: AUTO, which columns have unless told otherwise, is decided for each block
-//! as it is written. A table that has rows keeps its encodings whatever is said.
+//! When nothing is said, a table whose columns have no encoding but RAW is encoded as the warehouse sees fit (Redshift: "only
+//! if the target table is empty and you have not specified an encoding (other than RAW) for any of the columns"): its RAW
+//! columns become AUTO, which is decided for each block as it is written. A table that has rows keeps its encodings
+//! whatever is said.
 
 use super::Load;
 use crate::error::Result;
@@ -21,19 +23,29 @@ use std::sync::Arc;
 
 /// The table as the load fills it.
 pub(super) async fn choose(load: &Load<'_>, table: &Arc<ManagedTable>) -> Result<Arc<ManagedTable>> {
-    let update = load.copy.compression_update.unwrap_or(CompressionUpdate::Off);
-    if update == CompressionUpdate::Off || load.copy.no_load || !is_empty(load, table).await? {
+    let update = load.copy.compression_update;
+    let stays = match update {
+        None => !is_raw(table),
+        Some(update) => update == CompressionUpdate::Off,
+    };
+    if stays || load.copy.no_load || !is_empty(load, table).await? {
         return Ok(Arc::clone(table));
     }
     let mut changed = ManagedTable::clone(table);
-    if update == CompressionUpdate::Preset {
-        for at in 0..changed.columns.len() {
-            let preset =
-                if is_sort_key(table, at) { Encoding::Raw } else { preset(changed.columns[at].data_type.parse()?) };
-            changed.columns[at].encoding = Some(preset.to_string());
+    match update {
+        None => {
+            for at in (0..changed.columns.len()).filter(|at| !is_sort_key(table, *at)) {
+                changed.columns[at].encoding = None;
+            }
         }
-    } else {
-        sample(load, table, &mut changed).await?;
+        Some(CompressionUpdate::Preset) => {
+            for at in 0..changed.columns.len() {
+                let preset =
+                    if is_sort_key(table, at) { Encoding::Raw } else { preset(changed.columns[at].data_type.parse()?) };
+                changed.columns[at].encoding = Some(preset.to_string());
+            }
+        }
+        Some(_) => sample(load, table, &mut changed).await?,
     }
     if changed == **table {
         return Ok(Arc::clone(table));
@@ -41,6 +53,13 @@ pub(super) async fn choose(load: &Load<'_>, table: &Arc<ManagedTable>) -> Result
     let context = load.context;
     context.transaction().lock().await.alter(context.warehouse(), table, changed.clone()).await?;
     Ok(Arc::new(changed))
+}
+
+/// Whether columns are RAW and none has another encoding.
+fn is_raw(table: &ManagedTable) -> bool {
+    let (raw, mut said) =
+        (Encoding::Raw.to_string(), table.columns.iter().filter_map(|c| c.encoding.as_ref()).peekable());
+    said.peek().is_some() && said.all(|encoding| *encoding == raw)
 }
 
 async fn is_empty(load: &Load<'_>, table: &Arc<ManagedTable>) -> Result<bool> {

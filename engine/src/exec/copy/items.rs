@@ -71,6 +71,11 @@ impl Items {
         Ok(Some(Self { connector, request, measures: Arc::default() }))
     }
 
+    /// The same table, read by another whose bytes do not count.
+    pub(super) fn uncounted(&self) -> Self {
+        Self { measures: Arc::default(), ..self.clone() }
+    }
+
     /// The bytes that were read of the table so far.
     pub(super) fn bytes(&self) -> u64 {
         self.measures.bytes.load(Ordering::Relaxed)

@@ -3,6 +3,7 @@
 //!
 //! The rows go the way of INSERT, so that a load is one atomic commit, and a load that fails adds nothing.
 
+mod avro;
 mod columnar;
 mod compression;
 mod files;
@@ -19,12 +20,12 @@ pub(super) use stdin::{load as load_stdin, unload as unload_stdout};
 
 use super::{done, managed, write};
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::now_us;
+use crate::federated;
 use crate::lake::own_stores::OwnStores;
 use crate::lake::types;
 use crate::load::{LoadErrors, Target};
 use crate::resolve::{self, Relation};
-use crate::result::{CommandTag, Notice, Progress, Severity, StatementResult};
+use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::{CompressionUpdate, Copy, CopyFormat};
 use crate::tables::SqlType;
@@ -32,11 +33,11 @@ use datafusion::logical_expr::LogicalPlan;
 use items::Items;
 use millrace_catalog::model::{ManagedTable, Table, TableKind};
 use progress::LoadProgress;
+use record::Recording;
 use std::sync::Arc;
 
 /// Executes COPY.
 pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementResult> {
-    let start_us = now_us();
     let relation = resolve::find_relation(context, &copy.table).await?;
     let (name, targets) = match &relation {
         Relation::Managed(table) => (table.name.clone(), managed_targets(table, &copy.columns, copy.explicit_ids)?),
@@ -49,30 +50,18 @@ pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementR
     let limit = (!copy.ignore_all_errors).then_some(copy.max_errors);
     let errors = Arc::new(LoadErrors::new(limit));
     let stores = Arc::new(OwnStores::new(context.lake().listings.stores(), &copy.access));
-    let items = Items::of(context, copy)?;
-    let files = if items.is_some() { Vec::new() } else { files::find(&stores, copy).await? };
-    let progress = Arc::new(LoadProgress::of(&files));
-    let watched: Arc<dyn Progress> = Arc::clone(&progress) as _;
-    context.progress().set(&watched);
-    let load = Load { context, copy, targets, files, items, stores, progress, errors: Arc::clone(&errors) };
-    let (last, query) = (&context.who().loads, context.who().query);
-    last.note_copy(query, 0);
-    let result = match load.run(&relation).await {
-        Ok(rows) => files::check_unchanged(&load.files, !load.is_columnar()).await.map(|()| rows),
-        // What is damaged, or is asked for where it is not, may be what was changed.
-        Err(error) if matches!(error.kind, ErrorKind::BadFile | ErrorKind::Connection) => {
-            Err(files::check_unchanged(&load.files, false).await.err().unwrap_or(error))
-        }
-        Err(error) => Err(error),
-    };
-    source::place_lines(&load).await?;
-    record::record(&load, &relation, start_us, &result);
+    let (files, progress) = (Vec::new(), Arc::default());
+    let load = Load { context, copy, targets, files, items: None, stores, progress, errors: Arc::clone(&errors) };
+    let mut recording = Recording::begin(load, &relation);
+    let result = perform(&mut recording, &relation).await;
+    let placed = source::place_lines(recording.load()).await;
+    let result = result.and_then(|rows| placed.map(|()| rows));
+    recording.end(&result);
     let loaded = match result {
         Ok(rows) => rows,
         Err(_) if errors.exceeded() => return Err(failed(&name, &errors)),
         Err(error) => return Err(error),
     };
-    last.note_copy(query, if copy.no_load { 0 } else { loaded });
     let mut notices = Vec::new();
     let mut say = |severity, message| notices.push(Notice { severity, message });
     if copy.no_load {
@@ -97,6 +86,19 @@ pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementR
     Ok(StatementResult { notices, ..done(CommandTag::Verb("COPY"), vec![]) })
 }
 
+/// Finds what is to be loaded and loads it; how many rows there were.
+async fn perform(recording: &mut Recording<'_>, relation: &Relation) -> Result<u64> {
+    recording.find().await?;
+    let load = recording.load();
+    match load.run(relation).await {
+        // What is damaged, or is asked for where it is not, may be what was changed.
+        Err(error) if matches!(error.kind, ErrorKind::BadFile | ErrorKind::Connection) => {
+            Err(files::check_unchanged(&load.files, false).await.err().unwrap_or(error))
+        }
+        result => result,
+    }
+}
+
 /// What a load that has too many bad lines says.
 fn failed(name: &str, errors: &LoadErrors) -> Error {
     let message = format!("Load into table '{name}' failed. Check 'sys_load_error_detail' system table for details.");
@@ -119,10 +121,12 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Loads; how many rows there were.
+    /// Loads, unless files changed meanwhile; how many rows there were.
     async fn run(&self, relation: &Relation) -> Result<u64> {
+        let unchanged = files::check_unchanged(&self.files, !self.is_columnar());
         if self.copy.no_load {
-            return self.count(self.plan().await?).await;
+            let rows = self.count(self.plan().await?).await?;
+            return unchanged.await.map(|()| rows);
         }
         let names: Vec<String> = self.targets.iter().map(|target| target.name.clone()).collect();
         match relation {
@@ -130,12 +134,13 @@ impl Load<'_> {
                 let table = compression::choose(self, table).await?;
                 let rows = managed::load(self.context, &table, &names, self.plan().await?, self.copy.explicit_ids);
                 let rows = rows.await?;
+                unchanged.await?;
                 if self.copy.statistics_update == Some(true) {
                     self.context.transaction().lock().await.analyze_after(&table);
                 }
                 Ok(rows)
             }
-            Relation::Catalog(table) => write::load(self.context, table, &names, self.plan().await?).await,
+            Relation::Catalog(table) => write::load(self.context, table, &names, self.plan().await?, unchanged).await,
             Relation::Foreign(table) => Err(table.unchangeable()),
         }
     }
@@ -144,8 +149,11 @@ impl Load<'_> {
     async fn plan(&self) -> Result<LogicalPlan> {
         match &self.items {
             Some(items) => items.plan(self).await,
-            None if self.is_columnar() => columnar::plan(self).await,
-            None => source::plan(self).await,
+            None => match self.copy.format {
+                CopyFormat::Parquet | CopyFormat::Orc => columnar::plan(self).await,
+                CopyFormat::Avro(_) => avro::plan(self).await,
+                _ => source::plan(self).await,
+            },
         }
     }
 
@@ -155,7 +163,8 @@ impl Load<'_> {
 
     /// The same load that tells of its bad lines elsewhere.
     fn with_errors(&self, errors: Arc<LoadErrors>) -> Self {
-        let (targets, files, items) = (self.targets.clone(), self.files.clone(), self.items.clone());
+        let (targets, files) = (self.targets.clone(), self.files.clone());
+        let items = self.items.as_ref().map(Items::uncounted);
         let (stores, progress) = (Arc::clone(&self.stores), Arc::default());
         Self { context: self.context, copy: self.copy, targets, files, items, stores, progress, errors }
     }
@@ -212,6 +221,9 @@ fn check_external(copy: &Copy) -> Result<()> {
 fn external_targets(table: &Table, wanted: &[String], explicit_ids: bool) -> Result<Vec<Target>> {
     if table.kind != TableKind::ExternalTable {
         return Err(Error::new(ErrorKind::WrongObjectType, format!("\"{}\" is not a table", table.name)));
+    }
+    if let Some(error) = federated::declared::unchangeable(table) {
+        return Err(error);
     }
     if explicit_ids {
         return Err(Error::unsupported("COPY … EXPLICIT_IDS into an external table"));

@@ -16,7 +16,7 @@ pub(super) struct LoadProgress {
     bytes: AtomicU64,
     rows: AtomicU64,
     files: AtomicU64,
-    /// The rows of each file of text or JSON.
+    /// The rows of each file of text, JSON or Avro.
     lines: Mutex<HashMap<String, u64>>,
     scans: Mutex<Vec<ScanProgress>>,
 }
@@ -38,9 +38,14 @@ impl LoadProgress {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Notes rows that were made of a file's.
+    /// Notes rows that were made of a file's bytes.
     pub(super) fn made(&self, url: &str, rows: usize) {
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        self.counted(url, rows);
+    }
+
+    /// Notes rows of a file whose scan is watched.
+    pub(super) fn counted(&self, url: &str, rows: usize) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         match lines.get_mut(url) {
             Some(lines) => *lines += rows as u64,

@@ -49,23 +49,30 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
         shared = together.into_iter().map(own).collect();
         pieces = alone;
     }
-    let used = if shared.is_empty() { lanes.min(pieces.len()) } else { lanes };
-    // The largest first, each to the lane that has least.
-    let mut shares: Vec<(u64, Vec<Piece>)> = (0..used).map(|_| (0, Vec::new())).collect();
-    pieces.sort_by_key(|piece| std::cmp::Reverse(piece.size()));
-    for piece in pieces {
-        if let Some(least) = shares.iter_mut().min_by_key(|(bytes, _)| *bytes) {
-            least.0 += piece.size();
-            least.1.push(piece);
-        }
+    let mut shares = shares(pieces, lanes, Piece::size);
+    if !shared.is_empty() {
+        shares.resize_with(lanes, Vec::new);
     }
-    let partitions = shares.into_iter().map(|(_, pieces)| {
+    let partitions = shares.into_iter().map(|pieces| {
         let (errors, progress) = (Arc::clone(&load.errors), Arc::clone(&load.progress));
         let lane = Lane { spec: Arc::clone(&spec), errors, progress, pieces, shared: shared.clone() };
         Arc::new(lane) as Arc<dyn PartitionStream>
     });
     let table = StreamingTable::try_new(Arc::clone(spec.schema()), partitions.collect())?;
     Ok(LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?.build()?)
+}
+
+/// What each of so many lanes reads, or of fewer when there is less: the largest first, each to the lane that has least.
+pub(super) fn shares<T>(mut pieces: Vec<T>, lanes: usize, bytes: impl Fn(&T) -> u64) -> Vec<Vec<T>> {
+    let mut shares: Vec<(u64, Vec<T>)> = (0..lanes.min(pieces.len())).map(|_| (0, Vec::new())).collect();
+    pieces.sort_by_key(|piece| std::cmp::Reverse(bytes(piece)));
+    for piece in pieces {
+        if let Some(least) = shares.iter_mut().min_by_key(|(sum, _)| *sum) {
+            least.0 += bytes(&piece);
+            least.1.push(piece);
+        }
+    }
+    shares.into_iter().map(|(_, pieces)| pieces).collect()
 }
 
 /// The paths of a file, one for each column that the load fills.

@@ -26,6 +26,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::{TryStreamExt, stream};
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Executes `COPY … FROM STDIN`.
@@ -56,7 +57,7 @@ pub(crate) async fn load(context: &Context, copy: &CopyIn) -> Result<StatementRe
     let plan = LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?.build()?;
     let loaded = match &relation {
         Relation::Managed(table) => managed::load(context, table, &names, plan, false).await,
-        Relation::Catalog(table) => write::load(context, table, &names, plan).await,
+        Relation::Catalog(table) => write::load(context, table, &names, plan, ready(Ok(()))).await,
         Relation::Foreign(table) => Err(table.unchangeable()),
     };
     match (loaded, errors.recorded().first()) {

@@ -1,16 +1,18 @@
 //! Crawlers and classifiers made and changed. What a run would stumble over is an error here, with its place.
 
 use super::{at, find};
-use crate::crawl::{classify, tree};
+use crate::crawl::{classify, system, tree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{done, skipping};
+use crate::federated::label;
 use crate::lake::location::Location;
+use crate::resolve::rights;
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
-use crate::sql::{CrawlerClauses, Named};
+use crate::sql::{CrawlerClauses, Named, TargetClause};
 use millrace_catalog::CatalogError;
 use millrace_catalog::model::{
-    Classifier, ClassifierKind, Crawler, CrawlerTarget, DeleteBehavior, RecrawlBehavior, UpdateBehavior,
+    Classifier, ClassifierKind, Crawler, CrawlerTarget, DeleteBehavior, Privilege, RecrawlBehavior, UpdateBehavior,
 };
 
 /// `CREATE CRAWLER`.
@@ -89,11 +91,11 @@ async fn apply(context: &Context, crawler: &mut Crawler, clauses: &CrawlerClause
         crawler.database.clone_from(database);
     }
     if let Some(targets) = &clauses.targets {
-        let checked = targets.iter().map(|target| {
-            let exclusions = target.exclusions.iter().map(exclusion).collect::<Result<_>>()?;
-            Ok(CrawlerTarget { path: place(&target.path)?, exclusions, sample_size: target.sample_size })
-        });
-        crawler.targets = checked.collect::<Result<_>>()?;
+        crawler.targets = targets.iter().map(checked_target).collect::<Result<_>>()?;
+        for connection in targets.iter().filter_map(|target| target.connection.as_ref()) {
+            let usable = rights::check_schema(context, &connection.name, Privilege::Usage).await;
+            usable.map_err(|error| error.with_position(connection.position))?;
+        }
     }
     if let Some(classifiers) = &clauses.classifiers {
         for name in classifiers {
@@ -111,12 +113,37 @@ async fn apply(context: &Context, crawler: &mut Crawler, clauses: &CrawlerClause
     crawler.update_behavior = clauses.update_behavior.unwrap_or(crawler.update_behavior);
     crawler.delete_behavior = clauses.delete_behavior.unwrap_or(crawler.delete_behavior);
     crawler.recrawl_behavior = clauses.recrawl_behavior.unwrap_or(crawler.recrawl_behavior);
-    Ok(())
+    system::check(crawler, context.snapshot().await?.as_ref())
 }
 
-/// A target's place as a URL.
-fn place(path: &Named) -> Result<String> {
-    Location::literal(&path.name).map(|location| location.url()).map_err(|error| error.with_position(path.position))
+/// A target with its place as a URL.
+fn checked_target(target: &TargetClause) -> Result<CrawlerTarget> {
+    let placed = |error: Error| error.with_position(target.path.position);
+    let exclusions = target.exclusions.iter().map(exclusion).collect::<Result<_>>()?;
+    let of_system = system::place(&target.path.name).map_err(placed)?;
+    let path = match of_system {
+        Some(place) => place.url(),
+        None => Location::literal(&target.path.name).map_err(placed)?.url(),
+    };
+    let scans = target.scan_all.is_some() || target.scan_rate_percent.is_some();
+    let misplaced = match of_system {
+        Some(place) if target.sample_size.is_some() => Some(("SAMPLE", label(place.kind))),
+        Some(place) if scans && place.kind != "dynamodb" => Some(("SCAN", label(place.kind))),
+        None if target.connection.is_some() => Some(("CONNECTION", "files")),
+        None if scans => Some(("SCAN", "files")),
+        _ => None,
+    };
+    if let Some((option, what)) = misplaced {
+        return Err(placed(Error::unsupported(format!("{option} of a target in {what}"))));
+    }
+    Ok(CrawlerTarget {
+        path,
+        exclusions,
+        sample_size: target.sample_size,
+        connection: target.connection.as_ref().map(|connection| connection.name.clone()),
+        scan_all: target.scan_all,
+        scan_rate_percent: target.scan_rate_percent,
+    })
 }
 
 fn exclusion(pattern: &Named) -> Result<String> {

@@ -18,7 +18,7 @@ pub(crate) struct Look {
     /// The files.
     pub(crate) files: Arc<Vec<DataFile>>,
     /// The rows in the catalog.
-    pub(crate) inlined: Vec<InlinedRows>,
+    pub(crate) inlined: Arc<Vec<InlinedRows>>,
     /// Files and rows as a vacuum sees them.
     pub(crate) pieces: Vec<Piece>,
     /// The distribution style in effect.

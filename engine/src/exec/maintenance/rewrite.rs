@@ -78,7 +78,7 @@ impl Rewriter {
             }
             let Some(seen) = look(&self.warehouse, table_id).await? else { return Ok(Rewritten::default()) };
             let files: Vec<DataFile> = seen.files.iter().filter(|file| job.files.contains(&file.id)).cloned().collect();
-            let inlined = if job.inlined { seen.inlined.clone() } else { Vec::new() };
+            let inlined = if job.inlined { Arc::clone(&seen.inlined) } else { Arc::default() };
             let flushed: u64 = inlined.iter().map(|rows| rows.rows.len() as u64).sum();
             if files.is_empty() && flushed == 0 {
                 return Ok(Rewritten::default());
@@ -210,7 +210,9 @@ impl Rewriter {
                 }
                 Err(error) => {
                     // The database does not tell whether it committed.
-                    written.protect(matches!(error, CatalogError::Unavailable { .. }));
+                    let unknown =
+                        matches!(error, CatalogError::Unavailable { .. } | CatalogError::UnknownOutcome { .. });
+                    written.protect(unknown);
                     Err(Error::from(error))
                 }
             }

@@ -7,7 +7,7 @@ use crate::interval::is_interval;
 use crate::load;
 use crate::plan;
 use crate::session::Context;
-use crate::sql::{self, Statement};
+use crate::sql;
 use crate::tables::{self, SqlType};
 use datafusion::arrow::array::{AsArray, Time64MicrosecondArray};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
@@ -24,8 +24,7 @@ use std::sync::Arc;
 /// and numbered when the rows are written.
 pub(super) async fn default(context: &Context, column: &ManagedColumn) -> Result<Expr> {
     let Some(text) = &column.default else { return Ok(lit(ScalarValue::Null)) };
-    let parsed = sql::parse(&format!("SELECT {text}"), context.dialect())?.pop();
-    let Some(Statement::Query(query)) = parsed.map(|parsed| parsed.statement) else {
+    let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect())? else {
         return Err(Error::internal(format!("the DEFAULT of \"{}\" is no expression", column.name)));
     };
     match query::logical_plan(context, &query).await? {
@@ -58,8 +57,7 @@ pub(super) async fn check_default(context: &Context, column: &ManagedColumn) -> 
 
 /// The syntax tree of a DEFAULT.
 pub(super) fn parse_default(context: &Context, text: &str) -> Result<SqlExpr> {
-    let parsed = sql::parse(&format!("SELECT {text}"), context.dialect())?.pop();
-    if let Some(Statement::Query(query)) = parsed.map(|parsed| parsed.statement)
+    if let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect())?
         && let SetExpr::Select(select) = *query.body
         && let Some(SelectItem::UnnamedExpr(expr)) = select.projection.into_iter().next()
     {

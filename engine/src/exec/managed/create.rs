@@ -127,7 +127,9 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
         comment: None,
     };
     let table = context.transaction().lock().await.create(context.warehouse(), table)?;
-    let Some(plan) = plan else { return Ok(Made::Table(table, None)) };
+    // A view of a stream is filled by its first refresh.
+    let of_stream = table.attributes.materialized.as_ref().is_some_and(|view| view.stream.is_some());
+    let Some(plan) = plan.filter(|_| !of_stream) else { return Ok(Made::Table(table, None)) };
     let rows = fill(context, &table, plan).await?;
     Ok(Made::Table(table, Some(rows)))
 }

@@ -7,7 +7,7 @@
 use super::{assign, constraints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::done;
-use crate::resolve;
+use crate::resolve::{self, Dependent, Ground, RelationName};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary};
 use crate::sql::Dialect;
@@ -126,9 +126,8 @@ async fn plans(context: &Context, table: &ManagedTable) -> Result<Vec<(Arc<Table
     if is_temporary(table) || context.dialect() != Dialect::Redshift {
         return Ok(Vec::new());
     }
-    let snapshot = context.snapshot().await?;
     let mut found = Vec::new();
-    for view in resolve::dependents(&snapshot, (&table.schema, &table.name))? {
+    for view in views_over(context, (table.schema.clone(), table.name.clone())).await? {
         if let Ok(plan) = resolve::plan_of_view(context, &view).await {
             found.push((view, plan.display_indent().to_string()));
         }
@@ -136,9 +135,18 @@ async fn plans(context: &Context, table: &ManagedTable) -> Result<Vec<(Arc<Table
     Ok(found)
 }
 
+/// The plain views that read a relation, themselves or through others.
+async fn views_over(context: &Context, name: RelationName) -> Result<Vec<Arc<Table>>> {
+    let views = resolve::dependents(context, Ground::Relation(&name)).await?.into_iter();
+    let plain = views.filter_map(|view| match view {
+        Dependent::View(view) => Some(view),
+        Dependent::Materialized(_) => None,
+    });
+    Ok(plain.collect())
+}
+
 /// Those of the views whose queries have become others, and those that read these.
 async fn readers(context: &Context, before: Vec<(Arc<Table>, String)>) -> Result<Vec<Arc<Table>>> {
-    let snapshot = context.snapshot().await?;
     let mut found: Vec<Arc<Table>> = Vec::new();
     for (view, plan) in before {
         let same = match resolve::plan_of_view(context, &view).await {
@@ -148,7 +156,7 @@ async fn readers(context: &Context, before: Vec<(Arc<Table>, String)>) -> Result
         if same {
             continue;
         }
-        let above = resolve::dependents(&snapshot, (&view.database, &view.name))?;
+        let above = views_over(context, (view.database.clone(), view.name.clone())).await?;
         for view in [view].into_iter().chain(above) {
             if found.iter().all(|known| known.id != view.id) {
                 found.push(view);

@@ -57,8 +57,11 @@ async fn write(context: &Context, table: &Arc<ManagedTable>, streams: Vec<Sendab
     Ok(rows)
 }
 
-/// Puts rows into the catalog; not if they are large, or one of their values cannot be kept there.
+/// Puts rows into the catalog; not if they are large, or their columns or one of their values cannot be kept there.
 async fn inline(context: &Context, table: &Arc<ManagedTable>, batches: &[RecordBatch]) -> Result<bool> {
+    if !context.catalog().can_inline(table) {
+        return Ok(false);
+    }
     let mut rows = Vec::new();
     for batch in batches {
         match encode_inlined(table, batch)? {

@@ -1,12 +1,12 @@
 //! How managed tables are shown: `SHOW TABLE` gives Redshift's DDL, `DESCRIBE` the columns.
 
 use crate::session::is_temporary;
-use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, SortKey};
+use millrace_catalog::model::{DistributionStyle, FileFormat, ManagedColumn, ManagedTable, MaterializedView, SortKey};
 
 /// The DDL by which a table can be made again, laid out as Redshift's SHOW TABLE.
 pub(crate) fn show_table(table: &ManagedTable) -> String {
     if let Some(view) = &table.attributes.materialized {
-        return show_materialized(table, &view.text);
+        return show_materialized(table, view);
     }
     let columns = table.columns.iter().map(column);
     let constraints = table.attributes.constraints.iter().map(|constraint| format!("    {constraint}"));
@@ -31,7 +31,7 @@ pub(crate) fn show_table(table: &ManagedTable) -> String {
 }
 
 /// The DDL of a materialized view.
-fn show_materialized(table: &ManagedTable, query: &str) -> String {
+fn show_materialized(table: &ManagedTable, view: &MaterializedView) -> String {
     let mut text = format!("CREATE MATERIALIZED VIEW {}.{}", name(&table.schema), name(&table.name));
     if let Some(backup) = table.attributes.backup {
         text.push_str(if backup { "\nBACKUP YES" } else { "\nBACKUP NO" });
@@ -39,8 +39,9 @@ fn show_materialized(table: &ManagedTable, query: &str) -> String {
     text.push('\n');
     text.push_str(&distribution(table));
     text.push_str(&sort_key(table));
-    let query = query.trim_end_matches(';').trim_end();
-    format!("{text}\nAUTO REFRESH NO\nAS {query};")
+    let query = view.text.trim_end_matches(';').trim_end();
+    let auto = if view.stream.as_ref().is_some_and(|stream| stream.auto_refresh) { "YES" } else { "NO" };
+    format!("{text}\nAUTO REFRESH {auto}\nAS {query};")
 }
 
 fn column(column: &ManagedColumn) -> String {

@@ -1,6 +1,7 @@
 //! What a refresh adds when the one table that a view reads got rows and lost none: the view's query over the new rows
 //! alone. What it gives goes beside the view's rows, or into those of the same groups.
 
+use crate::builtin;
 use crate::error::{Error, Result};
 use crate::exec::managed;
 use crate::functions;
@@ -164,7 +165,7 @@ fn is_row_by_row(plan: &LogicalPlan) -> bool {
 }
 
 /// Whether a node's expressions hold no query.
-fn asks_nothing(plan: &LogicalPlan) -> bool {
+pub(super) fn asks_nothing(plan: &LogicalPlan) -> bool {
     let mut asks = false;
     let walked = plan.apply_expressions(|expr| {
         asks |= expr.exists(|part| {
@@ -189,7 +190,7 @@ fn table_of(plan: &LogicalPlan) -> Result<Option<Arc<ManagedTable>>> {
 }
 
 /// The plan over other rows of its table.
-fn over(plan: &LogicalPlan, provider: Arc<dyn TableProvider>) -> Result<LogicalPlan> {
+pub(super) fn over(plan: &LogicalPlan, provider: Arc<dyn TableProvider>) -> Result<LogicalPlan> {
     let source = provider_as_source(provider);
     let put = plan.clone().transform_down(|node| match node {
         LogicalPlan::TableScan(scan) => {
@@ -242,9 +243,9 @@ async fn merged(
         let value = Expr::Column(column);
         match part {
             Part::Key => keys.push(value),
-            Part::Sum => parts.push(call(context, "sum", value)?),
-            Part::Least => parts.push(call(context, "min", value)?),
-            Part::Most => parts.push(call(context, "max", value)?),
+            Part::Sum => parts.push(call("sum", value)?),
+            Part::Least => parts.push(call("min", value)?),
+            Part::Most => parts.push(call("max", value)?),
         }
     }
     let groups = LogicalPlanBuilder::from(all).aggregate(keys, parts)?.build()?;
@@ -260,9 +261,9 @@ async fn merged(
     Ok(LogicalPlanBuilder::from(groups).project(ordered)?.build()?)
 }
 
-fn call(context: &Context, name: &str, value: Expr) -> Result<Expr> {
-    let function: Option<Arc<AggregateUDF>> = functions::aggregate(Dialect::Redshift, name)
-        .or_else(|| context.state().aggregate_functions().get(name).cloned());
+fn call(name: &str, value: Expr) -> Result<Expr> {
+    let function: Option<Arc<AggregateUDF>> =
+        functions::aggregate(Dialect::Redshift, name).or_else(|| builtin::functions().aggregate.get(name).cloned());
     let function = function.ok_or_else(|| Error::internal(format!("the function {name} is missing")))?;
     Ok(Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![value], false, None, Vec::new(), None)))
 }

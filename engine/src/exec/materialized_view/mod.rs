@@ -1,23 +1,28 @@
 //! Materialized views: managed tables with the query that fills them. A refresh adds what new rows of its table give, or
-//! computes the query anew and puts the rows in the place of the old ones, in one transaction.
+//! computes the query anew and puts the rows in the place of the old ones, in one transaction. One of a stream takes the
+//! records that came since the last refresh.
 
 mod incremental;
 mod seen;
+mod stream;
 
 use self::incremental::{Added, added, is_incremental};
 use self::seen::{Seen, contents_of, views_below};
+use self::stream::Taken;
 use super::ddl::is_missing;
+use super::dependents::drop_dependents;
 use super::{done, managed, query, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{RefreshRecord, now_us};
-use crate::resolve::{self, Relation, rights};
+use crate::resolve::{self, Ground, Relation, rights};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::{Context, written_path};
 use crate::sql::{CreateTable, MaterializedViewStatement, ObjectName};
 use crate::system;
 use datafusion::logical_expr::LogicalPlan;
 use futures::future::BoxFuture;
-use millrace_catalog::model::{ManagedTable, MaterializedView};
+use millrace_catalog::model::{ADMIN, ManagedTable, MaterializedView};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How deep materialized views may stand on each other.
@@ -26,11 +31,14 @@ const MAX_DEPTH: usize = 32;
 /// Executes a statement.
 pub(crate) async fn execute(context: &Context, statement: &MaterializedViewStatement) -> Result<StatementResult> {
     match statement {
-        MaterializedViewStatement::Create { table, text } => create(context, table, text).await,
-        MaterializedViewStatement::Refresh { name, cascade } => {
+        MaterializedViewStatement::Create { table, text, auto_refresh } => {
+            create(context, table, text, *auto_refresh).await
+        }
+        MaterializedViewStatement::Refresh { name, cascade, automatic } => {
             let mut notices = Vec::new();
             let view = find(context, name).await?;
-            refresh(context, view, *cascade, &mut notices, 0).await?;
+            let wanted = Wanted { cascade: *cascade, automatic: *automatic };
+            refresh(context, view, wanted, &mut notices, 0).await?;
             Ok(done(CommandTag::Verb("REFRESH MATERIALIZED VIEW"), notices))
         }
         MaterializedViewStatement::Drop { names, if_exists, cascade } => {
@@ -50,7 +58,16 @@ async fn find(context: &Context, name: &ObjectName) -> Result<Arc<ManagedTable>>
     }
 }
 
-async fn create(context: &Context, table: &CreateTable, text: &str) -> Result<StatementResult> {
+/// How a view is refreshed.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// With those that it reads.
+    cascade: bool,
+    /// Nobody asked for it.
+    automatic: bool,
+}
+
+async fn create(context: &Context, table: &CreateTable, text: &str, auto_refresh: bool) -> Result<StatementResult> {
     if let Some(query) = &table.query
         && let Some(temporary) = resolve::named_temporary(context, query).await?
     {
@@ -62,9 +79,23 @@ async fn create(context: &Context, table: &CreateTable, text: &str) -> Result<St
     };
     let Seen { tables, snapshot, is_steady } = contents_of(context, &plan).await?;
     let (text, search_path) = (text.trim().to_owned(), written_path(context.path()));
-    let incremental = is_steady && is_incremental(&plan);
-    let materialized =
-        MaterializedView { text, search_path, incremental, version: new_version(), seen: tables, snapshot };
+    let stream = stream::stream_of(&plan, auto_refresh);
+    if auto_refresh && stream.is_none() {
+        let error = Error::unsupported("AUTO REFRESH YES of a materialized view that is not of a stream");
+        return Err(error.with_hint("refresh it by REFRESH MATERIALIZED VIEW"));
+    }
+    let incremental = stream.is_some() || (is_steady && is_incremental(&plan));
+    let mut materialized = MaterializedView {
+        text,
+        search_path,
+        incremental,
+        version: new_version(),
+        seen: tables,
+        snapshot,
+        definitions: String::new(),
+        stream,
+    };
+    materialized.definitions = resolve::definitions(context, &materialized).await?;
     managed::create_materialized(context, table, materialized).await?;
     Ok(done(CommandTag::Verb("CREATE MATERIALIZED VIEW"), vec![]))
 }
@@ -74,21 +105,17 @@ fn new_version() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// The plan of a view's query now.
-async fn plan_of(context: &Context, name: &str, materialized: &MaterializedView) -> Result<LogicalPlan> {
-    let plan = resolve::plan_of_text(context, &materialized.text, &materialized.search_path).await;
-    // A place in its text is none in the statement's.
-    plan.map_err(|error| {
-        let place = format!("in the query of materialized view \"{name}\"");
-        let detail = error.detail.as_ref().map_or(place.clone(), |detail| format!("{place}: {detail}"));
-        Error { position: None, ..error }.with_detail(detail)
-    })
+/// The plan of a view's query now, which reads with the rights of the view's owner.
+async fn plan_of(context: &Context, view: &ManagedTable, materialized: &MaterializedView) -> Result<LogicalPlan> {
+    let owner = context.acting_as(view.attributes.owner.as_deref().unwrap_or(ADMIN));
+    let plan = resolve::plan_of_text(&owner, &materialized.text, &materialized.search_path).await;
+    plan.map_err(|error| error.within(&format!("in the query of materialized view \"{}\"", view.name)))
 }
 
 fn refresh<'a>(
     context: &'a Context,
     view: Arc<ManagedTable>,
-    cascade: bool,
+    wanted: Wanted,
     notices: &'a mut Vec<Notice>,
     depth: usize,
 ) -> BoxFuture<'a, Result<()>> {
@@ -101,35 +128,41 @@ fn refresh<'a>(
         let Some(materialized) = view.attributes.materialized.clone() else {
             return Err(Error::internal("a materialized view lost its query"));
         };
-        if cascade {
-            let plan = plan_of(context, &view.name, &materialized).await?;
+        if wanted.cascade {
+            let plan = plan_of(context, &view, &materialized).await?;
             for below in views_below(&plan)? {
-                refresh(context, below, true, &mut *notices, depth + 1).await?;
+                refresh(context, below, wanted, &mut *notices, depth + 1).await?;
             }
         }
         let start_us = now_us();
-        let refreshed = bring_up(context, &view, materialized).await;
-        let status = match &refreshed {
-            Ok(Refreshed::Recomputed) => "Refresh successfully recomputed MV from scratch".to_owned(),
-            Ok(Refreshed::Added) => "Refresh successfully updated MV incrementally".to_owned(),
-            Ok(Refreshed::UpToDate { .. }) => "MV was already updated".to_owned(),
-            Err(error) => format!("Refresh failed. {}", error.message),
+        let record = |status: String| {
+            let who = context.who();
+            RefreshRecord {
+                user: who.user.clone(),
+                xid: who.xid,
+                pid: who.pid,
+                schema: view.schema.clone(),
+                view: view.name.clone(),
+                view_id: system::managed_oid(view.id),
+                start_us,
+                end_us: now_us(),
+                status,
+                automatic: wanted.automatic,
+            }
         };
-        let who = context.who();
-        context.warehouse().journal().record(&RefreshRecord {
-            user: who.user.clone(),
-            xid: who.xid,
-            pid: who.pid,
-            schema: view.schema.clone(),
-            view: view.name.clone(),
-            view_id: system::managed_oid(view.id),
-            start_us,
-            end_us: now_us(),
-            status,
-            automatic: false,
-        });
+        let refreshed = match bring_up(context, &view, materialized, notices).await {
+            Ok(refreshed) => refreshed,
+            Err(error) => {
+                context.warehouse().journal().record(&record(format!("Refresh failed. {}", error.message)));
+                return Err(error);
+            }
+        };
+        // One that nobody asked for and that did nothing is not worth a record.
+        if !wanted.automatic || !matches!(refreshed, Refreshed::UpToDate { .. }) {
+            context.transaction().lock().await.record(record(refreshed.status().to_owned()));
+        }
         let name = &view.name;
-        let message = match refreshed? {
+        let message = match refreshed {
             Refreshed::Recomputed => format!("Materialized view {name} was recomputed successfully."),
             Refreshed::Added => format!("Materialized view {name} was incrementally updated successfully."),
             Refreshed::UpToDate { below: true } => format!("Materialized view {name} is already up to date."),
@@ -156,18 +189,53 @@ enum Refreshed {
     },
 }
 
+impl Refreshed {
+    /// In the words of `svl_mv_refresh_status`.
+    fn status(&self) -> &'static str {
+        match self {
+            Self::Recomputed => "Refresh successfully recomputed MV from scratch",
+            Self::Added => "Refresh successfully updated MV incrementally",
+            Self::UpToDate { .. } => "MV was already updated",
+        }
+    }
+}
+
 /// Gives a view the rows that its query gives now.
-async fn bring_up(context: &Context, view: &Arc<ManagedTable>, materialized: MaterializedView) -> Result<Refreshed> {
-    let plan = plan_of(context, &view.name, &materialized).await?;
-    let Seen { tables, snapshot, .. } = contents_of(context, &plan).await?;
-    if tables.is_some() && tables == materialized.seen {
+async fn bring_up(
+    context: &Context,
+    view: &Arc<ManagedTable>,
+    materialized: MaterializedView,
+    notices: &mut Vec<Notice>,
+) -> Result<Refreshed> {
+    let plan = plan_of(context, view, &materialized).await?;
+    let definitions = resolve::definitions(context, &materialized).await?;
+    if let Some(known) = &materialized.stream {
+        let Taken { stream, lost } = stream::add(context, view, known, &plan).await?;
+        notices.extend(lost.map(|message| Notice { severity: Severity::Warning, message }));
+        let came = stream.checkpoints != known.checkpoints;
+        if came {
+            let stream = Some(stream);
+            keep(context, view, MaterializedView { version: new_version(), stream, definitions, ..materialized })
+                .await?;
+            return Ok(Refreshed::Added);
+        }
+        if stream != *known {
+            keep(context, view, MaterializedView { stream: Some(stream), ..materialized }).await?;
+        }
+        return Ok(Refreshed::UpToDate { below: true });
+    }
+    let Seen { tables, snapshot, is_steady } = contents_of(context, &plan).await?;
+    let incremental = is_steady && is_incremental(&plan);
+    // Other definitions mean other rows, of what the tables held before as well.
+    let comparable = tables.is_some() && definitions == materialized.definitions;
+    if comparable && tables == materialized.seen {
         let mut below = true;
         for view in views_below(&plan)? {
             below &= !system::is_stale(context, &view).await?;
         }
         return Ok(Refreshed::UpToDate { below });
     }
-    let added = if tables.is_some() { added(context, view, &materialized, &plan).await? } else { None };
+    let added = if comparable { added(context, view, &materialized, &plan).await? } else { None };
     let refreshed = match added {
         None => {
             managed::replace_rows(context, view, plan).await?;
@@ -182,14 +250,20 @@ async fn bring_up(context: &Context, view: &Arc<ManagedTable>, materialized: Mat
             Refreshed::Added
         }
     };
+    let version = new_version();
+    let now = MaterializedView { incremental, version, seen: tables, snapshot, definitions, ..materialized };
+    keep(context, view, now).await?;
+    Ok(refreshed)
+}
+
+/// Notes what a view's rows stand for now.
+async fn keep(context: &Context, view: &ManagedTable, materialized: MaterializedView) -> Result<()> {
     let mut transaction = context.transaction().lock().await;
     let now = transaction.table(context.warehouse(), &view.schema, &view.name).await?;
     let now = now.ok_or_else(|| Error::internal("a materialized view was lost"))?;
     let mut changed = now.as_ref().clone();
-    changed.attributes.materialized =
-        Some(MaterializedView { version: new_version(), seen: tables, snapshot, ..materialized });
-    transaction.alter(context.warehouse(), &now, changed).await?;
-    Ok(refreshed)
+    changed.attributes.materialized = Some(materialized);
+    transaction.alter(context.warehouse(), &now, changed).await
 }
 
 async fn drop_views(
@@ -198,7 +272,9 @@ async fn drop_views(
     if_exists: bool,
     cascade: bool,
 ) -> Result<StatementResult> {
-    let mut notices = Vec::new();
+    let (mut notices, mut views) = (Vec::new(), Vec::with_capacity(names.len()));
+    // What the statement names does not keep other views of it from going.
+    let mut gone = BTreeSet::new();
     for name in names {
         let view = match find(context, name).await {
             Err(error) if if_exists && is_missing(&error) => {
@@ -208,7 +284,14 @@ async fn drop_views(
             found => found?,
         };
         rights::check_owner(context, &view.name, view.attributes.owner.as_ref()).await?;
-        super::ddl::drop_managed(context, &view, cascade).await?;
+        if gone.insert((view.schema.clone(), view.name.clone())) {
+            views.push(view);
+        }
+    }
+    for view in views {
+        let (what, place) = (format!("materialized view {}", view.name), (view.schema.clone(), view.name.clone()));
+        drop_dependents(context, Ground::Relation(&place), &what, cascade, &mut gone).await?;
+        context.transaction().lock().await.drop_table(context.warehouse(), &view)?;
     }
     Ok(done(CommandTag::Verb("DROP MATERIALIZED VIEW"), notices))
 }

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::plan;
 use crate::resolve;
 use crate::session::Context;
+use crate::sql::{self, Moment};
 use crate::tables::{self, ManagedTableProvider};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
@@ -59,6 +60,16 @@ impl Read {
                 Ok(TreeNodeRecursion::Continue)
             })?;
             if let LogicalPlan::TableScan(scan) = node {
+                match sql::moment_of(scan.table_name.table()) {
+                    // What a table held at a snapshot stays.
+                    Some((_, Moment::Version(_))) => return Ok(TreeNodeRecursion::Continue),
+                    // A time may be another one when it is asked again, and a name be another snapshot's.
+                    Some((_, Moment::Name(_) | Moment::Time(_))) => {
+                        self.unknown = true;
+                        return Ok(TreeNodeRecursion::Continue);
+                    }
+                    None => {}
+                }
                 if let Some(view) = scan.source.get_logical_plan() {
                     self.read(&view).map_err(datafusion::error::DataFusionError::from)?;
                 } else {
@@ -80,7 +91,7 @@ impl Read {
 }
 
 /// Whether an expression may give something else in another statement.
-fn changes(expr: &Expr) -> bool {
+pub(super) fn changes(expr: &Expr) -> bool {
     match expr {
         Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
         _ => false,

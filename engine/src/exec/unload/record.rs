@@ -7,7 +7,7 @@ use crate::journal::{FileRecord, UnloadRecord, now_us};
 use crate::session::Context;
 use crate::sql::{Unload, UnloadFormat};
 
-/// An UNLOAD that runs. Dropped before its end it was cancelled, and says so.
+/// An UNLOAD that runs, as others see it. Dropped before its end it was cancelled, and says so.
 pub(super) struct Recording<'a> {
     context: &'a Context,
     unload: &'a Unload,
@@ -18,7 +18,9 @@ pub(super) struct Recording<'a> {
 impl<'a> Recording<'a> {
     pub(super) fn begin(context: &'a Context, unload: &'a Unload) -> Self {
         context.who().loads.note_unload(context.who().query, 0);
-        Self { context, unload, start_us: now_us(), ended: false }
+        let recording = Self { context, unload, start_us: now_us(), ended: false };
+        context.warehouse().sessions().note_unload(recording.record(Vec::new(), None));
+        recording
     }
 
     /// It has ended.
@@ -32,28 +34,34 @@ impl<'a> Recording<'a> {
                     bytes: *bytes,
                     rows: Some(*rows),
                 };
-                self.record(unloaded.files.iter().map(file).collect(), None);
+                self.keep(unloaded.files.iter().map(file).collect(), None);
             }
-            Err(error) => self.record(Vec::new(), Some(error.message.clone())),
+            Err(error) => self.keep(Vec::new(), Some(error.message.clone())),
         }
     }
 
-    fn record(&self, files: Vec<FileRecord>, error: Option<String>) {
-        self.context.warehouse().journal().record(&UnloadRecord {
+    fn record(&self, files: Vec<FileRecord>, error: Option<String>) -> UnloadRecord {
+        UnloadRecord {
             origin: origin(self.context, self.start_us),
             target: self.unload.target.clone(),
             error,
             compression: self.unload.compression.to_lowercase(),
             format: format_name(&self.unload.format).to_owned(),
             files,
-        });
+        }
+    }
+
+    fn keep(&self, files: Vec<FileRecord>, error: Option<String>) {
+        let warehouse = self.context.warehouse();
+        warehouse.sessions().forget_unload(self.context.who().query);
+        warehouse.journal().record(&self.record(files, error));
     }
 }
 
 impl Drop for Recording<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.record(Vec::new(), Some("canceled; the files that it had written are removed".to_owned()));
+            self.keep(Vec::new(), Some("canceled; the files that it had written are removed".to_owned()));
         }
     }
 }

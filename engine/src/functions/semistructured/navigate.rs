@@ -3,20 +3,20 @@
 //! Elements come as large texts, which no column has: so what was an element of a SUPER is known from what was one of an
 //! array of a lake's table.
 
-use super::document::{Document, documents};
-use super::json::{Json, Step, find};
+use super::document::{as_documents, value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions::kernel::{Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
+use crate::functions::kernel::{Call, Gives, Kind, REDSHIFT, Scalar, is_text, scalar, shown_type};
+use crate::lake::json::{Json, Step, find};
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int64Builder, LargeStringBuilder, ListBuilder, StringViewBuilder,
+    Array, ArrayRef, AsArray, Int64Builder, LargeStringBuilder, ListBuilder, StringViewArray, StringViewBuilder,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use std::sync::Arc;
 
 pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
-    scalar("$super_get", REDSHIFT, &[Kind::Text, Kind::Any], Gives::Super, get).variadic(),
-    scalar("$super", REDSHIFT, &[Kind::Any], Gives::Super, |call| Ok(Arc::new(documents(call, 0)?))),
+    scalar("$super_get", REDSHIFT, &[Kind::Super, Kind::Any], Gives::Super, get).variadic(),
+    scalar("$super", REDSHIFT, &[Kind::Any], Gives::Super, |call| as_documents(&call.args[0])),
     scalar("$super_mark", REDSHIFT, &[Kind::Text], Gives::Super, |call| Ok(Arc::clone(&call.args[0]))),
     scalar("$super_elements", REDSHIFT, &[Kind::Any], Gives::Of(elements_type), elements),
     scalar("$super_places", REDSHIFT, &[Kind::Any], Gives::Of(|_| Ok(list_of(DataType::Int64))), places),
@@ -31,13 +31,14 @@ fn list_of(element: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(element, true)))
 }
 
-fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null)
+/// Whether values of a type are SUPER here, where they are no arrays of a lake's table.
+fn is_super(data_type: &DataType) -> bool {
+    is_text(data_type) || data_type.is_null()
 }
 
 fn elements_type(args: &[DataType]) -> Result<DataType> {
     match args.first() {
-        Some(text) if is_text(text) => Ok(list_of(DataType::LargeUtf8)),
+        Some(text) if is_super(text) => Ok(list_of(DataType::LargeUtf8)),
         Some(list @ (DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..))) => Ok(list.clone()),
         other => Err(not_iterable("array", other)),
     }
@@ -45,7 +46,7 @@ fn elements_type(args: &[DataType]) -> Result<DataType> {
 
 fn members_type(args: &[DataType]) -> Result<DataType> {
     match args.first() {
-        Some(text) if is_text(text) => Ok(list_of(DataType::LargeUtf8)),
+        Some(text) if is_super(text) => Ok(list_of(DataType::LargeUtf8)),
         other => Err(not_iterable("object", other)),
     }
 }
@@ -88,17 +89,15 @@ impl Steps {
     /// The step of a row; a negative place leads nowhere.
     fn at(&self, row: usize) -> Option<Step> {
         match self {
-            Self::Names(names) => Some(Step::Name(names.as_string_view().value(row).to_owned())),
-            Self::Places(places) => {
-                usize::try_from(places.as_primitive::<Int64Type>().value(row)).ok().map(Step::Place)
-            }
+            Self::Names(names) => Some(Step::Member(names.as_string_view().value(row).to_owned())),
+            Self::Places(places) => usize::try_from(places.as_primitive::<Int64Type>().value(row)).ok().map(Step::Item),
         }
     }
 
     fn is(&self, row: usize, step: &Step) -> bool {
         match (self, step) {
-            (Self::Names(names), Step::Name(name)) => names.as_string_view().value(row) == name,
-            (Self::Places(places), Step::Place(place)) => {
+            (Self::Names(names), Step::Member(name)) => names.as_string_view().value(row) == name,
+            (Self::Places(places), Step::Item(place)) => {
                 usize::try_from(places.as_primitive::<Int64Type>().value(row)) == Ok(*place)
             }
             _ => false,
@@ -107,28 +106,30 @@ impl Steps {
 }
 
 /// A member of an array or object as a JSON text; null is NULL.
-fn append(built: &mut LargeStringBuilder, value: &Json) {
+fn append(built: &mut LargeStringBuilder, value: &Json<'_>) {
     if value.is_null() { built.append_null() } else { built.append_value(value.to_string()) }
+}
+
+/// What a row has.
+fn row_value(texts: &StringViewArray, row: usize) -> Json<'_> {
+    if texts.is_valid(row) { value(texts.value(row)) } else { Json::Null }
 }
 
 /// The elements of an array; what is none has none.
 fn elements(call: &Call<'_>) -> Result<ArrayRef> {
-    if !is_text(call.args[0].data_type()) {
+    if !is_super(call.args[0].data_type()) {
         return Ok(Arc::clone(&call.args[0]));
     }
     let texts = cast(&call.args[0], &DataType::Utf8View)?;
     let texts = texts.as_string_view();
     let mut built = ListBuilder::new(LargeStringBuilder::new());
     for row in 0..call.rows {
-        match texts.is_valid(row).then(|| Document::of(texts.value(row))) {
-            Some(Document::Array(values)) => {
-                for value in values.iter() {
-                    append(built.values(), value);
-                }
-                built.append(true);
-            }
-            _ => built.append(false),
-        }
+        let Json::Array(values) = row_value(texts, row) else {
+            built.append(false);
+            continue;
+        };
+        values.iter().for_each(|value| append(built.values(), value));
+        built.append(true);
     }
     Ok(Arc::new(built.finish()))
 }
@@ -159,11 +160,11 @@ fn members(call: &Call<'_>, values: bool) -> Result<ArrayRef> {
     let (mut all, mut names) =
         (ListBuilder::new(LargeStringBuilder::new()), ListBuilder::new(StringViewBuilder::new()));
     for row in 0..call.rows {
-        let found = match texts.is_valid(row).then(|| Document::of(texts.value(row))) {
-            Some(Document::Object(members)) => Some(members),
+        let found = match row_value(texts, row) {
+            Json::Object(members) => Some(members),
             _ => None,
         };
-        for (name, value) in found.as_deref().into_iter().flatten() {
+        for (name, value) in found.iter().flatten() {
             append(all.values(), value);
             names.values().append_value(name);
         }

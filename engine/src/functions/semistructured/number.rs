@@ -4,20 +4,23 @@
 use super::document::float_text;
 use crate::error::Result;
 use crate::functions::arithmetic::{division_by_zero, out_of_range, overflow};
-use datafusion::arrow::datatypes::DataType;
+use crate::functions::math::{Way, at_digit, float_at_digit};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, DecimalType};
 use std::cmp::Ordering;
 
 /// The most digits of a decimal.
-const MOST_DIGITS: u32 = 38;
+const MOST_DIGITS: u32 = DECIMAL128_MAX_PRECISION as u32;
+
+/// What is added to the place of a number's first digit, so that places are positive: doubles have up to 324 zeros
+/// before it.
+const PLACES: i32 = 1000;
 
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {
-    /// `digits` / 10^`scale`
-    Exact {
-        digits: i128,
-        scale: u32,
-    },
+    /// `digits` / 10^`scale`, where neither has more than 38 digits.
+    Exact { digits: i128, scale: u8 },
+    /// A finite number.
     Float(f64),
 }
 
@@ -31,44 +34,41 @@ pub(super) enum Operator {
     Modulo,
 }
 
-/// Where digits that are cut go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rounding {
-    Down,
-    Up,
-    /// Halves away from zero.
-    Half,
-    Cut,
-}
-
 fn power(exponent: u32) -> Result<i128> {
     10_i128.checked_pow(exponent).ok_or_else(overflow)
 }
 
 impl Number {
-    /// Reads a number of JSON; `None` for what is none.
+    /// Reads a number of JSON; `None` for what is none, or larger than a double can be. What has too many digits for a
+    /// decimal is a floating-point number.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        if digits.is_empty()
-            || !digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
-        {
+        let plain = text.strip_prefix('-').unwrap_or(text);
+        if !plain.starts_with(|c: char| c.is_ascii_digit()) {
             return None;
         }
-        let float = || text.parse::<f64>().ok().map(Self::Float);
-        if digits.contains(['e', 'E']) {
+        let float = || text.parse().ok().filter(|float: &f64| float.is_finite()).map(Self::Float);
+        if plain.contains(['e', 'E']) {
             return float();
         }
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        if whole.is_empty() || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit()) {
-            return None;
+        let (whole, fraction) = match plain.split_once('.') {
+            Some((_, "")) => return None,
+            Some(parts) => parts,
+            None => (plain, ""),
+        };
+        let mut digits = 0_i128;
+        for byte in whole.bytes().chain(fraction.bytes()) {
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            // More digits than any number has stay more.
+            digits = digits.saturating_mul(10).saturating_add(i128::from(byte - b'0'));
         }
-        let joined = format!("{whole}{fraction}");
-        if joined.trim_start_matches('0').len() > MOST_DIGITS as usize {
-            return float();
+        match u8::try_from(fraction.len()) {
+            Ok(scale) if u32::from(scale) <= MOST_DIGITS && precision(digits) <= MOST_DIGITS => {
+                Some(Self::Exact { digits: if text.starts_with('-') { -digits } else { digits }, scale })
+            }
+            _ => float(),
         }
-        let number: i128 = joined.parse().ok()?;
-        let digits = if text.starts_with('-') { -number } else { number };
-        Some(Self::Exact { digits, scale: fraction.len() as u32 })
     }
 
     fn float(self) -> f64 {
@@ -81,42 +81,45 @@ impl Number {
     /// The number as JSON.
     pub(super) fn text(self) -> String {
         match self {
-            Self::Exact { digits, scale: 0 } => digits.to_string(),
             Self::Exact { digits, scale } => {
-                let scale = scale as usize;
-                let all = format!("{:0width$}", digits.unsigned_abs(), width = scale + 1);
-                let (whole, fraction) = all.split_at(all.len() - scale);
-                format!("{}{whole}.{fraction}", if digits < 0 { "-" } else { "" })
+                Decimal128Type::format_decimal(digits, DECIMAL128_MAX_PRECISION, scale as i8)
             }
             Self::Float(float) => float_text(float),
         }
     }
 
-    /// One text for all numbers that are equal.
-    pub(super) fn canonical(self) -> String {
-        match self {
-            Self::Exact { mut digits, mut scale } => {
-                while scale > 0 && digits % 10 == 0 {
-                    (digits, scale) = (digits / 10, scale - 1);
-                }
-                Self::Exact { digits, scale }.text()
+    /// A text that is the same for all numbers that are equal, and sorts as they do: the sign, where the first digit
+    /// stands, and the digits without zeros at their ends. Below zero all of it runs backwards.
+    pub(super) fn key(self) -> String {
+        let (is_negative, digits, place) = match self {
+            Self::Exact { digits, scale } => {
+                let text = digits.unsigned_abs().to_string();
+                let place = text.len() as i32 - i32::from(scale);
+                (digits < 0, text, place)
             }
-            // A double's plain digits, where they are few enough to be a decimal's.
-            Self::Float(float) => match Self::parse(&format!("{float}")) {
-                Some(exact @ Self::Exact { .. }) => exact.canonical(),
-                _ => float_text(float),
-            },
+            // The fewest digits that tell a double from others.
+            Self::Float(float) => {
+                let text = format!("{:e}", float.abs());
+                let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+                (float < 0.0, digits.replace('.', ""), exponent.parse().unwrap_or(0) + 1)
+            }
+        };
+        let digits = digits.trim_end_matches('0');
+        if digits.is_empty() {
+            return "1".to_owned();
         }
+        if !is_negative {
+            return format!("2{:04}{digits}", PLACES + place);
+        }
+        let digits: String = digits.bytes().map(|digit| char::from(b'0' + b'9' - digit)).collect();
+        // A sign behind all digits: what has more digits is further from zero.
+        format!("0{:04}{digits}:", PLACES - place)
     }
 
     /// The whole number nearest to it, halves away from zero.
     pub(super) fn rounded(self) -> Option<i128> {
         match self {
-            Self::Exact { digits, scale } => {
-                let unit = power(scale).ok()?;
-                let (whole, rest) = (digits / unit, (digits % unit).unsigned_abs());
-                Some(if rest * 2 >= unit.unsigned_abs() && rest > 0 { whole + digits.signum() } else { whole })
-            }
+            Self::Exact { digits, scale } => at_digit(digits, scale.into(), 0, 0, Way::Half),
             Self::Float(float) => {
                 let rounded = float.round();
                 (rounded.abs() < 1e38).then_some(rounded as i128)
@@ -128,63 +131,30 @@ impl Number {
     ///
     /// # Errors
     /// `NumericOverflow`
-    pub(super) fn cut(self, how: Rounding, places: i64) -> Result<Self> {
-        let places = places.clamp(-i64::from(MOST_DIGITS), i64::from(MOST_DIGITS));
+    pub(super) fn cut(self, way: Way, places: i64) -> Result<Self> {
+        let places = places.clamp(-400, 400) as i32;
         match self {
+            Self::Exact { scale, .. } if places >= i32::from(scale) => Ok(self),
             Self::Exact { digits, scale } => {
-                let Some(gone) = u32::try_from(i64::from(scale) - places).ok().filter(|gone| *gone > 0) else {
-                    return Ok(self);
-                };
-                // More digits go than a number has: the unit is more than twice any number.
-                let is_all = gone > MOST_DIGITS;
-                let unit = if is_all { i128::MAX } else { power(gone)? };
-                let (whole, rest) = (digits.div_euclid(unit), digits.rem_euclid(unit));
-                let up = match how {
-                    Rounding::Down => false,
-                    Rounding::Up => rest > 0,
-                    Rounding::Half if digits < 0 => is_all || rest > unit - rest,
-                    Rounding::Half => !is_all && rest >= unit - rest,
-                    Rounding::Cut => digits < 0 && rest > 0,
-                };
-                let whole = whole + i128::from(up);
-                let scale = u32::try_from(places).unwrap_or(0);
-                let back = power(u32::try_from(-places).unwrap_or(0))?;
-                match whole.checked_mul(back).filter(|digits| precision(*digits) <= MOST_DIGITS) {
-                    Some(digits) => Ok(Self::Exact { digits, scale }),
+                let kept = places.max(0);
+                let digits = at_digit(digits, scale.into(), places, kept, way);
+                match digits.filter(|digits| precision(*digits) <= MOST_DIGITS) {
+                    Some(digits) => Ok(Self::Exact { digits, scale: kept as u8 }),
                     None => Err(overflow()),
                 }
             }
             Self::Float(float) => {
-                let factor = 10_f64.powi(i32::try_from(places).unwrap_or(0));
-                let moved = float * factor;
-                let whole = match how {
-                    Rounding::Down => moved.floor(),
-                    Rounding::Up => moved.ceil(),
-                    Rounding::Half => moved.round(),
-                    Rounding::Cut => moved.trunc(),
-                };
-                let made = whole / factor;
+                let made = float_at_digit(float, places, way);
                 Ok(if made.is_finite() { Self::Float(made) } else { self })
             }
         }
     }
 
-    /// The same number in an order-keeping text.
-    pub(super) fn sortable(self) -> String {
-        let bits = self.float().to_bits();
-        let ordered = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
-        format!("{ordered:016x}")
-    }
-
-    pub(super) fn compare(self, other: Self) -> Option<Ordering> {
-        if let (Self::Exact { digits: a, scale: s }, Self::Exact { digits: b, scale: t }) = (self, other) {
-            let most = s.max(t);
-            let scaled = |digits: i128, scale: u32| digits.checked_mul(power(most - scale).ok()?);
-            if let (Some(a), Some(b)) = (scaled(a, s), scaled(b, t)) {
-                return Some(a.cmp(&b));
-            }
+    pub(super) fn compare(self, other: Self) -> Ordering {
+        match (self, other) {
+            (Self::Exact { digits: a, scale: s }, Self::Exact { digits: b, scale: t }) if s == t => a.cmp(&b),
+            (a, b) => a.key().cmp(&b.key()),
         }
-        self.float().partial_cmp(&other.float())
     }
 
     /// # Errors
@@ -219,7 +189,8 @@ fn precision(digits: i128) -> u32 {
     digits.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1)
 }
 
-fn exact(operator: Operator, (a, s): (i128, u32), (b, t): (i128, u32)) -> Result<Number> {
+fn exact(operator: Operator, (a, s): (i128, u8), (b, t): (i128, u8)) -> Result<Number> {
+    let (s, t) = (u32::from(s), u32::from(t));
     let most = s.max(t);
     let aligned = |digits: i128, scale: u32| digits.checked_mul(power(most - scale)?).ok_or_else(overflow);
     let (digits, scale) = match operator {
@@ -239,7 +210,7 @@ fn exact(operator: Operator, (a, s): (i128, u32), (b, t): (i128, u32)) -> Result
         }
     };
     match digits.filter(|digits| precision(*digits) <= MOST_DIGITS && scale < MOST_DIGITS) {
-        Some(digits) => Ok(Number::Exact { digits, scale }),
+        Some(digits) => Ok(Number::Exact { digits, scale: scale as u8 }),
         None => Err(overflow()),
     }
 }
@@ -256,7 +227,7 @@ mod tests {
         }
         // Redshift's documentation of IS_FLOAT.
         assert_eq!(Number::parse("2.22e0").unwrap().text(), "2.22e+0");
-        for text in ["", "-", "1.2.3", "1-2", "abc", "."] {
+        for text in ["", "-", "1.2.3", "1-2", "abc", ".", "1.", "1e400", "-1e400", "infinity"] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }
@@ -265,22 +236,23 @@ mod tests {
     fn digits_are_cut() {
         let cut = |text: &str, how, places| Number::parse(text).unwrap().cut(how, places).unwrap().text();
         // Redshift's documentation of arithmetic functions over SUPER.
-        assert_eq!(cut("1389636795898.0500", Rounding::Down, 0), "1389636795898");
-        assert_eq!(cut("1389636795898.0500", Rounding::Up, 0), "1389636795899");
-        assert_eq!(cut("1389636795898.0500", Rounding::Half, 0), "1389636795898");
+        assert_eq!(cut("1389636795898.0500", Way::Down, 0), "1389636795898");
+        assert_eq!(cut("1389636795898.0500", Way::Up, 0), "1389636795899");
+        assert_eq!(cut("1389636795898.0500", Way::Half, 0), "1389636795898");
         // PostgreSQL: round, floor, ceil and trunc of numeric.
-        assert_eq!(cut("-2.5", Rounding::Half, 0), "-3");
-        assert_eq!(cut("-2.4", Rounding::Half, 0), "-2");
-        assert_eq!(cut("-2.5", Rounding::Down, 0), "-3");
-        assert_eq!(cut("-2.5", Rounding::Up, 0), "-2");
-        assert_eq!(cut("-2.5", Rounding::Cut, 0), "-2");
-        assert_eq!(cut("1234.567", Rounding::Half, 2), "1234.57");
-        assert_eq!(cut("1254.567", Rounding::Half, -2), "1300");
-        assert_eq!(cut("7", Rounding::Half, 3), "7");
-        assert_eq!(cut("7", Rounding::Half, -40), "0");
-        assert_eq!(cut("0.99999999999999999999999999999999999", Rounding::Half, -5), "0");
-        assert_eq!(cut("-0.99999999999999999999999999999999999", Rounding::Half, -5), "0");
-        assert_eq!(cut("2.5e0", Rounding::Down, 0), "2e+0");
+        assert_eq!(cut("-2.5", Way::Half, 0), "-3");
+        assert_eq!(cut("-2.4", Way::Half, 0), "-2");
+        assert_eq!(cut("-2.5", Way::Down, 0), "-3");
+        assert_eq!(cut("-2.5", Way::Up, 0), "-2");
+        assert_eq!(cut("-2.5", Way::Cut, 0), "-2");
+        assert_eq!(cut("1234.567", Way::Half, 2), "1234.57");
+        assert_eq!(cut("1254.567", Way::Half, -2), "1300");
+        assert_eq!(cut("7", Way::Half, 3), "7");
+        assert_eq!(cut("7", Way::Half, -40), "0");
+        assert_eq!(cut("0.99999999999999999999999999999999999", Way::Half, -5), "0");
+        assert_eq!(cut("-0.99999999999999999999999999999999999", Way::Half, -5), "0");
+        assert_eq!(cut("2.5e0", Way::Down, 0), "2e+0");
+        assert_eq!(cut(&format!("0.{}1", "0".repeat(37)), Way::Up, 0), "1");
     }
 
     // Redshift's documentation of arithmetic over SUPER.
@@ -291,13 +263,55 @@ mod tests {
         let product = sum.compute(Operator::Multiply, number("4192801")).unwrap();
         assert_eq!(product.compute(Operator::Divide, number("10")).unwrap().text(), "1757958232200.1500");
         assert_eq!(number("7").compute(Operator::Divide, number("2")).unwrap().text(), "3");
-        assert_eq!(number("1.0").canonical(), number("1").canonical());
-        assert_eq!(number("1e0").canonical(), number("1").canonical());
         assert_eq!(number("2.5").rounded(), Some(3));
         assert_eq!(number("-2.5").rounded(), Some(-3));
-        assert!(
-            number("-2").sortable() < number("-1.5").sortable() && number("-1.5").sortable() < number("3").sortable()
-        );
+        // As a cast of such a numeric to integer in PostgreSQL.
+        assert_eq!(number(&format!("0.{}1", "0".repeat(60))).rounded(), Some(0));
+        assert_eq!(number(&format!("1.{}1", "0".repeat(60))).rounded(), Some(1));
         assert!(number("1").compute(Operator::Modulo, number("0")).is_err());
+    }
+
+    #[test]
+    fn numbers_have_one_order() {
+        let rising = [
+            "-1e308",
+            "-99999999999999999999999999999999999999",
+            "-9007199254740993",
+            "-9007199254740992",
+            "-2",
+            "-1.55",
+            "-1.5",
+            "-0.001",
+            "-1e-300",
+            "0",
+            "5e-324",
+            "1e-300",
+            "0.00000000000000000000000000000000000001",
+            "0.001",
+            "0.0011",
+            "0.5",
+            "1",
+            "1.5",
+            "9.99",
+            "10",
+            "9007199254740992",
+            "9007199254740993",
+            "9007199254740993.5",
+            "99999999999999999999999999999999999999",
+            "1e38",
+            "1e308",
+        ];
+        let numbers: Vec<Number> = rising.iter().map(|text| Number::parse(text).unwrap()).collect();
+        for (at, left) in numbers.iter().enumerate() {
+            for (other, right) in numbers.iter().enumerate() {
+                assert_eq!(left.compare(*right), at.cmp(&other), "{} {}", rising[at], rising[other]);
+                assert_eq!(left.key().cmp(&right.key()), at.cmp(&other), "{} {}", rising[at], rising[other]);
+            }
+        }
+        for (left, right) in
+            [("1.0", "1"), ("1e0", "1"), ("100", "1e2"), ("-0.50", "-5e-1"), ("0", "-0.00"), ("0e5", "0")]
+        {
+            assert_eq!(Number::parse(left).unwrap().key(), Number::parse(right).unwrap().key(), "{left} {right}");
+        }
     }
 }

@@ -1,17 +1,15 @@
 //! Objects of SUPER values.
 
-use super::arrays::written;
-use super::document::{Document, documents, value};
-use super::json::{self, Json, Members, quoted};
+use super::document::{value, written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::kernel::{Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use crate::lake::json::{self, Json, Members, quoted};
 use crate::sql::semistructured::OBJECT_CLAUSES;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::array::{Array, ArrayRef, StringViewArray};
+use std::borrow::Cow;
 
 pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
-    scalar("object", REDSHIFT, &[Kind::Any], Gives::Super, object).variadic().with_nulls().doc(
+    scalar("object", REDSHIFT, &[Kind::Super], Gives::Super, object).variadic().with_nulls().doc(
         "object([name, value, …])",
         "An object of names and values of any types.",
         &[
@@ -19,11 +17,11 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
             ("object('a', object('aa', 1), 'b', array(2, 3))", "{\"a\":{\"aa\":1},\"b\":[2,3]}"),
         ],
     ),
-    scalar("get_number_attributes", REDSHIFT, &[Kind::Any], Gives::Int4, |call| {
-        let values = documents(call, 0)?;
+    scalar("get_number_attributes", REDSHIFT, &[Kind::Super], Gives::Int4, |call| {
+        let values = call.text(0);
         call.int4s(|row| {
-            Ok(match Document::of(values.value(row)) {
-                Document::Object(members) => i32::try_from(members.len()).ok(),
+            Ok(match value(values.value(row)) {
+                Json::Object(members) => i32::try_from(members.len()).ok(),
                 _ => None,
             })
         })
@@ -33,20 +31,22 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
         "How many members an object has itself; NULL of what is none.",
         &[("get_number_attributes(json_parse('{\"a\": 1, \"b\": {\"c\": 3}}'))", "2")],
     ),
-    scalar("lower_attribute_names", REDSHIFT, &[Kind::Any], Gives::Super, |call| renamed(call, str::to_lowercase)).doc(
-        "lower_attribute_names(super)",
-        "A value whose members' names are in lower case, at any depth; an error where two become one.",
-        &[(
-            "lower_attribute_names(json_parse('[{\"AttributeName\": {\"C\": \"D\"}}]'))",
-            "[{\"attributename\":{\"c\":\"D\"}}]",
-        )],
-    ),
-    scalar("upper_attribute_names", REDSHIFT, &[Kind::Any], Gives::Super, |call| renamed(call, str::to_uppercase)).doc(
-        "upper_attribute_names(super)",
-        "The same in upper case.",
-        &[("upper_attribute_names(json_parse('{\"AttributeName\": \"b\"}'))", "{\"ATTRIBUTENAME\":\"b\"}")],
-    ),
-    scalar("object_transform", REDSHIFT, &[Kind::Any], Gives::Super, transform).variadic().with_nulls().doc(
+    scalar("lower_attribute_names", REDSHIFT, &[Kind::Super], Gives::Super, |call| renamed(call, str::to_lowercase))
+        .doc(
+            "lower_attribute_names(super)",
+            "A value whose members' names are in lower case, at any depth; an error where two become one.",
+            &[(
+                "lower_attribute_names(json_parse('[{\"AttributeName\": {\"C\": \"D\"}}]'))",
+                "[{\"attributename\":{\"c\":\"D\"}}]",
+            )],
+        ),
+    scalar("upper_attribute_names", REDSHIFT, &[Kind::Super], Gives::Super, |call| renamed(call, str::to_uppercase))
+        .doc(
+            "upper_attribute_names(super)",
+            "The same in upper case.",
+            &[("upper_attribute_names(json_parse('{\"AttributeName\": \"b\"}'))", "{\"ATTRIBUTENAME\":\"b\"}")],
+        ),
+    scalar("object_transform", REDSHIFT, &[Kind::Super], Gives::Super, transform).variadic().with_nulls().doc(
         "object_transform(super [KEEP 'path', …] [SET 'path', value, …])",
         "An object with the members that are kept and those that are set; a path is of names in double quotes.",
         &[
@@ -63,40 +63,38 @@ fn object(call: &Call<'_>) -> Result<ArrayRef> {
     if call.args.len() % 2 == 1 {
         return Err(Error::new(ErrorKind::UndefinedFunction, "object() takes pairs of a name and a value"));
     }
-    let mut pairs = Vec::new();
-    for at in (0..call.args.len()).step_by(2) {
-        pairs.push((names(call, at)?, documents(call, at + 1)?));
-    }
+    let pairs: Vec<_> = (0..call.args.len()).step_by(2).map(|at| (call.text(at), call.text(at + 1))).collect();
     call.texts(|row| {
-        let mut members: Vec<(&str, String)> = Vec::with_capacity(pairs.len());
+        let mut members: Vec<(Cow<'_, str>, String)> = Vec::with_capacity(pairs.len());
         for (names, values) in &pairs {
-            if names.is_null(row) {
-                return Err(Error::new(ErrorKind::InvalidParameter, "the name of an object's member is NULL"));
-            }
-            let name = names.value(row);
+            let name = name(names, row)?;
             if members.iter().any(|(known, _)| *known == name) {
                 return Err(Error::new(ErrorKind::InvalidParameter, format!("duplicate name \"{name}\" in an object")));
             }
-            members.push((name, if values.is_valid(row) { written(values.value(row)) } else { "null".to_owned() }));
+            members.push((name, written(values, row)));
         }
         let members: Vec<String> =
-            members.into_iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
+            members.into_iter().map(|(name, value)| format!("{}:{value}", quoted(&name))).collect();
         Ok(Some(format!("{{{}}}", members.join(","))))
     })
 }
 
+/// The name of an object's member.
+fn name(names: &StringViewArray, row: usize) -> Result<Cow<'_, str>> {
+    match if names.is_valid(row) { value(names.value(row)) } else { Json::Null } {
+        Json::Text(name) => Ok(name),
+        Json::Null => Err(Error::new(ErrorKind::InvalidParameter, "the name of an object's member is NULL")),
+        _ => Err(Error::new(ErrorKind::DatatypeMismatch, "the names of an object's members are texts")),
+    }
+}
+
 fn renamed(call: &Call<'_>, rename: fn(&str) -> String) -> Result<ArrayRef> {
-    let values = documents(call, 0)?;
-    call.texts(|row| {
-        Ok::<_, Error>(Some(match Document::of(values.value(row)) {
-            Document::Array(_) | Document::Object(_) => with_names(value(values.value(row)), rename)?.to_string(),
-            _ => values.value(row).to_owned(),
-        }))
-    })
+    let values = call.text(0);
+    call.texts(|row| Ok::<_, Error>(Some(with_names(value(values.value(row)), rename)?.to_string())))
 }
 
 /// A value with other names of all members in it.
-fn with_names(value: Json, rename: fn(&str) -> String) -> Result<Json> {
+fn with_names<'t>(value: Json<'t>, rename: fn(&str) -> String) -> Result<Json<'t>> {
     Ok(match value {
         Json::Array(values) => {
             Json::Array(values.into_iter().map(|value| with_names(value, rename)).collect::<Result<_>>()?)
@@ -104,7 +102,7 @@ fn with_names(value: Json, rename: fn(&str) -> String) -> Result<Json> {
         Json::Object(members) => {
             let mut made = Members::new();
             for (name, value) in members {
-                if json::put(&mut made, rename(&name), with_names(value, rename)?).is_some() {
+                if json::put(&mut made, rename(&name).into(), with_names(value, rename)?).is_some() {
                     let message = "SUPER value has duplicate attributes after case conversion.";
                     return Err(Error::new(ErrorKind::InvalidParameter, message));
                 }
@@ -113,15 +111,6 @@ fn with_names(value: Json, rename: fn(&str) -> String) -> Result<Json> {
         }
         other => other,
     })
-}
-
-fn names(call: &Call<'_>, at: usize) -> Result<StringViewArray> {
-    match call.args[at].data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            Ok(cast(&call.args[at], &DataType::Utf8View)?.as_string_view().clone())
-        }
-        _ => Err(Error::new(ErrorKind::DatatypeMismatch, "the names of an object's members are texts")),
-    }
 }
 
 /// `"a"."b"` as names.
@@ -147,22 +136,18 @@ fn path_of(text: &str) -> Result<Vec<String>> {
 
 /// What the clauses of OBJECT_TRANSFORM say.
 #[derive(Default)]
-struct Clauses {
+struct Clauses<'c> {
     keep: Option<Vec<Vec<String>>>,
-    set: Vec<(Vec<String>, StringViewArray)>,
+    set: Vec<(Vec<String>, &'c StringViewArray)>,
 }
 
-impl Clauses {
+impl<'c> Clauses<'c> {
     /// The clauses are the same in all rows: their words and paths are constants.
-    fn of(call: &Call<'_>) -> Result<Self> {
+    fn of(call: &'c Call<'_>) -> Result<Self> {
         let mut clauses = Self::default();
         let (mut setting, mut at) = (false, 1);
         while at < call.args.len() {
-            let texts = names(call, at).map_err(|_| wrong_paths())?;
-            let text = if call.rows == 0 || texts.is_null(0) { "" } else { texts.value(0) };
-            if call.rows > 0 && (0..call.rows).any(|row| texts.is_null(row) || texts.value(row) != text) {
-                return Err(wrong_paths());
-            }
+            let text = constant(call.text(at))?;
             at += 1;
             if let Some(clause) = OBJECT_CLAUSES.iter().position(|clause| *clause == text) {
                 setting = clause == 1;
@@ -174,35 +159,37 @@ impl Clauses {
                     let message = "SET of OBJECT_TRANSFORM takes pairs of a path and a value";
                     return Err(Error::new(ErrorKind::Syntax, message));
                 }
-                clauses.set.push((path_of(text)?, documents(call, at)?));
+                clauses.set.push((path_of(&text)?, call.text(at)));
                 at += 1;
             } else {
-                clauses.keep.get_or_insert_default().push(path_of(text)?);
+                clauses.keep.get_or_insert_default().push(path_of(&text)?);
             }
         }
         Ok(clauses)
     }
 }
 
-fn wrong_paths() -> Error {
-    Error::new(ErrorKind::InvalidParameter, "the paths of OBJECT_TRANSFORM are constant texts")
+/// The text that all rows have.
+fn constant(values: &StringViewArray) -> Result<Cow<'_, str>> {
+    let first = values.iter().next().flatten();
+    match first.map(value) {
+        Some(Json::Text(text)) if values.iter().all(|other| other == first) => Ok(text),
+        _ => Err(Error::new(ErrorKind::InvalidParameter, "the paths of OBJECT_TRANSFORM are constant texts")),
+    }
 }
 
 fn transform(call: &Call<'_>) -> Result<ArrayRef> {
-    let inputs = documents(call, 0)?;
     if call.rows == 0 {
         return call.texts(|_| Ok(None::<String>));
     }
-    let clauses = Clauses::of(call)?;
+    let (inputs, clauses) = (call.text(0), Clauses::of(call)?);
     call.texts(|row| {
         if inputs.is_null(row) {
             return Ok(None);
         }
-        let Document::Object(input) = Document::of(inputs.value(row)) else {
-            return Ok(Some(inputs.value(row).to_owned()));
-        };
+        let Json::Object(input) = value(inputs.value(row)) else { return Ok(Some(inputs.value(row).to_owned())) };
         // With SET alone nothing but what is set is there, as with an empty KEEP.
-        let mut made = if clauses.keep.is_none() && clauses.set.is_empty() { input.to_vec() } else { Members::new() };
+        let mut made = if clauses.keep.is_none() && clauses.set.is_empty() { input.clone() } else { Members::new() };
         for path in clauses.keep.iter().flatten() {
             if let Some(kept) = found(&input, path) {
                 put(&mut made, path, kept.clone());
@@ -216,7 +203,7 @@ fn transform(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn found<'v>(members: &'v [(String, Json)], path: &[String]) -> Option<&'v Json> {
+fn found<'v, 't>(members: &'v Members<'t>, path: &[String]) -> Option<&'v Json<'t>> {
     let (first, rest) = path.split_first()?;
     match json::member(members, first)? {
         value if rest.is_empty() => Some(value),
@@ -225,14 +212,14 @@ fn found<'v>(members: &'v [(String, Json)], path: &[String]) -> Option<&'v Json>
     }
 }
 
-fn put(members: &mut Members, path: &[String], value: Json) {
+fn put<'t>(members: &mut Members<'t>, path: &[String], value: Json<'t>) {
     let Some((first, rest)) = path.split_first() else { return };
     if rest.is_empty() {
-        json::put(members, first.clone(), value);
+        json::put(members, first.clone().into(), value);
         return;
     }
     if !matches!(json::member(members, first), Some(Json::Object(_))) {
-        json::put(members, first.clone(), Json::Object(Members::new()));
+        json::put(members, first.clone().into(), Json::Object(Members::new()));
     }
     if let Some((_, Json::Object(inner))) = members.iter_mut().find(|(name, _)| name == first) {
         put(inner, rest, value);

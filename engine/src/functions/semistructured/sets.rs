@@ -1,17 +1,17 @@
 //! Arrays of SUPER values as lists to search and as sets. Elements are compared as `=` does; NULL is an element like others.
 
 use super::arrays::{elements, joined};
-use super::document::{Document, documents, value};
-use super::json::Json;
+use super::document::value;
 use super::operators::{key_of, order};
 use crate::error::Result;
 use crate::functions::kernel::{Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use crate::lake::json::Json;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
-    scalar("array_contains", REDSHIFT, &[Kind::Any, Kind::Any, Kind::Bool], Gives::Bool, |call| {
-        let search = Search::of(call)?;
+    scalar("array_contains", REDSHIFT, &[Kind::Super, Kind::Super, Kind::Bool], Gives::Bool, |call| {
+        let search = Search::of(call);
         call.bools(|row| Ok(search.places(row).map(|places| !places.is_empty())))
     })
     .optional(1)
@@ -26,8 +26,8 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
             ("array_contains(array('red', NULL, 'green'), 'blue', false)", "NULL"),
         ],
     ),
-    scalar("array_position", REDSHIFT, &[Kind::Any, Kind::Any, Kind::Bool], Gives::Int4, |call| {
-        let search = Search::of(call)?;
+    scalar("array_position", REDSHIFT, &[Kind::Super, Kind::Super, Kind::Bool], Gives::Int4, |call| {
+        let search = Search::of(call);
         call.int4s(|row| {
             let first = |places: Vec<usize>| places.first().map_or(Some(-1), |first| i32::try_from(*first).ok());
             Ok(search.places(row).and_then(first))
@@ -44,8 +44,8 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
             ("array_position(array('red', NULL, 'green'), NULL)", "1"),
         ],
     ),
-    scalar("array_positions", REDSHIFT, &[Kind::Any, Kind::Any, Kind::Bool], Gives::Super, |call| {
-        let search = Search::of(call)?;
+    scalar("array_positions", REDSHIFT, &[Kind::Super, Kind::Super, Kind::Bool], Gives::Super, |call| {
+        let search = Search::of(call);
         call.texts(|row| {
             let written = |places: Vec<usize>| {
                 let places: Vec<String> = places.iter().map(ToString::to_string).collect();
@@ -61,12 +61,12 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
         "The places of all elements that are equal to a value.",
         &[("array_positions(array('red', 'green', 'red'), 'red')", "[0,2]")],
     ),
-    scalar("array_distinct", REDSHIFT, &[Kind::Any], Gives::Super, |call| of_one(call, distinct)).doc(
+    scalar("array_distinct", REDSHIFT, &[Kind::Super], Gives::Super, |call| of_one(call, distinct)).doc(
         "array_distinct(super)",
         "An array with each element once.",
         &[("array_distinct(array(1, 1, 'a', 'a', NULL, NULL))", "[1,\"a\",null]")],
     ),
-    scalar("array_union", REDSHIFT, &[Kind::Any, Kind::Any], Gives::Super, |call| {
+    scalar("array_union", REDSHIFT, &[Kind::Super, Kind::Super], Gives::Super, |call| {
         of_two(call, |left, right, _| distinct(&left.iter().chain(right).cloned().collect::<Vec<_>>()))
     })
     .doc(
@@ -77,7 +77,7 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
             ("array_union(array('b', 'a', 'b'), array(NULL, 'b', NULL))", "[\"b\",\"a\",null]"),
         ],
     ),
-    scalar("array_intersection", REDSHIFT, &[Kind::Any, Kind::Any, Kind::Bool], Gives::Super, |call| {
+    scalar("array_intersection", REDSHIFT, &[Kind::Super, Kind::Super, Kind::Bool], Gives::Super, |call| {
         of_two(call, |left, right, is_set| matched(left, right, is_set, true))
     })
     .optional(1)
@@ -90,7 +90,7 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
             ("array_intersection(array('a', 'b', 'b'), array('b', 'b', 'b'), true)", "[\"b\"]"),
         ],
     ),
-    scalar("array_except", REDSHIFT, &[Kind::Any, Kind::Any, Kind::Bool], Gives::Super, |call| {
+    scalar("array_except", REDSHIFT, &[Kind::Super, Kind::Super, Kind::Bool], Gives::Super, |call| {
         of_two(call, |left, right, is_set| matched(left, right, is_set, false))
     })
     .optional(1)
@@ -102,10 +102,10 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
             ("array_except(array('b', 'b', 'b', 'b'), array('b', 'b'))", "[\"b\",\"b\"]"),
         ],
     ),
-    scalar("arrays_overlap", REDSHIFT, &[Kind::Any, Kind::Any], Gives::Bool, |call| {
-        let (left, right) = (documents(call, 0)?, documents(call, 1)?);
+    scalar("arrays_overlap", REDSHIFT, &[Kind::Super, Kind::Super], Gives::Bool, |call| {
+        let (left, right) = (call.text(0), call.text(1));
         call.bools(|row| {
-            let (Some(left), Some(right)) = (elements(&left, row), elements(&right, row)) else { return Ok(None) };
+            let (Some(left), Some(right)) = (elements(left, row), elements(right, row)) else { return Ok(None) };
             let keys: BTreeSet<String> = right.iter().map(key_of).collect();
             Ok(Some(left.iter().any(|element| keys.contains(&key_of(element)))))
         })
@@ -118,7 +118,7 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
             ("arrays_overlap(array('red', NULL, 'blue'), array('green'))", "false"),
         ],
     ),
-    scalar("array_sort", REDSHIFT, &[Kind::Any, Kind::Bool, Kind::Bool], Gives::Super, sorted).optional(2).doc(
+    scalar("array_sort", REDSHIFT, &[Kind::Super, Kind::Bool, Kind::Bool], Gives::Super, sorted).optional(2).doc(
         "array_sort(super [, ascending [, nulls_first]])",
         "An array in order: truth values, numbers, texts, arrays, objects; NULLs at the end, or first when descending.",
         &[
@@ -138,18 +138,18 @@ fn flag(call: &Call<'_>, at: usize, row: usize) -> Option<bool> {
 /// A search for a value in arrays.
 struct Search<'c, 'a> {
     call: &'c Call<'a>,
-    arrays: StringViewArray,
-    sought: StringViewArray,
+    arrays: &'c StringViewArray,
+    sought: &'c StringViewArray,
 }
 
 impl<'c, 'a> Search<'c, 'a> {
-    fn of(call: &'c Call<'a>) -> Result<Self> {
-        Ok(Self { call, arrays: documents(call, 0)?, sought: documents(call, 1)? })
+    fn of(call: &'c Call<'a>) -> Self {
+        Self { call, arrays: call.text(0), sought: call.text(1) }
     }
 
     /// Where the value is; `None` where that is NULL.
     fn places(&self, row: usize) -> Option<Vec<usize>> {
-        let elements = elements(&self.arrays, row)?;
+        let elements = elements(self.arrays, row)?;
         let nulls_match = flag(self.call, 2, row).unwrap_or(true);
         let sought = if self.sought.is_null(row) { Json::Null } else { value(self.sought.value(row)) };
         if sought.is_null() && !nulls_match {
@@ -163,27 +163,27 @@ impl<'c, 'a> Search<'c, 'a> {
     }
 }
 
-fn of_one(call: &Call<'_>, of: fn(&[Json]) -> Vec<Json>) -> Result<ArrayRef> {
-    let values = documents(call, 0)?;
-    call.texts(|row| Ok(elements(&values, row).map(|elements| joined(of(&elements).iter()))))
+fn of_one(call: &Call<'_>, of: for<'t> fn(&[Json<'t>]) -> Vec<Json<'t>>) -> Result<ArrayRef> {
+    let values = call.text(0);
+    call.texts(|row| Ok(elements(values, row).map(|elements| joined(of(&elements).iter()))))
 }
 
-fn of_two(call: &Call<'_>, of: impl Fn(&[Json], &[Json], bool) -> Vec<Json>) -> Result<ArrayRef> {
-    let (left, right) = (documents(call, 0)?, documents(call, 1)?);
+fn of_two(call: &Call<'_>, of: impl for<'t> Fn(&[Json<'t>], &[Json<'t>], bool) -> Vec<Json<'t>>) -> Result<ArrayRef> {
+    let (left, right) = (call.text(0), call.text(1));
     call.texts(|row| {
-        let (Some(left), Some(right)) = (elements(&left, row), elements(&right, row)) else { return Ok(None) };
+        let (Some(left), Some(right)) = (elements(left, row), elements(right, row)) else { return Ok(None) };
         Ok(Some(joined(of(&left, &right, flag(call, 2, row).unwrap_or(false)).iter())))
     })
 }
 
 /// Each element once, where it is first.
-fn distinct(values: &[Json]) -> Vec<Json> {
+fn distinct<'t>(values: &[Json<'t>]) -> Vec<Json<'t>> {
     let mut seen = BTreeSet::new();
     values.iter().filter(|value| seen.insert(key_of(value))).cloned().collect()
 }
 
 /// The first array's elements that have, or do not have, one in the second.
-fn matched(left: &[Json], right: &[Json], is_set: bool, wanted: bool) -> Vec<Json> {
+fn matched<'t>(left: &[Json<'t>], right: &[Json<'t>], is_set: bool, wanted: bool) -> Vec<Json<'t>> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for value in right {
         *counts.entry(key_of(value)).or_default() += 1;
@@ -192,7 +192,7 @@ fn matched(left: &[Json], right: &[Json], is_set: bool, wanted: bool) -> Vec<Jso
         let left = distinct(left).into_iter();
         return left.filter(|value| counts.contains_key(&key_of(value)) == wanted).collect();
     }
-    let mut takes = |value: &&Json| match counts.get_mut(&key_of(value)) {
+    let mut takes = |value: &&Json<'_>| match counts.get_mut(&key_of(value)) {
         Some(count) if *count > 0 => {
             *count -= 1;
             true
@@ -203,17 +203,17 @@ fn matched(left: &[Json], right: &[Json], is_set: bool, wanted: bool) -> Vec<Jso
 }
 
 fn sorted(call: &Call<'_>) -> Result<ArrayRef> {
-    let values = documents(call, 0)?;
+    let values = call.text(0);
     call.texts(|row| {
-        let Some(elements) = elements(&values, row) else { return Ok(None) };
+        let Some(elements) = elements(values, row) else { return Ok(None) };
         let ascending = flag(call, 1, row).unwrap_or(true);
         let nulls_first = flag(call, 2, row).unwrap_or(!ascending);
-        let (nulls, others): (Vec<Json>, Vec<Json>) = elements.into_iter().partition(Json::is_null);
-        let mut others: Vec<(String, Json)> =
-            others.into_iter().map(|element| (order(&Document::from(&element)).unwrap_or_default(), element)).collect();
+        let (nulls, others): (Vec<_>, Vec<_>) = elements.into_iter().partition(Json::is_null);
+        let mut others: Vec<(String, Json<'_>)> =
+            others.into_iter().map(|element| (order(&element).unwrap_or_default(), element)).collect();
         others.sort_by(|(a, _), (b, _)| if ascending { a.cmp(b) } else { b.cmp(a) });
         let others = others.into_iter().map(|(_, element)| element);
-        let all: Vec<Json> =
+        let all: Vec<Json<'_>> =
             if nulls_first { nulls.into_iter().chain(others).collect() } else { others.chain(nulls).collect() };
         Ok(Some(joined(all.iter())))
     })

@@ -1,12 +1,14 @@
 //! JSON's syntax (RFC 8259): passing over values, and handing out the members of objects and arrays by place.
 //!
-//! Control characters within strings are let through, as the parsers of Hive and OpenX let them.
+//! Records of files are read leniently, as the parsers of Hive and OpenX read them: control characters within strings,
+//! halves of surrogate pairs and zeros before a number are let through. SUPER values and JSON in functions are read
+//! strictly.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// How deep values may nest; a limit against hostile input.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// Text that is no JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +24,34 @@ pub(crate) struct Malformed {
 pub(crate) struct Lexer<'a> {
     bytes: &'a [u8],
     pub(crate) at: usize,
+    /// Whether what RFC 8259 forbids is refused.
+    strict: bool,
+}
+
+/// What an object or array is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nested {
+    Object,
+    Array,
+}
+
+impl Nested {
+    fn brackets(self) -> (u8, u8) {
+        match self {
+            Self::Object => (b'{', b'}'),
+            Self::Array => (b'[', b']'),
+        }
+    }
 }
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self { bytes, at, strict: false }
+    }
+
+    /// A reader of exactly what RFC 8259 calls JSON.
+    pub(super) fn strict(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), at: 0, strict: true }
     }
 
     /// The next byte that is no blank, without taking it.
@@ -40,16 +65,51 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn malformed<T>(&self, expected: &'static str) -> Result<T, Malformed> {
+    pub(super) fn malformed<T>(&self, expected: &'static str) -> Result<T, Malformed> {
         Err(Malformed { at: self.at, expected })
     }
 
-    fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Malformed> {
-        if self.peek() == Some(byte) {
-            self.at += 1;
-            Ok(())
-        } else {
-            self.malformed(expected)
+    /// Takes a bracket that begins an object or array, and the other one if nothing stands between them; whether
+    /// something does.
+    #[inline]
+    pub(super) fn begin(&mut self, nested: Nested) -> Result<bool, Malformed> {
+        let (open, close) = nested.brackets();
+        if self.peek() != Some(open) {
+            return self.malformed(if nested == Nested::Object { "\"{\"" } else { "\"[\"" });
+        }
+        self.at += 1;
+        let is_empty = self.peek() == Some(close);
+        self.at += usize::from(is_empty);
+        Ok(!is_empty)
+    }
+
+    /// Takes a member's key and the colon after it; the key's place with its quotes.
+    #[inline]
+    pub(super) fn key(&mut self) -> Result<Range<usize>, Malformed> {
+        if self.peek() != Some(b'"') {
+            return self.malformed("a key in quotes");
+        }
+        let key = self.string()?;
+        if self.peek() != Some(b':') {
+            return self.malformed("\":\"");
+        }
+        self.at += 1;
+        Ok(key)
+    }
+
+    /// Takes what follows a member: whether that is a comma and not the end.
+    #[inline]
+    pub(super) fn goes_on(&mut self, nested: Nested) -> Result<bool, Malformed> {
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == nested.brackets().1 => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => self.malformed(if nested == Nested::Object { "\",\" or \"}\"" } else { "\",\" or \"]\"" }),
         }
     }
 
@@ -59,45 +119,23 @@ impl<'a> Lexer<'a> {
         depth: usize,
         mut member: impl FnMut(&'a [u8], Range<usize>),
     ) -> Result<(), Malformed> {
-        self.expect(b'{', "\"{\"")?;
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            if self.peek() != Some(b'"') {
-                return self.malformed("a key in quotes");
-            }
-            let key = self.string()?;
-            self.expect(b':', "\":\"")?;
+        let mut more = self.begin(Nested::Object)?;
+        while more {
+            let key = self.key()?;
             let value = self.value(depth)?;
             member(&self.bytes[key.start + 1..key.end - 1], value);
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => break,
-                _ => return self.malformed("\",\" or \"}\""),
-            }
+            more = self.goes_on(Nested::Object)?;
         }
-        self.at += 1;
         Ok(())
     }
 
     /// Takes an array; `item` gets each value's place.
     pub(crate) fn array(&mut self, depth: usize, mut item: impl FnMut(Range<usize>)) -> Result<(), Malformed> {
-        self.expect(b'[', "\"[\"")?;
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
+        let mut more = self.begin(Nested::Array)?;
+        while more {
             item(self.value(depth)?);
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b']') => break,
-                _ => return self.malformed("\",\" or \"]\""),
-            }
+            more = self.goes_on(Nested::Array)?;
         }
-        self.at += 1;
         Ok(())
     }
 
@@ -141,7 +179,12 @@ impl<'a> Lexer<'a> {
         if self.bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
         }
+        let whole = self.at;
         self.digits()?;
+        if self.strict && self.bytes[whole] == b'0' && self.at > whole + 1 {
+            self.at = whole;
+            return self.malformed("a number without zeros before it");
+        }
         if self.bytes.get(self.at) == Some(&b'.') {
             self.at += 1;
             self.digits()?;
@@ -162,10 +205,17 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         self.at += 1;
         loop {
-            let Some(found) = memchr::memchr2(b'"', b'\\', &self.bytes[self.at..]) else {
+            let from = self.at;
+            let Some(found) = memchr::memchr2(b'"', b'\\', &self.bytes[from..]) else {
                 self.at = self.bytes.len();
                 return self.malformed("a closing quote");
             };
+            if self.strict
+                && let Some(control) = self.bytes[from..from + found].iter().position(|byte| *byte < 0x20)
+            {
+                self.at = from + control;
+                return self.malformed("no control character");
+            }
             self.at += found + 1;
             if self.bytes[self.at - 1] == b'"' {
                 return Ok(start..self.at);
@@ -178,17 +228,25 @@ impl<'a> Lexer<'a> {
     fn escape(&mut self) -> Result<(), Malformed> {
         match self.bytes.get(self.at) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
-            Some(b'u')
-                if self
-                    .bytes
-                    .get(self.at + 1..self.at + 5)
-                    .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
-            {
-                self.at += 5;
+            Some(b'u') => {
+                let Some(unit) = self.unit(self.at) else { return self.malformed("an escape sequence") };
+                let is_pair = matches!(unit, 0xd800..0xdc00)
+                    && self.bytes.get(self.at + 5) == Some(&b'\\')
+                    && matches!(self.unit(self.at + 6), Some(0xdc00..0xe000));
+                if self.strict && matches!(unit, 0xd800..0xe000) && !is_pair {
+                    return self.malformed("both halves of a surrogate pair");
+                }
+                self.at += if is_pair { 11 } else { 5 };
             }
             _ => return self.malformed("an escape sequence"),
         }
         Ok(())
+    }
+
+    /// The number of `uXXXX` at a place.
+    fn unit(&self, at: usize) -> Option<u32> {
+        let hex = self.bytes.get(at..at + 5)?.strip_prefix(b"u")?;
+        hex.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
     }
 }
 
@@ -302,6 +360,25 @@ mod tests {
             assert_eq!(check(text), Err(Malformed { at, expected }), "{text}");
         }
         assert_eq!(check(&"[".repeat(100_000)), Err(Malformed { at: 128, expected: "fewer levels" }));
+    }
+
+    /// What is let through in records of files only.
+    #[test]
+    fn strictness() {
+        for (text, at) in [
+            ("01", 0),
+            ("-01", 1),
+            ("\"a\tb\"", 2),
+            (r#""\ud800""#, 2),
+            (r#""\udc00\ud800""#, 2),
+            (r#""\ud800\u0041""#, 2),
+        ] {
+            assert_eq!(Lexer::strict(text).value(0).map_err(|malformed| malformed.at), Err(at), "{text}");
+            assert!(Lexer::new(text.as_bytes(), 0).value(0).is_ok(), "{text}");
+        }
+        for text in ["0", "-0.5", "10", r#""\ud83d\ude00""#, r#""\u0041\n""#] {
+            assert_eq!(Lexer::strict(text).value(0), Ok(0..text.len()), "{text}");
+        }
     }
 
     #[test]

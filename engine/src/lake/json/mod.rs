@@ -8,7 +8,8 @@
 //! Columns are matched by name, in any case unless `case.insensitive` is `false`. Records are lines, so files are
 //! split at any offset. Records that span lines, the items of an array, or what else stands at a path are read by
 //! [`JsonLayout::Documents`], which a table asks for by Glue's parameter `jsonPath`: such a file is read from its
-//! start by one reader, which finds the records (`select`), while several cores decode them.
+//! start by one reader, which finds the records (`select`), while several cores decode them. `value` reads whole values,
+//! for functions and for SUPER.
 
 mod columns;
 mod decode;
@@ -18,6 +19,7 @@ mod names;
 mod options;
 mod path;
 mod select;
+mod value;
 
 use super::records::RecordSource;
 pub use infer::infer_schema;
@@ -26,6 +28,7 @@ pub(crate) use lexer::{Lexer, unescape};
 pub use options::{JsonLayout, JsonOptions, JsonSerde};
 pub use path::JsonPath;
 pub(crate) use path::Step;
+pub(crate) use value::{Json, Members, find, follow, member, normal, put, quoted};
 
 /// A scan of JSON files: `JsonSource::new(table_schema, options)`.
 pub type JsonSource = RecordSource<JsonOptions>;

@@ -114,6 +114,11 @@ impl Compressor {
         })
     }
 
+    /// Whether it gives what it takes.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
     pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(output) => output.extend_from_slice(bytes),

@@ -25,7 +25,19 @@ const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
 /// Encodes one file.
 pub(super) enum Encoder {
     Parquet(Box<ArrowWriter<Vec<u8>>>),
-    Rows { format: WriteFormat, names: Vec<String>, compressor: Box<Compressor>, text: Vec<u8>, started: bool },
+    Rows(Box<Rows>),
+}
+
+/// Encodes rows as text.
+pub(super) struct Rows {
+    format: WriteFormat,
+    names: Vec<String>,
+    compressor: Compressor,
+    text: Vec<u8>,
+    started: bool,
+    /// Bytes of text of the last batch, and of all that a codec may hold.
+    last: usize,
+    held: usize,
 }
 
 impl Encoder {
@@ -45,27 +57,31 @@ impl Encoder {
                 .map_err(|e| parquet_error(&e))?;
             return Ok(Self::Parquet(Box::new(writer)));
         }
-        Ok(Self::Rows {
+        Ok(Self::Rows(Box::new(Rows {
             format: format.clone(),
             names: schema.fields().iter().map(|f| f.name().clone()).collect(),
-            compressor: Box::new(Compressor::new(compression)?),
+            compressor: Compressor::new(compression)?,
             text: Vec::new(),
             started: false,
-        })
+            last: 0,
+            held: 0,
+        })))
     }
 
     /// Takes in a batch of the file's columns.
     pub(super) async fn encode(&mut self, batch: &RecordBatch) -> Result<()> {
         match self {
             Self::Parquet(writer) => writer.write(batch).map_err(|e| parquet_error(&e)),
-            Self::Rows { format, names, compressor, text, started } => {
-                text.clear();
-                if !*started {
-                    *started = true;
-                    write_header(format, names, text)?;
+            Self::Rows(rows) => {
+                rows.text.clear();
+                if !rows.started {
+                    rows.started = true;
+                    write_header(&rows.format, &rows.names, &mut rows.text)?;
                 }
-                write_rows(format, names, batch, text)?;
-                compressor.write(text).await.map_err(|e| io_error(&e, "in memory"))
+                write_rows(&rows.format, &rows.names, batch, &mut rows.text)?;
+                rows.last = rows.text.len();
+                rows.held += rows.last;
+                rows.compressor.write(&rows.text).await.map_err(|e| io_error(&e, "in memory"))
             }
         }
     }
@@ -74,15 +90,24 @@ impl Encoder {
     pub(super) fn take_output(&mut self) -> Vec<u8> {
         match self {
             Self::Parquet(writer) => std::mem::take(writer.inner_mut()),
-            Self::Rows { compressor, .. } => compressor.take_output(),
+            Self::Rows(rows) => {
+                let output = rows.compressor.take_output();
+                if !output.is_empty() {
+                    // A codec that gives something holds no more than came last.
+                    rows.held = if rows.compressor.is_plain() { 0 } else { rows.last };
+                }
+                output
+            }
         }
     }
 
-    /// Bytes that the file will grow by from what is held, estimated.
+    /// Bytes that the file will grow by from what is held: of Parquet estimated, of a codec the most.
     pub(super) fn pending_bytes(&self) -> usize {
         match self {
             Self::Parquet(writer) => writer.in_progress_size(),
-            Self::Rows { .. } => 0,
+            Self::Rows(rows) if rows.compressor.is_plain() => rows.held,
+            // What cannot be made smaller grows a little, and streams have ends.
+            Self::Rows(rows) => rows.held + rows.held / 64 + 64,
         }
     }
 
@@ -90,7 +115,7 @@ impl Encoder {
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Self::Parquet(writer) => writer.memory_size(),
-            Self::Rows { text, .. } => text.capacity(),
+            Self::Rows(rows) => rows.text.capacity(),
         }
     }
 
@@ -98,8 +123,8 @@ impl Encoder {
     pub(super) fn flush(&mut self) -> Result<()> {
         match self {
             Self::Parquet(writer) => writer.flush().map_err(|e| parquet_error(&e)),
-            Self::Rows { text, .. } => {
-                *text = Vec::new();
+            Self::Rows(rows) => {
+                rows.text = Vec::new();
                 Ok(())
             }
         }
@@ -109,7 +134,7 @@ impl Encoder {
     pub(super) async fn finish(&mut self) -> Result<()> {
         match self {
             Self::Parquet(writer) => writer.finish().map(|_| ()).map_err(|e| parquet_error(&e)),
-            Self::Rows { compressor, .. } => compressor.finish().await.map_err(|e| io_error(&e, "in memory")),
+            Self::Rows(rows) => rows.compressor.finish().await.map_err(|e| io_error(&e, "in memory")),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Rows as JSON lines, as Hive's and Trino's JSON SerDes write them: NULLs are written, timestamps are `YYYY-MM-DD HH:MM:SS`, and numbers that JSON does not have are strings.
 
-use super::columns::{Column, Values, element_range};
+use super::columns::{Column, Values, canonical, element_range};
 use super::scalar_text::{text_of, write_hex, write_scalar};
 use crate::error::{Error, ErrorKind, Result};
+use arrow::array::{ArrayRef, BinaryViewArray, BinaryViewBuilder};
 
 /// How JSON lines are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,6 +112,27 @@ impl JsonFormat {
             _ => write_scalar(column, row, output),
         }
     }
+}
+
+/// An array's values as JSON texts in one line, binary in hexadecimal; NULL stays NULL.
+///
+/// # Errors
+/// `Unsupported` for types that no table has.
+pub(crate) fn documents(array: &ArrayRef) -> Result<BinaryViewArray> {
+    let array = canonical(array)?;
+    let (column, format) = (Column::new(&array)?, JsonFormat { hex: true, ..JsonFormat::default() });
+    let mut documents = BinaryViewBuilder::with_capacity(array.len());
+    let mut document = Vec::new();
+    for row in 0..array.len() {
+        if column.is_null(row) {
+            documents.append_null();
+            continue;
+        }
+        document.clear();
+        format.write_value(&column, row, &mut document)?;
+        documents.append_value(&document);
+    }
+    Ok(documents.finish())
 }
 
 /// JSON's keys are strings: keys of other types are written as their text.

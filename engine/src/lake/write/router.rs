@@ -10,6 +10,7 @@ use super::columns::{self, Column};
 use super::commit::StagedFile;
 use super::encoder::Encoder;
 use super::partition_path::partition_path;
+use super::pieces::RowBytes;
 use super::scalar_text::write_scalar;
 use super::target::WriteTarget;
 use super::upload::{Destination, Upload};
@@ -26,6 +27,9 @@ const MAX_OPEN_FILES: usize = 100;
 
 /// Files that one stream may make.
 const MAX_FILES: usize = 100_000;
+
+/// Files are filled in at least so many pieces: a file is larger than it should be by no more than a part of one.
+const PIECES: u64 = 16;
 
 /// Memory of all open files of a write, in bytes; the streams share it evenly.
 const MEMORY_BYTES: usize = 512 * 1024 * 1024;
@@ -75,6 +79,11 @@ struct Group {
 impl OpenFile {
     fn memory_bytes(&self) -> usize {
         self.encoder.memory_bytes() + self.upload.memory_bytes()
+    }
+
+    /// Bytes of the file so far, those estimated that are not yet encoded.
+    fn size_bytes(&self) -> u64 {
+        self.upload.size_bytes() + self.encoder.pending_bytes() as u64
     }
 
     async fn drain(&mut self) -> Result<()> {
@@ -143,19 +152,46 @@ impl Router {
         Ok(self.staged)
     }
 
+    /// Writes the rows of a group into its file, and into the next ones when that is full.
     async fn write_group(&mut self, group: &Group, part: &RecordBatch, keys: &[ArrayRef]) -> Result<()> {
-        if !self.open.contains_key(&group.key) {
-            let first_row = group.rows.first().copied().unwrap_or(0) as usize;
-            self.open_file(group, keys, first_row).await?;
-        }
-        self.clock += 1;
-        let Some(file) = self.open.get_mut(&group.key) else { return Err(Error::internal("the file is not open")) };
-        file.last_used = self.clock;
-        file.encoder.encode(part).await?;
-        file.drain().await?;
-        file.rows += part.num_rows() as u64;
-        if file.upload.size_bytes() + file.encoder.pending_bytes() as u64 >= self.target.max_file_size_bytes {
-            self.close(&group.key).await?;
+        let (most, count) = (self.target.max_file_size_bytes, part.num_rows());
+        let piece_bytes = most / PIECES;
+        // Estimated only where it may matter.
+        let mut row_bytes = None;
+        let mut from = 0;
+        while from < count {
+            if !self.open.contains_key(&group.key) {
+                let first_row = group.rows.first().copied().unwrap_or(0) as usize;
+                self.open_file(group, keys, first_row).await?;
+            }
+            self.clock += 1;
+            let Some(file) = self.open.get_mut(&group.key) else {
+                return Err(Error::internal("the file is not open"));
+            };
+            file.last_used = self.clock;
+            let room = most.saturating_sub(file.size_bytes());
+            let fits = |bytes: u64| part.get_array_memory_size() as u64 <= bytes;
+            let rows = if from == 0 && fits(piece_bytes.min(room / 2)) {
+                count
+            } else {
+                let row_bytes = row_bytes.get_or_insert_with(|| RowBytes::of(part));
+                // Half of the room at a time, down to the last row that has room: what rows take is known when they
+                // are written.
+                row_bytes.rows_within(from, piece_bytes.min(room / 2)).max(row_bytes.rows_within(from, room).min(1))
+            };
+            // A row for which no file is large enough has one of its own.
+            if rows == 0 && file.rows > 0 {
+                self.close(&group.key).await?;
+                continue;
+            }
+            let piece = part.slice(from, rows.max(1));
+            file.encoder.encode(&piece).await?;
+            file.drain().await?;
+            file.rows += piece.num_rows() as u64;
+            from += piece.num_rows();
+            if file.size_bytes() >= most {
+                self.close(&group.key).await?;
+            }
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ pub(super) use members::Members;
 pub(super) use operators::Operators;
 pub(super) use relations::Relations;
 pub(super) use same_names::tell_apart;
-pub(super) use semistructured::rewrite as rewrite_super;
 pub(crate) use semistructured::{as_super, super_value};
+pub(super) use semistructured::{rewrite as rewrite_super, rewrite_alone as rewrite_super_alone};
 pub(super) use spelling::spell;
 pub(super) use types::Types;

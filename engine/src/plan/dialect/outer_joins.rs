@@ -3,9 +3,10 @@
 
 use super::calls::binary;
 use crate::error::{Error, ErrorKind};
+use crate::sql::relation_name;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectNamePart, Select, TableFactor, TableWithJoins,
-    VisitMut, VisitorMut, visit_expressions,
+    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, Select, TableWithJoins, VisitMut, VisitorMut,
+    visit_expressions,
 };
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -40,7 +41,7 @@ pub(super) fn rewrite(select: &mut Select) -> Result<(), Error> {
         conditions.push((table.clone(), others, expr));
     }
     let is_optional = |from: &TableWithJoins| {
-        name_of(&from.relation).is_some_and(|name| conditions.iter().any(|(table, ..)| *table == name))
+        relation_name(&from.relation).is_some_and(|name| conditions.iter().any(|(table, ..)| *table == name))
     };
     let (mut optional, required): (Vec<TableWithJoins>, Vec<TableWithJoins>) =
         std::mem::take(&mut select.from).into_iter().partition(is_optional);
@@ -55,9 +56,10 @@ pub(super) fn rewrite(select: &mut Select) -> Result<(), Error> {
     }));
     // A marked table comes after those that its conditions compare it with.
     while !optional.is_empty() {
-        let waiting: BTreeSet<String> = optional.iter().filter_map(|from| name_of(&from.relation)).collect();
+        let waiting: BTreeSet<String> =
+            optional.iter().filter_map(|from| relation_name(&from.relation).map(str::to_owned)).collect();
         let ready = optional.iter().position(|from| {
-            name_of(&from.relation).is_some_and(|name| {
+            relation_name(&from.relation).is_some_and(|name| {
                 conditions
                     .iter()
                     .filter(|(table, ..)| *table == name)
@@ -68,7 +70,7 @@ pub(super) fn rewrite(select: &mut Select) -> Result<(), Error> {
             return Err(Error::new(ErrorKind::Syntax, "tables marked with (+) depend on each other"));
         };
         let from = optional.remove(ready);
-        let name = name_of(&from.relation).unwrap_or_default();
+        let name = relation_name(&from.relation).unwrap_or_default();
         let on = conditions.iter().filter(|(table, ..)| *table == name).map(|(.., expr)| expr.clone()).reduce(and);
         let constraint = on.map_or(JoinConstraint::None, JoinConstraint::On);
         joined.joins.push(Join {
@@ -105,20 +107,6 @@ fn split(expr: Expr, into: &mut Vec<Expr>) {
             split(*inner, into);
         }
         other => into.push(other),
-    }
-}
-
-/// The name by which a relation's columns are qualified.
-pub(super) fn name_of(factor: &TableFactor) -> Option<String> {
-    match factor {
-        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
-            Some(alias.name.value.clone())
-        }
-        TableFactor::Table { name, .. } => match name.0.last() {
-            Some(ObjectNamePart::Identifier(ident)) => Some(ident.value.clone()),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

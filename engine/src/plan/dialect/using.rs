@@ -2,8 +2,8 @@
 //! where several joins share one; of an outer join it takes the left side's value whatever the join. Each stands for the
 //! side that has the value: the left one, of a RIGHT JOIN the right one, of a FULL JOIN whichever is there.
 
-use super::outer_joins::name_of;
 use super::spelling::call;
+use crate::sql::relation_name;
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
     TableFactor, VisitMut, VisitorMut,
@@ -14,25 +14,29 @@ use std::ops::ControlFlow;
 /// The tables whose values a column has, the first that is not NULL; none where it is not known which.
 type Columns = BTreeMap<String, Vec<String>>;
 
-/// Names the tables of such columns in a query's items, WHERE, GROUP BY and HAVING.
+/// Names the tables of such columns in a query's items, WHERE, GROUP BY and HAVING, and in ON of the joins that follow.
 pub(super) fn qualify(select: &mut Select) {
     let mut columns = Columns::new();
-    for from in &select.from {
-        let mut left: Vec<&TableFactor> = vec![&from.relation];
-        for join in &from.joins {
+    for from in &mut select.from {
+        for at in 0..from.joins.len() {
+            let (before, rest) = from.joins.split_at_mut(at);
+            let Some(join) = rest.first_mut() else { continue };
+            if let Some(condition) = condition_of(&mut join.join_operator) {
+                Qualifier::of(&columns).walk(condition);
+            }
             if let Some((side, names)) = merged(&join.join_operator) {
+                let left: Vec<&TableFactor> =
+                    std::iter::once(&from.relation).chain(before.iter().map(|join| &join.relation)).collect();
                 for name in names {
                     note(&mut columns, name, side, &left, &join.relation);
                 }
             }
-            left.push(&join.relation);
         }
     }
-    columns.retain(|_, tables| !tables.is_empty());
-    if columns.is_empty() {
+    let mut qualifier = Qualifier::of(&columns);
+    if qualifier.columns.is_empty() {
         return;
     }
-    let mut qualifier = Qualifier { columns, depth: 0 };
     for item in &mut select.projection {
         if let SelectItem::UnnamedExpr(Expr::Identifier(column)) = item
             && qualifier.columns.get(&column.value).is_some_and(|tables| tables.len() > 1)
@@ -61,6 +65,20 @@ enum Side {
     First,
 }
 
+/// The condition of a join with ON.
+fn condition_of(operator: &mut JoinOperator) -> Option<&mut Expr> {
+    match operator {
+        JoinOperator::Join(JoinConstraint::On(condition))
+        | JoinOperator::Inner(JoinConstraint::On(condition))
+        | JoinOperator::Left(JoinConstraint::On(condition))
+        | JoinOperator::LeftOuter(JoinConstraint::On(condition))
+        | JoinOperator::Right(JoinConstraint::On(condition))
+        | JoinOperator::RightOuter(JoinConstraint::On(condition))
+        | JoinOperator::FullOuter(JoinConstraint::On(condition)) => Some(condition),
+        _ => None,
+    }
+}
+
 /// The columns of USING, and whose values they have.
 fn merged(operator: &JoinOperator) -> Option<(Side, &[ObjectName])> {
     let (side, constraint) = match operator {
@@ -80,11 +98,11 @@ fn note(columns: &mut Columns, name: &ObjectName, side: Side, left: &[&TableFact
     let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return };
     let of_left = match (columns.get(&ident.value), left) {
         (Some(known), _) => known.clone(),
-        (None, [only]) => name_of(only).into_iter().collect(),
+        (None, [only]) => relation_name(only).into_iter().map(str::to_owned).collect(),
         // Which of several has it is not known here.
         (None, _) => Vec::new(),
     };
-    let of_right: Vec<String> = name_of(right).into_iter().collect();
+    let of_right: Vec<String> = relation_name(right).into_iter().map(str::to_owned).collect();
     let tables = match side {
         Side::Left => of_left,
         Side::Right => of_right,
@@ -103,6 +121,12 @@ struct Qualifier {
 }
 
 impl Qualifier {
+    /// For the columns of which it is known whose they are.
+    fn of(columns: &Columns) -> Self {
+        let known = columns.iter().filter(|(_, tables)| !tables.is_empty());
+        Self { columns: known.map(|(column, tables)| (column.clone(), tables.clone())).collect(), depth: 0 }
+    }
+
     fn walk(&mut self, expr: &mut Expr) {
         // It never breaks.
         let _: ControlFlow<()> = expr.visit(self);

@@ -151,17 +151,41 @@ fn clauses(cursor: &mut Cursor) -> Result<CrawlerClauses> {
 }
 
 fn target(cursor: &mut Cursor) -> Result<TargetClause> {
+    for system in ["JDBC", "DELTA", "ICEBERG", "HUDI", "MONGODB", "CATALOG"] {
+        if cursor.at(system) {
+            return Err(cursor.unsupported(&format!("a crawler's target in {system}")));
+        }
+    }
     let path = text(cursor)?;
     let (mut exclusions, mut sample_size) = (None, None);
+    let (mut connection, mut scan_all, mut scan_rate_percent) = (None, None, None);
     loop {
         if cursor.at("EXCLUDE") {
             once(cursor, "EXCLUDE", &mut exclusions, |cursor| cursor.list(text))?;
         } else if cursor.at("SAMPLE") {
             once(cursor, "SAMPLE", &mut sample_size, |cursor| number(cursor, "a number of files", 1, MOST_SAMPLED))?;
+        } else if cursor.at("CONNECTION") {
+            once(cursor, "CONNECTION", &mut connection, name)?;
+        } else if cursor.at("SCAN ALL") {
+            once(cursor, "SCAN ALL", &mut scan_all, |cursor| choice(cursor, &[("TRUE", true), ("FALSE", false)]))?;
+        } else if cursor.at("SCAN RATE") {
+            once(cursor, "SCAN RATE", &mut scan_rate_percent, scan_rate)?;
         } else {
-            return Ok(TargetClause { path, exclusions: exclusions.unwrap_or_default(), sample_size });
+            let exclusions = exclusions.unwrap_or_default();
+            return Ok(TargetClause { path, exclusions, sample_size, connection, scan_all, scan_rate_percent });
         }
     }
+}
+
+/// A part of a table's read capacity, as percent.
+fn scan_rate(cursor: &mut Cursor) -> Result<u32> {
+    let position = cursor.position();
+    let text = cursor.optional_number().ok_or_else(|| cursor.syntax_error("a part of the read capacity"))?;
+    let rate = text.parse::<f64>().ok().filter(|rate| (0.1..=1.5).contains(rate));
+    rate.map(|rate| (rate * 100.0).round() as u32).ok_or_else(|| {
+        let message = format!("\"{text}\" is not a part of the read capacity: it must be between 0.1 and 1.5");
+        Error::new(ErrorKind::InvalidParameter, message).with_position(position)
+    })
 }
 
 /// A whole number within bounds.

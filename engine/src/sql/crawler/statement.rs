@@ -70,7 +70,7 @@ pub struct Named {
 pub struct CrawlerClauses {
     /// `DATABASE d`
     pub database: Option<String>,
-    /// `TARGETS ('…' [EXCLUDE ('glob', …)] [SAMPLE n], …)`
+    /// `TARGETS ('…' [EXCLUDE ('glob', …)] [SAMPLE n] [CONNECTION s] [SCAN ALL TRUE|FALSE] [SCAN RATE r], …)`
     pub targets: Option<Vec<TargetClause>>,
     /// `CLASSIFIERS (a, b)`
     pub classifiers: Option<Vec<Named>>,
@@ -97,4 +97,10 @@ pub struct TargetClause {
     pub exclusions: Vec<Named>,
     /// `SAMPLE n`, 1 to 249
     pub sample_size: Option<u32>,
+    /// `CONNECTION s`, a schema over a foreign system
+    pub connection: Option<Named>,
+    /// `SCAN ALL TRUE|FALSE`
+    pub scan_all: Option<bool>,
+    /// `SCAN RATE r`, 0.1 to 1.5, in hundredths
+    pub scan_rate_percent: Option<u32>,
 }

@@ -6,23 +6,27 @@
 use super::UNPIVOT;
 use crate::error::{Error, ErrorKind};
 use crate::sql::scan::Lexing;
-use crate::sql::{query::Refusal, syntax};
+use crate::sql::{query::Refusal, relation_name, syntax};
 use sqlparser::ast::{
     AccessExpr, Expr, Ident, JsonPath, JsonPathElem, ObjectNamePart, Query, Select, SetExpr, Spanned, Subscript,
     TableAlias, TableFactor, Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Location;
 use std::ops::ControlFlow;
 
 /// The name that stands for the path in a template.
 const PATH: &str = "\u{1}path";
 
+/// The text from a token on, by the line and column where it begins.
+type Written<'t> = dyn Fn(Location) -> Option<&'t str> + 't;
+
 /// Makes lateral queries of FROM items that are paths, and of paths what the planner knows.
 ///
 /// # Errors
 /// `Unsupported`, `UndefinedTable` for words that belong to paths after what is none.
-pub(in crate::sql) fn resolve(query: &mut Query, text: &str) -> Result<(), Refusal> {
-    match query.visit(&mut Paths { text, scopes: Vec::new(), done: Vec::new() }) {
+pub(in crate::sql) fn resolve<'t>(query: &mut Query, written: &'t Written<'t>) -> Result<(), Refusal> {
+    match query.visit(&mut Paths { written, scopes: Vec::new(), done: Vec::new() }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(refusal) => Err(*refusal),
     }
@@ -32,8 +36,7 @@ pub(in crate::sql) fn resolve(query: &mut Query, text: &str) -> Result<(), Refus
 type Scope = Vec<(String, bool)>;
 
 struct Paths<'t> {
-    /// The statement.
-    text: &'t str,
+    written: &'t Written<'t>,
     scopes: Vec<Scope>,
     /// For each open query whether its SELECT has been looked at.
     done: Vec<bool>,
@@ -172,11 +175,8 @@ impl Paths<'_> {
     /// A name without quotes, in the case that the user wrote it in: those in quotes are folded already.
     fn written(&self, name: &Ident) -> Ident {
         let Some(quote) = name.quote_style else { return name.clone() };
-        let start = name.span.start;
-        let lines = (start.line as usize).checked_sub(1);
-        let line = lines.map(|lines| self.text.split_inclusive('\n').take(lines).map(str::len).sum::<usize>());
-        let Some(rest) = line.and_then(|line| self.text.get(line..)) else { return name.clone() };
-        let mut letters = rest.chars().skip((start.column as usize).saturating_sub(1)).peekable();
+        let Some(text) = (self.written)(name.span.start) else { return name.clone() };
+        let mut letters = text.chars().peekable();
         let mut written = String::new();
         if letters.next() == Some(quote) {
             while let Some(letter) = letters.next() {
@@ -215,7 +215,7 @@ impl Paths<'_> {
             *factor = item.lateral().map_err(located)?;
             return Ok(());
         }
-        if let Some(name) = name_of(factor) {
+        if let Some(name) = relation_name(factor) {
             scope.push((name.to_lowercase(), false));
         }
         Ok(())
@@ -286,21 +286,6 @@ fn refuse(names: Vec<Ident>, alias: Option<&TableAlias>, path: Option<&JsonPath>
     match alias.and_then(|alias| alias.at.as_ref()) {
         Some(_) => Err(Error::unsupported("AT after a table")),
         None => Ok(()),
-    }
-}
-
-/// The name by which a query calls a FROM item.
-fn name_of(factor: &TableFactor) -> Option<&str> {
-    match factor {
-        TableFactor::Table { name, alias: None, .. } => Some(&name.0.last()?.as_ident()?.value),
-        TableFactor::Table { alias, .. }
-        | TableFactor::Derived { alias, .. }
-        | TableFactor::TableFunction { alias, .. }
-        | TableFactor::Function { alias, .. }
-        | TableFactor::UNNEST { alias, .. }
-        | TableFactor::Pivot { alias, .. }
-        | TableFactor::Unpivot { alias, .. } => alias.as_ref().map(|alias| alias.name.value.as_str()),
-        _ => None,
     }
 }
 

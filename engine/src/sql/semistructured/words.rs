@@ -82,10 +82,11 @@ impl Near<'_> {
         begins && matches!(self.after(1), Some(Token::Word(_))) && is_path
     }
 
-    /// `ARRAY(` where no query follows, of which sqlparser makes an array.
+    /// `ARRAY(` where no query follows, of which sqlparser makes an array. What has parentheses of its own is a value:
+    /// `ARRAY((SELECT 1), 2)`.
     fn is_array(&self) -> bool {
         let queries = ["SELECT", "WITH", "VALUES", "TABLE"];
-        let is_query = |token: &Token| *token == Token::LParen || queries.iter().any(|word| is_word(token, word));
+        let is_query = |token: &Token| queries.iter().any(|word| is_word(token, word));
         self.after(1) == Some(&Token::LParen) && !self.after(2).is_some_and(is_query)
     }
 

@@ -35,7 +35,8 @@ fn named(name: &str, position: usize) -> Named {
 fn a_crawler_has_every_clause_in_any_order() {
     let text = "CREATE CRAWLER IF NOT EXISTS \"Nightly\" RECRAWL NEW FOLDERS ONLY ON DELETE LOG ON UPDATE LOG \
                 GROUPING COMBINE COMPATIBLE SCHEMAS TABLE LEVEL 3 TABLE PREFIX 'p_' CLASSIFIERS (A, b) \
-                TARGETS ('s3://b/x' SAMPLE 249 EXCLUDE ('**.tmp', 'old/**'), 'y') DATABASE D";
+                TARGETS ('s3://b/x' SAMPLE 249 EXCLUDE ('**.tmp', 'old/**'), \
+                'dynamodb://y' SCAN RATE 0.5 CONNECTION Shop SCAN ALL FALSE) DATABASE D";
     let at = |part: &str| text.find(part).unwrap() + 1;
     for dialect in [Redshift, Athena] {
         let expected = CrawlerStatement::Create {
@@ -49,8 +50,18 @@ fn a_crawler_has_every_clause_in_any_order() {
                         path: named("s3://b/x", at("'s3:")),
                         exclusions: vec![named("**.tmp", at("'**.tmp")), named("old/**", at("'old"))],
                         sample_size: Some(249),
+                        connection: None,
+                        scan_all: None,
+                        scan_rate_percent: None,
                     },
-                    TargetClause { path: named("y", at("'y'")), exclusions: vec![], sample_size: None },
+                    TargetClause {
+                        path: named("dynamodb://y", at("'dynamodb:")),
+                        exclusions: vec![],
+                        sample_size: None,
+                        connection: Some(named("shop", at("Shop"))),
+                        scan_all: Some(false),
+                        scan_rate_percent: Some(50),
+                    },
                 ]),
                 classifiers: Some(vec![named("a", at("A, b")), named("b", at("b) "))]),
                 table_prefix: Some(named("p_", at("'p_'"))),

@@ -160,7 +160,7 @@ fn bad_tables_are_refused() {
         ("(a foo)", Athena, ErrorKind::UndefinedObject, "type \"foo\" does not exist", 28),
         ("(a int8)", Athena, ErrorKind::UndefinedObject, "type \"int8\" does not exist", 28),
         ("(a array<b>)", Redshift, ErrorKind::UndefinedObject, "type \"b\" does not exist", 28),
-        ("(a super)", Redshift, ErrorKind::Unsupported, "a column of type super is not supported", 28),
+        ("(a array<super>)", Redshift, ErrorKind::Unsupported, "a type that holds super is not supported", 28),
         ("(a time)", Redshift, ErrorKind::Unsupported, "a column of type time is not supported", 28),
         ("(a array<int>>)", Athena, ErrorKind::Syntax, "syntax error at or near \">>\"", 37),
         ("(a array<int", Athena, ErrorKind::Syntax, "syntax error at end of input", 37),

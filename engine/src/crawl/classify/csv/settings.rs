@@ -84,7 +84,7 @@ fn parse_type(text: &str) -> Result<HiveType> {
     }
     let parsed: HiveType = text.parse().map_err(Error::from)?;
     match parsed {
-        HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) => {
+        HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) | HiveType::Super => {
             Err(Error::unsupported(format_args!("a column of type {parsed} in a CSV classifier")))
         }
         scalar => Ok(scalar),

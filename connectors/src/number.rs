@@ -1,4 +1,4 @@
-//! DynamoDB's numbers: decimals of up to 38 digits with magnitudes from 1E-130 to 9.99E+125, kept exact.
+//! Exact decimals as DynamoDB's numbers and JSON's are written: digits, perhaps a point, perhaps an exponent.
 //!
 //! A number's digits have no zeros at either end, so equal numbers are equal values whatever text they came from.
 
@@ -14,7 +14,7 @@ const MAGNITUDES: std::ops::RangeInclusive<i32> = -130..=125;
 
 /// The unscaled digits of a number as it is mostly written, digits and perhaps a point, of this scale. `None` when it is
 /// written otherwise, or does not fit: then [`Number`] tells.
-pub(super) fn plain_unscaled(text: &str, scale: usize) -> Option<i128> {
+pub(crate) fn plain_unscaled(text: &str, scale: usize) -> Option<i128> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),
@@ -37,7 +37,7 @@ pub(super) fn plain_unscaled(text: &str, scale: usize) -> Option<i128> {
 /// An exact decimal: `0.digits × 10^point`, negated or not; no digits for zero.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub(super) struct Number {
+pub(crate) struct Number {
     negative: bool,
     digits: String,
     point: i32,
@@ -45,7 +45,7 @@ pub(super) struct Number {
 
 impl Number {
     /// Reads a number as DynamoDB writes it: digits, perhaps a point, perhaps an exponent.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, text) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
             b'+' => (false, &text[1..]),
@@ -65,7 +65,7 @@ impl Number {
     }
 
     /// The number `unscaled × 10^-scale`.
-    pub(super) fn decimal(unscaled: i128, scale: i8) -> Self {
+    pub(crate) fn decimal(unscaled: i128, scale: i8) -> Self {
         let digits = unscaled.unsigned_abs().to_string();
         let point = digits.len() as i32 - i32::from(scale);
         Self::normal(unscaled < 0, &digits, point)
@@ -82,22 +82,22 @@ impl Number {
     }
 
     /// Whether DynamoDB can hold it.
-    pub(super) fn is_storable(&self) -> bool {
+    pub(crate) fn is_storable(&self) -> bool {
         self.digits.is_empty() || (self.digits.len() <= PRECISION && MAGNITUDES.contains(&(self.point - 1)))
     }
 
     /// The digits after the point.
-    pub(super) fn scale(&self) -> usize {
+    pub(crate) fn scale(&self) -> usize {
         usize::try_from(self.digits.len() as i32 - self.point).unwrap_or(0)
     }
 
     /// The digits before the point.
-    pub(super) fn whole_digits(&self) -> usize {
+    pub(crate) fn whole_digits(&self) -> usize {
         usize::try_from(self.point).unwrap_or(0)
     }
 
     /// The digits as a whole number of this scale; `None` when it has more than 38 digits or needs a larger scale.
-    pub(super) fn unscaled(&self, scale: usize) -> Option<i128> {
+    pub(crate) fn unscaled(&self, scale: usize) -> Option<i128> {
         if self.digits.is_empty() {
             return Some(0);
         }
@@ -111,7 +111,7 @@ impl Number {
     }
 
     /// The number when it is whole and fits.
-    pub(super) fn integer(&self) -> Option<i64> {
+    pub(crate) fn integer(&self) -> Option<i64> {
         self.unscaled(0).and_then(|number| i64::try_from(number).ok())
     }
 }

@@ -1,11 +1,15 @@
 //! What a warehouse does by itself while nothing else runs: rows of the catalog go into files, small files are merged,
 //! deleted rows are left out, what is out of order is sorted; keys that are left to the warehouse are chosen by use;
-//! tables that have changed much are analyzed; old snapshots expire, and the files that only they had go.
+//! tables that have changed much are analyzed; old snapshots expire, and the files that only they had go. Materialized
+//! views of streams are refreshed also while something runs (`refresh`).
 //!
 //! Only a process that stays open does it ([`start`]); of several on one warehouse only one at a time, by a lease in
 //! the catalog. It begins when no statement has run for a while, stops between batches while one runs, and ends when
 //! the warehouse is closed. What it changes conflicts with nobody: a statement that changes the same files wins.
 
+mod refresh;
+
+use self::refresh::Refresher;
 use crate::background::Activity;
 pub use crate::background::MaintenanceConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -31,7 +35,14 @@ const EXPIRY: Duration = Duration::from_mins(10);
 /// written. Must be called within a runtime, once for a warehouse.
 pub fn start(warehouse: &Arc<Warehouse>) {
     let config = warehouse.config().maintenance.clone();
-    if (config.enabled || config.analyze) && !warehouse.catalog().is_read_only() {
+    if warehouse.catalog().is_read_only() {
+        return;
+    }
+    if config.refresh {
+        let refresher = Refresher::new(config.refresh_interval);
+        warehouse.cleanup().spawn(refresher.run(Arc::downgrade(warehouse), Arc::clone(warehouse.activity())));
+    }
+    if config.enabled || config.analyze {
         let owner = uuid::Uuid::new_v4().to_string();
         let keeper = Keeper { owner, config, seen: None, used: BTreeSet::new(), expired: None };
         // Owned by the warehouse, which waits for it when it is closed, and does not keep the warehouse open.

@@ -1,0 +1,155 @@
+//! A scan of a key-value table and look-ups of keys, beside parallel segments and single requests of the SDK.
+
+use super::{Bar, FILLING, LOOKUP_BAR, Line, NAME, Options, SCAN_BAR, beside, credentials, note, schema};
+use crate::report::median_ms;
+use crate::side::{Ours, cores};
+use crate::{compare, numbers, report};
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, KeySchemaElement, KeyType, ProvisionedThroughput, PutRequest,
+    ScalarAttributeType, TableStatus, WriteRequest,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Items of one request that writes.
+const WRITTEN: u64 = 25;
+
+/// Measures a scan and look-ups.
+pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Vec<Line>> {
+    let client = client(endpoint);
+    fill(&client, options.items).await?;
+    ours.run(&schema("dynamodb", endpoint, "")).await?;
+    let query = format!("SELECT count(note), sum(n), sum(octet_length(note)) FROM dynamodb.{NAME}");
+    let (ours_ms, bare_ms) = beside(ours, &query, options.runs, || scan(&client)).await?;
+    let scan = Line { work: "DynamoDB scan", ours_ms, bare_ms, bar: Bar::Speed(SCAN_BAR) };
+    let (mut own, mut theirs) = (Vec::new(), Vec::new());
+    for at in 0..options.lookups.max(1) {
+        let number = numbers::mixed(at) % options.items;
+        let start = Instant::now();
+        let found = ours.run(&format!("SELECT n FROM dynamodb.{NAME} WHERE id = '{}'", id(number))).await?;
+        own.push(start.elapsed());
+        let start = Instant::now();
+        let expected = get(&client, number).await?;
+        theirs.push(start.elapsed());
+        let found = compare::rows(&found)?;
+        ensure!(found == [[expected.to_string()]], "key {number}: {found:?} instead of {expected}");
+    }
+    let bar = Bar::Times(LOOKUP_BAR);
+    let lookup = Line { work: "DynamoDB key look-up", ours_ms: median_ms(&own), bare_ms: median_ms(&theirs), bar };
+    Ok(vec![scan, lookup])
+}
+
+fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(credentials())
+        .build();
+    Client::from_conf(config)
+}
+
+fn id(number: u64) -> String {
+    format!("item {number:012}")
+}
+
+/// Makes the table anew unless it has as many items already.
+async fn fill(client: &Client, items: u64) -> Result<()> {
+    let last = client.get_item().table_name(NAME).key("id", AttributeValue::S(id(items - 1))).send().await;
+    let beyond = client.get_item().table_name(NAME).key("id", AttributeValue::S(id(items))).send().await;
+    if last.is_ok_and(|last| last.item.is_some()) && beyond.is_ok_and(|beyond| beyond.item.is_none()) {
+        return Ok(());
+    }
+    report::print(&format!("filling DynamoDB's table with {items} items"));
+    if client.delete_table().table_name(NAME).send().await.is_ok() {
+        while client.describe_table().table_name(NAME).send().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let units = ProvisionedThroughput::builder().read_capacity_units(40_000).write_capacity_units(40_000).build()?;
+    client
+        .create_table()
+        .table_name(NAME)
+        .key_schema(KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build()?)
+        .attribute_definitions(
+            AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S).build()?,
+        )
+        .provisioned_throughput(units)
+        .send()
+        .await
+        .context("the table cannot be made")?;
+    while status(client).await? != Some(TableStatus::Active) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let firsts = (0..items).step_by(WRITTEN as usize);
+    let written = stream::iter(firsts.map(|first| write(client, first, items.min(first + WRITTEN))));
+    written.buffer_unordered(FILLING).try_collect::<Vec<()>>().await?;
+    Ok(())
+}
+
+async fn status(client: &Client) -> Result<Option<TableStatus>> {
+    let described = client.describe_table().table_name(NAME).send().await?;
+    Ok(described.table.and_then(|table| table.table_status))
+}
+
+async fn write(client: &Client, first: u64, end: u64) -> Result<()> {
+    let put = |number: u64| -> Result<WriteRequest> {
+        let put = PutRequest::builder()
+            .item("id", AttributeValue::S(id(number)))
+            .item("n", AttributeValue::N(number.to_string()))
+            .item("note", AttributeValue::S(note(number)));
+        Ok(WriteRequest::builder().put_request(put.build()?).build())
+    };
+    let mut left = (first..end).map(put).collect::<Result<Vec<_>>>()?;
+    while !left.is_empty() {
+        let answer = client.batch_write_item().request_items(NAME, left).send().await?;
+        left = answer.unprocessed_items.unwrap_or_default().remove(NAME).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// All segments at once, pages one after the other; the items' number, the sum of their numbers, their notes' bytes.
+async fn scan(client: &Client) -> Result<String> {
+    let segments = cores() as i32;
+    let parts = (0..segments).map(|segment| tokio::spawn(segment_of(client.clone(), segment, segments)));
+    let (mut count, mut sum, mut bytes) = (0_u64, 0_u64, 0_u64);
+    for part in parts.collect::<Vec<_>>() {
+        let (items, numbers, notes) = part.await??;
+        (count, sum, bytes) = (count + items, sum + numbers, bytes + notes);
+    }
+    Ok(format!("{count},{sum},{bytes}"))
+}
+
+async fn segment_of(client: Client, segment: i32, segments: i32) -> Result<(u64, u64, u64)> {
+    let (mut found, mut next) = ((0, 0, 0), None);
+    loop {
+        let scan = client.scan().table_name(NAME).segment(segment).total_segments(segments);
+        let page = scan.projection_expression("n,note").set_exclusive_start_key(next).send().await?;
+        for item in page.items() {
+            let (number, note) = numbers_of(item)?;
+            found = (found.0 + 1, found.1 + number, found.2 + note.len() as u64);
+        }
+        next = page.last_evaluated_key;
+        if next.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn numbers_of(item: &HashMap<String, AttributeValue>) -> Result<(u64, &str)> {
+    let number = item.get("n").and_then(|n| n.as_n().ok()).context("an item has no n")?;
+    let note = item.get("note").and_then(|note| note.as_s().ok()).context("an item has no note")?;
+    Ok((number.parse()?, note))
+}
+
+async fn get(client: &Client, number: u64) -> Result<u64> {
+    let key = AttributeValue::S(id(number));
+    let answer = client.get_item().table_name(NAME).key("id", key).projection_expression("n").send().await?;
+    let item = answer.item.context("a key is not there")?;
+    Ok(item.get("n").and_then(|n| n.as_n().ok()).context("an item has no n")?.parse()?)
+}

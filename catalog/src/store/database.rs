@@ -1,0 +1,200 @@
+//! A connection to the catalog's database, whichever it is, and statements run on it.
+//!
+//! The one place that chooses between the databases: above it statements have one text, below it `sqlite` and
+//! `postgres` have what is their own.
+
+use super::place::Place;
+use super::row::{FromRow, Row};
+use super::sql::{Sql, sql};
+use super::{postgres, sqlite};
+use crate::error::CatalogError;
+use futures::TryStreamExt;
+use sqlx::postgres::{PgConnectOptions, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, SqliteConnection};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// How long a statement waits for a lock that another session or process holds.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Values in one `IN` list or rows in one `INSERT`: well below SQLite's 32,766 and PostgreSQL's 65,535 variables.
+pub(crate) const CHUNK: usize = 500;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    /// A definition or a function as the database spells it. The texts have the types of the DuckLake specification:
+    /// `BOOLEAN`, `UUID`, `TIMESTAMPTZ`; and `TEXT`, `BLOB`, `INTEGER PRIMARY KEY`, `WITHOUT ROWID`, `NOW()`, `NEW_UUID()`.
+    pub(crate) fn spell(self, text: &'static str) -> Cow<'static, str> {
+        let spellings = match self {
+            Self::Sqlite => sqlite::SPELLINGS,
+            Self::Postgres => postgres::SPELLINGS,
+        };
+        let mut spelled = Cow::Borrowed(text);
+        for (word, own) in spellings {
+            if spelled.contains(word) {
+                spelled = Cow::Owned(spelled.replace(word, own));
+            }
+        }
+        spelled
+    }
+}
+
+/// How connections are made.
+#[derive(Clone)]
+pub(super) enum Options {
+    Sqlite(SqliteConnectOptions),
+    Postgres(Box<PgConnectOptions>, postgres::Session),
+}
+
+impl Options {
+    pub(super) async fn connect(&self) -> sqlx::Result<Connection> {
+        match self {
+            Self::Sqlite(options) => options.connect().await.map(Connection::Sqlite),
+            Self::Postgres(options, session) => postgres::connect(options, session).await.map(Connection::Postgres),
+        }
+    }
+}
+
+/// An open connection.
+pub(super) enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Connection {
+    pub(super) fn database(&self) -> Database {
+        match self {
+            Self::Sqlite(_) => Database::Sqlite,
+            Self::Postgres(_) => Database::Postgres,
+        }
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub(super) async fn execute(&mut self, query: Sql<'_>) -> sqlx::Result<u64> {
+        let Sql { text, values } = query;
+        match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(text), sqlite::arguments(values)?);
+                Ok(query.execute(connection).await?.rows_affected())
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), postgres::arguments(values)?);
+                Ok(query.execute(connection).await?.rows_affected())
+            }
+        }
+    }
+
+    /// All rows of a query.
+    pub(super) async fn all<T: FromRow + Send>(&mut self, query: Sql<'_>) -> sqlx::Result<Vec<T>> {
+        let Sql { text, values } = query;
+        let mut read = Vec::new();
+        match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(text), sqlite::arguments(values)?);
+                let mut rows = query.fetch(connection);
+                while let Some(row) = rows.try_next().await? {
+                    read.push(T::from_row(Row::Sqlite(&row))?);
+                }
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), postgres::arguments(values)?);
+                let mut rows = query.fetch(connection);
+                while let Some(row) = rows.try_next().await? {
+                    read.push(T::from_row(Row::Postgres(&row))?);
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    /// The first row of a query.
+    pub(super) async fn first<T: FromRow + Send>(&mut self, query: Sql<'_>) -> sqlx::Result<Option<T>> {
+        let Sql { text, values } = query;
+        match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(text), sqlite::arguments(values)?);
+                let row = query.fetch_optional(connection).await?;
+                row.map(|row| T::from_row(Row::Sqlite(&row))).transpose()
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), postgres::arguments(values)?);
+                let row = query.fetch_optional(connection).await?;
+                row.map(|row| T::from_row(Row::Postgres(&row))).transpose()
+            }
+        }
+    }
+
+    /// Begins to read one state of the database, whatever others commit meanwhile.
+    pub(super) async fn begin_read(&mut self) -> sqlx::Result<()> {
+        let begin = match self {
+            Self::Sqlite(_) => "BEGIN",
+            Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        self.execute(sql(begin)).await.map(drop)
+    }
+
+    /// Begins a transaction that no other writer of the catalog runs beside; its number, where the database has one by
+    /// which it can later be asked what became of it.
+    pub(super) async fn begin_write(&mut self) -> sqlx::Result<Option<i64>> {
+        match self {
+            Self::Sqlite(_) => self.execute(sql(sqlite::BEGIN_WRITE)).await.map(|_| None),
+            Self::Postgres(connection) => postgres::begin_write(connection).await.map(Some),
+        }
+    }
+
+    /// Begins a transaction that makes or changes the tables, beside which no other one does.
+    pub(super) async fn begin_migration(&mut self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(_) => self.execute(sql(sqlite::BEGIN_WRITE)).await.map(drop),
+            Self::Postgres(connection) => postgres::begin_migration(connection).await,
+        }
+    }
+
+    /// Whether there is a table of this name.
+    pub(super) async fn has_table(&mut self, name: &str) -> sqlx::Result<bool> {
+        let query = match self {
+            Self::Sqlite(_) => sqlite::HAS_TABLE,
+            Self::Postgres(_) => postgres::HAS_TABLE,
+        };
+        Ok(self.first::<(bool,)>(sql(query).bind(name)).await?.is_some_and(|(has,)| has))
+    }
+
+    /// The tables whose names are like a pattern in which `\` is the escape.
+    pub(super) async fn tables_like(&mut self, pattern: &str) -> sqlx::Result<Vec<String>> {
+        let query = match self {
+            Self::Sqlite(_) => sqlite::TABLES_LIKE,
+            Self::Postgres(_) => postgres::TABLES_LIKE,
+        };
+        let rows: Vec<(String,)> = self.all(sql(query).bind(pattern)).await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
+    /// Whether the other side still answers; a file always does.
+    pub(super) async fn is_alive(&mut self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(connection) => connection.ping().await.is_ok(),
+        }
+    }
+
+    pub(super) async fn close(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(connection) => connection.close().await,
+            Self::Postgres(connection) => connection.close().await,
+        }
+    }
+}
+
+/// The catalog's error for an error of the database.
+pub(super) fn fault(place: &Place, error: sqlx::Error) -> CatalogError {
+    match place {
+        Place::File(path) => sqlite::fault(path, error),
+        Place::Postgres(server) => postgres::fault(server, error),
+    }
+}
