@@ -1,6 +1,6 @@
 //! Expressions of operators in SQL's words, as PostgreSQL writes them in plans.
 
-use crate::functions::shown_type;
+use crate::functions::{WITH_BLANKS, WITHOUT_BLANKS, shown_type};
 use crate::interval::{as_texts, is_interval};
 use crate::physical::arithmetic_of;
 use crate::system::quoted;
@@ -82,6 +82,10 @@ pub(super) fn words(expr: &Arc<dyn PhysicalExpr>, named: Named<'_>) -> String {
         return text + " END";
     }
     if let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() {
+        // Blanks at the ends of texts are left out of account in Redshift, which its plans do not tell either.
+        if let (WITHOUT_BLANKS | WITH_BLANKS, Some(text)) = (function.name(), function.args().first()) {
+            return words(text, named);
+        }
         return format!("{}({})", function.name(), list(function.args()));
     }
     fmt_sql(expr.as_ref()).to_string()
