@@ -143,9 +143,9 @@ impl ExecutionPlan for HeardLoopExec {
         let apart = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
         builder.spawn(async move {
             // Others' tasks leave this thread while it looks at pairs.
-            while let Some(batch) = future::poll_fn(|context| match apart {
-                true => tokio::task::block_in_place(|| rows.poll_next_unpin(context)),
-                false => rows.poll_next_unpin(context),
+            while let Some(batch) = future::poll_fn(|context| {
+                let mut next = || rows.poll_next_unpin(context);
+                if apart { tokio::task::block_in_place(next) } else { next() }
             })
             .await
             {
