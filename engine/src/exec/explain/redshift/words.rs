@@ -25,8 +25,19 @@ pub(super) fn own_name(column: &Column) -> String {
     quoted(column.name())
 }
 
+/// A text that is compared without the blanks at its end: that it is goes without saying in Redshift's plans.
+pub(super) fn compared(expr: &Arc<dyn PhysicalExpr>) -> &Arc<dyn PhysicalExpr> {
+    match expr.downcast_ref::<ScalarFunctionExpr>() {
+        Some(function) if [WITHOUT_BLANKS, WITH_BLANKS].contains(&function.name()) => {
+            function.args().first().unwrap_or(expr)
+        }
+        _ => expr,
+    }
+}
+
 /// An expression; what stands above others is in parentheses.
 pub(super) fn words(expr: &Arc<dyn PhysicalExpr>, named: Named<'_>) -> String {
+    let expr = compared(expr);
     let part = |part: &Arc<dyn PhysicalExpr>| words(part, named);
     let list = |parts: &[Arc<dyn PhysicalExpr>]| parts.iter().map(part).collect::<Vec<_>>().join(", ");
     if let Some(column) = expr.downcast_ref::<Column>() {
@@ -82,10 +93,6 @@ pub(super) fn words(expr: &Arc<dyn PhysicalExpr>, named: Named<'_>) -> String {
         return text + " END";
     }
     if let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() {
-        // Blanks at the ends of texts are left out of account in Redshift, which its plans do not tell either.
-        if let (WITHOUT_BLANKS | WITH_BLANKS, Some(text)) = (function.name(), function.args().first()) {
-            return words(text, named);
-        }
         return format!("{}({})", function.name(), list(function.args()));
     }
     fmt_sql(expr.as_ref()).to_string()
