@@ -96,7 +96,7 @@ async fn every_kind_of_value_comes_back() {
         InlinedValue::Integer(1),
         InlinedValue::Integer(i64::MIN),
         text("99999999999999999999999999999999999.50"),
-        text("1.0"),
+        text("1.5"),
         text("2020-01-02 03:04:05.1+00"),
         InlinedValue::Blob(vec![0, 255]),
     ];
