@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{CreateTable, ObjectName, Statement, managed_table};
+use crate::sql::{CreateTable, ObjectName, ParsedStatement, Statement, managed_table};
 use sqlparser::tokenizer::Token;
 
 /// A statement over materialized views.
@@ -35,6 +35,14 @@ pub enum MaterializedViewStatement {
         /// What reads them goes too.
         cascade: bool,
     },
+}
+
+impl ParsedStatement {
+    /// Whether nobody asked for it: what is done while nothing runs does not wait for it.
+    pub(crate) fn is_automatic(&self) -> bool {
+        let Statement::MaterializedView(statement) = &self.statement else { return false };
+        matches!(statement, MaterializedViewStatement::Refresh { automatic: true, .. })
+    }
 }
 
 /// The statement when it is one of these; `None` leaves it to others.

@@ -36,12 +36,6 @@ pub struct ParsedStatement {
 }
 
 impl ParsedStatement {
-    /// Whether nobody asked for it: what is done while nothing runs does not wait for it.
-    pub(crate) fn is_automatic(&self) -> bool {
-        let Statement::MaterializedView(statement) = &self.statement else { return false };
-        matches!(statement, MaterializedViewStatement::Refresh { automatic: true, .. })
-    }
-
     /// What becomes of what the statement had done when it is canceled, where it does more than its transaction undoes.
     pub fn undone(&self) -> Option<&'static str> {
         match &self.statement {

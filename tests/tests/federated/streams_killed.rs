@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Numbers of chance (SplitMix64).
+/// Numbers of chance.
 struct Random(u64);
 
 impl Random {

@@ -117,7 +117,8 @@ async fn checkpoints_of_another_stream_are_refused() {
     stub.state().create("events", 1);
     let connector = connect(&stub, &[]);
     let mut wanted = request(&[]);
-    for (position, error) in [("7", "InvalidArgumentException"), ("x", "\"x\" is no checkpoint of a shard")] {
+    let another = "knows no record 7: the checkpoint is of another stream";
+    for (position, error) in [("7", another), ("x", "\"x\" is no checkpoint of a shard")] {
         wanted.checkpoints.clear();
         keep(&mut wanted, Checkpoint { split: "shardId-000000000000".to_owned(), position: position.to_owned() });
         let refused = read_all(&*connector, &mut wanted).await.unwrap_err().to_string();
