@@ -10,7 +10,7 @@ use millrace_benches::{
 use std::path::PathBuf;
 
 #[global_allocator]
-static ALLOCATOR: millrace_allocator::MiMalloc = millrace_allocator::MiMalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures millrace, against plain DataFusion where it does the same work.
 #[derive(Debug, Parser)]
@@ -64,7 +64,6 @@ enum Benchmark {
 }
 
 fn main() -> Result<()> {
-    millrace_allocator::keep_freed_pages();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build()?.block_on(run())
 }

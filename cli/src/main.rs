@@ -25,13 +25,12 @@ use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
-static ALLOCATOR: millrace_allocator::MiMalloc = millrace_allocator::MiMalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The variable that says what is logged.
 const LOG_VARIABLE: &str = "MILLRACE_LOG";
 
 fn main() -> ExitCode {
-    millrace_allocator::keep_freed_pages();
     let invocation = match args::parse(std::env::args_os(), io::stdin().is_terminal()) {
         Ok(invocation) => invocation,
         // Also help and version, which end well.
