@@ -144,7 +144,8 @@ impl Server {
 
     /// Slices at once, each page after the other; the documents' number, the sum of their numbers, their notes' bytes.
     async fn scan(&self) -> Result<String> {
-        let slices = cores().min(SHARDS as usize);
+        // OpenSearch numbers the documents of a shard only, so each slice is one.
+        let slices = if self.is_opensearch { SHARDS as usize } else { cores().min(SHARDS as usize) };
         let parts = (0..slices).map(|slice| {
             let server = self.clone();
             tokio::spawn(async move { server.slice(slice, slices).await })
@@ -161,11 +162,12 @@ impl Server {
         let (open, member) = if self.is_opensearch { ("_search/point_in_time", "pit_id") } else { ("_pit", "id") };
         let opened = self.ask(Method::POST, &format!("/{NAME}/{open}?keep_alive=5m"), None).await?;
         let mut pit = opened[member].as_str().context("no point in time")?.to_owned();
+        let tie = if self.is_opensearch { "_doc" } else { "_shard_doc" };
         let mut after: Option<Value> = None;
         let mut found = (0, 0, 0);
         loop {
             let mut body = json!({
-                "size": PAGE, "track_total_hits": false, "_source": ["n", "note"], "sort": ["_shard_doc"],
+                "size": PAGE, "track_total_hits": false, "_source": ["n", "note"], "sort": [tie],
                 "pit": {"id": pit, "keep_alive": "5m"},
             });
             if slices > 1 {

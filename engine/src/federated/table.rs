@@ -31,6 +31,8 @@ pub(crate) struct ForeignTable {
     pub(crate) schema: String,
     /// Its name, as its system has it.
     pub(crate) name: String,
+    /// Its name in the schema, which a declared table has from the catalog.
+    pub(crate) relation: String,
     /// The kind of its system, in lower case.
     pub(crate) kind: String,
     /// About how many rows it has.
@@ -68,6 +70,7 @@ impl ForeignTable {
         Self {
             schema: schema.to_owned(),
             name: name.to_owned(),
+            relation: name.to_owned(),
             kind: kind.to_owned(),
             rows,
             connector,
@@ -116,6 +119,7 @@ impl ForeignTable {
         Self {
             schema: table.database.clone(),
             name: source.to_owned(),
+            relation: table.name.clone(),
             kind: kind.to_owned(),
             rows,
             connector,

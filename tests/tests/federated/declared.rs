@@ -32,6 +32,8 @@ async fn a_declared_table_stands_beside_the_systems() {
         world.line("SELECT id, title, price, document.a FROM mem.shop WHERE id < 4 ORDER BY id").await,
         "1,apple,1.50,1 2,apricot,2.50,NULL 3,banana,NULL,NULL"
     );
+    let scanned = "SELECT DISTINCT table_name FROM millrace_foreign_scan";
+    assert_eq!(world.line(scanned).await, "mem.shop");
     assert_eq!(world.line("SELECT count(*) FROM mem.orders").await, "8");
     world.line("DROP TABLE mem.shop").await;
     assert_eq!(world.error("SELECT 1 FROM mem.shop").await.sqlstate(), "42P01");

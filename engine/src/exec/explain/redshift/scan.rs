@@ -123,7 +123,7 @@ impl Builder<'_> {
             self.missing.remove(&table.name);
         }
         let object = Some(table.title());
-        let qualified = Some(format!("{}.{}", table.schema, table.name));
+        let qualified = Some(format!("{}.{}", table.schema, table.relation));
         let mut step = Step { rows, object, table: qualified, ..Step::new("Foreign Scan", Vec::new()) };
         step = step.with("Remote", scan.remote());
         if self.shown.verbose {
@@ -144,7 +144,7 @@ impl Builder<'_> {
         let keys = !over_rows.group_expr().is_empty();
         let rows = if keys { rows::of_operator(plan).unwrap_or(UNKNOWN_ROWS) } else { 1. };
         let object = Some(table.title());
-        let qualified = Some(format!("{}.{}", table.schema, table.name));
+        let qualified = Some(format!("{}.{}", table.schema, table.relation));
         let step = Step { rows, object, table: qualified, ..Step::new("Foreign Aggregate", Vec::new()) };
         Built::new(cost::scanned(step.with("Remote", aggregate.remote()), rows, 0), columns)
     }
