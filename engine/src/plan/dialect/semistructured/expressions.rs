@@ -1,6 +1,6 @@
 //! What the planner did with SUPER values as with texts, in an expression of a finished plan.
 
-use super::values::{CHOOSING, GET, SUPER, as_super, call, comparison, is_super, key, plain};
+use super::values::{ADD, CHOOSING, GET, SUPER, as_super, call, comparison, is_super, key, plain};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, SuperArgument, is_text};
 use crate::plan::correlated;
@@ -15,8 +15,8 @@ use datafusion::logical_expr::expr::{
     WindowFunction,
 };
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Expr, ExprSchemable, LogicalPlanBuilder, Operator, Subquery, WindowFunctionDefinition, lit,
-    when,
+    Between, BinaryExpr, Expr, ExprSchemable, LogicalPlanBuilder, Operator, Subquery, WindowFunctionDefinition,
+    binary_expr, lit, when,
 };
 use std::sync::Arc;
 
@@ -180,6 +180,16 @@ fn rewrite_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Trans
         return Ok(Transformed::yes(rewritten));
     }
     let is: Vec<bool> = function.args.iter().map(|value| is_super(value, schema)).collect();
+    let is_misread = |value: &Expr| value.get_type(schema).is_ok_and(|found| is_text(&found));
+    // A text that was cast from SUPER in a query within looked like one when the planner asked.
+    if name == ADD
+        && !is.contains(&true)
+        && let [left, right] = function.args.as_slice()
+        && is_misread(left)
+        && is_misread(right)
+    {
+        return Ok(Transformed::yes(binary_expr(left.clone(), Operator::StringConcat, right.clone())));
+    }
     if is.contains(&true) {
         if name == "$negate" && function.args.len() == 1 {
             return Ok(Transformed::yes(call("$super_subtract", vec![lit(0_i32), function.args.remove(0)])?));
@@ -196,7 +206,6 @@ fn rewrite_call(mut function: ScalarFunction, schema: &DFSchema) -> Result<Trans
     let mut transformed = false;
     for (at, value) in function.args.iter_mut().enumerate() {
         let takes = functions::super_argument(&function.func, at).unwrap_or(SuperArgument::Plain);
-        let is_misread = |value: &Expr| value.get_type(schema).is_ok_and(|found| is_text(&found));
         let made: fn(Expr, &DFSchema) -> Result<Expr> = match takes {
             SuperArgument::Value if !is[at] && is_misread(value) => |value, _| call(SUPER, vec![value]),
             SuperArgument::Plain if is[at] => plain_if,

@@ -15,6 +15,8 @@ use datafusion::sql::sqlparser::ast::{self, BinaryOperator};
 
 /// A step from a value.
 pub(super) const GET: &str = "$super_get";
+/// `+`
+pub(super) const ADD: &str = "$super_add";
 /// What makes a SUPER of what is none.
 pub(super) const SUPER: &str = "$super";
 
@@ -142,7 +144,7 @@ pub(in crate::plan::dialect) fn operator(
         return Ok(PlannerResult::Planned(comparison(raw.left, operator, raw.right, schema)?));
     }
     let function = match raw.op {
-        BinaryOperator::Plus => "$super_add",
+        BinaryOperator::Plus => ADD,
         BinaryOperator::Minus => "$super_subtract",
         BinaryOperator::Multiply => "$super_multiply",
         BinaryOperator::Divide => "$super_divide",
