@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr::{
     AggregateFunction, Between, Case, Exists, InList, InSubquery, ScalarFunction, SetComparison, WindowFunction,
 };
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, Subquery, binary_expr, lit, when};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, Subquery, binary_expr, lit};
 use std::sync::Arc;
 
 impl Walker {
@@ -162,19 +162,18 @@ impl Walker {
 
     /// `CASE a WHEN b THEN …`
     fn case(&self, mut case: Case) -> Result<Transformed<Expr>> {
-        let Some(value) = &mut case.expr else { return Ok(Transformed::no(Expr::Case(case))) };
-        let all: Option<Vec<Texts>> = case.when_then_expr.iter().map(|(when, _)| self.texts(when)).collect();
-        let (Some(texts), Some(whens)) = (self.texts(value), all) else { return Ok(Transformed::no(Expr::Case(case))) };
+        let texts = case.expr.as_ref().and_then(|value| self.texts(value));
+        let whens = case.when_then_expr.iter();
+        let whens = texts.and_then(|_| whens.map(|(when, _)| self.texts(when)).collect::<Option<Vec<_>>>());
+        let (Some(texts), Some(whens)) = (texts, whens) else { return Ok(Transformed::no(Expr::Case(case))) };
         let compared: Vec<Texts> = whens.iter().copied().chain([texts]).collect();
         if !compared.iter().any(|texts| texts.blanks) || !self.is_ignored(&compared) {
             return Ok(Transformed::no(Expr::Case(case)));
         }
-        if let Some(bare) = self.bare(value, texts) {
-            **value = bare;
-        }
-        for ((when, _), texts) in case.when_then_expr.iter_mut().zip(whens) {
-            if let Some(bare) = self.bare(when, texts) {
-                **when = bare;
+        let whens = case.when_then_expr.iter_mut().map(|(when, _)| when).zip(whens);
+        for (compared, texts) in case.expr.iter_mut().zip([texts]).chain(whens) {
+            if let Some(bare) = self.bare(compared, texts) {
+                **compared = bare;
             }
         }
         Ok(Transformed::yes(Expr::Case(case)))
@@ -188,8 +187,9 @@ impl Walker {
         if let ("nullif", [value, other]) = (call.name(), call.args.as_slice())
             && let Some((left, right)) = self.sides(value, Operator::Eq, other)
         {
-            let nothing = lit(ScalarValue::Utf8View(None));
-            return Ok(Transformed::yes(when(left.eq(right), nothing).otherwise(value.clone())?));
+            let (equal, nothing) = (Box::new(left.eq(right)), Box::new(lit(ScalarValue::Null)));
+            let case = Case::new(None, vec![(equal, nothing)], Some(Box::new(value.clone())));
+            return Ok(Transformed::yes(Expr::Case(case)));
         }
         let mut changed = false;
         for arg in &mut call.args {

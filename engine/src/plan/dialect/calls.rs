@@ -126,7 +126,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call("substr", args);
         }
         // A number is trimmed as the text that it is.
-        Expr::Trim { expr: value, .. } if redshift && !matches!(value.as_ref(), Expr::Value(_)) => {
+        Expr::Trim { expr: value, .. } if redshift && !is_string(value) => {
             **value = cast(take(value), DataType::Varchar(None));
         }
         Expr::Interval(interval) if dialect.rules().qualified_intervals => {
@@ -371,6 +371,10 @@ fn is_plain_part(field: &DateTimeField, redshift: bool) -> bool {
     use DateTimeField as F;
     let shared = matches!(field, F::Year | F::Month | F::Day | F::Hour | F::Minute | F::Quarter);
     shared || (redshift && matches!(field, F::Dow | F::Doy | F::Week(None) | F::Second))
+}
+
+fn is_string(literal: &Expr) -> bool {
+    matches!(literal, Expr::Value(value) if !matches!(value.value, Value::Number(..)))
 }
 
 fn is_timetz(data_type: &DataType) -> bool {
