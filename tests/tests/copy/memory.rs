@@ -9,10 +9,10 @@ use std::io::Write;
 use std::path::Path;
 
 /// The length of the one line, which nothing may hold as a whole.
-const LINE: u64 = 256 << 20;
+const LINE: u64 = 128 << 20;
 
 /// The most that a load may need above what the process has before it.
-const MOST: u64 = 64 << 20;
+const MOST: u64 = 48 << 20;
 
 /// A good record, one whose middle is a hole of [`LINE`] bytes, and another good one.
 fn write(place: &Path, before: &str, after: &str) {
@@ -66,7 +66,7 @@ async fn process_loads_one_line() {
     }
 }
 
-/// A line of a quarter of a gigabyte is one bad line, and needs the memory of a small part of it.
+/// A line of 128 MB is one bad line, and needs the memory of a part of it that does not grow with it.
 #[test]
 fn one_line_is_never_held_as_a_whole() {
     let folder = tempfile::tempdir().unwrap();

@@ -151,7 +151,7 @@ async fn fill(session: &mut Session) -> u64 {
         }
         values.push(format!("SELECT {}", row.join(", ")));
     }
-    for part in values.chunks(50) {
+    for part in values.chunks(25) {
         rows(session, &format!("INSERT INTO source {}", part.join(" UNION ALL "))).await.unwrap();
     }
     values.len() as u64

@@ -53,7 +53,7 @@ pub(crate) async fn execute(context: &Context, copy: &Copy) -> Result<StatementR
     let (files, progress) = (Vec::new(), Arc::default());
     let load = Load { context, copy, targets, files, items: None, stores, progress, errors: Arc::clone(&errors) };
     let mut recording = Recording::begin(load, &relation);
-    let result = perform(&mut recording, &relation).await;
+    let result = Box::pin(perform(&mut recording, &relation)).await;
     let placed = source::place_lines(recording.load()).await;
     let result = result.and_then(|rows| placed.map(|()| rows));
     recording.end(&result);

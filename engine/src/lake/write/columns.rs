@@ -7,9 +7,10 @@ use arrow::array::{
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
-    DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    DataType, Date32Type, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
 };
+use std::sync::Arc;
 
 /// A column of one of the types that tables have; see [`types::to_arrow`].
 pub(super) struct Column<'a> {
@@ -88,11 +89,23 @@ pub(super) fn element_range(offsets: &OffsetBuffer<i32>, row: usize) -> std::ops
 
 /// The array in the type that tables have for its values: other flavours of texts, lists and times are cast.
 pub(super) fn canonical(array: &ArrayRef) -> Result<ArrayRef> {
-    let wanted = types::to_arrow(&types::from_arrow(array.data_type())?);
+    let wanted = with_views(&types::to_arrow(&types::from_arrow(array.data_type())?));
     if array.data_type().equals_datatype(&wanted) {
         return Ok(ArrayRef::clone(array));
     }
     arrow::compute::cast(array, &wanted).map_err(|e| {
         Error::unsupported(format_args!("writing a column of type {}", array.data_type())).with_detail(e.to_string())
     })
+}
+
+/// The type with views for all texts: tables have none for the keys of maps.
+fn with_views(data_type: &DataType) -> DataType {
+    let field = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(with_views(field.data_type())));
+    match data_type {
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::List(element) => DataType::List(field(element)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(field(entries), *sorted),
+        other => other.clone(),
+    }
 }

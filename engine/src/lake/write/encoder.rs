@@ -68,10 +68,10 @@ impl Encoder {
         })))
     }
 
-    /// Takes in a batch of the file's columns.
-    pub(super) async fn encode(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Takes in a batch of the file's columns, unless its text has more bytes than are left; whether it did.
+    pub(super) async fn encode(&mut self, batch: &RecordBatch, left_bytes: Option<u64>) -> Result<bool> {
         match self {
-            Self::Parquet(writer) => writer.write(batch).map_err(|e| parquet_error(&e)),
+            Self::Parquet(writer) => writer.write(batch).map_err(|e| parquet_error(&e))?,
             Self::Rows(rows) => {
                 rows.text.clear();
                 if !rows.started {
@@ -79,11 +79,15 @@ impl Encoder {
                     write_header(&rows.format, &rows.names, &mut rows.text)?;
                 }
                 write_rows(&rows.format, &rows.names, batch, &mut rows.text)?;
+                if left_bytes.is_some_and(|left| rows.text.len() as u64 > left) {
+                    return Ok(false);
+                }
                 rows.last = rows.text.len();
                 rows.held += rows.last;
-                rows.compressor.write(&rows.text).await.map_err(|e| io_error(&e, "in memory"))
+                rows.compressor.write(&rows.text).await.map_err(|e| io_error(&e, "in memory"))?;
             }
         }
+        Ok(true)
     }
 
     /// Bytes that are done since the last call.

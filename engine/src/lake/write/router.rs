@@ -158,7 +158,7 @@ impl Router {
         let piece_bytes = most / PIECES;
         // Estimated only where it may matter.
         let mut row_bytes = None;
-        let mut from = 0;
+        let (mut from, mut most_rows) = (0, usize::MAX);
         while from < count {
             if !self.open.contains_key(&group.key) {
                 let first_row = group.rows.first().copied().unwrap_or(0) as usize;
@@ -179,13 +179,19 @@ impl Router {
                 // are written.
                 row_bytes.rows_within(from, piece_bytes.min(room / 2)).max(row_bytes.rows_within(from, room).min(1))
             };
+            let piece = part.slice(from, rows.min(most_rows).max(1));
             // A row for which no file is large enough has one of its own.
-            if rows == 0 && file.rows > 0 {
-                self.close(&group.key).await?;
+            let left = (file.rows > 0).then_some(room);
+            let has_room = rows > 0 || left.is_none();
+            if !has_room || !file.encoder.encode(&piece, left).await? {
+                // What is masked in a text makes it longer than was estimated.
+                most_rows = if piece.num_rows() > 1 { piece.num_rows() / 2 } else { usize::MAX };
+                if most_rows == usize::MAX {
+                    self.close(&group.key).await?;
+                }
                 continue;
             }
-            let piece = part.slice(from, rows.max(1));
-            file.encoder.encode(&piece).await?;
+            most_rows = usize::MAX;
             file.drain().await?;
             file.rows += piece.num_rows() as u64;
             from += piece.num_rows();
