@@ -1,5 +1,7 @@
 //! The state that all sessions of a warehouse share: its catalog, its lake, its memory and its functions.
 
+mod resources;
+
 use crate::background::{Activity, MaintenanceConfig, Vacuums};
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::{self, Sources};
@@ -17,16 +19,12 @@ use crate::session::{Leases, Sessions, Turns, is_temporary};
 use crate::tables::{self, Blocks, CachedStore, InlinedCache, TableStorage, TemporaryFolder};
 use crate::wlm::{self, Wlm};
 use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::prelude::SessionConfig;
 use millrace_catalog::model::ManagedTable;
 use millrace_catalog::{Catalog, Place, PostgresUrl};
 use millrace_connectors::Registry;
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,7 +51,7 @@ const CACHE_MB: u64 = 4096;
 const RESULT_CACHE_MB: usize = 64;
 
 /// The settings of [`WarehouseConfig::with_setting`] but for `s3.*`.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 15] = [
     "cache_mb",
     "catalog",
     "connector_ttl_ms",
@@ -67,30 +65,15 @@ const SETTINGS: [&str; 14] = [
     "slices",
     "snapshot_retention_count",
     "snapshot_retention_hours",
+    "temporary_space_mb",
     wlm::SETTING,
 ];
 
 /// The least of the setting `memory_limit_mb`.
 const LEAST_MEMORY_MB: u64 = 64;
 
-/// Bytes of Parquet footers that are kept.
-const METADATA_CACHE_BYTES: usize = 256 << 20;
-
 /// The most slices that a plan runs in.
 const MOST_SLICES: usize = 1024;
-
-/// The part of the memory limit that the cache of files has.
-const CACHE_SHARE: usize = 8;
-
-/// Rows of a batch: twice DataFusion's, so that what is done once a batch counts less.
-const BATCH_ROWS: usize = 16_384;
-
-/// A join on one integer looks its rows up by the value itself, without a hash, where the values lie within so many (8
-/// MiB for the array)…
-const DIRECT_JOIN_RANGE: usize = 1 << 21;
-
-/// … or where at least this part of the values between the least and the greatest is there.
-const DIRECT_JOIN_DENSITY: f64 = 0.1;
 
 /// How old a file is that no transaction can still be writing.
 const DEFAULT_ORPHAN_AGE: Duration = Duration::from_hours(24);
@@ -112,6 +95,9 @@ pub struct WarehouseConfig {
     /// How many bytes statements and the cache of files may hold together; four fifths of the machine's memory by
     /// default. An eighth of it is the cache's.
     pub memory_limit_bytes: Option<usize>,
+    /// How many bytes all statements may have in temporary files together; DataFusion's default, 100 GiB, where nothing is
+    /// said.
+    pub temporary_space_bytes: Option<u64>,
     /// The most bytes that are kept on the local disk of managed tables' files in an object store; 0 keeps none.
     pub cache_bytes: u64,
     /// How long a listing of files is believed.
@@ -146,6 +132,7 @@ impl WarehouseConfig {
             target_partitions: None,
             cache_bytes: CACHE_MB << 20,
             memory_limit_bytes: None,
+            temporary_space_bytes: None,
             listing_time_to_live: DEFAULT_TIME_TO_LIVE,
             connector_time_to_live: federated::DEFAULT_TIME_TO_LIVE,
             orphan_age: DEFAULT_ORPHAN_AGE,
@@ -163,9 +150,10 @@ impl WarehouseConfig {
         name.starts_with("s3.") || SETTINGS.contains(&name) || MaintenanceConfig::has(name) || AuditConfig::has(name)
     }
 
-    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `catalog`, `connector_ttl_ms`, `listing_ttl_ms`, `slices`,
-    /// `journal_days`, `journal_mb`, `memory_limit_mb`, `result_cache_mb`, `snapshot_retention_hours`,
-    /// `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`, or one of [`MaintenanceConfig::set`] or [`AuditConfig::set`].
+    /// The same with a setting: `s3.*`, `data_path`, `cache_mb`, `catalog`, `connector_ttl_ms`, `listing_ttl_ms`,
+    /// `slices`, `journal_days`, `journal_mb`, `memory_limit_mb`, `temporary_space_mb`, `result_cache_mb`,
+    /// `snapshot_retention_hours`, `snapshot_retention_count`, `deleted_file_grace_minutes`, `wlm_json_configuration`,
+    /// or one of [`MaintenanceConfig::set`] or [`AuditConfig::set`].
     ///
     /// # Errors
     /// `InvalidParameter` for a value that the setting does not take.
@@ -194,6 +182,7 @@ impl WarehouseConfig {
                 }
                 self.memory_limit_bytes = Some((limit as usize) << 20);
             }
+            "temporary_space_mb" => self.temporary_space_bytes = Some(number(1 << 30)? << 20),
             "slices" => {
                 let slices = value.parse().ok().filter(|slices| (1..=MOST_SLICES).contains(slices));
                 self.target_partitions =
@@ -279,11 +268,11 @@ impl Warehouse {
             None => None,
         };
         let audit = Audit::open(&config.audit, &config.directory, bucket).await?;
-        let runtime = runtime(&config, Arc::clone(&stores))?;
+        let runtime = resources::runtime(&config, Arc::clone(&stores))?;
         let given = config.wlm_json_configuration.as_deref();
         let wlm = Arc::new(Wlm::open(&config.directory, given, &runtime.memory_pool)?);
         let base = SessionStateBuilder::new()
-            .with_config(session_config(config.target_partitions))
+            .with_config(resources::session_config(&config))
             .with_runtime_env(runtime)
             .with_default_features()
             .with_scalar_functions(Vec::new())
@@ -299,8 +288,8 @@ impl Warehouse {
         let sources = Sources::new(connectors, config.connector_time_to_live);
         let cleanup = TaskTracker::new();
         let mut data = data_storage(&config, &catalog, &lake, cleanup.clone()).await?;
-        if let Some(limit) = memory_limit(&config) {
-            data = data.with_cache_bytes((limit / CACHE_SHARE) as u64);
+        if let Some(bytes) = resources::cache_memory(&config) {
+            data = data.with_cache_bytes(bytes);
         }
         if !catalog.is_read_only() {
             tables::remove_abandoned(&config.directory);
@@ -547,48 +536,4 @@ async fn note_data_path(catalog: &Catalog, noted: Option<&str>, path: &str) -> R
         catalog.set_data_path(path).await?;
     }
     Ok(())
-}
-
-fn session_config(target_partitions: Option<usize>) -> SessionConfig {
-    let mut config = SessionConfig::new().with_information_schema(false).with_create_default_catalog_and_schema(false);
-    // Buckets are a power of two: with as many slices, those of a table and of an exchange are the same.
-    let slices = target_partitions.unwrap_or_else(|| config.target_partitions().next_power_of_two());
-    config = config.with_target_partitions(slices.max(1)).with_batch_size(BATCH_ROWS);
-    let options = config.options_mut();
-    // Redshift's and Trino's literals such as 1.5 are decimals.
-    options.sql_parser.parse_float_as_decimal = true;
-    options.sql_parser.collect_spans = true;
-    options.execution.parquet.bloom_filter_on_read = true;
-    options.execution.collect_statistics = true;
-    options.execution.perfect_hash_join_small_build_threshold = DIRECT_JOIN_RANGE;
-    options.execution.perfect_hash_join_min_key_density = DIRECT_JOIN_DENSITY;
-    // Rows by one key are also rows by that key and another.
-    options.optimizer.subset_repartition_threshold = 2;
-    config
-}
-
-fn runtime(config: &WarehouseConfig, stores: Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
-    let mut builder =
-        RuntimeEnvBuilder::new().with_object_store_registry(stores).with_metadata_cache_limit(METADATA_CACHE_BYTES);
-    if let Some(limit) = memory_limit(config) {
-        let limit = limit - limit / CACHE_SHARE;
-        let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
-        builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers)));
-    }
-    Ok(builder.build_arc()?)
-}
-
-/// What statements and the cache of files may hold together.
-fn memory_limit(config: &WarehouseConfig) -> Option<usize> {
-    config.memory_limit_bytes.or_else(|| machine_memory().map(|bytes| bytes / 5 * 4))
-}
-
-/// The machine's memory in bytes, or the control group's limit where that is less; `None` where Linux does not tell.
-fn machine_memory() -> Option<usize> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let total = line.trim().trim_end_matches("kB").trim().parse::<usize>().ok()?.checked_mul(1024)?;
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let limit = group.and_then(|text| text.trim().parse::<usize>().ok());
-    Some(limit.map_or(total, |limit| limit.min(total)))
 }

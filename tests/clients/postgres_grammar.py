@@ -69,6 +69,11 @@ def both(kind, text, **more):
     return Expression(text, text, kind, **more)
 
 
+def bare(part):
+    """What is compared: Redshift leaves blanks at the ends of texts out of account."""
+    return dataclasses.replace(part, theirs=f"rtrim({part.theirs}, ' ')") if part.kind == "t" else part
+
+
 class Grammar:
     """Expressions over `columns` (by kind, names as they are written)."""
 
@@ -135,13 +140,18 @@ class Grammar:
         def simple_case():
             sought = self.random.choice("itd")
             value, match, a, b = self.make(sought, depth - 1, safe), self.leaf(sought), one(), one()
-            return self.call(kind, "CASE {0} WHEN {1} THEN {2} ELSE {3} END", value, match, a, b, **digits(a, b))
+            return self.call(kind, "CASE {0} WHEN {1} THEN {2} ELSE {3} END", bare(value), bare(match), a, b, **digits(a, b))
 
         def named(name):
             a, b = one(), one()
             return self.call(kind, name + "({0}, {1})", a, b, **digits(a, b))
 
-        choices = [case, case, simple_case, lambda: named("coalesce"), lambda: named("nullif")]
+        def nullif():
+            a, b = one(), one()
+            theirs = "CASE WHEN {2} = {3} THEN NULL ELSE {0} END" if kind == "t" else None
+            return self.call(kind, "nullif({0}, {1})", a, b, bare(a), bare(b), theirs=theirs, **digits(a, b))
+
+        choices = [case, case, simple_case, lambda: named("coalesce"), nullif]
         if kind != "b":
             choices += [lambda: named("greatest"), lambda: named("least")]
         # nvl and nvl2 are Redshift's names of what PostgreSQL says in other words.
@@ -351,7 +361,7 @@ class Grammar:
             a, c = self.make(kind, depth, safe), self.make(kind, depth, safe)
             if kind == "n":
                 a, c = (self.leaf("n") if value.loose else value for value in (a, c))
-            return call("b", f"({{0}} {operator()} {{1}})", a, c)
+            return call("b", f"({{0}} {operator()} {{1}})", bare(a), bare(c))
 
         def mixed():
             kinds = random.choice(["in", "if", "nf", "ds", "sd"])
@@ -361,7 +371,7 @@ class Grammar:
             kind = random.choice("intds")
             value, low, high = self.make(kind, depth, safe), self.leaf(kind), self.leaf(kind)
             value = self.leaf(kind) if value.loose else value
-            return call("b", f"({{0}} {random.choice(['', 'NOT '])}BETWEEN {{1}} AND {{2}})", value, low, high)
+            return call("b", f"({{0}} {random.choice(['', 'NOT '])}BETWEEN {{1}} AND {{2}})", bare(value), bare(low), bare(high))
 
         def in_list():
             kind = random.choice("intds")
@@ -369,7 +379,7 @@ class Grammar:
             value = self.leaf(kind) if value.loose else value
             items = [self.leaf(kind) for _ in range(random.randint(1, 4))]
             listed = ", ".join("{%d}" % at for at in range(1, len(items) + 1))
-            return call("b", f"({{0}} {random.choice(['', 'NOT '])}IN ({listed}))", value, *items)
+            return call("b", f"({{0}} {random.choice(['', 'NOT '])}IN ({listed}))", bare(value), *map(bare, items))
 
         def like():
             pattern = random.choice(["%a%", "a%", "%a", "_a%", "%", "", "___", "%ü%", "A%", "% %", "%a%b%", "%|%%", "_"])
@@ -382,7 +392,7 @@ class Grammar:
 
         def rows():
             a, c, e, g = self.leaf("i"), self.leaf("t"), self.leaf("i"), self.leaf("t")
-            return call("b", f"(({{0}}, {{1}}) {random.choice(['=', '<>', '<', '>='])} ({{2}}, {{3}}))", a, c, e, g)
+            return call("b", f"(({{0}}, {{1}}) {random.choice(['=', '<>', '<', '>='])} ({{2}}, {{3}}))", a, bare(c), e, bare(g))
 
         return self.pick(
             *[compared] * 4, mixed, mixed, between, in_list, in_list, like, like, regex, rows,

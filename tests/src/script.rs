@@ -2,7 +2,8 @@
 //!
 //! A script may use these places: `${lake}` the example lake, `${data}` the test data, `${tmp}` an empty folder of
 //! its own, `${s3}` a bucket of its own (`s3://…`) with a copy of the example lake under `lake/`. The server of
-//! `${s3}` runs only for scripts that name it. `connection <name>` gives another session of the same warehouse.
+//! `${s3}` runs only for scripts that name it. `connection <name>` gives another session of the same warehouse. A line
+//! `# memory_limit_mb 16` opens the warehouse with so much memory.
 
 use crate::database::{Database, Places};
 use crate::s3::{S3Server, s3_settings};
@@ -46,10 +47,16 @@ pub struct World {
 impl World {
     /// A fresh warehouse and folder, with an S3 server and a filled bucket when `with_s3`.
     pub async fn new(with_s3: bool) -> Result<Self> {
+        Self::with_memory(with_s3, None).await
+    }
+
+    /// The same with a limit of memory.
+    pub async fn with_memory(with_s3: bool, memory_limit_bytes: Option<usize>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let slices = std::env::var("MILLRACE_SLT_SLICES").ok().and_then(|slices| slices.parse().ok());
         let mut config = warehouse_config(folder.path().join("warehouse"));
         config.target_partitions = Some(slices.unwrap_or(SLICES));
+        config.memory_limit_bytes = memory_limit_bytes;
         let mut s3 = None;
         if with_s3 {
             let server = S3Server::start().await?;
@@ -97,7 +104,8 @@ impl World {
 /// Runs one script; with `complete` its expected results are rewritten instead of compared.
 pub async fn run(path: &Path, complete: bool) -> Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let world = World::new(text.contains("${s3}")).await?;
+    let memory = text.lines().find_map(|line| line.strip_prefix("# memory_limit_mb ")?.parse::<usize>().ok());
+    let world = World::with_memory(text.contains("${s3}"), memory.map(|megabytes| megabytes << 20)).await?;
     let mut runner = Runner::new(|| async { Ok(world.database()) });
     runner.with_column_validator(same_types);
     if complete {

@@ -141,6 +141,11 @@ impl Kind {
         matches!(self, Self::Declared(Declared { invalid: Invalid::Null, .. }))
     }
 
+    /// Whether an attribute that does not fit what was declared is an error.
+    pub(super) fn refuses_misfits(self) -> bool {
+        matches!(self, Self::Declared(Declared { invalid: Invalid::Error, .. }))
+    }
+
     /// Whether it is a part of an attribute.
     pub(super) fn is_nested(self) -> bool {
         matches!(self, Self::Declared(Declared { nested: true, .. }))

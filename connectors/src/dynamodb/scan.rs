@@ -154,10 +154,13 @@ impl Part {
         self.columns.is_empty() && self.local.is_empty() && !matches!(self.access, Access::Get { .. })
     }
 
-    /// The attributes that must come: the columns', and those that are looked at here.
+    /// The attributes that must come: the columns', those that are looked at here, and the keys by which an error names an
+    /// item.
     fn attributes(&self) -> impl Iterator<Item = &str> {
         let looked_at = self.local.iter().flat_map(Condition::columns);
-        self.columns.iter().flat_map(Column::attributes).chain(looked_at)
+        let keys = self.columns.iter().any(|column| column.kind.refuses_misfits()).then_some(&self.keys);
+        let keys = keys.into_iter().flat_map(|keys| std::iter::once(&keys.partition).chain(&keys.sort));
+        self.columns.iter().flat_map(Column::attributes).chain(looked_at).chain(keys.map(String::as_str))
     }
 }
 

@@ -376,6 +376,11 @@ fn from_io(error: &std::io::Error) -> Error {
     if let Some(inner) = error.get_ref().and_then(|inner| from_source(inner)) {
         return inner;
     }
+    // DataFusion's words for its limit, which come as nothing but a text.
+    if error.to_string().contains("disk space during the spilling process") {
+        return Error::new(ErrorKind::DiskFull, "the statement needs more temporary disk space than there may be")
+            .with_hint("raise it with --set temporary_space_mb=…, or give statements more memory");
+    }
     let kind = match error.kind() {
         Io::NotFound => ErrorKind::UndefinedFile,
         Io::PermissionDenied => ErrorKind::InsufficientPrivilege,

@@ -1,14 +1,20 @@
 //! Our physical optimizer rules and operators, beside DataFusion's and in their places where those go wrong for us.
 
+mod counted_windows;
 mod decimal;
 mod foreign_aggregates;
 mod found_filters;
+mod handed;
+mod heard_loops;
 mod layout;
+mod memory;
 mod rules;
 mod small_groups;
+mod spilling_join;
 mod statistics;
 
 pub(crate) use decimal::arithmetic_of;
 pub(crate) use layout::is_copied;
+pub(crate) use memory::fit_to_memory;
 pub(crate) use rules::rules;
 pub(crate) use small_groups::aggregate_of;

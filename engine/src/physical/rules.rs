@@ -1,10 +1,13 @@
 //! The order of the physical optimizer's rules: DataFusion's, with ours in their places.
 
+use super::counted_windows::CountedWindows;
 use super::decimal::NarrowDecimals;
 use super::foreign_aggregates::ForeignAggregates;
 use super::found_filters::FoundFilters;
+use super::heard_loops::HeardLoops;
 use super::layout::UseLayout;
 use super::small_groups::SmallGroups;
+use super::spilling_join::SpillingJoins;
 use super::statistics::ScanStatistics;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
@@ -29,9 +32,15 @@ pub(crate) fn rules() -> Vec<Rule> {
             vec![rule]
         }
     };
-    // Decimals first, since later rules push what is computed into scans; groups last, when plans have their shape.
+    // Decimals first, since later rules push what is computed into scans; what stands in for DataFusion's groupings and
+    // around its joins last, when plans have their shape.
     let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals), Arc::new(ForeignAggregates)];
     rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
-    rules.push(Arc::new(SmallGroups));
+    rules.extend([
+        Arc::new(SmallGroups) as Rule,
+        Arc::new(SpillingJoins),
+        Arc::new(HeardLoops),
+        Arc::new(CountedWindows),
+    ]);
     rules
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::exec::explain::record::Ending;
 use crate::journal::WlmTrace;
+use crate::physical;
 use crate::result::StatementResult;
 use crate::sql::ParsedStatement;
 use crate::wlm::{Admission, Applicant, Decision, Kind, Phase, Requester};
@@ -20,7 +21,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::EmptyRecordBatchStream;
@@ -50,8 +51,12 @@ impl Place {
         let Some(pool) = self.admission.upgrade().and_then(|admission| admission.pool().cloned()) else {
             return state.clone();
         };
+        let mut builder = SessionStateBuilder::new_from_existing(state.clone());
+        if let MemoryLimit::Finite(bytes) = pool.memory_limit() {
+            builder = builder.with_config(physical::fit_to_memory(state.config().clone(), bytes));
+        }
         let runtime = RuntimeEnv { memory_pool: pool as Arc<dyn MemoryPool>, ..state.runtime_env().as_ref().clone() };
-        SessionStateBuilder::new_from_existing(state.clone()).with_runtime_env(Arc::new(runtime)).build()
+        builder.with_runtime_env(Arc::new(runtime)).build()
     }
 
     /// Where a statement shows its work, if anybody watches.

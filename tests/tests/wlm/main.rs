@@ -6,7 +6,7 @@ mod load;
 use millrace_engine::{Error, ErrorKind, Session, StatementResult, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Takes minutes, unless it is ended.
@@ -133,6 +133,23 @@ async fn time_limits_hop_or_end() {
     let error = rows(&mut writes, &insert).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Cancelled);
     assert_eq!(rows(&mut writes, "SELECT count(*) FROM n").await.unwrap(), [["10"]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_whose_condition_keeps_nothing_hears_its_limit() {
+    let queues =
+        r#"[{"query_group":["quick"],"query_concurrency":2,"max_execution_time":300},{"query_concurrency":5}]"#;
+    let (_folder, warehouse) = world(queues).await;
+    tell(&warehouse, "CREATE TABLE m AS SELECT x FROM generate_series(1, 60000) AS g (x)").await;
+    let mut session = grouped(&warehouse, "quick").await;
+    for join in ["m a, m b WHERE a.x + b.x < 0", "m a LEFT JOIN m b ON a.x + b.x < 0"] {
+        let begun = Instant::now();
+        let error = rows(&mut session, &format!("SELECT count(*) FROM {join}")).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Cancelled, "{error}");
+        // Billions of pairs are minutes.
+        assert!(begun.elapsed() < Duration::from_secs(3), "{join}: {:?}", begun.elapsed());
+        assert_eq!(rows(&mut session, "SELECT count(*) FROM n").await.unwrap(), [["10"]]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

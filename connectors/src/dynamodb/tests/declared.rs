@@ -99,7 +99,7 @@ async fn a_path_comes_with_the_attribute_that_holds_it() {
     connector.schema("orders").await.unwrap();
     let batches = read_all(&*connector, &request(&["address.city"], vec![text("pk", "a")]), &Arc::default()).await;
     assert_eq!(rows(&batches.unwrap()), 1);
-    assert_eq!(filled(&stub.requests("Query")[0], "ProjectionExpression"), "address.city,address");
+    assert_eq!(filled(&stub.requests("Query")[0], "ProjectionExpression"), "address.city,address,pk,sk");
 }
 
 #[test]

@@ -67,7 +67,11 @@ impl Walker {
                 }
                 Ok(Transformed::new_transformed(Expr::WindowFunction(window), changed))
             }
-            Expr::ScalarSubquery(query) => Ok(Transformed::yes(Expr::ScalarSubquery(self.query(query)?.0))),
+            Expr::ScalarSubquery(query) => {
+                let (query, texts) = self.query(query)?;
+                self.queries.push((Arc::clone(&query.subquery), texts.first().copied().unwrap_or(Texts::UNKNOWN)));
+                Ok(Transformed::yes(Expr::ScalarSubquery(query)))
+            }
             Expr::Exists(Exists { subquery, negated }) => {
                 let subquery = self.query(subquery)?.0;
                 Ok(Transformed::yes(Expr::Exists(Exists { subquery, negated })))
@@ -198,12 +202,11 @@ impl Walker {
 
     /// A CHAR as functions see it; anything else as it is.
     fn seen(&self, expr: Expr) -> Result<Transformed<Expr>> {
-        let Some((texts, length)) = self.texts(&expr).and_then(|texts| Some((texts, texts.char?))) else {
+        // Of what is computed only a cast gives a CHAR, as the dialect has it.
+        let column = matches!(expr, Expr::Column(_) | Expr::OuterReferenceColumn(..)).then(|| self.texts(&expr));
+        let Some((texts, length)) = column.flatten().and_then(|texts| Some((texts, texts.char?))) else {
             return Ok(Transformed::no(expr));
         };
-        if matches!(&expr, Expr::ScalarFunction(call) if call.name() == CHAR) {
-            return Ok(Transformed::no(expr));
-        }
         if self.dialect.rules().char_is_padded {
             return Ok(Transformed::yes(functions::call(self.dialect, CHAR, vec![expr, lit(i64::from(length))])?));
         }

@@ -10,6 +10,7 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, TableScan};
+use std::sync::Arc;
 
 /// What is known of the texts of a column or expression.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,13 +92,19 @@ impl Walker {
                 results.filter_map(|result| self.texts(result)).reduce(Texts::or).map(Texts::computed)
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
-                self.is_text(expr).then(|| self.joined_texts(left, right))
+                let (first, last) = (self.texts(left), self.texts(right));
+                first.or(last).map(|_| {
+                    // The end is the right one's, where that is not empty.
+                    let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+                    let is_last = literal(right).is_some_and(|text| !text.is_empty());
+                    Texts { blanks: last.blanks || (!is_last && first.blanks), ..Texts::default() }
+                })
             }
             Expr::BinaryExpr(_) => None,
             Expr::ScalarSubquery(query) => {
                 let field = query.subquery.schema().fields().first()?;
-                let texts = self.columns(&query.subquery).first().copied().unwrap_or(Texts::UNKNOWN);
-                is_plain_text(field).then(|| texts.computed())
+                let known = self.queries.iter().find(|(known, _)| Arc::ptr_eq(known, &query.subquery));
+                is_plain_text(field).then(|| known.map_or(Texts::UNKNOWN, |(_, texts)| texts.computed()))
             }
             Expr::ScalarFunction(call) => self.is_text(expr).then(|| self.call(call)),
             Expr::AggregateFunction(AggregateFunction { func, params }) => {
@@ -132,13 +139,6 @@ impl Walker {
         });
         let texts = self.texts(inner).unwrap_or(if simple { Texts::default() } else { Texts::UNKNOWN });
         Some(Texts { char: None, ..texts })
-    }
-
-    /// `left || right`: the end is the right one's, where that is not empty.
-    fn joined_texts(&self, left: &Expr, right: &Expr) -> Texts {
-        let texts = |side: &Expr| self.texts(side).unwrap_or_default();
-        let (last, ends) = (texts(right), literal(right).is_some_and(|text| !text.is_empty()));
-        Texts { blanks: last.blanks || (!ends && texts(left).blanks), ..Texts::default() }
     }
 
     /// An aggregate that gives one of the values.

@@ -3,7 +3,7 @@
 use super::Walker;
 use super::ends::Texts;
 use crate::functions::{self, COUNT_BLANKS, WITH_BLANKS};
-use datafusion::common::{Column, DFSchemaRef, DataFusionError};
+use datafusion::common::{Column, DataFusionError};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::expr_fn::min;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
@@ -83,7 +83,23 @@ impl Walker {
         }
         columns.extend(is_set.then(|| column(shown.len())));
         columns.extend(results.into_iter().map(|at| column(first_result + at)));
-        Ok((named(&grouped, columns, &schema)?, texts))
+        let before = schema.columns();
+        let same = |(expr, before): (&Expr, &Column)| matches!(expr, Expr::Column(column) if column == before);
+        if grouped.schema().fields().len() == before.len() && columns.iter().zip(&before).all(same) {
+            return Ok((Arc::unwrap_or_clone(grouped), texts));
+        }
+        if is_set {
+            // Nobody names the number of the set, which is gone when GROUPING is resolved.
+            columns.remove(keys.len());
+            texts.remove(keys.len());
+        }
+        let wanted = before.into_iter().enumerate().filter(|(at, _)| !is_set || *at != keys.len());
+        let named = columns.into_iter().zip(wanted).map(|(expr, (_, wanted))| match expr {
+            Expr::Column(column) if column == wanted => Expr::Column(column),
+            expr => expr.alias_qualified(wanted.relation, wanted.name),
+        });
+        let named: Vec<Expr> = named.collect();
+        Ok((LogicalPlanBuilder::from(grouped).project(named)?.build()?, texts))
     }
 
     fn loses_blanks(&self, key: &Expr) -> bool {
@@ -106,21 +122,4 @@ fn each_key(expr: Expr, of: &impl Fn(Expr) -> Expr) -> Expr {
         }
         key => of(key),
     }
-}
-
-/// Columns of a grouping under the names that it had before; the grouping itself where it has them.
-fn named(grouped: &Arc<LogicalPlan>, columns: Vec<Expr>, before: &DFSchemaRef) -> Result<LogicalPlan> {
-    let now = grouped.schema().columns();
-    if now == before.columns()
-        && columns.iter().zip(&now).all(|(expr, now)| matches!(expr, Expr::Column(c) if c == now))
-    {
-        return Ok(grouped.as_ref().clone());
-    }
-    let named = columns.into_iter().zip(before.iter()).map(|(expr, (qualifier, field))| match expr {
-        Expr::Column(column) if column.relation.as_ref() == qualifier && column.name == *field.name() => {
-            Expr::Column(column)
-        }
-        expr => expr.alias_qualified(qualifier.cloned(), field.name()),
-    });
-    LogicalPlanBuilder::from(Arc::clone(grouped)).project(named.collect::<Vec<_>>())?.build()
 }

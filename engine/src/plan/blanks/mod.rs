@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 /// Rewrites the comparisons of a plan and of the queries in it; names and types stay.
 pub(super) fn rewrite(plan: LogicalPlan, dialect: Dialect) -> Result<LogicalPlan> {
-    Ok(Walker { dialect, scopes: Vec::new(), hoisted: 0 }.plan(plan)?.0)
+    Ok(Walker::new(dialect).plan(plan)?.0)
 }
 
 /// The columns that a node's expressions may name.
@@ -66,6 +66,8 @@ struct Walker {
     dialect: Dialect,
     /// Those of the queries around the node, then its own.
     scopes: Vec<Scope>,
+    /// The scalar subqueries that were rewritten, each with what is known of its column.
+    queries: Vec<(Arc<LogicalPlan>, Texts)>,
     /// How many columns were added below filters.
     hoisted: usize,
 }
@@ -74,6 +76,10 @@ struct Walker {
 const NAME: &str = "\u{1}bare";
 
 impl Walker {
+    fn new(dialect: Dialect) -> Self {
+        Self { dialect, scopes: Vec::new(), queries: Vec::new(), hoisted: 0 }
+    }
+
     /// A plan rewritten, and what is known of its columns.
     fn plan(&mut self, plan: LogicalPlan) -> Result<(LogicalPlan, Vec<Texts>)> {
         let mut inputs = Vec::new();
@@ -92,10 +98,9 @@ impl Walker {
         rewritten
     }
 
-    /// What is known of the columns of a plan that is rewritten already, or is planned elsewhere.
-    fn columns(&self, plan: &LogicalPlan) -> Vec<Texts> {
-        let mut walker = Walker { dialect: self.dialect, scopes: Vec::new(), hoisted: self.hoisted };
-        walker.plan(plan.clone()).map(|(_, texts)| texts).unwrap_or_default()
+    /// What is known of the columns of a view's plan.
+    fn columns(&self, view: &LogicalPlan) -> Vec<Texts> {
+        Self::new(self.dialect).plan(view.clone()).map(|(_, texts)| texts).unwrap_or_default()
     }
 
     fn scope(&self) -> Option<&Scope> {

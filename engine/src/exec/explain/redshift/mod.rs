@@ -44,7 +44,7 @@ use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use words::words;
+use words::{compared, words};
 
 type Plan = Arc<dyn ExecutionPlan>;
 
@@ -440,7 +440,7 @@ impl Builder<'_> {
 
     /// What an expression over columns becomes.
     fn computed(&self, expr: &Arc<dyn PhysicalExpr>, columns: &[Output], schema: &Schema) -> Output {
-        if let Some(output) = expr.downcast_ref::<Column>().and_then(|column| columns.get(column.index())) {
+        if let Some(output) = compared(expr).downcast_ref::<Column>().and_then(|column| columns.get(column.index())) {
             return output.clone();
         }
         let (plain, qualified) = (words(expr, &naming(columns, false)), words(expr, &naming(columns, true)));

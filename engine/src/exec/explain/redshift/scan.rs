@@ -1,6 +1,6 @@
 //! Scans: of managed tables, of external ones with what is done at their files, of rows in memory.
 
-use super::words::{own_name, words};
+use super::words::{compared, own_name, words};
 use super::{Builder, Built, Output, Plan, cost, rows};
 use crate::exec::explain::step::{Actual, Step};
 use crate::exec::progress;
@@ -184,15 +184,21 @@ fn columns_of(plan: &Plan, table: &str, estimate: Option<&NodeEstimate>) -> Vec<
     let projection = progress::file_scan(plan).and_then(|config| config.file_source().projection());
     let computed = |at: usize| {
         let expr = &projection?.as_ref().get(at)?.expr;
-        expr.downcast_ref::<Column>().is_none().then(|| words(expr, &own_name))
+        compared(expr).downcast_ref::<Column>().is_none().then(|| words(expr, &own_name))
+    };
+    // The name of what is computed is no column's.
+    let own = |at: usize| {
+        let expr = &projection?.as_ref().get(at)?.expr;
+        compared(expr).downcast_ref::<Column>().filter(|_| expr.downcast_ref::<Column>().is_none())
     };
     let column = |(at, field): (usize, &datafusion::arrow::datatypes::FieldRef)| {
         if let Some(plain) = computed(at) {
             let width = value_width(field.data_type());
             return Output { qualified: plain.clone(), plain, is_column: false, width };
         }
-        let plain = quoted(field.name());
-        let place = estimate.and_then(|known| known.names.iter().position(|name| name == field.name()));
+        let name = own(at).map_or(field.name().as_str(), Column::name);
+        let plain = quoted(name);
+        let place = estimate.and_then(|known| known.names.iter().position(|known| known == name));
         let width = estimate.zip(place).and_then(|(known, place)| known.widths.get(place).copied());
         let qualified =
             if table.is_empty() || is_place(table) { plain.clone() } else { format!("{}.{plain}", quoted(table)) };

@@ -1,6 +1,6 @@
 //! Expressions of operators in SQL's words, as PostgreSQL writes them in plans.
 
-use crate::functions::shown_type;
+use crate::functions::{WITH_BLANKS, WITHOUT_BLANKS, shown_type};
 use crate::interval::{as_texts, is_interval};
 use crate::physical::arithmetic_of;
 use crate::system::quoted;
@@ -25,8 +25,19 @@ pub(super) fn own_name(column: &Column) -> String {
     quoted(column.name())
 }
 
+/// A text that is compared without the blanks at its end: that it is goes without saying in Redshift's plans.
+pub(super) fn compared(expr: &Arc<dyn PhysicalExpr>) -> &Arc<dyn PhysicalExpr> {
+    match expr.downcast_ref::<ScalarFunctionExpr>() {
+        Some(function) if [WITHOUT_BLANKS, WITH_BLANKS].contains(&function.name()) => {
+            function.args().first().unwrap_or(expr)
+        }
+        _ => expr,
+    }
+}
+
 /// An expression; what stands above others is in parentheses.
 pub(super) fn words(expr: &Arc<dyn PhysicalExpr>, named: Named<'_>) -> String {
+    let expr = compared(expr);
     let part = |part: &Arc<dyn PhysicalExpr>| words(part, named);
     let list = |parts: &[Arc<dyn PhysicalExpr>]| parts.iter().map(part).collect::<Vec<_>>().join(", ");
     if let Some(column) = expr.downcast_ref::<Column>() {

@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 const MARK: &str = "$super_mark";
 
+/// What the keys of a query's values are called where a value is looked for among them.
+const MEMBERS: &str = "\u{1}super";
+
 /// Functions of numbers, and what they are over SUPER.
 const CUTTING: [(&str, &str); 4] =
     [("ceil", "$super_ceil"), ("floor", "$super_floor"), ("round", "$super_round"), ("trunc", "$super_trunc")];
@@ -117,7 +120,8 @@ fn among(value: Expr, subquery: &Subquery, negated: bool, schema: &DFSchema) -> 
     let values = subquery.subquery.schema();
     let [column] = <[_; 1]>::try_from(values.columns())
         .map_err(|_| Error::new(ErrorKind::Syntax, "the subquery of IN has more than one column"))?;
-    let keys = key(Expr::Column(column), values.as_ref())?;
+    // DataFusion takes a column without a table for two where it joins such a query.
+    let keys = key(Expr::Column(column), values.as_ref())?.alias_qualified(Some(MEMBERS), MEMBERS);
     let keys = LogicalPlanBuilder::from(Arc::clone(&subquery.subquery)).project([keys])?.build()?;
     Ok(Expr::InSubquery(InSubquery::new(Box::new(key(value, schema)?), subquery.with_plan(Arc::new(keys)), negated)))
 }

@@ -1,0 +1,161 @@
+//! One join: of a build side with the probe rows of one or several partitions, in memory if it fits and else split.
+
+use super::collect::{Collected, Grant};
+use super::memory::{Claim, Env};
+use super::outer::Outer;
+use super::split::Split;
+use super::template::{Instance, Template};
+use arrow::datatypes::SchemaRef;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::joins::PartitionMode;
+use datafusion::physical_plan::memory::MemoryStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{EmptyRecordBatchStream, ExecutionPlan};
+use futures::future::{BoxFuture, Shared};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use std::sync::Arc;
+
+/// How a build side that does not fit is split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// By a hash of its keys, when it was hashed so often before.
+    Hash(u64),
+    /// Into blocks of so many bytes.
+    Blocks(usize),
+    /// It cannot be.
+    Never,
+}
+
+/// What became of a build side.
+#[derive(Clone)]
+enum Built {
+    Whole(Grant),
+    Split(Arc<Split>),
+}
+
+/// A join whose build side is looked at once, by whoever of its partitions comes first.
+pub(super) struct PartJoin {
+    instance: Arc<Instance>,
+    /// The first of its partitions, as numbered by the join.
+    first: usize,
+    schema: SchemaRef,
+    outer: Option<Arc<Outer>>,
+    built: Shared<BoxFuture<'static, Result<Built, Arc<DataFusionError>>>>,
+}
+
+impl PartJoin {
+    /// A join of the plan: its partitions from `first` on, of which there are `partitions`. `template` is the shape of
+    /// its parts, and `outer` keeps what it promises when there are parts.
+    pub(super) fn whole(
+        env: Arc<Env>,
+        (instance, template): (Arc<Instance>, Arc<Template>),
+        build: SendableRecordBatchStream,
+        (first, partitions): (usize, usize),
+        outer: Arc<Outer>,
+    ) -> Self {
+        let rows = Rows { build, first, partitions };
+        let schema = instance.join.schema();
+        let built = collect(env, (Arc::clone(&instance), template), rows, Next::Hash(0), Claim::First);
+        Self {
+            instance,
+            first,
+            schema,
+            outer: Some(outer),
+            built: built.map(|built| built.map_err(Arc::new)).boxed().shared(),
+        }
+    }
+
+    /// A part of a join, of so many partitions of the probe side.
+    pub(super) fn new(
+        env: Arc<Env>,
+        template: Arc<Template>,
+        build: SendableRecordBatchStream,
+        partitions: usize,
+        next: Next,
+    ) -> Result<Self> {
+        let instance = Arc::new(template.instance(partitions)?);
+        let claim = if next == Next::Never { Claim::Last } else { Claim::Part };
+        let rows = Rows { build, first: 0, partitions };
+        let schema = instance.join.schema();
+        let built = collect(env, (Arc::clone(&instance), template), rows, next, claim);
+        Ok(Self {
+            instance,
+            first: 0,
+            schema,
+            outer: None,
+            built: built.map(|built| built.map_err(Arc::new)).boxed().shared(),
+        })
+    }
+
+    /// The join of a partition's probe rows.
+    pub(super) fn run(&self, partition: usize, probe: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        let (built, instance) = (self.built.clone(), Arc::clone(&self.instance));
+        let (outer, output) = (self.outer.clone(), partition - self.first);
+        let rows = async move {
+            match built.await.map_err(DataFusionError::Shared)? {
+                Built::Whole(grant) => {
+                    instance.probe.hand(partition, settling(probe, &grant));
+                    instance.join.execute(partition, grant.task)
+                }
+                Built::Split(split) => match outer {
+                    Some(outer) => outer.run(partition, output, &split, probe),
+                    None => Ok(split.run(output, probe)),
+                },
+            }
+        };
+        let rows = stream::once(rows).try_flatten();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
+    }
+}
+
+/// A build side, and the partitions that it is joined with.
+struct Rows {
+    build: SendableRecordBatchStream,
+    first: usize,
+    partitions: usize,
+}
+
+async fn collect(
+    env: Arc<Env>,
+    (instance, template): (Arc<Instance>, Arc<Template>),
+    rows: Rows,
+    next: Next,
+    claim: Claim,
+) -> Result<Built> {
+    let Rows { mut build, first, partitions } = rows;
+    let by_partition = *instance.join.partition_mode() == PartitionMode::Partitioned;
+    let mut collected = Collected::new(&env, &instance.join, claim)?;
+    while let Some(batch) = build.try_next().await? {
+        if batch.num_rows() == 0 || collected.add(&env, batch)? {
+            continue;
+        }
+        if by_partition {
+            // The other partitions wait for what this one says of its keys: it says nothing.
+            instance.build.hand(first, empty(&instance.build.schema()));
+            instance.probe.hand(first, empty(&instance.probe.schema()));
+            drop(instance.join.execute(first, Arc::clone(&env.task))?);
+        }
+        return Ok(Built::Split(Split::write(env, template, partitions, (collected, build), next).await?));
+    }
+    let schema = build.schema();
+    drop(build);
+    let (grant, batches) = collected.grant(&env)?;
+    let batches = Box::pin(MemoryStream::try_new(batches, schema, None)?);
+    instance.build.hand(if by_partition { first } else { 0 }, batches);
+    Ok(Built::Whole(grant))
+}
+
+fn empty(schema: &SchemaRef) -> SendableRecordBatchStream {
+    Box::pin(EmptyRecordBatchStream::new(Arc::clone(schema)))
+}
+
+/// Probe rows, with which building is over: they are asked for only then.
+fn settling(probe: SendableRecordBatchStream, grant: &Grant) -> SendableRecordBatchStream {
+    let (schema, memory) = (probe.schema(), Arc::clone(&grant.memory));
+    let rows = stream::once(async move {
+        memory.settle();
+        probe
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows.flatten()))
+}
