@@ -122,7 +122,9 @@ async fn rows_of_a_version_without_columns_of_its_own_are_read() {
         Database::Postgres => "BYTEA",
     };
     for statement in [
-        format!("CREATE TABLE of_duckdb (row_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, a BIGINT, b {text})"),
+        format!(
+            "CREATE TABLE of_duckdb (row_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, a BIGINT, b {text})"
+        ),
         format!("INSERT INTO of_duckdb VALUES (0, {snapshot}, NULL, 5, 'x')"),
         format!("INSERT INTO ducklake_inlined_data_tables VALUES ({t}, 'of_duckdb', {version})"),
     ] {
