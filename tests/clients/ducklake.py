@@ -143,6 +143,19 @@ with attach() as session:
 same("a column that DuckDB added", ours("SELECT count(*), count(d) FROM h"), as_text(rows('SELECT count(*), count(d) FROM w."default".h')))
 millrace("INSERT INTO made VALUES (2, 3.125);")
 same("a table that DuckDB made", ours("SELECT sum(x), sum(y) FROM made"), as_text(rows('SELECT sum(x), sum(y) FROM w."default".made')))
+# A session that stays sees the first rows that the catalog holds of a table; its own are read where it was the first.
+millrace("CREATE TABLE first_ours (x int, y varchar(9)) TABLE PROPERTIES ('format'='parquet');"
+         "CREATE TABLE first_theirs (x int, y varchar(9)) TABLE PROPERTIES ('format'='parquet');")
+with attach() as session:
+    same("an empty table", session.sql('FROM w."default".first_ours').fetchall(), [])
+    millrace("INSERT INTO first_ours VALUES (1, 'a');")
+    same("our first row", session.sql('FROM w."default".first_ours').fetchall(), [(1, "a")])
+    session.execute('INSERT INTO w."default".first_theirs VALUES (2, \'b\')')
+    session.execute('INSERT INTO w."default".first_ours VALUES (3, \'c\')')
+same("DuckDB's first row", ours("SELECT x, y FROM first_theirs"), [("2", "b")])
+millrace("INSERT INTO first_theirs VALUES (4, 'd');")
+same("rows of both", as_text(rows('FROM w."default".first_theirs ORDER BY x')), [("2", "b"), ("4", "d")])
+same("rows of both", ours("SELECT x, y FROM first_ours ORDER BY x"), [("1", "a"), ("3", "c")])
 # A vacuum: rows keep their ids, DuckDB reads and changes what it wrote, and the past stays.
 millrace("CREATE TABLE swept (id int, name varchar(20)) SORTKEY (name) TABLE PROPERTIES ('format'='parquet');"
          "INSERT INTO swept SELECT k + 4 * i.n, 'many' FROM many CROSS JOIN (SELECT 0 AS n) i;"

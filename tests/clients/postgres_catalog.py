@@ -50,7 +50,9 @@ def millrace(sql, warehouse="one", catalog=f"{place}?schema=one", environment=wi
     where = ["--warehouse", f"{folder}/{warehouse}", f"--catalog={catalog}", "--format", "tsv"]
     done = subprocess.run([binary, *where, "-f", "-"], input=sql, capture_output=True, text=True, env=environment)
     if (done.returncode != 0) != fails:
-        sys.exit(f"postgres_catalog: FAILED: {sql}\n{done.stdout}{done.stderr}")
+        # Also heard of a thread, whose exit says nothing.
+        print(f"postgres_catalog: FAILED: {sql}\n{done.stdout}{done.stderr}", file=sys.stderr)
+        sys.exit(1)
     return done.stderr if fails else [line.split("\t") for line in done.stdout.splitlines()[1:]]
 
 

@@ -66,7 +66,8 @@ class Server:
 
     def _certificate(self):
         self._call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                   "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{self.folder}/key", "-out", f"{self.folder}/certificate")
+                   "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
+                   "-keyout", f"{self.folder}/key", "-out", f"{self.folder}/certificate")
         self._call("chmod", "600", f"{self.folder}/key")
         self._call("chmod", "755", self.folder)
         return f"{self.folder}/certificate"

@@ -40,7 +40,7 @@ impl Commit {
             return Err(CatalogError::InvalidArgument(message));
         }
         let id = state.definition.id;
-        let name = inlined_table(write, &state.definition).await?;
+        let (name, made) = inlined_table(write, &state.definition).await?;
         let columns = list(state.definition.columns.iter().map(|column| column.name.as_str()));
         let kinds = inlined_columns(write.database(), &state.definition);
         let mut next = state.next_row_id;
@@ -64,6 +64,10 @@ impl Commit {
             for ((column, ducklake), value) in types.iter().zip(row) {
                 state.add_values(*column, value_bounds(value, ducklake));
             }
+        }
+        if made {
+            // As DuckDB does, so that its sessions, which keep what they read of a schema, learn of the table.
+            self.change_schema();
         }
         self.effect(Effect::InlinedInsert(id));
         Ok(())
@@ -210,17 +214,20 @@ async fn columns_of_version(
     table: i64,
     version: i64,
 ) -> Result<Vec<(i64, String, InlinedColumn)>> {
+    // DuckDB gives a table that it makes for rows alone a version of its own, under which the columns did not change.
     let query = "SELECT c.column_id, c.column_name, c.column_type FROM ducklake_schema_versions v \
                  JOIN ducklake_column c ON c.table_id = v.table_id AND c.begin_snapshot <= v.begin_snapshot \
                  AND (c.end_snapshot IS NULL OR c.end_snapshot > v.begin_snapshot) \
-                 WHERE v.table_id = $1 AND v.schema_version = $2 AND c.parent_column IS NULL ORDER BY c.column_order";
+                 WHERE v.table_id = $1 AND v.schema_version = (SELECT MAX(n.schema_version) \
+                 FROM ducklake_schema_versions n WHERE n.table_id = $1 AND n.schema_version <= $2) \
+                 AND c.parent_column IS NULL ORDER BY c.column_order";
     let rows: Vec<(i64, String, String)> = lease.all(sql(query).bind(table).bind(version)).await?;
     let database = lease.database();
     Ok(rows.into_iter().map(|(id, name, kind)| (id, name, InlinedColumn::new(database, kind))).collect())
 }
 
-/// The quoted name of the inlined table for a table's columns as they are, made where it is missing.
-async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<String> {
+/// The quoted name of the inlined table for a table's columns as they are, made where it is missing; whether it was.
+async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<(String, bool)> {
     let query = "SELECT v.schema_version, i.table_name FROM ducklake_schema_versions v \
                  LEFT JOIN ducklake_inlined_data_tables i \
                  ON i.table_id = v.table_id AND i.schema_version = v.schema_version \
@@ -228,12 +235,12 @@ async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<St
     let row: Option<(i64, Option<String>)> = write.first(sql(query).bind(table.id)).await?;
     let (version, name) = row.unwrap_or_default();
     if let Some(name) = name {
-        return Ok(quoted(&name));
+        return Ok((quoted(&name), false));
     }
     if !can_inline(write.database(), table) {
+        let message = format!("rows of relation \"{}\" cannot be kept in the catalog", table.name);
         return Err(CatalogError::InvalidArgument(format!(
-            "rows of relation \"{}\" cannot be kept in the catalog: a column has a reserved or too long a name, or there are too many",
-            table.name
+            "{message}: a column has a reserved or too long a name, or there are too many"
         )));
     }
     let name = format!("ducklake_inlined_data_{}_{version}", table.id);
@@ -245,7 +252,7 @@ async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<St
     write.execute(sql_text(create)).await?;
     let query = sql("INSERT INTO ducklake_inlined_data_tables VALUES ($1, $2, $3)");
     write.execute(query.bind(table.id).bind(&name).bind(version)).await?;
-    Ok(quoted(&name))
+    Ok((quoted(&name), true))
 }
 
 /// Columns behind others: `, "a", "b"`.

@@ -1,6 +1,7 @@
 //! Rows in the catalog.
 
 use super::*;
+use crate::store::{Database, sql_text};
 
 #[tokio::test]
 async fn rows_are_added_deleted_and_flushed() {
@@ -106,4 +107,31 @@ async fn every_kind_of_value_comes_back() {
     let groups = place.inlined(t).await;
     assert_eq!(groups[0].rows[0].values, values);
     assert_eq!(groups[0].rows[1].values, vec![InlinedValue::Null; 6]);
+}
+
+/// DuckDB, where it finds no table for rows, makes one under a version of the schema that it makes for it.
+#[tokio::test]
+async fn rows_of_a_version_without_columns_of_its_own_are_read() {
+    let place = Place::new().await;
+    let t = place.table("t").await;
+    let version = place.newest().await + 7;
+    let snapshot = place.newest().await;
+    let mut write = place.catalog.write().await.unwrap();
+    let text = match write.database() {
+        Database::Sqlite => "VARCHAR",
+        Database::Postgres => "BYTEA",
+    };
+    for statement in [
+        format!(
+            "CREATE TABLE of_duckdb (row_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT, a BIGINT, b {text})"
+        ),
+        format!("INSERT INTO of_duckdb VALUES (0, {snapshot}, NULL, 5, 'x')"),
+        format!("INSERT INTO ducklake_inlined_data_tables VALUES ({t}, 'of_duckdb', {version})"),
+    ] {
+        write.execute(sql_text(statement)).await.unwrap();
+    }
+    write.commit_uncounted().await.unwrap();
+    let found = place.catalog.inlined_rows(t, snapshot).await.unwrap();
+    assert_eq!(found[0].columns, [1, 2]);
+    assert_eq!(found[0].rows[0].values, row(5, "x"));
 }
