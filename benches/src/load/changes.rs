@@ -30,7 +30,7 @@ const CHANGES: [(&str, &str, &str); 5] = [
 const STAGED: [&str; 3] = [
     "DROP TABLE IF EXISTS staged",
     "CREATE TABLE staged AS SELECT * FROM lineitem WHERE l_orderkey % 20 = {}",
-    "INSERT INTO staged SELECT l_orderkey + 1000000000 * ({} + 1), l_partkey, l_suppkey, l_linenumber, l_quantity, \
+    "INSERT INTO staged SELECT l_orderkey + CAST(1000000000 AS bigint) * ({} + 1), l_partkey, l_suppkey, l_linenumber, l_quantity, \
      l_extendedprice, l_discount, l_tax, l_returnflag, l_linestatus, l_shipdate, l_commitdate, l_receiptdate, \
      l_shipinstruct, l_shipmode, 'merged' FROM lineitem WHERE l_orderkey % 100 = {}",
 ];
