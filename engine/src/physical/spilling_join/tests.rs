@@ -205,7 +205,7 @@ fn fresh(join: &HashJoinExec) -> HashJoinExec {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_joins_have_the_rows_of_those_with_all_memory() {
-    for seed in 0..120 {
+    for seed in 0..40 {
         let mut random = StdRng::seed_from_u64(seed);
         let keys = Keys {
             most: [3, 100, 10_000][random.random_range(0..3)],
@@ -238,7 +238,7 @@ async fn rows_of_one_key_are_joined_in_blocks() {
     for join_type in TYPES {
         for mode in [PartitionMode::Partitioned, PartitionMode::CollectLeft] {
             let random = &mut StdRng::seed_from_u64(5);
-            let (left, right) = (table(random, 700, keys, 2), table(random, 300, keys, 3));
+            let (left, right) = (table(random, 300, keys, 2), table(random, 130, keys, 3));
             let told = format!("{join_type} {mode:?}");
             let spilled =
                 compare(&join(Shape { join_type, mode, filter: true, ..PLAIN }, left, right), 8 << 10, &told).await;
