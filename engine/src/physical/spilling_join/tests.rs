@@ -205,7 +205,7 @@ fn fresh(join: &HashJoinExec) -> HashJoinExec {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_joins_have_the_rows_of_those_with_all_memory() {
-    for seed in 0..40 {
+    for seed in 0..24 {
         let mut random = StdRng::seed_from_u64(seed);
         let keys = Keys {
             most: [3, 100, 10_000][random.random_range(0..3)],
@@ -213,7 +213,7 @@ async fn random_joins_have_the_rows_of_those_with_all_memory() {
             nulls: [0., 0.1, 0.9][random.random_range(0..3)],
         };
         // Rows of one key meet all others: fewer of them.
-        let most = if keys.most == 3 || keys.skew > 0. || keys.nulls > 0.5 { 600 } else { 4_000 };
+        let most = if keys.most == 3 || keys.skew > 0. || keys.nulls > 0.5 { 400 } else { 2_000 };
         let (left, right) = (random.random_range(0..most), random.random_range(0..most));
         let shape = Shape {
             join_type: TYPES[random.random_range(0..TYPES.len())],
@@ -238,10 +238,10 @@ async fn rows_of_one_key_are_joined_in_blocks() {
     for join_type in TYPES {
         for mode in [PartitionMode::Partitioned, PartitionMode::CollectLeft] {
             let random = &mut StdRng::seed_from_u64(5);
-            let (left, right) = (table(random, 300, keys, 2), table(random, 130, keys, 3));
+            let (left, right) = (table(random, 160, keys, 2), table(random, 70, keys, 3));
             let told = format!("{join_type} {mode:?}");
             let spilled =
-                compare(&join(Shape { join_type, mode, filter: true, ..PLAIN }, left, right), 8 << 10, &told).await;
+                compare(&join(Shape { join_type, mode, filter: true, ..PLAIN }, left, right), 4 << 10, &told).await;
             assert!(spilled > 0, "{told} did not spill");
         }
     }
