@@ -8,7 +8,7 @@
 //! - `state` is what the queues tell of themselves, and who asks for slots.
 //! - `predict` learns how long statements run, for short query acceleration.
 //! - `admission` is one statement's stay in the queues: it waits, holds slots, hops, is watched; dropping it leaves.
-//! - `memory` is what statements share, and the part of it that a statement's slots are.
+//! - `memory` is the share of the memory that its slots are.
 //! - `file` keeps the configuration in the warehouse and sees it change.
 //!
 //! Concurrency scaling is refused: there is one machine.
@@ -31,7 +31,6 @@ mod tests;
 pub(crate) use admission::{Admission, Decision, Kind, Phase};
 pub(crate) use assign::Requester;
 pub(crate) use config::{Configuration, SHORT_CLASS};
-pub(crate) use memory::SlotPool;
 pub(crate) use predict::{Features, shape};
 pub(crate) use priority::Priority;
 pub(crate) use queues::Wlm;

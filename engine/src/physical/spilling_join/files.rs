@@ -26,11 +26,17 @@ impl Env {
             .with_compression_type(config.spill_compression())
     }
 
-    /// The rows of files, one file after the other, in batches of the usual size: they were written in small ones.
+    /// The rows of files, one file after the other, in the batches that they were written in: what they take in memory is
+    /// what they are.
     pub(super) fn read(&self, schema: &SchemaRef, files: Vec<File>) -> SendableRecordBatchStream {
-        let (manager, batch_rows) = (self.manager(schema), self.task.session_config().batch_size());
-        let mut rows =
-            stream::iter(files).map(move |file| manager.read_spill_as_stream(file, None)).try_flatten().boxed();
+        let manager = self.manager(schema);
+        let rows = stream::iter(files).map(move |file| manager.read_spill_as_stream(file, None)).try_flatten();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), rows))
+    }
+
+    /// The same in batches of the usual size, since they were written in small ones.
+    pub(super) fn read_coalesced(&self, schema: &SchemaRef, files: Vec<File>) -> SendableRecordBatchStream {
+        let (mut rows, batch_rows) = (self.read(schema, files), self.task.session_config().batch_size());
         let given = Arc::clone(schema);
         let rows = async_try_stream(move |mut emitter| async move {
             let mut coalescer = BatchCoalescer::new(given, batch_rows);

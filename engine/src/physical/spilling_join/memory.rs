@@ -14,6 +14,9 @@ use super::outer::NullsSeen;
 /// Files that all partitions of a split join have open at once, about.
 const MOST_FILES: usize = 512;
 
+/// The part of the memory that joins leave to others, so that what is above and below them finds some: a quarter.
+const LEFT_TO_OTHERS: usize = 4;
+
 /// Into how many parts a join is split at once, at least.
 const LEAST_PARTS: usize = 4;
 
@@ -39,9 +42,9 @@ impl Default for Sizes {
 /// How much a build side may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// What it is given.
+    /// What leaves some to others, or a little.
     First,
-    /// The same, or a little that need not be asked for.
+    /// All there is, and a little that need not be asked for.
     Part,
     /// Whatever it needs: it cannot be made smaller.
     Last,
@@ -64,7 +67,15 @@ impl Env {
     /// Makes a reservation hold so many bytes, if it may.
     pub(super) fn claim(&self, reservation: &MemoryReservation, bytes: usize, claim: Claim) -> bool {
         let more = bytes.saturating_sub(reservation.size());
-        if more == 0 || (claim != Claim::Last && reservation.try_grow(more).is_ok()) {
+        let pool = self.task.memory_pool();
+        let within = match claim {
+            Claim::First if bytes > self.sizes.floor_bytes => {
+                pool.reserved().saturating_add(more) <= self.limit - self.limit / LEFT_TO_OTHERS
+            }
+            Claim::First | Claim::Part => true,
+            Claim::Last => false,
+        };
+        if more == 0 || (within && reservation.try_grow(more).is_ok()) {
             return true;
         }
         let anyway = claim == Claim::Last || (claim == Claim::Part && bytes <= self.sizes.floor_bytes);

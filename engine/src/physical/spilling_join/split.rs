@@ -166,7 +166,7 @@ impl Split {
         let joined = move |(part, files): (usize, Vec<File>)| {
             let split = Arc::clone(&self);
             let rows = async move {
-                let probe = split.env.read(&split.template.probe_schema(), files);
+                let probe = split.env.read_coalesced(&split.template.probe_schema(), files);
                 let rows = split.join_of(part)?.run(output, probe);
                 let nulls = split.parts[part].nulls;
                 let seen = split.env.nulls.clone();

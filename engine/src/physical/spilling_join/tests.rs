@@ -43,7 +43,7 @@ const TYPES: [JoinType; 10] = [
 ];
 
 /// Small enough for a few thousand rows to be split many times.
-const SIZES: Sizes = Sizes { floor_bytes: 8 << 10, most_parts: 4 };
+const SIZES: Sizes = Sizes { floor_bytes: 32 << 10, most_parts: 4 };
 
 /// How the keys of a table's rows are.
 #[derive(Debug, Clone, Copy)]
