@@ -130,18 +130,18 @@ async fn no_file_is_larger_than_it_may_be() {
         assert!(format.contains("CSV ") || sizes.len() >= 6, "{format}: {sizes:?}");
         assert!(sizes.iter().all(|size| *size <= MOST), "{format}: {sizes:?}");
     }
-    // What codecs cannot make much smaller: 19 MB of hexadecimal digits are half as many bytes.
+    // What codecs cannot make much smaller: 13 MB of hexadecimal digits are half as many bytes.
     let numbers = "select x.a + 10 * y.a + 100 * z.a + 1000 * u.a + 10000 * v.a as id from n x, n y, n z, n u, n v";
     let query = format!(
-        "select md5(id::varchar) || md5((-id)::varchar) || md5((id + 1000000)::varchar) || md5((id + 2000000)::varchar) || \
-         md5((id + 3000000)::varchar) || md5((id + 4000000)::varchar) from ({numbers})"
+        "select md5(id::varchar) || md5((-id)::varchar) || md5((id + 1000000)::varchar) || \
+         md5((id + 2000000)::varchar) from ({numbers})"
     );
-    for format in ["GZIP", "ZSTD"] {
+    for format in ["BZIP2", "ZSTD"] {
         let out = folder.path().join(format);
         let unload = format!("UNLOAD ('{query}') TO '{}/t_' {format} PARALLEL OFF MAXFILESIZE 5 MB", out.display());
         rows(&mut session, &unload).await.unwrap();
         let sizes: Vec<usize> = files(&out).iter().map(|(_, bytes)| bytes.len()).collect();
-        assert!((2..5).contains(&sizes.len()), "{format}: {sizes:?}");
+        assert!(sizes.len() > 1, "{format}: {sizes:?}");
         assert!(sizes.iter().all(|size| *size <= MOST), "{format}: {sizes:?}");
         // All but the last are filled, down to what a codec may have held.
         assert!(sizes.split_last().is_some_and(|(_, full)| full.iter().all(|size| *size > MOST / 2)), "{sizes:?}");
