@@ -44,7 +44,7 @@ impl Default for Sizes {
 pub(super) enum Claim {
     /// What leaves some to others, or a little.
     First,
-    /// All there is, and a little that need not be asked for.
+    /// The same, and the little need not be asked for.
     Part,
     /// Whatever it needs: it cannot be made smaller.
     Last,
@@ -69,7 +69,7 @@ impl Env {
         let more = bytes.saturating_sub(reservation.size());
         let pool = self.task.memory_pool();
         let within = match claim {
-            Claim::First if bytes > self.sizes.floor_bytes => {
+            Claim::First | Claim::Part if bytes > self.sizes.floor_bytes => {
                 pool.reserved().saturating_add(more) <= self.limit - self.limit / LEFT_TO_OTHERS
             }
             Claim::First | Claim::Part => true,

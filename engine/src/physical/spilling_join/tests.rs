@@ -288,7 +288,7 @@ async fn the_order_of_the_probe_side_and_a_limit_are_kept() {
         for fetch in [None, Some(150)] {
             let plan = all.builder().reset_state().with_fetch(fetch).build().unwrap();
             let plan = Arc::new(SpillingJoinExec::new(&plan, SIZES).unwrap());
-            let context = context(runtime(100_000).build_arc().unwrap());
+            let context = context(runtime(200_000).build_arc().unwrap());
             let mut rows = 0;
             for stream in execute_stream_partitioned(Arc::clone(&plan) as _, context).unwrap() {
                 let batches: Vec<_> = stream.try_collect().await.unwrap();
