@@ -48,11 +48,15 @@ impl Database {
 /// How connections are made.
 #[derive(Clone)]
 pub(super) enum Options {
-    Sqlite(SqliteConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
     Postgres(Box<PgConnectOptions>, postgres::Session),
 }
 
 impl Options {
+    pub(super) fn sqlite(options: SqliteConnectOptions) -> Self {
+        Self::Sqlite(Box::new(options))
+    }
+
     pub(super) async fn connect(&self) -> sqlx::Result<Connection> {
         match self {
             Self::Sqlite(options) => options.connect().await.map(Connection::Sqlite),

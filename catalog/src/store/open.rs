@@ -104,7 +104,7 @@ fn opened(path: &Path, access: Access, connection: Connection, state: State) -> 
         }
     };
     // From here on a missing file is an error: it was deleted while in use.
-    let options = Options::Sqlite(options(path, access).create_if_missing(false));
+    let options = Options::sqlite(options(path, access).create_if_missing(false));
     let connections = |most| Connections::new(Place::File(path.to_owned()), options.clone(), most);
     let readers = connections(READERS);
     readers.put(connection);
@@ -125,7 +125,7 @@ async fn attempt(path: &Path, access: Access) -> sqlx::Result<(Connection, State
 }
 
 async fn attempt_once(path: &Path, access: Access) -> sqlx::Result<(Connection, State)> {
-    let mut connection = Options::Sqlite(options(path, access)).connect().await?;
+    let mut connection = Options::sqlite(options(path, access)).connect().await?;
     let state = match read_format(&mut connection).await? {
         None => State::Foreign,
         Some(format) if format > FORMAT => State::Newer(format),

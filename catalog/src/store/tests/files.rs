@@ -8,7 +8,7 @@ use crate::store::sqlite::{Access, options};
 use std::fs;
 
 fn connections(path: &Path, access: Access) -> Connections {
-    Connections::new(CatalogPlace::File(path.to_owned()), Options::Sqlite(options(path, access)), 1)
+    Connections::new(CatalogPlace::File(path.to_owned()), Options::sqlite(options(path, access)), 1)
 }
 
 async fn execute(path: &Path, statement: &'static str) {

@@ -8,7 +8,7 @@ use crate::store::sqlite::{Access, options};
 
 /// A file of the first format, with a table and two partitions, as its program left it.
 async fn first_format(path: &Path) {
-    let mut connection = Options::Sqlite(options(path, Access::Write)).connect().await.unwrap();
+    let mut connection = Options::sqlite(options(path, Access::Write)).connect().await.unwrap();
     migrate_to(&mut connection, 1).await.unwrap();
     for statement in [
         "INSERT INTO millrace_table (id, database_name, name, version, partitions_version, document) VALUES \
@@ -57,7 +57,7 @@ async fn a_file_of_the_first_format_gets_what_is_new() {
 async fn a_file_of_the_second_format_gets_the_manifest() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("catalog.db");
-    let mut connection = Options::Sqlite(options(&path, Access::Write)).connect().await.unwrap();
+    let mut connection = Options::sqlite(options(&path, Access::Write)).connect().await.unwrap();
     migrate_to(&mut connection, 2).await.unwrap();
     connection.close().await.unwrap();
     let catalog = Catalog::open(&path).await.unwrap();
