@@ -246,7 +246,9 @@ impl Loader {
     fn record_replacements(&self, line: u64, record: &[u8]) {
         let (found, _) = self.spec.fields(record);
         let replaced = self.spec.replacements(&found, self.place(line, record));
-        replaced.into_iter().for_each(|replacement| self.errors.record_replacement(replacement));
+        for replacement in replaced {
+            self.errors.record_replacement(replacement);
+        }
     }
 
     fn place<'a>(&'a self, line: u64, record: &'a [u8]) -> Place<'a> {

@@ -110,7 +110,9 @@ impl TypedLoader {
         }
         let record = whole(records, row)?;
         let replaced = self.spec.replacements(&fields, self.place(&record));
-        replaced.into_iter().for_each(|replacement| self.errors.record_replacement(replacement));
+        for replacement in replaced {
+            self.errors.record_replacement(replacement);
+        }
         Ok(())
     }
 

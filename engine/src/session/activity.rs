@@ -30,6 +30,9 @@ pub enum Signal {
     Terminate,
 }
 
+/// COPYs that run, by their number: what is known of each, and how far it is.
+type Loads = BTreeMap<i64, (LoadCommitRecord, Weak<dyn Progress>)>;
+
 /// Who carries out what others signal to a session.
 type Receiver = Box<dyn Fn(&Signal) + Send + Sync>;
 
@@ -41,7 +44,7 @@ pub struct Sessions {
     /// What statements that run do, by their number.
     works: Mutex<HashMap<i64, Weak<Work>>>,
     /// COPYs that run, by their number: what is known of each, and how far it is.
-    loads: Mutex<BTreeMap<i64, (LoadCommitRecord, Weak<dyn Progress>)>>,
+    loads: Mutex<Loads>,
     /// UNLOADs that run, by their number.
     unloads: Mutex<BTreeMap<i64, UnloadRecord>>,
     /// The transaction that each session is in.

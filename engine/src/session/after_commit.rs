@@ -2,9 +2,12 @@
 
 use crate::journal::{Journal, Record};
 
+/// A record that waits.
+type Waiting = Box<dyn FnOnce(&Journal) + Send + Sync>;
+
 /// Records that wait for a commit.
 #[derive(Default)]
-pub(super) struct AfterCommit(Vec<Box<dyn FnOnce(&Journal) + Send + Sync>>);
+pub(super) struct AfterCommit(Vec<Waiting>);
 
 impl AfterCommit {
     /// Adds a record.

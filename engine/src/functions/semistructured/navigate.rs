@@ -128,7 +128,9 @@ fn elements(call: &Call<'_>) -> Result<ArrayRef> {
             built.append(false);
             continue;
         };
-        values.iter().for_each(|value| append(built.values(), value));
+        for value in &values {
+            append(built.values(), value);
+        }
         built.append(true);
     }
     Ok(Arc::new(built.finish()))

@@ -94,7 +94,7 @@ fn renamed(call: &Call<'_>, rename: fn(&str) -> String) -> Result<ArrayRef> {
 }
 
 /// A value with other names of all members in it.
-fn with_names<'t>(value: Json<'t>, rename: fn(&str) -> String) -> Result<Json<'t>> {
+fn with_names(value: Json<'_>, rename: fn(&str) -> String) -> Result<Json<'_>> {
     Ok(match value {
         Json::Array(values) => {
             Json::Array(values.into_iter().map(|value| with_names(value, rename)).collect::<Result<_>>()?)

@@ -21,9 +21,15 @@ impl RowBytes {
                 DataType::BinaryView => add_texts(column.as_binary_view(), &mut ends),
                 data_type if data_type.is_nested() => {
                     let each = (column.get_array_memory_size() / column.len().max(1)) as u64;
-                    ends.iter_mut().for_each(|bytes| *bytes += each);
+                    for bytes in &mut ends {
+                        *bytes += each;
+                    }
                 }
-                _ => ends.iter_mut().for_each(|bytes| *bytes += SCALAR_BYTES),
+                _ => {
+                    for bytes in &mut ends {
+                        *bytes += SCALAR_BYTES;
+                    }
+                }
             }
         }
         let mut sum = 0;

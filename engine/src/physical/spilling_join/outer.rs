@@ -46,7 +46,7 @@ impl NullsSeen {
     /// Whether rows that met none are in the result: none where there is a NULL, and those whose own key is NULL only
     /// where there is no row.
     pub(super) fn keeps(&self, null_key: bool) -> bool {
-        !self.nulls.load(Ordering::Relaxed) && !(null_key && self.rows.load(Ordering::Relaxed))
+        !(self.nulls.load(Ordering::Relaxed) || null_key && self.rows.load(Ordering::Relaxed))
     }
 }
 

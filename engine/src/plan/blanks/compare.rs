@@ -251,7 +251,7 @@ impl Walker {
     /// between `x` and what follows `x` and any number of blanks. It adds nothing to the condition but can be decided by
     /// the bounds of files and partitions.
     pub(super) fn bounds(&self, condition: &Expr) -> Vec<Expr> {
-        split_conjunction(condition).into_iter().flat_map(|part| self.bounds_of(part)).flatten().collect()
+        split_conjunction(condition).into_iter().filter_map(|part| self.bounds_of(part)).flatten().collect()
     }
 
     fn bounds_of(&self, condition: &Expr) -> Option<Vec<Expr>> {

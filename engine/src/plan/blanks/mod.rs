@@ -166,7 +166,7 @@ impl Walker {
         let mut parts = split_conjunction_owned(predicate);
         for part in &mut parts {
             let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = part else { continue };
-            let own: &mut Expr = match (is_outer(&**left)?, is_outer(&**right)?) {
+            let own: &mut Expr = match (is_outer(left)?, is_outer(right)?) {
                 (false, true) => left,
                 (true, false) => right,
                 _ => continue,

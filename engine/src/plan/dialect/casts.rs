@@ -97,7 +97,7 @@ fn with_midnights(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     };
     let is_date = |expr: &Expr| expr.get_type(schema).is_ok_and(|found| found == DataType::Date32);
     let fits = |expr: &Expr| matches!(expr, Expr::Literal(..)) || is_date(expr) || date_of(expr, schema).is_some();
-    if !is_date(value) || !others.iter().all(|other| fits(&**other)) {
+    if !is_date(value) || !others.iter().all(|other| fits(other)) {
         return Transformed::no(expr);
     }
     let mut changed = false;
