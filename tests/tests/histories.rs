@@ -24,12 +24,12 @@ const UNITS: u64 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_over_vortex_files() {
-    run("vortex", 0).await;
+    Box::pin(run("vortex", 0)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_over_parquet_files() {
-    run("parquet", 1_000_000).await;
+    Box::pin(run("parquet", 1_000_000)).await;
 }
 
 async fn run(format: &str, first_seed: u64) {
@@ -38,7 +38,7 @@ async fn run(format: &str, first_seed: u64) {
     let chosen: Option<u64> = std::env::var("MILLRACE_SEED").ok().map(|seed| seed.parse().unwrap());
     for seed in first_seed..first_seed + HISTORIES {
         if chosen.is_none_or(|chosen| chosen == seed) {
-            History::run(seed, format, &warehouse).await;
+            Box::pin(History::run(seed, format, &warehouse)).await;
         }
     }
 }

@@ -171,7 +171,7 @@ fn take(server: &Arc<Server>, connections: &mut JoinSet<()>, stream: TcpStream, 
         let begun = tokio::time::timeout(server.login_timeout, startup::begin(&server, stream, peer)).await;
         drop(login);
         match begun {
-            Ok(Some((connection, _place))) => connection.run(server.stopping.clone()).await,
+            Ok(Some((connection, _place))) => Box::pin(connection.run(server.stopping.clone())).await,
             Ok(None) => {}
             Err(_) => tracing::info!(%peer, "a client took too long to log in"),
         }

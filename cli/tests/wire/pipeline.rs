@@ -99,7 +99,7 @@ async fn sessions_are_cancelled_and_ended_by_others() {
     };
     let (ended, ()) = tokio::join!(other.simple_query(endless), cancel);
     let ended = ended.unwrap_err();
-    assert_eq!(ended.as_db_error().map(|error| error.message()), Some("Long-running query"));
+    assert_eq!(ended.as_db_error().map(tokio_postgres::error::DbError::message), Some("Long-running query"));
     assert_eq!(ended.code(), Some(&SqlState::QUERY_CANCELED));
     other.batch_execute("select 1").await.unwrap();
     let gone: i32 = client.query_one(&format!("select pg_terminate_backend({pid})"), &[]).await.unwrap().get(0);
