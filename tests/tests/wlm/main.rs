@@ -223,7 +223,8 @@ async fn the_memory_of_a_slot_is_hard() {
         {"query_concurrency":1,"memory_percent_to_use":90}]"#;
     let (_folder, warehouse) = world_with(queues, |config| config.memory_limit_bytes = Some(256 << 20)).await;
     // What a window's partition holds does not go to the disk.
-    let text = "SELECT count(s) FROM (SELECT sum(x.a) OVER (PARTITION BY x.a * 0) AS s FROM n x, n y, n z, n u, n v) AS w";
+    let text =
+        "SELECT count(s) FROM (SELECT sum(x.a) OVER (PARTITION BY x.a * 0) AS s FROM n x, n y, n z, n u, n v) AS w";
     let error = spawn(grouped(&warehouse, "small").await, text).await.unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::OutOfMemory, "{error:?}");
     assert!(format!("{error:?}").contains("its slots in the queue are"), "{error:?}");
