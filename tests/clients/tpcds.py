@@ -46,6 +46,7 @@ OURS = {
         (r"\bBETWEEN '(\d{4}-\d\d-\d\d)'", r"BETWEEN DATE '\1'", "a text is no date"),
         (r"\bd_date = '(\d{4}-\d\d-\d\d)'", r"d_date = DATE '\1'", "a text is no date"),
         (r"\bd_date IN\s*\(\s*'(\S{10})',\s*'(\S{10})',\s*'(\S{10})'\s*\)", r"d_date IN (DATE '\1', DATE '\2', DATE '\3')", "a text is no date"),
+        (r"\bcoalesce\((c_\w+_name), ''\)", r"rtrim(coalesce(\1, ''))", "a function sees the blanks of CHAR"),
     ],
 }
 # Queries whose rows differ and may, by dialect: number, why.
