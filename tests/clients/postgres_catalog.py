@@ -74,7 +74,15 @@ class Served:
         sys.exit(f"postgres_catalog: FAILED: the server did not start\n{self.log.read_text()}")
 
     def session(self):
-        session = psycopg2.connect(host="127.0.0.1", port=self.port, user="admin", password=PASSWORD, dbname="dev")
+        # A connection to the server that was stopped is found out by the first who uses it, and told.
+        for attempt in range(10):
+            try:
+                session = psycopg2.connect(host="127.0.0.1", port=self.port, user="admin", password=PASSWORD, dbname="dev")
+                break
+            except psycopg2.OperationalError as error:
+                if attempt == 9 or "the catalog is unavailable" not in str(error):
+                    raise
+                time.sleep(0.3)
         session.autocommit = True
         return session.cursor()
 
@@ -198,10 +206,21 @@ def killed():
         time.sleep(0.5)
         writer.enough = True
         writer.join()
-        session = served.session()
-        session.execute(look)
-        following = whole(f"PostgreSQL killed, round {round_} ({writer.error})", session.fetchall(), writer.written)
+        following = whole(f"PostgreSQL killed, round {round_} ({writer.error})", looked(served, look), writer.written)
     served.kill()
+
+
+def looked(served, look):
+    """What a query gives; another attempt for each connection that went with the server."""
+    for attempt in range(10):
+        try:
+            session = served.session()
+            session.execute(look)
+            return session.fetchall()
+        except psycopg2.Error as error:
+            if attempt == 9 or "the catalog is unavailable" not in str(error):
+                raise
+            time.sleep(0.3)
 
 
 def beside_duckdb():
