@@ -1,6 +1,7 @@
 //! The catalog as the engine holds it.
 
 use super::connection::{Connections, Lease, Write};
+use super::database::Durability;
 use super::load::load;
 use super::open::{Opened, open};
 use super::place::Place;
@@ -17,7 +18,8 @@ use tokio::sync::Mutex;
 /// may be open on the same one.
 ///
 /// Every method that changes something is one transaction: it happens wholly or not at all, and is on disk when the
-/// method returns. A file, folder or server that cannot be written gives a catalog that reads, whose changes fail with
+/// method returns, but for leases, uses of columns and values of IDENTITY columns, which are before anything that is
+/// committed later. A file, folder or server that cannot be written gives a catalog that reads, whose changes fail with
 /// [`CatalogError::ReadOnly`].
 pub struct Catalog {
     readers: Connections,
@@ -154,8 +156,17 @@ impl Catalog {
     }
 
     pub(crate) async fn write(&self) -> Result<Write<'_>> {
+        self.begin_write(Durability::AtOnce).await
+    }
+
+    /// A transaction whose commit need not be on disk before the next one is: see [`Durability::WithTheNext`].
+    pub(crate) async fn write_lazily(&self) -> Result<Write<'_>> {
+        self.begin_write(Durability::WithTheNext).await
+    }
+
+    async fn begin_write(&self, durability: Durability) -> Result<Write<'_>> {
         match &self.writer {
-            Some(writer) => Write::begin(writer.lease().await?).await,
+            Some(writer) => Write::begin(writer.lease().await?, durability).await,
             None => Err(CatalogError::ReadOnly(self.place().to_string())),
         }
     }
