@@ -7,7 +7,7 @@ use super::open::{Opened, open};
 use super::place::Place;
 use super::sql::sql;
 use crate::error::{CatalogError, Result};
-use crate::manifest::{EstimateCache, FileCache, InlinedCache, OwnCommits};
+use crate::manifest::{EstimateCache, FileCache, InlinedCache, OwnCommits, Settled};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
@@ -29,7 +29,8 @@ pub struct Catalog {
     loading: Mutex<()>,
     files: FileCache,
     inlined: InlinedCache,
-    own_commits: OwnCommits,
+    own_commits: Arc<OwnCommits>,
+    settled: Settled,
     estimates: EstimateCache,
 }
 
@@ -51,6 +52,7 @@ impl Catalog {
     /// [`CatalogError::Unavailable`] where it can be neither read nor made.
     pub async fn open_at(place: &Place) -> Result<Self> {
         let Opened { readers, writer } = open(place).await?;
+        let own_commits = Arc::<OwnCommits>::default();
         Ok(Self {
             readers,
             writer,
@@ -58,7 +60,8 @@ impl Catalog {
             loading: Mutex::new(()),
             files: FileCache::default(),
             inlined: InlinedCache::default(),
-            own_commits: OwnCommits::default(),
+            settled: Settled::new(Arc::clone(&own_commits)),
+            own_commits,
             estimates: EstimateCache::default(),
         })
     }
@@ -144,6 +147,11 @@ impl Catalog {
     /// The manifest's last commits of this process.
     pub(crate) fn own_commits(&self) -> &OwnCommits {
         &self.own_commits
+    }
+
+    /// Managed tables as this process's commits left them.
+    pub(crate) fn settled(&self) -> &Settled {
+        &self.settled
     }
 
     /// What was read of managed tables' estimates.
