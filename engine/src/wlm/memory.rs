@@ -27,7 +27,7 @@ pub(crate) struct LittleForAll<P>(pub(crate) P);
 
 impl<P: MemoryPool> fmt::Display for LittleForAll<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
