@@ -11,6 +11,7 @@ mod decode;
 mod errors;
 mod feed;
 mod fields;
+mod found;
 mod frame;
 mod json;
 mod pattern;
