@@ -39,7 +39,9 @@ impl Column {
             SqlType::Real => Self::Real(Float32Builder::new()),
             SqlType::Double => Self::Double(Float64Builder::new()),
             SqlType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Self::Text(StringViewBuilder::new()),
+            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super | SqlType::HllSketch => {
+                Self::Text(StringViewBuilder::new())
+            }
             SqlType::Date => Self::Date(Date32Builder::new()),
             SqlType::Time | SqlType::TimeTz => Self::Time(Time64MicrosecondBuilder::new()),
             SqlType::Timestamp | SqlType::TimestampTz => Self::Timestamp(TimestampMicrosecondBuilder::new(), data_type),

@@ -49,7 +49,7 @@ const USER: &str = "session_authorization";
 const SUPERUSER: &str = "is_superuser";
 
 /// All of them, by name.
-const KNOWN: [Known; 30] = [
+const KNOWN: [Known; 31] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
     known("bytea_output", "hex", Takes::Word(&["hex"]), "form of binary values as text"),
     known("client_encoding", "UTF8", Takes::Encoding, "encoding of the client's texts"),
@@ -109,6 +109,12 @@ const KNOWN: [Known; 30] = [
     ),
     known("intervalstyle", "postgres", Takes::Word(&["postgres"]), "form of intervals as text"),
     known(SUPERUSER, "on", Takes::Fixed, "whether the user may do everything"),
+    known(
+        "json_parse_dedup_attributes",
+        "off",
+        Takes::Switch,
+        "whether json_parse keeps the last of an object's members of one name instead of an error",
+    ),
     known("max_cursor_result_set_size", "0", Takes::Number(0, 14_400_000), "cursors do not hold their rows; no effect"),
     known("max_identifier_length", IDENTIFIER_BYTES, Takes::Fixed, "bytes of a name"),
     known("padb_revision", "1", Takes::Fixed, "tells drivers that Redshift's protocol is spoken"),

@@ -236,6 +236,11 @@ impl Context {
         self.settings.get(self.state.config(), "enable_case_sensitive_super_attribute").is_ok_and(|value| value == "on")
     }
 
+    /// Whether `json_parse` keeps the last of an object's members of one name.
+    pub(crate) fn keeps_last_member(&self) -> bool {
+        self.settings.get(self.state.config(), "json_parse_dedup_attributes").is_ok_and(|value| value == "on")
+    }
+
     /// Where a statement that runs to its end shows how far it is.
     pub(crate) fn progress(&self) -> &CurrentProgress {
         &self.progress
