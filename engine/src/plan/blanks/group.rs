@@ -1,14 +1,25 @@
-//! Groups of texts that are equal but for blanks. What a group shows is its text with the fewest blanks.
+//! Groups of texts that are equal but for blanks or case. What a group shows is its text with the fewest blanks, or the
+//! first by its bytes of those that differ in case.
 
 use super::Walker;
+use super::collation::{Ignored, as_type};
 use super::ends::Texts;
-use crate::functions::{self, COUNT_BLANKS, WITH_BLANKS};
+use crate::functions::{self, COUNT_BLANKS, ORDERED_TEXT, WITH_BLANKS};
 use datafusion::common::{Column, DataFusionError};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::expr_fn::min;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, when};
 use std::sync::Arc;
+
+/// What a group's key is shown by, where that is not the key: the place of an aggregate.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// The fewest blanks of the group's texts.
+    Blanks(usize),
+    /// One of the group's texts.
+    Text(usize),
+}
 
 /// The function that tells which keys a row is a group of.
 const GROUPING: &str = "grouping";
@@ -18,7 +29,11 @@ impl Walker {
     pub(super) fn distinct(&mut self, input: Arc<LogicalPlan>) -> Result<(LogicalPlan, Vec<Texts>)> {
         let texts = self.inputs();
         let columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
-        if !columns.iter().any(|column| self.loses_blanks(column)) {
+        let mut differs = false;
+        for column in &columns {
+            differs |= self.ignored_in(column)?.any();
+        }
+        if !differs {
             return Ok((LogicalPlan::Distinct(Distinct::All(input)), texts));
         }
         Ok((self.aggregate(Aggregate::try_new(input, columns, Vec::new())?)?.0, texts))
@@ -51,38 +66,62 @@ impl Walker {
         };
         let mut results = Vec::with_capacity(aggr_expr.len());
         for expr in aggr_expr {
-            results.push(place(match expr {
+            let (expr, is_extreme) = match expr {
                 Expr::AggregateFunction(mut call) if call.func.name() == GROUPING => {
                     call.params.args = call.params.args.into_iter().map(&by).collect();
-                    Expr::AggregateFunction(call)
+                    (Expr::AggregateFunction(call), false)
                 }
-                expr => self.expr(expr)?.data,
-            }));
+                expr => {
+                    let expr = self.expr(expr)?.data;
+                    let extreme = self.extreme(&expr)?;
+                    let is_extreme = extreme.is_some();
+                    (extreme.unwrap_or(expr), is_extreme)
+                }
+            };
+            results.push((place(expr), is_extreme));
         }
-        let mut blanks = Vec::with_capacity(keys.len());
+        let mut shows = Vec::with_capacity(keys.len());
         for key in &keys {
-            blanks.push(if self.loses_blanks(key) {
-                let whole = self.expr(key.clone())?.data;
-                Some(place(min(functions::call(self.dialect, COUNT_BLANKS, vec![whole])?)))
-            } else {
-                None
+            let ignored = self.ignored_in(key)?;
+            shows.push(match ignored {
+                Ignored { case: true, .. } => Some(Shown::Text(place(min(self.expr(key.clone())?.data)))),
+                Ignored { blanks: true, .. } => {
+                    let whole = self.expr(key.clone())?.data;
+                    Some(Shown::Blanks(place(min(functions::call(self.dialect, COUNT_BLANKS, vec![whole])?))))
+                }
+                _ => None,
             });
         }
         let first_result = shown.len() + usize::from(is_set);
         let grouped = Arc::new(LogicalPlan::Aggregate(Aggregate::try_new(input, groups, computed)?));
         let column = |at: usize| Expr::Column(Column::from(grouped.schema().qualified_field(at)));
         let mut columns = Vec::with_capacity(schema.fields().len());
-        for (key, blanks) in compared.iter().zip(blanks) {
+        for (place, (key, shows)) in compared.iter().zip(shows).enumerate() {
             let at = shown.iter().position(|shown| shown == key).ok_or_else(lost)?;
-            columns.push(match blanks {
-                Some(count) => {
-                    functions::call(self.dialect, WITH_BLANKS, vec![column(at), column(first_result + count)])?
+            columns.push(match shows {
+                Some(Shown::Blanks(count)) => {
+                    let args = vec![column(at), column(first_result + count)];
+                    as_type(functions::call(self.dialect, WITH_BLANKS, args)?, schema.field(place).data_type())
                 }
+                // A key that is none of the row's set is NULL.
+                Some(Shown::Text(text)) if is_set => {
+                    when(column(at).is_not_null(), column(first_result + text)).end()?
+                }
+                Some(Shown::Text(text)) => column(first_result + text),
                 None => column(at),
             });
         }
         columns.extend(is_set.then(|| column(shown.len())));
-        columns.extend(results.into_iter().map(|at| column(first_result + at)));
+        for (at, is_extreme) in results {
+            let result = column(first_result + at);
+            let place = columns.len();
+            columns.push(if is_extreme {
+                let text = functions::call(self.dialect, ORDERED_TEXT, vec![result])?;
+                as_type(text, schema.field(place).data_type())
+            } else {
+                result
+            });
+        }
         let before = schema.columns();
         let same = |(expr, before): (&Expr, &Column)| matches!(expr, Expr::Column(column) if column == before);
         if grouped.schema().fields().len() == before.len() && columns.iter().zip(&before).all(same) {
@@ -102,8 +141,9 @@ impl Walker {
         Ok((LogicalPlanBuilder::from(grouped).project(named)?.build()?, texts))
     }
 
-    fn loses_blanks(&self, key: &Expr) -> bool {
-        self.texts(key).is_some_and(|texts| texts.blanks && self.is_ignored(&[texts]))
+    /// What does not count in the texts of an expression when they are compared with one another.
+    fn ignored_in(&self, key: &Expr) -> Result<Ignored> {
+        self.texts(key).map_or(Ok(Ignored::default()), |texts| self.ignored(&[texts]))
     }
 }
 
