@@ -7,16 +7,14 @@
 
 use super::change::{CommitNote, Committed, ManifestChange};
 use super::conflict::{Footprint, find_conflict};
+use super::follow::{ChangedRows, Done};
 use super::load::document;
 use super::log::{Effect, format_effects, parse_effects};
 use super::state::TableState;
 use super::time::{now_us, parse_time};
 use crate::error::{CatalogError, Result};
-use crate::store::{Catalog, ObjectChanges, Time, Write, collided, sql};
+use crate::store::{Catalog, ObjectChanges, Time, Tries, Write, sql};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// How often a commit is begun that collides with those of another program.
-const MOST_TRIES: usize = 10;
 
 impl Catalog {
     /// Commits a transaction that began at the snapshot `base` and read the tables `reads`: all its changes, or none.
@@ -48,14 +46,16 @@ impl Catalog {
         if changes.is_empty() && objects.is_empty() {
             return Ok(Committed { snapshot_id: base, tables: BTreeMap::new() });
         }
-        let mut tries = 1;
-        loop {
-            match self.try_commit(base, reads, changes, objects, note).await {
-                // Another program that does not take our lock was at it too: what it did is seen now.
-                Err(error) if collided(&error) && tries < MOST_TRIES => tries += 1,
-                done => return done,
+        let mut tries = Tries::default();
+        let done = loop {
+            let done = self.try_commit(base, reads, changes, objects, note).await;
+            if !tries.again(&done) {
+                break done?;
             }
-        }
+        };
+        let committed = Committed { snapshot_id: done.snapshot, tables: done.tables.clone() };
+        self.follow(done).await;
+        Ok(committed)
     }
 
     async fn try_commit(
@@ -65,7 +65,7 @@ impl Catalog {
         changes: &[ManifestChange],
         objects: &ObjectChanges,
         note: &CommitNote,
-    ) -> Result<Committed> {
+    ) -> Result<Done> {
         let mut write = self.write().await?;
         let waiting = objects.give_up_names(&mut write).await?;
         let mut commit = Commit::begin(&mut write, Some(base)).await?;
@@ -73,14 +73,14 @@ impl Catalog {
         for change in changes {
             commit.apply(&mut write, change).await?;
         }
-        let committed = commit.finish(&mut write, note).await?;
+        let done = commit.finish(&mut write, note).await?;
         objects.take_names(&mut write, waiting).await?;
         if objects.is_empty() {
             write.commit_uncounted().await?;
         } else {
             write.commit().await?;
         }
-        Ok(committed)
+        Ok(done)
     }
 }
 
@@ -100,6 +100,8 @@ pub(super) struct Commit {
     pub(super) footprint: Footprint,
     /// The tables touched, by id.
     pub(super) tables: HashMap<i64, TableState>,
+    /// Their rows in the catalog that ended and began.
+    pub(super) rows: BTreeMap<i64, ChangedRows>,
     last_time_us: i64,
     schema_version: i64,
     schema_changed: bool,
@@ -124,6 +126,7 @@ impl Commit {
             snapshot: last + 1,
             footprint: Footprint::default(),
             tables: HashMap::new(),
+            rows: BTreeMap::new(),
             last_time_us: parse_time(&time).unwrap_or(0),
             schema_version,
             schema_changed: false,
@@ -202,12 +205,13 @@ impl Commit {
     }
 
     /// Writes what the changes leave to the end; the caller commits.
-    pub(super) async fn finish(mut self, write: &mut Write<'_>, note: &CommitNote) -> Result<Committed> {
+    pub(super) async fn finish(mut self, write: &mut Write<'_>, note: &CommitNote) -> Result<Done> {
         if let Some(table_id) = find_conflict(&self.footprint, &self.others) {
             return Err(Self::conflict(table_id));
         }
         if self.footprint.effects.is_empty() {
-            return Ok(Committed { snapshot_id: self.snapshot - 1, tables: self.made });
+            let before = self.snapshot - 1;
+            return Ok(self.done(before));
         }
         for (_, state) in std::mem::take(&mut self.tables) {
             state.store(write, self.snapshot).await?;
@@ -221,7 +225,12 @@ impl Commit {
         let query = query.bind(self.snapshot).bind(format_effects(&self.footprint.effects));
         write.execute(query.bind(note.author.clone()).bind(note.message.clone())).await?;
         write.execute(sql("UPDATE millrace_manifest SET documented = $1").bind(self.snapshot)).await?;
-        Ok(Committed { snapshot_id: self.snapshot, tables: self.made })
+        let made = self.snapshot;
+        Ok(self.done(made))
+    }
+
+    fn done(self, snapshot: i64) -> Done {
+        Done { snapshot, tables: self.made, effects: self.footprint.effects, rows: self.rows }
     }
 }
 

@@ -80,6 +80,9 @@ pub struct ManagedColumn {
     /// `ENCODE`, lower case; AUTO when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
+    /// `COLLATE case_insensitive`: comparisons leave the case of its texts out of account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub case_insensitive: bool,
     /// The COMMENT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,

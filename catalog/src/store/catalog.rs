@@ -4,10 +4,9 @@ use super::connection::{Connections, Lease, Write};
 use super::load::load;
 use super::open::{Opened, open};
 use super::place::Place;
-use super::postgres;
 use super::sql::sql;
 use crate::error::{CatalogError, Result};
-use crate::manifest::{EstimateCache, FileCache, InlinedCache};
+use crate::manifest::{EstimateCache, FileCache, InlinedCache, OwnCommits};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
@@ -28,6 +27,7 @@ pub struct Catalog {
     loading: Mutex<()>,
     files: FileCache,
     inlined: InlinedCache,
+    own_commits: OwnCommits,
     estimates: EstimateCache,
 }
 
@@ -48,10 +48,7 @@ impl Catalog {
     /// [`CatalogError::Damaged`] for a file or schema that has something else, is damaged, or has a newer format;
     /// [`CatalogError::Unavailable`] where it can be neither read nor made.
     pub async fn open_at(place: &Place) -> Result<Self> {
-        let Opened { readers, writer } = match place {
-            Place::File(path) => open(path).await?,
-            Place::Postgres(url) => postgres::open(url).await?,
-        };
+        let Opened { readers, writer } = open(place).await?;
         Ok(Self {
             readers,
             writer,
@@ -59,6 +56,7 @@ impl Catalog {
             loading: Mutex::new(()),
             files: FileCache::default(),
             inlined: InlinedCache::default(),
+            own_commits: OwnCommits::default(),
             estimates: EstimateCache::default(),
         })
     }
@@ -122,6 +120,15 @@ impl Catalog {
         Ok(((version, manifest_version) == (cached.version(), cached.manifest_version())).then_some(cached))
     }
 
+    /// Brings the cached snapshot to a commit of the manifest that changed no definition, where nobody else's came
+    /// between.
+    pub(crate) fn follow_manifest(&self, snapshot_id: i64) {
+        let mut cached = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = cached.as_deref().filter(|before| before.manifest_version() == snapshot_id - 1) {
+            *cached = Some(Arc::new(before.at_manifest_version(snapshot_id)));
+        }
+    }
+
     /// The lists of managed tables' files that were read.
     pub(crate) fn files(&self) -> &FileCache {
         &self.files
@@ -130,6 +137,11 @@ impl Catalog {
     /// What was read of managed tables' rows in the catalog.
     pub(crate) fn inlined(&self) -> &InlinedCache {
         &self.inlined
+    }
+
+    /// The manifest's last commits of this process.
+    pub(crate) fn own_commits(&self) -> &OwnCommits {
+        &self.own_commits
     }
 
     /// What was read of managed tables' estimates.

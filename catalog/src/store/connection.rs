@@ -59,11 +59,12 @@ impl Connections {
     }
 
     async fn take_alive(&self) -> Option<Connection> {
-        while let Some((mut connection, since)) = self.take() {
-            if since.elapsed() < TRUSTED || connection.is_alive().await {
-                return Some(connection);
-            }
+        let (mut connection, since) = self.take()?;
+        if since.elapsed() < TRUSTED || connection.is_alive().await {
+            return Some(connection);
         }
+        // The others were idle for longer: each would be asked in vain.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
         None
     }
 

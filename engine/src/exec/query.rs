@@ -5,7 +5,7 @@ use super::progress::ScanProgress;
 use super::repeatable;
 use crate::error::Result;
 use crate::optimize::{self, JoinEstimates};
-use crate::plan;
+use crate::plan::{self, Planned};
 use crate::resolve;
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
@@ -61,6 +61,11 @@ async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult>
 /// A query's logical plan, before optimisation.
 pub(crate) async fn logical_plan(context: &Context, query: &ast::Query) -> Result<LogicalPlan> {
     plan::plan_query(context, resolve::resolve_query(context, query).await?)
+}
+
+/// The same, with what is known of its columns.
+pub(crate) async fn described_plan(context: &Context, query: &ast::Query) -> Result<Planned> {
+    plan::plan_described(context, resolve::resolve_query(context, query).await?)
 }
 
 /// The plan that runs.

@@ -12,6 +12,7 @@ mod blanks;
 mod cast;
 mod catalog;
 mod coalesce;
+mod collation;
 mod conversion;
 mod dates;
 mod decimal_totals;
@@ -49,6 +50,7 @@ pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
 pub(crate) use cast::{differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 pub(crate) use coalesce::{COALESCE, type_of_literals};
+pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use intervals::{
     DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,

@@ -2,8 +2,8 @@
 
 use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
-    arithmetic, arrays, blanks, coalesce, conversion, dates, formats, full_text, intervals, json, lambdas, lists, math,
-    reduce, regex, semistructured, sketches, text, totals, url,
+    arithmetic, arrays, blanks, coalesce, collation, conversion, dates, formats, full_text, intervals, json, lambdas,
+    lists, math, reduce, regex, semistructured, sketches, text, totals, url,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -17,6 +17,7 @@ use std::sync::{Arc, LazyLock};
 pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", arithmetic::FUNCTIONS),
     ("", blanks::FUNCTIONS),
+    ("", collation::FUNCTIONS),
     ("", conversion::FUNCTIONS),
     ("", intervals::FUNCTIONS),
     ("", lists::FUNCTIONS),
@@ -34,6 +35,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("SUPER", semistructured::KINDS),
     ("SUPER", semistructured::OBJECTS),
     ("SUPER", semistructured::SETS),
+    ("Texts", collation::COLLATIONS),
     ("Texts", text::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];

@@ -1,8 +1,6 @@
-//! Groupings by what their keys have in common: texts without blanks, SUPER values by value. What a group shows of a key
+//! Groupings by what their keys have in common: texts without blanks or case, SUPER values by value. What a group shows of a key
 //! is then one of the group's own values.
 
-use crate::functions;
-use crate::sql::Dialect;
 use datafusion::common::{Column, DataFusionError};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
@@ -12,15 +10,21 @@ use std::sync::Arc;
 /// The function that tells which keys a row is a group of.
 pub(super) const GROUPING: &str = "grouping";
 
+/// Makes of what was compared and of an aggregate what a group shows.
+pub(super) type Show<'s> = Box<dyn Fn(Expr, Expr) -> Result<Expr> + 's>;
+
+/// Makes of an aggregate's result the one that was planned.
+pub(super) type Finish<'s> = Box<dyn Fn(Expr) -> Result<Expr> + 's>;
+
 /// A key of a grouping.
-pub(super) struct Key {
+pub(super) struct Key<'s> {
     /// What it is in the grouping as it was planned.
     pub(super) key: Expr,
     /// What rows are grouped by instead.
     pub(super) compared: Expr,
-    /// An aggregate over the group's values, and the function that makes of what was compared and of the aggregate what the
-    /// group shows; `None` where what was compared is shown.
-    pub(super) shown: Option<(Expr, &'static str)>,
+    /// An aggregate over the group's values and what makes of it what the group shows; `None` where what was compared is
+    /// shown.
+    pub(super) shown: Option<(Expr, Show<'s>)>,
 }
 
 /// The keys of a grouping, also those of grouping sets, each once.
@@ -28,9 +32,9 @@ pub(super) fn keys_of(group_expr: &[Expr]) -> Result<Vec<Expr>> {
     Ok(grouping_set_to_exprlist(group_expr)?.into_iter().cloned().collect())
 }
 
-/// A grouping by what is compared of its keys. Its columns keep their names; the number of a grouping set, which nobody
-/// names, is gone unless nothing had to change.
-pub(super) fn regroup(aggregate: Aggregate, keys: Vec<Key>, dialect: Dialect) -> Result<LogicalPlan> {
+/// A grouping by what is compared of its keys; `finishes` are of its aggregates, in their order. Its columns keep their
+/// names; the number of a grouping set, which nobody names, is gone unless nothing had to change.
+pub(super) fn regroup(aggregate: Aggregate, keys: &[Key<'_>], finishes: &[Option<Finish<'_>>]) -> Result<LogicalPlan> {
     let Aggregate { input, group_expr, aggr_expr, schema, .. } = aggregate;
     let is_set = matches!(group_expr.first(), Some(Expr::GroupingSet(_)));
     let by = |expr: Expr| {
@@ -57,7 +61,7 @@ pub(super) fn regroup(aggregate: Aggregate, keys: Vec<Key>, dialect: Dialect) ->
         }));
     }
     let shown: Vec<_> =
-        keys.iter().map(|key| key.shown.as_ref().map(|(value, show)| (place(value.clone()), *show))).collect();
+        keys.iter().map(|key| key.shown.as_ref().map(|(value, show)| (place(value.clone()), show))).collect();
     let first_result = grouped_by.len() + usize::from(is_set);
     let grouped = Arc::new(LogicalPlan::Aggregate(Aggregate::try_new(input, groups, computed)?));
     let column = |at: usize| Expr::Column(Column::from(grouped.schema().qualified_field(at)));
@@ -65,12 +69,18 @@ pub(super) fn regroup(aggregate: Aggregate, keys: Vec<Key>, dialect: Dialect) ->
     for (key, shown) in keys.iter().zip(shown) {
         let at = grouped_by.iter().position(|by| *by == key.compared).ok_or_else(lost)?;
         columns.push(match shown {
-            Some((value, show)) => functions::call(dialect, show, vec![column(at), column(first_result + value)])?,
+            Some((value, show)) => show(column(at), column(first_result + value))?,
             None => column(at),
         });
     }
     columns.extend(is_set.then(|| column(grouped_by.len())));
-    columns.extend(results.into_iter().map(|at| column(first_result + at)));
+    for (at, finish) in results.into_iter().zip(finishes.iter().map(Some).chain(std::iter::repeat(None))) {
+        let result = column(first_result + at);
+        columns.push(match finish.and_then(Option::as_ref) {
+            Some(finish) => finish(result)?,
+            None => result,
+        });
+    }
     let before = schema.columns();
     let same = |(expr, before): (&Expr, &Column)| matches!(expr, Expr::Column(column) if column == before);
     if grouped.schema().fields().len() == before.len() && columns.iter().zip(&before).all(same) {

@@ -11,11 +11,13 @@ mod groups;
 mod lateral;
 mod membership;
 mod rewrite;
+mod view;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
 pub(crate) use declared::{declared_schema, declared_types, with_declarations};
 pub(crate) use dialect::{as_sketch, as_super, assigned, read_interval, sketch_value, super_value};
 pub(crate) use rewrite::{shown_name, shown_schema};
+pub(crate) use view::View;
 
 use crate::builtin;
 use crate::error::{Error, ErrorKind, Result, span_of};
@@ -44,8 +46,27 @@ use std::sync::Arc;
 /// each statement, which costs more than planning a small query; only what is used of it takes memory.
 pub const STACK_BYTES: usize = 64 << 20;
 
+/// A query's plan, and what is known of its columns' texts.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) plan: LogicalPlan,
+    texts: Vec<blanks::Texts>,
+}
+
+impl Planned {
+    /// Whether comparisons leave the case of a column's texts out of account.
+    pub(crate) fn ignores_case(&self, column: usize) -> bool {
+        self.texts.get(column).is_some_and(blanks::Texts::ignores_case)
+    }
+}
+
 /// Plans a query over its resolved tables.
 pub(crate) fn plan_query(context: &Context, resolved: ResolvedQuery) -> Result<LogicalPlan> {
+    Ok(plan_described(context, resolved)?.plan)
+}
+
+/// The same, with what is known of its columns.
+pub(crate) fn plan_described(context: &Context, resolved: ResolvedQuery) -> Result<Planned> {
     with_room(|| plan_resolved(context, resolved))
 }
 
@@ -55,7 +76,7 @@ pub(crate) fn with_room<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(RED_ZONE_BYTES, STACK_BYTES, work)
 }
 
-fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<LogicalPlan> {
+fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Planned> {
     let dialect = context.dialect();
     dialect::spell(&mut resolved.query, dialect)?;
     dialect::tell_apart(&mut resolved.query);
@@ -90,12 +111,14 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
     let planned = planned.and_then(|plan| dialect::rewrite_sketches(plan, dialect));
     let planned = planned.and_then(|plan| dialect::rewrite_doubles(plan, dialect));
     let planned = planned.and_then(|plan| dialect::rewrite_casts(plan, dialect));
-    let planned = planned.and_then(|plan| blanks::rewrite(plan, dialect));
-    let plan = planned
-        .and_then(|plan| correlated::rewrite(plan, state))
-        .and_then(membership::rewrite)
-        .and_then(federated::bind);
-    plan.map_err(|error| {
+    let planned = planned.and_then(|plan| blanks::rewrite(plan, dialect)).and_then(|(plan, texts)| {
+        let plan = view::inline(plan)
+            .and_then(|plan| correlated::rewrite(plan, state))
+            .and_then(membership::rewrite)
+            .and_then(federated::bind)?;
+        Ok(Planned { plan, texts })
+    });
+    planned.map_err(|error| {
         let position = context.position_of(span_of(&error));
         let error = Error::from(error);
         if position > 0 { error.with_position(position) } else { error }
@@ -119,7 +142,7 @@ fn missing_column(error: &DataFusionError) -> Option<String> {
 ///
 /// # Errors
 /// `InvalidTableDefinition` when the query no longer has as many columns.
-pub(crate) fn rename_columns(plan: LogicalPlan, columns: &[Column]) -> Result<LogicalPlan> {
+fn rename_columns(plan: LogicalPlan, columns: &[Column]) -> Result<LogicalPlan> {
     let fields = plan.schema().fields();
     if columns.is_empty() || fields.iter().map(|f| f.name()).eq(columns.iter().map(|c| &c.name)) {
         return Ok(plan);

@@ -33,7 +33,7 @@ use crate::sql::{self, Dialect, ObjectName, TARGET};
 use crate::system;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::TableReference;
-use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
+use datafusion::datasource::{TableProvider, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::parser::Statement as ParserStatement;
 use datafusion::sql::resolve::resolve_table_references;
@@ -275,8 +275,8 @@ async fn resolve_table(
             // A position in its text is none in the statement's.
             let place = format!("in view \"{}.{}\"", table.database, table.name);
             let planned = view.map_err(|error| error.within(&place))?;
-            let planned = plan::rename_columns(planned, &table.storage.columns)?;
-            Ok(source(Arc::new(ViewTable::new(planned, Some(text.clone()))), &shown, granted))
+            let view = plan::View::new(planned, &table.storage.columns, text)?;
+            Ok(source(Arc::new(view), &shown, granted))
         }
     }
 }
@@ -375,7 +375,7 @@ pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<Logi
     };
     let snapshot = context.snapshot().await?;
     let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
-    plan_view(&owner, &snapshot, text, dialect, search_database, 0).await
+    Ok(plan_view(&owner, &snapshot, text, dialect, search_database, 0).await?.plan)
 }
 
 /// The plan of a query in Redshift's dialect, kept as text, with the schemas that its names are looked up in.
@@ -384,7 +384,7 @@ pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<Logi
 /// What running it would say.
 pub(crate) async fn plan_of_text(context: &Context, text: &str, path: &str) -> Result<LogicalPlan> {
     let snapshot = context.snapshot().await?;
-    plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await
+    Ok(plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await?.plan)
 }
 
 /// The plan of a view's query, whose names mean what they did in the dialect that the view was made in.
@@ -395,13 +395,13 @@ async fn plan_view(
     dialect: &str,
     path: &str,
     depth: usize,
-) -> Result<LogicalPlan> {
+) -> Result<plan::Planned> {
     let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
     let query = sql::parse_query(text, dialect)?;
     let query = query.ok_or_else(|| Error::internal("the view's text is not a query"))?;
     let context = context.with_dialect(dialect);
     let resolved = resolve_at(&context, snapshot, &query, &path_of(path), depth + 1).await?;
-    plan::plan_query(&context, resolved)
+    plan::plan_described(&context, resolved)
 }
 
 /// Where a relation is first named in a query: line and column, from 1.

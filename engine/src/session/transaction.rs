@@ -246,10 +246,10 @@ impl Transaction {
     pub(crate) async fn peek(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Contents> {
         if is_temporary(table) {
             let draft = self.temporary.draft(&table.name)?;
-            return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
+            return Ok(Contents { files: Arc::clone(&draft.files), inlined: draft.inlined() });
         }
         if let Some(draft) = self.drafts.get(&(table.schema.clone(), table.name.clone())) {
-            return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
+            return Ok(Contents { files: Arc::clone(&draft.files), inlined: draft.inlined() });
         }
         let version = self.snapshot(warehouse).await?.manifest_version();
         let files = warehouse.catalog().data_files(table.id, version).await?;
@@ -382,12 +382,12 @@ impl Transaction {
         }
         if is_temporary(table) {
             let draft = self.temporary.draft(&table.name)?;
-            draft.files.extend(added);
+            draft.add_files(added);
             draft.hold(Written::Data(files));
             return Ok(());
         }
         self.written.push(Written::Data(files));
-        self.draft(warehouse, table).await?.files.extend(added);
+        self.draft(warehouse, table).await?.add_files(added);
         Ok(())
     }
 
@@ -475,6 +475,7 @@ impl Transaction {
             return Ok(());
         }
         let (catalog, start_us) = (Arc::clone(warehouse.catalog()), now_us());
+        let dropped: Vec<i64> = self.dropped.iter().map(|table| table.id).collect();
         let inner = Arc::clone(warehouse);
         let commit = warehouse.cleanup().spawn(async move {
             let committed = self.commit_changes(&catalog, &changes).await;
@@ -486,6 +487,9 @@ impl Transaction {
             if committed.is_ok() {
                 inner.journal().record(&CommitRecord { xid, queue_us, start_us, end_us: now_us() });
                 records.tell(inner.journal());
+                for table in dropped {
+                    inner.inlined().forget(table).await;
+                }
             }
             committed
         });

@@ -55,6 +55,7 @@ fn column(column: &ManagedColumn) -> String {
         format!("{kind}({},{})", identity.seed, identity.step)
     }));
     words.extend(column.encoding.as_ref().map(|encoding| format!("ENCODE {encoding}")));
+    words.extend(column.case_insensitive.then(|| "COLLATE case_insensitive".to_owned()));
     words.join(" ")
 }
 

@@ -220,7 +220,8 @@ fn new_files(before: &[DataFile], now: &[DataFile]) -> Option<Vec<DataFile>> {
 /// The same of the rows in the catalog.
 fn new_rows(before: &[InlinedRows], mut now: Vec<InlinedRows>) -> Option<Vec<InlinedRows>> {
     let key = |row: &millrace_catalog::manifest::InlinedRow| (row.row_id, row.begin_snapshot);
-    let mut before: BTreeSet<(i64, i64)> = before.iter().flat_map(|group| group.rows.iter().map(key)).collect();
+    let mut before: BTreeSet<(i64, i64)> =
+        before.iter().flat_map(|group| group.rows.iter().map(|row| key(row))).collect();
     for group in &mut now {
         group.rows.retain(|row| !before.remove(&key(row)));
     }

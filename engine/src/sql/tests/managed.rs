@@ -102,7 +102,7 @@ fn a_query_may_give_the_columns() {
         Redshift,
         &[
             ("CREATE TABLE t (a int CHECK (a > 1))", "CHECK", 23),
-            ("CREATE TABLE t (a varchar(9) COLLATE case_insensitive)", "COLLATE case_insensitive", 30),
+            ("CREATE TABLE t (a varchar(9) COLLATE \"de_DE\")", "COLLATE de_DE", 30),
         ],
     );
 }

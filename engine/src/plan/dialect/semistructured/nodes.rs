@@ -4,7 +4,7 @@
 use super::expressions::{order, rewrite_expr};
 use super::values::{SUPER, call, is_super, key};
 use crate::functions::{self, SuperArgument};
-use crate::plan::groups::{Key, keys_of, regroup};
+use crate::plan::groups::{Key, Show, keys_of, regroup};
 use crate::sql::Dialect;
 use crate::tables;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -117,12 +117,13 @@ fn grouped(aggregate: Aggregate, schema: &DFSchema) -> Result<LogicalPlan> {
         compared.push(if is_super(&planned, schema) {
             let value = planned.clone().unalias();
             let written = min(call("$super_written", vec![value.clone()])?);
-            Key { compared: key(value, schema)?, key: planned, shown: Some((written, "$super_shown")) }
+            let show: Show<'_> = Box::new(|key, written| call("$super_shown", vec![key, written]));
+            Key { compared: key(value, schema)?, key: planned, shown: Some((written, show)) }
         } else {
             Key { compared: planned.clone(), key: planned, shown: None }
         });
     }
-    regroup(aggregate, compared, Dialect::Redshift)
+    regroup(aggregate, &compared, &[])
 }
 
 /// Makes what is SUPER among expressions equal where values are; whether there is one to be made.

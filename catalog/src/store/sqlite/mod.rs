@@ -1,9 +1,12 @@
 //! What is SQLite's own: how a connection is opened, how values are stored, and what its error codes mean.
 
-use super::database::BUSY_TIMEOUT;
+mod open;
+
+use super::database::{BUSY_TIMEOUT, STATEMENTS};
 use super::sql::Value;
 use crate::error::CatalogError;
 use crate::manifest::format_time;
+pub(super) use open::{is_writable, open, use_write_ahead_log};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{Arguments, ConnectOptions};
 use std::path::Path;
@@ -69,6 +72,7 @@ pub(crate) fn options(path: &Path, access: Access) -> SqliteConnectOptions {
         // A load of a million partitions leaves a large log behind: give the space back.
         .pragma("journal_size_limit", "67108864")
         .row_buffer_size(512)
+        .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
     match access {
         Access::Write => options.create_if_missing(true),
