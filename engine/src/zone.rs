@@ -1,7 +1,7 @@
 //! Time zones by name: of the IANA database, or abbreviations.
 
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono_tz::{GapInfo, Tz};
 
 /// Abbreviations and what they are from UTC, in hours and minutes, whatever the season: PostgreSQL's default set
 /// (`timezonesets/Default`), of which Redshift has an older state.
@@ -58,9 +58,13 @@ impl Zone {
     /// never do, as if they had not been put forward. `None` for moments that no calendar has.
     pub(crate) fn to_utc(self, local_us: i64) -> Option<i64> {
         let Self::Named(zone) = self else { return local_us.checked_sub(self.offset_at(local_us)?) };
-        match zone.from_local_datetime(&moment_of(local_us)?).earliest() {
+        let local = moment_of(local_us)?;
+        match zone.from_local_datetime(&local).earliest() {
             Some(moment) => Some(moment.with_timezone(&Utc).timestamp_micros()),
-            None => local_us.checked_sub(self.offset_at(local_us.checked_sub(4 * 3_600_000_000)?)?),
+            None => {
+                let (_, before) = GapInfo::new(&local, &zone)?.begin?;
+                local_us.checked_sub(i64::from(before.fix().local_minus_utc()) * 1_000_000)
+            }
         }
     }
 }
@@ -98,15 +102,24 @@ mod tests {
         }
     }
 
-    /// Berlin's clocks do not show 2024-03-31 02:30, and show 2024-10-27 02:30 twice.
+    /// What clocks never show, east and west of Greenwich, and for a whole day; and what they show twice. PostgreSQL takes
+    /// what was before a gap.
     #[test]
     fn hours_that_are_not_there_or_come_twice() {
-        let zone = Zone::of_name("Europe/Berlin").unwrap();
-        let utc = |text: &str| {
-            let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap().and_utc().timestamp_micros();
-            moment_of(zone.to_utc(local).unwrap()).unwrap().format("%H:%M").to_string()
-        };
-        assert_eq!(utc("2024-03-31 02:30"), "01:30");
-        assert_eq!(utc("2024-10-27 02:30"), "00:30");
+        for (name, local, utc) in [
+            ("Europe/Berlin", "2024-03-31 02:30", "2024-03-31 01:30"),
+            ("America/Los_Angeles", "2024-03-10 02:30", "2024-03-10 10:30"),
+            ("America/St_Johns", "2024-03-10 02:15", "2024-03-10 05:45"),
+            ("Australia/Sydney", "2024-10-06 02:30", "2024-10-05 16:30"),
+            ("Australia/Lord_Howe", "2024-10-06 02:15", "2024-10-05 15:45"),
+            ("Pacific/Apia", "2011-12-30 00:00", "2011-12-30 10:00"),
+            ("Pacific/Apia", "2011-12-30 23:59", "2011-12-31 09:59"),
+            ("Europe/Berlin", "2024-10-27 02:30", "2024-10-27 00:30"),
+        ] {
+            let zone = Zone::of_name(name).unwrap();
+            let micros = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").unwrap().and_utc().timestamp_micros();
+            let found = moment_of(zone.to_utc(micros).unwrap()).unwrap().format("%Y-%m-%d %H:%M").to_string();
+            assert_eq!(found, utc, "{name} {local}");
+        }
     }
 }

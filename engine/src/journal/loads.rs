@@ -20,6 +20,15 @@ pub(crate) struct Origin {
     pub(crate) end_us: i64,
 }
 
+impl Origin {
+    /// Whether both are of one try of one statement: another process's sessions may have the same numbers, and a statement
+    /// that begins again has its own.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let key = |origin: &Self| (origin.query, origin.pid, origin.start_us);
+        key(self) == key(other)
+    }
+}
+
 /// A record that belongs to a statement.
 pub(crate) trait OfStatement: Record {
     /// The statement.

@@ -11,6 +11,9 @@ const MOST_RECORDED: usize = 10_000;
 /// How much of a line or value is recorded, in bytes (`stl_load_errors` has 1024).
 const MOST_TEXT: usize = 1024;
 
+/// How much of a reason is recorded, in bytes (`sys_load_error_detail.error_message` is `character(512)`).
+const MOST_REASON: usize = 512;
+
 /// How much of a bad line's fields together is recorded, in bytes.
 pub(super) const MOST_FIELDS: usize = 4096;
 
@@ -25,8 +28,11 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    /// A reason may repeat what stood in the file, whatever its length: as much is kept as is recorded.
     pub(crate) fn new(code: u32, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        let mut reason = reason.into();
+        reason.truncate(reason.floor_char_boundary(MOST_REASON));
+        Self { code, reason }
     }
 }
 
@@ -186,7 +192,25 @@ impl LoadErrors {
     }
 }
 
-/// Bytes of a file as text for a record.
+/// Bytes of a file as text for a record. What is no UTF-8 is shown as more bytes than it has.
 pub(crate) fn shown(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_TEXT)]).into_owned()
+    let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_TEXT)]).into_owned();
+    text.truncate(text.floor_char_boundary(MOST_TEXT));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Redshift: `raw_line` and `raw_field_value` are `char(1024)`, `error_message` is `character(512)`.
+    #[test]
+    fn what_is_recorded_fits_its_columns() {
+        for bytes in [vec![b'x'; 4096], vec![0xff; 1024], "é".repeat(700).into_bytes(), b"short".to_vec()] {
+            assert!(shown(&bytes).len() <= 1024);
+        }
+        assert_eq!(shown(b"short"), "short");
+        assert_eq!(Problem::new(1222, "é".repeat(300)).reason, "é".repeat(256));
+        assert_eq!(Problem::new(1207, "Invalid digit").reason, "Invalid digit");
+    }
 }

@@ -56,6 +56,8 @@ pub(super) struct Framer {
     base: u64,
     /// Where the record that comes next begins in the file.
     begin: u64,
+    /// From where on in the file a line that looks like one JSON object is taken for one; `None` for never.
+    hurried_from: Option<u64>,
 }
 
 impl Framer {
@@ -74,7 +76,14 @@ impl Framer {
             lines_to_skip: 0,
             base: offset,
             begin: offset,
+            hurried_from: None,
         }
+    }
+
+    /// The same that takes a line for one JSON object if it begins and ends like one. Whoever reads the records sees where
+    /// that was wrong, and has them cut again ([`Framer::again`]).
+    pub(super) fn hurried(self) -> Self {
+        Self { hurried_from: Some(0), ..self }
     }
 
     /// The same that passes over so many lines before the first record.
@@ -101,6 +110,18 @@ impl Framer {
         &self.buffer[from..to]
     }
 
+    /// Cuts the records from a place on again, that begins at this line, now with care; whether that makes a difference.
+    pub(super) fn again(&mut self, from: usize, line: u64) -> bool {
+        let begin = self.base + from as u64;
+        if self.framing != Framing::Json || self.hurried_from.is_none_or(|hurried| hurried > begin) {
+            return false;
+        }
+        self.hurried_from = Some(self.begin);
+        (self.start, self.scanned, self.state, self.depth, self.escaped) = (from, from, State::FieldStart, 0, false);
+        (self.line, self.begin) = (line, begin);
+        true
+    }
+
     /// Takes bytes in; places given before mean nothing any more.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
@@ -122,7 +143,7 @@ impl Framer {
             &Framing::Lines { escape } => self.line_end(escape),
             &Framing::Csv { quote, .. } => self.csv_end(quote),
             &Framing::Quotes { quote, escape } => self.quotes_end(quote, escape),
-            Framing::Json => self.json_end(),
+            Framing::Json => self.line_of_json().or_else(|| self.json_end()),
         };
         if let Some((to, next)) = end {
             return Some(self.give(to, next));
@@ -145,7 +166,11 @@ impl Framer {
 
     fn give(&mut self, to: usize, next: usize) -> Framed {
         let (from, line) = (self.start, self.line);
-        self.line += newlines(&self.buffer[from..next]);
+        self.line += match self.framing {
+            // The first line end is the record's.
+            Framing::Lines { escape: false } => 1,
+            _ => newlines(&self.buffer[from..next]),
+        };
         (self.start, self.scanned, self.state, self.depth, self.escaped) = (next, next, State::FieldStart, 0, false);
         self.begin = self.base + next as u64;
         if std::mem::take(&mut self.too_long) || to - from > MOST_RECORD {
@@ -292,6 +317,19 @@ impl Framer {
             }
         }
         None
+    }
+
+    /// The end of a line that looks like one object.
+    fn line_of_json(&self) -> Option<(usize, usize)> {
+        let is_hurried = self.hurried_from.is_some_and(|hurried| hurried <= self.begin);
+        if !is_hurried || self.depth > 0 || self.scanned > self.start {
+            return None;
+        }
+        let rest = self.buffer[self.start..].strip_prefix(b"{")?;
+        let line = &rest[..memchr::memchr(b'\n', rest)?];
+        let inside = line.trim_ascii_end().strip_suffix(b"}")?;
+        let end = self.start + inside.len() + 2;
+        Some((end, end))
     }
 
     fn json_end(&mut self) -> Option<(usize, usize)> {

@@ -4,7 +4,7 @@ use super::errors::{OUT_OF_RANGE, Problem};
 use super::fields::Field;
 use super::spec::Target;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::json::{JsonPath, Lexer, Step, unescape};
+use crate::lake::json::{JsonPath, Lexer, Malformed, Nested, Step, quoted, unescape};
 use crate::tables::SqlType;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,8 +12,8 @@ use std::ops::Range;
 /// Which member of a record fills which column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Members {
-    /// Those of the columns' names.
-    Named { names: Vec<String>, ignore_case: bool },
+    /// Those of the columns' names; `keys` are the names as they mostly stand in a record, with the colon.
+    Named { names: Vec<String>, keys: Vec<String>, ignore_case: bool },
     /// Those at paths.
     Paths(Vec<JsonPath>),
     /// The record itself.
@@ -44,6 +44,12 @@ impl Attribute {
 }
 
 impl Members {
+    /// Members of the columns' names.
+    pub(super) fn named(names: Vec<String>, ignore_case: bool) -> Self {
+        let keys = names.iter().map(|name| format!("{}:", quoted(name))).collect();
+        Self::Named { names, keys, ignore_case }
+    }
+
     /// The fields of a record; `None` for NULL and for what the record lacks.
     pub(super) fn select<'a>(
         &self,
@@ -61,19 +67,11 @@ impl Members {
                     at: whole.start,
                 }));
             }
-            Self::Named { names, ignore_case } => {
+            Self::Named { names, keys, ignore_case } => {
                 let first = fields.len();
                 fields.resize(first + names.len(), None);
-                // Members mostly come in the columns' order.
-                let mut next = 0;
-                let taken = lexer.object(0, |key, value| {
-                    let is_next = names.get(next).is_some_and(|name| name.as_bytes() == key);
-                    if let Some(at) = if is_next { Some(next) } else { column_of(key, names, *ignore_case) } {
-                        fields[first + at] = field(record, value);
-                        next = at + 1;
-                    }
-                });
-                taken.map_err(|e| {
+                let wanted = Wanted { names, keys, ignore_case: *ignore_case };
+                wanted.take(&mut lexer, record, &mut fields[first..]).map_err(|e| {
                     fields.truncate(first);
                     malformed(e.at)
                 })?;
@@ -109,8 +107,45 @@ impl Members {
                 }
             }
         }
-        if lexer.peek().is_some() && !matches!(self, Self::Paths(_)) {
+        if lexer.peek().is_some() {
             return Err(malformed(lexer.at));
+        }
+        Ok(())
+    }
+}
+
+/// The members of a record that fill columns.
+struct Wanted<'w> {
+    names: &'w [String],
+    keys: &'w [String],
+    ignore_case: bool,
+}
+
+impl Wanted<'_> {
+    /// Takes an object: the field of each column that it has a member for.
+    fn take<'a>(
+        &self,
+        lexer: &mut Lexer<'_>,
+        record: &'a [u8],
+        fields: &mut [Option<Field<'a>>],
+    ) -> std::result::Result<(), Malformed> {
+        // Members mostly come in the columns' order, their keys written alike.
+        let mut next = 0;
+        let mut more = lexer.begin(Nested::Object)?;
+        while more {
+            lexer.peek();
+            let column = if self.keys.get(next).is_some_and(|key| lexer.take(key.as_bytes())) {
+                Some(next)
+            } else {
+                let key = lexer.key()?;
+                column_of(&record[key.start + 1..key.end - 1], self.names, self.ignore_case)
+            };
+            let value = lexer.value(0)?;
+            if let Some(at) = column {
+                fields[at] = field(record, value);
+                next = at + 1;
+            }
+            more = lexer.goes_on(Nested::Object)?;
         }
         Ok(())
     }

@@ -6,11 +6,14 @@
 //! one becomes a record of [`LoadErrors`]. Nothing here knows a table, a session or a plan.
 
 mod builder;
+mod cells;
 mod cut;
 mod decode;
+mod digits;
 mod errors;
 mod feed;
 mod fields;
+mod found;
 mod frame;
 mod json;
 mod pattern;

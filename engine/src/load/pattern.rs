@@ -1,5 +1,6 @@
 //! DATEFORMAT and TIMEFORMAT: patterns of Redshift, and what `'auto'` recognises.
 
+use super::digits;
 use super::errors::Problem;
 use crate::error::{Error, ErrorKind};
 use crate::zone::Zone;
@@ -30,9 +31,6 @@ const AUTO_DATES: [&str; 19] = [
 
 /// Times of day behind them.
 const AUTO_TIMES: [&str; 5] = ["%H:%M:%S%.f", "%H:%M", "%H%M%S", "%I:%M:%S%.f %p", "%I:%M %p"];
-
-/// The day of 1970-01-01 from the first of the year 1, which is day 1.
-const EPOCH_FROM_CE: i32 = 719_163;
 
 /// The day of 1970-01-01 as Julian days count.
 const JULIAN_EPOCH: i64 = 2_440_588;
@@ -97,14 +95,16 @@ impl Moments {
         }
     }
 
-    /// The days of `YYYY-MM-DD` and nothing else, where that is a date.
-    pub(super) fn plain(&self, text: &[u8]) -> Option<i32> {
-        if matches!(self, Self::Standard | Self::Auto) { plain_date(text) } else { None }
+    /// Whether the standard form is read.
+    pub(super) fn has_standard(&self) -> bool {
+        matches!(self, Self::Standard | Self::Auto)
     }
 
     /// Days since the epoch.
     pub(super) fn date(&self, text: &str) -> Result<i32, Problem> {
-        if let Some(days) = self.plain(text.as_bytes()) {
+        if self.has_standard()
+            && let Some(days) = digits::date(text.as_bytes())
+        {
             return Ok(days);
         }
         let wrong = || Problem::new(1205, "Invalid Date Format - length must be 10 or more");
@@ -125,21 +125,6 @@ pub(crate) fn moment_of(text: &str, recognise: bool) -> Option<i64> {
     let short = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok().map(micros);
     let recognised = || if recognise { auto(text) } else { None };
     standard(text).or_else(short).or_else(recognised)
-}
-
-/// `YYYY-MM-DD` and nothing else, as nearly all dates are written.
-fn plain_date(bytes: &[u8]) -> Option<i32> {
-    if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
-        return None;
-    }
-    let number = |digits: &[u8]| {
-        digits
-            .iter()
-            .try_fold(0_u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(*digit - b'0')))
-    };
-    let year = i32::try_from(number(&bytes[..4])?).ok().filter(|year| *year > 0)?;
-    let date = NaiveDate::from_ymd_opt(year, number(&bytes[5..7])?, number(&bytes[8..])?)?;
-    Some(date.num_days_from_ce() - EPOCH_FROM_CE)
 }
 
 fn micros(moment: NaiveDateTime) -> i64 {
@@ -312,6 +297,9 @@ mod tests {
             ("auto", "12/17/1997 07:37 PM CET", "1997-12-17 18:37:00"),
             ("auto", "1997-12-17 07:37:16 AEST", "1997-12-16 21:37:16"),
             ("auto", "1997-12-17 07:37:16 NPT", "1997-12-17 01:52:16"),
+            // What no clock of the zone showed is read as before the clocks were put forward, as PostgreSQL reads it.
+            ("auto", "2024-03-10 02:30:00 America/Los_Angeles", "2024-03-10 10:30:00"),
+            ("auto", "2024-10-06 02:30:00 Australia/Sydney", "2024-10-05 16:30:00"),
             ("auto", "January 8, 1999", "1999-01-08 00:00:00"),
             ("auto", "1999-01-08", "1999-01-08 00:00:00"),
             ("auto", "1/8/1999", "1999-01-08 00:00:00"),

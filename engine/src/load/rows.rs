@@ -3,6 +3,7 @@
 //! A row goes in whole or not at all. Memory holds one chunk, one record and one batch.
 
 use super::builder::Column;
+use super::cells::Cells;
 use super::decode::Decoder;
 use super::errors::{LoadErrors, Problem, shown};
 use super::frame::{Framed, Framer};
@@ -43,6 +44,8 @@ pub(crate) struct Loader {
     part: Option<Part>,
     columns: Vec<Column>,
     rows: usize,
+    /// The fields of the run that is taken in.
+    cells: Cells,
 }
 
 impl Loader {
@@ -55,10 +58,12 @@ impl Loader {
         let (from, skipped) = part.map_or((0, 0), |part| (part.from, part.skipped));
         let first = part.is_none_or(|part| part.is_first);
         let framer = spec.framer(from, if first { skipped + 1 } else { 1 });
+        let framer = if spec.options.accept_invalid_chars.is_none() { framer.hurried() } else { framer };
         let decoder = Decoder::new(spec.options.encoding, from > 0);
         let columns = spec.columns();
         let header_left = part.map_or_else(|| spec.header_lines(), |part| u64::from(!part.is_first));
-        Self { spec, errors, file, framer, decoder, header_left, ended: false, part, columns, rows: 0 }
+        let cells = Cells::default();
+        Self { spec, errors, file, framer, decoder, header_left, ended: false, part, columns, rows: 0, cells }
     }
 
     /// The same for a block of whole records, the first of them at this line; its file's header is not among them.
@@ -136,7 +141,12 @@ impl Loader {
                 self.ended = true;
                 break;
             }
-            let Some(framed) = self.framer.cut(last) else { break };
+            let Some(framed) = self.framer.cut(last) else {
+                if self.take(&mut run, &mut batches)? {
+                    break;
+                }
+                continue;
+            };
             match framed {
                 Framed::Record { from, to, .. } if self.ends_stream(from, to) => {
                     self.ended = true;
@@ -147,8 +157,9 @@ impl Loader {
                     self.check_header(&framed)?;
                 }
                 Framed::TooLong { line } => {
-                    self.take(&mut run, &mut batches)?;
-                    self.too_long(line)?;
+                    if self.take(&mut run, &mut batches)? {
+                        self.too_long(line)?;
+                    }
                 }
                 Framed::Record { from, to, .. } if from == to && self.spec.skips_blank_lines() => {}
                 Framed::Record { from, to, line } => run.push((from, to, line)),
@@ -161,11 +172,16 @@ impl Loader {
         Ok(batches)
     }
 
-    /// Takes the rows of a run of records in: their places and lines.
-    fn take(&mut self, run: &mut Vec<(usize, usize, u64)>, batches: &mut Vec<RecordBatch>) -> Result<()> {
+    /// Takes the rows of a run of records in: their places and lines. `false` when they must be cut again.
+    fn take(&mut self, run: &mut Vec<(usize, usize, u64)>, batches: &mut Vec<RecordBatch>) -> Result<bool> {
         if self.take_columns(run) {
             self.rows += run.len();
             run.clear();
+        } else if let Some((from, _, line)) = run.first()
+            && self.framer.again(*from, *line)
+        {
+            run.clear();
+            return Ok(false);
         }
         for (from, to, line) in run.drain(..) {
             self.row(from, to, line)?;
@@ -173,23 +189,27 @@ impl Loader {
         if self.rows >= BATCH_ROWS {
             batches.push(self.batch()?);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes a run in column by column, if all of its records are good and plain.
     fn take_columns(&mut self, run: &[(usize, usize, u64)]) -> bool {
         let (spec, width) = (&self.spec, self.spec.targets.len());
+        let (Some((begin, ..)), Some((_, end, _))) = (run.first(), run.last()) else { return true };
         if spec.options.accept_invalid_chars.is_some() {
             return false;
         }
-        let mut fields = Vec::with_capacity(run.len() * width + 1);
+        let bytes = self.framer.bytes(*begin, *end);
+        self.cells.clear();
+        let mut fields = Vec::with_capacity(width + 1);
         for (at, (from, to, _)) in run.iter().enumerate() {
-            let split = spec.split(self.framer.bytes(*from, *to), &mut fields);
-            if split.is_err() || fields.len() != (at + 1) * width {
+            let split = spec.split_cells(bytes, from - begin, to - begin, &mut fields, &mut self.cells);
+            if split.is_err() || self.cells.len() != (at + 1) * width {
                 return false;
             }
         }
-        run::append(&spec.conversion, &spec.targets, &fields, &mut self.columns)
+        let run = self.cells.of(bytes, width);
+        run.is_some_and(|run| run::append(&spec.conversion, &spec.targets, &run, &mut self.columns, self.rows))
     }
 
     fn ends_stream(&self, from: usize, to: usize) -> bool {

@@ -1,125 +1,164 @@
 //! Runs of records, column by column: what most rows are costs no dispatch for each value.
 //!
-//! A run that holds anything out of the ordinary (a bad value, a NULL where none may be) is given up before any column has
-//! changed; its rows are then read one by one.
+//! A run that holds anything out of the ordinary (a bad value, a NULL where none may be) is given up, and what it had
+//! added to columns is taken back; its rows are then read one by one.
 
-use super::builder::Column;
+use super::builder::{Column, Primitives};
+use super::cells::{Cell, Run};
+use super::digits;
 use super::fields::Field;
 use super::spec::Target;
-use super::value::{Conversion, Value, short_integer};
+use super::value::{Conversion, Value};
 use crate::tables::SqlType;
+use datafusion::arrow::array::ArrowPrimitiveType;
 use std::borrow::Cow;
 
 /// Records of a run: so many that their fields stay in the processor's cache.
 pub(super) const RUN_ROWS: usize = 256;
 
-/// The values of one column of a run; `None` is NULL.
-pub(super) enum Values<'a> {
-    /// Whole numbers, days, microseconds.
-    Integers(Vec<Option<i64>>),
-    Decimals(Vec<Option<i128>>),
-    Texts(Vec<Option<Cow<'a, str>>>),
-    /// What is read value by value.
-    Others(Vec<Value<'a>>),
+/// What is left to do for a column when all values of the run are known to be good.
+enum Later<'a> {
+    /// Nothing: its values are there.
+    Done,
+    /// Texts that go in as they stand.
+    AsTheyStand,
+    /// What was read value by value.
+    Values(Vec<Value<'a>>),
 }
 
-/// Appends the rows whose fields these are, row after row, as many in each as there are targets; `false`, and nothing is
-/// appended, when one of them must be looked at by itself.
+/// Appends a run's rows to columns that have so many; `false`, and nothing is appended, when one of them must be looked at
+/// by itself.
 pub(super) fn append(
     conversion: &Conversion,
     targets: &[Target],
-    fields: &[Option<Field<'_>>],
+    run: &Run<'_>,
     columns: &mut [Column],
+    rows: usize,
 ) -> bool {
-    let column = |at: usize| Of { conversion, target: &targets[at], at, width: targets.len(), fields }.values();
-    let Some(read) = (0..targets.len()).map(column).collect::<Option<Vec<_>>>() else { return false };
-    for (column, values) in columns.iter_mut().zip(read) {
-        column.extend(values);
+    let mut left = Vec::with_capacity(targets.len());
+    for (at, target) in targets.iter().enumerate() {
+        match (Of { conversion, target, run, at }).fill(&mut columns[at]) {
+            Some(later) => left.push(later),
+            None => {
+                columns[..=at].iter_mut().for_each(|column| column.truncate(rows));
+                return false;
+            }
+        }
+    }
+    for (at, later) in left.into_iter().enumerate() {
+        let column = &mut columns[at];
+        match (later, column) {
+            (Later::AsTheyStand, Column::Text(builder)) => {
+                for cell in run.column(at) {
+                    builder.append_option(if is_null(conversion, run, cell) { None } else { run.text(cell) });
+                }
+            }
+            (Later::Values(values), column) => values.into_iter().for_each(|value| column.append(value)),
+            (Later::Done | Later::AsTheyStand, _) => {}
+        }
     }
     true
+}
+
+/// Whether a field is NULL: there is none, or its text says so.
+#[inline]
+fn is_null(conversion: &Conversion, run: &Run<'_>, cell: Cell) -> bool {
+    cell.is_missing() || (conversion.may_be_null(cell.is_quoted()) && conversion.stands_for_null(run.bytes(cell)))
 }
 
 /// One column of a run.
 struct Of<'r, 'a> {
     conversion: &'r Conversion,
     target: &'r Target,
+    run: &'r Run<'a>,
     at: usize,
-    width: usize,
-    fields: &'r [Option<Field<'a>>],
 }
 
-impl<'r> Of<'r, '_> {
-    fn values(&self) -> Option<Values<'r>> {
-        let conversion = self.conversion;
-        match self.target.data_type {
-            SqlType::SmallInt => self.integers(i16::MIN.into(), i16::MAX.into()),
-            SqlType::Integer => self.integers(i32::MIN.into(), i32::MAX.into()),
-            SqlType::BigInt => self.integers(i64::MIN, i64::MAX),
-            SqlType::Date => {
-                let plain = |field: &Field<'_>| conversion.plain_date(&field.bytes).map(i64::from);
-                self.read(plain, whole).map(Values::Integers)
+impl<'a> Of<'_, 'a> {
+    /// Appends the column's values, or says what is to be appended.
+    fn fill(&self, column: &mut Column) -> Option<Later<'a>> {
+        let whole = |value| if let Value::Integer(value) = value { Some(value) } else { None };
+        match (column, self.target.data_type) {
+            (Column::SmallInt(values), _) => self.values(
+                values,
+                |text, from, to| digits::integer(text, from, to)?.try_into().ok(),
+                |value| whole(value).map(|value| value as i16),
+            ),
+            (Column::Integer(values), _) => self.values(
+                values,
+                |text, from, to| digits::integer(text, from, to)?.try_into().ok(),
+                |value| whole(value).map(|value| value as i32),
+            ),
+            (Column::BigInt(values), _) => self.values(values, digits::integer, whole),
+            (Column::Date(values), _) if self.conversion.has_plain_dates() => self.values(
+                values,
+                |text, from, to| digits::date(&text[from..to]),
+                |value| whole(value).map(|value| value as i32),
+            ),
+            (Column::Timestamp(values, _), _) if self.conversion.has_plain_moments() => {
+                self.values(values, |text, from, to| digits::timestamp(&text[from..to]), whole)
             }
-            SqlType::Numeric(precision, scale) => {
-                let plain = |field: &Field<'_>| conversion.plain_decimal(&field.bytes, precision, scale);
-                let decimal = |value| if let Value::Decimal(value) = value { Some(value) } else { None };
-                self.read(plain, decimal).map(Values::Decimals)
+            (Column::Numeric(values, _), SqlType::Numeric(precision, scale)) => self.values(
+                values,
+                |text, from, to| digits::decimal(text, from, to, precision, scale),
+                |value| if let Value::Decimal(value) = value { Some(value) } else { None },
+            ),
+            (Column::Text(_), SqlType::Varchar(length)) if self.stand_as_they_are(length, false) => {
+                Some(Later::AsTheyStand)
             }
-            SqlType::Varchar(length) if conversion.keeps_texts() => self.texts(length, false),
-            SqlType::Char(length) if conversion.keeps_texts() => self.texts(length, true),
-            _ => self.fields().map(|field| self.general(field)).collect::<Option<_>>().map(Values::Others),
+            (Column::Text(_), SqlType::Char(length)) if self.stand_as_they_are(length, true) => {
+                Some(Later::AsTheyStand)
+            }
+            _ => self.run.column(self.at).map(|cell| self.general(cell)).collect::<Option<_>>().map(Later::Values),
         }
     }
 
-    fn fields(&self) -> impl Iterator<Item = Option<&'r Field<'r>>> {
-        self.fields.iter().skip(self.at).step_by(self.width).map(Option::as_ref)
-    }
-
-    fn integers(&self, least: i64, most: i64) -> Option<Values<'r>> {
-        let plain = |field: &Field<'_>| short_integer(&field.bytes).filter(|value| (least..=most).contains(value));
-        self.read(plain, whole).map(Values::Integers)
-    }
-
-    /// Values that `plain` reads at once; what it leaves over is read as ever, and is what `kept` takes out.
+    /// Appends values that `plain` reads at once; what it leaves over is read as ever, and is what `kept` takes out.
     #[inline]
-    fn read<T>(
+    fn values<T: ArrowPrimitiveType>(
         &self,
-        plain: impl Fn(&'r Field<'r>) -> Option<T>,
-        kept: impl Fn(Value<'r>) -> Option<T>,
-    ) -> Option<Vec<Option<T>>> {
-        let mut values = Vec::with_capacity(self.fields.len() / self.width.max(1));
-        for field in self.fields() {
-            let value = match field.filter(|field| !self.conversion.is_null(field)).and_then(&plain) {
-                Some(value) => Some(value),
-                None => match self.general(field)? {
-                    Value::Null => None,
-                    value => Some(kept(value)?),
-                },
+        values: &mut Primitives<T>,
+        plain: impl Fn(&[u8], usize, usize) -> Option<T::Native>,
+        kept: impl Fn(Value<'a>) -> Option<T::Native>,
+    ) -> Option<Later<'a>> {
+        values.reserve(self.run.len());
+        for cell in self.run.column(self.at) {
+            let value = if is_null(self.conversion, self.run, cell) {
+                None
+            } else {
+                let (text, from, to) = self.run.place(cell);
+                plain(text.as_bytes(), from, to)
             };
-            values.push(value);
+            match value {
+                Some(value) => values.append(value),
+                None => match self.general(cell)? {
+                    Value::Null => values.append_null(),
+                    value => values.append(kept(value)?),
+                },
+            }
         }
-        Some(values)
+        Some(Later::Done)
     }
 
-    /// Texts; those that go in as they stand in the record are only looked at.
-    fn texts(&self, length: u32, ascii: bool) -> Option<Values<'r>> {
-        let plain = |field: &'r Field<'r>| {
-            let bytes = field.bytes.as_ref();
-            let fits = bytes.len() <= length as usize && (!ascii || bytes.is_ascii());
-            fits.then(|| std::str::from_utf8(bytes).ok().map(Cow::Borrowed)).flatten()
+    /// Whether texts go in as they stand in the records: all of them fit, and there is a NULL only where there may be one.
+    fn stand_as_they_are(&self, length: u32, ascii: bool) -> bool {
+        let (conversion, run) = (self.conversion, self.run);
+        let fits = |cell: Cell| {
+            cell.len() <= length as usize
+                && (!ascii || run.is_ascii || run.bytes(cell).is_ascii())
+                && run.text(cell).is_some()
+                && (self.target.nullable || !is_null(conversion, run, cell))
         };
-        let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
-        self.read(plain, text).map(Values::Texts)
+        conversion.keeps_texts() && run.column(self.at).all(fits)
     }
 
-    fn general(&self, field: Option<&'r Field<'r>>) -> Option<Value<'r>> {
-        let value = match field {
-            Some(field) => self.conversion.value(field.clone(), self.target.data_type).ok()?,
-            None => Value::Null,
+    fn general(&self, cell: Cell) -> Option<Value<'a>> {
+        let value = if cell.is_missing() {
+            Value::Null
+        } else {
+            let field = Field { bytes: Cow::Borrowed(self.run.bytes(cell)), quoted: cell.is_quoted(), at: 0 };
+            self.conversion.value(field, self.target.data_type).ok()?
         };
         (value != Value::Null || self.target.nullable).then_some(value)
     }
-}
-
-fn whole(value: Value<'_>) -> Option<i64> {
-    if let Value::Integer(value) = value { Some(value) } else { None }
 }

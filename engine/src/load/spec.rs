@@ -2,6 +2,7 @@
 //! bad record.
 
 use super::builder::Column;
+use super::cells::Cells;
 use super::errors::{FieldOfError, LoadError, MOST_FIELDS, Problem, Replacement, shown};
 use super::fields::{self, Delimited, Field};
 use super::frame::{Framer, Framing};
@@ -93,7 +94,7 @@ impl LoaderSpec {
         let members = match &layout {
             Layout::JsonNames { ignore_case } => {
                 let names = targets.iter().map(|target| target.name.clone()).collect();
-                Some(Members::Named { names, ignore_case: *ignore_case })
+                Some(Members::named(names, *ignore_case))
             }
             Layout::JsonPaths(paths) => Some(Members::Paths(paths.clone())),
             Layout::JsonWhole => Some(Members::Whole),
@@ -188,6 +189,44 @@ impl LoaderSpec {
         let mut found = Vec::with_capacity(self.targets.len() + 1);
         let whole = self.split(record, &mut found);
         (found, whole)
+    }
+
+    /// The fields of a record that stands in a run's bytes, behind those of the records before it. What `fields` holds is
+    /// of no use before and after.
+    pub(super) fn split_cells<'a>(
+        &self,
+        run: &'a [u8],
+        from: usize,
+        to: usize,
+        fields: &mut Vec<Option<Field<'a>>>,
+        cells: &mut Cells,
+    ) -> std::result::Result<(), Problem> {
+        if let Some(delimiter) = self.plain_delimiter() {
+            let (mut begin, wanted) = (from, cells.len() + self.targets.len());
+            fields::each_place(&run[from..to], delimiter, |at| {
+                cells.push_plain(begin, from + at);
+                begin = from + at + 1;
+            });
+            cells.push_plain(begin, to);
+            if cells.len() == wanted + 1 {
+                cells.pop_empty();
+            }
+            return Ok(());
+        }
+        fields.clear();
+        self.split(&run[from..to], fields)?;
+        fields.iter().for_each(|field| cells.push(field.as_ref(), run));
+        Ok(())
+    }
+
+    /// The only byte that means anything in a line of fields, where there is such.
+    fn plain_delimiter(&self) -> Option<u8> {
+        match self.options.delimiter[..] {
+            [byte] if self.layout == Layout::Delimited && !self.delimited.escape && !self.delimited.remove_quotes => {
+                Some(byte)
+            }
+            _ => None,
+        }
     }
 
     /// The same, behind the fields of other records.

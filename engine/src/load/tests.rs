@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Cut, Cutter, Layout, LoadErrors, Loader, LoaderSpec, Target};
+use crate::lake::json::JsonPath;
 use crate::sql::CopyOptions;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use std::sync::Arc;
@@ -199,5 +200,67 @@ fn blocks_are_the_whole_file() {
             let bad: Vec<_> = errors.recorded().into_iter().map(|error| (error.line, error.code)).collect();
             assert_eq!((pretty_format_batches(&batches).unwrap().to_string(), bad), whole, "{size}");
         }
+    }
+}
+
+/// A line that looks like one object is cut at once, and with care where it is none: what comes of it is the same.
+#[test]
+fn lines_of_json_are_cut_as_any_json() {
+    let file = b"{\"c\": 1}\n{\"c\": \"2\n3\"}\n{\"c\": 4} {\"c\": 5}\n\n  {\"c\": 6} \r\n{\"c\": \"}\n{\"}\n{\"c\": x}\nnothing\n\
+        {\"c\": {\"d\": \"}\"}}\n{\"c\":\"\\u007d\"}\n[{\"c\": 8}]\n{\"c\": 7}\n{}\n{\"c\": 9";
+    let options = CopyOptions::default();
+    for layout in [
+        Layout::JsonNames { ignore_case: false },
+        Layout::JsonPaths(vec![JsonPath::parse("$.c").unwrap()]),
+        Layout::JsonNames { ignore_case: true },
+    ] {
+        // Byte by byte there is never a line to be seen.
+        let careful = load(layout.clone(), &options, &["varchar(20)"], file, 1);
+        assert!(careful.1.contains(&(10, 1216)), "{:?}", careful.1);
+        for size in [2, 9, 40, 1000] {
+            assert_eq!(load(layout.clone(), &options, &["varchar(20)"], file, size), careful, "{size}");
+        }
+    }
+}
+
+/// Values that are read eight digits at a time, and by whole columns, are those that are read one by one, as all of a run
+/// are that holds a bad line.
+#[test]
+fn runs_give_what_rows_give() {
+    let types = [
+        "smallint",
+        "integer",
+        "bigint",
+        "numeric(18,2)",
+        "numeric(38,10)",
+        "date",
+        "timestamp",
+        "varchar(20)",
+        "char(4)",
+        "double precision",
+        "boolean",
+        "varchar(3)",
+    ];
+    let lines = [
+        "1|2|3|4.50|5|2024-02-29|2024-02-29 12:34:56.5|a|b|1.5|t|x",
+        "-1|-2147483648|-9223372036854775808|-0.01|-.5|2024-02-29 10:00:00|2024-02-29|é||1e3|f|",
+        "\\N|\\N|\\N|\\N|\\N|\\N|\\N|\\N|\\N|\\N|\\N|\\N",
+        "+1| 7 |000000000000000000012|1e2|12345678901234567890.1234567891| |2024-02-29T12:34:56Z| |abc |inf||  ",
+        "32767|2147483647|9223372036854775807|9999999999999999.99|1|9999-12-31|1969-12-31 23:59:59.999999|🦀|    |-0|1|é",
+        "-32768|12345678|123456789|12345678.12|0.0000000001|0001-01-01|2024-02-29 00:00:00+02|\\NN|N|nan|no|abc",
+        "|||||||||||",
+    ];
+    let bad = "x|||||||||||";
+    for options in [
+        CopyOptions::default(),
+        CopyOptions { round_decimals: true, trim_blanks: true, ..CopyOptions::default() },
+        CopyOptions { blanks_as_null: true, date_format: Some("auto".to_owned()), ..CopyOptions::default() },
+        CopyOptions { empty_as_null: true, time_format: Some("auto".to_owned()), ..CopyOptions::default() },
+    ] {
+        let good = lines.join("\n");
+        let by_runs = load(Layout::Delimited, &options, &types, good.as_bytes(), 1 << 20);
+        assert_eq!(by_runs.1, []);
+        let by_rows = load(Layout::Delimited, &options, &types, format!("{good}\n{bad}").as_bytes(), 1 << 20);
+        assert_eq!(by_rows, (by_runs.0, vec![(8, 1207)]));
     }
 }

@@ -70,25 +70,32 @@ impl Conversion {
         !(options.empty_as_null || options.blanks_as_null || options.trim_blanks)
     }
 
-    /// The days of a date written as nearly all are; `None` for all others, bad ones too.
-    pub(super) fn plain_date(&self, bytes: &[u8]) -> Option<i32> {
-        self.dates.plain(bytes)
+    /// Whether `YYYY-MM-DD` is a date.
+    pub(super) fn has_plain_dates(&self) -> bool {
+        self.dates.has_standard()
     }
 
-    /// A decimal of few digits and nothing else; `None` for all others, bad ones too.
-    pub(super) fn plain_decimal(&self, bytes: &[u8], precision: u8, scale: i8) -> Option<i128> {
-        short_decimal(bytes, precision, scale, self.options.round_decimals)
+    /// Whether `YYYY-MM-DD HH:MI:SS` is a moment.
+    pub(super) fn has_plain_moments(&self) -> bool {
+        self.moments.has_standard()
     }
 
     /// Whether a field is what stands for NULL.
     pub(super) fn is_null(&self, field: &Field<'_>) -> bool {
-        let is_candidate = if self.json { self.options.null_said } else { !field.quoted };
-        if !is_candidate {
-            return false;
-        }
+        self.may_be_null(field.quoted) && self.stands_for_null(&field.bytes)
+    }
+
+    /// Whether a field's text may make it NULL.
+    pub(super) fn may_be_null(&self, quoted: bool) -> bool {
+        if self.json { self.options.null_said } else { !quoted }
+    }
+
+    /// Whether a text is what stands for NULL, where it may.
+    pub(super) fn stands_for_null(&self, bytes: &[u8]) -> bool {
         let null = self.options.null_as.as_slice();
-        *field.bytes == *null
-            || (self.fixed && field.bytes.strip_prefix(null).is_some_and(|rest| rest.iter().all(|byte| *byte == b' ')))
+        // Most texts differ in their first byte.
+        (bytes.first() == null.first() && bytes == null)
+            || (self.fixed && bytes.strip_prefix(null).is_some_and(|rest| rest.iter().all(|byte| *byte == b' ')))
     }
 
     fn text<'a>(&self, field: Field<'a>, length: u32, char: bool) -> std::result::Result<Value<'a>, Problem> {
@@ -100,7 +107,7 @@ impl Conversion {
             return Ok(Value::Null);
         }
         if char && let Some(at) = bytes.iter().position(|byte| !byte.is_ascii()) {
-            let invalid = hex(&bytes[at..], 4);
+            let invalid = shown_hex(&bytes[at..], 4);
             let reason = format!(
                 "Multibyte character not supported for CHAR (Hint: Try using VARCHAR). Invalid char: {invalid}"
             );
@@ -151,7 +158,7 @@ impl Conversion {
             (_, 0x80..=0xc1 | 0xfe | 0xff) => 3,
             _ => 4,
         };
-        let shown = hex(bad, error.error_len().unwrap_or(bad.len()));
+        let shown = shown_hex(bad, error.error_len().unwrap_or(bad.len()));
         let reason = format!(
             "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: {shown} (error {kind})"
         );
@@ -258,8 +265,9 @@ fn cut(text: &mut Cow<'_, str>, length: impl Fn(&str) -> usize) {
     }
 }
 
-fn hex(bytes: &[u8], most: usize) -> String {
-    bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+/// The first bytes in hexadecimal, each by itself.
+fn shown_hex(bytes: &[u8], most: usize) -> String {
+    bytes.iter().take(most).map(|byte| hex::encode([*byte])).collect::<Vec<_>>().join(" ")
 }
 
 /// `Invalid digit, Value 'x', Pos 0, Type: Integer`: the first byte that no number has there.
@@ -301,27 +309,6 @@ fn integer(bytes: &[u8], least: i64, most: i64, type_name: &str) -> std::result:
     }
     let value = if negative { value } else { value.checked_neg().ok_or_else(overflow)? };
     if (least..=most).contains(&value) { Ok(Value::Integer(value)) } else { Err(overflow()) }
-}
-
-/// What [`integer`] makes of a whole number of at most 18 digits and nothing else, as nearly all are. `None` for all others,
-/// bad ones too.
-pub(super) fn short_integer(bytes: &[u8]) -> Option<i64> {
-    let (negative, digits) = match bytes {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, bytes),
-    };
-    if digits.is_empty() || digits.len() > 18 {
-        return None;
-    }
-    let mut value = 0_i64;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + i64::from(digit);
-    }
-    Some(if negative { -value } else { value })
 }
 
 /// A power of ten that a decimal may have.

@@ -3,12 +3,11 @@
 //! A statement is recorded when it ends, however it ends: [`Running`] writes its record when it is dropped.
 
 use super::transaction::{Hold, Transaction};
+use super::transfers::Transfers;
 use super::{Context, Session, Work};
 use crate::error::Error;
-use crate::journal::{
-    self, LoadCommitRecord, QueryRecord, StatementClass, StepsRecord, UnloadRecord, WlmTrace, now_us,
-};
-use crate::result::{CommandTag, Progress, ProgressState, StatementResult};
+use crate::journal::{self, QueryRecord, StatementClass, StepsRecord, WlmTrace, now_us};
+use crate::result::{CommandTag, StatementResult};
 use crate::sql::ParsedStatement;
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
@@ -30,9 +29,6 @@ pub enum Signal {
     Terminate,
 }
 
-/// COPYs that run, by their number: what is known of each, and how far it is.
-type Loads = BTreeMap<i64, (LoadCommitRecord, Weak<dyn Progress>)>;
-
 /// Who carries out what others signal to a session.
 type Receiver = Box<dyn Fn(&Signal) + Send + Sync>;
 
@@ -43,10 +39,7 @@ pub struct Sessions {
     receivers: Mutex<BTreeMap<i32, Receiver>>,
     /// What statements that run do, by their number.
     works: Mutex<HashMap<i64, Weak<Work>>>,
-    /// COPYs that run, by their number: what is known of each, and how far it is.
-    loads: Mutex<Loads>,
-    /// UNLOADs that run, by their number.
-    unloads: Mutex<BTreeMap<i64, UnloadRecord>>,
+    transfers: Transfers,
     /// The transaction that each session is in.
     transactions: Mutex<BTreeMap<i32, InTransaction>>,
     /// Cursors that are or were open, by their sessions.
@@ -130,8 +123,7 @@ impl Default for Sessions {
             open: Mutex::default(),
             receivers: Mutex::default(),
             works: Mutex::default(),
-            loads: Mutex::default(),
-            unloads: Mutex::default(),
+            transfers: Transfers::default(),
             transactions: Mutex::default(),
             cursors: Mutex::default(),
         }
@@ -175,37 +167,9 @@ impl Sessions {
         works.iter().map(|work| work.steps()).collect()
     }
 
-    /// A COPY runs.
-    pub(crate) fn note_load(&self, record: LoadCommitRecord, progress: &Arc<dyn Progress>) {
-        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        loads.insert(record.origin.query, (record, Arc::downgrade(progress)));
-    }
-
-    /// It has ended.
-    pub(crate) fn forget_load(&self, query: i64) {
-        self.loads.lock().unwrap_or_else(PoisonError::into_inner).remove(&query);
-    }
-
-    /// The COPYs that run.
-    pub(crate) fn loads(&self) -> Vec<(LoadCommitRecord, ProgressState)> {
-        let loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = |progress: &Weak<dyn Progress>| progress.upgrade().map(|progress| progress.now()).unwrap_or_default();
-        loads.values().map(|(record, progress)| (record.clone(), now(progress))).collect()
-    }
-
-    /// An UNLOAD runs.
-    pub(crate) fn note_unload(&self, record: UnloadRecord) {
-        self.unloads.lock().unwrap_or_else(PoisonError::into_inner).insert(record.origin.query, record);
-    }
-
-    /// It has ended.
-    pub(crate) fn forget_unload(&self, query: i64) {
-        self.unloads.lock().unwrap_or_else(PoisonError::into_inner).remove(&query);
-    }
-
-    /// The UNLOADs that run.
-    pub(crate) fn unloads(&self) -> Vec<UnloadRecord> {
-        self.unloads.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    /// The COPYs and UNLOADs that run.
+    pub(crate) fn transfers(&self) -> &Transfers {
+        &self.transfers
     }
 
     /// A session is in a transaction.

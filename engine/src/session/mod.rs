@@ -23,6 +23,7 @@ mod search_path;
 mod settings;
 mod temporary;
 mod transaction;
+mod transfers;
 mod turns;
 mod work;
 mod written;

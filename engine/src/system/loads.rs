@@ -6,11 +6,14 @@ use super::table::Kind::{Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{Kind, PG_CATALOG, Rows, SystemTable, Value, row, sees_all};
 use crate::error::Result;
-use crate::journal::{LoadCommitRecord, LoadErrorRecord, OfStatement, QueryRecord, ReplacementRecord, now_us};
+use crate::journal::{LoadCommitRecord, LoadErrorRecord, OfStatement, Origin, QueryRecord, ReplacementRecord, now_us};
 use crate::session::Context;
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
 use std::collections::{HashMap, HashSet};
+
+/// The width of `stl_load_errors.err_reason`, in bytes (Redshift: `character(100)`).
+const MOST_REASON: usize = 100;
 
 /// Which records the user may see.
 pub(super) async fn may_see<R: OfStatement>(context: &Context) -> Result<impl Fn(&R) -> bool + use<R>> {
@@ -25,14 +28,26 @@ pub(super) async fn seen<R: OfStatement>(context: &Context) -> Result<Vec<R>> {
     let mut records: Vec<R> = context.warehouse().journal().read().await?;
     records.retain(|record| sees(record));
     // A statement that began again, because another committed before it, recorded every try: the last one counts.
-    let mut last: HashMap<i64, i64> = HashMap::new();
+    let mut last: HashMap<(i64, i32), i64> = HashMap::new();
     for record in &records {
         let origin = record.origin();
-        let start = last.entry(origin.query).or_insert(origin.start_us);
+        let start = last.entry(statement(origin)).or_insert(origin.start_us);
         *start = origin.start_us.max(*start);
     }
-    records.retain(|record| last.get(&record.origin().query) == Some(&record.origin().start_us));
+    records.retain(|record| last.get(&statement(record.origin())) == Some(&record.origin().start_us));
     Ok(records)
+}
+
+/// What all tries of a statement have in common.
+fn statement(origin: &Origin) -> (i64, i32) {
+    (origin.query, origin.pid)
+}
+
+/// Makes one list of those that ended, and of those that ran just before these were read: what ended meanwhile runs no
+/// more, and a try before the one that runs counts no more.
+pub(super) fn settle<E: OfStatement, R>(ended: &mut Vec<E>, running: &mut Vec<R>, origin: impl Fn(&R) -> &Origin) {
+    running.retain(|running| !ended.iter().any(|ended| ended.origin().is_same(origin(running))));
+    ended.retain(|ended| !running.iter().any(|running| statement(origin(running)) == statement(ended.origin())));
 }
 
 /// The statements that ended with an error: a load may fail when it is committed.
@@ -85,7 +100,7 @@ async fn stl_load_errors(context: &Context) -> Result<Rows> {
                 &bad.raw_line,
                 &bad.raw_value,
                 bad.code,
-                &bad.reason,
+                &bad.reason[..bad.reason.floor_char_boundary(MOST_REASON)],
                 0,
                 0,
                 0
@@ -216,8 +231,12 @@ async fn stl_load_commits(context: &Context) -> Result<Rows> {
 }
 
 async fn sys_load_history(context: &Context) -> Result<Rows> {
-    let records: Vec<LoadCommitRecord> = seen(context).await?;
-    let (failed, sees) = (failed(context).await?, may_see(context).await?);
+    let sees = may_see(context).await?;
+    let mut running = context.warehouse().sessions().transfers().loads();
+    running.retain(|(record, _)| sees(record));
+    let mut records: Vec<LoadCommitRecord> = seen(context).await?;
+    settle(&mut records, &mut running, |(record, _)| &record.origin);
+    let failed = failed(context).await?;
     let snapshot = context.snapshot().await?;
     let ended = records.iter().map(|record| {
         let aborted = record.failed || failed.contains(&record.origin.query);
@@ -228,11 +247,9 @@ async fn sys_load_history(context: &Context) -> Result<Rows> {
         load_row(&snapshot, record, status, Some(record.origin.end_us), loaded)
     });
     let mut rows: Rows = ended.collect();
-    for (record, now) in context.warehouse().sessions().loads() {
-        if sees(&record) {
-            let loaded = Loaded { rows: now.rows_scanned, scanned: Some((now.files_done, now.bytes_scanned)) };
-            rows.push(load_row(&snapshot, &record, "running", None, loaded));
-        }
+    for (record, now) in &running {
+        let loaded = Loaded { rows: now.rows_scanned, scanned: Some((now.files_done, now.bytes_scanned)) };
+        rows.push(load_row(&snapshot, record, "running", None, loaded));
     }
     Ok(rows)
 }
@@ -415,3 +432,22 @@ pub(super) const TABLES: &[SystemTable] = &[
         |context| Box::pin(sys_load_history(context)),
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(query: i64, pid: i32, start_us: i64) -> LoadCommitRecord {
+        LoadCommitRecord { origin: Origin { query, pid, start_us, ..Origin::default() }, ..LoadCommitRecord::default() }
+    }
+
+    #[test]
+    fn what_ends_while_it_is_asked_for_is_told_once() {
+        // Another session's of the same number, a try that ended before another began, and one that ended meanwhile.
+        let mut ended = vec![of(7, 2, 100), of(8, 1, 100), of(9, 1, 100)];
+        let mut running = vec![of(7, 1, 100), of(8, 1, 200), of(9, 1, 100)];
+        settle(&mut ended, &mut running, |record| &record.origin);
+        assert_eq!(ended, [of(7, 2, 100), of(9, 1, 100)]);
+        assert_eq!(running, [of(7, 1, 100), of(8, 1, 200)]);
+    }
+}

@@ -1,6 +1,6 @@
 //! What UNLOAD does and did: files written, and statements that run, failed or were cancelled.
 
-use super::loads::{declare, may_see, seen};
+use super::loads::{declare, may_see, seen, settle};
 use super::table::Kind::{Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{Rows, SystemTable, row};
@@ -33,10 +33,11 @@ async fn stl_unload_log(context: &Context) -> Result<Rows> {
 }
 
 async fn sys_unload_history(context: &Context) -> Result<Rows> {
-    let ended: Vec<UnloadRecord> = seen(context).await?;
     let sees = may_see(context).await?;
-    let mut running = context.warehouse().sessions().unloads();
+    let mut running = context.warehouse().sessions().transfers().unloads();
     running.retain(|record| sees(record));
+    let mut ended: Vec<UnloadRecord> = seen(context).await?;
+    settle(&mut ended, &mut running, |record| &record.origin);
     let snapshot = context.snapshot().await?;
     let row = |record: &UnloadRecord, is_running: bool| {
         let status = match &record.error {

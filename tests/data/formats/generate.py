@@ -190,7 +190,44 @@ def avro_values():
     return [{"id": at, "moment": moment} | dict(zip(names, row)) for at, row in enumerate(rows, 1)]
 
 
+POINT = {"type": "record", "name": "Point", "fields": [
+    {"name": "x", "type": "int"}, {"name": "tags", "type": {"type": "array", "items": "int"}}]}
+INNER = {"type": "record", "name": "Inner", "fields": [
+    {"name": "y", "type": "int"}, {"name": "items", "type": ["null", {"type": "array", "items": "int"}]}]}
+UNIONS = {
+    "type": "record",
+    "name": "Unions",
+    "fields": [
+        {"name": "id", "type": "int"},
+        {"name": "nothing", "type": "null"},
+        {"name": "suit", "type": {"type": "enum", "name": "Card", "symbols": ["SPADES", "HEARTS"]}},
+        {"name": "maybe", "type": ["null", "Card"]},
+        {"name": "anything", "type": ["null", "int", "string", "Card", "boolean"]},
+        {"name": "place", "type": ["null", "string", POINT]},
+        {"name": "deep", "type": ["null", {"type": "record", "name": "Deep", "fields": [{"name": "inner", "type": ["null", INNER]}]}]},
+        {"name": "odd", "type": {"type": "record", "name": "Odd", "fields": [
+            {"name": "v", "type": ["int", "string"]}, {"name": "k", "type": "string"}]}},
+        {"name": "far", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+    ],
+}
+
+
+def avro_unions():
+    inner = lambda y, items: {"inner": {"y": y, "items": items}}
+    rows = [
+        ("HEARTS", None, 7, {"x": 1, "tags": [10, 20]}, inner(5, [1]), {"v": 1, "k": "12"}, 0),
+        ("SPADES", "HEARTS", "text", "elsewhere", {"inner": None}, {"v": "s", "k": "x"}, 1),
+        ("SPADES", "SPADES", None, None, None, {"v": 2, "k": "7"}, 2**63 - 1),
+        ("HEARTS", None, ("Card", "HEARTS"), {"x": 4, "tags": []}, inner(6, None), {"v": 3, "k": "8"}, 3),
+        ("HEARTS", None, True, {"x": 5, "tags": [50]}, inner(7, [2, 3]), {"v": "t", "k": "9"}, 4),
+    ]
+    names = ["suit", "maybe", "anything", "place", "deep", "odd", "far"]
+    return [{"id": at, "nothing": None} | dict(zip(names, row)) for at, row in enumerate(rows, 1)]
+
+
 def avro_files():
+    with open("avro/unions.avro", "wb") as out:
+        fastavro.writer(out, UNIONS, avro_unions())
     with open("avro/values.avro", "wb") as out:
         fastavro.writer(out, VALUES, avro_values())
     with open("avro/types.avro", "wb") as out:

@@ -155,6 +155,37 @@ async fn a_canceled_copy_loads_nothing() {
     assert_eq!(rows(&mut session, "SELECT count(*) FROM t").await.unwrap(), [["20"]]);
 }
 
+/// Redshift's SYS_LOAD_HISTORY has "both running and finished COPY commands": of one that runs the bad lines so far.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_that_runs_tells_its_bad_lines() {
+    let (server, bucket, _folder, mut session) = stores::world(&[]).await;
+    rows(&mut session, "CREATE TABLE t (a int)").await.unwrap();
+    let folder = server.root().join(&bucket).join("in");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("a"), "x\n1\ny\n").unwrap();
+    std::fs::write(folder.join("b"), "2\n").unwrap();
+    let hang = Effect::Delay(Duration::from_mins(10));
+    server.faults().inject(Fault { prefix: "in/b".to_owned(), ..Fault::always(Operation::Get, hang) });
+    let mut other = Session::new(std::sync::Arc::clone(session.warehouse()));
+    let history = "SELECT status, error_count FROM sys_load_history";
+    let copy = format!("COPY t FROM 's3://{bucket}/in/' MAXERROR 10");
+    let mut copy = Box::pin(rows(&mut session, &copy));
+    let mut seen = Vec::new();
+    for _ in 0..1_000 {
+        tokio::select! {
+            ended = &mut copy => panic!("{ended:?}"),
+            found = rows(&mut other, history) => seen = found.unwrap(),
+        }
+        if seen.iter().any(|row| row[1] != "0") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(seen, [["running", "2"]]);
+    drop(copy);
+    assert_eq!(rows(&mut other, history).await.unwrap(), [["aborted", "2"]]);
+}
+
 #[tokio::test]
 async fn a_bucket_of_another_region_is_told_with_its_region() {
     let (server, bucket, _folder, mut session) = stores::world(&[]).await;

@@ -5,6 +5,7 @@ mod cancelled;
 mod damaged;
 mod encodings;
 mod lines;
+#[cfg(target_os = "linux")]
 mod memory;
 mod parts;
 #[path = "../process/mod.rs"]

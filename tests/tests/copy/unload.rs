@@ -110,6 +110,34 @@ async fn columns_of_tables_are_as_declared() {
     }
 }
 
+/// What a layout adds to values may be far more than they are: the first rows of a file are counted as they are written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_file_is_larger_whatever_its_layout_adds() {
+    const MOST: usize = 5 * 1024 * 1024;
+    let (folder, mut session) = world().await;
+    rows(&mut session, "CREATE TABLE n (a int); INSERT INTO n VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
+        .await
+        .unwrap();
+    let query = "select x.a, null::int as b from n x, n y, n z, n u";
+    let long = "nothing ".repeat(125);
+    let null_as = format!("HEADER NULL AS '{long}'");
+    for (at, (format, width)) in [("FIXEDWIDTH 'a:2000,b:2000'", 4001), (&null_as, 1003)].iter().enumerate() {
+        let out = folder.path().join(format!("out{at}"));
+        let unload = format!("UNLOAD ('{query}') TO '{}/t_' {format} PARALLEL OFF MAXFILESIZE 5 MB", out.display());
+        rows(&mut session, &unload).await.unwrap();
+        let files = files(&out);
+        let sizes: Vec<usize> = files.iter().map(|(_, bytes)| bytes.len()).collect();
+        assert!(sizes.iter().all(|size| *size <= MOST), "{format}: {sizes:?}");
+        assert!(sizes.split_last().is_some_and(|(_, full)| full.iter().all(|size| *size > MOST / 2)), "{sizes:?}");
+        let headers = if format.contains("HEADER") { sizes.len() * "a|b\n".len() } else { 0 };
+        assert_eq!(sizes.iter().sum::<usize>() - headers, 10_000 * width, "{format}: {sizes:?}");
+        let lines =
+            files.iter().flat_map(|(_, bytes)| bytes.split(|byte| *byte == b'\n')).filter(|line| !line.is_empty());
+        let named = lines.filter(|line| *line == b"a|b").count();
+        assert_eq!(named, if headers > 0 { sizes.len() } else { 0 }, "{format}");
+    }
+}
+
 /// "MAXFILESIZE specifies the maximum size of files that UNLOAD creates", whatever the rows are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_file_is_larger_than_it_may_be() {

@@ -24,7 +24,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use std::fmt;
 use std::sync::Arc;
 
-/// Files whose heads are read at a time.
+/// Files whose heads are read, and whose scans are planned, at a time.
 const CONCURRENCY: usize = 16;
 
 /// What fills the columns.
@@ -46,15 +46,12 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
     // Writers that were given no records leave files without a head.
     let files: Vec<File> = load.files.iter().filter(|file| file.meta.size > 0).cloned().collect();
     let state = load.context.state();
-    let heads = stream::iter(files).map(|file| async move {
-        let found = Format::infer("avro", &file.store, (&file.url(), &file.meta), state).await?;
-        Ok::<_, Error>((file, found))
+    let mapping = &mapping;
+    let scans = stream::iter(files).map(|file| async move {
+        let head = Format::infer("avro", &file.store, (&file.url(), &file.meta), state).await?;
+        scan(load, mapping, &file, head).await
     });
-    let heads: Vec<(File, (SchemaRef, Format))> = heads.buffered(CONCURRENCY).try_collect().await?;
-    let mut scans = Vec::with_capacity(heads.len());
-    for (file, head) in heads {
-        scans.push(scan(load, &mapping, &file, head).await?);
-    }
+    let scans: Vec<Scan> = scans.buffered(CONCURRENCY).try_collect().await?;
     let lanes = load.context.state().config().target_partitions().max(1);
     let mut shares = source::shares(scans, lanes, |scan| scan.bytes);
     // A table of streams has one at least.

@@ -81,7 +81,7 @@ impl<'a> Recording<'a> {
         let context = self.load.context;
         let watched: Arc<dyn Progress> = Arc::clone(&self.load.progress) as _;
         context.progress().set(&watched);
-        context.warehouse().sessions().note_load(self.record(0), &watched);
+        context.warehouse().sessions().transfers().note_load(self.record(0), &watched, &self.load.errors);
     }
 
     /// It has ended.
@@ -127,7 +127,6 @@ impl<'a> Recording<'a> {
     fn keep(&self, record: &LoadCommitRecord) {
         let (context, errors) = (self.load.context, &self.load.errors);
         let journal = context.warehouse().journal();
-        context.warehouse().sessions().forget_load(record.origin.query);
         let (origin, table_id) = (&record.origin, self.table_id);
         let mut bad = errors.recorded();
         bad.retain(|error| error.after == 0);
@@ -142,6 +141,8 @@ impl<'a> Recording<'a> {
             journal.record(&ReplacementRecord { origin: origin.clone(), table_id, texts });
         }
         journal.record(record);
+        // It is found at any time: as one that runs, as one that has ended, for a moment as both.
+        context.warehouse().sessions().transfers().forget_load(origin);
     }
 }
 

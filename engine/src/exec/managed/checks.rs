@@ -95,8 +95,9 @@ fn fit(array: ArrayRef, length: usize, padded: bool, type_name: &str, column: &s
         };
     }
     let texts: &StringViewArray = array.as_string_view();
-    let stored = |text: &str| if padded { text.trim_end_matches(' ').len() } else { text.len() };
-    if texts.iter().flatten().all(|text| text.len() <= length && stored(text) == text.len()) {
+    // Lengths stand in the views: the texts themselves are looked at for blanks only.
+    let is_blank_ended = || texts.iter().flatten().any(|text| text.as_bytes().last() == Some(&b' '));
+    if texts.lengths().all(|bytes| bytes as usize <= length) && !(padded && is_blank_ended()) {
         return Ok(array);
     }
     let mut fitted = StringViewBuilder::with_capacity(texts.len());

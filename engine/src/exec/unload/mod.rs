@@ -81,7 +81,9 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
     let written = staged.commit().await.map_err(removed)?;
     let mut unfinished = unfinished::Unfinished::new(&store, written, context.warehouse().cleanup());
     context.lake().listings.forget(&place.location.url());
-    if let Some(verbose) = unload.manifest {
+    // Of no rows Redshift writes nothing at all since 2019.
+    let manifest = unload.manifest.filter(|_| !unfinished.written().files.is_empty());
+    if let Some(verbose) = manifest {
         let verbose = verbose.then(|| manifest::Verbose {
             schema: &data,
             declared: &declared,
@@ -96,7 +98,7 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
     let written = unfinished.keep();
     if unload.clean_path {
         // Only now: until the new files are complete the old ones are all there is.
-        let manifest = unload.manifest.map(|_| place.manifest());
+        let manifest = manifest.map(|_| place.manifest());
         let new = |path: &Path| manifest.as_ref() == Some(path) || written.files.iter().any(|file| file.path == *path);
         // With partitions only their folders are cleaned, and of them only those that have new files.
         let folders: HashSet<&str> = written.files.iter().map(|file| folder(&file.path)).collect();

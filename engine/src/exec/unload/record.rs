@@ -19,7 +19,7 @@ impl<'a> Recording<'a> {
     pub(super) fn begin(context: &'a Context, unload: &'a Unload) -> Self {
         context.who().loads.note_unload(context.who().query, 0);
         let recording = Self { context, unload, start_us: now_us(), ended: false };
-        context.warehouse().sessions().note_unload(recording.record(Vec::new(), None));
+        context.warehouse().sessions().transfers().note_unload(recording.record(Vec::new(), None));
         recording
     }
 
@@ -52,9 +52,10 @@ impl<'a> Recording<'a> {
     }
 
     fn keep(&self, files: Vec<FileRecord>, error: Option<String>) {
-        let warehouse = self.context.warehouse();
-        warehouse.sessions().forget_unload(self.context.who().query);
-        warehouse.journal().record(&self.record(files, error));
+        let (warehouse, record) = (self.context.warehouse(), self.record(files, error));
+        // It is found at any time: as one that runs, as one that has ended, for a moment as both.
+        warehouse.journal().record(&record);
+        warehouse.sessions().transfers().forget_unload(&record.origin);
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Lexer<'a> {
 
 /// What an object or array is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nested {
+pub(crate) enum Nested {
     Object,
     Array,
 }
@@ -65,6 +65,14 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Takes a text if it stands here.
+    #[inline]
+    pub(crate) fn take(&mut self, text: &[u8]) -> bool {
+        let is_here = self.bytes[self.at..].starts_with(text);
+        self.at += if is_here { text.len() } else { 0 };
+        is_here
+    }
+
     pub(super) fn malformed<T>(&self, expected: &'static str) -> Result<T, Malformed> {
         Err(Malformed { at: self.at, expected })
     }
@@ -72,7 +80,7 @@ impl<'a> Lexer<'a> {
     /// Takes a bracket that begins an object or array, and the other one if nothing stands between them; whether
     /// something does.
     #[inline]
-    pub(super) fn begin(&mut self, nested: Nested) -> Result<bool, Malformed> {
+    pub(crate) fn begin(&mut self, nested: Nested) -> Result<bool, Malformed> {
         let (open, close) = nested.brackets();
         if self.peek() != Some(open) {
             return self.malformed(if nested == Nested::Object { "\"{\"" } else { "\"[\"" });
@@ -85,7 +93,7 @@ impl<'a> Lexer<'a> {
 
     /// Takes a member's key and the colon after it; the key's place with its quotes.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<Range<usize>, Malformed> {
+    pub(crate) fn key(&mut self) -> Result<Range<usize>, Malformed> {
         if self.peek() != Some(b'"') {
             return self.malformed("a key in quotes");
         }
@@ -99,7 +107,7 @@ impl<'a> Lexer<'a> {
 
     /// Takes what follows a member: whether that is a comma and not the end.
     #[inline]
-    pub(super) fn goes_on(&mut self, nested: Nested) -> Result<bool, Malformed> {
+    pub(crate) fn goes_on(&mut self, nested: Nested) -> Result<bool, Malformed> {
         match self.peek() {
             Some(b',') => {
                 self.at += 1;
@@ -158,12 +166,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn literal(&mut self, literal: &'static [u8]) -> Result<(), Malformed> {
-        if self.bytes[self.at..].starts_with(literal) {
-            self.at += literal.len();
-            Ok(())
-        } else {
-            self.malformed("a value")
-        }
+        if self.take(literal) { Ok(()) } else { self.malformed("a value") }
     }
 
     #[inline]

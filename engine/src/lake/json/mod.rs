@@ -24,7 +24,7 @@ mod value;
 use super::records::RecordSource;
 pub use infer::infer_schema;
 pub(crate) use infer::{Inference, infer_records};
-pub(crate) use lexer::{Lexer, unescape};
+pub(crate) use lexer::{Lexer, Malformed, Nested, unescape};
 pub use options::{JsonLayout, JsonOptions, JsonSerde};
 pub use path::JsonPath;
 pub(crate) use path::Step;

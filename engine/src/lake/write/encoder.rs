@@ -75,13 +75,13 @@ impl Encoder {
             Self::Rows(rows) => {
                 rows.text.clear();
                 if !rows.started {
-                    rows.started = true;
                     write_header(&rows.format, &rows.names, &mut rows.text)?;
                 }
                 write_rows(&rows.format, &rows.names, batch, &mut rows.text)?;
                 if left_bytes.is_some_and(|left| rows.text.len() as u64 > left) {
                     return Ok(false);
                 }
+                rows.started = true;
                 rows.last = rows.text.len();
                 rows.held += rows.last;
                 rows.compressor.write(&rows.text).await.map_err(|e| io_error(&e, "in memory"))?;

@@ -156,8 +156,7 @@ impl Router {
     async fn write_group(&mut self, group: &Group, part: &RecordBatch, keys: &[ArrayRef]) -> Result<()> {
         let (most, count) = (self.target.max_file_size_bytes, part.num_rows());
         let piece_bytes = most / PIECES;
-        // Estimated only where it may matter.
-        let mut row_bytes = None;
+        let row_bytes = RowBytes::of(part);
         let (mut from, mut most_rows) = (0, usize::MAX);
         while from < count {
             if !self.open.contains_key(&group.key) {
@@ -170,20 +169,15 @@ impl Router {
             };
             file.last_used = self.clock;
             let room = most.saturating_sub(file.size_bytes());
-            let fits = |bytes: u64| part.get_array_memory_size() as u64 <= bytes;
-            let rows = if from == 0 && fits(piece_bytes.min(room / 2)) {
-                count
-            } else {
-                let row_bytes = row_bytes.get_or_insert_with(|| RowBytes::of(part));
-                // Half of the room at a time, down to the last row that has room: what rows take is known when they
-                // are written.
-                row_bytes.rows_within(from, piece_bytes.min(room / 2)).max(row_bytes.rows_within(from, room).min(1))
-            };
+            // Half of the room at a time, down to the last row that has room: what rows take is known when they are
+            // written.
+            let rows =
+                row_bytes.rows_within(from, piece_bytes.min(room / 2)).max(row_bytes.rows_within(from, room).min(1));
             let piece = part.slice(from, rows.min(most_rows).max(1));
             // A row for which no file is large enough has one of its own.
-            let left = (file.rows > 0).then_some(room);
-            let has_room = rows > 0 || left.is_none();
-            if !has_room || !file.encoder.encode(&piece, left).await? {
+            let is_alone = file.rows == 0 && piece.num_rows() == 1;
+            let has_room = rows > 0 || file.rows == 0;
+            if !has_room || !file.encoder.encode(&piece, (!is_alone).then_some(room)).await? {
                 // What is masked in a text makes it longer than was estimated.
                 most_rows = if piece.num_rows() > 1 { piece.num_rows() / 2 } else { usize::MAX };
                 if most_rows == usize::MAX {

@@ -113,9 +113,10 @@ fn write_float<T: Display + LowerExp + std::fmt::Debug>(output: &mut Vec<u8>, va
 
 /// Two digits a byte.
 pub(super) fn write_hex(bytes: &[u8], output: &mut Vec<u8>) {
-    for byte in bytes {
-        write(output, format_args!("{byte:02x}"));
-    }
+    let begin = output.len();
+    output.resize(begin + 2 * bytes.len(), 0);
+    // It has just the room that it needs.
+    let _ = hex::encode_to_slice(bytes, &mut output[begin..]);
 }
 
 /// Base64 with padding (RFC 4648), which Hive's text and JSON formats have for `binary`.

@@ -4,7 +4,7 @@
 //! VARBYTE, which nobody joins or groups by, have neither bounds nor sketches. Texts are gone over once more, for blanks
 //! at their ends.
 
-use super::{ends, sketch};
+use super::{ends, sketch, texts};
 use crate::error::{Error, Result};
 use crate::tables::types::SqlType;
 use crate::tables::values::value_text;
@@ -124,6 +124,11 @@ impl ColumnCollector {
 }
 
 fn batch_bounds(array: &ArrayRef) -> datafusion::error::Result<(ScalarValue, ScalarValue)> {
+    if let Some(array) = array.as_string_view_opt() {
+        let (minimum, maximum) = texts::bounds(array).unzip();
+        let bound = |text: Option<&str>| ScalarValue::Utf8View(text.map(str::to_owned));
+        return Ok((bound(minimum), bound(maximum)));
+    }
     let (mut minimum, mut maximum) =
         (MinAccumulator::try_new(array.data_type())?, MaxAccumulator::try_new(array.data_type())?);
     minimum.update_batch(std::slice::from_ref(array))?;

@@ -10,7 +10,7 @@ use millrace_catalog::model::DataFile;
 
 /// Whether a text ends with a blank.
 pub(super) fn any_blank(texts: &StringViewArray) -> bool {
-    texts.iter().flatten().any(|text| text.ends_with(' '))
+    texts.iter().flatten().any(|text| text.as_bytes().last() == Some(&b' '))
 }
 
 /// For each of a table's columns, with the value that it has in rows from before it was added: whether a text of it may

@@ -8,6 +8,7 @@ mod gather;
 mod knowledge;
 mod sample;
 mod sketch;
+mod texts;
 
 pub(super) use bounds::{bounds, file_bounds, file_estimates, live_rows};
 pub(super) use collect::Collector;
