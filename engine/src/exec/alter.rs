@@ -174,6 +174,7 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
         AlterOperation::RenameColumn { old, new } => {
             let at = position_of(table, old)?;
             refuse_known(table, new)?;
+            federated::declared::rename_column(table, old, new);
             table.storage.columns[at].name.clone_from(new);
         }
         AlterOperation::SetLocation(location) => table.storage.location = Some(Location::literal(location)?.url()),

@@ -279,11 +279,27 @@ pub(crate) fn merge_mapping(table: &mut Table, found: &Parameters, new: &[Column
     let own = property(&table.parameters, MAPPING).into_iter().flat_map(pairs).flatten();
     let is_new = |(column, _): &(&str, &str)| new.iter().any(|new| new.name.eq_ignore_ascii_case(column));
     let added = property(found, MAPPING).into_iter().flat_map(pairs).flatten().filter(is_new);
-    let text: Vec<String> = own.chain(added).map(|(column, source)| format!("{column}={source}")).collect();
-    table.parameters.retain(|name, _| !name.eq_ignore_ascii_case(MAPPING));
-    if !text.is_empty() {
-        table.parameters.insert(MAPPING.to_owned(), text.join(","));
+    let merged: Vec<_> = own.chain(added).map(|(column, source)| (column.to_owned(), source.to_owned())).collect();
+    set_mapping(table, &merged);
+}
+
+/// Lets the mapping of a foreign system's table follow a column that gets another name.
+pub(crate) fn rename_column(table: &mut Table, old: &str, new: &str) {
+    if Place::of_table(table).is_none() {
+        return;
     }
+    let pair = |column: &Column| {
+        let name = if column.name == old { new } else { &column.name };
+        (name.to_owned(), source(&table.parameters, &column.name).to_owned())
+    };
+    let renamed: Vec<_> = table.storage.columns.iter().map(pair).collect();
+    set_mapping(table, &renamed);
+}
+
+/// Gives a table the mapping of these columns in place of its own.
+fn set_mapping(table: &mut Table, columns: &[(String, String)]) {
+    table.parameters.retain(|name, _| !name.eq_ignore_ascii_case(MAPPING));
+    table.parameters.extend(mapped(columns));
 }
 
 /// A property's value, whatever the case of its name.

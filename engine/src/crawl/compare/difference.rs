@@ -79,8 +79,8 @@ impl Difference {
             let (old, new) = (shown(&table.partition_keys), shown(&found.partition_keys));
             difference.keys = Some(format!("changed the partition keys from ({old}) to ({new})"));
         }
-        let counts = found.parameters.iter().filter(|(key, _)| *key != COLUMN_MAPPING);
-        difference.counts = counts.into_iter().any(|(key, value)| table.parameters.get(key) != Some(value));
+        let mut counts = found.parameters.iter().filter(|(key, _)| *key != COLUMN_MAPPING);
+        difference.counts = counts.any(|(key, value)| table.parameters.get(key) != Some(value));
         difference
     }
 
