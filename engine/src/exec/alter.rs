@@ -174,10 +174,13 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
         AlterOperation::RenameColumn { old, new } => {
             let at = position_of(table, old)?;
             refuse_known(table, new)?;
+            federated::declared::rename_column(table, old, new);
             table.storage.columns[at].name.clone_from(new);
         }
         AlterOperation::SetLocation(location) => table.storage.location = Some(Location::literal(location)?.url()),
-        AlterOperation::SetProperties(properties) => table.parameters.extend(absolute_template(properties.clone())?),
+        AlterOperation::SetProperties(properties) => {
+            federated::declared::set_properties(table, absolute_template(properties.clone())?);
+        }
         AlterOperation::UnsetProperties { if_exists, keys } => unset(&mut table.parameters, keys, *if_exists)?,
         AlterOperation::SetSerDe { library, properties } => {
             if let Some(library) = library {

@@ -21,9 +21,11 @@ use crate::sql::{
 use datafusion::arrow::datatypes::DataType;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
-    ADMIN, Column, Database, ExternalSchema, HiveType, Parameters, SerDe, StorageDescriptor, Table, TableKind,
+    ADMIN, Column, Database, ExternalSchema, HiveType, ManagedTable, Parameters, SerDe, StorageDescriptor, Table,
+    TableKind,
 };
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 /// `CREATE DATABASE`.
 pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) -> Result<StatementResult> {
@@ -383,12 +385,12 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
             }
             found => found?,
         };
-        let place = match &found {
-            Relation::Managed(table) => (table.schema.clone(), table.name.clone()),
-            Relation::Catalog(table) => (table.database.clone(), table.name.clone()),
+        check_kind(context, &found, drop.view)?;
+        let (place, found) = match found {
+            Relation::Managed(table) => ((table.schema.clone(), table.name.clone()), Dropped::Managed(table)),
+            Relation::Catalog(table) => ((table.database.clone(), table.name.clone()), Dropped::Catalog(table)),
             Relation::Foreign(table) => return Err(table.unchangeable()),
         };
-        check_kind(context, &found, drop.view)?;
         if gone.insert(place.clone()) {
             dropped.push((place, found));
         }
@@ -397,22 +399,27 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
         let what = format!("{kind} {}", place.1);
         let (ground, cascade) = (Ground::Relation(&place), drop.cascade);
         match found {
-            Relation::Managed(table) => {
+            Dropped::Managed(table) => {
                 if !is_temporary(&table) {
                     drop_dependents(context, ground, &what, cascade, &mut gone).await?;
                 }
                 context.transaction().lock().await.drop_table(context.warehouse(), &table)?;
             }
-            Relation::Catalog(table) => {
+            Dropped::Catalog(table) => {
                 if drop.view {
                     drop_dependents(context, ground, &what, cascade, &mut gone).await?;
                 }
                 drop_object(context, &table).await?;
             }
-            Relation::Foreign(table) => return Err(table.unchangeable()),
         }
     }
     Ok(done(tag, notices))
+}
+
+/// What goes.
+enum Dropped {
+    Managed(Arc<ManagedTable>),
+    Catalog(Arc<Table>),
 }
 
 /// Refuses to drop something as what it is not, and an external table in a block.

@@ -108,6 +108,15 @@ async fn definitions_change_as_other_tables_do() {
     assert!(world.memory.take_requests().iter().any(|request| request.table == "chain"));
     let location = "SELECT location FROM svv_external_tables WHERE tablename = 'shop'";
     assert_eq!(world.line(location).await, "opensearch://chain");
+    // A renamed column keeps its source, and a property is known in any case.
+    world.line("ALTER TABLE mem.shop RENAME COLUMN title TO word").await;
+    assert_eq!(world.line("SELECT count(word) FROM mem.shop").await, "7");
+    world.line("ALTER TABLE mem.shop SET TBLPROPERTIES ('COLUMNMAPPING'='word=Name', 'Page_Size'='5')").await;
+    assert_eq!(world.line("SELECT count(word) FROM mem.shop").await, "7");
+    let shown = world.rows("SHOW TBLPROPERTIES mem.shop").await.unwrap();
+    let named: Vec<&str> = shown.iter().map(|row| row[0].as_str()).filter(|name| name.len() == 13).collect();
+    assert_eq!(named, ["COLUMNMAPPING"]);
+    world.line("ALTER TABLE mem.shop RENAME COLUMN word TO title").await;
     world.line("ALTER TABLE mem.shop RENAME TO store").await;
     assert_eq!(world.line("SELECT count(*) FROM mem.store").await, "8");
     for (text, sqlstate) in [
@@ -141,6 +150,10 @@ async fn what_cannot_be_declared_is_refused() {
         ("(a int) LOCATION 'opensearch://'", "42P16", "names no table of OpenSearch"),
         ("(a int) LOCATION 'opensearch://x' TABLE PROPERTIES ('sourceTable'='y')", "42P16", "\"sourceTable\" names"),
         ("(a int) TABLE PROPERTIES ('page_size'='ten')", "22023", "takes a number"),
+        ("(a int) TABLE PROPERTIES ('Page_Size'='ten')", "22023", "takes a number"),
+        ("(a int) TABLE PROPERTIES ('Page_Size'='1', 'page_size'='2')", "22023", "\"page_size\" are one"),
+        ("(a int) TABLE PROPERTIES ('Invalid.Values'='maybe')", "22023", "for property \"Invalid.Values\""),
+        ("(a int) LOCATION 'DynamoDB://x'", "42P16", "which schema \"mem\" is over"),
         ("(a int) TABLE PROPERTIES ('pagesize'='10')", "22023", "has no property \"pagesize\""),
         ("(a int) TABLE PROPERTIES ('password'='x')", "22023", "an option of the schema"),
         ("(a int, b int) TABLE PROPERTIES ('columnMapping'='a=b')", "42P16", "have one source"),
@@ -215,6 +228,10 @@ async fn crawlers_make_tables_of_a_systems() {
         explained.contains("opensearch://orders,table orders,opensearch,1.00,OpenSearch tells of it,none"),
         "{explained}"
     );
+    // A name of the user's stays.
+    world.line("ALTER TABLE lake.orders RENAME COLUMN name TO title").await;
+    assert_eq!(world.line("START CRAWLER c").await, "UNCHANGED,mixed,0,NULL UNCHANGED,orders,0,NULL");
+    assert_eq!(world.line("SELECT count(title) FROM lake.orders").await, "7");
     // A change of the user's is found again.
     world.line("ALTER TABLE lake.orders DROP COLUMN at").await;
     assert_eq!(world.line("START CRAWLER c").await, "UNCHANGED,mixed,0,NULL UPDATED,orders,0,added \"at\" timestamp");
