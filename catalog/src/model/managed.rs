@@ -201,6 +201,12 @@ pub struct MaterializedView {
     /// The stream that it takes records from, and how far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamOfView>,
+    /// Whether it is refreshed by itself.
+    #[serde(default)]
+    pub auto_refresh: bool,
+    /// Whether names of members of SUPER values in its query keep their case.
+    #[serde(default)]
+    pub keeps_case: bool,
 }
 
 /// The stream that a materialized view takes its records from.
@@ -214,8 +220,6 @@ pub struct StreamOfView {
     pub checkpoints: BTreeMap<String, String>,
     /// When it was read last, in microseconds since the epoch, give or take an hour while nothing came.
     pub read_us: Option<i64>,
-    /// Whether it is refreshed by itself.
-    pub auto_refresh: bool,
 }
 
 impl TableAttributes {

@@ -41,10 +41,13 @@ use datafusion::sql::sqlparser::ast;
 use find::{find_in_path, find_relation_in};
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{ADMIN, ManagedTable, Table, TableKind};
+use millrace_catalog::model::{ADMIN, ManagedTable, MaterializedView, Table, TableKind};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+
+/// The parameter of a view whose maker's session kept the case of names of members of SUPER values.
+pub(crate) const KEEPS_CASE: &str = "millrace.keeps_case";
 
 /// How deep views may stand on views.
 const MAX_VIEW_DEPTH: usize = 32;
@@ -88,12 +91,16 @@ fn first_of(path: &[String]) -> &str {
 
 /// The database and name of what exists under a name as written; one without a schema is looked up in a path.
 fn locate(snapshot: &Snapshot, name: &ObjectName, path: &[String]) -> Result<(String, String)> {
+    qualify(snapshot, name, locate_schema(snapshot, name, path))
+}
+
+/// The schema of a path that has a name, or its first one.
+fn locate_schema<'a>(snapshot: &Snapshot, name: &ObjectName, path: &'a [String]) -> &'a str {
     let has = |schema: &&String| {
         let (Some(database), [table]) = (snapshot.resolve_schema(schema), name.parts.as_slice()) else { return false };
         snapshot.table(&database.name, table).is_some() || snapshot.managed_table(&database.name, table).is_some()
     };
-    let found = path.iter().find(has).map_or_else(|| first_of(path), String::as_str);
-    qualify(snapshot, name, found)
+    path.iter().find(has).map_or_else(|| first_of(path), String::as_str)
 }
 
 /// A database and a name in it, from a name as written; external schemas stand for their databases.
@@ -271,6 +278,7 @@ async fn resolve_table(
         TableKind::VirtualView { text, dialect, search_database } => {
             // A view's query runs with the rights of its owner.
             let owner = context.acting_as(table.owner.as_deref().unwrap_or(ADMIN));
+            let owner = owner.with_case_of_members(table.parameters.contains_key(KEEPS_CASE));
             let view = plan_view(&owner, snapshot, text, dialect, search_database, depth).await;
             // A position in its text is none in the statement's.
             let place = format!("in view \"{}.{}\"", table.database, table.name);
@@ -375,16 +383,22 @@ pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<Logi
     };
     let snapshot = context.snapshot().await?;
     let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
+    let owner = owner.with_case_of_members(view.parameters.contains_key(KEEPS_CASE));
     plan_view(&owner, &snapshot, text, dialect, search_database, 0).await
 }
 
-/// The plan of a query in Redshift's dialect, kept as text, with the schemas that its names are looked up in.
+/// The plan of a materialized view's query now, which reads with the rights of the view's owner.
 ///
 /// # Errors
 /// What running it would say.
-pub(crate) async fn plan_of_text(context: &Context, text: &str, path: &str) -> Result<LogicalPlan> {
+pub(crate) async fn plan_of_materialized(context: &Context, view: &ManagedTable) -> Result<LogicalPlan> {
+    let Some(MaterializedView { text, search_path, keeps_case, .. }) = &view.attributes.materialized else {
+        return Err(Error::internal("a materialized view lost its query"));
+    };
     let snapshot = context.snapshot().await?;
-    plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await
+    let owner = context.acting_as(view.attributes.owner.as_deref().unwrap_or(ADMIN));
+    let owner = owner.with_case_of_members(*keeps_case);
+    plan_view(&owner, &snapshot, text, Dialect::Redshift.name(), search_path, 0).await
 }
 
 /// The plan of a view's query, whose names mean what they did in the dialect that the view was made in.

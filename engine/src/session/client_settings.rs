@@ -48,6 +48,9 @@ const USER: &str = "session_authorization";
 /// The setting that tells whether the user may do everything.
 const SUPERUSER: &str = "is_superuser";
 
+/// The setting that says whether names of members of SUPER values keep their case.
+pub(super) const CASE_OF_MEMBERS: &str = "enable_case_sensitive_super_attribute";
+
 /// All of them, by name.
 const KNOWN: [Known; 30] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
@@ -70,12 +73,7 @@ const KNOWN: [Known; 30] = [
         Takes::Word(&["off", "false"]),
         "whether quoted names keep their case",
     ),
-    known(
-        "enable_case_sensitive_super_attribute",
-        "off",
-        Takes::Switch,
-        "whether names of members of SUPER values keep their case",
-    ),
+    known(CASE_OF_MEMBERS, "off", Takes::Switch, "whether names of members of SUPER values keep their case"),
     known(
         "enable_result_cache_for_session",
         "on",

@@ -102,6 +102,9 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("endtime", Time),
             ("status", Text),
             ("refresh_type", Text),
+            ("consumer_account", Text),
+            ("consumer_region", Text),
+            ("consumer_namespace", Text),
         ],
         rows: |context| {
             Box::pin(async {
@@ -116,7 +119,10 @@ pub(super) const TABLES: &[SystemTable] = &[
                         record.start_us,
                         record.end_us,
                         record.status,
-                        if record.automatic { "Auto" } else { "Manual" }
+                        if record.automatic { "Auto" } else { "Manual" },
+                        NULL,
+                        NULL,
+                        NULL
                     ]
                 });
                 Ok(rows.collect())
@@ -200,8 +206,7 @@ async fn infos(context: &Context) -> Result<Vec<Info>> {
         let owner = view.attributes.owner.clone().unwrap_or_else(|| ADMIN.to_owned());
         let materialized = view.attributes.materialized.as_ref();
         let state = i32::from(materialized.is_some_and(|view| view.incremental));
-        let stream = materialized.and_then(|view| view.stream.as_ref());
-        let automatic = flag(stream.is_some_and(|stream| stream.auto_refresh));
+        let automatic = flag(materialized.is_some_and(|view| view.auto_refresh));
         infos.push(Info { view, owner, stale, state, automatic });
     }
     Ok(infos)

@@ -130,6 +130,60 @@ async fn definitions_change_as_other_tables_do() {
 }
 
 #[tokio::test]
+async fn another_connection_takes_the_right_to_use_it() {
+    let mut world = World::new().await;
+    world.line("CREATE USER ann PASSWORD 'Annann12'").await;
+    world.line("CREATE SCHEMA hers AUTHORIZATION ann").await;
+    world.line("CREATE EXTERNAL SCHEMA alias FROM DATA CATALOG DATABASE 'mem'").await;
+    world.line("GRANT USAGE ON SCHEMA alias TO ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    world.line("CREATE EXTERNAL TABLE hers.t (id int) LOCATION 'opensearch://orders'").await;
+    for text in [
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='mem')",
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('CONNECTIONNAME'='mem')",
+        // Another name of the schema gives its credentials too.
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='alias')",
+        "CREATE EXTERNAL TABLE hers.u (id int) LOCATION 'opensearch://orders' TABLE PROPERTIES ('connectionName'='alias')",
+    ] {
+        let error = world.error(text).await;
+        assert_eq!((error.sqlstate(), error.message.as_str()), ("42501", "permission denied for schema mem"), "{text}");
+    }
+    world.line("SET SESSION AUTHORIZATION default").await;
+    world.line("GRANT USAGE ON SCHEMA mem TO ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    world.line("ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='mem')").await;
+    assert_eq!(world.line("SELECT count(*) FROM hers.t").await, "8");
+    // What is read through it is not changed without it.
+    world.line("SET SESSION AUTHORIZATION default").await;
+    world.line("REVOKE USAGE ON SCHEMA mem FROM ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    let error = world.error("ALTER TABLE hers.t SET TBLPROPERTIES ('sourceTable'='chain')").await;
+    assert_eq!(error.message, "permission denied for schema mem");
+}
+
+#[tokio::test]
+async fn properties_are_one_in_any_case() {
+    let mut world = World::new().await;
+    world.line(CREATE).await;
+    world.line("ALTER TABLE mem.shop SET TBLPROPERTIES ('COLUMNMAPPING'='title=Name', 'SourceTable'='chain')").await;
+    assert_eq!(world.line("SHOW TBLPROPERTIES mem.shop").await, "COLUMNMAPPING,title=Name SourceTable,chain");
+    assert_eq!(
+        world.line("SELECT location FROM svv_external_tables WHERE tablename = 'shop'").await,
+        "opensearch://chain"
+    );
+    world.line("ALTER TABLE mem.shop UNSET TBLPROPERTIES ('columnmapping')").await;
+    assert_eq!(world.line("SHOW TBLPROPERTIES mem.shop").await, "SourceTable,chain");
+    for text in [
+        "ALTER TABLE mem.shop SET TBLPROPERTIES ('sourceTable'='orders', 'SOURCETABLE'='chain')",
+        "CREATE EXTERNAL TABLE mem.two (id int) TABLE PROPERTIES ('sourceTable'='orders', 'SOURCETABLE'='chain')",
+    ] {
+        let error = world.error(text).await;
+        let told = (error.sqlstate(), error.message.as_str());
+        assert_eq!(told, ("22023", "the property \"sourcetable\" is given twice"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_declared_is_refused() {
     let mut world = World::new().await;
     for (rest, sqlstate, message) in [
@@ -190,6 +244,12 @@ async fn rights_are_those_of_the_table() {
 #[tokio::test]
 async fn crawlers_make_tables_of_a_systems() {
     let mut world = World::new().await;
+    // Of one table nothing can be left out.
+    let error = world
+        .error("CREATE CRAWLER one DATABASE lake TARGETS ('opensearch://orders' CONNECTION mem EXCLUDE ('o*'))")
+        .await;
+    let refused = "EXCLUDE of a target that names one table of OpenSearch is not supported";
+    assert_eq!((error.sqlstate(), error.message.as_str()), ("0A000", refused));
     let create = "CREATE CRAWLER c DATABASE lake TARGETS ('opensearch://' CONNECTION mem EXCLUDE ('d*', 'chain'))";
     world.line(create).await;
     assert_eq!(world.line("START CRAWLER c").await, "CREATED,mixed,0,NULL CREATED,orders,0,NULL");
