@@ -194,6 +194,9 @@ pub struct MaterializedView {
     pub seen: Option<BTreeMap<i64, String>>,
     /// The manifest's snapshot at which they held it, when all of it was committed.
     pub snapshot: Option<i64>,
+    /// Whether that cannot be told because it reads tables of others, of which nobody knows when they change.
+    #[serde(default)]
+    pub external: bool,
     /// What stands for the definitions of the views and functions that its query went through when its rows were
     /// computed.
     #[serde(default)]

@@ -2,9 +2,12 @@
 //! what these mean now.
 
 use super::{
-    KEEPS_CASE, called_in, locate, locate_schema, path_of, plan_of_materialized, plan_of_view, user_functions,
+    KEEPS_CASE, called_in, direct, find_names, locate, locate_schema, path_of, plan_of_materialized, plan_of_view,
+    relation, system_table, user_functions,
 };
 use crate::error::{Error, Result};
+use crate::federated::Definition;
+use crate::plan;
 use crate::session::Context;
 use crate::sql::{self, Dialect, ObjectName};
 use datafusion::logical_expr::LogicalPlan;
@@ -231,6 +234,42 @@ pub(crate) async fn dependents(context: &Context, ground: Ground<'_>) -> Result<
             found.push(view);
         }
     }
+}
+
+/// What a materialized view's query names and is not there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// A table or view: renamed, or dropped where nothing keeps it.
+    Relation,
+    /// A schema.
+    Schema,
+}
+
+/// What a materialized view's query names itself and is not there any more; foreign systems are not asked.
+///
+/// # Errors
+/// What is wrong with its text.
+pub(crate) async fn lost_by(context: &Context, view: &MaterializedView) -> Result<Option<Lost>> {
+    let snapshot = context.snapshot().await?;
+    let kept = Kept::of_materialized(view);
+    let (query, path) = (kept.query()?, path_of(kept.path));
+    for reference in plan::with_room(|| find_names(&query))?.references {
+        let last = sql::moment_of(reference.table()).map_or(reference.table(), |(name, _)| name);
+        if direct::is_place(last) {
+            continue;
+        }
+        let parts = [reference.catalog(), reference.schema(), Some(last)];
+        let name = ObjectName { parts: parts.into_iter().flatten().map(str::to_owned).collect(), position: 0 };
+        if system_table(context, &snapshot, &name, &path).await.is_ok_and(|table| table.is_some()) {
+            continue;
+        }
+        let Ok((database, table)) = locate(&snapshot, &name, &path) else { return Ok(Some(Lost::Schema)) };
+        let is_foreign = snapshot.database(&database).is_some_and(|known| Definition::kind_of(known).is_some());
+        if !is_foreign && relation(context, &database, &table).await?.is_none() {
+            return Ok(Some(Lost::Relation));
+        }
+    }
+    Ok(None)
 }
 
 /// What stands for the definitions of the views and users' functions that a materialized view's query goes through: the

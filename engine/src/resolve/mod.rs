@@ -15,7 +15,8 @@ mod user_functions;
 
 pub(crate) use columns::behind_grants;
 pub(crate) use dependents::{
-    Dependent, Ground, RelationName, definitions, dependents, names_in_materialized, names_in_view, reads,
+    Dependent, Ground, Lost, RelationName, definitions, dependents, lost_by, names_in_materialized, names_in_view,
+    reads,
 };
 pub(crate) use direct::files_as_table;
 pub(crate) use find::{Relation, find_relation, find_table, find_temporary, owner_of_foreign, relation};

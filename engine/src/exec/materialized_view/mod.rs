@@ -61,7 +61,7 @@ async fn create(context: &Context, table: &CreateTable, text: &str, auto_refresh
         Some(query) => query::logical_plan(context, query).await?,
         None => return Err(Error::internal("a materialized view without a query")),
     };
-    let Seen { tables, snapshot, is_steady } = contents_of(context, &plan).await?;
+    let Seen { tables, snapshot, is_steady, is_external } = contents_of(context, &plan).await?;
     let (text, search_path) = (text.trim().to_owned(), written_path(context.path()));
     let stream = stream::stream_of(&plan);
     if auto_refresh {
@@ -75,6 +75,7 @@ async fn create(context: &Context, table: &CreateTable, text: &str, auto_refresh
         version: new_version(),
         seen: tables,
         snapshot,
+        external: is_external,
         definitions: String::new(),
         stream,
         auto_refresh,

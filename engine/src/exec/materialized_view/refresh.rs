@@ -10,7 +10,7 @@ use crate::journal::{RefreshRecord, now_us};
 use crate::resolve::{self, rights};
 use crate::result::{Notice, Severity};
 use crate::session::Context;
-use crate::system;
+use crate::system::{self, Staleness};
 use futures::future::BoxFuture;
 use millrace_catalog::model::{ADMIN, ManagedTable, MaterializedView};
 use std::collections::BTreeSet;
@@ -214,14 +214,14 @@ async fn bring_up(context: &Context, view: &Arc<ManagedTable>, notices: &mut Vec
         }
         return Ok(Refreshed::UpToDate { below: true });
     }
-    let Seen { tables, snapshot, is_steady } = contents_of(context, &plan).await?;
+    let Seen { tables, snapshot, is_steady, is_external } = contents_of(context, &plan).await?;
     let incremental = is_steady && is_incremental(&plan);
     // Other definitions mean other rows, of what the tables held before as well.
     let comparable = tables.as_ref().filter(|_| definitions == materialized.definitions);
     if comparable.is_some() && tables == materialized.seen {
         let mut below = true;
         for view in views_below(&plan)? {
-            below &= !system::is_stale(context, &view).await?;
+            below &= system::staleness(context, &view).await? == Staleness::Fresh;
         }
         return Ok(Refreshed::UpToDate { below });
     }
@@ -239,8 +239,8 @@ async fn bring_up(context: &Context, view: &Arc<ManagedTable>, notices: &mut Vec
         ErrorKind::InsufficientPrivilege => of_query(error, view),
         _ => error,
     })?;
-    let version = new_version();
-    let now = MaterializedView { incremental, version, seen: tables, snapshot, definitions, ..materialized };
+    let (version, external) = (new_version(), is_external);
+    let now = MaterializedView { incremental, version, seen: tables, snapshot, external, definitions, ..materialized };
     keep(context, view, now).await?;
     Ok(refreshed)
 }

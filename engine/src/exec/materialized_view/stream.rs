@@ -6,13 +6,13 @@ use super::seen::changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{copy, managed};
 use crate::federated::{ForeignTable, Reached};
-use crate::journal::{BadStreamRecord, StreamPart, StreamScanRecord, now_us};
+use crate::journal::{BadStreamRecord, Origin, StreamPart, StreamScanRecord, now_us};
 use crate::session::Context;
 use chrono::DateTime;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use millrace_catalog::model::{ManagedTable, StreamOfView};
+use millrace_catalog::model::{ADMIN, ManagedTable, StreamOfView};
 use millrace_connectors::Checkpoint;
 use std::sync::Arc;
 
@@ -152,8 +152,10 @@ async fn record(
     if parts.is_empty() && lost.is_none() {
         return;
     }
+    // The view's owner sees it, whoever refreshes the view.
+    let user = view.attributes.owner.clone().unwrap_or_else(|| ADMIN.to_owned());
     context.transaction().lock().await.record(StreamScanRecord {
-        origin: copy::origin(context, start_us),
+        origin: Origin { user, ..copy::origin(context, start_us) },
         schema: stream.schema.clone(),
         stream: stream.stream.clone(),
         view: view.name.clone(),
