@@ -72,6 +72,17 @@ struct Run {
     of: Versions,
 }
 
+/// How a refresh ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The view has other rows.
+    Changed,
+    /// There was nothing to do.
+    Idle,
+    /// It could not be refreshed.
+    Failed,
+}
+
 /// The version of the catalog and that of the manifest.
 type Versions = (i64, i64);
 
@@ -187,19 +198,18 @@ impl Refresher {
         let is_its = |watched: &&mut Watched| watched.run.as_ref().is_some_and(|run| run.task.id() == id);
         let Some(watched) = self.views.values_mut().find(is_its) else { return };
         let Some(run) = watched.run.take() else { return };
-        let most = match &done {
+        let ended = match &done {
             Ok(changed) => {
                 watched.seen = Some(run.of);
-                if *changed || !watched.of_stream { Duration::ZERO } else { MOST_PAUSE }
+                if *changed { Ended::Changed } else { Ended::Idle }
             }
             Err(error) => {
                 tracing::warn!(%error, view = watched.name, "could not refresh a materialized view");
-                MOST_PAUSE_AFTER_FAILURES
+                Ended::Failed
             }
         };
-        watched.pause = (watched.pause * 2).max(self.interval).min(most);
-        let rest = if watched.of_stream { Duration::ZERO } else { run.began.elapsed() * REST };
-        watched.due = Instant::now() + watched.pause.max(self.interval).max(rest.min(MOST_PAUSE_AFTER_FAILURES));
+        let wait = watched.wait(ended, run.began.elapsed(), self.interval);
+        watched.due = Instant::now() + wait;
     }
 
     /// Ends what runs, which is not committed and is done again, and lets other processes go on.
@@ -217,6 +227,18 @@ impl Watched {
         let of_stream = view.attributes.materialized.as_ref().is_some_and(|view| view.stream.is_some());
         let name = view.name.clone();
         Self { name, of_stream, due: now, pause: Duration::ZERO, seen: None, leased: false, run: None }
+    }
+
+    /// How long a view is left alone after a refresh that took so long.
+    fn wait(&mut self, ended: Ended, took: Duration, interval: Duration) -> Duration {
+        let most = match ended {
+            Ended::Failed => MOST_PAUSE_AFTER_FAILURES,
+            Ended::Idle if self.of_stream => MOST_PAUSE,
+            Ended::Idle | Ended::Changed => Duration::ZERO,
+        };
+        self.pause = (self.pause * 2).max(interval).min(most);
+        let rest = if self.of_stream { Duration::ZERO } else { (took * REST).min(MOST_PAUSE_AFTER_FAILURES) };
+        self.pause.max(interval).max(rest)
     }
 
     /// Whether a refresh may find something to do: nobody knows of a stream, and of tables it is known which ones
@@ -262,4 +284,35 @@ async fn refresh(warehouse: &Arc<Warehouse>, view: &ManagedTable) -> Result<bool
     let now =
         snapshot.managed_table_by_id(view.id).ok_or_else(|| Error::internal("a view that was refreshed is gone"))?;
     Ok(now.attributes.materialized != view.attributes.materialized)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_are_left_alone_the_longer_the_less_comes() {
+        let took = Duration::from_secs(10);
+        for (of_stream, ended, waits) in [
+            (true, Ended::Changed, [2, 2, 2, 2, 2]),
+            (true, Ended::Idle, [2, 4, 8, 8, 8]),
+            (true, Ended::Failed, [2, 4, 8, 16, 32]),
+            // Three times as long as it took.
+            (false, Ended::Changed, [30, 30, 30, 30, 30]),
+            (false, Ended::Idle, [30, 30, 30, 30, 30]),
+            (false, Ended::Failed, [30, 30, 30, 30, 32]),
+        ] {
+            let mut view = Watched::new(&ManagedTable::default(), Instant::now());
+            view.of_stream = of_stream;
+            let found = waits.map(|_| view.wait(ended, took, Duration::from_secs(2)).as_secs());
+            assert_eq!(found, waits, "{ended:?} of_stream: {of_stream}");
+        }
+        let mut view = Watched::new(&ManagedTable::default(), Instant::now());
+        for _ in 0..20 {
+            view.wait(Ended::Failed, took, Duration::from_secs(2));
+        }
+        assert_eq!(view.wait(Ended::Failed, took * 1000, Duration::from_secs(2)), MOST_PAUSE_AFTER_FAILURES);
+        // It is there again.
+        assert_eq!(view.wait(Ended::Changed, Duration::ZERO, Duration::from_secs(2)), Duration::from_secs(2));
+    }
 }
