@@ -17,7 +17,7 @@ use datafusion::common::{Column, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, TableSource,
+    Aggregate, AggregateUDF, Distinct, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, TableSource,
 };
 use millrace_catalog::manifest::InlinedRows;
 use millrace_catalog::model::{DataFile, ManagedTable, MaterializedView};
@@ -178,7 +178,7 @@ fn is_row_by_row(plan: &LogicalPlan, table: i64) -> bool {
                 JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (false, true),
                 JoinType::Full => (false, false),
             };
-            let by = |own: &LogicalPlan, other: &LogicalPlan| is_row_by_row(own, table) && !reads(other, table);
+            let by = |own: &LogicalPlan, other: &LogicalPlan| is_row_by_row(own, table) && is_fixed(other, table);
             asks_nothing_of(plan, table)
                 && (left && by(&join.left, &join.right) || right && by(&join.right, &join.left))
         }
@@ -192,19 +192,28 @@ fn is_row_by_row(plan: &LogicalPlan, table: i64) -> bool {
     }
 }
 
-/// Whether a plan reads a table anywhere.
-fn reads(plan: &LogicalPlan, table: i64) -> bool {
-    let mut found = false;
+/// Whether a plan gives the same rows whatever a table has: it reads nothing of it, and chooses none among several rows.
+fn is_fixed(plan: &LogicalPlan, table: i64) -> bool {
+    let mut fixed = true;
     let walked = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            found |= match scan.source.get_logical_plan() {
-                Some(view) => reads(&view, table),
-                None => managed(&scan.source, true).is_none_or(|known| known.id == table),
-            };
-        }
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        fixed &= match node {
+            LogicalPlan::TableScan(scan) => {
+                let is_other = match scan.source.get_logical_plan() {
+                    Some(view) => is_fixed(&view, table),
+                    None => managed(&scan.source, true).is_some_and(|known| known.id != table),
+                };
+                is_other && scan.fetch.is_none()
+            }
+            LogicalPlan::Sort(sort) => sort.fetch.is_none(),
+            LogicalPlan::Limit(_)
+            | LogicalPlan::Window(_)
+            | LogicalPlan::Distinct(Distinct::On(_))
+            | LogicalPlan::Extension(_) => false,
+            _ => true,
+        };
+        Ok(if fixed { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     });
-    walked.is_err() || found
+    walked.is_ok() && fixed
 }
 
 /// Whether a scan is one of a table of which all columns may be read.
@@ -219,7 +228,7 @@ fn managed(source: &Arc<dyn TableSource>, behind_grants: bool) -> Option<Arc<Man
     provider.downcast_ref::<ManagedTableProvider>().map(|managed| Arc::clone(managed.table()))
 }
 
-/// Whether no query in a node's expressions reads a table.
+/// Whether the queries in a node's expressions are the same whatever a table has.
 fn asks_nothing_of(plan: &LogicalPlan, table: i64) -> bool {
     let mut asks = false;
     let walked = plan.apply_expressions(|expr| {
@@ -231,7 +240,7 @@ fn asks_nothing_of(plan: &LogicalPlan, table: i64) -> bool {
                 Expr::SetComparison(comparison) => Some(&comparison.subquery),
                 _ => None,
             };
-            asks |= query.is_some_and(|query| reads(&query.subquery, table));
+            asks |= query.is_some_and(|query| !is_fixed(&query.subquery, table));
             Ok(TreeNodeRecursion::Continue)
         })
     });
