@@ -90,15 +90,11 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
         .and_then(|plan| correlated::rewrite(plan, state))
         .and_then(membership::rewrite)
         .and_then(federated::bind);
-    let plan = plan.map_err(|error| {
+    plan.map_err(|error| {
         let position = context.position_of(span_of(&error));
         let error = Error::from(error);
         if position > 0 { error.with_position(position) } else { error }
-    })?;
-    if plan.schema().fields().is_empty() {
-        return Err(Error::new(ErrorKind::Syntax, "the SELECT list is empty: EXCLUDE leaves out all columns"));
-    }
-    Ok(plan)
+    })
 }
 
 /// The unqualified column that the planner did not find.

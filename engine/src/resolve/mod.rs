@@ -361,6 +361,18 @@ pub(crate) async fn named_temporary(context: &Context, query: &ast::Query) -> Re
     Ok(None)
 }
 
+/// The plan of a materialized view's query now, which reads with the rights of the view's owner.
+///
+/// # Errors
+/// What running it would say.
+pub(crate) async fn plan_of_materialized(context: &Context, view: &ManagedTable) -> Result<LogicalPlan> {
+    let Some(MaterializedView { text, search_path, keeps_case, .. }) = &view.attributes.materialized else {
+        return Err(Error::internal("a materialized view lost its query"));
+    };
+    let owner = context.acting_as(view.attributes.owner.as_deref().unwrap_or(ADMIN));
+    plan_of_text(&owner.with_case_of_members(*keeps_case), text, search_path).await
+}
+
 /// The columns that a view's query gives now.
 ///
 /// # Errors
@@ -382,24 +394,19 @@ pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<Logi
     let TableKind::VirtualView { text, dialect, search_database } = &view.kind else {
         return Err(Error::internal("an external table has no query"));
     };
+    let context = &context.with_case_of_members(view.parameters.contains_key(KEEPS_CASE));
     let snapshot = context.snapshot().await?;
     let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
-    let owner = owner.with_case_of_members(view.parameters.contains_key(KEEPS_CASE));
     plan_view(&owner, &snapshot, text, dialect, search_database, 0).await
 }
 
-/// The plan of a materialized view's query now, which reads with the rights of the view's owner.
+/// The plan of a query in Redshift's dialect, kept as text, with the schemas that its names are looked up in.
 ///
 /// # Errors
 /// What running it would say.
-pub(crate) async fn plan_of_materialized(context: &Context, view: &ManagedTable) -> Result<LogicalPlan> {
-    let Some(MaterializedView { text, search_path, keeps_case, .. }) = &view.attributes.materialized else {
-        return Err(Error::internal("a materialized view lost its query"));
-    };
+pub(crate) async fn plan_of_text(context: &Context, text: &str, path: &str) -> Result<LogicalPlan> {
     let snapshot = context.snapshot().await?;
-    let owner = context.acting_as(view.attributes.owner.as_deref().unwrap_or(ADMIN));
-    let owner = owner.with_case_of_members(*keeps_case);
-    plan_view(&owner, &snapshot, text, Dialect::Redshift.name(), search_path, 0).await
+    plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await
 }
 
 /// The plan of a view's query, whose names mean what they did in the dialect that the view was made in.

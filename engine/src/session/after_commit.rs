@@ -32,9 +32,14 @@ impl AfterCommit {
         }));
     }
 
-    /// Tells all of them how the commit ended.
-    pub(super) fn tell(self, journal: &Journal, failed: Option<&Error>) {
-        self.0.into_iter().for_each(|tell| tell(journal, failed));
+    /// Tells all of them after a commit.
+    pub(super) fn tell(&mut self, journal: &Journal) {
+        self.0.drain(..).for_each(|tell| tell(journal, None));
+    }
+
+    /// Tells what there is to tell of a commit that failed.
+    pub(super) fn tell_failed(&mut self, journal: &Journal, error: &Error) {
+        self.0.drain(..).for_each(|tell| tell(journal, Some(error)));
     }
 }
 

@@ -483,9 +483,9 @@ impl Transaction {
         (xid, queue_us): (i64, i64),
         repeats: bool,
     ) -> Result<()> {
-        let (changes, records) = (self.changes(), std::mem::take(&mut self.records));
+        let (changes, mut records) = (self.changes(), std::mem::take(&mut self.records));
         if changes.is_empty() && self.objects.changes().is_empty() {
-            records.tell(warehouse.journal(), None);
+            records.tell(warehouse.journal());
             return Ok(());
         }
         let (catalog, start_us) = (Arc::clone(warehouse.catalog()), now_us());
@@ -497,13 +497,14 @@ impl Transaction {
                 inner.journal().record(&ConflictRecord { xid, table, at_us: now_us() });
             }
             let committed = committed.map_err(|refused| refused.error);
-            match &committed {
-                Ok(()) => {
-                    inner.journal().record(&CommitRecord { xid, queue_us, start_us, end_us: now_us() });
-                    records.tell(inner.journal(), None);
-                }
-                Err(error) if repeats && error.kind == ErrorKind::Serialization => {}
-                Err(error) => records.tell(inner.journal(), Some(error)),
+            if let Err(error) = &committed
+                && !(repeats && error.kind == ErrorKind::Serialization)
+            {
+                records.tell_failed(inner.journal(), error);
+            }
+            if committed.is_ok() {
+                inner.journal().record(&CommitRecord { xid, queue_us, start_us, end_us: now_us() });
+                records.tell(inner.journal());
             }
             committed
         });
