@@ -104,7 +104,7 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
             let is_of_properties =
                 matches!(definition, AlterOperation::SetProperties(_) | AlterOperation::UnsetProperties { .. });
             if is_of_properties && Place::of_table(&changed).is_some() {
-                connectors::check_properties(context, &changed.parameters).await?;
+                connectors::check_connection(context, &changed.parameters).await?;
             }
             federated::declared::relocate(&mut changed);
             changed.update_time_ms = now_ms();
@@ -182,13 +182,8 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
             table.storage.columns[at].name.clone_from(new);
         }
         AlterOperation::SetLocation(location) => table.storage.location = Some(Location::literal(location)?.url()),
-        AlterOperation::SetProperties(properties) => {
-            let properties = absolute_template(properties.clone())?;
-            let same = name_comparison(table);
-            table.parameters.retain(|known, _| !properties.keys().any(|name| same(known, name)));
-            table.parameters.extend(properties);
-        }
-        AlterOperation::UnsetProperties { if_exists, keys } => unset(table, keys, *if_exists)?,
+        AlterOperation::SetProperties(properties) => table.parameters.extend(absolute_template(properties.clone())?),
+        AlterOperation::UnsetProperties { if_exists, keys } => unset(&mut table.parameters, keys, *if_exists)?,
         AlterOperation::SetSerDe { library, properties } => {
             if let Some(library) = library {
                 table.storage.serde.library.clone_from(library);
@@ -240,17 +235,9 @@ fn position_of(table: &Table, name: &str) -> Result<usize> {
     })
 }
 
-/// Whether two names mean one property of a table: a foreign system's table knows them in any case, files as written.
-fn name_comparison(table: &Table) -> fn(&str, &str) -> bool {
-    if Place::of_table(table).is_some() { str::eq_ignore_ascii_case } else { |one, other| one == other }
-}
-
-fn unset(table: &mut Table, keys: &[String], if_exists: bool) -> Result<()> {
-    let same = name_comparison(table);
+fn unset(parameters: &mut Parameters, keys: &[String], if_exists: bool) -> Result<()> {
     for key in keys {
-        let before = table.parameters.len();
-        table.parameters.retain(|known, _| !same(known, key));
-        if table.parameters.len() == before && !if_exists {
+        if parameters.remove(key).is_none() && !if_exists {
             return Err(Error::new(ErrorKind::UndefinedObject, format!("table property \"{key}\" does not exist")));
         }
     }

@@ -90,7 +90,7 @@ pub(super) async fn create_table(
         return Err(Error::unsupported(format!("{clause} of a table of {kind}")));
     }
     ddl::check_columns(create)?;
-    check_properties(context, &create.properties).await?;
+    check_connection(context, &create.properties).await?;
     let storage =
         StorageDescriptor { columns: create.columns.clone(), location: Some(location), ..StorageDescriptor::default() };
     let table = Table {
@@ -105,18 +105,12 @@ pub(super) async fn create_table(
     Ok(done(CommandTag::Verb("CREATE TABLE"), notices))
 }
 
-/// Refuses properties of which two have one name, and a table that would be read through a schema that the user may not
-/// use: its rows are whatever that schema's credentials may read.
+/// Refuses a table that would be read through a schema that the user may not use: its rows are whatever that schema's
+/// credentials may read.
 ///
 /// # Errors
-/// `InvalidParameter`, `InsufficientPrivilege`.
-pub(super) async fn check_properties(context: &Context, properties: &Parameters) -> Result<()> {
-    let mut names: Vec<String> = properties.keys().map(|name| name.to_ascii_lowercase()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        let message = format!("the property \"{}\" is given twice", pair[0]);
-        return Err(Error::new(ErrorKind::InvalidParameter, message));
-    }
+/// `InsufficientPrivilege`.
+pub(super) async fn check_connection(context: &Context, properties: &Parameters) -> Result<()> {
     let Some(connection) = property(properties, CONNECTION) else { return Ok(()) };
     let snapshot = context.snapshot().await?;
     // Credentials are those of the database that an external schema shows.

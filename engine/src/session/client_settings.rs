@@ -49,7 +49,7 @@ const USER: &str = "session_authorization";
 const SUPERUSER: &str = "is_superuser";
 
 /// The setting that says whether names of members of SUPER values keep their case.
-pub(super) const CASE_OF_MEMBERS: &str = "enable_case_sensitive_super_attribute";
+const CASE_OF_MEMBERS: &str = "enable_case_sensitive_super_attribute";
 
 /// All of them, by name.
 const KNOWN: [Known; 30] = [
@@ -164,6 +164,11 @@ impl ClientSettings {
     pub(super) fn keep_user(&mut self, from: &Self) {
         let kept = [USER, SUPERUSER].into_iter().filter_map(|name| from.0.get_key_value(name));
         self.0.extend(kept.map(|(name, value)| (*name, value.clone())));
+    }
+
+    /// Says whether names of members of SUPER values keep their case.
+    pub(super) fn keep_case_of_members(&mut self, keeps: bool) {
+        self.0.insert(CASE_OF_MEMBERS, if keeps { "on" } else { "off" }.to_owned());
     }
 
     /// Tells who the session's user is.

@@ -1,7 +1,6 @@
 //! What one statement runs in: the warehouse, the session's settings at its start, and its own text.
 
 use super::activity::Who;
-use super::client_settings::CASE_OF_MEMBERS;
 use super::settings::Settings;
 use super::transaction::Transaction;
 use super::work::Work;
@@ -30,8 +29,6 @@ pub(crate) struct Context {
     text: Arc<str>,
     pub(super) who: Arc<Who>,
     settings: Settings,
-    /// What a view says of the names of members of SUPER values, in its text instead of the session's setting.
-    keeps_case: Option<bool>,
     transaction: Arc<Mutex<Transaction>>,
     /// Whether the transaction was begun by the user and goes on after the statement.
     in_block: bool,
@@ -56,23 +53,9 @@ impl Context {
         let text = statement.text.as_str().into();
         let who = Arc::new(who);
         let (input, work) = (super::loading::InputSlot::default(), Weak::new());
-        let (state, keeps_case) = (Arc::new(state), None);
-        Self {
-            warehouse,
-            state,
-            path,
-            dialect,
-            text,
-            who,
-            settings,
-            keeps_case,
-            transaction,
-            in_block,
-            progress,
-            input,
-            work,
-        }
-        .with_dialect(dialect)
+        let state = Arc::new(state);
+        Self { warehouse, state, path, dialect, text, who, settings, transaction, in_block, progress, input, work }
+            .with_dialect(dialect)
     }
 
     /// The same with its client's rows.
@@ -250,13 +233,14 @@ impl Context {
 
     /// The same for the text of a view, whose maker's session kept the case of names of members of SUPER values or not.
     pub(crate) fn with_case_of_members(&self, keeps: bool) -> Self {
-        Self { keeps_case: Some(keeps), ..self.clone() }
+        let mut changed = self.clone();
+        changed.settings.client.keep_case_of_members(keeps);
+        changed
     }
 
     /// Whether names of members of SUPER values keep their case.
     pub(crate) fn keeps_case_of_members(&self) -> bool {
-        let of_session = || self.settings.get(self.state.config(), CASE_OF_MEMBERS).is_ok_and(|value| value == "on");
-        self.keeps_case.unwrap_or_else(of_session)
+        self.settings.get(self.state.config(), "enable_case_sensitive_super_attribute").is_ok_and(|value| value == "on")
     }
 
     /// Where a statement that runs to its end shows how far it is.

@@ -4,7 +4,6 @@
 //! take results nor keep any. In a transaction block a result is good for the block's own snapshot, and the block has
 //! read its tables.
 
-use super::client_settings::CASE_OF_MEMBERS;
 use super::{Session, Work};
 use crate::error::Result;
 use crate::result::{CommandTag, StatementResult};
@@ -82,8 +81,7 @@ impl Session {
             return fingerprint;
         }
         let mut hasher = DefaultHasher::new();
-        let members = self.settings.client.get(CASE_OF_MEMBERS);
-        (self.settings.path.to_string(), &self.settings.timezone, &self.who.session_user, members).hash(&mut hasher);
+        (self.settings.path.to_string(), &self.settings.timezone, &self.who.session_user).hash(&mut hasher);
         for entry in self.state.config().options().entries() {
             (entry.key, entry.value).hash(&mut hasher);
         }

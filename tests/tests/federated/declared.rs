@@ -162,28 +162,6 @@ async fn another_connection_takes_the_right_to_use_it() {
 }
 
 #[tokio::test]
-async fn properties_are_one_in_any_case() {
-    let mut world = World::new().await;
-    world.line(CREATE).await;
-    world.line("ALTER TABLE mem.shop SET TBLPROPERTIES ('COLUMNMAPPING'='title=Name', 'SourceTable'='chain')").await;
-    assert_eq!(world.line("SHOW TBLPROPERTIES mem.shop").await, "COLUMNMAPPING,title=Name SourceTable,chain");
-    assert_eq!(
-        world.line("SELECT location FROM svv_external_tables WHERE tablename = 'shop'").await,
-        "opensearch://chain"
-    );
-    world.line("ALTER TABLE mem.shop UNSET TBLPROPERTIES ('columnmapping')").await;
-    assert_eq!(world.line("SHOW TBLPROPERTIES mem.shop").await, "SourceTable,chain");
-    for text in [
-        "ALTER TABLE mem.shop SET TBLPROPERTIES ('sourceTable'='orders', 'SOURCETABLE'='chain')",
-        "CREATE EXTERNAL TABLE mem.two (id int) TABLE PROPERTIES ('sourceTable'='orders', 'SOURCETABLE'='chain')",
-    ] {
-        let error = world.error(text).await;
-        let told = (error.sqlstate(), error.message.as_str());
-        assert_eq!(told, ("22023", "the property \"sourcetable\" is given twice"), "{text}");
-    }
-}
-
-#[tokio::test]
 async fn what_cannot_be_declared_is_refused() {
     let mut world = World::new().await;
     for (rest, sqlstate, message) in [
