@@ -4,9 +4,9 @@
 //! with a serialization error and nothing is changed.
 
 use super::ddl::{absolute_template, check_readable, now_ms};
-use super::{done, managed, skipping};
+use super::{connectors, done, managed, skipping};
 use crate::error::{Error, ErrorKind, Result};
-use crate::federated;
+use crate::federated::{self, Place};
 use crate::lake::hive_classes::storage_classes;
 use crate::lake::location::Location;
 use crate::lake::{types, write};
@@ -101,6 +101,11 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
         definition => {
             let mut changed = Table::clone(&table);
             change(&mut changed, definition)?;
+            let is_of_properties =
+                matches!(definition, AlterOperation::SetProperties(_) | AlterOperation::UnsetProperties { .. });
+            if is_of_properties && Place::of_table(&changed).is_some() {
+                connectors::check_connection(context, &changed.parameters).await?;
+            }
             federated::declared::relocate(&mut changed);
             changed.update_time_ms = now_ms();
             check_readable(context, &snapshot, &changed)?;

@@ -139,6 +139,38 @@ async fn definitions_change_as_other_tables_do() {
 }
 
 #[tokio::test]
+async fn another_connection_takes_the_right_to_use_it() {
+    let mut world = World::new().await;
+    world.line("CREATE USER ann PASSWORD 'Annann12'").await;
+    world.line("CREATE SCHEMA hers AUTHORIZATION ann").await;
+    world.line("CREATE EXTERNAL SCHEMA alias FROM DATA CATALOG DATABASE 'mem'").await;
+    world.line("GRANT USAGE ON SCHEMA alias TO ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    world.line("CREATE EXTERNAL TABLE hers.t (id int) LOCATION 'opensearch://orders'").await;
+    for text in [
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='mem')",
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('CONNECTIONNAME'='mem')",
+        // Another name of the schema gives its credentials too.
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='alias')",
+        "CREATE EXTERNAL TABLE hers.u (id int) LOCATION 'opensearch://orders' TABLE PROPERTIES ('connectionName'='alias')",
+    ] {
+        let error = world.error(text).await;
+        assert_eq!((error.sqlstate(), error.message.as_str()), ("42501", "permission denied for schema mem"), "{text}");
+    }
+    world.line("SET SESSION AUTHORIZATION default").await;
+    world.line("GRANT USAGE ON SCHEMA mem TO ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    world.line("ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='mem')").await;
+    assert_eq!(world.line("SELECT count(*) FROM hers.t").await, "8");
+    // What is read through it is not changed without it.
+    world.line("SET SESSION AUTHORIZATION default").await;
+    world.line("REVOKE USAGE ON SCHEMA mem FROM ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    let error = world.error("ALTER TABLE hers.t SET TBLPROPERTIES ('sourceTable'='chain')").await;
+    assert_eq!(error.message, "permission denied for schema mem");
+}
+
+#[tokio::test]
 async fn what_cannot_be_declared_is_refused() {
     let mut world = World::new().await;
     for (rest, sqlstate, message) in [
@@ -203,6 +235,12 @@ async fn rights_are_those_of_the_table() {
 #[tokio::test]
 async fn crawlers_make_tables_of_a_systems() {
     let mut world = World::new().await;
+    // Of one table nothing can be left out.
+    let error = world
+        .error("CREATE CRAWLER one DATABASE lake TARGETS ('opensearch://orders' CONNECTION mem EXCLUDE ('o*'))")
+        .await;
+    let refused = "EXCLUDE of a target that names one table of OpenSearch is not supported";
+    assert_eq!((error.sqlstate(), error.message.as_str()), ("0A000", refused));
     let create = "CREATE CRAWLER c DATABASE lake TARGETS ('opensearch://' CONNECTION mem EXCLUDE ('d*', 'chain'))";
     world.line(create).await;
     assert_eq!(world.line("START CRAWLER c").await, "CREATED,mixed,0,NULL CREATED,orders,0,NULL");
