@@ -10,6 +10,7 @@ use super::conflict::{Footprint, find_conflict};
 use super::follow::{ChangedRows, Done};
 use super::load::document;
 use super::log::{Effect, format_effects, parse_effects};
+use super::settled::Settled;
 use super::state::TableState;
 use super::time::{now_us, parse_time};
 use crate::error::{CatalogError, Result};
@@ -53,7 +54,7 @@ impl Catalog {
                 break done?;
             }
         };
-        let committed = Committed { snapshot_id: done.snapshot, tables: done.tables.clone() };
+        let committed = Committed { snapshot_id: done.snapshot, tables: done.made.clone() };
         self.follow(done).await;
         Ok(committed)
     }
@@ -69,6 +70,7 @@ impl Catalog {
         let mut write = self.write().await?;
         let waiting = objects.give_up_names(&mut write).await?;
         let mut commit = Commit::begin(&mut write, Some(base)).await?;
+        commit.settled = Some(self.settled().clone());
         commit.footprint.reads = reads.iter().copied().collect();
         for change in changes {
             commit.apply(&mut write, change).await?;
@@ -100,7 +102,9 @@ pub(super) struct Commit {
     pub(super) footprint: Footprint,
     /// The tables touched, by id.
     pub(super) tables: HashMap<i64, TableState>,
-    /// Their rows in the catalog that ended and began.
+    /// Where tables may be known without being read.
+    pub(super) settled: Option<Settled>,
+    /// Rows in the catalog that ended and began, by table.
     pub(super) rows: BTreeMap<i64, ChangedRows>,
     last_time_us: i64,
     schema_version: i64,
@@ -126,6 +130,7 @@ impl Commit {
             snapshot: last + 1,
             footprint: Footprint::default(),
             tables: HashMap::new(),
+            settled: None,
             rows: BTreeMap::new(),
             last_time_us: parse_time(&time).unwrap_or(0),
             schema_version,
@@ -213,7 +218,7 @@ impl Commit {
             let before = self.snapshot - 1;
             return Ok(self.done(before));
         }
-        for (_, state) in std::mem::take(&mut self.tables) {
+        for state in self.tables.values_mut() {
             state.store(write, self.snapshot).await?;
         }
         // A clock that goes back does not turn the order of snapshots around.
@@ -230,7 +235,7 @@ impl Commit {
     }
 
     fn done(self, snapshot: i64) -> Done {
-        Done { snapshot, tables: self.made, effects: self.footprint.effects, rows: self.rows }
+        Done { snapshot, made: self.made, tables: self.tables, effects: self.footprint.effects, rows: self.rows }
     }
 }
 

@@ -5,8 +5,9 @@
 
 use super::change::{InlinedRow, InlinedRows};
 use super::log::Effect;
+use super::state::TableState;
 use crate::store::Catalog;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Commits of this process that are remembered.
@@ -39,7 +40,9 @@ pub(super) struct Done {
     /// The snapshot that it made; the one before where it did nothing.
     pub(super) snapshot: i64,
     /// The ids of the tables that it made, by the negative numbers that they had.
-    pub(super) tables: BTreeMap<i64, i64>,
+    pub(super) made: BTreeMap<i64, i64>,
+    /// The tables touched, by id.
+    pub(super) tables: HashMap<i64, TableState>,
     pub(super) effects: BTreeSet<Effect>,
     pub(super) rows: BTreeMap<i64, ChangedRows>,
 }
@@ -70,7 +73,7 @@ impl OwnCommits {
 impl Catalog {
     /// Brings what is kept in memory to a commit that was made.
     pub(super) async fn follow(&self, done: Done) {
-        let Done { snapshot, effects, mut rows, .. } = done;
+        let Done { snapshot, tables, effects, mut rows, .. } = done;
         if effects.is_empty() {
             return;
         }
@@ -93,6 +96,9 @@ impl Catalog {
                 let ChangedRows { ended, begun } = rows.remove(table).unwrap_or_default();
                 self.inlined().follow(snapshot, *table, &ended, begun).await;
             }
+        }
+        for (table, state) in tables {
+            self.settled().put(table, snapshot, state).await;
         }
         self.own_commits().note(snapshot, touched);
     }

@@ -39,7 +39,10 @@ impl Commit {
             return Err(CatalogError::InvalidArgument(message));
         }
         let id = state.definition.id;
-        let (name, made) = inlined_table(write, &state.definition).await?;
+        let (name, made) = match state.inlined_table.take() {
+            Some(name) => (name, false),
+            None => inlined_table(write, &state.definition).await?,
+        };
         let columns = list(state.definition.columns.iter().map(|column| column.name.as_str()));
         let kinds = inlined_columns(write.database(), &state.definition);
         let first = state.next_row_id;
@@ -55,6 +58,7 @@ impl Commit {
             });
             write.execute(query.build()).await?;
         }
+        state.inlined_table = Some(name);
         state.next_row_id = next;
         state.count(rows.len() as i64, 0);
         let column_ids = state.definition.columns.iter().map(|column| column.id).collect();

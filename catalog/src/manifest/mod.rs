@@ -33,6 +33,7 @@ mod owners;
 mod past;
 mod predicates;
 mod read;
+mod settled;
 mod sketches;
 mod state;
 mod statistics;
@@ -60,6 +61,7 @@ pub(crate) use layout::{BLANK_ENDS, COLUMN_USES, ESTIMATES, FILE_LAYOUTS, TABLES
 pub(crate) use load::{ManagedTables, load};
 pub(crate) use owners::{change_owner, forget_owner, owned_by};
 pub(crate) use read::FileCache;
+pub(crate) use settled::Settled;
 pub(crate) use tables::is_managed;
 pub(crate) use time::format_time;
 

@@ -1,12 +1,13 @@
 //! The catalog as the engine holds it.
 
 use super::connection::{Connections, Lease, Write};
+use super::database::Durability;
 use super::load::load;
 use super::open::{Opened, open};
 use super::place::Place;
 use super::sql::sql;
 use crate::error::{CatalogError, Result};
-use crate::manifest::{EstimateCache, FileCache, InlinedCache, OwnCommits};
+use crate::manifest::{EstimateCache, FileCache, InlinedCache, OwnCommits, Settled};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
@@ -17,7 +18,8 @@ use tokio::sync::Mutex;
 /// may be open on the same one.
 ///
 /// Every method that changes something is one transaction: it happens wholly or not at all, and is on disk when the
-/// method returns. A file, folder or server that cannot be written gives a catalog that reads, whose changes fail with
+/// method returns, but for leases, uses of columns and values of IDENTITY columns, which are before anything that is
+/// committed later. A file, folder or server that cannot be written gives a catalog that reads, whose changes fail with
 /// [`CatalogError::ReadOnly`].
 pub struct Catalog {
     readers: Connections,
@@ -27,7 +29,8 @@ pub struct Catalog {
     loading: Mutex<()>,
     files: FileCache,
     inlined: InlinedCache,
-    own_commits: OwnCommits,
+    own_commits: Arc<OwnCommits>,
+    settled: Settled,
     estimates: EstimateCache,
 }
 
@@ -49,6 +52,7 @@ impl Catalog {
     /// [`CatalogError::Unavailable`] where it can be neither read nor made.
     pub async fn open_at(place: &Place) -> Result<Self> {
         let Opened { readers, writer } = open(place).await?;
+        let own_commits = Arc::<OwnCommits>::default();
         Ok(Self {
             readers,
             writer,
@@ -56,7 +60,8 @@ impl Catalog {
             loading: Mutex::new(()),
             files: FileCache::default(),
             inlined: InlinedCache::default(),
-            own_commits: OwnCommits::default(),
+            settled: Settled::new(Arc::clone(&own_commits)),
+            own_commits,
             estimates: EstimateCache::default(),
         })
     }
@@ -144,6 +149,11 @@ impl Catalog {
         &self.own_commits
     }
 
+    /// Managed tables as this process's commits left them.
+    pub(crate) fn settled(&self) -> &Settled {
+        &self.settled
+    }
+
     /// What was read of managed tables' estimates.
     pub(crate) fn estimate_cache(&self) -> &EstimateCache {
         &self.estimates
@@ -154,8 +164,17 @@ impl Catalog {
     }
 
     pub(crate) async fn write(&self) -> Result<Write<'_>> {
+        self.begin_write(Durability::AtOnce).await
+    }
+
+    /// A transaction whose commit need not be on disk before the next one is: see [`Durability::WithTheNext`].
+    pub(crate) async fn write_lazily(&self) -> Result<Write<'_>> {
+        self.begin_write(Durability::WithTheNext).await
+    }
+
+    async fn begin_write(&self, durability: Durability) -> Result<Write<'_>> {
         match &self.writer {
-            Some(writer) => Write::begin(writer.lease().await?).await,
+            Some(writer) => Write::begin(writer.lease().await?, durability).await,
             None => Err(CatalogError::ReadOnly(self.place().to_string())),
         }
     }

@@ -24,6 +24,16 @@ pub(crate) const CHUNK: usize = 500;
 /// Statements that a connection keeps prepared: more than the catalog has but for those of many rows.
 pub(super) const STATEMENTS: usize = 250;
 
+/// When a commit is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Once it was made.
+    AtOnce,
+    /// With the next one of the other kind, which is behind it in the log. For what means nothing unless something is
+    /// committed that rests on it: in a crash of the machine both are there, or the later is not.
+    WithTheNext,
+}
+
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Database {
@@ -149,10 +159,25 @@ impl Connection {
 
     /// Begins a transaction that no other writer of the catalog runs beside; its number, where the database has one by
     /// which it can later be asked what became of it.
-    pub(super) async fn begin_write(&mut self) -> sqlx::Result<Option<i64>> {
+    pub(super) async fn begin_write(&mut self, durability: Durability) -> sqlx::Result<Option<i64>> {
         match self {
-            Self::Sqlite(_) => self.execute(sql(sqlite::BEGIN_WRITE)).await.map(|_| None),
-            Self::Postgres(connection) => postgres::begin_write(connection).await.map(Some),
+            Self::Sqlite(_) => {
+                if durability == Durability::WithTheNext {
+                    self.execute(sql(sqlite::SYNC_LATER)).await?;
+                }
+                self.execute(sql(sqlite::BEGIN_WRITE)).await.map(|_| None)
+            }
+            Self::Postgres(connection) => postgres::begin_write(connection, durability).await.map(Some),
+        }
+    }
+
+    /// Ends what [`Connection::begin_write`] set for more than its transaction.
+    pub(super) async fn end_write(&mut self, durability: Durability) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(_) if durability == Durability::WithTheNext => {
+                self.execute(sql(sqlite::SYNC_AT_ONCE)).await.map(drop)
+            }
+            _ => Ok(()),
         }
     }
 

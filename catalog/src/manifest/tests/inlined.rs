@@ -232,7 +232,7 @@ async fn what_our_own_commits_did_is_not_read_again() {
         leases.push(lease);
     }
     let rows = place.catalog.inlined_rows(t, last).await.unwrap();
-    assert_eq!((ids(&rows), &rows), (vec![1, 2], &expected));
+    assert_eq!((ids(&rows), &rows), (vec![1, 3], &expected));
     assert!(Arc::ptr_eq(&rows[0].rows[0], &first[0].rows[1]), "a row that stays is shared");
     assert_eq!(place.paths(t, last).await, ["f"]);
     leases.into_iter().for_each(crate::store::Lease::release);
@@ -270,4 +270,37 @@ async fn rows_of_a_version_without_columns_of_its_own_are_read() {
     let found = place.catalog.inlined_rows(t, snapshot).await.unwrap();
     assert_eq!(found[0].columns, [1, 2]);
     assert_eq!(found[0].rows[0].values, row(5, "x"));
+}
+
+/// What a process knows of its own last commit holds only until another's.
+#[tokio::test]
+async fn processes_that_commit_in_turn_see_each_other_s_commits() {
+    let place = Place::new().await;
+    let other = place.another().await;
+    let (t, u) = (place.table("t").await, place.table("u").await);
+    for round in 0..4 {
+        place.commit(&[inline(t, &[(round, "x")])]).await;
+        place.commit(&[inline(u, &[(round, "x")])]).await;
+        place.commit(&[inline(t, &[(10 + round, "y")])]).await;
+        commit(&other, &[inline(t, &[(-round, "z")])]).await;
+    }
+    assert_eq!(ids(&place.inlined(t).await), (0..12).collect::<Vec<_>>());
+    let known = place.catalog.table_statistics(t).await.unwrap();
+    assert_eq!((known.record_count, known.next_row_id), (12, 12));
+    let bounds = |column: i64| (known.columns[&column].minimum.as_deref(), known.columns[&column].maximum.as_deref());
+    assert_eq!((bounds(1), bounds(2)), ((Some("-3"), Some("13")), (Some("x"), Some("z"))));
+    let mut changed = place.definition("t").await;
+    changed.columns.push(column("c", "bigint"));
+    commit(&other, &[ManifestChange::AlterTable(changed)]).await;
+    let mut wide = row(7, "w");
+    wide.push(InlinedValue::Integer(8));
+    place.commit(&[ManifestChange::InlineRows { table: t, rows: vec![wide.clone()] }]).await;
+    place.commit(&[ManifestChange::InlineRows { table: t, rows: vec![wide.clone()] }]).await;
+    let groups = place.another().await.inlined_rows(t, place.newest().await).await.unwrap();
+    let last = groups.last().unwrap();
+    assert_eq!((last.columns.as_slice(), ids(&groups).len()), (&[1, 2, 3][..], 14));
+    assert_eq!(last.rows.iter().map(|row| row.values.clone()).collect::<Vec<_>>(), [wide.clone(), wide]);
+    commit(&other, &[ManifestChange::DropTable { table: t }]).await;
+    let gone = try_commit(&place.catalog, place.newest().await, &[], &[inline(t, &[(1, "x")])]).await;
+    assert!(matches!(gone, Err(CatalogError::NotFound { .. })), "{gone:?}");
 }

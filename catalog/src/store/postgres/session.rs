@@ -2,7 +2,7 @@
 
 use super::error::code;
 use super::url::PostgresUrl;
-use crate::store::database::{BUSY_TIMEOUT, Options};
+use crate::store::database::{BUSY_TIMEOUT, Durability, Options};
 use crate::store::sql::quoted;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
@@ -13,6 +13,9 @@ use std::time::Duration;
 /// lock was waited for.
 const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
      SELECT txid_current() FROM millrace_meta FOR UPDATE";
+/// The same for a commit that does not wait for the disk; the log has it before whatever is committed later.
+const BEGIN_WRITE_LAZILY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+     SET LOCAL synchronous_commit TO off; SELECT txid_current() FROM millrace_meta FOR UPDATE";
 
 /// How long a statement may run: those of the catalog take milliseconds, those that forget thousands of expired snapshots
 /// or add an index some seconds.
@@ -79,8 +82,12 @@ async fn within<T>(time: Duration, answer: impl Future<Output = sqlx::Result<T>>
 }
 
 /// Begins a transaction that no other writer runs beside; its number, for [`settle`](super::settle).
-pub(in crate::store) async fn begin_write(connection: &mut PgConnection) -> sqlx::Result<i64> {
-    let rows = answered(sqlx::raw_sql(BEGIN_WRITE).fetch_all(connection)).await?;
+pub(in crate::store) async fn begin_write(connection: &mut PgConnection, durability: Durability) -> sqlx::Result<i64> {
+    let begin = match durability {
+        Durability::AtOnce => BEGIN_WRITE,
+        Durability::WithTheNext => BEGIN_WRITE_LAZILY,
+    };
+    let rows = answered(sqlx::raw_sql(begin).fetch_all(connection)).await?;
     rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get(0)
 }
 

@@ -14,6 +14,12 @@ use std::path::Path;
 /// Takes the write lock at the start: a transaction that only asks for it at its first write can be refused at once.
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 
+/// For a commit that does not wait for the disk; the log has it before whatever is committed later. Not within a
+/// transaction.
+pub(super) const SYNC_LATER: &str = "PRAGMA synchronous = NORMAL";
+/// For all others, as connections begin.
+pub(super) const SYNC_AT_ONCE: &str = "PRAGMA synchronous = FULL";
+
 /// What definitions and functions are here; types as DuckDB makes them in SQLite.
 pub(super) const SPELLINGS: &[(&str, &str)] = &[
     (" BOOLEAN", " BIGINT"),
