@@ -7,6 +7,7 @@
 //! what is queried, nor on whole keys), else it is decided here.
 
 use super::bounds::{equal, slice};
+use super::column::Column;
 use super::condition::{Condition, Operator, list};
 use super::constant::Constant;
 use super::expression::Room;
@@ -157,9 +158,11 @@ impl Way<'_> {
 impl Plan {
     /// The best way for these columns and conditions, which are joined by AND.
     pub(super) fn new(table: &Table, columns: &[String], conditions: Vec<Condition>, consistent_read: bool) -> Self {
+        // A path is asked for with the attribute that holds it.
+        let columns = table.columns_named(columns);
         let needed: Vec<&str> = columns
             .iter()
-            .map(String::as_str)
+            .flat_map(Column::attributes)
             .chain(conditions.iter().flat_map(|condition| condition.columns()))
             .collect();
         let mut ways: Vec<Way<'_>> = Vec::new();
@@ -297,7 +300,7 @@ fn distinct<'a>(values: impl Iterator<Item = &'a Constant>) -> Vec<Constant> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::dynamodb::column::{Column, Kind};
+    use crate::dynamodb::column::Kind;
     use crate::dynamodb::condition::joined;
     use crate::predicate::{Comparison, Predicate, Value};
 
@@ -435,6 +438,11 @@ mod tests {
         assert_eq!(plan(&["sk"], &[size(), state()], false), "scan | size = 7 AND state = 'open' | ");
         // So does a local one.
         let day = || begins("day", "2026-");
+        // What is within an attribute that it does not hold is not there either.
+        assert_eq!(
+            plan(&["day.part"], &[text("pk", "a"), day()], true),
+            "query table 1: pk = 'a' | day LIKE '2026-%' | "
+        );
         assert_eq!(
             plan(&["sk"], &[text("pk", "a"), day(), number("sk", Gt, 1)], true),
             "query by_day 1: pk = 'a' AND day LIKE '2026-%' | sk > 1 | "

@@ -38,6 +38,7 @@ mod session;
 mod show;
 mod signals;
 mod sizes;
+mod sketches;
 mod system;
 mod template;
 mod text;
@@ -55,7 +56,13 @@ pub(crate) use intervals::{
     DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use kernel::{is_text, shown_type};
-pub(crate) use registry::{SuperArgument, aggregate, call, gives_super, higher_order, scalar, super_argument};
+pub(crate) use registry::{
+    SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
+};
+pub(crate) use sketches::{
+    CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate, TRY_SKETCH,
+    sketch_aggregate,
+};
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
 
 use crate::system::Facts;

@@ -28,10 +28,15 @@ pub(crate) fn declared_schema(plan: &LogicalPlan, schema: &SchemaRef) -> SchemaR
     with_declarations(schema, declared_types(plan))
 }
 
-/// What a plan's columns were declared as, in order; what is computed and SUPER is declared so.
+/// What a plan's columns were declared as, in order; what is computed and SUPER or a sketch is declared so.
 pub(crate) fn declared_types(plan: &LogicalPlan) -> Vec<Option<SqlType>> {
     let of = |at: usize| {
-        let computed = tables::is_super(plan.schema().field(at)).then_some(SqlType::Super);
+        let field = plan.schema().field(at);
+        let computed = if tables::is_sketch(field) {
+            Some(SqlType::HllSketch)
+        } else {
+            tables::is_super(field).then_some(SqlType::Super)
+        };
         origin(plan, at).or(computed)
     };
     super::with_room(|| (0..plan.schema().fields().len()).map(of).collect())

@@ -7,6 +7,7 @@ mod blanks;
 mod correlated;
 mod declared;
 mod dialect;
+mod groups;
 mod lateral;
 mod membership;
 mod rewrite;
@@ -14,7 +15,7 @@ mod view;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
 pub(crate) use declared::{declared_schema, declared_types, with_declarations};
-pub(crate) use dialect::{as_super, assigned, read_interval, super_value};
+pub(crate) use dialect::{as_sketch, as_super, assigned, read_interval, sketch_value, super_value};
 pub(crate) use rewrite::{shown_name, shown_schema};
 pub(crate) use view::View;
 
@@ -89,7 +90,9 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Plann
     relation_planners.extend(state.relation_planners().iter().cloned());
     let types = Arc::new(dialect::Types { dialect });
     let (tables, functions) = (resolved.tables, resolved.functions);
-    let provider = Provider { state, tables, functions, dialect, expr_planners, relation_planners, types };
+    let keeps_last_member = context.keeps_last_member();
+    let provider =
+        Provider { state, tables, functions, dialect, keeps_last_member, expr_planners, relation_planners, types };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));
     let mut laterals = dialect::Laterals::default();
     let planned = loop {
@@ -105,6 +108,8 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Plann
     };
     operators.members.check()?;
     let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_super(plan, dialect));
+    let planned = planned.and_then(|plan| dialect::rewrite_sketches(plan, dialect));
+    let planned = planned.and_then(|plan| dialect::rewrite_doubles(plan, dialect));
     let planned = planned.and_then(|plan| dialect::rewrite_casts(plan, dialect));
     let planned = planned.and_then(|plan| blanks::rewrite(plan, dialect)).and_then(|(plan, texts)| {
         let plan = view::inline(plan)
@@ -196,6 +201,8 @@ struct Provider<'a> {
     tables: Tables,
     functions: Functions,
     dialect: Dialect,
+    /// Whether `json_parse` keeps the last of an object's members of one name.
+    keeps_last_member: bool,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
     relation_planners: Vec<Arc<dyn RelationPlanner>>,
     types: Arc<dialect::Types>,
@@ -280,6 +287,11 @@ impl ContextProvider for Provider<'_> {
         if let Some(name) = name.strip_prefix(LIBRARY) {
             return builtin::functions().scalar.get(name).cloned();
         }
+        let name = match name {
+            "json_parse" if self.keeps_last_member => "$json_parse_last",
+            "can_json_parse" if self.keeps_last_member => "$can_json_parse_last",
+            name => name,
+        };
         let own = self.functions.get(name).cloned().or_else(|| functions::scalar(self.dialect, name));
         own.or_else(|| builtin::functions().scalar.get(name).cloned())
     }

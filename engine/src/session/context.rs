@@ -231,9 +231,21 @@ impl Context {
         Settings::described().into_iter().map(|(name, about)| (name, value(name), about)).collect()
     }
 
+    /// The same for the text of a view, whose maker's session kept the case of names of members of SUPER values or not.
+    pub(crate) fn with_case_of_members(&self, keeps: bool) -> Self {
+        let mut changed = self.clone();
+        changed.settings.client.keep_case_of_members(keeps);
+        changed
+    }
+
     /// Whether names of members of SUPER values keep their case.
     pub(crate) fn keeps_case_of_members(&self) -> bool {
         self.settings.get(self.state.config(), "enable_case_sensitive_super_attribute").is_ok_and(|value| value == "on")
+    }
+
+    /// Whether `json_parse` keeps the last of an object's members of one name.
+    pub(crate) fn keeps_last_member(&self) -> bool {
+        self.settings.get(self.state.config(), "json_parse_dedup_attributes").is_ok_and(|value| value == "on")
     }
 
     /// Where a statement that runs to its end shows how far it is.

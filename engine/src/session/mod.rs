@@ -358,9 +358,10 @@ impl Session {
             let changed = std::mem::take(&mut *transaction.lock().await);
             let analyze = changed.to_analyze();
             let (tables, temporary, held) = (changed.table_ids(), changed.settled_temporary(), changed.held());
+            let again = tries < MOST_TRIES && repeats(parsed);
             let committed = match turn {
-                Some(_) => changed.commit(&self.warehouse, (self.who.xid, now_us())).await,
-                None => changed.commit_in_turn(&self.warehouse, self.who.xid).await,
+                Some(_) => changed.commit(&self.warehouse, (self.who.xid, now_us()), again).await,
+                None => changed.commit_in_turn(&self.warehouse, self.who.xid, again).await,
             };
             match committed {
                 Ok(()) => {
@@ -368,7 +369,7 @@ impl Session {
                     result.notices.extend(self.analyze_loaded(analyze).await);
                     return Ok(holding(result, held));
                 }
-                Err(error) if error.kind == ErrorKind::Serialization && tries < MOST_TRIES && repeats(parsed) => {
+                Err(error) if error.kind == ErrorKind::Serialization && again => {
                     tries += 1;
                     if let Some(work) = self.place.work().upgrade() {
                         work.clear();
@@ -422,7 +423,7 @@ impl Session {
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.has_failed() {
             let (temporary, analyze) = (transaction.settled_temporary(), transaction.to_analyze());
-            transaction.commit_in_turn(&self.warehouse, self.who.xid).await?;
+            transaction.commit_in_turn(&self.warehouse, self.who.xid, false).await?;
             self.temporary = temporary;
             let mut result = done("COMMIT");
             result.notices.extend(self.analyze_loaded(analyze).await);

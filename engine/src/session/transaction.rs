@@ -364,6 +364,15 @@ impl Transaction {
         self.records.add(record);
     }
 
+    /// The same with another record for a commit that fails.
+    pub(crate) fn record_or<R: Record + Sync + 'static>(
+        &mut self,
+        record: R,
+        failed: impl FnOnce(&Error) -> R + Send + Sync + 'static,
+    ) {
+        self.records.add_or(record, failed);
+    }
+
     /// A number for a table, column or file that is not in the catalog yet.
     pub(crate) fn temporary_id(&mut self) -> i64 {
         self.temporary.next_id()
@@ -457,19 +466,24 @@ impl Transaction {
     }
 
     /// [`Transaction::commit`] when it is the turn of whoever does not have the turn at the changed tables.
-    pub(crate) async fn commit_in_turn(self, warehouse: &Arc<Warehouse>, xid: i64) -> Result<()> {
+    pub(crate) async fn commit_in_turn(self, warehouse: &Arc<Warehouse>, xid: i64, repeats: bool) -> Result<()> {
         let queue_us = now_us();
         let _turn = warehouse.turns().wait(self.changed()).await;
-        self.commit(warehouse, (xid, queue_us)).await
+        self.commit(warehouse, (xid, queue_us), repeats).await
     }
 
     /// Makes all changes at once; what was written is removed when that fails. A commit that was begun goes to its end
-    /// even if nobody waits for it any more.
+    /// even if nobody waits for it any more. One that comes too late is no failure where the statement `repeats`.
     ///
     /// # Errors
     /// `Serialization` when another transaction has changed what this one read or changed.
-    pub(crate) async fn commit(mut self, warehouse: &Arc<Warehouse>, (xid, queue_us): (i64, i64)) -> Result<()> {
-        let (changes, records) = (self.changes(), std::mem::take(&mut self.records));
+    pub(crate) async fn commit(
+        mut self,
+        warehouse: &Arc<Warehouse>,
+        (xid, queue_us): (i64, i64),
+        repeats: bool,
+    ) -> Result<()> {
+        let (changes, mut records) = (self.changes(), std::mem::take(&mut self.records));
         if changes.is_empty() && self.objects.changes().is_empty() {
             records.tell(warehouse.journal());
             return Ok(());
@@ -484,6 +498,11 @@ impl Transaction {
                 inner.journal().record(&ConflictRecord { xid, table, at_us: now_us() });
             }
             let committed = committed.map_err(|refused| refused.error);
+            if let Err(error) = &committed
+                && !(repeats && error.kind == ErrorKind::Serialization)
+            {
+                records.tell_failed(inner.journal(), error);
+            }
             if committed.is_ok() {
                 inner.journal().record(&CommitRecord { xid, queue_us, start_us, end_us: now_us() });
                 records.tell(inner.journal());

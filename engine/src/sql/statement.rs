@@ -115,7 +115,7 @@ pub enum Statement {
     CreateFunction(Box<CreateFunction>),
     /// `DROP FUNCTION`.
     DropFunction(DropFunction),
-    /// `CREATE|REFRESH|DROP MATERIALIZED VIEW`.
+    /// `CREATE|ALTER|REFRESH|DROP MATERIALIZED VIEW`.
     MaterializedView(MaterializedViewStatement),
     /// `CREATE DATABASE|SCHEMA`.
     CreateDatabase(CreateDatabase),

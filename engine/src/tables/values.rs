@@ -56,6 +56,7 @@ pub fn parse_value(text: &str, data_type: SqlType) -> Result<ScalarValue> {
     let invalid = || Error::new(ErrorKind::InvalidText, format!("invalid value \"{text}\" for type {data_type}"));
     match data_type {
         SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Ok(ScalarValue::Utf8View(Some(text.to_owned()))),
+        SqlType::HllSketch => Err(Error::unsupported("a default of type HLLSKETCH for a column that is added")),
         SqlType::VarByte(_) => Err(Error::unsupported("a default of type VARBYTE for a column that is added")),
         SqlType::Interval(qualifier) => {
             let parts = interval::parse(text, qualifier)?;

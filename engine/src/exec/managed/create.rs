@@ -363,8 +363,9 @@ fn find(columns: &[ManagedColumn], name: &str) -> Result<i64> {
 /// # Errors
 /// `InvalidTableDefinition`
 pub(super) fn check_key(column: &ManagedColumn) -> Result<()> {
-    if column.data_type == SqlType::Super.to_string() {
-        let message = format!("column \"{}\" of type super cannot be a distribution key or sort key", column.name);
+    if [SqlType::Super, SqlType::HllSketch].iter().any(|keyless| column.data_type == keyless.to_string()) {
+        let (name, data_type) = (&column.name, &column.data_type);
+        let message = format!("column \"{name}\" of type {data_type} cannot be a distribution key or sort key");
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
     Ok(())

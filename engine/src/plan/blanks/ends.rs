@@ -76,7 +76,7 @@ impl Texts {
 
 /// Whether a column holds texts; SUPER values are compared otherwise.
 pub(super) fn is_plain_text(field: &Field) -> bool {
-    functions::is_text(field.data_type()) && !tables::is_super(field)
+    functions::is_text(field.data_type()) && !tables::is_super(field) && !tables::is_sketch(field)
 }
 
 /// The text of a literal.
@@ -242,6 +242,7 @@ impl Walker {
             ("right" | "ltrim", _) => first(),
             ("left", 2) => Texts { most: most(1), ..Texts::UNKNOWN },
             ("substr" | "substring", 3) => Texts { most: most(2), ..Texts::UNKNOWN },
+            ("$super_key" | "$super_order", _) => Texts::default(),
             ("md5" | "sha1" | "sha" | "func_sha1" | "sha2" | "to_hex", _) => Texts::default(),
             (name, _) if CHOOSERS.contains(&name) => self.choice(call.args.iter()).unwrap_or(Texts::UNKNOWN),
             ("concat", _) => {

@@ -1,6 +1,6 @@
 //! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
 
-use super::{calls, intervals, names, outer_joins, row_values, using};
+use super::{calls, doubles, intervals, names, outer_joins, row_values, using};
 use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
@@ -33,6 +33,9 @@ impl VisitorMut for Speller {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         self.in_values.push(matches!(query.body.as_ref(), SetExpr::Values(_)));
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            doubles::mark_casts(values);
+        }
         if let Some(order_by) = &mut query.order_by
             && let OrderByKind::Expressions(keys) = &mut order_by.kind
         {
