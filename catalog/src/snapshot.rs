@@ -67,6 +67,13 @@ impl Snapshot {
         Self { databases, managed, ..self }
     }
 
+    /// The same at a later snapshot of the manifest that has the same managed tables.
+    pub(crate) fn at_manifest_version(&self, version: i64) -> Self {
+        let mut later = self.clone();
+        later.managed.version = version;
+        later
+    }
+
     /// The same with these users and rights.
     #[must_use]
     pub fn with_principals(self, principals: Principals) -> Self {

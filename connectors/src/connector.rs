@@ -82,9 +82,10 @@ impl Measures {
     /// Adds to what is told of a stream's split.
     pub fn tell(&self, split: &str, seen: SplitReport) {
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        match reports.get_mut(split) {
-            Some(report) => report.add(seen),
-            None => drop(reports.insert(split.to_owned(), seen)),
+        if let Some(report) = reports.get_mut(split) {
+            report.add(seen);
+        } else {
+            reports.entry(split.to_owned()).or_default().add(seen);
         }
     }
 
@@ -266,4 +267,30 @@ pub trait Connector: Debug + Send + Sync {
 
     /// Where a later scan goes on after this part was read to its end; `None` for tables that have no order.
     async fn checkpoint(&self, request: &ScanRequest, split: &Split) -> Result<Option<Checkpoint>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_bad_records_are_told_of_than_there_is_room_for() {
+        let bad = |count| vec![BadRecord { position: "1".to_owned(), at_us: None, reason: "bad".to_owned() }; count];
+        let seen = |rows, first_us, count| SplitReport {
+            rows,
+            skipped: count as u64,
+            first_us: Some(first_us),
+            last_us: Some(first_us),
+            bad: bad(count),
+            ..SplitReport::default()
+        };
+        let measures = Measures::default();
+        measures.tell("shard", seen(2000, 5, 1500));
+        let SplitReport { rows, skipped, bad, .. } = measures.report("shard");
+        assert_eq!((rows, skipped, bad.len()), (2000, 1500, BAD_RECORDS));
+        measures.tell("shard", seen(10, 3, 10));
+        let SplitReport { rows, skipped, first_us, last_us, bad, .. } = measures.report("shard");
+        assert_eq!((rows, skipped, bad.len()), (2010, 1510, BAD_RECORDS));
+        assert_eq!((first_us, last_us), (Some(3), Some(5)));
+    }
 }

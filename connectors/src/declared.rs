@@ -6,8 +6,12 @@
 //! it stands, or NULL; it is never rounded or cut to fit.
 
 use crate::connector::SUPER_METADATA;
+#[cfg(any(feature = "dynamodb", feature = "opensearch"))]
+use crate::error::{ConnectorError, Result};
 use arrow::datatypes::{Field, Fields};
 use serde::{Deserialize, Serialize};
+#[cfg(any(feature = "dynamodb", feature = "opensearch"))]
+use std::collections::HashMap;
 
 /// What becomes of a value that a declared type cannot hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,14 +35,30 @@ pub struct Declaration {
 }
 
 /// The one of these names that a source is: the same, or the only one that differs in upper and lower case alone.
-#[cfg(any(feature = "dynamodb", feature = "opensearch"))]
-pub(crate) fn named<'a>(source: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub fn named<'a>(source: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     if let Some(same) = names.clone().find(|name| *name == source) {
         return Some(same);
     }
     let lower = source.to_lowercase();
     let mut alike = names.filter(|name| name.to_lowercase() == lower);
     alike.next().filter(|_| alike.next().is_none())
+}
+
+/// Refuses declared columns of which two stand for one name of the system's, in the same order.
+///
+/// # Errors
+/// `InvalidArgument` that names both sources; `what` is what the system calls a column.
+#[cfg(any(feature = "dynamodb", feature = "opensearch"))]
+pub(crate) fn distinct<'a>(declared: &Fields, names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    for (field, name) in declared.iter().zip(names) {
+        if let Some(other) = known.insert(name, field.name()) {
+            let source = field.name();
+            let message = format!("the sources \"{other}\" and \"{source}\" are one {what}, \"{name}\"");
+            return Err(ConnectorError::InvalidArgument(message));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a field is SUPER.

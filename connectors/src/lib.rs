@@ -27,7 +27,7 @@ pub use connector::{
     Aggregate, AggregateRequest, BadRecord, BatchStream, Checkpoint, Connector, Measures, Order, Pushdown,
     SUPER_METADATA, ScanRequest, Split, SplitReport,
 };
-pub use declared::{Declaration, Invalid};
+pub use declared::{Declaration, Invalid, named};
 pub use error::{ConnectorError, Result};
 pub use predicate::{Comparison, FullText, Predicate, Value};
 pub use registry::{Factory, OptionSpec, Options, Registry};

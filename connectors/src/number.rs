@@ -12,6 +12,10 @@ const PRECISION: usize = 38;
 /// The largest and the smallest power of ten that a number's first digit may stand for.
 const MAGNITUDES: std::ops::RangeInclusive<i32> = -130..=125;
 
+/// Where the point of a number that is read may stand: beyond, nothing that we have could hold it, and its text without
+/// an exponent would have no end.
+const POINTS: std::ops::RangeInclusive<i64> = -10_000..=10_000;
+
 /// The unscaled digits of a number as it is mostly written, digits and perhaps a point, of this scale. `None` when it is
 /// written otherwise, or does not fit: then [`Number`] tells.
 pub(crate) fn plain_unscaled(text: &str, scale: usize) -> Option<i128> {
@@ -20,7 +24,7 @@ pub(crate) fn plain_unscaled(text: &str, scale: usize) -> Option<i128> {
         None => (false, text),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if digits.is_empty() || fraction.len() > scale || whole.len() + scale > PRECISION {
+    if whole.len() + fraction.len() == 0 || fraction.len() > scale || whole.len() + scale > PRECISION {
         return None;
     }
     let mut unscaled: i128 = 0;
@@ -44,7 +48,10 @@ pub(crate) struct Number {
 }
 
 impl Number {
-    /// Reads a number as DynamoDB writes it: digits, perhaps a point, perhaps an exponent.
+    const ZERO: Self = Self { negative: false, digits: String::new(), point: 0 };
+
+    /// Reads a number as DynamoDB writes it: digits, perhaps a point, perhaps an exponent. `None` also for one that is
+    /// larger, or nearer to zero, than any type has.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, text) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
@@ -52,7 +59,7 @@ impl Number {
             _ => (false, text),
         };
         let (mantissa, exponent) = match text.find(['e', 'E']) {
-            Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
+            Some(at) => (&text[..at], exponent(&text[at + 1..])?),
             None => (text, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -60,25 +67,26 @@ impl Number {
         if whole.len() + fraction.len() == 0 || !all_digits(whole) || !all_digits(fraction) {
             return None;
         }
-        let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
-        Some(Self::normal(negative, &format!("{whole}{fraction}"), point))
+        let digits = format!("{whole}{fraction}");
+        let significant = digits.trim_start_matches('0');
+        let before = whole.len() as i64 - (digits.len() - significant.len()) as i64;
+        let significant = significant.trim_end_matches('0');
+        if significant.is_empty() {
+            return Some(Self::ZERO);
+        }
+        let point = before.saturating_add(exponent);
+        let point = i32::try_from(point).ok().filter(|_| POINTS.contains(&point))?;
+        Some(Self { negative, digits: significant.to_owned(), point })
     }
 
     /// The number `unscaled × 10^-scale`.
     pub(crate) fn decimal(unscaled: i128, scale: i8) -> Self {
+        if unscaled == 0 {
+            return Self::ZERO;
+        }
         let digits = unscaled.unsigned_abs().to_string();
         let point = digits.len() as i32 - i32::from(scale);
-        Self::normal(unscaled < 0, &digits, point)
-    }
-
-    fn normal(negative: bool, digits: &str, point: i32) -> Self {
-        let significant = digits.trim_start_matches('0');
-        let point = point.saturating_sub((digits.len() - significant.len()) as i32);
-        let significant = significant.trim_end_matches('0');
-        if significant.is_empty() {
-            return Self { negative: false, digits: String::new(), point: 0 };
-        }
-        Self { negative, digits: significant.to_owned(), point }
+        Self { negative: unscaled < 0, digits: digits.trim_end_matches('0').to_owned(), point }
     }
 
     /// Whether DynamoDB can hold it.
@@ -108,6 +116,16 @@ impl Number {
         let zeros = scale as i32 - (self.digits.len() as i32 - self.point);
         let magnitude = digits.checked_mul(10_i128.checked_pow(u32::try_from(zeros).ok()?)?)?;
         Some(if self.negative { -magnitude } else { magnitude })
+    }
+
+    /// The number without what stands after its point; `None` when more than 38 digits are left.
+    #[cfg(feature = "opensearch")]
+    pub(crate) fn truncated(&self) -> Option<i128> {
+        let digits = &self.digits[..self.digits.len().min(self.whole_digits())];
+        if digits.is_empty() {
+            return Some(0);
+        }
+        Self { digits: digits.to_owned(), ..*self }.unscaled(0)
     }
 
     /// The number when it is whole and fits.
@@ -144,14 +162,23 @@ impl fmt::Display for Number {
         let digits = &self.digits;
         let point = self.whole_digits();
         if self.point <= 0 {
-            let zeros = self.point.unsigned_abs() as usize;
-            write!(f, "{sign}0.{:0>width$}", digits, width = zeros + digits.len())
+            write!(f, "{sign}0.{}{digits}", "0".repeat(self.point.unsigned_abs() as usize))
         } else if point >= digits.len() {
-            write!(f, "{sign}{digits:0<point$}")
+            write!(f, "{sign}{digits}{}", "0".repeat(point - digits.len()))
         } else {
             write!(f, "{sign}{}.{}", &digits[..point], &digits[point..])
         }
     }
+}
+
+/// An exponent, cut to 64 bits: `None` for what is none.
+fn exponent(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let most = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    Some(text.parse().unwrap_or(most))
 }
 
 impl From<Number> for String {
@@ -193,8 +220,39 @@ mod tests {
             assert_eq!(number(text).to_string(), plain);
             assert_eq!(number(plain), number(text));
         }
-        for text in ["", "-", ".", "1.2.3", "1e", "NaN", "0x1", "1 "] {
+        for text in ["", "-", ".", "-.", ".e1", "1.2.3", "1e", "1e+", "1e+-1", "NaN", "0x1", "1 "] {
             assert_eq!(Number::parse(text), None, "{text}");
+            assert_eq!(plain_unscaled(text, 2), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_beyond_all_types_are_none() {
+        let long = format!("0.{}1", "0".repeat(70_000));
+        let large = format!("1{}", "0".repeat(70_000));
+        for text in ["1e70000", "-1E-2147483648", "1e2147483647", "1e99999999999999999999", &long, &large] {
+            assert_eq!(Number::parse(text), None, "{text}");
+        }
+        assert_eq!(number("0e99999999999999999999"), Number::ZERO);
+        let digits = "7".repeat(70_000);
+        let fraction = number(&format!(".{digits}"));
+        assert_eq!(fraction.to_string(), format!("0.{digits}"));
+        assert_eq!((fraction.scale(), fraction.unscaled(38), fraction.integer()), (70_000, None, None));
+        assert!(!fraction.is_storable());
+    }
+
+    #[cfg(feature = "opensearch")]
+    #[test]
+    fn fractions_are_cut_off() {
+        for (text, whole) in [
+            ("9223372036854775807.9", Some(9_223_372_036_854_775_807)),
+            ("-1.234567890123456789e18", Some(-1_234_567_890_123_456_789)),
+            ("-0.9", Some(0)),
+            ("1e2", Some(100)),
+            ("1e39", None),
+            ("12345678901234567890123456789012345678.5", Some(12_345_678_901_234_567_890_123_456_789_012_345_678)),
+        ] {
+            assert_eq!(number(text).truncated(), whole, "{text}");
         }
     }
 
@@ -222,7 +280,6 @@ mod tests {
             ("7", 0, Some(7)),
             ("1.25", 1, None),
             ("1E+2", 0, None),
-            ("", 0, None),
             ("1234567890123456789012345678901234567.8", 1, Some(12_345_678_901_234_567_890_123_456_789_012_345_678)),
             ("12345678901234567890123456789012345678", 1, None),
         ] {

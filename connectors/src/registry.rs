@@ -8,7 +8,7 @@ use crate::error::{ConnectorError, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Options as given, names in lower case.
+/// Options by name. A [`Registry`] takes names in any case and gives them to factories in lower case.
 pub type Options = BTreeMap<String, String>;
 
 /// An option that a kind takes.
@@ -96,7 +96,8 @@ impl Registry {
     /// # Errors
     /// `NotFound` for an unknown kind, `InvalidArgument` for options that it does not take or that are missing.
     pub fn connect(&self, kind: &str, options: &Options) -> Result<Arc<dyn Connector>> {
-        self.checked(kind, options)?.connect(options)
+        let (factory, options) = self.checked(kind, options)?;
+        factory.connect(&options)
     }
 
     /// Makes a connector of a kind whose tables have declared columns.
@@ -104,25 +105,32 @@ impl Registry {
     /// # Errors
     /// As of [`Registry::connect`], and `Unsupported` for a kind whose columns cannot be declared, or not so.
     pub fn declare(&self, kind: &str, options: &Options, declared: &Declaration) -> Result<Arc<dyn Connector>> {
-        self.checked(kind, options)?.declare(options, declared)
+        let (factory, options) = self.checked(kind, options)?;
+        factory.declare(&options, declared)
     }
 
-    /// The factory of a kind, when it takes these options.
-    fn checked(&self, kind: &str, options: &Options) -> Result<&dyn Factory> {
+    /// The factory of a kind and the options as it takes them.
+    fn checked(&self, kind: &str, options: &Options) -> Result<(&dyn Factory, Options)> {
         let factory = self
             .factories
             .get(kind.to_ascii_lowercase().as_str())
             .ok_or_else(|| ConnectorError::NotFound { kind: "connector", name: kind.to_owned() })?;
         let specs = factory.options();
-        if let Some(unknown) = options.keys().find(|name| !specs.iter().any(|spec| spec.name == **name)) {
-            let message = format!("connector \"{kind}\" has no option \"{unknown}\"");
-            return Err(ConnectorError::InvalidArgument(message));
+        let invalid = |message: String| Err(ConnectorError::InvalidArgument(message));
+        let mut known = Options::new();
+        for (name, value) in options {
+            let lower = name.to_ascii_lowercase();
+            if !specs.iter().any(|spec| spec.name == lower) {
+                return invalid(format!("connector \"{kind}\" has no option \"{name}\""));
+            }
+            if known.insert(lower, value.clone()).is_some() {
+                return invalid(format!("the option \"{name}\" is given twice"));
+            }
         }
-        if let Some(missing) = specs.iter().find(|spec| spec.required && !options.contains_key(spec.name)) {
-            let message = format!("connector \"{kind}\" needs the option \"{}\"", missing.name);
-            return Err(ConnectorError::InvalidArgument(message));
+        if let Some(missing) = specs.iter().find(|spec| spec.required && !known.contains_key(spec.name)) {
+            return invalid(format!("connector \"{kind}\" needs the option \"{}\"", missing.name));
         }
-        Ok(factory.as_ref())
+        Ok((factory.as_ref(), known))
     }
 }
 
@@ -213,16 +221,18 @@ mod tests {
         assert_eq!(error("kafka", &[]), "connector \"kafka\" does not exist");
         assert_eq!(error("numbers", &[]), "connector \"numbers\" needs the option \"below\"");
         assert_eq!(
-            error("numbers", &[("below", "1"), ("above", "0")]),
-            "connector \"numbers\" has no option \"above\""
+            error("numbers", &[("below", "1"), ("Above", "0")]),
+            "connector \"numbers\" has no option \"Above\""
         );
+        assert_eq!(error("numbers", &[("Below", "x")]), "\"below\" takes a number");
+        assert_eq!(error("numbers", &[("BELOW", "1"), ("below", "2")]), "the option \"below\" is given twice");
     }
 
     #[test]
     fn splits_together_are_the_table() {
         let mut registry = Registry::default();
         registry.register(Box::new(NumbersFactory)).unwrap();
-        let options = Options::from([("below".to_owned(), "10".to_owned())]);
+        let options = Options::from([("Below".to_owned(), "10".to_owned())]);
         let connector = registry.connect("NUMBERS", &options).unwrap();
         let request = ScanRequest {
             table: "numbers".to_owned(),

@@ -63,7 +63,7 @@ impl Warehouse {
             let admin = principals.users.entry(ADMIN.to_owned()).or_default();
             // Another process may have been first.
             if admin.verifiers == Verifiers::default() {
-                admin.verifiers = made;
+                admin.verifiers.clone_from(&made);
                 return Ok(true);
             }
             Ok::<bool, Error>(false)

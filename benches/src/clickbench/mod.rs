@@ -26,8 +26,12 @@ const WIDTHS: [usize; 43] = [
     1, 1, 3, 1, 1, 1, 2, 2, 2, 5, 2, 3, 2, 2, 3, 2, 3, 3, 4, 1, 1, 3, 5, 105, 1, 1, 1, 3, 4, 90, 5, 5, 5, 2, 3, 5, 2,
     2, 2, 6, 3, 3, 2,
 ];
-/// Groups of more rows are kept by two queries, of 100 million.
-const MANY: &str = "100000";
+/// Rows of the public table, about.
+const PUBLIC_ROWS: u64 = 100_000_000;
+/// Groups of more of them are kept by two queries.
+const MANY: u64 = 100_000;
+/// Queries over fewer rows pass over no more of their answers' first rows than this in proportion.
+const PASSED: u64 = 1_000;
 
 /// Peers with words of their own: who, the folder of the queries that they say otherwise, and how they say an average of
 /// whole numbers as Redshift has it, which is whole and cut. Sums of keys are larger than 64 bits.
@@ -122,10 +126,11 @@ fn query(number: usize, generated: Option<u64>) -> Result<Query> {
 
 /// A query's text with what it keeps and passes over in proportion to so many rows.
 fn fitted(text: &str, rows: u64) -> String {
-    let text = text.replace(MANY, &(rows / 1_000).to_string());
+    let of_rows = |public: u64| (u128::from(public) * u128::from(rows) / u128::from(PUBLIC_ROWS)) as u64;
+    let text = text.replace(&MANY.to_string(), &of_rows(MANY).to_string());
     let Some((before, passed)) = text.rsplit_once("OFFSET ") else { return text };
     match passed.trim().parse::<u64>() {
-        Ok(passed) => format!("{before}OFFSET {}\n", passed.min(rows / 100_000)),
+        Ok(passed) => format!("{before}OFFSET {}\n", passed.min(of_rows(PASSED))),
         Err(_) => text,
     }
 }
@@ -287,7 +292,7 @@ mod tests {
         for (number, rows, end) in [
             (39, Some(50_000), "LIMIT 10 OFFSET 0\n"),
             (42, Some(10_000_000), "LIMIT 10 OFFSET 100\n"),
-            (41, Some(100_000_000), "LIMIT 10 OFFSET 100\n"),
+            (41, Some(PUBLIC_ROWS), "LIMIT 10 OFFSET 100\n"),
             (42, None, "LIMIT 10 OFFSET 10000\n"),
             (28, None, "LIMIT 25\n"),
         ] {

@@ -1,64 +1,42 @@
 //! A scan of a key-value table and look-ups of keys, beside parallel segments and single requests of the SDK.
 
-use super::{Bar, FILLING, LOOKUP_BAR, Line, NAME, Options, SCAN_BAR, beside, credentials, note, schema};
-use crate::report::median_ms;
+use super::{Bar, FILLING, Line, NAME, Options, SCAN_BAR, beside, client_config, look_up, note, schema};
+use crate::report;
 use crate::side::{Ours, cores};
-use crate::{compare, numbers, report};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, KeySchemaElement, KeyType, ProvisionedThroughput, PutRequest,
     ScalarAttributeType, TableStatus, WriteRequest,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Items of one request that writes.
 const WRITTEN: u64 = 25;
 
+/// How long what was not written is kept back.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Measures a scan and look-ups.
 pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Vec<Line>> {
-    let client = client(endpoint);
+    let client = Client::new(&client_config(endpoint));
     fill(&client, options.items).await?;
     ours.run(&schema("dynamodb", endpoint, "")).await?;
     let query = format!("SELECT count(note), sum(n), sum(octet_length(note)) FROM dynamodb.{NAME}");
     let (ours_ms, bare_ms) = beside(ours, &query, options.runs, || scan(&client)).await?;
     let scan = Line { work: "DynamoDB scan", ours_ms, bare_ms, bar: Bar::Speed(SCAN_BAR) };
-    let (mut own, mut theirs) = (Vec::new(), Vec::new());
-    for at in 0..options.lookups.max(1) {
-        let number = numbers::mixed(at) % options.items;
-        let start = Instant::now();
-        let found = ours.run(&format!("SELECT n FROM dynamodb.{NAME} WHERE id = '{}'", id(number))).await?;
-        own.push(start.elapsed());
-        let start = Instant::now();
-        let expected = get(&client, number).await?;
-        theirs.push(start.elapsed());
-        let found = compare::rows(&found)?;
-        ensure!(found == [[expected.to_string()]], "key {number}: {found:?} instead of {expected}");
-    }
-    let bar = Bar::Times(LOOKUP_BAR);
-    let lookup = Line { work: "DynamoDB key look-up", ours_ms: median_ms(&own), bare_ms: median_ms(&theirs), bar };
-    Ok(vec![scan, lookup])
-}
-
-fn client(endpoint: &str) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .region(Region::new("us-east-1"))
-        .credentials_provider(credentials())
-        .build();
-    Client::from_conf(config)
+    let query = |number| format!("SELECT n FROM dynamodb.{NAME} WHERE id = '{}'", id(number));
+    let found = look_up(ours, "DynamoDB key look-up", options, query, |number| get(&client, number)).await?;
+    Ok(vec![scan, found])
 }
 
 fn id(number: u64) -> String {
     format!("item {number:012}")
 }
 
-/// Makes the table anew unless it has as many items already.
+/// Makes the table anew unless it has as many items already: the last ones are written when all others are.
 async fn fill(client: &Client, items: u64) -> Result<()> {
     let last = client.get_item().table_name(NAME).key("id", AttributeValue::S(id(items - 1))).send().await;
     let beyond = client.get_item().table_name(NAME).key("id", AttributeValue::S(id(items))).send().await;
@@ -86,10 +64,11 @@ async fn fill(client: &Client, items: u64) -> Result<()> {
     while status(client).await? != Some(TableStatus::Active) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let firsts = (0..items).step_by(WRITTEN as usize);
-    let written = stream::iter(firsts.map(|first| write(client, first, items.min(first + WRITTEN))));
+    let last = (items - 1) / WRITTEN * WRITTEN;
+    let firsts = (0..last).step_by(WRITTEN as usize);
+    let written = stream::iter(firsts.map(|first| write(client, first, first + WRITTEN)));
     written.buffer_unordered(FILLING).try_collect::<Vec<()>>().await?;
-    Ok(())
+    write(client, last, items).await
 }
 
 async fn status(client: &Client) -> Result<Option<TableStatus>> {
@@ -106,11 +85,15 @@ async fn write(client: &Client, first: u64, end: u64) -> Result<()> {
         Ok(WriteRequest::builder().put_request(put.build()?).build())
     };
     let mut left = (first..end).map(put).collect::<Result<Vec<_>>>()?;
-    while !left.is_empty() {
+    loop {
         let answer = client.batch_write_item().request_items(NAME, left).send().await?;
-        left = answer.unprocessed_items.unwrap_or_default().remove(NAME).unwrap_or_default();
+        // The one table's, by whatever name the server has for it.
+        left = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, left)| left).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
     }
-    Ok(())
 }
 
 /// All segments at once, pages one after the other; the items' number, the sum of their numbers, their notes' bytes.

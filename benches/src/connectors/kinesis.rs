@@ -1,11 +1,10 @@
 //! A stream's records into a managed table, beside a loop that reads its shards at the same time.
 
-use super::{Bar, FILLING, Line, NAME, Options, SCAN_BAR, credentials, note, schema};
+use super::{Bar, FILLING, Line, NAME, Options, SCAN_BAR, client_config, note, schema};
 use crate::side::Ours;
 use crate::{compare, report};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::config::{BehaviorVersion, Region};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ShardIteratorType, StreamStatus};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -23,7 +22,7 @@ const PAGE: i32 = 10_000;
 
 /// Measures a load.
 pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Line> {
-    let client = client(endpoint);
+    let client = Client::new(&client_config(endpoint));
     fill(&client, options.items).await?;
     let payload = ", format 'json', columns 'n bigint, note varchar', reads_per_second '1000'";
     ours.run(&schema("kinesis", endpoint, payload)).await?;
@@ -44,17 +43,6 @@ pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> R
     }
     let (ours_ms, bare_ms) = (report::median_ms(&own), report::median_ms(&theirs));
     Ok(Line { work: "Kinesis into a table", ours_ms, bare_ms, bar: Bar::Speed(SCAN_BAR) })
-}
-
-fn client(endpoint: &str) -> Client {
-    let config = aws_sdk_kinesis::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(endpoint)
-        .region(Region::new("us-east-1"))
-        .credentials_provider(credentials())
-        .build();
-    Client::from_conf(config)
 }
 
 /// Makes the stream anew: a stream tells nobody how many records it has.

@@ -9,9 +9,10 @@ mod kinesis;
 mod search;
 
 use crate::side::{Ours, cores};
-use crate::{compare, report};
+use crate::{compare, numbers, proc, report};
 use anyhow::{Result, bail, ensure};
-use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_types::SdkConfig;
 use std::fmt::Write;
 use std::future::Future;
 use std::time::Instant;
@@ -56,6 +57,7 @@ const NAME: &str = "millrace_bench";
 /// # Errors
 /// When no system is named, one does not answer, or the sides disagree.
 pub async fn run(options: &Options) -> Result<()> {
+    ensure!(options.items > 0, "there has to be an item");
     if options.dynamodb.is_none() && options.search.is_none() && options.kinesis.is_none() {
         bail!("name a server: --dynamodb, --search or --kinesis URL");
     }
@@ -71,6 +73,8 @@ pub async fn run(options: &Options) -> Result<()> {
         lines.push(kinesis::run(&mut ours, endpoint, options).await?);
     }
     report::print(&table(&lines, options.items));
+    // Both sides run in this process; what is bounded is bounded for them together.
+    report::print(&format!("peak memory of this process {} MB", proc::peak_bytes("self") >> 20));
     Ok(())
 }
 
@@ -144,9 +148,40 @@ async fn beside<F: Future<Output = Result<String>>>(
     Ok((report::median_ms(&own), report::median_ms(&theirs)))
 }
 
-/// Any credentials: the servers are local ones that check none.
-fn credentials() -> Credentials {
-    Credentials::new("key", "secret", None, None, "bench")
+/// Single rows found by their keys, in turns: `query` asks us for the number of a row, `bare` the system itself.
+async fn look_up<F: Future<Output = Result<u64>>>(
+    ours: &mut Ours,
+    work: &'static str,
+    options: &Options,
+    query: impl Fn(u64) -> String,
+    bare: impl Fn(u64) -> F,
+) -> Result<Line> {
+    let (mut own, mut theirs) = (Vec::new(), Vec::new());
+    for at in 0..options.lookups.max(1) {
+        let key = numbers::mixed(at) % options.items;
+        let start = Instant::now();
+        let found = ours.run(&query(key)).await?;
+        own.push(start.elapsed());
+        let start = Instant::now();
+        let expected = bare(key).await?;
+        theirs.push(start.elapsed());
+        let found = compare::rows(&found)?;
+        ensure!(found == [[expected.to_string()]], "key {key}: {found:?} instead of {expected}");
+    }
+    let (ours_ms, bare_ms) = (report::median_ms(&own), report::median_ms(&theirs));
+    Ok(Line { work, ours_ms, bare_ms, bar: Bar::Times(LOOKUP_BAR) })
+}
+
+/// How the bare loops reach one of AWS's services, with any credentials: the servers are local ones that check none.
+fn client_config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("key", "secret", None, None, "bench");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
 }
 
 /// How a schema over one of AWS's services is reached.

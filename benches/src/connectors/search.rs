@@ -1,16 +1,14 @@
 //! A scan of a search index and a look-up of a document, beside sliced points in time and single requests over HTTP.
 
-use super::{Bar, FILLING, LOOKUP_BAR, Line, NAME, Options, SCAN_BAR, beside, note};
-use crate::report::median_ms;
+use super::{Bar, FILLING, Line, NAME, Options, SCAN_BAR, beside, look_up, note};
+use crate::report;
 use crate::side::{Ours, cores};
-use crate::{compare, numbers, report};
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::{Client, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::time::Instant;
 
 /// Documents of one request that writes.
 const WRITTEN: u64 = 5_000;
@@ -65,21 +63,9 @@ pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> R
     let query = format!("SELECT count(note), sum(n + 0), sum(octet_length(note)) FROM search.{NAME}");
     let (ours_ms, bare_ms) = beside(ours, &query, options.runs, || server.scan()).await?;
     let scan = Line { work: "search scan", ours_ms, bare_ms, bar: Bar::Speed(SCAN_BAR) };
-    let (mut own, mut theirs) = (Vec::new(), Vec::new());
-    for at in 0..options.lookups.max(1) {
-        let number = numbers::mixed(at) % options.items;
-        let start = Instant::now();
-        let found = ours.run(&format!("SELECT n FROM search.{NAME} WHERE id = 'd{number}'")).await?;
-        own.push(start.elapsed());
-        let start = Instant::now();
-        let expected = server.find(number).await?;
-        theirs.push(start.elapsed());
-        let found = compare::rows(&found)?;
-        ensure!(found == [[expected.to_string()]], "key {number}: {found:?} instead of {expected}");
-    }
-    let bar = Bar::Times(LOOKUP_BAR);
-    let lookup = Line { work: "search key look-up", ours_ms: median_ms(&own), bare_ms: median_ms(&theirs), bar };
-    Ok(vec![scan, lookup])
+    let query = |number| format!("SELECT n FROM search.{NAME} WHERE id = 'd{number}'");
+    let found = look_up(ours, "search key look-up", options, query, |number| server.find(number)).await?;
+    Ok(vec![scan, found])
 }
 
 impl Server {

@@ -2,6 +2,7 @@
 
 use crate::model::{DataFile, DeleteFile, ManagedTable};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Stands for [`DataFile::row_id_start`] in a file of [`ManifestChange::ReplaceFiles`] whose rows' old ids nobody can
 /// have seen.
@@ -114,8 +115,8 @@ pub struct InlinedRows {
     /// The ids of the columns that the rows have. A column that is missing was added later: its value is its
     /// [`initial`](crate::model::ManagedColumn::initial) one. One that the table no longer has was dropped.
     pub columns: Vec<i64>,
-    /// The rows by id.
-    pub rows: Vec<InlinedRow>,
+    /// The rows in the order in which they were added. Those that stay are shared from one snapshot to the next.
+    pub rows: Vec<Arc<InlinedRow>>,
 }
 
 /// A row in the catalog.

@@ -7,16 +7,15 @@
 
 use super::change::{CommitNote, Committed, ManifestChange};
 use super::conflict::{Footprint, find_conflict};
+use super::follow::{ChangedRows, Done};
 use super::load::document;
 use super::log::{Effect, format_effects, parse_effects};
+use super::settled::Settled;
 use super::state::TableState;
 use super::time::{now_us, parse_time};
 use crate::error::{CatalogError, Result};
-use crate::store::{Catalog, ObjectChanges, Time, Write, collided, sql};
+use crate::store::{Catalog, ObjectChanges, Place, Time, Tries, Write, sql};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// How often a commit is begun that collides with those of another program.
-const MOST_TRIES: usize = 10;
 
 impl Catalog {
     /// Commits a transaction that began at the snapshot `base` and read the tables `reads`: all its changes, or none.
@@ -48,14 +47,16 @@ impl Catalog {
         if changes.is_empty() && objects.is_empty() {
             return Ok(Committed { snapshot_id: base, tables: BTreeMap::new() });
         }
-        let mut tries = 1;
-        loop {
-            match self.try_commit(base, reads, changes, objects, note).await {
-                // Another program that does not take our lock was at it too: what it did is seen now.
-                Err(error) if collided(&error) && tries < MOST_TRIES => tries += 1,
-                done => return done,
+        let mut tries = Tries::default();
+        let done = loop {
+            let done = self.try_commit(base, reads, changes, objects, note).await;
+            if !tries.again(&done) {
+                break done?;
             }
-        }
+        };
+        let committed = Committed { snapshot_id: done.snapshot, tables: done.made.clone() };
+        self.follow(done).await;
+        Ok(committed)
     }
 
     async fn try_commit(
@@ -65,22 +66,23 @@ impl Catalog {
         changes: &[ManifestChange],
         objects: &ObjectChanges,
         note: &CommitNote,
-    ) -> Result<Committed> {
+    ) -> Result<Done> {
         let mut write = self.write().await?;
         let waiting = objects.give_up_names(&mut write).await?;
         let mut commit = Commit::begin(&mut write, Some(base)).await?;
+        commit.settled = Some(self.settled().clone());
         commit.footprint.reads = reads.iter().copied().collect();
         for change in changes {
             commit.apply(&mut write, change).await?;
         }
-        let committed = commit.finish(&mut write, note).await?;
+        let done = commit.finish(&mut write, note).await?;
         objects.take_names(&mut write, waiting).await?;
         if objects.is_empty() {
             write.commit_uncounted().await?;
         } else {
             write.commit().await?;
         }
-        Ok(committed)
+        Ok(done)
     }
 }
 
@@ -100,6 +102,10 @@ pub(super) struct Commit {
     pub(super) footprint: Footprint,
     /// The tables touched, by id.
     pub(super) tables: HashMap<i64, TableState>,
+    /// Where tables may be known without being read.
+    pub(super) settled: Option<Settled>,
+    /// Rows in the catalog that ended and began, by table.
+    pub(super) rows: BTreeMap<i64, ChangedRows>,
     last_time_us: i64,
     schema_version: i64,
     schema_changed: bool,
@@ -107,11 +113,30 @@ pub(super) struct Commit {
     next_file_id: i64,
     others: Vec<Effect>,
     made: BTreeMap<i64, i64>,
+    /// Whether the snapshot's row is there already.
+    number_taken: bool,
 }
 
 impl Commit {
     /// Begins the snapshot after the newest, for a transaction that began at `base` (at the newest when `None`).
+    ///
+    /// In a server it takes the snapshot's number before anything else is changed, as DuckDB does: of two programs that
+    /// commit at once one waits here for the other, and neither holds rows that the other wants. A file has one writer.
     pub(super) async fn begin(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
+        let mut commit = Self::after_newest(write, base).await?;
+        if let Place::Postgres(_) = write.place() {
+            commit.write_snapshot(write).await?;
+            commit.number_taken = true;
+        }
+        Ok(commit)
+    }
+
+    /// Brings the documents up to date with what another program did.
+    pub(super) async fn describe_others(write: &mut Write<'_>) -> Result<()> {
+        Self::after_newest(write, None).await.map(drop)
+    }
+
+    async fn after_newest(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
         let row: Option<NewestRow> = write.first(sql(SELECT_NEWEST)).await?;
         let Some((last, time, schema_version, next_catalog_id, next_file_id, documented)) = row else {
             let place = write.place();
@@ -124,6 +149,8 @@ impl Commit {
             snapshot: last + 1,
             footprint: Footprint::default(),
             tables: HashMap::new(),
+            settled: None,
+            rows: BTreeMap::new(),
             last_time_us: parse_time(&time).unwrap_or(0),
             schema_version,
             schema_changed: false,
@@ -131,7 +158,22 @@ impl Commit {
             next_file_id,
             others: effects_between(write, base, last).await?,
             made: BTreeMap::new(),
+            number_taken: false,
         })
+    }
+
+    /// Writes the snapshot's row.
+    async fn write_snapshot(&self, write: &mut Write<'_>) -> Result<()> {
+        let query = if self.number_taken {
+            "UPDATE ducklake_snapshot SET snapshot_time = $2, schema_version = $3, next_catalog_id = $4, \
+             next_file_id = $5 WHERE snapshot_id = $1"
+        } else {
+            "INSERT INTO ducklake_snapshot VALUES ($1, $2, $3, $4, $5)"
+        };
+        // A clock that goes back does not turn the order of snapshots around.
+        let time = Time(now_us().max(self.last_time_us + 1));
+        let query = sql(query).bind(self.snapshot).bind(time).bind(self.schema_version);
+        write.execute(query.bind(self.next_catalog_id).bind(self.next_file_id)).await.map(drop)
     }
 
     /// Notes what was done.
@@ -202,26 +244,31 @@ impl Commit {
     }
 
     /// Writes what the changes leave to the end; the caller commits.
-    pub(super) async fn finish(mut self, write: &mut Write<'_>, note: &CommitNote) -> Result<Committed> {
+    pub(super) async fn finish(mut self, write: &mut Write<'_>, note: &CommitNote) -> Result<Done> {
         if let Some(table_id) = find_conflict(&self.footprint, &self.others) {
             return Err(Self::conflict(table_id));
         }
         if self.footprint.effects.is_empty() {
-            return Ok(Committed { snapshot_id: self.snapshot - 1, tables: self.made });
+            if self.number_taken {
+                write.execute(sql("DELETE FROM ducklake_snapshot WHERE snapshot_id = $1").bind(self.snapshot)).await?;
+            }
+            let before = self.snapshot - 1;
+            return Ok(self.done(before));
         }
-        for (_, state) in std::mem::take(&mut self.tables) {
+        for state in self.tables.values_mut() {
             state.store(write, self.snapshot).await?;
         }
-        // A clock that goes back does not turn the order of snapshots around.
-        let time = Time(now_us().max(self.last_time_us + 1));
-        let query = "INSERT INTO ducklake_snapshot VALUES ($1, $2, $3, $4, $5)";
-        let query = sql(query).bind(self.snapshot).bind(time).bind(self.schema_version);
-        write.execute(query.bind(self.next_catalog_id).bind(self.next_file_id)).await?;
+        self.write_snapshot(write).await?;
         let query = sql("INSERT INTO ducklake_snapshot_changes VALUES ($1, $2, $3, $4, NULL)");
         let query = query.bind(self.snapshot).bind(format_effects(&self.footprint.effects));
         write.execute(query.bind(note.author.clone()).bind(note.message.clone())).await?;
         write.execute(sql("UPDATE millrace_manifest SET documented = $1").bind(self.snapshot)).await?;
-        Ok(Committed { snapshot_id: self.snapshot, tables: self.made })
+        let made = self.snapshot;
+        Ok(self.done(made))
+    }
+
+    fn done(self, snapshot: i64) -> Done {
+        Done { snapshot, made: self.made, tables: self.tables, effects: self.footprint.effects, rows: self.rows }
     }
 }
 

@@ -93,6 +93,7 @@ fn column(row: ColumnRow, comment: Option<String>, before: Option<&ManagedColumn
         initial,
         identity: before.and_then(|before| before.identity),
         encoding: before.and_then(|before| before.encoding.clone()),
+        case_insensitive: before.is_some_and(|before| before.case_insensitive),
         comment,
     }
 }

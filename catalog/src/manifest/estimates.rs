@@ -7,18 +7,28 @@ use super::sketches;
 use crate::error::{CatalogError, Result};
 use crate::model::{ColumnAnalysis, ColumnEstimates, DistinctSketch, TableAnalysis, TableEstimates};
 use crate::store::{Catalog, Write, decode, encode, sql};
-use std::collections::{BTreeMap, HashMap};
+use moka::future::Cache;
+use moka::policy::EvictionPolicy;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most tables whose estimates are kept in memory.
-const MOST_TABLES: usize = 10_000;
+const MOST_TABLES: u64 = 10_000;
 
-/// Estimates by table, each with the version that it was read at.
-#[derive(Debug, Default)]
+/// Estimates by table, each with the version that it was read at. Those that were not asked for the longest time make
+/// room for others.
+#[derive(Debug)]
 pub(crate) struct EstimateCache {
     version: AtomicI64,
-    tables: Mutex<HashMap<i64, (i64, Arc<TableEstimates>)>>,
+    tables: Cache<i64, (i64, Arc<TableEstimates>)>,
+}
+
+impl Default for EstimateCache {
+    fn default() -> Self {
+        let tables = Cache::builder().max_capacity(MOST_TABLES).eviction_policy(EvictionPolicy::lru()).build();
+        Self { version: AtomicI64::default(), tables }
+    }
 }
 
 impl EstimateCache {
@@ -27,18 +37,13 @@ impl EstimateCache {
         self.version.store(version, Ordering::Relaxed);
     }
 
-    fn get(&self, table: i64) -> Option<Arc<TableEstimates>> {
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let (version, found) = tables.get(&table)?;
-        (*version == self.version.load(Ordering::Relaxed)).then(|| Arc::clone(found))
+    async fn get(&self, table: i64) -> Option<Arc<TableEstimates>> {
+        let (version, found) = self.tables.get(&table).await?;
+        (version == self.version.load(Ordering::Relaxed)).then_some(found)
     }
 
-    fn put(&self, table: i64, version: i64, found: &Arc<TableEstimates>) {
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        if tables.len() >= MOST_TABLES {
-            tables.clear();
-        }
-        tables.insert(table, (version, Arc::clone(found)));
+    async fn put(&self, table: i64, version: i64, found: &Arc<TableEstimates>) {
+        self.tables.insert(table, (version, Arc::clone(found))).await;
     }
 }
 
@@ -55,7 +60,7 @@ impl Catalog {
     /// What is known about a managed table's rows. Reads the database only when something was learnt since, which a
     /// look at the [`Catalog::snapshot`] tells.
     pub async fn estimates(&self, table_id: i64) -> Result<Arc<TableEstimates>> {
-        if let Some(known) = self.estimate_cache().get(table_id) {
+        if let Some(known) = self.estimate_cache().get(table_id).await {
             return Ok(known);
         }
         let mut lease = self.read().await?;
@@ -76,7 +81,7 @@ impl Catalog {
         }
         lease.end().await?;
         let found = Arc::new(TableEstimates { analysis, columns });
-        self.estimate_cache().put(table_id, version, &found);
+        self.estimate_cache().put(table_id, version, &found).await;
         Ok(found)
     }
 

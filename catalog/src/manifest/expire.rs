@@ -7,10 +7,9 @@
 
 use super::commit::Commit;
 use super::definition::join_path;
-use super::inline::quoted;
 use super::time::{now_us, parse_time};
 use crate::error::{CatalogError, Result};
-use crate::store::{CHUNK, Catalog, Lease, SqlBuilder, Time, Write, sql, sql_text};
+use crate::store::{CHUNK, Catalog, Lease, SqlBuilder, Time, Tries, Write, quoted, sql, sql_text};
 use std::collections::BTreeSet;
 
 /// Which snapshots may go.
@@ -53,11 +52,21 @@ impl Catalog {
         if expired.is_empty() {
             return Ok(0);
         }
+        let mut tries = Tries::default();
+        loop {
+            let done = self.try_expire(retention).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn try_expire(&self, retention: &Retention) -> Result<usize> {
         let mut write = self.write().await?;
         let expired = find_expired(&mut write, retention).await?;
         let used: BTreeSet<i64> = retention.in_use.iter().copied().collect();
         // What another program did is described while its rows are there.
-        Commit::begin(&mut write, None).await?;
+        Commit::describe_others(&mut write).await?;
         delete(&mut write, "ducklake_snapshot", "snapshot_id", &expired).await?;
         // A transaction that began at a snapshot in use asks at its commit what all those after it did.
         let query = "DELETE FROM ducklake_snapshot_changes WHERE snapshot_id <= $1 \
@@ -86,9 +95,19 @@ impl Catalog {
         if files.is_empty() {
             return Ok(());
         }
-        let mut write = self.write().await?;
         let ids: Vec<i64> = files.iter().map(|file| file.id).collect();
-        delete(&mut write, "ducklake_files_scheduled_for_deletion", "data_file_id", &ids).await?;
+        let mut tries = Tries::default();
+        loop {
+            let done = self.try_forget_deleted_files(&ids).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn try_forget_deleted_files(&self, ids: &[i64]) -> Result<()> {
+        let mut write = self.write().await?;
+        delete(&mut write, "ducklake_files_scheduled_for_deletion", "data_file_id", ids).await?;
         write.commit_uncounted().await
     }
 

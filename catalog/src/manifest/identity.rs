@@ -11,7 +11,8 @@ impl Catalog {
     /// before. [`CatalogError::InvalidArgument`] for a column without IDENTITY, and past the last 64-bit number.
     pub async fn next_identity(&self, table_id: i64, column: &ManagedColumn, count: u64) -> Result<i64> {
         let identity = identity_of(column)?;
-        let mut write = self.write().await?;
+        // The rows that get the values are committed later.
+        let mut write = self.write_lazily().await?;
         let first = next(&mut write, table_id, column.id).await?.unwrap_or(identity.seed);
         let after = i64::try_from(count).ok().and_then(|count| identity.step.checked_mul(count));
         let Some(after) = after.and_then(|distance| first.checked_add(distance)) else {

@@ -8,15 +8,14 @@ use super::log::Effect;
 use super::types::ducklake_type;
 use crate::error::{CatalogError, Result};
 use crate::model::{DataFile, ManagedTable};
-use crate::store::{CHUNK, Catalog, Database, Lease, SqlBuilder, Write, sql, sql_text};
+use crate::store::{CHUNK, Catalog, Database, Lease, MOST_NAME_BYTES, SqlBuilder, Write, quoted, sql, sql_text};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Columns that every inlined table has.
 const OWN_COLUMNS: [&str; 3] = ["row_id", "begin_snapshot", "end_snapshot"];
 /// Columns that every table of PostgreSQL has.
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
-/// The longest name that PostgreSQL does not cut.
-const MOST_NAME_BYTES: usize = 63;
 /// Columns of whatever types that fit into a row of PostgreSQL, which is a page of 8 KiB at most.
 const MOST_COLUMNS: usize = 400;
 /// Values in one statement.
@@ -40,10 +39,14 @@ impl Commit {
             return Err(CatalogError::InvalidArgument(message));
         }
         let id = state.definition.id;
-        let (name, made) = inlined_table(write, &state.definition).await?;
+        let (name, made) = match state.inlined_table.take() {
+            Some(name) => (name, false),
+            None => inlined_table(write, &state.definition).await?,
+        };
         let columns = list(state.definition.columns.iter().map(|column| column.name.as_str()));
         let kinds = inlined_columns(write.database(), &state.definition);
-        let mut next = state.next_row_id;
+        let first = state.next_row_id;
+        let mut next = first;
         for chunk in rows.chunks((MOST_VALUES / (width + 2)).max(1)) {
             let mut query = SqlBuilder::new(format!("INSERT INTO {name} (row_id, begin_snapshot{columns}) "));
             query.push_values(chunk, |mut values, row| {
@@ -55,8 +58,10 @@ impl Commit {
             });
             write.execute(query.build()).await?;
         }
+        state.inlined_table = Some(name);
         state.next_row_id = next;
         state.count(rows.len() as i64, 0);
+        let column_ids = state.definition.columns.iter().map(|column| column.id).collect();
         let types =
             state.definition.columns.iter().map(|c| Ok((c.id, ducklake_type(&c.data_type).unwrap_or_default())));
         let types: Vec<(i64, String)> = types.collect::<Result<_>>()?;
@@ -65,6 +70,11 @@ impl Commit {
                 state.add_values(*column, value_bounds(value, ducklake));
             }
         }
+        let begun = (first..).zip(rows).map(|(row_id, values)| {
+            let (begin_snapshot, values) = (snapshot, values.clone());
+            InlinedRow { row_id, begin_snapshot, values }
+        });
+        self.rows.entry(id).or_default().begin(column_ids, begun.collect());
         if made {
             // As DuckDB does, so that its sessions, which keep what they read of a schema, learn of the table.
             self.change_schema();
@@ -80,6 +90,7 @@ impl Commit {
         }
         if !row_ids.is_empty() {
             self.table(write, table).await?.count(-(row_ids.len() as i64), 0);
+            self.rows.entry(id).or_default().end(row_ids);
             self.effect(Effect::InlinedDelete(id));
         }
         Ok(())
@@ -101,6 +112,7 @@ impl Commit {
             self.insert_file(write, id, file).await?;
         }
         if !row_ids.is_empty() {
+            self.rows.entry(id).or_default().end(row_ids);
             self.effect(Effect::Flushed(id));
         }
         Ok(())
@@ -192,13 +204,13 @@ fn inlined_columns(database: Database, table: &ManagedTable) -> Vec<InlinedColum
     columns.map(|column| InlinedColumn::new(database, ducklake_type(&column.data_type).unwrap_or_default())).collect()
 }
 
-fn restore(row: StoredRow, columns: &[(i64, String, InlinedColumn)], table: i64) -> Result<InlinedRow> {
+fn restore(row: StoredRow, columns: &[(i64, String, InlinedColumn)], table: i64) -> Result<Arc<InlinedRow>> {
     let values = columns.iter().zip(row.values).map(|((_, name, kind), value)| {
         let wrong = |e| CatalogError::Damaged(format!("column \"{name}\" of inlined rows of table {table}: {e}"));
         kind.restore(value).map_err(wrong)
     });
     let values = values.collect::<Result<_>>()?;
-    Ok(InlinedRow { row_id: row.row_id, begin_snapshot: row.begin_snapshot, values })
+    Ok(Arc::new(InlinedRow { row_id: row.row_id, begin_snapshot: row.begin_snapshot, values }))
 }
 
 /// The inlined tables of a table, with their schema versions, oldest first.
@@ -258,11 +270,6 @@ async fn inlined_table(write: &mut Write<'_>, table: &ManagedTable) -> Result<(S
 /// Columns behind others: `, "a", "b"`.
 fn list<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     columns.flat_map(|column| [", ".to_owned(), quoted(column)]).collect()
-}
-
-/// A name as both databases quote it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn value_bounds(value: &InlinedValue, ducklake: &str) -> Bounds {

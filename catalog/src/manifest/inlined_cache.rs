@@ -1,26 +1,29 @@
 //! The rows that the catalog has of a table at a snapshot, kept between statements.
 //!
 //! They are kept with the span of snapshots for which they are known to be right. To a later snapshot they are brought
-//! by the rows that began and ended since, so a table that grows row by row is not read again for each of them.
+//! by the rows that began and ended since, so a table that grows row by row is not read again for each of them, and the
+//! rows that stay are shared. What our own commit did is known without reading it (`follow`).
 
 use super::change::InlinedRows;
 use super::inline::{begun_since, ended_since, inlined_tables};
 use super::log::{Effect, parse_effects};
 use crate::error::Result;
 use crate::store::{Catalog, Lease, sql};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use moka::future::Cache;
+use moka::policy::EvictionPolicy;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// Rows kept in memory over all tables, by their number.
-const MOST_ROWS: usize = 200_000;
-/// Tables whose rows are kept.
-const MOST_TABLES: usize = 20_000;
+/// What is kept in memory over all tables: rows by their number, and tables.
+const MOST_ROWS: u64 = 200_000;
+/// What a table counts beside its rows.
+const ROWS_OF_TABLE: usize = 10;
 /// Commits whose lists of changes are read to see what became of a table.
 const MOST_COMMITS: i64 = 1_000;
 
-/// Rows by table.
-#[derive(Debug, Default)]
-pub(crate) struct InlinedCache(Mutex<HashMap<i64, Known>>);
+/// Rows by table. The tables that were not asked for the longest time make room for others.
+#[derive(Debug)]
+pub(crate) struct InlinedCache(Cache<i64, Known>);
 
 /// A table's rows and the snapshots that show them.
 #[derive(Debug, Clone)]
@@ -30,27 +33,37 @@ struct Known {
     rows: Arc<Vec<InlinedRows>>,
 }
 
-impl Known {
-    fn row_count(&self) -> usize {
-        self.rows.iter().map(|group| group.rows.len()).sum()
+impl Default for InlinedCache {
+    fn default() -> Self {
+        Self::of(MOST_ROWS)
     }
 }
 
 impl InlinedCache {
-    fn get(&self, table: i64) -> Option<Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&table).cloned()
+    fn of(most_rows: u64) -> Self {
+        let weigh = |_: &i64, known: &Known| {
+            let rows = known.rows.iter().map(|group| group.rows.len()).sum::<usize>();
+            u32::try_from(rows + ROWS_OF_TABLE).unwrap_or(u32::MAX)
+        };
+        Self(Cache::builder().max_capacity(most_rows).weigher(weigh).eviction_policy(EvictionPolicy::lru()).build())
     }
 
-    fn put(&self, table: i64, known: Known) {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.remove(&table);
-        let rows = tables.values().map(Known::row_count).sum::<usize>() + known.row_count();
-        if rows > MOST_ROWS || tables.len() >= MOST_TABLES {
-            tables.clear();
+    async fn put(&self, table: i64, (first, last): (i64, i64), rows: Arc<Vec<InlinedRows>>) {
+        self.0.insert(table, Known { first, last, rows }).await;
+    }
+
+    /// Brings a table's rows, where those before it are known, to a commit that ended and began some, and nothing else.
+    pub(super) async fn follow(&self, snapshot: i64, table: i64, ended: &BTreeSet<i64>, begun: Vec<InlinedRows>) {
+        if let Some(known) = self.0.get(&table).await
+            && known.last == snapshot - 1
+        {
+            self.put(table, (snapshot, snapshot), Arc::new(merged(&known.rows, ended, begun))).await;
         }
-        if known.row_count() <= MOST_ROWS {
-            tables.insert(table, known);
-        }
+    }
+
+    /// Forgets a table that is gone.
+    pub(super) async fn forget(&self, table: i64) {
+        self.0.invalidate(&table).await;
     }
 }
 
@@ -64,14 +77,19 @@ enum Since {
 
 impl Catalog {
     /// The rows of a managed table that the catalog itself has at a snapshot, grouped by the columns that they were
-    /// written with. The groups are in the order of the columns' versions, the rows in that of their ids. Reads the
-    /// database only when the table changed since it was last asked for, and then only what changed.
+    /// written with, in the order in which they were added. Reads the database only when the table changed since it was
+    /// last asked for, and then only what changed.
     pub async fn inlined_rows(&self, table_id: i64, snapshot_id: i64) -> Result<Arc<Vec<InlinedRows>>> {
-        let known = self.inlined().get(table_id);
-        if let Some(known) = &known
-            && (known.first..=known.last).contains(&snapshot_id)
-        {
-            return Ok(Arc::clone(&known.rows));
+        let known = self.inlined().0.get(&table_id).await;
+        if let Some(known) = &known {
+            if (known.first..=known.last).contains(&snapshot_id) {
+                return Ok(Arc::clone(&known.rows));
+            }
+            if self.own_commits().passed_over(table_id, known.last, snapshot_id) {
+                let rows = Arc::clone(&known.rows);
+                self.inlined().put(table_id, (known.first, snapshot_id), Arc::clone(&rows)).await;
+                return Ok(rows);
+            }
         }
         let mut lease = self.read().await?;
         lease.begin_read().await?;
@@ -79,22 +97,17 @@ impl Catalog {
             Some(known) => since(&mut lease, table_id, known.last, snapshot_id).await?,
             None => Since::Unknown,
         };
-        let read = match (known, since) {
-            (Some(known), Since::Nothing) => Known { last: snapshot_id, ..known },
+        let (first, rows) = match (known, since) {
+            (Some(known), Since::Nothing) => (known.first, known.rows),
             (Some(known), Since::Something) => {
-                let rows = advanced(&mut lease, table_id, &known, snapshot_id).await?;
-                Known { first: snapshot_id, last: snapshot_id, rows: Arc::new(rows) }
+                (snapshot_id, Arc::new(advanced(&mut lease, table_id, &known, snapshot_id).await?))
             }
-            _ => {
-                let rows = Arc::new(all(&mut lease, table_id, snapshot_id).await?);
-                Known { first: snapshot_id, last: snapshot_id, rows }
-            }
+            _ => (snapshot_id, Arc::new(all(&mut lease, table_id, snapshot_id).await?)),
         };
         lease.end().await?;
-        let rows = Arc::clone(&read.rows);
         // A look into the past does not push out what is now.
-        if self.inlined().get(table_id).is_none_or(|known| known.last < snapshot_id) {
-            self.inlined().put(table_id, read);
+        if self.inlined().0.get(&table_id).await.is_none_or(|known| known.last < snapshot_id) {
+            self.inlined().put(table_id, (first, snapshot_id), Arc::clone(&rows)).await;
         }
         Ok(rows)
     }
@@ -105,14 +118,15 @@ async fn since(lease: &mut Lease<'_>, table: i64, from: i64, to: i64) -> Result<
     if to < from || to - from > MOST_COMMITS {
         return Ok(Since::Unknown);
     }
-    let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id >= $1 AND snapshot_id <= $2 \
-                 ORDER BY snapshot_id";
-    let rows: Vec<(Option<String>,)> = lease.all(sql(query).bind(from).bind(to)).await?;
-    // What a snapshot that is still there shows is still there too, or says when it ended.
-    if rows.len() as i64 != to - from + 1 {
+    // What a snapshot that is still there shows is still there too, or says when it ended. Of one that has expired there
+    // may be the list of changes, but what ended right after it has gone.
+    let query = "SELECT changes_made, (SELECT COUNT(*) FROM ducklake_snapshot WHERE snapshot_id = $1) \
+                 FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
+    let rows: Vec<(Option<String>, i64)> = lease.all(sql(query).bind(from).bind(to)).await?;
+    if rows.len() as i64 != to - from || rows.iter().any(|(_, begins)| *begins == 0) {
         return Ok(Since::Unknown);
     }
-    let effects = rows.iter().skip(1).filter_map(|(text,)| text.as_deref()).flat_map(parse_effects);
+    let effects = rows.iter().filter_map(|(text, _)| text.as_deref()).flat_map(parse_effects);
     let mut since = Since::Nothing;
     for effect in effects.filter(|effect| effect.touched() == Some(table)) {
         match effect {
@@ -126,27 +140,67 @@ async fn since(lease: &mut Lease<'_>, table: i64, from: i64, to: i64) -> Result<
 
 /// All rows at a snapshot.
 async fn all(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<Vec<InlinedRows>> {
-    let mut groups = Vec::new();
+    let mut begun = Vec::new();
     for (name, version) in inlined_tables(lease, table).await? {
-        groups.push(begun_since(lease, table, (&name, version), (i64::MIN, snapshot)).await?);
+        begun.push(begun_since(lease, table, (&name, version), (i64::MIN, snapshot)).await?);
     }
-    groups.retain(|group| !group.rows.is_empty());
-    Ok(groups)
+    Ok(merged(&[], &BTreeSet::new(), begun))
 }
 
 /// The rows at a later snapshot.
 async fn advanced(lease: &mut Lease<'_>, table: i64, known: &Known, to: i64) -> Result<Vec<InlinedRows>> {
-    let mut groups = known.rows.as_ref().clone();
+    let (mut ended, mut begun) = (BTreeSet::new(), Vec::new());
     for (name, version) in inlined_tables(lease, table).await? {
-        let ended = ended_since(lease, &name, (known.last, to)).await?;
-        let begun = begun_since(lease, table, (&name, version), (known.last, to)).await?;
-        if let Some(group) = groups.iter_mut().find(|group| group.columns == begun.columns) {
-            group.rows.retain(|row| !ended.contains(&row.row_id));
-            group.rows.extend(begun.rows);
-        } else {
-            groups.push(begun);
+        ended.append(&mut ended_since(lease, &name, (known.last, to)).await?);
+        begun.push(begun_since(lease, table, (&name, version), (known.last, to)).await?);
+    }
+    Ok(merged(&known.rows, &ended, begun))
+}
+
+/// Rows without those that ended and with those that began, one group for each list of columns: of the versions that a
+/// table's columns have had, several may have the same ones.
+fn merged(before: &[InlinedRows], ended: &BTreeSet<i64>, begun: Vec<InlinedRows>) -> Vec<InlinedRows> {
+    let mut groups = before.to_vec();
+    if !ended.is_empty() {
+        // Another program's update keeps the row's id: what began is not looked at.
+        groups.iter_mut().for_each(|group| group.rows.retain(|row| !ended.contains(&row.row_id)));
+    }
+    for new in begun {
+        match groups.iter_mut().find(|group| group.columns == new.columns) {
+            Some(group) => group.rows.extend(new.rows),
+            None => groups.push(new),
         }
     }
     groups.retain(|group| !group.rows.is_empty());
-    Ok(groups)
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::InlinedRow;
+
+    fn rows(ids: std::ops::Range<i64>) -> Arc<Vec<InlinedRows>> {
+        let row = |row_id| Arc::new(InlinedRow { row_id, begin_snapshot: 1, values: Vec::new() });
+        Arc::new(vec![InlinedRows { columns: vec![1], rows: ids.map(row).collect() }])
+    }
+
+    #[tokio::test]
+    async fn the_least_recently_used_make_room() {
+        let cache = InlinedCache::of(250);
+        for table in 0..4 {
+            cache.put(table, (1, 1), rows(0..50)).await;
+        }
+        cache.0.run_pending_tasks().await;
+        assert!(cache.0.get(&0).await.is_some());
+        cache.put(4, (1, 1), rows(0..50)).await;
+        cache.0.run_pending_tasks().await;
+        let kept = (0..5).filter(|table| cache.0.contains_key(table)).collect::<Vec<i64>>();
+        assert_eq!(kept, [0, 2, 3, 4]);
+        // One that is more than all may be is not kept, and pushes nobody out.
+        cache.put(5, (1, 1), rows(0..300)).await;
+        cache.0.run_pending_tasks().await;
+        let kept = (0..6).filter(|table| cache.0.contains_key(table)).collect::<Vec<i64>>();
+        assert_eq!(kept, [0, 2, 3, 4]);
+    }
 }

@@ -3,6 +3,7 @@
 //! texts for the rest.
 
 use super::change::InlinedValue;
+use super::float_text::float_text;
 use crate::store::{Database, FromRow, Kind, Row, Separated, Value};
 use sqlx::{Row as _, TypeInfo, ValueRef};
 use std::borrow::Cow;
@@ -111,6 +112,15 @@ impl InlinedColumn {
     pub(super) fn restore(&self, value: InlinedValue) -> Result<InlinedValue, std::string::FromUtf8Error> {
         match value {
             InlinedValue::Blob(bytes) if self.data_type != "blob" => String::from_utf8(bytes).map(InlinedValue::Text),
+            // PostgreSQL writes numbers of its own types in its own way: `1`, `Infinity`.
+            InlinedValue::Text(text) if self.database == Database::Postgres => {
+                let number = match self.data_type.as_str() {
+                    "float32" => text.parse().ok().map(float_text::<f32>),
+                    "float64" => text.parse().ok().map(float_text::<f64>),
+                    _ => None,
+                };
+                Ok(InlinedValue::Text(number.unwrap_or(text)))
+            }
             other => Ok(other),
         }
     }

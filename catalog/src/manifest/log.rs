@@ -1,5 +1,6 @@
 //! `ducklake_snapshot_changes.changes_made`: what each snapshot did, as DuckLake writes it.
 
+use crate::store::quoted;
 use std::collections::BTreeSet;
 
 /// One thing that a snapshot did. The order is that of DuckLake's texts.
@@ -47,13 +48,25 @@ impl Effect {
         }
     }
 
+    /// Whether only rows came, went or moved: definitions stayed.
+    pub(super) fn is_of_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::Inserted(_)
+                | Self::Deleted(_)
+                | Self::InlinedInsert(_)
+                | Self::InlinedDelete(_)
+                | Self::Flushed(_)
+                | Self::Compacted(..)
+        )
+    }
+
     /// Whether more happened to the table than that rows were added.
     pub(super) fn is_destructive(&self) -> bool {
         matches!(self, Self::DroppedTable(_) | Self::Deleted(_) | Self::Altered(_) | Self::InlinedDelete(_))
     }
 
     fn text(&self) -> String {
-        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         match self {
             Self::CreatedSchema(name) => format!("created_schema:{}", quoted(name)),
             Self::DroppedSchema(id) => format!("dropped_schema:{id}"),

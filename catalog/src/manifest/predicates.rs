@@ -28,7 +28,7 @@ impl Catalog {
     /// Adds to what is known of columns, by table and column id, what queries have done since. Columns of tables that do
     /// not exist are passed over.
     pub async fn add_column_uses(&self, uses: &[((i64, i64), ColumnUse)]) -> Result<()> {
-        let mut write = self.write().await?;
+        let mut write = self.write_lazily().await?;
         let now = now_ms();
         let count = |uses: u64| i64::try_from(uses).unwrap_or(i64::MAX);
         for ((table, column), used) in uses {

@@ -8,19 +8,21 @@ use super::log::{Effect, parse_effects};
 use crate::error::{CatalogError, Result};
 use crate::model::{DataFile, DeleteFile, FileColumnStatistics, FileLayout};
 use crate::store::{Catalog, FromRow, Lease, Row, sql, sql_text};
+use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-/// Files kept in memory over all tables, by their number.
-const MOST_FILES: usize = 1_000_000;
-/// Column statistics kept in memory over all tables, by their number.
-const MOST_STATISTICS: usize = 4_000_000;
+/// What is kept in memory over all tables: column statistics by their number, and files and tables.
+const MOST_STATISTICS: u64 = 4_000_000;
+/// What a file counts, with fewer statistics.
+const STATISTICS_OF_FILE: usize = 4;
 /// Commits whose lists of changes are read to see whether a list of files still holds.
 const MOST_COMMITS: i64 = 10_000;
 
-/// Lists of files by table.
-#[derive(Debug, Default)]
-pub(crate) struct FileCache(Mutex<HashMap<i64, Known>>);
+/// Lists of files by table. The tables that were not asked for the longest time make room for others.
+#[derive(Debug)]
+pub(crate) struct FileCache(Cache<i64, Known>);
 
 /// A list and the snapshots that show it.
 #[derive(Debug, Clone)]
@@ -31,29 +33,40 @@ struct Known {
 }
 
 impl Known {
-    fn weight(&self) -> (usize, usize) {
-        (self.files.len(), self.files.iter().map(|file| file.columns.len()).sum())
+    fn weight(&self) -> u32 {
+        let files = self.files.iter().map(|file| file.columns.len().max(STATISTICS_OF_FILE)).sum::<usize>();
+        u32::try_from(files + STATISTICS_OF_FILE).unwrap_or(u32::MAX)
+    }
+}
+
+impl Default for FileCache {
+    fn default() -> Self {
+        Self::of(MOST_STATISTICS)
     }
 }
 
 impl FileCache {
-    fn get(&self, table: i64) -> Option<Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&table).cloned()
+    fn of(most_statistics: u64) -> Self {
+        let builder = Cache::builder().max_capacity(most_statistics).weigher(|_, known: &Known| known.weight());
+        Self(builder.eviction_policy(EvictionPolicy::lru()).build())
     }
 
-    fn put(&self, table: i64, known: Known) {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |lists: &HashMap<i64, Known>| {
-            let total = lists.values().map(Known::weight).fold(known.weight(), |a, b| (a.0 + b.0, a.1 + b.1));
-            total.0 <= MOST_FILES && total.1 <= MOST_STATISTICS
-        };
-        lists.remove(&table);
-        if !fits(&lists) {
-            lists.clear();
+    async fn put(&self, table: i64, (first, last): (i64, i64), files: &Arc<Vec<DataFile>>) {
+        self.0.insert(table, Known { first, last, files: Arc::clone(files) }).await;
+    }
+
+    /// Brings a table's files, where those before it are known, to a commit that changed none of them.
+    pub(super) async fn follow(&self, snapshot: i64, table: i64) {
+        if let Some(known) = self.0.get(&table).await
+            && known.last == snapshot - 1
+        {
+            self.put(table, (known.first, snapshot), &known.files).await;
         }
-        if fits(&lists) {
-            lists.insert(table, known);
-        }
+    }
+
+    /// Forgets a table that is gone.
+    pub(super) async fn forget(&self, table: i64) {
+        self.0.invalidate(&table).await;
     }
 }
 
@@ -61,11 +74,15 @@ impl Catalog {
     /// The data files of a managed table at a snapshot, by id, each with its delete file and column statistics as that
     /// snapshot shows them. Reads the database only when the table changed since it was last asked for.
     pub async fn data_files(&self, table_id: i64, snapshot_id: i64) -> Result<Arc<Vec<DataFile>>> {
-        let known = self.files().get(table_id);
-        if let Some(known) = &known
-            && (known.first..=known.last).contains(&snapshot_id)
-        {
-            return Ok(Arc::clone(&known.files));
+        let known = self.files().0.get(&table_id).await;
+        if let Some(known) = &known {
+            if (known.first..=known.last).contains(&snapshot_id) {
+                return Ok(Arc::clone(&known.files));
+            }
+            if self.own_commits().passed_over(table_id, known.last, snapshot_id) {
+                self.files().put(table_id, (known.first, snapshot_id), &known.files).await;
+                return Ok(Arc::clone(&known.files));
+            }
         }
         let mut lease = self.read().await?;
         lease.begin_read().await?;
@@ -73,15 +90,14 @@ impl Catalog {
             && unchanged(&mut lease, table_id, known.last, snapshot_id).await?
         {
             lease.end().await?;
-            self.files().put(table_id, Known { last: snapshot_id, ..known.clone() });
+            self.files().put(table_id, (known.first, snapshot_id), &known.files).await;
             return Ok(known.files);
         }
         let files = Arc::new(read_files(&mut lease, table_id, snapshot_id).await?);
         lease.end().await?;
-        let read = Known { first: snapshot_id, last: snapshot_id, files: Arc::clone(&files) };
         // A look into the past does not push out what is now.
-        if self.files().get(table_id).is_none_or(|known| known.last < snapshot_id) {
-            self.files().put(table_id, read);
+        if self.files().0.get(&table_id).await.is_none_or(|known| known.last < snapshot_id) {
+            self.files().put(table_id, (snapshot_id, snapshot_id), &files).await;
         }
         Ok(files)
     }
@@ -252,4 +268,28 @@ fn delete_file((_, id, path, count, size, footer, partial_max, format, encrypted
 
 fn number(stored: Option<i64>) -> u64 {
     stored.and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(count: usize) -> Arc<Vec<DataFile>> {
+        let columns = (0..10).map(|column| (column, FileColumnStatistics::default())).collect();
+        Arc::new(vec![DataFile { columns, ..DataFile::default() }; count])
+    }
+
+    #[tokio::test]
+    async fn the_least_recently_used_make_room() {
+        let cache = FileCache::of(100);
+        for table in 0..4 {
+            cache.put(table, (1, 1), &files(2)).await;
+        }
+        cache.0.run_pending_tasks().await;
+        assert!(cache.0.get(&0).await.is_some());
+        cache.put(4, (1, 1), &files(2)).await;
+        cache.0.run_pending_tasks().await;
+        let kept = (0..5).filter(|table| cache.0.contains_key(table)).collect::<Vec<i64>>();
+        assert_eq!(kept, [0, 2, 3, 4]);
+    }
 }

@@ -10,6 +10,7 @@ use crate::store::{Write, decode, sql};
 use std::collections::BTreeMap;
 
 /// A table that a commit touches.
+#[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "what happened to the table, each on its own")]
 pub(super) struct TableState {
     pub(super) definition: ManagedTable,
@@ -23,6 +24,10 @@ pub(super) struct TableState {
     stored: bool,
     counted: bool,
     columns: BTreeMap<i64, Bounds>,
+    /// What is stored of columns' values, once it is known.
+    stored_columns: Option<BTreeMap<i64, Bounds>>,
+    /// The quoted name of the table for rows with the columns as they are, once it is known.
+    pub(super) inlined_table: Option<String>,
     /// The sketches of the files that came, by column.
     pub(super) sketches: BTreeMap<i64, DistinctSketch>,
 }
@@ -40,8 +45,18 @@ impl TableState {
             stored: false,
             counted: false,
             columns: BTreeMap::new(),
+            stored_columns: None,
+            inlined_table: None,
             sketches: BTreeMap::new(),
         }
+    }
+
+    /// The table as a later commit finds it; `None` where it is gone.
+    pub(super) fn settled(self) -> Option<Self> {
+        let Self { definition, dropped, next_row_id, stored, stored_columns, inlined_table, .. } = self;
+        let settled =
+            Self { redefined: false, next_row_id, stored, stored_columns, inlined_table, ..Self::new(definition) };
+        (!dropped).then_some(settled)
     }
 
     /// Counts rows and bytes that come or, where negative, go.
@@ -88,7 +103,7 @@ impl TableState {
     }
 
     /// Writes the definition and the statistics.
-    pub(super) async fn store(mut self, write: &mut Write<'_>, snapshot: i64) -> Result<()> {
+    pub(super) async fn store(&mut self, write: &mut Write<'_>, snapshot: i64) -> Result<()> {
         let id = self.definition.id;
         if self.redefined || self.dropped {
             let definition = (!self.dropped).then_some(&self.definition);
@@ -107,6 +122,7 @@ impl TableState {
         let query = sql(query).bind(self.records).bind(self.next_row_id).bind(self.bytes);
         write.execute(query.bind(id)).await?;
         self.store_columns(write).await?;
+        self.stored = true;
         super::sketches::merge_into_table(write, id, &self.sketches).await
     }
 
@@ -115,10 +131,10 @@ impl TableState {
             return Ok(());
         }
         let id = self.definition.id;
-        let query = "SELECT column_id, contains_null, contains_nan, min_value, max_value \
-                     FROM ducklake_table_column_stats WHERE table_id = $1";
-        let rows: Vec<ColumnRow> = write.all(sql(query).bind(id)).await?;
-        let known: BTreeMap<i64, Bounds> = rows.into_iter().map(|row| (row.0, bounds(row))).collect();
+        let mut known = match self.stored_columns.take() {
+            Some(known) => known,
+            None => read_columns(write, id).await?,
+        };
         for (column, added) in std::mem::take(&mut self.columns) {
             let before = known.get(&column);
             let merged = match before {
@@ -141,10 +157,13 @@ impl TableState {
                  (contains_null, contains_nan, min_value, max_value, table_id, column_id) \
                  VALUES ($1, $2, $3, $4, $5, $6)"
             };
-            let query = sql(query).bind(merged.contains_null);
-            let query = query.bind(merged.contains_nan).bind(storable(merged.minimum)).bind(storable(merged.maximum));
+            let (minimum, maximum) = (storable(merged.minimum), storable(merged.maximum));
+            let query = sql(query).bind(merged.contains_null).bind(merged.contains_nan);
+            let query = query.bind(minimum.as_deref()).bind(maximum.as_deref());
             write.execute(query.bind(id).bind(column)).await?;
+            known.insert(column, bounds((column, merged.contains_null, merged.contains_nan, minimum, maximum)));
         }
+        self.stored_columns = Some(known);
         Ok(())
     }
 }
@@ -162,7 +181,14 @@ impl Commit {
     pub(super) async fn table(&mut self, write: &mut Write<'_>, table: i64) -> Result<&mut TableState> {
         let id = self.resolve(table)?;
         if !self.tables.contains_key(&id) {
-            let state = read_state(write, id, self.base).await?;
+            let settled = match &self.settled {
+                Some(settled) => settled.table(id, self.snapshot - 1).await,
+                None => None,
+            };
+            let state = match settled {
+                Some(state) => state,
+                None => read_state(write, id, self.base).await?,
+            };
             self.tables.insert(id, state);
         }
         match self.tables.get_mut(&id) {
@@ -170,6 +196,14 @@ impl Commit {
             _ => Err(CatalogError::not_found("relation", id.to_string())),
         }
     }
+}
+
+/// What is stored of a table's columns.
+async fn read_columns(write: &mut Write<'_>, table: i64) -> Result<BTreeMap<i64, Bounds>> {
+    let query = "SELECT column_id, contains_null, contains_nan, min_value, max_value \
+                 FROM ducklake_table_column_stats WHERE table_id = $1";
+    let rows: Vec<ColumnRow> = write.all(sql(query).bind(table)).await?;
+    Ok(rows.into_iter().map(|row| (row.0, bounds(row))).collect())
 }
 
 async fn read_state(write: &mut Write<'_>, id: i64, base: i64) -> Result<TableState> {

@@ -97,6 +97,7 @@ impl Commit {
         }
         self.effect(Effect::Altered(id));
         let state = self.table(write, id).await?;
+        state.inlined_table = None;
         state.definition = table;
         state.redefined = true;
         Ok(())

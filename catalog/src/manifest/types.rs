@@ -29,9 +29,11 @@ pub(super) fn ducklake_type(redshift: &str) -> Result<String> {
         "timetz" | "time with time zone" => "timetz",
         "time" if zoned => "timetz",
         "time" | "time without time zone" => "time",
-        "character" | "char" | "nchar" | "bpchar" | "character varying" | "varchar" | "nvarchar" | "text" => "varchar",
+        // A sketch is kept as its text.
+        "character" | "char" | "nchar" | "bpchar" | "character varying" | "varchar" | "nvarchar" | "text"
+        | "hllsketch" => "varchar",
         "super" => "json",
-        "varbyte" | "varbinary" | "binary varying" | "geometry" | "geography" | "hllsketch" => "blob",
+        "varbyte" | "varbinary" | "binary varying" | "geometry" | "geography" => "blob",
         interval if interval.starts_with("interval") => "interval",
         _ => {
             return Err(CatalogError::InvalidArgument(format!(

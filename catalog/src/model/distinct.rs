@@ -59,17 +59,11 @@ impl DistinctSketch {
 
     /// The number of different values, about.
     pub fn count(&self) -> u64 {
-        let mut counts = [0_u32; LARGEST as usize + 1];
+        let mut counts = [0_u64; LARGEST as usize + 1];
         for register in self.0.iter() {
             counts[usize::from(*register)] += 1;
         }
-        let all = REGISTERS as f64;
-        let mut sum = all * tau(1. - f64::from(counts[usize::from(LARGEST)]) / all);
-        for count in counts[1..usize::from(LARGEST)].iter().rev() {
-            sum = 0.5 * (sum + f64::from(*count));
-        }
-        sum += all * sigma(f64::from(counts[0]) / all);
-        (all * all / (2. * std::f64::consts::LN_2 * sum)).round() as u64
+        estimate_distinct(&counts)
     }
 
     /// The sketch in at most 1.5 KB; of few values, in three bytes each.
@@ -109,6 +103,19 @@ impl DistinctSketch {
         }
         (rest.is_empty() && sketch.0.iter().all(|register| *register <= LARGEST)).then_some(sketch)
     }
+}
+
+/// The number of different values, about, that registers saw: `counts[r]` of them are `r`, and the last of `counts` is of
+/// the largest that a register can be.
+pub fn estimate_distinct(counts: &[u64]) -> u64 {
+    let [zeros, middle @ .., full] = counts else { return 0 };
+    let all = counts.iter().sum::<u64>() as f64;
+    let mut sum = all * tau(1. - *full as f64 / all);
+    for count in middle.iter().rev() {
+        sum = 0.5 * (sum + *count as f64);
+    }
+    sum += all * sigma(*zeros as f64 / all);
+    (all * all / (2. * std::f64::consts::LN_2 * sum)).round() as u64
 }
 
 /// Ertl's σ: the part of registers that are zero.

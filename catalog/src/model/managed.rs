@@ -80,6 +80,9 @@ pub struct ManagedColumn {
     /// `ENCODE`, lower case; AUTO when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
+    /// `COLLATE case_insensitive`: comparisons leave the case of its texts out of account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub case_insensitive: bool,
     /// The COMMENT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
@@ -194,6 +197,9 @@ pub struct MaterializedView {
     pub seen: Option<BTreeMap<i64, String>>,
     /// The manifest's snapshot at which they held it, when all of it was committed.
     pub snapshot: Option<i64>,
+    /// Whether that cannot be told because it reads tables of others, of which nobody knows when they change.
+    #[serde(default)]
+    pub external: bool,
     /// What stands for the definitions of the views and functions that its query went through when its rows were
     /// computed.
     #[serde(default)]
@@ -201,6 +207,12 @@ pub struct MaterializedView {
     /// The stream that it takes records from, and how far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamOfView>,
+    /// Whether it is refreshed by itself.
+    #[serde(default)]
+    pub auto_refresh: bool,
+    /// Whether names of members of SUPER values in its query keep their case.
+    #[serde(default)]
+    pub keeps_case: bool,
 }
 
 /// The stream that a materialized view takes its records from.
@@ -214,8 +226,6 @@ pub struct StreamOfView {
     pub checkpoints: BTreeMap<String, String>,
     /// When it was read last, in microseconds since the epoch, give or take an hour while nothing came.
     pub read_us: Option<i64>,
-    /// Whether it is refreshed by itself.
-    pub auto_refresh: bool,
 }
 
 impl TableAttributes {

@@ -20,7 +20,7 @@ pub use crawler::{
     CsvHeader, DeleteBehavior, RecrawlBehavior, TableGrouping, UpdateBehavior,
 };
 pub use database::{Database, ExternalSchema};
-pub use distinct::DistinctSketch;
+pub use distinct::{DistinctSketch, estimate_distinct};
 pub use estimates::{ColumnAnalysis, ColumnEstimates, TableAnalysis, TableEstimates};
 pub use function::{SqlFunction, Volatility};
 pub use hive_type::{HiveType, StructField};

@@ -1,24 +1,26 @@
 //! The catalog as the engine holds it.
 
+use super::commits::{Commits, Mark};
 use super::connection::{Connections, Lease, Write};
+use super::database::Durability;
 use super::load::load;
 use super::open::{Opened, open};
 use super::place::Place;
-use super::postgres;
 use super::sql::sql;
 use crate::error::{CatalogError, Result};
-use crate::manifest::{EstimateCache, FileCache, InlinedCache};
+use crate::manifest::{EstimateCache, FileCache, InlinedCache, OwnCommits, Settled};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
 /// A catalog in one SQLite file or one schema of a PostgreSQL database. Any number of these, in any number of processes,
 /// may be open on the same one.
 ///
 /// Every method that changes something is one transaction: it happens wholly or not at all, and is on disk when the
-/// method returns. A file, folder or server that cannot be written gives a catalog that reads, whose changes fail with
+/// method returns, but for leases, uses of columns and values of IDENTITY columns, which are before anything that is
+/// committed later. A file, folder or server that cannot be written gives a catalog that reads, whose changes fail with
 /// [`CatalogError::ReadOnly`].
 pub struct Catalog {
     readers: Connections,
@@ -28,7 +30,12 @@ pub struct Catalog {
     loading: Mutex<()>,
     files: FileCache,
     inlined: InlinedCache,
+    own_commits: Arc<OwnCommits>,
+    settled: Settled,
     estimates: EstimateCache,
+    commits: OnceLock<Commits>,
+    /// A snapshot, and what stood for the commits before it was found to be the last.
+    marked: RwLock<Option<(Mark, Arc<Snapshot>)>>,
 }
 
 impl fmt::Debug for Catalog {
@@ -48,10 +55,8 @@ impl Catalog {
     /// [`CatalogError::Damaged`] for a file or schema that has something else, is damaged, or has a newer format;
     /// [`CatalogError::Unavailable`] where it can be neither read nor made.
     pub async fn open_at(place: &Place) -> Result<Self> {
-        let Opened { readers, writer } = match place {
-            Place::File(path) => open(path).await?,
-            Place::Postgres(url) => postgres::open(url).await?,
-        };
+        let Opened { readers, writer } = open(place).await?;
+        let own_commits = Arc::<OwnCommits>::default();
         Ok(Self {
             readers,
             writer,
@@ -59,7 +64,11 @@ impl Catalog {
             loading: Mutex::new(()),
             files: FileCache::default(),
             inlined: InlinedCache::default(),
+            settled: Settled::new(Arc::clone(&own_commits)),
+            own_commits,
             estimates: EstimateCache::default(),
+            commits: OnceLock::new(),
+            marked: RwLock::new(None),
         })
     }
 
@@ -78,13 +87,63 @@ impl Catalog {
     pub async fn close(&self) {
         self.readers.close().await;
         if let Some(writer) = &self.writer {
+            writer.merge_log().await;
             writer.close().await;
+        }
+    }
+
+    /// From now on [`Catalog::snapshot`] asks the database of a file only when somebody has committed. For a process that
+    /// stays with one catalog: it keeps a descriptor until it ends (`commits` says why).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn watch_commits(&self) -> Result<()> {
+        let Place::File(path) = self.place() else { return Ok(()) };
+        let mut lease = self.read().await?;
+        let mode: Option<(String,)> = lease.first(sql("PRAGMA journal_mode")).await?;
+        lease.release();
+        if mode.is_some_and(|(mode,)| mode == "wal") {
+            self.commits.get_or_init(|| Commits::of(path));
+        }
+        Ok(())
+    }
+
+    /// The snapshot that is known to be the last one without asking the database.
+    pub fn unchanged(&self) -> Option<Arc<Snapshot>> {
+        self.last_at(&self.mark()?)
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        self.commits.get()?.mark()
+    }
+
+    fn last_at(&self, mark: &Mark) -> Option<Arc<Snapshot>> {
+        let marked = self.marked.read().unwrap_or_else(PoisonError::into_inner);
+        marked.as_ref().filter(|(known, _)| known == mark).map(|(_, snapshot)| Arc::clone(snapshot))
+    }
+
+    /// A snapshot was the last one at some time after the mark was taken.
+    fn note_last(&self, mark: Option<Mark>, snapshot: &Arc<Snapshot>) {
+        if let Some(mark) = mark {
+            *self.marked.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(snapshot)));
         }
     }
 
     /// What exists now: everything committed before the call, by whichever process. Costs one small query unless
     /// something has changed, and then reads the changed definitions only.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        let mark = self.mark();
+        if let Some(last) = mark.as_ref().and_then(|mark| self.last_at(mark)) {
+            return Ok(last);
+        }
+        let snapshot = self.asked().await?;
+        // Whatever was committed since the mark, the snapshot has at least what had been before it.
+        self.note_last(mark, &snapshot);
+        Ok(snapshot)
+    }
+
+    /// The same by asking the database.
+    async fn asked(&self) -> Result<Arc<Snapshot>> {
         if let Some(current) = self.current().await? {
             return Ok(current);
         }
@@ -122,6 +181,15 @@ impl Catalog {
         Ok(((version, manifest_version) == (cached.version(), cached.manifest_version())).then_some(cached))
     }
 
+    /// Brings the cached snapshot to a commit of the manifest that changed no definition, where nobody else's came
+    /// between.
+    pub(crate) fn follow_manifest(&self, snapshot_id: i64) {
+        let mut cached = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = cached.as_deref().filter(|before| before.manifest_version() == snapshot_id - 1) {
+            *cached = Some(Arc::new(before.at_manifest_version(snapshot_id)));
+        }
+    }
+
     /// The lists of managed tables' files that were read.
     pub(crate) fn files(&self) -> &FileCache {
         &self.files
@@ -130,6 +198,16 @@ impl Catalog {
     /// What was read of managed tables' rows in the catalog.
     pub(crate) fn inlined(&self) -> &InlinedCache {
         &self.inlined
+    }
+
+    /// The manifest's last commits of this process.
+    pub(crate) fn own_commits(&self) -> &OwnCommits {
+        &self.own_commits
+    }
+
+    /// Managed tables as this process's commits left them.
+    pub(crate) fn settled(&self) -> &Settled {
+        &self.settled
     }
 
     /// What was read of managed tables' estimates.
@@ -142,8 +220,17 @@ impl Catalog {
     }
 
     pub(crate) async fn write(&self) -> Result<Write<'_>> {
+        self.begin_write(Durability::AtOnce).await
+    }
+
+    /// A transaction whose commit need not be on disk before the next one is: see [`Durability::WithTheNext`].
+    pub(crate) async fn write_lazily(&self) -> Result<Write<'_>> {
+        self.begin_write(Durability::WithTheNext).await
+    }
+
+    async fn begin_write(&self, durability: Durability) -> Result<Write<'_>> {
         match &self.writer {
-            Some(writer) => Write::begin(writer.lease().await?).await,
+            Some(writer) => Write::begin(writer.lease().await?, durability).await,
             None => Err(CatalogError::ReadOnly(self.place().to_string())),
         }
     }

@@ -3,7 +3,7 @@
 //! A connection goes back only when its work ended well. After an error, or when a task is cancelled, it is closed
 //! instead: closing rolls back whatever was open, in every state that an error may have left the database in.
 
-use super::database::{BUSY_TIMEOUT, Connection, Database, Options, fault};
+use super::database::{BUSY_TIMEOUT, Connection, Database, Durability, Options, fault};
 use super::place::Place;
 use super::postgres;
 use super::row::FromRow;
@@ -59,12 +59,24 @@ impl Connections {
     }
 
     async fn take_alive(&self) -> Option<Connection> {
-        while let Some((mut connection, since)) = self.take() {
-            if since.elapsed() < TRUSTED || connection.is_alive().await {
-                return Some(connection);
-            }
+        let (mut connection, since) = self.take()?;
+        if since.elapsed() < TRUSTED || connection.is_alive().await {
+            return Some(connection);
         }
+        // The others were idle for longer: each would be asked in vain.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
         None
+    }
+
+    /// Merges a file's log into it as far as readers allow. Closing the last connection does so too, but which is the
+    /// last is not known: one that was dropped may still be closing, and one for reading only cannot.
+    pub(super) async fn merge_log(&self) {
+        let Place::File(_) = self.place else { return };
+        let Some((mut connection, _)) = self.take() else { return };
+        match connection.all::<(i64, i64, i64)>(sql("PRAGMA wal_checkpoint(PASSIVE)")).await {
+            Ok(_) => self.put(connection),
+            Err(error) => tracing::warn!(%error, "could not merge the catalog's log"),
+        }
     }
 
     /// Closes the connections in order; later leases fail.
@@ -152,7 +164,7 @@ impl Lease<'_> {
         self.checked(begun)
     }
 
-    /// Ends what [`Lease::begin_read`] or a write began, without changes, and gives the connection back.
+    /// Ends what [`Lease::begin_read`] began, and gives the connection back.
     pub(crate) async fn end(mut self) -> Result<()> {
         self.execute(sql("ROLLBACK")).await?;
         self.release();
@@ -172,13 +184,14 @@ pub(crate) struct Write<'a> {
     lease: Lease<'a>,
     /// Its number, where the database can be asked later what became of it.
     number: Option<i64>,
+    durability: Durability,
 }
 
 impl<'a> Write<'a> {
-    pub(crate) async fn begin(mut lease: Lease<'a>) -> Result<Self> {
-        let begun = lease.connection.begin_write().await;
+    pub(crate) async fn begin(mut lease: Lease<'a>, durability: Durability) -> Result<Self> {
+        let begun = lease.connection.begin_write(durability).await;
         let number = lease.checked(begun)?;
-        Ok(Self { lease, number })
+        Ok(Self { lease, number, durability })
     }
 
     /// Moves the commit counter and makes the changes durable.
@@ -200,7 +213,7 @@ impl<'a> Write<'a> {
         }
         match self.lease.connection.execute(sql("COMMIT")).await {
             Ok(_) => {
-                self.lease.release();
+                self.release().await;
                 Ok(())
             }
             Err(error) => match self.number {
@@ -213,8 +226,17 @@ impl<'a> Write<'a> {
     }
 
     /// Ends a transaction that found nothing to change.
-    pub(crate) async fn abandon(self) -> Result<()> {
-        self.lease.end().await
+    pub(crate) async fn abandon(mut self) -> Result<()> {
+        self.execute(sql("ROLLBACK")).await?;
+        self.release().await;
+        Ok(())
+    }
+
+    /// Gives the connection back as the next writer expects it; one that does not become so again is closed.
+    async fn release(mut self) {
+        if self.lease.connection.end_write(self.durability).await.is_ok() {
+            self.lease.release();
+        }
     }
 
     /// Takes `count` numbers that nothing else in the catalog has or will have; the first of them.

@@ -17,8 +17,22 @@ use std::time::Duration;
 
 /// How long a statement waits for a lock that another session or process holds.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection that was idle may take to say that it lives: one that does not is replaced.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Values in one `IN` list or rows in one `INSERT`: well below SQLite's 32,766 and PostgreSQL's 65,535 variables.
 pub(crate) const CHUNK: usize = 500;
+/// Statements that a connection keeps prepared: more than the catalog has but for those of many rows.
+pub(super) const STATEMENTS: usize = 250;
+
+/// When a commit is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Once it was made.
+    AtOnce,
+    /// With the next one of the other kind, which is behind it in the log. For what means nothing unless something is
+    /// committed that rests on it: in a crash of the machine both are there, or the later is not.
+    WithTheNext,
+}
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +103,7 @@ impl Connection {
             }
             Self::Postgres(connection) => {
                 let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), postgres::arguments(values)?);
-                Ok(query.execute(connection).await?.rows_affected())
+                Ok(postgres::answered(query.execute(connection)).await?.rows_affected())
             }
         }
     }
@@ -109,7 +123,7 @@ impl Connection {
             Self::Postgres(connection) => {
                 let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), postgres::arguments(values)?);
                 let mut rows = query.fetch(connection);
-                while let Some(row) = rows.try_next().await? {
+                while let Some(row) = postgres::answered(rows.try_next()).await? {
                     read.push(T::from_row(Row::Postgres(&row))?);
                 }
             }
@@ -128,7 +142,7 @@ impl Connection {
             }
             Self::Postgres(connection) => {
                 let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), postgres::arguments(values)?);
-                let row = query.fetch_optional(connection).await?;
+                let row = postgres::answered(query.fetch_optional(connection)).await?;
                 row.map(|row| T::from_row(Row::Postgres(&row))).transpose()
             }
         }
@@ -145,10 +159,25 @@ impl Connection {
 
     /// Begins a transaction that no other writer of the catalog runs beside; its number, where the database has one by
     /// which it can later be asked what became of it.
-    pub(super) async fn begin_write(&mut self) -> sqlx::Result<Option<i64>> {
+    pub(super) async fn begin_write(&mut self, durability: Durability) -> sqlx::Result<Option<i64>> {
         match self {
-            Self::Sqlite(_) => self.execute(sql(sqlite::BEGIN_WRITE)).await.map(|_| None),
-            Self::Postgres(connection) => postgres::begin_write(connection).await.map(Some),
+            Self::Sqlite(_) => {
+                if durability == Durability::WithTheNext {
+                    self.execute(sql(sqlite::SYNC_LATER)).await?;
+                }
+                self.execute(sql(sqlite::BEGIN_WRITE)).await.map(|_| None)
+            }
+            Self::Postgres(connection) => postgres::begin_write(connection, durability).await.map(Some),
+        }
+    }
+
+    /// Ends what [`Connection::begin_write`] set for more than its transaction.
+    pub(super) async fn end_write(&mut self, durability: Durability) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(_) if durability == Durability::WithTheNext => {
+                self.execute(sql(sqlite::SYNC_AT_ONCE)).await.map(drop)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -157,6 +186,22 @@ impl Connection {
         match self {
             Self::Sqlite(_) => self.execute(sql(sqlite::BEGIN_WRITE)).await.map(drop),
             Self::Postgres(connection) => postgres::begin_migration(connection).await,
+        }
+    }
+
+    /// Whether the catalog that is there can be written.
+    pub(super) async fn is_writable(&mut self) -> sqlx::Result<bool> {
+        match self {
+            Self::Sqlite(_) => sqlite::is_writable(self).await,
+            Self::Postgres(_) => Ok(self.first::<(bool,)>(sql(postgres::MAY_WRITE)).await?.is_some_and(|(may,)| may)),
+        }
+    }
+
+    /// Makes what must be there before the catalog's tables.
+    pub(super) async fn prepare(&mut self, place: &Place) -> sqlx::Result<()> {
+        match (self, place) {
+            (Self::Postgres(connection), Place::Postgres(url)) => postgres::make_schema(connection, url).await,
+            (connection, _) => sqlite::use_write_ahead_log(connection).await,
         }
     }
 
@@ -183,7 +228,9 @@ impl Connection {
     pub(super) async fn is_alive(&mut self) -> bool {
         match self {
             Self::Sqlite(_) => true,
-            Self::Postgres(connection) => connection.ping().await.is_ok(),
+            Self::Postgres(connection) => {
+                matches!(tokio::time::timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(())))
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use super::connection::Write;
 use super::document::{decode, encode};
 use super::migrate::{DEFAULT_DATABASE, now_ms};
 use super::sql::sql;
+use super::tries::Tries;
 use crate::error::{CatalogError, Result};
 use crate::model::{Database, ExternalSchema};
 
@@ -42,6 +43,16 @@ impl Catalog {
     /// Drops a database. One that has tables, or that external schemas show, is
     /// [`CatalogError::InvalidArgument`] (`database "x" is not empty`) unless `cascade` drops those too.
     pub async fn drop_database(&self, name: &str, cascade: bool) -> Result<()> {
+        let mut tries = Tries::default();
+        loop {
+            let done = self.try_drop_database(name, cascade).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn try_drop_database(&self, name: &str, cascade: bool) -> Result<()> {
         let mut write = self.write().await?;
         drop_database(&mut write, name, cascade).await?;
         write.commit().await

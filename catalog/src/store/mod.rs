@@ -11,6 +11,7 @@
 mod catalog;
 mod changes;
 mod classifiers;
+mod commits;
 mod connection;
 mod crawlers;
 mod crawls;
@@ -38,6 +39,7 @@ mod sql;
 pub(crate) mod sqlite;
 mod statistics;
 mod tables;
+mod tries;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -54,8 +56,9 @@ pub use objects::{FunctionChange, ObjectChanges};
 pub(crate) use owners::check_owner;
 pub use partition_name::partition_name;
 pub use place::Place;
+pub(crate) use postgres::MOST_NAME_BYTES;
 pub use postgres::PostgresUrl;
-pub(crate) use postgres::collided;
 pub(crate) use row::{FromRow, Row};
-pub(crate) use sql::{Kind, Separated, SqlBuilder, Time, Uuid, Value, sql, sql_text};
+pub(crate) use sql::{Kind, Separated, SqlBuilder, Time, Uuid, Value, quoted, sql, sql_text};
 pub use statistics::PartitionStatistics;
+pub(crate) use tries::Tries;

@@ -5,19 +5,33 @@ use super::connection::Lease;
 use super::document::{decode, encode};
 use super::owners::follow_users;
 use super::sql::sql;
+use super::tries::Tries;
 use crate::error::Result;
 use crate::model::Principals;
 
 impl Catalog {
-    /// Changes users or rights in one transaction, as they are then, and gives back what `change` gives. What a renamed
-    /// user owns goes with the user.
+    /// Changes users or rights in one transaction, as they are then, and gives back what `change` gives, whose last call
+    /// counts. What a renamed user owns goes with the user.
     ///
     /// # Errors
     /// What `change` finds wrong, which then changes nothing; [`OwnsObjects`](crate::CatalogError::OwnsObjects) where it
     /// takes away a user who owns a table or view; [`ReadOnly`](crate::CatalogError::ReadOnly).
     pub async fn change_principals<T, E>(
         &self,
-        change: impl FnOnce(&mut Principals) -> std::result::Result<T, E>,
+        mut change: impl FnMut(&mut Principals) -> std::result::Result<T, E>,
+    ) -> Result<std::result::Result<T, E>> {
+        let mut tries = Tries::default();
+        loop {
+            let done = self.try_change_principals(&mut change).await;
+            if !tries.again(&done) {
+                return done;
+            }
+        }
+    }
+
+    async fn try_change_principals<T, E>(
+        &self,
+        change: &mut impl FnMut(&mut Principals) -> std::result::Result<T, E>,
     ) -> Result<std::result::Result<T, E>> {
         let mut write = self.write().await?;
         let mut principals = load(&mut write).await?;

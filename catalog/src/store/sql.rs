@@ -112,6 +112,11 @@ pub(crate) fn sql_text<'q>(text: impl Into<Cow<'static, str>>) -> Sql<'q> {
     Sql { text: text.into(), values: Vec::new() }
 }
 
+/// A name as both databases quote it, and DuckLake in its lists of changes.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 impl<'q> Sql<'q> {
     /// The same with its next value.
     pub(crate) fn bind(mut self, value: impl Into<Value<'q>>) -> Self {

@@ -51,8 +51,11 @@ pub(super) enum Compared {
     None,
     /// Those of this type; others may be there.
     Some(Scalar),
-    /// All: they are part of a key, and so of this type.
+    /// All: they are part of a key of the table or of a local index, and so of this type.
     All(Scalar),
+    /// All that fit: they are part of a key of a global index, which lacks those of other types. A table may have such
+    /// items from before the index, so others do not fit the column rather than be found or not.
+    Only(Scalar),
 }
 
 /// A type of attributes that DynamoDB compares.
@@ -126,7 +129,7 @@ impl Kind {
             Self::Digits | Self::Super | Self::Item => None,
             Self::Declared(declared) => match declared.compared {
                 Compared::None => None,
-                Compared::Some(scalar) | Compared::All(scalar) => Some(scalar),
+                Compared::Some(scalar) | Compared::All(scalar) | Compared::Only(scalar) => Some(scalar),
             },
         }
     }

@@ -5,7 +5,7 @@
 //! base64, sets are arrays, maps have their names in order.
 
 use super::Item;
-use super::column::{Column, Declared, Kind};
+use super::column::{Column, Compared, Declared, Kind, Scalar as Attribute};
 use super::table::Keys;
 use crate::declared::Invalid;
 use crate::error::{ConnectorError, Result};
@@ -132,7 +132,7 @@ fn typed<'a>(
             builder.null();
             continue;
         };
-        match (add(&mut builder, declared.to, value), declared.invalid) {
+        match (add(&mut builder, declared, value), declared.invalid) {
             (Some(()), _) => {}
             (None, Invalid::Error) => return Err(at),
             (None, Invalid::Null) => builder.null(),
@@ -142,7 +142,13 @@ fn typed<'a>(
 }
 
 /// Adds an attribute's value to a declared column.
-fn add(builder: &mut Builder, to: Type, value: &AttributeValue) -> Option<()> {
+fn add(builder: &mut Builder, declared: Declared, value: &AttributeValue) -> Option<()> {
+    let to = declared.to;
+    if let Compared::Only(scalar) = declared.compared
+        && Attribute::has(value) != Some(scalar)
+    {
+        return None;
+    }
     if to == Type::Super {
         return builder.value(Scalar::Text(&json(value)?));
     }
@@ -331,7 +337,6 @@ fn type_name(value: &AttributeValue) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::dynamodb::column::Compared;
     use arrow::array::AsArray;
     use arrow::datatypes::{Decimal128Type, Int64Type};
     use aws_sdk_dynamodb::primitives::Blob;
@@ -366,6 +371,11 @@ mod tests {
         let decimals = convert(Kind::Decimal(1), &[Some(n(digits)), Some(n("-5"))]).unwrap();
         let decimals = decimals.as_primitive::<Decimal128Type>();
         assert_eq!((decimals.value_as_string(0).as_str(), decimals.value_as_string(1).as_str()), (digits, "-5.0"));
+        for kind in [Kind::Integer, Kind::Decimal(1), Kind::Digits, Kind::Super] {
+            for text in [".", "-.", "1E+2147483647", "1E-2147483648"] {
+                assert!(convert(kind, &[Some(n(text))]).is_err(), "{kind:?} {text}");
+            }
+        }
         let texts = convert(Kind::Digits, &[Some(n("1E+40"))]).unwrap();
         assert_eq!(texts.as_string_view().value(0), format!("1{}", "0".repeat(40)));
     }
@@ -403,12 +413,32 @@ mod tests {
         let misfits = [Some(n("1.555")), Some(s("x")), Some(AttributeValue::L(vec![])), Some(n("9"))];
         let nulls = convert(declared(Type::Decimal(5, 2), Invalid::Null), &misfits).unwrap();
         assert_eq!((nulls.null_count(), nulls.as_primitive::<Decimal128Type>().value(3)), (3, 900));
+        for (to, text) in [(Type::Decimal(5, 2), "."), (Type::Int32, "."), (Type::Text, "."), (Type::Float64, "1E+400")]
+        {
+            let of = [Some(n(text))];
+            assert!(convert(declared(to, Invalid::Error), &of).is_err(), "{to} {text}");
+            assert_eq!(convert(declared(to, Invalid::Null), &of).unwrap().null_count(), 1, "{to} {text}");
+        }
+        // Digits of a string that no number has.
+        assert_eq!(convert(declared(Type::Int64, Invalid::Null), &[Some(s("1e-2147483648"))]).unwrap().null_count(), 1);
         let error = convert(declared(Type::Decimal(5, 2), Invalid::Error), &misfits).unwrap_err().to_string();
         assert_eq!(
             error,
             "attribute \"a\" of the item with k = 0 is a number that is no decimal(5,2): 1.555; a table with \
              'invalid.values' = 'null' reads it as NULL"
         );
+    }
+
+    #[test]
+    fn keys_of_global_indexes_take_what_the_index_has() {
+        let key = |invalid| {
+            let compared = Compared::Only(Attribute::S);
+            Kind::Declared(Declared { to: Type::Text, compared, invalid, nested: false })
+        };
+        let values = [Some(s("5")), Some(n("5"))];
+        let nulls = convert(key(Invalid::Null), &values).unwrap();
+        assert_eq!(nulls.as_string_view().iter().collect::<Vec<_>>(), [Some("5"), None]);
+        assert!(convert(key(Invalid::Error), &values).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! what is queried, nor on whole keys), else it is decided here.
 
 use super::bounds::{equal, slice};
+use super::column::Column;
 use super::condition::{Condition, Operator, list};
 use super::constant::Constant;
 use super::expression::Room;
@@ -157,9 +158,11 @@ impl Way<'_> {
 impl Plan {
     /// The best way for these columns and conditions, which are joined by AND.
     pub(super) fn new(table: &Table, columns: &[String], conditions: Vec<Condition>, consistent_read: bool) -> Self {
+        // A path is asked for with the attribute that holds it.
+        let columns = table.columns_named(columns);
         let needed: Vec<&str> = columns
             .iter()
-            .map(String::as_str)
+            .flat_map(Column::attributes)
             .chain(conditions.iter().flat_map(|condition| condition.columns()))
             .collect();
         let mut ways: Vec<Way<'_>> = Vec::new();
@@ -297,9 +300,11 @@ fn distinct<'a>(values: impl Iterator<Item = &'a Constant>) -> Vec<Constant> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::dynamodb::column::{Column, Kind};
+    use crate::declared::Invalid;
+    use crate::dynamodb::column::{Compared, Declared, Kind};
     use crate::dynamodb::condition::joined;
     use crate::predicate::{Comparison, Predicate, Value};
+    use crate::typed::Type;
 
     fn keys(partition: &str, sort: Option<&str>) -> Keys {
         Keys { partition: partition.to_owned(), sort: sort.map(str::to_owned) }
@@ -445,5 +450,24 @@ mod tests {
             plan(&["note"], &[text("state", ""), required()], false),
             "scan | state = '' AND day IS NOT NULL | "
         );
+    }
+
+    /// An index that holds the name of a path lacks the attribute that the path leads into.
+    #[test]
+    fn a_path_is_in_an_index_that_holds_its_attribute() {
+        for (held, index) in [(&["a.b"][..], None), (&["a", "a.b"], Some("by_day"))] {
+            let mut table = orders();
+            let (to, compared) = (Type::Text, Compared::None);
+            let kind = Kind::Declared(Declared { to, compared, invalid: Invalid::Error, nested: true });
+            table.columns.push(Column { name: "a.b".to_owned(), kind, required: false });
+            table.indexes.truncate(1);
+            table.indexes[0].projected.iter_mut().for_each(|known| known.extend(held.iter().map(ToString::to_string)));
+            let kind = |name: &str| table.kind(name);
+            let conditions = [text("pk", "a"), begins("day", "2026-")];
+            let conditions = conditions.iter().map(|predicate| Condition::new(predicate, &kind).unwrap());
+            let plan = Plan::new(&table, &["a.b".to_owned()], conditions.collect(), false);
+            let Access::Query { index: found, .. } = plan.access else { panic!("{plan:?}") };
+            assert_eq!(found.as_deref(), index, "{held:?}");
+        }
     }
 }

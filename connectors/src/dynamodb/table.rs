@@ -2,13 +2,14 @@
 
 use super::column::{Column, Compared, Declared, Kind, Scalar};
 use super::schema::Sample;
-use crate::declared::{Declaration, named};
+use crate::declared::{Declaration, distinct, named};
 use crate::error::{ConnectorError, Result};
 use crate::typed::Type;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use aws_sdk_dynamodb::types::{
-    IndexStatus, KeySchemaElement, KeyType, OnDemandThroughput, Projection, ProjectionType,
-    ProvisionedThroughputDescription, ScalarAttributeType, TableDescription, TableWarmThroughputDescription,
+    IndexStatus, KeySchemaElement, KeyType, LocalSecondaryIndexDescription, OnDemandThroughput, Projection,
+    ProjectionType, ProvisionedThroughputDescription, ScalarAttributeType, TableDescription,
+    TableWarmThroughputDescription,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,13 +131,16 @@ impl Table {
         let lacking = || ConnectorError::BadData("a table's description has no name or no key".to_owned());
         let keys = Keys::new(description.key_schema()).ok_or_else(lacking)?;
         let defined = defined(description);
+        let certain = certain(description);
         let column = |field: &FieldRef| {
             let to = Type::of(field)?;
             let known = named(field.name(), defined.keys().copied());
             let name = known.unwrap_or(field.name()).to_owned();
             let nested = known.is_none() && name.contains('.');
             let compared = match (Scalar::of(to), known.and_then(|known| defined.get(known))) {
-                (Some(scalar), Some(defined)) if scalar.name() == defined.as_str() => Compared::All(scalar),
+                (Some(scalar), Some(defined)) if scalar.name() == defined.as_str() => {
+                    if certain.contains(name.as_str()) { Compared::All(scalar) } else { Compared::Only(scalar) }
+                }
                 (Some(scalar), None) if !nested => Compared::Some(scalar),
                 _ => Compared::None,
             };
@@ -146,7 +150,8 @@ impl Table {
             };
             Ok(Column { name, kind, required: false })
         };
-        let columns = declared.columns.iter().map(column).collect::<Result<_>>()?;
+        let columns = declared.columns.iter().map(column).collect::<Result<Vec<_>>>()?;
+        distinct(&declared.columns, columns.iter().map(|column| column.name.as_str()), "attribute")?;
         Self::with_columns(description, keys, columns).ok_or_else(lacking)
     }
 
@@ -192,6 +197,13 @@ impl Table {
 fn defined(description: &TableDescription) -> BTreeMap<&str, &ScalarAttributeType> {
     let definitions = description.attribute_definitions().iter();
     definitions.map(|definition| (definition.attribute_name(), definition.attribute_type())).collect()
+}
+
+/// The attributes that are part of a key of the table or of a local index, which is as old as the table: no item has
+/// another type of them. A global index may be younger than items that it does not take.
+fn certain(description: &TableDescription) -> BTreeSet<&str> {
+    let local = description.local_secondary_indexes().iter().flat_map(LocalSecondaryIndexDescription::key_schema);
+    description.key_schema().iter().chain(local).map(KeySchemaElement::attribute_name).collect()
 }
 
 /// The indexes that are complete.

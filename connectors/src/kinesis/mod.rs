@@ -7,7 +7,7 @@
 //! 4. [`progress`] knows the place after the rows that were given out: the split's checkpoint.
 //!
 //! Invariant: from checkpoint to checkpoint each record of a shard is given once, over expired iterators, failures,
-//! splits and merges. A scan holds one page (10 MB at most) a split.
+//! splits and merges. A scan holds two pages (of 10 MB at most) a split.
 
 mod aggregated;
 mod client;
@@ -206,7 +206,6 @@ impl Connector for Kinesis {
         let payload = self.payload.clone();
         let batches = Batches::new(place, part.began_ms, &self.schema, payload, &request.columns)?;
         let scan = Scan {
-            source,
             batches,
             predicates: request.predicates.clone(),
             split: split.id.clone(),
@@ -215,7 +214,7 @@ impl Connector for Kinesis {
             progress: Arc::clone(&self.progress),
             measures: Arc::clone(measures),
         };
-        Ok(scan.stream())
+        Ok(scan.stream(source))
     }
 
     fn is_stream(&self) -> bool {

@@ -9,6 +9,8 @@
 //! page is always delivered whole, because arrival times are approximate and need not rise from record to record.
 //!
 //! A shard that was closed when the scan began is read to its end, whatever the times are.
+//!
+//! While a page becomes batches the next one is on its way; no more than these two are held.
 
 use super::conditions;
 use super::progress::Progress;
@@ -16,12 +18,13 @@ use super::records::{Batches, Row, arrival_ms, rows};
 use super::shards::{Part, Position};
 use super::source::{Page, Source};
 use crate::connector::{BatchStream, Measures, SplitReport};
-use crate::error::Result;
+use crate::error::{ConnectorError, Result};
 use crate::predicate::Predicate;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::task::{JoinError, JoinSet};
 
 /// Rows of a batch at most.
 const BATCH_ROWS: usize = 8192;
@@ -44,7 +47,6 @@ enum End {
 /// A shard's reading as it goes on.
 #[derive(Debug)]
 pub(super) struct Scan {
-    pub(super) source: Source,
     pub(super) batches: Batches,
     pub(super) predicates: Vec<Predicate>,
     pub(super) split: String,
@@ -57,6 +59,10 @@ pub(super) struct Scan {
 /// A scan and what of it is not given out yet.
 struct Reading {
     scan: Scan,
+    /// Where pages come from, unless one is on its way.
+    source: Option<Source>,
+    /// The page that is; dropping it gives it up.
+    coming: JoinSet<(Source, Result<Page>)>,
     rows: VecDeque<Row>,
     end: End,
     /// The time in milliseconds past which no page is read, once it is known.
@@ -66,12 +72,13 @@ struct Reading {
 }
 
 impl Scan {
-    /// Its batches.
-    pub(super) fn stream(self) -> BatchStream {
+    /// Its batches, of the source's pages.
+    pub(super) fn stream(self, source: Source) -> BatchStream {
         self.note(self.part.from.clone());
         let end = if self.part.from == Position::End { End::Closed } else { End::Open };
         let left = self.limit.unwrap_or(usize::MAX);
-        let reading = Reading { scan: self, rows: VecDeque::new(), end, until_ms: None, left };
+        let (source, coming) = (Some(source), JoinSet::new());
+        let reading = Reading { scan: self, source, coming, rows: VecDeque::new(), end, until_ms: None, left };
         futures::stream::try_unfold(reading, |mut reading| async move {
             Ok(reading.next().await?.map(|batch| (batch, reading)))
         })
@@ -99,8 +106,9 @@ impl Reading {
             }
             match self.end {
                 End::Open => {
-                    let page = self.scan.source.page().await?;
+                    let page = self.page().await?;
                     self.take(page);
+                    self.send_ahead();
                 }
                 End::Reached => return Ok(None),
                 End::Closed => {
@@ -108,6 +116,39 @@ impl Reading {
                     return Ok(None);
                 }
             }
+        }
+    }
+
+    /// The next page.
+    async fn page(&mut self) -> Result<Page> {
+        let given_up = |source: Option<JoinError>| ConnectorError::Unavailable {
+            message: format!("a page of shard \"{}\" was given up", self.scan.split),
+            source: source.map(|source| Box::new(source) as _),
+        };
+        let (source, page) = match self.source.take() {
+            Some(mut source) => {
+                let page = source.page().await;
+                (source, page)
+            }
+            None => match self.coming.join_next().await {
+                Some(read) => read.map_err(|error| given_up(Some(error)))?,
+                None => return Err(given_up(None)),
+            },
+        };
+        self.source = Some(source);
+        page
+    }
+
+    /// Sends for the next page where this one is neither the last nor enough.
+    fn send_ahead(&mut self) {
+        if self.end != End::Open || self.rows.len() >= self.left {
+            return;
+        }
+        if let Some(mut source) = self.source.take() {
+            self.coming.spawn(async move {
+                let page = source.page().await;
+                (source, page)
+            });
         }
     }
 

@@ -23,8 +23,8 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// Whole numbers to this one are the same as doubles.
-const DOUBLE_EXACT: f64 = 9_007_199_254_740_992.0;
+/// Whole numbers below this one are the same as doubles; this one is also what the next is rounded to.
+const DOUBLE_EXACT: u128 = 1 << 53;
 /// Buckets of a page, those within groups too: under the lowest bound that servers have had, 10,000.
 const PAGE_BUCKETS: usize = 8_000;
 /// Groups of an answer; more are computed of the documents.
@@ -163,10 +163,9 @@ impl<'a> Aggregation<'a> {
                 (Computed::Bound(column, name), Sink::Bound(builder)) => match Stats::of(found()?)? {
                     Stats { count: 0, .. } => builder.null(),
                     stats => {
-                        let limit = if is_rounded(column) { DOUBLE_EXACT } else { f64::INFINITY };
                         let value = if *name == "min" { stats.min } else { stats.max };
-                        if double(value)?.abs() > limit {
-                            return None;
+                        if is_rounded(column) {
+                            exact(value)?;
                         }
                         builder.aggregated(value, &column.read)?;
                     }
@@ -174,8 +173,9 @@ impl<'a> Aggregation<'a> {
                 (Computed::Sum(_), Sink::Sum(builder)) => match Stats::of(found()?)? {
                     Stats { count: 0, .. } => builder.append_null(),
                     stats => {
-                        let most = double(stats.min)?.abs().max(double(stats.max)?.abs());
-                        if most * stats.count as f64 > DOUBLE_EXACT {
+                        // No sum of some of them is beyond.
+                        let most = exact(stats.min)?.unsigned_abs().max(exact(stats.max)?.unsigned_abs());
+                        if most.checked_mul(u128::from(stats.count))? > DOUBLE_EXACT {
                             return None;
                         }
                         let Json::Number(digits) = stats.sum else { return None };
@@ -226,9 +226,10 @@ impl<'j> Stats<'j> {
     }
 }
 
-fn double(value: &Json<'_>) -> Option<f64> {
+/// A whole number of which no digit was lost when the server made a double of it.
+fn exact(value: &Json<'_>) -> Option<i128> {
     match value {
-        Json::Number(digits) => digits.parse().ok(),
+        Json::Number(digits) => whole(digits).filter(|number| number.unsigned_abs() < DOUBLE_EXACT),
         _ => None,
     }
 }

@@ -70,9 +70,10 @@ impl Config {
             Some(path) => certificates(path)?,
             None => vec![],
         };
-        let arrays = match options.get("arrays").map(String::as_str) {
-            None | Some("error") => Arrays::Refuse,
-            Some("first") => Arrays::First,
+        let arrays = match options.get("arrays") {
+            None => Arrays::Refuse,
+            Some(arrays) if arrays.eq_ignore_ascii_case("error") => Arrays::Refuse,
+            Some(arrays) if arrays.eq_ignore_ascii_case("first") => Arrays::First,
             Some(other) => return Err(invalid(format!("\"arrays\" is error or first, not \"{other}\""))),
         };
         Ok(Config {

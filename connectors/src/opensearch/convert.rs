@@ -10,6 +10,7 @@ use super::json::Json;
 use super::leaf::shortest;
 use super::mapping::{Column, Read};
 use crate::error::{ConnectorError, Result};
+use crate::number::Number;
 use crate::typed::{self, Scalar, Type};
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Float32Builder, Float64Builder, Int16Builder,
@@ -21,10 +22,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// How much of a wrong value an error shows.
 const SHOWN_CHARS_MAX: usize = 60;
+
+/// The values of fields of whole numbers, some with 64 bits and a sign and some with 64 bits without one.
+const DECIMALS: RangeInclusive<i128> = i64::MIN as i128..=u64::MAX as i128;
 
 /// Columns to read, and where they stand in documents.
 #[derive(Debug)]
@@ -107,15 +112,25 @@ impl Converter {
                     self.collect_element(tree, element, slots);
                 }
             }
-            Json::Object(members, _) if !tree.inner.is_empty() => {
-                for (name, member) in members {
-                    if let Some(tree) = tree.descend(name) {
-                        self.collect(tree, member, slots);
-                    }
+            value => {
+                if is_plain {
+                    self.plain(tree, value, slots);
                 }
+                self.collect_members(tree, value, slots);
             }
-            plain if is_plain => self.plain(tree, plain, slots),
-            _ => {}
+        }
+    }
+
+    /// Finds the values of columns within an object.
+    fn collect_members<'j>(&self, tree: &Tree, value: &'j Json<'j>, slots: &mut [Vec<&'j Json<'j>>]) {
+        let Json::Object(members, _) = value else { return };
+        if tree.inner.is_empty() {
+            return;
+        }
+        for (name, member) in members {
+            if let Some(tree) = tree.descend(name) {
+                self.collect(tree, member, slots);
+            }
         }
     }
 
@@ -124,17 +139,15 @@ impl Converter {
         match value {
             Json::Null => {}
             Json::Array(elements, _) => elements.iter().for_each(|element| self.collect_element(tree, element, slots)),
-            Json::Object(members, _) if !tree.inner.is_empty() => {
-                for (name, member) in members {
-                    if let Some(tree) = tree.descend(name) {
-                        self.collect(tree, member, slots);
-                    }
-                }
+            value => {
+                self.plain(tree, value, slots);
+                self.collect_members(tree, value, slots);
             }
-            plain => self.plain(tree, plain, slots),
         }
     }
 
+    /// Gives a value to the columns that stand here and take no JSON. An object is none of theirs whatever else is read
+    /// of it.
     fn plain<'j>(&self, tree: &Tree, value: &'j Json<'j>, slots: &mut [Vec<&'j Json<'j>>]) {
         for at in &tree.columns {
             if !matches!(self.columns[*at].read, Read::Super | Read::Geo) {
@@ -389,6 +402,8 @@ impl Builder {
             Builder::Binary(builder) => builder.append_value(STANDARD.decode(text).ok()?),
             Builder::Declared(builder) => return declared(builder, value, *read == Read::Declared(Type::Binary)),
             Builder::Time(builder) => builder.append_value(time(text, read)?),
+            // The servers take an empty text for no number.
+            _ if text.is_empty() => self.null(),
             _ => return self.number(text),
         }
         Some(())
@@ -400,7 +415,9 @@ impl Builder {
             Builder::Int16(builder) => builder.append_value(whole(digits)?.try_into().ok()?),
             Builder::Int32(builder) => builder.append_value(whole(digits)?.try_into().ok()?),
             Builder::Int64(builder) => builder.append_value(whole(digits)?.try_into().ok()?),
-            Builder::Decimal(builder) => builder.append_value(whole(digits)?),
+            Builder::Decimal(builder) => {
+                builder.append_value(whole(digits).filter(|number| DECIMALS.contains(number))?);
+            }
             Builder::Float32(builder) => {
                 builder.append_value(digits.parse().ok().filter(|number: &f32| number.is_finite())?);
             }
@@ -438,19 +455,7 @@ fn declared(builder: &mut typed::Builder, value: &Json<'_>, is_binary: bool) -> 
 
 /// A whole number; the servers cut fractions off before they index one (`coerce`).
 pub(super) fn whole(digits: &str) -> Option<i128> {
-    if let Ok(number) = digits.parse::<i128>() {
-        return Some(number);
-    }
-    if let Some((whole, fraction)) = digits.split_once('.')
-        && fraction.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return match whole {
-            "" | "-" => Some(0),
-            whole => whole.parse().ok(),
-        };
-    }
-    let number = digits.parse::<f64>().ok().filter(|number| number.abs() < 1e19)?;
-    Some(number.trunc() as i128)
+    digits.parse().ok().or_else(|| Number::parse(digits)?.truncated())
 }
 
 fn time(text: &str, read: &Read) -> Option<i64> {

@@ -5,7 +5,7 @@
 //! nothing of them. So it is with fields that no mapping has.
 
 use super::mapping::{Column, Mapping, Read};
-use crate::declared::{Declaration, Invalid, named};
+use crate::declared::{Declaration, Invalid, distinct, named};
 use crate::error::{ConnectorError, Result};
 use crate::typed::Type;
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
@@ -16,7 +16,9 @@ use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 /// `Unsupported` for types that no column can have.
 pub(super) fn declare(mapping: &Mapping, declared: &Declaration) -> Result<Mapping> {
     let columns = declared.columns.iter().map(|field| column(mapping, field, declared.invalid));
-    Ok(Mapping::of(columns.collect::<Result<_>>()?))
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    distinct(&declared.columns, columns.iter().map(|column| column.name.as_str()), "field")?;
+    Ok(Mapping::of(columns))
 }
 
 fn column(mapping: &Mapping, field: &FieldRef, invalid: Invalid) -> Result<Column> {

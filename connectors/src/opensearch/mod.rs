@@ -33,7 +33,7 @@ use crate::connector::{
 };
 use crate::declared::Declaration;
 use crate::error::{ConnectorError, Result};
-use crate::predicate::{Predicate, Value as Constant};
+use crate::predicate::{Comparison, Predicate, Value as Constant};
 use crate::registry::{Factory, OptionSpec, Options};
 use aggregate::Aggregation;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -59,6 +59,8 @@ use tokio::sync::OnceCell;
 
 /// Mappings that are kept; when there are more, all are read again.
 const MAPPINGS_MAX: usize = 1_000;
+/// Values whose documents are looked up in one page.
+const LOOKED_UP_MAX: usize = 1_000;
 /// Rows of a batch that has no columns.
 const COUNTED_ROWS_MAX: u64 = 65_536;
 
@@ -323,8 +325,10 @@ impl Connector for Search {
             limit: request.limit,
             page_size: self.page_size,
             is_small: self.is_small(request) && part == Part::All,
+            parts: self.slices.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            is_asked_for: self.slices.is_some(),
             part,
-            converter: Converter::new(columns, self.arrays),
+            converter: Arc::new(Converter::new(columns, self.arrays)),
         };
         Ok(scan::read(self.client.clone(), self.flavour(measures).await?, plan, measures.clone()))
     }
@@ -334,13 +338,13 @@ impl Connector for Search {
     }
 }
 
-/// Whether a condition names documents, at most as many as a page may hold.
+/// Whether a condition leaves few documents, as far as can be told: it names values, which are mostly keys.
 fn is_lookup(predicate: &Predicate) -> bool {
+    let is_named = |value: &Constant| !matches!(value, Constant::Boolean(_));
     match predicate {
-        Predicate::Compare { column, comparison: crate::predicate::Comparison::Eq, value: Constant::Text(_) } => {
-            column == "_id"
-        }
-        Predicate::In { column, values } => column == "_id" && values.len() <= 1_000,
+        Predicate::Compare { comparison: Comparison::Eq, value, .. } => is_named(value),
+        Predicate::In { values, .. } => values.len() <= LOOKED_UP_MAX && values.iter().all(is_named),
+        Predicate::And(parts) => parts.iter().any(is_lookup),
         _ => false,
     }
 }

@@ -7,6 +7,9 @@
 //!
 //! A scroll, where there are no points in time, cannot be asked twice for a page: a failure ends it.
 //!
+//! A request that is likely to find few documents tries one page without any of that. Where that page is full after all,
+//! the parts of the table are read at the same time.
+//!
 //! Answers in which a shard failed or that ran out of time are errors.
 
 use super::client::{Client, Failure, Request, is_missing, missing, unavailable};
@@ -18,13 +21,14 @@ use super::split::Part;
 use crate::connector::{BatchStream, Measures};
 use crate::error::{ConnectorError, Result};
 use arrow::record_batch::RecordBatch;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 /// A page that is larger than this is asked for again with fewer documents, down to one.
 const PAGE_BYTES_MAX: usize = 64 << 20;
@@ -35,7 +39,11 @@ const DOCUMENT_BYTES_MAX: usize = 1 << 30;
 /// More names of fields than this are not sent: the whole document comes.
 const INCLUDES_MAX: usize = 200;
 
+/// A page, or why there is none.
+type Answer = std::result::Result<Vec<u8>, Failure>;
+
 /// What is read, and how.
+#[derive(Clone)]
 pub(super) struct Plan {
     pub(super) table: String,
     pub(super) query: Value,
@@ -48,10 +56,30 @@ pub(super) struct Plan {
     pub(super) part: Part,
     /// Whether one page is likely all: then it is tried without opening anything.
     pub(super) is_small: bool,
-    pub(super) converter: Converter,
+    /// The parts to read at the same time when that page is not all.
+    pub(super) parts: usize,
+    /// Whether the user says how many.
+    pub(super) is_asked_for: bool,
+    pub(super) converter: Arc<Converter>,
 }
 
 impl Plan {
+    /// The same of a part.
+    fn of_part(&self, part: Part) -> Plan {
+        let query = match &part {
+            Part::Indices { names, .. } => {
+                let indices = json!({"terms": {"_index": names}});
+                if self.is_scored {
+                    json!({"bool": {"must": [self.query], "filter": [indices]}})
+                } else {
+                    json!({"bool": {"filter": [self.query, indices]}})
+                }
+            }
+            Part::All | Part::Slice { .. } => self.query.clone(),
+        };
+        Plan { query, part, is_small: false, ..self.clone() }
+    }
+
     /// What does not change from page to page.
     fn body(&self) -> Value {
         let columns = self.converter.columns();
@@ -96,6 +124,8 @@ enum State {
     Point(Cursor),
     /// A scroll is open, or is to be.
     Scroll(Option<Cursor>),
+    /// Parts are read, each by a task that gives its rows here.
+    Parts(mpsc::Receiver<Result<RecordBatch>>, JoinSet<()>),
     End,
 }
 
@@ -108,7 +138,7 @@ struct Reader {
     body: Value,
     state: State,
     /// The next page, when it was asked for already.
-    ahead: Option<BoxFuture<'static, std::result::Result<Vec<u8>, Failure>>>,
+    ahead: Option<JoinSet<Answer>>,
     /// Documents to ask for.
     size: usize,
     /// Rows that are still wanted.
@@ -160,6 +190,7 @@ impl Reader {
                 State::Begin => self.begin().await?,
                 State::Point(_) => self.page().await?,
                 State::Scroll(_) => self.scroll().await?,
+                State::Parts(..) => self.part().await?,
             };
             if let Some(batch) = batch.filter(|batch| batch.num_rows() > 0) {
                 self.left -= batch.num_rows();
@@ -196,6 +227,10 @@ impl Reader {
                 Err(Failure::TooLarge) => {}
                 Err(failure) => return Err(failure.on(&self.plan.table)),
             }
+            if let Some(parts) = self.divide().await? {
+                self.state = self.begin_parts(parts);
+                return Ok(None);
+            }
         }
         let point = if self.flavour.has_points_in_time() {
             Cursor::open(&self.client, self.flavour, &self.plan.table, &self.measures).await?
@@ -206,14 +241,62 @@ impl Reader {
         Ok(None)
     }
 
-    /// A page of a point in time. The next one is asked for before this one becomes a batch, so that the server works
+    /// The parts in which what is not small is read, when there are several and their rows may come in any order.
+    async fn divide(&self) -> Result<Option<Vec<Part>>> {
+        let Plan { table, parts, .. } = &self.plan;
+        if *parts <= 1 || self.plan.limit.is_some() || !self.plan.sort.is_empty() {
+            return Ok(None);
+        }
+        let path = [table.as_str(), "_search_shards"];
+        let answer = self.client.ask(&Request::new(Method::GET, &path, &[]), &self.measures, table).await?;
+        let parts = Part::divide(&answer, *parts, self.plan.is_asked_for, self.flavour);
+        Ok(Some(parts).filter(|parts| parts.len() > 1))
+    }
+
+    /// Begins to read parts; each waits until its last batch was taken.
+    fn begin_parts(&self, parts: Vec<Part>) -> State {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut tasks = JoinSet::new();
+        for part in parts {
+            let (client, measures) = (self.client.clone(), self.measures.clone());
+            let mut rows = read(client, self.flavour, self.plan.of_part(part), measures);
+            let sender = sender.clone();
+            tasks.spawn(async move {
+                while let Some(batch) = rows.next().await {
+                    let is_last = batch.is_err();
+                    if sender.send(batch).await.is_err() || is_last {
+                        break;
+                    }
+                }
+            });
+        }
+        State::Parts(receiver, tasks)
+    }
+
+    /// The next rows of any part.
+    async fn part(&mut self) -> Result<Option<RecordBatch>> {
+        let State::Parts(rows, tasks) = &mut self.state else { return Ok(None) };
+        if let Some(batch) = rows.recv().await {
+            return batch.map(Some);
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(|error| given_up(&error))?;
+        }
+        self.state = State::End;
+        Ok(None)
+    }
+
+    /// A page of a point in time. The next one is asked for before this one becomes a batch, so that it comes
     /// meanwhile.
     async fn page(&mut self) -> Result<Option<RecordBatch>> {
         let asked = match self.ahead.take() {
-            Some(asked) => asked,
-            None => self.ask(self.left),
+            Some(mut asked) => match asked.join_next().await {
+                Some(answer) => answer.map_err(|error| given_up(&error))?,
+                None => self.ask(self.left).await,
+            },
+            None => self.ask(self.left).await,
         };
-        let bytes = match asked.await {
+        let bytes = match asked {
             Ok(bytes) => bytes,
             Err(failure) if self.size > self.least() && is_too_much(&failure) => {
                 self.size = (self.size / 8).max(self.least());
@@ -239,11 +322,9 @@ impl Reader {
             }
             let left = self.left - fresh.len();
             if left > 0 {
-                let mut asked = self.ask(left);
-                self.ahead = Some(match futures::poll!(&mut asked) {
-                    Poll::Ready(answer) => std::future::ready(answer).boxed(),
-                    Poll::Pending => asked,
-                });
+                let mut ahead = JoinSet::new();
+                ahead.spawn(self.ask(left));
+                self.ahead = Some(ahead);
             }
         }
         let batch = self.plan.converter.batch(&fresh)?;
@@ -270,7 +351,7 @@ impl Reader {
     }
 
     /// Asks for the next page, of which so many rows are wanted.
-    fn ask(&mut self, left: usize) -> BoxFuture<'static, std::result::Result<Vec<u8>, Failure>> {
+    fn ask(&mut self, left: usize) -> impl Future<Output = Answer> + Send + use<> {
         self.size = self.size.min(left.saturating_add(self.repeated.len())).max(self.least());
         let mut body = self.body.clone();
         body["size"] = json!(self.size);
@@ -290,7 +371,6 @@ impl Reader {
             let request = Request { body: Some(text), bytes_max, ..Request::new(Method::POST, &["_search"], &[]) };
             client.send(&request, &measures).await
         }
-        .boxed()
     }
 
     /// Notes where the next page begins.
@@ -375,6 +455,10 @@ impl Reader {
         sort.push(json!({tie: "asc"}));
         Value::from(sort)
     }
+}
+
+fn given_up(error: &tokio::task::JoinError) -> ConnectorError {
+    unavailable(format!("a page of the search server was given up: {error}"))
 }
 
 /// What identifies a document; documents with a routing of their own may share an identifier.

@@ -4,9 +4,9 @@
 //! with a serialization error and nothing is changed.
 
 use super::ddl::{absolute_template, check_readable, now_ms};
-use super::{done, managed, skipping};
+use super::{connectors, done, managed, skipping};
 use crate::error::{Error, ErrorKind, Result};
-use crate::federated;
+use crate::federated::{self, Place};
 use crate::lake::hive_classes::storage_classes;
 use crate::lake::location::Location;
 use crate::lake::{types, write};
@@ -101,6 +101,11 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
         definition => {
             let mut changed = Table::clone(&table);
             change(&mut changed, definition)?;
+            let is_of_properties =
+                matches!(definition, AlterOperation::SetProperties(_) | AlterOperation::UnsetProperties { .. });
+            if is_of_properties && Place::of_table(&changed).is_some() {
+                connectors::check_connection(context, &changed.parameters).await?;
+            }
             federated::declared::relocate(&mut changed);
             changed.update_time_ms = now_ms();
             check_readable(context, &snapshot, &changed)?;
@@ -174,10 +179,13 @@ fn change(table: &mut Table, operation: &AlterOperation) -> Result<()> {
         AlterOperation::RenameColumn { old, new } => {
             let at = position_of(table, old)?;
             refuse_known(table, new)?;
+            federated::declared::rename_column(table, old, new);
             table.storage.columns[at].name.clone_from(new);
         }
         AlterOperation::SetLocation(location) => table.storage.location = Some(Location::literal(location)?.url()),
-        AlterOperation::SetProperties(properties) => table.parameters.extend(absolute_template(properties.clone())?),
+        AlterOperation::SetProperties(properties) => {
+            federated::declared::set_properties(table, absolute_template(properties.clone())?);
+        }
         AlterOperation::UnsetProperties { if_exists, keys } => unset(&mut table.parameters, keys, *if_exists)?,
         AlterOperation::SetSerDe { library, properties } => {
             if let Some(library) = library {

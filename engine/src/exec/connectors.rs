@@ -7,9 +7,11 @@ use crate::federated::{Definition, Place, label};
 use crate::resolve::{self, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
-use crate::sql::{AlterOperation, CreateConnectorSchema, CreateExternalTable, ObjectName, Statement};
+use crate::sql::{
+    AlterOperation, CreateConnectorSchema, CreateExternalTable, MaterializedViewStatement, ObjectName, Statement,
+};
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{Database, Privilege, StorageDescriptor, Table, TableKind};
+use millrace_catalog::model::{Database, Parameters, Privilege, StorageDescriptor, Table, TableKind};
 
 /// `CREATE EXTERNAL SCHEMA … FROM` a foreign system. No request is made: the system need not be there yet.
 pub(super) async fn create_schema(context: &Context, create: &CreateConnectorSchema) -> Result<StatementResult> {
@@ -88,9 +90,7 @@ pub(super) async fn create_table(
         return Err(Error::unsupported(format!("{clause} of a table of {kind}")));
     }
     ddl::check_columns(create)?;
-    if let Some(connection) = property(&create.properties, CONNECTION) {
-        rights::check_schema(context, connection, Privilege::Usage).await?;
-    }
+    check_connection(context, &create.properties).await?;
     let storage =
         StorageDescriptor { columns: create.columns.clone(), location: Some(location), ..StorageDescriptor::default() };
     let table = Table {
@@ -103,6 +103,19 @@ pub(super) async fn create_table(
     let made = context.catalog().create_table(&table, create.if_not_exists).await?;
     let notices = if made.is_some() { vec![] } else { vec![skipping("relation", &table.name, "already exists")] };
     Ok(done(CommandTag::Verb("CREATE TABLE"), notices))
+}
+
+/// Refuses a table that would be read through a schema that the user may not use: its rows are whatever that schema's
+/// credentials may read.
+///
+/// # Errors
+/// `InsufficientPrivilege`.
+pub(super) async fn check_connection(context: &Context, properties: &Parameters) -> Result<()> {
+    let Some(connection) = property(properties, CONNECTION) else { return Ok(()) };
+    let snapshot = context.snapshot().await?;
+    // Credentials are those of the database that an external schema shows.
+    let schema = snapshot.resolve_schema(connection).map_or(connection, |database| database.name.as_str());
+    rights::check_schema(context, schema, Privilege::Usage).await
 }
 
 /// Refuses a user or password in an endpoint, where everybody would see them.
@@ -140,6 +153,9 @@ fn made(statement: &Statement) -> Option<(&'static str, &ObjectName)> {
         Statement::CreateTableAs(create) => ("a table", &create.name),
         Statement::RestoreTable(restore) => ("a table", &restore.restored),
         Statement::CreateView(create) => ("a view", &create.name),
+        Statement::MaterializedView(MaterializedViewStatement::Create { table, .. }) => {
+            ("a materialized view", &table.name)
+        }
         Statement::AlterTable(alter) => match &alter.operation {
             AlterOperation::RenameTable(to) if to.parts.len() > 1 => ("a table", to),
             _ => return None,

@@ -12,7 +12,7 @@ use crate::lake::location::Location;
 use crate::lake::projection::PartitionProjection;
 use crate::lake::types;
 use crate::plan;
-use crate::resolve::{self, Ground, Relation, rights};
+use crate::resolve::{self, Ground, Relation, RelationName, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary, written_path};
 use crate::sql::{
@@ -21,9 +21,11 @@ use crate::sql::{
 use datafusion::arrow::datatypes::DataType;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{
-    ADMIN, Column, Database, ExternalSchema, HiveType, Parameters, SerDe, StorageDescriptor, Table, TableKind,
+    ADMIN, Column, Database, ExternalSchema, HiveType, ManagedTable, Parameters, SerDe, StorageDescriptor, Table,
+    TableKind,
 };
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 /// `CREATE DATABASE`.
 pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) -> Result<StatementResult> {
@@ -105,19 +107,13 @@ pub(crate) async fn create_external_schema(
     Ok(done(CommandTag::Verb("CREATE SCHEMA"), notices))
 }
 
-/// `DROP DATABASE|SCHEMA`.
+/// `DROP DATABASE|SCHEMA`. Views of other schemas that stand on something in it go with CASCADE only, and with it.
 pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Result<StatementResult> {
     let tag = CommandTag::Verb("DROP SCHEMA");
     let snapshot = context.snapshot().await?;
     if snapshot.external_schema(&drop.name).is_some() {
         context.check_no_block("DROP of an external schema")?;
-        match snapshot.resolve_schema(&drop.name) {
-            // The schema goes with the database that it shows.
-            Some(database) if drop.drop_external_database && drop.cascade => {
-                context.catalog().drop_database(&database.name, true).await?;
-            }
-            _ => context.catalog().drop_external_schema(&drop.name, drop.drop_external_database).await?,
-        }
+        drop_external_schema(context, &snapshot, drop).await?;
         return Ok(done(tag, vec![]));
     }
     if snapshot.database(&drop.name).is_none() {
@@ -135,20 +131,56 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
         return Err(Error::new(ErrorKind::DependentObjects, message)
             .with_hint("use DROP ... CASCADE to drop the tables too; their files stay"));
     }
+    let mut gone = BTreeSet::new();
+    drop_dependents_of_schema(context, &drop.name, drop, &mut gone).await?;
     if context.transaction().lock().await.is_block() {
-        drop_in_block(context, &snapshot, &drop.name).await?;
+        if snapshot.tables(&drop.name).any(|table| table.kind == TableKind::ExternalTable) {
+            context.check_no_block("DROP SCHEMA of external tables")?;
+        }
+        drop_at_commit(context, &snapshot, &drop.name).await?;
+    } else if !gone.is_empty() && !is_shown(&snapshot, &drop.name) {
+        // Together with the views that go with it.
+        drop_at_commit(context, &snapshot, &drop.name).await?;
     } else {
         context.catalog().drop_database(&drop.name, drop.cascade).await?;
-        context.sources().forget(&drop.name);
     }
+    context.sources().forget(&drop.name);
     Ok(done(tag, vec![]))
 }
 
-/// Drops a database with all that is in it at the commit of the block.
-async fn drop_in_block(context: &Context, snapshot: &Snapshot, name: &str) -> Result<()> {
-    if snapshot.tables(name).any(|table| table.kind == TableKind::ExternalTable) {
-        context.check_no_block("DROP SCHEMA of external tables")?;
+/// Drops the views of other schemas that stand on a schema, or refuses to.
+async fn drop_dependents_of_schema(
+    context: &Context,
+    schema: &str,
+    drop: &DropDatabase,
+    gone: &mut BTreeSet<RelationName>,
+) -> Result<()> {
+    let what = format!("schema {}", drop.name);
+    drop_dependents(context, Ground::Schema(schema), &what, drop.cascade, gone).await
+}
+
+/// Whether an external schema shows a database, and goes with it.
+fn is_shown(snapshot: &Snapshot, database: &str) -> bool {
+    snapshot.external_schemas().any(|schema| schema.database == database)
+}
+
+/// Drops an external schema, and the database that it shows when the statement says so.
+async fn drop_external_schema(context: &Context, snapshot: &Snapshot, drop: &DropDatabase) -> Result<()> {
+    let database = snapshot.resolve_schema(&drop.name).map(|database| database.name.clone());
+    let mut gone = BTreeSet::new();
+    drop_dependents_of_schema(context, &drop.name, drop, &mut gone).await?;
+    if let Some(database) = database.filter(|_| drop.drop_external_database) {
+        drop_dependents_of_schema(context, &database, drop, &mut gone).await?;
+        if drop.cascade {
+            // The schema goes with the database that it shows.
+            return Ok(context.catalog().drop_database(&database, true).await?);
+        }
     }
+    Ok(context.catalog().drop_external_schema(&drop.name, drop.drop_external_database).await?)
+}
+
+/// Drops a database with all that is in it when the transaction commits.
+async fn drop_at_commit(context: &Context, snapshot: &Snapshot, name: &str) -> Result<()> {
     let warehouse = context.warehouse();
     let mut transaction = context.transaction().lock().await;
     for table in transaction.tables(warehouse, name).await? {
@@ -321,6 +353,9 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
     if !create.columns.is_empty() {
         view.parameters.insert(NAMED_COLUMNS.to_owned(), "true".to_owned());
     }
+    if context.keeps_case_of_members() {
+        view.parameters.insert(resolve::KEEPS_CASE.to_owned(), "true".to_owned());
+    }
     if context.transaction().lock().await.is_block() {
         let taken = resolve::relation(context, &view.database, &view.name).await?;
         let message = match taken {
@@ -383,12 +418,12 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
             }
             found => found?,
         };
-        let place = match &found {
-            Relation::Managed(table) => (table.schema.clone(), table.name.clone()),
-            Relation::Catalog(table) => (table.database.clone(), table.name.clone()),
+        check_kind(context, &found, drop.view)?;
+        let (place, found) = match found {
+            Relation::Managed(table) => ((table.schema.clone(), table.name.clone()), Dropped::Managed(table)),
+            Relation::Catalog(table) => ((table.database.clone(), table.name.clone()), Dropped::Catalog(table)),
             Relation::Foreign(table) => return Err(table.unchangeable()),
         };
-        check_kind(context, &found, drop.view)?;
         if gone.insert(place.clone()) {
             dropped.push((place, found));
         }
@@ -397,22 +432,27 @@ pub(crate) async fn drop_tables(context: &Context, drop: &DropTable) -> Result<S
         let what = format!("{kind} {}", place.1);
         let (ground, cascade) = (Ground::Relation(&place), drop.cascade);
         match found {
-            Relation::Managed(table) => {
+            Dropped::Managed(table) => {
                 if !is_temporary(&table) {
                     drop_dependents(context, ground, &what, cascade, &mut gone).await?;
                 }
                 context.transaction().lock().await.drop_table(context.warehouse(), &table)?;
             }
-            Relation::Catalog(table) => {
+            Dropped::Catalog(table) => {
                 if drop.view {
                     drop_dependents(context, ground, &what, cascade, &mut gone).await?;
                 }
                 drop_object(context, &table).await?;
             }
-            Relation::Foreign(table) => return Err(table.unchangeable()),
         }
     }
     Ok(done(tag, notices))
+}
+
+/// What goes.
+enum Dropped {
+    Managed(Arc<ManagedTable>),
+    Catalog(Arc<Table>),
 }
 
 /// Refuses to drop something as what it is not, and an external table in a block.

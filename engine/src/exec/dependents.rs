@@ -27,13 +27,9 @@ pub(super) async fn drop_dependents(
     let mut views = resolve::dependents(context, ground).await?;
     views.retain(|view| !gone.contains(&view.name()));
     if let Some(view) = views.first().filter(|_| !cascade) {
-        let kind = match view {
-            Dependent::View(_) => "view",
-            Dependent::Materialized(_) => "materialized view",
-        };
         let message = format!("cannot drop {what} because other objects depend on it");
         return Err(Error::new(ErrorKind::DependentObjects, message)
-            .with_detail(format!("{kind} {} depends on {what}", view.name().1))
+            .with_detail(format!("{} {} depends on {what}", view.kind(), view.name().1))
             .with_hint("use DROP ... CASCADE to drop the dependent objects too"));
     }
     for view in views {

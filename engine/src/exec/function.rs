@@ -17,9 +17,17 @@ use std::sync::Arc;
 /// The most arguments of a function, as in Redshift.
 const MOST_ARGUMENTS: usize = 32;
 
+/// A type that functions may take or give.
+fn parsed_type(written: &str, position: usize) -> Result<SqlType> {
+    match written.parse::<SqlType>() {
+        Ok(SqlType::HllSketch) => Err(Error::unsupported("a function of the type HLLSKETCH").with_position(position)),
+        parsed => parsed.map_err(|error| error.with_position(position)),
+    }
+}
+
 /// A type as functions are told apart by it: without the length of a text.
 fn type_name((written, position): &(String, usize)) -> Result<String> {
-    let data_type: SqlType = written.parse().map_err(|error: Error| error.with_position(*position))?;
+    let data_type = parsed_type(written, *position)?;
     Ok(match data_type {
         SqlType::Varchar(_) => "character varying".to_owned(),
         SqlType::Char(_) => "character".to_owned(),
@@ -44,7 +52,7 @@ pub(crate) async fn create_function(context: &Context, create: &CreateFunction) 
     let function = SqlFunction {
         name,
         arguments: type_names(&create.arguments)?,
-        returns: create.returns.0.parse::<SqlType>().map_err(|e| e.with_position(create.returns.1))?.to_string(),
+        returns: parsed_type(&create.returns.0, create.returns.1)?.to_string(),
         volatility: create.volatility,
         body: create.body.trim().to_owned(),
         search_path: written_path(context.path()),

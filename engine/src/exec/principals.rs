@@ -63,7 +63,11 @@ pub(crate) async fn execute(context: &Context, statement: &PrincipalStatement) -
         PrincipalStatement::Authorization(_) => return Err(Error::internal("the session changes its own user")),
         statement => {
             rights::check_superuser(context, "manage users, groups and roles").await?;
-            change_principals(context, |principals| manage(principals, &user, statement, &mut notices)).await?
+            change_principals(context, |principals| {
+                notices.clear();
+                manage(principals, &user, statement, &mut notices)
+            })
+            .await?
         }
     };
     note_users(context, &before, statement).await?;
@@ -106,10 +110,7 @@ async fn note_users(context: &Context, before: &Principals, statement: &Principa
     Ok(())
 }
 
-async fn change_principals<T>(
-    context: &Context,
-    change: impl FnOnce(&mut Principals) -> Result<T> + Send,
-) -> Result<T> {
+async fn change_principals<T>(context: &Context, change: impl FnMut(&mut Principals) -> Result<T> + Send) -> Result<T> {
     context.catalog().change_principals(change).await?
 }
 

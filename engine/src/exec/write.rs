@@ -18,6 +18,7 @@ use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{CreateTableAs, Insert, PropertyValue, Statement};
+use crate::tables;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream_partitioned;
@@ -385,6 +386,11 @@ impl Options {
             if columns.iter().any(|known| known.name == name) {
                 let message = format!("column \"{name}\" specified more than once");
                 return Err(Error::new(ErrorKind::DuplicateColumn, message).with_hint("name the columns with AS"));
+            }
+            if tables::is_sketch(field) {
+                return Err(Error::unsupported(format!(
+                    "the column \"{name}\" of type hllsketch in an external table"
+                )));
             }
             columns.push(Column::new(name, types::from_arrow(field.data_type())?));
         }

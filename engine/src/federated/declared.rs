@@ -73,7 +73,8 @@ impl<'a> Place<'a> {
     /// The place that a location names; `None` for one of files.
     pub(crate) fn of(location: &'a str) -> Option<Self> {
         let (kind, source) = location.split_once("://")?;
-        KINDS.contains(&kind).then_some(Self { kind, source })
+        let kind = KINDS.into_iter().find(|known| known.eq_ignore_ascii_case(kind))?;
+        Some(Self { kind, source })
     }
 
     /// The place of a table; `None` for one of files, and for views.
@@ -123,6 +124,7 @@ impl Declared {
     /// `UndefinedSchema` for a connection that is gone, `InvalidParameter` for properties that make no sense,
     /// `Unsupported` for types that foreign columns do not have.
     pub(super) fn of(table: &Table, place: Place<'_>, snapshot: &Snapshot, specs: &[OptionSpec]) -> Result<Self> {
+        check_names(&table.parameters)?;
         let named = property(&table.parameters, CONNECTION);
         let mut options = connection(named, &table.database, place.kind, snapshot)?;
         options.extend(own_options(&table.parameters, place.kind, specs)?);
@@ -160,6 +162,26 @@ pub(crate) fn connection(named: Option<&str>, database: &str, kind: &str, snapsh
             Ok(options(database, definition)?.unwrap_or_default())
         }
     }
+}
+
+/// Refuses properties of which two differ in upper and lower case only, which means nothing here.
+fn check_names(properties: &Parameters) -> Result<()> {
+    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    for name in properties.keys() {
+        if let Some(other) = known.insert(name.to_ascii_lowercase(), name) {
+            let message = format!("the properties \"{other}\" and \"{name}\" are one");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+    }
+    Ok(())
+}
+
+/// Sets properties of a table; of one over a foreign system in place of those whose names differ in case only.
+pub(crate) fn set_properties(table: &mut Table, properties: Parameters) {
+    if Place::of_table(table).is_some() {
+        table.parameters.retain(|name, _| !properties.keys().any(|new| new.eq_ignore_ascii_case(name)));
+    }
+    table.parameters.extend(properties);
 }
 
 /// The connector's options among a table's properties.
@@ -246,20 +268,38 @@ fn pairs(text: &str) -> impl Iterator<Item = std::result::Result<(&str, &str), &
     })
 }
 
-/// Gives a table that keeps columns beside those found the mapping of both.
-pub(crate) fn merge_mapping(table: &mut Table, found: &Parameters) {
-    let texts = [property(found, MAPPING), property(&table.parameters, MAPPING)];
-    let mut merged: Vec<(&str, &str)> = Vec::new();
-    for (column, source) in texts.into_iter().flatten().flat_map(pairs).flatten() {
-        if !merged.iter().any(|(known, _)| *known == column) {
-            merged.push((column, source));
-        }
+/// What a column stands for by a table's properties.
+pub(crate) fn source<'a>(properties: &'a Parameters, column: &'a str) -> &'a str {
+    let mut mapped = property(properties, MAPPING).into_iter().flat_map(pairs).flatten();
+    mapped.find(|(name, _)| name.eq_ignore_ascii_case(column)).map_or(column, |(_, source)| source)
+}
+
+/// Gives a table that keeps its columns and gets new ones the mapping of both.
+pub(crate) fn merge_mapping(table: &mut Table, found: &Parameters, new: &[Column]) {
+    let own = property(&table.parameters, MAPPING).into_iter().flat_map(pairs).flatten();
+    let is_new = |(column, _): &(&str, &str)| new.iter().any(|new| new.name.eq_ignore_ascii_case(column));
+    let added = property(found, MAPPING).into_iter().flat_map(pairs).flatten().filter(is_new);
+    let merged: Vec<_> = own.chain(added).map(|(column, source)| (column.to_owned(), source.to_owned())).collect();
+    set_mapping(table, &merged);
+}
+
+/// Lets the mapping of a foreign system's table follow a column that gets another name.
+pub(crate) fn rename_column(table: &mut Table, old: &str, new: &str) {
+    if Place::of_table(table).is_none() {
+        return;
     }
-    let text: Vec<String> = merged.iter().map(|(column, source)| format!("{column}={source}")).collect();
+    let pair = |column: &Column| {
+        let name = if column.name == old { new } else { &column.name };
+        (name.to_owned(), source(&table.parameters, &column.name).to_owned())
+    };
+    let renamed: Vec<_> = table.storage.columns.iter().map(pair).collect();
+    set_mapping(table, &renamed);
+}
+
+/// Gives a table the mapping of these columns in place of its own.
+fn set_mapping(table: &mut Table, columns: &[(String, String)]) {
     table.parameters.retain(|name, _| !name.eq_ignore_ascii_case(MAPPING));
-    if !text.is_empty() {
-        table.parameters.insert(MAPPING.to_owned(), text.join(","));
-    }
+    table.parameters.extend(mapped(columns));
 }
 
 /// A property's value, whatever the case of its name.
@@ -309,13 +349,14 @@ mod tests {
         for (location, expected) in [
             ("dynamodb://Orders", Some(("dynamodb", "Orders"))),
             ("opensearch://logs-*,a", Some(("opensearch", "logs-*,a"))),
+            ("DynamoDB://Orders", Some(("dynamodb", "Orders"))),
             ("s3://bucket/t", None),
             ("file:///t", None),
             ("orders", None),
         ] {
             let place = Place::of(location);
             assert_eq!(place.map(|place| (place.kind, place.source)), expected, "{location}");
-            assert!(place.is_none_or(|place| place.url() == location));
+            assert!(place.is_none_or(|place| place.url().eq_ignore_ascii_case(location)));
         }
     }
 
@@ -368,6 +409,8 @@ mod tests {
         let specs = [spec("page_size", false), spec("endpoint", false), spec("session_token", true)];
         let options = |properties: &[(&str, &str)]| own_options(&table(&[], properties).parameters, "dynamodb", &specs);
         let own = options(&[("Page_Size", "5"), ("connectionname", "c"), ("UPDATED_BY_CRAWLER", "x")]).unwrap();
+        let twice = check_names(&table(&[], &[("Page_Size", "5"), ("page_size", "6")]).parameters).unwrap_err();
+        assert_eq!(twice.message, "the properties \"Page_Size\" and \"page_size\" are one");
         assert_eq!(own, Options::from([("page_size".to_owned(), "5".to_owned())]));
         for (name, message) in [
             ("endpoint", "the property \"endpoint\" is an option of the schema, not of a table"),

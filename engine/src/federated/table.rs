@@ -24,6 +24,10 @@ use millrace_connectors::{Checkpoint, Connector, Predicate, Pushdown, SUPER_META
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Splits of a stream that are read at the same time at least: what the service gives of each is bounded, and mostly
+/// waited for.
+const SHARDS_AT_ONCE: usize = 16;
+
 /// A table, stream or index.
 #[derive(Debug, Clone)]
 pub(crate) struct ForeignTable {
@@ -220,10 +224,11 @@ impl TableProvider for ForeignTable {
             checkpoints: self.resumption().map(|resumption| resumption.checkpoints.clone()).unwrap_or_default(),
         };
         let partitions = state.config().target_partitions();
-        let found = self.connector.splits(&request, partitions).await.map_err(Error::from)?;
+        let parallelism = if self.is_stream() { partitions.max(SHARDS_AT_ONCE) } else { partitions };
+        let found = self.connector.splits(&request, parallelism).await.map_err(Error::from)?;
         let schema = Arc::new(self.columns.project(&chosen)?);
-        let groups = splits::deal(found, partitions, partitions);
-        Ok(Arc::new(ForeignScanExec::new(Arc::new(self.clone()), schema, request, groups, partitions)))
+        let groups = splits::deal(found, partitions, parallelism);
+        Ok(Arc::new(ForeignScanExec::new(Arc::new(self.clone()), schema, request, groups, parallelism)))
     }
 }
 

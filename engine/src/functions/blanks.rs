@@ -56,7 +56,15 @@ pub(crate) fn pad(texts: &StringViewArray, length: usize) -> StringViewArray {
 /// A text of exactly so many characters.
 fn padded(text: &str, length: usize) -> String {
     let text = &text[..super::conversion::chars(text, length)];
-    format!("{text:length$}")
+    longer(text, length - text.chars().count())
+}
+
+/// A text with so many blanks at its end; a format's width has 16 bits.
+fn longer(text: &str, blanks: usize) -> String {
+    let mut longer = String::with_capacity(text.len() + blanks);
+    longer.push_str(text);
+    longer.extend(std::iter::repeat_n(' ', blanks));
+    longer
 }
 
 /// Where the blanks at a text's end begin.
@@ -102,8 +110,5 @@ fn with_blanks(call: &Call<'_>) -> Result<ArrayRef> {
     if counts.iter().flatten().all(|count| count == 0) {
         return Ok(Arc::clone(&call.args[0]));
     }
-    call.texts(|row| {
-        let count = usize::try_from(counts.value(row)).unwrap_or_default();
-        Ok(Some(format!("{}{:count$}", texts.value(row), "")))
-    })
+    call.texts(|row| Ok(Some(longer(texts.value(row), usize::try_from(counts.value(row)).unwrap_or_default()))))
 }

@@ -1,7 +1,8 @@
-//! COALESCE of moments and literal texts: such a text is of no type yet and is read as the others' type.
+//! COALESCE of moments and literal texts: such a text is of no type yet and is read as the others' type. Decimals beside
+//! floating-point numbers are such numbers.
 //!
-//! DataFusion's own finds no type that texts and moments have in common. Here texts may stand beside moments until the
-//! plan is finished; then `plan` casts those that are literals and refuses the others.
+//! DataFusion's own finds no type that texts and moments have in common. Here texts may stand beside moments, where the
+//! dialect lets them, until the plan is finished; then `plan` casts those that are literals and refuses the others.
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::error::Result;
@@ -16,9 +17,10 @@ use std::sync::Arc;
 pub(crate) const COALESCE: &str = "coalesce";
 
 /// The function.
-pub(super) fn function() -> Arc<ScalarUDF> {
+pub(super) fn function(texts_mix: bool) -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::new_from_impl(Coalesce {
         inner: coalesce(),
+        texts_mix,
         signature: Signature::user_defined(Volatility::Immutable),
     }))
 }
@@ -35,6 +37,8 @@ pub(crate) fn type_of_literals(arguments: &[DataType]) -> Option<DataType> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Coalesce {
     inner: Arc<ScalarUDF>,
+    /// Whether literal texts may stand beside moments.
+    texts_mix: bool,
     signature: Signature,
 }
 
@@ -72,7 +76,12 @@ impl ScalarUDFImpl for Coalesce {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        match type_of_literals(arguments) {
+        let decimal = |argument: &DataType| matches!(argument, DataType::Decimal128(..));
+        let are_numbers = arguments.iter().all(|argument| argument.is_numeric() || argument.is_null());
+        if are_numbers && arguments.iter().any(DataType::is_floating) && arguments.iter().any(decimal) {
+            return Ok(vec![DataType::Float64; arguments.len()]);
+        }
+        match type_of_literals(arguments).filter(|_| self.texts_mix) {
             Some(wanted) => Ok(vec![wanted; arguments.len()]),
             None => self.inner.coerce_types(arguments),
         }

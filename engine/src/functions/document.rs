@@ -85,6 +85,9 @@ const AGGREGATES: &str = "
 | `percentile_cont(p) WITHIN GROUP (ORDER BY value) [OVER (…)]` | R A | the value at a share, interpolated |
 | `percentile_disc(p) WITHIN GROUP (ORDER BY value) [OVER (…)]` | R A | the first value that reaches a share |
 | `APPROXIMATE COUNT(DISTINCT value)`, `approx_distinct(value)` | R, A | an estimate of the distinct values |
+| `hll(value)` | R | about how many different values there are, counted by a sketch; 0 of none |
+| `hll_create_sketch(value)`, `hll_combine(hllsketch)` | R | a sketch of values; of sketches the one that saw all |
+| `approx_set(value)`, `merge(sketch)` | A | the same; NULL of none. `cardinality(sketch)` counts |
 | `ratio_to_report(value) OVER (…)` | R | a value's part in its partition's sum |
 | `max_by(x, y)`, `min_by(x, y)`, `count_if(c)`, `arbitrary(x)`, `every(c)`, `geometric_mean(x)` | A | as Trino |
 | `array_agg(x)`, `set_agg(x)`, `map_agg(k, v)`, `histogram(x)` | A | the values, the distinct ones, maps |

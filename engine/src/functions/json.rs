@@ -1,12 +1,14 @@
 //! JSON in texts: Redshift's functions and Trino's. A document is read once, and only what a path leads to is kept.
 //!
-//! Redshift's numbers stay as they are written; Trino's are read and written again.
+//! Redshift's numbers stay as they are written; Trino's are read and written again. Where an object repeats a name, the
+//! last member counts (PostgreSQL, "JSON types"), but `json_parse` refuses it unless the session says otherwise (Redshift,
+//! "Parsing options for SUPER"); Trino's paths stop at the first, and its `json_parse` keeps the last.
 
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::json::{self, Json, Step};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use crate::lake::json::{self, Json, Repeated, Step};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use serde_json::Value;
@@ -35,24 +37,26 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "How many elements an array has.",
         &[("json_array_length('[11,12,13,{\"f1\":21,\"f2\":[25,26]},14]')", "5"), ("json_array_length('[11,12', true)", "NULL")],
     ),
-    scalar("is_valid_json", REDSHIFT, &[Kind::Json], Gives::Bool, |call| {
-        let texts = call.text(0);
-        call.bools(|row| Ok(Some(matches!(Json::parse(texts.value(row)), Some(Json::Object(_))))))
+    scalar("is_valid_json", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| {
+        let texts = Texts::of(call);
+        call.bools(|row| Ok(Some(matches!(texts.value(row).and_then(Json::read), Some(Json::Object(_))))))
     })
     .doc("is_valid_json(text)", "Whether a text is a JSON object.", &[("is_valid_json('{\"a\":2}')", "true"), ("is_valid_json('{''a'':2}')", "false")]),
-    scalar("is_valid_json_array", REDSHIFT, &[Kind::Json], Gives::Bool, |call| {
-        let texts = call.text(0);
-        call.bools(|row| Ok(Some(matches!(Json::parse(texts.value(row)), Some(Json::Array(_))))))
+    scalar("is_valid_json_array", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| {
+        let texts = Texts::of(call);
+        call.bools(|row| Ok(Some(matches!(texts.value(row).and_then(Json::read), Some(Json::Array(_))))))
     })
     .doc("is_valid_json_array(text)", "Whether a text is a JSON array.", &[("is_valid_json_array('[\"a\",[\"b\",1]]')", "true"), ("is_valid_json_array('{\"a\":[1]}')", "false")]),
-    scalar("can_json_parse", REDSHIFT, &[Kind::Json], Gives::Bool, |call| {
+    scalar("can_json_parse", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Once))
+    .doc("can_json_parse(text)", "Whether json_parse takes a text, or bytes.", &[("can_json_parse('[10001,10002,\"abc\"]')", "true"), ("can_json_parse('This is a TEST')", "false")]),
+    scalar("$can_json_parse_last", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Last)),
+    scalar("$json_parse_last", REDSHIFT, &[Kind::JsonBytes], Gives::Super, |call| parsed(call, Names::Last)),
+    scalar("json_parse", REDSHIFT, &[Kind::JsonBytes], Gives::Super, |call| parsed(call, Names::Once))
+        .doc("json_parse(text)", "A text, or bytes, as a SUPER value. An object that repeats a name is an error; after SET json_parse_dedup_attributes TO on its last member counts.", &[("json_parse('[10001, 10002, \"abc\"]')", "[10001,10002,\"abc\"]")]),
+    scalar("json_serialize", REDSHIFT, &[Super], Gives::Text, |call| {
         let texts = call.text(0);
-        call.bools(|row| Ok(Some(Json::parse(texts.value(row)).is_some())))
+        call.texts(|row| json::normal(texts.value(row)).map(Some).ok_or_else(|| invalid(texts.value(row))))
     })
-    .doc("can_json_parse(text)", "Whether a text is JSON.", &[("can_json_parse('[10001,10002,\"abc\"]')", "true"), ("can_json_parse('This is a TEST')", "false")]),
-    scalar("json_parse", REDSHIFT, &[Kind::Json], Gives::Super, exact)
-        .doc("json_parse(text)", "A text as a SUPER value.", &[("json_parse('[10001, 10002, \"abc\"]')", "[10001,10002,\"abc\"]")]),
-    scalar("json_serialize", REDSHIFT, &[Super], Gives::Text, exact)
         .doc("json_serialize(super)", "A SUPER value as text.", &[("json_serialize(json_parse('[1, 2]'))", "[1,2]")]),
     scalar("json_extract", ATHENA, &[Text, Text], Gives::Text, |call| extract_trino(call, false)).doc(
         "json_extract(json, path)",
@@ -125,8 +129,12 @@ fn parse(text: &str) -> serde_json::Result<Value> {
 }
 
 fn invalid(text: &str) -> Error {
+    invalid_because(text, "invalid JSON")
+}
+
+fn invalid_because(text: &str, message: &str) -> Error {
     let shown: String = text.chars().take(60).collect();
-    Error::new(ErrorKind::InvalidText, "invalid JSON").with_detail(format!("the text is {shown}"))
+    Error::new(ErrorKind::InvalidText, message).with_detail(format!("the text is {shown}"))
 }
 
 /// A place in an array, counted from its end when negative.
@@ -137,12 +145,69 @@ fn place(index: i64, length: usize) -> Option<usize> {
 
 /// Where a path leads in a document as Trino reads it, which gives NULL for broken JSON.
 fn follow(text: &str, path: &[Step]) -> Option<Value> {
-    parse(json::follow(text, path).ok()??).ok()
+    parse(json::follow(text, path, Repeated::First).ok()??).ok()
+}
+
+/// JSON in texts or bytes.
+enum Texts<'a> {
+    Text(&'a StringViewArray),
+    Bytes(&'a BinaryViewArray),
+}
+
+impl<'a> Texts<'a> {
+    /// The first argument.
+    fn of(call: &'a Call<'_>) -> Self {
+        match call.args[0].as_binary_view_opt() {
+            Some(bytes) => Self::Bytes(bytes),
+            None => Self::Text(call.text(0)),
+        }
+    }
+
+    /// A row's text; `None` for bytes that are no UTF-8.
+    fn value(&self, row: usize) -> Option<&'a str> {
+        match self {
+            Self::Text(texts) => Some(texts.value(row)),
+            Self::Bytes(bytes) => std::str::from_utf8(bytes.value(row)).ok(),
+        }
+    }
+}
+
+/// What becomes of names that an object repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// They are an error.
+    Once,
+    /// The last member counts.
+    Last,
+}
+
+fn can_parse(call: &Call<'_>, names: Names) -> Result<ArrayRef> {
+    let texts = Texts::of(call);
+    call.bools(|row| {
+        let read = texts.value(row).and_then(Json::parse_repeated);
+        Ok(Some(read.is_some_and(|(_, repeats)| !repeats || names == Names::Last)))
+    })
+}
+
+/// JSON as it is kept, its numbers as they are written.
+fn parsed(call: &Call<'_>, names: Names) -> Result<ArrayRef> {
+    let texts = Texts::of(call);
+    call.texts(|row| {
+        let text = texts.value(row).ok_or_else(|| Error::new(ErrorKind::InvalidText, "invalid JSON: no UTF-8"))?;
+        match Json::parse_repeated(text) {
+            Some((_, true)) if names == Names::Once => {
+                let error = invalid_because(text, "invalid JSON: an object repeats the name of a member");
+                Err(error.with_hint("SET json_parse_dedup_attributes TO on keeps the last of these members"))
+            }
+            Some((value, _)) => Ok(Some(value.normal(text))),
+            None => Err(invalid(text)),
+        }
+    })
 }
 
 /// A value as text: texts without quotes, null as NULL, all others without blanks.
 fn plain(written: &str) -> Option<Cow<'_, str>> {
-    match Json::parse(written)? {
+    match Json::read(written)? {
         Json::Null => None,
         Json::Text(text) => Some(text),
         Json::Number(_) | Json::Bool(_) => Some(Cow::Borrowed(written)),
@@ -168,7 +233,7 @@ fn extract_path(call: &Call<'_>) -> Result<ArrayRef> {
         if !path.iter().map(|step| if let Step::Member(key) = step { key.as_str() } else { "" }).eq(row_keys()) {
             path = row_keys().map(|key| Step::Member(key.to_owned())).collect();
         }
-        match json::follow(texts.value(row), &path) {
+        match json::follow(texts.value(row), &path, Repeated::Last) {
             Ok(found) => Ok(found.and_then(plain)),
             Err(_) if flag.as_ref().is_some_and(|flag| flag.as_boolean().value(row)) => Ok(None),
             Err(_) => Err(invalid(texts.value(row))),
@@ -178,7 +243,7 @@ fn extract_path(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// What is wrong with a text that is to be a JSON array.
 fn no_array(text: &str) -> Error {
-    match Json::parse(text) {
+    match Json::read(text) {
         Some(_) => Error::new(ErrorKind::InvalidText, "the JSON text is not an array"),
         None => invalid(text),
     }
@@ -190,7 +255,9 @@ fn extract_element(call: &Call<'_>) -> Result<ArrayRef> {
         let text = texts.value(row);
         // Nothing stands at a negative place.
         let place = usize::try_from(indices.value(row)).unwrap_or(usize::MAX);
-        let found = json::follow(text, &[Step::Item(place)]).ok().filter(|_| text.trim_ascii_start().starts_with('['));
+        let found = json::follow(text, &[Step::Item(place)], Repeated::Last)
+            .ok()
+            .filter(|_| text.trim_ascii_start().starts_with('['));
         match found {
             Some(found) => Ok(found.and_then(plain)),
             None if null_if_invalid(call, 2, row) => Ok(None),
@@ -201,38 +268,20 @@ fn extract_element(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn array_length(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = call.text(0);
-    call.int4s(|row| match Json::parse(texts.value(row)) {
+    call.int4s(|row| match Json::read(texts.value(row)) {
         Some(Json::Array(array)) => Ok(i32::try_from(array.len()).ok()),
         _ if null_if_invalid(call, 1, row) => Ok(None),
         _ => Err(no_array(texts.value(row))),
     })
 }
 
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let mut members: Vec<(String, Value)> =
-                object.into_iter().map(|(key, value)| (key, sorted(value))).collect();
-            members.sort_by(|a, b| a.0.cmp(&b.0));
-            Value::Object(members.into_iter().collect())
-        }
-        Value::Array(array) => Value::Array(array.into_iter().map(sorted).collect()),
-        other => other,
-    }
-}
-
-/// JSON without blanks, its numbers as they are written.
-fn exact(call: &Call<'_>) -> Result<ArrayRef> {
-    let texts = call.text(0);
-    call.texts(|row| json::normal(texts.value(row)).map(Some).ok_or_else(|| invalid(texts.value(row))))
-}
-
 /// JSON without blanks, its keys in order.
 fn normalised(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = call.text(0);
     call.texts(|row| {
-        let value = parse(texts.value(row)).map_err(|_| invalid(texts.value(row)))?;
-        Ok(Some(sorted(value).to_string()))
+        let mut value = parse(texts.value(row)).map_err(|_| invalid(texts.value(row)))?;
+        value.sort_all_objects();
+        Ok(Some(value.to_string()))
     })
 }
 

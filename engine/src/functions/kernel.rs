@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Super,
     /// A text in JSON: `Utf8View`. Of a SUPER it is what is kept of it.
     Json,
+    /// The same, or bytes that may be such a text, as `BinaryView`.
+    JsonBytes,
     /// A whole number: `Int64`.
     Int,
     /// A floating-point number: `Float64`.
@@ -73,6 +75,8 @@ pub(super) enum Gives {
     },
     /// A SUPER: `Utf8View`, marked.
     Super,
+    /// A HLLSKETCH: `Utf8View`, marked.
+    Sketch,
     /// A SUPER of the large texts that are elements of one; anything else as it is.
     Element,
     /// What follows from the arguments' types.
@@ -243,7 +247,8 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
     Some(match (kind, found) {
         (Kind::Super, _) if text => DataType::Utf8View,
         (Kind::Super | Kind::Any, _) => found.clone(),
-        (Kind::Json, _) => return coerced(Kind::Text, found),
+        (Kind::JsonBytes, DataType::Binary | DataType::LargeBinary | DataType::BinaryView) => DataType::BinaryView,
+        (Kind::Json | Kind::JsonBytes, _) => return coerced(Kind::Text, found),
         (Kind::Moment, DataType::Null) => stamp(),
         (Kind::MomentOrSpan, DataType::Interval(_) | DataType::Duration(_)) => found.clone(),
         (Kind::MomentOrSpan, _) => return coerced(Kind::Moment, found),
@@ -322,7 +327,7 @@ impl ScalarUDFImpl for Function {
 
     fn return_type(&self, args: &[DataType]) -> DataFusionResult<DataType> {
         Ok(match self.declaration.gives {
-            Gives::Text | Gives::Super => DataType::Utf8View,
+            Gives::Text | Gives::Super | Gives::Sketch => DataType::Utf8View,
             Gives::Element => match args.first() {
                 Some(DataType::LargeUtf8) | None => DataType::Utf8View,
                 Some(other) => other.clone(),
@@ -356,7 +361,11 @@ impl ScalarUDFImpl for Function {
             _ => false,
         };
         let field = Field::new(self.name(), gives, true);
-        Ok(Arc::new(if is_super { tables::super_field(field) } else { field }))
+        Ok(Arc::new(match self.declaration.gives {
+            Gives::Sketch => tables::sketch_field(field),
+            _ if is_super => tables::super_field(field),
+            _ => field,
+        }))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {

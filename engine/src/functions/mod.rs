@@ -12,6 +12,7 @@ mod blanks;
 mod cast;
 mod catalog;
 mod coalesce;
+mod collation;
 mod conversion;
 mod dates;
 mod decimal_totals;
@@ -37,6 +38,7 @@ mod session;
 mod show;
 mod signals;
 mod sizes;
+mod sketches;
 mod system;
 mod template;
 mod text;
@@ -48,12 +50,19 @@ pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
 pub(crate) use cast::{differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 pub(crate) use coalesce::{COALESCE, type_of_literals};
+pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use intervals::{
     DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use kernel::{is_text, shown_type};
-pub(crate) use registry::{SuperArgument, aggregate, call, gives_super, higher_order, scalar, super_argument};
+pub(crate) use registry::{
+    SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
+};
+pub(crate) use sketches::{
+    CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate, TRY_SKETCH,
+    sketch_aggregate,
+};
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
 
 use crate::system::Facts;

@@ -2,8 +2,8 @@
 
 use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
-    arithmetic, arrays, blanks, coalesce, conversion, dates, formats, full_text, intervals, json, lambdas, lists, math,
-    reduce, regex, semistructured, text, totals, url,
+    arithmetic, arrays, blanks, coalesce, collation, conversion, dates, formats, full_text, intervals, json, lambdas,
+    lists, math, reduce, regex, semistructured, sketches, text, totals, url,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -17,6 +17,7 @@ use std::sync::{Arc, LazyLock};
 pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", arithmetic::FUNCTIONS),
     ("", blanks::FUNCTIONS),
+    ("", collation::FUNCTIONS),
     ("", conversion::FUNCTIONS),
     ("", intervals::FUNCTIONS),
     ("", lists::FUNCTIONS),
@@ -26,6 +27,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
     ("Full text", full_text::FUNCTIONS),
+    ("HyperLogLog sketches", sketches::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
     ("Numbers", math::FUNCTIONS),
     ("Regular expressions", regex::FUNCTIONS),
@@ -33,6 +35,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("SUPER", semistructured::KINDS),
     ("SUPER", semistructured::OBJECTS),
     ("SUPER", semistructured::SETS),
+    ("Texts", collation::COLLATIONS),
     ("Texts", text::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];
@@ -46,9 +49,7 @@ fn scalars_of(dialect: Dialect) -> ByName {
     let all =
         SCALARS.iter().flat_map(|(_, functions)| *functions).filter(|function| function.dialects.contains(&dialect));
     let mut by_name: ByName = all.map(|function| (function.name, function.udf())).collect();
-    if dialect.rules().texts_mix {
-        by_name.insert(coalesce::COALESCE, coalesce::function());
-    }
+    by_name.insert(coalesce::COALESCE, coalesce::function(dialect.rules().texts_mix));
     by_name
 }
 
@@ -76,6 +77,11 @@ pub(crate) fn gives_super(function: &ScalarUDF) -> Option<bool> {
     }
 }
 
+/// Whether a function gives sketches; `None` for one that is not ours.
+pub(crate) fn gives_sketch(function: &ScalarUDF) -> Option<bool> {
+    Some(matches!(declared(function)?.gives, Gives::Sketch))
+}
+
 /// What a function takes where a value is SUPER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SuperArgument {
@@ -92,7 +98,7 @@ pub(crate) fn super_argument(function: &ScalarUDF, at: usize) -> Option<SuperArg
     let function = declared(function)?;
     Some(match function.kinds().nth(at) {
         Some(Kind::Super) => SuperArgument::Value,
-        Some(Kind::Json) => SuperArgument::AsWritten,
+        Some(Kind::Json | Kind::JsonBytes) => SuperArgument::AsWritten,
         // What we write ourselves gets what we write.
         _ if function.name.starts_with("$super") => SuperArgument::AsWritten,
         _ => SuperArgument::Plain,
@@ -107,6 +113,7 @@ static ATHENA_AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| aggregates_of(
 fn aggregates_of(dialect: Dialect) -> Aggregates {
     totals::functions(dialect)
         .into_iter()
+        .chain(sketches::aggregates(dialect))
         .map(|function| (function.name().to_lowercase(), Arc::new(function)))
         .collect()
 }

@@ -14,6 +14,8 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     constant!("version", Text, |_facts| VERSION),
     constant!("current_database", Text, |_facts| DATABASE),
     constant!("current_catalog", Text, |_facts| DATABASE),
+    // Databases have no collation of their own.
+    constant!("db_collation", Text, |_facts| "case_sensitive"),
     constant!("current_schema", Text, |facts| facts.path.first()),
     constant!("current_user", Text, |facts| &facts.who.user),
     constant!("user", Text, |facts| &facts.who.user),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct RefreshRecord {
-    /// Whoever asked for it.
+    /// Whoever asked for it; the view's owner where nobody did.
     pub(crate) user: String,
     pub(crate) xid: i64,
     pub(crate) pid: i32,

@@ -81,7 +81,9 @@ impl Column {
             SqlType::Real => Self::Real(Primitives::new()),
             SqlType::Double => Self::Double(Primitives::new()),
             SqlType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Self::Text(StringViewBuilder::new()),
+            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super | SqlType::HllSketch => {
+                Self::Text(StringViewBuilder::new())
+            }
             SqlType::Date => Self::Date(Primitives::new()),
             SqlType::Time | SqlType::TimeTz => Self::Time(Primitives::new()),
             SqlType::Timestamp | SqlType::TimestampTz => Self::Timestamp(Primitives::new(), data_type),

@@ -110,7 +110,7 @@ impl LoaderSpec {
         let columns = targets.iter().map(|target| {
             let field = ArrowField::new(&target.name, target.data_type.to_arrow(), true);
             // What is loaded into a SUPER is a document.
-            if target.data_type == SqlType::Super { tables::super_field(field) } else { field }
+            tables::marked_field(field, target.data_type)
         });
         let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
         let json = members.is_some() || layout == Layout::Records;

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{self, Qualifier};
 use crate::lake::json;
 use crate::sql::CopyOptions;
-use crate::tables::SqlType;
+use crate::tables::{HllSketch, SqlType};
 use datafusion::arrow::datatypes::MAX_DECIMAL128_FOR_EACH_PRECISION;
 use std::borrow::Cow;
 
@@ -60,6 +60,7 @@ impl Conversion {
             SqlType::Char(length) => self.text(field, length, true),
             SqlType::Varchar(length) => self.text(field, length, false),
             SqlType::Super => self.document(field),
+            SqlType::HllSketch => self.sketch(field),
             other => self.other(&field, other),
         }
     }
@@ -182,6 +183,18 @@ impl Conversion {
         normal.map(Value::Text).ok_or_else(|| Problem::new(1224, "Invalid JSON for a column of type SUPER"))
     }
 
+    /// A sketch in its normal form.
+    fn sketch<'a>(&self, field: Field<'a>) -> std::result::Result<Value<'a>, Problem> {
+        if field.bytes.is_empty() && !self.stream {
+            return Ok(Value::Null);
+        }
+        let text = Self::utf8(field.bytes, None)?;
+        match HllSketch::parse(&text) {
+            Ok(sketch) => Ok(Value::Text(sketch.to_string().into())),
+            Err(reason) => Err(Problem::new(1207, format!("Invalid HLLSKETCH: {reason}"))),
+        }
+    }
+
     /// Types whose empty fields are NULL.
     fn other(&self, field: &Field<'_>, data_type: SqlType) -> std::result::Result<Value<'static>, Problem> {
         let bytes = field.bytes.as_ref();
@@ -240,7 +253,9 @@ impl Conversion {
                 }
                 Ok(Value::Bytes(plain))
             }
-            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Err(Problem::new(1200, "Unknown parse error")),
+            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super | SqlType::HllSketch => {
+                Err(Problem::new(1200, "Unknown parse error"))
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a warehouse does by itself while nothing else runs: rows of the catalog go into files, small files are merged,
 //! deleted rows are left out, what is out of order is sorted; keys that are left to the warehouse are chosen by use;
 //! tables that have changed much are analyzed; old snapshots expire, and the files that only they had go. Materialized
-//! views of streams are refreshed also while something runs (`refresh`).
+//! views that say so are refreshed also while something runs (`refresh`).
 //!
 //! Only a process that stays open does it ([`start`]); of several on one warehouse only one at a time, by a lease in
 //! the catalog. It begins when no statement has run for a while, stops between batches while one runs, and ends when

@@ -4,9 +4,11 @@
 //! A column keeps its declaration on its way through a query as long as nothing is computed from it, as in PostgreSQL.
 //! Nothing but the description of the result is changed.
 
+use super::view::View;
 use crate::federated::ForeignTable;
-use crate::functions::{CHAR, WITH_BLANKS, WITHOUT_BLANKS};
+use crate::functions::{CHAR, COALESCE, COLLATE, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS};
 use crate::interval::is_interval;
+use crate::lake::table::LakeTable;
 use crate::tables::{self, ManagedTableProvider, SqlType};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -26,10 +28,15 @@ pub(crate) fn declared_schema(plan: &LogicalPlan, schema: &SchemaRef) -> SchemaR
     with_declarations(schema, declared_types(plan))
 }
 
-/// What a plan's columns were declared as, in order; what is computed and SUPER is declared so.
+/// What a plan's columns were declared as, in order; what is computed and SUPER or a sketch is declared so.
 pub(crate) fn declared_types(plan: &LogicalPlan) -> Vec<Option<SqlType>> {
     let of = |at: usize| {
-        let computed = tables::is_super(plan.schema().field(at)).then_some(SqlType::Super);
+        let field = plan.schema().field(at);
+        let computed = if tables::is_sketch(field) {
+            Some(SqlType::HllSketch)
+        } else {
+            tables::is_super(field).then_some(SqlType::Super)
+        };
         origin(plan, at).or(computed)
     };
     super::with_room(|| (0..plan.schema().fields().len()).map(of).collect())
@@ -114,7 +121,8 @@ fn origin(plan: &LogicalPlan, at: usize) -> Option<SqlType> {
     }
 }
 
-/// The same for an expression over a plan: a column, perhaps under another name, one of its values, or a cast to CHAR.
+/// The same for an expression over a plan: a column, perhaps under another name, one of its values, one of several
+/// columns of one declaration, or a cast to CHAR.
 fn through(input: &LogicalPlan, expression: &Expr) -> Option<SqlType> {
     match expression {
         Expr::Alias(alias) => through(input, &alias.expr),
@@ -124,15 +132,29 @@ fn through(input: &LogicalPlan, expression: &Expr) -> Option<SqlType> {
                 u32::try_from(*length).ok().map(SqlType::Char)
             }
             // What a group shows of its texts.
-            (WITH_BLANKS | WITHOUT_BLANKS, [text, ..]) => through(input, text),
+            (WITH_BLANKS | WITHOUT_BLANKS | ORDERED_TEXT, [text, ..]) | (ORDERED, [_, text]) => through(input, text),
+            (COLLATE | "nullif", [text, ..]) => through(input, text),
+            (COALESCE | "greatest" | "least", values) => common(input, values.iter()),
             _ => None,
         },
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+            common(input, results.map(AsRef::as_ref))
+        }
         // The least or the largest of a column's values is one of them.
         Expr::AggregateFunction(call) if ["min", "max"].contains(&call.func.name()) => {
             through(input, call.params.args.first()?)
         }
         _ => None,
     }
+}
+
+/// What expressions are all declared as; NULL is of any type.
+fn common<'a>(input: &LogicalPlan, expressions: impl Iterator<Item = &'a Expr>) -> Option<SqlType> {
+    let is_null = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if value.is_null());
+    let mut declared = expressions.filter(|expr| !is_null(expr)).map(|expr| through(input, expr));
+    let first = declared.next()??;
+    declared.all(|other| other == Some(first)).then_some(first)
 }
 
 fn of_table(scan: &TableScan, at: usize) -> Option<SqlType> {
@@ -143,6 +165,12 @@ fn of_table(scan: &TableScan, at: usize) -> Option<SqlType> {
     }
     let provider = source_as_provider(&scan.source).ok()?;
     let provider = crate::resolve::behind_grants(&provider);
+    if let Some(view) = provider.downcast_ref::<View>() {
+        return origin(view.plan(), at);
+    }
+    if let Some(table) = provider.downcast_ref::<LakeTable>() {
+        return table.char_length(at).map(SqlType::Char);
+    }
     if provider.downcast_ref::<ForeignTable>().is_some() {
         let is_document = scan.source.schema().field(at).metadata().contains_key(SUPER_METADATA);
         return is_document.then_some(SqlType::Super);

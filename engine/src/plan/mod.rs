@@ -7,14 +7,17 @@ mod blanks;
 mod correlated;
 mod declared;
 mod dialect;
+mod groups;
 mod lateral;
 mod membership;
 mod rewrite;
+mod view;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
 pub(crate) use declared::{declared_schema, declared_types, with_declarations};
-pub(crate) use dialect::{as_super, assigned, read_interval, super_value};
+pub(crate) use dialect::{as_sketch, as_super, assigned, read_interval, sketch_value, super_value};
 pub(crate) use rewrite::{shown_name, shown_schema};
+pub(crate) use view::View;
 
 use crate::builtin;
 use crate::error::{Error, ErrorKind, Result, span_of};
@@ -43,8 +46,27 @@ use std::sync::Arc;
 /// each statement, which costs more than planning a small query; only what is used of it takes memory.
 pub const STACK_BYTES: usize = 64 << 20;
 
+/// A query's plan, and what is known of its columns' texts.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) plan: LogicalPlan,
+    texts: Vec<blanks::Texts>,
+}
+
+impl Planned {
+    /// Whether comparisons leave the case of a column's texts out of account.
+    pub(crate) fn ignores_case(&self, column: usize) -> bool {
+        self.texts.get(column).is_some_and(blanks::Texts::ignores_case)
+    }
+}
+
 /// Plans a query over its resolved tables.
 pub(crate) fn plan_query(context: &Context, resolved: ResolvedQuery) -> Result<LogicalPlan> {
+    Ok(plan_described(context, resolved)?.plan)
+}
+
+/// The same, with what is known of its columns.
+pub(crate) fn plan_described(context: &Context, resolved: ResolvedQuery) -> Result<Planned> {
     with_room(|| plan_resolved(context, resolved))
 }
 
@@ -54,7 +76,7 @@ pub(crate) fn with_room<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(RED_ZONE_BYTES, STACK_BYTES, work)
 }
 
-fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<LogicalPlan> {
+fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Planned> {
     let dialect = context.dialect();
     dialect::spell(&mut resolved.query, dialect)?;
     dialect::tell_apart(&mut resolved.query);
@@ -68,7 +90,9 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
     relation_planners.extend(state.relation_planners().iter().cloned());
     let types = Arc::new(dialect::Types { dialect });
     let (tables, functions) = (resolved.tables, resolved.functions);
-    let provider = Provider { state, tables, functions, dialect, expr_planners, relation_planners, types };
+    let keeps_last_member = context.keeps_last_member();
+    let provider =
+        Provider { state, tables, functions, dialect, keeps_last_member, expr_planners, relation_planners, types };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));
     let mut laterals = dialect::Laterals::default();
     let planned = loop {
@@ -84,13 +108,17 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Logic
     };
     operators.members.check()?;
     let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_super(plan, dialect));
+    let planned = planned.and_then(|plan| dialect::rewrite_sketches(plan, dialect));
+    let planned = planned.and_then(|plan| dialect::rewrite_doubles(plan, dialect));
     let planned = planned.and_then(|plan| dialect::rewrite_casts(plan, dialect));
-    let planned = planned.and_then(|plan| blanks::rewrite(plan, dialect));
-    let plan = planned
-        .and_then(|plan| correlated::rewrite(plan, state))
-        .and_then(membership::rewrite)
-        .and_then(federated::bind);
-    plan.map_err(|error| {
+    let planned = planned.and_then(|plan| blanks::rewrite(plan, dialect)).and_then(|(plan, texts)| {
+        let plan = view::inline(plan)
+            .and_then(|plan| correlated::rewrite(plan, state))
+            .and_then(membership::rewrite)
+            .and_then(federated::bind)?;
+        Ok(Planned { plan, texts })
+    });
+    planned.map_err(|error| {
         let position = context.position_of(span_of(&error));
         let error = Error::from(error);
         if position > 0 { error.with_position(position) } else { error }
@@ -114,7 +142,7 @@ fn missing_column(error: &DataFusionError) -> Option<String> {
 ///
 /// # Errors
 /// `InvalidTableDefinition` when the query no longer has as many columns.
-pub(crate) fn rename_columns(plan: LogicalPlan, columns: &[Column]) -> Result<LogicalPlan> {
+fn rename_columns(plan: LogicalPlan, columns: &[Column]) -> Result<LogicalPlan> {
     let fields = plan.schema().fields();
     if columns.is_empty() || fields.iter().map(|f| f.name()).eq(columns.iter().map(|c| &c.name)) {
         return Ok(plan);
@@ -173,6 +201,8 @@ struct Provider<'a> {
     tables: Tables,
     functions: Functions,
     dialect: Dialect,
+    /// Whether `json_parse` keeps the last of an object's members of one name.
+    keeps_last_member: bool,
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
     relation_planners: Vec<Arc<dyn RelationPlanner>>,
     types: Arc<dialect::Types>,
@@ -257,6 +287,11 @@ impl ContextProvider for Provider<'_> {
         if let Some(name) = name.strip_prefix(LIBRARY) {
             return builtin::functions().scalar.get(name).cloned();
         }
+        let name = match name {
+            "json_parse" if self.keeps_last_member => "$json_parse_last",
+            "can_json_parse" if self.keeps_last_member => "$can_json_parse_last",
+            name => name,
+        };
         let own = self.functions.get(name).cloned().or_else(|| functions::scalar(self.dialect, name));
         own.or_else(|| builtin::functions().scalar.get(name).cloned())
     }

@@ -1,10 +1,16 @@
 //! What reads what: the relations and the users' functions that the queries of views and materialized views name, and
 //! what these mean now.
 
-use super::{called_in, locate, path_of, user_functions};
+use super::{
+    KEEPS_CASE, called_in, direct, find_names, locate, locate_schema, path_of, plan_of_materialized, plan_of_view,
+    relation, system_table, user_functions,
+};
 use crate::error::{Error, Result};
+use crate::federated::Definition;
+use crate::plan;
 use crate::session::Context;
 use crate::sql::{self, Dialect, ObjectName};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{ManagedTable, MaterializedView, Table, TableKind};
@@ -49,6 +55,24 @@ impl<'a> Kept<'a> {
 /// The relations that a query names itself, whether there are such or not.
 fn names_in(snapshot: &Snapshot, query: &ast::Query, path: &[String]) -> BTreeSet<RelationName> {
     let mut found = BTreeSet::new();
+    each_name(query, |name| found.extend(locate(snapshot, name, path).ok()));
+    found
+}
+
+/// The schemas that the relations of a query are named by: an external schema is not the database that it shows.
+fn schemas_in(snapshot: &Snapshot, query: &ast::Query, path: &[String]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    each_name(query, |name| {
+        found.insert(match name.parts.as_slice() {
+            [.., schema, _] => schema.clone(),
+            _ => locate_schema(snapshot, name, path).to_owned(),
+        });
+    });
+    found
+}
+
+/// Looks at the names of relations in a query, folded, without the moments that they are read at.
+fn each_name(query: &ast::Query, mut look: impl FnMut(&ObjectName)) {
     let _: ControlFlow<()> = ast::visit_relations(query, |name| {
         let parts = name.0.iter().filter_map(|part| part.as_ident());
         let mut parts: Vec<String> = parts.map(|ident| ident.value.to_lowercase()).collect();
@@ -57,10 +81,9 @@ fn names_in(snapshot: &Snapshot, query: &ast::Query, path: &[String]) -> BTreeSe
         {
             *last = name.to_owned();
         }
-        found.extend(locate(snapshot, &ObjectName { parts, position: 0 }, path).ok());
+        look(&ObjectName { parts, position: 0 });
         ControlFlow::Continue(())
     });
-    found
 }
 
 /// The relations that a view's query names; none for a query that cannot be read.
@@ -96,6 +119,8 @@ pub(crate) enum Ground<'a> {
     Relation(&'a RelationName),
     /// A user's function.
     Function(&'a user_functions::Called),
+    /// A database or external schema with all that is in it.
+    Schema(&'a str),
 }
 
 /// A view, plain or materialized.
@@ -113,6 +138,25 @@ impl Dependent {
         match self {
             Self::View(view) => (view.database.clone(), view.name.clone()),
             Self::Materialized(view) => (view.schema.clone(), view.name.clone()),
+        }
+    }
+
+    /// What it is called: `view`, `materialized view`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::View(_) => "view",
+            Self::Materialized(_) => "materialized view",
+        }
+    }
+
+    /// The plan of its query now.
+    ///
+    /// # Errors
+    /// What running it would say.
+    pub(crate) async fn plan(&self, context: &Context) -> Result<LogicalPlan> {
+        match self {
+            Self::View(view) => plan_of_view(context, view).await,
+            Self::Materialized(view) => plan_of_materialized(context, view).await,
         }
     }
 
@@ -136,7 +180,7 @@ impl Dependent {
     }
 }
 
-/// The views that stand on something, themselves or through others, each once.
+/// The views that stand on something, themselves or through others, each once; of a schema those of other schemas.
 ///
 /// # Errors
 /// What the catalog says.
@@ -153,22 +197,35 @@ pub(crate) async fn dependents(context: &Context, ground: Ground<'_>) -> Result<
         // One that cannot be read any more stands on nothing.
         let Ok(Some(kept)) = view.kept() else { continue };
         let Ok(query) = kept.query() else { continue };
-        if let Ground::Function(called) = ground
-            && kept.dialect == Dialect::Redshift
-            && view.binds()
-            && called_in(context, &snapshot, &query, kept.path).contains(called)
-        {
+        let path = path_of(kept.path);
+        let names = names_in(&snapshot, &query, &path);
+        let calls = |wanted: &dyn Fn(&user_functions::Called) -> bool| {
+            kept.dialect == Dialect::Redshift
+                && view.binds()
+                && called_in(context, &snapshot, &query, kept.path).iter().any(wanted)
+        };
+        let stands = match ground {
+            Ground::Relation(_) => false,
+            Ground::Function(called) => calls(&|known| known == called),
+            Ground::Schema(schema) => {
+                view.name().0 == schema
+                    || names.iter().any(|(database, _)| database == schema)
+                    || schemas_in(&snapshot, &query, &path).contains(schema)
+                    || calls(&|(database, ..)| database == schema)
+            }
+        };
+        if stands {
             reached.insert(view.name());
             found.push(view);
-            continue;
+        } else {
+            others.push((view, names));
         }
-        let names = names_in(&snapshot, &query, &path_of(kept.path));
-        others.push((view, names));
     }
     loop {
         let (more, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, names)| !names.is_disjoint(&reached));
         if more.is_empty() {
-            found.retain(Dependent::binds);
+            let inside = |view: &Dependent| matches!(ground, Ground::Schema(schema) if view.name().0 == schema);
+            found.retain(|view| view.binds() && !inside(view));
             return Ok(found);
         }
         others = rest;
@@ -177,6 +234,42 @@ pub(crate) async fn dependents(context: &Context, ground: Ground<'_>) -> Result<
             found.push(view);
         }
     }
+}
+
+/// What a materialized view's query names and is not there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// A table or view: renamed, or dropped where nothing keeps it.
+    Relation,
+    /// A schema.
+    Schema,
+}
+
+/// What a materialized view's query names itself and is not there any more; foreign systems are not asked.
+///
+/// # Errors
+/// What is wrong with its text.
+pub(crate) async fn lost_by(context: &Context, view: &MaterializedView) -> Result<Option<Lost>> {
+    let snapshot = context.snapshot().await?;
+    let kept = Kept::of_materialized(view);
+    let (query, path) = (kept.query()?, path_of(kept.path));
+    for reference in plan::with_room(|| find_names(&query))?.references {
+        let last = sql::moment_of(reference.table()).map_or(reference.table(), |(name, _)| name);
+        if direct::is_place(last) {
+            continue;
+        }
+        let parts = [reference.catalog(), reference.schema(), Some(last)];
+        let name = ObjectName { parts: parts.into_iter().flatten().map(str::to_owned).collect(), position: 0 };
+        if system_table(context, &snapshot, &name, &path).await.is_ok_and(|table| table.is_some()) {
+            continue;
+        }
+        let Ok((database, table)) = locate(&snapshot, &name, &path) else { return Ok(Some(Lost::Schema)) };
+        let is_foreign = snapshot.database(&database).is_some_and(|known| Definition::kind_of(known).is_some());
+        if !is_foreign && relation(context, &database, &table).await?.is_none() {
+            return Ok(Some(Lost::Relation));
+        }
+    }
+    Ok(None)
 }
 
 /// What stands for the definitions of the views and users' functions that a materialized view's query goes through: the
@@ -195,7 +288,8 @@ pub(crate) async fn definitions(context: &Context, view: &MaterializedView) -> R
             let Some(view) = snapshot.table(&database, &name) else { continue };
             let Some(kept) = Kept::of_view(view)? else { continue };
             let columns: Vec<&str> = view.storage.columns.iter().map(|column| column.name.as_str()).collect();
-            if found.insert(format!("view {database}.{name} {:?} {columns:?}", view.kind)) {
+            let keeps_case = view.parameters.contains_key(KEEPS_CASE);
+            if found.insert(format!("view {database}.{name} {:?} {columns:?} {keeps_case}", view.kind)) {
                 waiting.push((kept.query()?, kept.dialect, kept.path.to_owned()));
             }
         }

@@ -15,7 +15,8 @@ mod user_functions;
 
 pub(crate) use columns::behind_grants;
 pub(crate) use dependents::{
-    Dependent, Ground, RelationName, definitions, dependents, names_in_materialized, names_in_view, reads,
+    Dependent, Ground, Lost, RelationName, definitions, dependents, lost_by, names_in_materialized, names_in_view,
+    reads,
 };
 pub(crate) use direct::files_as_table;
 pub(crate) use find::{Relation, find_relation, find_table, find_temporary, owner_of_foreign, relation};
@@ -33,7 +34,7 @@ use crate::sql::{self, Dialect, ObjectName, TARGET};
 use crate::system;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::TableReference;
-use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
+use datafusion::datasource::{TableProvider, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::parser::Statement as ParserStatement;
 use datafusion::sql::resolve::resolve_table_references;
@@ -41,10 +42,13 @@ use datafusion::sql::sqlparser::ast;
 use find::{find_in_path, find_relation_in};
 use futures::future::BoxFuture;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{ADMIN, ManagedTable, Table, TableKind};
+use millrace_catalog::model::{ADMIN, ManagedTable, MaterializedView, Table, TableKind};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+
+/// The parameter of a view whose maker's session kept the case of names of members of SUPER values.
+pub(crate) const KEEPS_CASE: &str = "millrace.keeps_case";
 
 /// How deep views may stand on views.
 const MAX_VIEW_DEPTH: usize = 32;
@@ -88,12 +92,16 @@ fn first_of(path: &[String]) -> &str {
 
 /// The database and name of what exists under a name as written; one without a schema is looked up in a path.
 fn locate(snapshot: &Snapshot, name: &ObjectName, path: &[String]) -> Result<(String, String)> {
+    qualify(snapshot, name, locate_schema(snapshot, name, path))
+}
+
+/// The schema of a path that has a name, or its first one.
+fn locate_schema<'a>(snapshot: &Snapshot, name: &ObjectName, path: &'a [String]) -> &'a str {
     let has = |schema: &&String| {
         let (Some(database), [table]) = (snapshot.resolve_schema(schema), name.parts.as_slice()) else { return false };
         snapshot.table(&database.name, table).is_some() || snapshot.managed_table(&database.name, table).is_some()
     };
-    let found = path.iter().find(has).map_or_else(|| first_of(path), String::as_str);
-    qualify(snapshot, name, found)
+    path.iter().find(has).map_or_else(|| first_of(path), String::as_str)
 }
 
 /// A database and a name in it, from a name as written; external schemas stand for their databases.
@@ -271,12 +279,13 @@ async fn resolve_table(
         TableKind::VirtualView { text, dialect, search_database } => {
             // A view's query runs with the rights of its owner.
             let owner = context.acting_as(table.owner.as_deref().unwrap_or(ADMIN));
+            let owner = owner.with_case_of_members(table.parameters.contains_key(KEEPS_CASE));
             let view = plan_view(&owner, snapshot, text, dialect, search_database, depth).await;
             // A position in its text is none in the statement's.
             let place = format!("in view \"{}.{}\"", table.database, table.name);
             let planned = view.map_err(|error| error.within(&place))?;
-            let planned = plan::rename_columns(planned, &table.storage.columns)?;
-            Ok(source(Arc::new(ViewTable::new(planned, Some(text.clone()))), &shown, granted))
+            let view = plan::View::new(planned, &table.storage.columns, text)?;
+            Ok(source(Arc::new(view), &shown, granted))
         }
     }
 }
@@ -352,6 +361,18 @@ pub(crate) async fn named_temporary(context: &Context, query: &ast::Query) -> Re
     Ok(None)
 }
 
+/// The plan of a materialized view's query now, which reads with the rights of the view's owner.
+///
+/// # Errors
+/// What running it would say.
+pub(crate) async fn plan_of_materialized(context: &Context, view: &ManagedTable) -> Result<LogicalPlan> {
+    let Some(MaterializedView { text, search_path, keeps_case, .. }) = &view.attributes.materialized else {
+        return Err(Error::internal("a materialized view lost its query"));
+    };
+    let owner = context.acting_as(view.attributes.owner.as_deref().unwrap_or(ADMIN));
+    plan_of_text(&owner.with_case_of_members(*keeps_case), text, search_path).await
+}
+
 /// The columns that a view's query gives now.
 ///
 /// # Errors
@@ -373,9 +394,10 @@ pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<Logi
     let TableKind::VirtualView { text, dialect, search_database } = &view.kind else {
         return Err(Error::internal("an external table has no query"));
     };
+    let context = &context.with_case_of_members(view.parameters.contains_key(KEEPS_CASE));
     let snapshot = context.snapshot().await?;
     let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
-    plan_view(&owner, &snapshot, text, dialect, search_database, 0).await
+    Ok(plan_view(&owner, &snapshot, text, dialect, search_database, 0).await?.plan)
 }
 
 /// The plan of a query in Redshift's dialect, kept as text, with the schemas that its names are looked up in.
@@ -384,7 +406,7 @@ pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<Logi
 /// What running it would say.
 pub(crate) async fn plan_of_text(context: &Context, text: &str, path: &str) -> Result<LogicalPlan> {
     let snapshot = context.snapshot().await?;
-    plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await
+    Ok(plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await?.plan)
 }
 
 /// The plan of a view's query, whose names mean what they did in the dialect that the view was made in.
@@ -395,13 +417,13 @@ async fn plan_view(
     dialect: &str,
     path: &str,
     depth: usize,
-) -> Result<LogicalPlan> {
+) -> Result<plan::Planned> {
     let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
     let query = sql::parse_query(text, dialect)?;
     let query = query.ok_or_else(|| Error::internal("the view's text is not a query"))?;
     let context = context.with_dialect(dialect);
     let resolved = resolve_at(&context, snapshot, &query, &path_of(path), depth + 1).await?;
-    plan::plan_query(&context, resolved)
+    plan::plan_described(&context, resolved)
 }
 
 /// Where a relation is first named in a query: line and column, from 1.

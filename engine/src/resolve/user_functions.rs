@@ -197,8 +197,7 @@ pub(crate) async fn overload(
 ) -> Result<Overload> {
     let field = |name: &str, data_type: &str| -> Result<Field> {
         let data_type: SqlType = data_type.parse()?;
-        let field = Field::new(name, data_type.to_arrow(), true);
-        Ok(if data_type == SqlType::Super { tables::super_field(field) } else { field })
+        Ok(tables::marked_field(Field::new(name, data_type.to_arrow(), true), data_type))
     };
     let named = function.arguments.iter().enumerate();
     let arguments =

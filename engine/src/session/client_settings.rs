@@ -48,8 +48,11 @@ const USER: &str = "session_authorization";
 /// The setting that tells whether the user may do everything.
 const SUPERUSER: &str = "is_superuser";
 
+/// The setting that says whether names of members of SUPER values keep their case.
+const CASE_OF_MEMBERS: &str = "enable_case_sensitive_super_attribute";
+
 /// All of them, by name.
-const KNOWN: [Known; 30] = [
+const KNOWN: [Known; 31] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
     known("bytea_output", "hex", Takes::Word(&["hex"]), "form of binary values as text"),
     known("client_encoding", "UTF8", Takes::Encoding, "encoding of the client's texts"),
@@ -70,12 +73,7 @@ const KNOWN: [Known; 30] = [
         Takes::Word(&["off", "false"]),
         "whether quoted names keep their case",
     ),
-    known(
-        "enable_case_sensitive_super_attribute",
-        "off",
-        Takes::Switch,
-        "whether names of members of SUPER values keep their case",
-    ),
+    known(CASE_OF_MEMBERS, "off", Takes::Switch, "whether names of members of SUPER values keep their case"),
     known(
         "enable_result_cache_for_session",
         "on",
@@ -109,6 +107,12 @@ const KNOWN: [Known; 30] = [
     ),
     known("intervalstyle", "postgres", Takes::Word(&["postgres"]), "form of intervals as text"),
     known(SUPERUSER, "on", Takes::Fixed, "whether the user may do everything"),
+    known(
+        "json_parse_dedup_attributes",
+        "off",
+        Takes::Switch,
+        "whether json_parse keeps the last of an object's members of one name instead of an error",
+    ),
     known("max_cursor_result_set_size", "0", Takes::Number(0, 14_400_000), "cursors do not hold their rows; no effect"),
     known("max_identifier_length", IDENTIFIER_BYTES, Takes::Fixed, "bytes of a name"),
     known("padb_revision", "1", Takes::Fixed, "tells drivers that Redshift's protocol is spoken"),
@@ -166,6 +170,11 @@ impl ClientSettings {
     pub(super) fn keep_user(&mut self, from: &Self) {
         let kept = [USER, SUPERUSER].into_iter().filter_map(|name| from.0.get_key_value(name));
         self.0.extend(kept.map(|(name, value)| (*name, value.clone())));
+    }
+
+    /// Says whether names of members of SUPER values keep their case.
+    pub(super) fn keep_case_of_members(&mut self, keeps: bool) {
+        self.0.insert(CASE_OF_MEMBERS, if keeps { "on" } else { "off" }.to_owned());
     }
 
     /// Tells who the session's user is.

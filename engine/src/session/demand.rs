@@ -17,7 +17,9 @@ pub(super) fn demand(statement: &Statement) -> Option<Kind> {
         Statement::CreateTableAs(_) => Some(Kind::CreateTableAs),
         Statement::CreateTable(create) => create.query.is_some().then_some(Kind::CreateTableAs),
         Statement::MaterializedView(view) => {
-            (!matches!(view, MaterializedViewStatement::Drop { .. })).then_some(Kind::Change)
+            let is_of_rows =
+                matches!(view, MaterializedViewStatement::Create { .. } | MaterializedViewStatement::Refresh { .. });
+            is_of_rows.then_some(Kind::Change)
         }
         Statement::Insert(_)
         | Statement::Update(_)

@@ -12,7 +12,7 @@ pub(crate) struct Draft {
     /// The definition now; its number is negative when the transaction made it.
     pub(crate) table: Arc<ManagedTable>,
     /// The files now; those that the transaction wrote have negative numbers.
-    pub(crate) files: Vec<DataFile>,
+    pub(crate) files: Arc<Vec<DataFile>>,
     /// The definition that the transaction began with.
     base: Option<Arc<ManagedTable>>,
     base_files: Arc<Vec<DataFile>>,
@@ -29,7 +29,7 @@ impl Draft {
     pub(super) fn of(table: &Arc<ManagedTable>, files: Arc<Vec<DataFile>>, inlined: Arc<Vec<InlinedRows>>) -> Self {
         Self {
             table: Arc::clone(table),
-            files: files.as_ref().clone(),
+            files: Arc::clone(&files),
             base: Some(Arc::clone(table)),
             base_files: files,
             base_inlined: inlined,
@@ -57,7 +57,7 @@ impl Draft {
         }
         all.extend(self.new_inlined.iter().map(|(number, values)| {
             let (columns, values) = values.iter().cloned().unzip();
-            InlinedRows { columns, rows: vec![InlinedRow { row_id: *number, begin_snapshot: 0, values }] }
+            InlinedRows { columns, rows: vec![Arc::new(InlinedRow { row_id: *number, begin_snapshot: 0, values })] }
         }));
         all.retain(|rows| !rows.rows.is_empty());
         all
@@ -75,6 +75,11 @@ impl Draft {
         self.deleted_inlined.extend(self.base_inlined.iter().flat_map(|rows| &rows.rows).map(|row| row.row_id));
     }
 
+    /// Adds files.
+    pub(super) fn add_files(&mut self, files: Vec<DataFile>) {
+        Arc::make_mut(&mut self.files).extend(files);
+    }
+
     /// Adds a row to those in the catalog, a value for each column of the table.
     pub(crate) fn inline(&mut self, number: i64, values: Vec<InlinedValue>) {
         let ids = self.table.columns.iter().map(|column| column.id);
@@ -90,7 +95,7 @@ impl Draft {
 
     /// Deletes all rows.
     pub(crate) fn clear(&mut self) {
-        self.files.clear();
+        self.files = Arc::default();
         self.clear_inlined();
     }
 
@@ -145,6 +150,26 @@ impl Draft {
             }
             Some(_) => {}
         }
+        if !Arc::ptr_eq(&self.files, &self.base_files) {
+            self.file_changes(changes);
+        }
+        if !self.deleted_inlined.is_empty() {
+            let row_ids = self.deleted_inlined.iter().copied().collect();
+            changes.push(ManifestChange::DeleteInlined { table, row_ids });
+        }
+        let files: Vec<DataFile> = self.files.iter().filter(|file| file.id < 0).cloned().collect();
+        if !files.is_empty() {
+            changes.push(ManifestChange::AddFiles { table, files });
+        }
+        if !self.new_inlined.is_empty() {
+            let rows = self.new_inlined.values().map(|values| self.in_order(values)).collect();
+            changes.push(ManifestChange::InlineRows { table, rows });
+        }
+    }
+
+    /// Adds what becomes of the snapshot's files.
+    fn file_changes(&self, changes: &mut Vec<ManifestChange>) {
+        let table = self.table.id;
         let kept: BTreeMap<i64, &DataFile> = self.files.iter().map(|file| (file.id, file)).collect();
         let gone = self.base_files.iter().map(|file| file.id).filter(|id| !kept.contains_key(id));
         let gone: Vec<i64> = gone.collect();
@@ -158,18 +183,6 @@ impl Draft {
         let deletes: Vec<_> = deletes.collect();
         if !deletes.is_empty() {
             changes.push(ManifestChange::AddDeletes { table, deletes });
-        }
-        if !self.deleted_inlined.is_empty() {
-            let row_ids = self.deleted_inlined.iter().copied().collect();
-            changes.push(ManifestChange::DeleteInlined { table, row_ids });
-        }
-        let files: Vec<DataFile> = self.files.iter().filter(|file| file.id < 0).cloned().collect();
-        if !files.is_empty() {
-            changes.push(ManifestChange::AddFiles { table, files });
-        }
-        if !self.new_inlined.is_empty() {
-            let rows = self.new_inlined.values().map(|values| self.in_order(values)).collect();
-            changes.push(ManifestChange::InlineRows { table, rows });
         }
     }
 

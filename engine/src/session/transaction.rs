@@ -7,6 +7,7 @@ use super::after_commit::AfterCommit;
 use super::draft::Draft;
 use super::leases::Lease;
 use super::objects::{Objects, RightsChange};
+use super::reads::Reads;
 use super::temporary::{self, Temporaries, is_temporary};
 use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,7 +34,7 @@ pub(crate) struct Transaction {
     /// Tables of the snapshot that it dropped.
     dropped: Vec<Arc<ManagedTable>>,
     /// Tables of the snapshot that it read.
-    reads: BTreeSet<i64>,
+    reads: Reads,
     /// Of these, those that LOCK named.
     locked: BTreeSet<i64>,
     /// Files that it wrote, removed unless it commits.
@@ -237,7 +238,7 @@ impl Transaction {
     pub(crate) async fn contents(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Contents> {
         // A table that it made or that is the session's alone has no number that others could change.
         if table.id > 0 {
-            self.reads.insert(table.id);
+            self.reads.note(table.id);
         }
         self.peek(warehouse, table).await
     }
@@ -246,10 +247,10 @@ impl Transaction {
     pub(crate) async fn peek(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Contents> {
         if is_temporary(table) {
             let draft = self.temporary.draft(&table.name)?;
-            return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
+            return Ok(Contents { files: Arc::clone(&draft.files), inlined: draft.inlined() });
         }
         if let Some(draft) = self.drafts.get(&(table.schema.clone(), table.name.clone())) {
-            return Ok(Contents { files: Arc::new(draft.files.clone()), inlined: draft.inlined() });
+            return Ok(Contents { files: Arc::clone(&draft.files), inlined: draft.inlined() });
         }
         let version = self.snapshot(warehouse).await?.manifest_version();
         let files = warehouse.catalog().data_files(table.id, version).await?;
@@ -262,21 +263,21 @@ impl Transaction {
         if is_temporary(table) || self.drafts.contains_key(&(table.schema.clone(), table.name.clone())) {
             return Ok(None);
         }
-        self.reads.insert(table.id);
+        self.reads.note(table.id);
         Ok(Some(self.snapshot(warehouse).await?.manifest_version()))
     }
 
     /// Makes the commit fail when another transaction changes the table first.
     pub(crate) fn lock(&mut self, table: &ManagedTable) {
         if table.id > 0 {
-            self.reads.insert(table.id);
+            self.reads.note(table.id);
             self.locked.insert(table.id);
         }
     }
 
     /// What it holds of the tables of its snapshot, by their numbers.
     pub(crate) fn holds(&self) -> BTreeMap<i64, Hold> {
-        let read = self.reads.iter().map(|table| (*table, Hold::Read));
+        let read = self.reads.all().iter().map(|table| (*table, Hold::Read));
         let locked = self.locked.iter().map(|table| (*table, Hold::Locked));
         read.chain(locked).chain(self.changed().into_iter().map(|table| (table, Hold::Written))).collect()
     }
@@ -364,6 +365,15 @@ impl Transaction {
         self.records.add(record);
     }
 
+    /// The same with another record for a commit that fails.
+    pub(crate) fn record_or<R: Record + Sync + 'static>(
+        &mut self,
+        record: R,
+        failed: impl FnOnce(&Error) -> R + Send + Sync + 'static,
+    ) {
+        self.records.add_or(record, failed);
+    }
+
     /// A number for a table, column or file that is not in the catalog yet.
     pub(crate) fn temporary_id(&mut self) -> i64 {
         self.temporary.next_id()
@@ -382,12 +392,12 @@ impl Transaction {
         }
         if is_temporary(table) {
             let draft = self.temporary.draft(&table.name)?;
-            draft.files.extend(added);
+            draft.add_files(added);
             draft.hold(Written::Data(files));
             return Ok(());
         }
         self.written.push(Written::Data(files));
-        self.draft(warehouse, table).await?.files.extend(added);
+        self.draft(warehouse, table).await?.add_files(added);
         Ok(())
     }
 
@@ -437,7 +447,7 @@ impl Transaction {
 
     /// The tables of the snapshot that it read or changed.
     pub(crate) fn table_ids(&self) -> BTreeSet<i64> {
-        self.reads.union(&self.changed()).copied().collect()
+        self.reads.all().union(&self.changed()).copied().collect()
     }
 
     /// Whether it sees anything that others do not.
@@ -446,9 +456,9 @@ impl Transaction {
         objects || !self.drafts.is_empty() || !self.dropped.is_empty() || self.temporary.tables().next().is_some()
     }
 
-    /// It has read these tables of its snapshot.
-    pub(super) fn note_reads(&mut self, tables: &BTreeSet<i64>) {
-        self.reads.extend(tables);
+    /// The tables of its snapshot that it has read.
+    pub(crate) fn reads(&mut self) -> &mut Reads {
+        &mut self.reads
     }
 
     fn changed(&self) -> BTreeSet<i64> {
@@ -457,24 +467,30 @@ impl Transaction {
     }
 
     /// [`Transaction::commit`] when it is the turn of whoever does not have the turn at the changed tables.
-    pub(crate) async fn commit_in_turn(self, warehouse: &Arc<Warehouse>, xid: i64) -> Result<()> {
+    pub(crate) async fn commit_in_turn(self, warehouse: &Arc<Warehouse>, xid: i64, repeats: bool) -> Result<()> {
         let queue_us = now_us();
         let _turn = warehouse.turns().wait(self.changed()).await;
-        self.commit(warehouse, (xid, queue_us)).await
+        self.commit(warehouse, (xid, queue_us), repeats).await
     }
 
     /// Makes all changes at once; what was written is removed when that fails. A commit that was begun goes to its end
-    /// even if nobody waits for it any more.
+    /// even if nobody waits for it any more. One that comes too late is no failure where the statement `repeats`.
     ///
     /// # Errors
     /// `Serialization` when another transaction has changed what this one read or changed.
-    pub(crate) async fn commit(mut self, warehouse: &Arc<Warehouse>, (xid, queue_us): (i64, i64)) -> Result<()> {
-        let (changes, records) = (self.changes(), std::mem::take(&mut self.records));
+    pub(crate) async fn commit(
+        mut self,
+        warehouse: &Arc<Warehouse>,
+        (xid, queue_us): (i64, i64),
+        repeats: bool,
+    ) -> Result<()> {
+        let (changes, mut records) = (self.changes(), std::mem::take(&mut self.records));
         if changes.is_empty() && self.objects.changes().is_empty() {
             records.tell(warehouse.journal());
             return Ok(());
         }
         let (catalog, start_us) = (Arc::clone(warehouse.catalog()), now_us());
+        let dropped: Vec<i64> = self.dropped.iter().map(|table| table.id).collect();
         let inner = Arc::clone(warehouse);
         let commit = warehouse.cleanup().spawn(async move {
             let committed = self.commit_changes(&catalog, &changes).await;
@@ -483,9 +499,17 @@ impl Transaction {
                 inner.journal().record(&ConflictRecord { xid, table, at_us: now_us() });
             }
             let committed = committed.map_err(|refused| refused.error);
+            if let Err(error) = &committed
+                && !(repeats && error.kind == ErrorKind::Serialization)
+            {
+                records.tell_failed(inner.journal(), error);
+            }
             if committed.is_ok() {
                 inner.journal().record(&CommitRecord { xid, queue_us, start_us, end_us: now_us() });
                 records.tell(inner.journal());
+                for table in dropped {
+                    inner.inlined().forget(table).await;
+                }
             }
             committed
         });
@@ -500,7 +524,7 @@ impl Transaction {
         let Some(base) = &self.base else {
             return Err(Error::internal("a transaction changed what it never saw").into());
         };
-        let reads: Vec<i64> = self.reads.iter().copied().collect();
+        let reads: Vec<i64> = self.reads.all().iter().copied().collect();
         // From here on the catalog may come to name the files, whatever becomes of this task.
         self.written.iter_mut().for_each(|written| written.protect(true));
         let (version, note) = (base.manifest_version(), CommitNote::default());

@@ -157,6 +157,9 @@ fn alter_managed(cursor: &mut Cursor) -> Result<AlterOperation> {
         let position = cursor.position();
         return Ok(AlterOperation::ColumnType { column, data_type: managed_table::type_text(cursor)?, position });
     }
+    if let Some(error) = refuse::option(cursor, "ALTER TABLE … ALTER COLUMN …", &["COLLATE"]) {
+        return Err(error);
+    }
     cursor.expect("ENCODE")?;
     Ok(AlterOperation::ColumnEncoding { column, encoding: cursor.identifier()? })
 }

@@ -58,10 +58,10 @@ pub(super) fn parse(cursor: &mut Cursor, name: &str, if_not_exists: bool) -> Res
     Ok(Some(Statement::CreateConnectorSchema(CreateConnectorSchema { name, if_not_exists, kind, options })))
 }
 
-/// `name 'value'`, and where it stands.
+/// `name 'value'`, and where it stands. Names are known in any case, also in quotes.
 fn option(cursor: &mut Cursor) -> Result<(usize, String, String)> {
     let position = cursor.position();
-    let name = cursor.identifier()?;
+    let name = cursor.identifier()?.to_ascii_lowercase();
     Ok((position, name, cursor.string()?))
 }
 

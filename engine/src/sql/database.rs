@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
-use crate::sql::{Statement, connector_schema, refuse};
+use crate::sql::{Collation, Statement, connector_schema, refuse};
 use millrace_catalog::model::Parameters;
 
 /// `CREATE DATABASE|SCHEMA`.
@@ -65,6 +65,14 @@ pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
         }
         cursor.advance();
         *place = Some(cursor.string()?);
+    }
+    let position = cursor.position();
+    if !cursor.is_athena() && cursor.eat("COLLATE") {
+        let collation = cursor.identifier()?;
+        if Collation::parse(&collation) != Some(Collation::CaseSensitive) {
+            let error = Error::unsupported(format!("CREATE DATABASE … COLLATE {collation}")).with_position(position);
+            return Err(error.with_hint("columns of tables may have COLLATE case_insensitive"));
+        }
     }
     let options =
         &["AUTHORIZATION", "COLLATE", "CONNECTION LIMIT", "FROM", "MANAGEDLOCATION", "OWNER", "QUOTA", "WITH"];

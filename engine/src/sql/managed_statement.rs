@@ -64,6 +64,8 @@ pub struct ColumnDefinition {
     pub identity: Option<Identity>,
     /// `ENCODE`, folded.
     pub encoding: Option<String>,
+    /// `COLLATE`
+    pub collation: Option<Collation>,
     /// `DISTKEY`
     pub dist_key: bool,
     /// `SORTKEY`
@@ -75,6 +77,26 @@ impl ColumnDefinition {
     pub(crate) fn plain(&self) -> Self {
         let Self { name, data_type, type_position, .. } = self;
         Self { name: name.clone(), data_type: data_type.clone(), type_position: *type_position, ..Self::default() }
+    }
+}
+
+/// How texts are compared (Redshift: "Database collation").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collation {
+    /// As they are.
+    CaseSensitive,
+    /// Without their case.
+    CaseInsensitive,
+}
+
+impl Collation {
+    /// The collation of a name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "case_sensitive" | "cs" => Some(Self::CaseSensitive),
+            "case_insensitive" | "ci" => Some(Self::CaseInsensitive),
+            _ => None,
+        }
     }
 }
 

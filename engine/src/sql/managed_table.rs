@@ -3,7 +3,9 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::types::duplicate;
-use crate::sql::{ColumnDefinition, CreateTable, Distribution, Like, ObjectName, SortKeyClause, Statement, refuse};
+use crate::sql::{
+    Collation, ColumnDefinition, CreateTable, Distribution, Like, ObjectName, SortKeyClause, Statement, refuse,
+};
 use millrace_catalog::model::{Identity, Parameters};
 use sqlparser::tokenizer::Token;
 
@@ -148,10 +150,9 @@ pub(super) fn column(cursor: &mut Cursor, constraints: &mut Vec<String>) -> Resu
         } else if cursor.at("REFERENCES") {
             constraints.push(format!("FOREIGN KEY ({}){}", column.name, references(cursor)?));
         } else if cursor.eat("COLLATE") {
-            let collation = cursor.identifier()?;
-            if collation != "case_sensitive" && collation != "cs" {
-                return Err(Error::unsupported(format!("COLLATE {collation}")).with_position(position));
-            }
+            let name = cursor.identifier()?;
+            let unknown = || Error::unsupported(format!("COLLATE {name}")).with_position(position);
+            column.collation = Some(Collation::parse(&name).ok_or_else(unknown)?);
         } else if matches!(cursor.peek(), Token::Comma | Token::RParen | Token::EOF) {
             return Ok(column);
         } else if cursor.at("CHECK") || cursor.at("GENERATED") {

@@ -1,8 +1,8 @@
-//! `CREATE`, `REFRESH` and `DROP MATERIALIZED VIEW`.
+//! `CREATE`, `ALTER`, `REFRESH` and `DROP MATERIALIZED VIEW`.
 
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{CreateTable, ObjectName, ParsedStatement, Statement, managed_table};
+use crate::sql::{CreateTable, ObjectName, ParsedStatement, Statement, managed_table, refuse};
 use sqlparser::tokenizer::Token;
 
 /// A statement over materialized views.
@@ -15,6 +15,13 @@ pub enum MaterializedViewStatement {
         /// The query as text, for the catalog.
         text: String,
         /// Whether it is refreshed by itself.
+        auto_refresh: bool,
+    },
+    /// `ALTER MATERIALIZED VIEW name AUTO REFRESH YES|NO`
+    Alter {
+        /// Which.
+        name: ObjectName,
+        /// Whether it is refreshed by itself from now on.
         auto_refresh: bool,
     },
     /// `REFRESH MATERIALIZED VIEW name [RESTRICT|CASCADE]`
@@ -49,6 +56,8 @@ impl ParsedStatement {
 pub(super) fn statement(cursor: &mut Cursor) -> Option<Result<Statement>> {
     let statement = if cursor.eat("CREATE MATERIALIZED VIEW") {
         create(cursor)
+    } else if cursor.eat("ALTER MATERIALIZED VIEW") {
+        alter(cursor)
     } else if cursor.eat("REFRESH MATERIALIZED VIEW") {
         refresh(cursor)
     } else if cursor.eat("DROP MATERIALIZED VIEW") {
@@ -72,6 +81,22 @@ fn create(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
     let text = text.to_owned();
     table.query = Some(query);
     Ok(MaterializedViewStatement::Create { table: Box::new(table), text, auto_refresh })
+}
+
+/// What Redshift can change of a materialized view, and is not changed.
+const UNCHANGED: &[&str] =
+    &["ROW LEVEL SECURITY", "ALTER DISTKEY", "ALTER DISTSTYLE", "ALTER SORTKEY", "ALTER COMPOUND SORTKEY", "OWNER TO"];
+
+fn alter(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {
+    let name = cursor.object_name()?;
+    if let Some(error) = refuse::option(cursor, "ALTER MATERIALIZED VIEW", UNCHANGED) {
+        return Err(error);
+    }
+    let auto_refresh = cursor.eat("AUTO REFRESH YES");
+    if !auto_refresh && !cursor.eat("AUTO REFRESH NO") {
+        return Err(cursor.syntax_error("AUTO REFRESH YES or AUTO REFRESH NO"));
+    }
+    Ok(MaterializedViewStatement::Alter { name, auto_refresh })
 }
 
 fn refresh(cursor: &mut Cursor) -> Result<MaterializedViewStatement> {

@@ -192,7 +192,7 @@ async fn svv_columns(context: &Context) -> Result<Rows> {
                 NULL,
                 NULL,
                 NULL,
-                NULL,
+                column.case_insensitive.then_some("case_insensitive"),
                 NULL,
                 column.comment.as_ref()
             ]);

@@ -6,10 +6,10 @@ use super::table::NULL;
 use super::{DATABASE, PG_CATALOG, Rows, SystemTable, row, sees_all};
 use crate::error::Result;
 use crate::journal::RefreshRecord;
-use crate::resolve;
+use crate::resolve::{self, Lost};
 use crate::session::Context;
 use crate::tables;
-use millrace_catalog::model::{ADMIN, ManagedTable};
+use millrace_catalog::model::{ADMIN, ManagedTable, MaterializedView};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -102,6 +102,9 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("endtime", Time),
             ("status", Text),
             ("refresh_type", Text),
+            ("consumer_account", Text),
+            ("consumer_region", Text),
+            ("consumer_namespace", Text),
         ],
         rows: |context| {
             Box::pin(async {
@@ -116,7 +119,10 @@ pub(super) const TABLES: &[SystemTable] = &[
                         record.start_us,
                         record.end_us,
                         record.status,
-                        if record.automatic { "Auto" } else { "Manual" }
+                        if record.automatic { "Auto" } else { "Manual" },
+                        NULL,
+                        NULL,
+                        NULL
                     ]
                 });
                 Ok(rows.collect())
@@ -184,9 +190,9 @@ async fn refreshes(context: &Context) -> Result<Vec<RefreshRecord>> {
 struct Info {
     view: Arc<ManagedTable>,
     owner: String,
-    /// Whether what it reads may have changed: `t`, `f`.
+    /// Whether what it reads may have changed.
     stale: &'static str,
-    /// 1 for one that is refreshed incrementally.
+    /// Whether it is refreshed incrementally, or why it cannot be refreshed.
     state: i32,
     /// Whether it is refreshed by itself.
     automatic: &'static str,
@@ -196,12 +202,14 @@ async fn infos(context: &Context) -> Result<Vec<Info>> {
     let flag = |is: bool| if is { "t" } else { "f" };
     let mut infos = Vec::new();
     for view in views(context).await? {
-        let stale = flag(is_stale(context, &view).await?);
+        let stale = staleness(context, &view).await?.flag();
         let owner = view.attributes.owner.clone().unwrap_or_else(|| ADMIN.to_owned());
         let materialized = view.attributes.materialized.as_ref();
-        let state = i32::from(materialized.is_some_and(|view| view.incremental));
-        let stream = materialized.and_then(|view| view.stream.as_ref());
-        let automatic = flag(stream.is_some_and(|stream| stream.auto_refresh));
+        let state = match materialized {
+            Some(materialized) => state(context, materialized).await?,
+            None => 0,
+        };
+        let automatic = flag(materialized.is_some_and(|view| view.auto_refresh));
         infos.push(Info { view, owner, stale, state, automatic });
     }
     Ok(infos)
@@ -212,22 +220,57 @@ async fn views(context: &Context) -> Result<Vec<Arc<ManagedTable>>> {
     context.transaction().lock().await.materialized_views(context.warehouse()).await
 }
 
-/// Whether what a materialized view's rows were computed of may have changed since; the statement does not count as a
-/// reader of it.
-pub(crate) async fn is_stale(context: &Context, view: &ManagedTable) -> Result<bool> {
-    let Some(view) = &view.attributes.materialized else { return Ok(false) };
-    let Some(seen) = &view.seen else { return Ok(true) };
-    // A definition that cannot be read is another one.
-    if resolve::definitions(context, view).await.ok().as_ref() != Some(&view.definitions) {
-        return Ok(true);
-    }
-    let mut transaction = context.transaction().lock().await;
-    for (id, held) in seen {
-        let Some(table) = transaction.table_by_id(context.warehouse(), *id).await? else { return Ok(true) };
-        let contents = transaction.peek(context.warehouse(), &table).await?;
-        if tables::held(&table, &contents.files, &contents.inlined).as_ref() != Some(held) {
-            return Ok(true);
+/// Redshift's `state`: 0 is computed anew at each refresh, 1 refreshed incrementally, others cannot be refreshed.
+async fn state(context: &Context, view: &MaterializedView) -> Result<i32> {
+    Ok(match resolve::lost_by(context, view).await? {
+        Some(Lost::Relation) => 103,
+        Some(Lost::Schema) => 105,
+        None => i32::from(view.incremental),
+    })
+}
+
+/// Whether a materialized view's rows are what its query gives now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Staleness {
+    /// They are.
+    Fresh,
+    /// They may not be.
+    Stale,
+    /// Nobody can tell, because the query reads tables of others.
+    Unknown,
+}
+
+impl Staleness {
+    /// As Redshift's `is_stale` has it.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Fresh => "f",
+            Self::Stale => "t",
+            Self::Unknown => "u",
         }
     }
-    Ok(false)
+}
+
+/// Whether what a materialized view's rows were computed of may have changed since; the statement does not count as a
+/// reader of it.
+pub(crate) async fn staleness(context: &Context, view: &ManagedTable) -> Result<Staleness> {
+    let Some(view) = &view.attributes.materialized else { return Ok(Staleness::Fresh) };
+    // A definition that cannot be read is another one.
+    if resolve::definitions(context, view).await.ok().as_ref() != Some(&view.definitions) {
+        return Ok(Staleness::Stale);
+    }
+    let Some(seen) = &view.seen else {
+        return Ok(if view.external { Staleness::Unknown } else { Staleness::Stale });
+    };
+    let mut transaction = context.transaction().lock().await;
+    for (id, held) in seen {
+        let Some(table) = transaction.table_by_id(context.warehouse(), *id).await? else {
+            return Ok(Staleness::Stale);
+        };
+        let contents = transaction.peek(context.warehouse(), &table).await?;
+        if tables::held(&table, &contents.files, &contents.inlined).as_ref() != Some(held) {
+            return Ok(Staleness::Stale);
+        }
+    }
+    Ok(Staleness::Fresh)
 }

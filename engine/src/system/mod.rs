@@ -45,7 +45,7 @@ pub(crate) use attributes::encoding_name;
 pub(crate) use classes::constraint_text;
 pub(crate) use facts::{Facts, facts};
 pub(crate) use indexes::index_text;
-pub(crate) use materialized::is_stale;
+pub(crate) use materialized::{Staleness, staleness};
 pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations, temporary};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};

@@ -57,6 +57,8 @@ pub(crate) struct Column {
     pub(crate) default: Option<String>,
     pub(crate) comment: Option<String>,
     pub(crate) encoding: Option<String>,
+    /// `COLLATE case_insensitive`
+    pub(crate) case_insensitive: bool,
     pub(crate) distribution_key: bool,
     /// Its place in the sort key from 1, negative when interleaved; 0 outside.
     pub(crate) sort_key: i64,
@@ -194,6 +196,7 @@ fn managed(table: &std::sync::Arc<ManagedTable>) -> Relation {
             default: identity.or_else(|| column.default.clone()),
             comment: column.comment.clone(),
             encoding: column.encoding.clone(),
+            case_insensitive: column.case_insensitive,
             distribution_key: attributes.distribution == DistributionStyle::Key { column: column.id },
             sort_key: if interleaved { -place } else { place },
             partition_key: 0,

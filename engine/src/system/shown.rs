@@ -110,7 +110,7 @@ async fn columns(context: &Context) -> Result<Rows> {
                 (column.sort_key != 0).then_some(column.sort_key.abs()),
                 table.then_some(i64::from(column.distribution_key)),
                 table.then(|| attributes::encoding_of(column)),
-                (table && is_text).then_some("default")
+                (table && is_text).then_some(if column.case_insensitive { "case_insensitive" } else { "default" })
             ]);
         }
     }

@@ -1,6 +1,6 @@
 //! What refreshes read of streams: `sys_stream_scan_states`, `sys_stream_scan_errors`.
 
-use super::loads::seen;
+use super::loads::may_see;
 use super::table::Kind::{Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{PG_CATALOG, Rows, SystemTable, row};
@@ -17,9 +17,18 @@ const LOST: i64 = 1217;
 /// Characters of a reason that are shown, as in Redshift.
 const REASON: usize = 128;
 
+/// What the user may see, oldest first: one record a view, of which a statement may have refreshed several. Tries that were
+/// not committed are not among them.
+async fn records(context: &Context) -> Result<Vec<StreamScanRecord>> {
+    let sees = may_see(context).await?;
+    let mut records: Vec<StreamScanRecord> = context.warehouse().journal().read().await?;
+    records.retain(|record| sees(record));
+    Ok(records)
+}
+
 async fn states(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    let records: Vec<StreamScanRecord> = seen(context).await?;
+    let records = records(context).await?;
     for record in &records {
         for part in &record.parts {
             rows.push(row![
@@ -44,7 +53,7 @@ async fn states(context: &Context) -> Result<Rows> {
 
 async fn errors(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
-    let records: Vec<StreamScanRecord> = seen(context).await?;
+    let records = records(context).await?;
     for record in &records {
         if let Some(lost) = &record.lost {
             let (schema, stream, view) = (&record.schema, &record.stream, &record.view);

@@ -1,7 +1,7 @@
 //! Redshift's column types: their names, and what they are in Arrow and in DuckLake's manifest.
 //!
 //! Lengths of CHAR and VARCHAR count bytes. A TIMETZ is kept as the time of day in UTC, which is how Redshift keeps it.
-//! A SUPER is kept as JSON text. HLLSKETCH, GEOMETRY and GEOGRAPHY are refused.
+//! A SUPER is kept as JSON text, a HLLSKETCH as the text that shows it. GEOMETRY and GEOGRAPHY are refused.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::Qualifier;
@@ -23,6 +23,9 @@ const MOST_VARCHAR: u32 = 65_535;
 
 /// The most bytes of a VARBYTE.
 const MOST_VARBYTE: u32 = 16_777_216;
+
+/// The key of a field's metadata that says that its texts are sketches.
+const SKETCH_METADATA: &str = "millrace:hllsketch";
 
 /// A column type. It prints as Redshift's catalogs do and parses from every name that Redshift takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +64,8 @@ pub enum SqlType {
     VarByte(u32),
     /// SUPER, as JSON text.
     Super,
+    /// HLLSKETCH, as text.
+    HllSketch,
 }
 
 impl SqlType {
@@ -74,7 +79,7 @@ impl SqlType {
             Self::Real => DataType::Float32,
             Self::Double => DataType::Float64,
             Self::Boolean => DataType::Boolean,
-            Self::Char(_) | Self::Varchar(_) | Self::Super => DataType::Utf8View,
+            Self::Char(_) | Self::Varchar(_) | Self::Super | Self::HllSketch => DataType::Utf8View,
             Self::Date => DataType::Date32,
             Self::Time | Self::TimeTz => DataType::Time64(TimeUnit::Microsecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -124,7 +129,7 @@ impl SqlType {
             Self::Real => "float32",
             Self::Double => "float64",
             Self::Boolean => "boolean",
-            Self::Char(_) | Self::Varchar(_) => "varchar",
+            Self::Char(_) | Self::Varchar(_) | Self::HllSketch => "varchar",
             Self::Date => "date",
             Self::Time => "time",
             Self::TimeTz => "timetz",
@@ -166,6 +171,7 @@ impl fmt::Display for SqlType {
             Self::Interval(qualifier) => write!(f, "interval {qualifier}"),
             Self::VarByte(length) => write!(f, "binary varying({length})"),
             Self::Super => f.write_str("super"),
+            Self::HllSketch => f.write_str("hllsketch"),
         }
     }
 }
@@ -202,7 +208,8 @@ impl FromStr for SqlType {
             "timestamp" | "timestamp without time zone" => Self::Timestamp,
             "timestamptz" | "timestamp with time zone" => Self::TimestampTz,
             "super" => Self::Super,
-            "hllsketch" | "geometry" | "geography" => return Err(Error::unsupported(format!("type \"{name}\""))),
+            "hllsketch" => Self::HllSketch,
+            "geometry" | "geography" => return Err(Error::unsupported(format!("type \"{name}\""))),
             name => return Err(Error::new(ErrorKind::UndefinedObject, format!("type \"{name}\" does not exist"))),
         };
         if arguments.is_empty() {
@@ -298,21 +305,47 @@ fn float(text: &str, arguments: &[&str]) -> Result<SqlType> {
 /// The Arrow field of a column.
 pub fn arrow_field(column: &ManagedColumn) -> Result<Field> {
     let data_type: SqlType = column.data_type.parse()?;
-    let field = Field::new(&column.name, data_type.to_arrow(), column.nullable);
-    Ok(if data_type == SqlType::Super { super_field(field) } else { field })
+    Ok(marked_field(Field::new(&column.name, data_type.to_arrow(), column.nullable), data_type))
+}
+
+/// A field with the mark of its type, where Arrow's does not tell it.
+pub fn marked_field(field: Field, data_type: SqlType) -> Field {
+    match data_type {
+        SqlType::Super => super_field(field),
+        SqlType::HllSketch => sketch_field(field),
+        _ => field,
+    }
 }
 
 /// The field of a text marked as SUPER.
 pub fn super_field(field: Field) -> Field {
+    marked(field, SUPER_METADATA)
+}
+
+/// The field of a text marked as HLLSKETCH.
+pub fn sketch_field(field: Field) -> Field {
+    marked(field, SKETCH_METADATA)
+}
+
+fn marked(field: Field, mark: &str) -> Field {
     let mut metadata = field.metadata().clone();
-    metadata.insert(SUPER_METADATA.to_owned(), String::new());
+    metadata.insert(mark.to_owned(), String::new());
     field.with_metadata(metadata)
 }
 
 /// Whether a field's texts are SUPER values.
 pub fn is_super(field: &Field) -> bool {
+    is_marked(field, SUPER_METADATA)
+}
+
+/// Whether a field's texts are HLLSKETCH values.
+pub fn is_sketch(field: &Field) -> bool {
+    is_marked(field, SKETCH_METADATA)
+}
+
+fn is_marked(field: &Field, mark: &str) -> bool {
     matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-        && field.metadata().contains_key(SUPER_METADATA)
+        && field.metadata().contains_key(mark)
 }
 
 /// The Arrow schema of columns.

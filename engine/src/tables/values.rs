@@ -10,6 +10,7 @@ use arrow::datatypes::{Decimal128Type, DecimalType};
 use arrow::temporal_conversions::{date32_to_datetime, time64us_to_time, timestamp_us_to_datetime};
 use chrono::{Datelike, NaiveDateTime};
 use datafusion::common::ScalarValue;
+use millrace_catalog::manifest::float_text;
 
 /// The text of a value; `None` for NULL and for values without a text.
 pub fn value_text(value: &ScalarValue) -> Option<String> {
@@ -21,9 +22,9 @@ pub fn value_text(value: &ScalarValue) -> Option<String> {
         ScalarValue::Decimal128(value, precision, scale) => {
             value.map(|v| Decimal128Type::format_decimal(v, *precision, *scale))
         }
-        // `{:?}` has an exponent where the digits would be many; NaN is no bound.
-        ScalarValue::Float32(value) => value.filter(|v| !v.is_nan()).map(|v| format!("{v:?}")),
-        ScalarValue::Float64(value) => value.filter(|v| !v.is_nan()).map(|v| format!("{v:?}")),
+        // NaN is no bound.
+        ScalarValue::Float32(value) => value.filter(|v| !v.is_nan()).map(float_text),
+        ScalarValue::Float64(value) => value.filter(|v| !v.is_nan()).map(float_text),
         ScalarValue::Utf8View(value) => value.clone(),
         ScalarValue::Date32(value) => {
             let date = in_range(date32_to_datetime((*value)?)?)?;
@@ -55,6 +56,7 @@ pub fn parse_value(text: &str, data_type: SqlType) -> Result<ScalarValue> {
     let invalid = || Error::new(ErrorKind::InvalidText, format!("invalid value \"{text}\" for type {data_type}"));
     match data_type {
         SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Ok(ScalarValue::Utf8View(Some(text.to_owned()))),
+        SqlType::HllSketch => Err(Error::unsupported("a default of type HLLSKETCH for a column that is added")),
         SqlType::VarByte(_) => Err(Error::unsupported("a default of type VARBYTE for a column that is added")),
         SqlType::Interval(qualifier) => {
             let parts = interval::parse(text, qualifier)?;

@@ -108,6 +108,15 @@ async fn definitions_change_as_other_tables_do() {
     assert!(world.memory.take_requests().iter().any(|request| request.table == "chain"));
     let location = "SELECT location FROM svv_external_tables WHERE tablename = 'shop'";
     assert_eq!(world.line(location).await, "opensearch://chain");
+    // A renamed column keeps its source, and a property is known in any case.
+    world.line("ALTER TABLE mem.shop RENAME COLUMN title TO word").await;
+    assert_eq!(world.line("SELECT count(word) FROM mem.shop").await, "7");
+    world.line("ALTER TABLE mem.shop SET TBLPROPERTIES ('COLUMNMAPPING'='word=Name', 'Page_Size'='5')").await;
+    assert_eq!(world.line("SELECT count(word) FROM mem.shop").await, "7");
+    let shown = world.rows("SHOW TBLPROPERTIES mem.shop").await.unwrap();
+    let named: Vec<&str> = shown.iter().map(|row| row[0].as_str()).filter(|name| name.len() == 13).collect();
+    assert_eq!(named, ["COLUMNMAPPING"]);
+    world.line("ALTER TABLE mem.shop RENAME COLUMN word TO title").await;
     world.line("ALTER TABLE mem.shop RENAME TO store").await;
     assert_eq!(world.line("SELECT count(*) FROM mem.store").await, "8");
     for (text, sqlstate) in [
@@ -130,6 +139,38 @@ async fn definitions_change_as_other_tables_do() {
 }
 
 #[tokio::test]
+async fn another_connection_takes_the_right_to_use_it() {
+    let mut world = World::new().await;
+    world.line("CREATE USER ann PASSWORD 'Annann12'").await;
+    world.line("CREATE SCHEMA hers AUTHORIZATION ann").await;
+    world.line("CREATE EXTERNAL SCHEMA alias FROM DATA CATALOG DATABASE 'mem'").await;
+    world.line("GRANT USAGE ON SCHEMA alias TO ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    world.line("CREATE EXTERNAL TABLE hers.t (id int) LOCATION 'opensearch://orders'").await;
+    for text in [
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='mem')",
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('CONNECTIONNAME'='mem')",
+        // Another name of the schema gives its credentials too.
+        "ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='alias')",
+        "CREATE EXTERNAL TABLE hers.u (id int) LOCATION 'opensearch://orders' TABLE PROPERTIES ('connectionName'='alias')",
+    ] {
+        let error = world.error(text).await;
+        assert_eq!((error.sqlstate(), error.message.as_str()), ("42501", "permission denied for schema mem"), "{text}");
+    }
+    world.line("SET SESSION AUTHORIZATION default").await;
+    world.line("GRANT USAGE ON SCHEMA mem TO ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    world.line("ALTER TABLE hers.t SET TBLPROPERTIES ('connectionName'='mem')").await;
+    assert_eq!(world.line("SELECT count(*) FROM hers.t").await, "8");
+    // What is read through it is not changed without it.
+    world.line("SET SESSION AUTHORIZATION default").await;
+    world.line("REVOKE USAGE ON SCHEMA mem FROM ann").await;
+    world.line("SET SESSION AUTHORIZATION ann").await;
+    let error = world.error("ALTER TABLE hers.t SET TBLPROPERTIES ('sourceTable'='chain')").await;
+    assert_eq!(error.message, "permission denied for schema mem");
+}
+
+#[tokio::test]
 async fn what_cannot_be_declared_is_refused() {
     let mut world = World::new().await;
     for (rest, sqlstate, message) in [
@@ -141,6 +182,10 @@ async fn what_cannot_be_declared_is_refused() {
         ("(a int) LOCATION 'opensearch://'", "42P16", "names no table of OpenSearch"),
         ("(a int) LOCATION 'opensearch://x' TABLE PROPERTIES ('sourceTable'='y')", "42P16", "\"sourceTable\" names"),
         ("(a int) TABLE PROPERTIES ('page_size'='ten')", "22023", "takes a number"),
+        ("(a int) TABLE PROPERTIES ('Page_Size'='ten')", "22023", "takes a number"),
+        ("(a int) TABLE PROPERTIES ('Page_Size'='1', 'page_size'='2')", "22023", "\"page_size\" are one"),
+        ("(a int) TABLE PROPERTIES ('Invalid.Values'='maybe')", "22023", "for property \"Invalid.Values\""),
+        ("(a int) LOCATION 'DynamoDB://x'", "42P16", "which schema \"mem\" is over"),
         ("(a int) TABLE PROPERTIES ('pagesize'='10')", "22023", "has no property \"pagesize\""),
         ("(a int) TABLE PROPERTIES ('password'='x')", "22023", "an option of the schema"),
         ("(a int, b int) TABLE PROPERTIES ('columnMapping'='a=b')", "42P16", "have one source"),
@@ -190,6 +235,12 @@ async fn rights_are_those_of_the_table() {
 #[tokio::test]
 async fn crawlers_make_tables_of_a_systems() {
     let mut world = World::new().await;
+    // Of one table nothing can be left out.
+    let error = world
+        .error("CREATE CRAWLER one DATABASE lake TARGETS ('opensearch://orders' CONNECTION mem EXCLUDE ('o*'))")
+        .await;
+    let refused = "EXCLUDE of a target that names one table of OpenSearch is not supported";
+    assert_eq!((error.sqlstate(), error.message.as_str()), ("0A000", refused));
     let create = "CREATE CRAWLER c DATABASE lake TARGETS ('opensearch://' CONNECTION mem EXCLUDE ('d*', 'chain'))";
     world.line(create).await;
     assert_eq!(world.line("START CRAWLER c").await, "CREATED,mixed,0,NULL CREATED,orders,0,NULL");
@@ -215,6 +266,10 @@ async fn crawlers_make_tables_of_a_systems() {
         explained.contains("opensearch://orders,table orders,opensearch,1.00,OpenSearch tells of it,none"),
         "{explained}"
     );
+    // A name of the user's stays.
+    world.line("ALTER TABLE lake.orders RENAME COLUMN name TO title").await;
+    assert_eq!(world.line("START CRAWLER c").await, "UNCHANGED,mixed,0,NULL UNCHANGED,orders,0,NULL");
+    assert_eq!(world.line("SELECT count(title) FROM lake.orders").await, "7");
     // A change of the user's is found again.
     world.line("ALTER TABLE lake.orders DROP COLUMN at").await;
     assert_eq!(world.line("START CRAWLER c").await, "UNCHANGED,mixed,0,NULL UPDATED,orders,0,added \"at\" timestamp");

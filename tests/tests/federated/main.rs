@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod aggregates;
+mod automatic;
 mod copy;
 mod declared;
 mod memory;

@@ -92,6 +92,14 @@ async fn options_are_checked_and_secrets_kept() {
     world.line("CREATE EXTERNAL SCHEMA IF NOT EXISTS logs FROM OPENSEARCH").await;
     let shown = world.line("SELECT eskind, databasename, esoptions FROM svv_external_schemas").await;
     assert!(shown.contains("NULL,opensearch,{\"endpoint\":\"https://host:9200\",\"user\":\"u\"}"), "{shown}");
+    // Options are known in any case, and so are secrets.
+    let text =
+        "CREATE EXTERNAL SCHEMA cased FROM OPENSEARCH 'https://host' OPTIONS (\"User\" 'u', \"PASSWORD\" 'S3cret')";
+    world.line(text).await;
+    let cased = world.line("SELECT esoptions FROM svv_external_schemas WHERE schemaname = 'cased'").await;
+    assert_eq!(cased, "{\"endpoint\":\"https://host\",\"user\":\"u\"}");
+    let twice = "CREATE EXTERNAL SCHEMA x FROM OPENSEARCH USER 'u' OPTIONS (\"User\" 'v')";
+    assert_eq!(world.error(twice).await.sqlstate(), "42601");
     let everything = [
         shown,
         world.line("SELECT parameters FROM svv_external_databases").await,

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
 
 /// When all records came.
 const CAME_US: i64 = 1_000_000;
@@ -38,6 +39,10 @@ struct State {
     /// After how many batches a scan fails.
     fails_after: Option<usize>,
     retention: Option<Duration>,
+    /// What the next scan waits for.
+    holds: Option<watch::Receiver<bool>>,
+    /// What the scans that began wait for.
+    held: HashMap<u64, watch::Receiver<bool>>,
 }
 
 #[derive(Debug)]
@@ -60,7 +65,15 @@ struct Event {
 
 impl Default for Events {
     fn default() -> Self {
-        let state = State { shards: Vec::new(), next: 1, scans: 0, fails_after: None, retention: None };
+        let state = State {
+            shards: Vec::new(),
+            next: 1,
+            scans: 0,
+            fails_after: None,
+            retention: None,
+            holds: None,
+            held: HashMap::new(),
+        };
         let events = Self { state: Mutex::new(state), reached: Mutex::default() };
         events.create();
         events
@@ -124,6 +137,18 @@ impl Events {
     /// Lets a scan fail after so many batches, once.
     pub(crate) fn fail_after(&self, batches: usize) {
         self.state.lock().unwrap().fails_after = Some(batches);
+    }
+
+    /// Lets the next scan give nothing until it is told to go on.
+    pub(crate) fn hold(&self) -> watch::Sender<bool> {
+        let (sender, receiver) = watch::channel(false);
+        self.state.lock().unwrap().holds = Some(receiver);
+        sender
+    }
+
+    /// Whether the scan that waits has begun.
+    pub(crate) fn is_held(&self) -> bool {
+        !self.state.lock().unwrap().held.is_empty()
     }
 
     /// The next records of a split after a position, whether there are more, and what this batch says of itself.
@@ -228,6 +253,10 @@ impl Connector for Stream {
         self.check()?;
         let mut state = self.0.stream.state.lock().unwrap();
         state.scans += 1;
+        if let Some(held) = state.holds.take() {
+            let scan = state.scans;
+            state.held.insert(scan, held);
+        }
         for checkpoint in &request.checkpoints {
             let Some(shard) = state.shards.iter().find(|shard| shard.id == checkpoint.split) else { continue };
             let known = match checkpoint.position.as_str() {
@@ -253,6 +282,7 @@ impl Connector for Stream {
         let position = from.map_or_else(|| "start".to_owned(), |checkpoint| checkpoint.position.clone());
         let (memory, split, measures) = (Arc::clone(&self.0), split.clone(), Arc::clone(measures));
         let columns = request.columns.clone();
+        let held = memory.stream.state.lock().unwrap().held.get(&part(&split).0).cloned();
         let key = (part(&split).0, split.id.clone());
         memory.stream.reached.lock().unwrap().insert(key.clone(), position.clone());
         let batches = futures::stream::try_unfold(position, move |mut position| {
@@ -264,8 +294,12 @@ impl Connector for Stream {
                     (rows(&events, &columns), position)
                 })
             });
+            let held = held.clone();
             async move {
                 tokio::task::yield_now().await;
+                if let Some(mut held) = held {
+                    held.wait_for(|goes_on| *goes_on).await.unwrap();
+                }
                 next
             }
         });

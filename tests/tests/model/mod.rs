@@ -58,6 +58,11 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// The names of its columns, in order.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
     fn of(&self, kind: Kind) -> Vec<&str> {
         self.columns.iter().filter(|(_, of)| *of == kind).map(|(name, _)| name.as_str()).collect()
     }
@@ -336,7 +341,7 @@ impl History {
 
     fn create_as(&mut self, table: &Shape) -> Step {
         let name = self.name("t");
-        let columns: Vec<&str> = table.columns.iter().map(|(name, _)| name.as_str()).collect();
+        let columns = table.names();
         let condition = self.condition(&table.name, table, table, 1);
         let create = |properties: &str| {
             let query = format!("SELECT {} FROM {} WHERE {condition}", columns.join(", "), table.name);

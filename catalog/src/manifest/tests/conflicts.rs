@@ -1,6 +1,8 @@
 //! Transactions beside each other, over two catalogs on one file.
 
 use super::*;
+use crate::model::Database;
+use crate::store::{sql, sql_text};
 use std::time::Duration;
 
 #[tokio::test]
@@ -97,4 +99,34 @@ async fn a_commit_that_is_dropped_leaves_nothing_half() {
         assert_eq!((files as i64, rows as i64), (now - base, 2_000 * (now - base)));
     }
     place.commit(&[add(t, "last", 1)]).await;
+}
+
+/// Another program, as DuckDB, does not take our lock: whose commit finds its number taken begins again.
+#[tokio::test]
+async fn who_finds_a_number_taken_begins_again() {
+    let place = Place::new().await;
+    place.catalog.create_database(&Database::new("d"), false).await.unwrap();
+    place.commit(&[ManifestChange::CreateTable(ManagedTable { schema: "d".to_owned(), ..table("t") })]).await;
+    let snapshot = place.newest().await + 1;
+    let rival = place.another().await;
+    let mut lease = rival.read().await.unwrap();
+    for statement in [
+        "BEGIN".to_owned(),
+        format!(
+            "INSERT INTO ducklake_snapshot SELECT {snapshot}, snapshot_time, schema_version, next_catalog_id, \
+             next_file_id FROM ducklake_snapshot WHERE snapshot_id = {snapshot} - 1"
+        ),
+        format!("INSERT INTO ducklake_snapshot_changes VALUES ({snapshot}, 'dropped_view:77', NULL, NULL, NULL)"),
+    ] {
+        lease.execute(sql_text(statement)).await.unwrap();
+    }
+    let commits = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        lease.execute(sql("COMMIT")).await.unwrap();
+        lease.release();
+    };
+    let (dropped, ()) = tokio::join!(place.catalog.drop_database("d", true), commits);
+    dropped.unwrap();
+    assert_eq!(place.catalog.snapshots().await.unwrap().pop().unwrap().id, snapshot + 1);
+    assert!(place.catalog.snapshot().await.unwrap().database("d").is_none());
 }

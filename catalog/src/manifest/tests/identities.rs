@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::Identity;
+use crate::store::{Database, Write, sql};
 use std::collections::BTreeSet;
 
 fn identity(seed: i64, step: i64) -> ManagedColumn {
@@ -52,4 +53,32 @@ async fn values_taken_before_the_table_was_committed_count() {
     let most = place.catalog.next_identity(t, &columns[0], u64::MAX).await;
     assert!(matches!(most, Err(CatalogError::InvalidArgument(_))), "{most:?}");
     assert_eq!(place.catalog.next_identity(t, &columns[0], 1).await.unwrap(), 8);
+}
+
+/// They need not be on disk before the rows that get them, which are committed later.
+#[tokio::test]
+async fn values_wait_for_the_disk_with_their_rows() {
+    let place = Place::new().await;
+    let created = ManagedTable { columns: vec![identity(1, 1)], ..table("t") };
+    let t = place.commit(&[ManifestChange::CreateTable(created)]).await.tables[&-1];
+    let column = place.definition("t").await.columns.remove(0);
+    let at_once = async |write: &mut Write<'_>| match write.database() {
+        // 1 is NORMAL, 2 FULL.
+        Database::Sqlite => write.number(sql("PRAGMA synchronous")).await.unwrap() == 2,
+        Database::Postgres => {
+            let setting = sql("SELECT current_setting('synchronous_commit')");
+            write.first::<(String,)>(setting).await.unwrap() != Some(("off".to_owned(),))
+        }
+    };
+    assert_eq!(place.catalog.next_identity(t, &column, 5).await.unwrap(), 1);
+    let mut write = place.catalog.write().await.unwrap();
+    assert!(at_once(&mut write).await);
+    write.abandon().await.unwrap();
+    let mut write = place.catalog.write_lazily().await.unwrap();
+    assert!(!at_once(&mut write).await);
+    write.abandon().await.unwrap();
+    let mut write = place.catalog.write().await.unwrap();
+    assert!(at_once(&mut write).await);
+    write.abandon().await.unwrap();
+    assert_eq!(place.another().await.next_identity(t, &column, 1).await.unwrap(), 6);
 }

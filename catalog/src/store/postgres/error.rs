@@ -14,14 +14,15 @@ pub(super) fn code(error: &sqlx::Error) -> Option<String> {
 pub(in crate::store) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
-        // Shutdown by the administrator, crash, starting up; and those of class 08, connection exceptions.
-        other => code(other).is_some_and(|code| code.starts_with("08") || code.starts_with("57P")),
+        // Shutdown by the administrator, crash, starting up; a transaction that was idle for too long; and those of class
+        // 08, connection exceptions.
+        other => code(other).is_some_and(|code| code.starts_with("08") || code.starts_with("57P") || code == "25P03"),
     }
 }
 
 /// Whether a transaction failed for what another one did at the same time, so that the same again may succeed: could
 /// not be serialized, deadlock, a number or name that another program's commit has taken.
-pub(crate) fn collided(error: &CatalogError) -> bool {
+pub(in crate::store) fn collided(error: &CatalogError) -> bool {
     let CatalogError::Unavailable { source: Some(source), .. } = error else { return false };
     let source: &(dyn Error + 'static) = source.as_ref();
     source
@@ -50,6 +51,7 @@ pub(in crate::store) fn fault(url: &PostgresUrl, error: sqlx::Error) -> CatalogE
         Some("55P03") => {
             format!("{url} stayed locked by another session for {} seconds", BUSY_TIMEOUT.as_secs())
         }
+        Some("57014") => format!("{url} gave a statement up that took too long: {detail}"),
         Some("53100") => format!("disk full at {url}: {detail}"),
         Some("40001" | "40P01" | "23505" | "42P07") => {
             format!("another program changed {url} at the same time: {detail}")

@@ -12,15 +12,17 @@ mod session;
 mod url;
 mod values;
 
-pub(crate) use error::collided;
-pub(super) use error::{fault, is_lost};
+pub(super) use error::{collided, fault, is_lost};
 pub(super) use open::open;
 pub(super) use outcome::settle;
 #[cfg(test)]
 pub(super) use session::options;
-pub(super) use session::{Session, begin_migration, begin_write, connect};
+pub(super) use session::{Session, answered, begin_migration, begin_write, connect, make_schema};
 pub use url::PostgresUrl;
 pub(super) use values::{arguments, read_text};
+
+/// The longest name that a server does not cut.
+pub(crate) const MOST_NAME_BYTES: usize = 63;
 
 /// What definitions and functions are here. Names are compared by bytes, as the order of partitions needs.
 pub(super) const SPELLINGS: &[(&str, &str)] = &[
@@ -32,6 +34,7 @@ pub(super) const SPELLINGS: &[(&str, &str)] = &[
     ("NEW_UUID()", "gen_random_uuid()"),
 ];
 
+pub(super) const MAY_WRITE: &str = "SELECT has_table_privilege('millrace_meta', 'UPDATE')";
 pub(super) const HAS_TABLE: &str = "SELECT to_regclass($1) IS NOT NULL";
 pub(super) const TABLES_LIKE: &str = "SELECT tablename FROM pg_catalog.pg_tables \
      WHERE schemaname = current_schema() AND tablename LIKE $1 ESCAPE '\\'";

@@ -1,13 +1,11 @@
-//! Opening a catalog in PostgreSQL: making its tables, bringing them up to date, or falling back to reading only.
+//! Opening a catalog in PostgreSQL: what a server must be like, and what it lets a user do.
 
 use super::error::fault;
-use super::session::{make_schema, options};
+use super::session::options;
 use super::url::PostgresUrl;
 use crate::error::{CatalogError, Result};
-use crate::store::connection::Connections;
 use crate::store::database::Connection;
-use crate::store::migrate::{FORMAT, migrate, read_format};
-use crate::store::open::Opened;
+use crate::store::open::{Opened, look, opened};
 use crate::store::place::Place;
 use crate::store::sql::sql;
 
@@ -18,7 +16,7 @@ const OLDEST_SERVER: u32 = 130_000;
 
 /// Opens the catalog, made with its schema where it is missing.
 pub(in crate::store) async fn open(url: &PostgresUrl) -> Result<Opened> {
-    let options = options(url);
+    let (place, options) = (Place::Postgres(url.clone()), options(url));
     let failed = |error| fault(url, error);
     let mut connection = options.connect().await.map_err(failed)?;
     check_server(&connection, url)?;
@@ -26,39 +24,8 @@ pub(in crate::store) async fn open(url: &PostgresUrl) -> Result<Opened> {
     if encoding != "UTF8" {
         return Err(CatalogError::Damaged(format!("the database {url} has the encoding {encoding}, not UTF8")));
     }
-    let foreign = |name: &str| {
-        CatalogError::Damaged(format!(
-            "the schema \"{}\" of {url} has another program's tables, \"{name}\" for one: name another schema, ?schema=…",
-            url.schema
-        ))
-    };
-    let writable = match read_format(&mut connection).await.map_err(failed)? {
-        None => return Err(foreign(&first_table(&mut connection).await.map_err(failed)?)),
-        Some(format) if format > FORMAT => {
-            return Err(CatalogError::Damaged(format!(
-                "catalog format {format} is newer than this program knows ({FORMAT}): upgrade millrace"
-            )));
-        }
-        Some(FORMAT) => !read_only && may_write(&mut connection).await.map_err(failed)?,
-        Some(_) if read_only => {
-            return Err(CatalogError::ReadOnly(format!("{url} must first be written by this version")));
-        }
-        Some(_) => {
-            prepare(&mut connection, url).await.map_err(failed)?;
-            true
-        }
-    };
-    let connections = |most| Connections::new(Place::Postgres(url.clone()), options.clone(), most);
-    let readers = connections(READERS);
-    readers.put(connection);
-    Ok(Opened { readers, writer: writable.then(|| connections(1)) })
-}
-
-async fn prepare(connection: &mut Connection, url: &PostgresUrl) -> sqlx::Result<()> {
-    if let Connection::Postgres(server) = connection {
-        make_schema(server, &url.schema).await?;
-    }
-    migrate(connection).await
+    let found = look(&mut connection, &place, !read_only).await.map_err(failed)?;
+    opened(place, &options, READERS, (connection, found))
 }
 
 fn check_server(connection: &Connection, url: &PostgresUrl) -> Result<()> {
@@ -81,13 +48,4 @@ async fn read_server(connection: &mut Connection) -> sqlx::Result<(String, bool)
     let query = "SELECT current_setting('server_encoding'), \
                  pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
     connection.first(sql(query)).await?.ok_or(sqlx::Error::RowNotFound)
-}
-
-async fn may_write(connection: &mut Connection) -> sqlx::Result<bool> {
-    let query = sql("SELECT has_table_privilege('millrace_meta', 'UPDATE')");
-    Ok(connection.first::<(bool,)>(query).await?.is_some_and(|(may,)| may))
-}
-
-async fn first_table(connection: &mut Connection) -> sqlx::Result<String> {
-    Ok(connection.tables_like("%").await?.into_iter().min().unwrap_or_default())
 }

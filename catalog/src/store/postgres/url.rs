@@ -1,6 +1,8 @@
 //! Where a server is: libpq's URL, with `schema` besides. A password in it is told to the server and to nobody else.
 
+use super::MOST_NAME_BYTES;
 use crate::error::{CatalogError, Result};
+use crate::store::database::STATEMENTS;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use std::fmt;
@@ -9,11 +11,6 @@ use url::Url;
 
 /// The schema of a catalog that names none.
 const DEFAULT_SCHEMA: &str = "public";
-/// The longest name that PostgreSQL does not cut.
-const MOST_NAME_BYTES: usize = 63;
-
-/// Statements that a session keeps prepared: more than the catalog has but for those of many rows.
-const STATEMENTS: usize = 250;
 
 /// The parameters of libpq that are passed on.
 const PARAMETERS: [&str; 11] = [
@@ -41,6 +38,15 @@ impl PostgresUrl {
     /// Whether a text is such a URL, be it right or not.
     pub fn is_one(text: &str) -> bool {
         text.starts_with("postgres://") || text.starts_with("postgresql://")
+    }
+
+    /// That the schema has a table of another program.
+    pub(in crate::store) fn has_others_tables(&self, table: &str) -> String {
+        format!(
+            "the schema \"{}\" of {self} has another program's tables, \"{table}\" for one: name another schema, \
+             ?schema=…",
+            self.schema
+        )
     }
 
     #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::store::database::Connection;
 use crate::store::{PostgresUrl, postgres, sql_text};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -129,9 +129,9 @@ async fn a_transaction_whose_session_was_ended_changes_nothing() {
     write.abandon().await.unwrap();
 }
 
-/// Passes connections on to the server; once `deaf` is set, those that are open hear nothing of it any more, and are
-/// closed after their next message.
-async fn proxy(server: String, deaf: Arc<AtomicBool>) -> u16 {
+/// Passes connections on to the server; once `deaf` is set, those that are open hear nothing of it any more, and where
+/// `closes` are closed after their next message.
+async fn proxy(server: String, deaf: Arc<AtomicBool>, closes: bool) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -140,13 +140,13 @@ async fn proxy(server: String, deaf: Arc<AtomicBool>) -> u16 {
             let upstream = TcpStream::connect(&server).await.unwrap();
             // Connections that are made later are heard.
             let deaf = if deaf.load(Ordering::SeqCst) { Arc::default() } else { Arc::clone(&deaf) };
-            tokio::spawn(pass(client, upstream, deaf));
+            tokio::spawn(pass(client, upstream, deaf, closes));
         }
     });
     port
 }
 
-async fn pass(mut client: TcpStream, mut upstream: TcpStream, deaf: Arc<AtomicBool>) {
+async fn pass(mut client: TcpStream, mut upstream: TcpStream, deaf: Arc<AtomicBool>, closes: bool) {
     let (mut asked, mut told) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
@@ -156,7 +156,8 @@ async fn pass(mut client: TcpStream, mut upstream: TcpStream, deaf: Arc<AtomicBo
             },
             read = upstream.read(&mut told) => match read {
                 // The answer came, and goes no further.
-                Ok(_) if deaf.load(Ordering::SeqCst) => return,
+                Ok(_) if deaf.load(Ordering::SeqCst) && closes => return,
+                Ok(count) if deaf.load(Ordering::SeqCst) && count > 0 => {}
                 Ok(count) if count > 0 => client.write_all(&told[..count]).await.unwrap(),
                 _ => return,
             },
@@ -168,7 +169,7 @@ async fn pass(mut client: TcpStream, mut upstream: TcpStream, deaf: Arc<AtomicBo
 async fn a_commit_whose_answer_is_lost_is_asked_for() {
     let Some(direct) = server("schema=unheard") else { return };
     let deaf = Arc::<AtomicBool>::default();
-    let port = proxy(format!("{}:{}", direct.host(), direct.port()), Arc::clone(&deaf)).await;
+    let port = proxy(format!("{}:{}", direct.host(), direct.port()), Arc::clone(&deaf), true).await;
     let catalog = open(&server(&format!("schema=unheard&host=127.0.0.1&port={port}")).unwrap()).await.unwrap();
     // The connection that writes knows all statements now, so that COMMIT is one message.
     let write = catalog.write().await.unwrap();
@@ -180,4 +181,30 @@ async fn a_commit_whose_answer_is_lost_is_asked_for() {
     let mut write = catalog.write().await.unwrap();
     assert_eq!(write.allocate(1).await.unwrap(), before + 1000);
     write.abandon().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_went_dead_without_a_word_is_replaced() {
+    let Some(direct) = server("schema=silent") else { return };
+    let deaf = Arc::<AtomicBool>::default();
+    let port = proxy(format!("{}:{}", direct.host(), direct.port()), Arc::clone(&deaf), false).await;
+    let catalog = open(&server(&format!("schema=silent&host=127.0.0.1&port={port}")).unwrap()).await.unwrap();
+    // Idle for longer, they are asked whether they live.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    deaf.store(true, Ordering::SeqCst);
+    let begun = Instant::now();
+    catalog.snapshot().await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn the_server_gives_up_what_takes_too_long() {
+    let Some(url) = server("schema=public") else { return };
+    let mut connection = connect(&url).await;
+    let query = "SELECT CAST(count(*) AS BIGINT) FROM pg_settings WHERE setting <> '0' AND name IN \
+                 ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout')";
+    assert_eq!(connection.first::<(i64,)>(sql(query)).await.unwrap(), Some((3,)));
+    connection.execute(sql("SET statement_timeout TO 50")).await.unwrap();
+    let error = connection.first::<(bool,)>(sql("SELECT pg_sleep(9) IS NULL")).await.unwrap_err();
+    assert!(postgres::fault(&url, error).to_string().contains("gave a statement up that took too long"));
 }

@@ -102,6 +102,42 @@ async fn a_path_comes_with_the_attribute_that_holds_it() {
     assert_eq!(filled(&stub.requests("Query")[0], "ProjectionExpression"), "address.city,address,pk,sk");
 }
 
+/// A table may have items from before a global index, which are not in it when their types are others.
+#[tokio::test]
+async fn keys_of_global_indexes_are_what_the_index_has() {
+    let old = json!({ "pk": { "S": "a" }, "sk": { "N": "1" }, "state": { "N": "5" }, "day": { "S": "2026-01-01" } });
+    let stub = serve(move |_, _, _| page(std::slice::from_ref(&old), false)).await;
+    let columns = [("state", Type::Text), ("day", Type::Text)];
+    let strict = declare(&stub.endpoint, &columns, Invalid::Error);
+    strict.schema("orders").await.unwrap();
+    let after = at("day", Comparison::Gt, Constant::Text("2026".to_owned()));
+    let open = request(&["day"], vec![text("state", "open"), after]);
+    assert_eq!(strict.pushdown("orders", &open.predicates), [Exact; 2]);
+    assert_eq!(strict.describe(&open), "DynamoDB Query on index by_state: state = 'open' AND day > '2026'");
+    let all = request(&["state"], vec![]);
+    assert_eq!(
+        read_all(&*strict, &all, &Arc::default()).await.unwrap_err().to_string(),
+        "attribute \"state\" of the item with pk = \"a\", sk = 1 is a number that is no varchar: 5; a table with \
+         'invalid.values' = 'null' reads it as NULL"
+    );
+    let lenient = declare(&stub.endpoint, &columns, Invalid::Null);
+    lenient.schema("orders").await.unwrap();
+    assert_eq!(lenient.pushdown("orders", &open.predicates), [Inexact; 2]);
+    let batches = read_all(&*lenient, &all, &Arc::default()).await.unwrap();
+    assert_eq!(table(&batches), "+-------+\n| state |\n+-------+\n|       |\n|       |\n+-------+");
+}
+
+#[tokio::test]
+async fn two_sources_of_one_attribute_are_refused() {
+    let stub = serve(|_, _, _| page(&[], false)).await;
+    let twice = declare(&stub.endpoint, &[("PK", Type::Text), ("pk", Type::Text)], Invalid::Error);
+    let error = twice.schema("orders").await.unwrap_err().to_string();
+    assert_eq!(error, "the sources \"PK\" and \"pk\" are one attribute, \"pk\"");
+    // No attribute is known of these, so there may be both.
+    let both = declare(&stub.endpoint, &[("Note", Type::Text), ("note", Type::Text)], Invalid::Error);
+    assert_eq!(both.schema("orders").await.unwrap().fields().len(), 2);
+}
+
 #[test]
 fn what_cannot_be_declared_is_refused() {
     let declared = |options: &[(&str, &str)], columns: arrow::datatypes::Fields| {

@@ -329,7 +329,9 @@ impl Payload {
         for (column, index) in columns.into_iter().zip(wanted) {
             let field = &self.fields[*index];
             let text = StringArray::from(column);
-            let cast = if self.exact {
+            // Arrow rounds decimals, and makes numbers that are too large for a float infinite.
+            let is_rounded = matches!(field.data_type(), DataType::Decimal128(..)) || field.data_type().is_floating();
+            let cast = if self.exact || is_rounded {
                 exactly(&text, field)
             } else {
                 cast_with_options(&text, field.data_type(), &lenient).map_err(|error| error.to_string())

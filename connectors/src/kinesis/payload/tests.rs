@@ -93,6 +93,31 @@ fn malformed_payloads_are_errors_or_rows_of_nulls() {
     assert_eq!(decoded(&lenient, bad).unwrap(), ["a|1", "-|-", "-|-", "-|-"]);
 }
 
+/// A number is the column's exactly, or its payload is malformed.
+#[test]
+fn numbers_are_not_rounded() {
+    let columns = "d decimal(10, 2), n decimal, x double precision, r real, i int";
+    let options = [("format", "json"), ("columns", columns)];
+    let (strict, lenient) = (payload(&options).unwrap(), [&options[..], &[("malformed", "null")]].concat());
+    let fits = br#"{"d": 1.50, "n": 1e3, "x": 0.1, "r": -1.5E2, "i": 7}"#;
+    assert_eq!(decoded(&strict, &[fits]).unwrap(), ["1.50|1000|0.1|-150.0|7"]);
+    for (text, error) in [
+        (r#"{"d": 1.555}"#, "0: \"d\" cannot hold \"1.555\""),
+        (r#"{"d": 123456789.5}"#, "0: \"d\" cannot hold \"123456789.5\""),
+        (r#"{"d": "."}"#, "0: \"d\" cannot hold \".\""),
+        (r#"{"n": 0.5}"#, "0: \"n\" cannot hold \"0.5\""),
+        (r#"{"n": 1e-2147483648}"#, "0: \"n\" cannot hold \"1e-2147483648\""),
+        (r#"{"x": 1e400}"#, "0: \"x\" cannot hold \"1e400\""),
+        (r#"{"r": 1e39}"#, "0: \"r\" cannot hold \"1e39\""),
+        (r#"{"i": 2147483648}"#, "0: \"i\" cannot hold \"2147483648\""),
+        (r#"{"i": 7.5}"#, "0: \"i\" cannot hold \"7.5\""),
+    ] {
+        assert_eq!(decoded(&strict, &[text.as_bytes()]).unwrap_err(), error);
+        let lenient = payload(&lenient).unwrap();
+        assert_eq!(decoded(&lenient, &[text.as_bytes()]).unwrap(), ["-|-|-|-|-"], "{text}");
+    }
+}
+
 #[test]
 fn lines_of_csv_become_rows() {
     let csv = payload(&[("format", "csv"), ("columns", "a int, b varchar, c date"), ("delimiter", ";")]).unwrap();

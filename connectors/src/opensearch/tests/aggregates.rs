@@ -149,12 +149,18 @@ async fn groups_come_page_by_page() {
 async fn answers_that_may_have_lost_digits_are_not_taken() {
     let exact = 9_007_199_254_740_992.0;
     for (aggregate, found, taken) in [
-        (Aggregate::Max(column("n")), stats(2, 2, 0.0, exact, exact), true),
+        (Aggregate::Max(column("n")), stats(2, 2, 0.0, exact - 1.0, exact), true),
+        // 2^53 + 1 would be shown as this, too.
+        (Aggregate::Max(column("n")), stats(2, 2, 0.0, exact, exact), false),
         (Aggregate::Max(column("n")), stats(2, 2, 0.0, exact * 2.0, exact * 2.0), false),
         (Aggregate::Min(column("n")), stats(2, 2, -exact * 2.0, 1.0, 0.0), false),
         (Aggregate::Sum(column("n")), stats(2, 2, 0.0, exact / 2.0, 5.0), true),
         (Aggregate::Sum(column("n")), stats(3, 3, 0.0, exact / 2.0, 5.0), false),
         (Aggregate::Sum(column("n")), stats(3, 3, -exact, 1.0, 5.0), false),
+        (Aggregate::Sum(column("n")), stats(1, 1, exact, exact, exact), false),
+        // The product is 2^53 + 1, which no double is.
+        (Aggregate::Sum(column("n")), stats(3, 3, 0.0, 3_002_399_751_580_331.0, 5.0), false),
+        (Aggregate::Sum(column("n")), stats(3, 3, 0.0, 1e300, 1e300), false),
         // A document with two values.
         (Aggregate::Sum(column("n")), stats(3, 4, 1.0, 2.0, 5.0), false),
         (Aggregate::Min(column("d")), stats(3, 4, 1.0, 2.0, 5.0), false),

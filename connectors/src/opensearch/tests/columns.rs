@@ -255,3 +255,35 @@ async fn indices_aliases_and_data_streams_are_tables() {
     .await;
     assert_eq!(connect(&stub.endpoint, &[]).tables().await.unwrap(), ["a", "b"]);
 }
+
+/// Numbers as the servers read them (`coerce`): fractions are cut off, an empty text is none.
+#[tokio::test]
+async fn whole_numbers_fit_or_are_errors() {
+    let properties = json!({"l": {"type": "long"}, "u": {"type": "unsigned_long"}, "i": {"type": "integer"}});
+    for (field, value, expected) in [
+        ("l", json!("9223372036854775807.9"), Some("9223372036854775807")),
+        ("l", json!("-1.234567890123456789e18"), Some("-1234567890123456789")),
+        ("l", json!("-.5"), Some("0")),
+        ("l", json!(""), Some("")),
+        ("l", json!("."), None),
+        ("l", json!("-."), None),
+        ("l", json!("1e-2147483648"), None),
+        ("l", json!(9_223_372_036_854_775_808_u64), None),
+        ("i", json!(2_147_483_648_u64), None),
+        ("u", json!(u64::MAX), Some("18446744073709551615")),
+        ("u", json!("18446744073709551616"), None),
+        ("u", json!("123456789012345678901234567890"), None),
+    ] {
+        let stub = one_page(properties.clone(), vec![json!({field: value})]).await;
+        let connector = connect(&stub.endpoint, &[]);
+        let found = rows(connector.as_ref(), &request("t", &[field])).await;
+        match (found, expected) {
+            (Ok(found), Some(expected)) => assert_eq!(found, [expected], "{value}"),
+            (Err(error), None) => {
+                let message = format!("field \"{field}\" of document \"0\" in \"t\" is no ");
+                assert!(error.to_string().starts_with(&message), "{error}");
+            }
+            (found, _) => panic!("{value}: {found:?}"),
+        }
+    }
+}

@@ -98,6 +98,35 @@ async fn what_does_not_fit_is_an_error_or_null() {
 }
 
 #[tokio::test]
+async fn an_object_is_no_scalar_whatever_else_is_read() {
+    for user in [json!({"id": 9}), json!([{"id": 9}])] {
+        for (columns, row) in [(&["user"][..], ""), (&["user", "user.id"], " | 9"), (&["user.id", "user"], "9 | ")] {
+            let stub = one_page(properties(), vec![json!({"user": user})]).await;
+            let declared = [("user", Type::Text), ("user.id", Type::Int32)];
+            let strict = declare(&stub.endpoint, &declared, Invalid::Error);
+            assert_eq!(
+                rows(&*strict, &request("t", columns)).await.unwrap_err().to_string(),
+                "field \"user\" of document \"0\" in \"t\" is no varchar: {\"id\":9}; a table with 'invalid.values' = 'null' \
+                 reads it as NULL"
+            );
+            let lenient = declare(&stub.endpoint, &declared, Invalid::Null);
+            assert_eq!(rows(&*lenient, &request("t", columns)).await.unwrap(), [row], "{columns:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_sources_of_one_field_are_refused() {
+    let stub = one_page(properties(), vec![]).await;
+    let twice = declare(&stub.endpoint, &[("Status", Type::Int64), ("STATUS", Type::Text)], Invalid::Error);
+    let error = twice.schema("t").await.unwrap_err().to_string();
+    assert_eq!(error, "the sources \"Status\" and \"STATUS\" are one field, \"Status\"");
+    // No mapping has these, so documents may have both.
+    let both = declare(&stub.endpoint, &[("Note", Type::Text), ("note", Type::Text)], Invalid::Error);
+    assert_eq!(both.schema("t").await.unwrap().fields().len(), 2);
+}
+
+#[tokio::test]
 async fn indices_that_disagree_are_read_as_declared() {
     let mappings = json!({
         "a": {"mappings": {"properties": {"n": {"type": "long"}}}},

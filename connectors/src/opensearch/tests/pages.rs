@@ -39,7 +39,7 @@ async fn server(distribution: Option<&'static str>, number: &'static str) -> Stu
         }
         "POST /t/_search/point_in_time?keep_alive=5m" => ok(&json!({"pit_id": "first"})),
         "POST /t/_pit?keep_alive=5m" => ok(&json!({"id": "first"})),
-        "POST /_search" => search(asked),
+        "POST /_search" | "POST /t/_search" => search(asked),
         "POST /t/_search?scroll=5m" => {
             *scrolled.lock().unwrap() = 1;
             scroll_page(0)
@@ -99,6 +99,64 @@ async fn parts_are_slices_each_in_its_point_in_time() {
     assert_eq!(searches[1]["pit"]["id"], json!("second"));
     assert_eq!(searches[0]["sort"], json!([{"_doc": "asc"}]));
     assert_eq!(stub.bodies("DELETE /_search/point_in_time").len(), 2);
+}
+
+/// What names a value is likely to be little: one request where that is so, else the parts at the same time.
+#[tokio::test]
+async fn a_named_value_is_tried_in_one_page() {
+    let named =
+        ScanRequest { predicates: vec![compare("n", Comparison::Eq, Constant::Integer(5))], ..request("t", &["n"]) };
+    let stub = server(Some("opensearch"), "2.19.1").await;
+    let connector = connect(&stub.endpoint, &[("slices", "2")]);
+    read_all(connector.as_ref(), &named).await.unwrap();
+    // The server's version is known now.
+    let (batches, measures) = read_all(connector.as_ref(), &named).await.unwrap();
+    assert_eq!((count(&batches), measures.requests.load(Ordering::Relaxed)), (DOCUMENTS as usize, 1));
+    assert!(stub.bodies("POST /_search").is_empty());
+
+    let stub = server(Some("opensearch"), "2.19.1").await;
+    let connector = connect(&stub.endpoint, &[("slices", "2"), ("page_size", "10")]);
+    let mut lines = rows(connector.as_ref(), &named).await.unwrap();
+    lines.sort_unstable_by_key(|line| line.parse::<u64>().unwrap());
+    assert_eq!(lines, all().iter().map(u64::to_string).collect::<Vec<_>>());
+    assert_eq!(stub.bodies("POST /t/_search").len(), 1);
+    let searches = stub.bodies("POST /_search");
+    let query = json!({"bool": {"filter": [{"term": {"n": 5}}]}});
+    assert!(searches.iter().all(|search| search["query"] == query && search["slice"]["max"] == 2), "{searches:?}");
+    assert_eq!(stub.bodies("DELETE /_search/point_in_time").len(), 2);
+}
+
+#[tokio::test]
+async fn parts_of_a_named_value_are_indices_where_there_are_several() {
+    let shards = |index: &str| json!([{"index": index, "shard": 0}]);
+    let listed = json!({"shards": [shards("a"), shards("b")]});
+    let stub = Stub::start(move |asked| match asked.what.as_str() {
+        "GET /" => version(Some("opensearch"), "2.19.1"),
+        "GET /t/_mapping" => mapping("a", json!({"n": {"type": "long"}})),
+        "GET /t/_search_shards" => ok(&listed),
+        "POST /t/_search/point_in_time?keep_alive=5m" => ok(&json!({"pit_id": "first"})),
+        "POST /_search" | "POST /t/_search" => {
+            let only = &asked.body["query"]["bool"]["filter"][1]["terms"]["_index"][0];
+            let found: Vec<Value> = ["a", "b"]
+                .into_iter()
+                .filter(|index| only.is_null() || only == index)
+                .map(|index| json!({"_index": index, "_id": "1", "_source": {"n": 5}, "sort": [0]}))
+                .filter(|_| asked.body["search_after"].is_null())
+                .take(asked.body["size"].as_u64().unwrap() as usize)
+                .collect();
+            ok(&json!({"timed_out": false, "_shards": {"total": 2, "failed": 0}, "hits": {"hits": found}}))
+        }
+        _ => ok(&json!({})),
+    })
+    .await;
+    let named = ScanRequest {
+        predicates: vec![compare("n", Comparison::Eq, Constant::Integer(5))],
+        ..request("t", &["_index"])
+    };
+    let mut found =
+        rows(connect(&stub.endpoint, &[("slices", "2"), ("page_size", "1")]).as_ref(), &named).await.unwrap();
+    found.sort_unstable();
+    assert_eq!(found, ["a", "b"]);
 }
 
 #[tokio::test]

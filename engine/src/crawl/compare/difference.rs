@@ -59,6 +59,7 @@ impl Difference {
     pub(super) fn between(table: &Table, found: &FoundTable) -> Self {
         let mut difference = Self { revived: table.parameters.contains_key(DEPRECATED_BY), ..Self::default() };
         difference.columns(&table.storage.columns, &found.storage.columns);
+        difference.sources(table, found);
         if !same_format(&table.storage, &found.storage) {
             let name = |parameters: &Parameters| parameters.get("classification").cloned().unwrap_or_default();
             let (old, new) = (name(&table.parameters), name(&found.parameters));
@@ -78,7 +79,8 @@ impl Difference {
             let (old, new) = (shown(&table.partition_keys), shown(&found.partition_keys));
             difference.keys = Some(format!("changed the partition keys from ({old}) to ({new})"));
         }
-        difference.counts = found.parameters.iter().any(|(key, value)| table.parameters.get(key) != Some(value));
+        let mut counts = found.parameters.iter().filter(|(key, _)| *key != COLUMN_MAPPING);
+        difference.counts = counts.any(|(key, value)| table.parameters.get(key) != Some(value));
         difference
     }
 
@@ -108,6 +110,21 @@ impl Difference {
         }
     }
 
+    /// Known columns of a foreign system's table that stand for something else now.
+    fn sources(&mut self, table: &Table, found: &FoundTable) {
+        if Place::of_table(table).is_none() {
+            return;
+        }
+        for Column { name, .. } in &table.storage.columns {
+            if found.storage.columns.iter().any(|column| column.name == *name) {
+                let (old, new) = (declared::source(&table.parameters, name), declared::source(&found.parameters, name));
+                if old.to_lowercase() != new.to_lowercase() {
+                    self.schema.push(format!("changed the source of \"{name}\" from {old} to {new}"));
+                }
+            }
+        }
+    }
+
     /// Whether all that differs in the schema is new columns.
     pub(super) fn only_additions(&self) -> bool {
         self.keys.is_none() && self.additions == self.schema.len()
@@ -122,7 +139,7 @@ pub(super) fn replaced(table: &Table, found: &FoundTable) -> Table {
     }
     if Place::of(places_of(&found.storage)).is_some() {
         // Its sources are those of the columns that are found.
-        changed.parameters.remove(COLUMN_MAPPING);
+        changed.parameters.retain(|name, _| !name.eq_ignore_ascii_case(COLUMN_MAPPING));
     }
     changed.storage = StorageDescriptor {
         columns: commented(&found.storage.columns, &table.storage.columns),
@@ -137,6 +154,11 @@ pub(super) fn replaced(table: &Table, found: &FoundTable) -> Table {
 
 /// The table with the found counts and sizes, and without the mark of one whose files are gone.
 pub(super) fn counted(mut table: Table, found: &FoundTable) -> Table {
+    if Place::of_table(&table).is_some() {
+        // Its properties are known in any case.
+        let is_new = |name: &String| found.parameters.keys().any(|new| new != name && new.eq_ignore_ascii_case(name));
+        table.parameters.retain(|name, _| !is_new(name));
+    }
     table.parameters.extend(found.parameters.clone());
     table.parameters.remove(DEPRECATED_BY);
     table
@@ -181,7 +203,7 @@ pub(crate) fn same_format(old: &StorageDescriptor, new: &StorageDescriptor) -> b
 pub(super) fn extended(mut table: Table, found: &FoundTable, columns: &[Column]) -> Table {
     table.storage.columns.extend(columns.iter().cloned());
     if Place::of_table(&table).is_some() {
-        declared::merge_mapping(&mut table, &found.parameters);
+        declared::merge_mapping(&mut table, &found.parameters, columns);
     }
     let properties = &found.storage.serde.parameters;
     let serde = &mut table.storage.serde;

@@ -7,6 +7,7 @@
 
 mod difference;
 mod places;
+mod sources;
 mod table;
 
 pub(crate) use difference::same_format;

@@ -3,7 +3,7 @@
 use super::difference::{
     DEPRECATED_BY, Difference, UPDATED_BY, canonical, counted, extended, replaced, same_partition, sign,
 };
-use super::{Action, Comparing, Outcome, plain, policies};
+use super::{Action, Comparing, Outcome, plain, policies, sources};
 use crate::crawl::{FoundPartition, FoundTable};
 use crate::federated::Place;
 use millrace_catalog::model::{
@@ -21,7 +21,7 @@ struct Partitions {
 
 impl Comparing<'_> {
     /// What was found at a known table's place.
-    pub(super) fn compare_with(&mut self, index: usize, mut found: FoundTable) {
+    pub(super) fn compare_with(&mut self, index: usize, found: FoundTable) {
         let known = &self.situation.known[index];
         let table = Table::clone(&known.table);
         if known.crawler().is_none() {
@@ -30,6 +30,7 @@ impl Comparing<'_> {
             self.outcome(index, Action::Logged, HashMap::new(), 0, &[note.to_owned()]);
             return;
         }
+        let mut found = sources::under_known_names(&table, found);
         let difference = Difference::between(&table, &found);
         let (update, _) = policies(self.situation.crawler);
         if difference.keys.is_some() {

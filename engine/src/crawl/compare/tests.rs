@@ -427,3 +427,73 @@ fn other_counts_are_an_update_but_not_under_log() {
     assert_eq!(only(&comparison), (Action::Unchanged, "t", ""));
     assert!(comparison.changes.is_empty());
 }
+
+/// A table of a system and the sources of its columns.
+fn of_system(text: &str, mapping: Option<&str>) -> FoundTable {
+    let mut table = found("orders", text);
+    table.storage.location = Some("dynamodb://Orders".to_owned());
+    table.parameters = parameters(&[("classification", "dynamodb")]);
+    table.parameters.extend(mapping.map(|mapping| ("columnMapping".to_owned(), mapping.to_owned())));
+    table
+}
+
+fn mapping(table: &Table) -> Option<&str> {
+    let mut named = table.parameters.iter().filter(|(name, _)| name.eq_ignore_ascii_case("columnMapping"));
+    let one = named.next().map(|(_, mapping)| mapping.as_str());
+    assert!(named.next().is_none(), "{:?}", table.parameters);
+    one
+}
+
+#[test]
+fn columns_of_a_system_keep_the_names_that_users_gave_them() {
+    let found = of_system("id bigint, name string", Some("name=Name"));
+    let named = of_system("id bigint, title string", Some(" title = name "));
+    let comparison = run(&crawler(), vec![found.clone()], &[made(5, &named)], &seen(&[]));
+    assert_eq!(only(&comparison), (Action::Unchanged, "orders", ""));
+    // With what is new, under every policy that takes it.
+    let more = of_system("age int, id bigint, name string", Some("age=Age,name=Name"));
+    for (update, columns, sources) in [
+        (UpdateBehavior::UpdateInDatabase, "age int, id bigint, title string", "age=Age,title=Name"),
+        (UpdateBehavior::AddNewColumnsOnly, "id bigint, title string, age int", "age=Age,title=Name"),
+    ] {
+        let crawler = Crawler { update_behavior: update, ..crawler() };
+        let known = with(made(5, &named), |table| {
+            let text = table.parameters.remove("columnMapping").unwrap();
+            table.parameters.insert("COLUMNMAPPING".to_owned(), text);
+        });
+        let comparison = run(&crawler, vec![more.clone()], &[known], &seen(&[]));
+        assert_eq!(only(&comparison), (Action::Updated, "orders", "added \"age\" int"));
+        let table = updated(&comparison);
+        assert_eq!((shown(&table.storage.columns).as_str(), mapping(table)), (columns, Some(sources)));
+        if update == UpdateBehavior::UpdateInDatabase {
+            let again = Known { table: Arc::new(table.clone()), partitions: vec![] };
+            assert_eq!(only(&run(&crawler, vec![more.clone()], &[again], &seen(&[]))).0, Action::Unchanged);
+        }
+    }
+}
+
+#[test]
+fn a_column_that_a_user_mapped_is_not_taken_for_a_source_of_its_name() {
+    let found = of_system("id bigint, city string, address super", None);
+    let known = of_system("id bigint, city int", Some("city=address.zip"));
+    let comparison = run(&crawler(), vec![found.clone()], &[made(5, &known)], &seen(&[]));
+    assert_eq!(only(&comparison).2, "added \"city_2\" string, added \"address\" super");
+    let table = updated(&comparison);
+    assert_eq!(shown(&table.storage.columns), "id bigint, city int, city_2 string, address super");
+    assert_eq!(mapping(table), Some("city=address.zip,city_2=city"));
+    let again = Known { table: Arc::new(table.clone()), partitions: vec![] };
+    assert_eq!(only(&run(&crawler(), vec![found], &[again], &seen(&[]))), (Action::Unchanged, "orders", ""));
+}
+
+#[test]
+fn a_source_that_is_gone_is_told_where_another_takes_its_column() {
+    let found = of_system("user_name string", Some("user_name=user.name"));
+    let known = of_system("user_name string", None);
+    let comparison = run(&crawler(), vec![found.clone()], &[made(5, &known)], &seen(&[]));
+    let note = "changed the source of \"user_name\" from user_name to user.name";
+    assert_eq!(only(&comparison), (Action::Updated, "orders", note));
+    assert_eq!(mapping(updated(&comparison)), Some("user_name=user.name"));
+    let additions = Crawler { update_behavior: UpdateBehavior::AddNewColumnsOnly, ..crawler() };
+    let comparison = run(&additions, vec![found], &[made(5, &known)], &seen(&[]));
+    assert_eq!(only(&comparison).0, Action::Logged);
+}

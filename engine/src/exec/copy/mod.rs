@@ -147,6 +147,13 @@ impl Load<'_> {
 
     /// The rows of the files, a column for each target.
     async fn plan(&self) -> Result<LogicalPlan> {
+        let shows = matches!(self.copy.format, CopyFormat::Csv { .. } | CopyFormat::Delimited);
+        let sketch = self.targets.iter().find(|target| target.data_type == SqlType::HllSketch);
+        if let Some(sketch) = sketch.filter(|_| !shows || self.items.is_some()) {
+            let error =
+                Error::unsupported(format!("COPY into the HLLSKETCH column \"{}\" from this format", sketch.name));
+            return Err(error.with_hint("sketches are loaded from delimited text and CSV"));
+        }
         match &self.items {
             Some(items) => items.plan(self).await,
             None => match self.copy.format {

@@ -125,6 +125,11 @@ fn checked_target(target: &TargetClause) -> Result<CrawlerTarget> {
         Some(place) => place.url(),
         None => Location::literal(&target.path.name).map_err(placed)?.url(),
     };
+    // Of one table nothing can be left out.
+    if let Some(place) = of_system.filter(|place| !place.source.is_empty() && !target.exclusions.is_empty()) {
+        let construct = format!("EXCLUDE of a target that names one table of {}", label(place.kind));
+        return Err(placed(Error::unsupported(construct)));
+    }
     let scans = target.scan_all.is_some() || target.scan_rate_percent.is_some();
     let misplaced = match of_system {
         Some(place) if target.sample_size.is_some() => Some(("SAMPLE", label(place.kind))),

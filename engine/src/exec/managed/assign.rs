@@ -123,6 +123,7 @@ pub(super) fn project(
         let assigned = match (found, data_type) {
             (DataType::Null, _) => plan::assigned(value, &DataType::Null, &wanted),
             (_, SqlType::Super) => plan::as_super(value, input.schema().as_ref())?,
+            (_, SqlType::HllSketch) => plan::as_sketch(value, input.schema().as_ref())?,
             (found, SqlType::TimeTz) if is_text(&found) => time_in_utc(value),
             (found, SqlType::Interval(qualifier)) if is_text(&found) => plan::read_interval(value, qualifier)?,
             (found, _) => plan::assigned(value, &found, &wanted),

@@ -3,11 +3,11 @@
 use super::{assign, change};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{done, query, skipping};
-use crate::plan;
+use crate::plan::{self, Planned};
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
-use crate::sql::{ColumnDefinition, CreateTable, Distribution, ObjectName, SortKeyClause};
+use crate::sql::{Collation, ColumnDefinition, CreateTable, Distribution, ObjectName, SortKeyClause};
 use crate::tables::SqlType;
 use crate::tables::encoding::Encoding;
 use datafusion::arrow::datatypes::DataType;
@@ -82,11 +82,11 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
         ..TableAttributes::default()
     };
     let plan = match &create.query {
-        Some(query) => Some(query::logical_plan(context, query).await?),
+        Some(query) => Some(query::described_plan(context, query).await?),
         None => None,
     };
     let mut columns = match (&plan, &create.like) {
-        (Some(plan), _) => query_columns(create, plan)?,
+        (Some(planned), _) => query_columns(create, planned)?,
         (None, Some(like)) => {
             let parent = resolve::find_relation(context, &like.parent).await?;
             let Relation::Managed(parent) = parent else {
@@ -130,7 +130,7 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
     // A view of a stream is filled by its first refresh.
     let of_stream = table.attributes.materialized.as_ref().is_some_and(|view| view.stream.is_some());
     let Some(plan) = plan.filter(|_| !of_stream) else { return Ok(Made::Table(table, None)) };
-    let rows = fill(context, &table, plan).await?;
+    let rows = fill(context, &table, plan.plan).await?;
     Ok(Made::Table(table, Some(rows)))
 }
 
@@ -201,8 +201,21 @@ pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedCo
         initial: None,
         identity: definition.identity,
         encoding,
+        case_insensitive: ignores_case(definition, data_type)?,
         comment: None,
     })
+}
+
+/// Whether a column's texts are compared without their case.
+///
+/// # Errors
+/// `InvalidTableDefinition` for a collation of what is no text.
+fn ignores_case(definition: &ColumnDefinition, data_type: SqlType) -> Result<bool> {
+    if definition.collation.is_some() && !matches!(data_type, SqlType::Char(_) | SqlType::Varchar(_)) {
+        let message = format!("column \"{}\" of type {data_type} can have no COLLATE", definition.name);
+        return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
+    }
+    Ok(definition.collation == Some(Collation::CaseInsensitive))
 }
 
 /// A column's encoding by its name; `None` is AUTO.
@@ -216,7 +229,8 @@ pub(super) fn encoding(name: &str, column: &str, data_type: SqlType) -> Result<O
 }
 
 /// The columns of a query's result: a table's columns as they were declared, what is computed as it comes.
-fn query_columns(create: &CreateTable, plan: &LogicalPlan) -> Result<Vec<ManagedColumn>> {
+fn query_columns(create: &CreateTable, planned: &Planned) -> Result<Vec<ManagedColumn>> {
+    let plan = &planned.plan;
     let fields = plan.schema().fields();
     if !create.names.is_empty() && create.names.len() != fields.len() {
         let message = format!("CREATE TABLE names {} columns and its query gives {}", create.names.len(), fields.len());
@@ -227,8 +241,12 @@ fn query_columns(create: &CreateTable, plan: &LogicalPlan) -> Result<Vec<Managed
         let name = create.names.get(at).map_or(plan::shown_name(field.name()), String::as_str);
         let data_type = declared.or_else(|| SqlType::of_arrow(field.data_type()));
         let data_type = data_type.ok_or_else(|| unsuited(name, field.data_type()))?;
-        let definition =
-            ColumnDefinition { name: name.to_lowercase(), data_type: data_type.to_string(), ..Default::default() };
+        let definition = ColumnDefinition {
+            name: name.to_lowercase(),
+            data_type: data_type.to_string(),
+            collation: planned.ignores_case(at).then_some(Collation::CaseInsensitive),
+            ..Default::default()
+        };
         columns.push(column(&definition, 0)?);
     }
     Ok(columns)
@@ -345,8 +363,9 @@ fn find(columns: &[ManagedColumn], name: &str) -> Result<i64> {
 /// # Errors
 /// `InvalidTableDefinition`
 pub(super) fn check_key(column: &ManagedColumn) -> Result<()> {
-    if column.data_type == SqlType::Super.to_string() {
-        let message = format!("column \"{}\" of type super cannot be a distribution key or sort key", column.name);
+    if [SqlType::Super, SqlType::HllSketch].iter().any(|keyless| column.data_type == keyless.to_string()) {
+        let (name, data_type) = (&column.name, &column.data_type);
+        let message = format!("column \"{name}\" of type {data_type} cannot be a distribution key or sort key");
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `ALTER TABLE … DROP COLUMN`: what depends on the column keeps it there, or with CASCADE goes with it.
 //!
-//! As Redshift's documentation has it, these are views that read the column, foreign keys that reference it, and keys of
+//! As Redshift's documentation has it, these are views (plain and materialized ones) that read the column, foreign keys that reference it, and keys of
 //! several columns that it is one of; a key of its own goes with it. A view reads a column when its query, planned
 //! without that column, is another one or none. Late-binding views depend on nothing.
 
@@ -11,7 +11,7 @@ use crate::resolve::{self, Dependent, Ground, RelationName};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary};
 use crate::sql::Dialect;
-use millrace_catalog::model::{DistributionStyle, ManagedTable, Securable, SortKey, Table};
+use millrace_catalog::model::{DistributionStyle, ManagedTable, Securable, SortKey};
 use std::sync::Arc;
 
 /// `ALTER TABLE t DROP [COLUMN] c [CASCADE|RESTRICT]`
@@ -33,15 +33,19 @@ pub(super) async fn execute(
     let warehouse = context.warehouse();
     context.transaction().lock().await.alter(warehouse, table, changed).await?;
     let views = readers(context, before).await?;
-    let dependents: Vec<String> = views.iter().map(|view| format!("view {}", view.name)).collect();
+    let dependents: Vec<String> = views.iter().map(|view| format!("{} {}", view.kind(), view.name().1)).collect();
     refuse(table, name, &dependents, cascade)?;
     let mut transaction = context.transaction().lock().await;
     for (other, changed) in others {
         transaction.alter(warehouse, &other, changed).await?;
     }
     for view in views {
-        transaction.drop_view(warehouse, &view).await?;
-        let gone = Securable::Table(view.database.clone(), view.name.clone());
+        match &view {
+            Dependent::View(view) => transaction.drop_view(warehouse, view).await?,
+            Dependent::Materialized(view) => transaction.drop_table(warehouse, view)?,
+        }
+        let (schema, name) = view.name();
+        let gone = Securable::Table(schema, name);
         transaction.change_rights(warehouse, RightsChange::new(move |principals| principals.forget(&gone))).await?;
     }
     Ok(done(CommandTag::Verb("ALTER TABLE"), vec![]))
@@ -122,43 +126,34 @@ fn drop_column(table: &mut ManagedTable, name: &str) -> Result<()> {
 }
 
 /// The views that read a table, with the plans of their queries; one that cannot be read any more depends on nothing.
-async fn plans(context: &Context, table: &ManagedTable) -> Result<Vec<(Arc<Table>, String)>> {
+async fn plans(context: &Context, table: &ManagedTable) -> Result<Vec<(Dependent, String)>> {
     if is_temporary(table) || context.dialect() != Dialect::Redshift {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    for view in views_over(context, (table.schema.clone(), table.name.clone())).await? {
-        if let Ok(plan) = resolve::plan_of_view(context, &view).await {
+    let name: RelationName = (table.schema.clone(), table.name.clone());
+    for view in resolve::dependents(context, Ground::Relation(&name)).await? {
+        if let Ok(plan) = view.plan(context).await {
             found.push((view, plan.display_indent().to_string()));
         }
     }
     Ok(found)
 }
 
-/// The plain views that read a relation, themselves or through others.
-async fn views_over(context: &Context, name: RelationName) -> Result<Vec<Arc<Table>>> {
-    let views = resolve::dependents(context, Ground::Relation(&name)).await?.into_iter();
-    let plain = views.filter_map(|view| match view {
-        Dependent::View(view) => Some(view),
-        Dependent::Materialized(_) => None,
-    });
-    Ok(plain.collect())
-}
-
 /// Those of the views whose queries have become others, and those that read these.
-async fn readers(context: &Context, before: Vec<(Arc<Table>, String)>) -> Result<Vec<Arc<Table>>> {
-    let mut found: Vec<Arc<Table>> = Vec::new();
+async fn readers(context: &Context, before: Vec<(Dependent, String)>) -> Result<Vec<Dependent>> {
+    let mut found: Vec<Dependent> = Vec::new();
     for (view, plan) in before {
-        let same = match resolve::plan_of_view(context, &view).await {
+        let same = match view.plan(context).await {
             Ok(now) => now.display_indent().to_string() == plan,
             Err(_) => false,
         };
         if same {
             continue;
         }
-        let above = views_over(context, (view.database.clone(), view.name.clone())).await?;
+        let above = resolve::dependents(context, Ground::Relation(&view.name())).await?;
         for view in [view].into_iter().chain(above) {
-            if found.iter().all(|known| known.id != view.id) {
+            if found.iter().all(|known| known.name() != view.name()) {
                 found.push(view);
             }
         }

@@ -30,7 +30,7 @@ pub(crate) async fn plan_insert(context: &Context, table: &ManagedTable, insert:
     };
     let mut source = query.clone();
     let defaults = take_defaults(context, table, &insert.columns, &mut source)?;
-    mark_super(table, &insert.columns, &mut source)?;
+    mark(table, &insert.columns, &mut source)?;
     let plan = query::logical_plan(context, &source).await?;
     new_rows(context, table, &insert.columns, plan, &defaults).await
 }
@@ -86,8 +86,9 @@ fn take_defaults(
     Ok(all)
 }
 
-/// Makes SUPER values of what VALUES gives for columns of that type, each row by itself: they may be of several types.
-fn mark_super(table: &ManagedTable, named: &[String], query: &mut Query) -> Result<()> {
+/// Makes SUPER values and sketches of what VALUES gives for columns of these types, each row by itself: they may be of
+/// several types.
+fn mark(table: &ManagedTable, named: &[String], query: &mut Query) -> Result<()> {
     let SetExpr::Values(values) = query.body.as_mut() else { return Ok(()) };
     let width = values.rows.first().map_or(0, |row| row.content.len());
     for at in 0..width {
@@ -95,13 +96,15 @@ fn mark_super(table: &ManagedTable, named: &[String], query: &mut Query) -> Resu
             Some(name) => Some(&table.columns[assign::column(table, name)?]),
             None => table.columns.get(at),
         };
-        if column.is_none_or(|column| column.data_type != SqlType::Super.to_string()) {
-            continue;
-        }
+        let marked = match column.map(|column| column.data_type.parse()).transpose()? {
+            Some(SqlType::Super) => plan::super_value,
+            Some(SqlType::HllSketch) => plan::sketch_value,
+            _ => continue,
+        };
         for row in &mut values.rows {
             if let Some(expr) = row.content.get_mut(at) {
                 let value = std::mem::replace(expr, SqlExpr::Value(Value::Null.into()));
-                *expr = plan::super_value(value);
+                *expr = marked(value);
             }
         }
     }

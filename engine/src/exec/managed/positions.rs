@@ -57,12 +57,12 @@ impl Positions {
             let file = draft.files[at].clone();
             let before = file.deletes.as_ref().map_or(0, |deletes| deletes.delete_count);
             if before + file.inlined_deletes.len() as u64 + rows.len() == file.record_count {
-                draft.files.remove(at);
+                Arc::make_mut(&mut draft.files).remove(at);
                 continue;
             }
             let rows: Vec<u64> = rows.iter().collect();
             let deletes = write_deletes(&storage, table, &file, &rows).await?;
-            draft.files[at].deletes.clone_from(deletes.described());
+            Arc::make_mut(&mut draft.files)[at].deletes.clone_from(deletes.described());
             transaction.add_deletes(table, deletes)?;
         }
         Ok(())

@@ -40,7 +40,7 @@ fn show_materialized(table: &ManagedTable, view: &MaterializedView) -> String {
     text.push_str(&distribution(table));
     text.push_str(&sort_key(table));
     let query = view.text.trim_end_matches(';').trim_end();
-    let auto = if view.stream.as_ref().is_some_and(|stream| stream.auto_refresh) { "YES" } else { "NO" };
+    let auto = if view.auto_refresh { "YES" } else { "NO" };
     format!("{text}\nAUTO REFRESH {auto}\nAS {query};")
 }
 
@@ -55,6 +55,7 @@ fn column(column: &ManagedColumn) -> String {
         format!("{kind}({},{})", identity.seed, identity.step)
     }));
     words.extend(column.encoding.as_ref().map(|encoding| format!("ENCODE {encoding}")));
+    words.extend(column.case_insensitive.then(|| "COLLATE case_insensitive".to_owned()));
     words.join(" ")
 }
 

@@ -1,11 +1,13 @@
-//! What a refresh adds when the one table that a view reads got rows and lost none: the view's query over the new rows
-//! alone. What it gives goes beside the view's rows, or into those of the same groups.
+//! What a refresh adds when one of the tables that a view reads got rows and lost none, and the others are as they were:
+//! the view's query over the new rows alone, and all rows of the others. What it gives goes beside the view's rows, or
+//! into those of the same groups.
 
 use crate::builtin;
 use crate::error::{Error, Result};
-use crate::exec::managed;
+use crate::exec::managed::rows_for;
 use crate::functions;
 use crate::plan;
+use crate::resolve;
 use crate::session::Context;
 use crate::sql::{self, Dialect};
 use crate::tables::{self, ManagedTableProvider};
@@ -14,7 +16,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, LogicalPlan, LogicalPlanBuilder, TableScan};
+use datafusion::logical_expr::{
+    Aggregate, AggregateUDF, Distinct, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, TableSource,
+};
 use millrace_catalog::manifest::InlinedRows;
 use millrace_catalog::model::{DataFile, ManagedTable, MaterializedView};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,25 +32,24 @@ pub(super) enum Added {
     Groups(LogicalPlan),
 }
 
-/// Whether rows that come to a table can be added to a view without computing its query anew.
+/// Whether rows that come to one of its tables can be added to a view without computing its query anew.
 pub(super) fn is_incremental(plan: &LogicalPlan) -> bool {
-    plan::with_room(|| Shape::of(plan)).is_some() && table_of(plan).is_ok_and(|table| table.is_some())
+    let of_a_table = || Ok::<_, Error>(tables_of(plan)?.keys().any(|table| Shape::of(plan, *table).is_some()));
+    plan::with_room(of_a_table).unwrap_or(false)
 }
 
-/// What follows for a view from the rows that its table got since the last refresh; `None` where that is not enough, and
-/// the query is computed over all rows.
+/// What follows for a view from the rows that one of its tables got since the last refresh; `now` is what they hold.
+/// `None` where that is not enough, and the query is computed over all rows.
 pub(super) async fn added(
     context: &Context,
     view: &Arc<ManagedTable>,
     materialized: &MaterializedView,
-    plan: &LogicalPlan,
+    (plan, now): (&LogicalPlan, &BTreeMap<i64, String>),
 ) -> Result<Option<Added>> {
-    let (Some(shape), Some(seen), Some(snapshot)) =
-        (plan::with_room(|| Shape::of(plan)), &materialized.seen, materialized.snapshot)
-    else {
-        return Ok(None);
-    };
-    let Some(table) = table_of(plan)? else { return Ok(None) };
+    let (Some(seen), Some(snapshot)) = (&materialized.seen, materialized.snapshot) else { return Ok(None) };
+    let Some(changed) = changed(seen, now) else { return Ok(None) };
+    let Some(shape) = plan::with_room(|| Shape::of(plan, changed)) else { return Ok(None) };
+    let Some(table) = tables_of(plan)?.remove(&changed) else { return Ok(None) };
     let catalog = context.catalog();
     context.transaction().lock().await.lease(context.warehouse(), snapshot);
     let before = catalog.data_files(table.id, snapshot).await?;
@@ -56,7 +59,7 @@ pub(super) async fn added(
         Some(_) => seen.contains_key(&table.id),
         None => seen.get(&table.id) == tables::digest(&table, &before, &inlined_before).as_ref(),
     };
-    if !is_known || seen.len() != 1 || !catalog.has_snapshot(snapshot).await? {
+    if !is_known || !catalog.has_snapshot(snapshot).await? {
         return Ok(None);
     }
     let contents = context.transaction().lock().await.contents(context.warehouse(), &table).await?;
@@ -65,19 +68,29 @@ pub(super) async fn added(
     let inlined = inlined.iter().map(|rows| tables::decode_inlined(&table, rows)).collect::<Result<_>>()?;
     let storage = context.warehouse().storage_of(&table).await?;
     let provider = ManagedTableProvider::new(storage, table, files, inlined)?;
-    let new = over(plan, Arc::new(provider))?;
+    let new = over(plan, Arc::new(provider), |source| is_of(source, changed))?;
     Ok(Some(match shape {
         Shape::Rows => Added::Rows(new),
         Shape::Groups(columns) => {
-            let new = managed::rows_for(context, view, new).await?;
+            let new = rows_for(context, view, new).await?;
             Added::Groups(merged(context, view, new, &columns).await?)
         }
     }))
 }
 
+/// The one table that holds something else than before; `None` where it is not one.
+fn changed(seen: &BTreeMap<i64, String>, now: &BTreeMap<i64, String>) -> Option<i64> {
+    if !seen.keys().eq(now.keys()) {
+        return None;
+    }
+    let mut changed = now.iter().filter(|(table, held)| seen.get(table) != Some(held));
+    let (table, _) = changed.next()?;
+    changed.next().is_none().then_some(*table)
+}
+
 /// What a view's rows are.
 enum Shape {
-    /// Each comes of one row of the table, or of an element in it.
+    /// Each comes of one row of the table, or of an element in it, and of rows of other tables.
     Rows,
     /// Each is a group: what its columns are.
     Groups(Vec<Part>),
@@ -93,8 +106,9 @@ enum Part {
 }
 
 impl Shape {
-    fn of(plan: &LogicalPlan) -> Option<Self> {
-        if is_row_by_row(plan) {
+    /// As rows come to this table.
+    fn of(plan: &LogicalPlan, table: i64) -> Option<Self> {
+        if is_row_by_row(plan, table) {
             return Some(Self::Rows);
         }
         let (items, aggregate) = match plan {
@@ -104,7 +118,7 @@ impl Shape {
             },
             _ => return None,
         };
-        if !is_row_by_row(&aggregate.input)
+        if !is_row_by_row(&aggregate.input, table)
             || aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)))
         {
             return None;
@@ -148,53 +162,113 @@ fn part(expr: &Expr) -> Option<Part> {
     }
 }
 
-/// Whether each row of a plan comes of one row of the one table that it reads.
-fn is_row_by_row(plan: &LogicalPlan) -> bool {
+/// Whether each row of a plan comes of one row of a table, and is there whatever other rows that table has.
+fn is_row_by_row(plan: &LogicalPlan, table: i64) -> bool {
     match plan {
         // What a table held at some moment gets no rows.
         LogicalPlan::TableScan(scan) => {
             let is_past = sql::moment_of(scan.table_name.table()).is_some();
-            scan.fetch.is_none() && scan.source.get_logical_plan().is_none() && !is_past
+            scan.fetch.is_none() && !is_past && is_of(&scan.source, table)
+        }
+        LogicalPlan::Join(join) => {
+            // A row that nothing matches is there as long as nothing matches it.
+            let (left, right) = match join.join_type {
+                JoinType::Inner => (true, true),
+                JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => (true, false),
+                JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (false, true),
+                JoinType::Full => (false, false),
+            };
+            let by = |own: &LogicalPlan, other: &LogicalPlan| is_row_by_row(own, table) && is_fixed(other, table);
+            asks_nothing_of(plan, table)
+                && (left && by(&join.left, &join.right) || right && by(&join.right, &join.left))
         }
         LogicalPlan::Projection(_)
         | LogicalPlan::Filter(_)
         | LogicalPlan::SubqueryAlias(_)
-        | LogicalPlan::Unnest(_) => asks_nothing(plan) && plan.inputs().into_iter().all(is_row_by_row),
+        | LogicalPlan::Unnest(_) => {
+            asks_nothing_of(plan, table) && plan.inputs().into_iter().all(|input| is_row_by_row(input, table))
+        }
         _ => false,
     }
 }
 
-/// Whether a node's expressions hold no query.
-pub(super) fn asks_nothing(plan: &LogicalPlan) -> bool {
+/// Whether a plan gives the same rows whatever a table has: it reads nothing of it, and chooses none among several rows.
+fn is_fixed(plan: &LogicalPlan, table: i64) -> bool {
+    let mut fixed = true;
+    let walked = plan.apply_with_subqueries(|node| {
+        fixed &= match node {
+            LogicalPlan::TableScan(scan) => {
+                let is_other = match scan.source.get_logical_plan() {
+                    Some(view) => is_fixed(&view, table),
+                    None => managed(&scan.source, true).is_some_and(|known| known.id != table),
+                };
+                is_other && scan.fetch.is_none()
+            }
+            LogicalPlan::Sort(sort) => sort.fetch.is_none(),
+            LogicalPlan::Limit(_)
+            | LogicalPlan::Window(_)
+            | LogicalPlan::Distinct(Distinct::On(_))
+            | LogicalPlan::Extension(_) => false,
+            _ => true,
+        };
+        Ok(if fixed { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    walked.is_ok() && fixed
+}
+
+/// Whether a scan is one of a table of which all columns may be read.
+fn is_of(source: &Arc<dyn TableSource>, table: i64) -> bool {
+    source.get_logical_plan().is_none() && managed(source, false).is_some_and(|known| known.id == table)
+}
+
+/// The managed table of a scan, `behind_grants` also one of which only some columns may be read.
+fn managed(source: &Arc<dyn TableSource>, behind_grants: bool) -> Option<Arc<ManagedTable>> {
+    let provider = source_as_provider(source).ok()?;
+    let provider = if behind_grants { resolve::behind_grants(&provider) } else { &provider };
+    provider.downcast_ref::<ManagedTableProvider>().map(|managed| Arc::clone(managed.table()))
+}
+
+/// Whether the queries in a node's expressions are the same whatever a table has.
+fn asks_nothing_of(plan: &LogicalPlan, table: i64) -> bool {
     let mut asks = false;
     let walked = plan.apply_expressions(|expr| {
-        asks |= expr.exists(|part| {
-            Ok(matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)))
-        })?;
-        Ok(TreeNodeRecursion::Continue)
+        expr.apply(|part| {
+            let query = match part {
+                Expr::ScalarSubquery(query) => Some(query),
+                Expr::Exists(exists) => Some(&exists.subquery),
+                Expr::InSubquery(member) => Some(&member.subquery),
+                Expr::SetComparison(comparison) => Some(&comparison.subquery),
+                _ => None,
+            };
+            asks |= query.is_some_and(|query| !is_fixed(&query.subquery, table));
+            Ok(TreeNodeRecursion::Continue)
+        })
     });
     walked.is_ok() && !asks
 }
 
-/// The table of a plan that reads one; `None` where not all of its columns may be read.
-fn table_of(plan: &LogicalPlan) -> Result<Option<Arc<ManagedTable>>> {
-    let mut found = None;
+/// The tables that a plan reads itself, by number, of which all columns may be read.
+fn tables_of(plan: &LogicalPlan) -> Result<BTreeMap<i64, Arc<ManagedTable>>> {
+    let mut found = BTreeMap::new();
     plan.apply(|node| {
         if let LogicalPlan::TableScan(scan) = node {
-            let provider = source_as_provider(&scan.source)?;
-            found = provider.downcast_ref::<ManagedTableProvider>().map(|managed| Arc::clone(managed.table()));
+            found.extend(managed(&scan.source, false).map(|table| (table.id, table)));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(found)
 }
 
-/// The plan over other rows of its table.
-pub(super) fn over(plan: &LogicalPlan, provider: Arc<dyn TableProvider>) -> Result<LogicalPlan> {
-    let source = provider_as_source(provider);
+/// The plan over other rows of those of its tables that are meant.
+pub(super) fn over(
+    plan: &LogicalPlan,
+    provider: Arc<dyn TableProvider>,
+    is_meant: impl Fn(&Arc<dyn TableSource>) -> bool,
+) -> Result<LogicalPlan> {
+    let other = provider_as_source(provider);
     let put = plan.clone().transform_down(|node| match node {
-        LogicalPlan::TableScan(scan) => {
-            let scan = TableScan { source: Arc::clone(&source), ..scan };
+        LogicalPlan::TableScan(scan) if is_meant(&scan.source) => {
+            let scan = TableScan { source: Arc::clone(&other), ..scan };
             Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
         }
         node => Ok(Transformed::no(node)),
@@ -220,7 +294,8 @@ fn new_files(before: &[DataFile], now: &[DataFile]) -> Option<Vec<DataFile>> {
 /// The same of the rows in the catalog.
 fn new_rows(before: &[InlinedRows], mut now: Vec<InlinedRows>) -> Option<Vec<InlinedRows>> {
     let key = |row: &millrace_catalog::manifest::InlinedRow| (row.row_id, row.begin_snapshot);
-    let mut before: BTreeSet<(i64, i64)> = before.iter().flat_map(|group| group.rows.iter().map(key)).collect();
+    let mut before: BTreeSet<(i64, i64)> =
+        before.iter().flat_map(|group| group.rows.iter().map(|row| key(row))).collect();
     for group in &mut now {
         group.rows.retain(|row| !before.remove(&key(row)));
     }

@@ -23,13 +23,15 @@ pub(super) struct Seen {
     pub(super) snapshot: Option<i64>,
     /// Whether the query gives the same while they hold the same.
     pub(super) is_steady: bool,
+    /// Whether nothing keeps it from that but tables of which nobody knows when they change.
+    pub(super) is_external: bool,
 }
 
 pub(super) async fn contents_of(context: &Context, plan: &LogicalPlan) -> Result<Seen> {
     let mut found = Read::default();
     plan::with_room(|| found.read(plan))?;
-    if found.unknown {
-        return Ok(Seen::default());
+    if found.volatile || found.external {
+        return Ok(Seen { is_external: !found.volatile, ..Seen::default() });
     }
     let snapshot = context.snapshot().await?.manifest_version();
     let mut transaction = context.transaction().lock().await;
@@ -42,21 +44,24 @@ pub(super) async fn contents_of(context: &Context, plan: &LogicalPlan) -> Result
         committed &= tables::digest(&table, &contents.files, &contents.inlined).is_some();
         all.insert(id, held);
     }
-    Ok(Seen { tables: Some(all), snapshot: committed.then_some(snapshot), is_steady: true })
+    Ok(Seen { tables: Some(all), snapshot: committed.then_some(snapshot), is_steady: true, is_external: false })
 }
 
 /// What a plan reads.
 #[derive(Default)]
 struct Read {
     tables: BTreeMap<i64, Arc<ManagedTable>>,
-    unknown: bool,
+    /// What may give something else in another statement.
+    volatile: bool,
+    /// Tables that are not managed.
+    external: bool,
 }
 
 impl Read {
     fn read(&mut self, plan: &LogicalPlan) -> Result<()> {
         let walked = plan.apply_with_subqueries(|node| {
             node.apply_expressions(|expr| {
-                self.unknown |= expr.exists(|part| Ok(changes(part)))?;
+                self.volatile |= expr.exists(|part| Ok(changes(part)))?;
                 Ok(TreeNodeRecursion::Continue)
             })?;
             if let LogicalPlan::TableScan(scan) = node {
@@ -65,7 +70,7 @@ impl Read {
                     Some((_, Moment::Version(_))) => return Ok(TreeNodeRecursion::Continue),
                     // A time may be another one when it is asked again, and a name be another snapshot's.
                     Some((_, Moment::Name(_) | Moment::Time(_))) => {
-                        self.unknown = true;
+                        self.volatile = true;
                         return Ok(TreeNodeRecursion::Continue);
                     }
                     None => {}
@@ -80,7 +85,7 @@ impl Read {
                             let table = managed.table();
                             self.tables.insert(table.id, Arc::clone(table));
                         }
-                        None => self.unknown = true,
+                        None => self.external = true,
                     }
                 }
             }

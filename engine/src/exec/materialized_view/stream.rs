@@ -1,18 +1,18 @@
 //! Materialized views of streams: a refresh adds what came since the last one. Where the stream goes on is kept with the
 //! view and committed together with its rows, so each record is in it once, whatever ends a refresh.
 
-use super::incremental::{asks_nothing, over};
+use super::incremental::over;
 use super::seen::changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{copy, managed};
 use crate::federated::{ForeignTable, Reached};
-use crate::journal::{BadStreamRecord, StreamPart, StreamScanRecord, now_us};
+use crate::journal::{BadStreamRecord, Origin, StreamPart, StreamScanRecord, now_us};
 use crate::session::Context;
 use chrono::DateTime;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::LogicalPlan;
-use millrace_catalog::model::{ManagedTable, StreamOfView};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use millrace_catalog::model::{ADMIN, ManagedTable, StreamOfView};
 use millrace_connectors::Checkpoint;
 use std::sync::Arc;
 
@@ -28,9 +28,9 @@ pub(super) struct Taken {
 }
 
 /// The stream of a query that takes its records one by one, read from its beginning; `None` for other queries.
-pub(super) fn stream_of(plan: &LogicalPlan, auto_refresh: bool) -> Option<StreamOfView> {
+pub(super) fn stream_of(plan: &LogicalPlan) -> Option<StreamOfView> {
     let table = table_of(plan)?;
-    Some(StreamOfView { schema: table.schema, stream: table.name, auto_refresh, ..StreamOfView::default() })
+    Some(StreamOfView { schema: table.schema, stream: table.name, ..StreamOfView::default() })
 }
 
 /// The stream that a plan reads row by row, with conditions that say the same of a record at any time.
@@ -55,6 +55,18 @@ fn table_of(plan: &LogicalPlan) -> Option<ForeignTable> {
         }
         _ => None,
     }
+}
+
+/// Whether a node's expressions hold no query.
+fn asks_nothing(plan: &LogicalPlan) -> bool {
+    let mut asks = false;
+    let walked = plan.apply_expressions(|expr| {
+        asks |= expr.exists(|part| {
+            Ok(matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)))
+        })?;
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walked.is_ok() && !asks
 }
 
 /// Adds what came since the last refresh to a view's rows; what was taken.
@@ -89,7 +101,7 @@ pub(super) async fn add(
     let checkpoints =
         checkpoints.map(|(split, position)| Checkpoint { split: split.clone(), position: position.clone() });
     let (table, resumption) = table.resumed(checkpoints.collect());
-    managed::append_rows(context, view, over(plan, Arc::new(table))?).await?;
+    managed::append_rows(context, view, over(plan, Arc::new(table), |_| true)?).await?;
     let mut stream = known.clone();
     let reached = resumption.reached().await?;
     if let Some(reached) = &reached {
@@ -140,8 +152,10 @@ async fn record(
     if parts.is_empty() && lost.is_none() {
         return;
     }
+    // The view's owner sees it, whoever refreshes the view.
+    let user = view.attributes.owner.clone().unwrap_or_else(|| ADMIN.to_owned());
     context.transaction().lock().await.record(StreamScanRecord {
-        origin: copy::origin(context, start_us),
+        origin: Origin { user, ..copy::origin(context, start_us) },
         schema: stream.schema.clone(),
         stream: stream.stream.clone(),
         view: view.name.clone(),

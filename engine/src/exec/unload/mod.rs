@@ -209,6 +209,13 @@ fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
     }
     let named = unload.format == UnloadFormat::Parquet || unload.format == UnloadFormat::Json;
     let origins = declared_types(&plan);
+    let shows = matches!(unload.format, UnloadFormat::Delimited { .. } | UnloadFormat::Csv { .. });
+    if let Some(at) = origins.iter().position(|declared| *declared == Some(SqlType::HllSketch))
+        && (!shows || keys.contains(&at))
+    {
+        let error = Error::unsupported(format!("UNLOAD of the HLLSKETCH column \"{}\" in this format", names[at]));
+        return Err(error.with_hint("sketches are unloaded to delimited text and CSV, and are no partition columns"));
+    }
     let mut expressions = Vec::new();
     let mut data = Vec::new();
     let mut declared = Vec::new();

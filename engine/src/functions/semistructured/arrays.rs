@@ -1,6 +1,6 @@
 //! Arrays of SUPER values.
 
-use super::document::{value, written};
+use super::document::{shallow, value, written};
 use crate::error::{Error, Result};
 use crate::functions::kernel::{Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use crate::lake::json::{Json, quoted};
@@ -81,7 +81,7 @@ fn array(call: &Call<'_>) -> Result<ArrayRef> {
     let values: Vec<&StringViewArray> = (0..call.args.len()).map(|at| call.text(at)).collect();
     call.texts(|row| {
         let all: Vec<String> = values.iter().map(|values| written(values, row)).collect();
-        Ok(Some(format!("[{}]", all.join(","))))
+        shallow(format!("[{}]", all.join(","))).map(Some)
     })
 }
 

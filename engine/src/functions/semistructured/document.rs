@@ -4,7 +4,7 @@ use super::number::Number;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::cast::as_text;
 use crate::functions::kernel::{is_text, shown_type};
-use crate::lake::json::{Json, quoted};
+use crate::lake::json::{self, Json, quoted};
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use datafusion::arrow::compute::cast;
@@ -27,6 +27,17 @@ pub(super) fn number(value: &Json<'_>) -> Option<Number> {
 /// A row's value in its place in an array or object.
 pub(super) fn written(values: &StringViewArray, row: usize) -> String {
     if values.is_valid(row) { value(values.value(row)).to_string() } else { Json::Null.to_string() }
+}
+
+/// What was put together of SUPER values.
+///
+/// # Errors
+/// `LimitExceeded` where it nests deeper than values do.
+pub(super) fn shallow(text: String) -> Result<String> {
+    if json::is_shallow(&text) {
+        return Ok(text);
+    }
+    Err(Error::new(ErrorKind::LimitExceeded, format!("a SUPER value nests deeper than {} levels", json::MAX_DEPTH)))
 }
 
 /// Values of another type as SUPER: a text is a text, whatever stands in it.

@@ -1,12 +1,13 @@
 //! Objects of SUPER values.
 
-use super::document::{value, written};
+use super::document::{shallow, value, written};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::kernel::{Call, Gives, Kind, REDSHIFT, Scalar, scalar};
-use crate::lake::json::{self, Json, Members, quoted};
+use crate::lake::json::{self, Json, MAX_DEPTH, Members, MembersBuilder, quoted};
 use crate::sql::semistructured::OBJECT_CLAUSES;
 use datafusion::arrow::array::{Array, ArrayRef, StringViewArray};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
     scalar("object", REDSHIFT, &[Kind::Super], Gives::Super, object).variadic().with_nulls().doc(
@@ -65,17 +66,17 @@ fn object(call: &Call<'_>) -> Result<ArrayRef> {
     }
     let pairs: Vec<_> = (0..call.args.len()).step_by(2).map(|at| (call.text(at), call.text(at + 1))).collect();
     call.texts(|row| {
-        let mut members: Vec<(Cow<'_, str>, String)> = Vec::with_capacity(pairs.len());
+        let mut members: Vec<String> = Vec::with_capacity(pairs.len());
+        let mut seen = HashSet::with_capacity(pairs.len());
         for (names, values) in &pairs {
             let name = name(names, row)?;
-            if members.iter().any(|(known, _)| *known == name) {
-                return Err(Error::new(ErrorKind::InvalidParameter, format!("duplicate name \"{name}\" in an object")));
+            members.push(format!("{}:{}", quoted(&name), written(values, row)));
+            if let Some(repeated) = seen.replace(name) {
+                let message = format!("duplicate name \"{repeated}\" in an object");
+                return Err(Error::new(ErrorKind::InvalidParameter, message));
             }
-            members.push((name, written(values, row)));
         }
-        let members: Vec<String> =
-            members.into_iter().map(|(name, value)| format!("{}:{value}", quoted(&name))).collect();
-        Ok(Some(format!("{{{}}}", members.join(","))))
+        shallow(format!("{{{}}}", members.join(","))).map(Some)
     })
 }
 
@@ -100,14 +101,14 @@ fn with_names(value: Json<'_>, rename: fn(&str) -> String) -> Result<Json<'_>> {
             Json::Array(values.into_iter().map(|value| with_names(value, rename)).collect::<Result<_>>()?)
         }
         Json::Object(members) => {
-            let mut made = Members::new();
+            let mut made = MembersBuilder::default();
             for (name, value) in members {
-                if json::put(&mut made, rename(&name).into(), with_names(value, rename)?).is_some() {
+                if made.put(rename(&name).into(), with_names(value, rename)?).is_some() {
                     let message = "SUPER value has duplicate attributes after case conversion.";
                     return Err(Error::new(ErrorKind::InvalidParameter, message));
                 }
             }
-            Json::Object(made)
+            Json::Object(made.finish())
         }
         other => other,
     })
@@ -127,6 +128,10 @@ fn path_of(text: &str) -> Result<Vec<String>> {
         path.push(after[..end].to_owned());
         rest = &after[end + 1..];
         match rest.strip_prefix('.') {
+            Some(_) if path.len() == MAX_DEPTH => {
+                let message = format!("a path of OBJECT_TRANSFORM has more than {MAX_DEPTH} names");
+                return Err(Error::new(ErrorKind::LimitExceeded, message));
+            }
             Some(more) => rest = more,
             None if rest.is_empty() => return Ok(path),
             None => return Err(wrong()),
@@ -199,7 +204,7 @@ fn transform(call: &Call<'_>) -> Result<ArrayRef> {
             let set = if values.is_valid(row) { value(values.value(row)) } else { Json::Null };
             put(&mut made, path, set);
         }
-        Ok(Some(Json::Object(made).to_string()))
+        shallow(Json::Object(made).to_string()).map(Some)
     })
 }
 

@@ -27,6 +27,12 @@ pub(in crate::functions) const FUNCTIONS: &[Scalar] = &[
         let values = call.text(0);
         call.texts(|row| Ok(order(&value(values.value(row)))))
     }),
+    scalar("$super_written", REDSHIFT, &[Super], Gives::Text, |call| Ok(ArrayRef::clone(&call.args[0]))),
+    // What a group shows: one of its values, where it has one.
+    scalar("$super_shown", REDSHIFT, &[Text, Text], Gives::Super, |call| {
+        let values = call.text(1);
+        call.texts(|row| Ok(Some(values.value(row))))
+    }),
     scalar("$super_floor", REDSHIFT, &[Super], Gives::Super, |call| cut(call, Way::Down)),
     scalar("$super_ceil", REDSHIFT, &[Super], Gives::Super, |call| cut(call, Way::Up)),
     scalar("$super_round", REDSHIFT, &[Super, Int], Gives::Super, |call| cut(call, Way::Half)).optional(1),

@@ -24,11 +24,13 @@ mod value;
 use super::records::RecordSource;
 pub use infer::infer_schema;
 pub(crate) use infer::{Inference, infer_records};
-pub(crate) use lexer::{Lexer, Malformed, Nested, unescape};
+pub(crate) use lexer::{Lexer, MAX_DEPTH, Malformed, Nested, unescape};
 pub use options::{JsonLayout, JsonOptions, JsonSerde};
 pub use path::JsonPath;
 pub(crate) use path::Step;
-pub(crate) use value::{Json, Members, find, follow, member, normal, put, quoted};
+pub(crate) use value::{
+    Json, Members, MembersBuilder, Repeated, find, follow, is_shallow, member, normal, put, quoted,
+};
 
 /// A scan of JSON files: `JsonSource::new(table_schema, options)`.
 pub type JsonSource = RecordSource<JsonOptions>;

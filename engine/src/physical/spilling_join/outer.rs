@@ -4,6 +4,7 @@ use super::memory::Env;
 use super::split::Split;
 use super::template::numbered;
 use crate::physical::handed::HandedExec;
+use crate::physical::rooms::{Need, enter, giving_back};
 use arrow::array::UInt64Array;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -73,7 +74,7 @@ impl Outer {
         let probe = self.seen(probe);
         let rows = if self.ordered {
             let rows = Arc::clone(split).run(output, number(probe));
-            self.in_order(rows)?
+            self.in_order(partition, rows)?
         } else {
             Arc::clone(split).run(output, probe)
         };
@@ -94,14 +95,19 @@ impl Outer {
 
     /// Rows sorted by the number in their last column, and without it. The order of the rows is thus whatever it was, by
     /// all expressions and not only by those that the plan knows.
-    fn in_order(&self, rows: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
+    fn in_order(&self, partition: usize, rows: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
         let columns = self.schema.fields().len();
         let numbers = Arc::new(Column::new(rows.schema().field(columns).name(), columns));
         let order = LexOrdering::new([PhysicalSortExpr::new_default(numbers)])
             .ok_or_else(|| internal_datafusion_err!("there is no order by a number"))?;
         let input = HandedExec::new(rows.schema(), 1);
         input.hand(0, rows);
-        let sorted = SortExec::new(order, Arc::new(input)).execute(0, Arc::clone(&self.env.task))?;
+        let sort = SortExec::new(order, Arc::new(input));
+        // Of the sorts of several partitions none may take what the others need.
+        let sorted = match enter(&self.env.task, format!("SpillingJoinSort[{partition}]"), Need::CanSpill) {
+            Some((task, room)) => giving_back(sort.execute(0, task)?, room),
+            None => sort.execute(0, Arc::clone(&self.env.task))?,
+        };
         let wanted: Vec<_> = (0..columns).collect();
         let schema = Arc::clone(&self.schema);
         let rows = sorted.map(move |batch| Ok(batch?.project(&wanted)?.with_schema(Arc::clone(&schema))?));

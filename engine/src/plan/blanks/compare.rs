@@ -1,8 +1,10 @@
 //! Comparisons inside of expressions, and what a filter on them says of the texts as they are stored.
 
 use super::Walker;
-use super::ends::{Texts, is_plain_text, literal};
-use crate::functions::{self, CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS};
+use super::ends::{CHOOSERS, Texts, is_null, is_plain_text, literal};
+use super::extremes::EXTREMES;
+use crate::error::Error;
+use crate::functions::{self, CHAR, COLLATE, COUNT_BLANKS, FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS};
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
@@ -20,12 +22,19 @@ impl Walker {
     }
 
     fn part(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
+        self.check_collations(&expr)?;
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
-                Ok(match self.sides(&left, op, &right) {
+                Ok(match self.sides(&left, op, &right)? {
                     Some((left, right)) => Transformed::yes(binary_expr(left, op, right)),
                     None => Transformed::no(binary_expr(*left, op, *right)),
                 })
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if in_any_case(op).is_some() => {
+                let any_case = in_any_case(op).filter(|_| self.ignores_case([left.as_ref(), right.as_ref()]));
+                let (text, changed) = (self.seen(*left)?, any_case.is_some_and(|any_case| any_case != op));
+                let matched = binary_expr(text.data, any_case.unwrap_or(op), *right);
+                Ok(Transformed::new_transformed(matched, text.transformed || changed))
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
                 let (left, right) = (self.seen(*left)?, self.seen(*right)?);
@@ -38,10 +47,17 @@ impl Walker {
                 cast.expr = Box::new(value.data);
                 Ok(Transformed::new_transformed(Expr::Cast(cast), value.transformed))
             }
+            Expr::TryCast(mut cast) if is_plain_text(&cast.field) => {
+                let value = self.seen(*cast.expr)?;
+                cast.expr = Box::new(value.data);
+                Ok(Transformed::new_transformed(Expr::TryCast(cast), value.transformed))
+            }
             Expr::Like(mut like) => {
+                let any_case = !like.case_insensitive && self.ignores_case([like.expr.as_ref(), like.pattern.as_ref()]);
                 let value = self.seen(*like.expr)?;
                 like.expr = Box::new(value.data);
-                Ok(Transformed::new_transformed(Expr::Like(like), value.transformed))
+                like.case_insensitive |= any_case;
+                Ok(Transformed::new_transformed(Expr::Like(like), value.transformed || any_case))
             }
             Expr::InList(list) => self.list(list),
             Expr::Between(between) => self.between(between),
@@ -52,18 +68,16 @@ impl Walker {
                 Ok(Transformed::new_transformed(Expr::AggregateFunction(aggregate), changed))
             }
             Expr::WindowFunction(mut window) => {
-                let WindowFunction { params, .. } = window.as_mut();
+                let WindowFunction { fun, params } = window.as_mut();
                 let mut changed = false;
                 for key in &mut params.partition_by {
-                    changed |= self.compare_without_blanks(key)?;
+                    changed |= self.compare_by_key(key)?.any();
                 }
                 for key in &mut params.order_by {
-                    changed |= self.compare_without_blanks(&mut key.expr)?;
+                    changed |= self.compare_by_key(&mut key.expr)?.any();
                 }
                 if params.distinct {
-                    for arg in &mut params.args {
-                        changed |= self.compare_without_blanks(arg)?;
-                    }
+                    changed |= self.distinct_values(fun.name(), &mut params.args)?;
                 }
                 Ok(Transformed::new_transformed(Expr::WindowFunction(window), changed))
             }
@@ -89,38 +103,22 @@ impl Walker {
         }
     }
 
-    /// The sides of a comparison as they compare without blanks at their ends; `None` where they do already.
-    pub(super) fn sides(&self, left: &Expr, op: Operator, right: &Expr) -> Option<(Expr, Expr)> {
-        let (l, r) = (self.texts(left)?, self.texts(right)?);
-        if !(l.blanks || r.blanks) || !self.is_ignored(&[l, r]) {
-            return None;
+    /// The sides of a comparison as what they are compared as; `None` where that is what they are.
+    pub(super) fn sides(&self, left: &Expr, op: Operator, right: &Expr) -> Result<Option<(Expr, Expr)>> {
+        let (Some(l), Some(r)) = (self.texts(left), self.texts(right)) else { return Ok(None) };
+        let ignored = self.ignored(&[l, r])?;
+        if !ignored.any() {
+            return Ok(None);
         }
         let is_plain = |texts: Texts, other: &Expr, op: Option<Operator>| {
-            literal(other).zip(op).is_some_and(|(text, op)| compares_alike(texts, op, text.trim_end_matches(' ')))
+            let other = literal(other).filter(|_| !ignored.case).zip(op);
+            other.is_some_and(|(text, op)| compares_alike(texts, op, text.trim_end_matches(' ')))
         };
         let left_stays = literal(left).is_none() && is_plain(l, right, Some(op));
         let right_stays = literal(right).is_none() && is_plain(r, left, op.swap());
-        let left = if left_stays { left.clone() } else { self.bare(left, l)? };
-        let right = if right_stays { right.clone() } else { self.bare(right, r)? };
-        Some((left, right))
-    }
-
-    /// A text without blanks at its end.
-    fn bare(&self, expr: &Expr, texts: Texts) -> Option<Expr> {
-        match literal(expr) {
-            Some(text) => Some(lit(text.trim_end_matches(' '))),
-            None if texts.blanks => self.without_blanks(expr.clone()).ok(),
-            None => Some(expr.clone()),
-        }
-    }
-
-    /// Takes the blanks from what is compared with its like; whether there may be any.
-    pub(super) fn compare_without_blanks(&self, expr: &mut Expr) -> Result<bool> {
-        let loses = self.texts(expr).is_some_and(|texts| texts.blanks && self.is_ignored(&[texts]));
-        if loses {
-            *expr = self.without_blanks(expr.clone())?;
-        }
-        Ok(loses)
+        let left = if left_stays { left.clone() } else { self.key_of(left, l, ignored)? };
+        let right = if right_stays { right.clone() } else { self.key_of(right, r, ignored)? };
+        Ok(Some((left, right)))
     }
 
     /// `a IN (b, c)`
@@ -130,27 +128,27 @@ impl Walker {
             return Ok(Transformed::no(Expr::InList(list)));
         };
         let compared: Vec<Texts> = items.iter().copied().chain([value]).collect();
-        if !compared.iter().any(|texts| texts.blanks) || !self.is_ignored(&compared) {
+        let ignored = self.ignored(&compared)?;
+        if !ignored.any() {
             return Ok(Transformed::no(Expr::InList(list)));
         }
-        let mut stays = literal(&list.expr).is_none();
+        let mut stays = literal(&list.expr).is_none() && !ignored.case;
         for (item, texts) in list.list.iter_mut().zip(items) {
-            if let Some(bare) = self.bare(item, texts) {
-                *item = bare;
-            }
-            stays &= literal(item).is_some_and(|text| compares_alike(value, Operator::Eq, text));
+            *item = self.key_of(item, texts, ignored)?;
+            let alike = literal(item).is_some_and(|text| compares_alike(value, Operator::Eq, text));
+            stays &= alike || is_null(item);
         }
-        if !stays && let Some(bare) = self.bare(&list.expr, value) {
-            *list.expr = bare;
+        if !stays {
+            *list.expr = self.key_of(&list.expr, value, ignored)?;
         }
         Ok(Transformed::yes(Expr::InList(list)))
     }
 
-    /// `a BETWEEN b AND c` as two comparisons, where blanks matter.
+    /// `a BETWEEN b AND c` as two comparisons, where blanks or case matter.
     fn between(&self, between: Between) -> Result<Transformed<Expr>> {
         let Between { expr, negated, low, high } = &between;
         let (from, to) = if *negated { (Operator::Lt, Operator::Gt) } else { (Operator::GtEq, Operator::LtEq) };
-        let (lower, upper) = (self.sides(expr, from, low), self.sides(expr, to, high));
+        let (lower, upper) = (self.sides(expr, from, low)?, self.sides(expr, to, high)?);
         if lower.is_none() && upper.is_none() {
             return Ok(Transformed::no(Expr::Between(between)));
         }
@@ -160,38 +158,59 @@ impl Walker {
         Ok(Transformed::yes(if *negated { lower.or(upper) } else { lower.and(upper) }))
     }
 
-    /// `CASE a WHEN b THEN …`
+    /// `CASE a WHEN b THEN …`; of its results, those of CHAR are seen as such where the others are not.
     fn case(&self, mut case: Case) -> Result<Transformed<Expr>> {
-        let texts = case.expr.as_ref().and_then(|value| self.texts(value));
-        let whens = case.when_then_expr.iter();
-        let whens = texts.and_then(|_| whens.map(|(when, _)| self.texts(when)).collect::<Option<Vec<_>>>());
-        let (Some(texts), Some(whens)) = (texts, whens) else { return Ok(Transformed::no(Expr::Case(case))) };
-        let compared: Vec<Texts> = whens.iter().copied().chain([texts]).collect();
-        if !compared.iter().any(|texts| texts.blanks) || !self.is_ignored(&compared) {
-            return Ok(Transformed::no(Expr::Case(case)));
-        }
-        let whens = case.when_then_expr.iter_mut().map(|(when, _)| when).zip(whens);
-        for (compared, texts) in case.expr.iter_mut().zip([texts]).chain(whens) {
-            if let Some(bare) = self.bare(compared, texts) {
-                **compared = bare;
+        let mut changed = self.case_compares(&mut case)?;
+        let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+        if self.choice(results.map(AsRef::as_ref)).is_some_and(|texts| texts.char.is_none()) {
+            for result in case.when_then_expr.iter_mut().map(|(_, then)| then).chain(&mut case.else_expr) {
+                let seen = self.seen(std::mem::take(result.as_mut()))?;
+                changed |= seen.transformed;
+                **result = seen.data;
             }
         }
-        Ok(Transformed::yes(Expr::Case(case)))
+        Ok(Transformed::new_transformed(Expr::Case(case), changed))
     }
 
-    /// NULLIF compares; other functions see a CHAR as the dialect has it.
+    fn case_compares(&self, case: &mut Case) -> Result<bool> {
+        let Some(value) = &mut case.expr else { return Ok(false) };
+        let whens: Option<Vec<Texts>> = case.when_then_expr.iter().map(|(when, _)| self.texts(when)).collect();
+        let (Some(texts), Some(whens)) = (self.texts(value), whens) else { return Ok(false) };
+        let compared: Vec<Texts> = whens.iter().copied().chain([texts]).collect();
+        let ignored = self.ignored(&compared)?;
+        if !ignored.any() {
+            return Ok(false);
+        }
+        **value = self.key_of(value, texts, ignored)?;
+        for ((when, _), texts) in case.when_then_expr.iter_mut().zip(whens) {
+            **when = self.key_of(when, texts, ignored)?;
+        }
+        Ok(true)
+    }
+
+    /// NULLIF, GREATEST and LEAST compare; what gives one of its arguments gives a CHAR of CHARs; other functions see a
+    /// CHAR as the dialect has it.
     fn arguments(&self, mut call: ScalarFunction) -> Result<Transformed<Expr>> {
-        if [CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, "cast", "try_cast"].contains(&call.name()) {
+        const OURS: [&str; 9] =
+            [CHAR, COLLATE, COUNT_BLANKS, FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS, "cast"];
+        if OURS.contains(&call.name()) || call.name() == "try_cast" {
             return Ok(Transformed::no(Expr::ScalarFunction(call)));
         }
-        if let ("nullif", [value, other]) = (call.name(), call.args.as_slice())
-            && let Some((left, right)) = self.sides(value, Operator::Eq, other)
-        {
+        if let ("nullif", [value, other]) = (call.name(), call.args.as_slice()) {
+            let Some((left, right)) = self.sides(value, Operator::Eq, other)? else {
+                return Ok(Transformed::no(Expr::ScalarFunction(call)));
+            };
             let (equal, nothing) = (Box::new(left.eq(right)), Box::new(lit(ScalarValue::Null)));
             let case = Case::new(None, vec![(equal, nothing)], Some(Box::new(value.clone())));
             return Ok(Transformed::yes(Expr::Case(case)));
         }
-        let mut changed = false;
+        if let Some(extreme) = self.extreme_argument(&call)? {
+            return Ok(Transformed::yes(extreme));
+        }
+        if CHOOSERS.contains(&call.name()) && self.choice(call.args.iter()).is_none_or(|texts| texts.char.is_some()) {
+            return Ok(Transformed::no(Expr::ScalarFunction(call)));
+        }
+        let mut changed = self.sought_in_any_case(&mut call)?;
         for arg in &mut call.args {
             let seen = self.seen(std::mem::take(arg))?;
             changed |= seen.transformed;
@@ -202,28 +221,48 @@ impl Walker {
 
     /// A CHAR as functions see it; anything else as it is.
     fn seen(&self, expr: Expr) -> Result<Transformed<Expr>> {
-        // Of what is computed only a cast gives a CHAR, as the dialect has it.
-        let column = matches!(expr, Expr::Column(_) | Expr::OuterReferenceColumn(..)).then(|| self.texts(&expr));
-        let Some((texts, length)) = column.flatten().and_then(|texts| Some((texts, texts.char?))) else {
+        let texts = if may_be_char(&expr) { self.texts(&expr) } else { None };
+        let Some((texts, length)) = texts.and_then(|texts| Some((texts, texts.char?))) else {
             return Ok(Transformed::no(expr));
         };
         if self.dialect.rules().char_is_padded {
             return Ok(Transformed::yes(functions::call(self.dialect, CHAR, vec![expr, lit(i64::from(length))])?));
         }
-        if texts.blanks { self.without_blanks(expr).map(Transformed::yes) } else { Ok(Transformed::no(expr)) }
+        if !texts.blanks {
+            return Ok(Transformed::no(expr));
+        }
+        functions::call(self.dialect, WITHOUT_BLANKS, vec![expr]).map(Transformed::yes)
     }
 
     /// Distinct values, and what an aggregate orders by.
     fn aggregated(&self, aggregate: &mut AggregateFunction) -> Result<bool> {
-        let params = &mut aggregate.params;
+        let (name, params) = (aggregate.func.name(), &mut aggregate.params);
         let mut changed = false;
-        if params.distinct || aggregate.func.name() == "approx_distinct" {
-            for arg in &mut params.args {
-                changed |= self.compare_without_blanks(arg)?;
-            }
+        if params.distinct || name == "approx_distinct" {
+            changed |= self.distinct_values(name, &mut params.args)?;
         }
         for key in &mut params.order_by {
-            changed |= self.compare_without_blanks(&mut key.expr)?;
+            changed |= self.compare_by_key(&mut key.expr)?.any();
+        }
+        Ok(changed)
+    }
+
+    /// The distinct values of an aggregate's arguments: what is compared goes in.
+    ///
+    /// # Errors
+    /// `Unsupported` for an aggregate that shows texts that it has compared without their case.
+    fn distinct_values(&self, name: &str, args: &mut [Expr]) -> Result<bool> {
+        // The least of distinct values is the least of all.
+        if EXTREMES.contains(&name) {
+            return Ok(false);
+        }
+        let mut changed = false;
+        for arg in args {
+            let ignored = self.compare_by_key(arg)?;
+            if ignored.case && !["count", "approx_distinct"].contains(&name) {
+                return Err(Error::unsupported(format!("{name}(DISTINCT …) of case-insensitive texts")).into());
+            }
+            changed |= ignored.any();
         }
         Ok(changed)
     }
@@ -240,11 +279,13 @@ impl Walker {
         let is_text = query.subquery.schema().fields().first().is_some_and(|field| is_plain_text(field));
         let (Some(value), true) = (self.texts(&expr), is_text) else { return Ok((expr, query)) };
         let values = columns.first().copied().unwrap_or(Texts::UNKNOWN);
-        if !(value.blanks || values.blanks) || !self.is_ignored(&[value, values]) {
+        let ignored = self.ignored(&[value, values])?;
+        if !ignored.any() {
             return Ok((expr, query));
         }
-        let expr = self.bare(&expr, value).unwrap_or(expr);
-        Ok((expr, if values.blanks { self.column_without_blanks(&query)? } else { query }))
+        let expr = self.key_of(&expr, value, ignored)?;
+        let changes = ignored.case || values.blanks;
+        Ok((expr, if changes { self.column_as_key(&query, values, ignored)? } else { query }))
     }
 
     /// What a condition says of texts as they are stored, blanks included: a text that equals `x` but for blanks lies
@@ -268,14 +309,19 @@ impl Walker {
                 self.bounds_by(expr, &[literal(high)?], Operator::LtEq)
             }
             Expr::InList(InList { expr, list, negated: false }) => {
-                self.bounds_by(expr, &list.iter().map(literal).collect::<Option<Vec<_>>>()?, Operator::Eq)
+                let list = list.iter().filter(|item| !is_null(item));
+                self.bounds_by(expr, &list.map(literal).collect::<Option<Vec<_>>>()?, Operator::Eq)
             }
             _ => None,
         }
     }
 
     fn bounds_by(&self, column: &Expr, texts: &[&str], op: Operator) -> Option<Vec<Expr>> {
-        let known = self.texts(column).filter(|known| known.blanks && self.is_ignored(&[*known]))?;
+        let known = self.texts(column)?;
+        let ignored = self.ignored(&[known]).ok()?;
+        if !ignored.blanks || ignored.case {
+            return None;
+        }
         let texts: Vec<&str> = texts.iter().map(|text| text.trim_end_matches(' ')).collect();
         if !matches!(column, Expr::Column(_)) || texts.iter().all(|text| compares_alike(known, op, text)) {
             return None;
@@ -295,6 +341,27 @@ impl Walker {
 fn is_comparison(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+/// Whether an expression may give a CHAR that functions would see otherwise: what is computed gives none, and a cast gives
+/// it as they see it.
+fn may_be_char(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Case(_) => true,
+        Expr::ScalarFunction(call) => {
+            CHOOSERS.contains(&call.name()) || ["nullif", COLLATE, ORDERED_TEXT].contains(&call.name())
+        }
+        _ => false,
+    }
+}
+
+/// An operator of regular expressions as it matches in any case.
+fn in_any_case(op: Operator) -> Option<Operator> {
+    match op {
+        Operator::RegexMatch | Operator::RegexIMatch => Some(Operator::RegexIMatch),
+        Operator::RegexNotMatch | Operator::RegexNotIMatch => Some(Operator::RegexNotIMatch),
+        _ => None,
+    }
 }
 
 /// Whether blanks at the ends of texts make no difference to a comparison with a text that has none: no text that is so

@@ -1,12 +1,15 @@
 //! What is known of the ends of texts: of a table's columns, and of what is computed from them.
 
 use super::Walker;
+use super::collation::Collation;
 use crate::federated::ForeignTable;
-use crate::functions::{self, CHAR, WITH_BLANKS, WITHOUT_BLANKS};
+use crate::functions::{self, CHAR, COALESCE, COLLATE, FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS};
 use crate::lake::table::LakeTable;
+use crate::plan::view::View;
 use crate::tables::{self, ManagedTableProvider, SqlType};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, ScalarValue};
+use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, TableScan};
@@ -14,7 +17,7 @@ use std::sync::Arc;
 
 /// What is known of the texts of a column or expression.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Texts {
+pub(in crate::plan) struct Texts {
     /// One may end with a blank.
     pub(super) blanks: bool,
     /// Another system or the catalog compares them, and blanks count.
@@ -23,21 +26,40 @@ pub(super) struct Texts {
     pub(super) char: Option<u32>,
     /// None has more characters.
     pub(super) most: Option<usize>,
+    /// Whether their case counts.
+    pub(super) collation: Collation,
 }
 
 impl Texts {
     /// Nothing is known.
-    pub(super) const UNKNOWN: Self = Self { blanks: true, exact: false, char: None, most: None };
+    pub(super) const UNKNOWN: Self =
+        Self { blanks: true, exact: false, char: None, most: None, collation: Collation::Any };
 
-    const EXACT: Self = Self { exact: true, ..Self::UNKNOWN };
+    /// A table's column of which nothing is known.
+    const COLUMN: Self = Self { collation: Collation::Sensitive, ..Self::UNKNOWN };
+
+    const EXACT: Self = Self { exact: true, ..Self::COLUMN };
+
+    /// Those of NULL: none.
+    const NOTHING: Self = Self { blanks: false, most: Some(0), ..Self::UNKNOWN };
+
+    /// Whether comparisons leave the case of them out of account.
+    pub(in crate::plan) fn ignores_case(&self) -> bool {
+        self.collation == Collation::Insensitive
+    }
 
     /// Of two, any.
-    fn or(self, other: Self) -> Self {
+    pub(super) fn or(self, other: Self) -> Self {
+        let collation = self.collation.with(other.collation);
+        if self == Self::NOTHING || other == Self::NOTHING {
+            return Self { collation, ..if self == Self::NOTHING { other } else { self } };
+        }
         Self {
             blanks: self.blanks || other.blanks,
             exact: self.exact && other.exact,
-            char: self.char.filter(|_| self.char == other.char),
+            char: self.char.zip(other.char).map(|(one, other)| one.max(other)),
             most: self.most.zip(other.most).map(|(one, other)| one.max(other)),
+            collation,
         }
     }
 
@@ -45,11 +67,16 @@ impl Texts {
     fn computed(self) -> Self {
         Self { exact: false, char: None, ..self }
     }
+
+    /// The most characters that one may have.
+    fn longest(self) -> Option<usize> {
+        self.char.map(|length| length as usize).or(self.most)
+    }
 }
 
 /// Whether a column holds texts; SUPER values are compared otherwise.
 pub(super) fn is_plain_text(field: &Field) -> bool {
-    functions::is_text(field.data_type()) && !tables::is_super(field)
+    functions::is_text(field.data_type()) && !tables::is_super(field) && !tables::is_sketch(field)
 }
 
 /// The text of a literal.
@@ -58,6 +85,15 @@ pub(super) fn literal(expr: &Expr) -> Option<&str> {
         Expr::Literal(value, _) => value.try_as_str().flatten(),
         _ => None,
     }
+}
+
+/// Whether an expression is NULL as written.
+pub(super) fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(value, _) if value.is_null() && (value.data_type().is_null() || literal_text(value)))
+}
+
+fn literal_text(value: &ScalarValue) -> bool {
+    functions::is_text(&value.data_type())
 }
 
 /// The whole number of a literal.
@@ -70,10 +106,14 @@ fn number(expr: &Expr) -> Option<usize> {
     }
 }
 
+/// Functions that give one of their arguments.
+pub(super) const CHOOSERS: [&str; 4] = [COALESCE, "nvl", "greatest", "least"];
+
 impl Walker {
     /// What is known of an expression's texts; `None` for what is no text.
     pub(super) fn texts(&self, expr: &Expr) -> Option<Texts> {
         match expr {
+            Expr::Literal(..) if is_null(expr) => Some(Texts::NOTHING),
             Expr::Literal(..) => literal(expr).map(|text| Texts {
                 blanks: text.ends_with(' '),
                 most: Some(text.chars().count()),
@@ -89,7 +129,7 @@ impl Walker {
             Expr::TryCast(cast) => self.cast(&cast.expr, &cast.field),
             Expr::Case(case) => {
                 let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
-                results.filter_map(|result| self.texts(result)).reduce(Texts::or).map(Texts::computed)
+                self.choice(results.map(AsRef::as_ref))
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
                 let (first, last) = (self.texts(left), self.texts(right));
@@ -97,7 +137,8 @@ impl Walker {
                     // The end is the right one's, where that is not empty.
                     let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
                     let is_last = literal(right).is_some_and(|text| !text.is_empty());
-                    Texts { blanks: last.blanks || (!is_last && first.blanks), ..Texts::default() }
+                    let blanks = last.blanks || (!is_last && first.blanks);
+                    Texts { blanks, collation: first.collation.with(last.collation), ..Texts::default() }
                 })
             }
             Expr::BinaryExpr(_) => None,
@@ -135,7 +176,7 @@ impl Walker {
         let from = self.scope().and_then(|scope| inner.to_field(&scope.schema).ok());
         let simple = from.is_some_and(|(_, from)| {
             let from = from.data_type();
-            from.is_numeric() || from.is_temporal() || from.is_null() || *from == DataType::Boolean
+            from.is_numeric() || from.is_temporal() || *from == DataType::Boolean
         });
         let texts = self.texts(inner).unwrap_or(if simple { Texts::default() } else { Texts::UNKNOWN });
         Some(Texts { char: None, ..texts })
@@ -145,18 +186,44 @@ impl Walker {
     fn chosen(&self, name: &str, value: Option<&Expr>) -> Texts {
         const CHOOSE: [&str; 8] =
             ["min", "max", "any_value", "arbitrary", "first_value", "last_value", "nth_value", "mode"];
-        let texts = value.filter(|_| CHOOSE.contains(&name)).and_then(|value| self.texts(value));
-        texts.map_or(Texts::UNKNOWN, |texts| Texts { exact: false, ..texts })
+        let texts = value.and_then(|value| self.texts(value)).unwrap_or(Texts::UNKNOWN);
+        if CHOOSE.contains(&name) {
+            return Texts { exact: false, ..texts };
+        }
+        Texts { collation: texts.collation, ..Texts::UNKNOWN }
+    }
+
+    /// One of several values: a CHAR where all are, and in Trino's dialect where one is and none is longer than known.
+    pub(super) fn choice<'a>(&self, values: impl Iterator<Item = &'a Expr>) -> Option<Texts> {
+        let all: Vec<Texts> = values.filter_map(|value| self.texts(value)).collect();
+        let texts = Texts { exact: false, ..all.iter().copied().reduce(Texts::or)? };
+        let is_char = self.dialect.rules().char_is_padded && all.iter().any(|texts| texts.char.is_some());
+        if texts.char.is_some() || !is_char {
+            return Some(texts);
+        }
+        let longest = all.iter().map(|texts| texts.longest()).collect::<Option<Vec<_>>>();
+        let longest = longest.and_then(|longest| longest.into_iter().max());
+        Some(Texts { char: longest.and_then(|longest| u32::try_from(longest).ok()), ..texts })
     }
 
     fn call(&self, call: &ScalarFunction) -> Texts {
+        if call.name() == COLLATE {
+            return self.collated(call);
+        }
+        let all = call.args.iter().filter_map(|arg| self.texts(arg));
+        let collation = all.fold(Collation::Any, |all, texts| all.with(texts.collation));
+        Texts { collation, ..self.called(call) }
+    }
+
+    fn called(&self, call: &ScalarFunction) -> Texts {
         let texts = |at: usize| call.args.get(at).and_then(|arg| self.texts(arg));
         let first = || texts(0).map_or(Texts::default(), Texts::computed);
         let most = |at: usize| call.args.get(at).and_then(number);
         match (call.name(), call.args.len()) {
             (CHAR, 2) => {
                 let blanks = self.dialect.rules().char_is_padded;
-                Texts { blanks, exact: false, char: most(1).and_then(|most| u32::try_from(most).ok()), most: most(1) }
+                let char = most(1).and_then(|most| u32::try_from(most).ok());
+                Texts { blanks, char, most: most(1), ..Texts::UNKNOWN }
             }
             ("$varchar", 2) => {
                 let fits = first().most.zip(most(1)).is_some_and(|(longest, most)| longest <= most);
@@ -166,15 +233,18 @@ impl Walker {
             ("cast" | "try_cast", _) => first(),
             (WITHOUT_BLANKS, _) | ("btrim" | "rtrim" | "trim", 1) => Texts { blanks: false, ..first() },
             (WITH_BLANKS, _) => Texts { most: None, ..first() },
+            (FOLDED, _) => first(),
+            // The text itself, on its way through an aggregate.
+            (ORDERED, 2) => texts(1).unwrap_or(Texts::UNKNOWN),
+            (ORDERED_TEXT, 1) => texts(0).unwrap_or(Texts::UNKNOWN),
             ("lower" | "upper" | "initcap", 1) => Texts { most: None, ..first() },
-            ("right" | "ltrim" | "nullif", _) => first(),
+            ("nullif", _) => texts(0).map_or(Texts::UNKNOWN, |value| Texts { exact: false, ..value }),
+            ("right" | "ltrim", _) => first(),
             ("left", 2) => Texts { most: most(1), ..Texts::UNKNOWN },
             ("substr" | "substring", 3) => Texts { most: most(2), ..Texts::UNKNOWN },
+            ("$super_key" | "$super_order", _) => Texts::default(),
             ("md5" | "sha1" | "sha" | "func_sha1" | "sha2" | "to_hex", _) => Texts::default(),
-            ("coalesce" | "greatest" | "least", _) => {
-                let all = call.args.iter().filter_map(|arg| self.texts(arg)).reduce(Texts::or);
-                all.map_or(Texts::UNKNOWN, Texts::computed)
-            }
+            (name, _) if CHOOSERS.contains(&name) => self.choice(call.args.iter()).unwrap_or(Texts::UNKNOWN),
             ("concat", _) => {
                 let any = call.args.iter().filter_map(|arg| self.texts(arg)).any(|texts| texts.blanks);
                 Texts { blanks: any, ..Texts::default() }
@@ -198,7 +268,7 @@ impl Walker {
             | LogicalPlan::Subquery(_)
             | LogicalPlan::Limit(_)
             | LogicalPlan::Repartition(_) => self.inputs(),
-            LogicalPlan::Union(_) | LogicalPlan::RecursiveQuery(_) => {
+            LogicalPlan::Union(_) => {
                 let width = plan.schema().fields().len();
                 (0..width).map(|at| self.any_input(at)).collect()
             }
@@ -225,35 +295,41 @@ impl Walker {
 
     fn table(&self, scan: &TableScan) -> Vec<Texts> {
         let columns = scan.source.schema().fields().len();
-        let all = match scan.source.get_logical_plan() {
-            Some(view) => self.columns(&view),
-            None => (0..columns).map(|at| stored(scan, at)).collect(),
-        };
+        let all: Vec<Texts> = (0..columns).map(|at| self.stored(scan, at)).collect();
         match &scan.projection {
             Some(projection) => projection.iter().map(|at| all.get(*at).copied().unwrap_or(Texts::UNKNOWN)).collect(),
             None => all,
         }
     }
-}
 
-/// What a table tells of one of its columns.
-fn stored(scan: &TableScan, at: usize) -> Texts {
-    let Ok(provider) = source_as_provider(&scan.source) else { return Texts::UNKNOWN };
-    let provider = crate::resolve::behind_grants(&provider);
-    if let Some(table) = provider.downcast_ref::<ManagedTableProvider>() {
-        let column = table.table().columns.get(at);
-        let (char, most) = match column.and_then(|column| column.data_type.parse().ok()) {
-            Some(SqlType::Char(length)) => (Some(length), Some(length as usize)),
-            Some(SqlType::Varchar(length)) => (None, Some(length as usize)),
-            _ => (None, None),
-        };
-        return Texts { blanks: table.may_end_with_blank(at), exact: false, char, most };
+    /// What a table tells of one of its columns.
+    fn stored(&self, scan: &TableScan, at: usize) -> Texts {
+        let Ok(provider) = source_as_provider(&scan.source) else { return Texts::UNKNOWN };
+        let provider = crate::resolve::behind_grants(&provider);
+        if let Some(view) = provider.downcast_ref::<View>() {
+            return view.texts(at).unwrap_or(Texts::UNKNOWN);
+        }
+        if let Some(table) = provider.downcast_ref::<CteWorkTable>() {
+            let rows = self.working.iter().rev().find(|(name, _)| name == table.name());
+            return rows.and_then(|(_, rows)| rows.get(at).copied()).unwrap_or(Texts::UNKNOWN);
+        }
+        if let Some(table) = provider.downcast_ref::<ManagedTableProvider>() {
+            let column = table.table().columns.get(at);
+            let (char, most) = match column.and_then(|column| column.data_type.parse().ok()) {
+                Some(SqlType::Char(length)) => (Some(length), Some(length as usize)),
+                Some(SqlType::Varchar(length)) => (None, Some(length as usize)),
+                _ => (None, None),
+            };
+            let ignores_case = column.is_some_and(|column| column.case_insensitive);
+            let collation = if ignores_case { Collation::Insensitive } else { Collation::Sensitive };
+            return Texts { blanks: table.may_end_with_blank(at), exact: false, char, most, collation };
+        }
+        if let Some(table) = provider.downcast_ref::<LakeTable>() {
+            return Texts { blanks: !table.is_constant(at), char: table.char_length(at), ..Texts::COLUMN };
+        }
+        if provider.downcast_ref::<ForeignTable>().is_some() || provider.downcast_ref::<MemTable>().is_some() {
+            return Texts::EXACT;
+        }
+        Texts::UNKNOWN
     }
-    if let Some(table) = provider.downcast_ref::<LakeTable>() {
-        return Texts { blanks: !table.is_constant(at), char: table.char_length(at), ..Texts::UNKNOWN };
-    }
-    if provider.downcast_ref::<ForeignTable>().is_some() || provider.downcast_ref::<MemTable>().is_some() {
-        return Texts::EXACT;
-    }
-    Texts::UNKNOWN
 }

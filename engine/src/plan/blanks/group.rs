@@ -1,125 +1,99 @@
-//! Groups of texts that are equal but for blanks. What a group shows is its text with the fewest blanks.
+//! Groups of texts that are equal but for blanks or case. What a group shows is its text with the fewest blanks, or the
+//! first by its bytes of those that differ in case.
 
 use super::Walker;
+use super::collation::{Ignored, as_type};
 use super::ends::Texts;
-use crate::functions::{self, COUNT_BLANKS, WITH_BLANKS};
-use datafusion::common::{Column, DataFusionError};
+use crate::functions::{self, COUNT_BLANKS, ORDERED_TEXT, WITH_BLANKS};
+use crate::plan::groups::{Finish, GROUPING, Key, Show, keys_of, regroup};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::expr_fn::min;
-use datafusion::logical_expr::utils::grouping_set_to_exprlist;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, when};
 use std::sync::Arc;
-
-/// The function that tells which keys a row is a group of.
-const GROUPING: &str = "grouping";
 
 impl Walker {
     /// The distinct rows of a plan.
     pub(super) fn distinct(&mut self, input: Arc<LogicalPlan>) -> Result<(LogicalPlan, Vec<Texts>)> {
         let texts = self.inputs();
         let columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
-        if !columns.iter().any(|column| self.loses_blanks(column)) {
+        let mut differs = false;
+        for column in &columns {
+            differs |= self.ignored_in(column)?.any();
+        }
+        if !differs {
             return Ok((LogicalPlan::Distinct(Distinct::All(input)), texts));
         }
         Ok((self.aggregate(Aggregate::try_new(input, columns, Vec::new())?)?.0, texts))
     }
 
     /// A grouping; its columns keep their names.
-    pub(super) fn aggregate(&mut self, aggregate: Aggregate) -> Result<(LogicalPlan, Vec<Texts>)> {
-        let Aggregate { input, group_expr, aggr_expr, schema, .. } = aggregate;
-        let is_set = matches!(group_expr.first(), Some(Expr::GroupingSet(_)));
-        let keys: Vec<Expr> = grouping_set_to_exprlist(&group_expr)?.into_iter().cloned().collect();
+    pub(super) fn aggregate(&mut self, mut aggregate: Aggregate) -> Result<(LogicalPlan, Vec<Texts>)> {
+        let is_set = matches!(aggregate.group_expr.first(), Some(Expr::GroupingSet(_)));
+        let schema = Arc::clone(&aggregate.schema);
+        let planned = keys_of(&aggregate.group_expr)?;
         let known = |expr: &Expr| self.texts(expr).unwrap_or_default();
-        let mut texts: Vec<Texts> = keys.iter().map(known).collect();
+        let mut texts: Vec<Texts> = planned.iter().map(known).collect();
         // The number of the grouping set.
         texts.extend(is_set.then(Texts::default));
-        texts.extend(aggr_expr.iter().map(known));
+        texts.extend(aggregate.aggr_expr.iter().map(known));
 
-        let compared = keys.iter().map(|key| self.key(key.clone())).collect::<Result<Vec<_>>>()?;
-        let by = |expr: Expr| {
-            let at = keys.iter().position(|key| *key == expr);
-            at.map_or(expr, |at| compared[at].clone())
-        };
-        let groups: Vec<Expr> = group_expr.into_iter().map(|expr| each_key(expr, &by)).collect();
-        let shown: Vec<Expr> = grouping_set_to_exprlist(&groups)?.into_iter().cloned().collect();
-        let mut computed = Vec::new();
-        let mut place = |expr: Expr| {
-            computed.iter().position(|known| *known == expr).unwrap_or_else(|| {
-                computed.push(expr);
-                computed.len() - 1
-            })
-        };
-        let mut results = Vec::with_capacity(aggr_expr.len());
-        for expr in aggr_expr {
-            results.push(place(match expr {
-                Expr::AggregateFunction(mut call) if call.func.name() == GROUPING => {
-                    call.params.args = call.params.args.into_iter().map(&by).collect();
-                    Expr::AggregateFunction(call)
+        let dialect = self.dialect;
+        let number_at = planned.len();
+        let mut keys = Vec::with_capacity(planned.len());
+        for (place, key) in planned.into_iter().enumerate() {
+            let data_type = schema.field(place).data_type().clone();
+            let shown: Option<(Expr, Show<'_>)> = match self.ignored_in(&key)? {
+                Ignored { case: true, .. } => {
+                    let text = min(self.expr(key.clone())?.data);
+                    // A key that is none of the row's set is NULL.
+                    Some((
+                        text,
+                        Box::new(move |key, text| if is_set { when(key.is_not_null(), text).end() } else { Ok(text) }),
+                    ))
                 }
-                expr => self.expr(expr)?.data,
-            }));
+                Ignored { blanks: true, .. } => {
+                    let whole = self.expr(key.clone())?.data;
+                    let fewest = min(functions::call(dialect, COUNT_BLANKS, vec![whole])?);
+                    Some((
+                        fewest,
+                        Box::new(move |key, count| {
+                            Ok(as_type(functions::call(dialect, WITH_BLANKS, vec![key, count])?, &data_type))
+                        }),
+                    ))
+                }
+                _ => None,
+            };
+            keys.push(Key { compared: self.key(key.clone())?, key, shown });
         }
-        let mut blanks = Vec::with_capacity(keys.len());
-        for key in &keys {
-            blanks.push(if self.loses_blanks(key) {
-                let whole = self.expr(key.clone())?.data;
-                Some(place(min(functions::call(self.dialect, COUNT_BLANKS, vec![whole])?)))
-            } else {
-                None
+        let mut finishes: Vec<Option<Finish<'_>>> = Vec::with_capacity(aggregate.aggr_expr.len());
+        let first_result = number_at + usize::from(is_set);
+        for (place, expr) in aggregate.aggr_expr.iter_mut().enumerate() {
+            // GROUPING names keys as they were planned.
+            if matches!(expr, Expr::AggregateFunction(call) if call.func.name() == GROUPING) {
+                finishes.push(None);
+                continue;
+            }
+            *expr = self.expr(std::mem::take(expr))?.data;
+            finishes.push(match self.extreme(expr)? {
+                Some(extreme) => {
+                    *expr = extreme;
+                    let data_type = schema.field(first_result + place).data_type().clone();
+                    Some(Box::new(move |result| {
+                        Ok(as_type(functions::call(dialect, ORDERED_TEXT, vec![result])?, &data_type))
+                    }))
+                }
+                None => None,
             });
         }
-        let first_result = shown.len() + usize::from(is_set);
-        let grouped = Arc::new(LogicalPlan::Aggregate(Aggregate::try_new(input, groups, computed)?));
-        let column = |at: usize| Expr::Column(Column::from(grouped.schema().qualified_field(at)));
-        let mut columns = Vec::with_capacity(schema.fields().len());
-        for (key, blanks) in compared.iter().zip(blanks) {
-            let at = shown.iter().position(|shown| shown == key).ok_or_else(lost)?;
-            columns.push(match blanks {
-                Some(count) => {
-                    functions::call(self.dialect, WITH_BLANKS, vec![column(at), column(first_result + count)])?
-                }
-                None => column(at),
-            });
+        let plan = regroup(aggregate, &keys, &finishes)?;
+        if is_set && plan.schema().fields().len() < schema.fields().len() {
+            texts.remove(number_at);
         }
-        columns.extend(is_set.then(|| column(shown.len())));
-        columns.extend(results.into_iter().map(|at| column(first_result + at)));
-        let before = schema.columns();
-        let same = |(expr, before): (&Expr, &Column)| matches!(expr, Expr::Column(column) if column == before);
-        if grouped.schema().fields().len() == before.len() && columns.iter().zip(&before).all(same) {
-            return Ok((Arc::unwrap_or_clone(grouped), texts));
-        }
-        if is_set {
-            // Nobody names the number of the set, which is gone when GROUPING is resolved.
-            columns.remove(keys.len());
-            texts.remove(keys.len());
-        }
-        let wanted = before.into_iter().enumerate().filter(|(at, _)| !is_set || *at != keys.len());
-        let named = columns.into_iter().zip(wanted).map(|(expr, (_, wanted))| match expr {
-            Expr::Column(column) if column == wanted => Expr::Column(column),
-            expr => expr.alias_qualified(wanted.relation, wanted.name),
-        });
-        let named: Vec<Expr> = named.collect();
-        Ok((LogicalPlanBuilder::from(grouped).project(named)?.build()?, texts))
+        Ok((plan, texts))
     }
 
-    fn loses_blanks(&self, key: &Expr) -> bool {
-        self.texts(key).is_some_and(|texts| texts.blanks && self.is_ignored(&[texts]))
-    }
-}
-
-fn lost() -> DataFusionError {
-    DataFusionError::Internal("a key of a grouping was lost".to_owned())
-}
-
-/// The keys of a grouping, also those in sets.
-fn each_key(expr: Expr, of: &impl Fn(Expr) -> Expr) -> Expr {
-    let all = |keys: Vec<Expr>| keys.into_iter().map(of).collect();
-    match expr {
-        Expr::GroupingSet(GroupingSet::Rollup(keys)) => Expr::GroupingSet(GroupingSet::Rollup(all(keys))),
-        Expr::GroupingSet(GroupingSet::Cube(keys)) => Expr::GroupingSet(GroupingSet::Cube(all(keys))),
-        Expr::GroupingSet(GroupingSet::GroupingSets(sets)) => {
-            Expr::GroupingSet(GroupingSet::GroupingSets(sets.into_iter().map(all).collect()))
-        }
-        key => of(key),
+    /// What does not count in the texts of an expression when they are compared with one another.
+    fn ignored_in(&self, key: &Expr) -> Result<Ignored> {
+        self.texts(key).map_or(Ok(Ignored::default()), |texts| self.ignored(&[texts]))
     }
 }

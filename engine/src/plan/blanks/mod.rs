@@ -4,8 +4,13 @@
 //! A pass over the finished plan knows of each column whether a text of it may end with a blank ([`ends`]): tables of our
 //! own tell, since their files were looked at when they were written. Where none may, comparisons stay as they are, so
 //! that they prune, run on dictionaries and are pushed down as ever. Elsewhere what is compared loses its blanks first:
-//! operands of operators ([`compare`]), keys of joins, sorts and windows (here), keys of groups ([`group`]), which still
-//! show a text of the group. A filter gets bounds besides, which files can be pruned by.
+//! operands of operators ([`compare`]), keys of joins and sorts (here), keys of groups ([`group`]), which still show a text
+//! of the group, the least and the largest text ([`extremes`]). A filter gets bounds besides, which files can be pruned by.
+//!
+//! Texts whose collation ignores case ([`collation`]) lose their case in the same places; no file is pruned by them.
+//!
+//! A view's query was rewritten when it was planned, in the dialect that the view was made in; it is a table here, which
+//! tells what is known of its columns.
 //!
 //! Systems that decide conditions themselves compare as they do, here too: texts of foreign tables and of system tables
 //! are compared exactly. Keys of partitions are taken to end with no blank.
@@ -13,26 +18,32 @@
 //! CHAR: in Redshift's dialect a value has no blanks at its end, in Athena's functions see it padded; both show it padded
 //! (`declared` says which columns are CHAR).
 
+mod collation;
 mod compare;
 mod ends;
+mod extremes;
 mod group;
+mod recursive;
 
-use crate::functions::{self, WITHOUT_BLANKS};
+pub(super) use ends::Texts;
+
 use crate::sql::Dialect;
+use collation::{Ignored, is_key};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinConstraint, JoinType};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
 use datafusion::logical_expr::{
-    BinaryExpr, Distinct, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, SortExpr, Subquery, lit,
+    BinaryExpr, Distinct, DistinctOn, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, SortExpr,
+    Subquery, lit,
 };
-use ends::Texts;
 use std::sync::Arc;
 
-/// Rewrites the comparisons of a plan and of the queries in it; names and types stay.
-pub(super) fn rewrite(plan: LogicalPlan, dialect: Dialect) -> Result<LogicalPlan> {
-    Ok(Walker::new(dialect).plan(plan)?.0)
+/// Rewrites the comparisons of a plan and of the queries in it, and tells what is known of its columns; names and types
+/// stay.
+pub(super) fn rewrite(plan: LogicalPlan, dialect: Dialect) -> Result<(LogicalPlan, Vec<Texts>)> {
+    Walker::new(dialect).plan(plan)
 }
 
 /// The columns that a node's expressions may name.
@@ -70,6 +81,10 @@ struct Walker {
     queries: Vec<(Arc<LogicalPlan>, Texts)>,
     /// How many columns were added below filters.
     hoisted: usize,
+    /// The recursive queries around the node, each with what is known of the rows that it reads of itself.
+    working: Vec<(String, Vec<Texts>)>,
+    /// Whether a text was found that ignores its case.
+    collates: bool,
 }
 
 /// The name of what is compared, where it is computed before a filter.
@@ -77,11 +92,15 @@ const NAME: &str = "\u{1}bare";
 
 impl Walker {
     fn new(dialect: Dialect) -> Self {
-        Self { dialect, scopes: Vec::new(), queries: Vec::new(), hoisted: 0 }
+        let (scopes, queries, working) = (Vec::new(), Vec::new(), Vec::new());
+        Self { dialect, scopes, queries, hoisted: 0, working, collates: false }
     }
 
     /// A plan rewritten, and what is known of its columns.
     fn plan(&mut self, plan: LogicalPlan) -> Result<(LogicalPlan, Vec<Texts>)> {
+        if let LogicalPlan::RecursiveQuery(query) = plan {
+            return self.recursive(query);
+        }
         let mut inputs = Vec::new();
         let width = |plan: &LogicalPlan| plan.inputs().iter().map(|input| input.schema().fields().len()).sum::<usize>();
         let before = width(&plan);
@@ -95,12 +114,9 @@ impl Walker {
         self.scopes.push(Scope { inputs, schema });
         let rewritten = self.node(plan);
         self.scopes.pop();
-        rewritten
-    }
-
-    /// What is known of the columns of a view's plan.
-    fn columns(&self, view: &LogicalPlan) -> Vec<Texts> {
-        Self::new(self.dialect).plan(view.clone()).map(|(_, texts)| texts).unwrap_or_default()
+        let (plan, texts) = rewritten?;
+        self.note_collations(&texts)?;
+        Ok((plan, texts))
     }
 
     fn scope(&self) -> Option<&Scope> {
@@ -125,13 +141,8 @@ impl Walker {
             }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input),
-            LogicalPlan::Distinct(Distinct::On(mut on)) => {
-                let texts = on.select_expr.iter().map(|expr| self.texts(expr).unwrap_or_default()).collect();
-                on.on_expr = on.on_expr.into_iter().map(|key| self.key(key)).collect::<Result<_>>()?;
-                let sort = on.sort_expr.map(|keys| keys.into_iter().map(|key| self.sort_key(key)).collect());
-                on.sort_expr = sort.transpose()?;
-                Ok((LogicalPlan::Distinct(Distinct::On(on)), texts))
-            }
+            LogicalPlan::Distinct(Distinct::On(on)) => self.distinct_on(on),
+            LogicalPlan::Window(window) => self.window(window),
             plan => {
                 let names = NamePreserver::new(&plan);
                 let plan = plan.map_expressions(|expr| {
@@ -143,6 +154,22 @@ impl Walker {
                 Ok((plan.data, texts))
             }
         }
+    }
+
+    /// The first row of each group of rows that are equal in some expressions, which all of its others are taken from.
+    fn distinct_on(&mut self, on: DistinctOn) -> Result<(LogicalPlan, Vec<Texts>)> {
+        let texts = on.select_expr.iter().map(|expr| self.texts(expr).unwrap_or_default()).collect();
+        let names = NamePreserver::new_for_projection();
+        let mut select = Vec::with_capacity(on.select_expr.len());
+        for expr in on.select_expr {
+            let name = names.save(&expr);
+            let rewritten = self.expr(expr)?;
+            select.push(if rewritten.transformed { name.restore(rewritten.data) } else { rewritten.data });
+        }
+        let keys = on.on_expr.into_iter().map(|key| self.key(key)).collect::<Result<_>>()?;
+        let sort = on.sort_expr.map(|keys| keys.into_iter().map(|key| self.sort_key(key)).collect());
+        let on = DistinctOn { on_expr: keys, select_expr: select, sort_expr: sort.transpose()?, ..on };
+        Ok((LogicalPlan::Distinct(Distinct::On(on)), texts))
     }
 
     fn filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
@@ -157,7 +184,6 @@ impl Walker {
     /// lost its blanks becomes a column.
     fn hoist(&mut self, predicate: Expr, input: Arc<LogicalPlan>) -> Result<(Expr, Arc<LogicalPlan>)> {
         let is_outer = |expr: &Expr| expr.exists(|part| Ok(matches!(part, Expr::OuterReferenceColumn(..))));
-        let is_bare = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.name() == WITHOUT_BLANKS);
         if !is_outer(&predicate)? {
             return Ok((predicate, input));
         }
@@ -171,7 +197,7 @@ impl Walker {
                 (true, false) => right,
                 _ => continue,
             };
-            if is_bare(&*own) {
+            if is_key(&*own) {
                 let name = format!("{NAME}{}", self.hoisted);
                 self.hoisted += 1;
                 let column = Expr::Column(Column::from_name(&name));
@@ -187,7 +213,7 @@ impl Walker {
 
     fn join(&mut self, mut join: Join) -> Result<LogicalPlan> {
         for (left, right) in &mut join.on {
-            if let Some(sides) = self.sides(left, Operator::Eq, right) {
+            if let Some(sides) = self.sides(left, Operator::Eq, right)? {
                 (*left, *right) = sides;
                 // Names of USING are resolved by now, and it takes plain columns only.
                 join.join_constraint = JoinConstraint::On;
@@ -212,26 +238,19 @@ impl Walker {
 
     /// What rows are sorted, grouped or parted by.
     fn key(&mut self, key: Expr) -> Result<Expr> {
-        let loses = self.texts(&key).is_some_and(|texts| self.is_ignored(&[texts]) && texts.blanks);
-        let key = self.expr(key)?.data;
-        if loses { self.without_blanks(key) } else { Ok(key) }
+        let texts = self.texts(&key);
+        let rewritten = self.expr(key)?.data;
+        let Some(texts) = texts else { return Ok(rewritten) };
+        let ignored = self.ignored(&[texts])?;
+        if ignored.any() { self.key_of(&rewritten, texts, ignored) } else { Ok(rewritten) }
     }
 
-    /// Whether blanks at the ends of these texts do not count when they are compared.
-    fn is_ignored(&self, texts: &[Texts]) -> bool {
-        let by_dialect = self.dialect.rules().blanks_are_ignored || texts.iter().any(|texts| texts.char.is_some());
-        by_dialect && texts.iter().all(|texts| !texts.exact)
-    }
-
-    fn without_blanks(&self, text: Expr) -> Result<Expr> {
-        functions::call(self.dialect, WITHOUT_BLANKS, vec![text])
-    }
-
-    /// A query whose one column has lost its blanks.
-    fn column_without_blanks(&self, query: &Subquery) -> Result<Subquery> {
+    /// A query whose one column is what is compared in place of its texts.
+    fn column_as_key(&self, query: &Subquery, texts: Texts, ignored: Ignored) -> Result<Subquery> {
         let schema = query.subquery.schema();
         let (qualifier, field) = schema.qualified_field(0);
-        let column = self.without_blanks(Expr::Column(Column::from((qualifier, field))))?;
+        let column = self.key_of(&Expr::Column(Column::from((qualifier, field))), texts, ignored)?;
+        let column = collation::as_type(column, field.data_type());
         let column = column.alias_qualified(qualifier.cloned(), field.name());
         let plan = LogicalPlanBuilder::from(Arc::clone(&query.subquery)).project([column])?.build()?;
         Ok(query.with_plan(Arc::new(plan)))

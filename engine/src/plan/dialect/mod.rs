@@ -2,14 +2,16 @@
 //!
 //! `spelling` walks the syntax tree first and leaves calls, literals and relations that the planner knows; `names` gives
 //! columns their names; `types` and `operators` are asked while DataFusion plans; `casts` looks at the finished plan,
-//! where the types that are cast are known; `laterals` puts an alias's expression for an alias that is no column.
-//! `semistructured` knows what SUPER values are, `members` their members' names, `intervals` those with qualifiers.
+//! where the types that are cast are known, `doubles` at decimals beside doubles in it; `laterals` puts an alias's
+//! expression for an alias that is no column.
+//! `semistructured` knows what SUPER values are, `sketches` what HLLSKETCH values are, `members` their members' names, `intervals` those with qualifiers.
 //! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name; `using` finds
 //! the tables of columns that JOIN … USING made one.
 
 mod aggregates;
 mod calls;
 mod casts;
+mod doubles;
 mod intervals;
 mod laterals;
 mod members;
@@ -20,12 +22,14 @@ mod relations;
 mod row_values;
 mod same_names;
 mod semistructured;
+mod sketches;
 mod spelling;
 mod types;
 mod using;
 
 pub(crate) use casts::assigned;
 pub(super) use casts::rewrite as rewrite_casts;
+pub(super) use doubles::rewrite as rewrite_doubles;
 pub(crate) use intervals::read_interval;
 pub(super) use laterals::Laterals;
 pub(super) use members::Members;
@@ -34,5 +38,7 @@ pub(super) use relations::Relations;
 pub(super) use same_names::tell_apart;
 pub(crate) use semistructured::{as_super, super_value};
 pub(super) use semistructured::{rewrite as rewrite_super, rewrite_alone as rewrite_super_alone};
+pub(super) use sketches::rewrite as rewrite_sketches;
+pub(crate) use sketches::{as_sketch, sketch_value};
 pub(super) use spelling::spell;
 pub(super) use types::Types;

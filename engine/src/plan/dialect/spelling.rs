@@ -1,7 +1,7 @@
 //! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
 
-use super::{calls, intervals, names, outer_joins, row_values, using};
-use crate::error::Error;
+use super::{calls, doubles, intervals, names, outer_joins, row_values, using};
+use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
@@ -33,6 +33,9 @@ impl VisitorMut for Speller {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         self.in_values.push(matches!(query.body.as_ref(), SetExpr::Values(_)));
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            doubles::mark_casts(values);
+        }
         if let Some(order_by) = &mut query.order_by
             && let OrderByKind::Expressions(keys) = &mut order_by.kind
         {
@@ -133,8 +136,10 @@ impl VisitorMut for Speller {
                 }
             }
             Expr::Cast { kind, expr: inner, data_type, .. } => {
-                if let Some(limited) = limited(kind.clone(), inner, data_type) {
-                    *expr = limited;
+                match limited(kind.clone(), inner, data_type, self.dialect) {
+                    Ok(Some(limited)) => *expr = limited,
+                    Ok(None) => {}
+                    Err(error) => return flow(Err(error)),
                 }
             }
             _ => {}
@@ -258,24 +263,44 @@ fn typed_number(number: &str, in_values: bool) -> Option<Expr> {
 }
 
 /// A cast to a text of so many bytes or characters cuts it (Redshift: CAST; Trino: "Conversion functions").
-fn limited(kind: CastKind, inner: &mut Box<Expr>, data_type: &DataType) -> Option<Expr> {
+///
+/// # Errors
+/// `InvalidParameter` for a text longer than any may be.
+fn limited(
+    kind: CastKind,
+    inner: &mut Box<Expr>,
+    data_type: &DataType,
+    dialect: Dialect,
+) -> Result<Option<Expr>, Error> {
     let (length, pads) = match data_type {
         DataType::Varchar(length) | DataType::CharacterVarying(length) | DataType::CharVarying(length) => {
             (length.as_ref(), false)
         }
         DataType::Char(length) | DataType::Character(length) => (length.as_ref(), true),
         DataType::Nvarchar(length) => (length.as_ref(), false),
-        _ => return None,
+        _ => return Ok(None),
     };
-    let length = match length {
-        Some(CharacterLength::IntegerLength { length, .. }) => *length,
-        None if pads => 1,
-        Some(CharacterLength::Max) | None => return None,
+    // Redshift: "Character types"; Trino's CHAR, and its VARCHAR as long as anybody wants.
+    let most = match (dialect, pads) {
+        (Dialect::Redshift, true) => Some(4096),
+        (Dialect::Redshift, false) => Some(65_535),
+        (Dialect::Athena, true) => Some(65_536),
+        (Dialect::Athena, false) => None,
     };
+    let length = match (length, most) {
+        (Some(CharacterLength::IntegerLength { length, .. }), _) => *length,
+        (Some(CharacterLength::Max), Some(most)) if pads => most,
+        (None, _) if pads => 1,
+        _ => return Ok(None),
+    };
+    if let Some(most) = most.filter(|most| length == 0 || length > *most) {
+        let message = format!("length of type \"{data_type}\" must be between 1 and {most}");
+        return Err(Error::new(ErrorKind::InvalidParameter, message));
+    }
     let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
     let text =
         Expr::Cast { kind, expr: Box::new(inner), data_type: DataType::Varchar(None), array: false, format: None };
-    Some(call(if pads { "$char" } else { "$varchar" }, vec![text, number(length)]))
+    Ok(Some(call(if pads { "$char" } else { "$varchar" }, vec![text, number(length)])))
 }
 
 /// A plain number.

@@ -21,10 +21,16 @@ pub(in crate::plan) struct Types {
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, name: &Name) -> Result<Option<FieldRef>> {
-        let is_super = matches!(name, Name::Custom(name, _) if name.to_string().eq_ignore_ascii_case("super"));
+        let is = |wanted: &str| matches!(name, Name::Custom(name, _) if name.to_string().eq_ignore_ascii_case(wanted));
         Ok(self.arrow_type(name)?.map(|data_type| {
             let field = Field::new("", data_type, true);
-            Arc::new(if is_super { tables::super_field(field) } else { field })
+            Arc::new(if is("super") {
+                tables::super_field(field)
+            } else if is("hllsketch") {
+                tables::sketch_field(field)
+            } else {
+                field
+            })
         }))
     }
 }
@@ -79,8 +85,8 @@ impl Types {
 /// Types that sqlparser has no name for.
 fn custom(name: &str, _arguments: &[String]) -> Option<DataType> {
     Some(match name {
-        // A SUPER is its JSON text.
-        "super" | "bpchar" | "string" | "name" => DataType::Utf8View,
+        // A SUPER is its JSON text, a sketch the text that shows it.
+        "super" | "hllsketch" | "bpchar" | "string" | "name" => DataType::Utf8View,
         "varbyte" => DataType::BinaryView,
         _ => return None,
     })

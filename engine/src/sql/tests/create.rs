@@ -286,6 +286,7 @@ fn views_keep_their_querys_text() {
     let v = view("CREATE VIEW IF NOT EXISTS v COMMENT 'it''s' AS (TABLE t);", Athena);
     assert_eq!((v.if_not_exists, v.comment.as_deref(), v.query_text.as_str()), (true, Some("it's"), "(TABLE t)"));
     refuses(Athena, &[("CREATE MATERIALIZED VIEW v AS SELECT 1", "CREATE MATERIALIZED VIEW", 1)]);
+    refuses(Athena, &[("ALTER MATERIALIZED VIEW v AUTO REFRESH YES", "ALTER MATERIALIZED VIEW", 1)]);
     refuses(Redshift, &[("CREATE EXTERNAL VIEW v AS SELECT 1", "CREATE EXTERNAL VIEW", 1)]);
 }
 

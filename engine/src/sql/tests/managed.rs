@@ -1,7 +1,7 @@
 //! Managed tables: Redshift's CREATE TABLE, ALTER TABLE, UPDATE, DELETE, MERGE and transactions.
 
 use super::*;
-use crate::sql::{AlterOperation, CreateTable, Distribution, MergeMatched, SortKeyClause, TARGET};
+use crate::sql::{AlterOperation, Collation, CreateTable, Distribution, MergeMatched, SortKeyClause, TARGET};
 use millrace_catalog::model::Identity;
 
 fn table(text: &str) -> CreateTable {
@@ -82,6 +82,15 @@ fn attributes_come_in_any_order_and_once() {
     assert_eq!((like.parent.parts.join("."), like.defaults), ("s.u".into(), true));
 }
 
+// Redshift: CREATE TABLE; a DEFAULT has no COLLATE of its own.
+#[test]
+fn collate_is_the_columns() {
+    let texts = table("CREATE TABLE t (a varchar(9) DEFAULT 'x' || 'y' COLLATE CI NOT NULL, b char DEFAULT 'z' NULL)");
+    let [a, b] = texts.columns.as_slice() else { panic!("two columns") };
+    assert_eq!((a.default.as_deref(), a.collation), (Some("'x' || 'y'"), Some(Collation::CaseInsensitive)));
+    assert_eq!((b.default.as_deref(), b.collation, b.nullable), (Some("'z'"), None, Some(true)));
+}
+
 // Redshift: CREATE TABLE AS.
 #[test]
 fn a_query_may_give_the_columns() {
@@ -102,7 +111,7 @@ fn a_query_may_give_the_columns() {
         Redshift,
         &[
             ("CREATE TABLE t (a int CHECK (a > 1))", "CHECK", 23),
-            ("CREATE TABLE t (a varchar(9) COLLATE case_insensitive)", "COLLATE case_insensitive", 30),
+            ("CREATE TABLE t (a varchar(9) COLLATE \"de_DE\")", "COLLATE de_DE", 30),
         ],
     );
 }

@@ -104,7 +104,8 @@ impl Encoding {
         let float = matches!(data_type, T::Real | T::Double);
         let text = matches!(data_type, T::Char(_) | T::Varchar(_));
         match self {
-            Self::Raw | Self::Zstd => true,
+            Self::Raw => true,
+            Self::Zstd => data_type != T::HllSketch,
             Self::Az64 => number || time,
             Self::ByteDict => number || time || float || text || matches!(data_type, T::VarByte(_)),
             Self::Delta => number || matches!(data_type, T::Date | T::Timestamp),

@@ -70,11 +70,12 @@ fn best(
 }
 
 fn is_sortable(column: &ManagedColumn) -> bool {
-    !matches!(column.data_type.parse(), Ok(SqlType::Super | SqlType::VarByte(_)) | Err(_))
+    !matches!(column.data_type.parse(), Ok(SqlType::Super | SqlType::VarByte(_) | SqlType::HllSketch) | Err(_))
 }
 
 fn is_distributable(column: &ManagedColumn) -> bool {
-    column.data_type.parse::<SqlType>().is_ok_and(|data_type| is_hashable(&data_type.to_arrow()))
+    let data_type = column.data_type.parse::<SqlType>();
+    data_type.is_ok_and(|data_type| data_type != SqlType::HllSketch && is_hashable(&data_type.to_arrow()))
 }
 
 #[cfg(test)]

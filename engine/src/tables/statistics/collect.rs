@@ -82,7 +82,7 @@ impl ColumnCollector {
             self.blank_ended = self.blank_ended || array.as_string_view_opt().is_none_or(ends::any_blank);
         }
         let (minimum, maximum) = match self.data_type {
-            SqlType::Super | SqlType::VarByte(_) | SqlType::TimeTz => return Ok(()),
+            SqlType::Super | SqlType::VarByte(_) | SqlType::HllSketch | SqlType::TimeTz => return Ok(()),
             SqlType::Real => self.float_bounds::<Float32Type>(array, f32::is_nan, f32::total_cmp),
             SqlType::Double => self.float_bounds::<Float64Type>(array, f64::is_nan, f64::total_cmp),
             _ => batch_bounds(array).map_err(|e| Error::internal(e.to_string()))?,

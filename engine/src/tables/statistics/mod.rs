@@ -16,3 +16,4 @@ pub(super) use ends::blank_ended;
 pub(super) use estimates::{add_distinct_counts, table_statistics};
 pub(crate) use gather::Gathered;
 pub use knowledge::ColumnKnowledge;
+pub(crate) use sketch::hash_values;

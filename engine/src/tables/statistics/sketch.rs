@@ -22,9 +22,9 @@ const BLOCK: usize = 256;
 /// Texts up to this long stand in their view.
 const MOST_INLINE_BYTES: u32 = 12;
 
-/// Whether columns of a type have sketches: not those of SUPER and VARBYTE.
+/// Whether columns of a type have sketches: not those of SUPER, VARBYTE and HLLSKETCH.
 pub(in crate::tables) fn is_kept(data_type: SqlType) -> bool {
-    !matches!(data_type, SqlType::Super | SqlType::VarByte(_))
+    !matches!(data_type, SqlType::Super | SqlType::VarByte(_) | SqlType::HllSketch)
 }
 
 /// Adds the values of an array that are not NULL.
@@ -32,50 +32,58 @@ pub(in crate::tables) fn is_kept(data_type: SqlType) -> bool {
 /// # Errors
 /// `Internal` for an array of a type that no column has.
 pub(in crate::tables) fn add(sketch: &mut DistinctSketch, array: &ArrayRef) -> Result<()> {
+    hash_values(array, |hash| sketch.add(hash))
+}
+
+/// Hashes the values of an array that are not NULL, in order.
+///
+/// # Errors
+/// `Internal` for an array of a type that no column has.
+pub(crate) fn hash_values(array: &ArrayRef, mut add: impl FnMut(u64)) -> Result<()> {
     match array.data_type() {
         DataType::Boolean => {
             for value in array.as_boolean().iter().flatten() {
-                sketch.add(mix(u64::from(value)));
+                add(mix(u64::from(value)));
             }
         }
-        DataType::Int16 => add_values::<Int16Type>(sketch, array, |v| mix(i64::from(v).cast_unsigned())),
-        DataType::Int32 => add_values::<Int32Type>(sketch, array, |v| mix(i64::from(v).cast_unsigned())),
-        DataType::Int64 => add_values::<Int64Type>(sketch, array, |v| mix(v.cast_unsigned())),
-        DataType::Date32 => add_values::<Date32Type>(sketch, array, |v| mix(i64::from(v).cast_unsigned())),
+        DataType::Int16 => add_values::<Int16Type>(add, array, |v| mix(i64::from(v).cast_unsigned())),
+        DataType::Int32 => add_values::<Int32Type>(add, array, |v| mix(i64::from(v).cast_unsigned())),
+        DataType::Int64 => add_values::<Int64Type>(add, array, |v| mix(v.cast_unsigned())),
+        DataType::Date32 => add_values::<Date32Type>(add, array, |v| mix(i64::from(v).cast_unsigned())),
         DataType::Time64(TimeUnit::Microsecond) => {
-            add_values::<Time64MicrosecondType>(sketch, array, |v| mix(v.cast_unsigned()));
+            add_values::<Time64MicrosecondType>(add, array, |v| mix(v.cast_unsigned()));
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            add_values::<TimestampMicrosecondType>(sketch, array, |v| mix(v.cast_unsigned()));
+            add_values::<TimestampMicrosecondType>(add, array, |v| mix(v.cast_unsigned()));
         }
         DataType::Interval(IntervalUnit::YearMonth) => {
-            add_values::<IntervalYearMonthType>(sketch, array, |v| mix(i64::from(v).cast_unsigned()));
+            add_values::<IntervalYearMonthType>(add, array, |v| mix(i64::from(v).cast_unsigned()));
         }
         DataType::Duration(TimeUnit::Microsecond) => {
-            add_values::<DurationMicrosecondType>(sketch, array, |v| mix(v.cast_unsigned()));
+            add_values::<DurationMicrosecondType>(add, array, |v| mix(v.cast_unsigned()));
         }
         DataType::Decimal128(..) => {
             // Most decimals are of 64 bits.
-            add_values::<Decimal128Type>(sketch, array, |v| match i64::try_from(v) {
+            add_values::<Decimal128Type>(add, array, |v| match i64::try_from(v) {
                 Ok(narrow) => mix(narrow.cast_unsigned()),
                 Err(_) => mix_wide(v.cast_unsigned()),
             });
         }
         // The two zeros are equal, and so are all NaNs.
-        DataType::Float32 => add_values::<Float32Type>(sketch, array, |v| {
+        DataType::Float32 => add_values::<Float32Type>(add, array, |v| {
             mix(u64::from(if v.is_nan() { f32::NAN.to_bits() } else { (v + 0.).to_bits() }))
         }),
-        DataType::Float64 => add_values::<Float64Type>(sketch, array, |v| {
+        DataType::Float64 => add_values::<Float64Type>(add, array, |v| {
             mix(if v.is_nan() { f64::NAN.to_bits() } else { (v + 0.).to_bits() })
         }),
-        DataType::Utf8View => add_views(sketch, array.as_string_view()),
-        DataType::BinaryView => add_views(sketch, array.as_binary_view()),
+        DataType::Utf8View => add_views(add, array.as_string_view()),
+        DataType::BinaryView => add_views(add, array.as_binary_view()),
         other => return Err(Error::internal(format!("values of type {other} have no sketch"))),
     }
     Ok(())
 }
 
-fn add_values<T: ArrowPrimitiveType>(sketch: &mut DistinctSketch, array: &ArrayRef, hash: impl Fn(T::Native) -> u64) {
+fn add_values<T: ArrowPrimitiveType>(mut add: impl FnMut(u64), array: &ArrayRef, hash: impl Fn(T::Native) -> u64) {
     let values = array.as_primitive::<T>();
     if values.null_count() == 0 {
         // Hashes by themselves are computed several at a time.
@@ -84,14 +92,14 @@ fn add_values<T: ArrowPrimitiveType>(sketch: &mut DistinctSketch, array: &ArrayR
             for (to, value) in hashes.iter_mut().zip(block) {
                 *to = hash(*value);
             }
-            hashes[..block.len()].iter().for_each(|hash| sketch.add(*hash));
+            hashes[..block.len()].iter().for_each(|hash| add(*hash));
         }
     } else {
-        values.iter().flatten().for_each(|value| sketch.add(hash(value)));
+        values.iter().flatten().for_each(|value| add(hash(value)));
     }
 }
 
-fn add_views<T: ByteViewType + ?Sized>(sketch: &mut DistinctSketch, array: &GenericByteViewArray<T>) {
+fn add_views<T: ByteViewType + ?Sized>(mut add: impl FnMut(u64), array: &GenericByteViewArray<T>) {
     for (at, view) in array.views().iter().enumerate() {
         if array.is_null(at) {
             continue;
@@ -102,7 +110,7 @@ fn add_views<T: ByteViewType + ?Sized>(sketch: &mut DistinctSketch, array: &Gene
         } else {
             XxHash64::oneshot(0, array.value(at).as_ref())
         };
-        sketch.add(hash);
+        add(hash);
     }
 }
 

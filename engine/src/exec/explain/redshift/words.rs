@@ -1,6 +1,6 @@
 //! Expressions of operators in SQL's words, as PostgreSQL writes them in plans.
 
-use crate::functions::{WITH_BLANKS, WITHOUT_BLANKS, shown_type};
+use crate::functions::{FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS, shown_type};
 use crate::interval::{as_texts, is_interval};
 use crate::physical::arithmetic_of;
 use crate::system::quoted;
@@ -25,14 +25,16 @@ pub(super) fn own_name(column: &Column) -> String {
     quoted(column.name())
 }
 
-/// A text that is compared without the blanks at its end: that it is goes without saying in Redshift's plans.
+/// A text that is compared without the blanks at its end or its case: that it is goes without saying in Redshift's plans.
 pub(super) fn compared(expr: &Arc<dyn PhysicalExpr>) -> &Arc<dyn PhysicalExpr> {
-    match expr.downcast_ref::<ScalarFunctionExpr>() {
-        Some(function) if [WITHOUT_BLANKS, WITH_BLANKS].contains(&function.name()) => {
-            function.args().first().unwrap_or(expr)
-        }
-        _ => expr,
-    }
+    let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() else { return expr };
+    let text = match function.name() {
+        WITHOUT_BLANKS | WITH_BLANKS | FOLDED | ORDERED_TEXT => function.args().first(),
+        // The text stands behind what it is ordered by.
+        ORDERED => function.args().last(),
+        _ => None,
+    };
+    text.map_or(expr, compared)
 }
 
 /// An expression; what stands above others is in parentheses.

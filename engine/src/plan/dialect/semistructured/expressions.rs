@@ -1,5 +1,6 @@
 //! What the planner did with SUPER values as with texts, in an expression of a finished plan.
 
+use super::nodes::compared;
 use super::values::{ADD, CHOOSING, GET, SUPER, as_super, call, comparison, is_super, key, plain};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, SuperArgument, is_text};
@@ -33,8 +34,21 @@ const CUTTING: [(&str, &str); 4] =
 const ITERATING: [&str; 4] = ["$super_elements", "$super_names", "$super_places", "$super_values"];
 
 /// Aggregates that choose or count values, whatever these are.
-const AGGREGATES: [&str; 7] =
-    ["any_value", "approx_distinct", "array_agg", "count", "first_value", "last_value", "nth_value"];
+const AGGREGATES: [&str; 10] = [
+    "any_value",
+    "approx_distinct",
+    "array_agg",
+    "count",
+    "first_value",
+    "grouping",
+    "hll",
+    "hll_create_sketch",
+    "last_value",
+    "nth_value",
+];
+
+/// Those of them that tell different values apart.
+const COUNTING: [&str; 3] = ["approx_distinct", "hll", "hll_create_sketch"];
 
 /// Rewrites an expression that stands in no plan.
 pub(in crate::plan) fn rewrite_alone(expr: Expr, schema: &DFSchema) -> Result<Expr> {
@@ -46,6 +60,11 @@ pub(super) fn rewrite_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<
     Ok(Transformed::yes(match expr {
         Expr::Cast(cast) if tables::is_super(&cast.field) => as_super(*cast.expr, schema)?,
         Expr::TryCast(cast) if tables::is_super(&cast.field) => as_super(*cast.expr, schema)?,
+        // The sketch that an object or a text is.
+        Expr::Cast(mut cast) if tables::is_sketch(&cast.field) && is(&cast.expr) => {
+            cast.expr = Box::new(call("$super_written", vec![*cast.expr])?);
+            Expr::Cast(cast)
+        }
         Expr::Cast(cast) if is(&cast.expr) => cast_to(*cast.expr, cast.field.data_type())?,
         Expr::TryCast(cast) if is(&cast.expr) => cast_to(*cast.expr, cast.field.data_type())?,
         // Those that the planner asks for are comparisons of keys by now.
@@ -267,12 +286,18 @@ fn check_aggregate(name: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
 fn rewrite_aggregate(mut aggregate: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     check_aggregate(aggregate.func.name(), &aggregate.params.args, schema)?;
     let sorted = order(&mut aggregate.params.order_by, schema)?;
-    Ok(Transformed::new_transformed(Expr::AggregateFunction(aggregate), sorted))
+    let counts = COUNTING.contains(&aggregate.func.name()) || aggregate.params.distinct;
+    let keyed = counts && compared(&mut aggregate.params.args, schema)?;
+    Ok(Transformed::new_transformed(Expr::AggregateFunction(aggregate), sorted || keyed))
 }
 
 fn rewrite_window(mut window: Box<WindowFunction>, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let params = &mut window.params;
     let mut transformed = order(&mut params.order_by, schema)?;
+    transformed |= compared(&mut params.partition_by, schema)?;
+    if params.distinct || COUNTING.contains(&window.fun.name()) {
+        transformed |= compared(&mut params.args, schema)?;
+    }
     match (&window.fun, params.args.as_mut_slice()) {
         (WindowFunctionDefinition::AggregateUDF(function), args) => check_aggregate(function.name(), args, schema)?,
         // What LAG and LEAD give where there is no row.

@@ -1,16 +1,21 @@
-//! SUPER in the nodes of a finished plan: what they compare and sort themselves, and unions of SUPER and other values.
+//! SUPER in the nodes of a finished plan: what they compare, group and sort themselves, and unions of SUPER and other
+//! values.
 
 use super::expressions::{order, rewrite_expr};
 use super::values::{SUPER, call, is_super, key};
 use crate::functions::{self, SuperArgument};
+use crate::plan::groups::{Key, Show, keys_of, regroup};
 use crate::sql::Dialect;
 use crate::tables;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::Result;
+use datafusion::functions_aggregate::expr_fn::min;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, Join, JoinConstraint, LogicalPlan, LogicalPlanBuilder, Union};
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, Join, JoinConstraint, LogicalPlan, LogicalPlanBuilder, Union,
+};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -74,6 +79,7 @@ fn rewrite_node(mut plan: LogicalPlan, changed: &Cell<bool>) -> Result<Transform
     let keyed = match &mut plan {
         LogicalPlan::Sort(sort) => order(&mut sort.expr, &schema)?,
         LogicalPlan::Join(join) => keys(join)?,
+        LogicalPlan::Distinct(Distinct::On(on)) => compared(&mut on.on_expr, &schema)?,
         _ => false,
     };
     let names = NamePreserver::new(&plan);
@@ -84,7 +90,50 @@ fn rewrite_node(mut plan: LogicalPlan, changed: &Cell<bool>) -> Result<Transform
     })?;
     changed.set(changed.get() || keyed || rewritten.transformed);
     // What is no SUPER any more is none in the plans above either.
-    if changed.get() { Ok(Transformed::yes(rewritten.data.recompute_schema()?)) } else { Ok(rewritten) }
+    let plan = if changed.get() { rewritten.data.recompute_schema()? } else { rewritten.data };
+    let by_value = match &plan {
+        LogicalPlan::Aggregate(aggregate) => keys_of(&aggregate.group_expr)?.iter().any(|key| is_super(key, &schema)),
+        LogicalPlan::Distinct(Distinct::All(input)) => {
+            input.schema().fields().iter().any(|field| tables::is_super(field))
+        }
+        _ => false,
+    };
+    changed.set(changed.get() || by_value);
+    let plan = match plan {
+        LogicalPlan::Aggregate(aggregate) if by_value => grouped(aggregate, &schema)?,
+        LogicalPlan::Distinct(Distinct::All(input)) if by_value => {
+            let columns = input.schema().columns().into_iter().map(Expr::Column).collect();
+            grouped(Aggregate::try_new(input, columns, Vec::new())?, &schema)?
+        }
+        plan => plan,
+    };
+    Ok(Transformed::new_transformed(plan, changed.get()))
+}
+
+/// A grouping of SUPER values by value. Of the ways to write a group's value it shows the one that is first as a text.
+fn grouped(aggregate: Aggregate, schema: &DFSchema) -> Result<LogicalPlan> {
+    let mut compared = Vec::new();
+    for planned in keys_of(&aggregate.group_expr)? {
+        compared.push(if is_super(&planned, schema) {
+            let value = planned.clone().unalias();
+            let written = min(call("$super_written", vec![value.clone()])?);
+            let show: Show<'_> = Box::new(|key, written| call("$super_shown", vec![key, written]));
+            Key { compared: key(value, schema)?, key: planned, shown: Some((written, show)) }
+        } else {
+            Key { compared: planned.clone(), key: planned, shown: None }
+        });
+    }
+    regroup(aggregate, &compared, &[])
+}
+
+/// Makes what is SUPER among expressions equal where values are; whether there is one to be made.
+pub(super) fn compared(exprs: &mut [Expr], schema: &DFSchema) -> Result<bool> {
+    let mut found = false;
+    for expr in exprs.iter_mut().filter(|expr| is_super(expr, schema)) {
+        *expr = key(std::mem::take(expr), schema)?;
+        found = true;
+    }
+    Ok(found)
 }
 
 /// Makes the keys of JOIN … USING, INTERSECT and EXCEPT equal where values are; whether there is one to be made.

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::functions::{self, is_text};
 use crate::plan::dialect::members::Members;
+use crate::plan::dialect::sketches::is_sketch;
 use crate::plan::dialect::spelling::call as ast_call;
 use crate::sql::Dialect;
 use crate::tables;
@@ -54,7 +55,13 @@ fn has_super_field(expr: &Expr, schema: &dyn ExprSchema) -> bool {
 
 /// A value as SUPER.
 pub(crate) fn as_super(value: Expr, schema: &dyn ExprSchema) -> Result<Expr> {
-    if is_super(&value, schema) { Ok(value) } else { call(SUPER, vec![value]) }
+    if is_super(&value, schema) {
+        Ok(value)
+    } else if is_sketch(&value, schema) {
+        call(functions::SUPER_SKETCH, vec![value])
+    } else {
+        call(SUPER, vec![value])
+    }
 }
 
 /// A value as an argument that is SUPER. What is neither SUPER nor a text, functions take as it is.

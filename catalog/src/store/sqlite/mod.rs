@@ -1,15 +1,24 @@
 //! What is SQLite's own: how a connection is opened, how values are stored, and what its error codes mean.
 
-use super::database::BUSY_TIMEOUT;
+mod open;
+
+use super::database::{BUSY_TIMEOUT, STATEMENTS};
 use super::sql::Value;
 use crate::error::CatalogError;
 use crate::manifest::format_time;
+pub(super) use open::{is_writable, open, use_write_ahead_log};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{Arguments, ConnectOptions};
 use std::path::Path;
 
 /// Takes the write lock at the start: a transaction that only asks for it at its first write can be refused at once.
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+
+/// For a commit that does not wait for the disk; the log has it before whatever is committed later. Not within a
+/// transaction.
+pub(super) const SYNC_LATER: &str = "PRAGMA synchronous = NORMAL";
+/// For all others, as connections begin.
+pub(super) const SYNC_AT_ONCE: &str = "PRAGMA synchronous = FULL";
 
 /// What definitions and functions are here; types as DuckDB makes them in SQLite.
 pub(super) const SPELLINGS: &[(&str, &str)] = &[
@@ -69,6 +78,7 @@ pub(crate) fn options(path: &Path, access: Access) -> SqliteConnectOptions {
         // A load of a million partitions leaves a large log behind: give the space back.
         .pragma("journal_size_limit", "67108864")
         .row_buffer_size(512)
+        .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging();
     match access {
         Access::Write => options.create_if_missing(true),
