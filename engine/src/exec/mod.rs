@@ -38,8 +38,7 @@ use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::Statement;
 use datafusion::arrow::datatypes::Schema;
-use futures::FutureExt;
-use futures::future::{BoxFuture, ready};
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 /// Executes a statement in its context.
@@ -55,58 +54,67 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
     Ok(result)
 }
 
-/// What executes a statement, in a place of its own: together they would be far larger than any of them.
+/// What a statement does. The work of each kind is made in a place of its own: all of them together would be a large part
+/// of a thread's stack.
 fn run<'a>(context: &'a Context, statement: &'a Statement) -> BoxFuture<'a, Result<StatementResult>> {
     match statement {
-        Statement::Query(query) => query::execute(context, query).boxed(),
-        Statement::Explain(explain) => explain::execute(context, explain).boxed(),
-        Statement::CreateTableAs(create) => write::create_table_as(context, create).boxed(),
-        Statement::Insert(insert) => write::insert(context, insert).boxed(),
-        Statement::Copy(copy) => copy::execute(context, copy).boxed(),
-        Statement::CopyIn(copy) => copy::load_stdin(context, copy).boxed(),
-        Statement::CopyOut(copy) => copy::unload_stdout(context, copy).boxed(),
-        Statement::Unload(unload) => unload::execute(context, unload).boxed(),
-        Statement::CreateTable(create) => managed::create_table(context, create).boxed(),
-        Statement::Update(update) => managed::update(context, update).boxed(),
-        Statement::Delete(delete) => managed::delete(context, delete).boxed(),
-        Statement::Merge(merge) => managed::merge(context, merge).boxed(),
-        Statement::Truncate(name) => managed::truncate(context, name).boxed(),
-        Statement::Comment(said) => comment::comment(context, said).boxed(),
-        Statement::Lock(names) => comment::lock(context, names).boxed(),
-        Statement::CreateSnapshot(name) => managed::create_snapshot(context, name).boxed(),
-        Statement::DropSnapshot { name, if_exists } => managed::drop_snapshot(context, name, *if_exists).boxed(),
-        Statement::RestoreTable(restore) => managed::restore_table(context, restore).boxed(),
-        Statement::CreateExternalTable(create) => ddl::create_external_table(context, create).boxed(),
-        Statement::CreateView(create) => ddl::create_view(context, create).boxed(),
-        Statement::MaterializedView(statement) => materialized_view::execute(context, statement).boxed(),
-        Statement::CreateFunction(create) => function::create_function(context, create).boxed(),
-        Statement::DropFunction(drop) => function::drop_function(context, drop).boxed(),
-        Statement::CreateDatabase(create) => ddl::create_database(context, create).boxed(),
-        Statement::CreateExternalSchema(create) => ddl::create_external_schema(context, create).boxed(),
-        Statement::CreateConnectorSchema(create) => connectors::create_schema(context, create).boxed(),
-        Statement::DropDatabase(drop) => ddl::drop_database(context, drop).boxed(),
-        Statement::DropTable(drop) => ddl::drop_tables(context, drop).boxed(),
-        Statement::AlterTable(alter) => alter::execute(context, alter).boxed(),
-        Statement::RepairTable(repair) => repair::execute(context, repair).boxed(),
-        Statement::Crawler(crawler) => crawl::execute(context, crawler).boxed(),
-        Statement::Principal(statement) => principals::execute(context, statement).boxed(),
-        Statement::Analyze(analyze) => analyze::execute(context, analyze).boxed(),
-        Statement::Vacuum(vacuum) => maintenance::vacuum(context, vacuum).boxed(),
-        Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).boxed(),
-        Statement::Show(show) => show::execute(context, show).boxed(),
-        Statement::Describe(describe) => describe::execute(context, describe).boxed(),
-        Statement::AlterSystem(name, value) => administer::alter_system(context, name, value.as_deref()).boxed(),
-        Statement::Cancel { pid, message } => administer::cancel(context, *pid, message.as_deref()).boxed(),
-        Statement::Set { .. } | Statement::Use(_) => {
-            ready(Err(Error::internal("the session executes its own settings"))).boxed()
-        }
-        Statement::Cursor(_) | Statement::Prepared(_) => {
-            ready(Err(Error::internal("the session executes what it keeps itself"))).boxed()
-        }
+        Statement::Query(query) => later(|| query::execute(context, query)),
+        Statement::Explain(explain) => later(|| explain::execute(context, explain)),
+        Statement::CreateTableAs(create) => later(|| write::create_table_as(context, create)),
+        Statement::Insert(insert) => later(|| write::insert(context, insert)),
+        Statement::Copy(copy) => later(|| copy::execute(context, copy)),
+        Statement::CopyIn(copy) => later(|| copy::load_stdin(context, copy)),
+        Statement::CopyOut(copy) => later(|| copy::unload_stdout(context, copy)),
+        Statement::Unload(unload) => later(|| unload::execute(context, unload)),
+        Statement::CreateTable(create) => later(|| managed::create_table(context, create)),
+        Statement::Update(update) => later(|| managed::update(context, update)),
+        Statement::Delete(delete) => later(|| managed::delete(context, delete)),
+        Statement::Merge(merge) => later(|| managed::merge(context, merge)),
+        Statement::Truncate(name) => later(|| managed::truncate(context, name)),
+        Statement::Comment(said) => later(|| comment::comment(context, said)),
+        Statement::Lock(names) => later(|| comment::lock(context, names)),
+        Statement::CreateSnapshot(name) => later(|| managed::create_snapshot(context, name)),
+        Statement::DropSnapshot { name, if_exists } => later(|| managed::drop_snapshot(context, name, *if_exists)),
+        Statement::RestoreTable(restore) => later(|| managed::restore_table(context, restore)),
+        Statement::CreateExternalTable(create) => later(|| ddl::create_external_table(context, create)),
+        Statement::CreateView(create) => later(|| ddl::create_view(context, create)),
+        Statement::MaterializedView(statement) => later(|| materialized_view::execute(context, statement)),
+        Statement::CreateFunction(create) => later(|| function::create_function(context, create)),
+        Statement::DropFunction(drop) => later(|| function::drop_function(context, drop)),
+        Statement::CreateDatabase(create) => later(|| ddl::create_database(context, create)),
+        Statement::CreateExternalSchema(create) => later(|| ddl::create_external_schema(context, create)),
+        Statement::CreateConnectorSchema(create) => later(|| connectors::create_schema(context, create)),
+        Statement::DropDatabase(drop) => later(|| ddl::drop_database(context, drop)),
+        Statement::DropTable(drop) => later(|| ddl::drop_tables(context, drop)),
+        Statement::AlterTable(alter) => later(|| alter::execute(context, alter)),
+        Statement::RepairTable(repair) => later(|| repair::execute(context, repair)),
+        Statement::Crawler(crawler) => later(|| crawl::execute(context, crawler)),
+        Statement::Principal(statement) => later(|| principals::execute(context, statement)),
+        Statement::Analyze(analyze) => later(|| analyze::execute(context, analyze)),
+        Statement::Vacuum(vacuum) => later(|| maintenance::vacuum(context, vacuum)),
+        Statement::AnalyzeCompression(analyze) => later(|| analyze::compression(context, analyze)),
+        Statement::Show(show) => later(|| show::execute(context, show)),
+        Statement::Describe(describe) => later(|| describe::execute(context, describe)),
+        Statement::AlterSystem(name, value) => later(|| administer::alter_system(context, name, value.as_deref())),
+        Statement::Cancel { pid, message } => later(|| administer::cancel(context, *pid, message.as_deref())),
+        Statement::Set { .. } | Statement::Use(_) => misplaced("the session executes its own settings"),
+        Statement::Cursor(_) | Statement::Prepared(_) => misplaced("the session executes what it keeps itself"),
         Statement::Begin { .. } | Statement::Commit | Statement::Rollback => {
-            ready(Err(Error::internal("the session ends its own transactions"))).boxed()
+            misplaced("the session ends its own transactions")
         }
     }
+}
+
+/// Work that begins when it is waited for.
+fn later<'a, W>(work: impl FnOnce() -> W) -> BoxFuture<'a, Result<StatementResult>>
+where
+    W: Future<Output = Result<StatementResult>> + Send + 'a,
+{
+    Box::pin(work())
+}
+
+fn misplaced(what: &'static str) -> BoxFuture<'static, Result<StatementResult>> {
+    Box::pin(std::future::ready(Err(Error::internal(what))))
 }
 
 /// The name of a statement that changes the catalog in a commit of its own.
