@@ -38,6 +38,8 @@ use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::Statement;
 use datafusion::arrow::datatypes::Schema;
+use futures::FutureExt;
+use futures::future::{self, BoxFuture};
 use std::sync::Arc;
 
 /// Executes a statement in its context.
@@ -53,53 +55,57 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
     Ok(result)
 }
 
-async fn run(context: &Context, statement: &Statement) -> Result<StatementResult> {
+/// The work of a statement. It is made here and done by whoever awaits it: room for the work of every kind of statement is
+/// a good part of a thread's stack, and is given back before any of it begins.
+fn run<'a>(context: &'a Context, statement: &'a Statement) -> BoxFuture<'a, Result<StatementResult>> {
     match statement {
-        Statement::Query(query) => query::execute(context, query).await,
-        Statement::Explain(explain) => explain::execute(context, explain).await,
-        Statement::CreateTableAs(create) => write::create_table_as(context, create).await,
-        Statement::Insert(insert) => write::insert(context, insert).await,
-        Statement::Copy(copy) => copy::execute(context, copy).await,
-        Statement::CopyIn(copy) => copy::load_stdin(context, copy).await,
-        Statement::CopyOut(copy) => copy::unload_stdout(context, copy).await,
-        Statement::Unload(unload) => unload::execute(context, unload).await,
-        Statement::CreateTable(create) => managed::create_table(context, create).await,
-        Statement::Update(update) => managed::update(context, update).await,
-        Statement::Delete(delete) => managed::delete(context, delete).await,
-        Statement::Merge(merge) => managed::merge(context, merge).await,
-        Statement::Truncate(name) => managed::truncate(context, name).await,
-        Statement::Comment(said) => comment::comment(context, said).await,
-        Statement::Lock(names) => comment::lock(context, names).await,
-        Statement::CreateSnapshot(name) => managed::create_snapshot(context, name).await,
-        Statement::DropSnapshot { name, if_exists } => managed::drop_snapshot(context, name, *if_exists).await,
-        Statement::RestoreTable(restore) => managed::restore_table(context, restore).await,
-        Statement::CreateExternalTable(create) => ddl::create_external_table(context, create).await,
-        Statement::CreateView(create) => ddl::create_view(context, create).await,
-        Statement::MaterializedView(statement) => materialized_view::execute(context, statement).await,
-        Statement::CreateFunction(create) => function::create_function(context, create).await,
-        Statement::DropFunction(drop) => function::drop_function(context, drop).await,
-        Statement::CreateDatabase(create) => ddl::create_database(context, create).await,
-        Statement::CreateExternalSchema(create) => ddl::create_external_schema(context, create).await,
-        Statement::CreateConnectorSchema(create) => connectors::create_schema(context, create).await,
-        Statement::DropDatabase(drop) => ddl::drop_database(context, drop).await,
-        Statement::DropTable(drop) => ddl::drop_tables(context, drop).await,
-        Statement::AlterTable(alter) => alter::execute(context, alter).await,
-        Statement::RepairTable(repair) => repair::execute(context, repair).await,
-        Statement::Crawler(crawler) => crawl::execute(context, crawler).await,
-        Statement::Principal(statement) => principals::execute(context, statement).await,
-        Statement::Analyze(analyze) => analyze::execute(context, analyze).await,
-        Statement::Vacuum(vacuum) => maintenance::vacuum(context, vacuum).await,
-        Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).await,
-        Statement::Show(show) => show::execute(context, show).await,
-        Statement::Describe(describe) => describe::execute(context, describe).await,
-        Statement::AlterSystem(name, value) => administer::alter_system(context, name, value.as_deref()).await,
-        Statement::Cancel { pid, message } => administer::cancel(context, *pid, message.as_deref()).await,
-        Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
+        Statement::Query(query) => query::execute(context, query).boxed(),
+        Statement::Explain(explain) => explain::execute(context, explain).boxed(),
+        Statement::CreateTableAs(create) => write::create_table_as(context, create).boxed(),
+        Statement::Insert(insert) => write::insert(context, insert).boxed(),
+        Statement::Copy(copy) => copy::execute(context, copy).boxed(),
+        Statement::CopyIn(copy) => copy::load_stdin(context, copy).boxed(),
+        Statement::CopyOut(copy) => copy::unload_stdout(context, copy).boxed(),
+        Statement::Unload(unload) => unload::execute(context, unload).boxed(),
+        Statement::CreateTable(create) => managed::create_table(context, create).boxed(),
+        Statement::Update(update) => managed::update(context, update).boxed(),
+        Statement::Delete(delete) => managed::delete(context, delete).boxed(),
+        Statement::Merge(merge) => managed::merge(context, merge).boxed(),
+        Statement::Truncate(name) => managed::truncate(context, name).boxed(),
+        Statement::Comment(said) => comment::comment(context, said).boxed(),
+        Statement::Lock(names) => comment::lock(context, names).boxed(),
+        Statement::CreateSnapshot(name) => managed::create_snapshot(context, name).boxed(),
+        Statement::DropSnapshot { name, if_exists } => managed::drop_snapshot(context, name, *if_exists).boxed(),
+        Statement::RestoreTable(restore) => managed::restore_table(context, restore).boxed(),
+        Statement::CreateExternalTable(create) => ddl::create_external_table(context, create).boxed(),
+        Statement::CreateView(create) => ddl::create_view(context, create).boxed(),
+        Statement::MaterializedView(statement) => materialized_view::execute(context, statement).boxed(),
+        Statement::CreateFunction(create) => function::create_function(context, create).boxed(),
+        Statement::DropFunction(drop) => function::drop_function(context, drop).boxed(),
+        Statement::CreateDatabase(create) => ddl::create_database(context, create).boxed(),
+        Statement::CreateExternalSchema(create) => ddl::create_external_schema(context, create).boxed(),
+        Statement::CreateConnectorSchema(create) => connectors::create_schema(context, create).boxed(),
+        Statement::DropDatabase(drop) => ddl::drop_database(context, drop).boxed(),
+        Statement::DropTable(drop) => ddl::drop_tables(context, drop).boxed(),
+        Statement::AlterTable(alter) => alter::execute(context, alter).boxed(),
+        Statement::RepairTable(repair) => repair::execute(context, repair).boxed(),
+        Statement::Crawler(crawler) => crawl::execute(context, crawler).boxed(),
+        Statement::Principal(statement) => principals::execute(context, statement).boxed(),
+        Statement::Analyze(analyze) => analyze::execute(context, analyze).boxed(),
+        Statement::Vacuum(vacuum) => maintenance::vacuum(context, vacuum).boxed(),
+        Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).boxed(),
+        Statement::Show(show) => show::execute(context, show).boxed(),
+        Statement::Describe(describe) => describe::execute(context, describe).boxed(),
+        Statement::AlterSystem(name, value) => administer::alter_system(context, name, value.as_deref()).boxed(),
+        Statement::Cancel { pid, message } => administer::cancel(context, *pid, message.as_deref()).boxed(),
+        Statement::Set { .. } | Statement::Use(_) => {
+            future::ready(Err(Error::internal("the session executes its own settings"))).boxed()
+        }
         Statement::Cursor(_) | Statement::Prepared(_) => {
-            Err(Error::internal("the session executes what it keeps itself"))
+            future::ready(Err(Error::internal("the session executes what it keeps itself"))).boxed()
         }
         Statement::Begin { .. } | Statement::Commit | Statement::Rollback => {
-            Err(Error::internal("the session ends its own transactions"))
+            future::ready(Err(Error::internal("the session ends its own transactions"))).boxed()
         }
     }
 }
