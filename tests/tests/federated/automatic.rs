@@ -71,12 +71,12 @@ async fn a_view_that_another_process_refreshes_is_left_to_it() {
         let snapshot = catalog.snapshot().await.unwrap();
         leases.push(format!("refresh of {}", snapshot.managed_table("default", name).unwrap().id));
     }
-    assert!(catalog.take_lease(&leases[0], "another", 60_000).await.unwrap());
+    assert!(catalog.take_lease(&leases[0], "another", 20_000).await.unwrap());
     world.memory.stream.put(&[(1, Some("a"))]);
     maintenance::start(world.session.warehouse());
     wait_for(&mut world, "SELECT id FROM ours", "1").await;
     assert_eq!(world.line("SELECT count(*) FROM hers").await, "0");
-    assert!(!catalog.take_lease(&leases[1], "another", 60_000).await.unwrap());
+    assert!(!catalog.take_lease(&leases[1], "another", 20_000).await.unwrap());
     catalog.end_lease(&leases[0], "another").await.unwrap();
     wait_for(&mut world, "SELECT id FROM hers", "1").await;
 }
