@@ -109,6 +109,57 @@ fn plan_tpcds(bencher: Bencher<'_, '_>, query: usize) {
     }
 }
 
+/// A warehouse with the table of the wire's point queries, as `wire` makes it.
+static POINTS: LazyLock<(Mutex<Ours>, TempDir)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = RUNTIME.block_on(async {
+        let mut ours = Ours::open(folder.path(), cores()).await.unwrap();
+        ours.run("CREATE TABLE points (a int, b varchar(20), c decimal(12,2), d timestamp)").await.unwrap();
+        ours.run("INSERT INTO points VALUES (0, 'row', 1.25, timestamp '2024-01-01 00:00:00')").await.unwrap();
+        for power in 0..14 {
+            let count = 1 << power;
+            ours.run(&format!("INSERT INTO points SELECT a + {count}, b, c, d FROM points")).await.unwrap();
+        }
+        ours
+    });
+    (Mutex::new(ours), folder)
+});
+
+/// What the engine takes of `SELECT 1` that comes again: without its plan, with the statement's record.
+#[divan::bench]
+fn select_1_again(bencher: Bencher<'_, '_>) {
+    bencher.bench(|| RUNTIME.block_on(async { POINTS.0.lock().await.run_again("SELECT 1").await.unwrap() }));
+}
+
+/// The same planned each time.
+#[divan::bench]
+fn select_1_anew(bencher: Bencher<'_, '_>) {
+    bencher.bench(|| RUNTIME.block_on(async { POINTS.0.lock().await.run("SELECT 1").await.unwrap().len() }));
+}
+
+/// A prepared query of one row of 16,384.
+#[divan::bench]
+fn point_query_again(bencher: Bencher<'_, '_>) {
+    let prepared = RUNTIME
+        .block_on(async { POINTS.0.lock().await.prepare("SELECT b, c FROM points WHERE a = $1").await.unwrap() });
+    let mut key = 0;
+    bencher.bench_local(|| {
+        key = (key + 7_919) % 16_384;
+        RUNTIME.block_on(async { POINTS.0.lock().await.run_prepared(&prepared, key).await.unwrap() })
+    });
+}
+
+/// The same with the value in its text, planned each time.
+#[divan::bench]
+fn point_query_anew(bencher: Bencher<'_, '_>) {
+    let mut key = 0;
+    bencher.bench_local(|| {
+        key = (key + 7_919) % 16_384;
+        let text = format!("SELECT b, c FROM points WHERE a = {key}");
+        RUNTIME.block_on(async { POINTS.0.lock().await.run(&text).await.unwrap().len() })
+    });
+}
+
 /// A process that starts on a warehouse of 10,000 managed tables.
 #[divan::bench]
 fn snapshot_of_10000_tables(bencher: Bencher<'_, '_>) {

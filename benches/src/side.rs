@@ -4,7 +4,8 @@ use anyhow::Result;
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
-use millrace_engine::{Error, ProgressState, Session, Warehouse, WarehouseConfig};
+use millrace_engine::sql::ParsedStatement;
+use millrace_engine::{Error, Prepared, ProgressState, Session, Warehouse, WarehouseConfig};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -49,6 +50,43 @@ impl Ours {
             self.scanned = result.progress.map(|progress| progress.now());
         }
         Ok(rows)
+    }
+
+    /// Runs a query as applications ask the same one again and again.
+    pub async fn run_again(&mut self, text: &str) -> Result<usize> {
+        let mut rows = 0;
+        for statement in self.session.parse_again(text).map_err(|error| failed(&error))?.iter() {
+            rows += self.count(statement).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Prepares a query whose parameters are whole numbers.
+    pub async fn prepare(&mut self, text: &str) -> Result<Prepared> {
+        let prepared = self.session.prepare(text, &[]).map_err(|error| failed(&error))?;
+        self.session.analyze(&prepared).await.map_err(|error| failed(&error))?;
+        Ok(prepared)
+    }
+
+    /// Runs a prepared query with a value.
+    pub async fn run_prepared(&mut self, prepared: &Prepared, value: i32) -> Result<usize> {
+        let types = self.session.parameter_types(prepared).await.map_err(|error| failed(&error))?;
+        let bound =
+            self.session.bind(prepared, types, vec![Some(value.to_string())]).map_err(|error| failed(&error))?;
+        match bound {
+            Some(statement) => self.count(&statement).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn count(&mut self, statement: &ParsedStatement) -> Result<usize> {
+        let result = self.session.execute(statement).await.map_err(|error| failed(&error))?;
+        let Some(mut rows) = result.rows else { return Ok(0) };
+        let mut count = 0;
+        while let Some(batch) = rows.try_next().await.map_err(|error| failed(&Error::from(error)))? {
+            count += batch.num_rows();
+        }
+        Ok(count)
     }
 
     /// What the last statement's scans have read, where it tells.

@@ -21,12 +21,13 @@ const TABLES: &[&str] = &[
         document TEXT NOT NULL
     )",
     "CREATE INDEX IF NOT EXISTS entry_kind ON entry (kind, id)",
-    "CREATE INDEX IF NOT EXISTS entry_at ON entry (at_us)",
+    // Of earlier versions: entries are in the order of their times, but for a moment.
+    "DROP INDEX IF EXISTS entry_at",
     "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, next BIGINT NOT NULL) WITHOUT ROWID",
 ];
 
-/// Entries of one INSERT: so few that all its texts stay prepared.
-const ROWS: usize = 16;
+/// Entries of one INSERT at most. Their number is a power of two, so that there are few texts and all stay prepared.
+const MOST_ROWS: usize = 128;
 /// What goes of a file that is too large, beside what is too much: this part of its limit, so that it is not often so.
 const SLACK: i64 = 10;
 
@@ -103,7 +104,11 @@ impl JournalStore {
     pub async fn append(&self, entries: &[JournalEntry]) -> Result<()> {
         let mut connection = self.connection.lock().await;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(|e| fault(&self.path, e))?;
-        for rows in entries.chunks(ROWS) {
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let count = MOST_ROWS.min(1 << rest.len().ilog2());
+            let (rows, others) = rest.split_at(count);
+            rest = others;
             let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO entry (kind, at_us, document) ");
             query.push_values(rows, |mut row, entry| {
                 row.push_bind(&entry.kind).push_bind(entry.at_us).push_bind(&entry.document);
@@ -125,7 +130,10 @@ impl JournalStore {
     pub async fn trim(&self, limits: JournalLimits, now_us: i64) -> Result<u64> {
         let mut connection = self.connection.lock().await;
         let failed = |error| fault(&self.path, error);
-        let old = "DELETE FROM entry WHERE at_us < $1 OR id <= (SELECT MAX(id) FROM entry) - $2";
+        // Only those that go are looked at, and the first that stays.
+        let old = "DELETE FROM entry WHERE id < MAX(
+            COALESCE((SELECT id FROM entry WHERE at_us >= $1 ORDER BY id LIMIT 1), (SELECT MAX(id) + 1 FROM entry)),
+            (SELECT MAX(id) + 1 FROM entry) - $2)";
         let query = sqlx::query(old).bind(now_us.saturating_sub(limits.age_us)).bind(limits.entries);
         let aged = query.execute(&mut *connection).await.map_err(failed)?.rows_affected();
         let used = "SELECT (page_count - freelist_count) * page_size

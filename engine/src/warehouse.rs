@@ -6,6 +6,7 @@ use crate::background::{Activity, MaintenanceConfig, Vacuums};
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::{self, Sources};
 use crate::journal::{Audit, AuditConfig, Bucket, ConnectionEvent, Journal, JournalConfig};
+use crate::kept_plans::KeptPlans;
 use crate::lake::listing::{DEFAULT_TIME_TO_LIVE, Listings};
 use crate::lake::location::Location;
 use crate::lake::statistics::FileStatistics;
@@ -17,6 +18,7 @@ use crate::result_cache::ResultCache;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
 use crate::tables::{self, Blocks, CachedStore, InlinedCache, TableStorage, TemporaryFolder};
+use crate::texts::Texts;
 use crate::wlm::{self, Wlm};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
@@ -225,6 +227,8 @@ pub struct Warehouse {
     leases: Leases,
     wlm: Arc<Wlm>,
     results: ResultCache,
+    texts: Texts,
+    plans: KeptPlans,
     inlined: InlinedCache,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
@@ -316,6 +320,8 @@ impl Warehouse {
             leases,
             wlm,
             results,
+            texts: Texts::default(),
+            plans: KeptPlans::default(),
             inlined: InlinedCache::default(),
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
@@ -326,6 +332,15 @@ impl Warehouse {
     /// What it was opened with.
     pub fn config(&self) -> &WarehouseConfig {
         &self.config
+    }
+
+    /// Prepares for statements without end, of a process that stays with this warehouse: whether others have changed the
+    /// catalog is seen without asking its database, at the cost of a descriptor that stays open.
+    ///
+    /// # Errors
+    /// What the catalog's database says.
+    pub async fn serve_many(&self) -> Result<()> {
+        Ok(self.catalog.watch_commits().await?)
     }
 
     /// The catalog.
@@ -421,6 +436,16 @@ impl Warehouse {
     /// The rows of managed tables that the catalog holds.
     pub(crate) fn inlined(&self) -> &InlinedCache {
         &self.inlined
+    }
+
+    /// The texts that were parsed before.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// The plans of queries that come again.
+    pub(crate) fn plans(&self) -> &KeptPlans {
+        &self.plans
     }
 
     /// The results that may be given again.

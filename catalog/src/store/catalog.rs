@@ -1,5 +1,6 @@
 //! The catalog as the engine holds it.
 
+use super::commits::{Commits, Mark};
 use super::connection::{Connections, Lease, Write};
 use super::database::Durability;
 use super::load::load;
@@ -11,7 +12,7 @@ use crate::manifest::{EstimateCache, FileCache, InlinedCache, OwnCommits, Settle
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
 /// A catalog in one SQLite file or one schema of a PostgreSQL database. Any number of these, in any number of processes,
@@ -32,6 +33,9 @@ pub struct Catalog {
     own_commits: Arc<OwnCommits>,
     settled: Settled,
     estimates: EstimateCache,
+    commits: OnceLock<Commits>,
+    /// A snapshot, and what stood for the commits before it was found to be the last.
+    marked: RwLock<Option<(Mark, Arc<Snapshot>)>>,
 }
 
 impl fmt::Debug for Catalog {
@@ -63,6 +67,8 @@ impl Catalog {
             settled: Settled::new(Arc::clone(&own_commits)),
             own_commits,
             estimates: EstimateCache::default(),
+            commits: OnceLock::new(),
+            marked: RwLock::new(None),
         })
     }
 
@@ -85,9 +91,58 @@ impl Catalog {
         }
     }
 
+    /// From now on [`Catalog::snapshot`] asks the database of a file only when somebody has committed. For a process that
+    /// stays with one catalog: it keeps a descriptor until it ends (`commits` says why).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn watch_commits(&self) -> Result<()> {
+        let Place::File(path) = self.place() else { return Ok(()) };
+        let mut lease = self.read().await?;
+        let mode: Option<(String,)> = lease.first(sql("PRAGMA journal_mode")).await?;
+        lease.release();
+        if mode.is_some_and(|(mode,)| mode == "wal") {
+            self.commits.get_or_init(|| Commits::of(path));
+        }
+        Ok(())
+    }
+
+    /// The snapshot that is known to be the last one without asking the database.
+    pub fn unchanged(&self) -> Option<Arc<Snapshot>> {
+        self.last_at(&self.mark()?)
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        self.commits.get()?.mark()
+    }
+
+    fn last_at(&self, mark: &Mark) -> Option<Arc<Snapshot>> {
+        let marked = self.marked.read().unwrap_or_else(PoisonError::into_inner);
+        marked.as_ref().filter(|(known, _)| known == mark).map(|(_, snapshot)| Arc::clone(snapshot))
+    }
+
+    /// A snapshot was the last one at some time after the mark was taken.
+    fn note_last(&self, mark: Option<Mark>, snapshot: &Arc<Snapshot>) {
+        if let Some(mark) = mark {
+            *self.marked.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(snapshot)));
+        }
+    }
+
     /// What exists now: everything committed before the call, by whichever process. Costs one small query unless
     /// something has changed, and then reads the changed definitions only.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        let mark = self.mark();
+        if let Some(last) = mark.as_ref().and_then(|mark| self.last_at(mark)) {
+            return Ok(last);
+        }
+        let snapshot = self.asked().await?;
+        // Whatever was committed since the mark, the snapshot has at least what had been before it.
+        self.note_last(mark, &snapshot);
+        Ok(snapshot)
+    }
+
+    /// The same by asking the database.
+    async fn asked(&self) -> Result<Arc<Snapshot>> {
         if let Some(current) = self.current().await? {
             return Ok(current);
         }

@@ -11,6 +11,7 @@
 mod catalog;
 mod changes;
 mod classifiers;
+mod commits;
 mod connection;
 mod crawlers;
 mod crawls;

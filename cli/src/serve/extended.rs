@@ -111,7 +111,7 @@ impl Connection {
             parameter_text(oid, *format, bytes).map(Some)
         });
         let values = values.collect::<Result<Vec<_>, Error>>()?;
-        let bound = self.session.bind(&statement.prepared, types, &values)?;
+        let bound = self.session.bind(&statement.prepared, types, values)?;
         let state = State::Bound(bound.map(Box::new));
         self.portals.insert(bind.portal, Portal { statement, formats: bind.result_formats, state });
         self.wire.push(&BindComplete::new())

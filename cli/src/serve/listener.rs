@@ -60,6 +60,7 @@ pub(crate) async fn run(directory: &Path, settings: &[(String, String)], argumen
     let warehouse = Warehouse::open(config)
         .await
         .with_context(|| format!("could not open the warehouse {}", directory.display()))?;
+    warehouse.serve_many().await?;
     let gate = Gate::open(directory, arguments)?;
     maintenance::start(&warehouse);
     let server = Arc::new(Server {

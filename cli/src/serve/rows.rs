@@ -98,7 +98,7 @@ impl Sending {
                 batch = self.batches.next() => batch,
             };
             let Some(batch) = batch else { return Ok(Progress::Done) };
-            let writer = RowWriter::new(&batch?, &self.schema, self.formats.clone(), self.zone);
+            let writer = RowWriter::new(&batch?, &self.schema, &self.formats, self.zone);
             self.writer = Some(writer.map_err(Error::from)?);
         }
     }

@@ -17,7 +17,7 @@ impl Connection {
         check_size(text)?;
         // The unnamed portal does not outlive a simple query.
         self.portals.remove("");
-        let statements = self.session.parse(text)?;
+        let statements = self.session.parse_again(text)?;
         if statements.is_empty() {
             return self.wire.push(&EmptyQueryResponse::new());
         }

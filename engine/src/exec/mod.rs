@@ -13,6 +13,7 @@ mod describe;
 mod enforce;
 pub(crate) mod explain;
 mod function;
+mod kept;
 pub(crate) mod maintenance;
 mod managed;
 mod materialized_view;

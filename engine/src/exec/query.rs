@@ -1,9 +1,10 @@
 //! Queries: a logical plan to a stream of rows.
 
+use super::kept;
 use super::padded;
 use super::progress::ScanProgress;
-use super::repeatable;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::kept_plans::{Kept, KeptRow};
 use crate::optimize::{self, JoinEstimates};
 use crate::plan::{self, Planned};
 use crate::resolve;
@@ -11,10 +12,11 @@ use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::sqlparser::ast;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use std::sync::{Arc, PoisonError};
 
 /// Starts a query; its rows are computed as they are read.
@@ -30,12 +32,12 @@ pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<Sta
 }
 
 async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult> {
-    let logical = logical_plan(context, query).await?;
-    let physical = physical_plan(context, &logical).await?;
+    let planned = kept::plan(context, query).await?;
+    let physical = physical_of(context, &planned.plan, planned.is_lookup).await?;
     if let Some(work) = context.work()
         && work.keeps_result()
     {
-        work.note_read_of(repeatable::read_of(context, query, &logical).await?);
+        work.note_read_of(planned.read_of);
     }
     let mut rows = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
     if let Some(shown) = plan::shown_schema(&rows.schema()) {
@@ -48,9 +50,19 @@ async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult>
         });
         rows = Box::pin(RecordBatchStreamAdapter::new(shown, batches));
     }
-    let schema = plan::declared_schema(&logical, &rows.schema());
+    let schema = plan::with_declarations(&rows.schema(), planned.declared);
+    let mut rows = padded::pad(rows, &schema);
+    if planned.is_row
+        && let Some(key) = context.plan_key()
+    {
+        let rows_schema = rows.schema();
+        let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(Error::from)?;
+        rows = Box::pin(MemoryStream::try_new(batches.clone(), Arc::clone(&rows_schema), None)?);
+        let row = KeptRow { schema: Arc::clone(&schema), rows_schema, batches };
+        context.warehouse().plans().keep(key, Kept::Row(Arc::new(row)));
+    }
     Ok(StatementResult {
-        rows: Some(padded::pad(rows, &schema)),
+        rows: Some(rows),
         schema,
         tag: CommandTag::Select,
         notices: Vec::new(),
@@ -72,8 +84,15 @@ pub(crate) async fn described_plan(context: &Context, query: &ast::Query) -> Res
 pub(crate) async fn physical_plan(context: &Context, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let state = context.state();
     let optimized = plan::with_room(|| state.optimize(plan))?;
-    context.warehouse().data().note_predicate_columns(&optimized, context.catalog());
-    let physical = state.query_planner().create_physical_plan(&optimized, state).await?;
+    physical_of(context, &optimized, false).await
+}
+
+/// The plan that runs, of one that is optimized; in one slice where it looks for few rows.
+async fn physical_of(context: &Context, optimized: &LogicalPlan, is_lookup: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    context.warehouse().data().note_predicate_columns(optimized, context.catalog());
+    let narrow = is_lookup.then(|| context.state_of_one_slice());
+    let state = narrow.as_ref().unwrap_or(context.state());
+    let physical = state.query_planner().create_physical_plan(optimized, state).await?;
     if let Some(work) = context.work() {
         work.note_plan(&physical);
     }

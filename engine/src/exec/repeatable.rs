@@ -25,7 +25,7 @@ pub(super) async fn read_of(context: &Context, query: &ast::Query, plan: &Logica
         return Ok(None);
     }
     let snapshot = transaction.snapshot(context.warehouse()).await?;
-    tables.extend(transaction.table_ids());
+    tables.extend(transaction.reads().of_statement());
     let (catalog, manifest, named) = (snapshot.version(), snapshot.manifest_version(), named(&snapshot, &names));
     Ok(Some(ReadOf { catalog, manifest, tables, names, named }))
 }

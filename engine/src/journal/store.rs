@@ -9,8 +9,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// Records on their way to the file.
 const CHANNEL: usize = 8192;
@@ -62,6 +63,16 @@ pub struct Journal {
     lost: Arc<AtomicU64>,
     numbers: Arc<Mutex<Numbers>>,
     records: AtomicBool,
+    hurry: Hurry,
+}
+
+/// What keeps records from being gathered any longer.
+#[derive(Debug, Clone, Default)]
+struct Hurry {
+    /// Somebody wants to read.
+    wanted: Arc<Notify>,
+    /// The journal is closed.
+    closing: CancellationToken,
 }
 
 enum Message {
@@ -123,19 +134,21 @@ impl Journal {
         let store = Arc::new(store);
         let numbers = Arc::new(Mutex::new(Numbers { next: first, end: first + BLOCK, following: None }));
         let lost = Arc::new(AtomicU64::new(0));
+        let hurry = Hurry::default();
         let (sender, receiver) = mpsc::channel(CHANNEL);
         let writer = Writer {
             store: Arc::clone(&store),
             lost: Arc::clone(&lost),
             numbers: Arc::clone(&numbers),
             limits: config.limits(),
+            hurry: hurry.clone(),
         };
         let (unmade, unmade_receiver) = mpsc::channel(UNMADE);
-        let maker = make(unmade_receiver, sender.clone(), Arc::clone(&lost));
+        let maker = make(unmade_receiver, sender.clone(), Arc::clone(&lost), Arc::clone(&hurry.wanted));
         let tasks = vec![tokio::spawn(maker), tokio::spawn(writer.run(receiver))];
         let (sender, unmade) = (Mutex::new(Some(sender)), Mutex::new(Some(unmade)));
         let records = AtomicBool::new(config.megabytes > 0);
-        Ok(Self { store, sender, unmade, tasks: Mutex::new(tasks), lost, numbers, records })
+        Ok(Self { store, sender, unmade, tasks: Mutex::new(tasks), lost, numbers, records, hurry })
     }
 
     /// The number of the next statement.
@@ -205,6 +218,7 @@ impl Journal {
 
     /// Writes what is on its way, and ends the task.
     pub(crate) async fn close(&self) {
+        self.hurry.closing.cancel();
         self.unmade.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -221,7 +235,12 @@ impl Journal {
 }
 
 /// Makes records, and sends them on; ends with the journal.
-async fn make(mut receiver: mpsc::Receiver<Unmade>, sender: mpsc::Sender<Message>, lost: Arc<AtomicU64>) {
+async fn make(
+    mut receiver: mpsc::Receiver<Unmade>,
+    sender: mpsc::Sender<Message>,
+    lost: Arc<AtomicU64>,
+    wanted: Arc<Notify>,
+) {
     while let Some(unmade) = receiver.recv().await {
         match unmade {
             Unmade::Record(make) => {
@@ -232,19 +251,26 @@ async fn make(mut receiver: mpsc::Receiver<Unmade>, sender: mpsc::Sender<Message
             Unmade::Flush(done) => {
                 // Whoever asked is told by dropping it.
                 let _ = sender.send(Message::Flush(done)).await;
+                wanted.notify_one();
             }
         }
         tokio::task::yield_now().await;
     }
 }
 
-/// Takes more messages for the same transaction, until somebody waits for it.
-async fn gather(receiver: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>) {
-    let until = tokio::time::Instant::now() + GATHER;
-    let mut waits = messages.iter().any(|message| matches!(message, Message::Flush(_)));
-    while !waits && messages.len() < BATCH {
-        let Ok(Some(message)) = tokio::time::timeout_at(until, receiver.recv()).await else { return };
-        waits = matches!(message, Message::Flush(_));
+/// Waits for more messages for the same transaction, unless somebody waits for it. They gather where they are: whoever
+/// sends one wakes nobody.
+async fn gather(receiver: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>, hurry: &Hurry) {
+    if messages.len() >= BATCH || messages.iter().any(|message| matches!(message, Message::Flush(_))) {
+        return;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(GATHER) => {}
+        () = hurry.wanted.notified() => {}
+        () = hurry.closing.cancelled() => {}
+    }
+    while messages.len() < BATCH {
+        let Ok(message) = receiver.try_recv() else { return };
         messages.push(message);
     }
 }
@@ -254,6 +280,7 @@ struct Writer {
     lost: Arc<AtomicU64>,
     numbers: Arc<Mutex<Numbers>>,
     limits: JournalLimits,
+    hurry: Hurry,
 }
 
 impl Writer {
@@ -262,7 +289,7 @@ impl Writer {
         let mut messages = Vec::with_capacity(BATCH);
         let mut untrimmed = TRIM_EVERY;
         while receiver.recv_many(&mut messages, BATCH).await > 0 {
-            gather(&mut receiver, &mut messages).await;
+            gather(&mut receiver, &mut messages, &self.hurry).await;
             let (mut entries, mut waiting) = (Vec::new(), Vec::new());
             for message in messages.drain(..) {
                 match message {

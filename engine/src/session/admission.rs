@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::exec::explain::record::Ending;
 use crate::journal::WlmTrace;
+use crate::kept_plans::PlanKey;
 use crate::physical;
 use crate::result::StatementResult;
 use crate::sql::ParsedStatement;
@@ -43,6 +44,8 @@ pub(super) struct Place {
     bypasses: bool,
     /// The query whose result is given again.
     pub(super) source_query: Option<i64>,
+    /// What the plan of the statement that runs is found by.
+    pub(super) plan: Option<Arc<PlanKey>>,
 }
 
 impl Place {
@@ -74,6 +77,10 @@ impl Session {
 
     /// Runs a statement when it has its slots.
     pub(super) async fn admit(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
+        self.place.plan = self.plan_key(parsed).map(Arc::new);
+        if let Some(result) = self.place.plan.as_deref().and_then(|key| self.kept_row(key)) {
+            return Ok(result);
+        }
         let kind = if self.place.bypasses { None } else { demand(&parsed.statement) };
         let Some(kind) = kind else { return self.run(parsed).await };
         let mut key = if kind == Kind::Query { self.result_key(parsed) } else { None };

@@ -6,10 +6,11 @@ use super::transaction::Transaction;
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::Sources;
+use crate::kept_plans::PlanKey;
 use crate::lake::table::Lake;
 use crate::load::CopyInput;
 use crate::result::CurrentProgress;
-use crate::sql::{Dialect, ParsedStatement};
+use crate::sql::{Bound, Dialect, ParsedStatement};
 use crate::tables::{self, ManagedTableProvider};
 use crate::warehouse::Warehouse;
 use datafusion::datasource::TableProvider;
@@ -35,6 +36,10 @@ pub(crate) struct Context {
     progress: Arc<CurrentProgress>,
     input: super::loading::InputSlot,
     work: Weak<Work>,
+    /// What the plan of the statement is found by, where it is a query whose plan may be kept.
+    plan: Option<Arc<PlanKey>>,
+    /// The values of its parameters.
+    bound: Option<Arc<Bound>>,
 }
 
 impl Context {
@@ -48,14 +53,40 @@ impl Context {
         (who, settings): (Who, Settings),
         (transaction, in_block): (Arc<Mutex<Transaction>>, bool),
     ) -> Self {
-        state.mark_start_execution();
         let dialect = statement.dialect;
-        let text = statement.text.as_str().into();
-        let who = Arc::new(who);
-        let (input, work) = (super::loading::InputSlot::default(), Weak::new());
-        let state = Arc::new(state);
-        Self { warehouse, state, path, dialect, text, who, settings, transaction, in_block, progress, input, work }
-            .with_dialect(dialect)
+        sort_nulls(&mut state, dialect);
+        state.mark_start_execution();
+        Self {
+            warehouse,
+            state: Arc::new(state),
+            path,
+            dialect,
+            text: statement.text.as_str().into(),
+            who: Arc::new(who),
+            settings,
+            transaction,
+            in_block,
+            progress,
+            input: super::loading::InputSlot::default(),
+            work: Weak::new(),
+            plan: None,
+            bound: None,
+        }
+    }
+
+    /// The same with what its plan is found by, and the values of its parameters.
+    pub(super) fn with_plan(self, plan: Option<Arc<PlanKey>>, bound: Option<&Arc<Bound>>) -> Self {
+        Self { plan, bound: bound.cloned(), ..self }
+    }
+
+    /// What the statement's plan is found by, where it is a query whose plan may be kept.
+    pub(crate) fn plan_key(&self) -> Option<&Arc<PlanKey>> {
+        self.plan.as_ref()
+    }
+
+    /// The values of the statement's parameters, beside the statement with its placeholders.
+    pub(crate) fn bound(&self) -> Option<&Arc<Bound>> {
+        self.bound.as_ref()
     }
 
     /// The same with its client's rows.
@@ -149,7 +180,7 @@ impl Context {
         }
         let inlined = inlined.iter().map(|rows| tables::decode_inlined(table, rows)).collect::<Result<_>>()?;
         let (data, table) = (self.warehouse.data().clone(), Arc::clone(table));
-        Ok(Arc::new(ManagedTableProvider::new(data, table, files.as_ref().clone(), inlined)?))
+        Ok(Arc::new(ManagedTableProvider::new(data, table, files, inlined)?))
     }
 
     async fn managed(&self, table: &Arc<ManagedTable>) -> Result<ManagedTableProvider> {
@@ -163,7 +194,6 @@ impl Context {
             (contents.files, rows.collect::<Result<_>>()?)
         };
         drop(transaction);
-        let files = files.as_ref().clone();
         let storage = self.warehouse.storage_of(table).await?;
         let provider = ManagedTableProvider::new(storage, Arc::clone(table), files, inlined)?;
         // A table of this transaction or session has no number that anything could be known by.
@@ -174,10 +204,8 @@ impl Context {
     pub(crate) fn with_dialect(&self, dialect: Dialect) -> Self {
         let mut changed = self.clone();
         changed.dialect = dialect;
-        let ordering = dialect.default_null_ordering();
-        if changed.state.config_options().sql_parser.default_null_ordering != ordering {
-            let options = Arc::make_mut(&mut changed.state).config_mut().options_mut();
-            ordering.clone_into(&mut options.sql_parser.default_null_ordering);
+        if changed.state.config_options().sql_parser.default_null_ordering != dialect.default_null_ordering() {
+            sort_nulls(Arc::make_mut(&mut changed.state), dialect);
         }
         changed
     }
@@ -192,6 +220,13 @@ impl Context {
     /// DataFusion's view of the session.
     pub(crate) fn state(&self) -> &SessionState {
         &self.state
+    }
+
+    /// The same for plans that run in one slice.
+    pub(crate) fn state_of_one_slice(&self) -> SessionState {
+        let mut state = self.state.as_ref().clone();
+        state.config_mut().options_mut().execution.target_partitions = 1;
+        state
     }
 
     /// The warehouse.
@@ -264,5 +299,14 @@ impl Context {
         let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
         let before: usize = self.text.split('\n').take(skipped).map(|text| text.chars().count() + 1).sum();
         before + usize::try_from(column).unwrap_or(0)
+    }
+}
+
+/// Has NULLs sorted where a dialect sorts them.
+fn sort_nulls(state: &mut SessionState, dialect: Dialect) {
+    let ordering = dialect.default_null_ordering();
+    if state.config_options().sql_parser.default_null_ordering != ordering {
+        let options = state.config_mut().options_mut();
+        ordering.clone_into(&mut options.sql_parser.default_null_ordering);
     }
 }

@@ -84,7 +84,7 @@ impl Session {
                     let message = format!("a transaction may have {MOST_CURSORS} cursors");
                     return Err(Error::new(ErrorKind::LimitExceeded, message).with_hint("close some"));
                 }
-                let query = ParsedStatement { statement: Statement::Query(query.clone()), ..parsed.clone() };
+                let query = parsed.within(Statement::Query(query.clone()));
                 let result = Box::pin(self.execute_in_transaction(&query)).await?;
                 let (name, xid, start_us) = (name.clone(), self.who.xid, now_us());
                 let shown = Arc::new(OpenCursor { name: name.clone(), xid, start_us, fetched_rows: AtomicU64::new(0) });

@@ -1,11 +1,14 @@
-//! Results that are given again: which queries ask for one, whether it is still good, and how one is kept.
+//! Results that are given again: which queries ask for one, whether it is still good, and how one is kept; the same of
+//! plans and of rows of queries that read nothing.
 //!
 //! A session with temporary tables and a transaction that has changed anything see what nobody else sees: they neither
-//! take results nor keep any. In a transaction block a result is good for the block's own snapshot, and the block has
+//! take results or plans nor keep any. In a transaction block a result is good for the block's own snapshot, and the block has
 //! read its tables.
 
 use super::{Session, Work};
 use crate::error::Result;
+use crate::kept_plans::{Kept as KeptOfPlan, KeptRow, PlanKey};
+use crate::optimize::CostBased;
 use crate::result::{CommandTag, StatementResult};
 use crate::result_cache::{Kept, Key, ReadOf, named};
 use crate::sql::{ParsedStatement, Statement};
@@ -17,6 +20,9 @@ use futures::stream;
 use millrace_catalog::Snapshot;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+
+/// The setting by which names of members of SUPER values are told apart.
+const SUPER_CASE: &str = "enable_case_sensitive_super_attribute";
 
 /// The setting that turns it off for a session.
 pub(super) const SETTING: &str = "enable_result_cache_for_session";
@@ -73,6 +79,24 @@ impl Session {
         Some(Key { query: query.as_ref().clone(), user: self.who.user.clone(), settings: settings.finish() })
     }
 
+    /// What a statement's plan is found by; `None` where none may be kept.
+    pub(super) fn plan_key(&mut self, parsed: &ParsedStatement) -> Option<PlanKey> {
+        let is_query = matches!(parsed.statement, Statement::Query(_));
+        if parsed.number == 0 || !is_query || self.temporary.tables().next().is_some() {
+            return None;
+        }
+        let parameters = parsed.bound.as_ref().map(|bound| bound.types.clone()).unwrap_or_default();
+        let (user, settings) = (self.who.user.clone(), self.settings_fingerprint());
+        Some(PlanKey { statement: parsed.number, parameters, user, settings })
+    }
+
+    /// The row of a query that reads nothing, if it was asked before.
+    pub(super) fn kept_row(&self, key: &PlanKey) -> Option<StatementResult> {
+        let Some(KeptOfPlan::Row(row)) = self.warehouse.plans().find(key) else { return None };
+        let KeptRow { schema, rows_schema, batches } = row.as_ref();
+        Some(rows(schema, rows_schema, batches.clone()))
+    }
+
     /// The settings that results depend on, as a number.
     fn settings_fingerprint(&mut self) -> u64 {
         if let Some((version, fingerprint)) = self.fingerprint
@@ -82,6 +106,7 @@ impl Session {
         }
         let mut hasher = DefaultHasher::new();
         (self.settings.path.to_string(), &self.settings.timezone, &self.who.session_user).hash(&mut hasher);
+        (self.settings.client.get(SUPER_CASE), CostBased::is_on(self.state.config())).hash(&mut hasher);
         for entry in self.state.config().options().entries() {
             (entry.key, entry.value).hash(&mut hasher);
         }
@@ -107,41 +132,80 @@ impl Session {
             return Ok(None);
         }
         if let Some(transaction) = &mut transaction {
-            transaction.note_reads(&read_of.tables);
+            transaction.reads().extend(&read_of.tables);
         }
         self.place.source_query = Some(kept.source_query);
-        let rows = stream::iter(kept.batches.clone().into_iter().map(Ok));
-        Ok(Some(StatementResult {
-            schema: Arc::clone(&kept.schema),
-            rows: Some(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&kept.rows_schema), rows))),
-            tag: CommandTag::Select,
-            notices: Vec::new(),
-            progress: None,
-        }))
+        Ok(Some(rows(&kept.schema, &kept.rows_schema, kept.batches.clone())))
+    }
+}
+
+/// A result of rows that are there.
+fn rows(schema: &SchemaRef, rows_schema: &SchemaRef, batches: Vec<RecordBatch>) -> StatementResult {
+    let rows = stream::iter(batches.into_iter().map(Ok));
+    StatementResult {
+        schema: Arc::clone(schema),
+        rows: Some(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(rows_schema), rows))),
+        tag: CommandTag::Select,
+        notices: Vec::new(),
+        progress: None,
+    }
+}
+
+/// Whether what was read of one snapshot of the catalog would be read of another too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is the same snapshot.
+    Same,
+    /// There are later commits, which touched nothing of it.
+    Untouched,
+    /// Something of it was touched, or nobody knows.
+    Touched,
+    /// The other snapshot is an earlier one: that of a block that began before.
+    Earlier,
+}
+
+impl Standing {
+    /// How what was read stands to a snapshot.
+    ///
+    /// `manifest` is the manifest's snapshot up to which it is known to stand.
+    pub(crate) async fn of(
+        warehouse: &Warehouse,
+        read_of: &ReadOf,
+        manifest: i64,
+        snapshot: &Snapshot,
+    ) -> Result<Self> {
+        let now = snapshot.manifest_version();
+        if now < manifest || snapshot.version() < read_of.catalog {
+            return Ok(Self::Earlier);
+        }
+        if snapshot.version() != read_of.catalog {
+            return Ok(Self::Touched);
+        }
+        if now == manifest {
+            return Ok(Self::Same);
+        }
+        if now - manifest > MOST_COMMITS {
+            return Ok(Self::Touched);
+        }
+        let touched = warehouse.catalog().touched_tables(manifest, now).await?;
+        let untouched = touched.is_some_and(|touched| touched.is_disjoint(&read_of.tables))
+            && named(snapshot, &read_of.names) == read_of.named;
+        Ok(if untouched { Self::Untouched } else { Self::Touched })
     }
 }
 
 /// Whether a result is what the query would give of a snapshot.
 async fn is_good(warehouse: &Warehouse, key: &Key, read_of: &ReadOf, snapshot: &Snapshot) -> Result<bool> {
-    let (results, now) = (warehouse.results(), snapshot.manifest_version());
-    if now < read_of.manifest || snapshot.version() < read_of.catalog {
-        // A block that began before: others still want it.
-        return Ok(false);
+    let results = warehouse.results();
+    match Standing::of(warehouse, read_of, read_of.manifest, snapshot).await? {
+        Standing::Same => return Ok(true),
+        // Others still want it.
+        Standing::Earlier => return Ok(false),
+        Standing::Untouched => results.confirm(key, snapshot.manifest_version()),
+        Standing::Touched => {
+            results.forget(key);
+            return Ok(false);
+        }
     }
-    if snapshot.version() == read_of.catalog && now == read_of.manifest {
-        return Ok(true);
-    }
-    let touched = if snapshot.version() == read_of.catalog && now - read_of.manifest <= MOST_COMMITS {
-        warehouse.catalog().touched_tables(read_of.manifest, now).await?
-    } else {
-        None
-    };
-    let good = touched.is_some_and(|touched| touched.is_disjoint(&read_of.tables))
-        && named(snapshot, &read_of.names) == read_of.named;
-    if good {
-        results.confirm(key, now);
-    } else {
-        results.forget(key);
-    }
-    Ok(good)
+    Ok(true)
 }

@@ -17,6 +17,7 @@ mod literal;
 mod loading;
 mod objects;
 mod prepared;
+mod reads;
 mod results;
 mod rows;
 mod search_path;
@@ -31,6 +32,7 @@ mod written;
 pub(crate) use activity::{OpenCursor, OpenTransaction, Who};
 pub use activity::{OpenSession, RunningState, Sessions, Signal};
 pub(crate) use context::Context;
+pub(crate) use kept::Standing;
 pub(crate) use leases::{InUse, Lease, Leases};
 use loading::{InputSlot, repeats};
 pub(crate) use objects::RightsChange;
@@ -241,6 +243,14 @@ impl Session {
         sql::parse(text, self.settings.dialect)
     }
 
+    /// The same for a text that may come again: what was parsed is kept, and so are plans of its queries.
+    ///
+    /// # Errors
+    /// As [`Session::parse`].
+    pub fn parse_again(&self, text: &str) -> Result<Arc<[ParsedStatement]>> {
+        self.warehouse.texts().parse(text, self.settings.dialect)
+    }
+
     /// Executes a statement: to its end when it changes something, up to its first rows when it is a query.
     ///
     /// # Errors
@@ -343,7 +353,8 @@ impl Session {
             (self.who.clone(), self.settings.clone()),
             transaction,
         );
-        Ok(context.with_input(&self.input).with_work(self.place.work()))
+        let plan = self.place.plan.as_ref().filter(|key| key.statement == parsed.number);
+        Ok(context.with_input(&self.input).with_work(self.place.work()).with_plan(plan.cloned(), parsed.bound.as_ref()))
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -534,6 +545,7 @@ impl Session {
             return Err(crate::resolve::unknown_database(&snapshot, database));
         }
         self.settings.path = SearchPath::of(database);
+        self.settings.version += 1;
         Ok(done("USE"))
     }
 
@@ -565,6 +577,7 @@ impl Session {
         user.clone_into(&mut self.who.user);
         user.clone_into(&mut self.who.session_user);
         self.settings.client.set_user(user, superuser);
+        self.settings.version += 1;
     }
 
     fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {

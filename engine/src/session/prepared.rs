@@ -1,7 +1,7 @@
 //! Prepared statements: parsed once, bound to values as often as wanted.
 //!
-//! A statement is planned anew with every set of values, from the tables as they are then. What it takes and gives is
-//! found when somebody asks, by planning it with NULLs.
+//! A statement means the tables as they are when it is executed: its plan is kept as long as they are the same, and made
+//! anew after that. What it takes and gives is found when somebody asks, by planning it with NULLs.
 
 use super::context::Context;
 use super::temporary::Temporaries;
@@ -13,7 +13,7 @@ use crate::plan;
 use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::sql::placeholders;
-use crate::sql::{Discard, Insert, ParsedStatement, PreparedStatement, Statement};
+use crate::sql::{Bound, Discard, Insert, ParsedStatement, PreparedStatement, Statement};
 use crate::{lake, tables};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::sql::sqlparser::ast::{self, Expr};
@@ -31,7 +31,7 @@ const MOST_SINGLE_LOOKS: usize = 8;
 #[derive(Debug)]
 pub struct Prepared {
     /// `None` for an empty text.
-    parsed: Option<ParsedStatement>,
+    parsed: Option<Arc<ParsedStatement>>,
     /// The types that were given, one a parameter.
     given: Vec<Option<DataType>>,
     types: OnceLock<Vec<DataType>>,
@@ -69,11 +69,11 @@ impl Session {
     /// # Errors
     /// As [`Session::parse`]; `Syntax` for several statements; `FailedTransaction`.
     pub fn prepare(&self, text: &str, types: &[Option<DataType>]) -> Result<Prepared> {
-        let mut parsed = self.parse(text)?;
+        let parsed = self.parse_again(text)?;
         if parsed.len() > 1 {
             return Err(Error::new(ErrorKind::Syntax, "cannot insert multiple commands into a prepared statement"));
         }
-        let prepared = new_prepared(parsed.pop(), types)?;
+        let prepared = new_prepared(parsed.first().cloned(), types)?;
         if !prepared.ends_transaction() {
             self.check_not_failed()?;
         }
@@ -181,7 +181,7 @@ impl Session {
         &self,
         prepared: &Prepared,
         types: &[DataType],
-        values: &[Option<String>],
+        values: Vec<Option<String>>,
     ) -> Result<Option<ParsedStatement>> {
         let wanted = prepared.parameter_count();
         if values.len() != wanted || types.len() != wanted {
@@ -189,9 +189,13 @@ impl Session {
             return Err(Error::new(ErrorKind::ProtocolViolation, message));
         }
         let Some(parsed) = &prepared.parsed else { return Ok(None) };
-        let values = values.iter().zip(types).map(|(value, data_type)| literal::literal(value.as_deref(), data_type));
-        let values = values.collect::<Result<Vec<_>>>()?;
-        Ok(Some(with_values(parsed, values)))
+        let literals = values.iter().zip(types).map(|(value, data_type)| literal::literal(value.as_deref(), data_type));
+        let mut with_values = with_values(parsed, literals.collect::<Result<Vec<_>>>()?);
+        if wanted > 0 && parsed.number != 0 {
+            let bound = Bound { statement: Arc::clone(parsed), types: types.to_vec(), values };
+            (with_values.number, with_values.bound) = (parsed.number, Some(Arc::new(bound)));
+        }
+        Ok(Some(with_values))
     }
 
     pub(super) fn check_not_failed(&self) -> Result<()> {
@@ -223,7 +227,8 @@ impl Session {
                 for data_type in types {
                     given.push(Some(type_of(&context, parsed, data_type).await?));
                 }
-                let inner = ParsedStatement { statement: statement.as_ref().clone(), ..parsed.clone() };
+                let number = self.warehouse.texts().number();
+                let inner = ParsedStatement { number, ..parsed.within(statement.as_ref().clone()) };
                 let prepared = new_prepared(Some(inner), &given)?;
                 // As in PostgreSQL, names are looked up now.
                 self.analyze(&prepared).await?;
@@ -295,7 +300,7 @@ fn new_prepared(mut parsed: Option<ParsedStatement>, types: &[Option<DataType>])
     };
     let mut given = types.to_vec();
     given.resize(count.max(types.len()), None);
-    Ok(Prepared { parsed, given, types: OnceLock::new(), schema: OnceLock::new() })
+    Ok(Prepared { parsed: parsed.map(Arc::new), given, types: OnceLock::new(), schema: OnceLock::new() })
 }
 
 fn with_values(parsed: &ParsedStatement, values: Vec<Expr>) -> ParsedStatement {
@@ -305,6 +310,8 @@ fn with_values(parsed: &ParsedStatement, values: Vec<Expr>) -> ParsedStatement {
 fn with_some(parsed: &ParsedStatement, values: &[Option<Expr>]) -> ParsedStatement {
     let mut bound = parsed.clone();
     if !values.is_empty() {
+        // With these values it is a statement of its own.
+        bound.number = 0;
         plan::with_room(|| placeholders::replace(&mut bound.statement, values));
     }
     bound
@@ -335,7 +342,7 @@ async fn type_of(context: &Context, parsed: &ParsedStatement, data_type: &ast::D
         select.projection = vec![ast::SelectItem::UnnamedExpr(literal::cast(null, data_type.clone()))];
     }
     let statement = Statement::Query(query.clone());
-    let schema = schema_with(context, &ParsedStatement { statement, ..parsed.clone() }, Vec::new()).await?;
+    let schema = schema_with(context, &parsed.within(statement), Vec::new()).await?;
     Ok(schema.field(0).data_type().clone())
 }
 

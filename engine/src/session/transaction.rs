@@ -7,6 +7,7 @@ use super::after_commit::AfterCommit;
 use super::draft::Draft;
 use super::leases::Lease;
 use super::objects::{Objects, RightsChange};
+use super::reads::Reads;
 use super::temporary::{self, Temporaries, is_temporary};
 use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,7 +34,7 @@ pub(crate) struct Transaction {
     /// Tables of the snapshot that it dropped.
     dropped: Vec<Arc<ManagedTable>>,
     /// Tables of the snapshot that it read.
-    reads: BTreeSet<i64>,
+    reads: Reads,
     /// Of these, those that LOCK named.
     locked: BTreeSet<i64>,
     /// Files that it wrote, removed unless it commits.
@@ -237,7 +238,7 @@ impl Transaction {
     pub(crate) async fn contents(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<Contents> {
         // A table that it made or that is the session's alone has no number that others could change.
         if table.id > 0 {
-            self.reads.insert(table.id);
+            self.reads.note(table.id);
         }
         self.peek(warehouse, table).await
     }
@@ -262,21 +263,21 @@ impl Transaction {
         if is_temporary(table) || self.drafts.contains_key(&(table.schema.clone(), table.name.clone())) {
             return Ok(None);
         }
-        self.reads.insert(table.id);
+        self.reads.note(table.id);
         Ok(Some(self.snapshot(warehouse).await?.manifest_version()))
     }
 
     /// Makes the commit fail when another transaction changes the table first.
     pub(crate) fn lock(&mut self, table: &ManagedTable) {
         if table.id > 0 {
-            self.reads.insert(table.id);
+            self.reads.note(table.id);
             self.locked.insert(table.id);
         }
     }
 
     /// What it holds of the tables of its snapshot, by their numbers.
     pub(crate) fn holds(&self) -> BTreeMap<i64, Hold> {
-        let read = self.reads.iter().map(|table| (*table, Hold::Read));
+        let read = self.reads.all().iter().map(|table| (*table, Hold::Read));
         let locked = self.locked.iter().map(|table| (*table, Hold::Locked));
         read.chain(locked).chain(self.changed().into_iter().map(|table| (table, Hold::Written))).collect()
     }
@@ -446,7 +447,7 @@ impl Transaction {
 
     /// The tables of the snapshot that it read or changed.
     pub(crate) fn table_ids(&self) -> BTreeSet<i64> {
-        self.reads.union(&self.changed()).copied().collect()
+        self.reads.all().union(&self.changed()).copied().collect()
     }
 
     /// Whether it sees anything that others do not.
@@ -455,9 +456,9 @@ impl Transaction {
         objects || !self.drafts.is_empty() || !self.dropped.is_empty() || self.temporary.tables().next().is_some()
     }
 
-    /// It has read these tables of its snapshot.
-    pub(super) fn note_reads(&mut self, tables: &BTreeSet<i64>) {
-        self.reads.extend(tables);
+    /// The tables of its snapshot that it has read.
+    pub(crate) fn reads(&mut self) -> &mut Reads {
+        &mut self.reads
     }
 
     fn changed(&self) -> BTreeSet<i64> {
@@ -523,7 +524,7 @@ impl Transaction {
         let Some(base) = &self.base else {
             return Err(Error::internal("a transaction changed what it never saw").into());
         };
-        let reads: Vec<i64> = self.reads.iter().copied().collect();
+        let reads: Vec<i64> = self.reads.all().iter().copied().collect();
         // From here on the catalog may come to name the files, whatever becomes of this task.
         self.written.iter_mut().for_each(|written| written.protect(true));
         let (version, note) = (base.manifest_version(), CommitNote::default());

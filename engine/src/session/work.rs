@@ -63,7 +63,7 @@ impl Work {
     }
 
     /// The statement's number.
-    pub(super) fn query(&self) -> i64 {
+    pub(crate) fn query(&self) -> i64 {
         self.who.query
     }
 
@@ -82,10 +82,15 @@ impl Work {
         self.unrepeatable.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it has read nothing that may be otherwise at any time.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        !self.unrepeatable.load(Ordering::Relaxed)
+    }
+
     /// What its result was read of, if it may be given again.
     pub(super) fn take_read_of(&self) -> Option<ReadOf> {
         let read_of = self.read_of.lock().unwrap_or_else(PoisonError::into_inner).take();
-        read_of.filter(|_| !self.unrepeatable.load(Ordering::Relaxed))
+        read_of.filter(|_| self.is_repeatable())
     }
 
     /// The statement changes a table.

@@ -316,11 +316,18 @@ impl<'a> Cursor<'a> {
         self.parser.parse_data_type().map_err(|e| self.parser_error(e))
     }
 
-    /// An expression after which NOT NULL may stand without being part of it, as source text.
+    /// An expression after which NOT NULL and COLLATE may stand without being part of it, as source text.
     pub(super) fn default_expression(&mut self) -> Result<&'a str> {
         let start = self.offset();
         let is = syntax::dialect_of(self.lexing).prec_value(Precedence::Is);
         self.parser.parse_subexpr(is).map_err(|e| self.parser_error(e))?;
+        // The parser takes COLLATE and its name for the expression's.
+        self.parser.prev_token();
+        self.parser.prev_token();
+        if !self.at("COLLATE") {
+            self.parser.advance_token();
+            self.parser.advance_token();
+        }
         Ok(self.text[start..self.end_offset()].trim())
     }
 

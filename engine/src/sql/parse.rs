@@ -30,7 +30,7 @@ pub fn parse(text: &str, dialect: Dialect) -> Result<Vec<ParsedStatement>> {
             let mut cursor = Cursor::new(text, &piece).map_err(|e| moved(e, before))?;
             let statement = whole_statement(&mut cursor).map_err(|e| moved(e, before))?;
             let text = text[piece.range.clone()].to_owned();
-            statements.push(ParsedStatement { statement, text, dialect, offset: before });
+            statements.push(ParsedStatement { statement, text, dialect, offset: before, number: 0, bound: None });
         }
         match piece.semicolon {
             Some(at) => from = at + 1,

@@ -10,8 +10,10 @@ use crate::sql::{
     DropFunction, Explain, MaterializedViewStatement, Merge, PreparedStatement, PrincipalStatement, RestoreTable,
     SortKeyClause, Unload, Update, Vacuum,
 };
+use arrow::datatypes::DataType;
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
+use std::sync::Arc;
 
 /// A table's, view's or schema's name as written: `name`, `database.name` or `catalog.database.name`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -33,9 +35,30 @@ pub struct ParsedStatement {
     pub dialect: Dialect,
     /// How many characters of the whole text stand before `text`; add it to positions within the statement.
     pub offset: usize,
+    /// What stands for the statement, whatever values its parameters have, where its plan is kept; 0 where it is not.
+    pub(crate) number: u64,
+    /// The values that took the place of its parameters.
+    pub(crate) bound: Option<Arc<Bound>>,
+}
+
+/// A statement with values of its parameters beside it.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// With placeholders in their places.
+    pub(crate) statement: Arc<ParsedStatement>,
+    /// What the values are meant as, one a parameter.
+    pub(crate) types: Vec<DataType>,
+    /// The values as texts; `None` is NULL.
+    pub(crate) values: Vec<Option<String>>,
 }
 
 impl ParsedStatement {
+    /// A statement that this one has within it, in its place in the text.
+    pub(crate) fn within(&self, statement: Statement) -> Self {
+        let Self { text, dialect, offset, .. } = self;
+        Self { statement, text: text.clone(), dialect: *dialect, offset: *offset, number: 0, bound: None }
+    }
+
     /// What becomes of what the statement had done when it is canceled, where it does more than its transaction undoes.
     pub fn undone(&self) -> Option<&'static str> {
         match &self.statement {

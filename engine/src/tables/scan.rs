@@ -47,6 +47,9 @@ use std::sync::{Arc, OnceLock};
 /// The hidden column with the id of a row's data file, [`DataFile::id`]; NULL for inlined rows.
 pub const FILE_COLUMN: &str = "_file";
 
+/// Rows that are read in less time than it takes to deal them out to slices.
+const FEW_ROWS: u64 = 100_000;
+
 /// How many delete files are read at a time.
 const CONCURRENCY: usize = 32;
 
@@ -84,7 +87,7 @@ pub struct TableScanSummary {
 pub struct ManagedTableProvider {
     storage: TableStorage,
     table: Arc<ManagedTable>,
-    files: Vec<DataFile>,
+    files: Arc<Vec<DataFile>>,
     inlined: Vec<InlinedRows>,
     /// The inlined rows once they were looked at.
     described: OnceLock<Option<(DataFile, RecordBatch)>>,
@@ -114,9 +117,10 @@ impl ManagedTableProvider {
     pub fn new(
         storage: TableStorage,
         table: Arc<ManagedTable>,
-        files: Vec<DataFile>,
+        files: impl Into<Arc<Vec<DataFile>>>,
         inlined: Vec<InlinedRows>,
     ) -> Result<Self> {
+        let files = files.into();
         let file_schema = types::arrow_schema(&table.columns)?;
         let (mut columns, mut column_types) = (Vec::new(), Vec::new());
         for column in &table.columns {
@@ -184,6 +188,18 @@ impl ManagedTableProvider {
 
     pub(crate) fn table(&self) -> &Arc<ManagedTable> {
         &self.table
+    }
+
+    /// How many files it has.
+    pub(crate) fn file_count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether it has so few rows that one slice reads them before others would have begun.
+    pub(crate) fn is_small(&self) -> bool {
+        let in_files = self.files.iter().map(|file| file.record_count).sum::<u64>();
+        let in_catalog = self.inlined.iter().map(|rows| rows.rows.num_rows() as u64).sum::<u64>();
+        in_files + in_catalog <= FEW_ROWS
     }
 
     fn name(&self) -> String {

@@ -10,6 +10,11 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// Microseconds between them.
 pub(super) const EPOCH_MICROS: i64 = 10_957 * 86_400_000_000;
 
+/// Whether a type has in 32 bits what the catalog keeps in 64.
+pub(super) fn is_narrow(oid: u32) -> bool {
+    matches!(oid, types::OID | types::REGPROC | types::REGCLASS)
+}
+
 /// Writes a value that is not NULL as the type that was announced.
 pub(super) fn put(column: &Column, row: usize, oid: u32, out: &mut BytesMut) {
     match &column.values {
@@ -17,10 +22,7 @@ pub(super) fn put(column: &Column, row: usize, oid: u32, out: &mut BytesMut) {
         Values::Bool(array) => out.put_u8(u8::from(array.value(row))),
         Values::I16(array) => out.put_i16(array.value(row)),
         Values::I32(array) => out.put_i32(array.value(row)),
-        // What the catalog keeps in 64 bits some of its types have in 32.
-        Values::I64(array) if matches!(oid, types::OID | types::REGPROC | types::REGCLASS) => {
-            out.put_u32(array.value(row) as u32);
-        }
+        Values::I64(array) if is_narrow(oid) => out.put_u32(array.value(row) as u32),
         Values::I64(array) => out.put_i64(array.value(row)),
         Values::F32(array) => out.put_f32(array.value(row)),
         Values::F64(array) => out.put_f64(array.value(row)),
@@ -99,36 +101,69 @@ pub(super) fn patch_length(start: usize, out: &mut BytesMut) {
 
 /// A numeric: groups of four decimal digits, the weight of the first, the sign and the scale.
 pub(super) fn put_numeric(value: i128, scale: i8, out: &mut BytesMut) {
+    let shown = u16::from(scale.max(0).unsigned_abs());
+    let sign = if value < 0 { 0x4000 } else { 0 };
+    match u64::try_from(value.unsigned_abs()) {
+        // Most numbers: to divide twice as many bits takes many times as long.
+        Ok(magnitude) if scale >= 0 => put_groups(magnitude, (sign, shown), out),
+        _ => {
+            // A negative scale multiplies; such types hold few digits.
+            let zeros = if scale < 0 { u32::from(scale.unsigned_abs()) } else { 0 };
+            put_groups(value.unsigned_abs().saturating_mul(10u128.saturating_pow(zeros)), (sign, shown), out);
+        }
+    }
+}
+
+/// A number whose last digits can be taken from it.
+trait Digits: Copy {
+    /// The number without the digits that `width`, a power of ten, says, and these.
+    fn split(self, width: u16) -> (Self, u16);
+
+    fn is_zero(self) -> bool;
+}
+
+impl Digits for u64 {
+    fn split(self, width: u16) -> (Self, u16) {
+        (self / Self::from(width), (self % Self::from(width)) as u16)
+    }
+
+    fn is_zero(self) -> bool {
+        self == 0
+    }
+}
+
+impl Digits for u128 {
+    fn split(self, width: u16) -> (Self, u16) {
+        (self / Self::from(width), (self % Self::from(width)) as u16)
+    }
+
+    fn is_zero(self) -> bool {
+        self == 0
+    }
+}
+
+/// A numeric of these digits, with its sign and how many of them stand behind the point.
+fn put_groups<D: Digits>(mut rest: D, (sign, shown): (u16, u16), out: &mut BytesMut) {
     // At most 39 digits and a shift of up to three: eleven groups.
     let mut groups = [0u16; 12];
     let mut count = 0;
-    let shown = u16::from(scale.max(0).unsigned_abs());
-    let mut rest = value.unsigned_abs();
     // The last group of the fraction is filled up with zeros on its right.
-    let fraction_groups = i32::from(shown).div_euclid(4) + i32::from(shown % 4 != 0);
-    let filled = fraction_groups * 4 - i32::from(shown);
-    let mut below = true;
+    let fraction_groups = i32::from(shown.div_ceil(4));
+    let filled = (4 - u32::from(shown % 4)) % 4;
     let (mut first_exponent, mut position) = (0, -fraction_groups);
-    // A negative scale multiplies; such types hold few digits.
-    let zeros = if scale < 0 { u32::from(scale.unsigned_abs()) } else { 0 };
-    rest = rest.saturating_mul(10u128.saturating_pow(zeros));
-    let mut lowest = if filled > 0 {
-        let width = 10u128.pow(4 - filled as u32);
-        let group = (rest % width) as u16 * 10u16.pow(filled as u32);
-        rest /= width;
-        Some(group)
-    } else {
-        None
-    };
-    while rest > 0 || lowest.is_some() {
-        let group = lowest.take().unwrap_or_else(|| {
-            let group = (rest % 10_000) as u16;
-            rest /= 10_000;
-            group
-        });
+    if filled > 0 {
+        let (before, digits) = rest.split(10u16.pow(4 - filled));
+        (rest, groups[0]) = (before, digits * 10u16.pow(filled));
         // Zeros at the end are not written.
-        if group != 0 || !below {
-            below = false;
+        if groups[0] != 0 {
+            (count, first_exponent) = (1, position);
+        }
+        position += 1;
+    }
+    while !rest.is_zero() {
+        let (before, group) = rest.split(10_000);
+        rest = before;
+        if group != 0 || count > 0 {
             if let Some(slot) = groups.get_mut(count) {
                 *slot = group;
                 count += 1;
@@ -137,13 +172,9 @@ pub(super) fn put_numeric(value: i128, scale: i8, out: &mut BytesMut) {
         }
         position += 1;
     }
-    while count > 0 && groups[count - 1] == 0 {
-        count -= 1;
-        first_exponent -= 1;
-    }
     out.put_u16(count as u16);
-    out.put_i16(if count == 0 { 0 } else { first_exponent as i16 });
-    out.put_u16(if value < 0 { 0x4000 } else { 0 });
+    out.put_i16(first_exponent as i16);
+    out.put_u16(sign);
     out.put_u16(shown);
     for group in groups[..count].iter().rev() {
         out.put_u16(*group);

@@ -1,9 +1,10 @@
 //! Values on the wire: arrow's columns to PostgreSQL's text and binary forms, and parameters back to texts.
 //!
-//! [`types`] says which PostgreSQL type a column has, [`mod@column`] looks at a batch's column once, [`rows`] writes rows
-//! of looked-at columns into one buffer. Nothing is allocated for a value.
+//! [`types`] says which PostgreSQL type a column has, [`mod@column`] looks at a batch's column once, [`cells`] writes a
+//! chunk of its values, and [`rows`] puts the chunks of all columns into one buffer as rows. Nothing is allocated for a value.
 
 mod binary;
+mod cells;
 mod column;
 mod copied;
 mod float;

@@ -48,7 +48,11 @@ fn put_integer(value: impl itoa::Integer, out: &mut BytesMut) {
 /// A decimal with all digits of its scale.
 pub(super) fn put_decimal(value: i128, scale: i8, out: &mut BytesMut) {
     let mut digits = itoa::Buffer::new();
-    let digits = digits.format(value.unsigned_abs()).as_bytes();
+    let digits = match u64::try_from(value.unsigned_abs()) {
+        Ok(magnitude) => digits.format(magnitude),
+        Err(_) => digits.format(value.unsigned_abs()),
+    };
+    let digits = digits.as_bytes();
     if value < 0 {
         out.put_u8(b'-');
     }

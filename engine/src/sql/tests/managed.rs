@@ -1,7 +1,7 @@
 //! Managed tables: Redshift's CREATE TABLE, ALTER TABLE, UPDATE, DELETE, MERGE and transactions.
 
 use super::*;
-use crate::sql::{AlterOperation, CreateTable, Distribution, MergeMatched, SortKeyClause, TARGET};
+use crate::sql::{AlterOperation, Collation, CreateTable, Distribution, MergeMatched, SortKeyClause, TARGET};
 use millrace_catalog::model::Identity;
 
 fn table(text: &str) -> CreateTable {
@@ -80,6 +80,15 @@ fn attributes_come_in_any_order_and_once() {
     }
     let like = table("CREATE TABLE t (LIKE s.u INCLUDING DEFAULTS, z int)").like.unwrap();
     assert_eq!((like.parent.parts.join("."), like.defaults), ("s.u".into(), true));
+}
+
+// Redshift: CREATE TABLE; a DEFAULT has no COLLATE of its own.
+#[test]
+fn collate_is_the_columns() {
+    let texts = table("CREATE TABLE t (a varchar(9) DEFAULT 'x' || 'y' COLLATE CI NOT NULL, b char DEFAULT 'z' NULL)");
+    let [a, b] = texts.columns.as_slice() else { panic!("two columns") };
+    assert_eq!((a.default.as_deref(), a.collation), (Some("'x' || 'y'"), Some(Collation::CaseInsensitive)));
+    assert_eq!((b.default.as_deref(), b.collation, b.nullable), (Some("'z'"), None, Some(true)));
 }
 
 // Redshift: CREATE TABLE AS.

@@ -59,11 +59,7 @@ pub(super) fn column(id: i64, name: &str, data_type: &str) -> ManagedColumn {
         name: name.to_owned(),
         data_type: data_type.to_owned(),
         nullable: true,
-        default: None,
-        initial: None,
-        identity: None,
-        encoding: None,
-        comment: None,
+        ..ManagedColumn::default()
     }
 }
 

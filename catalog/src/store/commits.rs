@@ -1,0 +1,76 @@
+//! Whether anybody has committed to the catalog's file since it was asked last, without asking the database.
+//!
+//! Where the file has a write-ahead log, every commit of every process changes the header of the log's index, which
+//! SQLite keeps in shared memory: the file beside the catalog's whose name ends in `-shm`
+//! (<https://www.sqlite.org/walformat.html>, "The WAL-Index Header"). A header that is the same as before says that
+//! nothing was committed; one that is not, or that is being written, says that the database must be asked.
+//!
+//! POSIX drops all locks that a process has on a file when it closes any descriptor of it, SQLite's locks too. So the file,
+//! once opened, is never closed, and only a process that stays with one warehouse opens it.
+
+use std::fs::File;
+use std::mem::ManuallyDrop;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Bytes of the header, which stands there twice.
+const HEADER: usize = 48;
+/// Where in it stands whether it holds anything.
+const IS_INITIALIZED: usize = 12;
+
+/// The header at some time.
+pub(super) type Mark = [u8; HEADER];
+
+/// The index of a catalog's log.
+pub(super) struct Commits {
+    path: PathBuf,
+    index: Mutex<Option<ManuallyDrop<File>>>,
+}
+
+impl Commits {
+    /// Those of the catalog in a file.
+    pub(super) fn of(catalog: &Path) -> Self {
+        let mut path = catalog.as_os_str().to_owned();
+        path.push("-shm");
+        Self { path: path.into(), index: Mutex::new(None) }
+    }
+
+    /// What stands for the commits up to now; `None` where only the database knows.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever closes the database last removes the file.
+        let is_there = |file: &ManuallyDrop<File>| file.metadata().is_ok_and(|found| found.nlink() > 0);
+        if !index.as_ref().is_some_and(is_there) {
+            *index = Some(ManuallyDrop::new(File::open(&self.path).ok()?));
+        }
+        let mut both = [0; 2 * HEADER];
+        index.as_ref()?.read_exact_at(&mut both, 0).ok()?;
+        let (first, second) = both.split_first_chunk::<HEADER>()?;
+        (first == second && first[IS_INITIALIZED] != 0).then_some(*first)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use crate::model::Database;
+    use crate::store::Catalog;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_commit_of_anybody_is_seen_and_none_costs_no_query() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        let (one, other) = (Catalog::open(&path).await.unwrap(), Catalog::open(&path).await.unwrap());
+        one.watch_commits().await.unwrap();
+        for (at, committing) in [&one, &other, &one, &other].into_iter().enumerate() {
+            let name = format!("d{at}");
+            committing.create_database(&Database::new(&name), false).await.unwrap();
+            let seen = one.snapshot().await.unwrap();
+            assert!(seen.database(&name).is_some(), "{name}");
+            assert!(Arc::ptr_eq(&seen, &one.snapshot().await.unwrap()));
+            assert!(Arc::ptr_eq(&seen, &one.unchanged().unwrap()));
+        }
+    }
+}

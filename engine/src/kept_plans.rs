@@ -1,0 +1,118 @@
+//! Plans of queries that come again, kept for all sessions of a warehouse: optimized logical plans, and the rows of
+//! queries that read nothing.
+//!
+//! A plan is found by its statement's number, whoever asks, and the settings that plans depend on; so each execution of it
+//! has the rights that planning it checked. It is good as long as the catalog is as it was (definitions, views, functions,
+//! users and rights), no commit touched a table that it reads, and nobody gathered these tables' statistics again:
+//! `session::kept` decides that, as it does of results. A plan calls nothing that is not always the same, so no time, user or
+//! random number is ever part of one. A physical plan is made of it each time, for it has counters, and its files are chosen
+//! by the values of parameters.
+
+use crate::result_cache::ReadOf;
+use crate::tables::SqlType;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::logical_expr::LogicalPlan;
+use millrace_catalog::model::TableEstimates;
+use moka::sync::Cache;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+/// Bytes of plans that are kept, as far as they can be told.
+const KEPT_BYTES: u64 = 64 << 20;
+/// What a plan counts beside its tables' files.
+const PLAN_BYTES: usize = 16 << 10;
+/// What a file of a table and a column of it count.
+const COLUMN_BYTES: usize = 128;
+
+/// What a plan is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PlanKey {
+    /// The statement.
+    pub(crate) statement: u64,
+    /// The types of its parameters.
+    pub(crate) parameters: Vec<DataType>,
+    /// Whose rights count.
+    pub(crate) user: String,
+    /// The settings that plans depend on.
+    pub(crate) settings: u64,
+}
+
+/// What is kept of a query.
+#[derive(Debug, Clone)]
+pub(crate) enum Kept {
+    /// Its row, since it reads nothing.
+    Row(Arc<KeptRow>),
+    /// Its plan.
+    Plan(Arc<KeptPlan>),
+    /// No plan that is good, but the query has come before.
+    Seen,
+    /// Each set of values is planned by itself.
+    Unfit,
+}
+
+/// The row of a query.
+#[derive(Debug)]
+pub(crate) struct KeptRow {
+    /// The columns as they are shown.
+    pub(crate) schema: SchemaRef,
+    /// The columns of the row.
+    pub(crate) rows_schema: SchemaRef,
+    /// The row, in one batch or several.
+    pub(crate) batches: Vec<RecordBatch>,
+}
+
+/// The plan of a query.
+#[derive(Debug)]
+pub(crate) struct KeptPlan {
+    /// The plan, optimized; with placeholders where the query has parameters.
+    pub(crate) plan: LogicalPlan,
+    /// What its columns were declared as.
+    pub(crate) declared: Vec<Option<SqlType>>,
+    /// What was read while it was made.
+    pub(crate) read_of: ReadOf,
+    /// The manifest's snapshot up to which it is known to be good.
+    pub(crate) confirmed: AtomicI64,
+    /// The tables' statistics that it was made by.
+    pub(crate) estimates: Vec<(i64, Arc<TableEstimates>)>,
+    /// Whether it looks for few rows in one small table.
+    pub(crate) is_lookup: bool,
+    /// How many columns its tables' files have together.
+    pub(crate) file_columns: usize,
+}
+
+/// The plans of a warehouse.
+pub(crate) struct KeptPlans(Cache<PlanKey, Kept>);
+
+impl Default for KeptPlans {
+    fn default() -> Self {
+        let weigh = |_: &PlanKey, kept: &Kept| {
+            let bytes = match kept {
+                Kept::Plan(plan) => PLAN_BYTES.saturating_add(plan.file_columns.saturating_mul(COLUMN_BYTES)),
+                Kept::Row(row) => row.batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() + 1024,
+                Kept::Seen | Kept::Unfit => 512,
+            };
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self(Cache::builder().max_capacity(KEPT_BYTES).weigher(weigh).build())
+    }
+}
+
+impl fmt::Debug for KeptPlans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptPlans").field("plans", &self.0.entry_count()).finish_non_exhaustive()
+    }
+}
+
+impl KeptPlans {
+    /// What is kept of a query; whoever asks decides whether it is still good.
+    pub(crate) fn find(&self, key: &PlanKey) -> Option<Kept> {
+        self.0.get(key)
+    }
+
+    /// Keeps what there is of a query.
+    pub(crate) fn keep(&self, key: &PlanKey, kept: Kept) {
+        self.0.insert(key.clone(), kept);
+    }
+}

@@ -1,0 +1,122 @@
+//! Texts of statements that come again and again, parsed once for all sessions of a warehouse.
+//!
+//! What a text means to the parser depends on its dialect alone. Texts that may hold a secret are not kept, nor are those of
+//! statements that change what exists, which seldom come twice.
+
+use crate::error::Result;
+use crate::sql::{self, Dialect, ParsedStatement, Show, Statement};
+use moka::sync::Cache;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The longest text that is kept, in bytes.
+const LONGEST: usize = 8 << 10;
+/// Bytes of texts that are kept, of each dialect; syntax trees are some dozen times as large.
+const KEPT_BYTES: u64 = 512 << 10;
+/// What a text counts at least.
+const LEAST_BYTES: usize = 128;
+
+/// The statements of a text.
+type Statements = Arc<[ParsedStatement]>;
+
+/// Texts that were parsed.
+pub(crate) struct Texts {
+    redshift: Cache<Arc<str>, Statements>,
+    athena: Cache<Arc<str>, Statements>,
+    /// The last number that a statement was given.
+    last: AtomicU64,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { redshift: cache(), athena: cache(), last: AtomicU64::new(0) }
+    }
+}
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Texts").field("redshift", &self.redshift.entry_count()).finish_non_exhaustive()
+    }
+}
+
+fn cache() -> Cache<Arc<str>, Statements> {
+    let weigh = |text: &Arc<str>, _: &Statements| u32::try_from(text.len().max(LEAST_BYTES)).unwrap_or(u32::MAX);
+    Cache::builder().max_capacity(KEPT_BYTES).weigher(weigh).build()
+}
+
+impl Texts {
+    /// The statements of a text.
+    ///
+    /// # Errors
+    /// Those of [`sql::parse`].
+    pub(crate) fn parse(&self, text: &str, dialect: Dialect) -> Result<Statements> {
+        let kept = match dialect {
+            Dialect::Redshift => &self.redshift,
+            Dialect::Athena => &self.athena,
+        };
+        let fits = text.len() <= LONGEST;
+        if fits && let Some(statements) = kept.get(text) {
+            return Ok(statements);
+        }
+        let mut statements = sql::parse(text, dialect)?;
+        if !fits || !statements.iter().all(|parsed| comes_again(&parsed.statement)) {
+            return Ok(statements.into());
+        }
+        for parsed in &mut statements {
+            parsed.number = self.number();
+        }
+        let statements: Statements = statements.into();
+        kept.insert(text.into(), Arc::clone(&statements));
+        Ok(statements)
+    }
+
+    /// A number that no other statement of this process has.
+    pub(crate) fn number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// Whether a statement is one of those that applications repeat, none of which holds a secret.
+fn comes_again(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Query(_)
+            | Statement::Insert(_)
+            | Statement::Update(_)
+            | Statement::Delete(_)
+            | Statement::Merge(_)
+            | Statement::Begin { .. }
+            | Statement::Commit
+            | Statement::Rollback
+            | Statement::Set { .. }
+            | Statement::Show(Show::Setting(_))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_text_is_parsed_once_in_each_dialect() {
+        let texts = Texts::default();
+        let first = texts.parse("SELECT 1; SELECT 2", Dialect::Redshift).unwrap();
+        assert!(Arc::ptr_eq(&first, &texts.parse("SELECT 1; SELECT 2", Dialect::Redshift).unwrap()));
+        let other = texts.parse("SELECT 1; SELECT 2", Dialect::Athena).unwrap();
+        let numbers: Vec<u64> = first.iter().chain(other.iter()).map(|parsed| parsed.number).collect();
+        assert_eq!(numbers, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn secrets_and_long_texts_are_not_kept() {
+        let texts = Texts::default();
+        let long = format!("SELECT '{}'", "x".repeat(LONGEST));
+        for text in ["CREATE USER u PASSWORD 'Secret1'", "SELECT 1; CREATE USER u PASSWORD 'Secret1'", &long] {
+            let parsed = texts.parse(text, Dialect::Redshift).unwrap();
+            assert!(parsed.iter().all(|parsed| parsed.number == 0), "{text}");
+            assert!(!Arc::ptr_eq(&parsed, &texts.parse(text, Dialect::Redshift).unwrap()), "{text}");
+        }
+    }
+}
