@@ -3,6 +3,7 @@
 //! The texts are those of DuckDB's casts to VARCHAR. A value that DuckDB would not read back, or that cannot be told
 //! without a time zone (dates outside the years 1 to 9999, bytes), has no text.
 
+use super::hll::HllSketch;
 use super::types::SqlType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval;
@@ -56,7 +57,10 @@ pub fn parse_value(text: &str, data_type: SqlType) -> Result<ScalarValue> {
     let invalid = || Error::new(ErrorKind::InvalidText, format!("invalid value \"{text}\" for type {data_type}"));
     match data_type {
         SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super => Ok(ScalarValue::Utf8View(Some(text.to_owned()))),
-        SqlType::HllSketch => Err(Error::unsupported("a default of type HLLSKETCH for a column that is added")),
+        SqlType::HllSketch => {
+            let sketch = HllSketch::parse(text).map_err(|reason| invalid().with_detail(reason))?;
+            Ok(ScalarValue::Utf8View(Some(sketch.to_string())))
+        }
         SqlType::VarByte(_) => Err(Error::unsupported("a default of type VARBYTE for a column that is added")),
         SqlType::Interval(qualifier) => {
             let parts = interval::parse(text, qualifier)?;
