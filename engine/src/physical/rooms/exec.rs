@@ -1,8 +1,10 @@
 //! An operator whose partitions have rooms.
 
-use super::room::{Need, enter, giving_back};
+use super::fit::fitted;
+use super::room::{Need, enter, filling, giving_back};
 use crate::physical::forward::{Around, AroundExec, Plan};
 use crate::physical::handed::HandedExec;
+use arrow::datatypes::{DataType, Schema};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlanProperties;
@@ -12,6 +14,10 @@ use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use std::sync::Arc;
+
+/// What a table of groups takes for a column of texts, which it keeps in pieces of 2 MB: one that is given out, one that is
+/// full and one that is filled.
+const TEXT_BYTES: usize = 3 * (2 << 20);
 
 /// Runs a sort, a grouping or a merge in rooms. Its input is not: what it reads has the statement's memory, and is handed
 /// to it.
@@ -28,10 +34,14 @@ impl InRooms {
     pub(super) fn of(plan: &Plan) -> Result<Option<Self>> {
         let need = if let Some(sort) = plan.downcast_ref::<SortExec>() {
             // With a limit it holds as many rows, and cannot write them.
-            if sort.fetch().is_none() { Need::CanSpill } else { Need::Whole }
+            if sort.fetch().is_none() { Need::Sort } else { Need::Whole }
         } else if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
             // Without groups there is one row, whose states cannot be written.
-            if aggregate.group_expr().is_true_no_grouping() { Need::Whole } else { Need::CanSpill }
+            if aggregate.group_expr().is_true_no_grouping() {
+                Need::Whole
+            } else {
+                Need::Group { table_bytes: texts(&plan.schema()) * TEXT_BYTES }
+            }
         } else if plan.is::<SortPreservingMergeExec>() {
             Need::Bounded
         } else {
@@ -53,13 +63,22 @@ impl Around for InRooms {
     fn execute(&self, inner: &Plan, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = inner.children()[0];
         let read = match self.need {
-            Need::CanSpill | Need::Whole => partition..partition + 1,
             Need::Bounded => 0..input.output_partitioning().partition_count(),
+            _ => partition..partition + 1,
         };
+        let name = format!("{}[{partition}]", inner.name());
+        let entered = enter(&context, name, self.need, &input.schema());
         for partition in read {
-            self.input.hand(partition, input.execute(partition, Arc::clone(&context))?);
+            let mut rows = input.execute(partition, Arc::clone(&context))?;
+            if let Some((_, room)) = &entered {
+                if self.need == Need::Sort {
+                    rows = fitted(rows, room.batch_bytes());
+                }
+                rows = filling(rows, Arc::clone(room));
+            }
+            self.input.hand(partition, rows);
         }
-        match enter(&context, format!("{}[{partition}]", inner.name()), self.need, &input.schema()) {
+        match entered {
             Some((context, room)) => Ok(giving_back(self.run.execute(partition, context)?, room)),
             None => self.run.execute(partition, context),
         }
@@ -70,7 +89,23 @@ impl Around for InRooms {
     }
 }
 
+/// How many columns are texts.
+fn texts(schema: &Schema) -> usize {
+    let is_text = |data_type: &DataType| {
+        matches!(
+            data_type,
+            DataType::Utf8
+                | DataType::LargeUtf8
+                | DataType::Utf8View
+                | DataType::Binary
+                | DataType::LargeBinary
+                | DataType::BinaryView
+        )
+    };
+    schema.fields().iter().filter(|field| is_text(field.data_type())).count()
+}
+
 /// Such an operator around a plan's, if it is one.
-pub(super) fn in_rooms(plan: &Plan) -> Result<Option<Plan>> {
+pub(in crate::physical) fn in_rooms(plan: &Plan) -> Result<Option<Plan>> {
     Ok(InRooms::of(plan)?.map(|around| Arc::new(AroundExec::new(Arc::clone(plan), around)) as _))
 }

@@ -7,11 +7,11 @@ use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A room has at least this for sure: a grouping keeps texts in pieces of 2 MB…
+/// A room has at least this for sure…
 const LEAST_BYTES: usize = 4 << 20;
 
 /// … or this part of what a slice has: of batches as [`crate::physical::fit_to_memory`] makes them, enough to sort one and
@@ -21,15 +21,29 @@ const LEAST_OF_SLICE: usize = 4;
 /// The part of that which a sort keeps for its merges.
 const FOR_MERGES: usize = 4;
 
+/// The part of that which one batch may take.
+const BATCHES: usize = 16;
+
+/// The part of what its rows take that a sort has beside them, since their keys may take a little more than it counts.
+const SPARE: usize = 8;
+
 /// What a partition may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::physical) enum Need {
-    /// What it is given; it goes to the disk for the rest.
-    CanSpill,
+    /// What a sort is given. It writes the rest, and merges as many runs at once as it is given memory for.
+    Sort,
+    /// The same for a grouping, which merges what it wrote into another table; so much it has for sure beside.
+    Group { table_bytes: usize },
     /// What there is: it cannot go to the disk.
     Whole,
     /// All that it asks for, which is not much.
     Bounded,
+}
+
+impl Need {
+    fn can_spill(self) -> bool {
+        matches!(self, Self::Sort | Self::Group { .. })
+    }
 }
 
 /// Memory of the statement's that belongs to one partition of an operator.
@@ -49,6 +63,26 @@ struct State {
     used: usize,
     /// Whether rows come out, so that less and less is needed.
     gives_back: bool,
+    /// Whether all rows are in.
+    is_full: bool,
+    /// Whether something was refused, so that rows are on the disk.
+    has_spilled: bool,
+    /// Whether a grouping has begun to make groups of what it merges.
+    is_merging: bool,
+}
+
+impl State {
+    /// Whether an operator may be refused what is more than it has for sure: it can write something then, or merge fewer runs
+    /// at once. Of a sort that is taking rows in, only rows can be written, not their keys.
+    fn may_refuse(&self, need: Need, can_spill: bool) -> bool {
+        match need {
+            Need::Sort if self.is_full => self.has_spilled,
+            Need::Sort => can_spill,
+            Need::Group { .. } => !self.is_full || (self.has_spilled && !self.is_merging),
+            Need::Whole => true,
+            Need::Bounded => false,
+        }
+    }
 }
 
 /// A context whose memory is a room, for a partition of the operator of this name over such rows; `None` where memory has no
@@ -61,9 +95,8 @@ pub(in crate::physical) fn enter(
 ) -> Option<(Arc<TaskContext>, Arc<Room>)> {
     let slice = limit(task)? / task.session_config().target_partitions().max(1);
     let least = (slice / LEAST_OF_SLICE).max(LEAST_BYTES);
-    let held = MemoryConsumer::new(name).with_can_spill(need == Need::CanSpill).register(task.memory_pool());
-    let state = Mutex::new(State { held, used: 0, gives_back: need != Need::CanSpill });
-    let room = Arc::new(Room { pool: Arc::clone(task.memory_pool()), need, least, state });
+    let held = MemoryConsumer::new(name).with_can_spill(need.can_spill()).register(task.memory_pool());
+    let room = Arc::new(Room::new(Arc::clone(task.memory_pool()), held, need, least));
     let mut config = task.session_config().clone();
     let execution = &mut config.options_mut().execution;
     execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(least / FOR_MERGES);
@@ -73,6 +106,13 @@ pub(in crate::physical) fn enter(
         execution.sort_in_place_threshold_bytes = 0;
     }
     Some((Arc::new(with_memory(task, Arc::clone(&room) as _, config)), room))
+}
+
+/// Rows on their way into an operator in a room, which is told when they are all.
+pub(super) fn filling(rows: SendableRecordBatchStream, room: Arc<Room>) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let end = stream::once(async move { room.fill() }).filter_map(|()| async { None });
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows.chain(end)))
 }
 
 /// Whether values point at texts that lie elsewhere.
@@ -89,12 +129,28 @@ fn has_views(data_type: &DataType) -> bool {
 }
 
 /// Rows of an operator in a room, which gives back what it does not need from the first of them on.
-pub(in crate::physical) fn giving_back(rows: SendableRecordBatchStream, room: Arc<Room>) -> SendableRecordBatchStream {
+pub(super) fn giving_back(rows: SendableRecordBatchStream, room: Arc<Room>) -> SendableRecordBatchStream {
     let schema = rows.schema();
     Box::pin(RecordBatchStreamAdapter::new(schema, rows.inspect(move |_| room.give_back())))
 }
 
 impl Room {
+    fn new(pool: Arc<dyn MemoryPool>, held: MemoryReservation, need: Need, least: usize) -> Self {
+        let gives_back = !need.can_spill();
+        let state = State { held, used: 0, gives_back, is_full: false, has_spilled: false, is_merging: false };
+        Self { pool, need, least, state: Mutex::new(state) }
+    }
+
+    /// What one batch of a sort may take.
+    pub(super) fn batch_bytes(&self) -> usize {
+        self.least / BATCHES
+    }
+
+    /// All rows are in.
+    fn fill(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_full = true;
+    }
+
     fn give_back(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !state.gives_back {
@@ -106,7 +162,7 @@ impl Room {
     /// Keeps what is used and, for what comes and goes as rows are given, what it has for sure.
     fn shrink_to_need(&self, state: &State) {
         let kept = match self.need {
-            Need::CanSpill => state.used.saturating_add(self.least),
+            Need::Sort | Need::Group { .. } => state.used.saturating_add(self.least),
             Need::Whole | Need::Bounded => state.used,
         };
         if state.held.size() > kept {
@@ -116,7 +172,7 @@ impl Room {
 
     /// Asks the statement's memory for more.
     fn ask(&self, held: &MemoryReservation, more: usize) -> Result<()> {
-        if self.need == Need::CanSpill
+        if self.need.can_spill()
             && let MemoryLimit::Finite(limit) = self.pool.memory_limit()
             && self.pool.reserved().saturating_add(more) > first_come(limit)
         {
@@ -156,17 +212,26 @@ impl MemoryPool for Room {
         }
     }
 
-    fn try_grow(&self, _reservation: &MemoryReservation, additional: usize) -> Result<()> {
+    fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // The runs that a grouping merges have one reservation, and the groups that it makes of them another.
+        state.is_merging |= state.is_full && state.has_spilled && state.used > 0 && reservation.size() == 0;
         let used = state.used.saturating_add(additional);
-        let more = used.saturating_sub(state.held.size());
+        let can_spill = reservation.consumer().can_spill();
+        let spare = if self.need == Need::Sort && can_spill { used / SPARE } else { 0 };
+        let more = used.saturating_add(spare).saturating_sub(state.held.size());
         if more > 0
             && let Err(error) = self.ask(&state.held, more)
         {
-            if self.need != Need::Bounded && used > self.least {
+            let sure = match self.need {
+                Need::Group { table_bytes } => self.least.saturating_add(table_bytes),
+                _ => self.least,
+            };
+            if used > sure && state.may_refuse(self.need, can_spill) {
+                state.has_spilled = true;
                 return Err(error);
             }
-            state.held.grow(more);
+            state.held.grow(used.saturating_sub(state.held.size()));
         }
         state.used = used;
         Ok(())
@@ -178,5 +243,88 @@ impl MemoryPool for Room {
 
     fn memory_limit(&self) -> MemoryLimit {
         self.pool.memory_limit()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+
+    /// A room with 100 bytes for sure, of a pool of 1,000 that others have all of.
+    fn room(need: Need) -> (Arc<Room>, Arc<dyn MemoryPool>) {
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(1_000));
+        let held = MemoryConsumer::new("room").register(&pool);
+        (Arc::new(Room::new(Arc::clone(&pool), held, need, 100)), pool)
+    }
+
+    fn reservation(room: &Arc<Room>) -> MemoryReservation {
+        let pool: Arc<dyn MemoryPool> = Arc::clone(room) as _;
+        MemoryConsumer::new("operator").with_can_spill(true).register(&pool)
+    }
+
+    #[test]
+    fn a_room_grows_and_keeps_what_it_has_until_rows_come_out() {
+        let (room, pool) = room(Need::Sort);
+        let rows = reservation(&room);
+        rows.try_grow(600).unwrap();
+        // A quarter is left to others, an eighth of the rows to their keys.
+        rows.try_grow(100).unwrap_err();
+        rows.free();
+        assert_eq!((room.reserved(), pool.reserved()), (0, 675));
+        rows.try_grow(300).unwrap();
+        room.give_back();
+        assert_eq!(pool.reserved(), 400);
+        rows.shrink(200);
+        assert_eq!(pool.reserved(), 200);
+        drop((rows, room));
+        assert_eq!(pool.reserved(), 0);
+    }
+
+    #[test]
+    fn what_is_refused_where_others_have_all() {
+        let table = 50;
+        // Whether more than for sure is given while rows come in, when they are all and none is on the disk, and when some
+        // are.
+        let cases = [
+            (Need::Sort, [false, true, false]),
+            (Need::Group { table_bytes: table }, [false, true, false]),
+            (Need::Whole, [false, false, false]),
+            (Need::Bounded, [true, true, true]),
+        ];
+        for (need, given) in cases {
+            let sure = if need == (Need::Group { table_bytes: table }) { 100 + table } else { 100 };
+            for (number, given) in given.into_iter().enumerate() {
+                let (room, pool) = room(need);
+                let others = MemoryConsumer::new("others").register(&pool);
+                others.try_grow(1_000).unwrap();
+                let rows = reservation(&room);
+                if number == 2 {
+                    let _ = rows.try_grow(sure + 1);
+                    rows.free();
+                }
+                if number > 0 {
+                    room.fill();
+                }
+                rows.try_grow(sure).unwrap();
+                assert_eq!(rows.try_grow(1).is_ok(), given, "{need:?} {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_grouping_that_merges_is_given_its_groups() {
+        for (need, given) in [(Need::Group { table_bytes: 0 }, true), (Need::Sort, false)] {
+            let (room, pool) = room(need);
+            let others = MemoryConsumer::new("others").register(&pool);
+            others.try_grow(1_000).unwrap();
+            let (runs, groups) = (reservation(&room), reservation(&room));
+            runs.try_grow(101).unwrap_err();
+            room.fill();
+            runs.try_grow(100).unwrap();
+            runs.try_grow(1).unwrap_err();
+            assert_eq!(groups.try_grow(200).is_ok(), given, "{need:?}");
+        }
     }
 }

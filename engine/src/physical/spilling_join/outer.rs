@@ -3,8 +3,9 @@
 use super::memory::Env;
 use super::split::Split;
 use super::template::numbered;
+use crate::physical::forward::Plan;
 use crate::physical::handed::HandedExec;
-use crate::physical::rooms::{Need, enter, giving_back};
+use crate::physical::rooms::in_rooms;
 use arrow::array::UInt64Array;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -74,7 +75,7 @@ impl Outer {
         let probe = self.seen(probe);
         let rows = if self.ordered {
             let rows = Arc::clone(split).run(output, number(probe));
-            self.in_order(partition, rows)?
+            self.in_order(rows)?
         } else {
             Arc::clone(split).run(output, probe)
         };
@@ -95,20 +96,16 @@ impl Outer {
 
     /// Rows sorted by the number in their last column, and without it. The order of the rows is thus whatever it was, by
     /// all expressions and not only by those that the plan knows.
-    fn in_order(&self, partition: usize, rows: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
+    fn in_order(&self, rows: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
         let columns = self.schema.fields().len();
         let numbers = Arc::new(Column::new(rows.schema().field(columns).name(), columns));
         let order = LexOrdering::new([PhysicalSortExpr::new_default(numbers)])
             .ok_or_else(|| internal_datafusion_err!("there is no order by a number"))?;
-        let (rows_schema, name) = (rows.schema(), format!("SpillingJoinSort[{partition}]"));
-        let input = HandedExec::new(Arc::clone(&rows_schema), 1);
+        let input = HandedExec::new(rows.schema(), 1);
         input.hand(0, rows);
-        let sort = SortExec::new(order, Arc::new(input));
+        let sort: Plan = Arc::new(SortExec::new(order, Arc::new(input)));
         // Of the sorts of several partitions none may take what the others need.
-        let sorted = match enter(&self.env.task, name, Need::CanSpill, &rows_schema) {
-            Some((task, room)) => giving_back(sort.execute(0, task)?, room),
-            None => sort.execute(0, Arc::clone(&self.env.task))?,
-        };
+        let sorted = in_rooms(&sort)?.unwrap_or(sort).execute(0, Arc::clone(&self.env.task))?;
         let wanted: Vec<_> = (0..columns).collect();
         let schema = Arc::clone(&self.schema);
         let rows = sorted.map(move |batch| Ok(batch?.project(&wanted)?.with_schema(Arc::clone(&schema))?));
