@@ -14,7 +14,7 @@ use super::settled::Settled;
 use super::state::TableState;
 use super::time::{now_us, parse_time};
 use crate::error::{CatalogError, Result};
-use crate::store::{Catalog, ObjectChanges, Time, Tries, Write, sql};
+use crate::store::{Catalog, ObjectChanges, Place, Time, Tries, Write, sql};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Catalog {
@@ -113,11 +113,30 @@ pub(super) struct Commit {
     next_file_id: i64,
     others: Vec<Effect>,
     made: BTreeMap<i64, i64>,
+    /// Whether the snapshot's row is there already.
+    number_taken: bool,
 }
 
 impl Commit {
     /// Begins the snapshot after the newest, for a transaction that began at `base` (at the newest when `None`).
+    ///
+    /// In a server it takes the snapshot's number before anything else is changed, as DuckDB does: of two programs that
+    /// commit at once one waits here for the other, and neither holds rows that the other wants. A file has one writer.
     pub(super) async fn begin(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
+        let mut commit = Self::after_newest(write, base).await?;
+        if let Place::Postgres(_) = write.place() {
+            commit.write_snapshot(write).await?;
+            commit.number_taken = true;
+        }
+        Ok(commit)
+    }
+
+    /// Brings the documents up to date with what another program did.
+    pub(super) async fn describe_others(write: &mut Write<'_>) -> Result<()> {
+        Self::after_newest(write, None).await.map(drop)
+    }
+
+    async fn after_newest(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
         let row: Option<NewestRow> = write.first(sql(SELECT_NEWEST)).await?;
         let Some((last, time, schema_version, next_catalog_id, next_file_id, documented)) = row else {
             let place = write.place();
@@ -139,7 +158,22 @@ impl Commit {
             next_file_id,
             others: effects_between(write, base, last).await?,
             made: BTreeMap::new(),
+            number_taken: false,
         })
+    }
+
+    /// Writes the snapshot's row.
+    async fn write_snapshot(&self, write: &mut Write<'_>) -> Result<()> {
+        let query = if self.number_taken {
+            "UPDATE ducklake_snapshot SET snapshot_time = $2, schema_version = $3, next_catalog_id = $4, \
+             next_file_id = $5 WHERE snapshot_id = $1"
+        } else {
+            "INSERT INTO ducklake_snapshot VALUES ($1, $2, $3, $4, $5)"
+        };
+        // A clock that goes back does not turn the order of snapshots around.
+        let time = Time(now_us().max(self.last_time_us + 1));
+        let query = sql(query).bind(self.snapshot).bind(time).bind(self.schema_version);
+        write.execute(query.bind(self.next_catalog_id).bind(self.next_file_id)).await.map(drop)
     }
 
     /// Notes what was done.
@@ -215,17 +249,16 @@ impl Commit {
             return Err(Self::conflict(table_id));
         }
         if self.footprint.effects.is_empty() {
+            if self.number_taken {
+                write.execute(sql("DELETE FROM ducklake_snapshot WHERE snapshot_id = $1").bind(self.snapshot)).await?;
+            }
             let before = self.snapshot - 1;
             return Ok(self.done(before));
         }
         for state in self.tables.values_mut() {
             state.store(write, self.snapshot).await?;
         }
-        // A clock that goes back does not turn the order of snapshots around.
-        let time = Time(now_us().max(self.last_time_us + 1));
-        let query = "INSERT INTO ducklake_snapshot VALUES ($1, $2, $3, $4, $5)";
-        let query = sql(query).bind(self.snapshot).bind(time).bind(self.schema_version);
-        write.execute(query.bind(self.next_catalog_id).bind(self.next_file_id)).await?;
+        self.write_snapshot(write).await?;
         let query = sql("INSERT INTO ducklake_snapshot_changes VALUES ($1, $2, $3, $4, NULL)");
         let query = query.bind(self.snapshot).bind(format_effects(&self.footprint.effects));
         write.execute(query.bind(note.author.clone()).bind(note.message.clone())).await?;

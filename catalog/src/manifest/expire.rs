@@ -66,7 +66,7 @@ impl Catalog {
         let expired = find_expired(&mut write, retention).await?;
         let used: BTreeSet<i64> = retention.in_use.iter().copied().collect();
         // What another program did is described while its rows are there.
-        Commit::begin(&mut write, None).await?;
+        Commit::describe_others(&mut write).await?;
         delete(&mut write, "ducklake_snapshot", "snapshot_id", &expired).await?;
         // A transaction that began at a snapshot in use asks at its commit what all those after it did.
         let query = "DELETE FROM ducklake_snapshot_changes WHERE snapshot_id <= $1 \

@@ -14,8 +14,7 @@ const SELECT_OWNED: &str = "SELECT table_id, document FROM millrace_managed_tabl
 
 /// The managed tables that a user owns now, without what another program has dropped.
 pub(crate) async fn owned_by(write: &mut Write<'_>, user: &str) -> Result<Vec<ManagedTable>> {
-    // This brings the documents up to date.
-    Commit::begin(write, None).await?;
+    Commit::describe_others(write).await?;
     documented(write, user).await
 }
 

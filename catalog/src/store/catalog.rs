@@ -87,6 +87,7 @@ impl Catalog {
     pub async fn close(&self) {
         self.readers.close().await;
         if let Some(writer) = &self.writer {
+            writer.merge_log().await;
             writer.close().await;
         }
     }

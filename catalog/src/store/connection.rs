@@ -68,6 +68,17 @@ impl Connections {
         None
     }
 
+    /// Merges a file's log into it as far as readers allow. Closing the last connection does so too, but which is the
+    /// last is not known: one that was dropped may still be closing, and one for reading only cannot.
+    pub(super) async fn merge_log(&self) {
+        let Place::File(_) = self.place else { return };
+        let Some((mut connection, _)) = self.take() else { return };
+        match connection.all::<(i64, i64, i64)>(sql("PRAGMA wal_checkpoint(PASSIVE)")).await {
+            Ok(_) => self.put(connection),
+            Err(error) => tracing::warn!(%error, "could not merge the catalog's log"),
+        }
+    }
+
     /// Closes the connections in order; later leases fail.
     pub(crate) async fn close(&self) {
         self.permits.close();

@@ -38,6 +38,7 @@ use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::Statement;
 use datafusion::arrow::datatypes::Schema;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 /// Executes a statement in its context.
@@ -53,55 +54,67 @@ pub(crate) async fn execute(context: &Context, statement: &Statement) -> Result<
     Ok(result)
 }
 
-async fn run(context: &Context, statement: &Statement) -> Result<StatementResult> {
+/// What a statement does. The work of each kind is made in a place of its own: all of them together would be a large part
+/// of a thread's stack.
+fn run<'a>(context: &'a Context, statement: &'a Statement) -> BoxFuture<'a, Result<StatementResult>> {
     match statement {
-        Statement::Query(query) => query::execute(context, query).await,
-        Statement::Explain(explain) => explain::execute(context, explain).await,
-        Statement::CreateTableAs(create) => write::create_table_as(context, create).await,
-        Statement::Insert(insert) => write::insert(context, insert).await,
-        Statement::Copy(copy) => copy::execute(context, copy).await,
-        Statement::CopyIn(copy) => copy::load_stdin(context, copy).await,
-        Statement::CopyOut(copy) => copy::unload_stdout(context, copy).await,
-        Statement::Unload(unload) => unload::execute(context, unload).await,
-        Statement::CreateTable(create) => managed::create_table(context, create).await,
-        Statement::Update(update) => managed::update(context, update).await,
-        Statement::Delete(delete) => managed::delete(context, delete).await,
-        Statement::Merge(merge) => managed::merge(context, merge).await,
-        Statement::Truncate(name) => managed::truncate(context, name).await,
-        Statement::Comment(said) => comment::comment(context, said).await,
-        Statement::Lock(names) => comment::lock(context, names).await,
-        Statement::CreateSnapshot(name) => managed::create_snapshot(context, name).await,
-        Statement::DropSnapshot { name, if_exists } => managed::drop_snapshot(context, name, *if_exists).await,
-        Statement::RestoreTable(restore) => managed::restore_table(context, restore).await,
-        Statement::CreateExternalTable(create) => ddl::create_external_table(context, create).await,
-        Statement::CreateView(create) => ddl::create_view(context, create).await,
-        Statement::MaterializedView(statement) => materialized_view::execute(context, statement).await,
-        Statement::CreateFunction(create) => function::create_function(context, create).await,
-        Statement::DropFunction(drop) => function::drop_function(context, drop).await,
-        Statement::CreateDatabase(create) => ddl::create_database(context, create).await,
-        Statement::CreateExternalSchema(create) => ddl::create_external_schema(context, create).await,
-        Statement::CreateConnectorSchema(create) => connectors::create_schema(context, create).await,
-        Statement::DropDatabase(drop) => ddl::drop_database(context, drop).await,
-        Statement::DropTable(drop) => ddl::drop_tables(context, drop).await,
-        Statement::AlterTable(alter) => alter::execute(context, alter).await,
-        Statement::RepairTable(repair) => repair::execute(context, repair).await,
-        Statement::Crawler(crawler) => crawl::execute(context, crawler).await,
-        Statement::Principal(statement) => principals::execute(context, statement).await,
-        Statement::Analyze(analyze) => analyze::execute(context, analyze).await,
-        Statement::Vacuum(vacuum) => maintenance::vacuum(context, vacuum).await,
-        Statement::AnalyzeCompression(analyze) => analyze::compression(context, analyze).await,
-        Statement::Show(show) => show::execute(context, show).await,
-        Statement::Describe(describe) => describe::execute(context, describe).await,
-        Statement::AlterSystem(name, value) => administer::alter_system(context, name, value.as_deref()).await,
-        Statement::Cancel { pid, message } => administer::cancel(context, *pid, message.as_deref()).await,
-        Statement::Set { .. } | Statement::Use(_) => Err(Error::internal("the session executes its own settings")),
-        Statement::Cursor(_) | Statement::Prepared(_) => {
-            Err(Error::internal("the session executes what it keeps itself"))
-        }
+        Statement::Query(query) => later(|| query::execute(context, query)),
+        Statement::Explain(explain) => later(|| explain::execute(context, explain)),
+        Statement::CreateTableAs(create) => later(|| write::create_table_as(context, create)),
+        Statement::Insert(insert) => later(|| write::insert(context, insert)),
+        Statement::Copy(copy) => later(|| copy::execute(context, copy)),
+        Statement::CopyIn(copy) => later(|| copy::load_stdin(context, copy)),
+        Statement::CopyOut(copy) => later(|| copy::unload_stdout(context, copy)),
+        Statement::Unload(unload) => later(|| unload::execute(context, unload)),
+        Statement::CreateTable(create) => later(|| managed::create_table(context, create)),
+        Statement::Update(update) => later(|| managed::update(context, update)),
+        Statement::Delete(delete) => later(|| managed::delete(context, delete)),
+        Statement::Merge(merge) => later(|| managed::merge(context, merge)),
+        Statement::Truncate(name) => later(|| managed::truncate(context, name)),
+        Statement::Comment(said) => later(|| comment::comment(context, said)),
+        Statement::Lock(names) => later(|| comment::lock(context, names)),
+        Statement::CreateSnapshot(name) => later(|| managed::create_snapshot(context, name)),
+        Statement::DropSnapshot { name, if_exists } => later(|| managed::drop_snapshot(context, name, *if_exists)),
+        Statement::RestoreTable(restore) => later(|| managed::restore_table(context, restore)),
+        Statement::CreateExternalTable(create) => later(|| ddl::create_external_table(context, create)),
+        Statement::CreateView(create) => later(|| ddl::create_view(context, create)),
+        Statement::MaterializedView(statement) => later(|| materialized_view::execute(context, statement)),
+        Statement::CreateFunction(create) => later(|| function::create_function(context, create)),
+        Statement::DropFunction(drop) => later(|| function::drop_function(context, drop)),
+        Statement::CreateDatabase(create) => later(|| ddl::create_database(context, create)),
+        Statement::CreateExternalSchema(create) => later(|| ddl::create_external_schema(context, create)),
+        Statement::CreateConnectorSchema(create) => later(|| connectors::create_schema(context, create)),
+        Statement::DropDatabase(drop) => later(|| ddl::drop_database(context, drop)),
+        Statement::DropTable(drop) => later(|| ddl::drop_tables(context, drop)),
+        Statement::AlterTable(alter) => later(|| alter::execute(context, alter)),
+        Statement::RepairTable(repair) => later(|| repair::execute(context, repair)),
+        Statement::Crawler(crawler) => later(|| crawl::execute(context, crawler)),
+        Statement::Principal(statement) => later(|| principals::execute(context, statement)),
+        Statement::Analyze(analyze) => later(|| analyze::execute(context, analyze)),
+        Statement::Vacuum(vacuum) => later(|| maintenance::vacuum(context, vacuum)),
+        Statement::AnalyzeCompression(analyze) => later(|| analyze::compression(context, analyze)),
+        Statement::Show(show) => later(|| show::execute(context, show)),
+        Statement::Describe(describe) => later(|| describe::execute(context, describe)),
+        Statement::AlterSystem(name, value) => later(|| administer::alter_system(context, name, value.as_deref())),
+        Statement::Cancel { pid, message } => later(|| administer::cancel(context, *pid, message.as_deref())),
+        Statement::Set { .. } | Statement::Use(_) => misplaced("the session executes its own settings"),
+        Statement::Cursor(_) | Statement::Prepared(_) => misplaced("the session executes what it keeps itself"),
         Statement::Begin { .. } | Statement::Commit | Statement::Rollback => {
-            Err(Error::internal("the session ends its own transactions"))
+            misplaced("the session ends its own transactions")
         }
     }
+}
+
+/// Work that begins when it is waited for.
+fn later<'a, W>(work: impl FnOnce() -> W) -> BoxFuture<'a, Result<StatementResult>>
+where
+    W: Future<Output = Result<StatementResult>> + Send + 'a,
+{
+    Box::pin(work())
+}
+
+fn misplaced(what: &'static str) -> BoxFuture<'static, Result<StatementResult>> {
+    Box::pin(std::future::ready(Err(Error::internal(what))))
 }
 
 /// The name of a statement that changes the catalog in a commit of its own.

@@ -32,7 +32,8 @@ pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<Sta
 }
 
 async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult> {
-    let planned = kept::plan(context, query).await?;
+    // The future of planning is large.
+    let planned = Box::pin(kept::plan(context, query)).await?;
     let physical = physical_of(context, &planned.plan, planned.is_lookup).await?;
     if let Some(work) = context.work()
         && work.keeps_result()

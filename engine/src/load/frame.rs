@@ -139,19 +139,26 @@ impl Framer {
         if self.framing == Framing::Json && self.depth == 0 && self.scanned == self.start {
             self.skip_blanks();
         }
+        if let Some(to) = self.line_of_json() {
+            return Some(self.give(to, to, 0));
+        }
         let end = match &self.framing {
             &Framing::Lines { escape } => self.line_end(escape),
             &Framing::Csv { quote, .. } => self.csv_end(quote),
             &Framing::Quotes { quote, escape } => self.quotes_end(quote, escape),
-            Framing::Json => self.line_of_json().or_else(|| self.json_end()),
+            Framing::Json => self.json_end(),
         };
         if let Some((to, next)) = end {
-            return Some(self.give(to, next));
+            // A line ends where its first line end is.
+            let is_line = self.framing == Framing::Lines { escape: false };
+            let lines = if is_line { 1 } else { newlines(&self.buffer[self.start..next]) };
+            return Some(self.give(to, next, lines));
         }
         if last && self.start < self.buffer.len() {
             let to = self.buffer.len();
             let carriage = self.framing != Framing::Json && self.buffer[to - 1] == b'\r';
-            return Some(self.give(to - usize::from(carriage), to));
+            let lines = newlines(&self.buffer[self.start..to]);
+            return Some(self.give(to - usize::from(carriage), to, lines));
         }
         if last && std::mem::take(&mut self.too_long) {
             return Some(Framed::TooLong { line: self.line });
@@ -164,13 +171,10 @@ impl Framer {
         None
     }
 
-    fn give(&mut self, to: usize, next: usize) -> Framed {
+    /// Ends a record, which has so many line ends before the next begins.
+    fn give(&mut self, to: usize, next: usize, lines: u64) -> Framed {
         let (from, line) = (self.start, self.line);
-        self.line += match self.framing {
-            // The first line end is the record's.
-            Framing::Lines { escape: false } => 1,
-            _ => newlines(&self.buffer[from..next]),
-        };
+        self.line += lines;
         (self.start, self.scanned, self.state, self.depth, self.escaped) = (next, next, State::FieldStart, 0, false);
         self.begin = self.base + next as u64;
         if std::mem::take(&mut self.too_long) || to - from > MOST_RECORD {
@@ -319,17 +323,16 @@ impl Framer {
         None
     }
 
-    /// The end of a line that looks like one object.
-    fn line_of_json(&self) -> Option<(usize, usize)> {
+    /// The end of a line that looks like one object, where that is enough.
+    fn line_of_json(&self) -> Option<usize> {
         let is_hurried = self.hurried_from.is_some_and(|hurried| hurried <= self.begin);
-        if !is_hurried || self.depth > 0 || self.scanned > self.start {
+        if self.framing != Framing::Json || !is_hurried || self.depth > 0 || self.scanned > self.start {
             return None;
         }
         let rest = self.buffer[self.start..].strip_prefix(b"{")?;
         let line = &rest[..memchr::memchr(b'\n', rest)?];
         let inside = line.trim_ascii_end().strip_suffix(b"}")?;
-        let end = self.start + inside.len() + 2;
-        Some((end, end))
+        Some(self.start + inside.len() + 2)
     }
 
     fn json_end(&mut self) -> Option<(usize, usize)> {

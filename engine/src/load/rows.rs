@@ -58,7 +58,7 @@ impl Loader {
         let (from, skipped) = part.map_or((0, 0), |part| (part.from, part.skipped));
         let first = part.is_none_or(|part| part.is_first);
         let framer = spec.framer(from, if first { skipped + 1 } else { 1 });
-        let framer = if spec.options.accept_invalid_chars.is_none() { framer.hurried() } else { framer };
+        let framer = if spec.takes_runs() { framer.hurried() } else { framer };
         let decoder = Decoder::new(spec.options.encoding, from > 0);
         let columns = spec.columns();
         let header_left = part.map_or_else(|| spec.header_lines(), |part| u64::from(!part.is_first));
@@ -69,6 +69,7 @@ impl Loader {
     /// The same for a block of whole records, the first of them at this line; its file's header is not among them.
     pub(crate) fn of_block(spec: Arc<LoaderSpec>, errors: Arc<LoadErrors>, file: String, line: u64) -> Self {
         let framer = Framer::new(spec.framing(), 0, line);
+        let framer = if spec.takes_runs() { framer.hurried() } else { framer };
         let decoder = Decoder::new(TextEncoding::Utf8, true);
         Self { framer, decoder, header_left: 0, ..Self::new(spec, errors, file) }
     }
@@ -196,7 +197,7 @@ impl Loader {
     fn take_columns(&mut self, run: &[(usize, usize, u64)]) -> bool {
         let (spec, width) = (&self.spec, self.spec.targets.len());
         let (Some((begin, ..)), Some((_, end, _))) = (run.first(), run.last()) else { return true };
-        if spec.options.accept_invalid_chars.is_some() {
+        if !spec.takes_runs() {
             return false;
         }
         let bytes = self.framer.bytes(*begin, *end);

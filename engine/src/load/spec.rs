@@ -139,6 +139,11 @@ impl LoaderSpec {
         self.options.encoding == TextEncoding::Utf8 && !self.layout.is_stream()
     }
 
+    /// Whether records are read in runs: those whose texts are not looked at one by one.
+    pub(super) fn takes_runs(&self) -> bool {
+        self.options.accept_invalid_chars.is_none()
+    }
+
     /// How many records of each file are passed over.
     pub(crate) fn header_lines(&self) -> u64 {
         match self.header {

@@ -78,7 +78,7 @@ impl Around for CountedWindow {
     fn execute(&self, inner: &Plan, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows = inner.children()[0].execute(partition, Arc::clone(&context))?;
         let name = format!("Window[{partition}]");
-        let room = enter(&context, name.clone(), Need::Whole);
+        let room = enter(&context, name.clone(), Need::Whole, &rows.schema());
         let pool = room.as_ref().map_or(context.memory_pool(), |(task, _)| task.memory_pool());
         let reservation = MemoryConsumer::new(name).register(pool);
         let copies = if self.at_once { 2 } else { 1 };

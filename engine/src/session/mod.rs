@@ -18,6 +18,7 @@ mod loading;
 mod objects;
 mod prepared;
 mod reads;
+mod refused;
 mod results;
 mod rows;
 mod search_path;

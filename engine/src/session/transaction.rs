@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::leases::Lease;
 use super::objects::{Objects, RightsChange};
 use super::reads::Reads;
+use super::refused::Refused;
 use super::temporary::{self, Temporaries, is_temporary};
 use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
@@ -539,7 +540,7 @@ impl Transaction {
             };
             written.protect(needed);
         }
-        committed.map(drop).map_err(serialization)?;
+        committed.map(drop).map_err(Refused::of)?;
         let rights = self.objects.take_rights();
         if rights.is_empty() {
             return Ok(());
@@ -584,31 +585,5 @@ impl Transaction {
             next,
         }));
         changes
-    }
-}
-
-/// Why a commit failed.
-struct Refused {
-    error: Error,
-    /// The table that another transaction changed.
-    conflict: Option<i64>,
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self { error, conflict: None }
-    }
-}
-
-/// Redshift's words for a commit that came too late.
-fn serialization(error: CatalogError) -> Refused {
-    match error {
-        CatalogError::Serialization { table_id } => {
-            let message = format!("1023: Serializable isolation violation on table - {table_id}");
-            let error = Error::new(ErrorKind::Serialization, message)
-                .with_detail("transactions on the same tables cannot be serialized in either order");
-            Refused { error, conflict: Some(table_id) }
-        }
-        other => Error::from(other).into(),
     }
 }

@@ -3,17 +3,14 @@
 //! Names are folded already (lower case unless the session says otherwise), options are known by name and typed.
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
-use crate::error::{Error, ErrorKind};
 use crate::sql::{
     ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateConnectorSchema, CreateDatabase,
-    CreateExternalSchema, CreateFunction, CreateTable, CursorStatement, Delete, Describe, Dialect, Distribution,
-    DropFunction, Explain, MaterializedViewStatement, Merge, PreparedStatement, PrincipalStatement, RestoreTable,
-    SortKeyClause, Unload, Update, Vacuum,
+    CreateExternalSchema, CreateFunction, CreateTable, CursorStatement, Delete, Describe, Distribution, DropFunction,
+    Explain, MaterializedViewStatement, Merge, PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause,
+    Unload, Update, Vacuum,
 };
-use arrow::datatypes::DataType;
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
-use std::sync::Arc;
 
 /// A table's, view's or schema's name as written: `name`, `database.name` or `catalog.database.name`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -22,59 +19,6 @@ pub struct ObjectName {
     pub parts: Vec<String>,
     /// Where the name begins in the statement's text, in characters from 1; 0 when unknown.
     pub position: usize,
-}
-
-/// A statement with the text it was parsed from.
-#[derive(Debug, Clone)]
-pub struct ParsedStatement {
-    /// What to do.
-    pub statement: Statement,
-    /// The statement's own text, without the semicolon.
-    pub text: String,
-    /// The dialect it was parsed in.
-    pub dialect: Dialect,
-    /// How many characters of the whole text stand before `text`; add it to positions within the statement.
-    pub offset: usize,
-    /// What stands for the statement, whatever values its parameters have, where its plan is kept; 0 where it is not.
-    pub(crate) number: u64,
-    /// The values that took the place of its parameters.
-    pub(crate) bound: Option<Arc<Bound>>,
-}
-
-/// A statement with values of its parameters beside it.
-#[derive(Debug)]
-pub(crate) struct Bound {
-    /// With placeholders in their places.
-    pub(crate) statement: Arc<ParsedStatement>,
-    /// What the values are meant as, one a parameter.
-    pub(crate) types: Vec<DataType>,
-    /// The values as texts; `None` is NULL.
-    pub(crate) values: Vec<Option<String>>,
-}
-
-impl ParsedStatement {
-    /// A statement that this one has within it, in its place in the text.
-    pub(crate) fn within(&self, statement: Statement) -> Self {
-        let Self { text, dialect, offset, .. } = self;
-        Self { statement, text: text.clone(), dialect: *dialect, offset: *offset, number: 0, bound: None }
-    }
-
-    /// What becomes of what the statement had done when it is canceled, where it does more than its transaction undoes.
-    pub fn undone(&self) -> Option<&'static str> {
-        match &self.statement {
-            Statement::Unload(_) => Some("the files that it had written are removed"),
-            _ => None,
-        }
-    }
-
-    /// The error of canceling the statement, with what becomes of what it had done.
-    #[must_use]
-    pub fn canceled(&self, error: Error) -> Error {
-        match self.undone() {
-            Some(undone) if error.kind == ErrorKind::Cancelled && error.detail.is_none() => error.with_detail(undone),
-            _ => error,
-        }
-    }
 }
 
 /// What a text asks for.

@@ -123,7 +123,8 @@ pub(super) async fn encode(rows: &mut Rows, schema: &SchemaRef, upload: Upload) 
 
 /// The writer's options: a strategy of its own for each column that has an encoding.
 fn write_options(schema: &SchemaRef, dtype: &DType) -> Result<VortexWriteOptions> {
-    // Bounds and counts of a whole file are in the manifest, which is asked before a file is opened; within it blocks have
+    // Bounds and counts of a whole file are in the manifest, which is asked before a file is opened, and again as a query
+    // finds filters (`datafusion_pruning::FilePruner` over the bounds that a scan gives each file); within it blocks have
     // theirs. To compute them here a third time would be work of the one stream that feeds all columns.
     let options = SESSION.write_options().with_file_statistics(Vec::new());
     let mut strategy = WriteStrategyBuilder::from_session(&SESSION);

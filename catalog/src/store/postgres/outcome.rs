@@ -16,14 +16,14 @@ pub(in crate::store) async fn settle(options: &Options, place: &Place, number: i
     tracing::warn!(%place, error = %lost, "a commit got no answer: asking what became of it");
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
-        match ask(options, number).await {
-            Ok(Some(state)) if state == "committed" => return Ok(()),
-            Ok(Some(state)) if state == "aborted" => {
+        match tokio::time::timeout(BUSY_TIMEOUT, ask(options, number)).await {
+            Ok(Ok(Some(state))) if state == "committed" => return Ok(()),
+            Ok(Ok(Some(state))) if state == "aborted" => {
                 let message = format!("the connection to {place} was lost: nothing was changed: {lost}");
                 return Err(CatalogError::Unavailable { message, source: Some(Box::new(lost)) });
             }
             // A state so old that the server has forgotten it does not come back.
-            Ok(None) => break,
+            Ok(Ok(None)) => break,
             _ if Instant::now() >= deadline => break,
             _ => tokio::time::sleep(RETRY).await,
         }

@@ -109,28 +109,32 @@ async fn listed(stores: &OwnStores, source: &str) -> Result<Files> {
         Error::new(ErrorKind::InvalidParameter, format!("manifest file \"{source}\" is not in correct json format"))
             .with_detail(e.to_string())
     })?;
-    let mut files = Vec::new();
-    for entry in manifest.entries {
-        let location = Location::literal(&entry.url)?;
+    let files = stream::iter(manifest.entries).map(|entry| entry.file(stores, source)).buffered(CONCURRENCY);
+    files.try_filter_map(|file| futures::future::ready(Ok(file))).try_collect().await
+}
+
+impl Entry {
+    /// The file of an entry; `None` where it is missing and may be.
+    async fn file(self, stores: &OwnStores, manifest: &str) -> Result<Option<File>> {
+        let location = Location::literal(&self.url)?;
         let store = stores.open(&location).await?;
         match store.head(location.path()).await {
             Ok(meta) => {
-                let length = entry.meta.and_then(|meta| meta.content_length);
+                let length = self.meta.and_then(|meta| meta.content_length);
                 if let Some(length) = length.filter(|length| *length != meta.size) {
-                    let message = format!("file \"{}\" has {} bytes, its manifest says {length}", entry.url, meta.size);
+                    let message = format!("file \"{}\" has {} bytes, its manifest says {length}", self.url, meta.size);
                     return Err(Error::new(ErrorKind::BadFile, message));
                 }
-                files.push(File { store, location, meta });
+                Ok(Some(File { store, location, meta }))
             }
-            Err(object_store::Error::NotFound { .. }) if entry.mandatory => {
-                let message = format!("mandatory file \"{}\" of manifest \"{source}\" does not exist", entry.url);
-                return Err(Error::new(ErrorKind::UndefinedFile, message));
+            Err(object_store::Error::NotFound { .. }) if self.mandatory => {
+                let message = format!("mandatory file \"{}\" of manifest \"{manifest}\" does not exist", self.url);
+                Err(Error::new(ErrorKind::UndefinedFile, message))
             }
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
-    Ok(files)
 }
 
 /// A small file as a whole.

@@ -46,7 +46,7 @@ pub(super) async fn plan(context: &Context, query: &ast::Query) -> Result<Planne
         return Ok(planned);
     }
     context.transaction().lock().await.reads().begin_statement();
-    plan_anew(context, query).await
+    Box::pin(plan_anew(context, query)).await
 }
 
 fn keeps_result(context: &Context) -> bool {
@@ -114,7 +114,7 @@ async fn plan_anew(context: &Context, query: &ast::Query) -> Result<Planned> {
         && !is_row
         && is_settled(context, read_of)
     {
-        keep(context, key, &planned, read_of).await?;
+        Box::pin(keep(context, key, &planned, read_of)).await?;
     }
     Ok(planned)
 }
@@ -137,7 +137,7 @@ async fn keep(context: &Context, key: &PlanKey, planned: &Planned, read_of: &Rea
     let plan = match context.bound() {
         None => planned.plan.clone(),
         Some(bound) => match plans.find(key) {
-            Some(Kept::Seen) => match generic::plan(context, bound).await {
+            Some(Kept::Seen) => match Box::pin(generic::plan(context, bound)).await {
                 Some(plan) => plan,
                 None => {
                     plans.keep(key, Kept::Unfit);

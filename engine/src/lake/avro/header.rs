@@ -3,6 +3,7 @@
 use std::io::{BufReader, Cursor, Read};
 
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use arrow_avro::compression::CompressionCodec;
 use arrow_avro::reader::{Reader, ReaderBuilder, read_header_info};
 use bytes::Bytes;
@@ -42,6 +43,8 @@ pub(super) struct Header {
     pub codec: Option<CompressionCodec>,
     /// The file's columns as arrow-avro delivers them.
     pub schema: SchemaRef,
+    /// All columns are decoded whatever is asked for.
+    is_whole: bool,
 }
 
 impl Header {
@@ -82,11 +85,16 @@ impl Header {
         let reader = guard(|| builder(0).build(Cursor::new(bytes.clone())))
             .map_err(|panic| unsupported(file, panic))?
             .map_err(|error| unsupported(file, error))?;
-        let schema = reader.schema();
-        Ok(Self { bytes, length: info.header_len(), sync: info.sync(), codec, schema })
+        let (schema, is_whole) = (reader.schema(), has_names_in_unions(&declared));
+        Ok(Self { bytes, length: info.header_len(), sync: info.sync(), codec, schema, is_whole })
     }
 
-    /// A reader of some whole blocks that delivers the columns at these positions.
+    /// The columns at these positions of what a reader of them delivers.
+    pub(super) fn project(&self, batch: RecordBatch, columns: &[usize]) -> Result<RecordBatch> {
+        Ok(if self.is_whole { batch.project(columns)? } else { batch })
+    }
+
+    /// A reader of some whole blocks that delivers the columns at these positions, or all: see [`Header::project`].
     pub(super) fn reader(
         &self,
         blocks: Bytes,
@@ -94,7 +102,7 @@ impl Header {
         batch_size: usize,
     ) -> Result<BlockReader, arrow::error::ArrowError> {
         let input = BufReader::new(Cursor::new(self.bytes.clone()).chain(Cursor::new(blocks)));
-        let every = columns.len() == self.schema.fields().len();
+        let every = self.is_whole || columns.len() == self.schema.fields().len();
         let builder = builder(batch_size);
         // Without a projection arrow-avro has no schema to resolve against and decodes faster.
         if every { builder.build(input) } else { builder.with_projection(columns.to_vec()).build(input) }
@@ -107,6 +115,23 @@ pub(super) type BlockReader = Reader<BufReader<std::io::Chain<Cursor<Bytes>, Cur
 fn builder(batch_size: usize) -> ReaderBuilder {
     // Texts not as views: those of arrow-avro 59 lose their NULLs.
     ReaderBuilder::new().with_batch_size(batch_size)
+}
+
+/// Whether a union of more than a type and NULL names a type that is defined elsewhere: arrow-avro 59 takes such a type for
+/// any other when it is to leave columns out.
+fn has_names_in_unions(schema: &Value) -> bool {
+    const PRIMITIVES: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
+    match schema {
+        Value::Array(parts) => {
+            let is_nullable = parts.len() == 2 && parts.iter().any(|part| part == "null");
+            let is_name = |part: &Value| part.as_str().is_some_and(|name| !PRIMITIVES.contains(&name));
+            (!is_nullable && parts.iter().any(is_name)) || parts.iter().any(has_names_in_unions)
+        }
+        Value::Object(parts) => {
+            ["type", "fields", "items", "values"].iter().filter_map(|key| parts.get(*key)).any(has_names_in_unions)
+        }
+        _ => false,
+    }
 }
 
 /// Removes the logical types that Hive does not know: it reads what stands under them, a UUID as its text, a duration

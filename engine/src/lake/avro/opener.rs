@@ -174,7 +174,7 @@ impl AvroScan {
                     Some(rest) if batch.is_some() || rest == 0 => *left = rest,
                     _ => return Err(damaged(&self.url, "a block has another number of records than it says")),
                 }
-                Ok(batch)
+                batch.map(|batch| self.header.project(batch, &self.columns)).transpose()
             }
         }
     }

@@ -86,6 +86,17 @@ async fn reads_tables_that_differ() {
     assert_eq!(types.query("select pt['x'] + 1, gone from t where suit = 'HEARTS'").await.unwrap(), ["4|NULL"]);
 }
 
+/// A union may name a type that is defined elsewhere; columns are read without it, and it without columns.
+#[tokio::test]
+async fn unions_that_name_types() {
+    let unions = whole("avro/unions.avro").await;
+    let rows = unions.query("select id, suit, maybe from t").await.unwrap();
+    assert_eq!(rows, ["1|HEARTS|NULL", "2|SPADES|HEARTS", "3|SPADES|SPADES", "4|HEARTS|NULL", "5|HEARTS|NULL"]);
+    let rows = unions.query("select id, anything from t").await.unwrap();
+    let ends = ["=7}", "=text}", "=NULL}", "=HEARTS}", "=true}"];
+    assert!(rows.len() == 5 && rows.iter().zip(ends).all(|(row, end)| row.ends_with(end)), "{rows:?}");
+}
+
 #[tokio::test]
 async fn splits_read_each_block_once() {
     let blocks = whole("avro/blocks.avro").await;

@@ -59,7 +59,7 @@ impl Around for InRooms {
         for partition in read {
             self.input.hand(partition, input.execute(partition, Arc::clone(&context))?);
         }
-        match enter(&context, format!("{}[{partition}]", inner.name()), self.need) {
+        match enter(&context, format!("{}[{partition}]", inner.name()), self.need, &input.schema()) {
             Some((context, room)) => Ok(giving_back(self.run.execute(partition, context)?, room)),
             None => self.run.execute(partition, context),
         }

@@ -1,6 +1,7 @@
 //! The memory of one partition of an operator.
 
 use crate::physical::memory::{first_come, limit, with_memory};
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::resources_datafusion_err;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
@@ -10,8 +11,8 @@ use futures::StreamExt;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A room has at least this for sure…
-const LEAST_BYTES: usize = 1 << 20;
+/// A room has at least this for sure: a grouping keeps texts in pieces of 2 MB…
+const LEAST_BYTES: usize = 4 << 20;
 
 /// … or this part of what a slice has: of batches as [`crate::physical::fit_to_memory`] makes them, enough to sort one and
 /// to merge two runs.
@@ -50,12 +51,13 @@ struct State {
     gives_back: bool,
 }
 
-/// A context whose memory is a room, for a partition of the operator of this name; `None` where memory has no limit or there
-/// is no disk to go to.
+/// A context whose memory is a room, for a partition of the operator of this name over such rows; `None` where memory has no
+/// limit or there is no disk to go to.
 pub(in crate::physical) fn enter(
     task: &Arc<TaskContext>,
     name: String,
     need: Need,
+    rows: &Schema,
 ) -> Option<(Arc<TaskContext>, Arc<Room>)> {
     let slice = limit(task)? / task.session_config().target_partitions().max(1);
     let least = (slice / LEAST_OF_SLICE).max(LEAST_BYTES);
@@ -63,9 +65,27 @@ pub(in crate::physical) fn enter(
     let state = Mutex::new(State { held, used: 0, gives_back: need != Need::CanSpill });
     let room = Arc::new(Room { pool: Arc::clone(task.memory_pool()), need, least, state });
     let mut config = task.session_config().clone();
-    let merge = &mut config.options_mut().execution.sort_spill_reservation_bytes;
-    *merge = (*merge).min(least / FOR_MERGES);
+    let execution = &mut config.options_mut().execution;
+    execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(least / FOR_MERGES);
+    if rows.fields().iter().any(|field| has_views(field.data_type())) {
+        // A sort that makes one batch of several cuts it again, counts the texts that all pieces share for each of them, and
+        // fails where it is refused that.
+        execution.sort_in_place_threshold_bytes = 0;
+    }
     Some((Arc::new(with_memory(task, Arc::clone(&room) as _, config)), room))
+}
+
+/// Whether values point at texts that lie elsewhere.
+fn has_views(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8View | DataType::BinaryView => true,
+        DataType::List(of) | DataType::LargeList(of) | DataType::FixedSizeList(of, _) | DataType::Map(of, _) => {
+            has_views(of.data_type())
+        }
+        DataType::Struct(fields) => fields.iter().any(|field| has_views(field.data_type())),
+        DataType::Dictionary(_, values) => has_views(values),
+        _ => false,
+    }
 }
 
 /// Rows of an operator in a room, which gives back what it does not need from the first of them on.

@@ -100,11 +100,12 @@ impl Outer {
         let numbers = Arc::new(Column::new(rows.schema().field(columns).name(), columns));
         let order = LexOrdering::new([PhysicalSortExpr::new_default(numbers)])
             .ok_or_else(|| internal_datafusion_err!("there is no order by a number"))?;
-        let input = HandedExec::new(rows.schema(), 1);
+        let (rows_schema, name) = (rows.schema(), format!("SpillingJoinSort[{partition}]"));
+        let input = HandedExec::new(Arc::clone(&rows_schema), 1);
         input.hand(0, rows);
         let sort = SortExec::new(order, Arc::new(input));
         // Of the sorts of several partitions none may take what the others need.
-        let sorted = match enter(&self.env.task, format!("SpillingJoinSort[{partition}]"), Need::CanSpill) {
+        let sorted = match enter(&self.env.task, name, Need::CanSpill, &rows_schema) {
             Some((task, room)) => giving_back(sort.execute(0, task)?, room),
             None => sort.execute(0, Arc::clone(&self.env.task))?,
         };

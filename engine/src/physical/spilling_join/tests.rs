@@ -178,7 +178,7 @@ async fn result(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Resu
 
 /// Joins both ways, and says how many bytes were spilled.
 async fn compare(join: &HashJoinExec, bytes: usize, told: &str) -> usize {
-    let wanted = result(join.builder().build_exec().unwrap(), Arc::new(TaskContext::default())).await.unwrap();
+    let wanted = result(Arc::new(fresh(join)), Arc::new(TaskContext::default())).await.unwrap();
     let little = spilling(fresh(join));
     let runtime = runtime(bytes).build_arc().unwrap();
     let given = result(Arc::clone(&little) as _, context(Arc::clone(&runtime))).await;

@@ -262,10 +262,16 @@ fn typed_number(number: &str, in_values: bool) -> Option<Expr> {
     Some(cast(text, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, 0))))
 }
 
+/// The longest CHAR of Redshift ("Character types").
+const MOST_CHAR_BYTES: u64 = 4096;
+
+/// The longest CHAR of Trino.
+const MOST_CHAR_CHARACTERS: u64 = 65_536;
+
 /// A cast to a text of so many bytes or characters cuts it (Redshift: CAST; Trino: "Conversion functions").
 ///
 /// # Errors
-/// `InvalidParameter` for a text longer than any may be.
+/// `InvalidParameter` for a CHAR longer than any may be.
 fn limited(
     kind: CastKind,
     inner: &mut Box<Expr>,
@@ -280,20 +286,17 @@ fn limited(
         DataType::Nvarchar(length) => (length.as_ref(), false),
         _ => return Ok(None),
     };
-    // Redshift: "Character types"; Trino's CHAR, and its VARCHAR as long as anybody wants.
-    let most = match (dialect, pads) {
-        (Dialect::Redshift, true) => Some(4096),
-        (Dialect::Redshift, false) => Some(65_535),
-        (Dialect::Athena, true) => Some(65_536),
-        (Dialect::Athena, false) => None,
+    let most = match dialect {
+        Dialect::Redshift => MOST_CHAR_BYTES,
+        Dialect::Athena => MOST_CHAR_CHARACTERS,
     };
-    let length = match (length, most) {
-        (Some(CharacterLength::IntegerLength { length, .. }), _) => *length,
-        (Some(CharacterLength::Max), Some(most)) if pads => most,
-        (None, _) if pads => 1,
-        _ => return Ok(None),
+    let length = match length {
+        Some(CharacterLength::IntegerLength { length, .. }) => *length,
+        Some(CharacterLength::Max) if pads => most,
+        None if pads => 1,
+        Some(CharacterLength::Max) | None => return Ok(None),
     };
-    if let Some(most) = most.filter(|most| length == 0 || length > *most) {
+    if pads && !(1..=most).contains(&length) {
         let message = format!("length of type \"{data_type}\" must be between 1 and {most}");
         return Err(Error::new(ErrorKind::InvalidParameter, message));
     }
