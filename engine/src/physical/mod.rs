@@ -1,16 +1,13 @@
 //! Our physical optimizer rules and operators, beside DataFusion's and in their places where those go wrong for us.
 
-mod afresh;
 mod counted_windows;
 mod decimal;
 mod foreign_aggregates;
-mod forward;
 mod found_filters;
 mod handed;
 mod heard_loops;
 mod layout;
 mod memory;
-mod rooms;
 mod rules;
 mod small_groups;
 mod spilling_join;

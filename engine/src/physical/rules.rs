@@ -6,7 +6,6 @@ use super::foreign_aggregates::ForeignAggregates;
 use super::found_filters::FoundFilters;
 use super::heard_loops::HeardLoops;
 use super::layout::UseLayout;
-use super::rooms::Rooms;
 use super::small_groups::SmallGroups;
 use super::spilling_join::SpillingJoins;
 use super::statistics::ScanStatistics;
@@ -34,12 +33,11 @@ pub(crate) fn rules() -> Vec<Rule> {
         }
     };
     // Decimals first, since later rules push what is computed into scans; what stands in for DataFusion's groupings and
-    // around its operators last, when plans have their shape.
+    // around its joins last, when plans have their shape.
     let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals), Arc::new(ForeignAggregates)];
     rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
     rules.extend([
         Arc::new(SmallGroups) as Rule,
-        Arc::new(Rooms),
         Arc::new(SpillingJoins),
         Arc::new(HeardLoops),
         Arc::new(CountedWindows),

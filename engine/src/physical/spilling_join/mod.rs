@@ -17,7 +17,6 @@ mod files;
 mod memory;
 mod outer;
 mod part;
-mod report;
 mod rule;
 mod scatter;
 mod split;
