@@ -163,7 +163,9 @@ fn merged(before: &[InlinedRows], ended: &BTreeSet<i64>, begun: Vec<InlinedRows>
     let mut groups = before.to_vec();
     if !ended.is_empty() {
         // Another program's update keeps the row's id: what began is not looked at.
-        groups.iter_mut().for_each(|group| group.rows.retain(|row| !ended.contains(&row.row_id)));
+        for group in &mut groups {
+            group.rows.retain(|row| !ended.contains(&row.row_id));
+        }
     }
     for new in begun {
         match groups.iter_mut().find(|group| group.columns == new.columns) {

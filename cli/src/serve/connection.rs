@@ -120,9 +120,9 @@ impl Connection {
                 self.session.end_implicit().await?;
                 self.ready()
             }
-            Message::Parse { name, text, types } => self.parse(name, &text, &types).await,
+            Message::Parse { name, text, types } => Box::pin(self.parse(name, &text, &types)).await,
             Message::Bind(bind) => self.bind(bind).await,
-            Message::Describe(target) => self.describe(&target).await,
+            Message::Describe(target) => Box::pin(self.describe(&target)).await,
             Message::Execute { portal, most } => self.execute(&portal, most).await,
             Message::Close(target) => self.close(&target),
             Message::Sync => self.sync().await,

@@ -70,7 +70,7 @@ impl Connection {
         } else {
             // What has a name is used again: what is wrong with it is told now, and the name stays free.
             let cancel = self.cancellable();
-            let analyzed = self.session.analyze(&prepared);
+            let analyzed = Box::pin(self.session.analyze(&prepared));
             watched(analyzed, &mut self.wire, &cancel).await?;
             self.session.keep_prepared(&name, prepared)?;
             self.named.insert(name, statement);
@@ -102,7 +102,7 @@ impl Connection {
         }
         let statement = self.statement(&bind.statement)?;
         let cancel = self.cancellable();
-        let types = self.session.parameter_types(&statement.prepared);
+        let types = Box::pin(self.session.parameter_types(&statement.prepared));
         let types = watched(types, &mut self.wire, &cancel).await?;
         let formats = Format::spread(&bind.formats, bind.values.len(), "parameter")?;
         let values = bind.values.iter().zip(&formats).enumerate().map(|(at, (value, format))| {
@@ -131,7 +131,7 @@ impl Connection {
         let types = self.session.parameter_types(&statement.prepared);
         let types = watched(types, &mut self.wire, &cancel).await?;
         let oids = (0..types.len()).map(|at| statement.oid(at, types)).collect();
-        let schema = self.session.prepared_schema(&statement.prepared);
+        let schema = Box::pin(self.session.prepared_schema(&statement.prepared));
         let schema = watched(schema, &mut self.wire, &cancel).await?;
         self.wire.push(&ParameterDescription::new(oids))?;
         match schema {

@@ -220,7 +220,9 @@ impl LoaderSpec {
         }
         fields.clear();
         self.split(&run[from..to], fields)?;
-        fields.iter().for_each(|field| cells.push(field.as_ref(), run));
+        for field in fields.iter() {
+            cells.push(field.as_ref(), run);
+        }
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub(super) type Finish<'s> = Box<dyn Fn(Expr) -> Result<Expr> + 's>;
 /// A key of a grouping.
 pub(super) struct Key<'s> {
     /// What it is in the grouping as it was planned.
-    pub(super) key: Expr,
+    pub(super) planned: Expr,
     /// What rows are grouped by instead.
     pub(super) compared: Expr,
     /// An aggregate over the group's values and what makes of it what the group shows; `None` where what was compared is
@@ -38,7 +38,7 @@ pub(super) fn regroup(aggregate: Aggregate, keys: &[Key<'_>], finishes: &[Option
     let Aggregate { input, group_expr, aggr_expr, schema, .. } = aggregate;
     let is_set = matches!(group_expr.first(), Some(Expr::GroupingSet(_)));
     let by = |expr: Expr| {
-        let known = keys.iter().find(|known| known.key == expr);
+        let known = keys.iter().find(|known| known.planned == expr);
         known.map_or(expr, |known| known.compared.clone())
     };
     let groups: Vec<Expr> = group_expr.into_iter().map(|expr| each_key(expr, &by)).collect();

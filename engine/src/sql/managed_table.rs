@@ -150,10 +150,7 @@ pub(super) fn column(cursor: &mut Cursor, constraints: &mut Vec<String>) -> Resu
         } else if cursor.at("REFERENCES") {
             constraints.push(format!("FOREIGN KEY ({}){}", column.name, references(cursor)?));
         } else if cursor.eat("COLLATE") {
-            let written = match cursor.peek() {
-                Token::Word(word) => word.value.clone(),
-                other => other.to_string(),
-            };
+            let written = cursor.next_source().trim_matches('"');
             let unknown = || Error::unsupported(format!("COLLATE {written}")).with_position(position);
             column.collation = Some(Collation::parse(&cursor.identifier()?).ok_or_else(unknown)?);
         } else if matches!(cursor.peek(), Token::Comma | Token::RParen | Token::EOF) {

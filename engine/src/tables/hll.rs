@@ -50,6 +50,12 @@ fn rank(hash: u64, behind: u32) -> u8 {
     ((hash << behind | 1 << (behind - 1)).leading_zeros() + 1) as u8
 }
 
+/// Registers that have seen nothing.
+#[allow(clippy::large_stack_arrays, reason = "32 kB on their way into a box")]
+fn registers() -> Box<[u8; REGISTERS]> {
+    Box::new([0; REGISTERS])
+}
+
 impl HllSketch {
     /// Adds a value by its hash, of which all 64 bits must look random.
     pub(crate) fn add(&mut self, hash: u64) {
@@ -89,8 +95,10 @@ impl HllSketch {
     fn become_dense(&mut self) {
         if let Self::Sparse(entries) = self {
             let entries = std::mem::take(entries);
-            *self = Self::Dense(Box::new([0; REGISTERS]));
-            entries.into_iter().for_each(|(index, value)| self.add_sparse(index, value));
+            *self = Self::Dense(registers());
+            for (index, value) in entries {
+                self.add_sparse(index, value);
+            }
         }
     }
 
@@ -115,12 +123,16 @@ impl HllSketch {
             Self::Sparse(entries) => {
                 let mut counts = [0; LARGEST_SPARSE as usize + 1];
                 counts[0] = (1 << SPARSE_BITS) - entries.len() as u64;
-                entries.values().for_each(|value| counts[usize::from(*value)] += 1);
+                for value in entries.values() {
+                    counts[usize::from(*value)] += 1;
+                }
                 estimate_distinct(&counts)
             }
             Self::Dense(registers) => {
                 let mut counts = [0; LARGEST as usize + 1];
-                registers.iter().for_each(|register| counts[usize::from(*register)] += 1);
+                for register in registers.iter() {
+                    counts[usize::from(*register)] += 1;
+                }
                 estimate_distinct(&counts)
             }
         }
@@ -153,7 +165,7 @@ impl HllSketch {
         let bytes = STANDARD.decode(digits).map_err(|error| format!("neither JSON nor Base64: {error}"))?;
         let packed = bytes.strip_prefix(&DENSE_HEAD).filter(|packed| packed.len() == DENSE_BYTES);
         let packed = packed.ok_or_else(|| format!("no sketch with logm {LOG_REGISTERS}"))?;
-        let mut registers = Box::new([0; REGISTERS]);
+        let mut registers = registers();
         for ([a, b, c], to) in packed.as_chunks::<3>().0.iter().zip(registers.as_chunks_mut::<4>().0) {
             let bits = u32::from_be_bytes([0, *a, *b, *c]);
             *to = [18, 12, 6, 0].map(|shift| (bits >> shift & 63) as u8);
@@ -327,7 +339,7 @@ mod tests {
         sparse.add(u64::MAX);
         let mut dense = sparse.clone();
         dense.become_dense();
-        let mut added = HllSketch::Dense(Box::new([0; REGISTERS]));
+        let mut added = HllSketch::Dense(registers());
         added.add(0);
         added.add(u64::MAX);
         assert_eq!(dense, added);

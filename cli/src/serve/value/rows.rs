@@ -132,7 +132,7 @@ mod tests {
             Arc::new(whole().map(|value| value.map(|value| value > 2)).collect::<BooleanArray>()),
             Arc::new(texts().collect::<StringArray>()),
             Arc::new(texts().collect::<StringViewArray>()),
-            Arc::new(BinaryArray::from_iter(texts())),
+            Arc::new(texts().collect::<BinaryArray>()),
             Arc::new(whole().map(|value| value.map(|value| value as i32)).collect::<Date32Array>()),
             Arc::new(whole().collect::<TimestampMicrosecondArray>()),
             Arc::new(whole().collect::<Decimal64Array>().with_precision_and_scale(12, 2).unwrap()),

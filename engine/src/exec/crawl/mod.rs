@@ -54,7 +54,7 @@ async fn start(context: &Context, name: &Named) -> Result<StatementResult> {
     let progress = Arc::new(CrawlProgress::default());
     let watched: Arc<dyn Progress> = Arc::clone(&progress) as _;
     context.progress().set(&watched);
-    let ended = run::crawl(context.warehouse(), &crawler, &progress).await?;
+    let ended = Box::pin(run::crawl(context.warehouse(), &crawler, &progress)).await?;
     let tables = ended.outcomes.into_iter().map(|outcome| {
         let note = Some(outcome.note).filter(|note| !note.is_empty());
         [Some(outcome.action.name().to_owned()), Some(outcome.table), Some(outcome.partitions_added.to_string()), note]

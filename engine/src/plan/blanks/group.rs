@@ -63,7 +63,7 @@ impl Walker {
                 }
                 _ => None,
             };
-            keys.push(Key { compared: self.key(key.clone())?, key, shown });
+            keys.push(Key { compared: self.key(key.clone())?, planned: key, shown });
         }
         let mut finishes: Vec<Option<Finish<'_>>> = Vec::with_capacity(aggregate.aggr_expr.len());
         let first_result = number_at + usize::from(is_set);

@@ -118,9 +118,9 @@ fn grouped(aggregate: Aggregate, schema: &DFSchema) -> Result<LogicalPlan> {
             let value = planned.clone().unalias();
             let written = min(call("$super_written", vec![value.clone()])?);
             let show: Show<'_> = Box::new(|key, written| call("$super_shown", vec![key, written]));
-            Key { compared: key(value, schema)?, key: planned, shown: Some((written, show)) }
+            Key { compared: key(value, schema)?, planned, shown: Some((written, show)) }
         } else {
-            Key { compared: planned.clone(), key: planned, shown: None }
+            Key { compared: planned.clone(), planned, shown: None }
         });
     }
     regroup(aggregate, &compared, &[])
