@@ -98,7 +98,7 @@ impl Connection {
                     () = ended.cancelled() => return Err(terminated()),
                     flushed = self.wire.flush() => flushed,
                 },
-                Ok(message) => self.handle(message).await,
+                Ok(message) => Box::pin(self.handle(message)).await,
                 // Whatever they say.
                 Err(_) if matches!(kind, b'd' | b'c' | b'f') => Ok(()),
                 Err(error) => Err(Failure::Statement(error)),
