@@ -139,7 +139,7 @@ impl History {
             let count = unit.len();
             for (at, step) in unit.iter().enumerate() {
                 told = format!("{told}\n{};", step.text);
-                let done = sweeper.beside(count == 1, &before, rows(&mut session, &step.text)).await;
+                let done = sweeper.beside(count == 1, &before, Box::pin(rows(&mut session, &step.text))).await;
                 assert!(done.is_ok(), "{told}\n{}", done.unwrap_err());
                 model.run(step).await;
                 // Within a block the shape of a table that it changes is known only at its end.
