@@ -87,14 +87,22 @@ impl Used {
     /// A server's, with its processes that are there and those that were. What several share in memory cannot be told from
     /// what each has: then no peak is told.
     pub fn of_server(process: u32) -> Self {
-        let server = Self::of_folder(Path::new(&format!("/proc/{process}")), 4);
-        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let children =
-            entries.map(|entry| entry.path()).filter(|folder| fields(folder).nth(1) == Some(u64::from(process)));
-        let mut used = server;
-        for child in children {
-            used.peak_memory_bytes = 0;
-            used.cpu_seconds += Self::of_folder(&child, 2).cpu_seconds;
+        let folder = PathBuf::from(format!("/proc/{process}"));
+        let of_ended = || fields(&folder).skip(13).take(2).sum::<u64>();
+        let mut used = Self::default();
+        for _ in 0..MOST_LOOKS {
+            let ended = of_ended();
+            used = Self::of_folder(&folder, 4);
+            let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+            let children = entries.map(|entry| entry.path());
+            for child in children.filter(|child| fields(child).nth(1) == Some(u64::from(process))) {
+                used.peak_memory_bytes = 0;
+                used.cpu_seconds += Self::of_folder(&child, 2).cpu_seconds;
+            }
+            // One that ended meanwhile is perhaps in neither.
+            if of_ended() == ended {
+                break;
+            }
         }
         used
     }
@@ -114,6 +122,9 @@ fn fields(folder: &Path) -> impl Iterator<Item = u64> + use<> {
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     rest.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect::<Vec<u64>>().into_iter()
 }
+
+/// How often a server's processes are looked at while some of them end.
+const MOST_LOOKS: usize = 100;
 
 /// Linux's `USER_HZ`, the same on every machine that we build for.
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -120,8 +120,9 @@ pub(super) struct Commit {
 impl Commit {
     /// Begins the snapshot after the newest, for a transaction that began at `base` (at the newest when `None`).
     ///
-    /// In a server it takes the snapshot's number before anything else is changed, as DuckDB does: of two programs that
-    /// commit at once one waits here for the other, and neither holds rows that the other wants. A file has one writer.
+    /// In a server it takes the snapshot's number before any other row of DuckLake's is changed, as DuckDB does: of two
+    /// programs that commit at once one waits here for the other, and neither holds rows that the other wants. A file has
+    /// one writer.
     pub(super) async fn begin(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
         let mut commit = Self::after_newest(write, base).await?;
         if let Place::Postgres(_) = write.place() {

@@ -23,9 +23,12 @@ pub(super) struct ChangedRows {
 impl ChangedRows {
     /// Notes that rows ended.
     pub(super) fn end(&mut self, row_ids: &[i64]) {
-        self.ended.extend(row_ids);
+        let Self { ended, begun } = self;
+        ended.extend(row_ids);
         // Of the same commit, too.
-        self.begun.iter_mut().for_each(|group| group.rows.retain(|row| !row_ids.contains(&row.row_id)));
+        for group in begun {
+            group.rows.retain(|row| !ended.contains(&row.row_id));
+        }
     }
 
     /// Notes rows that began, with the columns that they have.

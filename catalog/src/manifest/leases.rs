@@ -25,7 +25,7 @@ pub struct SnapshotLease {
 impl Catalog {
     /// Says that `owner`, a process, uses these snapshots and no others.
     pub async fn renew_leases(&self, owner: &str, leases: &[SnapshotLease]) -> Result<()> {
-        let mut write = self.write_lazily().await?;
+        let mut write = self.write_lease().await?;
         let create = write.database().spell(CREATE);
         write.execute(sql_text(create)).await?;
         let now = now_ms();

@@ -109,7 +109,8 @@ impl Catalog {
     }
 
     /// The snapshot that is known to be the last one without asking the database.
-    pub fn unchanged(&self) -> Option<Arc<Snapshot>> {
+    #[cfg(test)]
+    pub(super) fn unchanged(&self) -> Option<Arc<Snapshot>> {
         self.last_at(&self.mark()?)
     }
 
@@ -226,6 +227,15 @@ impl Catalog {
     /// A transaction whose commit need not be on disk before the next one is: see [`Durability::WithTheNext`].
     pub(crate) async fn write_lazily(&self) -> Result<Write<'_>> {
         self.begin_write(Durability::WithTheNext).await
+    }
+
+    /// A transaction for a lease. Where a file's machine crashes, so does who holds it; where a server does, its holders go
+    /// on, so that there a lease is on disk before it counts.
+    pub(crate) async fn write_lease(&self) -> Result<Write<'_>> {
+        match self.place() {
+            Place::File(_) => self.write_lazily().await,
+            Place::Postgres(_) => self.write().await,
+        }
     }
 
     async fn begin_write(&self, durability: Durability) -> Result<Write<'_>> {

@@ -19,21 +19,30 @@ const HEADER: usize = 48;
 /// Where in it stands whether it holds anything.
 const IS_INITIALIZED: usize = 12;
 
-/// The header at some time.
-pub(super) type Mark = [u8; HEADER];
+/// The header at some time, with the number of the index that it is of: while nobody has committed to a new log, its header
+/// is as that of every other new one.
+pub(super) type Mark = (u64, [u8; HEADER]);
 
 /// The index of a catalog's log.
 pub(super) struct Commits {
     path: PathBuf,
-    index: Mutex<Option<ManuallyDrop<File>>>,
+    index: Mutex<Index>,
+}
+
+/// The file that is the index now, and how many there have been.
+#[derive(Default)]
+struct Index {
+    file: Option<ManuallyDrop<File>>,
+    number: u64,
 }
 
 impl Commits {
     /// Those of the catalog in a file.
     pub(super) fn of(catalog: &Path) -> Self {
-        let mut path = catalog.as_os_str().to_owned();
+        // It is beside the file itself, not beside a link to it.
+        let mut path = catalog.canonicalize().unwrap_or_else(|_| catalog.to_owned()).into_os_string();
         path.push("-shm");
-        Self { path: path.into(), index: Mutex::new(None) }
+        Self { path: path.into(), index: Mutex::default() }
     }
 
     /// What stands for the commits up to now; `None` where only the database knows.
@@ -41,19 +50,21 @@ impl Commits {
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever closes the database last removes the file.
         let is_there = |file: &ManuallyDrop<File>| file.metadata().is_ok_and(|found| found.nlink() > 0);
-        if !index.as_ref().is_some_and(is_there) {
-            *index = Some(ManuallyDrop::new(File::open(&self.path).ok()?));
+        if !index.file.as_ref().is_some_and(is_there) {
+            index.file = Some(ManuallyDrop::new(File::open(&self.path).ok()?));
+            index.number += 1;
         }
         let mut both = [0; 2 * HEADER];
-        index.as_ref()?.read_exact_at(&mut both, 0).ok()?;
+        index.file.as_ref()?.read_exact_at(&mut both, 0).ok()?;
         let (first, second) = both.split_first_chunk::<HEADER>()?;
-        (first == second && first[IS_INITIALIZED] != 0).then_some(*first)
+        (first == second && first[IS_INITIALIZED] != 0).then_some((index.number, *first))
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
+    use super::Commits;
     use crate::model::Database;
     use crate::store::Catalog;
     use std::sync::Arc;
@@ -72,5 +83,23 @@ mod tests {
             assert!(Arc::ptr_eq(&seen, &one.snapshot().await.unwrap()));
             assert!(Arc::ptr_eq(&seen, &one.unchanged().unwrap()));
         }
+    }
+
+    /// Where all have closed the database, its log begins anew.
+    #[tokio::test]
+    async fn a_new_log_is_told_from_an_earlier_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        Catalog::open(&path).await.unwrap().close().await;
+        let commits = Commits::of(&path);
+        let reader = Catalog::open(&path).await.unwrap();
+        let before = commits.mark().unwrap();
+        reader.close().await;
+        let writer = Catalog::open(&path).await.unwrap();
+        writer.create_database(&Database::new("d"), false).await.unwrap();
+        writer.close().await;
+        let reader = Catalog::open(&path).await.unwrap();
+        assert_ne!(commits.mark().unwrap(), before);
+        reader.close().await;
     }
 }

@@ -15,7 +15,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS millrace_background_lease(
 impl Catalog {
     /// Takes the lease `name` for so many milliseconds from now, or renews it; false while another owner has it.
     pub async fn take_lease(&self, name: &str, owner: &str, time_ms: i64) -> Result<bool> {
-        let mut write = self.write_lazily().await?;
+        let mut write = self.write_lease().await?;
         let create = write.database().spell(TABLE);
         write.execute(sql_text(create)).await?;
         let now = now_ms();
@@ -31,7 +31,7 @@ impl Catalog {
 
     /// Gives a lease back before its time.
     pub async fn end_lease(&self, name: &str, owner: &str) -> Result<()> {
-        let mut write = self.write_lazily().await?;
+        let mut write = self.write_lease().await?;
         let create = write.database().spell(TABLE);
         write.execute(sql_text(create)).await?;
         let query = sql("DELETE FROM millrace_background_lease WHERE name = $1 AND owner = $2").bind(name).bind(owner);

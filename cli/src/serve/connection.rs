@@ -98,7 +98,7 @@ impl Connection {
                     () = ended.cancelled() => return Err(terminated()),
                     flushed = self.wire.flush() => flushed,
                 },
-                Ok(message) => Box::pin(self.handle(message)).await,
+                Ok(message) => self.handle(message).await,
                 // Whatever they say.
                 Err(_) if matches!(kind, b'd' | b'c' | b'f') => Ok(()),
                 Err(error) => Err(Failure::Statement(error)),
@@ -115,15 +115,15 @@ impl Connection {
     async fn handle(&mut self, message: Message) -> Result<(), Failure> {
         match message {
             Message::Query(text) => {
-                self.simple_query(&text).await?;
+                Box::pin(self.simple_query(&text)).await?;
                 // What a group of messages began before ends with the text.
                 self.session.end_implicit().await?;
                 self.ready()
             }
-            Message::Parse { name, text, types } => Box::pin(self.parse(name, &text, &types)).await,
+            Message::Parse { name, text, types } => self.parse(name, &text, &types).await,
             Message::Bind(bind) => self.bind(bind).await,
-            Message::Describe(target) => Box::pin(self.describe(&target)).await,
-            Message::Execute { portal, most } => self.execute(&portal, most).await,
+            Message::Describe(target) => self.describe(&target).await,
+            Message::Execute { portal, most } => Box::pin(self.execute(&portal, most)).await,
             Message::Close(target) => self.close(&target),
             Message::Sync => self.sync().await,
             // Late data of a COPY that has failed; PostgreSQL passes over it too. The others were seen to before.

@@ -121,7 +121,7 @@ impl Connection {
     pub(super) async fn describe(&mut self, target: &Target) -> Result<(), Failure> {
         match target {
             Target::Statement(name) => self.describe_statement(name).await,
-            Target::Portal(name) => self.describe_portal(name).await,
+            Target::Portal(name) => Box::pin(self.describe_portal(name)).await,
         }
     }
 

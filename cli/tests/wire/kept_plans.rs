@@ -211,6 +211,13 @@ async fn times_move_on() {
     assert_eq!(one(&client, text).await, "2024-01-01 12:00:00+00");
     client.batch_execute("set timezone to 'Europe/Berlin'").await.unwrap();
     assert_eq!(one(&client, text).await, "2024-01-01 13:00:00+01");
+    // And one by which a function means something else.
+    let text = r#"select can_json_parse('{"a":1,"a":2}')"#;
+    assert_eq!(one(&client, text).await, "f");
+    client.batch_execute("set json_parse_dedup_attributes to on").await.unwrap();
+    assert_eq!(one(&client, text).await, "t");
+    client.batch_execute("reset json_parse_dedup_attributes").await.unwrap();
+    assert_eq!(one(&client, text).await, "f");
 }
 
 #[allow(clippy::many_single_char_names, reason = "named as the columns that they ask for")]
@@ -276,6 +283,10 @@ async fn parameters_have_any_value_of_their_type() {
     let sum = find("n + $1::int = $2::int").await;
     assert_eq!(executed(&client, &sum, &[&1i32, &3i32]).await, [2]);
     assert_eq!(executed(&client, &sum, &[&2i32, &3i32]).await, [1]);
+    // Where there is no column at all.
+    let alone = client.prepare("select $1::int").await.unwrap();
+    assert_eq!(executed(&client, &alone, &[&41i32]).await, [41]);
+    assert_eq!(executed(&client, &alone, &[&42i32]).await, [42]);
     let limited = client.prepare("select n from t order by n limit $1").await.unwrap();
     assert_eq!(executed(&client, &limited, &[&1i64]).await, [1]);
     assert_eq!(executed(&client, &limited, &[&2i64]).await, [1, 2]);

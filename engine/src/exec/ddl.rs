@@ -133,12 +133,11 @@ pub(crate) async fn drop_database(context: &Context, drop: &DropDatabase) -> Res
     }
     let mut gone = BTreeSet::new();
     drop_dependents_of_schema(context, &drop.name, drop, &mut gone).await?;
-    if context.transaction().lock().await.is_block() {
-        if snapshot.tables(&drop.name).any(|table| table.kind == TableKind::ExternalTable) {
-            context.check_no_block("DROP SCHEMA of external tables")?;
-        }
-        drop_at_commit(context, &snapshot, &drop.name).await?;
-    } else if !gone.is_empty() && !is_shown(&snapshot, &drop.name) {
+    let is_block = context.transaction().lock().await.is_block();
+    if is_block && snapshot.tables(&drop.name).any(|table| table.kind == TableKind::ExternalTable) {
+        context.check_no_block("DROP SCHEMA of external tables")?;
+    }
+    if is_block || (!gone.is_empty() && !is_shown(&snapshot, &drop.name)) {
         // Together with the views that go with it.
         drop_at_commit(context, &snapshot, &drop.name).await?;
     } else {

@@ -34,6 +34,19 @@ pub(crate) fn type_of_literals(arguments: &[DataType]) -> Option<DataType> {
     moments.all(|other| other == first).then(|| first.clone())
 }
 
+/// Whether there are both decimals and floating-point numbers, and nothing that is no number.
+pub(crate) fn mixes_doubles<'t>(types: impl IntoIterator<Item = &'t DataType>) -> bool {
+    let (mut decimals, mut doubles) = (false, false);
+    for data_type in types {
+        decimals |= data_type.is_decimal();
+        doubles |= data_type.is_floating();
+        if !data_type.is_numeric() && !data_type.is_null() {
+            return false;
+        }
+    }
+    decimals && doubles
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Coalesce {
     inner: Arc<ScalarUDF>,
@@ -76,9 +89,7 @@ impl ScalarUDFImpl for Coalesce {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        let decimal = |argument: &DataType| matches!(argument, DataType::Decimal128(..));
-        let are_numbers = arguments.iter().all(|argument| argument.is_numeric() || argument.is_null());
-        if are_numbers && arguments.iter().any(DataType::is_floating) && arguments.iter().any(decimal) {
+        if mixes_doubles(arguments) {
             return Ok(vec![DataType::Float64; arguments.len()]);
         }
         match type_of_literals(arguments).filter(|_| self.texts_mix) {

@@ -60,7 +60,7 @@ impl Cells {
         self.cells.len()
     }
 
-    /// Adds what stands at a place as it is. A run is shorter than 4 GB: it has 256 records of at most 4 MB.
+    /// Adds what stands at a place as it is.
     #[inline]
     pub(super) fn push_plain(&mut self, from: usize, to: usize) {
         self.cells.push(Cell { from: from as u32, to: to as u32, kind: Kind::Plain });
@@ -92,8 +92,10 @@ impl Cells {
         self.cells.push(Cell { from: from as u32, to: (from + field.bytes.len()) as u32, kind });
     }
 
-    /// The run whose bytes these are places in; `None` when one of its texts is no UTF-8.
+    /// The run whose bytes these are places in; `None` when one of its texts is no UTF-8, or has more than 4 GB, as the same
+    /// long text may in many columns.
     pub(super) fn of<'a>(&'a self, bytes: &'a [u8], width: usize) -> Option<Run<'a>> {
+        u32::try_from(bytes.len().max(self.unescaped.len())).ok()?;
         let text = std::str::from_utf8(bytes).ok()?;
         let unescaped = std::str::from_utf8(&self.unescaped).ok()?;
         let is_ascii = text.is_ascii() && unescaped.is_ascii();

@@ -1,10 +1,7 @@
 //! Numbers, dates and moments written as nearly all are, read eight digits at a time. What is written otherwise, and what
 //! is bad, is `None` here, and read digit by digit elsewhere.
 
-use chrono::{Datelike, NaiveDate};
-
-/// The day of 1970-01-01 from the first of the year 1, which is day 1.
-const EPOCH_FROM_CE: i32 = 719_163;
+use chrono::NaiveDate;
 
 /// Powers of ten that 64 bits hold.
 const POWERS: [u64; 19] = {
@@ -63,10 +60,7 @@ pub(super) fn integer(text: &[u8], from: usize, to: usize) -> Option<i64> {
     let from = from + usize::from(is_negative);
     let value = match to - from {
         0..=8 => up_to_eight(text, from, to)?,
-        count @ 9..=16 => {
-            let high = up_to_eight(text, from, to - 8)?;
-            high * POWERS[8] + up_to_eight(text, from + count - 8, to)?
-        }
+        9..=16 => up_to_eight(text, from, to - 8)? * POWERS[8] + up_to_eight(text, to - 8, to)?,
         17..=18 => {
             let high = up_to_eight(text, from, to - 16)?;
             (high * POWERS[8] + up_to_eight(text, to - 16, to - 8)?) * POWERS[8] + up_to_eight(text, to - 8, to)?
@@ -104,7 +98,7 @@ pub(super) fn date(text: &[u8]) -> Option<i32> {
     let year = (number / 10_000).cast_signed();
     // There is no year 0.
     let date = NaiveDate::from_ymd_opt(year, number / 100 % 100, number % 100).filter(|_| year > 0)?;
-    Some(date.num_days_from_ce() - EPOCH_FROM_CE)
+    Some(date.to_epoch_days())
 }
 
 /// The microseconds since 1970 of `YYYY-MM-DD HH:MI:SS`, with up to six digits behind a point.
@@ -188,7 +182,7 @@ mod tests {
     #[test]
     fn dates_and_moments() {
         for days in (-719_162..2_932_897).step_by(97) {
-            let text = NaiveDate::from_num_days_from_ce_opt(days + EPOCH_FROM_CE).map(|date| date.to_string());
+            let text = NaiveDate::from_epoch_days(days).map(|date| date.to_string());
             assert_eq!(text.as_deref().and_then(|text| date(text.as_bytes())), Some(days), "{text:?}");
         }
         for text in ["2023-02-29", "2024-13-01", "2024-00-01", "2024-01-00", "0000-01-01", "2024-1-01", "2024/01/01"] {

@@ -118,7 +118,8 @@ impl Texts {
 
 /// Numbers and moments as texts, and which of them have none.
 fn scalars(values: &ArrayRef) -> Result<(BinaryViewArray, Option<BooleanBuffer>)> {
-    // Moments with a zone are moments of UTC.
+    // Moments with a zone are moments of UTC; what has no microseconds becomes NULL, but is none.
+    let nulls = values.logical_nulls();
     let values = match values.data_type() {
         DataType::Timestamp(_, _) => cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?,
         _ => Arc::clone(values),
@@ -129,9 +130,9 @@ fn scalars(values: &ArrayRef) -> Result<(BinaryViewArray, Option<BooleanBuffer>)
     let (mut text, mut missing) = (String::new(), 0);
     for row in 0..values.len() {
         text.clear();
-        if values.is_null(row) {
+        if !is_present(nulls.as_ref(), row) {
             texts.append_null();
-        } else if formatter.value(row).write(&mut text).is_ok() {
+        } else if values.is_valid(row) && formatter.value(row).write(&mut text).is_ok() {
             texts.append_value(&text);
         } else {
             missing += 1;
@@ -139,7 +140,8 @@ fn scalars(values: &ArrayRef) -> Result<(BinaryViewArray, Option<BooleanBuffer>)
         }
     }
     let texts = texts.finish();
-    let unreadable = BooleanBuffer::collect_bool(values.len(), |row| values.is_valid(row) && texts.is_null(row));
+    let is_unreadable = |row: usize| is_present(nulls.as_ref(), row) && texts.is_null(row);
+    let unreadable = BooleanBuffer::collect_bool(values.len(), is_unreadable);
     Ok((texts, (missing > 0).then_some(unreadable)))
 }
 
@@ -268,4 +270,26 @@ fn reach(values: &ArrayRef, places: &UInt64Array) -> Result<Reached> {
     };
     let places = UInt64Array::from_iter_values(places.iter().map(|place| place.unwrap_or(any)));
     Ok((take(values, &places, None)?, present))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use datafusion::arrow::array::{TimestampMicrosecondArray, TimestampMillisecondArray};
+
+    /// Neither what no calendar has nor what microseconds do not hold is NULL.
+    #[test]
+    fn moments_without_a_text() {
+        let values = vec![Some(0), None, Some(i64::MAX)];
+        let millis: ArrayRef = Arc::new(TimestampMillisecondArray::from(values.clone()).with_timezone("+00:00"));
+        let micros: ArrayRef = Arc::new(TimestampMicrosecondArray::from(values));
+        for moments in [millis, micros] {
+            let records = RecordBatch::try_from_iter([("at", moments)]).unwrap();
+            let found = Found::of(&records, &JsonPath::parse("$.at").unwrap(), SqlType::Timestamp).unwrap();
+            assert_eq!(found.field(0).unwrap().bytes, b"1970-01-01 00:00:00".as_slice());
+            assert_eq!([0, 1, 2].map(|row| found.field(row).is_some()), [true, false, false]);
+            assert_eq!([0, 1, 2].map(|row| found.is_unreadable(row)), [false, false, true]);
+        }
+    }
 }

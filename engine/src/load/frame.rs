@@ -110,15 +110,14 @@ impl Framer {
         &self.buffer[from..to]
     }
 
-    /// Cuts the records from a place on again, that begins at this line, now with care; whether that makes a difference.
+    /// Cuts the records from a place on again, that begins at this line, now with care; `false` when all of them were cut so.
     pub(super) fn again(&mut self, from: usize, line: u64) -> bool {
-        let begin = self.base + from as u64;
-        if self.framing != Framing::Json || self.hurried_from.is_none_or(|hurried| hurried > begin) {
+        if self.framing != Framing::Json || self.hurried_from.is_none_or(|hurried| hurried >= self.begin) {
             return false;
         }
         self.hurried_from = Some(self.begin);
         (self.start, self.scanned, self.state, self.depth, self.escaped) = (from, from, State::FieldStart, 0, false);
-        (self.line, self.begin) = (line, begin);
+        (self.line, self.begin, self.too_long) = (line, self.base + from as u64, false);
         true
     }
 
@@ -331,8 +330,9 @@ impl Framer {
         }
         let rest = self.buffer[self.start..].strip_prefix(b"{")?;
         let line = &rest[..memchr::memchr(b'\n', rest)?];
-        let inside = line.trim_ascii_end().strip_suffix(b"}")?;
-        Some(self.start + inside.len() + 2)
+        let length = line.trim_ascii_end().strip_suffix(b"}")?.len() + 2;
+        // What is too long for a record may be several.
+        (length <= MOST_RECORD).then_some(self.start + length)
     }
 
     fn json_end(&mut self) -> Option<(usize, usize)> {

@@ -236,13 +236,9 @@ impl LoaderSpec {
         }
     }
 
-    /// The same, behind the fields of other records.
-    pub(super) fn split<'a>(
-        &self,
-        record: &'a [u8],
-        found: &mut Vec<Option<Field<'a>>>,
-    ) -> std::result::Result<(), Problem> {
-        let (wanted, before) = (self.targets.len(), found.len());
+    /// Takes a record apart, into fields of which there are none yet.
+    fn split<'a>(&self, record: &'a [u8], found: &mut Vec<Option<Field<'a>>>) -> std::result::Result<(), Problem> {
+        let wanted = self.targets.len();
         if let Some(members) = &self.members {
             return members.select(record, found);
         }
@@ -254,16 +250,15 @@ impl LoaderSpec {
             _ => self.delimited.split(record, found)?,
         }
         // Many programs end each line with a delimiter.
-        if found.len() == before + wanted + 1
+        if found.len() == wanted + 1
             && self.layout == Layout::Delimited
             && found.last().is_some_and(|field| field.as_ref().is_some_and(|field| field.bytes.is_empty()))
         {
             found.pop();
         }
-        let count = found.len() - before;
-        if count > wanted {
+        if found.len() > wanted {
             Err(Problem::new(1202, "Extra column(s) found"))
-        } else if count < wanted && !self.options.fill_record {
+        } else if found.len() < wanted && !self.options.fill_record {
             Err(Problem::new(1214, "Delimiter not found"))
         } else {
             Ok(())

@@ -223,6 +223,36 @@ fn lines_of_json_are_cut_as_any_json() {
     }
 }
 
+/// Objects that share lines, and those that take several, stand among more lines than a run has records.
+#[test]
+fn runs_of_json_are_cut_as_any_json() {
+    let (options, layout) = (CopyOptions::default(), Layout::JsonNames { ignore_case: false });
+    let shared = format!("{{\"c\": 0}}\n{}", "{\"c\": 1} {\"c\": 2}\n".repeat(600));
+    let parted = "{\"c\": 0}\n{\"c\": \"}\n{\"}\n".repeat(600);
+    for file in [shared, parted] {
+        let careful = load(layout.clone(), &options, &["varchar(20)"], file.as_bytes(), 1);
+        assert_eq!(careful.1, []);
+        for size in [100, 5_000, 1 << 20] {
+            assert_eq!(load(layout.clone(), &options, &["varchar(20)"], file.as_bytes(), size), careful, "{size}");
+        }
+    }
+}
+
+#[test]
+fn long_records_of_json_behind_bad_ones() {
+    let (options, layout) = (CopyOptions::default(), Layout::JsonNames { ignore_case: false });
+    let (long, half) = ("a".repeat(6 << 20), "a".repeat(3 << 20));
+    let file = format!(
+        "{{\"c\": 1}}\n{{\"c\": x}}\n{{\"c\": \"{long}\"}}\n{{\"c\": 2}}\n\
+        {{\"d\": \"{half}\", \"c\": 3}} {{\"d\": \"{half}\", \"c\": 4}}\n"
+    );
+    let expected = load(layout.clone(), &options, &["integer"], b"{\"c\": 1} {\"c\": 2} {\"c\": 3} {\"c\": 4}", 1).0;
+    for size in [5 << 20, 64 << 20] {
+        let loaded = load(layout.clone(), &options, &["integer"], file.as_bytes(), size);
+        assert_eq!(loaded, (expected.clone(), vec![(2, 1216), (3, 1216)]), "{size}");
+    }
+}
+
 /// Values that are read eight digits at a time, and by whole columns, are those that are read one by one, as all of a run
 /// are that holds a bad line.
 #[test]

@@ -247,15 +247,14 @@ impl Watched {
         let Some((_, manifest)) = self.seen.filter(|seen| !self.of_stream && seen.0 == now.0) else { return Ok(true) };
         let tables = view.attributes.materialized.as_ref().and_then(|view| view.seen.as_ref());
         let Some(tables) = tables else { return Ok(true) };
-        let touched = if manifest == now.1 { None } else { Some(catalog.touched_tables(manifest, now.1).await?) };
-        let untouched = match touched {
-            None => true,
-            Some(touched) => touched.is_some_and(|touched| !tables.keys().any(|table| touched.contains(table))),
+        let is_untouched = manifest == now.1 || {
+            let touched = catalog.touched_tables(manifest, now.1).await?;
+            touched.is_some_and(|touched| !tables.keys().any(|table| touched.contains(table)))
         };
-        if untouched {
+        if is_untouched {
             self.seen = Some(now);
         }
-        Ok(!untouched)
+        Ok(!is_untouched)
     }
 }
 

@@ -159,12 +159,9 @@ fn common<'a>(input: &LogicalPlan, expressions: impl Iterator<Item = &'a Expr>) 
 
 fn of_table(scan: &TableScan, at: usize) -> Option<SqlType> {
     let at = scan.projection.as_ref().map_or(Some(at), |projection| projection.get(at).copied())?;
-    // A view's columns are its query's.
-    if let Some(plan) = scan.source.get_logical_plan() {
-        return origin(&plan, at);
-    }
     let provider = source_as_provider(&scan.source).ok()?;
     let provider = crate::resolve::behind_grants(&provider);
+    // A view's columns are its query's.
     if let Some(view) = provider.downcast_ref::<View>() {
         return origin(view.plan(), at);
     }

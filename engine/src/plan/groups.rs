@@ -1,5 +1,5 @@
-//! Groupings by what their keys have in common: texts without blanks or case, SUPER values by value. What a group shows of a key
-//! is then one of the group's own values.
+//! Groupings by what their keys have in common: texts without blanks or case, SUPER values by value. What a group shows of
+//! a key is then one of the group's own values.
 
 use datafusion::common::{Column, DataFusionError};
 use datafusion::error::Result;

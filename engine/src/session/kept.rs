@@ -21,8 +21,8 @@ use millrace_catalog::Snapshot;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// The setting by which names of members of SUPER values are told apart.
-const SUPER_CASE: &str = "enable_case_sensitive_super_attribute";
+/// The client's settings that say what a query means.
+const MEANINGS: [&str; 2] = ["enable_case_sensitive_super_attribute", "json_parse_dedup_attributes"];
 
 /// The setting that turns it off for a session.
 pub(super) const SETTING: &str = "enable_result_cache_for_session";
@@ -106,7 +106,8 @@ impl Session {
         }
         let mut hasher = DefaultHasher::new();
         (self.settings.path.to_string(), &self.settings.timezone, &self.who.session_user).hash(&mut hasher);
-        (self.settings.client.get(SUPER_CASE), CostBased::is_on(self.state.config())).hash(&mut hasher);
+        let meanings = MEANINGS.map(|name| self.settings.client.get(name));
+        (meanings, CostBased::is_on(self.state.config())).hash(&mut hasher);
         for entry in self.state.config().options().entries() {
             (entry.key, entry.value).hash(&mut hasher);
         }

@@ -28,7 +28,7 @@ pub(super) async fn plan(context: &Context, bound: &Bound) -> Option<LogicalPlan
     plan::with_room(|| fits(&optimized, &bound.types)).ok()?.then_some(optimized)
 }
 
-/// A plan with values in the places of its placeholders; `None` where a value is not of its column's type.
+/// A plan with values in the places of its placeholders; `None` where a value is not surely one of its column's type.
 pub(super) fn with_values(plan: &LogicalPlan, bound: &Bound, state: &SessionState) -> Result<Option<LogicalPlan>> {
     let mut all = true;
     let filled = plan.clone().transform_up_with_subqueries(|node| {
@@ -56,8 +56,14 @@ pub(super) fn with_values(plan: &LogicalPlan, bound: &Bound, state: &SessionStat
 }
 
 fn value_of(placeholder: &Placeholder, bound: &Bound) -> Option<ScalarValue> {
-    let text = bound.values.get(place(placeholder)?)?.as_deref();
-    values::value(text, placeholder.field.as_ref()?.data_type())
+    let place = place(placeholder)?;
+    let text = bound.values.get(place)?.as_deref();
+    let (declared, column) = (bound.types.get(place)?, placeholder.field.as_ref()?.data_type());
+    // The column may have room for what the parameter's own type has none for.
+    if declared != column && values::value(text, declared).is_none() {
+        return None;
+    }
+    values::value(text, column)
 }
 
 /// Which of the parameters a placeholder stands for, from 0.

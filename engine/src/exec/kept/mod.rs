@@ -108,7 +108,9 @@ async fn plan_anew(context: &Context, query: &ast::Query) -> Result<Planned> {
     let read_of = if wanted { repeatable::read_of(context, query, &logical).await? } else { None };
     let declared = plan::declared_types(&logical);
     let is_lookup = is_lookup(&plan)?;
-    let is_row = context.plan_key().is_some() && read_of.as_ref().is_some_and(reads_nothing) && is_row(&plan, query);
+    // A row with parameters' values in it is found by their types only.
+    let alone = context.plan_key().is_some() && context.bound().is_none();
+    let is_row = alone && read_of.as_ref().is_some_and(reads_nothing) && is_row(&plan, query);
     let planned = Planned { plan, declared, read_of, is_lookup, is_row };
     if let (Some(key), Some(read_of)) = (context.plan_key(), &planned.read_of)
         && !is_row

@@ -45,7 +45,7 @@ pub(super) fn value(text: Option<&str>, column: &DataType) -> Option<ScalarValue
         DataType::Int64 => ScalarValue::Int64(Some(text.trim().parse().ok()?)),
         DataType::Float64 => {
             let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'e'));
-            ScalarValue::Float64(Some(text.parse().ok().filter(|_| plain)?))
+            ScalarValue::Float64(Some(text.parse::<f64>().ok().filter(|value| plain && value.is_finite())?))
         }
         DataType::Boolean => ScalarValue::Boolean(Some(match text {
             "t" | "true" => true,
@@ -63,17 +63,23 @@ pub(super) fn value(text: Option<&str>, column: &DataType) -> Option<ScalarValue
     })
 }
 
+/// Whether a text has digits where a sample has some, and else what the sample has.
+fn is_like(text: &str, sample: &str) -> bool {
+    let fits = |(byte, wanted): (u8, u8)| if wanted.is_ascii_digit() { byte.is_ascii_digit() } else { byte == wanted };
+    text.len() == sample.len() && text.bytes().zip(sample.bytes()).all(fits)
+}
+
 /// `2024-02-29` and nothing else.
 fn date(text: &str) -> Option<i32> {
     use chrono::Datelike;
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == "2024-02-29".len())?;
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| is_like(text, "2024-02-29"))?;
     Some(date.num_days_from_ce() - EPOCH_DAYS)
 }
 
 /// `2024-02-29 23:59:59`, with up to six digits of a fraction.
 fn timestamp(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let fits = whole.len() == "2024-02-29 23:59:59".len() && fraction.len() <= 6;
+    let fits = is_like(whole, "2024-02-29 23:59:59") && fraction.len() <= 6;
     let parsed = NaiveDateTime::parse_from_str(whole, "%Y-%m-%d %H:%M:%S").ok().filter(|_| fits)?;
     // A leap second is a second that the planner does not know.
     let seconds = (!whole.ends_with(":60")).then(|| parsed.and_utc().timestamp())?;
@@ -117,8 +123,11 @@ mod tests {
             (None, DataType::Int32),
             (Some("40000"), DataType::Int16),
             (Some("infinity"), DataType::Float64),
+            (Some("1e400"), DataType::Float64),
             (Some("yes"), DataType::Boolean),
             (Some("2024-2-9"), DataType::Date32),
+            (Some("2024- 2- 9"), DataType::Date32),
+            (Some("-024-02-09"), DataType::Date32),
             (Some("today"), DataType::Date32),
             (Some("2024-01-01"), timestamp.clone()),
             (Some("2024-01-01 23:59:60"), timestamp.clone()),

@@ -1,8 +1,8 @@
 //! `ALTER TABLE … DROP COLUMN`: what depends on the column keeps it there, or with CASCADE goes with it.
 //!
-//! As Redshift's documentation has it, these are views (plain and materialized ones) that read the column, foreign keys that reference it, and keys of
-//! several columns that it is one of; a key of its own goes with it. A view reads a column when its query, planned
-//! without that column, is another one or none. Late-binding views depend on nothing.
+//! As Redshift's documentation has it, these are views (plain and materialized ones) that read the column, foreign keys
+//! that reference it, and keys of several columns that it is one of; a key of its own goes with it. A view reads a column
+//! when its query, planned without that column, is another one or none. Late-binding views depend on nothing.
 
 use super::{assign, constraints};
 use crate::error::{Error, ErrorKind, Result};

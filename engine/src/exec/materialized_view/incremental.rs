@@ -111,19 +111,15 @@ impl Shape {
         if is_row_by_row(plan, table) {
             return Some(Self::Rows);
         }
-        let (items, aggregate) = match plan {
-            LogicalPlan::Projection(projection) => match projection.input.as_ref() {
-                LogicalPlan::Aggregate(aggregate) => (projection.expr.as_slice(), aggregate),
-                _ => return None,
-            },
-            _ => return None,
-        };
+        let LogicalPlan::Projection(projection) = plan else { return None };
+        let LogicalPlan::Aggregate(aggregate) = projection.input.as_ref() else { return None };
         if !is_row_by_row(&aggregate.input, table)
+            || !asks_nothing_of(&projection.input, table)
             || aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)))
         {
             return None;
         }
-        let places = items.iter().map(|item| place(item, aggregate)).collect::<Option<Vec<usize>>>()?;
+        let places = projection.expr.iter().map(|item| place(item, aggregate)).collect::<Option<Vec<usize>>>()?;
         let keys = aggregate.group_expr.len();
         let columns = places.iter().map(|at| match at.checked_sub(keys) {
             None => Some(Part::Key),

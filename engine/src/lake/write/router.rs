@@ -178,7 +178,7 @@ impl Router {
             let is_alone = file.rows == 0 && piece.num_rows() == 1;
             let has_room = rows > 0 || file.rows == 0;
             if !has_room || !file.encoder.encode(&piece, (!is_alone).then_some(room)).await? {
-                // What is masked in a text makes it longer than was estimated.
+                // What is masked in a text, and what a layout adds, make it longer than was estimated.
                 most_rows = if piece.num_rows() > 1 { piece.num_rows() / 2 } else { usize::MAX };
                 if most_rows == usize::MAX {
                     self.close(&group.key).await?;

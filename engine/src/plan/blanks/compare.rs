@@ -5,6 +5,7 @@ use super::ends::{CHOOSERS, Texts, is_null, is_plain_text, literal};
 use super::extremes::EXTREMES;
 use crate::error::Error;
 use crate::functions::{self, CHAR, COLLATE, COUNT_BLANKS, FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS};
+use crate::plan::dialect::compares;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
@@ -15,6 +16,9 @@ use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, Subquery, binary_expr, lit};
 use std::sync::Arc;
 
+/// Aggregates that tell different values apart, and show none of them.
+const COUNTING: [&str; 4] = ["approx_distinct", "approx_set", "hll", "hll_create_sketch"];
+
 impl Walker {
     /// An expression whose comparisons leave blanks out of account.
     pub(super) fn expr(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
@@ -24,7 +28,7 @@ impl Walker {
     fn part(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
         self.check_collations(&expr)?;
         match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(op) => {
                 Ok(match self.sides(&left, op, &right)? {
                     Some((left, right)) => Transformed::yes(binary_expr(left, op, right)),
                     None => Transformed::no(binary_expr(*left, op, *right)),
@@ -76,7 +80,7 @@ impl Walker {
                 for key in &mut params.order_by {
                     changed |= self.compare_by_key(&mut key.expr)?.any();
                 }
-                if params.distinct {
+                if params.distinct || COUNTING.contains(&fun.name()) {
                     changed |= self.distinct_values(fun.name(), &mut params.args)?;
                 }
                 Ok(Transformed::new_transformed(Expr::WindowFunction(window), changed))
@@ -191,9 +195,19 @@ impl Walker {
     /// NULLIF, GREATEST and LEAST compare; what gives one of its arguments gives a CHAR of CHARs; other functions see a
     /// CHAR as the dialect has it.
     fn arguments(&self, mut call: ScalarFunction) -> Result<Transformed<Expr>> {
-        const OURS: [&str; 9] =
-            [CHAR, COLLATE, COUNT_BLANKS, FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS, "cast"];
-        if OURS.contains(&call.name()) || call.name() == "try_cast" {
+        const OURS: [&str; 10] = [
+            CHAR,
+            COLLATE,
+            COUNT_BLANKS,
+            FOLDED,
+            ORDERED,
+            ORDERED_TEXT,
+            WITH_BLANKS,
+            WITHOUT_BLANKS,
+            "cast",
+            "try_cast",
+        ];
+        if OURS.contains(&call.name()) {
             return Ok(Transformed::no(Expr::ScalarFunction(call)));
         }
         if let ("nullif", [value, other]) = (call.name(), call.args.as_slice()) {
@@ -238,7 +252,7 @@ impl Walker {
     fn aggregated(&self, aggregate: &mut AggregateFunction) -> Result<bool> {
         let (name, params) = (aggregate.func.name(), &mut aggregate.params);
         let mut changed = false;
-        if params.distinct || name == "approx_distinct" {
+        if params.distinct || COUNTING.contains(&name) {
             changed |= self.distinct_values(name, &mut params.args)?;
         }
         for key in &mut params.order_by {
@@ -259,7 +273,7 @@ impl Walker {
         let mut changed = false;
         for arg in args {
             let ignored = self.compare_by_key(arg)?;
-            if ignored.case && !["count", "approx_distinct"].contains(&name) {
+            if ignored.case && name != "count" && !COUNTING.contains(&name) {
                 return Err(Error::unsupported(format!("{name}(DISTINCT …) of case-insensitive texts")).into());
             }
             changed |= ignored.any();
@@ -336,11 +350,6 @@ impl Walker {
             _ => None,
         }
     }
-}
-
-fn is_comparison(op: Operator) -> bool {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
 /// Whether an expression may give a CHAR that functions would see otherwise: what is computed gives none, and a cast gives

@@ -89,11 +89,8 @@ pub(super) fn literal(expr: &Expr) -> Option<&str> {
 
 /// Whether an expression is NULL as written.
 pub(super) fn is_null(expr: &Expr) -> bool {
-    matches!(expr, Expr::Literal(value, _) if value.is_null() && (value.data_type().is_null() || literal_text(value)))
-}
-
-fn literal_text(value: &ScalarValue) -> bool {
-    functions::is_text(&value.data_type())
+    let fits = |data_type: DataType| data_type.is_null() || functions::is_text(&data_type);
+    matches!(expr, Expr::Literal(value, _) if value.is_null() && fits(value.data_type()))
 }
 
 /// The whole number of a literal.

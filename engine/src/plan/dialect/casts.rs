@@ -1,17 +1,16 @@
 //! Casts of a finished plan, where the types are known: those that Arrow does otherwise become functions of ours.
 
 use super::operators::date_of;
+use super::passes;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, COALESCE};
 use crate::interval::is_interval;
 use crate::sql::Dialect;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 
 /// A value as the type of the column that it goes into, as Redshift assigns it.
@@ -44,25 +43,14 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
     if !found {
         return Ok(Transformed::no(plan));
     }
-    let schema: DFSchema = match &plan {
-        LogicalPlan::TableScan(scan) => {
-            DFSchema::try_from_qualified_schema(scan.table_name.clone(), scan.source.schema().as_ref())?
-        }
-        plan => merge_schema(&plan.inputs()),
-    };
-    let schema = DFSchemaRef::from(schema);
-    let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let rewritten = expr.transform_up(|part| {
-            let found = coalesced(part, &schema, dialect)?;
-            let found = if found.transformed { found } else { truths(found.data, &schema, dialect) };
-            let found = if found.transformed { found } else { with_intervals(found.data, &schema, dialect) };
-            let found = if found.transformed { found } else { part_of_interval(found.data, &schema, dialect) };
-            let found = if found.transformed { found } else { with_midnights(found.data, &schema) };
-            Ok(if found.transformed { found } else { rewrite_cast(found.data, &schema, dialect) })
-        })?;
-        Ok(if rewritten.transformed { Transformed::yes(name.restore(rewritten.data)) } else { rewritten })
+    let schema = passes::columns_of(&plan)?;
+    passes::rewrite_expressions(plan, |part| {
+        let found = coalesced(part, &schema, dialect)?;
+        let found = if found.transformed { found } else { truths(found.data, &schema, dialect) };
+        let found = if found.transformed { found } else { with_intervals(found.data, &schema, dialect) };
+        let found = if found.transformed { found } else { part_of_interval(found.data, &schema, dialect) };
+        let found = if found.transformed { found } else { with_midnights(found.data, &schema) };
+        Ok(if found.transformed { found } else { rewrite_cast(found.data, &schema, dialect) })
     })
 }
 

@@ -5,16 +5,15 @@
 //! Operators are planned so; what the planner does not ask for (VALUES, UNION, INTERSECT, CASE, IN, BETWEEN, functions that
 //! choose) is rewritten in the finished plan.
 
+use super::passes::{self, compares};
 use super::spelling::call as spelled_call;
-use crate::functions;
+use crate::functions::{self, mixes_doubles};
 use crate::sql::Dialect;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DFSchemaRef, ScalarValue};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{InSubquery, ScalarFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Case, Expr, ExprSchemable, Join, JoinConstraint, LogicalPlan, LogicalPlanBuilder, Operator, Union,
     Values, binary_expr, cast,
@@ -28,40 +27,6 @@ const CHOOSING: [&str; 3] = ["greatest", "least", "nullif"];
 
 /// The quotient of decimals.
 const DIVIDE: &str = "$divide";
-
-fn is_decimal(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..)
-    )
-}
-
-/// Whether there are both decimals and floating-point numbers, and nothing that is no number.
-pub(super) fn are_mixed<'t>(types: impl IntoIterator<Item = &'t DataType>) -> bool {
-    let (mut decimals, mut doubles) = (false, false);
-    for data_type in types {
-        decimals |= is_decimal(data_type);
-        doubles |= data_type.is_floating();
-        if !data_type.is_numeric() && !data_type.is_null() {
-            return false;
-        }
-    }
-    decimals && doubles
-}
-
-fn is_comparison(operator: Operator) -> bool {
-    matches!(
-        operator,
-        Operator::Eq
-            | Operator::NotEq
-            | Operator::Lt
-            | Operator::LtEq
-            | Operator::Gt
-            | Operator::GtEq
-            | Operator::IsDistinctFrom
-            | Operator::IsNotDistinctFrom
-    )
-}
 
 /// Marks what VALUES casts to a decimal, so that it is told from what the planner casts.
 pub(super) fn mark_casts(values: &mut ast::Values) {
@@ -110,7 +75,12 @@ fn rewrite_node(mut plan: LogicalPlan, dialect: Dialect, changed: &Cell<bool>) -
         found |= expr.exists(|part| Ok(is_looked_at(part)))?;
         Ok(TreeNodeRecursion::Continue)
     })?;
-    let rewritten = if found { rewrite_expressions(plan, dialect)? } else { Transformed::no(plan) };
+    let rewritten = if found {
+        let schema = passes::columns_of(&plan)?;
+        passes::rewrite_expressions(plan, |part| rewrite_expr(part, &schema, dialect))?
+    } else {
+        Transformed::no(plan)
+    };
     changed.set(changed.get() || rewritten.transformed);
     // Types of columns are others in the plans above, too.
     if changed.get() { Ok(Transformed::yes(rewritten.data.recompute_schema()?)) } else { Ok(rewritten) }
@@ -120,26 +90,10 @@ fn rewrite_node(mut plan: LogicalPlan, dialect: Dialect, changed: &Cell<bool>) -
 fn is_looked_at(expr: &Expr) -> bool {
     match expr {
         Expr::Case(_) | Expr::InList(_) | Expr::Between(_) | Expr::InSubquery(_) => true,
-        Expr::BinaryExpr(BinaryExpr { op, .. }) => is_comparison(*op),
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => compares(*op),
         Expr::ScalarFunction(call) => call.name() == DIVIDE || CHOOSING.contains(&call.name()),
         _ => false,
     }
-}
-
-fn rewrite_expressions(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<LogicalPlan>> {
-    let schema: DFSchema = match &plan {
-        LogicalPlan::TableScan(scan) => {
-            DFSchema::try_from_qualified_schema(scan.table_name.clone(), scan.source.schema().as_ref())?
-        }
-        plan => merge_schema(&plan.inputs()),
-    };
-    let schema = DFSchemaRef::from(schema);
-    let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let rewritten = expr.transform_up(|part| rewrite_expr(part, &schema, dialect))?;
-        Ok(if rewritten.transformed { Transformed::yes(name.restore(rewritten.data)) } else { rewritten })
-    })
 }
 
 /// Casts the decimals among values that stand beside doubles; whether there were some. What has no type here, as an outer
@@ -147,10 +101,10 @@ fn rewrite_expressions(plan: LogicalPlan, dialect: Dialect) -> Result<Transforme
 fn settle(mut values: Vec<&mut Expr>, schema: &DFSchema) -> bool {
     let types: Result<Vec<DataType>> = values.iter().map(|value| value.get_type(schema)).collect();
     let Ok(types) = types else { return false };
-    if !are_mixed(&types) {
+    if !mixes_doubles(&types) {
         return false;
     }
-    for (value, _) in values.iter_mut().zip(&types).filter(|(_, data_type)| is_decimal(data_type)) {
+    for (value, _) in values.iter_mut().zip(&types).filter(|(_, data_type)| data_type.is_decimal()) {
         **value = cast(std::mem::take(*value), DataType::Float64);
     }
     true
@@ -163,7 +117,7 @@ fn rewrite_expr(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Result<T
         Expr::Between(between) => {
             settle(vec![between.expr.as_mut(), between.low.as_mut(), between.high.as_mut()], schema)
         }
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
             settle(vec![left.as_mut(), right.as_mut()], schema)
         }
         Expr::InSubquery(among) => settle_query(among, schema)?,
@@ -216,10 +170,10 @@ fn settle_query(among: &mut InSubquery, schema: &DFSchema) -> Result<bool> {
     let Ok([column]) = <[_; 1]>::try_from(query.columns()) else { return Ok(false) };
     let (value, listed) = (among.expr.get_type(schema), query.field(0).data_type().clone());
     let Ok(value) = value else { return Ok(false) };
-    if !are_mixed([&value, &listed]) {
+    if !mixes_doubles([&value, &listed]) {
         return Ok(false);
     }
-    if is_decimal(&value) {
+    if value.is_decimal() {
         *among.expr = cast(std::mem::take(among.expr.as_mut()), DataType::Float64);
         return Ok(true);
     }
@@ -236,8 +190,8 @@ fn keys(join: &mut Join) -> bool {
     let mut found = false;
     for (left, right) in &mut join.on {
         let (Ok(l), Ok(r)) = (left.get_type(lefts.as_ref()), right.get_type(rights.as_ref())) else { continue };
-        if are_mixed([&l, &r]) {
-            let side = if is_decimal(&l) { left } else { right };
+        if mixes_doubles([&l, &r]) {
+            let side = if l.is_decimal() { left } else { right };
             *side = cast(std::mem::take(side), DataType::Float64);
             found = true;
         }
@@ -260,7 +214,7 @@ fn rows(values: &Values) -> Result<Option<LogicalPlan>> {
         _ => false,
     };
     let is_mixed = |at: usize| {
-        values.values.len() > 1 && is_decimal(planned(at)) && values.values.iter().any(|row| is_double(row, at))
+        values.values.len() > 1 && planned(at).is_decimal() && values.values.iter().any(|row| is_double(row, at))
     };
     let mixed: Vec<bool> = (0..values.schema.fields().len()).map(is_mixed).collect();
     if !mixed.contains(&true) {
@@ -281,31 +235,9 @@ fn rows(values: &Values) -> Result<Option<LogicalPlan>> {
 
 /// A union whose columns are doubles in all of its inputs where they are in one; `None` when they are so already.
 fn unified(union: &Union) -> Result<Option<LogicalPlan>> {
-    let is_mixed = |at: usize| {
-        let columns: Vec<&DataType> = union
-            .inputs
-            .iter()
-            .filter_map(|input| input.schema().fields().get(at))
-            .map(|field| field.data_type())
-            .collect();
-        are_mixed(columns)
-    };
-    let mixed: Vec<bool> = (0..union.schema.fields().len()).map(is_mixed).collect();
-    if !mixed.contains(&true) {
-        return Ok(None);
-    }
-    let mut inputs = Vec::with_capacity(union.inputs.len());
-    for input in &union.inputs {
-        let mut items = Vec::with_capacity(mixed.len());
-        for (at, column) in input.schema().columns().into_iter().enumerate() {
-            let (relation, name) = (column.relation.clone(), column.name.clone());
-            items.push(if mixed[at] && *input.schema().field(at).data_type() != DataType::Float64 {
-                cast(Expr::Column(column), DataType::Float64).alias_qualified(relation, name)
-            } else {
-                Expr::Column(column)
-            });
-        }
-        inputs.push(Arc::new(LogicalPlanBuilder::from(input.as_ref().clone()).project(items)?.build()?));
-    }
-    Union::try_new_with_loose_types(inputs).map(|union| Some(LogicalPlan::Union(union)))
+    let mixed = |fields: &[&Field]| mixes_doubles(fields.iter().map(|field| field.data_type()));
+    passes::unified(union, mixed, |field, column| {
+        let is_double = *field.data_type() == DataType::Float64;
+        Ok(if is_double { Transformed::no(column) } else { Transformed::yes(cast(column, DataType::Float64)) })
+    })
 }

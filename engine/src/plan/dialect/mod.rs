@@ -2,9 +2,10 @@
 //!
 //! `spelling` walks the syntax tree first and leaves calls, literals and relations that the planner knows; `names` gives
 //! columns their names; `types` and `operators` are asked while DataFusion plans; `casts` looks at the finished plan,
-//! where the types that are cast are known, `doubles` at decimals beside doubles in it; `laterals` puts an alias's
-//! expression for an alias that is no column.
-//! `semistructured` knows what SUPER values are, `sketches` what HLLSKETCH values are, `members` their members' names, `intervals` those with qualifiers.
+//! where the types that are cast are known, `doubles` at decimals beside doubles in it, and `passes` is what such looks have
+//! in common; `laterals` puts an alias's expression for an alias that is no column.
+//! `semistructured` knows what SUPER values are, `members` their members' names, `sketches` what HLLSKETCH values are,
+//! `intervals` those with qualifiers.
 //! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name; `using` finds
 //! the tables of columns that JOIN … USING made one.
 
@@ -18,6 +19,7 @@ mod members;
 mod names;
 mod operators;
 mod outer_joins;
+mod passes;
 mod relations;
 mod row_values;
 mod same_names;
@@ -34,6 +36,7 @@ pub(crate) use intervals::read_interval;
 pub(super) use laterals::Laterals;
 pub(super) use members::Members;
 pub(super) use operators::Operators;
+pub(super) use passes::compares;
 pub(super) use relations::Relations;
 pub(super) use same_names::tell_apart;
 pub(crate) use semistructured::{as_super, super_value};

@@ -1,7 +1,7 @@
 //! What operators mean: arithmetic that does not wrap, quotients, dates that count days, texts beside numbers.
 
 use super::members::Members;
-use super::{doubles, semistructured};
+use super::semistructured;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, is_text, shown_type};
 use crate::interval::is_interval;
@@ -108,7 +108,7 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let branches = case.when_then_expr.iter().map(|(_, then)| then.get_type(schema)).collect::<Result<Vec<_>>>();
     let otherwise = case.else_expr.as_ref().map(|expr| expr.get_type(schema)).transpose();
     let (Ok(branches), Ok(otherwise)) = (branches, otherwise) else { return Ok(Transformed::no(Expr::Case(case))) };
-    let common = if doubles::are_mixed(branches.iter().chain(&otherwise)) {
+    let common = if functions::mixes_doubles(branches.iter().chain(&otherwise)) {
         Some(DataType::Float64)
     } else {
         get_coerce_type_for_case_expression(&branches, otherwise.as_ref())

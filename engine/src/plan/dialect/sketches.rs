@@ -3,6 +3,7 @@
 //! A sketch is known by the mark of its field, as SUPER values are. It can be counted, combined, chosen (COALESCE, CASE), be
 //! NULL, and be cast to a text; it is neither equal to another nor smaller (Redshift: "HyperLogLog limitations").
 
+use super::passes;
 use super::spelling::call as spelled_call;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{
@@ -12,19 +13,16 @@ use crate::functions::{
 use crate::plan::groups::keys_of;
 use crate::sql::Dialect;
 use crate::tables;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DFSchemaRef, ExprSchema, ScalarValue};
-use datafusion::error::Result;
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union, WindowFunctionDefinition, cast,
+    BinaryExpr, Distinct, Expr, ExprSchemable, LogicalPlan, Union, WindowFunctionDefinition, cast,
 };
 use datafusion::sql::sqlparser::ast;
 use std::cell::Cell;
-use std::sync::Arc;
 
 /// What the type is called.
 const NAME: &str = "hllsketch";
@@ -74,27 +72,12 @@ pub(crate) fn sketch_value(value: ast::Expr) -> ast::Expr {
 
 /// Rewrites the casts of sketches in a plan and the queries in it, and refuses what is not for sketches.
 pub(in crate::plan) fn rewrite(plan: LogicalPlan, dialect: Dialect) -> Result<LogicalPlan> {
-    if !mentions(&plan)? {
+    // Whether there is a sketch anywhere, or what takes one.
+    if !passes::mentions(&plan, tables::is_sketch, begins)? {
         return Ok(plan);
     }
     let changed = Cell::new(false);
     plan.transform_up_with_subqueries(|node| rewrite_node(node, dialect, &changed)).map(|rewritten| rewritten.data)
-}
-
-/// Whether there is a sketch anywhere, or what takes one.
-fn mentions(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        found |= node.schema().fields().iter().any(|field| tables::is_sketch(field));
-        if !found {
-            node.apply_expressions(|expr| {
-                found |= expr.exists(|part| Ok(begins(part)))?;
-                Ok(TreeNodeRecursion::Continue)
-            })?;
-        }
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
 }
 
 /// Whether an expression is or takes a sketch by itself.
@@ -126,25 +109,14 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect, changed: &Cell<bool>) -> Re
         },
         plan => plan,
     };
-    let schema: DFSchema = match &plan {
-        LogicalPlan::TableScan(scan) => {
-            DFSchema::try_from_qualified_schema(scan.table_name.clone(), scan.source.schema().as_ref())?
-        }
-        plan => merge_schema(&plan.inputs()),
-    };
-    let schema = DFSchemaRef::from(schema);
+    let schema = passes::columns_of(&plan)?;
     check_node(&plan, &schema)?;
-    let names = NamePreserver::new(&plan);
-    let rewritten = plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let rewritten = expr.transform_up(|part| rewrite_expr(part, &schema, dialect))?;
-        Ok(if rewritten.transformed { Transformed::yes(name.restore(rewritten.data)) } else { rewritten })
-    })?;
+    let rewritten = passes::rewrite_expressions(plan, |part| rewrite_expr(part, &schema, dialect))?;
     changed.set(changed.get() || rewritten.transformed);
     if changed.get() { Ok(Transformed::yes(rewritten.data.recompute_schema()?)) } else { Ok(rewritten) }
 }
 
-fn refused(what: &str) -> datafusion::error::DataFusionError {
+fn refused(what: &str) -> DataFusionError {
     let error =
         Error::new(ErrorKind::UndefinedFunction, format!("could not identify an {what} operator for type {NAME}"));
     error.with_hint("count a sketch with hll_cardinality, or cast it to a text").into()
@@ -248,7 +220,7 @@ fn read(value: Expr, how: &str, schema: &DFSchema, dialect: Dialect) -> Result<T
     functions::call(dialect, how, vec![value]).map(Transformed::yes)
 }
 
-fn no_cast(from: &str, to: &str) -> datafusion::error::DataFusionError {
+fn no_cast(from: &str, to: &str) -> DataFusionError {
     Error::new(ErrorKind::DatatypeMismatch, format!("cannot cast type {from} to {to}")).into()
 }
 
@@ -289,7 +261,6 @@ fn rewrite_call(mut function: ScalarFunction, schema: &DFSchema, dialect: Dialec
         return functions::call(dialect, CARDINALITY, std::mem::take(&mut function.args)).map(Transformed::yes);
     }
     let takes = TAKING.contains(&name.as_str());
-    // What is marked is a choice among sketches, or was one when a view's plan came here before.
     let is_wrong = if [CARDINALITY, COMBINE_SKETCHES].contains(&name.as_str()) {
         let is_null = |value: &Expr| value.get_type(schema).is_ok_and(|found| found.is_null());
         !function.args.iter().all(|value| is_sketch(value, schema) || is_null(value))
@@ -302,7 +273,7 @@ fn rewrite_call(mut function: ScalarFunction, schema: &DFSchema, dialect: Dialec
     Ok(Transformed::no(Expr::ScalarFunction(function)))
 }
 
-fn no_function(name: &str, args: &[Expr], schema: &DFSchema) -> datafusion::error::DataFusionError {
+fn no_function(name: &str, args: &[Expr], schema: &DFSchema) -> DataFusionError {
     let types: Vec<String> = args.iter().map(|value| shown(value, schema)).collect();
     let message = format!("function {}({}) does not exist", name.to_lowercase(), types.join(", "));
     Error::new(ErrorKind::UndefinedFunction, message).into()
@@ -332,34 +303,16 @@ fn check_aggregate(
 /// A union whose columns are sketches in all of its inputs where they are in one and NULL in others; `None` when they are so
 /// already.
 fn unified(union: &Union, dialect: Dialect) -> Result<Option<LogicalPlan>> {
-    let field = |input: &Arc<LogicalPlan>, at: usize| input.schema().fields().get(at).cloned();
-    let is = |input: &Arc<LogicalPlan>, at: usize| field(input, at).is_some_and(|field| tables::is_sketch(&field));
-    let is_mixed = |at: usize| {
-        let sketches = union.inputs.iter().filter(|input| is(input, at)).count();
-        sketches > 0 && sketches < union.inputs.len()
-    };
-    let mixed: Vec<bool> = (0..union.schema.fields().len()).map(is_mixed).collect();
-    if !mixed.contains(&true) {
-        return Ok(None);
-    }
-    let mut inputs = Vec::with_capacity(union.inputs.len());
-    for input in &union.inputs {
-        let mut items = Vec::with_capacity(mixed.len());
-        for (at, column) in input.schema().columns().into_iter().enumerate() {
-            if !mixed[at] || is(input, at) {
-                items.push(Expr::Column(column));
-                continue;
-            }
-            let found = input.schema().field(at).data_type();
-            if !found.is_null() {
-                let message = format!("UNION types {NAME} and {} cannot be matched", shown_type(found));
-                return Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("cast one to the other").into());
-            }
-            let nothing = cast(Expr::Literal(ScalarValue::Null, None), DataType::Utf8View);
-            let nothing = functions::call(dialect, MARK_SKETCH, vec![nothing])?;
-            items.push(nothing.alias_qualified(column.relation, column.name));
+    let mixed = |fields: &[&Field]| passes::differ(fields, tables::is_sketch);
+    passes::unified(union, mixed, |field, column| {
+        if tables::is_sketch(field) {
+            return Ok(Transformed::no(column));
         }
-        inputs.push(Arc::new(LogicalPlanBuilder::from(input.as_ref().clone()).project(items)?.build()?));
-    }
-    Union::try_new_with_loose_types(inputs).map(|union| Some(LogicalPlan::Union(union)))
+        if !field.data_type().is_null() {
+            let message = format!("UNION types {NAME} and {} cannot be matched", shown_type(field.data_type()));
+            return Err(Error::new(ErrorKind::DatatypeMismatch, message).with_hint("cast one to the other").into());
+        }
+        let nothing = cast(Expr::Literal(ScalarValue::Null, None), DataType::Utf8View);
+        functions::call(dialect, MARK_SKETCH, vec![nothing]).map(Transformed::yes)
+    })
 }

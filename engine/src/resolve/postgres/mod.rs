@@ -1,8 +1,9 @@
 //! PostgreSQL's ways of writing that its clients use and the planner does not know, in ways that it does.
 //!
-//! `pg_catalog.f(x)` is `f(x)`, `a OPERATOR(pg_catalog.~) b` is `a ~ b`, COLLATE of a default goes, casts to `regclass`,
-//! `regtype`, `oid`, `name` and `"char"` become what they mean here, and a number is a condition (`WHERE 1 AND …`).
-//! A scalar subquery over the system's own tables, whose keys give one row at most, says so by `max`.
+//! `pg_catalog.f(x)` is `f(x)`, `a OPERATOR(pg_catalog.~) b` is `a ~ b`, `x COLLATE "default"` is `x` and `x COLLATE ci`
+//! the function, casts to `regclass`, `regtype`, `oid`, `name` and `"char"` become what they mean here, and a number is a
+//! condition (`WHERE 1 AND …`). A scalar subquery over the system's own tables, whose keys give one row at most, says so by
+//! `max`.
 
 mod arrays;
 mod names;
@@ -11,7 +12,7 @@ mod relations;
 
 pub(crate) use patterns::with_backslashes;
 
-use crate::functions::{REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME};
+use crate::functions::{COLLATE, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME};
 use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
@@ -80,9 +81,15 @@ impl VisitorMut for Rewriter {
                     condition(right);
                 }
             }
-            Expr::Collate { expr: inner, .. } => {
+            Expr::Collate { expr: inner, collation } => {
                 let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
-                *expr = inner;
+                *expr = match collation.0.last() {
+                    Some(ObjectNamePart::Identifier(name)) if !is_plain(name) => {
+                        let name = Expr::Value(Value::SingleQuotedString(name.value.clone()).into());
+                        call_of(COLLATE, vec![inner, name])
+                    }
+                    _ => inner,
+                };
             }
             Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: inner, data_type, .. } => {
                 if let Some(function) = cast_function(data_type) {
@@ -262,6 +269,11 @@ fn is_text(data_type: &DataType) -> bool {
 /// A name's parts in lower case.
 fn name_parts(name: &ObjectName) -> Vec<String> {
     name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect()
+}
+
+/// Whether a collation of PostgreSQL's is the one that texts have: by their bytes.
+fn is_plain(collation: &Ident) -> bool {
+    ["c", "default", "posix", "ucs_basic"].iter().any(|name| collation.value.eq_ignore_ascii_case(name))
 }
 
 fn call(name: &str, argument: Expr) -> Expr {

@@ -5,6 +5,7 @@ use super::values::{ADD, CHOOSING, GET, SUPER, as_super, call, comparison, is_su
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, SuperArgument, is_text};
 use crate::plan::correlated;
+use crate::plan::dialect::passes::compares;
 use crate::sql::Dialect;
 use crate::tables;
 use datafusion::arrow::datatypes::DataType;
@@ -92,20 +93,6 @@ pub(super) fn rewrite_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<
         Expr::WindowFunction(window) => return rewrite_window(window, schema),
         other => return Ok(Transformed::no(other)),
     }))
-}
-
-fn compares(operator: Operator) -> bool {
-    matches!(
-        operator,
-        Operator::Eq
-            | Operator::NotEq
-            | Operator::Lt
-            | Operator::LtEq
-            | Operator::Gt
-            | Operator::GtEq
-            | Operator::IsDistinctFrom
-            | Operator::IsNotDistinctFrom
-    )
 }
 
 /// A cast that gives NULL where the value is not of the type (Redshift: "Lax semantics").

@@ -4,45 +4,27 @@
 use super::expressions::{order, rewrite_expr};
 use super::values::{SUPER, call, is_super, key};
 use crate::functions::{self, SuperArgument};
+use crate::plan::dialect::passes;
 use crate::plan::groups::{Key, Show, keys_of, regroup};
 use crate::sql::Dialect;
 use crate::tables;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::arrow::datatypes::Field;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::expr_fn::min;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Join, JoinConstraint, LogicalPlan, LogicalPlanBuilder, Union,
-};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, Join, JoinConstraint, LogicalPlan, Union};
 use std::cell::Cell;
-use std::sync::Arc;
 
 /// Rewrites what the planner did with SUPER values as with texts, in a plan and the queries in it. A plan that was
 /// rewritten stays as it is.
 pub(in crate::plan) fn rewrite(plan: LogicalPlan, dialect: Dialect) -> Result<LogicalPlan> {
-    if dialect != Dialect::Redshift || !mentions(&plan)? {
+    // Whether there is a SUPER value anywhere, or what takes one.
+    if dialect != Dialect::Redshift || !passes::mentions(&plan, tables::is_super, begins)? {
         return Ok(plan);
     }
     let changed = Cell::new(false);
     plan.transform_up_with_subqueries(|node| rewrite_node(node, &changed)).map(|rewritten| rewritten.data)
-}
-
-/// Whether there is a SUPER value anywhere, or what takes one.
-fn mentions(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        found |= node.schema().fields().iter().any(|field| tables::is_super(field));
-        if !found {
-            node.apply_expressions(|expr| {
-                found |= expr.exists(|part| Ok(begins(part)))?;
-                Ok(TreeNodeRecursion::Continue)
-            })?;
-        }
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
 }
 
 /// Whether an expression is or takes SUPER by itself.
@@ -69,25 +51,14 @@ fn rewrite_node(mut plan: LogicalPlan, changed: &Cell<bool>) -> Result<Transform
         changed.set(true);
         return Ok(Transformed::yes(unified));
     }
-    let schema: DFSchema = match &plan {
-        LogicalPlan::TableScan(scan) => {
-            DFSchema::try_from_qualified_schema(scan.table_name.clone(), scan.source.schema().as_ref())?
-        }
-        plan => merge_schema(&plan.inputs()),
-    };
-    let schema = DFSchemaRef::from(schema);
+    let schema = passes::columns_of(&plan)?;
     let keyed = match &mut plan {
         LogicalPlan::Sort(sort) => order(&mut sort.expr, &schema)?,
         LogicalPlan::Join(join) => keys(join)?,
         LogicalPlan::Distinct(Distinct::On(on)) => compared(&mut on.on_expr, &schema)?,
         _ => false,
     };
-    let names = NamePreserver::new(&plan);
-    let rewritten = plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let rewritten = expr.transform_up(|part| rewrite_expr(part, &schema))?;
-        Ok(if rewritten.transformed { Transformed::yes(name.restore(rewritten.data)) } else { rewritten })
-    })?;
+    let rewritten = passes::rewrite_expressions(plan, |part| rewrite_expr(part, &schema))?;
     changed.set(changed.get() || keyed || rewritten.transformed);
     // What is no SUPER any more is none in the plans above either.
     let plan = if changed.get() { rewritten.data.recompute_schema()? } else { rewritten.data };
@@ -157,30 +128,11 @@ fn keys(join: &mut Join) -> Result<bool> {
 
 /// A union whose columns are SUPER in all of its inputs where they are in one; `None` when they are so already.
 fn unified(union: &Union) -> Result<Option<LogicalPlan>> {
-    let is =
-        |input: &LogicalPlan, at: usize| input.schema().fields().get(at).is_some_and(|field| tables::is_super(field));
-    let is_mixed = |at: usize| {
-        let mut inputs = union.inputs.iter().map(|input| is(input, at));
-        let first = inputs.next().unwrap_or_default();
-        inputs.any(|other| other != first)
-    };
-    let mixed: Vec<bool> = (0..union.schema.fields().len()).map(is_mixed).collect();
-    if !mixed.contains(&true) {
-        return Ok(None);
-    }
-    let mut inputs = Vec::with_capacity(union.inputs.len());
-    for input in &union.inputs {
-        let mut items = Vec::with_capacity(mixed.len());
-        for (at, column) in input.schema().columns().into_iter().enumerate() {
-            let (relation, name) = (column.relation.clone(), column.name.clone());
-            let value = Expr::Column(column);
-            items.push(if mixed[at] && !is(input, at) {
-                call(SUPER, vec![value])?.alias_qualified(relation, name)
-            } else {
-                value
-            });
+    let mixed = |fields: &[&Field]| passes::differ(fields, tables::is_super);
+    passes::unified(union, mixed, |field, column| {
+        if tables::is_super(field) {
+            return Ok(Transformed::no(column));
         }
-        inputs.push(Arc::new(LogicalPlanBuilder::from(input.as_ref().clone()).project(items)?.build()?));
-    }
-    Union::try_new_with_loose_types(inputs).map(|union| Some(LogicalPlan::Union(union)))
+        call(SUPER, vec![column]).map(Transformed::yes)
+    })
 }
