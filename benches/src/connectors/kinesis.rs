@@ -17,6 +17,9 @@ const WRITTEN: u64 = 500;
 /// Shards of the stream.
 const SHARDS: i32 = 8;
 
+/// How long a server may take to make a stream that it said to make.
+const MOST_MAKING: Duration = Duration::from_secs(30);
+
 /// Records of one request that reads.
 const PAGE: i32 = 10_000;
 
@@ -55,13 +58,23 @@ async fn fill(client: &Client, items: u64) -> Result<()> {
     report::print(&format!("filling Kinesis's stream with {items} records"));
     let create = client.create_stream().stream_name(NAME).shard_count(SHARDS);
     create.send().await.context("the stream cannot be made")?;
-    while status(client).await? != StreamStatus::Active {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    active(client).await?;
     let firsts = (0..items).step_by(WRITTEN as usize);
     let written = stream::iter(firsts.map(|first| write(client, first, items.min(first + WRITTEN))));
     written.buffer_unordered(FILLING).try_collect::<Vec<()>>().await?;
     Ok(())
+}
+
+/// Waits until the stream can be written to. Some servers answer that they made one before they know it.
+async fn active(client: &Client) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        match status(client).await {
+            Ok(StreamStatus::Active) => return Ok(()),
+            Err(error) if start.elapsed() > MOST_MAKING => return Err(error.context("the stream was not made")),
+            _ => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
 }
 
 async fn status(client: &Client) -> Result<StreamStatus> {
