@@ -1,6 +1,6 @@
 //! Benchmarks: each measures us and peers in turns, after it has compared the answers.
 //!
-//! A suite ([`tpch`], [`tpcds`], [`clickbench`], [`lake`]) measures targets that are processes of their own ([`target`], [`run`]); the others measure
+//! A suite ([`tpch`], [`tpcds`], [`clickbench`], [`lake`], [`kernels`]) measures targets that are processes of their own ([`target`], [`run`]); the others measure
 //! us and plain DataFusion in one process. Data is generated once into a cache outside the tree. Numbers are medians; the machine's
 //! noise is seen in the turns, not hidden by them.
 
@@ -15,6 +15,7 @@ pub mod connectors;
 pub mod crawl;
 pub mod csv;
 pub mod journal;
+pub mod kernels;
 pub mod lake;
 pub mod load;
 pub mod managed;

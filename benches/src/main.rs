@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use millrace_benches::kernels;
 use millrace_benches::target::{SideOptions, serve};
 use millrace_benches::{
     cache, clickbench, concurrency, connectors, crawl, csv, journal, lake, load, managed, many_tables, partitions,
@@ -57,6 +58,8 @@ enum Benchmark {
     Start(start::Options),
     /// 200 clients over three queues, with and without short query acceleration and WLM
     Queues(queues::Options),
+    /// Functions and operators over one column each, on one thread; beside DuckDB
+    Kernels(Box<kernels::KernelOptions>),
     /// What the journal costs a short query
     Journal(journal::Options),
     /// The wire: latencies and a large fetch of running servers, beside PostgreSQL
@@ -86,6 +89,7 @@ async fn run() -> Result<()> {
         Benchmark::Crawl(options) => crawl::run(&options).await,
         Benchmark::Start(options) => start::run(&options),
         Benchmark::Queues(options) => queues::run(&options).await,
+        Benchmark::Kernels(options) => kernels::run(&options, &arguments.cache, &["side"]).await,
         Benchmark::Journal(options) => journal::run(&options).await,
         Benchmark::Wire(options) => wire::run(&options).await,
     }

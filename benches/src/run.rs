@@ -85,6 +85,12 @@ impl RunOptions {
         std::iter::once(self.target.unwrap_or(measured)).chain(self.against.iter().copied())
     }
 
+    /// The same on one thread a side, where no other number is given.
+    #[must_use]
+    pub fn on_one_thread(&self) -> Self {
+        Self { threads: self.threads.or(Some(1)), ..self.clone() }
+    }
+
     fn threads(&self) -> usize {
         self.threads.unwrap_or_else(side::cores)
     }

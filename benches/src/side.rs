@@ -2,11 +2,14 @@
 
 use anyhow::Result;
 use arrow::record_batch::RecordBatch;
+use datafusion::datasource::TableProvider;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use millrace_engine::sql::ParsedStatement;
 use millrace_engine::{Error, Prepared, ProgressState, Session, Warehouse, WarehouseConfig};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -87,6 +90,11 @@ impl Ours {
             count += batch.num_rows();
         }
         Ok(count)
+    }
+
+    /// The plan by which expressions are computed of a table that is given.
+    pub async fn plan_over(&self, expressions: &str, table: Arc<dyn TableProvider>) -> Result<Arc<dyn ExecutionPlan>> {
+        Box::pin(self.session.plan_over(expressions, table)).await.map_err(|error| failed(&error))
     }
 
     /// What the last statement's scans have read, where it tells.

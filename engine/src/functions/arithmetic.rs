@@ -238,14 +238,14 @@ fn divide(call: &Call<'_>, kept: Digits) -> Result<ArrayRef> {
     };
     let shift = i32::from(scale) + s2 - s1;
     let (left, right) = (call.args[0].as_primitive::<Decimal128Type>(), call.args[1].as_primitive::<Decimal128Type>());
-    let narrow = u32::try_from(shift).ok().and_then(|shift| 10_i128.checked_pow(shift));
+    let factor = u32::try_from(shift).ok().and_then(|shift| 10_i128.checked_pow(shift));
     let limit = 10_i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
     call.values::<Decimal128Type>(|row| {
         let (dividend, divisor) = (left.value(row), right.value(row));
         if divisor == 0 {
             return Err(division_by_zero());
         }
-        let quotient = match narrow.and_then(|factor| dividend.checked_mul(factor)) {
+        let quotient = match factor.and_then(|factor| product(dividend, factor)) {
             Some(dividend) => quotient(dividend, divisor, kept),
             None => wide_quotient(dividend, divisor, shift, kept).ok_or_else(overflow)?,
         };
@@ -253,10 +253,27 @@ fn divide(call: &Call<'_>, kept: Digits) -> Result<ArrayRef> {
     })
 }
 
+/// A product, if it has 128 bits. Of two numbers of 64 bits it always has, which nearly all are.
+#[inline]
+fn product(left: i128, right: i128) -> Option<i128> {
+    match (i64::try_from(left), i64::try_from(right)) {
+        (Ok(left), Ok(right)) => Some(i128::from(left) * i128::from(right)),
+        _ => left.checked_mul(right),
+    }
+}
+
+#[inline]
 fn quotient(dividend: i128, divisor: i128, kept: Digits) -> i128 {
-    let (quotient, rest) = (dividend / divisor, dividend % divisor);
-    let half_or_more = rest.unsigned_abs() >= divisor.unsigned_abs() - rest.unsigned_abs();
-    if kept == Digits::Round && half_or_more {
+    let quotient = match (i64::try_from(dividend), i64::try_from(divisor)) {
+        // In 64 bits there is no quotient of the least number and -1.
+        (Ok(dividend), Ok(divisor)) if divisor != -1 => i128::from(dividend / divisor),
+        _ => dividend / divisor,
+    };
+    if kept == Digits::Cut {
+        return quotient;
+    }
+    let rest = dividend - quotient * divisor;
+    if rest.unsigned_abs() >= divisor.unsigned_abs() - rest.unsigned_abs() {
         return quotient + if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
     }
     quotient
@@ -317,6 +334,18 @@ mod tests {
             assert_eq!(wide_quotient(dividend, divisor, 0, Digits::Round), Some(rounded));
         }
         assert_eq!(wide_quotient(i128::MAX, 10, 20, Digits::Cut), None);
+        for (dividend, divisor) in
+            [(i64::MIN.into(), -1), (i128::MAX, i128::MAX - 1), (10_i128.pow(30), 7), (7, 10_i128.pow(30))]
+        {
+            assert_eq!(quotient(dividend, divisor, Digits::Cut), dividend / divisor, "{dividend} {divisor}");
+            let wide = wide_quotient(dividend, divisor, 0, Digits::Round);
+            assert_eq!(Some(quotient(dividend, divisor, Digits::Round)), wide, "{dividend} {divisor}");
+        }
+        for (left, right) in
+            [(i64::MIN.into(), i64::MIN.into()), (i128::MAX, 2), (1_i128 << 64, 1 << 62), (-3, 1 << 100)]
+        {
+            assert_eq!(product(left, right), i128::checked_mul(left, right), "{left} {right}");
+        }
         assert_eq!(wide_quotient(10_i128.pow(37), 10_i128.pow(30), 3, Digits::Cut), Some(10_i128.pow(10)));
     }
 }

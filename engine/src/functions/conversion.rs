@@ -20,7 +20,14 @@ fn as_text_view(call: &Call<'_>, dialect: Dialect) -> Result<ArrayRef> {
 }
 
 /// The bytes of so many characters from the first.
+#[inline]
 pub(super) fn chars(text: &str, length: usize) -> usize {
+    match text.as_bytes().get(..length) {
+        Some(bytes) if bytes.is_ascii() => return length,
+        // No text has more characters than bytes.
+        None => return text.len(),
+        Some(_) => {}
+    }
     text.char_indices().nth(length).map_or(text.len(), |(at, _)| at)
 }
 

@@ -1,5 +1,7 @@
 //! Dates and moments: what both dialects compute with parts, and zones.
 
+use super::calendar::Spans;
+use super::date_parts::{add, begin, boundaries, difference, micros, named, value};
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, is_text, scalar, shown_type};
 use super::parts::{DAY_US, Part, add_months_sticky, last_day, moment_of, months_between};
 use super::rows::Last;
@@ -9,7 +11,7 @@ use crate::zone::Zone;
 use chrono::{Datelike, Days, NaiveDate};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit};
 
 use Kind::{Date, Int, Moment, Stamp, Text};
 
@@ -28,7 +30,7 @@ fn time_of(args: &[DataType]) -> Result<DataType> {
 }
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
-    scalar("dateadd", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).doc(
+    scalar("dateadd", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).with_constants().doc(
         "dateadd(part, count, moment)",
         "A moment so many parts later; a day that a month lacks becomes its last.",
         &[
@@ -37,12 +39,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("dateadd(m, -1, '2008-01-01')", "2007-12-31 23:59:00"),
         ],
     ),
-    scalar("date_add", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).doc(
+    scalar("date_add", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).with_constants().doc(
         "date_add(part, count, moment)",
         "The same as dateadd.",
         &[],
     ),
-    scalar("datediff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, difference).doc(
+    scalar("datediff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, boundaries).with_constants().doc(
         "datediff(part, from, to)",
         "How many boundaries of the part are crossed.",
         &[
@@ -51,7 +53,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("datediff(year, '2008-12-31', '2009-01-01')", "1"),
         ],
     ),
-    scalar("date_diff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, difference).doc(
+    scalar("date_diff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, boundaries).with_constants().doc(
         "date_diff(part, from, to)",
         "The same as datediff.",
         &[],
@@ -60,11 +62,9 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         if is_interval(call.args[1].data_type()) {
             return super::intervals::parts_of(call);
         }
-        let parts = call.text(0);
-        let micros = micros(&call.args[1])?;
-        let mut last = Last::new();
-        call.ints(|row| last.of(parts.value(row), Part::parse)?.value(micros.value(row)).map(Some))
-    }),
+        named(call)
+    })
+    .with_constants(),
     // A TIMETZ is the time of day in UTC.
     scalar("$timetz", REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
         let array = &call.args[0];
@@ -82,12 +82,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         let moments = micros(array)?;
         call.values::<Time64MicrosecondType>(|row| Ok(Some(moments.value(row).rem_euclid(DAY_US))))
     }),
-    scalar("date_trunc", REDSHIFT, &[Text, Stamp], Gives::Stamp, |call| {
-        let (parts, stamps) = (call.text(0), call.stamp(1));
-        let mut last = Last::new();
-        call.stamps(|row| last.of(parts.value(row), Part::parse)?.begin(stamps.value(row)).map(Some))
-    })
-    .doc(
+    scalar("date_trunc", REDSHIFT, &[Text, Stamp], Gives::Stamp, begin).with_constants().doc(
         "date_trunc(part, moment)",
         "When the part that holds a moment began; weeks begin on Monday.",
         &[
@@ -187,13 +182,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
         &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
     ),
-    scalar("date_add", ATHENA, &[Text, Int, Moment], Gives::Of(third), |call| {
-        let (parts, counts) = (call.text(0), call.int(1));
-        let micros = micros(&call.args[2])?;
-        let mut last = Last::new();
-        like(call, 2, |row| last.of(parts.value(row), Part::parse)?.add(counts.value(row), micros.value(row)))
-    })
-    .doc(
+    scalar("date_add", ATHENA, &[Text, Int, Moment], Gives::Of(third), add).with_constants().doc(
         "date_add(unit, count, moment)",
         "A moment so many units later.",
         &[
@@ -201,26 +190,17 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("date_add('month', -1, timestamp '2020-03-31 00:00:00')", "2020-02-29 00:00:00"),
         ],
     ),
-    scalar("date_diff", ATHENA, &[Text, Stamp, Stamp], Gives::Int8, |call| {
-        let (parts, from, to) = (call.text(0), call.stamp(1), call.stamp(2));
-        let mut last = Last::new();
-        call.ints(|row| last.of(parts.value(row), Part::parse)?.whole(from.value(row), to.value(row)).map(Some))
-    })
-    .doc(
-        "date_diff(unit, from, to)",
-        "How many whole units lie between.",
-        &[
-            ("date_diff('second', timestamp '2020-03-01 00:00:00', timestamp '2020-03-02 00:00:00')", "86400"),
-            ("date_diff('day', date '2020-03-01', date '2020-03-02')", "1"),
-        ],
-    ),
-    scalar("date_trunc", ATHENA, &[Text, Moment], Gives::Of(second), |call| {
-        let parts = call.text(0);
-        let micros = micros(&call.args[1])?;
-        let mut last = Last::new();
-        like(call, 1, |row| last.of(parts.value(row), Part::parse)?.begin(micros.value(row)))
-    })
-    .doc(
+    scalar("date_diff", ATHENA, &[Text, Stamp, Stamp], Gives::Int8, |call| difference(call, Spans::whole, Part::whole))
+        .with_constants()
+        .doc(
+            "date_diff(unit, from, to)",
+            "How many whole units lie between.",
+            &[
+                ("date_diff('second', timestamp '2020-03-01 00:00:00', timestamp '2020-03-02 00:00:00')", "86400"),
+                ("date_diff('day', date '2020-03-01', date '2020-03-02')", "1"),
+            ],
+        ),
+    scalar("date_trunc", ATHENA, &[Text, Moment], Gives::Of(second), begin).with_constants().doc(
         "date_trunc(unit, moment)",
         "When the unit that holds a moment began.",
         &[
@@ -353,11 +333,6 @@ const fn part(name: &'static str, part: Part) -> Scalar {
     }
 }
 
-fn value(call: &Call<'_>, part: Part) -> Result<ArrayRef> {
-    let micros = micros(&call.args[0])?;
-    call.ints(|row| part.value(micros.value(row)).map(Some))
-}
-
 fn last_days(call: &Call<'_>) -> Result<ArrayRef> {
     let dates = call.date(0);
     call.dates(|row| {
@@ -380,42 +355,6 @@ fn zoned_type(args: &[DataType]) -> Result<DataType> {
         DataType::Timestamp(_, Some(_)) => DataType::Timestamp(TimeUnit::Microsecond, None),
         _ => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
     })
-}
-
-/// Microseconds of dates or moments.
-fn micros(values: &ArrayRef) -> Result<datafusion::arrow::array::TimestampMicrosecondArray> {
-    let plain = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-    // A zone changes how a moment is shown, not the moment.
-    let plain = match values.data_type() {
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
-            cast(&cast(values, &DataType::Int64)?, plain.data_type())?
-        }
-        _ => plain,
-    };
-    Ok(plain.as_primitive::<TimestampMicrosecondType>().clone())
-}
-
-/// Moments as the type of an argument: dates where it is one.
-fn like(call: &Call<'_>, at: usize, mut of: impl FnMut(usize) -> Result<i64>) -> Result<ArrayRef> {
-    if *call.args[at].data_type() == DataType::Date32 {
-        return call.dates(|row| {
-            let days = of(row)?.div_euclid(DAY_US);
-            i32::try_from(days).map(Some).map_err(|_| super::arithmetic::out_of_range(&DataType::Date32))
-        });
-    }
-    call.stamps(|row| of(row).map(Some))
-}
-
-fn add(call: &Call<'_>) -> Result<ArrayRef> {
-    let (parts, counts, stamps) = (call.text(0), call.int(1), call.stamp(2));
-    let mut last = Last::new();
-    call.stamps(|row| last.of(parts.value(row), Part::parse)?.add(counts.value(row), stamps.value(row)).map(Some))
-}
-
-fn difference(call: &Call<'_>) -> Result<ArrayRef> {
-    let (parts, from, to) = (call.text(0), call.stamp(1), call.stamp(2));
-    let mut last = Last::new();
-    call.ints(|row| last.of(parts.value(row), Part::parse)?.boundaries(from.value(row), to.value(row)).map(Some))
 }
 
 fn compare(call: &Call<'_>) -> Result<ArrayRef> {

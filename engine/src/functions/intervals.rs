@@ -175,7 +175,7 @@ fn qualified(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// The kernel of the parts of intervals.
 pub(super) fn parts_of(call: &Call<'_>) -> Result<ArrayRef> {
-    let (names, source) = (call.text(0), Source::of(&call.args[1])?);
+    let (names, source) = (call.spread_text(0), Source::of(&call.whole(1)?)?);
     let mut last = Last::new();
     call.ints(|row| {
         let part = last.of(names.value(row), Part::parse)?;

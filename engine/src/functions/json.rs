@@ -4,20 +4,23 @@
 //! last member counts (PostgreSQL, "JSON types"), but `json_parse` refuses it unless the session says otherwise (Redshift,
 //! "Parsing options for SUPER"); Trino's paths stop at the first, and its `json_parse` keeps the last.
 
+use super::json_paths::{
+    begins_with, extract_element, extract_path, extract_trino, extract_trino_scalar, follow, invalid, invalid_because,
+    no_array, null_if_invalid, parse, path_of,
+};
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::json::{self, Json, Repeated, Step};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, StringViewArray};
+use crate::lake::json::{self, Json, Repeated};
+use datafusion::arrow::array::{ArrayRef, AsArray, BinaryViewArray, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use serde_json::Value;
-use std::borrow::Cow;
 
 use Kind::{Bool, Int, Super, Text};
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
-    scalar("json_extract_path_text", REDSHIFT, &[Kind::Json, Kind::Any], Gives::Text, extract_path).variadic().doc(
+    scalar("json_extract_path_text", REDSHIFT, &[Kind::Json, Kind::Any], Gives::Text, extract_path).variadic().with_constants().doc(
         "json_extract_path_text(json, key [, …] [, null_if_invalid])",
         "The value that keys lead to, as text; NULL where there is none. Broken JSON is an error unless the last argument is true.",
         &[
@@ -27,7 +30,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("json_extract_path_text('{\"f2\":', 'f2', true)", "NULL"),
         ],
     ),
-    scalar("json_extract_array_element_text", REDSHIFT, &[Kind::Json, Int, Bool], Gives::Text, extract_element).optional(1).doc(
+    scalar("json_extract_array_element_text", REDSHIFT, &[Kind::Json, Int, Bool], Gives::Text, extract_element).optional(1).with_constants().doc(
         "json_extract_array_element_text(json, index [, null_if_invalid])",
         "An element of an array, counted from 0, as text; NULL where there is none.",
         &[("json_extract_array_element_text('[111,112,113]', 2)", "113"), ("json_extract_array_element_text('[\"a\",[\"b\",1]]', 1)", "[\"b\",1]")],
@@ -39,12 +42,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     ),
     scalar("is_valid_json", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| {
         let texts = Texts::of(call);
-        call.bools(|row| Ok(Some(matches!(texts.value(row).and_then(Json::read), Some(Json::Object(_))))))
+        call.bools(|row| Ok(Some(texts.value(row).is_some_and(|text| is_nested(text, '{')))))
     })
     .doc("is_valid_json(text)", "Whether a text is a JSON object.", &[("is_valid_json('{\"a\":2}')", "true"), ("is_valid_json('{''a'':2}')", "false")]),
     scalar("is_valid_json_array", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| {
         let texts = Texts::of(call);
-        call.bools(|row| Ok(Some(matches!(texts.value(row).and_then(Json::read), Some(Json::Array(_))))))
+        call.bools(|row| Ok(Some(texts.value(row).is_some_and(|text| is_nested(text, '[')))))
     })
     .doc("is_valid_json_array(text)", "Whether a text is a JSON array.", &[("is_valid_json_array('[\"a\",[\"b\",1]]')", "true"), ("is_valid_json_array('{\"a\":[1]}')", "false")]),
     scalar("can_json_parse", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Once))
@@ -58,12 +61,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.texts(|row| json::normal(texts.value(row)).map(Some).ok_or_else(|| invalid(texts.value(row))))
     })
         .doc("json_serialize(super)", "A SUPER value as text.", &[("json_serialize(json_parse('[1, 2]'))", "[1,2]")]),
-    scalar("json_extract", ATHENA, &[Text, Text], Gives::Text, |call| extract_trino(call, false)).doc(
+    scalar("json_extract", ATHENA, &[Text, Text], Gives::Text, extract_trino).with_constants().doc(
         "json_extract(json, path)",
         "What a path leads to, as JSON; NULL where there is nothing.",
         &[("json_extract('{\"a\":{\"b\":[1,2]}}', '$.a.b')", "[1,2]"), ("json_extract('{\"a\":\"x\"}', '$.a')", "\"x\"")],
     ),
-    scalar("json_extract_scalar", ATHENA, &[Text, Text], Gives::Text, |call| extract_trino(call, true)).doc(
+    scalar("json_extract_scalar", ATHENA, &[Text, Text], Gives::Text, extract_trino_scalar).with_constants().doc(
         "json_extract_scalar(json, path)",
         "What a path leads to, as text; NULL where it is an object or array.",
         &[("json_extract_scalar('[1, 2, 3]', '$[2]')", "3"), ("json_extract_scalar('{\"a\":\"x\"}', '$.a')", "x"), ("json_extract_scalar('{\"a\":{\"b c\":true}}', '$.a[\"b c\"]')", "true")],
@@ -124,28 +127,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     .doc("is_json_scalar(json)", "Whether JSON is neither object nor array.", &[("is_json_scalar('1')", "true"), ("is_json_scalar('[1, 2, 3]')", "false")]),
 ];
 
-fn parse(text: &str) -> serde_json::Result<Value> {
-    serde_json::from_str(text)
-}
-
-fn invalid(text: &str) -> Error {
-    invalid_because(text, "invalid JSON")
-}
-
-fn invalid_because(text: &str, message: &str) -> Error {
-    let shown: String = text.chars().take(60).collect();
-    Error::new(ErrorKind::InvalidText, message).with_detail(format!("the text is {shown}"))
-}
-
 /// A place in an array, counted from its end when negative.
 fn place(index: i64, length: usize) -> Option<usize> {
     let at = if index < 0 { index + length as i64 } else { index };
     usize::try_from(at).ok()
-}
-
-/// Where a path leads in a document as Trino reads it, which gives NULL for broken JSON.
-fn follow(text: &str, path: &[Step]) -> Option<Value> {
-    parse(json::follow(text, path, Repeated::First).ok()??).ok()
 }
 
 /// JSON in texts or bytes.
@@ -170,6 +155,11 @@ impl<'a> Texts<'a> {
             Self::Bytes(bytes) => std::str::from_utf8(bytes.value(row)).ok(),
         }
     }
+}
+
+/// Whether a text is a JSON object or array.
+fn is_nested(text: &str, bracket: char) -> bool {
+    begins_with(text, bracket) && json::follow(text, &[], Repeated::Last).is_ok()
 }
 
 /// What becomes of names that an object repeats.
@@ -205,71 +195,10 @@ fn parsed(call: &Call<'_>, names: Names) -> Result<ArrayRef> {
     })
 }
 
-/// A value as text: texts without quotes, null as NULL, all others without blanks.
-fn plain(written: &str) -> Option<Cow<'_, str>> {
-    match Json::read(written)? {
-        Json::Null => None,
-        Json::Text(text) => Some(text),
-        Json::Number(_) | Json::Bool(_) => Some(Cow::Borrowed(written)),
-        nested => Some(Cow::Owned(nested.to_string())),
-    }
-}
-
-fn null_if_invalid(call: &Call<'_>, at: usize, row: usize) -> bool {
-    call.has(at) && call.bool(at).value(row)
-}
-
-fn extract_path(call: &Call<'_>) -> Result<ArrayRef> {
-    let texts = call.text(0);
-    let mut columns = call.args[1..].to_vec();
-    let mut flag = None;
-    if columns.last().is_some_and(|last| *last.data_type() == DataType::Boolean) {
-        flag = columns.pop();
-    }
-    let keys = columns.iter().map(|column| Ok(cast(column, &DataType::Utf8View)?)).collect::<Result<Vec<_>>>()?;
-    let mut path: Vec<Step> = Vec::new();
-    call.texts(|row| {
-        let row_keys = || keys.iter().map(|key| key.as_string_view().value(row));
-        if !path.iter().map(|step| if let Step::Member(key) = step { key.as_str() } else { "" }).eq(row_keys()) {
-            path = row_keys().map(|key| Step::Member(key.to_owned())).collect();
-        }
-        match json::follow(texts.value(row), &path, Repeated::Last) {
-            Ok(found) => Ok(found.and_then(plain)),
-            Err(_) if flag.as_ref().is_some_and(|flag| flag.as_boolean().value(row)) => Ok(None),
-            Err(_) => Err(invalid(texts.value(row))),
-        }
-    })
-}
-
-/// What is wrong with a text that is to be a JSON array.
-fn no_array(text: &str) -> Error {
-    match Json::read(text) {
-        Some(_) => Error::new(ErrorKind::InvalidText, "the JSON text is not an array"),
-        None => invalid(text),
-    }
-}
-
-fn extract_element(call: &Call<'_>) -> Result<ArrayRef> {
-    let (texts, indices) = (call.text(0), call.int(1));
-    call.texts(|row| {
-        let text = texts.value(row);
-        // Nothing stands at a negative place.
-        let place = usize::try_from(indices.value(row)).unwrap_or(usize::MAX);
-        let found = json::follow(text, &[Step::Item(place)], Repeated::Last)
-            .ok()
-            .filter(|_| text.trim_ascii_start().starts_with('['));
-        match found {
-            Some(found) => Ok(found.and_then(plain)),
-            None if null_if_invalid(call, 2, row) => Ok(None),
-            None => Err(no_array(text)),
-        }
-    })
-}
-
 fn array_length(call: &Call<'_>) -> Result<ArrayRef> {
     let texts = call.text(0);
-    call.int4s(|row| match Json::read(texts.value(row)) {
-        Some(Json::Array(array)) => Ok(i32::try_from(array.len()).ok()),
+    call.int4s(|row| match json::array_length(texts.value(row)) {
+        Ok(Some(length)) => Ok(i32::try_from(length).ok()),
         _ if null_if_invalid(call, 1, row) => Ok(None),
         _ => Err(no_array(texts.value(row))),
     })
@@ -283,78 +212,4 @@ fn normalised(call: &Call<'_>) -> Result<ArrayRef> {
         value.sort_all_objects();
         Ok(Some(value.to_string()))
     })
-}
-
-fn extract_trino(call: &Call<'_>, as_scalar: bool) -> Result<ArrayRef> {
-    let (texts, paths) = (call.text(0), call.text(1));
-    let mut last = Last::new();
-    call.texts(|row| {
-        Ok(match follow(texts.value(row), last.of(paths.value(row), path_of)?) {
-            None => None,
-            Some(Value::Object(_) | Value::Array(_) | Value::Null) if as_scalar => None,
-            Some(Value::String(text)) if as_scalar => Some(text),
-            Some(value) => Some(value.to_string()),
-        })
-    })
-}
-
-/// `$.a.b[0]["c d"]` as steps.
-fn path_of(path: &str) -> Result<Vec<Step>> {
-    let wrong = || Error::new(ErrorKind::InvalidParameter, format!("invalid JSON path: \"{path}\""));
-    let mut rest = path.trim().strip_prefix('$').ok_or_else(wrong)?;
-    let mut steps = Vec::new();
-    while let Some(first) = rest.chars().next() {
-        rest = &rest[first.len_utf8()..];
-        match first {
-            '.' => {
-                let end = rest.find(['.', '[']).unwrap_or(rest.len());
-                let key = rest[..end].trim_matches('"');
-                if key.is_empty() || key == "*" {
-                    return Err(wrong());
-                }
-                steps.push(Step::Member(key.to_owned()));
-                rest = &rest[end..];
-            }
-            '[' => {
-                let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-                if let Some(quote) = quote {
-                    let end = rest[1..].find(quote).ok_or_else(wrong)? + 1;
-                    steps.push(Step::Member(rest[1..end].to_owned()));
-                    rest = rest[end + 1..].strip_prefix(']').ok_or_else(wrong)?;
-                } else {
-                    let end = rest.find(']').ok_or_else(wrong)?;
-                    steps.push(Step::Item(rest[..end].trim().parse().map_err(|_| wrong())?));
-                    rest = &rest[end + 1..];
-                }
-            }
-            _ => return Err(wrong()),
-        }
-    }
-    Ok(steps)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn paths_are_followed() {
-        let text = r#"{"a": {"b": [10, {"c d": "x"}], "n": null}, "a2": 1.50}"#;
-        for (path, expected) in [
-            ("$.a.b[0]", Some("10")),
-            ("$.a.b[1][\"c d\"]", Some("\"x\"")),
-            ("$['a']['b'][1]", Some(r#"{"c d":"x"}"#)),
-            ("$.a.n", Some("null")),
-            ("$.a.b[7]", None),
-            ("$.a.b.c", None),
-            ("$.x", None),
-            ("$.a2", Some("1.5")),
-        ] {
-            let found = follow(text, &path_of(path).unwrap());
-            assert_eq!(found.map(|value| value.to_string()).as_deref(), expected, "{path}");
-        }
-        assert!(follow(r#"{"a": 1, "#, &path_of("$.a").unwrap()).is_none(), "what follows must be JSON too");
-        assert!(path_of("a.b").is_err());
-    }
 }

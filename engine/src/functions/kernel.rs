@@ -23,6 +23,8 @@ use std::sync::Arc;
 pub(super) enum Kind {
     /// A text: `Utf8View`.
     Text,
+    /// A text: `Utf8View`; or bytes: `BinaryView`.
+    TextOrBytes,
     /// A SUPER: `Utf8View`. The planner makes one of a text that is none; values of other types become SUPER here.
     Super,
     /// A text in JSON: `Utf8View`. Of a SUPER it is what is kept of it.
@@ -88,7 +90,7 @@ pub(super) type Kernel = fn(&Call<'_>) -> Result<ArrayRef>;
 
 /// What a kernel works on.
 pub(super) struct Call<'a> {
-    /// The arguments, each with [`Call::rows`] values.
+    /// The arguments, each with [`Call::rows`] values, or with one where the function takes constants.
     pub(super) args: &'a [ArrayRef],
     /// How many rows.
     pub(super) rows: usize,
@@ -114,6 +116,7 @@ pub(super) struct Scalar {
     optional: usize,
     variadic: bool,
     strict: bool,
+    constants: bool,
     volatility: Volatility,
     pub(super) gives: Gives,
     kernel: Kernel,
@@ -146,6 +149,7 @@ pub(super) const fn scalar(
         optional: 0,
         variadic: false,
         strict: true,
+        constants: false,
         volatility: Volatility::Immutable,
         gives,
         kernel,
@@ -164,6 +168,11 @@ impl Scalar {
     /// The last argument may be repeated.
     pub(super) const fn variadic(self) -> Self {
         Self { variadic: true, ..self }
+    }
+
+    /// Arguments that are one value for all rows reach the kernel as one row ([`super::rows::Spread`]).
+    pub(super) const fn with_constants(self) -> Self {
+        Self { constants: true, ..self }
     }
 
     /// NULL arguments reach the kernel.
@@ -247,8 +256,10 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
     Some(match (kind, found) {
         (Kind::Super, _) if text => DataType::Utf8View,
         (Kind::Super | Kind::Any, _) => found.clone(),
-        (Kind::JsonBytes, DataType::Binary | DataType::LargeBinary | DataType::BinaryView) => DataType::BinaryView,
-        (Kind::Json | Kind::JsonBytes, _) => return coerced(Kind::Text, found),
+        (Kind::JsonBytes | Kind::TextOrBytes, DataType::Binary | DataType::LargeBinary | DataType::BinaryView) => {
+            DataType::BinaryView
+        }
+        (Kind::Json | Kind::JsonBytes | Kind::TextOrBytes, _) => return coerced(Kind::Text, found),
         (Kind::Moment, DataType::Null) => stamp(),
         (Kind::MomentOrSpan, DataType::Interval(_) | DataType::Duration(_)) => found.clone(),
         (Kind::MomentOrSpan, _) => return coerced(Kind::Moment, found),
@@ -372,12 +383,13 @@ impl ScalarUDFImpl for Function {
         let volatile = self.declaration.volatility == Volatility::Volatile;
         let constant = !volatile && args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
+        let rows_of_constants = if self.declaration.constants { 1 } else { rows };
         let gives = args.return_field.data_type().clone();
         let dialect = self.declaration.dialects.first().copied().unwrap_or_default();
         let columns = self.declaration.kinds().zip(&args.args).map(|(kind, arg)| {
             let read = read_as(kind, &arg.data_type());
             if read.is_none() && (kind != Kind::Super || is_text(&arg.data_type())) {
-                return arg.to_array(rows);
+                return arg.to_array(rows_of_constants);
             }
             let convert = |values: &ArrayRef| match &read {
                 Some(data_type) => super::cast::read(values, data_type, dialect),
@@ -386,16 +398,20 @@ impl ScalarUDFImpl for Function {
             match arg {
                 ColumnarValue::Array(values) => Ok(convert(values)?),
                 ColumnarValue::Scalar(value) => {
-                    ScalarValue::try_from_array(&convert(&value.to_array()?)?, 0)?.to_array_of_size(rows)
+                    ScalarValue::try_from_array(&convert(&value.to_array()?)?, 0)?.to_array_of_size(rows_of_constants)
                 }
             }
         });
         let columns = columns.collect::<DataFusionResult<Vec<_>>>()?;
-        let nulls = if self.declaration.strict {
-            columns.iter().fold(None, |all, column| NullBuffer::union(all.as_ref(), column.logical_nulls().as_ref()))
-        } else {
-            None
-        };
+        let mut nulls = None;
+        for column in columns.iter().filter(|_| self.declaration.strict) {
+            let own = column.logical_nulls();
+            if column.len() == rows {
+                nulls = NullBuffer::union(nulls.as_ref(), own.as_ref());
+            } else if own.is_some_and(|own| own.null_count() > 0) {
+                return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&gives)?));
+            }
+        }
         if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == rows) {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&gives)?));
         }

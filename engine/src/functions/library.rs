@@ -39,17 +39,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         &[("left('Chicago', 3)", "Chi"), ("right('Chicago', 3)", "ago")],
     ),
     (
-        REDSHIFT,
-        "Texts",
-        "substring(text, start [, length]), substr",
-        "A part from a character on, counted from 1.",
-        &[
-            ("substring('caterpillar', 6, 4)", "pill"),
-            ("substring('caterpillar', 6)", "pillar"),
-            ("substring('caterpillar' from 1 for 3)", "cat"),
-        ],
-    ),
-    (
         BOTH,
         "Texts",
         "strpos(text, part), position(part IN text)",

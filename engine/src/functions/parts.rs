@@ -1,4 +1,5 @@
-//! Parts of dates and moments: their names, their values, where one begins, and how to add and count them.
+//! Parts of dates and moments: their names, their values, where one begins, and how to add and count them; of one moment
+//! here, of columns in [`super::calendar`].
 
 use super::kernel::shown_type;
 use crate::error::{Error, ErrorKind, Result};
@@ -6,9 +7,9 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, Timelik
 use datafusion::arrow::datatypes::DataType;
 
 pub(super) const DAY_US: i64 = 86_400_000_000;
-const HOUR_US: i64 = 3_600_000_000;
-const MINUTE_US: i64 = 60_000_000;
-const SECOND_US: i64 = 1_000_000;
+pub(super) const HOUR_US: i64 = 3_600_000_000;
+pub(super) const MINUTE_US: i64 = 60_000_000;
+pub(super) const SECOND_US: i64 = 1_000_000;
 
 /// A part of a date or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl Part {
     }
 
     /// How many months or microseconds it has, where it has as many every time.
-    fn length(self) -> Option<Length> {
+    pub(super) fn length(self) -> Option<Length> {
         Some(match self {
             Self::Millennium => Length::Months(12_000),
             Self::Century => Length::Months(1200),
@@ -214,7 +215,8 @@ impl Part {
     }
 }
 
-enum Length {
+/// How long a part is.
+pub(super) enum Length {
     Months(i64),
     Micros(i64),
 }

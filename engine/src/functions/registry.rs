@@ -3,7 +3,7 @@
 use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
     arithmetic, arrays, blanks, coalesce, collation, conversion, dates, formats, full_text, intervals, json, lambdas,
-    lists, math, reduce, regex, semistructured, sketches, text, totals, url,
+    lists, math, reduce, regex, semistructured, sketches, substring, text, totals, url,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -37,6 +37,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("SUPER", semistructured::SETS),
     ("Texts", collation::COLLATIONS),
     ("Texts", text::FUNCTIONS),
+    ("Texts", substring::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];
 

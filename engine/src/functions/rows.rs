@@ -3,10 +3,12 @@
 use super::kernel::Call;
 use crate::error::Result;
 use datafusion::arrow::array::{
-    ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, BooleanBuilder, Date32Array, Float64Array, Int64Array,
-    PrimitiveArray, PrimitiveBuilder, StringViewArray, StringViewBuilder, TimestampMicrosecondArray,
+    Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, BooleanBuilder, Date32Array,
+    Float64Array, Int64Array, PrimitiveArray, PrimitiveBuilder, StringViewArray, StringViewBuilder,
+    TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
 use std::sync::Arc;
 
 impl Call<'_> {
@@ -38,6 +40,35 @@ impl Call<'_> {
     /// An argument that is a moment.
     pub(super) fn stamp(&self, at: usize) -> &TimestampMicrosecondArray {
         self.args[at].as_primitive::<TimestampMicrosecondType>()
+    }
+
+    /// An argument that is a text, perhaps one for all rows.
+    pub(super) fn spread_text(&self, at: usize) -> Spread<'_, StringViewArray> {
+        Spread::new(self.text(at), self.rows)
+    }
+
+    /// An argument that is a whole number, perhaps one for all rows.
+    pub(super) fn spread_int(&self, at: usize) -> Spread<'_, Int64Array> {
+        Spread::new(self.int(at), self.rows)
+    }
+
+    /// An argument that is a truth value, perhaps one for all rows.
+    pub(super) fn spread_bool(&self, at: usize) -> Spread<'_, BooleanArray> {
+        Spread::new(self.bool(at), self.rows)
+    }
+
+    /// An argument that is a moment, perhaps one for all rows.
+    pub(super) fn spread_stamp(&self, at: usize) -> Spread<'_, TimestampMicrosecondArray> {
+        Spread::new(self.stamp(at), self.rows)
+    }
+
+    /// An argument with as many values as there are rows.
+    pub(super) fn whole(&self, at: usize) -> Result<ArrayRef> {
+        let values = &self.args[at];
+        if values.len() == self.rows {
+            return Ok(Arc::clone(values));
+        }
+        Ok(ScalarValue::try_from_array(values, 0)?.to_array_of_size(self.rows)?)
     }
 
     /// Whether the argument was given.
@@ -81,8 +112,12 @@ impl Call<'_> {
 
     /// Values of a primitive type, computed also below NULLs: for what is cheap and cannot fail.
     pub(super) fn all<T: ArrowPrimitiveType>(&self, of: impl Fn(usize) -> T::Native) -> Result<ArrayRef> {
-        let values = (0..self.rows).map(of).collect();
-        let array = PrimitiveArray::<T>::try_new(values, self.nulls.clone())?;
+        self.column::<T>((0..self.rows).map(of).collect())
+    }
+
+    /// The same of values that were computed.
+    pub(super) fn column<T: ArrowPrimitiveType>(&self, values: Vec<T::Native>) -> Result<ArrayRef> {
+        let array = PrimitiveArray::<T>::try_new(values.into(), self.nulls.clone())?;
         Ok(Arc::new(array.with_data_type(self.gives.clone())))
     }
 
@@ -122,6 +157,42 @@ impl Call<'_> {
             }
         }
         Ok(Arc::new(built.finish()))
+    }
+}
+
+/// A column, or one value for all rows.
+pub(super) struct Spread<'a, A> {
+    values: &'a A,
+    /// All bits of a row's number for a column, none for one value.
+    mask: usize,
+}
+
+impl<'a, A> Spread<'a, A>
+where
+    &'a A: ArrayAccessor,
+{
+    /// Values of so many rows, or one.
+    pub(super) fn new(values: &'a A, rows: usize) -> Self {
+        let mask = if Array::len(&values) == rows { usize::MAX } else { 0 };
+        Self { values, mask }
+    }
+
+    /// A row's value.
+    #[inline]
+    pub(super) fn value(&self, row: usize) -> <&'a A as ArrayAccessor>::Item {
+        ArrayAccessor::value(&self.values, row & self.mask)
+    }
+
+    /// The value that all rows have, where it is known to be one.
+    pub(super) fn one(&self) -> Option<<&'a A as ArrayAccessor>::Item> {
+        (Array::len(&self.values) == 1).then(|| self.value(0))
+    }
+}
+
+impl<'a, T: ArrowPrimitiveType> Spread<'a, PrimitiveArray<T>> {
+    /// The values, of all rows or the one.
+    pub(super) fn column(&self) -> &'a [T::Native] {
+        self.values.values()
     }
 }
 

@@ -116,11 +116,6 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "How many characters two Soundex codes share.",
         &[("difference('Amazon', 'Ammazzon')", "4")],
     ),
-    scalar("substr", ATHENA, &[Text, Int, Int], Gives::Text, trino_substr).optional(1).doc(
-        "substr(text, start [, length])",
-        "A part from a character on; a negative start counts from the end.",
-        &[("substr('hello', 2, 3)", "ell"), ("substr('hello', -2)", "lo"), ("substr('hello', 0)", "")],
-    ),
     scalar("hamming_distance", ATHENA, &[Text, Text], Gives::Int8, |call| {
         let (left, right) = (call.text(0), call.text(1));
         call.ints(|row| {
@@ -409,22 +404,6 @@ fn soundex(text: &str) -> String {
     }
     made.truncate(4);
     format!("{made:0<4}")
-}
-
-/// Trino: positions begin with 1, a negative start counts from the end, and outside of the text there is nothing.
-fn trino_substr(call: &Call<'_>) -> Result<ArrayRef> {
-    let (texts, starts) = (call.text(0), call.int(1));
-    call.texts(|row| {
-        let (text, start) = (texts.value(row), starts.value(row));
-        let length = if call.has(2) { call.int(2).value(row) } else { i64::MAX };
-        let chars = text.chars().count() as i64;
-        let from = if start < 0 { chars + start } else { start - 1 };
-        if start == 0 || from < 0 || from >= chars || length <= 0 {
-            return Ok(Some(""));
-        }
-        let place = |at: i64| text.char_indices().nth(at as usize).map_or(text.len(), |(at, _)| at);
-        Ok(Some(&text[place(from)..place(from.saturating_add(length).min(chars))]))
-    })
 }
 
 fn pad(call: &Call<'_>, left: bool) -> Result<ArrayRef> {

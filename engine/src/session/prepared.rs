@@ -13,9 +13,11 @@ use crate::plan;
 use crate::resolve::{self, Relation};
 use crate::result::StatementResult;
 use crate::sql::placeholders;
-use crate::sql::{Bound, Discard, Insert, ParsedStatement, PreparedStatement, Statement};
+use crate::sql::{Bound, Discard, Insert, ParsedStatement, PreparedStatement, Statement, TARGET};
 use crate::{lake, tables};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::datasource::TableProvider;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast::{self, Expr};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -170,6 +172,21 @@ impl Session {
             self.prepared_schema(prepared).await?;
         }
         Ok(())
+    }
+
+    /// The plan by which expressions, written as a list of columns, are computed of a table that is given, in the dialect of
+    /// the session: for who looks at what single expressions cost.
+    ///
+    /// # Errors
+    /// What planning them says.
+    pub async fn plan_over(&self, expressions: &str, table: Arc<dyn TableProvider>) -> Result<Arc<dyn ExecutionPlan>> {
+        let parsed = self.parse(&format!("SELECT {expressions} FROM \"{TARGET}\""))?;
+        let [ParsedStatement { statement: Statement::Query(query), .. }] = parsed.as_slice() else {
+            return Err(Error::new(ErrorKind::Syntax, "these are no expressions"));
+        };
+        let context = self.reading_context(&parsed[0]).await?;
+        let planned = plan::plan_query(&context, resolve::resolve_change(&context, query, table).await?)?;
+        Box::pin(exec::query::physical_plan(&context, &planned)).await
     }
 
     /// A prepared statement with values, one a parameter; `None` for an empty text. [`Session::parameter_types`] was

@@ -10,6 +10,15 @@ use std::ops::Range;
 /// How deep values may nest; a limit against hostile input.
 pub(crate) const MAX_DEPTH: usize = 128;
 
+/// The lowest bit of each of eight bytes.
+const LOW_BITS: u64 = u64::from_ne_bytes([1; 8]);
+
+/// The highest bit of each.
+const HIGH_BITS: u64 = LOW_BITS << 7;
+
+/// From so many bytes on a string's end is sought with larger steps.
+const LONG_STRING: usize = 64;
+
 /// Text that is no JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed {
@@ -208,23 +217,45 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         self.at += 1;
         loop {
-            let from = self.at;
-            let Some(found) = memchr::memchr2(b'"', b'\\', &self.bytes[from..]) else {
-                self.at = self.bytes.len();
-                return self.malformed("a closing quote");
-            };
-            if self.strict
-                && let Some(control) = self.bytes[from..from + found].iter().position(|byte| *byte < 0x20)
-            {
-                self.at = from + control;
+            self.at = self.plain_end(self.at);
+            let Some(byte) = self.bytes.get(self.at) else { return self.malformed("a closing quote") };
+            if !matches!(byte, b'"' | b'\\') {
                 return self.malformed("no control character");
             }
-            self.at += found + 1;
-            if self.bytes[self.at - 1] == b'"' {
+            self.at += 1;
+            if *byte == b'"' {
                 return Ok(start..self.at);
             }
             self.escape()?;
         }
+    }
+
+    /// Where the characters of a string end that stand for themselves: at a quote, at a backslash or, where these are
+    /// refused, at a control character. Most strings are short: eight bytes at once are looked at without a call.
+    #[inline]
+    fn plain_end(&self, from: usize) -> usize {
+        let refused = if self.strict { HIGH_BITS } else { 0 };
+        let mut at = from;
+        while let Some(bytes) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            let word = u64::from_le_bytes(*bytes);
+            // The high bit of each byte that is 0, or is less than a blank. Bytes behind the first one may be wrong, as it
+            // borrows from them.
+            let zeros = |word: u64| word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS;
+            let controls = word.wrapping_sub(LOW_BITS * 0x20) & !word & refused;
+            let ends =
+                zeros(word ^ (LOW_BITS * u64::from(b'"'))) | zeros(word ^ (LOW_BITS * u64::from(b'\\'))) | controls;
+            if ends != 0 {
+                return at + ends.trailing_zeros() as usize / 8;
+            }
+            at += bytes.len();
+            if !self.strict && at >= from + LONG_STRING {
+                let rest = &self.bytes[at..];
+                return at + memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            }
+        }
+        let ends = |byte: &u8| matches!(byte, b'"' | b'\\') || (self.strict && *byte < b' ');
+        let rest = &self.bytes[at..];
+        at + rest.iter().position(ends).unwrap_or(rest.len())
     }
 
     /// Takes what follows a backslash.
@@ -363,6 +394,32 @@ mod tests {
             assert_eq!(check(text), Err(Malformed { at, expected }), "{text}");
         }
         assert_eq!(check(&"[".repeat(100_000)), Err(Malformed { at: 128, expected: "fewer levels" }));
+    }
+
+    /// Wherever in its words of eight bytes a string ends, and whatever stands before and behind.
+    #[test]
+    fn strings_end_where_they_do() {
+        for length in 0..100 {
+            for before in ["", " ", "[1, "] {
+                let plain = "aé\u{7f}!#[]/".chars().cycle().take(length).collect::<String>();
+                let text = format!("{before}\"{plain}\\n{plain}\", \"\u{1}");
+                let start = before.len();
+                let end = start + 2 * plain.len() + 4;
+                for mut lexer in [Lexer::new(text.as_bytes(), start), Lexer { at: start, ..Lexer::strict(&text) }] {
+                    assert_eq!(lexer.value(0), Ok(start..end), "{text}");
+                }
+                let open = format!("{before}\"{plain}");
+                let mut lexer = Lexer { at: start, ..Lexer::strict(&open) };
+                assert_eq!(lexer.value(0), Err(Malformed { at: open.len(), expected: "a closing quote" }), "{open}");
+                for control in ["\0", "\t", "\u{1f}"] {
+                    let text = format!("{before}\"{plain}{control}{plain}\"");
+                    let at = start + 1 + plain.len();
+                    let mut lexer = Lexer { at: start, ..Lexer::strict(&text) };
+                    assert_eq!(lexer.value(0), Err(Malformed { at, expected: "no control character" }), "{text}");
+                    assert_eq!(Lexer::new(text.as_bytes(), start).value(0), Ok(start..text.len()), "{text}");
+                }
+            }
+        }
     }
 
     /// What is let through in records of files only.

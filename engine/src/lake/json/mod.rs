@@ -29,7 +29,7 @@ pub use options::{JsonLayout, JsonOptions, JsonSerde};
 pub use path::JsonPath;
 pub(crate) use path::Step;
 pub(crate) use value::{
-    Json, Members, MembersBuilder, Repeated, find, follow, is_shallow, member, normal, put, quoted,
+    Json, Members, MembersBuilder, Repeated, array_length, find, follow, is_shallow, member, normal, put, quoted,
 };
 
 /// A scan of JSON files: `JsonSource::new(table_schema, options)`.

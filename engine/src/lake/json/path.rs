@@ -27,7 +27,11 @@ impl Step {
         match self {
             Self::All => true,
             Self::Item(_) => false,
-            Self::Member(name) => std::str::from_utf8(key).is_ok_and(|key| unescape(key) == name.as_str()),
+            // A key with an escape is longer than what it stands for.
+            Self::Member(name) if key.len() <= name.len() => key == name.as_bytes() && !has_escape(key),
+            Self::Member(name) => {
+                has_escape(key) && std::str::from_utf8(key).is_ok_and(|key| unescape(key) == name.as_str())
+            }
         }
     }
 
@@ -39,6 +43,10 @@ impl Step {
             Self::Member(_) => false,
         }
     }
+}
+
+fn has_escape(key: &[u8]) -> bool {
+    memchr::memchr(b'\\', key).is_some()
 }
 
 /// The path of a file's records.
@@ -126,6 +134,25 @@ impl fmt::Display for JsonPath {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn keys_are_meant_whatever_escapes_they_have() {
+        for (name, key, taken) in [
+            ("abc", "abc", true),
+            ("abc", "abd", false),
+            ("abc", "ab", false),
+            ("abc", "abcd", false),
+            ("abc", "a\\u0062c", true),
+            ("a\"c", "a\\\"c", true),
+            ("a\\n", "a\\n", false),
+            ("a\\n", "a\\\\n", true),
+            ("é", "\\u00e9", true),
+            ("😀", "\\ud83d\\ude00", true),
+            ("", "", true),
+        ] {
+            assert_eq!(Step::Member(name.to_owned()).takes_key(key.as_bytes()), taken, "{name} {key}");
+        }
+    }
 
     /// The operators of Glue's documentation of JSON classifiers.
     #[test]

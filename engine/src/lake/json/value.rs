@@ -166,6 +166,26 @@ pub(crate) fn follow<'t>(text: &'t str, path: &[Step], repeated: Repeated) -> Re
     Ok(place.and_then(|place| text.get(place)))
 }
 
+/// How many elements the array has that a text is; `None` where it is JSON of another kind.
+///
+/// # Errors
+/// Where it is no JSON.
+pub(crate) fn array_length(text: &str) -> Result<Option<usize>, Malformed> {
+    let mut lexer = Lexer::strict(text);
+    let mut count = None;
+    if lexer.peek() == Some(b'[') {
+        let mut found = 0;
+        lexer.array(1, |_| found += 1)?;
+        count = Some(found);
+    } else {
+        lexer.value(0)?;
+    }
+    if lexer.peek().is_some() {
+        return lexer.malformed("the end");
+    }
+    Ok(count)
+}
+
 /// Takes a value, or a part of it; where a path leads from it.
 fn lead(
     text: &str,
@@ -428,6 +448,25 @@ mod tests {
         for repeated in [Repeated::First, Repeated::Last] {
             assert!(follow(broken, &[name("a")], repeated).is_err());
             assert!(follow("1 2", &[], repeated).is_err());
+        }
+    }
+
+    #[test]
+    fn elements_are_counted() {
+        for (text, expected) in [
+            ("[]", Some(0)),
+            (" [ 1 , [2, 3], \"]\" ] ", Some(3)),
+            ("{\"a\": [1, 2]}", None),
+            ("7", None),
+            (format!("{}{}", "[".repeat(128), "]".repeat(128)).as_str(), Some(1)),
+        ] {
+            assert_eq!(array_length(text), Ok(expected), "{text}");
+        }
+        for broken in
+            ["", "[1,]", "[1] 2", "[1", "{\"a\"}", "[1}", format!("{}{}", "[".repeat(129), "]".repeat(129)).as_str()]
+        {
+            assert!(array_length(broken).is_err(), "{broken}");
+            assert_eq!(Json::read(broken), None, "{broken}");
         }
     }
 

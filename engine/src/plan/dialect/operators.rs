@@ -66,6 +66,11 @@ impl ExprPlanner for Operators {
         }
     }
 
+    /// Redshift's; Athena's is a call when it comes here.
+    fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(functions::call(self.dialect, "substring", args)?))
+    }
+
     fn plan_compound_identifier(
         &self,
         field: &Field,

@@ -1,8 +1,11 @@
-//! Micro benchmarks of what every statement pays: parsing, planning, the catalog's snapshot, a scan of one column.
+//! Micro benchmarks of what every statement pays: parsing, planning, the catalog's snapshot, a scan of one column; and of
+//! the kernels of functions and operators ([`kernels`]).
 //!
 //! `cargo bench --workspace --bench micro` runs all, with a name behind `--` those of that name. The texts and tables of
 //! TPC-DS come from DuckDB's extension: `MILLRACE_BENCH_PYTHON` names a Python that has it, `python3` otherwise.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run fails by panicking")]
+
+mod kernels;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
