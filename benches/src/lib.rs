@@ -14,9 +14,11 @@ pub mod connectors;
 #[cfg(feature = "crawl")]
 pub mod crawl;
 pub mod csv;
+pub mod digest;
 pub mod journal;
 pub mod kernels;
 pub mod lake;
+pub mod layout;
 pub mod load;
 pub mod managed;
 pub mod many_tables;

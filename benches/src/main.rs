@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use millrace_benches::kernels;
 use millrace_benches::target::{SideOptions, serve};
 use millrace_benches::{
     cache, clickbench, concurrency, connectors, crawl, csv, journal, lake, load, managed, many_tables, partitions,
     queues, start, tpcds, tpch, wire,
 };
+use millrace_benches::{kernels, layout};
 use std::path::PathBuf;
 
 #[global_allocator]
@@ -46,6 +46,8 @@ enum Benchmark {
     Csv(csv::Options),
     /// Managed tables: inserts, an update, scans; beside DuckDB
     Managed(managed::Options),
+    /// The layout of lineitem: points and ranges of the sort key, CTAS, readers beside VACUUM, a memory limit
+    Layout(Box<layout::Options>),
     /// A warehouse of many tables and files: opening it, the first plan and later ones
     Tables(many_tables::Options),
     /// COPY, UNLOAD, INSERT, UPDATE, MERGE, DELETE, VACUUM of lineitem; also `millrace bench load`
@@ -83,6 +85,7 @@ async fn run() -> Result<()> {
         Benchmark::Partitions(options) => partitions::run(&options, &arguments.cache).await,
         Benchmark::Csv(options) => csv::run(&options, &arguments.cache).await,
         Benchmark::Managed(options) => managed::run(&options).await,
+        Benchmark::Layout(options) => layout::run(&options, &arguments.cache, &["side"]).await,
         Benchmark::Tables(options) => many_tables::run(&options, &arguments.cache).await,
         Benchmark::Load(options) => load::run(&options, &arguments.cache, &["side"]).await,
         Benchmark::Connectors(options) => connectors::run(&options).await,

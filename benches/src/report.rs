@@ -82,10 +82,22 @@ pub struct Measure {
     /// See `p95_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ms: Option<f64>,
+    /// The longest time in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ms: Option<f64>,
+    /// The most memory that a process had which did nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+    /// Bytes that went to temporary files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spilled_bytes: Option<u64>,
+    /// The most blocks that scans read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks_read: Option<u64>,
 }
 
 /// How many measures there are.
-const MEASURES: usize = 6;
+const MEASURES: usize = 10;
 /// Of these, the first one by which requests are measured.
 const OF_REQUESTS: usize = 3;
 
@@ -99,6 +111,10 @@ impl Measure {
             ("per second", self.per_second.map(|count| format!("{count:.1}"))),
             ("p95 ms", self.p95_ms.map(|ms| format!("{ms:.1}"))),
             ("p99 ms", self.p99_ms.map(|ms| format!("{ms:.1}"))),
+            ("max ms", self.max_ms.map(|ms| format!("{ms:.1}"))),
+            ("peak MB", self.peak_memory_bytes.map(|bytes| (bytes >> 20).to_string())),
+            ("spilled MB", self.spilled_bytes.map(|bytes| (bytes >> 20).to_string())),
+            ("blocks", self.blocks_read.map(|blocks| blocks.to_string())),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! The two sides of a comparison: a session of ours, and a plain DataFusion context.
 
-use anyhow::Result;
+use crate::digest::Digest;
+use anyhow::{Context, Result};
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::TableProvider;
 use datafusion::physical_plan::ExecutionPlan;
@@ -32,12 +33,27 @@ impl Ours {
 
     /// The warehouse in a directory, which stays.
     pub async fn open(directory: &Path, partitions: usize) -> Result<Self> {
+        Self::open_with(directory, partitions, &[]).await
+    }
+
+    /// The same with settings of the warehouse, each `name=value`.
+    pub async fn open_with(directory: &Path, partitions: usize, settings: &[String]) -> Result<Self> {
         let mut config = WarehouseConfig::new(directory);
+        for setting in settings {
+            let (name, value) = setting.split_once('=').with_context(|| format!("{setting} is no name=value"))?;
+            config = config.with_setting(name, value).map_err(|error| failed(&error))?;
+        }
         config.target_partitions = Some(partitions);
         // What is measured is computed.
         config.result_cache_bytes = 0;
         let warehouse = Warehouse::open(config).await.map_err(|error| failed(&error))?;
         Ok(Self { session: Session::new(warehouse), scanned: None, _fresh: None })
+    }
+
+    /// Another session of the same warehouse.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { session: Session::new(Arc::clone(self.session.warehouse())), scanned: None, _fresh: None }
     }
 
     /// Runs statements; gives the last one's rows.
@@ -53,6 +69,19 @@ impl Ours {
             self.scanned = result.progress.map(|progress| progress.now());
         }
         Ok(rows)
+    }
+
+    /// Runs a query and keeps none of its rows: a digest of them, in which the order of some columns' values counts.
+    pub async fn digest(&mut self, text: &str, ordered: &[usize]) -> Result<Digest> {
+        let mut digest = Digest::default();
+        for statement in self.session.parse(text).map_err(|error| failed(&error))? {
+            let result = self.session.execute(&statement).await.map_err(|error| failed(&error))?;
+            let Some(mut rows) = result.rows else { continue };
+            while let Some(batch) = rows.try_next().await.map_err(|error| failed(&Error::from(error)))? {
+                digest.add(&batch, ordered)?;
+            }
+        }
+        Ok(digest)
     }
 
     /// Runs a query as applications ask the same one again and again.

@@ -1,4 +1,5 @@
-"""`millrace bench` at tiny sizes: every suite runs beside its peers, answers agree, reports are whole.
+"""`millrace bench` and `millrace-bench layout` at tiny sizes: every suite runs beside its peers, answers agree, reports are
+whole. `millrace-bench` is beside BINARY.
 
     benches.py BINARY FOLDER
 """
@@ -9,6 +10,8 @@ import pathlib
 import shutil
 import subprocess
 import sys
+
+import duckdb
 
 BINARY, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
 
@@ -88,6 +91,54 @@ def check_clients(report):
                 assert measure.get("cpu_seconds", 0) > 0 or not line["name"].startswith("all"), line
 
 
+def check_layout():
+    """`millrace-bench layout`: every part has its figures, all answers are right; how long anything takes is not looked at."""
+    told = FOLDER / "layout.json"
+    command = [pathlib.Path(BINARY).with_name("millrace-bench"), "--cache", FOLDER / "cache", "layout", "--scale", "0.01"]
+    command += ["--queries", "5", "--runs", "1", "--seconds", "3", "--readers", "3", "--memory-limit-mb", "128"]
+    done = subprocess.run([*command, "--python", sys.executable, "--json", told], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"benches: FAILED  layout\n{done.stdout}{done.stderr}")
+    parts = {part["part"]: part for part in json.loads(told.read_text())}
+    assert list(parts) == ["points", "bulk", "readers", "memory"], list(parts)
+    bars = {"points": 4, "bulk": 4, "readers": 1, "memory": 2}
+    for name, part in parts.items():
+        report = part["report"]
+        assert not part["wrong"], part["wrong"]
+        assert len(part["bars"]) == bars[name] and report["title"] in done.stdout, part
+        for bar in part["bars"]:
+            assert isinstance(bar["figure"], float) and bar["what"] in done.stdout, bar
+        for line in report["lines"]:
+            assert not any(line["problems"]), f"layout: {name}: {line}"
+            assert all(line["times_ms"]) and len(line["times_ms"]) == len(report["sides"]), f"layout: {name}: {line}"
+    lines = {name: {line["name"]: line for line in part["report"]["lines"]} for name, part in parts.items()}
+    sides = {name: [side["name"] for side in part["report"]["sides"]] for name, part in parts.items()}
+    assert list(lines["points"]) == ["point", "point again", "range", "range again"], lines["points"]
+    for line in lines["points"].values():
+        measure = line["measures"][0]
+        # A block of each column at least.
+        assert len(line["times_ms"][0]) == 5 and measure["blocks_read"] >= 3 and measure["max_ms"] >= measure["p99_ms"], line
+    assert sides["bulk"] == ["managed", "duckdb"] and len(lines["bulk"]) == 2, sides
+    assert all(measure["peak_memory_bytes"] for line in lines["bulk"].values() for measure in line["measures"])
+    assert sides["readers"] == ["beside", "same threads", "alone"], sides
+    for measure in lines["readers"]["read"]["measures"]:
+        assert measure["per_second"] > 0 and measure["cpu_seconds"] > 0 and measure["max_ms"] >= measure["p99_ms"], measure
+    others = [note for note in parts["readers"]["notes"] if " failed" in note]
+    assert len(others) == 4 and all(" 0 failed" in note and ": 0 " not in note for note in others), others
+    assert sides["memory"] == ["128 MB", "no limit"] and len(lines["memory"]) == 26, sides
+    for line in lines["memory"].values():
+        assert all("spilled_bytes" in measure and measure["peak_memory_bytes"] for measure in line["measures"]), line
+    files = FOLDER / "cache" / "tpch-0.01"
+    of = lambda rows: duckdb.sql(f"SELECT {rows} FROM read_parquet('{files}/lineitem/*.parquet')").fetchone()[0]
+    for name, rows in [
+        ("sort", "count(*)"),
+        ("group by order", "count(DISTINCT l_orderkey)"),
+        ("group by part", "count(DISTINCT (l_partkey, l_suppkey))"),
+    ]:
+        assert lines["memory"][name]["answer_rows"] == of(rows), f"layout: {name}: {lines['memory'][name]}"
+    print("benches: ok      layout beside duckdb", flush=True)
+
+
 FOLDER.mkdir(parents=True)
 for peer in (peer for peer, is_here in HERE.items() if not is_here):
     print(f"benches: SKIPPED {peer} is not installed")
@@ -104,3 +155,4 @@ for name, (arguments, peers, lines) in SUITES.items():
 text = run("tpch", [*SUITES["tpch"][0], "--compare", FOLDER / "tpch.json"], ["duckdb"])
 assert " slower, " in text and "then ms" in text, text
 print("benches: ok      compare")
+check_layout()

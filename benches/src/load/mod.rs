@@ -146,7 +146,8 @@ pub async fn run(options: &Options, cache: &Path, side: &[&str]) -> Result<()> {
     options.output.write(&report, before.as_ref())
 }
 
-fn agree(answers: &[Vec<compare::Row>], name: &str) -> Result<()> {
+/// Whether what both sides have is the same.
+pub(crate) fn agree(answers: &[Vec<compare::Row>], name: &str) -> Result<()> {
     match answers {
         [ours, theirs] => compare::same(ours, theirs, compare::Digits::Same, name),
         _ => Ok(()),
@@ -154,7 +155,7 @@ fn agree(answers: &[Vec<compare::Row>], name: &str) -> Result<()> {
 }
 
 /// What a target has in a table.
-fn check(target: &mut Target, table: &str) -> Result<Vec<compare::Row>> {
+pub(crate) fn check(target: &mut Target, table: &str) -> Result<Vec<compare::Row>> {
     Ok(target.run(&Request::asking(CHECK.replace("{}", table)), None)?.rows)
 }
 

@@ -30,17 +30,26 @@ pub struct Request {
     /// Parquet files in a folder that a target reads itself, where its statements cannot.
     #[serde(default)]
     pub files: Option<PathBuf>,
+    /// A digest is wanted instead of the rows, none of which is kept: [`Digest::row`](crate::digest::Digest::row), in which
+    /// the order of these columns' values counts. Only Millrace makes one.
+    #[serde(default)]
+    pub digest: Option<Vec<usize>>,
 }
 
 impl Request {
     /// A statement whose rows are not wanted.
     pub fn new(sql: String) -> Self {
-        Self { sql, rows: false, files: None }
+        Self { sql, rows: false, files: None, digest: None }
     }
 
     /// A statement whose rows are wanted.
     pub fn asking(sql: String) -> Self {
         Self { rows: true, ..Self::new(sql) }
+    }
+
+    /// A query whose rows are too many to be kept.
+    pub fn digesting(sql: String, ordered: &[usize]) -> Self {
+        Self { digest: Some(ordered.to_vec()), ..Self::asking(sql) }
     }
 }
 
@@ -115,6 +124,16 @@ impl Used {
     }
 }
 
+/// CPU seconds of those of this process's threads that have a name and have not ended.
+pub fn cpu_of_threads(name: &str) -> f64 {
+    let entries = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let threads = entries.map(|entry| entry.path());
+    let named =
+        threads.filter(|thread| std::fs::read_to_string(thread.join("comm")).is_ok_and(|own| own.trim_end() == name));
+    let ticks: u64 = named.map(|thread| fields(&thread).skip(11).take(2).sum::<u64>()).sum();
+    ticks as f64 / TICKS_PER_SECOND
+}
+
 /// The fields of a process's `stat` after its name, which is in parentheses and may hold anything: the second is the
 /// parent, the 12th and 13th are times in ticks, the next two those of children that have ended. What is no number is 0.
 fn fields(folder: &Path) -> impl Iterator<Item = u64> + use<> {
@@ -140,5 +159,19 @@ mod tests {
         let process = std::process::id();
         let mut fields = fields(Path::new(&format!("/proc/{process}")));
         assert_eq!(fields.nth(1), Some(u64::from(std::os::unix::process::parent_id())));
+    }
+
+    #[test]
+    fn threads_of_a_name_tell_their_time() -> std::io::Result<()> {
+        let busy = std::thread::Builder::new().name("busy".to_owned()).spawn(|| {
+            let (mut count, before) = (0_u64, cpu_of_threads("busy"));
+            while cpu_of_threads("busy") < before + 0.05 {
+                count += 1;
+            }
+            count
+        })?;
+        assert!(busy.join().is_ok_and(|count| count > 0));
+        assert!(cpu_of_threads("no such thread").abs() < f64::EPSILON);
+        Ok(())
     }
 }

@@ -26,6 +26,9 @@ pub struct SideOptions {
     /// The process of that server
     #[arg(long, default_value_t = 0)]
     server: u32,
+    /// Settings of Millrace's warehouse
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    settings: Vec<String>,
 }
 
 /// Runs the statements of standard input until it ends.
@@ -76,7 +79,8 @@ impl Engine {
     async fn open(kind: Kind, options: &SideOptions) -> Result<Self> {
         match kind {
             Kind::Managed | Kind::External => {
-                let ours = side::Ours::open(&options.home.join("warehouse"), options.threads).await?;
+                let warehouse = options.home.join("warehouse");
+                let ours = side::Ours::open_with(&warehouse, options.threads, &options.settings).await?;
                 Ok(Self::Millrace(Box::new(ours)))
             }
             Kind::DataFusion => Ok(Self::DataFusion(side::plain(options.threads))),
@@ -115,10 +119,14 @@ impl Engine {
     }
 
     async fn run(&mut self, request: &Request) -> Result<Answer> {
-        Ok(match self {
-            Self::Millrace(ours) => Answer::Batches(ours.run(&request.sql).await?),
-            Self::DataFusion(context) => Answer::Batches(side::run_plain(context, &request.sql).await?),
-            Self::Server(wire) => Answer::Rows(wire.run(request).await?),
+        Ok(match (self, &request.digest) {
+            (Self::Millrace(ours), Some(ordered)) => {
+                Answer::Rows(vec![ours.digest(&request.sql, ordered).await?.row()])
+            }
+            (_, Some(_)) => bail!("it makes no digest of rows"),
+            (Self::Millrace(ours), None) => Answer::Batches(ours.run(&request.sql).await?),
+            (Self::DataFusion(context), None) => Answer::Batches(side::run_plain(context, &request.sql).await?),
+            (Self::Server(wire), None) => Answer::Rows(wire.run(request).await?),
         })
     }
 }

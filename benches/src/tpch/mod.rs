@@ -40,12 +40,12 @@ impl Eq for TpchOptions {}
 pub async fn run(options: &TpchOptions, cache: &Path, side: &[&str]) -> Result<()> {
     let scale = options.scale;
     ensure!(scale > 0.0 && scale <= 1000.0, "the scale factor is from 0 to 1000");
-    let (order, words) = if options.by_date { ("-by-date", ", lineitem and orders by date") } else { ("", "") };
+    let words = if options.by_date { ", lineitem and orders by date" } else { "" };
     let suite = Suite {
         title: format!("TPC-H, scale {scale}{words}"),
-        folder: format!("{SUITE}-{scale}{order}"),
+        folder: kept_name(scale, options.by_date),
         data: folder(scale, cache).await?,
-        tables: data::tables(options.by_date),
+        tables: tables_by(options.by_date),
         queries: (1..=22).map(|number| query(number, scale)).collect::<Result<_>>()?,
         duckdb_settings: Vec::new(),
     };
@@ -57,9 +57,19 @@ pub async fn folder(scale: f64, cache: &Path) -> Result<PathBuf> {
     cache::folder(cache, format!("{SUITE}-{scale}"), |folder| async move { data::generate(scale, &folder) }).await
 }
 
+/// How the names begin of folders in which targets' own tables are kept.
+pub(crate) fn kept_name(scale: f64, by_date: bool) -> String {
+    format!("{SUITE}-{scale}{}", if by_date { "-by-date" } else { "" })
+}
+
 /// The tables as they are measured.
 pub fn tables() -> Vec<Table> {
-    data::tables(false)
+    tables_by(false)
+}
+
+/// The tables, lineitem and orders sorted by their dates or by the order key.
+pub(crate) fn tables_by(by_date: bool) -> Vec<Table> {
+    data::tables(by_date)
 }
 
 /// The table lineitem.
