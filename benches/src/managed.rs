@@ -1,12 +1,13 @@
-//! Managed tables: small and large inserts, an UPDATE of one row in a hundred, scans; beside DuckDB where a Python with
-//! its package is given.
+//! Managed tables: small inserts from one session and from several at once, large ones, an UPDATE of one row in a hundred,
+//! scans; beside DuckDB where a Python with its package is given.
 
 use crate::{compare, report, side};
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 /// Options of the benchmark.
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,9 @@ pub struct Options {
     /// Inserts of one row
     #[arg(long, default_value_t = 2_000)]
     inserts: u32,
+    /// Sessions that insert one row at a time at once
+    #[arg(long, default_value_t = 16)]
+    sessions: u32,
     /// Runs of each statement on each side
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -58,6 +62,12 @@ pub async fn run(options: &Options) -> Result<()> {
     ensure!(format!("{inserted:?}").contains(&options.inserts.to_string()), "rows were lost: {inserted:?}");
     let per_second = f64::from(options.inserts) / took.as_secs_f64();
     report::print(&format!("INSERT of one row, autocommit: {per_second:.0} a second"));
+    let together = at_once(&mut ours, options).await?;
+    let gain = together / per_second;
+    let sessions = options.sessions;
+    report::print(&format!(
+        "the same from {sessions} sessions at once: {together:.0} a second, {gain:.1} times as many"
+    ));
 
     ours.run("CREATE TABLE large (id bigint, quantity int, price double precision, note varchar(64))").await?;
     let mut took = Duration::ZERO;
@@ -94,6 +104,31 @@ pub async fn run(options: &Options) -> Result<()> {
     }
     report::print(&format!("{} rows, median of {} runs\n{text}", options.rows, options.runs));
     Ok(())
+}
+
+/// Inserts of one row a second from several sessions at once, as many in all as from one.
+async fn at_once(ours: &mut side::Ours, options: &Options) -> Result<f64> {
+    ours.run("CREATE TABLE shared (id bigint, name varchar(20), at timestamp)").await?;
+    let each = options.inserts.div_ceil(options.sessions.max(1));
+    let (begun, mut inserting) = (Instant::now(), JoinSet::new());
+    for session in 0..options.sessions {
+        let mut another = ours.another();
+        inserting.spawn(async move {
+            for id in session * each..(session + 1) * each {
+                let statement = format!("INSERT INTO shared VALUES ({id}, 'name {id}', '2024-01-01 00:00:00')");
+                another.run(&statement).await?;
+            }
+            Ok::<(), anyhow::Error>(())
+        });
+    }
+    while let Some(done) = inserting.join_next().await {
+        done??;
+    }
+    let took = begun.elapsed();
+    let all = options.sessions * each;
+    let found = compare::rows(&ours.run("SELECT count(*), count(DISTINCT id) FROM shared").await?)?;
+    ensure!(format!("{found:?}").matches(&all.to_string()).count() == 2, "rows were lost or doubled: {found:?}");
+    Ok(f64::from(all) / took.as_secs_f64())
 }
 
 fn rows(count: u64) -> String {

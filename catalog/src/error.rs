@@ -80,4 +80,25 @@ impl CatalogError {
     pub fn already_exists(kind: &'static str, name: impl Into<String>) -> Self {
         Self::AlreadyExists { kind, name: name.into() }
     }
+
+    /// The same for another whom it befell, too; of what is behind it only the words.
+    pub(crate) fn repeated(&self) -> Self {
+        let words = |source: &(dyn std::error::Error + Send + Sync)| source.to_string().into();
+        match self {
+            Self::NotFound { kind, name } => Self::NotFound { kind, name: name.clone() },
+            Self::AlreadyExists { kind, name } => Self::AlreadyExists { kind, name: name.clone() },
+            Self::Conflict(message) => Self::Conflict(message.clone()),
+            Self::Serialization { table_id } => Self::Serialization { table_id: *table_id },
+            Self::OwnsObjects { user, objects } => Self::OwnsObjects { user: user.clone(), objects: objects.clone() },
+            Self::InvalidArgument(message) => Self::InvalidArgument(message.clone()),
+            Self::ReadOnly(place) => Self::ReadOnly(place.clone()),
+            Self::Unavailable { message, source } => {
+                Self::Unavailable { message: message.clone(), source: source.as_deref().map(words) }
+            }
+            Self::UnknownOutcome { message, source } => {
+                Self::UnknownOutcome { message: message.clone(), source: words(source.as_ref()) }
+            }
+            Self::Damaged(message) => Self::Damaged(message.clone()),
+        }
+    }
 }

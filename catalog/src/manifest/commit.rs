@@ -3,19 +3,20 @@
 //! 1. Take the write lock, read the newest snapshot, and describe what another program committed meanwhile.
 //! 2. Apply the changes in order; whatever they touch must still be as the transaction saw it.
 //! 3. Compare what was done with what others did since the transaction began (`conflict`).
-//! 4. Write statistics, the snapshot's row and its list of changes; commit.
+//! 4. Write statistics, the snapshot's row and its list of changes; commit, where several are ready all of them (`group`).
 
 use super::change::{CommitNote, Committed, ManifestChange};
 use super::conflict::{Footprint, find_conflict};
 use super::follow::{ChangedRows, Done};
-use super::load::document;
-use super::log::{Effect, format_effects, parse_effects};
-use super::settled::Settled;
+use super::group::Request;
+use super::head::{Head, Past};
+use super::log::{Effect, format_effects};
+use super::settled::KnownTables;
 use super::state::TableState;
-use super::time::{now_us, parse_time};
+use super::time::now_us;
 use crate::error::{CatalogError, Result};
 use crate::store::{Catalog, ObjectChanges, Place, Time, Tries, Write, sql};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 impl Catalog {
     /// Commits a transaction that began at the snapshot `base` and read the tables `reads`: all its changes, or none.
@@ -24,6 +25,9 @@ impl Catalog {
     /// be in one serial history with this one; [`CatalogError::AlreadyExists`] when a new table's name is taken;
     /// [`CatalogError::NotFound`] for a table that does not exist; [`CatalogError::Conflict`] when `base` has expired.
     /// Without changes nothing is written and nothing conflicts.
+    ///
+    /// A future that is dropped before the commit began changes nothing; one that is dropped later may still be
+    /// committed.
     pub async fn commit_manifest(
         &self,
         base: i64,
@@ -31,7 +35,7 @@ impl Catalog {
         changes: &[ManifestChange],
         note: &CommitNote,
     ) -> Result<Committed> {
-        self.commit_with_objects(base, reads, changes, &ObjectChanges::default(), note).await
+        self.commit_with_objects(base, reads, changes.to_vec(), &ObjectChanges::default(), note).await
     }
 
     /// [`Catalog::commit_manifest`] together with changes of databases and views, all of it or nothing.
@@ -40,58 +44,58 @@ impl Catalog {
         &self,
         base: i64,
         reads: &[i64],
-        changes: &[ManifestChange],
+        changes: Vec<ManifestChange>,
         objects: &ObjectChanges,
         note: &CommitNote,
     ) -> Result<Committed> {
         if changes.is_empty() && objects.is_empty() {
             return Ok(Committed { snapshot_id: base, tables: BTreeMap::new() });
         }
+        let request = Request { base, reads: reads.iter().copied().collect(), changes, note: note.clone() };
+        if objects.is_empty() {
+            return self.commit_in_group(request).await;
+        }
+        self.commit_alone(&request, objects).await
+    }
+
+    /// Makes a commit in a transaction of its own.
+    pub(super) async fn commit_alone(&self, request: &Request, objects: &ObjectChanges) -> Result<Committed> {
         let mut tries = Tries::default();
         let done = loop {
-            let done = self.try_commit(base, reads, changes, objects, note).await;
+            let done = Box::pin(self.try_commit(request, objects)).await;
             if !tries.again(&done) {
                 break done?;
             }
         };
-        let committed = Committed { snapshot_id: done.snapshot, tables: done.made.clone() };
-        self.follow(done).await;
-        Ok(committed)
+        Ok(self.follow(done).await)
     }
 
-    async fn try_commit(
-        &self,
-        base: i64,
-        reads: &[i64],
-        changes: &[ManifestChange],
-        objects: &ObjectChanges,
-        note: &CommitNote,
-    ) -> Result<Done> {
+    async fn try_commit(&self, request: &Request, objects: &ObjectChanges) -> Result<Done> {
         let mut write = self.write().await?;
-        let waiting = objects.give_up_names(&mut write).await?;
-        let mut commit = Commit::begin(&mut write, Some(base)).await?;
-        commit.settled = Some(self.settled().clone());
-        commit.footprint.reads = reads.iter().copied().collect();
-        for change in changes {
-            commit.apply(&mut write, change).await?;
+        match self.make_changes(&mut write, request, objects).await {
+            Ok(done) if objects.is_empty() => write.commit_uncounted().await.map(|()| done),
+            Ok(done) => write.commit().await.map(|()| done),
+            Err(error) if write.has_failed() => Err(error),
+            Err(error) => {
+                // The connection is as good as before, or else it is closed.
+                let _ = write.abandon().await;
+                Err(error)
+            }
         }
-        let done = commit.finish(&mut write, note).await?;
-        objects.take_names(&mut write, waiting).await?;
-        if objects.is_empty() {
-            write.commit_uncounted().await?;
-        } else {
-            write.commit().await?;
+    }
+
+    async fn make_changes(&self, write: &mut Write<'_>, request: &Request, objects: &ObjectChanges) -> Result<Done> {
+        let waiting = objects.give_up_names(write).await?;
+        let mut commit = Commit::begin(write, Some(request.base)).await?;
+        commit.known = Some(KnownTables::new(self.settled(), commit.snapshot - 1));
+        let done = commit.make(write, request).await?;
+        if !done.effects.is_empty() {
+            describe(write, done.snapshot).await?;
         }
+        objects.take_names(write, waiting).await?;
         Ok(done)
     }
 }
-
-/// `snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id` of the newest snapshot, and the one up
-/// to which documents are right.
-type NewestRow = (i64, String, i64, i64, i64, i64);
-
-const SELECT_NEWEST: &str = "SELECT snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id, \
-     (SELECT documented FROM millrace_manifest) FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1";
 
 /// A commit under way.
 pub(super) struct Commit {
@@ -102,15 +106,13 @@ pub(super) struct Commit {
     pub(super) footprint: Footprint,
     /// The tables touched, by id.
     pub(super) tables: HashMap<i64, TableState>,
-    /// Where tables may be known without being read.
-    pub(super) settled: Option<Settled>,
+    /// Tables that need not be read.
+    pub(super) known: Option<KnownTables>,
     /// Rows in the catalog that ended and began, by table.
     pub(super) rows: BTreeMap<i64, ChangedRows>,
-    last_time_us: i64,
-    schema_version: i64,
+    /// The newest snapshot with the numbers that are left, and from the first write on the one that is being made.
+    head: Head,
     schema_changed: bool,
-    next_catalog_id: i64,
-    next_file_id: i64,
     others: Vec<Effect>,
     made: BTreeMap<i64, i64>,
     /// Whether the snapshot's row is there already.
@@ -119,12 +121,32 @@ pub(super) struct Commit {
 
 impl Commit {
     /// Begins the snapshot after the newest, for a transaction that began at `base` (at the newest when `None`).
+    pub(super) async fn begin(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
+        let head = Head::read(write).await?;
+        let base = base.unwrap_or(head.snapshot);
+        let others = Past::read(write, base, head.snapshot).await?.since(base, head.snapshot)?;
+        Self::after(write, head, base, others).await
+    }
+
+    /// Begins the snapshot after a newest one that is known, with what others did since the transaction began.
     ///
     /// In a server it takes the snapshot's number before any other row of DuckLake's is changed, as DuckDB does: of two
     /// programs that commit at once one waits here for the other, and neither holds rows that the other wants. A file has
     /// one writer.
-    pub(super) async fn begin(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
-        let mut commit = Self::after_newest(write, base).await?;
+    pub(super) async fn after(write: &mut Write<'_>, head: Head, base: i64, others: Vec<Effect>) -> Result<Self> {
+        let mut commit = Self {
+            base,
+            snapshot: head.snapshot + 1,
+            footprint: Footprint::default(),
+            tables: HashMap::new(),
+            known: None,
+            rows: BTreeMap::new(),
+            head,
+            schema_changed: false,
+            others,
+            made: BTreeMap::new(),
+            number_taken: false,
+        };
         if let Place::Postgres(_) = write.place() {
             commit.write_snapshot(write).await?;
             commit.number_taken = true;
@@ -134,37 +156,11 @@ impl Commit {
 
     /// Brings the documents up to date with what another program did.
     pub(super) async fn describe_others(write: &mut Write<'_>) -> Result<()> {
-        Self::after_newest(write, None).await.map(drop)
-    }
-
-    async fn after_newest(write: &mut Write<'_>, base: Option<i64>) -> Result<Self> {
-        let row: Option<NewestRow> = write.first(sql(SELECT_NEWEST)).await?;
-        let Some((last, time, schema_version, next_catalog_id, next_file_id, documented)) = row else {
-            let place = write.place();
-            return Err(CatalogError::Damaged(format!("the manifest in the catalog {place} has no snapshot")));
-        };
-        let base = base.unwrap_or(last);
-        document(write, documented, last).await?;
-        Ok(Self {
-            base,
-            snapshot: last + 1,
-            footprint: Footprint::default(),
-            tables: HashMap::new(),
-            settled: None,
-            rows: BTreeMap::new(),
-            last_time_us: parse_time(&time).unwrap_or(0),
-            schema_version,
-            schema_changed: false,
-            next_catalog_id,
-            next_file_id,
-            others: effects_between(write, base, last).await?,
-            made: BTreeMap::new(),
-            number_taken: false,
-        })
+        Head::read(write).await.map(drop)
     }
 
     /// Writes the snapshot's row.
-    async fn write_snapshot(&self, write: &mut Write<'_>) -> Result<()> {
+    async fn write_snapshot(&mut self, write: &mut Write<'_>) -> Result<()> {
         let query = if self.number_taken {
             "UPDATE ducklake_snapshot SET snapshot_time = $2, schema_version = $3, next_catalog_id = $4, \
              next_file_id = $5 WHERE snapshot_id = $1"
@@ -172,9 +168,10 @@ impl Commit {
             "INSERT INTO ducklake_snapshot VALUES ($1, $2, $3, $4, $5)"
         };
         // A clock that goes back does not turn the order of snapshots around.
-        let time = Time(now_us().max(self.last_time_us + 1));
-        let query = sql(query).bind(self.snapshot).bind(time).bind(self.schema_version);
-        write.execute(query.bind(self.next_catalog_id).bind(self.next_file_id)).await.map(drop)
+        let time_us = now_us().max(self.head.time_us + 1);
+        self.head = Head { snapshot: self.snapshot, time_us, ..self.head };
+        let query = sql(query).bind(self.snapshot).bind(Time(time_us)).bind(self.head.schema_version);
+        write.execute(query.bind(self.head.next_catalog_id).bind(self.head.next_file_id)).await.map(drop)
     }
 
     /// Notes what was done.
@@ -184,23 +181,23 @@ impl Commit {
 
     /// The next number for a schema or table.
     pub(super) fn next_catalog_id(&mut self) -> i64 {
-        self.next_catalog_id += 1;
-        self.next_catalog_id - 1
+        self.head.next_catalog_id += 1;
+        self.head.next_catalog_id - 1
     }
 
     /// The next number for a data file or delete file.
     pub(super) fn next_file_id(&mut self) -> i64 {
-        self.next_file_id += 1;
-        self.next_file_id - 1
+        self.head.next_file_id += 1;
+        self.head.next_file_id - 1
     }
 
     /// The number of the schema that this commit makes of the earlier one.
     pub(super) fn change_schema(&mut self) -> i64 {
         if !self.schema_changed {
             self.schema_changed = true;
-            self.schema_version += 1;
+            self.head.schema_version += 1;
         }
-        self.schema_version
+        self.head.schema_version
     }
 
     /// Notes the number that a table of this transaction got.
@@ -244,8 +241,25 @@ impl Commit {
         }
     }
 
+    /// Makes the changes of a transaction; the caller says up to where there are documents, and commits.
+    pub(super) async fn make(mut self, write: &mut Write<'_>, request: &Request) -> Result<Done> {
+        self.footprint.reads.clone_from(&request.reads);
+        for change in &request.changes {
+            self.apply(write, change).await?;
+        }
+        self.complete(write, &request.note).await
+    }
+
     /// Writes what the changes leave to the end; the caller commits.
-    pub(super) async fn finish(mut self, write: &mut Write<'_>, note: &CommitNote) -> Result<Done> {
+    pub(super) async fn finish(self, write: &mut Write<'_>, note: &CommitNote) -> Result<Done> {
+        let done = self.complete(write, note).await?;
+        if !done.effects.is_empty() {
+            describe(write, done.snapshot).await?;
+        }
+        Ok(done)
+    }
+
+    async fn complete(mut self, write: &mut Write<'_>, note: &CommitNote) -> Result<Done> {
         if let Some(table_id) = find_conflict(&self.footprint, &self.others) {
             return Err(Self::conflict(table_id));
         }
@@ -263,26 +277,17 @@ impl Commit {
         let query = sql("INSERT INTO ducklake_snapshot_changes VALUES ($1, $2, $3, $4, NULL)");
         let query = query.bind(self.snapshot).bind(format_effects(&self.footprint.effects));
         write.execute(query.bind(note.author.clone()).bind(note.message.clone())).await?;
-        write.execute(sql("UPDATE millrace_manifest SET documented = $1").bind(self.snapshot)).await?;
         let made = self.snapshot;
         Ok(self.done(made))
     }
 
     fn done(self, snapshot: i64) -> Done {
-        Done { snapshot, made: self.made, tables: self.tables, effects: self.footprint.effects, rows: self.rows }
+        let (head, effects) = (Head { snapshot, ..self.head }, self.footprint.effects);
+        Done { snapshot, head, made: self.made, tables: self.tables, effects, rows: self.rows }
     }
 }
 
-/// What the snapshots after `base` up to `last` did; a conflict where one of them has expired, since nobody knows.
-async fn effects_between(write: &mut Write<'_>, base: i64, last: i64) -> Result<Vec<Effect>> {
-    if base == last {
-        return Ok(Vec::new());
-    }
-    let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
-    let rows: Vec<(Option<String>,)> = write.all(sql(query).bind(base).bind(last)).await?;
-    if rows.len() as i64 != last - base {
-        return Err(CatalogError::Conflict(format!("snapshot {base}, at which the transaction began, has expired")));
-    }
-    let effects: BTreeSet<Effect> = rows.iter().filter_map(|(text,)| text.as_deref()).flat_map(parse_effects).collect();
-    Ok(effects.into_iter().collect())
+/// Says that documents tell the truth up to a snapshot of our own.
+pub(super) async fn describe(write: &mut Write<'_>, snapshot: i64) -> Result<()> {
+    write.execute(sql("UPDATE millrace_manifest SET documented = $1").bind(snapshot)).await.map(drop)
 }

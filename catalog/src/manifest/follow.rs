@@ -3,7 +3,8 @@
 //! Only what was right just before the commit is brought on; whatever else is read when it is next asked for. Other
 //! processes' commits are read as before: they are found out by the number of the newest snapshot.
 
-use super::change::{InlinedRow, InlinedRows};
+use super::change::{Committed, InlinedRow, InlinedRows};
+use super::head::Head;
 use super::log::Effect;
 use super::state::TableState;
 use crate::store::Catalog;
@@ -42,6 +43,8 @@ impl ChangedRows {
 pub(super) struct Done {
     /// The snapshot that it made; the one before where it did nothing.
     pub(super) snapshot: i64,
+    /// What the next commit goes on from.
+    pub(super) head: Head,
     /// The ids of the tables that it made, by the negative numbers that they had.
     pub(super) made: BTreeMap<i64, i64>,
     /// The tables touched, by id.
@@ -74,11 +77,12 @@ impl OwnCommits {
 }
 
 impl Catalog {
-    /// Brings what is kept in memory to a commit that was made.
-    pub(super) async fn follow(&self, done: Done) {
-        let Done { snapshot, tables, effects, mut rows, .. } = done;
+    /// Brings what is kept in memory to a commit that was made; what is told of it.
+    pub(super) async fn follow(&self, done: Done) -> Committed {
+        let Done { snapshot, made, tables, effects, mut rows, .. } = done;
+        let committed = Committed { snapshot_id: snapshot, tables: made };
         if effects.is_empty() {
-            return;
+            return committed;
         }
         if effects.iter().all(Effect::is_of_rows) {
             self.follow_manifest(snapshot);
@@ -104,6 +108,7 @@ impl Catalog {
             self.settled().put(table, snapshot, state).await;
         }
         self.own_commits().note(snapshot, touched);
+        committed
     }
 }
 

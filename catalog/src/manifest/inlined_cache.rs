@@ -31,6 +31,31 @@ struct Known {
     first: i64,
     last: i64,
     rows: Arc<Vec<InlinedRows>>,
+    /// The snapshot since which no row has ended: one between it and `first` shows those of the rows that had begun.
+    grown_since: i64,
+}
+
+impl Known {
+    /// The rows of a snapshot, if they are known.
+    fn at(&self, snapshot: i64) -> Option<Arc<Vec<InlinedRows>>> {
+        if (self.first..=self.last).contains(&snapshot) {
+            return Some(Arc::clone(&self.rows));
+        }
+        if !(self.grown_since..self.first).contains(&snapshot) {
+            return None;
+        }
+        let mut groups = self.rows.as_ref().clone();
+        for group in &mut groups {
+            group.rows.retain(|row| row.begin_snapshot <= snapshot);
+        }
+        groups.retain(|group| !group.rows.is_empty());
+        Some(Arc::new(groups))
+    }
+
+    /// The same up to a later snapshot, which shows the same rows.
+    fn up_to(self, last: i64) -> Self {
+        Self { last, ..self }
+    }
 }
 
 impl Default for InlinedCache {
@@ -48,8 +73,8 @@ impl InlinedCache {
         Self(Cache::builder().max_capacity(most_rows).weigher(weigh).eviction_policy(EvictionPolicy::lru()).build())
     }
 
-    async fn put(&self, table: i64, (first, last): (i64, i64), rows: Arc<Vec<InlinedRows>>) {
-        self.0.insert(table, Known { first, last, rows }).await;
+    async fn put(&self, table: i64, known: Known) {
+        self.0.insert(table, known).await;
     }
 
     /// Brings a table's rows, where those before it are known, to a commit that ended and began some, and nothing else.
@@ -57,7 +82,9 @@ impl InlinedCache {
         if let Some(known) = self.0.get(&table).await
             && known.last == snapshot - 1
         {
-            self.put(table, (snapshot, snapshot), Arc::new(merged(&known.rows, ended, begun))).await;
+            let rows = Arc::new(merged(&known.rows, ended, begun));
+            let grown_since = if ended.is_empty() { known.grown_since } else { snapshot };
+            self.put(table, Known { first: snapshot, last: snapshot, rows, grown_since }).await;
         }
     }
 
@@ -82,13 +109,12 @@ impl Catalog {
     pub async fn inlined_rows(&self, table_id: i64, snapshot_id: i64) -> Result<Arc<Vec<InlinedRows>>> {
         let known = self.inlined().0.get(&table_id).await;
         if let Some(known) = &known {
-            if (known.first..=known.last).contains(&snapshot_id) {
-                return Ok(Arc::clone(&known.rows));
+            if let Some(rows) = known.at(snapshot_id) {
+                return Ok(rows);
             }
             if self.own_commits().passed_over(table_id, known.last, snapshot_id) {
-                let rows = Arc::clone(&known.rows);
-                self.inlined().put(table_id, (known.first, snapshot_id), Arc::clone(&rows)).await;
-                return Ok(rows);
+                self.inlined().put(table_id, known.clone().up_to(snapshot_id)).await;
+                return Ok(Arc::clone(&known.rows));
             }
         }
         let mut lease = self.read().await?;
@@ -97,17 +123,18 @@ impl Catalog {
             Some(known) => since(&mut lease, table_id, known.last, snapshot_id).await?,
             None => Since::Unknown,
         };
-        let (first, rows) = match (known, since) {
-            (Some(known), Since::Nothing) => (known.first, known.rows),
-            (Some(known), Since::Something) => {
-                (snapshot_id, Arc::new(advanced(&mut lease, table_id, &known, snapshot_id).await?))
-            }
-            _ => (snapshot_id, Arc::new(all(&mut lease, table_id, snapshot_id).await?)),
+        let read =
+            |rows| Known { first: snapshot_id, last: snapshot_id, rows: Arc::new(rows), grown_since: snapshot_id };
+        let found = match (known, since) {
+            (Some(known), Since::Nothing) => known.up_to(snapshot_id),
+            (Some(known), Since::Something) => read(advanced(&mut lease, table_id, &known, snapshot_id).await?),
+            _ => read(all(&mut lease, table_id, snapshot_id).await?),
         };
         lease.end().await?;
+        let rows = Arc::clone(&found.rows);
         // A look into the past does not push out what is now.
         if self.inlined().0.get(&table_id).await.is_none_or(|known| known.last < snapshot_id) {
-            self.inlined().put(table_id, (first, snapshot_id), Arc::clone(&rows)).await;
+            self.inlined().put(table_id, found).await;
         }
         Ok(rows)
     }
@@ -178,29 +205,55 @@ fn merged(before: &[InlinedRows], ended: &BTreeSet<i64>, begun: Vec<InlinedRows>
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
     use crate::manifest::InlinedRow;
 
-    fn rows(ids: std::ops::Range<i64>) -> Arc<Vec<InlinedRows>> {
+    fn rows(ids: std::ops::Range<i64>) -> Known {
         let row = |row_id| Arc::new(InlinedRow { row_id, begin_snapshot: 1, values: Vec::new() });
-        Arc::new(vec![InlinedRows { columns: vec![1], rows: ids.map(row).collect() }])
+        let rows = Arc::new(vec![InlinedRows { columns: vec![1], rows: ids.map(row).collect() }]);
+        Known { first: 1, last: 1, rows, grown_since: 1 }
+    }
+
+    #[tokio::test]
+    async fn while_rows_only_come_the_snapshots_before_are_known_too() {
+        let cache = InlinedCache::default();
+        let group = |column, begins: std::ops::RangeInclusive<i64>| {
+            let row = |begin| Arc::new(InlinedRow { row_id: begin, begin_snapshot: begin, values: Vec::new() });
+            InlinedRows { columns: vec![column], rows: begins.map(row).collect() }
+        };
+        let (rows, nothing) = (Arc::new(vec![group(1, 3..=5)]), BTreeSet::new());
+        cache.put(7, Known { first: 5, last: 6, rows, grown_since: 5 }).await;
+        cache.follow(7, 7, &nothing, vec![group(1, 7..=7)]).await;
+        cache.follow(8, 7, &nothing, vec![group(2, 8..=8)]).await;
+        let known = cache.0.get(&7).await.unwrap();
+        for (snapshot, expected) in [(5, 3), (6, 3), (7, 4), (8, 5)] {
+            let rows = known.at(snapshot).unwrap();
+            assert_eq!(rows.iter().map(|group| group.rows.len()).sum::<usize>(), expected, "at {snapshot}");
+            assert_eq!(rows.len(), if snapshot < 8 { 1 } else { 2 });
+        }
+        assert!(known.at(4).is_none() && known.at(9).is_none());
+        cache.follow(9, 7, &[3].into(), Vec::new()).await;
+        let known = cache.0.get(&7).await.unwrap();
+        assert!(known.at(8).is_none());
+        assert_eq!(known.at(9).unwrap()[0].rows.len(), 3);
     }
 
     #[tokio::test]
     async fn the_least_recently_used_make_room() {
         let cache = InlinedCache::of(250);
         for table in 0..4 {
-            cache.put(table, (1, 1), rows(0..50)).await;
+            cache.put(table, rows(0..50)).await;
         }
         cache.0.run_pending_tasks().await;
         assert!(cache.0.get(&0).await.is_some());
-        cache.put(4, (1, 1), rows(0..50)).await;
+        cache.put(4, rows(0..50)).await;
         cache.0.run_pending_tasks().await;
         let kept = (0..5).filter(|table| cache.0.contains_key(table)).collect::<Vec<i64>>();
         assert_eq!(kept, [0, 2, 3, 4]);
         // One that is more than all may be is not kept, and pushes nobody out.
-        cache.put(5, (1, 1), rows(0..300)).await;
+        cache.put(5, rows(0..300)).await;
         cache.0.run_pending_tasks().await;
         let kept = (0..6).filter(|table| cache.0.contains_key(table)).collect::<Vec<i64>>();
         assert_eq!(kept, [0, 2, 3, 4]);

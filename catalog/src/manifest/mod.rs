@@ -20,6 +20,8 @@ mod expire;
 mod files;
 mod float_text;
 mod follow;
+mod group;
+mod head;
 mod history;
 mod identity;
 mod inline;
@@ -56,6 +58,7 @@ pub use statistics::{ManagedTableStatistics, TableColumnBounds};
 
 pub(crate) use estimates::EstimateCache;
 pub(crate) use follow::OwnCommits;
+pub(crate) use group::CommitQueue;
 pub(crate) use inlined_cache::InlinedCache;
 pub(crate) use layout::{BLANK_ENDS, COLUMN_USES, ESTIMATES, FILE_LAYOUTS, TABLES};
 pub(crate) use load::{ManagedTables, load};

@@ -4,6 +4,7 @@ use super::follow::OwnCommits;
 use super::state::TableState;
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Tables that are kept: those that were committed to last.
@@ -36,5 +37,37 @@ impl Settled {
             Some(state) => self.tables.insert(table, (snapshot, Arc::new(state))).await,
             None => self.tables.invalidate(&table).await,
         }
+    }
+}
+
+/// Tables as the next commit finds them: those that commits before it in the same transaction of the database have
+/// changed, and the settled ones.
+#[derive(Debug, Clone)]
+pub(super) struct KnownTables {
+    settled: Settled,
+    /// The newest snapshot that is committed.
+    newest: i64,
+    /// By number, as commits of the same transaction left them; `None` for one that is gone.
+    changed: Arc<HashMap<i64, Option<TableState>>>,
+}
+
+impl KnownTables {
+    /// Those of a transaction that has made no snapshot yet.
+    pub(super) fn new(settled: &Settled, newest: i64) -> Self {
+        Self { settled: settled.clone(), newest, changed: Arc::default() }
+    }
+
+    /// The table as it is now, if that is known.
+    pub(super) async fn table(&self, table: i64) -> Option<TableState> {
+        match self.changed.get(&table) {
+            Some(state) => state.clone(),
+            None => self.settled.table(table, self.newest).await,
+        }
+    }
+
+    /// Notes the tables that a commit of the same transaction has changed.
+    pub(super) fn change(&mut self, tables: &HashMap<i64, TableState>) {
+        let changed = Arc::make_mut(&mut self.changed);
+        changed.extend(tables.iter().map(|(id, state)| (*id, state.clone().settled())));
     }
 }

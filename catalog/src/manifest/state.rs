@@ -181,11 +181,11 @@ impl Commit {
     pub(super) async fn table(&mut self, write: &mut Write<'_>, table: i64) -> Result<&mut TableState> {
         let id = self.resolve(table)?;
         if !self.tables.contains_key(&id) {
-            let settled = match &self.settled {
-                Some(settled) => settled.table(id, self.snapshot - 1).await,
+            let known = match &self.known {
+                Some(known) => known.table(id).await,
                 None => None,
             };
-            let state = match settled {
+            let state = match known {
                 Some(state) => state,
                 None => read_state(write, id, self.base).await?,
             };

@@ -2,13 +2,13 @@
 
 use super::commits::{Commits, Mark};
 use super::connection::{Connections, Lease, Write};
-use super::database::Durability;
+use super::database::{BUSY_TIMEOUT, Durability};
 use super::load::load;
 use super::open::{Opened, open};
 use super::place::Place;
 use super::sql::sql;
 use crate::error::{CatalogError, Result};
-use crate::manifest::{EstimateCache, FileCache, InlinedCache, OwnCommits, Settled};
+use crate::manifest::{CommitQueue, EstimateCache, FileCache, InlinedCache, OwnCommits, Settled};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::path::Path;
@@ -23,11 +23,17 @@ use tokio::sync::Mutex;
 /// committed later. A file, folder or server that cannot be written gives a catalog that reads, whose changes fail with
 /// [`CatalogError::ReadOnly`].
 pub struct Catalog {
+    parts: Arc<Parts>,
+}
+
+/// What an open catalog consists of. Work that goes to its end by itself holds it, too.
+struct Parts {
     readers: Connections,
     writer: Option<Connections>,
     snapshot: RwLock<Option<Arc<Snapshot>>>,
     /// Held while a snapshot is loaded, so that sessions that start together load it once.
     loading: Mutex<()>,
+    queue: CommitQueue,
     files: FileCache,
     inlined: InlinedCache,
     own_commits: Arc<OwnCommits>,
@@ -57,11 +63,12 @@ impl Catalog {
     pub async fn open_at(place: &Place) -> Result<Self> {
         let Opened { readers, writer } = open(place).await?;
         let own_commits = Arc::<OwnCommits>::default();
-        Ok(Self {
+        let parts = Parts {
             readers,
             writer,
             snapshot: RwLock::new(None),
             loading: Mutex::new(()),
+            queue: CommitQueue::default(),
             files: FileCache::default(),
             inlined: InlinedCache::default(),
             settled: Settled::new(Arc::clone(&own_commits)),
@@ -69,24 +76,32 @@ impl Catalog {
             estimates: EstimateCache::default(),
             commits: OnceLock::new(),
             marked: RwLock::new(None),
-        })
+        };
+        Ok(Self { parts: Arc::new(parts) })
+    }
+
+    /// The same open catalog, for a task that works on when whoever began it has gone.
+    pub(crate) fn share(&self) -> Self {
+        Self { parts: Arc::clone(&self.parts) }
     }
 
     /// The database; a file by its absolute path.
     pub fn place(&self) -> &Place {
-        self.readers.place()
+        self.parts.readers.place()
     }
 
     /// Whether every change fails with [`CatalogError::ReadOnly`].
     pub fn is_read_only(&self) -> bool {
-        self.writer.is_none()
+        self.parts.writer.is_none()
     }
 
     /// Closes the database in order, which also merges a file's log into it. Later calls fail; a catalog that is dropped
     /// without it loses nothing, the next one to open the file merges.
     pub async fn close(&self) {
-        self.readers.close().await;
-        if let Some(writer) = &self.writer {
+        // What is under way comes to its end; whoever goes on committing all the same is refused.
+        let _ = tokio::time::timeout(BUSY_TIMEOUT, self.parts.queue.rest()).await;
+        self.parts.readers.close().await;
+        if let Some(writer) = &self.parts.writer {
             writer.merge_log().await;
             writer.close().await;
         }
@@ -103,7 +118,7 @@ impl Catalog {
         let mode: Option<(String,)> = lease.first(sql("PRAGMA journal_mode")).await?;
         lease.release();
         if mode.is_some_and(|(mode,)| mode == "wal") {
-            self.commits.get_or_init(|| Commits::of(path));
+            self.parts.commits.get_or_init(|| Commits::of(path));
         }
         Ok(())
     }
@@ -115,18 +130,18 @@ impl Catalog {
     }
 
     fn mark(&self) -> Option<Mark> {
-        self.commits.get()?.mark()
+        self.parts.commits.get()?.mark()
     }
 
     fn last_at(&self, mark: &Mark) -> Option<Arc<Snapshot>> {
-        let marked = self.marked.read().unwrap_or_else(PoisonError::into_inner);
+        let marked = self.parts.marked.read().unwrap_or_else(PoisonError::into_inner);
         marked.as_ref().filter(|(known, _)| known == mark).map(|(_, snapshot)| Arc::clone(snapshot))
     }
 
     /// A snapshot was the last one at some time after the mark was taken.
     fn note_last(&self, mark: Option<Mark>, snapshot: &Arc<Snapshot>) {
         if let Some(mark) = mark {
-            *self.marked.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(snapshot)));
+            *self.parts.marked.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(snapshot)));
         }
     }
 
@@ -148,11 +163,11 @@ impl Catalog {
         if let Some(current) = self.current().await? {
             return Ok(current);
         }
-        let _loading = match self.loading.try_lock() {
+        let _loading = match self.parts.loading.try_lock() {
             Ok(loading) => loading,
             Err(_) => {
                 // Who held it has perhaps loaded what is wanted.
-                let loading = self.loading.lock().await;
+                let loading = self.parts.loading.lock().await;
                 if let Some(current) = self.current().await? {
                     return Ok(current);
                 }
@@ -161,12 +176,12 @@ impl Catalog {
         };
         let before = self.cached();
         let loaded = Arc::new(load(self.read().await?, before.as_deref()).await?);
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
+        *self.parts.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
         Ok(loaded)
     }
 
     fn cached(&self) -> Option<Arc<Snapshot>> {
-        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.parts.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The cached snapshot, if nothing was committed since.
@@ -178,46 +193,51 @@ impl Catalog {
         let versions: Option<(i64, i64, i64)> = lease.first(sql(query)).await?;
         lease.release();
         let Some((version, manifest_version, statistics_version)) = versions else { return Ok(None) };
-        self.estimates.seen(statistics_version);
+        self.parts.estimates.seen(statistics_version);
         Ok(((version, manifest_version) == (cached.version(), cached.manifest_version())).then_some(cached))
     }
 
     /// Brings the cached snapshot to a commit of the manifest that changed no definition, where nobody else's came
     /// between.
     pub(crate) fn follow_manifest(&self, snapshot_id: i64) {
-        let mut cached = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self.parts.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = cached.as_deref().filter(|before| before.manifest_version() == snapshot_id - 1) {
             *cached = Some(Arc::new(before.at_manifest_version(snapshot_id)));
         }
     }
 
+    /// The commits that wait.
+    pub(crate) fn queue(&self) -> &CommitQueue {
+        &self.parts.queue
+    }
+
     /// The lists of managed tables' files that were read.
     pub(crate) fn files(&self) -> &FileCache {
-        &self.files
+        &self.parts.files
     }
 
     /// What was read of managed tables' rows in the catalog.
     pub(crate) fn inlined(&self) -> &InlinedCache {
-        &self.inlined
+        &self.parts.inlined
     }
 
     /// The manifest's last commits of this process.
     pub(crate) fn own_commits(&self) -> &OwnCommits {
-        &self.own_commits
+        &self.parts.own_commits
     }
 
     /// Managed tables as this process's commits left them.
     pub(crate) fn settled(&self) -> &Settled {
-        &self.settled
+        &self.parts.settled
     }
 
     /// What was read of managed tables' estimates.
     pub(crate) fn estimate_cache(&self) -> &EstimateCache {
-        &self.estimates
+        &self.parts.estimates
     }
 
     pub(crate) async fn read(&self) -> Result<Lease<'_>> {
-        self.readers.lease().await
+        self.parts.readers.lease().await
     }
 
     pub(crate) async fn write(&self) -> Result<Write<'_>> {
@@ -239,7 +259,7 @@ impl Catalog {
     }
 
     async fn begin_write(&self, durability: Durability) -> Result<Write<'_>> {
-        match &self.writer {
+        match &self.parts.writer {
             Some(writer) => Write::begin(writer.lease().await?, durability).await,
             None => Err(CatalogError::ReadOnly(self.place().to_string())),
         }

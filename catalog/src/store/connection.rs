@@ -114,6 +114,11 @@ impl Lease<'_> {
         self.connection.database()
     }
 
+    /// Whether a statement failed, so that its transaction is void.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     pub(crate) fn release(self) {
         if !self.failed {
             self.from.put(self.connection);

@@ -61,4 +61,4 @@ pub use postgres::PostgresUrl;
 pub(crate) use row::{FromRow, Row};
 pub(crate) use sql::{Kind, Separated, SqlBuilder, Time, Uuid, Value, quoted, sql, sql_text};
 pub use statistics::PartitionStatistics;
-pub(crate) use tries::Tries;
+pub(crate) use tries::{Tries, gave_way};

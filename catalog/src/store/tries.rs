@@ -3,10 +3,15 @@
 //! did is seen by its next try.
 
 use super::postgres::collided;
-use crate::error::Result;
+use crate::error::{CatalogError, Result};
 
 /// How often a commit is tried.
 const MOST: usize = 10;
+
+/// Whether a transaction was undone for what another one did at the same time.
+pub(crate) fn gave_way(error: &CatalogError) -> bool {
+    collided(error)
+}
 
 /// The tries of one commit to tables that other programs write too.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ mod client;
 mod copy;
 mod described;
 mod fuzz;
+mod inserts;
 mod kept_plans;
 mod load;
 mod login;

@@ -18,6 +18,8 @@ pub(crate) struct Draft {
     base_files: Arc<Vec<DataFile>>,
     base_inlined: Arc<Vec<InlinedRows>>,
     deleted_inlined: BTreeSet<i64>,
+    /// Rows of the snapshot that are in new files now.
+    moved_inlined: BTreeSet<i64>,
     /// Rows for the catalog, by negative numbers, each with the columns that its table had then.
     new_inlined: BTreeMap<i64, Vec<(i64, InlinedValue)>>,
     /// A temporary table's own files, which go with its last draft.
@@ -34,6 +36,7 @@ impl Draft {
             base_files: files,
             base_inlined: inlined,
             deleted_inlined: BTreeSet::new(),
+            moved_inlined: BTreeSet::new(),
             new_inlined: BTreeMap::new(),
             held: Vec::new(),
         }
@@ -53,26 +56,58 @@ impl Draft {
     pub(crate) fn inlined(&self) -> Vec<InlinedRows> {
         let mut all = self.base_inlined.as_ref().clone();
         for rows in &mut all {
-            rows.rows.retain(|row| !self.deleted_inlined.contains(&row.row_id));
+            rows.rows.retain(|row| self.has_inlined(row.row_id));
         }
-        all.extend(self.new_inlined.iter().map(|(number, values)| {
-            let (columns, values) = values.iter().cloned().unzip();
-            InlinedRows { columns, rows: vec![Arc::new(InlinedRow { row_id: *number, begin_snapshot: 0, values })] }
-        }));
+        all.extend(self.added_inlined());
         all.retain(|rows| !rows.rows.is_empty());
         all
+    }
+
+    /// The rows that the transaction has added there.
+    fn added_inlined(&self) -> impl Iterator<Item = InlinedRows> {
+        self.new_inlined.iter().map(|(number, values)| {
+            let (columns, values) = values.iter().cloned().unzip();
+            InlinedRows { columns, rows: vec![Arc::new(InlinedRow { row_id: *number, begin_snapshot: 0, values })] }
+        })
     }
 
     /// How many rows are in the catalog now.
     pub(crate) fn inlined_count(&self) -> usize {
         let base = self.base_inlined.iter().map(|rows| rows.rows.len()).sum::<usize>();
-        base - self.deleted_inlined.len() + self.new_inlined.len()
+        base - self.deleted_inlined.len() - self.moved_inlined.len() + self.new_inlined.len()
+    }
+
+    /// Whether a row of the snapshot's is still in the catalog.
+    fn has_inlined(&self, number: i64) -> bool {
+        !self.deleted_inlined.contains(&number) && !self.moved_inlined.contains(&number)
     }
 
     /// Deletes all rows that are in the catalog.
-    pub(crate) fn clear_inlined(&mut self) {
+    fn clear_inlined(&mut self) {
         self.new_inlined.clear();
+        self.moved_inlined.clear();
         self.deleted_inlined.extend(self.base_inlined.iter().flat_map(|rows| &rows.rows).map(|row| row.row_id));
+    }
+
+    /// Takes all rows out of the catalog into new files, of which nothing is deleted any more in this transaction: what
+    /// others add meanwhile stays.
+    pub(crate) fn move_inlined(&mut self) -> Vec<InlinedRows> {
+        let rows = self.inlined();
+        self.new_inlined.clear();
+        let numbers = self.base_inlined.iter().flat_map(|rows| &rows.rows).map(|row| row.row_id);
+        let kept: Vec<i64> = numbers.filter(|number| self.has_inlined(*number)).collect();
+        self.moved_inlined.extend(kept);
+        rows
+    }
+
+    /// Takes the rows that the transaction has added there out again, if they are more than so many.
+    pub(crate) fn take_added_inlined(&mut self, most: usize) -> Option<Vec<InlinedRows>> {
+        if self.new_inlined.len() <= most {
+            return None;
+        }
+        let rows = self.added_inlined().collect();
+        self.new_inlined.clear();
+        Some(rows)
     }
 
     /// Adds files.
@@ -125,7 +160,7 @@ impl Draft {
     }
 
     /// Whether the transaction gives a name up that the table had before.
-    pub(super) fn gives_up(&self, schema: &str, name: &str) -> bool {
+    fn gives_up(&self, schema: &str, name: &str) -> bool {
         self.base.as_ref().is_some_and(|base| {
             (base.schema.as_str(), base.name.as_str()) == (schema, name)
                 && (&base.schema, &base.name) != (&self.table.schema, &self.table.name)
@@ -133,7 +168,7 @@ impl Draft {
     }
 
     /// Gives the table a name that nobody has, until it gets its own.
-    pub(super) fn make_way(&self, changes: &mut Vec<ManifestChange>) {
+    fn make_way(&self, changes: &mut Vec<ManifestChange>) {
         if let Some(base) = &self.base {
             let aside = ManagedTable { name: format!("millrace moves {}", base.id), ..base.as_ref().clone() };
             changes.push(ManifestChange::AlterTable(aside));
@@ -141,7 +176,7 @@ impl Draft {
     }
 
     /// Adds what makes the manifest's table this one.
-    pub(super) fn changes(&self, changes: &mut Vec<ManifestChange>) {
+    fn changes(&self, changes: &mut Vec<ManifestChange>) {
         let table = self.table.id;
         match &self.base {
             None => changes.push(ManifestChange::CreateTable(self.table.as_ref().clone())),
@@ -156,6 +191,10 @@ impl Draft {
         if !self.deleted_inlined.is_empty() {
             let row_ids = self.deleted_inlined.iter().copied().collect();
             changes.push(ManifestChange::DeleteInlined { table, row_ids });
+        }
+        if !self.moved_inlined.is_empty() {
+            let row_ids = self.moved_inlined.iter().copied().collect();
+            changes.push(ManifestChange::FlushInlined { table, row_ids, files: Vec::new() });
         }
         let files: Vec<DataFile> = self.files.iter().filter(|file| file.id < 0).cloned().collect();
         if !files.is_empty() {
@@ -194,5 +233,27 @@ impl Draft {
             value.unwrap_or_else(initial)
         });
         columns.collect()
+    }
+}
+
+/// Adds what makes the manifest's tables these ones: a name is given up before another table takes it.
+pub(super) fn add_changes(mut waiting: Vec<&Draft>, changes: &mut Vec<ManifestChange>) {
+    while !waiting.is_empty() {
+        let holds = |draft: &Draft, wanted: &Draft| {
+            draft.table.id != wanted.table.id && draft.gives_up(&wanted.table.schema, &wanted.table.name)
+        };
+        let free = waiting.iter().position(|draft| !waiting.iter().any(|other| holds(other, draft)));
+        match free {
+            Some(at) => waiting.remove(at).changes(changes),
+            // Tables that change names with each other: the first makes way for the second.
+            None => {
+                let first = waiting.remove(0);
+                first.make_way(changes);
+                let next = waiting.iter().position(|draft| holds(first, draft)).unwrap_or(0);
+                let next = waiting.remove(next);
+                next.changes(changes);
+                waiting.push(first);
+            }
+        }
     }
 }

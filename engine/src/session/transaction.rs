@@ -4,12 +4,13 @@
 //! with and its own changes, and no one sees these before the commit. What it wrote goes when it is rolled back.
 
 use super::after_commit::AfterCommit;
-use super::draft::Draft;
+use super::draft::{self, Draft};
 use super::leases::Lease;
 use super::objects::{Objects, RightsChange};
 use super::reads::Reads;
 use super::refused::Refused;
 use super::temporary::{self, Temporaries, is_temporary};
+use super::turns::Flushing;
 use super::written::Written;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{CommitRecord, ConflictRecord, Record, now_us};
@@ -50,6 +51,8 @@ pub(crate) struct Transaction {
     analyze: BTreeSet<(String, String)>,
     /// What is told to the journal once it has committed.
     records: AfterCommit,
+    /// Held while it moves a table's rows out of the catalog.
+    flushing: Option<Flushing>,
 }
 
 /// What a transaction holds of a table: nobody waits for it, but of several that hold it not all may commit.
@@ -375,6 +378,15 @@ impl Transaction {
         self.records.add_or(record, failed);
     }
 
+    /// Whether it is to move what a table has in the catalog into a file, which nobody else does until it has ended.
+    pub(crate) async fn begin_flush(&mut self, warehouse: &Warehouse, table: &ManagedTable) -> Result<bool> {
+        let version = self.snapshot(warehouse).await?.manifest_version();
+        let begun = warehouse.turns().flush(table.id, version);
+        let is_ours = begun.is_some();
+        self.flushing = begun.or(self.flushing.take());
+        Ok(is_ours)
+    }
+
     /// A number for a table, column or file that is not in the catalog yet.
     pub(crate) fn temporary_id(&mut self) -> i64 {
         self.temporary.next_id()
@@ -467,10 +479,10 @@ impl Transaction {
         drafts.chain(self.dropped.iter().map(|table| table.id)).collect()
     }
 
-    /// [`Transaction::commit`] when it is the turn of whoever does not have the turn at the changed tables.
+    /// [`Transaction::commit`] when nobody has the turn at the changed tables.
     pub(crate) async fn commit_in_turn(self, warehouse: &Arc<Warehouse>, xid: i64, repeats: bool) -> Result<()> {
         let queue_us = now_us();
-        let _turn = warehouse.turns().wait(self.changed()).await;
+        let _turn = warehouse.turns().wait_for_commit(self.changed()).await;
         self.commit(warehouse, (xid, queue_us), repeats).await
     }
 
@@ -494,7 +506,7 @@ impl Transaction {
         let dropped: Vec<i64> = self.dropped.iter().map(|table| table.id).collect();
         let inner = Arc::clone(warehouse);
         let commit = warehouse.cleanup().spawn(async move {
-            let committed = self.commit_changes(&catalog, &changes).await;
+            let committed = self.commit_changes(&catalog, changes).await;
             if let Err(Refused { conflict: Some(table_id), .. }) = &committed {
                 let table = system::managed_oid(*table_id);
                 inner.journal().record(&ConflictRecord { xid, table, at_us: now_us() });
@@ -520,7 +532,7 @@ impl Transaction {
     async fn commit_changes(
         mut self,
         catalog: &Catalog,
-        changes: &[ManifestChange],
+        changes: Vec<ManifestChange>,
     ) -> std::result::Result<(), Refused> {
         let Some(base) = &self.base else {
             return Err(Error::internal("a transaction changed what it never saw").into());
@@ -540,7 +552,10 @@ impl Transaction {
             };
             written.protect(needed);
         }
-        committed.map(drop).map_err(Refused::of)?;
+        let committed = committed.map_err(Refused::of)?;
+        if let Some(flushing) = &self.flushing {
+            flushing.committed(committed.snapshot_id);
+        }
         let rights = self.objects.take_rights();
         if rights.is_empty() {
             return Ok(());
@@ -558,26 +573,7 @@ impl Transaction {
     fn changes(&self) -> Vec<ManifestChange> {
         let dropped = self.dropped.iter().map(|table| ManifestChange::DropTable { table: table.id });
         let mut changes: Vec<_> = dropped.collect();
-        // A name is given up before another table takes it.
-        let mut waiting: Vec<&Draft> = self.drafts.values().collect();
-        while !waiting.is_empty() {
-            let holds = |draft: &Draft, wanted: &Draft| {
-                draft.table.id != wanted.table.id && draft.gives_up(&wanted.table.schema, &wanted.table.name)
-            };
-            let free = waiting.iter().position(|draft| !waiting.iter().any(|other| holds(other, draft)));
-            match free {
-                Some(at) => waiting.remove(at).changes(&mut changes),
-                // Tables that change names with each other: the first makes way for the second.
-                None => {
-                    let first = waiting.remove(0);
-                    first.make_way(&mut changes);
-                    let next = waiting.iter().position(|draft| holds(first, draft)).unwrap_or(0);
-                    let next = waiting.remove(next);
-                    next.changes(&mut changes);
-                    waiting.push(first);
-                }
-            }
-        }
+        draft::add_changes(self.drafts.values().collect(), &mut changes);
         let identities = self.identities.iter();
         changes.extend(identities.map(|(&(table, column), &next)| ManifestChange::AdvanceIdentity {
             table,

@@ -2,6 +2,7 @@
 //! limits. Each test has a warehouse of its own; some run this same test binary again as another process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests fail by panicking")]
 
+mod at_once;
 mod disk;
 mod killed;
 mod loads;

@@ -6,6 +6,7 @@ mod crashes;
 mod definitions;
 mod estimates;
 mod files;
+mod groups;
 mod identities;
 mod inlined;
 mod loading;

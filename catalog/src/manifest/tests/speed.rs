@@ -19,6 +19,24 @@ async fn single_row_commits() {
 
 #[tokio::test]
 #[ignore = "prints times"]
+async fn single_row_commits_at_once() {
+    let place = Place::new().await;
+    let t = place.table("t").await;
+    let start = Instant::now();
+    let sessions = (0..16).map(|session| {
+        let place = &place;
+        async move {
+            for at in 0..250 {
+                place.commit(&[inline(t, &[(session * 250 + at, "x")])]).await;
+            }
+        }
+    });
+    futures::future::join_all(sessions).await;
+    println!("the same of 16 at once per second: {:.0}", 4_000.0 / start.elapsed().as_secs_f64());
+}
+
+#[tokio::test]
+#[ignore = "prints times"]
 async fn many_tables_and_files() {
     let place = Place::new().await;
     let start = Instant::now();

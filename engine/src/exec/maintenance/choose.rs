@@ -42,7 +42,7 @@ pub(crate) async fn choose_keys(
     changed.attributes.chosen = chosen;
     let own_turn = match turn {
         Some(_) => None,
-        None => Some(warehouse.turns().wait([table.id].into()).await),
+        None => Some(warehouse.turns().wait_for_commit([table.id].into()).await),
     };
     let note = CommitNote { message: Some("keys chosen by use".to_owned()), ..CommitNote::default() };
     let committed = catalog.commit_manifest(seen.version, &[], &[ManifestChange::AlterTable(changed)], &note).await;

@@ -191,7 +191,7 @@ impl Rewriter {
         }
         let own_turn = match turn {
             Some(_) => None,
-            None => Some(self.warehouse.turns().wait([table].into()).await),
+            None => Some(self.warehouse.turns().wait_for_commit([table].into()).await),
         };
         let (catalog, base) = (Arc::clone(self.warehouse.catalog()), seen.version);
         let commit = self.warehouse.cleanup().spawn(async move {

@@ -92,6 +92,7 @@ pub(crate) async fn update(context: &Context, update: &Update) -> Result<Stateme
     let (table, plan) = plan_update(context, update).await?;
     let (positions, rows) = replace(context, &table, &plan, Repeats::Ignored).await?;
     positions.delete(context, &table).await?;
+    few::flush(context, &table).await?;
     Ok(done(CommandTag::Count("UPDATE", rows), vec![]))
 }
 
@@ -204,12 +205,16 @@ pub(super) async fn replace(
     Ok((positions, rows))
 }
 
-/// Writes a plan's rows into a table; how many there are.
+/// Writes a plan's rows into a table as the last that a statement does with it; how many there are.
 pub(super) async fn append(context: &Context, table: &Arc<ManagedTable>, plan: &LogicalPlan) -> Result<u64> {
-    write(context, table, plan, None).await
+    let rows = write(context, table, plan, None).await?;
+    few::flush(context, table).await?;
+    Ok(rows)
 }
 
-async fn write(
+/// Writes a plan's rows into a table, and where they replace others notes where those are; how many there are. Whoever has
+/// deleted those others lets [`few::flush`] follow.
+pub(super) async fn write(
     context: &Context,
     table: &Arc<ManagedTable>,
     plan: &LogicalPlan,

@@ -5,7 +5,7 @@
 //! arranged by the table's distribution and sort keys.
 
 use crate::error::Result;
-use crate::session::Context;
+use crate::session::{Context, is_temporary};
 use crate::tables::{Head, WriteOptions, arrange, decode_inlined, effective_style, encode_inlined, write_arranged};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
@@ -24,7 +24,8 @@ const MOST_BYTES: usize = 64 << 10;
 /// How many rows a table has in the catalog before they move into a file.
 const MOST_ROWS_OF_TABLE: usize = 1_000;
 
-/// Stores the rows of a statement in the running transaction; how many there are.
+/// Stores the rows of a statement in the running transaction; how many there are. When the statement has also deleted what
+/// it deletes, [`flush`] follows.
 pub(super) async fn store(
     context: &Context,
     table: &Arc<ManagedTable>,
@@ -34,7 +35,6 @@ pub(super) async fn store(
     if head.is_all() && head.row_count() <= MOST_ROWS {
         let (rows, batches) = (head.row_count() as u64, head.batches().cloned().collect::<Vec<_>>());
         if inline(context, table, &batches).await? {
-            flush(context, table).await?;
             return Ok(rows);
         }
     }
@@ -89,21 +89,28 @@ fn size(value: &InlinedValue) -> usize {
     }
 }
 
-/// Moves a table's rows from the catalog into a file when there are many.
-async fn flush(context: &Context, table: &Arc<ManagedTable>) -> Result<()> {
-    let mut batches = Vec::new();
-    {
+/// Moves a table's rows from the catalog into a file when there are many: the last that a statement does with them, since
+/// from then on they are where no position that it found says. Of several statements that commit by themselves one does it,
+/// and none of them is in the others' way. A block, which may yet delete some, moves only what it has added itself.
+pub(super) async fn flush(context: &Context, table: &Arc<ManagedTable>) -> Result<()> {
+    let rows = {
         let mut transaction = context.transaction().lock().await;
-        let draft = transaction.draft(context.warehouse(), table).await?;
-        if draft.inlined_count() <= MOST_ROWS_OF_TABLE {
-            return Ok(());
+        let warehouse = context.warehouse();
+        let is_shared = table.id > 0 && !is_temporary(table);
+        if !is_shared || transaction.is_block() {
+            transaction.draft(warehouse, table).await?.take_added_inlined(MOST_ROWS_OF_TABLE)
+        } else if transaction.draft(warehouse, table).await?.inlined_count() > MOST_ROWS_OF_TABLE
+            && transaction.begin_flush(warehouse, table).await?
+        {
+            Some(transaction.draft(warehouse, table).await?.move_inlined())
+        } else {
+            None
         }
-        for rows in draft.inlined() {
-            batches.push(Ok(decode_inlined(table, &rows)?.rows));
-        }
-        draft.clear_inlined();
-    }
+    };
+    let Some(rows) = rows else { return Ok(()) };
+    let decoded = |rows| decode_inlined(table, rows).map(|decoded| decoded.rows);
+    let batches = rows.iter().map(decoded).collect::<Result<Vec<_>>>()?;
     let schema = crate::tables::arrow_schema(&table.columns)?;
-    let rows = Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches)));
+    let rows = Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches.into_iter().map(Ok))));
     write(context, table, vec![rows]).await.map(drop)
 }

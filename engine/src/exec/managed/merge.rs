@@ -1,7 +1,7 @@
 //! `MERGE INTO` a managed table.
 
 use super::change::{self, Repeats};
-use super::{assign, insert, target};
+use super::{assign, few, insert, target};
 use crate::error::Result;
 use crate::exec::done;
 use crate::plan;
@@ -44,11 +44,12 @@ pub(crate) async fn merge(context: &Context, merge: &Merge) -> Result<StatementR
         }
     };
     if let Some(plan) = &plans.inserted {
-        rows += change::append(context, &table, plan).await?;
+        rows += change::write(context, &table, plan, None).await?;
     }
     if let Some(positions) = positions {
         positions.delete(context, &table).await?;
     }
+    few::flush(context, &table).await?;
     Ok(done(CommandTag::Count("MERGE", rows), vec![]))
 }
 
