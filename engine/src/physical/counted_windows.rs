@@ -4,43 +4,34 @@
 //! takes what there is and more. Here what they keep is held as memory of the statement: the rows that went in and did
 //! not come out yet. What is too much ends with an error (53200).
 
+use super::forward::{Around, AroundExec, Plan};
 use super::handed::HandedExec;
+use super::memory::own_bytes;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::utils::memory::get_record_batch_memory_size;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{OrderingRequirements, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, PlanProperties,
-    ReplaceChildrenOptions, Statistics,
-};
 use futures::StreamExt;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-type Plan = Arc<dyn ExecutionPlan>;
-
-/// Puts [`CountedWindowExec`] around windows.
+/// Puts [`CountedWindow`] around windows.
 #[derive(Debug, Default)]
 pub(super) struct CountedWindows;
 
 impl PhysicalOptimizerRule for CountedWindows {
     fn optimize(&self, plan: Plan, _config: &ConfigOptions) -> Result<Plan> {
         plan.transform_up(|plan| {
-            let at_once = plan.is::<WindowAggExec>();
-            if at_once || plan.is::<BoundedWindowAggExec>() {
-                return Ok(Transformed::yes(Arc::new(CountedWindowExec::new(plan, at_once)?) as _));
-            }
-            Ok(Transformed::no(plan))
+            Ok(match CountedWindow::of(&plan)? {
+                Some(counted) => Transformed::yes(Arc::new(AroundExec::new(plan, counted)) as _),
+                None => Transformed::no(plan),
+            })
         })
         .data()
     }
@@ -56,81 +47,35 @@ impl PhysicalOptimizerRule for CountedWindows {
 
 /// A window operator whose rows are counted. Whoever looks for one in the plan finds it here.
 #[derive(Debug)]
-struct CountedWindowExec {
-    /// As it was planned.
-    window: Plan,
-    /// As it is run: over rows that it is handed.
-    counted: Plan,
+struct CountedWindow {
+    /// The operator as it is run: over rows that it is handed.
+    run: Plan,
     input: Arc<HandedExec>,
     /// Whether it makes one batch of all its rows, which are there twice then.
     at_once: bool,
 }
 
-impl CountedWindowExec {
-    fn new(window: Plan, at_once: bool) -> Result<Self> {
-        let input = Arc::new(HandedExec::in_place_of(window.children()[0]));
-        let counted = replace_children_if_necessary(Arc::clone(&window), vec![Arc::clone(&input) as _])?;
-        Ok(Self { window, counted, input, at_once })
+impl CountedWindow {
+    fn of(plan: &Plan) -> Result<Option<Self>> {
+        let at_once = plan.is::<WindowAggExec>();
+        if !at_once && !plan.is::<BoundedWindowAggExec>() {
+            return Ok(None);
+        }
+        let input = Arc::new(HandedExec::in_place_of(plan.children()[0]));
+        let run = replace_children_if_necessary(Arc::clone(plan), vec![Arc::clone(&input) as _])?;
+        Ok(Some(Self { run, input, at_once }))
     }
 }
 
-impl DisplayAs for CountedWindowExec {
-    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.window.fmt_as(format, f)
-    }
-}
+impl Around for CountedWindow {
+    const NAME: &'static str = "CountedWindowExec";
 
-impl ExecutionPlan for CountedWindowExec {
-    fn name(&self) -> &'static str {
-        "CountedWindowExec"
+    fn again(&self, inner: &Plan) -> Result<Option<Self>> {
+        Self::of(inner)
     }
 
-    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
-        Some(self.window.as_ref())
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.window.properties()
-    }
-
-    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        self.window.input_distribution_requirements()
-    }
-
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        self.window.required_input_ordering()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        self.window.maintains_input_order()
-    }
-
-    fn children(&self) -> Vec<&Plan> {
-        self.window.children()
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        self.window.apply_expressions(f)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Plan>) -> Result<Plan> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn replace_children(self: Arc<Self>, children: Vec<Plan>, options: ReplaceChildrenOptions) -> Result<Plan> {
-        let window = Arc::clone(&self.window).replace_children(children, options)?;
-        Ok(Arc::new(Self::new(window, self.at_once)?))
-    }
-
-    fn reset_state(self: Arc<Self>) -> Result<Plan> {
-        Ok(Arc::new(Self::new(Arc::clone(&self.window).reset_state()?, self.at_once)?))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let rows = self.window.children()[0].execute(partition, Arc::clone(&context))?;
+    fn execute(&self, inner: &Plan, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let rows = inner.children()[0].execute(partition, Arc::clone(&context))?;
         let reservation = MemoryConsumer::new(format!("Window[{partition}]")).register(context.memory_pool());
         let copies = if self.at_once { 2 } else { 1 };
         let kept = Arc::new(Mutex::new(Kept { rows: 0, bytes_a_row: 0., copies, reservation }));
@@ -141,7 +86,7 @@ impl ExecutionPlan for CountedWindowExec {
             Ok(batch)
         });
         self.input.hand(partition, Box::pin(RecordBatchStreamAdapter::new(schema, rows)));
-        let given = self.counted.execute(partition, context)?;
+        let given = self.run.execute(partition, context)?;
         let schema = given.schema();
         let given = given.inspect(move |batch| {
             if let Ok(batch) = batch {
@@ -151,16 +96,8 @@ impl ExecutionPlan for CountedWindowExec {
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, given)))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        self.counted.metrics()
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        self.window.child_stats_requests(partition)
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        self.window.statistics_from_inputs(inputs, args)
+    fn metrics(&self, _inner: &Plan) -> Option<MetricsSet> {
+        self.run.metrics()
     }
 }
 
@@ -176,7 +113,7 @@ struct Kept {
 impl Kept {
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() > 0 {
-            self.bytes_a_row = get_record_batch_memory_size(batch) as f64 / batch.num_rows() as f64;
+            self.bytes_a_row = own_bytes(batch) as f64 / batch.num_rows() as f64;
             self.rows += batch.num_rows();
         }
         self.reservation.try_resize(self.bytes())
@@ -189,5 +126,33 @@ impl Kept {
 
     fn bytes(&self) -> usize {
         (self.rows as f64 * self.bytes_a_row) as usize * self.copies
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, StringViewArray};
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
+
+    #[test]
+    fn slices_of_one_batch_take_what_the_batch_does() {
+        let text: ArrayRef = Arc::new(StringViewArray::from(vec!["more letters than a view holds"; 10_000]));
+        let number: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10_000));
+        let batch = RecordBatch::try_from_iter([("text", text), ("number", number)]).unwrap();
+        let all = own_bytes(&batch);
+        // 8 and 16 bytes and 30 letters a row.
+        assert_eq!(all, 10_000 * 54);
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(all));
+        let reservation = MemoryConsumer::new("window").register(&pool);
+        let mut kept = Kept { rows: 0, bytes_a_row: 0., copies: 1, reservation };
+        for slice in 0..100 {
+            kept.add(&batch.slice(slice * 100, 100)).unwrap();
+        }
+        assert_eq!(pool.reserved(), all);
+        kept.add(&batch.slice(0, 1)).unwrap_err();
+        kept.remove(10_001);
+        assert_eq!(pool.reserved(), 0);
     }
 }

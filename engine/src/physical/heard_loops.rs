@@ -5,43 +5,42 @@
 //! runs in a task of its own, whose thread others need not wait for, and its condition fails when nobody wants rows any
 //! more.
 
+use super::afresh::Afresh;
+use super::forward::{Around, AroundExec, Plan};
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::exec_err;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBuilder};
 use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::{RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter};
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, PlanProperties,
-    ReplaceChildrenOptions, Statistics,
-};
 use futures::{StreamExt, future};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::mpsc::Sender;
 
-/// Puts [`HeardLoopExec`] around nested loop joins with a condition; without one they give rows all the time.
+/// Puts [`HeardLoop`] around nested loop joins.
 #[derive(Debug, Default)]
 pub(super) struct HeardLoops;
 
 impl PhysicalOptimizerRule for HeardLoops {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|plan| match plan.downcast_ref::<NestedLoopJoinExec>() {
-            Some(join) => {
-                HeardLoopExec::around(join).map(|heard| heard.map_or(Transformed::no(plan), Transformed::yes))
-            }
-            None => Ok(Transformed::no(plan)),
+    fn optimize(&self, plan: Plan, _config: &ConfigOptions) -> Result<Plan> {
+        plan.transform_up(|plan| {
+            Ok(match HeardLoop::of(&plan)? {
+                Some(heard) => Transformed::yes(Arc::new(AroundExec::new(plan, heard)) as _),
+                None => Transformed::no(plan),
+            })
         })
         .data()
     }
@@ -55,104 +54,44 @@ impl PhysicalOptimizerRule for HeardLoops {
     }
 }
 
-/// A [`NestedLoopJoinExec`] in tasks of its own. Whoever looks for one in the plan finds it here.
+/// A nested loop join in tasks of its own. Whoever looks for one in the plan finds it here.
 #[derive(Debug)]
-struct HeardLoopExec {
-    /// As it was planned.
-    join: NestedLoopJoinExec,
-    /// As it is run: its condition fails when nobody reads.
-    heard: NestedLoopJoinExec,
+struct HeardLoop {
+    /// The join as it is run: its condition, if there is one, fails when nobody reads, and its inner side may be read twice.
+    run: Plan,
     readers: Arc<AtomicUsize>,
 }
 
-impl HeardLoopExec {
-    fn around(join: &NestedLoopJoinExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(filter) = join.filter() else { return Ok(None) };
+impl HeardLoop {
+    fn of(plan: &Plan) -> Result<Option<Self>> {
+        let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() else { return Ok(None) };
         let readers = Arc::new(AtomicUsize::new(0));
-        let expression = WhileRead { condition: Arc::clone(filter.expression()), readers: Arc::clone(&readers) };
-        let (columns, schema) = (filter.column_indices().to_vec(), Arc::clone(filter.schema()));
-        let filter = JoinFilter::new(Arc::new(expression), columns, schema);
-        let heard = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?;
-        let join = NestedLoopJoinExecBuilder::from(join).build()?;
-        Ok(Some(Arc::new(Self { join, heard, readers })))
+        let filter = join.filter().map(|filter| {
+            let condition = Arc::clone(filter.expression());
+            let expression = WhileRead { condition, readers: Arc::clone(&readers) };
+            JoinFilter::new(Arc::new(expression), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
+        });
+        let heard: Plan = Arc::new(NestedLoopJoinExecBuilder::from(join).with_filter(filter).build()?);
+        let inner_side: Plan = Arc::new(AroundExec::new(Arc::clone(join.left()), Afresh::default()));
+        let run = replace_children_if_necessary(heard, vec![inner_side, Arc::clone(join.right())])?;
+        Ok(Some(Self { run, readers }))
     }
 }
 
-impl DisplayAs for HeardLoopExec {
-    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.join.fmt_as(format, f)
-    }
-}
+impl Around for HeardLoop {
+    const NAME: &'static str = "HeardLoopExec";
 
-impl ExecutionPlan for HeardLoopExec {
-    fn name(&self) -> &'static str {
-        "HeardLoopExec"
+    fn again(&self, inner: &Plan) -> Result<Option<Self>> {
+        Self::of(inner)
     }
 
-    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
-        Some(&self.join)
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.join.properties()
-    }
-
-    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        self.join.input_distribution_requirements()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        self.join.maintains_input_order()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.join.children()
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        self.join.apply_expressions(f)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let join: Arc<dyn ExecutionPlan> = Arc::new(NestedLoopJoinExecBuilder::from(&self.join).build()?);
-        let join = join.replace_children(children, options)?;
-        let heard = join.downcast_ref::<NestedLoopJoinExec>().map(Self::around).transpose()?.flatten();
-        Ok(heard.unwrap_or(join))
-    }
-
-    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Self::around(&self.join)?.unwrap_or(self))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let mut rows = self.heard.execute(partition, context)?;
+    fn execute(&self, _inner: &Plan, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let rows = self.run.execute(partition, context)?;
         let (schema, read) = (rows.schema(), Read::begin(&self.readers));
         let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), 1);
         let given = builder.tx();
-        let apart = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
         builder.spawn(async move {
-            // Others' tasks leave this thread while it looks at pairs.
-            while let Some(batch) = future::poll_fn(|context| {
-                let mut next = || rows.poll_next_unpin(context);
-                if apart { tokio::task::block_in_place(next) } else { next() }
-            })
-            .await
-            {
-                if given.send(batch).await.is_err() {
-                    break;
-                }
-            }
+            give(rows, given).await;
             Ok(())
         });
         let rows = builder.build().inspect(move |_| {
@@ -161,16 +100,25 @@ impl ExecutionPlan for HeardLoopExec {
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        self.heard.metrics()
+    fn metrics(&self, _inner: &Plan) -> Option<MetricsSet> {
+        self.run.metrics()
     }
+}
 
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        self.join.child_stats_requests(partition)
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        self.join.statistics_from_inputs(inputs, args)
+/// Gives rows to whoever reads, up to the first error.
+async fn give(mut rows: SendableRecordBatchStream, given: Sender<Result<RecordBatch>>) {
+    let apart = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    // Others' tasks leave this thread while it looks at pairs.
+    while let Some(batch) = future::poll_fn(|context| {
+        let mut next = || rows.poll_next_unpin(context);
+        if apart { tokio::task::block_in_place(next) } else { next() }
+    })
+    .await
+    {
+        let failed = batch.is_err();
+        if given.send(batch).await.is_err() || failed {
+            break;
+        }
     }
 }
 
@@ -250,5 +198,75 @@ impl PhysicalExpr for WhileRead {
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.condition.fmt_sql(f)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{Field, Int64Type};
+    use datafusion::common::{JoinSide, JoinType};
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::logical_expr::Operator;
+    use datafusion::physical_expr::expressions::{BinaryExpr, Column};
+    use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+    use datafusion::physical_plan::joins::utils::ColumnIndex;
+    use datafusion::physical_plan::repartition::RepartitionExec;
+    use datafusion::physical_plan::{Partitioning, collect};
+    use datafusion::prelude::SessionConfig;
+    use futures::stream;
+
+    fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
+        RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from_iter_values(range)) as _)]).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nothing_is_asked_for_after_an_error() {
+        let batch = numbers(0..3);
+        let polled = Arc::new(AtomicUsize::new(0));
+        let (schema, counted) = (batch.schema(), Arc::clone(&polled));
+        let rows = stream::iter([Ok(batch.clone()), exec_err!("of the join"), Ok(batch)]);
+        let rows = rows.inspect(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let (given, mut read) = tokio::sync::mpsc::channel(10);
+        give(Box::pin(RecordBatchStreamAdapter::new(schema, rows)), given).await;
+        assert_eq!(read.recv().await.unwrap().unwrap().num_rows(), 3);
+        assert!(read.recv().await.unwrap().unwrap_err().to_string().contains("of the join"));
+        assert!(read.recv().await.is_none());
+        assert_eq!(polled.load(Ordering::Relaxed), 2);
+    }
+
+    /// Of 0 … 1999 with itself, `l < r`: 1999 + 1998 + … + 1.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_inner_side_with_exchanges_is_written_to_the_disk() {
+        let parts = || -> Vec<Vec<_>> { vec![vec![numbers(0..1_000), numbers(1_000..2_000)]] };
+        let source = || MemorySourceConfig::try_new_exec(&parts(), numbers(0..0).schema(), None).unwrap();
+        let dealt = RepartitionExec::try_new(source(), Partitioning::RoundRobinBatch(3)).unwrap();
+        let left: Plan = Arc::new(CoalescePartitionsExec::new(Arc::new(dealt)));
+        let fields = ["l", "r"].map(|name| Field::new(name, DataType::Int64, true));
+        let (l, r) = (Arc::new(Column::new("l", 0)), Arc::new(Column::new("r", 1)));
+        let sides = [JoinSide::Left, JoinSide::Right].map(|side| ColumnIndex { index: 0, side });
+        let less = Arc::new(BinaryExpr::new(l, Operator::Lt, r));
+        let filter = JoinFilter::new(less, sides.to_vec(), Arc::new(Schema::new(fields.to_vec())));
+        let join = NestedLoopJoinExec::try_new(left, source(), Some(filter), &JoinType::Inner, None).unwrap();
+        let plan = HeardLoops.optimize(Arc::new(join), &ConfigOptions::default()).unwrap();
+        // Less than the 16 kB of the inner side.
+        let pool = Arc::new(GreedyMemoryPool::new(12_000));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();
+        let config = SessionConfig::new().with_batch_size(500);
+        let task = TaskContext::default().with_session_config(config).with_runtime(runtime);
+        let given = collect(Arc::clone(&plan), Arc::new(task)).await.unwrap();
+        assert_eq!(given.iter().map(RecordBatch::num_rows).sum::<usize>(), 1_999_000);
+        let l_is_less = |batch: &RecordBatch| {
+            let (l, r) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_primitive::<Int64Type>());
+            l.values().iter().zip(r.values()).all(|(l, r)| l < r)
+        };
+        assert!(given.iter().all(l_is_less));
+        assert!(plan.metrics().unwrap().spilled_bytes().unwrap() > 0);
     }
 }

@@ -1,8 +1,10 @@
 //! Our physical optimizer rules and operators, beside DataFusion's and in their places where those go wrong for us.
 
+mod afresh;
 mod counted_windows;
 mod decimal;
 mod foreign_aggregates;
+mod forward;
 mod found_filters;
 mod handed;
 mod heard_loops;
@@ -15,6 +17,6 @@ mod statistics;
 
 pub(crate) use decimal::arithmetic_of;
 pub(crate) use layout::is_copied;
-pub(crate) use memory::fit_to_memory;
+pub(crate) use memory::{exchanges_write_apart, fit_to_memory};
 pub(crate) use rules::rules;
 pub(crate) use small_groups::aggregate_of;

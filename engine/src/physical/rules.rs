@@ -33,7 +33,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         }
     };
     // Decimals first, since later rules push what is computed into scans; what stands in for DataFusion's groupings and
-    // around its joins last, when plans have their shape.
+    // around its operators last, when plans have their shape.
     let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals), Arc::new(ForeignAggregates)];
     rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
     rules.extend([

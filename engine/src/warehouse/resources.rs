@@ -42,6 +42,7 @@ pub(super) fn session_config(warehouse: &WarehouseConfig) -> SessionConfig {
     options.execution.perfect_hash_join_min_key_density = DIRECT_JOIN_DENSITY;
     // Rows by one key are also rows by that key and another.
     options.optimizer.subset_repartition_threshold = 2;
+    config = physical::exchanges_write_apart(config);
     match statements_memory(warehouse) {
         Some(bytes) => physical::fit_to_memory(config, bytes),
         None => config,

@@ -2,11 +2,11 @@
 
 use super::codes::Coder;
 use super::table::GroupTable;
+use crate::physical::forward::{Around, AroundExec, Plan};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, UInt64Array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{internal_datafusion_err, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -15,84 +15,49 @@ use datafusion::logical_expr::{ColumnarValue, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, aggregate_expressions};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
-use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
-    Statistics,
-};
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use futures::{StreamExt, stream};
 use std::fmt;
 use std::sync::Arc;
 
 /// An [`AggregateExec`] in partial mode, run with a [`GroupTable`]. Its rows are the states of groups; a group may come
 /// several times.
+pub(in crate::physical) type SmallGroupsExec = AroundExec<InSmallGroups>;
+
+/// Groups in the place of an aggregation.
 #[derive(Debug)]
-pub(in crate::physical) struct SmallGroupsExec {
+pub(in crate::physical) struct InSmallGroups {
     aggregate: Arc<AggregateExec>,
     metrics: ExecutionPlanMetricsSet,
 }
 
-impl SmallGroupsExec {
-    pub(super) fn new(aggregate: Arc<AggregateExec>) -> Self {
-        Self { aggregate, metrics: ExecutionPlanMetricsSet::default() }
-    }
-
-    /// The aggregation that it does.
-    pub(super) fn aggregate(&self) -> &AggregateExec {
-        &self.aggregate
+impl InSmallGroups {
+    pub(super) fn new(aggregate: AggregateExec) -> Self {
+        Self { aggregate: Arc::new(aggregate), metrics: ExecutionPlanMetricsSet::default() }
     }
 }
 
-impl DisplayAs for SmallGroupsExec {
-    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SmallGroupsExec: ")?;
-        self.aggregate.fmt_as(format, f)
-    }
+/// A suitable aggregation, done so.
+pub(super) fn in_small_groups(aggregate: &AggregateExec) -> SmallGroupsExec {
+    AroundExec::new(Arc::new(aggregate.clone()), InSmallGroups::new(aggregate.clone()))
 }
 
-impl ExecutionPlan for SmallGroupsExec {
-    fn name(&self) -> &'static str {
-        "SmallGroupsExec"
+impl Around for InSmallGroups {
+    const NAME: &'static str = "SmallGroupsExec";
+
+    /// Its rows are not what others expect of an aggregation's.
+    const IS_FOUND: bool = false;
+
+    fn again(&self, inner: &Plan) -> Result<Option<Self>> {
+        match inner.downcast_ref::<AggregateExec>() {
+            Some(aggregate) => Ok(Some(Self::new(aggregate.clone()))),
+            None => internal_err!("an aggregation became something else"),
+        }
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.aggregate.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.aggregate.children()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        self.aggregate.apply_expressions(f)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let aggregate = Arc::clone(&self.aggregate).replace_children(children, options)?;
-        let Some(aggregate) = aggregate.downcast_ref::<AggregateExec>() else {
-            return internal_err!("an aggregation became something else");
-        };
-        Ok(Arc::new(Self::new(Arc::new(aggregate.clone()))))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.aggregate.input().execute(partition, Arc::clone(&context))?;
+    fn execute(&self, inner: &Plan, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = inner.children()[0].execute(partition, Arc::clone(&context))?;
         let reservation = MemoryConsumer::new(format!("SmallGroupsExec[{partition}]")).register(context.memory_pool());
         let groups = Groups::new(&self.aggregate, reservation)?;
         let metrics = BaselineMetrics::new(&self.metrics, partition);
@@ -124,12 +89,17 @@ impl ExecutionPlan for SmallGroupsExec {
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
+    fn metrics(&self, _inner: &Plan) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
 
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        self.aggregate.statistics_from_inputs(inputs, args)
+    fn maintains_input_order(&self, _inner: &Plan) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn fmt_as(&self, inner: &Plan, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SmallGroupsExec: ")?;
+        inner.fmt_as(format, f)
     }
 }
 

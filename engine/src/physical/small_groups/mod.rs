@@ -20,6 +20,6 @@ pub(super) use rule::SmallGroups;
 
 /// The aggregation that an operator does, whoever runs it.
 pub(crate) fn aggregate_of(plan: &dyn ExecutionPlan) -> Option<&AggregateExec> {
-    let ours = plan.downcast_ref::<exec::SmallGroupsExec>().map(exec::SmallGroupsExec::aggregate);
-    ours.or_else(|| plan.downcast_ref::<AggregateExec>())
+    let inner = plan.downcast_ref::<exec::SmallGroupsExec>().map(|ours| ours.inner().as_ref());
+    inner.unwrap_or(plan).downcast_ref::<AggregateExec>()
 }

@@ -1,7 +1,7 @@
 //! Where a plan groups into few groups.
 
 use super::codes::has_codes;
-use super::exec::SmallGroupsExec;
+use super::exec::in_small_groups;
 use super::table::{MOST_COLUMNS, MOST_GROUPS};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -12,7 +12,7 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
 use std::sync::Arc;
 
-/// Puts [`SmallGroupsExec`] in the place of partial aggregations that have few groups. It runs after the rules that look
+/// Puts [`super::exec::SmallGroupsExec`] in the place of partial aggregations that have few groups. It runs after the rules that look
 /// for aggregations.
 #[derive(Debug, Default)]
 pub(in crate::physical) struct SmallGroups;
@@ -21,7 +21,7 @@ impl PhysicalOptimizerRule for SmallGroups {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|plan| match plan.downcast_ref::<AggregateExec>() {
             Some(aggregate) if is_suitable(aggregate)? && has_few_groups(aggregate)? => {
-                Ok(Transformed::yes(Arc::new(SmallGroupsExec::new(Arc::new(aggregate.clone()))) as _))
+                Ok(Transformed::yes(Arc::new(in_small_groups(aggregate)) as _))
             }
             _ => Ok(Transformed::no(plan)),
         })

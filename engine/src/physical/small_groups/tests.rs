@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::exec::SmallGroupsExec;
+use super::exec::in_small_groups;
 use super::rule::is_suitable;
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int64Array, RecordBatch, StringViewArray};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -64,7 +64,7 @@ async fn it_gives_what_hash_aggregation_gives() {
             let plan = context.sql(&query).await.unwrap().create_physical_plan().await.unwrap();
             let ours = Arc::clone(&plan).transform_up(|node| match node.downcast_ref::<AggregateExec>() {
                 Some(aggregate) if is_suitable(aggregate)? => {
-                    Ok(Transformed::yes(Arc::new(SmallGroupsExec::new(Arc::new(aggregate.clone()))) as _))
+                    Ok(Transformed::yes(Arc::new(in_small_groups(aggregate)) as _))
                 }
                 _ => Ok(Transformed::no(node)),
             });

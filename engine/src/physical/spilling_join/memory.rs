@@ -1,21 +1,17 @@
 //! How much memory joins may hold, and the memory of one that fits.
 
+use super::outer::NullsSeen;
+use crate::physical::memory::{first_come, with_memory};
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
-use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_plan::metrics::SpillMetrics;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::outer::NullsSeen;
-
 /// Files that all partitions of a split join have open at once, about.
 const MOST_FILES: usize = 512;
-
-/// The part of the memory that joins leave to others, so that what is above and below them finds some: a quarter.
-const LEFT_TO_OTHERS: usize = 4;
 
 /// Into how many parts a join is split at once, at least.
 const LEAST_PARTS: usize = 4;
@@ -70,7 +66,7 @@ impl Env {
         let pool = self.task.memory_pool();
         let within = match claim {
             Claim::First | Claim::Part if bytes > self.sizes.floor_bytes => {
-                pool.reserved().saturating_add(more) <= self.limit - self.limit / LEFT_TO_OTHERS
+                pool.reserved().saturating_add(more) <= first_come(self.limit)
             }
             Claim::First | Claim::Part => true,
             Claim::Last => false,
@@ -103,14 +99,6 @@ impl Env {
     /// Bytes of the blocks that one of so many is cut into; `None` where it fits without asking.
     pub(super) fn smaller_blocks(&self, bytes: usize) -> Option<usize> {
         Some(bytes / SMALLER).filter(|smaller| *smaller >= self.sizes.floor_bytes / SMALLER)
-    }
-}
-
-/// The bytes that a statement may hold; `None` where there is no limit or no disk to go to.
-pub(super) fn limit(task: &TaskContext) -> Option<usize> {
-    match task.memory_pool().memory_limit() {
-        MemoryLimit::Finite(bytes) if task.runtime_env().disk_manager.tmp_files_enabled() => Some(bytes),
-        _ => None,
     }
 }
 
@@ -173,21 +161,12 @@ impl MemoryPool for Granted {
 
 /// A statement's context with other memory; `arrays` says whether joins may look rows up by the value of an integer,
 /// which takes an array of its own.
-pub(super) fn with_memory(task: &TaskContext, pool: Arc<dyn MemoryPool>, arrays: bool) -> TaskContext {
+pub(super) fn with_grant(task: &TaskContext, pool: Arc<dyn MemoryPool>, arrays: bool) -> TaskContext {
     let mut config = task.session_config().clone();
     if !arrays {
         let execution = &mut config.options_mut().execution;
         execution.perfect_hash_join_small_build_threshold = 0;
         execution.perfect_hash_join_min_key_density = f64::MAX;
     }
-    TaskContext::new(
-        task.task_id(),
-        task.session_id(),
-        config,
-        task.scalar_functions().clone(),
-        task.higher_order_functions().clone(),
-        task.aggregate_functions().clone(),
-        task.window_functions().clone(),
-        Arc::new(RuntimeEnv { memory_pool: pool, ..task.runtime_env().as_ref().clone() }),
-    )
+    with_memory(task, pool, config)
 }

@@ -17,6 +17,7 @@ mod files;
 mod memory;
 mod outer;
 mod part;
+mod report;
 mod rule;
 mod scatter;
 mod split;

@@ -3,15 +3,16 @@
 use super::collect::{Collected, Grant};
 use super::memory::{Claim, Env};
 use super::outer::Outer;
+use super::report::{Silence, report_all};
 use super::split::Split;
 use super::template::{Instance, Template};
 use arrow::datatypes::SchemaRef;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::PartitionMode;
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{EmptyRecordBatchStream, ExecutionPlan};
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
@@ -45,29 +46,25 @@ pub(super) struct PartJoin {
 }
 
 impl PartJoin {
-    /// A join of the plan: its partitions from `first` on, of which there are `partitions`. `template` is the shape of
-    /// its parts, and `outer` keeps what it promises when there are parts.
+    /// A join of the plan: its partitions from `first` on, of which there are `partitions`. `outer` keeps what it promises
+    /// when there are parts.
     pub(super) fn whole(
         env: Arc<Env>,
-        (instance, template): (Arc<Instance>, Arc<Template>),
+        instance: Arc<Instance>,
         build: SendableRecordBatchStream,
         (first, partitions): (usize, usize),
         outer: Arc<Outer>,
     ) -> Self {
+        let by_partition = *instance.join.partition_mode() == PartitionMode::Partitioned;
+        let silence = by_partition.then(|| Silence::new(&env, &instance, first));
+        let shape = Shape::Plan { numbered: outer.ordered };
         let rows = Rows { build, first, partitions };
-        let schema = instance.join.schema();
-        let built = collect(env, (Arc::clone(&instance), template), rows, Next::Hash(0), Claim::First);
-        Self {
-            instance,
-            first,
-            schema,
-            outer: Some(outer),
-            built: built.map(|built| built.map_err(Arc::new)).boxed().shared(),
-        }
+        let built = collect(env, Arc::clone(&instance), shape, rows, (Next::Hash(0), Claim::First), silence);
+        Self::new(instance, first, Some(outer), built.boxed())
     }
 
     /// A part of a join, of so many partitions of the probe side.
-    pub(super) fn new(
+    pub(super) fn part(
         env: Arc<Env>,
         template: Arc<Template>,
         build: SendableRecordBatchStream,
@@ -77,15 +74,18 @@ impl PartJoin {
         let instance = Arc::new(template.instance(partitions)?);
         let claim = if next == Next::Never { Claim::Last } else { Claim::Part };
         let rows = Rows { build, first: 0, partitions };
+        let built = collect(env, Arc::clone(&instance), Shape::Part(template), rows, (next, claim), None);
+        Ok(Self::new(instance, 0, None, built.boxed()))
+    }
+
+    fn new(
+        instance: Arc<Instance>,
+        first: usize,
+        outer: Option<Arc<Outer>>,
+        built: BoxFuture<'static, Result<Built>>,
+    ) -> Self {
         let schema = instance.join.schema();
-        let built = collect(env, (Arc::clone(&instance), template), rows, next, claim);
-        Ok(Self {
-            instance,
-            first: 0,
-            schema,
-            outer: None,
-            built: built.map(|built| built.map_err(Arc::new)).boxed().shared(),
-        })
+        Self { instance, first, schema, outer, built: built.map(|built| built.map_err(Arc::new)).boxed().shared() }
     }
 
     /// The join of a partition's probe rows.
@@ -116,38 +116,57 @@ struct Rows {
     partitions: usize,
 }
 
+/// The shape of a join's parts.
+enum Shape {
+    /// That of the plan's join; whether rows of its probe side are numbered.
+    Plan { numbered: bool },
+    /// That of the part itself.
+    Part(Arc<Template>),
+}
+
+impl Shape {
+    fn template(self, instance: &Instance) -> Result<Arc<Template>> {
+        match self {
+            Self::Part(template) => Ok(template),
+            Self::Plan { numbered } => {
+                let template = Template::of(&instance.join)?;
+                Ok(Arc::new(if numbered { template.numbered()? } else { template }))
+            }
+        }
+    }
+}
+
 async fn collect(
     env: Arc<Env>,
-    (instance, template): (Arc<Instance>, Arc<Template>),
+    instance: Arc<Instance>,
+    shape: Shape,
     rows: Rows,
-    next: Next,
-    claim: Claim,
+    (next, claim): (Next, Claim),
+    silence: Option<Silence>,
 ) -> Result<Built> {
     let Rows { mut build, first, partitions } = rows;
-    let by_partition = *instance.join.partition_mode() == PartitionMode::Partitioned;
+    let by_partition = silence.is_some();
     let mut collected = Collected::new(&env, &instance.join, claim)?;
     while let Some(batch) = build.try_next().await? {
         if batch.num_rows() == 0 || collected.add(&env, batch)? {
             continue;
         }
-        if by_partition {
-            // The other partitions wait for what this one says of its keys: it says nothing.
-            instance.build.hand(first, empty(&instance.build.schema()));
-            instance.probe.hand(first, empty(&instance.probe.schema()));
-            drop(instance.join.execute(first, Arc::clone(&env.task))?);
-        }
-        return Ok(Built::Split(Split::write(env, template, partitions, (collected, build), next).await?));
+        // The other partitions wait for what this one says of its keys.
+        drop(silence);
+        let template = shape.template(&instance)?;
+        return Ok(Built::Split(Split::write(env, template, partitions, collected.given_up(build), next).await?));
     }
     let schema = build.schema();
     drop(build);
     let (grant, batches) = collected.grant(&env)?;
     let batches = Box::pin(MemoryStream::try_new(batches, schema, None)?);
     instance.build.hand(if by_partition { first } else { 0 }, batches);
+    match silence {
+        // Its partition is run next, by whoever waits for this.
+        Some(silence) => silence.broken(),
+        None => report_all(&instance, partitions, &grant).await?,
+    }
     Ok(Built::Whole(grant))
-}
-
-fn empty(schema: &SchemaRef) -> SendableRecordBatchStream {
-    Box::pin(EmptyRecordBatchStream::new(Arc::clone(schema)))
 }
 
 /// Probe rows, with which building is over: they are asked for only then.

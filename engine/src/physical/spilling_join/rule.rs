@@ -1,13 +1,12 @@
 //! Where a plan joins by hash.
 
-use super::exec::SpillingJoinExec;
+use super::exec::{SpillingJoin, SpillingJoinExec};
 use super::memory::Sizes;
+use crate::physical::forward::Plan;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::joins::HashJoinExec;
 use std::sync::Arc;
 
 /// Puts [`SpillingJoinExec`] around hash joins. It runs after all rules that look for joins, though whoever looks later
@@ -16,10 +15,12 @@ use std::sync::Arc;
 pub(in crate::physical) struct SpillingJoins;
 
 impl PhysicalOptimizerRule for SpillingJoins {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|plan| match plan.downcast_ref::<HashJoinExec>() {
-            Some(join) => Ok(Transformed::yes(Arc::new(SpillingJoinExec::new(join, Sizes::default())?) as _)),
-            None => Ok(Transformed::no(plan)),
+    fn optimize(&self, plan: Plan, _config: &ConfigOptions) -> Result<Plan> {
+        plan.transform_up(|plan| {
+            Ok(match SpillingJoin::of(&plan, Sizes::default())? {
+                Some(around) => Transformed::yes(Arc::new(SpillingJoinExec::new(plan, around)) as _),
+                None => Transformed::no(plan),
+            })
         })
         .data()
     }

@@ -31,17 +31,13 @@ impl Scatter {
     /// Writes all rows, by part: a file, if there are any, and how many.
     pub(super) async fn write(
         &self,
-        first: Vec<RecordBatch>,
-        mut rest: SendableRecordBatchStream,
+        mut rows: SendableRecordBatchStream,
         manager: &SpillManager,
     ) -> Result<Vec<(Option<File>, u64)>> {
         let parts = self.parts + usize::from(self.nulls_apart);
         let mut writings: Vec<_> = (0..parts).map(|_| Writing::new(manager.clone())).collect();
         let mut dealt = Dealt { rows: vec![Vec::new(); parts], next: 0, hashes: Vec::new() };
-        for batch in first {
-            self.deal(&batch, &mut dealt, &mut writings)?;
-        }
-        while let Some(batch) = rest.try_next().await? {
+        while let Some(batch) = rows.try_next().await? {
             self.deal(&batch, &mut dealt, &mut writings)?;
         }
         writings.into_iter().map(Writing::finish).collect()

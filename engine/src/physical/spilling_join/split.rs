@@ -6,12 +6,12 @@
 //! probe side does not: there the sides change places, and blocks of the probe side meet all of the build side. A full
 //! join does the one for its build side and the other for the probe rows that meet none.
 
-use super::collect::Collected;
 use super::files::{File, Writing};
 use super::memory::Env;
 use super::part::{Next, PartJoin};
 use super::scatter::Scatter;
 use super::template::Template;
+use crate::physical::memory::own_bytes;
 use arrow::array::new_null_array;
 use arrow::datatypes::{FieldRef, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -23,6 +23,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often rows are hashed; each time they are divided at least by four.
@@ -69,24 +70,19 @@ struct PartState {
 }
 
 impl Split {
-    /// Writes a build side, from what was collected and what is left of it.
+    /// Writes a build side.
     pub(super) async fn write(
         env: Arc<Env>,
         template: Arc<Template>,
         outputs: usize,
-        (mut collected, rest): (Collected, SendableRecordBatchStream),
+        rows: SendableRecordBatchStream,
         next: Next,
     ) -> Result<Arc<Self>> {
-        let first = std::mem::take(&mut collected.batches);
         let split = match next {
-            Next::Hash(depth) => Self::by_hash(env, template, outputs, (first, rest), depth).await?,
-            Next::Blocks(bytes) => {
-                let rows = stream::iter(first.into_iter().map(Ok)).chain(rest).boxed();
-                Self::into_blocks(env, template, outputs, rows, bytes).await?
-            }
+            Next::Hash(depth) => Self::by_hash(env, template, outputs, rows, depth).await?,
+            Next::Blocks(bytes) => Self::into_blocks(env, template, outputs, rows, bytes).await?,
             Next::Never => return internal_err!("a join that cannot be split was to be"),
         };
-        drop(collected);
         Ok(Arc::new(split))
     }
 
@@ -94,13 +90,13 @@ impl Split {
         env: Arc<Env>,
         template: Arc<Template>,
         outputs: usize,
-        (first, rest): (Vec<RecordBatch>, SendableRecordBatchStream),
+        rows: SendableRecordBatchStream,
         depth: u64,
     ) -> Result<Self> {
         let nulls_apart = depth == 0 && env.nulls.is_some();
         let keys = template.join().on().iter().map(|(key, _)| Arc::clone(key)).collect();
         let scatter = scatter(&env, &template, keys, depth, nulls_apart);
-        let written = scatter.write(first, rest, &env.manager(&template.build_schema())).await?;
+        let written = scatter.write(rows, &env.manager(&template.build_schema())).await?;
         let all: u64 = written.iter().map(|(_, rows)| rows).sum();
         let block_bytes = env.block_bytes();
         let part = |(number, (file, rows)): (usize, (Option<File>, u64))| {
@@ -117,7 +113,7 @@ impl Split {
         env: Arc<Env>,
         template: Arc<Template>,
         outputs: usize,
-        rows: BoxStream<'static, Result<RecordBatch>>,
+        rows: SendableRecordBatchStream,
         bytes: usize,
     ) -> Result<Self> {
         let (build, probe) = match template.join().join_type() {
@@ -142,7 +138,7 @@ impl Split {
                     let keys = self.template.join().on().iter().map(|(_, key)| Arc::clone(key)).collect();
                     let scatter = scatter(&self.env, &self.template, keys, *depth, false);
                     let manager = self.env.manager(&self.template.probe_schema());
-                    let written = scatter.write(Vec::new(), probe, &manager).await?;
+                    let written = scatter.write(probe, &manager).await?;
                     let mut files: Vec<_> = written.into_iter().map(|(file, _)| file.into_iter().collect()).collect();
                     files.resize(self.parts.len(), Vec::new());
                     Ok(self.meet(output, files))
@@ -163,8 +159,9 @@ impl Split {
 
     /// The joins of the parts, one after the other, each with the probe rows of its files.
     fn meet(self: Arc<Self>, output: usize, files: Vec<Vec<File>>) -> BoxStream<'static, Result<RecordBatch>> {
+        let through = Arc::new(Through { split: Arc::clone(&self), next: AtomicUsize::new(0) });
         let joined = move |(part, files): (usize, Vec<File>)| {
-            let split = Arc::clone(&self);
+            let (split, through) = (Arc::clone(&self), Arc::clone(&through));
             let rows = async move {
                 let probe = split.env.read_coalesced(&split.template.probe_schema(), files);
                 let rows = split.join_of(part)?.run(output, probe);
@@ -173,7 +170,7 @@ impl Split {
                 let kept =
                     rows.try_filter(move |_| std::future::ready(seen.as_ref().is_none_or(|seen| seen.keeps(nulls))));
                 // When its rows are all given, nothing of the part is needed for this partition any more.
-                let done = stream::once(async move { split.finish(part) }).filter_map(|()| async { None });
+                let done = stream::once(async move { through.finish(part) }).filter_map(|()| async { None });
                 Ok::<_, DataFusionError>(kept.chain(done))
             };
             stream::once(rows).try_flatten().boxed()
@@ -200,7 +197,7 @@ impl Split {
             let (split, bytes) = (Arc::clone(&self), *bytes);
             let rows = async move {
                 let build_files = split.parts.iter().flat_map(Part::files).collect();
-                let rows = split.env.read(&template.build_schema(), files).boxed();
+                let rows = split.env.read(&template.build_schema(), files);
                 // Blocks of the probe rows, joined with the build side as theirs.
                 let env = Arc::clone(&split.env);
                 let blocks = Arc::new(Self::into_blocks(env, template, 1, rows, bytes).boxed().await?);
@@ -243,7 +240,7 @@ impl Split {
             Way::Blocks { build, .. } => (build.as_ref().unwrap_or(&self.template), state.files.clone()),
         };
         let rows = self.env.read(&template.build_schema(), files);
-        let join = PartJoin::new(Arc::clone(&self.env), Arc::clone(template), rows, self.outputs, part.next)?;
+        let join = PartJoin::part(Arc::clone(&self.env), Arc::clone(template), rows, self.outputs, part.next)?;
         Ok(Arc::clone(state.join.insert(Arc::new(join))))
     }
 
@@ -254,6 +251,26 @@ impl Split {
         if state.waited_for == 0 {
             state.join = None;
         }
+    }
+}
+
+/// A partition's way through the parts. When it is dropped before the end, the parts that are left do not wait for it.
+struct Through {
+    split: Arc<Split>,
+    /// The first part that it is not through with.
+    next: AtomicUsize,
+}
+
+impl Through {
+    fn finish(&self, part: usize) {
+        self.next.store(part + 1, Ordering::Relaxed);
+        self.split.finish(part);
+    }
+}
+
+impl Drop for Through {
+    fn drop(&mut self) {
+        (*self.next.get_mut()..self.split.parts.len()).for_each(|part| self.split.finish(part));
     }
 }
 
@@ -279,18 +296,13 @@ fn scatter(env: &Env, template: &Template, keys: Vec<PhysicalExprRef>, depth: u6
 }
 
 /// Writes rows in order into files of at most so many bytes, but at least of a row.
-async fn blocks(
-    env: &Env,
-    schema: &SchemaRef,
-    mut rows: BoxStream<'static, Result<RecordBatch>>,
-    bytes: usize,
-) -> Result<Vec<File>> {
+async fn blocks(env: &Env, schema: &SchemaRef, mut rows: SendableRecordBatchStream, bytes: usize) -> Result<Vec<File>> {
     let manager = env.manager(schema);
     let mut files = Vec::new();
     let (mut writing, mut written) = (Writing::new(manager.clone()), 0);
     while let Some(batch) = rows.try_next().await? {
         let count = batch.num_rows();
-        let row_bytes = batch.get_array_memory_size() / count.max(1) + 1;
+        let row_bytes = own_bytes(&batch) / count.max(1) + 1;
         let most = (bytes / row_bytes).max(1);
         let mut from = 0;
         while from < count {

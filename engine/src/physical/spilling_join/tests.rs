@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::exec::SpillingJoinExec;
-use super::memory::Sizes;
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray};
+use super::collect::Collected;
+use super::exec::{SpillingJoin, SpillingJoinExec};
+use super::memory::{Claim, Env, Sizes};
+use crate::physical::forward::Plan;
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::row::{RowConverter, SortField};
+use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::common::{JoinSide, JoinType, NullEquality};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -15,12 +19,15 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column};
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, DynamicFilterPhysicalExpr, lit};
 use datafusion::physical_expr::{LexOrdering, PhysicalExprRef, PhysicalSortExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
 use datafusion::physical_plan::joins::{HashJoinExec, HashJoinExecBuilder, PartitionMode};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, Partitioning, collect, execute_stream_partitioned};
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt};
@@ -139,6 +146,12 @@ fn join(shape: Shape, left: Arc<dyn ExecutionPlan>, right: Arc<dyn ExecutionPlan
         .unwrap()
 }
 
+fn spilling(join: HashJoinExec) -> Arc<SpillingJoinExec> {
+    let join: Plan = Arc::new(join);
+    let around = SpillingJoin::of(&join, SIZES).unwrap().unwrap();
+    Arc::new(SpillingJoinExec::new(join, around))
+}
+
 fn runtime(bytes: usize) -> RuntimeEnvBuilder {
     RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(bytes)))
 }
@@ -165,8 +178,8 @@ async fn result(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Resu
 
 /// Joins both ways, and says how many bytes were spilled.
 async fn compare(join: &HashJoinExec, bytes: usize, told: &str) -> usize {
-    let wanted = result(join.builder().build_exec().unwrap(), Arc::new(TaskContext::default())).await.unwrap();
-    let little = Arc::new(SpillingJoinExec::new(&fresh(join), SIZES).unwrap());
+    let wanted = result(Arc::new(fresh(join)), Arc::new(TaskContext::default())).await.unwrap();
+    let little = spilling(fresh(join));
     let runtime = runtime(bytes).build_arc().unwrap();
     let given = result(Arc::clone(&little) as _, context(Arc::clone(&runtime))).await;
     let given = given.unwrap_or_else(|error| panic!("{told}: {error}"));
@@ -269,7 +282,8 @@ async fn not_in_knows_null_in_all_parts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_order_of_the_probe_side_and_a_limit_are_kept() {
-    let keys = Keys { most: 500, skew: 0.1, nulls: 0.1 };
+    // Few rows of a partition meet some, so that its sort is short; what is split is the build side.
+    let keys = Keys { most: 500, skew: 0.02, nulls: 0.1 };
     let kept = [
         (JoinType::Inner, 6),
         (JoinType::Right, 6),
@@ -279,16 +293,15 @@ async fn the_order_of_the_probe_side_and_a_limit_are_kept() {
     ];
     for (join_type, number) in kept {
         let random = &mut StdRng::seed_from_u64(3);
-        // One stream: of several, the sort of the first may take what the others need.
-        let (left, right) = (table(random, 2_000, keys, 1), table(random, 3_000, keys, 1));
+        let (left, right) = (table(random, 2_000, keys, 1), table(random, 900, keys, 3));
         let source = right.data_source().downcast_ref::<MemorySourceConfig>().unwrap().clone();
         let by_number = LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(Column::new("v", 2)))]).unwrap();
         let source = source.try_with_sort_information(vec![by_number]).unwrap();
         let shape = Shape { join_type, mode: PartitionMode::CollectLeft, ..PLAIN };
         let all = join(shape, left, DataSourceExec::from_data_source(source));
-        for fetch in [None, Some(150)] {
+        for fetch in [None, Some(30)] {
             let plan = all.builder().reset_state().with_fetch(fetch).build().unwrap();
-            let plan = Arc::new(SpillingJoinExec::new(&plan, SIZES).unwrap());
+            let plan = spilling(plan);
             let context = context(runtime(200_000).build_arc().unwrap());
             let mut rows = 0;
             for stream in execute_stream_partitioned(Arc::clone(&plan) as _, context).unwrap() {
@@ -313,7 +326,7 @@ async fn files_go_with_a_result_that_is_dropped() {
     for mode in [PartitionMode::Partitioned, PartitionMode::CollectLeft] {
         let random = &mut StdRng::seed_from_u64(1);
         let (left, right) = (table(random, 4_000, keys, 2), table(random, 4_000, keys, 3));
-        let plan = Arc::new(SpillingJoinExec::new(&join(Shape { mode, ..PLAIN }, left, right), SIZES).unwrap());
+        let plan = spilling(join(Shape { mode, ..PLAIN }, left, right));
         let runtime = runtime(50_000).build_arc().unwrap();
         let streams = execute_stream_partitioned(Arc::clone(&plan) as _, context(Arc::clone(&runtime))).unwrap();
         let mut all = futures::stream::select_all(streams);
@@ -329,10 +342,147 @@ async fn a_full_disk_is_told() {
     let keys = Keys { most: 500, skew: 0., nulls: 0. };
     let random = &mut StdRng::seed_from_u64(1);
     let (left, right) = (table(random, 4_000, keys, 2), table(random, 4_000, keys, 3));
-    let plan = Arc::new(SpillingJoinExec::new(&join(PLAIN, left, right), SIZES).unwrap());
+    let plan = spilling(join(PLAIN, left, right));
     let runtime = runtime(50_000).with_max_temp_directory_size(100_000).build_arc().unwrap();
     let error = collect(plan, context(Arc::clone(&runtime))).await.unwrap_err();
     let error = crate::error::Error::from(error);
     assert_eq!(error.sqlstate(), "53100", "{error}");
     assert!(is_left(&runtime).await);
+}
+
+/// A join whose probe side is filtered by what it finds in its build side.
+fn finding(join: &HashJoinExec) -> HashJoinExec {
+    let on = join.on().iter().map(|(_, probe)| Arc::clone(probe)).collect();
+    let filter = Arc::new(DynamicFilterPhysicalExpr::new(on, lit(true)));
+    let probe = FilterExec::try_new(Arc::clone(&filter) as _, Arc::clone(join.right())).unwrap();
+    let children = vec![Arc::clone(join.left()), Arc::new(probe) as _];
+    let join = join.builder().with_new_children(children).unwrap().build().unwrap();
+    join.with_dynamic_filter_expr(filter).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_is_dropped_is_not_waited_for() {
+    let keys = Keys { most: 500, skew: 0., nulls: 0. };
+    for mode in [PartitionMode::Partitioned, PartitionMode::CollectLeft] {
+        // In memory, and split.
+        for bytes in [100 << 20, 50_000] {
+            for is_begun in [false, true] {
+                let random = &mut StdRng::seed_from_u64(2);
+                let all = join(Shape { mode, ..PLAIN }, table(random, 2_000, keys, 2), table(random, 3_000, keys, 3));
+                let task = Arc::new(TaskContext::default());
+                let mut wanted = Vec::new();
+                for rows in execute_stream_partitioned(Arc::new(fresh(&all)), task).unwrap() {
+                    let batches: Vec<RecordBatch> = rows.try_collect().await.unwrap();
+                    wanted.push(batches.iter().map(RecordBatch::num_rows).sum::<usize>());
+                }
+                let plan = spilling(finding(&fresh(&all)));
+                let runtime = runtime(bytes).build_arc().unwrap();
+                let mut streams =
+                    execute_stream_partitioned(Arc::clone(&plan) as _, context(Arc::clone(&runtime))).unwrap();
+                let mut dropped = streams.remove(0);
+                if is_begun {
+                    let _ = futures::poll!(dropped.next());
+                }
+                drop(dropped);
+                let others = streams.into_iter().map(TryStreamExt::try_collect::<Vec<RecordBatch>>);
+                let others = tokio::time::timeout(Duration::from_secs(60), futures::future::join_all(others)).await;
+                let told = format!("{mode:?}, {bytes} bytes, begun: {is_begun}");
+                let others = others.unwrap_or_else(|_| panic!("{told}: the others wait"));
+                for (batches, wanted) in others.into_iter().zip(&wanted[1..]) {
+                    let rows = batches.unwrap().iter().map(RecordBatch::num_rows).sum::<usize>();
+                    assert_eq!(rows, *wanted, "{told}");
+                }
+                drop(plan);
+                assert!(is_left(&runtime).await, "{told}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_that_is_run_twice_has_its_rows_twice() {
+    let keys = Keys { most: 500, skew: 0., nulls: 0.1 };
+    for join_type in [JoinType::Inner, JoinType::Left, JoinType::Full] {
+        for bytes in [100 << 20, 50_000] {
+            let random = &mut StdRng::seed_from_u64(8);
+            let (left, right) = (table(random, 2_000, keys, 2), table(random, 3_000, keys, 3));
+            let all = join(Shape { join_type, mode: PartitionMode::CollectLeft, ..PLAIN }, left, right);
+            let wanted = result(Arc::new(fresh(&all)), Arc::new(TaskContext::default())).await.unwrap();
+            let (plan, runtime) = (spilling(fresh(&all)), runtime(bytes).build_arc().unwrap());
+            for run in ["first", "second"] {
+                let given = result(Arc::clone(&plan) as _, context(Arc::clone(&runtime))).await.unwrap();
+                let told = format!("{join_type}, {bytes} bytes, the {run} time");
+                assert!(given == wanted, "{told}: {} rows instead of {}", given.len(), wanted.len());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_side_of_most_of_the_memory_stays_in_it() {
+    let keys = Keys { most: 10_000, skew: 0., nulls: 0. };
+    for join_type in [JoinType::Inner, JoinType::Left] {
+        let random = &mut StdRng::seed_from_u64(4);
+        let (left, right) = (table(random, 4_000, keys, 2), table(random, 3_000, keys, 3));
+        let rows = collect(Arc::clone(&left) as _, Arc::new(TaskContext::default())).await.unwrap();
+        let rows: usize = rows.iter().map(get_record_batch_memory_size).sum();
+        // A table of 8,192 places of 17 bytes and 64 more, a chain of 4,000 numbers, their hashes, a bit for each.
+        let table_bytes = 8_192 * 17 + 64 + 4_000 * 4 + 4_000 * 8 + 500;
+        let shape = Shape { join_type, mode: PartitionMode::CollectLeft, ..PLAIN };
+        let all = join(shape, left, right);
+        let three_quarters = |bytes: usize| bytes.div_ceil(3) * 4;
+        let spilled = compare(&all, three_quarters(rows + table_bytes), "of three quarters").await;
+        assert_eq!(spilled, 0, "{join_type}");
+        let spilled = compare(&all, three_quarters(rows + table_bytes / 2), "of more").await;
+        assert!(spilled > 0, "{join_type}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_collected_is_given_back_as_it_is_written() {
+    let random = &mut StdRng::seed_from_u64(6);
+    let source = table(random, 2_000, Keys { most: 500, skew: 0., nulls: 0. }, 1);
+    let all = join(Shape { mode: PartitionMode::CollectLeft, ..PLAIN }, Arc::clone(&source) as _, source.clone());
+    let runtime = runtime(100 << 20).build_arc().unwrap();
+    let task = context(Arc::clone(&runtime));
+    let batches = collect(source, Arc::clone(&task)).await.unwrap();
+    let spill = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
+    let env = Env { task, limit: 100 << 20, sizes: SIZES, lanes: 1, spill, nulls: None };
+    let mut collected = Collected::new(&env, &all, Claim::First).unwrap();
+    for batch in &batches {
+        assert!(collected.add(&env, batch.clone()).unwrap());
+    }
+    let rest = RecordBatchStreamAdapter::new(all.left().schema(), futures::stream::pending());
+    let mut held = runtime.memory_pool.reserved();
+    let mut rows = collected.given_up(Box::pin(rest));
+    for batch in &batches {
+        assert_eq!(&rows.next().await.unwrap().unwrap(), batch);
+        let before = std::mem::replace(&mut held, runtime.memory_pool.reserved());
+        assert!(held < before, "{held} is held after {before}");
+    }
+    assert!(futures::poll!(rows.next()).is_pending());
+    assert_eq!(runtime.memory_pool.reserved(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_of_slices_are_as_large_as_those_of_copies() {
+    let random = &mut StdRng::seed_from_u64(7);
+    let keys = Keys { most: 1, skew: 0., nulls: 0. };
+    let (source, right) = (table(random, 600, keys, 1), table(random, 5, keys, 1));
+    let rows = collect(Arc::clone(&source) as _, Arc::new(TaskContext::default())).await.unwrap();
+    let rows = concat_batches(&source.schema(), &rows).unwrap();
+    let slices: Vec<_> = (0..60).map(|number| rows.slice(number * 10, 10)).collect();
+    let all = UInt32Array::from_iter_values(0..10);
+    let copies: Vec<_> = slices.iter().map(|slice| take_record_batch(slice, &all).unwrap()).collect();
+    let mut files = Vec::new();
+    for batches in [slices, copies] {
+        let left = MemorySourceConfig::try_new_exec(&[batches], source.schema(), None).unwrap();
+        let all = join(Shape { mode: PartitionMode::CollectLeft, ..PLAIN }, left, Arc::clone(&right) as _);
+        let plan = spilling(all);
+        let context = context(runtime(1 << 10).build_arc().unwrap());
+        let rows = collect(Arc::clone(&plan) as _, context).await.unwrap();
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 3_000);
+        files.push(plan.metrics().unwrap().spill_count().unwrap());
+    }
+    assert!(files[0] <= files[1] * 2, "{files:?}");
 }
