@@ -7,6 +7,7 @@
 use super::forward::{Around, AroundExec, Plan};
 use super::handed::HandedExec;
 use super::memory::own_bytes;
+use super::rooms::{Need, enter};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -76,7 +77,10 @@ impl Around for CountedWindow {
 
     fn execute(&self, inner: &Plan, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows = inner.children()[0].execute(partition, Arc::clone(&context))?;
-        let reservation = MemoryConsumer::new(format!("Window[{partition}]")).register(context.memory_pool());
+        let name = format!("Window[{partition}]");
+        let room = enter(&context, name.clone(), Need::Whole, &rows.schema());
+        let pool = room.as_ref().map_or(context.memory_pool(), |(task, _)| task.memory_pool());
+        let reservation = MemoryConsumer::new(name).register(pool);
         let copies = if self.at_once { 2 } else { 1 };
         let kept = Arc::new(Mutex::new(Kept { rows: 0, bytes_a_row: 0., copies, reservation }));
         let (going_in, schema) = (Arc::clone(&kept), rows.schema());

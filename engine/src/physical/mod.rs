@@ -10,6 +10,7 @@ mod handed;
 mod heard_loops;
 mod layout;
 mod memory;
+mod rooms;
 mod rules;
 mod small_groups;
 mod spilling_join;

@@ -6,6 +6,7 @@ use super::foreign_aggregates::ForeignAggregates;
 use super::found_filters::FoundFilters;
 use super::heard_loops::HeardLoops;
 use super::layout::UseLayout;
+use super::rooms::Rooms;
 use super::small_groups::SmallGroups;
 use super::spilling_join::SpillingJoins;
 use super::statistics::ScanStatistics;
@@ -38,6 +39,7 @@ pub(crate) fn rules() -> Vec<Rule> {
     rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
     rules.extend([
         Arc::new(SmallGroups) as Rule,
+        Arc::new(Rooms),
         Arc::new(SpillingJoins),
         Arc::new(HeardLoops),
         Arc::new(CountedWindows),

@@ -4,6 +4,7 @@ use super::WarehouseConfig;
 use crate::error::Result;
 use crate::lake::stores::Stores;
 use crate::physical;
+use crate::wlm::LittleForAll;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
@@ -55,7 +56,8 @@ pub(super) fn runtime(config: &WarehouseConfig, stores: Arc<Stores>) -> Result<A
         RuntimeEnvBuilder::new().with_object_store_registry(stores).with_metadata_cache_limit(METADATA_CACHE_BYTES);
     if let Some(limit) = statements_memory(config) {
         let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
-        builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), consumers)));
+        let pool = LittleForAll(GreedyMemoryPool::new(limit));
+        builder = builder.with_memory_pool(Arc::new(TrackConsumersPool::new(pool, consumers)));
     }
     if let Some(bytes) = config.temporary_space_bytes {
         builder = builder.with_max_temp_directory_size(bytes);

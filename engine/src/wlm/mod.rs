@@ -31,6 +31,7 @@ mod tests;
 pub(crate) use admission::{Admission, Decision, Kind, Phase};
 pub(crate) use assign::Requester;
 pub(crate) use config::{Configuration, SHORT_CLASS};
+pub(crate) use memory::LittleForAll;
 pub(crate) use predict::{Features, shape};
 pub(crate) use priority::Priority;
 pub(crate) use queues::Wlm;

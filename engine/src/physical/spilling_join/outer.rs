@@ -3,7 +3,9 @@
 use super::memory::Env;
 use super::split::Split;
 use super::template::numbered;
+use crate::physical::forward::Plan;
 use crate::physical::handed::HandedExec;
+use crate::physical::rooms::in_rooms;
 use arrow::array::UInt64Array;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -12,7 +14,6 @@ use datafusion::error::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalExprRef, PhysicalSortExpr};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::limit::LimitStream;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -101,7 +102,9 @@ impl Outer {
             .ok_or_else(|| internal_datafusion_err!("there is no order by a number"))?;
         let input = HandedExec::new(rows.schema(), 1);
         input.hand(0, rows);
-        let sorted = SortExec::new(order, Arc::new(input)).execute(0, Arc::clone(&self.env.task))?;
+        let sort: Plan = Arc::new(SortExec::new(order, Arc::new(input)));
+        // Of the sorts of several partitions none may take what the others need.
+        let sorted = in_rooms(&sort)?.unwrap_or(sort).execute(0, Arc::clone(&self.env.task))?;
         let wanted: Vec<_> = (0..columns).collect();
         let schema = Arc::clone(&self.schema);
         let rows = sorted.map(move |batch| Ok(batch?.project(&wanted)?.with_schema(Arc::clone(&schema))?));
