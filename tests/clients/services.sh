@@ -36,11 +36,16 @@ start)
     dir=$2
     shift 2
     [ $# -gt 0 ] || set -- s3 dynamodb kinesis opensearch
+    # Nothing is started where one is unknown; an assignment, for `set -e` does not see what a word's command exits with.
+    for service in "$@"; do
+        words=$(script "$service")
+    done
     mkdir -p "$dir"
     : >"$dir/endpoints"
     for service in "$@"; do
-        # shellcheck disable=SC2046
-        set -- $(script "$service")
+        words=$(script "$service")
+        # shellcheck disable=SC2086
+        set -- $words
         port=$(free_port)
         code=0
         "$here/$1" start "$dir/$service" "$port" ${2:+"$2"} || code=$?

@@ -25,7 +25,23 @@ pub struct Database {
     pub functions: Vec<SqlFunction>,
 }
 
+/// The parameter that says how texts of a database's tables compare where their columns do not: `case_insensitive`.
+const COLLATION: &str = "millrace.collation";
+
+/// Its value where their case does not count.
+const CASE_INSENSITIVE: &str = "case_insensitive";
+
 impl Database {
+    /// Whether columns of its tables that name no collation are compared without case.
+    pub fn ignores_case(&self) -> bool {
+        self.parameters.get(COLLATION).is_some_and(|collation| collation == CASE_INSENSITIVE)
+    }
+
+    /// Has such columns compared without case.
+    pub fn ignore_case(&mut self) {
+        self.parameters.insert(COLLATION.to_owned(), CASE_INSENSITIVE.to_owned());
+    }
+
     /// A database with a name and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
         Self {

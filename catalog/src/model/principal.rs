@@ -255,6 +255,19 @@ impl Principals {
         let mut found = BTreeSet::from([Grantee::Public, Grantee::User(user.to_owned())]);
         let groups = self.groups.iter().filter(|(_, group)| group.members.contains(user));
         found.extend(groups.map(|(name, _)| Grantee::Group(name.clone())));
+        self.add_roles(&mut found);
+        found
+    }
+
+    /// The roles that a role has, itself or through others, and itself.
+    pub fn roles_of(&self, role: &str) -> BTreeSet<Grantee> {
+        let mut found = BTreeSet::from([Grantee::Role(role.to_owned())]);
+        self.add_roles(&mut found);
+        found
+    }
+
+    /// Adds the roles that these have, themselves or through others.
+    fn add_roles(&self, found: &mut BTreeSet<Grantee>) {
         loop {
             let new: Vec<Grantee> = self
                 .roles
@@ -264,7 +277,7 @@ impl Principals {
                 .filter(|role| !found.contains(role))
                 .collect();
             if new.is_empty() {
-                return found;
+                return;
             }
             found.extend(new);
         }

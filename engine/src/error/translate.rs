@@ -166,6 +166,11 @@ fn from_datafusion(error: &DataFusionError) -> Error {
             all.first().map_or_else(|| Error::internal("an empty collection of errors"), from_datafusion)
         }
         DataFusionError::SQL(parser, _) => Error::new(ErrorKind::Syntax, lower(&parser.to_string())),
+        DataFusionError::NotImplemented(message)
+            if ["ScalarSubquery(", "Exists(", "InSubquery("].iter().any(|query| message.contains(query)) =>
+        {
+            Error::unsupported("a subquery that names columns of the query around it other than in equalities")
+        }
         DataFusionError::NotImplemented(message) => {
             Error::new(ErrorKind::Unsupported, format!("not supported: {}", lower(without_dump(message))))
         }
@@ -236,6 +241,12 @@ fn from_plan(message: &str) -> Error {
             None => error,
         };
     }
+    if let Some(called) =
+        message.split("given name and argument types '").nth(1).and_then(|rest| rest.split('\'').next())
+    {
+        let message = format!("function {} does not exist", sql_types(called));
+        return Error::new(ErrorKind::UndefinedFunction, message).with_hint("add explicit type casts");
+    }
     let kind = if first.contains("signature") || first.contains("No function matches") {
         ErrorKind::UndefinedFunction
     } else if first.contains("must appear in the GROUP BY clause") || first.contains("ggregate functions are not") {
@@ -256,6 +267,25 @@ fn from_plan(message: &str) -> Error {
     let error = Error::new(kind, lower(first));
     let rest: Vec<&str> = message.lines().skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
     if rest.is_empty() { error } else { error.with_detail(rest.join("; ")) }
+}
+
+/// A call as DataFusion writes it, `f(Int32, Utf8)`, with the types' names in SQL.
+fn sql_types(called: &str) -> String {
+    const NAMES: [(&str, &str); 12] = [
+        ("Utf8View", "character varying"),
+        ("LargeUtf8", "character varying"),
+        ("Utf8", "character varying"),
+        ("Int16", "smallint"),
+        ("Int32", "integer"),
+        ("Int64", "bigint"),
+        ("Float32", "real"),
+        ("Float64", "double precision"),
+        ("Decimal128", "numeric"),
+        ("BinaryView", "varbyte"),
+        ("Date32", "date"),
+        ("Null", "unknown"),
+    ];
+    NAMES.iter().fold(called.to_owned(), |text, (arrow, sql)| text.replace(arrow, sql)).replace("Boolean", "boolean")
 }
 
 fn from_execution(message: &str) -> Error {
@@ -285,7 +315,14 @@ fn from_arrow(error: &ArrowError) -> Error {
             Error::new(ErrorKind::NumericOverflow, "numeric data overflow").with_detail(message)
         }
         ArrowError::CastError(message) if message.starts_with("Can't cast value") => {
-            Error::new(ErrorKind::NumericOverflow, lower(message))
+            let words: Vec<&str> = message.split_whitespace().collect();
+            let message = match words.as_slice() {
+                [_, _, _, value, _, _, name] => {
+                    format!("value \"{value}\" is out of range for type {}", sql_types(name))
+                }
+                _ => lower(message),
+            };
+            Error::new(ErrorKind::NumericOverflow, message)
         }
         ArrowError::CastError(message) | ArrowError::ParseError(message) => {
             Error::new(ErrorKind::InvalidText, lower(message))

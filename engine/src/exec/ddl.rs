@@ -16,7 +16,7 @@ use crate::resolve::{self, Ground, Relation, RelationName, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary, written_path};
 use crate::sql::{
-    CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, DropDatabase, DropTable, StoredAs,
+    Collation, CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, DropDatabase, DropTable, StoredAs,
 };
 use datafusion::arrow::datatypes::DataType;
 use millrace_catalog::Snapshot;
@@ -40,13 +40,16 @@ pub(crate) async fn create_database(context: &Context, create: &CreateDatabase) 
         rights::check_user(context, owner).await?;
     }
     let location = create.location.as_deref().map(|location| Location::literal(location).map(|l| l.url()));
-    let database = Database {
+    let mut database = Database {
         description: create.comment.clone(),
         location: location.transpose()?,
         parameters: create.properties.clone(),
         create_time_ms: now_ms(),
         ..Database::new(&create.name)
     };
+    if create.collation == Some(Collation::CaseInsensitive) {
+        database.ignore_case();
+    }
     if context.transaction().lock().await.is_block() {
         let snapshot = context.snapshot().await?;
         if resolve::schema_names(&snapshot).any(|known| known == create.name) {

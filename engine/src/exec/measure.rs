@@ -16,9 +16,14 @@ use std::time::Duration;
 /// What each slice has done: nanoseconds that it computed, bytes that it read.
 type Slices = BTreeMap<usize, (u64, u64)>;
 
-/// The measures of a statement's work; its times are not known here.
-pub(crate) fn measure(work: &Work) -> Measures {
-    measure_plans(&work.plans(), work.returned_rows())
+/// The measures of a statement's work; of its times only that of its longest segment is known here, where it is wanted.
+pub(crate) fn measure(work: &Work, with_segments: bool) -> Measures {
+    let measures = measure_plans(&work.plans(), work.returned_rows());
+    if !with_segments {
+        return measures;
+    }
+    let longest = work.steps().longest_segment_us();
+    Measures { segment_seconds: Duration::from_micros(longest.unsigned_abs()).as_secs_f64(), ..measures }
 }
 
 /// The same of plans of which so many rows were returned.

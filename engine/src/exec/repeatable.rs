@@ -54,17 +54,16 @@ fn is_repeatable(plan: &LogicalPlan, tables: &mut BTreeSet<i64>, names: &mut BTr
             Ok(if constant { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
         })?;
         let known = match node {
-            LogicalPlan::TableScan(scan) => match scan.source.get_logical_plan() {
-                Some(view) => is_repeatable(&view, tables, names)?,
-                None => match source_as_provider(&scan.source)?.downcast_ref::<ManagedTableProvider>() {
+            LogicalPlan::TableScan(scan) => {
+                match source_as_provider(&scan.source)?.downcast_ref::<ManagedTableProvider>() {
                     Some(managed) if managed.table().id > 0 => {
                         tables.insert(managed.table().id);
                         names.insert(managed.table().name.clone());
                         true
                     }
                     _ => false,
-                },
-            },
+                }
+            }
             LogicalPlan::Extension(_) => false,
             _ => true,
         };

@@ -102,11 +102,6 @@ fn of_scan(scan: &TableScan) -> Vec<Vec<Column>> {
         let (qualifier, field) = scan.projected_schema.qualified_field(at);
         Column::new(qualifier.cloned(), field.name())
     };
-    // A view's columns are its query's.
-    if let Some(view) = scan.source.get_logical_plan() {
-        let schema = view.schema();
-        return each(columns_of(&view), |column| schema.maybe_index_of_column(&column).map(own));
-    }
     match source_as_provider(&scan.source) {
         Ok(provider) if provider.downcast_ref::<ForeignTable>().is_some() => {
             vec![(0..scan.projected_schema.fields().len()).map(own).collect()]

@@ -5,7 +5,7 @@ use super::system::Definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::rights;
 use crate::system::{self, Facts, Kind, Relation, Value};
-use millrace_catalog::model::{Privilege, Securable};
+use millrace_catalog::model::{Grantee, Privilege, Securable};
 
 /// The user asked for and the arguments after it: `f([user,] object, privilege)`.
 fn user_and_rest<'a>(facts: &'a Facts, args: &'a [Value], most: usize) -> Result<Option<(String, &'a [Value])>> {
@@ -30,7 +30,7 @@ fn user_and_rest<'a>(facts: &'a Facts, args: &'a [Value], most: usize) -> Result
 }
 
 /// The privileges of a list such as `select, insert with grant option`.
-fn privileges(written: Option<&Value>) -> Result<Vec<Privilege>> {
+pub(super) fn privileges(written: Option<&Value>) -> Result<Vec<Privilege>> {
     let Some(Value::Text(list)) = written else { return Ok(Vec::new()) };
     let each = list.split(',').map(|word| {
         let word = word.trim().to_uppercase();
@@ -159,6 +159,16 @@ fn any_column(facts: &Facts, args: &[Value]) -> Result<Value> {
     })))
 }
 
+/// Refuses to tell of another user but to superusers.
+fn check_may_ask(facts: &Facts, user: &str) -> Result<()> {
+    let own = &facts.who.user;
+    if user == own || facts.snapshot.principals().is_superuser(own) {
+        return Ok(());
+    }
+    let message = format!("permission denied to see what user \"{user}\" is a member of");
+    Err(Error::new(ErrorKind::InsufficientPrivilege, message))
+}
+
 pub(super) const FUNCTIONS: &[Definition] = &[
     define("has_column_privilege", column),
     define("has_any_column_privilege", any_column),
@@ -172,12 +182,33 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     define("has_table_privilege", table),
     define("has_schema_privilege", schema),
     define("has_database_privilege", database),
+    define("user_is_member_of", |facts, args| {
+        let [Value::Text(user), Value::Text(of)] = args else { return Ok(Value::Null) };
+        let principals = facts.snapshot.principals();
+        check_may_ask(facts, user)?;
+        let known = principals.roles.contains_key(of) || principals.groups.contains_key(of);
+        if !principals.users.contains_key(user) || !known {
+            let missing = if known { format!("user \"{user}\"") } else { format!("role or group \"{of}\"") };
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("{missing} does not exist")));
+        }
+        let identities = principals.identities(user);
+        let (role, group) = (Grantee::Role(of.clone()), Grantee::Group(of.clone()));
+        Ok(Value::Bool(identities.contains(&role) || identities.contains(&group)))
+    }),
+    define("role_is_member_of", |facts, args| {
+        let [Value::Text(role), Value::Text(of)] = args else { return Ok(Value::Null) };
+        let principals = facts.snapshot.principals();
+        if let Some(missing) = [role, of].into_iter().find(|role| !principals.roles.contains_key(*role)) {
+            return Err(Error::new(ErrorKind::UndefinedObject, format!("role \"{missing}\" does not exist")));
+        }
+        Ok(Value::Bool(role != of && principals.roles_of(role).contains(&Grantee::Role(of.clone()))))
+    }),
     define("pg_has_role", |facts, args| {
         let Some((user, rest)) = user_and_rest(facts, args, 3)? else { return Ok(Value::Null) };
         let principals = facts.snapshot.principals();
         let has = match rest.first() {
             Some(Value::Text(role)) => {
-                let role = millrace_catalog::model::Grantee::Role(role.clone());
+                let role = Grantee::Role(role.clone());
                 principals.is_superuser(&user) || principals.identities(&user).contains(&role)
             }
             _ => principals.is_superuser(&user),

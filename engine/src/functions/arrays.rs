@@ -2,7 +2,7 @@
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar, shown_type};
 use crate::error::{Error, ErrorKind, Result};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, MapArray, UInt64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array, MapArray, UInt64Array};
 use datafusion::arrow::compute::kernels::cmp::eq;
 use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
@@ -162,6 +162,13 @@ fn reverse(call: &Call<'_>) -> Result<ArrayRef> {
         let reversed =
             datafusion::arrow::array::ListArray::try_new(Arc::clone(field), offsets, values, lists.nulls().cloned())?;
         return Ok(Arc::new(reversed));
+    }
+    if let DataType::Binary | DataType::LargeBinary | DataType::BinaryView = call.gives {
+        let values = cast(&call.args[0], &DataType::Binary)?;
+        let values = values.as_binary::<i32>().iter();
+        let reversed: BinaryArray =
+            values.map(|bytes| bytes.map(|bytes| bytes.iter().rev().copied().collect::<Vec<u8>>())).collect();
+        return Ok(cast(&reversed, &call.gives)?);
     }
     let texts = cast(&call.args[0], &DataType::Utf8View)?;
     let texts = texts.as_string_view();

@@ -161,6 +161,15 @@ pub(super) const FUNCTIONS: &[Definition] = &[
             Ok(number.and_then(|number| system::index_text(&facts.relations, number)).into())
         },
     ),
+    define(
+        "regprocedureout",
+        |_| Kind::Text,
+        |facts, args| {
+            // A name that was cast is its own text.
+            let Some(oid) = int(args, 0) else { return Ok(text(args, 0).into()) };
+            Ok(system::function_name(&facts.snapshot, &facts.path, oid).unwrap_or_else(|| oid.to_string()).into())
+        },
+    ),
     define("pg_client_encoding", |_| Kind::Text, |_, _| Ok("UTF8".into())),
     define("pg_get_ruledef", |_| Kind::Text, nothing),
     define("pg_get_triggerdef", |_| Kind::Text, nothing),

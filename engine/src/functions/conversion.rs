@@ -8,15 +8,40 @@ use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 
+/// The text that a number, a truth value or a moment is where a function takes a text (Redshift: "Implicit conversion
+/// types"); any other value as it is.
+pub(crate) const PLAIN_TEXT: &str = "$plain_text";
+
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("$text", REDSHIFT, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Redshift)),
     scalar("$text", ATHENA, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Athena)),
+    scalar(PLAIN_TEXT, REDSHIFT, &[Kind::Any], Gives::Of(plain_type), plain_text),
     scalar("$varchar", REDSHIFT, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, str::floor_char_boundary)),
     scalar("$varchar", ATHENA, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, chars)),
 ];
 
 fn as_text_view(call: &Call<'_>, dialect: Dialect) -> Result<ArrayRef> {
     Ok(cast(&as_text(&call.args[0], dialect)?, &DataType::Utf8View)?)
+}
+
+/// Whether a value of a type is a text where one is wanted, and is none by itself.
+pub(crate) fn is_written_out(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Boolean | DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Decimal128(..)
+    ) || data_type.is_integer()
+        || data_type.is_floating()
+}
+
+fn plain_type(types: &[DataType]) -> Result<DataType> {
+    Ok(types.first().filter(|of| !is_written_out(of)).cloned().unwrap_or(DataType::Utf8View))
+}
+
+fn plain_text(call: &Call<'_>) -> Result<ArrayRef> {
+    if call.gives == *call.args[0].data_type() {
+        return Ok(ArrayRef::clone(&call.args[0]));
+    }
+    as_text_view(call, Dialect::Redshift)
 }
 
 /// The bytes of so many characters from the first.

@@ -50,17 +50,31 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.bools(|row| Ok(Some(texts.value(row).is_some_and(|text| is_nested(text, '[')))))
     })
     .doc("is_valid_json_array(text)", "Whether a text is a JSON array.", &[("is_valid_json_array('[\"a\",[\"b\",1]]')", "true"), ("is_valid_json_array('{\"a\":[1]}')", "false")]),
-    scalar("can_json_parse", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Once))
+    scalar("can_json_parse", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Once, Strings::Short))
     .doc("can_json_parse(text)", "Whether json_parse takes a text, or bytes.", &[("can_json_parse('[10001,10002,\"abc\"]')", "true"), ("can_json_parse('This is a TEST')", "false")]),
-    scalar("$can_json_parse_last", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Last)),
-    scalar("$json_parse_last", REDSHIFT, &[Kind::JsonBytes], Gives::Super, |call| parsed(call, Names::Last)),
-    scalar("json_parse", REDSHIFT, &[Kind::JsonBytes], Gives::Super, |call| parsed(call, Names::Once))
-        .doc("json_parse(text)", "A text, or bytes, as a SUPER value. An object that repeats a name is an error; after SET json_parse_dedup_attributes TO on its last member counts.", &[("json_parse('[10001, 10002, \"abc\"]')", "[10001,10002,\"abc\"]")]),
+    scalar("$can_json_parse_last", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Last, Strings::Short)),
+    scalar("$can_json_parse_cut", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Once, Strings::Cut)),
+    scalar("$can_json_parse_last_cut", REDSHIFT, &[Kind::JsonBytes], Gives::Bool, |call| can_parse(call, Names::Last, Strings::Cut)),
+    scalar("$json_parse_last", REDSHIFT, &[Kind::JsonBytes], Gives::Super, |call| parsed(call, Names::Last, Strings::Short)),
+    scalar("$json_parse_cut", REDSHIFT, &[Kind::JsonBytes], Gives::Super, |call| parsed(call, Names::Once, Strings::Cut)),
+    scalar("$json_parse_last_cut", REDSHIFT, &[Kind::JsonBytes], Gives::Super, |call| parsed(call, Names::Last, Strings::Cut)),
+    scalar("json_parse", REDSHIFT, &[Kind::JsonBytes], Gives::Super, |call| parsed(call, Names::Once, Strings::Short))
+        .doc("json_parse(text)", "A text, or bytes, as a SUPER value. An object that repeats a name is an error; after SET json_parse_dedup_attributes TO on its last member counts. So is a string of more than 65,535 bytes, which SET json_parse_truncate_strings TO on cuts.", &[("json_parse('[10001, 10002, \"abc\"]')", "[10001,10002,\"abc\"]")]),
     scalar("json_serialize", REDSHIFT, &[Super], Gives::Text, |call| {
         let texts = call.text(0);
         call.texts(|row| json::normal(texts.value(row)).map(Some).ok_or_else(|| invalid(texts.value(row))))
     })
         .doc("json_serialize(super)", "A SUPER value as text.", &[("json_serialize(json_parse('[1, 2]'))", "[1,2]")]),
+    scalar("json_serialize_to_varbyte", REDSHIFT, &[Super], Gives::Of(|_| Ok(DataType::BinaryView)), |call| {
+        let texts = call.text(0);
+        let text = call.texts(|row| json::normal(texts.value(row)).map(Some).ok_or_else(|| invalid(texts.value(row))))?;
+        Ok(cast(&text, &DataType::BinaryView)?)
+    })
+    .doc(
+        "json_serialize_to_varbyte(super)",
+        "A SUPER value's text as bytes.",
+        &[("from_varbyte(json_serialize_to_varbyte(json_parse('[1, 2]')), 'utf8')", "[1,2]")],
+    ),
     scalar("json_extract", ATHENA, &[Text, Text], Gives::Text, extract_trino).with_constants().doc(
         "json_extract(json, path)",
         "What a path leads to, as JSON; NULL where there is nothing.",
@@ -171,16 +185,44 @@ enum Names {
     Last,
 }
 
-fn can_parse(call: &Call<'_>, names: Names) -> Result<ArrayRef> {
+/// What becomes of strings that are longer than a VARCHAR may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strings {
+    /// They are an error.
+    Short,
+    /// They are cut.
+    Cut,
+}
+
+/// The most bytes of a string of a SUPER value; names may have more.
+const MOST_STRING_BYTES: usize = 65_535;
+
+/// Cuts a value's strings that are too long; whether there were such.
+fn cut(value: &mut Json<'_>) -> bool {
+    match value {
+        Json::Text(text) if text.len() > MOST_STRING_BYTES => {
+            let end = text.floor_char_boundary(MOST_STRING_BYTES);
+            text.to_mut().truncate(end);
+            true
+        }
+        Json::Array(values) => values.iter_mut().fold(false, |long, value| cut(value) | long),
+        Json::Object(members) => members.iter_mut().fold(false, |long, (_, value)| cut(value) | long),
+        _ => false,
+    }
+}
+
+fn can_parse(call: &Call<'_>, names: Names, strings: Strings) -> Result<ArrayRef> {
     let texts = Texts::of(call);
     call.bools(|row| {
-        let read = texts.value(row).and_then(Json::parse_repeated);
-        Ok(Some(read.is_some_and(|(_, repeats)| !repeats || names == Names::Last)))
+        let Some(text) = texts.value(row) else { return Ok(Some(false)) };
+        let Some((mut value, repeats)) = Json::parse_repeated(text) else { return Ok(Some(false)) };
+        let fits = text.len() <= MOST_STRING_BYTES || strings == Strings::Cut || !cut(&mut value);
+        Ok(Some(fits && (!repeats || names == Names::Last)))
     })
 }
 
 /// JSON as it is kept, its numbers as they are written.
-fn parsed(call: &Call<'_>, names: Names) -> Result<ArrayRef> {
+fn parsed(call: &Call<'_>, names: Names, strings: Strings) -> Result<ArrayRef> {
     let texts = Texts::of(call);
     call.texts(|row| {
         let text = texts.value(row).ok_or_else(|| Error::new(ErrorKind::InvalidText, "invalid JSON: no UTF-8"))?;
@@ -188,6 +230,14 @@ fn parsed(call: &Call<'_>, names: Names) -> Result<ArrayRef> {
             Some((_, true)) if names == Names::Once => {
                 let error = invalid_because(text, "invalid JSON: an object repeats the name of a member");
                 Err(error.with_hint("SET json_parse_dedup_attributes TO on keeps the last of these members"))
+            }
+            // Only a longer text has a string that is too long.
+            Some((mut value, _)) if text.len() > MOST_STRING_BYTES => {
+                if cut(&mut value) && strings == Strings::Short {
+                    let error = invalid_because(text, "invalid JSON: a string has more than 65535 bytes");
+                    return Err(error.with_hint("SET json_parse_truncate_strings TO on cuts such strings"));
+                }
+                Ok(Some(value.normal(text)))
             }
             Some((value, _)) => Ok(Some(value.normal(text))),
             None => Err(invalid(text)),

@@ -113,13 +113,26 @@ pub(super) const ENTRIES: &[Entry] = &[
         "The MD5 digest, 32 hexadecimal digits.",
         &[("md5('Amazon Redshift')", "f7415e33f972c03abd4f3fed36748f7a")],
     ),
-    (REDSHIFT, "Texts", "to_hex(number)", "A number's hexadecimal digits.", &[("to_hex(2147676847)", "8002f2af")]),
+    (
+        REDSHIFT,
+        "Texts",
+        "to_hex(number | varbyte)",
+        "A number's hexadecimal digits, or those of bytes.",
+        &[("to_hex(2147676847)", "8002f2af"), ("to_hex(substring(from_hex('616263'), 2, 1))", "62")],
+    ),
     (
         BOTH,
         "Texts",
         "text LIKE pattern, ILIKE, SIMILAR TO, ~",
         "Whether a text matches.",
         &[("'Redshift' ILIKE 'red%'", "true"), ("'abc' SIMILAR TO '(a|b)%'", "true")],
+    ),
+    (
+        ATHENA,
+        "Texts",
+        "strpos(text, text, instance)",
+        "Where a text is in another for the n-th time, from the end where n is negative; 0 where it is not.",
+        &[("strpos('banana', 'an', 2)", "4"), ("strpos('banana', 'an', -2)", "2"), ("strpos('banana', 'an', 3)", "0")],
     ),
     // Dates.
     (
@@ -156,6 +169,24 @@ pub(super) const ENTRIES: &[Entry] = &[
         "date + days, date - date",
         "Dates count days.",
         &[("date '2008-02-28' + 2", "2008-03-01"), ("date '2008-03-01' - date '2008-02-28'", "2")],
+    ),
+    (
+        REDSHIFT,
+        "Dates",
+        "timestamptz_cmp(moment, moment), timestamptz_cmp_date, timestamptz_cmp_timestamp, date_cmp_timestamptz, timestamp_cmp_timestamptz",
+        "-1, 0 or 1 for earlier, equal, later, of moments of which one has a zone.",
+        &[
+            ("timestamptz_cmp('2008-01-24 06:43:29+00', '2008-01-24 06:43:29+00')", "0"),
+            ("timestamptz_cmp('2008-01-24 06:43:29+00', '2008-02-18 02:36:48+00')", "-1"),
+            ("timestamptz_cmp_date('2008-01-25 00:00:00+00', date '2008-01-24')", "1"),
+        ],
+    ),
+    (
+        REDSHIFT,
+        "Dates",
+        "interval_cmp(interval, interval)",
+        "-1, 0 or 1 for shorter, equal, longer.",
+        &[("interval_cmp('3 days', '1 year')", "-1"), ("interval_cmp('7 days', '1 week')", "0")],
     ),
     // Conditions.
     (

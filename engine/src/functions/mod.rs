@@ -6,9 +6,11 @@
 //! of the catalog; they work a row at a time, for they are called on the catalog's few rows.
 
 mod access;
+mod access_lists;
 mod arithmetic;
 mod arrays;
 mod blanks;
+mod bytes;
 mod calendar;
 mod cast;
 mod catalog;
@@ -28,10 +30,12 @@ mod kernel;
 mod lambdas;
 mod library;
 mod lists;
+mod maps;
 mod math;
 mod number_template;
 mod parts;
 mod priorities;
+mod readable;
 mod reduce;
 mod regex;
 mod registry;
@@ -55,11 +59,13 @@ pub(crate) use cast::{differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 pub(crate) use coalesce::{COALESCE, mixes_doubles, type_of_literals};
 pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};
+pub(crate) use conversion::{PLAIN_TEXT, is_written_out};
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use intervals::{
     DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use kernel::{is_text, shown_type};
+pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
 };
@@ -80,6 +86,7 @@ pub(crate) type Functions = HashMap<String, Arc<ScalarUDF>>;
 
 const ALL: &[&[system::Definition]] = &[
     access::FUNCTIONS,
+    access_lists::FUNCTIONS,
     catalog::FUNCTIONS,
     priorities::FUNCTIONS,
     session::FUNCTIONS,

@@ -2,8 +2,8 @@
 
 use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
-    arithmetic, arrays, blanks, coalesce, collation, conversion, dates, formats, full_text, intervals, json, lambdas,
-    lists, math, reduce, regex, semistructured, sketches, substring, text, totals, url,
+    arithmetic, arrays, blanks, bytes, coalesce, collation, conversion, dates, formats, full_text, intervals, json,
+    lambdas, lists, maps, math, readable, reduce, regex, semistructured, sketches, substring, text, totals, url,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -24,6 +24,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", semistructured::NAVIGATION),
     ("", semistructured::OPERATORS),
     ("Arrays and maps", arrays::FUNCTIONS),
+    ("Arrays and maps", maps::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
     ("Full text", full_text::FUNCTIONS),
@@ -38,6 +39,8 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Texts", collation::COLLATIONS),
     ("Texts", text::FUNCTIONS),
     ("Texts", substring::FUNCTIONS),
+    ("Texts", bytes::FUNCTIONS),
+    ("Texts", readable::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];
 

@@ -14,8 +14,10 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     constant!("version", Text, |_facts| VERSION),
     constant!("current_database", Text, |_facts| DATABASE),
     constant!("current_catalog", Text, |_facts| DATABASE),
-    // Databases have no collation of their own.
-    constant!("db_collation", Text, |_facts| "case_sensitive"),
+    constant!("db_collation", Text, |facts| {
+        let database = facts.path.first().and_then(|name| facts.snapshot.resolve_schema(name));
+        if database.is_some_and(|database| database.ignores_case()) { "case_insensitive" } else { "case_sensitive" }
+    }),
     constant!("current_schema", Text, |facts| facts.path.first()),
     constant!("current_user", Text, |facts| &facts.who.user),
     constant!("user", Text, |facts| &facts.who.user),
@@ -23,6 +25,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     constant!("current_user_id", Int4, |facts| facts.snapshot.principals().user_id(&facts.who.user)),
     constant!("pg_backend_pid", Int4, |facts| facts.who.pid),
     constant!("pg_last_query_id", Int8, |facts| facts.who.last_query),
+    constant!("last_user_query_id", Int8, |facts| facts.who.last_query),
     constant!("pg_last_copy_id", Int8, |facts| facts.who.loads.copy().0),
     constant!("pg_last_copy_count", Int8, |facts| facts.who.loads.copy().1 as i64),
     constant!("pg_last_unload_id", Int8, |facts| facts.who.loads.unload().0),

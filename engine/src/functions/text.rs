@@ -322,7 +322,7 @@ fn sha2(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// Bytes of a text or of a binary value.
-fn bytes_of(values: &ArrayRef) -> Result<ArrayRef> {
+pub(super) fn bytes_of(values: &ArrayRef) -> Result<ArrayRef> {
     let text = match values.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(values, &DataType::Utf8)?,
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => ArrayRef::clone(values),

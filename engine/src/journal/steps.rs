@@ -5,6 +5,7 @@
 
 use super::Record;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The most steps of a statement that are kept, and the most nodes of its plans.
 pub(crate) const MOST_STEPS: usize = 500;
@@ -172,6 +173,41 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// Steps that give nothing before they have all rows: what they give is the next segment's.
+const BLOCKING: [&str; 3] = ["aggr", "sort", "unique"];
+
+impl StepsRecord {
+    /// When each segment ran, in microseconds since the epoch. However early its operators are made, a segment begins
+    /// when those of the streams before it have ended, and it has ended when it has all the rows that it works on.
+    pub(crate) fn segment_times(&self) -> BTreeMap<u32, (i64, i64)> {
+        let mut segments: BTreeMap<(u32, u32), Vec<&StepRecord>> = BTreeMap::new();
+        for step in &self.steps {
+            segments.entry((step.stream, step.segment)).or_default().push(step);
+        }
+        let (mut stream, mut begins, mut ended) = (0, i64::MIN, i64::MIN);
+        let mut times = BTreeMap::new();
+        for ((of, segment), steps) in segments {
+            if of != stream {
+                (stream, begins) = (of, ended);
+            }
+            let work = match steps.split_last() {
+                Some((last, before)) if BLOCKING.contains(&last.name.as_str()) && !before.is_empty() => before,
+                _ => &steps[..],
+            };
+            let start = steps.iter().map(|step| step.start_us).min().unwrap_or(0);
+            let end = work.iter().map(|step| step.end_us).max().unwrap_or(start);
+            ended = ended.max(end);
+            times.insert(segment, (start.max(begins).min(end), end));
+        }
+        times
+    }
+
+    /// The time of the segment that took longest, in microseconds.
+    pub(crate) fn longest_segment_us(&self) -> i64 {
+        self.segment_times().into_values().map(|(start, end)| end - start).max().unwrap_or(0)
+    }
+}
+
 impl StepRecord {
     /// The microseconds that the slowest slice computed, and those of a slice on average.
     pub(crate) fn times_us(&self) -> (u64, u64) {
@@ -199,5 +235,39 @@ impl Record for StepsRecord {
 
     fn at_us(&self) -> i64 {
         self.end_us
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{StepRecord, StepsRecord};
+
+    #[test]
+    fn a_segment_begins_when_the_streams_before_it_have_ended() {
+        let step = |(stream, segment, step): (u32, u32, u32), name: &str, (start_us, end_us): (i64, i64)| StepRecord {
+            stream,
+            segment,
+            step,
+            name: name.to_owned(),
+            start_us,
+            end_us,
+            ..StepRecord::default()
+        };
+        // All operators are made at 100. The inner side of a join is there at 250, its other side is grouped at 900, and
+        // the groups are given until 1000.
+        let steps = vec![
+            step((0, 0, 0), "scan", (100, 250)),
+            step((0, 0, 1), "hash", (100, 250)),
+            step((1, 1, 0), "scan", (100, 880)),
+            step((1, 1, 1), "hjoin", (100, 900)),
+            step((1, 1, 2), "aggr", (100, 1000)),
+            step((2, 2, 0), "scan", (100, 1000)),
+            step((2, 2, 1), "return", (100, 1000)),
+        ];
+        let record = StepsRecord { steps, ..StepsRecord::default() };
+        let times: Vec<_> = record.segment_times().into_iter().collect();
+        assert_eq!(times, [(0, (100, 250)), (1, (250, 900)), (2, (900, 1000))]);
+        assert_eq!(record.longest_segment_us(), 650);
+        assert_eq!(StepsRecord::default().longest_segment_us(), 0);
     }
 }

@@ -1,5 +1,5 @@
 //! Scalar subqueries over the system's own tables that name columns of the query around them, a row at a time; EXISTS over the
-//! elements of an outer query's SUPER value.
+//! elements of an outer query's SUPER value, or over conditions on an outer row alone.
 //!
 //! Tools ask the catalog in ways that no join answers: `(SELECT … WHERE c.oid = a.attcollation AND a.x <> t.y)`,
 //! `ARRAY(SELECT … FROM unnest(c.options))`. Where DataFusion makes no join of such a subquery, it becomes a function of
@@ -11,17 +11,17 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::{DefaultTableSource, MemTable};
 use datafusion::error::Result;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::expr::Exists;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::utils::{merge_schema, split_conjunction};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, Operator, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Subquery, TypeSignature, Volatility, col, lit,
+    BinaryExpr, ColumnarValue, Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Subquery, TypeSignature, Volatility, col, lit,
 };
 use datafusion::physical_plan::collect;
 use futures::FutureExt;
@@ -39,14 +39,12 @@ pub(super) fn rewrite(plan: LogicalPlan, state: &SessionState) -> Result<Logical
             return Ok(Transformed::no(node));
         }
         let names = NamePreserver::new(&node);
+        let columns = merge_schema(&node.inputs());
         node.map_expressions(|expr| {
             let name = names.save(&expr);
             let rewritten = expr.transform_up(|part| match part {
                 Expr::ScalarSubquery(query) if is_for_rows(&query)? => Ok(Transformed::yes(call(query, state)?)),
-                Expr::Exists(Exists { subquery, negated }) if is_computed(&subquery)? => {
-                    let any = call(any_row(subquery)?, state)?;
-                    Ok(Transformed::yes(if negated { Expr::Not(Box::new(any)) } else { any }))
-                }
+                Expr::Exists(exists) => any(exists, &columns, state),
                 Expr::InSubquery(member) if is_computed(&member.subquery)? => {
                     let error = Error::unsupported("IN over what a query computes of the query around it");
                     Err(error.with_hint("write EXISTS (SELECT 1 FROM t.items AS i WHERE i = …)").into())
@@ -111,6 +109,49 @@ fn is_computed(query: &Subquery) -> Result<bool> {
         })
     })?;
     Ok(in_memory && computes)
+}
+
+/// EXISTS that no join answers: the condition that it is, or a function that is called for each row.
+fn any(exists: Exists, columns: &DFSchema, state: &SessionState) -> Result<Transformed<Expr>> {
+    let correlated = !exists.subquery.outer_ref_columns.is_empty();
+    let condition = if correlated { condition_of(&exists.subquery.subquery, columns)? } else { None };
+    let any = match condition {
+        Some(condition) => condition,
+        None if is_computed(&exists.subquery)? => call(any_row(exists.subquery)?, state)?,
+        None => return Ok(Transformed::no(Expr::Exists(exists))),
+    };
+    Ok(Transformed::yes(if exists.negated { Expr::Not(Box::new(any)) } else { any }))
+}
+
+/// When a query that reads nothing has a row, by the outer row's columns: `SELECT 1 WHERE a UNION ALL SELECT 1 WHERE b`.
+fn condition_of(plan: &LogicalPlan, columns: &DFSchema) -> Result<Option<Expr>> {
+    match plan {
+        LogicalPlan::EmptyRelation(empty) => Ok(Some(lit(empty.produce_one_row))),
+        LogicalPlan::Projection(projection) => condition_of(&projection.input, columns),
+        LogicalPlan::SubqueryAlias(alias) => condition_of(&alias.input, columns),
+        LogicalPlan::Distinct(Distinct::All(input)) => condition_of(input, columns),
+        LogicalPlan::Filter(filter) => {
+            let Some(below) = condition_of(&filter.input, columns)? else { return Ok(None) };
+            let mut known = true;
+            let own = filter.predicate.clone().transform_up(|part| match part {
+                Expr::OuterReferenceColumn(_, column) => {
+                    known &= columns.has_column(&column);
+                    Ok(Transformed::yes(Expr::Column(column)))
+                }
+                part => Ok(Transformed::no(part)),
+            })?;
+            Ok(known.then(|| below.and(own.data.is_true())))
+        }
+        LogicalPlan::Union(union) => {
+            let mut any = lit(false);
+            for input in &union.inputs {
+                let Some(one) = condition_of(input, columns)? else { return Ok(None) };
+                any = any.or(one);
+            }
+            Ok(Some(any))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Whether a subquery has a row, as a scalar subquery.

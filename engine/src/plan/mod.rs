@@ -25,7 +25,7 @@ use crate::federated;
 use crate::functions::{self, Functions};
 use crate::resolve::{ResolvedQuery, Tables};
 use crate::session::Context;
-use crate::sql::Dialect;
+use crate::sql::{Collation, Dialect};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{DFSchema, SchemaError, TableReference};
 use datafusion::config::ConfigOptions;
@@ -54,9 +54,9 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// Whether comparisons leave the case of a column's texts out of account.
-    pub(crate) fn ignores_case(&self, column: usize) -> bool {
-        self.texts.get(column).is_some_and(blanks::Texts::ignores_case)
+    /// How a column's texts compare, where they have that of another column or a name says so.
+    pub(crate) fn collation(&self, column: usize) -> Option<Collation> {
+        self.texts.get(column).and_then(blanks::Texts::collation)
     }
 }
 
@@ -90,9 +90,8 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Plann
     relation_planners.extend(state.relation_planners().iter().cloned());
     let types = Arc::new(dialect::Types { dialect });
     let (tables, functions) = (resolved.tables, resolved.functions);
-    let keeps_last_member = context.keeps_last_member();
-    let provider =
-        Provider { state, tables, functions, dialect, keeps_last_member, expr_planners, relation_planners, types };
+    let json = (context.keeps_last_member(), context.cuts_strings());
+    let provider = Provider { state, tables, functions, dialect, json, expr_planners, relation_planners, types };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));
     let mut laterals = dialect::Laterals::default();
     let planned = loop {
@@ -107,7 +106,10 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Plann
         }
     };
     operators.members.check()?;
-    let planned = planned.and_then(lateral::rewrite).and_then(|plan| dialect::rewrite_super(plan, dialect));
+    let planned = planned
+        .and_then(dialect::without_marks)
+        .and_then(lateral::rewrite)
+        .and_then(|plan| dialect::rewrite_super(plan, dialect));
     let planned = planned.and_then(|plan| dialect::rewrite_sketches(plan, dialect));
     let planned = planned.and_then(|plan| dialect::rewrite_doubles(plan, dialect));
     let planned = planned.and_then(|plan| dialect::rewrite_casts(plan, dialect));
@@ -201,8 +203,8 @@ struct Provider<'a> {
     tables: Tables,
     functions: Functions,
     dialect: Dialect,
-    /// Whether `json_parse` keeps the last of an object's members of one name.
-    keeps_last_member: bool,
+    /// Whether `json_parse` keeps the last of an object's members of one name, and whether it cuts long strings.
+    json: (bool, bool),
     expr_planners: Vec<Arc<dyn ExprPlanner>>,
     relation_planners: Vec<Arc<dyn RelationPlanner>>,
     types: Arc<dialect::Types>,
@@ -287,10 +289,14 @@ impl ContextProvider for Provider<'_> {
         if let Some(name) = name.strip_prefix(LIBRARY) {
             return builtin::functions().scalar.get(name).cloned();
         }
-        let name = match name {
-            "json_parse" if self.keeps_last_member => "$json_parse_last",
-            "can_json_parse" if self.keeps_last_member => "$can_json_parse_last",
-            name => name,
+        let name = match (name, self.json) {
+            ("json_parse", (true, false)) => "$json_parse_last",
+            ("json_parse", (false, true)) => "$json_parse_cut",
+            ("json_parse", (true, true)) => "$json_parse_last_cut",
+            ("can_json_parse", (true, false)) => "$can_json_parse_last",
+            ("can_json_parse", (false, true)) => "$can_json_parse_cut",
+            ("can_json_parse", (true, true)) => "$can_json_parse_last_cut",
+            (name, _) => name,
         };
         let own = self.functions.get(name).cloned().or_else(|| functions::scalar(self.dialect, name));
         own.or_else(|| builtin::functions().scalar.get(name).cloned())

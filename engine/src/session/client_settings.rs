@@ -52,7 +52,7 @@ const SUPERUSER: &str = "is_superuser";
 const CASE_OF_MEMBERS: &str = "enable_case_sensitive_super_attribute";
 
 /// All of them, by name.
-const KNOWN: [Known; 31] = [
+const KNOWN: [Known; 32] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
     known("bytea_output", "hex", Takes::Word(&["hex"]), "form of binary values as text"),
     known("client_encoding", "UTF8", Takes::Encoding, "encoding of the client's texts"),
@@ -112,6 +112,12 @@ const KNOWN: [Known; 31] = [
         "off",
         Takes::Switch,
         "whether json_parse keeps the last of an object's members of one name instead of an error",
+    ),
+    known(
+        "json_parse_truncate_strings",
+        "off",
+        Takes::Switch,
+        "whether json_parse cuts strings of more than 65,535 bytes instead of an error",
     ),
     known("max_cursor_result_set_size", "0", Takes::Number(0, 14_400_000), "cursors do not hold their rows; no effect"),
     known("max_identifier_length", IDENTIFIER_BYTES, Takes::Fixed, "bytes of a name"),

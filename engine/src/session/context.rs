@@ -283,6 +283,11 @@ impl Context {
         self.settings.get(self.state.config(), "json_parse_dedup_attributes").is_ok_and(|value| value == "on")
     }
 
+    /// Whether `json_parse` cuts strings that are too long for a SUPER value.
+    pub(crate) fn cuts_strings(&self) -> bool {
+        self.settings.get(self.state.config(), "json_parse_truncate_strings").is_ok_and(|value| value == "on")
+    }
+
     /// Where a statement that runs to its end shows how far it is.
     pub(crate) fn progress(&self) -> &CurrentProgress {
         &self.progress

@@ -22,7 +22,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// The client's settings that say what a query means.
-const MEANINGS: [&str; 2] = ["enable_case_sensitive_super_attribute", "json_parse_dedup_attributes"];
+const MEANINGS: [&str; 3] =
+    ["enable_case_sensitive_super_attribute", "json_parse_dedup_attributes", "json_parse_truncate_strings"];
 
 /// The setting that turns it off for a session.
 pub(super) const SETTING: &str = "enable_result_cache_for_session";

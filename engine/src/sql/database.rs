@@ -20,6 +20,8 @@ pub struct CreateDatabase {
     pub location: Option<String>,
     /// `WITH DBPROPERTIES (…)`
     pub properties: Parameters,
+    /// `COLLATE case_sensitive|case_insensitive`
+    pub collation: Option<Collation>,
 }
 
 /// `CREATE EXTERNAL SCHEMA [IF NOT EXISTS] name FROM DATA CATALOG DATABASE 'd' …`.
@@ -67,11 +69,13 @@ pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
         *place = Some(cursor.string()?);
     }
     let position = cursor.position();
+    let mut collation = None;
     if !cursor.is_athena() && cursor.eat("COLLATE") {
-        let collation = cursor.identifier()?;
-        if Collation::parse(&collation) != Some(Collation::CaseSensitive) {
-            let error = Error::unsupported(format!("CREATE DATABASE … COLLATE {collation}")).with_position(position);
-            return Err(error.with_hint("columns of tables may have COLLATE case_insensitive"));
+        let name = cursor.identifier()?;
+        collation = Collation::parse(&name);
+        if collation.is_none() {
+            let error = Error::unsupported(format!("CREATE DATABASE … COLLATE {name}")).with_position(position);
+            return Err(error.with_hint("collations are case_sensitive and case_insensitive"));
         }
     }
     let options =
@@ -80,7 +84,8 @@ pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
         return Err(error);
     }
     let properties = properties.unwrap_or_default();
-    Ok(Statement::CreateDatabase(CreateDatabase { name, if_not_exists, owner, comment, location, properties }))
+    let create = CreateDatabase { name, if_not_exists, owner, comment, location, properties, collation };
+    Ok(Statement::CreateDatabase(create))
 }
 
 /// `CREATE EXTERNAL SCHEMA [IF NOT EXISTS] name FROM DATA CATALOG DATABASE 'd' …`

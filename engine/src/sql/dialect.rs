@@ -72,6 +72,8 @@ pub(crate) struct Rules {
     pub(crate) fraction_digits: usize,
     /// Whether blanks at the ends of texts do not count when these are compared; else so in comparisons of CHAR only.
     pub(crate) blanks_are_ignored: bool,
+    /// The longest CHAR: bytes in Redshift ("Character types"), characters in Trino.
+    pub(crate) longest_char: u64,
     /// Whether functions see a CHAR with blanks up to its length; else without any at its end.
     pub(crate) char_is_padded: bool,
 }
@@ -94,6 +96,7 @@ const REDSHIFT: Rules = Rules {
     strict_subscripts: false,
     fraction_digits: 0,
     blanks_are_ignored: true,
+    longest_char: 4096,
     char_is_padded: false,
 };
 
@@ -115,6 +118,7 @@ const ATHENA: Rules = Rules {
     strict_subscripts: true,
     fraction_digits: 3,
     blanks_are_ignored: false,
+    longest_char: 65_536,
     char_is_padded: true,
 };
 

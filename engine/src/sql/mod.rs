@@ -9,6 +9,7 @@ mod administer;
 mod alter;
 mod analyze;
 mod authorization;
+mod bare_values;
 mod comment;
 mod connector_schema;
 mod copy;

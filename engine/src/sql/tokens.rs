@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::scan::Lexing;
 use crate::sql::strings::{Escapes, decode};
-use crate::sql::{nesting, semistructured, syntax, time_travel};
+use crate::sql::{bare_values, nesting, semistructured, syntax, time_travel};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
@@ -53,8 +53,10 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
     }
     time_travel::rewrite(&mut tokens);
     expand_table_queries(&mut tokens, &mut starts);
-    if lexing == Lexing::Redshift {
-        semistructured::rewrite(&mut tokens, &mut starts);
+    match lexing {
+        Lexing::Redshift => semistructured::rewrite(&mut tokens, &mut starts),
+        Lexing::Trino => bare_values::rewrite(&mut tokens, &mut starts),
+        Lexing::Hive => {}
     }
     Ok(Tokens { tokens, starts })
 }
@@ -70,6 +72,9 @@ fn fold(token: &mut Token, source: &str, lexing: Lexing) {
                 && matches!(word.keyword, Keyword::TOP | Keyword::MINUS | Keyword::USER | Keyword::SESSION_USER) =>
         {
             word.keyword = Keyword::NoKeyword;
+        }
+        Token::UnicodeStringLiteral(value) if lexing == Lexing::Trino => {
+            *token = Token::SingleQuotedString(std::mem::take(value));
         }
         Token::SingleQuotedString(value) if lexing == Lexing::Redshift && source.contains('\\') => {
             *value = decode(source, Escapes::Postgres);

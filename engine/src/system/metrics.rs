@@ -71,9 +71,10 @@ fn metrics_row(user: i32, record: &StepsRecord, query: Option<&QueryRecord>, of:
         let found = steps.iter().filter(|step| names.contains(&step.name.as_str())).map(|step| step.rows);
         found.max().filter(|_| !whole)
     };
-    let times = steps.iter().map(|step| (step.start_us, step.end_us));
-    let (began, ended) = times.fold((i64::MAX, 0), |(began, ended), (start, end)| (began.min(start), ended.max(end)));
-    let segment_seconds = (!whole && of.step.is_none()).then(|| seconds((ended - began).max(0)));
+    let segment = of.segment.filter(|_| of.step.is_none());
+    let segment_seconds = segment
+        .and_then(|segment| record.segment_times().get(&segment).copied())
+        .map(|(began, ended)| seconds(ended - began));
     let external = steps.iter().filter_map(|step| step.scan.as_ref()).filter(|scan| scan.external);
     let (external_rows, external_bytes) =
         external.fold((0, 0), |(rows, bytes), scan| (rows + scan.rows_read, bytes + scan.read_bytes));
@@ -138,9 +139,8 @@ async fn metrics_summary(context: &Context) -> Result<Rows> {
         let mut row = metrics_row(user, &record, query, &whole);
         // Without the dimension, the segment, the step and its label.
         row.drain(3..7);
-        let longest = record.steps.iter().map(|step| step.end_us - step.start_us).max();
         if let Some(value) = row.get_mut(8) {
-            *value = longest.map(seconds).into();
+            *value = seconds(record.longest_segment_us()).into();
         }
         rows.push(row);
     }

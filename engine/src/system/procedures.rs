@@ -17,6 +17,29 @@ fn users_functions(snapshot: &Snapshot) -> impl Iterator<Item = (&String, &SqlFu
     snapshot.databases().flat_map(|database| database.functions.iter().map(|function| (&database.name, function)))
 }
 
+/// The functions that are always there, by name, each with its kind as `prokind` tells it.
+fn own_functions() -> BTreeMap<String, char> {
+    let functions = builtin::functions();
+    let mut kinds = BTreeMap::new();
+    kinds.extend(functions.scalar.keys().map(|name| (name.clone(), 'f')));
+    kinds.extend(functions.window.keys().map(|name| (name.clone(), 'w')));
+    kinds.extend(functions.aggregate.keys().map(|name| (name.clone(), 'a')));
+    kinds
+}
+
+/// A function by its number, as a cast to `regprocedure` shows it: `f(integer)`, with its schema unless that is one of
+/// `path`.
+pub(crate) fn name(snapshot: &Snapshot, path: &[String], number: i64) -> Option<String> {
+    let users =
+        users_functions(snapshot).find(|(schema, function)| oid::function(schema, &function.signature()) == number);
+    if let Some((schema, function)) = users {
+        let signature = function.signature();
+        return Some(if path.contains(schema) { signature } else { format!("{schema}.{signature}") });
+    }
+    let at = usize::try_from(number).ok()?.checked_sub(FIRST)?;
+    own_functions().into_keys().nth(at).map(|name| format!("{name}()"))
+}
+
 pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
         schema: PG_CATALOG,
@@ -44,12 +67,8 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         rows: |context| {
             Box::pin(async {
-                let functions = builtin::functions();
                 let owner = context.snapshot().await?.principals().user_id(ADMIN);
-                let mut kinds: BTreeMap<String, char> = BTreeMap::new();
-                kinds.extend(functions.scalar.keys().map(|name| (name.clone(), 'f')));
-                kinds.extend(functions.window.keys().map(|name| (name.clone(), 'w')));
-                kinds.extend(functions.aggregate.keys().map(|name| (name.clone(), 'a')));
+                let kinds = own_functions();
                 let rows = kinds.iter().enumerate().map(|(at, (name, kind))| {
                     let arguments = Value::Ints(Vec::new());
                     row![

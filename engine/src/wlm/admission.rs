@@ -287,6 +287,11 @@ impl Admission {
         }
     }
 
+    /// Whether one of its rules asks for the time of its segments.
+    pub(crate) fn watches_segments(&self) -> bool {
+        self.now().ruling.rules.iter().any(Rule::is_of_segments)
+    }
+
     /// Its rows go to the client from now on.
     pub(crate) fn note_returning(&self) {
         self.wlm.note_returning(self.task);

@@ -159,6 +159,7 @@ async fn rules_hop_abort_and_look_at_waiting() {
                 {"metric_name":"nested_loop_join_row_count","operator":">","value":5000}],"action":"hop"}]},
             {"query_group":["loops"],"query_concurrency":1,"rules":[{"rule_name":"long","predicate":[
                 {"metric_name":"query_execution_time","operator":">","value":0},
+                {"metric_name":"segment_execution_time","operator":">","value":0},
                 {"metric_name":"query_cpu_time","operator":"<","value":100000}],"action":"abort"}]},
             {"query_concurrency":1,"rules":[{"rule_name":"waits","predicate":[
                 {"metric_name":"query_queue_time","operator":">","value":0}],"action":"abort"}]}]"#,

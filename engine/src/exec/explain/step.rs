@@ -77,7 +77,7 @@ pub(super) struct Remote {
 pub(super) struct Detail {
     /// Bytes that it gave.
     pub(super) output_bytes: u64,
-    /// When it began, and when it ended: microseconds since the epoch.
+    /// When it began, and when it ended, or now while it runs: microseconds since the epoch.
     pub(super) times_us: Option<(i64, i64)>,
     /// Of each slice the rows that it gave, and the nanoseconds that it computed.
     pub(super) slices: Vec<(u64, u64)>,

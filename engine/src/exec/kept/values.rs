@@ -1,6 +1,6 @@
 //! Values of parameters as a plan has them: of the type of the column that they are compared with.
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 
@@ -71,16 +71,18 @@ fn is_like(text: &str, sample: &str) -> bool {
 
 /// `2024-02-29` and nothing else.
 fn date(text: &str) -> Option<i32> {
-    use chrono::Datelike;
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| is_like(text, "2024-02-29"))?;
+    // There is no year 0: the one before the first is written as one BC.
+    let date = Some(date).filter(|date| date.year() > 0)?;
     Some(date.num_days_from_ce() - EPOCH_DAYS)
 }
 
 /// `2024-02-29 23:59:59`, with up to six digits of a fraction.
 fn timestamp(text: &str) -> Option<i64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let fits = is_like(whole, "2024-02-29 23:59:59") && fraction.len() <= 6;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let fits = is_like(whole, "2024-02-29 23:59:59") && (1..=6).contains(&fraction.len());
     let parsed = NaiveDateTime::parse_from_str(whole, "%Y-%m-%d %H:%M:%S").ok().filter(|_| fits)?;
+    let parsed = Some(parsed).filter(|moment| moment.year() > 0)?;
     // A leap second is a second that the planner does not know.
     let seconds = (!whole.ends_with(":60")).then(|| parsed.and_utc().timestamp())?;
     let digits = fraction.bytes().all(|byte| byte.is_ascii_digit()).then_some(fraction)?;
@@ -130,7 +132,10 @@ mod tests {
             (Some("-024-02-09"), DataType::Date32),
             (Some("today"), DataType::Date32),
             (Some("2024-01-01"), timestamp.clone()),
+            (Some("0000-01-01"), DataType::Date32),
+            (Some("0000-01-01 00:00:00"), timestamp.clone()),
             (Some("2024-01-01 23:59:60"), timestamp.clone()),
+            (Some("2024-01-01 10:00:00."), timestamp.clone()),
             (Some("2024-01-01 10:00:00.1234567"), timestamp),
             (Some("1.50"), DataType::Decimal128(12, 2)),
         ] {

@@ -147,7 +147,9 @@ async fn add_column(context: &Context, table: &mut ManagedTable, definition: &Co
     if definition.identity.is_some() {
         return Err(Error::unsupported("adding an IDENTITY column"));
     }
-    let mut column = create::column(definition, table.next_column_id)?;
+    let snapshot = context.snapshot().await?;
+    let ignores_case = snapshot.resolve_schema(&table.schema).is_some_and(|database| database.ignores_case());
+    let mut column = create::column(definition, table.next_column_id, ignores_case)?;
     table.next_column_id += 1;
     if !column.nullable && column.default.is_none() {
         let message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression";

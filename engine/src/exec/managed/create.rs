@@ -81,12 +81,15 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
         materialized,
         ..TableAttributes::default()
     };
+    // A temporary table is of the session's database.
+    let database = if create.temporary { context.database() } else { schema.as_str() };
+    let ignores_case = snapshot.resolve_schema(database).is_some_and(|database| database.ignores_case());
     let plan = match &create.query {
         Some(query) => Some(query::described_plan(context, query).await?),
         None => None,
     };
     let mut columns = match (&plan, &create.like) {
-        (Some(planned), _) => query_columns(create, planned)?,
+        (Some(planned), _) => query_columns(create, planned, ignores_case)?,
         (None, Some(like)) => {
             let parent = resolve::find_relation(context, &like.parent).await?;
             let Relation::Managed(parent) = parent else {
@@ -105,7 +108,7 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
         (None, None) => Vec::new(),
     };
     for definition in &create.columns {
-        let column = column(definition, 0)?;
+        let column = column(definition, 0, ignores_case)?;
         assign::check_default(context, &column).await?;
         columns.push(column);
     }
@@ -175,8 +178,8 @@ fn format(create: &CreateTable) -> Result<FileFormat> {
     Ok(format)
 }
 
-/// A column as it is defined.
-pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedColumn> {
+/// A column as it is defined; without a collation it `ignores_case` or does not, as its database.
+pub(super) fn column(definition: &ColumnDefinition, id: i64, ignores_case: bool) -> Result<ManagedColumn> {
     let located = |error: Error| error.with_position(definition.type_position);
     let data_type: SqlType = definition.data_type.parse().map_err(located)?;
     let invalid = |message: String| Err(Error::new(ErrorKind::InvalidTableDefinition, message));
@@ -201,7 +204,7 @@ pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedCo
         initial: None,
         identity: definition.identity,
         encoding,
-        case_insensitive: ignores_case(definition, data_type)?,
+        case_insensitive: collates(definition, data_type, ignores_case)?,
         comment: None,
     })
 }
@@ -210,12 +213,13 @@ pub(super) fn column(definition: &ColumnDefinition, id: i64) -> Result<ManagedCo
 ///
 /// # Errors
 /// `InvalidTableDefinition` for a collation of what is no text.
-fn ignores_case(definition: &ColumnDefinition, data_type: SqlType) -> Result<bool> {
-    if definition.collation.is_some() && !matches!(data_type, SqlType::Char(_) | SqlType::Varchar(_)) {
+fn collates(definition: &ColumnDefinition, data_type: SqlType, by_default: bool) -> Result<bool> {
+    let is_text = matches!(data_type, SqlType::Char(_) | SqlType::Varchar(_));
+    if definition.collation.is_some() && !is_text {
         let message = format!("column \"{}\" of type {data_type} can have no COLLATE", definition.name);
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
-    Ok(definition.collation == Some(Collation::CaseInsensitive))
+    Ok(definition.collation.map_or(by_default && is_text, |collation| collation == Collation::CaseInsensitive))
 }
 
 /// A column's encoding by its name; `None` is AUTO.
@@ -228,8 +232,9 @@ pub(super) fn encoding(name: &str, column: &str, data_type: SqlType) -> Result<O
     Ok(encoding.map(|encoding| encoding.to_string()))
 }
 
-/// The columns of a query's result: a table's columns as they were declared, what is computed as it comes.
-fn query_columns(create: &CreateTable, planned: &Planned) -> Result<Vec<ManagedColumn>> {
+/// The columns of a query's result: a table's columns as they were declared, what is computed as it comes. Texts of no
+/// collation get their database's.
+fn query_columns(create: &CreateTable, planned: &Planned, ignores_case: bool) -> Result<Vec<ManagedColumn>> {
     let plan = &planned.plan;
     let fields = plan.schema().fields();
     if !create.names.is_empty() && create.names.len() != fields.len() {
@@ -241,13 +246,14 @@ fn query_columns(create: &CreateTable, planned: &Planned) -> Result<Vec<ManagedC
         let name = create.names.get(at).map_or(plan::shown_name(field.name()), String::as_str);
         let data_type = declared.or_else(|| SqlType::of_arrow(field.data_type()));
         let data_type = data_type.ok_or_else(|| unsuited(name, field.data_type()))?;
+        let is_text = matches!(data_type, SqlType::Char(_) | SqlType::Varchar(_));
         let definition = ColumnDefinition {
             name: name.to_lowercase(),
             data_type: data_type.to_string(),
-            collation: planned.ignores_case(at).then_some(Collation::CaseInsensitive),
+            collation: planned.collation(at).filter(|_| is_text),
             ..Default::default()
         };
-        columns.push(column(&definition, 0)?);
+        columns.push(column(&definition, 0, ignores_case)?);
     }
     Ok(columns)
 }

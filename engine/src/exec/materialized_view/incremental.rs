@@ -194,11 +194,7 @@ fn is_fixed(plan: &LogicalPlan, table: i64) -> bool {
     let walked = plan.apply_with_subqueries(|node| {
         fixed &= match node {
             LogicalPlan::TableScan(scan) => {
-                let is_other = match scan.source.get_logical_plan() {
-                    Some(view) => is_fixed(&view, table),
-                    None => managed(&scan.source, true).is_some_and(|known| known.id != table),
-                };
-                is_other && scan.fetch.is_none()
+                managed(&scan.source, true).is_some_and(|known| known.id != table) && scan.fetch.is_none()
             }
             LogicalPlan::Sort(sort) => sort.fetch.is_none(),
             LogicalPlan::Limit(_)
@@ -214,7 +210,7 @@ fn is_fixed(plan: &LogicalPlan, table: i64) -> bool {
 
 /// Whether a scan is one of a table of which all columns may be read.
 fn is_of(source: &Arc<dyn TableSource>, table: i64) -> bool {
-    source.get_logical_plan().is_none() && managed(source, false).is_some_and(|known| known.id == table)
+    managed(source, false).is_some_and(|known| known.id == table)
 }
 
 /// The managed table of a scan, `behind_grants` also one of which only some columns may be read.

@@ -107,10 +107,9 @@ async fn alter(context: &Context, name: &ObjectName, auto_refresh: bool) -> Resu
     let Some(materialized) = view.attributes.materialized.clone() else {
         return Err(Error::internal("a materialized view lost its query"));
     };
-    if auto_refresh {
+    if auto_refresh && materialized.stream.is_none() {
         let plan = plan_of(context, &view).await?;
-        let is_steady = materialized.stream.is_some() || contents_of(context, &plan).await?.is_steady;
-        check_automatic(materialized.stream.as_ref(), is_steady)?;
+        check_automatic(None, contents_of(context, &plan).await?.is_steady)?;
     }
     if auto_refresh != materialized.auto_refresh {
         keep(context, &view, MaterializedView { auto_refresh, ..materialized }).await?;

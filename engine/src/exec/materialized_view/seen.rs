@@ -75,18 +75,13 @@ impl Read {
                     }
                     None => {}
                 }
-                if let Some(view) = scan.source.get_logical_plan() {
-                    self.read(&view).map_err(datafusion::error::DataFusionError::from)?;
-                } else {
-                    let provider = source_as_provider(&scan.source)?;
-                    let provider = resolve::behind_grants(&provider);
-                    match provider.downcast_ref::<ManagedTableProvider>() {
-                        Some(managed) => {
-                            let table = managed.table();
-                            self.tables.insert(table.id, Arc::clone(table));
-                        }
-                        None => self.external = true,
+                let provider = source_as_provider(&scan.source)?;
+                match resolve::behind_grants(&provider).downcast_ref::<ManagedTableProvider>() {
+                    Some(managed) => {
+                        let table = managed.table();
+                        self.tables.insert(table.id, Arc::clone(table));
                     }
+                    None => self.external = true,
                 }
             }
             Ok(TreeNodeRecursion::Continue)

@@ -6,6 +6,7 @@ use crate::federated::ForeignTable;
 use crate::functions::{self, CHAR, COALESCE, COLLATE, FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS};
 use crate::lake::table::LakeTable;
 use crate::plan::view::View;
+use crate::sql::Collation as Named;
 use crate::tables::{self, ManagedTableProvider, SqlType};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, ScalarValue};
@@ -43,9 +44,13 @@ impl Texts {
     /// Those of NULL: none.
     const NOTHING: Self = Self { blanks: false, most: Some(0), ..Self::UNKNOWN };
 
-    /// Whether comparisons leave the case of them out of account.
-    pub(in crate::plan) fn ignores_case(&self) -> bool {
-        self.collation == Collation::Insensitive
+    /// Whether their case counts, where that is known.
+    pub(in crate::plan) fn collation(&self) -> Option<Named> {
+        match self.collation {
+            Collation::Sensitive => Some(Named::CaseSensitive),
+            Collation::Insensitive => Some(Named::CaseInsensitive),
+            Collation::Any | Collation::Mixed => None,
+        }
     }
 
     /// Of two, any.

@@ -22,10 +22,19 @@ impl Walker {
         // A later round's texts may end with blanks where the first one's do not, and be longer.
         let mut rows: Vec<Texts> = known.iter().map(|texts| Texts { blanks: true, most: None, ..*texts }).collect();
         let (mut next, mut later) = self.round(&name, &rows, &recursive_term)?;
-        if rows.iter().zip(&later).any(|(rows, later)| rows.char != later.char) {
-            for (rows, later) in rows.iter_mut().zip(&later) {
-                rows.char = rows.char.filter(|_| rows.char == later.char);
+        // The rows that a round reads are those of any round: what is so in one of them only is known of none, and a
+        // collation that one of them brings is that of all. Each column can change so a few times at most.
+        loop {
+            let of_any = rows.iter().zip(&later).map(|(rows, later)| Texts {
+                char: rows.char.filter(|_| rows.char == later.char),
+                collation: rows.collation.with(later.collation),
+                ..*rows
+            });
+            let of_any: Vec<Texts> = of_any.collect();
+            if of_any == rows {
+                break;
             }
+            rows = of_any;
             (next, later) = self.round(&name, &rows, &recursive_term)?;
         }
         let mut texts: Vec<Texts> = known.into_iter().zip(later).map(|(first, later)| first.or(later)).collect();

@@ -4,6 +4,7 @@
 use super::spelling::{call, cast, number, text};
 use super::{aggregates, intervals};
 use crate::error::{Error, ErrorKind};
+use crate::functions::{PLAIN_TEXT, STRPOS_OF_INSTANCE};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
@@ -43,6 +44,9 @@ const RENAMED_IN_ATHENA: &[(&str, &str)] = &[
     ("array_join", "array_to_string"),
     ("array_remove", "array_remove_all"),
     ("arrays_overlap", "array_has_any"),
+    ("bitwise_and_agg", "bit_and"),
+    ("bitwise_or_agg", "bit_or"),
+    ("bitwise_xor_agg", "bit_xor"),
     ("ceiling", "ceil"),
     ("char_length", "character_length"),
     ("codepoint", "ascii"),
@@ -52,13 +56,34 @@ const RENAMED_IN_ATHENA: &[(&str, &str)] = &[
     ("is_nan", "isnan"),
     ("length", "character_length"),
     ("levenshtein_distance", "levenshtein"),
-    ("rand", "random"),
+    ("repeat", "array_repeat"),
     ("sequence", "generate_series"),
     ("transform", "array_transform"),
     ("any_match", "array_any_match"),
     ("truncate", "trunc"),
     ("variance", "var_samp"),
     ("zip", "arrays_zip"),
+];
+
+/// Functions of texts that are DataFusion's, with the arguments that are texts: values of other types become such in
+/// Redshift's dialect (its "Implicit conversion types").
+const OF_TEXTS: &[(&str, &[usize])] = &[
+    ("ascii", &[0]),
+    ("btrim", &[0, 1]),
+    ("concat", &[0]),
+    ("initcap", &[0]),
+    ("lower", &[0]),
+    ("ltrim", &[0, 1]),
+    ("md5", &[0]),
+    ("repeat", &[0]),
+    ("replace", &[0, 1, 2]),
+    ("rtrim", &[0, 1]),
+    ("split_part", &[0, 1]),
+    ("strpos", &[0, 1]),
+    ("charindex", &[0, 1]),
+    ("substr", &[0]),
+    ("substring", &[0]),
+    ("upper", &[0]),
 ];
 
 /// Functions whose first argument is a part of a date, with or without quotes.
@@ -119,6 +144,16 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
         Expr::Convert { expr: value, data_type: Some(data_type), charset: None, styles, .. } if styles.is_empty() => {
             *expr = cast(take(value), data_type.clone());
         }
+        Expr::Substring { expr: value, .. } if redshift && !is_string(value) => {
+            **value = call(PLAIN_TEXT, vec![take(value)]);
+        }
+        Expr::Position { expr: sought, r#in: within } if redshift => {
+            for value in [sought, within] {
+                if !is_string(value) {
+                    **value = call(PLAIN_TEXT, vec![take(value)]);
+                }
+            }
+        }
         Expr::Substring { expr: value, substring_from, substring_for, .. } if !redshift => {
             let from = substring_from.as_mut().map_or_else(|| number(1), take);
             let mut args = vec![take(value), from];
@@ -174,8 +209,9 @@ fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<
     if let Some(spelled) = aggregates::respell(function, &name, dialect)? {
         return Ok(Some(spelled));
     }
-    if WITH_PARTS.contains(&name.as_str()) {
-        bare_part(function);
+    quote_part(function);
+    if redshift && let Some((_, texts)) = OF_TEXTS.iter().find(|(known, _)| *known == name) {
+        write_out(function, texts);
     }
     let renamed = if redshift { RENAMED_IN_REDSHIFT } else { RENAMED_IN_ATHENA };
     if let Some((_, other)) = renamed.iter().find(|(from, _)| *from == name) {
@@ -187,12 +223,27 @@ fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<
 }
 
 /// `DATEADD(month, …)`: the part as a text.
-fn bare_part(function: &mut Function) {
-    if let FunctionArguments::List(list) = &mut function.args
+pub(super) fn quote_part(function: &mut Function) {
+    if WITH_PARTS.contains(&name_of(function).as_str())
+        && let FunctionArguments::List(list) = &mut function.args
         && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) = list.args.first_mut()
         && let Expr::Identifier(Ident { value, .. }) = expr
     {
         *expr = text(value.clone());
+    }
+}
+
+/// Marks arguments that are to be texts, but for literals that are.
+fn write_out(function: &mut Function, texts: &[usize]) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    for (at, argument) in list.args.iter_mut().enumerate() {
+        if texts.contains(&at)
+            && let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument
+            && !is_string(expr)
+        {
+            let value = std::mem::replace(expr, null());
+            *expr = call(PLAIN_TEXT, vec![value]);
+        }
     }
 }
 
@@ -215,6 +266,15 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
         ("textin" | "int2out" | "int4out" | "int8out" | "oidout", [value]) => {
             cast(value.clone(), DataType::Varchar(None))
         }
+        (
+            "timestamptz_cmp"
+            | "timestamptz_cmp_date"
+            | "timestamptz_cmp_timestamp"
+            | "date_cmp_timestamptz"
+            | "timestamp_cmp_timestamptz",
+            [one, other],
+        ) => compared(one, other, &DataType::Timestamp(None, TimezoneInfo::Tz)),
+        ("interval_cmp", [one, other]) => compared(one, other, &DataType::Interval { fields: None, precision: None }),
         ("nvl2", [value, some, none]) => {
             case(vec![(Expr::IsNotNull(Box::new(value.clone())), some.clone())], Some(none.clone()))
         }
@@ -239,6 +299,14 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
     let operator = |op: BinaryOperator, args: &[Expr]| binary(args[0].clone(), op, args[1].clone());
     Ok(Some(match (name, args.as_slice()) {
         ("concat", [_, _, ..]) => joined(args),
+        ("rand" | "random", []) => call("random", Vec::new()),
+        ("rand" | "random", [end]) => whole_random(number(0), end.clone()),
+        ("rand" | "random", [start, end]) => whole_random(start.clone(), end.clone()),
+        ("strpos", [_, _, _]) => call(STRPOS_OF_INSTANCE, args),
+        ("at_timezone" | "with_timezone", [moment, zone]) => call("timezone", vec![zone.clone(), moment.clone()]),
+        ("array_first", [array]) => call("element_at", vec![array.clone(), number(1)]),
+        ("array_last", [array]) => call("element_at", vec![array.clone(), number(-1)]),
+        ("bitwise_right_shift_arithmetic", [_, _]) => operator(BinaryOperator::PGBitwiseShiftRight, &args),
         ("if", [condition, then]) => case(vec![(condition.clone(), then.clone())], None),
         ("if", [condition, then, other]) => case(vec![(condition.clone(), then.clone())], Some(other.clone())),
         ("greatest" | "least", [_, ..]) => {
@@ -255,7 +323,6 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("bitwise_xor", [_, _]) => operator(BinaryOperator::PGBitwiseXor, &args),
         ("bitwise_not", [value]) => call("$bitwise_not", vec![value.clone()]),
         ("bitwise_left_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftLeft, &args),
-        ("bitwise_right_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftRight, &args),
         ("slice", [array, start, length]) => {
             let end =
                 binary(binary(start.clone(), BinaryOperator::Plus, length.clone()), BinaryOperator::Minus, number(1));
@@ -322,6 +389,23 @@ fn decode(args: Vec<Expr>) -> Expr {
         branches.push((Expr::IsNotDistinctFrom(Box::new(value.clone()), Box::new(sought)), result));
     }
     case(branches, otherwise)
+}
+
+/// A random whole number from `start` on, below `end`.
+fn whole_random(start: Expr, end: Expr) -> Expr {
+    let width = binary(end, BinaryOperator::Minus, start.clone());
+    let share = binary(call("random", Vec::new()), BinaryOperator::Multiply, width);
+    let offset = cast(call("floor", vec![share]), DataType::BigInt(None));
+    Expr::Nested(Box::new(binary(start, BinaryOperator::Plus, offset)))
+}
+
+/// -1, 0 or 1 for less, equal, greater, of two values as a type.
+fn compared(one: &Expr, other: &Expr, as_type: &DataType) -> Expr {
+    let branch = |op, result: i32| {
+        let (one, other) = (cast(one.clone(), as_type.clone()), cast(other.clone(), as_type.clone()));
+        (binary(one, op, other), number(result))
+    };
+    case(vec![branch(BinaryOperator::Lt, -1), branch(BinaryOperator::Eq, 0), branch(BinaryOperator::Gt, 1)], None)
 }
 
 pub(super) fn case(branches: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {

@@ -3,7 +3,7 @@
 use super::operators::date_of;
 use super::passes;
 use crate::error::{Error, ErrorKind};
-use crate::functions::{self, COALESCE};
+use crate::functions::{self, COALESCE, PLAIN_TEXT};
 use crate::interval::is_interval;
 use crate::sql::Dialect;
 use datafusion::arrow::datatypes::DataType;
@@ -35,7 +35,7 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
             let chosen = matches!(part, Expr::Case(case) if case.expr.is_some());
             compared
                 || chosen
-                || matches!(part, Expr::ScalarFunction(call) if [DATE_PART, COALESCE].contains(&call.name()))
+                || matches!(part, Expr::ScalarFunction(call) if [DATE_PART, COALESCE, PLAIN_TEXT].contains(&call.name()))
         };
         found |= expr.exists(|part| Ok(looked_at(part)))?;
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
@@ -46,6 +46,7 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
     let schema = passes::columns_of(&plan)?;
     passes::rewrite_expressions(plan, |part| {
         let found = coalesced(part, &schema, dialect)?;
+        let found = if found.transformed { found } else { plain_text(found.data, &schema) };
         let found = if found.transformed { found } else { truths(found.data, &schema, dialect) };
         let found = if found.transformed { found } else { with_intervals(found.data, &schema, dialect) };
         let found = if found.transformed { found } else { part_of_interval(found.data, &schema, dialect) };
@@ -136,6 +137,20 @@ fn coalesced(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Result<Tran
         *arg = assigned(arg.clone(), &found, &wanted);
     }
     Ok(Transformed::yes(expr))
+}
+
+/// What is a text already, or nothing that is one by itself, is left as it is where a text is wanted.
+fn plain_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    match expr {
+        Expr::ScalarFunction(mut call)
+            if call.name() == PLAIN_TEXT
+                && call.args.len() == 1
+                && call.args[0].get_type(schema).is_ok_and(|found| !functions::is_written_out(&found)) =>
+        {
+            Transformed::yes(call.args.swap_remove(0))
+        }
+        expr => Transformed::no(expr),
+    }
 }
 
 /// DataFusion's function of EXTRACT.

@@ -6,14 +6,16 @@
 //! in common; `laterals` puts an alias's expression for an alias that is no column.
 //! `semistructured` knows what SUPER values are, `members` their members' names, `sketches` what HLLSKETCH values are,
 //! `intervals` those with qualifiers.
-//! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name; `using` finds
-//! the tables of columns that JOIN … USING made one.
+//! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name; `using` names
+//! the columns that JOIN … USING made one, and `joined` plans such joins;
+//! `unnest` makes columns of the parts of rows and maps.
 
 mod aggregates;
 mod calls;
 mod casts;
 mod doubles;
 mod intervals;
+mod joined;
 mod laterals;
 mod members;
 mod names;
@@ -27,12 +29,14 @@ mod semistructured;
 mod sketches;
 mod spelling;
 mod types;
+mod unnest;
 mod using;
 
 pub(crate) use casts::assigned;
 pub(super) use casts::rewrite as rewrite_casts;
 pub(super) use doubles::rewrite as rewrite_doubles;
 pub(crate) use intervals::read_interval;
+pub(super) use joined::without_marks;
 pub(super) use laterals::Laterals;
 pub(super) use members::Members;
 pub(super) use operators::Operators;

@@ -1,5 +1,6 @@
-//! Relations that the planner does not know: PIVOT, UNPIVOT, TABLESAMPLE.
+//! Relations that the planner does not know: PIVOT, UNPIVOT, TABLESAMPLE, joins that merge columns.
 
+use super::{joined, unnest};
 use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::common::{Column, DFSchema, ScalarValue};
@@ -68,6 +69,30 @@ impl RelationPlanner for Relations {
                 let share = self.share(sample)?;
                 let plain = TableFactor::Derived { lateral, subquery, alias, sample: None };
                 (sampled(context.plan(plain)?, share)?, None)
+            }
+            TableFactor::UNNEST {
+                alias,
+                array_exprs,
+                with_offset: false,
+                with_offset_alias: None,
+                with_ordinality: false,
+            } if self.dialect == Dialect::Athena => match unnest::plan(&array_exprs, context)? {
+                Some(plan) => (plan, alias),
+                None => {
+                    let unnest = TableFactor::UNNEST {
+                        alias,
+                        array_exprs,
+                        with_offset: false,
+                        with_offset_alias: None,
+                        with_ordinality: false,
+                    };
+                    return Ok(RelationPlanning::Original(Box::new(unnest)));
+                }
+            },
+            TableFactor::NestedJoin { table_with_joins, alias }
+                if table_with_joins.joins.last().is_some_and(joined::is_merging) =>
+            {
+                (joined::plan(*table_with_joins, alias.is_some(), context)?, alias)
             }
             other => return Ok(RelationPlanning::Original(Box::new(other))),
         };

@@ -36,6 +36,7 @@ impl VisitorMut for Speller {
         if let SetExpr::Values(values) = query.body.as_mut() {
             doubles::mark_casts(values);
         }
+        using::qualify_order(query, self.dialect);
         if let Some(order_by) = &mut query.order_by
             && let OrderByKind::Expressions(keys) = &mut order_by.kind
         {
@@ -262,12 +263,6 @@ fn typed_number(number: &str, in_values: bool) -> Option<Expr> {
     Some(cast(text, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, 0))))
 }
 
-/// The longest CHAR of Redshift ("Character types").
-const MOST_CHAR_BYTES: u64 = 4096;
-
-/// The longest CHAR of Trino.
-const MOST_CHAR_CHARACTERS: u64 = 65_536;
-
 /// A cast to a text of so many bytes or characters cuts it (Redshift: CAST; Trino: "Conversion functions").
 ///
 /// # Errors
@@ -286,10 +281,7 @@ fn limited(
         DataType::Nvarchar(length) => (length.as_ref(), false),
         _ => return Ok(None),
     };
-    let most = match dialect {
-        Dialect::Redshift => MOST_CHAR_BYTES,
-        Dialect::Athena => MOST_CHAR_CHARACTERS,
-    };
+    let most = dialect.rules().longest_char;
     let length = match length {
         Some(CharacterLength::IntegerLength { length, .. }) => *length,
         Some(CharacterLength::Max) if pads => most,

@@ -1,139 +1,178 @@
-//! Columns of JOIN … USING that are named without a table. DataFusion takes them for ambiguous in WHERE, and everywhere
-//! where several joins share one; of an outer join it takes the left side's value whatever the join. Each stands for the
-//! side that has the value: the left one, of a RIGHT JOIN the right one, of a FULL JOIN whichever is there.
+//! Columns that JOIN … USING makes one, and NATURAL. DataFusion takes the left or the right side's value for such a column
+//! by the names of the tables, finds it ambiguous where several joins share it, and leaves it at its place; it has the
+//! value of the side that has one, and comes first (PostgreSQL, Redshift and Trino).
+//!
+//! Here such a join becomes a relation of its own, with what its columns are called, which `joined` plans; a column of
+//! USING that is named without a table is called so too.
 
-use super::spelling::call;
-use crate::sql::relation_name;
+use super::calls::quote_part;
+use super::joined::{MERGED, is_lateral, is_merging};
+use super::names::name_items;
+use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    TableFactor, VisitMut, VisitorMut,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
+    SelectItem, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-/// The tables whose values a column has, the first that is not NULL; none where it is not known which.
-type Columns = BTreeMap<String, Vec<String>>;
+/// What stands before a merged column's name; none where two joins have one of that name.
+type Columns = BTreeMap<String, Option<Ident>>;
 
-/// Names the tables of such columns in a query's items, WHERE, GROUP BY and HAVING, and in ON of the joins that follow.
+/// Names such columns in a query's items, conditions and keys, and makes their joins relations of their own.
 pub(super) fn qualify(select: &mut Select) {
-    let mut columns = Columns::new();
-    for from in &mut select.from {
-        for at in 0..from.joins.len() {
-            let (before, rest) = from.joins.split_at_mut(at);
-            let Some(join) = rest.first_mut() else { continue };
-            if let Some(condition) = condition_of(&mut join.join_operator) {
-                Qualifier::of(&columns).walk(condition);
-            }
-            if let Some((side, names)) = merged(&join.join_operator) {
-                let left: Vec<&TableFactor> =
-                    std::iter::once(&from.relation).chain(before.iter().map(|join| &join.relation)).collect();
-                for name in names {
-                    note(&mut columns, name, side, &left, &join.relation);
-                }
-            }
-        }
-    }
-    let mut qualifier = Qualifier::of(&columns);
-    if qualifier.columns.is_empty() {
+    if !select.from.iter().any(has_joins) {
         return;
     }
-    for item in &mut select.projection {
-        if let SelectItem::UnnamedExpr(Expr::Identifier(column)) = item
-            && qualifier.columns.get(&column.value).is_some_and(|tables| tables.len() > 1)
+    let columns = columns_of(&mut select.from);
+    let from = std::mem::take(&mut select.from);
+    Qualifier { columns: &columns, depth: 0 }.walk(select);
+    select.from = from.into_iter().map(nested).collect();
+}
+
+/// Names such columns in the keys that a query is ordered by, but for those that are names of its items.
+pub(super) fn qualify_order(query: &mut Query, dialect: Dialect) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let Some(order_by) = &mut query.order_by else { return };
+    let OrderByKind::Expressions(keys) = &mut order_by.kind else { return };
+    if !select.from.iter().any(has_joins) {
+        return;
+    }
+    name_items(&mut select.projection, dialect);
+    let columns = columns_of(&mut select.from.clone());
+    for key in keys {
+        if let Expr::Identifier(name) = &key.expr
+            && select.projection.iter().any(|item| is_called(item, name))
         {
-            // What it becomes would give it another name.
-            *item = SelectItem::ExprWithAlias { alias: column.clone(), expr: Expr::Identifier(column.clone()) };
+            continue;
         }
-        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-            qualifier.walk(expr);
-        }
-    }
-    select.selection.iter_mut().chain(&mut select.having).for_each(|expr| qualifier.walk(expr));
-    if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
-        for key in keys {
-            qualifier.walk(key);
-        }
+        Qualifier { columns: &columns, depth: 0 }.walk(&mut key.expr);
     }
 }
 
-/// Whose value a column has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Same,
-    Left,
-    Right,
-    First,
+fn has_joins(from: &TableWithJoins) -> bool {
+    !from.joins.is_empty() || matches!(from.relation, TableFactor::NestedJoin { .. })
 }
 
-/// The condition of a join with ON.
-fn condition_of(operator: &mut JoinOperator) -> Option<&mut Expr> {
+fn is_called(item: &SelectItem, name: &Ident) -> bool {
+    matches!(item, SelectItem::ExprWithAlias { alias, .. } if folded(alias) == folded(name))
+}
+
+/// A name as the planner reads it; those in quotes are folded already.
+fn folded(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+fn columns_of(from: &mut [TableWithJoins]) -> Columns {
+    let (mut columns, mut joins) = (Columns::new(), 0);
+    for from in from {
+        merge(&mut columns, name_joins(from, &mut joins));
+    }
+    columns
+}
+
+/// Columns of relations side by side: one name of two columns is ambiguous.
+fn merge(columns: &mut Columns, others: Columns) {
+    for (name, qualifier) in others {
+        columns.entry(name).and_modify(|known| *known = None).or_insert(qualifier);
+    }
+}
+
+/// Gives the columns of USING in a chain of joins their qualifier, and names them in ON of the joins that follow.
+fn name_joins(from: &mut TableWithJoins, joins: &mut usize) -> Columns {
+    *joins += 1;
+    let qualifier = Ident::with_quote('"', format!("{MERGED}{joins}"));
+    let mut columns = name_factor(&mut from.relation, joins);
+    for join in &mut from.joins {
+        merge(&mut columns, name_factor(&mut join.relation, joins));
+        let lateral = is_lateral(&join.relation);
+        match constraint_of(&mut join.join_operator) {
+            Some(JoinConstraint::On(condition)) => Qualifier { columns: &columns, depth: 0 }.walk(condition),
+            Some(JoinConstraint::Using(names)) if !lateral => {
+                for name in names {
+                    let [ObjectNamePart::Identifier(column)] = name.0.as_slice() else { continue };
+                    columns.insert(folded(column), Some(qualifier.clone()));
+                    *name = ObjectName::from(vec![qualifier.clone(), column.clone()]);
+                }
+            }
+            _ => {}
+        }
+    }
+    columns
+}
+
+fn name_factor(factor: &mut TableFactor, joins: &mut usize) -> Columns {
+    match factor {
+        TableFactor::NestedJoin { table_with_joins, alias } => {
+            let columns = name_joins(table_with_joins, joins);
+            // With a name of its own, its columns are that table's.
+            if alias.is_none() { columns } else { Columns::new() }
+        }
+        _ => Columns::new(),
+    }
+}
+
+/// What a join of two sides' rows is by.
+fn constraint_of(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
     match operator {
-        JoinOperator::Join(JoinConstraint::On(condition))
-        | JoinOperator::Inner(JoinConstraint::On(condition))
-        | JoinOperator::Left(JoinConstraint::On(condition))
-        | JoinOperator::LeftOuter(JoinConstraint::On(condition))
-        | JoinOperator::Right(JoinConstraint::On(condition))
-        | JoinOperator::RightOuter(JoinConstraint::On(condition))
-        | JoinOperator::FullOuter(JoinConstraint::On(condition)) => Some(condition),
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => Some(constraint),
         _ => None,
     }
 }
 
-/// The columns of USING, and whose values they have.
-fn merged(operator: &JoinOperator) -> Option<(Side, &[ObjectName])> {
-    let (side, constraint) = match operator {
-        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (Side::Same, constraint),
-        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (Side::Left, constraint),
-        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (Side::Right, constraint),
-        JoinOperator::FullOuter(constraint) => (Side::First, constraint),
-        _ => return None,
-    };
-    match constraint {
-        JoinConstraint::Using(names) => Some((side, names)),
-        _ => None,
+/// Makes each join that merges columns the last of a relation of its own.
+fn nested(from: TableWithJoins) -> TableWithJoins {
+    let mut relation = nested_factor(from.relation);
+    let mut joins = Vec::new();
+    for join in from.joins {
+        let join = Join { relation: nested_factor(join.relation), ..join };
+        let alone = is_merging(&join);
+        joins.push(join);
+        if alone {
+            let joined = TableWithJoins { relation, joins: std::mem::take(&mut joins) };
+            relation = TableFactor::NestedJoin { table_with_joins: Box::new(joined), alias: None };
+        }
     }
+    TableWithJoins { relation, joins }
 }
 
-fn note(columns: &mut Columns, name: &ObjectName, side: Side, left: &[&TableFactor], right: &TableFactor) {
-    let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return };
-    let of_left = match (columns.get(&ident.value), left) {
-        (Some(known), _) => known.clone(),
-        (None, [only]) => relation_name(only).into_iter().map(str::to_owned).collect(),
-        // Which of several has it is not known here.
-        (None, _) => Vec::new(),
-    };
-    let of_right: Vec<String> = relation_name(right).into_iter().map(str::to_owned).collect();
-    let tables = match side {
-        Side::Left => of_left,
-        Side::Right => of_right,
-        Side::Same if of_left.is_empty() => of_right,
-        Side::Same => of_left,
-        Side::First if of_left.is_empty() || of_right.is_empty() => Vec::new(),
-        Side::First => of_left.into_iter().chain(of_right).collect(),
-    };
-    columns.insert(ident.value.clone(), tables);
+fn nested_factor(factor: TableFactor) -> TableFactor {
+    match factor {
+        TableFactor::NestedJoin { table_with_joins, alias } => {
+            let joined = nested(*table_with_joins);
+            match (joined, alias) {
+                // It is such a relation already.
+                (
+                    TableWithJoins { relation: TableFactor::NestedJoin { table_with_joins, alias: None }, joins },
+                    alias,
+                ) if joins.is_empty() => TableFactor::NestedJoin { table_with_joins, alias },
+                (joined, alias) => TableFactor::NestedJoin { table_with_joins: Box::new(joined), alias },
+            }
+        }
+        other => other,
+    }
 }
 
 /// Qualifies columns, but not those of queries within.
-struct Qualifier {
-    columns: Columns,
+struct Qualifier<'a> {
+    columns: &'a Columns,
     depth: usize,
 }
 
-impl Qualifier {
-    /// For the columns of which it is known whose they are.
-    fn of(columns: &Columns) -> Self {
-        let known = columns.iter().filter(|(_, tables)| !tables.is_empty());
-        Self { columns: known.map(|(column, tables)| (column.clone(), tables.clone())).collect(), depth: 0 }
-    }
-
-    fn walk(&mut self, expr: &mut Expr) {
+impl Qualifier<'_> {
+    fn walk(mut self, part: &mut impl VisitMut) {
         // It never breaks.
-        let _: ControlFlow<()> = expr.visit(self);
+        let _: ControlFlow<()> = part.visit(&mut self);
     }
 }
 
-impl VisitorMut for Qualifier {
+impl VisitorMut for Qualifier<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
@@ -146,17 +185,20 @@ impl VisitorMut for Qualifier {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        // A part of a date is no column of its name.
+        if let Expr::Function(function) = expr {
+            quote_part(function);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if self.depth == 0
             && let Expr::Identifier(column) = expr
-            && let Some(tables) = self.columns.get(&column.value)
+            && let Some(Some(qualifier)) = self.columns.get(&folded(column))
         {
-            let of = |table: &String| {
-                let table = Ident::with_quote('"', table.clone());
-                Expr::CompoundIdentifier(vec![table, column.clone()])
-            };
-            let mut qualified: Vec<Expr> = tables.iter().map(of).collect();
-            *expr = if qualified.len() == 1 { qualified.remove(0) } else { call("coalesce", qualified) };
+            *expr = Expr::CompoundIdentifier(vec![qualifier.clone(), column.clone()]);
         }
         ControlFlow::Continue(())
     }

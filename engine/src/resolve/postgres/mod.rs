@@ -12,12 +12,12 @@ mod relations;
 
 pub(crate) use patterns::with_backslashes;
 
-use crate::functions::{COLLATE, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME};
+use crate::functions::{COLLATE, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, TableFactor,
-    Value, VisitMut, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem,
+    SetExpr, TableFactor, Value, VisitMut, VisitorMut,
 };
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -92,7 +92,10 @@ impl VisitorMut for Rewriter {
                 };
             }
             Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: inner, data_type, .. } => {
-                if let Some(function) = cast_function(data_type) {
+                if let Some(items) = array_literal(inner, data_type) {
+                    *expr = items;
+                    self.own_functions(expr);
+                } else if let Some(function) = cast_function(data_type) {
                     self.functions.insert(function.to_owned());
                     let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
                     *expr = call(function, inner);
@@ -213,6 +216,25 @@ fn type_name(data_type: &DataType) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// `'{a,b}'::aclitem[]`, an array of texts.
+fn array_literal(value: &Expr, data_type: &DataType) -> Option<Expr> {
+    let DataType::Array(ArrayElemTypeDef::SquareBracket(of, None)) = data_type else { return None };
+    let Expr::Value(value) = value else { return None };
+    let Value::SingleQuotedString(text) = &value.value else { return None };
+    let items = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
+    if !is_text(of) && type_name(of)? != "aclitem" {
+        return None;
+    }
+    // An array of no type has the aggregate's NULL.
+    let array = if items.is_empty() {
+        Expr::Value(Value::Null.into())
+    } else {
+        let items = items.split(',').map(|item| item.trim().trim_matches('"').to_owned());
+        call_of("make_array", items.map(|item| Expr::Value(Value::SingleQuotedString(item).into())).collect())
+    };
+    Some(call(TEXTS, array))
 }
 
 fn cast_function(data_type: &DataType) -> Option<&'static str> {

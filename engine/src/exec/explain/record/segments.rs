@@ -350,6 +350,8 @@ impl Segments {
             scan.blocks = Some((blocks.read, blocks.skipped));
         }
         let (start_us, end_us) = times_us.unwrap_or_default();
+        // What was not seen to end has ended with the statement.
+        let end_us = end_us.min(self.times_us.1);
         let slices = slices.into_iter().map(|(rows, nanos)| (rows, nanos / 1000)).collect();
         let record = StepRecord {
             name: word.to_owned(),

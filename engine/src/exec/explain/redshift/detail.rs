@@ -4,7 +4,7 @@ use super::Plan;
 use crate::exec::explain::step::Detail;
 use crate::exec::progress::{bytes, counter, file_scan, summary};
 use crate::federated::{self, ForeignAggregateExec, ForeignScanExec, ForeignTable};
-use crate::journal::{ForeignRecord, ScanRecord};
+use crate::journal::{ForeignRecord, ScanRecord, now_us};
 use crate::lake::table::ScanSummary;
 use crate::system;
 use crate::tables::TableScanSummary;
@@ -30,7 +30,7 @@ struct Slice {
 pub(super) fn of(plan: &Plan, metrics: &MetricsSet) -> Detail {
     let mut slices: Vec<Slice> = Vec::new();
     let mut detail = Detail::default();
-    let (mut began, mut ended) = (None, None);
+    let (mut began, mut ended, mut runs) = (None, None, false);
     for metric in metrics.iter() {
         let at = metric.partition().unwrap_or(0).min(MOST_SLICES - 1);
         if slices.len() <= at {
@@ -50,10 +50,14 @@ pub(super) fn of(plan: &Plan, metrics: &MetricsSet) -> Detail {
             }
             MetricValue::EndTimestamp(time) => {
                 let time = time.value().map(|time| time.timestamp_micros());
+                runs |= time.is_none();
                 ended = ended.into_iter().chain(time).max();
             }
             _ => {}
         }
+    }
+    if runs {
+        ended = Some(now_us());
     }
     detail.times_us = began.map(|began| (began, ended.unwrap_or(began).max(began)));
     detail.slices = slices.iter().map(|slice| (slice.rows, slice.computed.max(slice.reading))).collect();

@@ -1,0 +1,130 @@
+//! What people write and read, as Trino's functions take it: sizes, durations, numbers with a check digit; where a text is
+//! for the n-th time.
+
+use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
+use crate::error::{Error, ErrorKind, Result};
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::{DataType, Decimal128Type};
+
+/// `strpos` with the number of the instance that is sought.
+pub(crate) const STRPOS_OF_INSTANCE: &str = "$strpos_of_instance";
+
+pub(super) const FUNCTIONS: &[Scalar] = &[
+    scalar(STRPOS_OF_INSTANCE, ATHENA, &[Kind::Text, Kind::Text, Kind::Int], Gives::Int8, |call| {
+        let (texts, sought, instances) = (call.text(0), call.text(1), call.int(2));
+        call.ints(|row| instance(texts.value(row), sought.value(row), instances.value(row)).map(Some))
+    }),
+    scalar("luhn_check", ATHENA, &[Kind::Text], Gives::Bool, |call| {
+        let texts = call.text(0);
+        call.bools(|row| luhn(texts.value(row)).map(Some))
+    })
+    .doc(
+        "luhn_check(text)",
+        "Whether the last digit of a number is right by Luhn's algorithm.",
+        &[("luhn_check('79927398713')", "true"), ("luhn_check('79927398714')", "false")],
+    ),
+    scalar("human_readable_seconds", ATHENA, &[Kind::Float], Gives::Text, |call| {
+        let seconds = call.float(0);
+        call.texts(|row| readable(seconds.value(row)).map(Some))
+    })
+    .doc(
+        "human_readable_seconds(seconds)",
+        "Seconds as weeks, days, hours, minutes and seconds.",
+        &[
+            ("human_readable_seconds(96)", "1 minute, 36 seconds"),
+            ("human_readable_seconds(3762)", "1 hour, 2 minutes, 42 seconds"),
+            ("human_readable_seconds(56363463)", "93 weeks, 1 day, 8 hours, 31 minutes, 3 seconds"),
+        ],
+    ),
+    scalar("parse_data_size", ATHENA, &[Kind::Text], Gives::Of(whole), data_size).doc(
+        "parse_data_size(text)",
+        "The bytes of a size with its unit, of which each is 1024 of the one before.",
+        &[("parse_data_size('1B')", "1"), ("parse_data_size('1kB')", "1024"), ("parse_data_size('2.3MB')", "2411724")],
+    ),
+    scalar("parse_presto_data_size", ATHENA, &[Kind::Text], Gives::Of(whole), data_size).doc(
+        "parse_presto_data_size(text)",
+        "The same.",
+        &[("parse_presto_data_size('1MB')", "1048576")],
+    ),
+];
+
+fn whole(_: &[DataType]) -> Result<DataType> {
+    Ok(DataType::Decimal128(38, 0))
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidParameter, message)
+}
+
+/// The place, in characters from 1, where a text is for the n-th time, from the end where n is negative; 0 where it is not.
+fn instance(text: &str, sought: &str, number: i64) -> Result<i64> {
+    if number == 0 {
+        return Err(invalid("the instance of strpos() is not 0".to_owned()));
+    }
+    if sought.is_empty() {
+        return Ok(1);
+    }
+    // Instances may overlap.
+    let mut places = text.char_indices().map(|(at, _)| at).filter(|at| text[*at..].starts_with(sought));
+    let nth = usize::try_from(number.unsigned_abs() - 1).unwrap_or(usize::MAX);
+    let found = if number > 0 {
+        places.nth(nth)
+    } else {
+        let all: Vec<usize> = places.collect();
+        all.iter().rev().nth(nth).copied()
+    };
+    Ok(found.map_or(0, |at| text[..at].chars().count() as i64 + 1))
+}
+
+fn luhn(text: &str) -> Result<bool> {
+    let mut sum = 0_u32;
+    for (at, c) in text.chars().rev().enumerate() {
+        let digit = c.to_digit(10).ok_or_else(|| invalid("luhn_check() takes digits only".to_owned()))?;
+        let doubled = if at % 2 == 1 { digit * 2 } else { digit };
+        sum += doubled / 10 + doubled % 10;
+    }
+    Ok(!text.is_empty() && sum.is_multiple_of(10))
+}
+
+fn readable(seconds: f64) -> Result<String> {
+    const UNITS: [(u64, &str); 5] =
+        [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    if !seconds.is_finite() {
+        return Err(invalid("human_readable_seconds() takes a finite number".to_owned()));
+    }
+    let mut rest = seconds.abs().round() as u64;
+    let mut parts = Vec::new();
+    for (size, unit) in UNITS {
+        let count = rest / size;
+        rest %= size;
+        if count > 0 {
+            parts.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    Ok(if parts.is_empty() { "0 seconds".to_owned() } else { parts.join(", ") })
+}
+
+fn data_size(call: &Call<'_>) -> Result<ArrayRef> {
+    let texts = call.text(0);
+    call.values::<Decimal128Type>(|row| {
+        let text = texts.value(row);
+        let size = bytes_of_size(text).ok_or_else(|| invalid(format!("invalid data size: '{text}'")))?;
+        Ok(Some(size))
+    })
+}
+
+fn bytes_of_size(text: &str) -> Option<i128> {
+    const UNITS: [&str; 9] = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];
+    let text = text.trim();
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = (text[..unit_at].trim_end(), &text[unit_at..]);
+    let power = UNITS.iter().position(|known| *known == unit)?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let all: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let scale = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    Some(all.checked_mul(1_i128 << (10 * power))? / scale)
+}
