@@ -74,7 +74,7 @@ fn comparable(keys: &[ArrayRef]) -> Result<Vec<Rows>> {
 
 fn concat(call: &Call<'_>) -> Result<ArrayRef> {
     let cast_maps = call.args.iter().map(|map| Ok(cast(map, &call.gives)?)).collect::<Result<Vec<_>>>()?;
-    let maps: Vec<&MapArray> = cast_maps.iter().map(|map| map.as_map()).collect();
+    let maps: Vec<&MapArray> = cast_maps.iter().map(AsArray::as_map).collect();
     let keys: Vec<ArrayRef> = maps.iter().map(|map| Arc::clone(map.keys())).collect();
     let values: Vec<ArrayRef> = maps.iter().map(|map| Arc::clone(map.values())).collect();
     let known = comparable(&keys)?;

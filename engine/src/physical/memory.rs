@@ -153,7 +153,7 @@ mod tests {
         let outputs = execute_stream_partitioned(Arc::clone(&exchange) as _, task).unwrap();
         let outputs =
             futures::future::try_join_all(outputs.into_iter().map(TryStreamExt::try_collect::<Vec<RecordBatch>>));
-        let given = tokio::time::timeout(Duration::from_secs(60), outputs).await.unwrap().unwrap();
+        let given = tokio::time::timeout(Duration::from_mins(1), outputs).await.unwrap().unwrap();
         let numbers = given.iter().flatten().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values());
         let mut numbers: Vec<_> = numbers.copied().collect();
         numbers.sort_unstable();

@@ -53,7 +53,7 @@ async fn a_canceled_unload_removes_what_it_wrote_and_says_so() {
     let out = folder.path().join("out");
     let place = out.join("t_").display().to_string();
     for (timeout_ms, options) in
-        [(40, ""), (300, "GZIP"), (600, "PARQUET"), (600, "CSV PARTITION BY (k)"), (600, "JSON PARALLEL OFF MANIFEST")]
+        [(300, ""), (300, "GZIP"), (600, "PARQUET"), (600, "CSV PARTITION BY (k)"), (600, "JSON PARALLEL OFF MANIFEST")]
     {
         rows(&mut session, &format!("SET statement_timeout TO {timeout_ms}")).await.unwrap();
         let unload = format!("UNLOAD ('{ENDLESS}') TO '{place}' {options}");

@@ -11,6 +11,9 @@ use crate::resolve::{self, Dependent, Ground, RelationName};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary};
 use crate::sql::Dialect;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::{OptimizerContext, OptimizerRule};
 use millrace_catalog::model::{DistributionStyle, ManagedTable, Securable, SortKey};
 use std::sync::Arc;
 
@@ -134,10 +137,16 @@ async fn plans(context: &Context, table: &ManagedTable) -> Result<Vec<(Dependent
     let name: RelationName = (table.schema.clone(), table.name.clone());
     for view in resolve::dependents(context, Ground::Relation(&name)).await? {
         if let Ok(plan) = view.plan(context).await {
-            found.push((view, plan.display_indent().to_string()));
+            found.push((view, shown(plan)));
         }
     }
     Ok(found)
+}
+
+/// A plan as text, without the columns that a join takes along and nobody reads.
+fn shown(plan: LogicalPlan) -> String {
+    let read = OptimizeProjections::new().rewrite(plan.clone(), &OptimizerContext::new());
+    read.map_or(plan, |read| read.data).display_indent().to_string()
 }
 
 /// Those of the views whose queries have become others, and those that read these.
@@ -145,7 +154,7 @@ async fn readers(context: &Context, before: Vec<(Dependent, String)>) -> Result<
     let mut found: Vec<Dependent> = Vec::new();
     for (view, plan) in before {
         let same = match view.plan(context).await {
-            Ok(now) => now.display_indent().to_string() == plan,
+            Ok(now) => shown(now) == plan,
             Err(_) => false,
         };
         if same {

@@ -385,7 +385,7 @@ async fn a_partition_that_is_dropped_is_not_waited_for() {
                 }
                 drop(dropped);
                 let others = streams.into_iter().map(TryStreamExt::try_collect::<Vec<RecordBatch>>);
-                let others = tokio::time::timeout(Duration::from_secs(60), futures::future::join_all(others)).await;
+                let others = tokio::time::timeout(Duration::from_mins(1), futures::future::join_all(others)).await;
                 let told = format!("{mode:?}, {bytes} bytes, begun: {is_begun}");
                 let others = others.unwrap_or_else(|_| panic!("{told}: the others wait"));
                 for (batches, wanted) in others.into_iter().zip(&wanted[1..]) {

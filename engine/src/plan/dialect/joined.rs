@@ -168,6 +168,7 @@ fn merge(left: LogicalPlan, right: LogicalPlan, kind: JoinType, common: &[Common
         common.iter().map(|column| column.left.clone()).collect::<Vec<_>>(),
         common.iter().map(|column| column.right.clone()).collect::<Vec<_>>(),
     );
+    let told: Vec<HashSet<Column>> = left.using_columns()?.into_iter().chain(right.using_columns()?).collect();
     let join = LogicalPlanBuilder::from(left).join(right, kind, keys, None)?.build()?;
     let mut items = Vec::with_capacity(join.schema().fields().len());
     for Common { left, right, merged } in common {
@@ -187,10 +188,17 @@ fn merge(left: LogicalPlan, right: LogicalPlan, kind: JoinType, common: &[Common
     let gone: HashSet<&Column> = sides().map(|(column, _)| column).filter(|column| !stays(column)).collect();
     let rest = join.schema().columns().into_iter().filter(|column| !gone.contains(column));
     items.extend(rest.map(Expr::Column));
-    let hidden: Vec<(Column, Column)> = sides()
-        .filter(|(column, _)| stays(column))
-        .map(|(column, common)| (common.merged.clone(), column.clone()))
-        .collect();
+    let mut hidden: Vec<(Column, Column)> = Vec::new();
+    for (column, Common { merged, .. }) in sides() {
+        if stays(column) {
+            hidden.push((merged.clone(), column.clone()));
+        } else if is_merged(column) && is_merged(merged) {
+            // What a merged column of a side left out is left out by the one that it becomes.
+            let left_out =
+                told.iter().filter(|columns| columns.contains(column)).flatten().filter(|other| !is_merged(other));
+            hidden.extend(left_out.map(|other| (merged.clone(), other.clone())));
+        }
+    }
     let plan = LogicalPlanBuilder::from(join).project(items)?.build()?;
     if hidden.is_empty() { Ok(plan) } else { hide(plan, hidden) }
 }
