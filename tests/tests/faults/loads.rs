@@ -55,7 +55,7 @@ async fn a_load_of_a_killed_process_is_there_whole_or_not_at_all() {
             assert!(begun.elapsed() < Duration::from_mins(1), "the process does not start");
             std::thread::sleep(Duration::from_millis(2));
         }
-        std::thread::sleep(Duration::from_micros(random.below(1_000_000)));
+        std::thread::sleep(Duration::from_micros(random.below(2_000_000)));
         child.kill().unwrap();
         child.wait().unwrap();
         let told = std::fs::metadata(folder.join("acknowledged")).map_or(0, |found| found.len());
