@@ -10,12 +10,10 @@ use super::memory::own_bytes;
 use super::rooms::{Need, enter};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
@@ -28,13 +26,7 @@ pub(super) struct CountedWindows;
 
 impl PhysicalOptimizerRule for CountedWindows {
     fn optimize(&self, plan: Plan, _config: &ConfigOptions) -> Result<Plan> {
-        plan.transform_up(|plan| {
-            Ok(match CountedWindow::of(&plan)? {
-                Some(counted) => Transformed::yes(Arc::new(AroundExec::new(plan, counted)) as _),
-                None => Transformed::no(plan),
-            })
-        })
-        .data()
+        AroundExec::put(plan, CountedWindow::of)
     }
 
     fn name(&self) -> &'static str {
@@ -62,8 +54,7 @@ impl CountedWindow {
         if !at_once && !plan.is::<BoundedWindowAggExec>() {
             return Ok(None);
         }
-        let input = Arc::new(HandedExec::in_place_of(plan.children()[0]));
-        let run = replace_children_if_necessary(Arc::clone(plan), vec![Arc::clone(&input) as _])?;
+        let (run, input) = HandedExec::below(plan)?;
         Ok(Some(Self { run, input, at_once }))
     }
 }

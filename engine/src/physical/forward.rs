@@ -6,7 +6,7 @@
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{Distribution, OrderingRequirements, PhysicalExpr, PhysicalSortExpr};
@@ -66,6 +66,17 @@ pub(super) struct AroundExec<A> {
 impl<A: Around> AroundExec<A> {
     pub(super) fn new(inner: Plan, around: A) -> Self {
         Self { inner, around }
+    }
+
+    /// Puts it around those of a plan's operators that `of` has something for.
+    pub(super) fn put(plan: Plan, of: impl Fn(&Plan) -> Result<Option<A>>) -> Result<Plan> {
+        plan.transform_up(|plan| {
+            Ok(match of(&plan)? {
+                Some(around) => Transformed::yes(Arc::new(Self::new(plan, around)) as _),
+                None => Transformed::no(plan),
+            })
+        })
+        .data()
     }
 
     /// The operator that it stands around.

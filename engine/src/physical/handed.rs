@@ -7,7 +7,7 @@ use datafusion::common::{internal_datafusion_err, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, replace_children_if_necessary};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use std::collections::HashMap;
 use std::fmt;
@@ -26,6 +26,13 @@ impl HandedExec {
     pub(super) fn in_place_of(origin: &Arc<dyn ExecutionPlan>) -> Self {
         let properties = Arc::clone(origin.properties());
         Self { properties, origin: Some(Arc::clone(origin)), rows: Mutex::default() }
+    }
+
+    /// An operator over rows that it is handed, in the place of those of its one input.
+    pub(super) fn below(operator: &Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn ExecutionPlan>, Arc<Self>)> {
+        let input = Arc::new(Self::in_place_of(operator.children()[0]));
+        let run = replace_children_if_necessary(Arc::clone(operator), vec![Arc::clone(&input) as _])?;
+        Ok((run, input))
     }
 
     /// Of rows in so many partitions of which nothing is known.

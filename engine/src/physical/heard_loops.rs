@@ -10,13 +10,13 @@ use super::forward::{Around, AroundExec, Plan};
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::exec_err;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{JoinType, exec_err};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBuilder};
@@ -36,13 +36,7 @@ pub(super) struct HeardLoops;
 
 impl PhysicalOptimizerRule for HeardLoops {
     fn optimize(&self, plan: Plan, _config: &ConfigOptions) -> Result<Plan> {
-        plan.transform_up(|plan| {
-            Ok(match HeardLoop::of(&plan)? {
-                Some(heard) => Transformed::yes(Arc::new(AroundExec::new(plan, heard)) as _),
-                None => Transformed::no(plan),
-            })
-        })
-        .data()
+        AroundExec::put(plan, HeardLoop::of)
     }
 
     fn name(&self) -> &'static str {
@@ -72,10 +66,17 @@ impl HeardLoop {
             JoinFilter::new(Arc::new(expression), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
         });
         let heard: Plan = Arc::new(NestedLoopJoinExecBuilder::from(join).with_filter(filter).build()?);
-        let inner_side: Plan = Arc::new(AroundExec::new(Arc::clone(join.left()), Afresh::default()));
+        let repeats = !keeps_inner_rows(*join.join_type()) || join.right().output_partitioning().partition_count() == 1;
+        let inner_side: Plan = Arc::new(AroundExec::new(Arc::clone(join.left()), Afresh::new(repeats)));
         let run = replace_children_if_necessary(heard, vec![inner_side, Arc::clone(join.right())])?;
         Ok(Some(Self { run, readers }))
     }
+}
+
+/// Whether a join gives rows of its inner side by whether they met any. From the disk DataFusion's does so in each partition
+/// of the other side by itself, so that such a row would come several times.
+fn keeps_inner_rows(join_type: JoinType) -> bool {
+    matches!(join_type, JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark | JoinType::Full)
 }
 
 impl Around for HeardLoop {
@@ -207,8 +208,9 @@ mod tests {
     use super::*;
     use arrow::array::{AsArray, Int64Array};
     use arrow::datatypes::{Field, Int64Type};
-    use datafusion::common::{JoinSide, JoinType};
+    use datafusion::common::JoinSide;
     use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::error::DataFusionError;
     use datafusion::execution::memory_pool::GreedyMemoryPool;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::logical_expr::Operator;
@@ -241,26 +243,35 @@ mod tests {
         assert_eq!(polled.load(Ordering::Relaxed), 2);
     }
 
-    /// Of 0 … 1999 with itself, `l < r`: 1999 + 1998 + … + 1.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn an_inner_side_with_exchanges_is_written_to_the_disk() {
-        let parts = || -> Vec<Vec<_>> { vec![vec![numbers(0..1_000), numbers(1_000..2_000)]] };
-        let source = || MemorySourceConfig::try_new_exec(&parts(), numbers(0..0).schema(), None).unwrap();
-        let dealt = RepartitionExec::try_new(source(), Partitioning::RoundRobinBatch(3)).unwrap();
+    /// 0 … 1999 with itself, `l < r`, where the inner side comes through an exchange.
+    fn joined(join_type: JoinType, right: &[Vec<RecordBatch>]) -> Plan {
+        let source =
+            |parts: &[Vec<RecordBatch>]| MemorySourceConfig::try_new_exec(parts, numbers(0..0).schema(), None).unwrap();
+        let left = source(&[vec![numbers(0..1_000), numbers(1_000..2_000)]]);
+        let dealt = RepartitionExec::try_new(left, Partitioning::RoundRobinBatch(3)).unwrap();
         let left: Plan = Arc::new(CoalescePartitionsExec::new(Arc::new(dealt)));
         let fields = ["l", "r"].map(|name| Field::new(name, DataType::Int64, true));
         let (l, r) = (Arc::new(Column::new("l", 0)), Arc::new(Column::new("r", 1)));
         let sides = [JoinSide::Left, JoinSide::Right].map(|side| ColumnIndex { index: 0, side });
         let less = Arc::new(BinaryExpr::new(l, Operator::Lt, r));
         let filter = JoinFilter::new(less, sides.to_vec(), Arc::new(Schema::new(fields.to_vec())));
-        let join = NestedLoopJoinExec::try_new(left, source(), Some(filter), &JoinType::Inner, None).unwrap();
-        let plan = HeardLoops.optimize(Arc::new(join), &ConfigOptions::default()).unwrap();
-        // Less than the 16 kB of the inner side.
+        let join = NestedLoopJoinExec::try_new(left, source(right), Some(filter), &join_type, None).unwrap();
+        HeardLoops.optimize(Arc::new(join), &ConfigOptions::default()).unwrap()
+    }
+
+    /// A context with less memory than the 16 kB of the inner side.
+    fn little_memory() -> Arc<TaskContext> {
         let pool = Arc::new(GreedyMemoryPool::new(12_000));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();
         let config = SessionConfig::new().with_batch_size(500);
-        let task = TaskContext::default().with_session_config(config).with_runtime(runtime);
-        let given = collect(Arc::clone(&plan), Arc::new(task)).await.unwrap();
+        Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime))
+    }
+
+    /// 1999 + 1998 + … + 1 rows.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_inner_side_with_exchanges_is_written_to_the_disk() {
+        let plan = joined(JoinType::Inner, &[vec![numbers(0..1_000), numbers(1_000..2_000)]]);
+        let given = collect(Arc::clone(&plan), little_memory()).await.unwrap();
         assert_eq!(given.iter().map(RecordBatch::num_rows).sum::<usize>(), 1_999_000);
         let l_is_less = |batch: &RecordBatch| {
             let (l, r) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_primitive::<Int64Type>());
@@ -268,5 +279,17 @@ mod tests {
         };
         assert!(given.iter().all(l_is_less));
         assert!(plan.metrics().unwrap().spilled_bytes().unwrap() > 0);
+    }
+
+    /// All but the last meet a greater one: of two partitions each would give those that it has none for.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn rows_of_the_inner_side_do_not_come_for_each_partition() {
+        let right = [vec![numbers(0..1_000)], vec![numbers(1_000..2_000)]];
+        for (join_type, rows) in [(JoinType::LeftSemi, 1_999), (JoinType::LeftAnti, 1)] {
+            let given = collect(joined(join_type, &right), Arc::new(TaskContext::default())).await.unwrap();
+            assert_eq!(given.iter().map(RecordBatch::num_rows).sum::<usize>(), rows, "{join_type}");
+            let error = collect(joined(join_type, &right), little_memory()).await.unwrap_err();
+            assert!(matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)), "{join_type}: {error}");
+        }
     }
 }

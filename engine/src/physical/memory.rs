@@ -108,7 +108,7 @@ fn own_bytes_of_lists(values: &ArrayRef, offsets: &[i32]) -> usize {
 }
 
 /// Arrow's measure, which leaves out what the views of texts point at, and knows no slices of nested values.
-fn own_bytes_of_values(array: &ArrayRef) -> usize {
+pub(super) fn own_bytes_of_values(array: &ArrayRef) -> usize {
     let data = array.to_data();
     data.get_slice_memory_size().unwrap_or_else(|_| data.get_buffer_memory_size())
 }

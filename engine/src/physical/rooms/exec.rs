@@ -7,12 +7,11 @@ use crate::physical::handed::HandedExec;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::{ExecutionPlanProperties, InputOrderMode};
 use std::sync::Arc;
 
 /// What a table of groups takes for a column of texts, which it keeps in pieces of 2 MB: one that is given out, one that is
@@ -40,15 +39,16 @@ impl InRooms {
             if aggregate.group_expr().is_true_no_grouping() {
                 Need::Whole
             } else {
-                Need::Group { table_bytes: texts(&plan.schema()) * TEXT_BYTES }
+                // Groups that come one after the other are not written: one that is too large is an error.
+                let can_spill = *aggregate.input_order_mode() != InputOrderMode::Sorted;
+                Need::Group { table_bytes: texts(&plan.schema()) * TEXT_BYTES, can_spill }
             }
         } else if plan.is::<SortPreservingMergeExec>() {
             Need::Merge
         } else {
             return Ok(None);
         };
-        let input = Arc::new(HandedExec::in_place_of(plan.children()[0]));
-        let run = replace_children_if_necessary(Arc::clone(plan), vec![Arc::clone(&input) as _])?;
+        let (run, input) = HandedExec::below(plan)?;
         Ok(Some(Self { run, input, need }))
     }
 }

@@ -19,7 +19,8 @@ const LEAST_BYTES: usize = 2 << 20;
 /// to merge two runs.
 const LEAST_OF_SLICE: usize = 8;
 
-/// What cannot go to the disk has at most this part of all memory for sure: it would come to an end with the memory of others.
+/// What cannot go to the disk has at most this part of all memory for sure: it would come to an end with the memory of
+/// others.
 const MOST_OF_ALL: usize = 8;
 
 /// The part of what its rows take that a sort has beside them, since their keys may take a little more than it counts.
@@ -30,8 +31,9 @@ const SPARE: usize = 8;
 pub(in crate::physical) enum Need {
     /// What a sort is given. It writes the rest, and merges as many runs at once as it is given memory for.
     Sort,
-    /// The same for a grouping, whose table takes so much as soon as there is one.
-    Group { table_bytes: usize },
+    /// The same for a grouping, whose table takes so much as soon as there is one. If it cannot go to the disk it is given
+    /// what there is, as [`Self::Whole`].
+    Group { table_bytes: usize, can_spill: bool },
     /// What there is: it cannot go to the disk.
     Whole,
     /// All that it asks for, which is not much.
@@ -40,7 +42,7 @@ pub(in crate::physical) enum Need {
 
 impl Need {
     fn can_spill(self) -> bool {
-        matches!(self, Self::Sort | Self::Group { .. })
+        matches!(self, Self::Sort | Self::Group { can_spill: true, .. })
     }
 }
 
@@ -77,15 +79,15 @@ enum Phase {
 }
 
 impl State {
-    /// Whether a sort writes the rows that it has. It counts the texts that those to be written share for each batch of them,
-    /// and writes at once what it is refused memory for.
+    /// Whether a sort writes the rows that it has. It counts the texts that those to be written share for each batch of
+    /// them, and writes at once what it is refused memory for.
     fn is_writing(&self, need: Need) -> bool {
         let ends_so = self.phase == Phase::Full && self.has_spilled;
         need == Need::Sort && (self.phase == Phase::Writing || ends_so)
     }
 
-    /// Whether an operator may be refused what is more than it has for sure: it can write something then, or merge fewer runs
-    /// at once.
+    /// Whether an operator may be refused what is more than it has for sure: it can write something then, or merge fewer
+    /// runs at once.
     fn may_refuse(&self, need: Need, can_spill: bool) -> bool {
         match need {
             Need::Sort if self.phase == Phase::Full => self.has_spilled,
@@ -239,7 +241,7 @@ impl MemoryPool for Room {
         {
             // Of a grouping that merges what it wrote, both the runs and the groups that are made of them have this.
             let sure = match self.need {
-                Need::Group { table_bytes } => self.least.saturating_add(table_bytes),
+                Need::Group { table_bytes, .. } => self.least.saturating_add(table_bytes),
                 _ => self.least,
             };
             let is_sure = reservation.size().saturating_add(additional) <= sure;
@@ -320,16 +322,17 @@ mod tests {
     #[test]
     fn what_is_refused_where_others_have_all() {
         let table = 50;
+        let group = Need::Group { table_bytes: table, can_spill: true };
         // Whether more than for sure is given while rows come in, when they are all and none is on the disk, and when some
         // are.
         let cases = [
             (Need::Sort, [false, true, false]),
-            (Need::Group { table_bytes: table }, [false, true, false]),
+            (group, [false, true, false]),
             (Need::Whole, [false, false, false]),
             (Need::Merge, [true, true, true]),
         ];
         for (need, given) in cases {
-            let sure = if need == (Need::Group { table_bytes: table }) { 100 + table } else { 100 };
+            let sure = if need == group { 100 + table } else { 100 };
             for (number, given) in given.into_iter().enumerate() {
                 let (room, _pool, _others) = room_beside_all(need);
                 let rows = reservation(&room);
@@ -343,6 +346,20 @@ mod tests {
                 rows.try_grow(sure).unwrap();
                 assert_eq!(rows.try_grow(1).is_ok(), given, "{need:?} {number}");
             }
+        }
+    }
+
+    #[test]
+    fn what_cannot_go_to_the_disk_is_given_what_there_is() {
+        for (need, most) in [
+            (Need::Whole, 1_000),
+            (Need::Group { table_bytes: 0, can_spill: false }, 1_000),
+            (Need::Group { table_bytes: 0, can_spill: true }, 750),
+        ] {
+            let (room, _pool) = room(need);
+            let rows = reservation(&room);
+            rows.try_grow(most).unwrap();
+            rows.try_grow(1).unwrap_err();
         }
     }
 
@@ -374,7 +391,7 @@ mod tests {
 
     #[test]
     fn the_runs_and_the_groups_of_a_merge_have_a_little_each() {
-        let (room, _pool, _others) = room_beside_all(Need::Group { table_bytes: 0 });
+        let (room, _pool, _others) = room_beside_all(Need::Group { table_bytes: 0, can_spill: true });
         let (runs, groups) = (reservation(&room), reservation(&room));
         runs.try_grow(101).unwrap_err();
         room.fill();

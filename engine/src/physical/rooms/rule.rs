@@ -1,9 +1,8 @@
 //! Where a plan sorts, groups or merges.
 
-use super::exec::in_rooms;
-use crate::physical::forward::Plan;
+use super::exec::InRooms;
+use crate::physical::forward::{AroundExec, Plan};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 
@@ -14,7 +13,7 @@ pub(in crate::physical) struct Rooms;
 
 impl PhysicalOptimizerRule for Rooms {
     fn optimize(&self, plan: Plan, _config: &ConfigOptions) -> Result<Plan> {
-        plan.transform_up(|plan| Ok(in_rooms(&plan)?.map_or(Transformed::no(plan), Transformed::yes))).data()
+        AroundExec::put(plan, InRooms::of)
     }
 
     fn name(&self) -> &'static str {

@@ -12,8 +12,8 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
 use std::sync::Arc;
 
-/// Puts [`super::exec::SmallGroupsExec`] in the place of partial aggregations that have few groups. It runs after the rules that look
-/// for aggregations.
+/// Puts [`super::exec::SmallGroupsExec`] in the place of partial aggregations that have few groups. It runs after the rules
+/// that look for aggregations.
 #[derive(Debug, Default)]
 pub(in crate::physical) struct SmallGroups;
 

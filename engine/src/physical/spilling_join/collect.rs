@@ -1,6 +1,7 @@
 //! The build side of a join as it is collected, with the memory that its join will take.
 
 use super::memory::{Claim, Env, Granted, with_grant};
+use crate::physical::memory::own_bytes_of_values;
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -65,8 +66,7 @@ impl Collected {
         self.rows += batch.num_rows();
         for (bytes, column) in self.copied.iter_mut().zip(batch.columns()) {
             // Of a text's view, which is copied without the text, this is all.
-            let data = column.to_data();
-            *bytes += data.get_slice_memory_size().unwrap_or_else(|_| data.get_buffer_memory_size());
+            *bytes += own_bytes_of_values(column);
         }
         self.batches.push(batch);
         Ok(env.claim(&self.reservation, self.in_one_batch(self.table()?), self.claim))

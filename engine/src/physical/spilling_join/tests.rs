@@ -6,6 +6,7 @@ use super::collect::Collected;
 use super::exec::{SpillingJoin, SpillingJoinExec};
 use super::memory::{Claim, Env, Sizes};
 use crate::physical::forward::Plan;
+use crate::physical::memory::exchanges_write_apart;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
@@ -158,6 +159,7 @@ fn runtime(bytes: usize) -> RuntimeEnvBuilder {
 
 fn context(runtime: Arc<RuntimeEnv>) -> Arc<TaskContext> {
     let config = SessionConfig::new().with_batch_size(100).with_sort_spill_reservation_bytes(1 << 10);
+    let config = exchanges_write_apart(config);
     Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime))
 }
 
