@@ -153,6 +153,7 @@ impl Catalog {
                 return;
             }
             Ok(write) => self.commit_together(write, &requests).await,
+            Err(error) if gave_way(&error) => None,
             Err(error) => Some(of_all(error, requests.len())),
         };
         if let Some(results) = together {
@@ -171,6 +172,7 @@ impl Catalog {
     async fn commit_together(&self, write: Write<'_>, requests: &[Request]) -> Option<Vec<Result<Committed>>> {
         let mut group = match Group::begin(self, write, requests).await {
             Ok(group) => group,
+            Err(error) if gave_way(&error) => return None,
             Err(error) => return Some(of_all(error, requests.len())),
         };
         let mut made = Vec::with_capacity(requests.len());

@@ -51,8 +51,8 @@ pub(crate) struct Transaction {
     analyze: BTreeSet<(String, String)>,
     /// What is told to the journal once it has committed.
     records: AfterCommit,
-    /// Held while it moves a table's rows out of the catalog.
-    flushing: Option<Flushing>,
+    /// Held while it moves tables' rows out of the catalog.
+    flushing: Vec<Flushing>,
 }
 
 /// What a transaction holds of a table: nobody waits for it, but of several that hold it not all may commit.
@@ -383,7 +383,7 @@ impl Transaction {
         let version = self.snapshot(warehouse).await?.manifest_version();
         let begun = warehouse.turns().flush(table.id, version);
         let is_ours = begun.is_some();
-        self.flushing = begun.or(self.flushing.take());
+        self.flushing.extend(begun);
         Ok(is_ours)
     }
 
@@ -553,7 +553,7 @@ impl Transaction {
             written.protect(needed);
         }
         let committed = committed.map_err(Refused::of)?;
-        if let Some(flushing) = &self.flushing {
+        for flushing in &self.flushing {
             flushing.committed(committed.snapshot_id);
         }
         let rights = self.objects.take_rights();

@@ -80,5 +80,5 @@ async fn what_many_sessions_were_told_is_there_once() {
         }
     }
     let all: u64 = (0..SESSIONS).map(|number| told(folder.path(), number)).sum();
-    assert!(all >= SESSIONS, "the processes did next to nothing: {all} rows");
+    assert!(all > KILLS * SESSIONS / 2, "the processes did next to nothing: {all} rows");
 }

@@ -71,18 +71,18 @@ fn is_like(text: &str, sample: &str) -> bool {
 
 /// `2024-02-29` and nothing else.
 fn date(text: &str) -> Option<i32> {
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| is_like(text, "2024-02-29"))?;
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     // There is no year 0: the one before the first is written as one BC.
-    let date = Some(date).filter(|date| date.year() > 0)?;
-    Some(date.num_days_from_ce() - EPOCH_DAYS)
+    let fits = is_like(text, "2024-02-29") && date.year() > 0;
+    fits.then(|| date.num_days_from_ce() - EPOCH_DAYS)
 }
 
 /// `2024-02-29 23:59:59`, with up to six digits of a fraction.
 fn timestamp(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let fits = is_like(whole, "2024-02-29 23:59:59") && (1..=6).contains(&fraction.len());
-    let parsed = NaiveDateTime::parse_from_str(whole, "%Y-%m-%d %H:%M:%S").ok().filter(|_| fits)?;
-    let parsed = Some(parsed).filter(|moment| moment.year() > 0)?;
+    let parsed = NaiveDateTime::parse_from_str(whole, "%Y-%m-%d %H:%M:%S").ok()?;
+    let parsed = (fits && parsed.year() > 0).then_some(parsed)?;
     // A leap second is a second that the planner does not know.
     let seconds = (!whole.ends_with(":60")).then(|| parsed.and_utc().timestamp())?;
     let digits = fraction.bytes().all(|byte| byte.is_ascii_digit()).then_some(fraction)?;

@@ -147,8 +147,7 @@ async fn add_column(context: &Context, table: &mut ManagedTable, definition: &Co
     if definition.identity.is_some() {
         return Err(Error::unsupported("adding an IDENTITY column"));
     }
-    let snapshot = context.snapshot().await?;
-    let ignores_case = snapshot.resolve_schema(&table.schema).is_some_and(|database| database.ignores_case());
+    let ignores_case = create::ignores_case(context, &table.schema, is_temporary(table)).await?;
     let mut column = create::column(definition, table.next_column_id, ignores_case)?;
     table.next_column_id += 1;
     if !column.nullable && column.default.is_none() {

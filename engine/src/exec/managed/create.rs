@@ -81,9 +81,7 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
         materialized,
         ..TableAttributes::default()
     };
-    // A temporary table is of the session's database.
-    let database = if create.temporary { context.database() } else { schema.as_str() };
-    let ignores_case = snapshot.resolve_schema(database).is_some_and(|database| database.ignores_case());
+    let ignores_case = ignores_case(context, &schema, create.temporary).await?;
     let plan = match &create.query {
         Some(query) => Some(query::described_plan(context, query).await?),
         None => None,
@@ -150,6 +148,14 @@ pub(super) async fn temporary_name(context: &Context, name: &ObjectName) -> Resu
             Err(Error::new(ErrorKind::InvalidTableDefinition, message).with_position(name.position.max(1)))
         }
     }
+}
+
+/// Whether new columns without a collation ignore case in a table of this schema; a temporary one is of the session's
+/// database.
+pub(super) async fn ignores_case(context: &Context, schema: &str, is_temporary: bool) -> Result<bool> {
+    let database = if is_temporary { context.database() } else { schema };
+    let snapshot = context.snapshot().await?;
+    Ok(snapshot.resolve_schema(database).is_some_and(|database| database.ignores_case()))
 }
 
 /// Writes a query's rows into its new table.

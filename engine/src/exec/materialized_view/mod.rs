@@ -18,7 +18,7 @@ use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, written_path};
 use crate::sql::{CreateTable, MaterializedViewStatement, ObjectName};
 use datafusion::logical_expr::LogicalPlan;
-use millrace_catalog::model::{ManagedTable, MaterializedView, StreamOfView};
+use millrace_catalog::model::{ManagedTable, MaterializedView};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -64,8 +64,8 @@ async fn create(context: &Context, table: &CreateTable, text: &str, auto_refresh
     let Seen { tables, snapshot, is_steady, is_external } = contents_of(context, &plan).await?;
     let (text, search_path) = (text.trim().to_owned(), written_path(context.path()));
     let stream = stream::stream_of(&plan);
-    if auto_refresh {
-        check_automatic(stream.as_ref(), is_steady)?;
+    if auto_refresh && stream.is_none() {
+        check_automatic(is_steady)?;
     }
     let incremental = stream.is_some() || (is_steady && is_incremental(&plan));
     let mut materialized = MaterializedView {
@@ -91,9 +91,10 @@ fn new_version() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// Refuses to refresh by itself a view of which nobody can tell whether what it reads has changed.
-fn check_automatic(stream: Option<&StreamOfView>, is_steady: bool) -> Result<()> {
-    if stream.is_some() || is_steady {
+/// Refuses to refresh by itself a view of which nobody can tell whether what it reads has changed; one of a stream can
+/// always.
+fn check_automatic(is_steady: bool) -> Result<()> {
+    if is_steady {
         return Ok(());
     }
     let construct = "AUTO REFRESH YES of a materialized view that reads external tables or calls volatile functions";
@@ -109,7 +110,7 @@ async fn alter(context: &Context, name: &ObjectName, auto_refresh: bool) -> Resu
     };
     if auto_refresh && materialized.stream.is_none() {
         let plan = plan_of(context, &view).await?;
-        check_automatic(None, contents_of(context, &plan).await?.is_steady)?;
+        check_automatic(contents_of(context, &plan).await?.is_steady)?;
     }
     if auto_refresh != materialized.auto_refresh {
         keep(context, &view, MaterializedView { auto_refresh, ..materialized }).await?;
