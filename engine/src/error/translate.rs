@@ -271,21 +271,23 @@ fn from_plan(message: &str) -> Error {
 
 /// A call as DataFusion writes it, `f(Int32, Utf8)`, with the types' names in SQL.
 fn sql_types(called: &str) -> String {
-    const NAMES: [(&str, &str); 12] = [
+    const NAMES: [(&str, &str); 14] = [
         ("Utf8View", "character varying"),
         ("LargeUtf8", "character varying"),
         ("Utf8", "character varying"),
         ("Int16", "smallint"),
         ("Int32", "integer"),
+        ("UInt64", "bigint"),
         ("Int64", "bigint"),
         ("Float32", "real"),
         ("Float64", "double precision"),
         ("Decimal128", "numeric"),
         ("BinaryView", "varbyte"),
         ("Date32", "date"),
+        ("Boolean", "boolean"),
         ("Null", "unknown"),
     ];
-    NAMES.iter().fold(called.to_owned(), |text, (arrow, sql)| text.replace(arrow, sql)).replace("Boolean", "boolean")
+    NAMES.iter().fold(called.to_owned(), |text, (arrow, sql)| text.replace(arrow, sql))
 }
 
 fn from_execution(message: &str) -> Error {

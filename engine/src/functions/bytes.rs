@@ -6,13 +6,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder};
 use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::kernels::length::length;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int16Type, Int64Type, TimeUnit};
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("octet_length", REDSHIFT, &[Kind::Any], Gives::Int4, |call| {
-        let bytes = bytes_of(&written(&call.args[0])?)?;
-        let bytes = bytes.as_binary::<i32>();
-        call.int4s(|row| Ok(Some(bytes.value(row).len() as i32)))
+        Ok(cast(&length(&written(&call.args[0])?)?, &call.gives)?)
     }),
     scalar("to_hex", REDSHIFT, &[Kind::Any], Gives::Text, digits),
     scalar("bitwise_right_shift", ATHENA, &[Kind::Any, Kind::Int], Gives::Of(whole), shifted).doc(

@@ -8,8 +8,8 @@ use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 
-/// The text that a number, a truth value or a moment is where a function takes a text (Redshift: "Implicit conversion
-/// types"); any other value as it is.
+/// The text that a number or a moment is where a function takes a text (Redshift: "Implicit conversion types"); any other
+/// value, and so a truth value, as it is.
 pub(crate) const PLAIN_TEXT: &str = "$plain_text";
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
@@ -26,10 +26,8 @@ fn as_text_view(call: &Call<'_>, dialect: Dialect) -> Result<ArrayRef> {
 
 /// Whether a value of a type is a text where one is wanted, and is none by itself.
 pub(crate) fn is_written_out(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Boolean | DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Decimal128(..)
-    ) || data_type.is_integer()
+    matches!(data_type, DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Decimal128(..))
+        || data_type.is_integer()
         || data_type.is_floating()
 }
 

@@ -67,12 +67,7 @@ fn instance(text: &str, sought: &str, number: i64) -> Result<i64> {
     // Instances may overlap.
     let mut places = text.char_indices().map(|(at, _)| at).filter(|at| text[*at..].starts_with(sought));
     let nth = usize::try_from(number.unsigned_abs() - 1).unwrap_or(usize::MAX);
-    let found = if number > 0 {
-        places.nth(nth)
-    } else {
-        let all: Vec<usize> = places.collect();
-        all.iter().rev().nth(nth).copied()
-    };
+    let found = if number > 0 { places.nth(nth) } else { places.nth_back(nth) };
     Ok(found.map_or(0, |at| text[..at].chars().count() as i64 + 1))
 }
 
@@ -126,5 +121,7 @@ fn bytes_of_size(text: &str) -> Option<i128> {
     }
     let all: i128 = format!("{whole}{fraction}").parse().ok()?;
     let scale = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    Some(all.checked_mul(1_i128 << (10 * power))? / scale)
+    let size = all.checked_mul(1_i128 << (10 * power))? / scale;
+    // The numbers that are given have 38 digits.
+    (size < 10_i128.pow(38)).then_some(size)
 }
