@@ -113,14 +113,16 @@ fn condition(expr: Expr, schema: &DFSchema, place: Place) -> Result<Expr> {
     }
 }
 
-/// A query that looks at outer rows and whose value will be cast gives it a name of its own: DataFusion keeps the name of
-/// what it casts, which may be one that the join's condition needs too.
+/// A query whose column DataFusion does not find (VALUES) gives it a name of its own. So does one that looks at outer rows
+/// and whose value will be cast: DataFusion keeps the name of what it casts, which may be one that the join's condition
+/// needs too.
 fn named(member: InSubquery, schema: &DFSchema) -> Result<InSubquery> {
-    if member.subquery.outer_ref_columns.is_empty() {
+    let is_found = member.subquery.subquery.head_output_expr()?.is_some();
+    if is_found && member.subquery.outer_ref_columns.is_empty() {
         return Ok(member);
     }
     let (value, value_type) = first_column(&member.subquery.subquery)?;
-    if member.expr.get_type(schema)? == value_type {
+    if is_found && member.expr.get_type(schema)? == value_type {
         return Ok(member);
     }
     let query = LogicalPlanBuilder::from(Arc::clone(&member.subquery.subquery));

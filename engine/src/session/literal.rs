@@ -27,7 +27,7 @@ pub(super) fn literal(value: Option<&str>, data_type: &DataType) -> Result<Expr>
             Expr::Value(Value::HexStringLiteral(hex(text).ok_or_else(|| invalid("bytea"))?).into())
         }
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            let elements = elements(text).ok_or_else(|| invalid("array"))?;
+            let elements = array_elements(text).ok_or_else(|| invalid("array"))?;
             let elements = elements.iter().map(|element| literal(element.as_deref(), item.data_type()));
             let elements = elements.collect::<Result<_>>()?;
             cast(Expr::Array(Array { elem: elements, named: true }), type_name(data_type)?)
@@ -116,7 +116,7 @@ fn hex(text: &str) -> Option<String> {
 }
 
 /// The elements of PostgreSQL's text form of an array of one dimension: `{1,"a b",NULL}`.
-fn elements(text: &str) -> Option<Vec<Option<String>>> {
+pub(crate) fn array_elements(text: &str) -> Option<Vec<Option<String>>> {
     let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?;
     let mut elements = Vec::new();
     let mut chars = inside.chars().peekable();
@@ -234,10 +234,10 @@ mod tests {
             assert_eq!(literal(Some(value), &data_type).unwrap_err().sqlstate(), "22P02", "{value}");
         }
         for text in ["1,2", "{1", "{\"a}", "{a}b}", "{{1},{2}}"] {
-            assert!(elements(text).is_none(), "{text}");
+            assert!(array_elements(text).is_none(), "{text}");
         }
-        assert_eq!(elements("{}").unwrap(), []);
+        assert_eq!(array_elements("{}").unwrap(), []);
         let expected = [Some("a,b"), Some("null"), None, Some("c\"")].map(|text| text.map(str::to_owned));
-        assert_eq!(elements("{\"a,b\",\"null\",NULL,\"c\\\"\"}").unwrap(), expected);
+        assert_eq!(array_elements("{\"a,b\",\"null\",NULL,\"c\\\"\"}").unwrap(), expected);
     }
 }

@@ -35,6 +35,7 @@ pub use activity::{OpenSession, RunningState, Sessions, Signal};
 pub(crate) use context::Context;
 pub(crate) use kept::Standing;
 pub(crate) use leases::{InUse, Lease, Leases};
+pub(crate) use literal::array_elements;
 use loading::{InputSlot, repeats};
 pub(crate) use objects::RightsChange;
 pub use prepared::Prepared;

@@ -19,12 +19,23 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>) 
             added.push((row.end() + 1, Token::RParen));
         }
     }
+    let (Some(last), Some(end)) = (tokens.last().map(|token| token.span), starts.last().copied()) else { return };
+    if added.is_empty() {
+        return;
+    }
     added.sort_by_key(|(at, _)| *at);
-    for (at, token) in added.into_iter().rev() {
-        let beside = at.min(tokens.len() - 1);
-        let (span, start) = (tokens[beside].span, starts[beside]);
-        tokens.insert(at, TokenWithSpan::new(token, span));
-        starts.insert(at, start);
+    let mut added = added.into_iter().peekable();
+    for (at, (token, start)) in std::mem::take(tokens).into_iter().zip(std::mem::take(starts)).enumerate() {
+        while let Some((_, parenthesis)) = added.next_if(|(place, _)| *place == at) {
+            tokens.push(TokenWithSpan::new(parenthesis, token.span));
+            starts.push(start);
+        }
+        tokens.push(token);
+        starts.push(start);
+    }
+    for (_, parenthesis) in added {
+        tokens.push(TokenWithSpan::new(parenthesis, last));
+        starts.push(end);
     }
 }
 

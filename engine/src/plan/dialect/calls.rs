@@ -144,6 +144,11 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
         Expr::Convert { expr: value, data_type: Some(data_type), charset: None, styles, .. } if styles.is_empty() => {
             *expr = cast(take(value), data_type.clone());
         }
+        // The planner plans the elements without what stands around: parameters of lambdas, columns of relations beside.
+        Expr::Array(array) => {
+            let elements = std::mem::take(&mut array.elem);
+            *expr = call("make_array", elements);
+        }
         Expr::Substring { expr: value, .. } if redshift && !is_string(value) => {
             **value = call(PLAIN_TEXT, vec![take(value)]);
         }
@@ -209,7 +214,7 @@ fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<
     if let Some(spelled) = aggregates::respell(function, &name, dialect)? {
         return Ok(Some(spelled));
     }
-    quote_part(function);
+    quote_part(function, dialect);
     if redshift && let Some((_, texts)) = OF_TEXTS.iter().find(|(known, _)| *known == name) {
         write_out(function, texts);
     }
@@ -222,9 +227,10 @@ fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<
     if redshift { respell_redshift(&name, args) } else { respell_athena(&name, args) }
 }
 
-/// `DATEADD(month, …)`: the part as a text.
-pub(super) fn quote_part(function: &mut Function) {
-    if WITH_PARTS.contains(&name_of(function).as_str())
+/// Redshift's `DATEADD(month, …)`: the part as a text. Trino's unit is any expression.
+pub(super) fn quote_part(function: &mut Function, dialect: Dialect) {
+    if dialect == Dialect::Redshift
+        && WITH_PARTS.contains(&name_of(function).as_str())
         && let FunctionArguments::List(list) = &mut function.args
         && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) = list.args.first_mut()
         && let Expr::Identifier(Ident { value, .. }) = expr

@@ -148,6 +148,7 @@ fn natural(left: &LogicalPlan, right: &LogicalPlan, kind: JoinType) -> Result<Ve
         let (left, right) = (find(left.schema(), &name)?, find(right.schema(), &name)?);
         let table = match kind {
             _ if is_merged(&left) => left.relation.clone(),
+            _ if is_merged(&right) => right.relation.clone(),
             JoinType::Right => right.relation.clone(),
             JoinType::Full => Some(TableReference::bare(MERGED)),
             _ => left.relation.clone(),

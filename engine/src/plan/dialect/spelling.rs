@@ -70,7 +70,7 @@ impl VisitorMut for Speller {
         if self.dialect == Dialect::Redshift {
             series(&mut select.projection);
         }
-        using::qualify(select);
+        using::qualify(select, self.dialect);
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
             keys.iter_mut().for_each(keep);
         }

@@ -20,13 +20,13 @@ use std::ops::ControlFlow;
 type Columns = BTreeMap<String, Option<Ident>>;
 
 /// Names such columns in a query's items, conditions and keys, and makes their joins relations of their own.
-pub(super) fn qualify(select: &mut Select) {
+pub(super) fn qualify(select: &mut Select, dialect: Dialect) {
     if !select.from.iter().any(has_joins) {
         return;
     }
-    let columns = columns_of(&mut select.from);
+    let columns = columns_of(&mut select.from, dialect);
     let from = std::mem::take(&mut select.from);
-    Qualifier { columns: &columns, depth: 0 }.walk(select);
+    Qualifier { columns: &columns, depth: 0, dialect }.walk(select);
     select.from = from.into_iter().map(nested).collect();
 }
 
@@ -39,14 +39,14 @@ pub(super) fn qualify_order(query: &mut Query, dialect: Dialect) {
         return;
     }
     name_items(&mut select.projection, dialect);
-    let columns = columns_of(&mut select.from.clone());
+    let columns = columns_of(&mut select.from.clone(), dialect);
     for key in keys {
         if let Expr::Identifier(name) = &key.expr
             && select.projection.iter().any(|item| is_called(item, name))
         {
             continue;
         }
-        Qualifier { columns: &columns, depth: 0 }.walk(&mut key.expr);
+        Qualifier { columns: &columns, depth: 0, dialect }.walk(&mut key.expr);
     }
 }
 
@@ -63,10 +63,10 @@ fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
-fn columns_of(from: &mut [TableWithJoins]) -> Columns {
+fn columns_of(from: &mut [TableWithJoins], dialect: Dialect) -> Columns {
     let (mut columns, mut joins) = (Columns::new(), 0);
     for from in from {
-        merge(&mut columns, name_joins(from, &mut joins));
+        merge(&mut columns, name_joins(from, &mut joins, dialect));
     }
     columns
 }
@@ -79,15 +79,15 @@ fn merge(columns: &mut Columns, others: Columns) {
 }
 
 /// Gives the columns of USING in a chain of joins their qualifier, and names them in ON of the joins that follow.
-fn name_joins(from: &mut TableWithJoins, joins: &mut usize) -> Columns {
+fn name_joins(from: &mut TableWithJoins, joins: &mut usize, dialect: Dialect) -> Columns {
     *joins += 1;
     let qualifier = Ident::with_quote('"', format!("{MERGED}{joins}"));
-    let mut columns = name_factor(&mut from.relation, joins);
+    let mut columns = name_factor(&mut from.relation, joins, dialect);
     for join in &mut from.joins {
-        merge(&mut columns, name_factor(&mut join.relation, joins));
+        merge(&mut columns, name_factor(&mut join.relation, joins, dialect));
         let lateral = is_lateral(&join.relation);
         match constraint_of(&mut join.join_operator) {
-            Some(JoinConstraint::On(condition)) => Qualifier { columns: &columns, depth: 0 }.walk(condition),
+            Some(JoinConstraint::On(condition)) => Qualifier { columns: &columns, depth: 0, dialect }.walk(condition),
             Some(JoinConstraint::Using(names)) if !lateral => {
                 for name in names {
                     let [ObjectNamePart::Identifier(column)] = name.0.as_slice() else { continue };
@@ -101,10 +101,10 @@ fn name_joins(from: &mut TableWithJoins, joins: &mut usize) -> Columns {
     columns
 }
 
-fn name_factor(factor: &mut TableFactor, joins: &mut usize) -> Columns {
+fn name_factor(factor: &mut TableFactor, joins: &mut usize, dialect: Dialect) -> Columns {
     match factor {
         TableFactor::NestedJoin { table_with_joins, alias } => {
-            let columns = name_joins(table_with_joins, joins);
+            let columns = name_joins(table_with_joins, joins, dialect);
             // With a name of its own, its columns are that table's.
             if alias.is_none() { columns } else { Columns::new() }
         }
@@ -163,6 +163,7 @@ fn nested_factor(factor: TableFactor) -> TableFactor {
 struct Qualifier<'a> {
     columns: &'a Columns,
     depth: usize,
+    dialect: Dialect,
 }
 
 impl Qualifier<'_> {
@@ -188,7 +189,7 @@ impl VisitorMut for Qualifier<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         // A part of a date is no column of its name.
         if let Expr::Function(function) = expr {
-            quote_part(function);
+            quote_part(function, self.dialect);
         }
         ControlFlow::Continue(())
     }

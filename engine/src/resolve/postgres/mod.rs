@@ -13,6 +13,7 @@ mod relations;
 pub(crate) use patterns::with_backslashes;
 
 use crate::functions::{COLLATE, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
+use crate::session::array_elements;
 use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
@@ -223,7 +224,7 @@ fn array_literal(value: &Expr, data_type: &DataType) -> Option<Expr> {
     let DataType::Array(ArrayElemTypeDef::SquareBracket(of, None)) = data_type else { return None };
     let Expr::Value(value) = value else { return None };
     let Value::SingleQuotedString(text) = &value.value else { return None };
-    let items = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
+    let items = array_elements(text)?;
     if !is_text(of) && type_name(of)? != "aclitem" {
         return None;
     }
@@ -231,8 +232,8 @@ fn array_literal(value: &Expr, data_type: &DataType) -> Option<Expr> {
     let array = if items.is_empty() {
         Expr::Value(Value::Null.into())
     } else {
-        let items = items.split(',').map(|item| item.trim().trim_matches('"').to_owned());
-        call_of("make_array", items.map(|item| Expr::Value(Value::SingleQuotedString(item).into())).collect())
+        let items = items.into_iter().map(|item| item.map_or(Value::Null, Value::SingleQuotedString));
+        call_of("make_array", items.map(|item| Expr::Value(item.into())).collect())
     };
     Some(call(TEXTS, array))
 }
