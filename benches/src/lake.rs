@@ -221,9 +221,7 @@ mod tests {
         generate(&rows, 7, &made).await?;
         let mut ours = side::Ours::open(&folder.path().join("warehouse"), 2).await?;
         let tables = tables(&[Format::Parquet, Format::Csv, Format::JsonGzip]);
-        for statement in Kind::External.setup(&tables, &made) {
-            ours.run(&statement.sql).await?;
-        }
+        ours.load(Kind::External, &tables, &made).await?;
         let mut counts = Vec::new();
         for table in &tables {
             let answer = ours.run(&format!("SELECT count(*), min(l_orderkey) FROM {}", table.name)).await?;

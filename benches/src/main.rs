@@ -4,10 +4,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use millrace_benches::target::{SideOptions, serve};
 use millrace_benches::{
-    cache, clickbench, concurrency, connectors, crawl, csv, journal, lake, load, managed, many_tables, partitions,
-    queues, start, tpcds, tpch, wire,
+    cache, clickbench, concurrency, connectors, crawl, csv, journal, kernels, lake, layout, load, managed, many_tables,
+    partitions, queues, start, tpcds, tpch, wire,
 };
-use millrace_benches::{kernels, layout};
 use std::path::PathBuf;
 
 #[global_allocator]

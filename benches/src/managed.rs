@@ -55,11 +55,10 @@ pub async fn run(options: &Options) -> Result<()> {
     ours.run("CREATE TABLE small (id bigint, name varchar(20), at timestamp)").await?;
     let mut took = Duration::ZERO;
     for id in 0..options.inserts {
-        let statement = format!("INSERT INTO small VALUES ({id}, 'name {id}', '2024-01-01 00:00:00')");
-        took += ours.time(&statement).await?;
+        took += ours.time(&insert("small", id)).await?;
     }
     let inserted = compare::rows(&ours.run("SELECT count(*) FROM small").await?)?;
-    ensure!(format!("{inserted:?}").contains(&options.inserts.to_string()), "rows were lost: {inserted:?}");
+    ensure!(inserted == [[options.inserts.to_string()]], "rows were lost or doubled: {inserted:?}");
     let per_second = f64::from(options.inserts) / took.as_secs_f64();
     report::print(&format!("INSERT of one row, autocommit: {per_second:.0} a second"));
     let together = at_once(&mut ours, options).await?;
@@ -115,8 +114,7 @@ async fn at_once(ours: &mut side::Ours, options: &Options) -> Result<f64> {
         let mut another = ours.another();
         inserting.spawn(async move {
             for id in session * each..(session + 1) * each {
-                let statement = format!("INSERT INTO shared VALUES ({id}, 'name {id}', '2024-01-01 00:00:00')");
-                another.run(&statement).await?;
+                another.run(&insert("shared", id)).await?;
             }
             Ok::<(), anyhow::Error>(())
         });
@@ -127,8 +125,13 @@ async fn at_once(ours: &mut side::Ours, options: &Options) -> Result<f64> {
     let took = begun.elapsed();
     let all = options.sessions * each;
     let found = compare::rows(&ours.run("SELECT count(*), count(DISTINCT id) FROM shared").await?)?;
-    ensure!(format!("{found:?}").matches(&all.to_string()).count() == 2, "rows were lost or doubled: {found:?}");
+    ensure!(found == [[all.to_string(), all.to_string()]], "rows were lost or doubled: {found:?}");
     Ok(f64::from(all) / took.as_secs_f64())
+}
+
+/// An INSERT of one row.
+fn insert(table: &str, id: u32) -> String {
+    format!("INSERT INTO {table} VALUES ({id}, 'name {id}', '2024-01-01 00:00:00')")
 }
 
 fn rows(count: u64) -> String {

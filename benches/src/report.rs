@@ -98,8 +98,8 @@ pub struct Measure {
 
 /// How many measures there are.
 const MEASURES: usize = 10;
-/// Of these, the first one by which requests are measured.
-const OF_REQUESTS: usize = 3;
+/// Of these, the first one that is shown of every side.
+const OF_ALL_SIDES: usize = 3;
 
 impl Measure {
     /// What there may be, as headings and texts.
@@ -231,10 +231,10 @@ impl Report {
         (0..self.sides.len()).map(|side| (logarithms(side) / count).exp()).collect()
     }
 
-    /// What was measured beside time: all of the first side, of the others what requests are measured by.
+    /// What was measured beside time: all of the first side, of the others not what a query took and read.
     pub fn columns(&self) -> Vec<Column> {
         let all = (0..self.sides.len()).flat_map(|side| (0..MEASURES).map(move |at| Column { side, at }));
-        let wanted = all.filter(|column| column.side == 0 || column.at >= OF_REQUESTS);
+        let wanted = all.filter(|column| column.side == 0 || column.at >= OF_ALL_SIDES);
         wanted.filter(|column| self.lines.iter().any(|line| column.value(line).is_some())).collect()
     }
 

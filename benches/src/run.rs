@@ -115,8 +115,11 @@ pub fn run(suite: &Suite, options: &RunOptions, measured: Kind, cache: &Path, si
         if sides.iter().any(|side| side.kind == kind) {
             bail!("{} is named twice", kind.name());
         }
-        let kept = format!("{}-{}", suite.folder, kind.name());
-        let home = if options.keep && kind.can_be_kept() { cache.join(kept) } else { homes.path().join(kind.name()) };
+        let home = if options.keep && kind.can_be_kept() {
+            kept(cache, &suite.folder, kind)
+        } else {
+            homes.path().join(kind.name())
+        };
         if !sides.is_empty()
             && let Some(missing) = kind.missing(&programs)
         {
@@ -160,6 +163,28 @@ fn is_wrong(line: &Line) -> bool {
 /// How a problem begins that is an answer.
 const DIFFERS: &str = "answers differ";
 
+/// Where a target's tables of a suite are kept, by the suite's folder.
+pub(crate) fn kept(cache: &Path, folder: &str, kind: Kind) -> PathBuf {
+    cache.join(format!("{folder}-{}", kind.name()))
+}
+
+/// The file in a target's home that says that its tables are whole.
+const LOADED: &str = "loaded";
+
+/// Whether a target's tables are in its home. What is left of a load that did not come to its end is removed.
+pub(crate) fn is_loaded(home: &Path) -> Result<bool> {
+    let is_loaded = home.join(LOADED).exists();
+    if !is_loaded && home.exists() {
+        std::fs::remove_dir_all(home)?;
+    }
+    Ok(is_loaded)
+}
+
+/// Says that a target's tables are in its home.
+pub(crate) fn set_loaded(home: &Path) -> Result<()> {
+    Ok(std::fs::write(home.join(LOADED), "")?)
+}
+
 /// A target with its tables.
 struct Measured {
     kind: Kind,
@@ -183,12 +208,7 @@ struct Measured {
 
 impl Measured {
     fn prepare(kind: Kind, programs: &Programs, home: &Path, suite: &Suite, options: &RunOptions) -> Result<Self> {
-        let done = home.join("loaded");
-        let is_loaded = done.exists();
-        if !is_loaded && home.exists() {
-            // An earlier load that did not come to its end.
-            std::fs::remove_dir_all(home)?;
-        }
+        let is_loaded = is_loaded(home)?;
         let threads = options.threads();
         let server = serve(kind, home, threads)?;
         let target = Target::start(kind, programs, home, threads, server.as_ref())?;
@@ -209,7 +229,7 @@ impl Measured {
         if !(is_loaded && kind.stays()) {
             let time = side.make_tables()?;
             side.load = kind.loads().then_some(time);
-            std::fs::write(&done, "")?;
+            set_loaded(home)?;
         }
         if side.load.is_some() && kind.stays() {
             // Begins again, so that what the load used is not counted to the queries.

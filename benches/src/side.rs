@@ -1,6 +1,8 @@
 //! The two sides of a comparison: a session of ours, and a plain DataFusion context.
 
 use crate::digest::Digest;
+use crate::suite::Table;
+use crate::target::Kind;
 use anyhow::{Context, Result};
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::TableProvider;
@@ -56,6 +58,14 @@ impl Ours {
         Self { session: Session::new(Arc::clone(self.session.warehouse())), scanned: None, _fresh: None }
     }
 
+    /// Makes tables of Parquet files, a folder a table below `data`, in the words of a kind of ours.
+    pub async fn load(&mut self, kind: Kind, tables: &[Table], data: &Path) -> Result<()> {
+        for statement in kind.setup(tables, data) {
+            self.run(&statement.sql).await.with_context(|| statement.sql.clone())?;
+        }
+        Ok(())
+    }
+
     /// Runs statements; gives the last one's rows.
     pub async fn run(&mut self, text: &str) -> Result<Vec<RecordBatch>> {
         let mut rows = Vec::new();
@@ -74,12 +84,15 @@ impl Ours {
     /// Runs a query and keeps none of its rows: a digest of them, in which the order of some columns' values counts.
     pub async fn digest(&mut self, text: &str, ordered: &[usize]) -> Result<Digest> {
         let mut digest = Digest::default();
+        self.scanned = None;
         for statement in self.session.parse(text).map_err(|error| failed(&error))? {
             let result = self.session.execute(&statement).await.map_err(|error| failed(&error))?;
-            let Some(mut rows) = result.rows else { continue };
-            while let Some(batch) = rows.try_next().await.map_err(|error| failed(&Error::from(error)))? {
-                digest.add(&batch, ordered)?;
+            if let Some(mut rows) = result.rows {
+                while let Some(batch) = rows.try_next().await.map_err(|error| failed(&Error::from(error)))? {
+                    digest.add(&batch, ordered)?;
+                }
             }
+            self.scanned = result.progress.map(|progress| progress.now());
         }
         Ok(digest)
     }

@@ -1,5 +1,5 @@
-"""`millrace bench` and `millrace-bench layout` at tiny sizes: every suite runs beside its peers, answers agree, reports are
-whole. `millrace-bench` is beside BINARY.
+"""`millrace bench` and `millrace-bench kernels|layout` at tiny sizes: every suite runs beside its peers, answers agree, reports
+are whole. `millrace-bench` is beside BINARY.
 
     benches.py BINARY FOLDER
 """
@@ -14,6 +14,8 @@ import sys
 import duckdb
 
 BINARY, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
+# What is for developers.
+BENCH = pathlib.Path(BINARY).with_name("millrace-bench")
 
 
 def has(package):
@@ -37,6 +39,7 @@ SUITES = {
     "lake": (["--scale", "0.01", "--files", "20"], "duckdb-parquet,datafusion,polars,chdb", 26),
     "load": (["--scale", "0.01", "--inserts", "5"], "duckdb", 12),
     "concurrency": (["--scale", "0.01", "--clients", "1,3", "--seconds", "3"], "postgres", 10),
+    "kernels": (["--rows", "10000"], "duckdb", 24),
 }
 # Lines that a peer cannot run, by suite and peer: files that it does not read.
 UNREADABLE = {
@@ -48,7 +51,8 @@ UNREADABLE = {
 
 def run(name, arguments, peers):
     suite = name.partition("-")[0]
-    command = [BINARY, "bench", "--cache", FOLDER / "cache", suite, *arguments, "--json", FOLDER / f"{name}.json"]
+    program = [BENCH] if suite == "kernels" else [BINARY, "bench"]
+    command = [*program, "--cache", FOLDER / "cache", suite, *arguments, "--json", FOLDER / f"{name}.json"]
     if suite == "load":
         command += ["--runs", "2"]
     elif suite != "concurrency":
@@ -75,6 +79,8 @@ def check(name, peers, lines):
             assert (problem is not None) == known, f"{name}: {line['name']}: {side}: {problem}"
             # A report that no client happened to ask for has none.
             assert times or known or name == "concurrency", f"{name}: {line['name']} has no times of {side}"
+        if name == "kernels":
+            assert line["measures"][0]["rows_read"], f"{name}: {line['name']} reads nothing"
         if name == "clickbench":
             assert line["answer_rows"], f"{name}: {line['name']} has an empty answer"
     page = (FOLDER / f"{name}.html").read_text()
@@ -94,7 +100,7 @@ def check_clients(report):
 def check_layout():
     """`millrace-bench layout`: every part has its figures, all answers are right; how long anything takes is not looked at."""
     told = FOLDER / "layout.json"
-    command = [pathlib.Path(BINARY).with_name("millrace-bench"), "--cache", FOLDER / "cache", "layout", "--scale", "0.01"]
+    command = [BENCH, "--cache", FOLDER / "cache", "layout", "--scale", "0.01"]
     command += ["--queries", "5", "--runs", "1", "--seconds", "3", "--readers", "3", "--memory-limit-mb", "128"]
     done = subprocess.run([*command, "--python", sys.executable, "--json", told], capture_output=True, text=True)
     if done.returncode:

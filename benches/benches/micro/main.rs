@@ -42,9 +42,7 @@ impl Loaded {
         let folder = tempfile::tempdir().unwrap();
         let ours = RUNTIME.block_on(async {
             let mut ours = Ours::open(folder.path(), cores()).await.unwrap();
-            for statement in Kind::Managed.setup(tables, data) {
-                ours.run(&statement.sql).await.unwrap();
-            }
+            ours.load(Kind::Managed, tables, data).await.unwrap();
             ours
         });
         Self { ours: Mutex::new(ours), queries, _folder: folder }

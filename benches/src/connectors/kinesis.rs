@@ -17,7 +17,7 @@ const WRITTEN: u64 = 500;
 /// Shards of the stream.
 const SHARDS: i32 = 8;
 
-/// How long a server may take to make a stream that it said to make.
+/// How long a server may not know of a stream that it said to make.
 const MOST_MAKING: Duration = Duration::from_secs(30);
 
 /// Records of one request that reads.

@@ -2,7 +2,7 @@
 //! same files; each a process of its own, in turns. The files have the rows in the order of the order key: sorted by a date
 //! they come in another order than they are wanted in.
 
-use super::{Bar, Found, Part, Place};
+use super::{Bar, Found, Part, Place, Run};
 use crate::load;
 use crate::progress::Progress;
 use crate::report::{self, Line, Report, Side, median};
@@ -40,14 +40,8 @@ pub(super) fn measure(place: &Place<'_>) -> Result<Found> {
                 let mut target = Target::start(*kind, &programs, &home, place.threads, None)?;
                 let statement = statement(*kind, &place.data.join("lineitem").display().to_string(), column);
                 let outcome = target.run(&Request::new(statement.clone()), None).context(statement)?;
-                line.push(at, outcome.time);
                 // Before its table is read.
-                let used = target.used();
-                let measure = &mut line.measures[at];
-                measure.peak_memory_bytes = measure.peak_memory_bytes.max(Some(used.peak_memory_bytes));
-                measure.cpu_seconds = Some(measure.cpu_seconds.unwrap_or(0.0) + used.cpu_seconds / runs as f64);
-                sides[at].peak_memory_bytes = sides[at].peak_memory_bytes.max(measure.peak_memory_bytes);
-                sides[at].version.clone_from(&target.version);
+                Run::of(&target, outcome.time).note(line, &mut sides[at], (at, runs));
                 held.push(load::check(&mut target, "lineitem")?);
                 target.end();
                 std::fs::remove_dir_all(&home)?;

@@ -2,7 +2,7 @@
 //! under a limit and without one, each in a process of its own; answers compared, what went to the disk as the journal counts
 //! it. What fails is told, and the others are run.
 
-use super::{Bar, Found, Part, Place};
+use super::{Bar, Found, Part, Place, Run};
 use crate::compare::{self, Digits, Row};
 use crate::progress::Progress;
 use crate::report::{Line, Report, Side};
@@ -10,7 +10,6 @@ use crate::target::{Kind, Programs, Request, Target};
 use crate::tpch;
 use anyhow::{Context, Result};
 use std::path::Path;
-use std::time::Duration;
 
 /// Large ones: the name, the text, and the columns that its rows come in the order of.
 const LARGE: [(&str, &str, &[usize]); 4] = [
@@ -69,7 +68,12 @@ pub(super) fn measure(place: &Place<'_>) -> Result<Found> {
                     continue;
                 }
                 match ask(&programs[at], &home, &request, place) {
-                    Ok(run) => note(&mut line, (at, place.options.runs), &run, &mut sides[at], &mut answers[at]),
+                    Ok(asked) => {
+                        asked.run.note(&mut line, &mut sides[at], (at, place.options.runs));
+                        let measure = &mut line.measures[at];
+                        measure.spilled_bytes = measure.spilled_bytes.max(asked.spilled_bytes);
+                        answers[at].get_or_insert(asked.rows);
+                    }
                     Err(error) => line.problems[at] = Some(format!("{error:#}")),
                 }
             }
@@ -107,45 +111,21 @@ fn rows_of(request: &Request, answer: &[Row]) -> usize {
     request.digest.as_ref().and_then(|_| digested()).unwrap_or(answer.len())
 }
 
-/// What became of a query in a process that did nothing before.
-struct Run {
-    version: String,
-    time: Duration,
+/// What became of a query.
+struct Asked {
+    run: Run,
     rows: Vec<Row>,
-    peak_memory_bytes: u64,
-    cpu_seconds: f64,
     spilled_bytes: Option<u64>,
 }
 
 /// Runs a query in a process of its own.
-fn ask(programs: &Programs, home: &Path, request: &Request, place: &Place<'_>) -> Result<Run> {
+fn ask(programs: &Programs, home: &Path, request: &Request, place: &Place<'_>) -> Result<Asked> {
     let mut target = Target::start(Kind::Managed, programs, home, place.threads, None)?;
     let outcome = target.run(request, Some(place.limit()))?;
-    let used = target.used();
+    let run = Run::of(&target, outcome.time);
     let spilled = target.run(&Request::asking(SPILLED.to_owned()), None).context("what was spilled")?;
     let spilled = spilled.rows.first().and_then(|row| row.first()?.parse::<u64>().ok());
-    Ok(Run {
-        version: target.version.clone(),
-        time: outcome.time,
-        rows: outcome.rows,
-        peak_memory_bytes: used.peak_memory_bytes,
-        cpu_seconds: used.cpu_seconds,
-        spilled_bytes: spilled.map(|megabytes| megabytes * MEGABYTE),
-    })
-}
-
-/// Notes one of so many runs of a side.
-fn note(line: &mut Line, (at, runs): (usize, usize), run: &Run, side: &mut Side, answer: &mut Option<Vec<Row>>) {
-    line.push(at, run.time);
-    let measure = &mut line.measures[at];
-    measure.peak_memory_bytes = measure.peak_memory_bytes.max(Some(run.peak_memory_bytes));
-    measure.spilled_bytes = measure.spilled_bytes.max(run.spilled_bytes);
-    measure.cpu_seconds = Some(measure.cpu_seconds.unwrap_or(0.0) + run.cpu_seconds / runs as f64);
-    side.peak_memory_bytes = side.peak_memory_bytes.max(Some(run.peak_memory_bytes));
-    side.version.clone_from(&run.version);
-    if answer.is_none() {
-        *answer = Some(run.rows.clone());
-    }
+    Ok(Asked { run, rows: outcome.rows, spilled_bytes: spilled.map(|megabytes| megabytes * MEGABYTE) })
 }
 
 #[cfg(test)]
@@ -161,9 +141,7 @@ mod tests {
         let data = tpch::folder(0.002, folder.path()).await?;
         let settings = ["memory_limit_mb=64".to_owned()];
         let mut ours = Ours::open_with(&folder.path().join("warehouse"), 2, &settings).await?;
-        for statement in Kind::Managed.setup(&[tpch::lineitem()], &data) {
-            ours.run(&statement.sql).await?;
-        }
+        ours.load(Kind::Managed, &[tpch::lineitem()], &data).await?;
         let plain = side::plain(2);
         let files = data.join("lineitem").display().to_string();
         plain.register_parquet("lineitem", files, ParquetReadOptions::default()).await?;

@@ -10,9 +10,9 @@ mod memory;
 mod points;
 mod readers;
 
-use crate::report::{self, Report};
-use crate::target::{Kind, Programs, Target};
-use crate::{side, tpch};
+use crate::report::{self, Line, Report, Side};
+use crate::target::{Kind, Programs, Target, Used};
+use crate::{run, side, tpch};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -163,15 +163,10 @@ impl Place<'_> {
     /// The home of a target whose warehouse has TPC-H's tables: all of them where they are asked or kept, else lineitem.
     fn tables(&self) -> Result<PathBuf> {
         let Options { scale, by_date, keep, .. } = *self.options;
-        let name = format!("{}-{}", tpch::kept_name(scale, by_date), Kind::Managed.name());
-        let home = if keep { self.cache.join(name) } else { self.homes.join(name) };
-        let done = home.join("loaded");
-        if done.exists() {
+        let place: &Path = if keep { self.cache } else { &self.homes };
+        let home = run::kept(place, &tpch::kept_name(scale, by_date), Kind::Managed);
+        if run::is_loaded(&home)? {
             return Ok(home);
-        }
-        if home.exists() {
-            // An earlier load that did not come to its end.
-            std::fs::remove_dir_all(&home)?;
         }
         let mut tables = tpch::tables_by(by_date);
         tables.retain(|table| keep || self.has(Part::Memory) || table.name == "lineitem");
@@ -179,8 +174,32 @@ impl Place<'_> {
         for statement in Kind::Managed.setup(&tables, &self.data) {
             target.run(&statement, None).with_context(|| statement.sql.clone())?;
         }
-        std::fs::write(&done, "")?;
+        run::set_loaded(&home)?;
         Ok(home)
+    }
+}
+
+/// A run of a statement in a process that did nothing before.
+struct Run {
+    version: String,
+    time: Duration,
+    used: Used,
+}
+
+impl Run {
+    /// What a target took for the statement that it has run.
+    fn of(target: &Target, time: Duration) -> Self {
+        Self { version: target.version.clone(), time, used: target.used() }
+    }
+
+    /// Notes it as one of so many runs of a side.
+    fn note(self, line: &mut Line, side: &mut Side, (at, runs): (usize, usize)) {
+        line.push(at, self.time);
+        let measure = &mut line.measures[at];
+        measure.peak_memory_bytes = measure.peak_memory_bytes.max(Some(self.used.peak_memory_bytes));
+        measure.cpu_seconds = Some(measure.cpu_seconds.unwrap_or(0.0) + self.used.cpu_seconds / runs as f64);
+        side.peak_memory_bytes = side.peak_memory_bytes.max(measure.peak_memory_bytes);
+        side.version = self.version;
     }
 }
 

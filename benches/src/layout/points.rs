@@ -6,7 +6,7 @@ use super::{Bar, Found, Part, Place};
 use crate::compare::{self, Digits};
 use crate::numbers::hashed;
 use crate::progress::Progress;
-use crate::report::{Line, Report, Side, median, percentile};
+use crate::report::{Line, Report, median, percentile};
 use crate::side;
 use crate::target::{Kind, Request, Target};
 use anyhow::{Context, Result, ensure};
@@ -93,9 +93,10 @@ pub(super) async fn measure(place: &Place<'_>) -> Result<Found> {
                 line.push(0, target.run(&Request::new(text.clone()), None).with_context(|| text.clone())?.time);
             }
             let times = &line.times_ms[0];
+            let late = percentile(times, 99);
             worst_median = worst_median.max(median(times));
-            worst_late = worst_late.max(percentile(times, 99));
-            line.measures[0].p99_ms = Some(percentile(times, 99));
+            worst_late = worst_late.max(late);
+            line.measures[0].p99_ms = Some(late);
             line.measures[0].max_ms = Some(times.iter().copied().fold(0.0, f64::max));
             lines.push(line);
         }
@@ -133,14 +134,8 @@ pub(super) async fn measure(place: &Place<'_>) -> Result<Found> {
         place.key(),
         place.threads
     );
-    let side = Side {
-        name: "managed".to_owned(),
-        version: target.version.clone(),
-        peak_memory_bytes: Some(target.used().peak_memory_bytes),
-        cpu_seconds: Some(target.used().cpu_seconds),
-        ..Side::default()
-    };
-    Ok(Found { part: Part::Points, report: Report { title, sides: vec![side], lines }, bars, notes, wrong })
+    let report = Report { title, sides: vec![target.describe()], lines };
+    Ok(Found { part: Part::Points, report, bars, notes, wrong })
 }
 
 /// How many orders there are.
@@ -222,9 +217,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let data = tpch::folder(0.002, folder.path()).await?;
         let mut ours = Ours::open(&folder.path().join("warehouse"), 2).await?;
-        for statement in Kind::Managed.setup(&[tpch::lineitem()], &data) {
-            ours.run(&statement.sql).await?;
-        }
+        ours.load(Kind::Managed, &[tpch::lineitem()], &data).await?;
         let (by_key, by_date) = (keys(1_000, orders(0.002)), days(1_000)?);
         let places = BY_KEY.iter().map(|question| (question, &by_key));
         for (question, (first, last)) in places.chain(BY_DATE.iter().map(|question| (question, &by_date))) {

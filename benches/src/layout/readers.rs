@@ -26,8 +26,8 @@ const ORDERS_OF_RANGE: u64 = 10_000;
 const RANGES: u64 = 64;
 /// Orders whose rows an insert copies under new keys.
 const ORDERS_OF_INSERT: u64 = 1_000;
-/// So far apart are the new keys of two inserts.
-const KEYS_OF_INSERT: u64 = 1_000_000_000;
+/// So far apart are the new keys of two inserts: further than all keys of the largest scale, whose ranges are read.
+const KEYS_OF_INSERT: u64 = 10_000_000_000;
 /// The longest turn of a load, in seconds.
 const TURN: u64 = 10;
 /// The name of the threads of the writer and the VACUUM.
@@ -131,9 +131,7 @@ type Questions = Arc<Vec<(String, Vec<Row>)>>;
 pub(super) async fn measure(place: &Place<'_>) -> Result<Found> {
     let (readers, seconds) = (place.options.readers, place.options.seconds);
     let mut ours = Ours::open(&place.homes.join("readers"), place.threads).await?;
-    for statement in Kind::Managed.setup(&[tpch::lineitem()], &place.data) {
-        ours.run(&statement.sql).await.with_context(|| statement.sql.clone())?;
-    }
+    ours.load(Kind::Managed, &[tpch::lineitem()], &place.data).await?;
     let fresh = key(ORDERS_OF_INSERT);
     ours.run(&format!("CREATE TABLE fresh AS SELECT * FROM lineitem WHERE l_orderkey <= {fresh}")).await?;
     let (rows, inserted_rows) = (count(&mut ours, "lineitem").await?, count(&mut ours, "fresh").await?);
@@ -142,8 +140,9 @@ pub(super) async fn measure(place: &Place<'_>) -> Result<Found> {
     let turns = seconds.div_ceil(TURN);
     let length = Duration::from_secs_f64(seconds as f64 / turns as f64);
     let mut seen: [Seen; LOADS.len()] = Default::default();
+    let mut wrong = Vec::new();
     let progress = Progress::new("readers", LOADS.len() * turns as usize);
-    for _ in 0..turns {
+    'turns: for _ in 0..turns {
         for (at, (load, name)) in LOADS.iter().enumerate() {
             progress.step(name);
             // No insert has the keys of another.
@@ -154,14 +153,16 @@ pub(super) async fn measure(place: &Place<'_>) -> Result<Found> {
                 Load::Alone => None,
             };
             let turn = Turn { questions: &questions, readers, length, first_insert: inserts as u64 };
-            Box::pin(turn.run(&ours, others, &mut seen[at])).await?;
+            if let Err(error) = Box::pin(turn.run(&ours, others, &mut seen[at])).await {
+                wrong.push(format!("{name}: {error:#}"));
+                break 'turns;
+            }
         }
     }
     drop(progress);
     let inserts: usize = seen.iter().map(|seen| seen.inserts.times.len()).sum();
     let held = count(&mut ours, "lineitem").await?;
     let expected = rows + inserts as u64 * inserted_rows;
-    let mut wrong = Vec::new();
     if held != expected {
         wrong.push(format!("{held} rows instead of {expected} after {inserts} inserts of {inserted_rows}"));
     }
@@ -205,7 +206,10 @@ fn found(place: &Place<'_>, seen: &[Seen; LOADS.len()], wrong: Vec<String>) -> F
         beside.others_cpu_seconds,
         lost(shared)
     ));
-    let bars = vec![Bar::at_most("lost by readers, beside the others' part of the CPU", lost(beside), share)];
+    let mut bars = Vec::new();
+    if alone.ended > 0 {
+        bars.push(Bar::at_most("lost by readers, beside the others' part of the CPU", lost(beside), share));
+    }
     let title = format!(
         "{} readers of lineitem at scale {}, {} threads, medians of turns, {} s of each load",
         place.options.readers, place.options.scale, place.threads, place.options.seconds
@@ -269,7 +273,7 @@ impl Turn<'_> {
         let mut reads = Vec::new();
         let mut problem = None;
         while let Some(own) = reading.join_next().await {
-            match own? {
+            match own.context("a reader").flatten() {
                 Ok(own) => {
                     seen.ended += own.ended;
                     reads.extend(own.times);
@@ -361,9 +365,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let data = tpch::folder(0.002, folder.path()).await?;
         let mut ours = Ours::open(&folder.path().join("warehouse"), 2).await?;
-        for statement in Kind::Managed.setup(&[tpch::lineitem()], &data) {
-            ours.run(&statement.sql).await?;
-        }
+        ours.load(Kind::Managed, &[tpch::lineitem()], &data).await?;
         ours.run("CREATE TABLE fresh AS SELECT * FROM lineitem WHERE l_orderkey <= 32").await?;
         let (before, fresh) = (count(&mut ours, "lineitem").await?, count(&mut ours, "fresh").await?);
         let questions = ask_all(&mut ours, orders(0.002)).await?;

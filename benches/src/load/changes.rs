@@ -100,9 +100,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let data = tpch::folder(0.002, folder.path()).await?;
         let mut ours = Ours::open(&folder.path().join("warehouse"), 2).await?;
-        for statement in Kind::Managed.setup(&[tpch::lineitem()], &data) {
-            ours.run(&statement.sql).await?;
-        }
+        ours.load(Kind::Managed, &[tpch::lineitem()], &data).await?;
         ours.run("CREATE TABLE more AS SELECT * FROM lineitem WHERE l_orderkey < 0").await?;
         for run in 0..5 {
             for statement in STAGED {

@@ -3,7 +3,7 @@
 
 mod changes;
 
-use crate::report::{self, Line, Report, Side};
+use crate::report::{self, Line, Report};
 use crate::run::OutputOptions;
 use crate::suite::Table;
 use crate::target::{Kind, Programs, Request, Target, duckdb_columns, hive_columns};
@@ -134,13 +134,7 @@ pub async fn run(options: &Options, cache: &Path, side: &[&str]) -> Result<()> {
     }
     // COPY of Parquet came last: all sides hold lineitem.
     lines.extend(changes::measure(options, &mut targets)?);
-    let sides = targets.iter().map(|target| Side {
-        name: target.kind.name().to_owned(),
-        version: target.version.clone(),
-        peak_memory_bytes: Some(target.used().peak_memory_bytes),
-        cpu_seconds: Some(target.used().cpu_seconds),
-        ..Side::default()
-    });
+    let sides = targets.iter().map(Target::describe);
     let title = format!("lineitem, scale {}, {threads} threads, median of {} runs", options.scale, options.runs);
     let report = Report { title, sides: sides.collect(), lines };
     options.output.write(&report, before.as_ref())

@@ -2,6 +2,7 @@
 
 use super::{Kind, Reply, Request, Used};
 use crate::compare::Row;
+use crate::report::Side;
 use crate::server::Server;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Write};
@@ -154,6 +155,17 @@ impl Target {
     /// What the process has used up to its last statement.
     pub fn used(&self) -> Used {
         self.used
+    }
+
+    /// It as a side of a report, with what it has used.
+    pub fn describe(&self) -> Side {
+        Side {
+            name: self.kind.name().to_owned(),
+            version: self.version.clone(),
+            peak_memory_bytes: Some(self.used.peak_memory_bytes),
+            cpu_seconds: Some(self.used.cpu_seconds),
+            ..Side::default()
+        }
     }
 
     /// Whether the process is gone.

@@ -32,9 +32,7 @@ pub async fn join_rows(scale: f64, folder: &Path) -> Result<Vec<JoinRows>> {
     let files = folder.join("files");
     data::generate(scale, &files)?;
     let mut ours = Ours::open(&folder.join("warehouse"), 2).await?;
-    for statement in Kind::Managed.setup(&data::tables(false), &files) {
-        ours.run(&statement.sql).await?;
-    }
+    ours.load(Kind::Managed, &data::tables(false), &files).await?;
     let mut found = Vec::new();
     for query in 1..=22 {
         let text = suite::query(super::SUITE, query)?;
