@@ -13,7 +13,7 @@ mod relations;
 pub(crate) use patterns::with_backslashes;
 
 use crate::functions::{COLLATE, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
-use crate::session::array_elements;
+use crate::session::literal::array_elements;
 use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
