@@ -228,14 +228,14 @@ fn array_literal(value: &Expr, data_type: &DataType) -> Option<Expr> {
     if !is_text(of) && type_name(of)? != "aclitem" {
         return None;
     }
-    // An array of no type has the aggregate's NULL.
-    let array = if items.is_empty() {
-        Expr::Value(Value::Null.into())
-    } else {
-        let items = items.into_iter().map(|item| item.map_or(Value::Null, Value::SingleQuotedString));
-        call_of("make_array", items.map(|item| Expr::Value(item.into())).collect())
-    };
-    Some(call(TEXTS, array))
+    // An array of no type has the aggregate's NULL; arrays of the catalog's texts have no NULL in them.
+    if items.is_empty() {
+        return Some(call(TEXTS, Expr::Value(Value::Null.into())));
+    }
+    let has_null = items.iter().any(Option::is_none);
+    let items = items.into_iter().map(|item| item.map_or(Value::Null, Value::SingleQuotedString));
+    let array = call_of("make_array", items.map(|item| Expr::Value(item.into())).collect());
+    Some(if has_null { array } else { call(TEXTS, array) })
 }
 
 fn cast_function(data_type: &DataType) -> Option<&'static str> {
