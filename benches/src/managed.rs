@@ -144,6 +144,7 @@ fn duckdb(python: &Path, options: &Options, folder: &Path) -> Result<Vec<f64>> {
     let program = format!(
         "import duckdb, time, statistics\n\
          c = duckdb.connect({file:?}, config={{'threads': {threads}}})\n\
+         c.execute('SET enable_progress_bar = false')\n\
          def timed(s):\n    b = time.perf_counter(); c.execute(s).fetchall(); return (time.perf_counter() - b) * 1e3\n\
          c.execute('CREATE TABLE big (id bigint, quantity int, price double precision, note varchar(64))')\n\
          print(timed({load:?}))\n\
