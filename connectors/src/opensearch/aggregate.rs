@@ -328,7 +328,7 @@ pub(super) async fn read(
         return whole_table(client, table, query, aggregation, measures).await;
     }
     let mut point =
-        if flavour.has_points_in_time() { Cursor::open(client, flavour, table, measures).await? } else { None };
+        if flavour.has_points_in_time() { Cursor::open(client, flavour, (table, None), measures).await? } else { None };
     let found = pages(client, table, query, aggregation, measures, point.as_mut()).await;
     if let Some(point) = point {
         point.close(measures).await;

@@ -51,7 +51,7 @@ use query::Translator;
 use reqwest::Method;
 use scan::Plan;
 use serde_json::{Value, json};
-use split::Part;
+use split::{Part, Wanted};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -292,7 +292,9 @@ impl Connector for Search {
         let flavour = self.flavour(&measures).await?;
         let path = [request.table.as_str(), "_search_shards"];
         let answer = self.client.ask(&Request::new(Method::GET, &path, &[]), &measures, &request.table).await?;
-        Ok(Part::divide(&answer, wanted, self.slices.is_some(), flavour).iter().map(Part::split).collect())
+        let wanted = Wanted { at_once: wanted, may_wait: true, is_asked_for: self.slices.is_some() };
+        let parts = Part::divide((&answer, &request.table), wanted, flavour)?;
+        Ok(parts.iter().map(Part::split).collect())
     }
 
     async fn scan(&self, request: &ScanRequest, split: &Split, measures: &Arc<Measures>) -> Result<BatchStream> {
@@ -300,8 +302,8 @@ impl Connector for Search {
         let part = Part::of(split)?;
         let mapping = self.mapping(table, measures).await?;
         let query = self.query(&mapping, request, &part)?;
-        // Slices are known to searches only.
-        if request.columns.is_empty() && !matches!(part, Part::Slice { .. }) {
+        // Slices and shards are known to searches only.
+        if request.columns.is_empty() && !matches!(part, Part::Slice { .. } | Part::Shards { .. }) {
             let count = self.count(table, &query.json(), measures).await?;
             let wanted = request.limit.map_or(count, |limit| count.min(limit as u64));
             return Ok(counted(wanted));

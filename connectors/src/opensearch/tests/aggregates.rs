@@ -25,7 +25,9 @@ async fn server(total: u64, pages: Vec<Value>) -> Stub {
     Stub::start(move |asked| match asked.what.as_str() {
         "GET /" => version(Some("opensearch"), "2.19.1"),
         "GET /t/_mapping" => mapping("t", properties()),
-        "POST /t/_search/point_in_time?keep_alive=5m" => ok(&json!({"pit_id": "first"})),
+        "POST /t/_search/point_in_time?keep_alive=5m&allow_partial_pit_creation=false" => {
+            ok(&json!({"pit_id": "first"}))
+        }
         "POST /t/_search" | "POST /_search" => {
             let mut page = page.lock().unwrap();
             let aggregations = &pages[*page];
@@ -214,7 +216,9 @@ async fn a_server_that_refuses_is_read() {
     let stub = Stub::start(|asked| match asked.what.as_str() {
         "GET /" => version(Some("opensearch"), "2.19.1"),
         "GET /t/_mapping" => mapping("t", properties()),
-        "POST /t/_search/point_in_time?keep_alive=5m" => ok(&json!({"pit_id": "first"})),
+        "POST /t/_search/point_in_time?keep_alive=5m&allow_partial_pit_creation=false" => {
+            ok(&json!({"pit_id": "first"}))
+        }
         "DELETE /_search/point_in_time" => ok(&json!({})),
         _ => error(400, "too_many_buckets_exception"),
     })
