@@ -100,7 +100,7 @@ def groups(key, *values):
 
 
 version = send("GET", "/")["version"]
-pages = version.get("distribution") == "opensearch" or tuple(map(int, version["number"].split(".")[:2])) >= (7, 12)
+pages = tuple(map(int, version["number"].split(".")[:2])) >= ((2, 4) if version.get("distribution") == "opensearch" else (7, 12))
 numbers = lambda group: [row["status"] for row in group if "status" in row]
 timestamp = lambda ms: time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000))
 for sql, expected in [
