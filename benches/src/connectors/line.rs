@@ -79,7 +79,7 @@ impl Line {
         work: &'static str,
         rows: u64,
         is_prefix: bool,
-        sides: (Side, Side),
+        sides: (&Side, &Side),
         late: Option<(Option<u64>, Duration)>,
     ) -> Self {
         let (ours, bare) = (sides.0.rows_per_second(), sides.1.rows_per_second());
@@ -89,16 +89,16 @@ impl Line {
             rows,
             rows_per_second: rows.map(|rows| rows as f64 / time.as_secs_f64()),
         });
-        Self { is_prefix, late, ..Self::of(work, rows, &sides, (Bar::Speed(SCAN_BAR), ratio)) }
+        Self { is_prefix, late, ..Self::of(work, rows, sides, (Bar::Speed(SCAN_BAR), ratio)) }
     }
 
     /// A work over single rows of so many.
-    pub(super) fn of_keys(work: &'static str, rows: u64, sides: (Side, Side)) -> Self {
+    pub(super) fn of_keys(work: &'static str, rows: u64, sides: (&Side, &Side)) -> Self {
         let times = sides.0.median_ms().zip(sides.1.median_ms());
-        Self::of(work, rows, &sides, (Bar::Times(LOOKUP_BAR), times.map(|(ours, bare)| ours / bare)))
+        Self::of(work, rows, sides, (Bar::Times(LOOKUP_BAR), times.map(|(ours, bare)| ours / bare)))
     }
 
-    fn of(work: &'static str, rows: u64, (ours, bare): &(Side, Side), (bar, ratio): (Bar, Option<f64>)) -> Self {
+    fn of(work: &'static str, rows: u64, (ours, bare): (&Side, &Side), (bar, ratio): (Bar, Option<f64>)) -> Self {
         let is_met = ratio.is_some_and(|ratio| match bar {
             Bar::Speed(part) => ratio >= part,
             Bar::Times(times) => ratio <= times,
@@ -177,30 +177,30 @@ mod tests {
     #[test]
     fn bars_are_of_speed_or_of_time() {
         for (ours, bare, is_met) in [(100, 95, true), (100, 80, false)] {
-            let line = Line::of_rows("w", 1000, false, (side(1000, &[ours]), side(1000, &[bare])), None);
+            let line = Line::of_rows("w", 1000, false, (&side(1000, &[ours]), &side(1000, &[bare])), None);
             assert_eq!(line.is_met, is_met, "{line:?}");
         }
         for (ours, bare, is_met) in [(19, 10, true), (21, 10, false)] {
-            let line = Line::of_keys("w", 1000, (side(1, &[ours]), side(1, &[bare])));
+            let line = Line::of_keys("w", 1000, (&side(1, &[ours]), &side(1, &[bare])));
             assert_eq!(line.is_met, is_met, "{line:?}");
         }
-        let line = Line::of_rows("w", 1000, false, (side(1000, &[100, 90, 110]), side(1000, &[80, 80, 70])), None);
+        let line = Line::of_rows("w", 1000, false, (&side(1000, &[100, 90, 110]), &side(1000, &[80, 80, 70])), None);
         assert!(line.text().ends_with("10000      12500    0.800  speed at least 0.9: missed"), "{}", line.text());
     }
 
     #[test]
     fn what_ended_before_its_time_says_how_far_it_came() {
         // The bare loop read a page more than it should: speeds are compared, not times.
-        let prefix = Line::of_rows("w", 900, true, (side(900, &[100]), side(1000, &[100])), None);
+        let prefix = Line::of_rows("w", 900, true, (&side(900, &[100]), &side(1000, &[100])), None);
         assert!(prefix.is_met && prefix.text().ends_with(": met; not all rows, for want of time"), "{}", prefix.text());
         let late = Some((Some(500), Duration::from_secs(2)));
-        let late = Line::of_rows("w", 900, true, (Side::default(), side(1000, &[100])), late);
+        let late = Line::of_rows("w", 900, true, (&Side::default(), &side(1000, &[100])), late);
         assert!(!late.is_met);
         assert!(
             late.text().ends_with("; a run of ours given up after 2000 ms with 500 rows, 250 a second"),
             "{}",
             late.text()
         );
-        assert!(table(&[late]).lines().count() == 2);
+        assert_eq!(table(&[late]).lines().count(), 2);
     }
 }

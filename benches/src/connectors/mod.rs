@@ -149,7 +149,7 @@ async fn beside<F: Future<Output = Result<String>>>(
             break;
         }
     }
-    Ok(Line::of_rows(work, first.rows(), prefix.is_some(), (own, theirs), late))
+    Ok(Line::of_rows(work, first.rows(), prefix.is_some(), (&own, &theirs), late))
 }
 
 /// Single rows found by their keys, in turns: `query` asks us for the number of a row, `bare` the system itself.
@@ -176,7 +176,7 @@ async fn look_up<F: Future<Output = Result<u64>>>(
             break;
         }
     }
-    Ok(Line::of_keys(work, rows, (own, theirs)))
+    Ok(Line::of_keys(work, rows, (&own, &theirs)))
 }
 
 /// A table, or as many of its rows as there is time for.
