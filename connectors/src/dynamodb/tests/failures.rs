@@ -136,5 +136,6 @@ async fn dropping_a_stream_ends_its_requests() {
     assert!(batches.try_next().await.unwrap().is_some());
     drop(batches);
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    // What is held of a part is a page and the next one.
     assert!(stub.requests("Query").len() <= 2);
 }

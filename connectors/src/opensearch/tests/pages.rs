@@ -265,6 +265,20 @@ async fn a_dropped_stream_closes_its_point_in_time() {
     assert_eq!(stub.bodies("DELETE /_search/point_in_time"), [json!({"pit_id": ["second"]})]);
 }
 
+/// What is held of a part is a page and the next one, however long nobody takes them.
+#[tokio::test]
+async fn one_page_is_asked_for_ahead() {
+    let stub = server(Some("opensearch"), "2.19.1").await;
+    let connector = connect(&stub.endpoint, &[("page_size", "10"), ("slices", "1")]);
+    let request = request("t", &["n"]);
+    connector.schema("t").await.unwrap();
+    let split = connector.splits(&request, 1).await.unwrap().remove(0);
+    let mut stream = connector.scan(&request, &split, &Arc::default()).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().num_rows(), 10);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(stub.bodies("POST /_search").len(), 2);
+}
+
 #[tokio::test]
 async fn a_limit_ends_the_reading() {
     let stub = server(Some("opensearch"), "2.19.1").await;
