@@ -228,19 +228,6 @@ bulk("odds-2", [(2, {"v": {"x": 6}, "w": 2.5})])
 odds = sql(f"""SELECT json_serialize(v), w FROM {s}."odds-*" ORDER BY w""")
 same("indices that disagree", [[v, float(w)] for v, w in odds], [["5", 1], ['{"x":6}', 2.5]])
 
-# An index of which two shards have no place: fewer rows would come, so none do.
-search("PUT", "/parted?wait_for_active_shards=0&timeout=1s", {"settings": {
-    "number_of_shards": 4, "number_of_replicas": 0, "index.routing.allocation.total_shards_per_node": 2}, "mappings": {"properties": {"n": {"type": "long"}}}})
-deadline = time.monotonic() + 30
-while search("GET", "/_cluster/health/parted?level=shards")["indices"]["parted"]["active_shards"] < 2:
-    assert time.monotonic() < deadline, "no shard of the index starts"
-    time.sleep(0.1)
-for query in ["count(*)", "n", "max(n)", "mod(n, 2)"]:
-    for more in ["", " LIMIT 1", " WHERE n = 5"]:
-        said = sql(f"SELECT {query} FROM {s}.parted{more}")
-        same(f"{query}{more} of an index without two of its shards: {said}", isinstance(said, str) and "shards" in said, True)
-search("DELETE", "/parted")
-
 # Ctrl-C closes what was opened.
 fill_search()
 
