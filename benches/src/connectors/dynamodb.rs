@@ -1,6 +1,8 @@
 //! A scan of a key-value table and look-ups of keys, beside parallel segments and single requests of the SDK.
 
-use super::{Bound, FILLING, Line, NAME, Options, Reading, beside, client_config, look_up, note, prefixed, schema};
+use super::{
+    Bound, FILLING, Line, NAME, Options, Reading, beside, client_config, filled, look_up, note, prefixed, schema,
+};
 use crate::report;
 use crate::side::{Ours, cores};
 use anyhow::{Context, Result};
@@ -24,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Vec<Line>> {
     let client = Client::new(&client_config(endpoint));
     let bound = Bound::new(options.seconds);
-    let items = fill(&client, options.items, &bound).await?;
+    let items = filled(fill(&client, options.items, &bound).await?, options.items);
     ours.run(&schema("dynamodb", endpoint, "")).await?;
     let query = |_: usize, prefix| {
         let table = prefixed(&format!("dynamodb.{NAME}"), "n, note", prefix);

@@ -1,6 +1,6 @@
 //! A stream's records into a managed table, beside a loop that reads its shards at the same time.
 
-use super::{Bound, FILLING, Line, NAME, Options, Reading, beside, client_config, note, schema};
+use super::{Bound, FILLING, Line, NAME, Options, Reading, beside, client_config, filled, note, schema};
 use crate::report;
 use crate::side::Ours;
 use anyhow::{Context, Result};
@@ -28,7 +28,7 @@ const PAGE: i32 = 10_000;
 pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Line> {
     let client = Client::new(&client_config(endpoint));
     let bound = Bound::new(options.seconds);
-    let written = fill(&client, options.records, &bound).await?;
+    let written = filled(fill(&client, options.records, &bound).await?, options.records);
     let payload = ", format 'json', columns 'n bigint, note varchar', reads_per_second '1000'";
     ours.run(&schema("kinesis", endpoint, payload)).await?;
     let load = |run: usize, prefix: Option<u64>| {

@@ -66,6 +66,9 @@ const SCAN_BAR: f64 = 0.9;
 /// How often the bare request's time a key's look-up may take.
 const LOOKUP_BAR: f64 = 2.0;
 
+/// A run of ours is given up after the time that is left, but not before so many times the bare loop's.
+const PATIENCE: u32 = 4;
+
 /// Requests that fill a table at the same time.
 const FILLING: usize = 16;
 
@@ -100,6 +103,14 @@ pub async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Says that fewer rows than wanted were written, where that is so.
+fn filled(written: u64, wanted: u64) -> u64 {
+    if written < wanted {
+        report::print(&format!("{written} of them, for want of time"));
+    }
+    written
+}
+
 /// Prints what a source came to and writes down all that is known so far.
 fn tell(lines: &mut Vec<Line>, new: Vec<Line>, options: &Options) -> Result<()> {
     report::print(&line::table(&new));
@@ -129,10 +140,12 @@ async fn beside<F: Future<Output = Result<String>>>(
         let start = Instant::now();
         let reading = Arc::new(prefix.map_or_else(Reading::of_all, Reading::of));
         let expected = bare(Arc::clone(&reading)).await?;
-        theirs.push(reading.rows(), start.elapsed());
+        let bare_took = start.elapsed();
+        theirs.push(reading.rows(), bare_took);
         let text = statements(run, prefix);
         let begun = Instant::now();
-        let Ok(found) = tokio::time::timeout(bound.left(), ours.run(&text)).await else {
+        let most = bound.left().max(bare_took * PATIENCE);
+        let Ok(found) = tokio::time::timeout(most, ours.run(&text)).await else {
             late = Some((ours.scanned().map(|state| state.rows_scanned), begun.elapsed()));
             break;
         };

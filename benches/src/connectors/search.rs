@@ -1,6 +1,6 @@
 //! A scan of a search index and a look-up of a document, beside sliced points in time and single requests over HTTP.
 
-use super::{Bound, FILLING, Line, NAME, Options, Reading, beside, look_up, note, prefixed};
+use super::{Bound, FILLING, Line, NAME, Options, Reading, beside, filled, look_up, note, prefixed};
 use crate::report;
 use crate::side::{Ours, cores};
 use anyhow::{Context, Result, ensure};
@@ -59,7 +59,7 @@ struct Source {
 pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Vec<Line>> {
     let server = Server::open(endpoint).await?;
     let bound = Bound::new(options.seconds);
-    let documents = server.fill(options.documents, &bound).await?;
+    let documents = filled(server.fill(options.documents, &bound).await?, options.documents);
     ours.run(&format!("CREATE EXTERNAL SCHEMA search FROM OPENSEARCH '{endpoint}'")).await?;
     // The server's own aggregations would make no scan of it.
     let query = |_: usize, prefix| {
