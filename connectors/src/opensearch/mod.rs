@@ -44,7 +44,6 @@ use config::{Arrays, Config};
 use convert::Converter;
 use cursor::Flavour;
 use futures::StreamExt;
-use json::Json;
 use mapping::Mapping;
 use node::Node;
 use query::Translator;
@@ -200,16 +199,6 @@ impl Search {
     fn is_small(&self, request: &ScanRequest) -> bool {
         request.limit.is_some_and(|limit| limit <= self.page_size) || request.predicates.iter().any(is_lookup)
     }
-
-    async fn count(&self, table: &str, query: &Value, measures: &Measures) -> Result<u64> {
-        let path = [table, "_count"];
-        let request = Request::new(Method::POST, &path, &[]).json(&json!({"query": query}));
-        let bytes = self.client.send(&request, measures).await.map_err(|failure| failure.on(table))?;
-        let answer = Json::parse(&bytes)?;
-        scan::check(&answer, table)?;
-        let count = answer.get("count").and_then(Json::as_u64);
-        count.ok_or_else(|| ConnectorError::BadData("the server's answer has no count".to_owned()))
-    }
 }
 
 #[async_trait]
@@ -253,7 +242,7 @@ impl Connector for Search {
 
     async fn row_count(&self, table: &str) -> Result<Option<u64>> {
         check_name(table)?;
-        self.count(table, &Node::All.json(), &Measures::default()).await.map(Some)
+        aggregate::count(&self.client, table, &Node::All.json(), &Measures::default()).await.map(Some)
     }
 
     fn describe(&self, request: &ScanRequest) -> String {
@@ -304,7 +293,7 @@ impl Connector for Search {
         let query = self.query(&mapping, request, &part)?;
         // Slices and shards are known to searches only.
         if request.columns.is_empty() && !matches!(part, Part::Slice { .. } | Part::Shards { .. }) {
-            let count = self.count(table, &query.json(), measures).await?;
+            let count = aggregate::count(&self.client, table, &query.json(), measures).await?;
             let wanted = request.limit.map_or(count, |limit| count.min(limit as u64));
             return Ok(counted(wanted));
         }

@@ -118,6 +118,22 @@ async fn a_table_is_one_search() {
     );
 }
 
+/// OpenSearch 3.5 counts too few documents that have a text, where it only counts: it is asked to look at them.
+#[tokio::test]
+async fn documents_that_have_a_text_are_looked_at_to_be_counted() {
+    let stub = server(5, vec![json!({"rows": {"doc_count": 8}})]).await;
+    let mut request = aggregates(&[], &[Aggregate::Rows]);
+    request.rows.predicates = vec![Predicate::IsNotNull("plain".to_owned())];
+    assert_eq!(asked(&stub, &request).await.unwrap(), ["8"]);
+    let stub = server(5, vec![json!({"rows": {"doc_count": 8}})]).await;
+    let connector = connect(&stub.endpoint, &[]);
+    let (batches, _) = read_all(connector.as_ref(), &ScanRequest { columns: vec![], ..request.rows }).await.unwrap();
+    assert_eq!(count(&batches), 8);
+    let search = &stub.bodies("POST /t/_search")[0];
+    assert_eq!((&search["size"], &search["aggs"]), (&json!(0), &json!({"rows": {"filter": {"match_all": {}}}})));
+    assert!(stub.bodies("POST /t/_count").is_empty());
+}
+
 #[tokio::test]
 async fn groups_come_page_by_page() {
     let bucket = |key: Value, count: u64| json!({"key": key, "doc_count": count});
