@@ -170,7 +170,9 @@ mod tests {
 
     fn side(rows: u64, ms: &[u64]) -> Side {
         let mut side = Side::default();
-        ms.iter().for_each(|ms| side.push(rows, Duration::from_millis(*ms)));
+        for ms in ms {
+            side.push(rows, Duration::from_millis(*ms));
+        }
         side
     }
 

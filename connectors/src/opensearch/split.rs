@@ -182,7 +182,9 @@ fn shards<'a>(answer: &'a Value, table: &str) -> Result<BTreeMap<&'a str, Vec<u6
     if missing > 0 {
         return Err(unavailable(format!("{missing} of {} shards of \"{table}\" are not available", groups.len())));
     }
-    indices.values_mut().for_each(|numbers| numbers.sort_unstable());
+    for numbers in indices.values_mut() {
+        numbers.sort_unstable();
+    }
     Ok(indices)
 }
 
