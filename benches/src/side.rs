@@ -10,7 +10,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use millrace_engine::sql::ParsedStatement;
-use millrace_engine::{Error, Prepared, ProgressState, Session, Warehouse, WarehouseConfig};
+use millrace_engine::{Error, Prepared, Progress, ProgressState, Session, Warehouse, WarehouseConfig};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +19,8 @@ use tempfile::TempDir;
 /// Ours: a session of a warehouse.
 pub struct Ours {
     session: Session,
-    /// What the last statement's scans gave, where it has told.
-    scanned: Option<ProgressState>,
+    /// What the last statement's scans tell, where they do.
+    progress: Option<Arc<dyn Progress>>,
     /// The directory of a warehouse that goes with its session.
     _fresh: Option<TempDir>,
 }
@@ -49,13 +49,13 @@ impl Ours {
         // What is measured is computed.
         config.result_cache_bytes = 0;
         let warehouse = Warehouse::open(config).await.map_err(|error| failed(&error))?;
-        Ok(Self { session: Session::new(warehouse), scanned: None, _fresh: None })
+        Ok(Self { session: Session::new(warehouse), progress: None, _fresh: None })
     }
 
     /// Another session of the same warehouse.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self { session: Session::new(Arc::clone(self.session.warehouse())), scanned: None, _fresh: None }
+        Self { session: Session::new(Arc::clone(self.session.warehouse())), progress: None, _fresh: None }
     }
 
     /// Makes tables of Parquet files, a folder a table below `data`, in the words of a kind of ours.
@@ -69,14 +69,14 @@ impl Ours {
     /// Runs statements; gives the last one's rows.
     pub async fn run(&mut self, text: &str) -> Result<Vec<RecordBatch>> {
         let mut rows = Vec::new();
-        self.scanned = None;
+        self.progress = None;
         for statement in self.session.parse(text).map_err(|error| failed(&error))? {
             let result = self.session.execute(&statement).await.map_err(|error| failed(&error))?;
+            self.progress = result.progress;
             rows = match result.rows {
                 Some(stream) => stream.try_collect().await.map_err(|error| failed(&Error::from(error)))?,
                 None => Vec::new(),
             };
-            self.scanned = result.progress.map(|progress| progress.now());
         }
         Ok(rows)
     }
@@ -84,15 +84,15 @@ impl Ours {
     /// Runs a query and keeps none of its rows: a digest of them, in which the order of some columns' values counts.
     pub async fn digest(&mut self, text: &str, ordered: &[usize]) -> Result<Digest> {
         let mut digest = Digest::default();
-        self.scanned = None;
+        self.progress = None;
         for statement in self.session.parse(text).map_err(|error| failed(&error))? {
             let result = self.session.execute(&statement).await.map_err(|error| failed(&error))?;
+            self.progress = result.progress;
             if let Some(mut rows) = result.rows {
                 while let Some(batch) = rows.try_next().await.map_err(|error| failed(&Error::from(error)))? {
                     digest.add(&batch, ordered)?;
                 }
             }
-            self.scanned = result.progress.map(|progress| progress.now());
         }
         Ok(digest)
     }
@@ -139,9 +139,9 @@ impl Ours {
         Box::pin(self.session.plan_over(expressions, table)).await.map_err(|error| failed(&error))
     }
 
-    /// What the last statement's scans have read, where it tells.
+    /// What the last statement's scans have read by now, where it tells; also of one that was given up.
     pub fn scanned(&self) -> Option<ProgressState> {
-        self.scanned
+        self.progress.as_ref().map(|progress| progress.now())
     }
 
     /// How many statements a text has.

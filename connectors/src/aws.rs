@@ -23,6 +23,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use chrono::{DateTime, TimeDelta, Utc};
 use sdk::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error;
 use std::time::Duration;
@@ -31,17 +32,29 @@ use url::Url;
 /// The time within which a connection must stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The time within which an answer must begin.
+/// The time within which an answer must begin, unless an option says otherwise; it must be complete in twice that time.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The time within which an answer must be complete.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
+/// The most that the option may say, in milliseconds: an hour.
+const MOST_TIMEOUT_MS: u64 = 3_600_000;
+
+/// What a service answers where the clock of this machine is wrong, among other reasons.
+const SKEWED: [&str; 5] = [
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "AccessDeniedException",
+];
+
+/// Clocks that differ by less are no reason to refuse a request: services allow five minutes.
+const ALLOWED_SKEW: TimeDelta = TimeDelta::minutes(4);
 
 /// The region that requests to an endpoint are signed for when none is known.
 const FALLBACK_REGION: Region = Region::from_static("us-east-1");
 
 /// The options of [`config`].
-const OPTIONS: [OptionSpec; 7] = [
+const OPTIONS: [OptionSpec; 8] = [
     option("endpoint", false),
     option("region", false),
     option("access_key_id", false),
@@ -49,6 +62,7 @@ const OPTIONS: [OptionSpec; 7] = [
     option("session_token", true),
     option("profile", false),
     option("iam_role", false),
+    option("timeout_ms", false),
 ];
 
 /// An option that need not be given.
@@ -91,12 +105,25 @@ pub(crate) fn check(options: &Options) -> Result<()> {
     if given("access_key_id") && given("profile") {
         return invalid("options \"access_key_id\" and \"profile\" exclude each other".to_owned());
     }
+    timeout(options)?;
     for role in roles(options) {
         if !role.starts_with("arn:") {
             return invalid(format!("option \"iam_role\" takes default or a role's ARN, not \"{role}\""));
         }
     }
     Ok(())
+}
+
+/// The time within which an answer must begin.
+fn timeout(options: &Options) -> Result<Duration> {
+    match options.get("timeout_ms").map(|ms| ms.parse()) {
+        None => Ok(READ_TIMEOUT),
+        Some(Ok(ms)) if (1..=MOST_TIMEOUT_MS).contains(&ms) => Ok(Duration::from_millis(ms)),
+        Some(_) => {
+            let message = format!("option \"timeout_ms\" takes a number from 1 to {MOST_TIMEOUT_MS}");
+            Err(ConnectorError::InvalidArgument(message))
+        }
+    }
 }
 
 /// The roles to take on, one with the credentials of the one before it, as Redshift chains them.
@@ -113,10 +140,11 @@ pub(crate) async fn config(options: &Options) -> Result<SdkConfig> {
     check(options)?;
     let option = |name: &str| options.get(name).cloned();
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeout = timeout(options)?;
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .connect_timeout(timeout.min(CONNECT_TIMEOUT))
+        .read_timeout(timeout)
+        .operation_attempt_timeout(timeout * 2)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts);
     let profile = option("profile");
@@ -178,7 +206,13 @@ where
     if let SdkError::ServiceError(context) = &error {
         let status = context.raw().status().as_u16();
         let code = context.err().code().map(|code| code.rsplit('#').next().unwrap_or(code));
-        return refusal(code, context.err().message(), status, place, kind, name);
+        let mut failure = refusal(code, context.err().message(), status, place, kind, name);
+        // The client has seen the service's time and signs its next request by it.
+        let date = context.raw().headers().get("date");
+        if code.is_some_and(|code| SKEWED.contains(&code)) && date.is_some_and(is_another_time) {
+            failure.again = Again::Transient;
+        }
+        return failure;
     }
     // An error that is not in the service's words, such as a gateway's.
     if let SdkError::ResponseError(context) = &error
@@ -207,6 +241,11 @@ where
         SdkError::ResponseError(_) => unavailable(format!("{place} broke off its answer: {}", root(&error)), error),
         _ => unavailable(format!("{place} does not answer: {}", root(&error)), error),
     }
+}
+
+/// Whether a service's time (RFC 9110's Date) is so far from ours that it refuses what is signed by ours.
+fn is_another_time(date: &str) -> bool {
+    DateTime::parse_from_rfc2822(date).is_ok_and(|date| (Utc::now() - date.to_utc()).abs() > ALLOWED_SKEW)
 }
 
 /// What a service's own error means, by its code, else by HTTP's status.
@@ -255,6 +294,8 @@ fn refusal(
             | "MissingAuthenticationToken"
             | "ExpiredTokenException"
             | "ExpiredToken"
+            | "RequestExpired"
+            | "RequestTimeTooSkewed"
             | "NotAuthorized"
             | "OptInRequired",
             _,
@@ -311,6 +352,8 @@ mod tests {
             ),
             (&[("access_key_id", "k")], "options \"access_key_id\" and \"secret_access_key\" go together"),
             (&[("session_token", "t")], "option \"session_token\" needs \"access_key_id\" and \"secret_access_key\""),
+            (&[("timeout_ms", "0")], "option \"timeout_ms\" takes a number from 1 to 3600000"),
+            (&[("timeout_ms", "soon")], "option \"timeout_ms\" takes a number from 1 to 3600000"),
             (&[("iam_role", "reader")], "option \"iam_role\" takes default or a role's ARN, not \"reader\""),
         ] {
             assert_eq!(check(&options(given)).unwrap_err().to_string(), error);
@@ -334,6 +377,15 @@ mod tests {
         assert_eq!(config.region().map(AsRef::as_ref), Some("eu-west-1"));
         assert_eq!(place("DynamoDB", &config), "DynamoDB at http://localhost:8000");
         assert_eq!(config.retry_config().unwrap().max_attempts(), 1);
+    }
+
+    #[test]
+    fn clocks_may_differ_by_minutes() {
+        let date = |minutes| (Utc::now() + TimeDelta::minutes(minutes)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        for (minutes, is_another) in [(0, false), (3, false), (-3, false), (6, true), (-6, true), (-600, true)] {
+            assert_eq!(is_another_time(&date(minutes)), is_another, "{}", date(minutes));
+        }
+        assert!(!is_another_time("") && !is_another_time("now"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A scan of a key-value table and look-ups of keys, beside parallel segments and single requests of the SDK.
 
-use super::{Bar, FILLING, Line, NAME, Options, SCAN_BAR, beside, client_config, look_up, note, schema};
+use super::{
+    Bound, FILLING, Line, NAME, Options, Reading, beside, client_config, filled, look_up, note, prefixed, schema,
+};
 use crate::report;
 use crate::side::{Ours, cores};
 use anyhow::{Context, Result};
@@ -11,6 +13,7 @@ use aws_sdk_dynamodb::types::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Items of one request that writes.
@@ -22,13 +25,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Measures a scan and look-ups.
 pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Vec<Line>> {
     let client = Client::new(&client_config(endpoint));
-    fill(&client, options.items).await?;
+    let bound = Bound::new(options.seconds);
+    let items = filled(fill(&client, options.items, &bound).await?, options.items);
     ours.run(&schema("dynamodb", endpoint, "")).await?;
-    let query = format!("SELECT count(note), sum(n), sum(octet_length(note)) FROM dynamodb.{NAME}");
-    let (ours_ms, bare_ms) = beside(ours, &query, options.runs, || scan(&client)).await?;
-    let scan = Line { work: "DynamoDB scan", ours_ms, bare_ms, bar: Bar::Speed(SCAN_BAR) };
+    let query = |_: usize, prefix| {
+        let table = prefixed(&format!("dynamodb.{NAME}"), "n, note", prefix);
+        format!("SELECT count(note), sum(n), sum(octet_length(note)) FROM {table}")
+    };
+    let scanned = |reading| scan(&client, reading);
+    let scan = beside(ours, &bound, options.runs, "DynamoDB scan", query, scanned).await?;
     let query = |number| format!("SELECT n FROM dynamodb.{NAME} WHERE id = '{}'", id(number));
-    let found = look_up(ours, "DynamoDB key look-up", options, query, |number| get(&client, number)).await?;
+    let (work, keys) = ("DynamoDB key look-up", (options.lookups, items));
+    let found = look_up(ours, &bound, work, keys, query, |number| get(&client, number)).await?;
     Ok(vec![scan, found])
 }
 
@@ -36,12 +44,13 @@ fn id(number: u64) -> String {
     format!("item {number:012}")
 }
 
-/// Makes the table anew unless it has as many items already: the last ones are written when all others are.
-async fn fill(client: &Client, items: u64) -> Result<()> {
+/// Makes the table anew unless it has as many items already: the last ones are written when all others are. Gives how many
+/// it has, which are fewer where time ran out.
+async fn fill(client: &Client, items: u64, bound: &Bound) -> Result<u64> {
     let last = client.get_item().table_name(NAME).key("id", AttributeValue::S(id(items - 1))).send().await;
     let beyond = client.get_item().table_name(NAME).key("id", AttributeValue::S(id(items))).send().await;
     if last.is_ok_and(|last| last.item.is_some()) && beyond.is_ok_and(|beyond| beyond.item.is_none()) {
-        return Ok(());
+        return Ok(items);
     }
     report::print(&format!("filling DynamoDB's table with {items} items"));
     if client.delete_table().table_name(NAME).send().await.is_ok() {
@@ -65,10 +74,13 @@ async fn fill(client: &Client, items: u64) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let last = (items - 1) / WRITTEN * WRITTEN;
-    let firsts = (0..last).step_by(WRITTEN as usize);
+    let firsts = (0..last).step_by(WRITTEN as usize).take_while(|first| *first == 0 || bound.fills());
     let written = stream::iter(firsts.map(|first| write(client, first, first + WRITTEN)));
-    written.buffer_unordered(FILLING).try_collect::<Vec<()>>().await?;
-    write(client, last, items).await
+    let written = written.buffer_unordered(FILLING).try_fold(0_u64, |all, some| async move { Ok(all + some) }).await?;
+    if written < last {
+        return Ok(written);
+    }
+    Ok(written + write(client, last, items).await?)
 }
 
 async fn status(client: &Client) -> Result<Option<TableStatus>> {
@@ -76,7 +88,8 @@ async fn status(client: &Client) -> Result<Option<TableStatus>> {
     Ok(described.table.and_then(|table| table.table_status))
 }
 
-async fn write(client: &Client, first: u64, end: u64) -> Result<()> {
+/// Writes some items; gives how many.
+async fn write(client: &Client, first: u64, end: u64) -> Result<u64> {
     let put = |number: u64| -> Result<WriteRequest> {
         let put = PutRequest::builder()
             .item("id", AttributeValue::S(id(number)))
@@ -90,16 +103,17 @@ async fn write(client: &Client, first: u64, end: u64) -> Result<()> {
         // The one table's, by whatever name the server has for it.
         left = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, left)| left).collect();
         if left.is_empty() {
-            return Ok(());
+            return Ok(end - first);
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
 /// All segments at once, pages one after the other; the items' number, the sum of their numbers, their notes' bytes.
-async fn scan(client: &Client) -> Result<String> {
+async fn scan(client: &Client, reading: Arc<Reading>) -> Result<String> {
     let segments = cores() as i32;
-    let parts = (0..segments).map(|segment| tokio::spawn(segment_of(client.clone(), segment, segments)));
+    let part = |segment| tokio::spawn(segment_of(client.clone(), segment, segments, Arc::clone(&reading)));
+    let parts = (0..segments).map(part);
     let (mut count, mut sum, mut bytes) = (0_u64, 0_u64, 0_u64);
     for part in parts.collect::<Vec<_>>() {
         let (items, numbers, notes) = part.await??;
@@ -108,7 +122,7 @@ async fn scan(client: &Client) -> Result<String> {
     Ok(format!("{count},{sum},{bytes}"))
 }
 
-async fn segment_of(client: Client, segment: i32, segments: i32) -> Result<(u64, u64, u64)> {
+async fn segment_of(client: Client, segment: i32, segments: i32, reading: Arc<Reading>) -> Result<(u64, u64, u64)> {
     let (mut found, mut next) = ((0, 0, 0), None);
     loop {
         let scan = client.scan().table_name(NAME).segment(segment).total_segments(segments);
@@ -117,8 +131,9 @@ async fn segment_of(client: Client, segment: i32, segments: i32) -> Result<(u64,
             let (number, note) = numbers_of(item)?;
             found = (found.0 + 1, found.1 + number, found.2 + note.len() as u64);
         }
+        let goes_on = reading.goes_on(page.items().len());
         next = page.last_evaluated_key;
-        if next.is_none() {
+        if next.is_none() || !goes_on {
             return Ok(found);
         }
     }

@@ -1,14 +1,15 @@
 //! A stream's records into a managed table, beside a loop that reads its shards at the same time.
 
-use super::{Bar, FILLING, Line, NAME, Options, SCAN_BAR, client_config, note, schema};
+use super::{Bound, FILLING, Line, NAME, Options, Reading, beside, client_config, filled, note, schema};
+use crate::report;
 use crate::side::Ours;
-use crate::{compare, report};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ShardIteratorType, StreamStatus};
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, Shard, ShardIteratorType, StreamStatus};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Records of one request that writes.
@@ -26,43 +27,42 @@ const PAGE: i32 = 10_000;
 /// Measures a load.
 pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Line> {
     let client = Client::new(&client_config(endpoint));
-    fill(&client, options.items).await?;
+    let bound = Bound::new(options.seconds);
+    let written = filled(fill(&client, options.records, &bound).await?, options.records);
     let payload = ", format 'json', columns 'n bigint, note varchar', reads_per_second '1000'";
     ours.run(&schema("kinesis", endpoint, payload)).await?;
-    let (mut own, mut theirs) = (Vec::new(), Vec::new());
-    for run in 0..options.runs.max(1) {
-        let load = format!(
+    let load = |run: usize, prefix: Option<u64>| {
+        let limit = prefix.map(|rows| format!(" LIMIT {rows}")).unwrap_or_default();
+        format!(
             "CREATE TABLE loaded_{run} (partition_key varchar(32), n bigint, note varchar(128)); \
-             INSERT INTO loaded_{run} SELECT partition_key, n, note FROM kinesis.{NAME}"
-        );
-        own.push(ours.time(&load).await?);
-        let start = Instant::now();
-        let records = read(&client).await?;
-        theirs.push(start.elapsed());
-        let found = compare::rows(&ours.run(&format!("SELECT count(*), sum(n) FROM loaded_{run}")).await?)?;
-        let sum = options.items * (options.items - 1) / 2;
-        ensure!(found == [[options.items.to_string(), sum.to_string()]], "records were lost or doubled: {found:?}");
-        ensure!(records == options.items, "the bare loop read {records} records");
-    }
-    let (ours_ms, bare_ms) = (report::median_ms(&own), report::median_ms(&theirs));
-    Ok(Line { work: "Kinesis into a table", ours_ms, bare_ms, bar: Bar::Speed(SCAN_BAR) })
+             INSERT INTO loaded_{run} SELECT partition_key, n, note FROM kinesis.{NAME}{limit}; \
+             SELECT count(*), sum(n) FROM loaded_{run}"
+        )
+    };
+    // The bare loop unpacks nothing, so the sum is that of the records that were written.
+    let sum = written * (written - 1) / 2;
+    let bare = |reading| {
+        let client = &client;
+        async move { Ok(format!("{},{sum}", read(client, reading).await?)) }
+    };
+    beside(ours, &bound, options.runs, "Kinesis into a table", load, bare).await
 }
 
-/// Makes the stream anew: a stream tells nobody how many records it has.
-async fn fill(client: &Client, items: u64) -> Result<()> {
+/// Makes the stream anew: a stream tells nobody how many records it has. Gives how many were written, which are fewer where
+/// time ran out.
+async fn fill(client: &Client, records: u64, bound: &Bound) -> Result<u64> {
     if client.delete_stream().stream_name(NAME).send().await.is_ok() {
         while status(client).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-    report::print(&format!("filling Kinesis's stream with {items} records"));
+    report::print(&format!("filling Kinesis's stream with {records} records"));
     let create = client.create_stream().stream_name(NAME).shard_count(SHARDS);
     create.send().await.context("the stream cannot be made")?;
     active(client).await?;
-    let firsts = (0..items).step_by(WRITTEN as usize);
-    let written = stream::iter(firsts.map(|first| write(client, first, items.min(first + WRITTEN))));
-    written.buffer_unordered(FILLING).try_collect::<Vec<()>>().await?;
-    Ok(())
+    let firsts = (0..records).step_by(WRITTEN as usize).take_while(|first| *first == 0 || bound.fills());
+    let written = stream::iter(firsts.map(|first| write(client, first, records.min(first + WRITTEN))));
+    written.buffer_unordered(FILLING).try_fold(0_u64, |all, some| async move { Ok(all + some) }).await
 }
 
 /// Waits until the stream can be written to. Some servers answer that they made one before they know it.
@@ -82,7 +82,8 @@ async fn status(client: &Client) -> Result<StreamStatus> {
     Ok(summary.stream_description_summary.context("no summary")?.stream_status)
 }
 
-async fn write(client: &Client, first: u64, end: u64) -> Result<()> {
+/// Writes some records; gives how many.
+async fn write(client: &Client, first: u64, end: u64) -> Result<u64> {
     let record = |number: u64| -> Result<PutRecordsRequestEntry> {
         let data = json!({"n": number, "note": note(number)}).to_string();
         Ok(PutRecordsRequestEntry::builder().partition_key(format!("key {number}")).data(Blob::new(data)).build()?)
@@ -97,28 +98,31 @@ async fn write(client: &Client, first: u64, end: u64) -> Result<()> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    Ok(())
+    Ok(end - first)
 }
 
 /// All shards at once from their beginning to their tip; the number of records.
-async fn read(client: &Client) -> Result<u64> {
+async fn read(client: &Client, reading: Arc<Reading>) -> Result<u64> {
     let shards = client.list_shards().stream_name(NAME).send().await?;
-    let parts = shards.shards().iter().map(|shard| tokio::spawn(shard_of(client.clone(), shard.shard_id().to_owned())));
+    let part =
+        |shard: &Shard| tokio::spawn(shard_of(client.clone(), shard.shard_id().to_owned(), Arc::clone(&reading)));
+    let parts: Vec<_> = shards.shards().iter().map(part).collect();
     let mut records = 0;
-    for part in parts.collect::<Vec<_>>() {
+    for part in parts {
         records += part.await??;
     }
     Ok(records)
 }
 
-async fn shard_of(client: Client, shard: String) -> Result<u64> {
+async fn shard_of(client: Client, shard: String, reading: Arc<Reading>) -> Result<u64> {
     let from = client.get_shard_iterator().stream_name(NAME).shard_id(shard);
     let mut iterator = from.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await?.shard_iterator;
     let mut records = 0;
     while let Some(at) = iterator {
         let page = client.get_records().shard_iterator(at).limit(PAGE).send().await?;
         records += page.records().len() as u64;
-        if page.records().is_empty() && page.millis_behind_latest().unwrap_or_default() == 0 {
+        let is_tip = page.records().is_empty() && page.millis_behind_latest().unwrap_or_default() == 0;
+        if !reading.goes_on(page.records().len()) || is_tip {
             break;
         }
         iterator = page.next_shard_iterator;

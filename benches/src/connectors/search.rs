@@ -1,6 +1,6 @@
 //! A scan of a search index and a look-up of a document, beside sliced points in time and single requests over HTTP.
 
-use super::{Bar, FILLING, Line, NAME, Options, SCAN_BAR, beside, look_up, note};
+use super::{Bound, FILLING, Line, NAME, Options, Reading, beside, filled, look_up, note, prefixed};
 use crate::report;
 use crate::side::{Ours, cores};
 use anyhow::{Context, Result, ensure};
@@ -9,6 +9,7 @@ use reqwest::{Client, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Documents of one request that writes.
 const WRITTEN: u64 = 5_000;
@@ -57,14 +58,19 @@ struct Source {
 /// Measures a scan and look-ups.
 pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> Result<Vec<Line>> {
     let server = Server::open(endpoint).await?;
-    server.fill(options.items).await?;
+    let bound = Bound::new(options.seconds);
+    let documents = filled(server.fill(options.documents, &bound).await?, options.documents);
     ours.run(&format!("CREATE EXTERNAL SCHEMA search FROM OPENSEARCH '{endpoint}'")).await?;
     // The server's own aggregations would make no scan of it.
-    let query = format!("SELECT count(note), sum(n + 0), sum(octet_length(note)) FROM search.{NAME}");
-    let (ours_ms, bare_ms) = beside(ours, &query, options.runs, || server.scan()).await?;
-    let scan = Line { work: "search scan", ours_ms, bare_ms, bar: Bar::Speed(SCAN_BAR) };
+    let query = |_: usize, prefix| {
+        let table = prefixed(&format!("search.{NAME}"), "n, note", prefix);
+        format!("SELECT count(note), sum(n + 0), sum(octet_length(note)) FROM {table}")
+    };
+    let scanned = |reading| server.scan(reading);
+    let scan = beside(ours, &bound, options.runs, "search scan", query, scanned).await?;
     let query = |number| format!("SELECT n FROM search.{NAME} WHERE id = 'd{number}'");
-    let found = look_up(ours, "search key look-up", options, query, |number| server.find(number)).await?;
+    let (work, keys) = ("search key look-up", (options.lookups, documents));
+    let found = look_up(ours, &bound, work, keys, query, |number| server.find(number)).await?;
     Ok(vec![scan, found])
 }
 
@@ -93,13 +99,14 @@ impl Server {
         Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 
-    /// Makes the index anew unless it has as many documents already.
-    async fn fill(&self, items: u64) -> Result<()> {
+    /// Makes the index anew unless it has as many documents already. Gives how many it has, which are fewer where time ran
+    /// out.
+    async fn fill(&self, documents: u64, bound: &Bound) -> Result<u64> {
         let count = self.ask(Method::GET, &format!("/{NAME}/_count"), None).await;
-        if count.is_ok_and(|count| count["count"] == items) {
-            return Ok(());
+        if count.is_ok_and(|count| count["count"] == documents) {
+            return Ok(documents);
         }
-        report::print(&format!("filling the search index with {items} documents"));
+        report::print(&format!("filling the search index with {documents} documents"));
         // It need not be there.
         let _ = self.ask(Method::DELETE, &format!("/{NAME}"), None).await;
         let definition = json!({
@@ -109,14 +116,16 @@ impl Server {
             }},
         });
         self.ask(Method::PUT, &format!("/{NAME}"), Some(definition)).await?;
-        let firsts = (0..items).step_by(WRITTEN as usize);
-        let written = stream::iter(firsts.map(|first| self.write(first, items.min(first + WRITTEN))));
-        written.buffer_unordered(FILLING / 4).try_collect::<Vec<()>>().await?;
+        let firsts = (0..documents).step_by(WRITTEN as usize).take_while(|first| *first == 0 || bound.fills());
+        let written = stream::iter(firsts.map(|first| self.write(first, documents.min(first + WRITTEN))));
+        let written =
+            written.buffer_unordered(FILLING / 4).try_fold(0_u64, |all, some| async move { Ok(all + some) }).await?;
         self.ask(Method::POST, &format!("/{NAME}/_refresh"), None).await?;
-        Ok(())
+        Ok(written)
     }
 
-    async fn write(&self, first: u64, end: u64) -> Result<()> {
+    /// Writes some documents; gives how many.
+    async fn write(&self, first: u64, end: u64) -> Result<u64> {
         let mut lines = String::new();
         for number in first..end {
             let document = json!({"id": format!("d{number}"), "n": number, "note": note(number)});
@@ -125,16 +134,16 @@ impl Server {
         let answer = self.send(Method::POST, &format!("/{NAME}/_bulk"), "application/x-ndjson", lines).await?;
         let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
         ensure!(answer["errors"] == false, "documents were refused");
-        Ok(())
+        Ok(end - first)
     }
 
     /// Slices at once, each page after the other; the documents' number, the sum of their numbers, their notes' bytes.
-    async fn scan(&self) -> Result<String> {
+    async fn scan(&self, reading: Arc<Reading>) -> Result<String> {
         // OpenSearch numbers the documents of a shard only, so each slice is one.
         let slices = if self.is_opensearch { SHARDS as usize } else { cores().min(SHARDS as usize) };
         let parts = (0..slices).map(|slice| {
-            let server = self.clone();
-            tokio::spawn(async move { server.slice(slice, slices).await })
+            let (server, reading) = (self.clone(), Arc::clone(&reading));
+            tokio::spawn(async move { server.slice(slice, slices, &reading).await })
         });
         let (mut count, mut sum, mut bytes) = (0_u64, 0_u64, 0_u64);
         for part in parts.collect::<Vec<_>>() {
@@ -144,7 +153,7 @@ impl Server {
         Ok(format!("{count},{sum},{bytes}"))
     }
 
-    async fn slice(&self, slice: usize, slices: usize) -> Result<(u64, u64, u64)> {
+    async fn slice(&self, slice: usize, slices: usize, reading: &Reading) -> Result<(u64, u64, u64)> {
         let (open, member) = if self.is_opensearch { ("_search/point_in_time", "pit_id") } else { ("_pit", "id") };
         let opened = self.ask(Method::POST, &format!("/{NAME}/{open}?keep_alive=5m"), None).await?;
         let mut pit = opened[member].as_str().context("no point in time")?.to_owned();
@@ -169,7 +178,7 @@ impl Server {
             }
             after = page.hits.hits.last_mut().and_then(|hit| hit.sort.take());
             pit = page.pit_id.unwrap_or(pit);
-            if after.is_none() {
+            if after.is_none() || !reading.goes_on(page.hits.hits.len()) {
                 break;
             }
         }

@@ -16,7 +16,7 @@ const OWN: [OptionSpec; 7] = [
 ];
 
 /// All options.
-pub(super) static OPTIONS: [OptionSpec; 14] = aws::options_and(&OWN);
+pub(super) static OPTIONS: [OptionSpec; 15] = aws::options_and(&OWN);
 
 /// The items that are looked at for a schema when nothing else is said.
 const SAMPLE: usize = 1000;

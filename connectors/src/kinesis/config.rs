@@ -9,7 +9,7 @@ use arrow::datatypes::Fields;
 use std::collections::BTreeSet;
 
 /// All options that the connector takes.
-pub(super) static OPTIONS: [OptionSpec; 16] = aws::options_and(&[
+pub(super) static OPTIONS: [OptionSpec; 17] = aws::options_and(&[
     option("avro_schema", false),
     option("columns", false),
     option("compression", false),

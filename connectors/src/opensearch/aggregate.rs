@@ -328,12 +328,54 @@ pub(super) async fn read(
         return whole_table(client, table, query, aggregation, measures).await;
     }
     let mut point =
-        if flavour.has_points_in_time() { Cursor::open(client, flavour, table, measures).await? } else { None };
+        if flavour.has_points_in_time() { Cursor::open(client, flavour, (table, None), measures).await? } else { None };
     let found = pages(client, table, query, aggregation, measures, point.as_mut()).await;
     if let Some(point) = point {
         point.close(measures).await;
     }
     found
+}
+
+/// The name of the aggregation that counts documents.
+const ROWS: &str = "rows";
+
+/// Whether a server may count the documents of a query wrongly where it only counts them: of those that have a text field,
+/// OpenSearch 3.5 leaves out the ones whose text is empty, in `_count` and in the total of a search, though it finds them.
+fn is_miscounted(query: &Value) -> bool {
+    match query {
+        Value::Object(members) => members.contains_key("exists") || members.values().any(is_miscounted),
+        Value::Array(elements) => elements.iter().any(is_miscounted),
+        _ => false,
+    }
+}
+
+/// The aggregation by which all found documents are looked at and counted.
+fn rows() -> Value {
+    json!({"filter": {"match_all": {}}})
+}
+
+/// How many documents a search found.
+fn total(answer: &Json<'_>) -> Option<u64> {
+    let counted = answer.get("aggregations").and_then(|found| found.get(ROWS)?.get("doc_count")?.as_u64());
+    counted.or_else(|| answer.get("hits")?.get("total")?.get("value")?.as_u64())
+}
+
+/// The number of a query's documents.
+///
+/// # Errors
+/// As of a search; `BadData` for an answer without a number.
+pub(super) async fn count(client: &Client, table: &str, query: &Value, measures: &Measures) -> Result<u64> {
+    let (path, body) = if is_miscounted(query) {
+        ([table, "_search"], json!({"size": 0, "query": query, "aggs": {ROWS: rows()}}))
+    } else {
+        ([table, "_count"], json!({"query": query}))
+    };
+    let request = Request::new(Method::POST, &path, &[]).json(&body);
+    let bytes = client.send(&request, measures).await.map_err(|failure| failure.on(table))?;
+    let answer = Json::parse(&bytes)?;
+    scan::check(&answer, table)?;
+    let count = answer.get("count").and_then(Json::as_u64).or_else(|| total(&answer));
+    count.ok_or_else(|| ConnectorError::BadData("the server's answer has no count".to_owned()))
 }
 
 /// The one group of a table without groups.
@@ -344,8 +386,11 @@ async fn whole_table(
     aggregation: &Aggregation<'_>,
     measures: &Measures,
 ) -> Result<Option<RecordBatch>> {
-    let within = aggregation.within();
+    let mut within = aggregation.within();
     let mut body = json!({"size": 0, "track_total_hits": true, "query": query});
+    if is_miscounted(query) {
+        within.insert(ROWS.to_owned(), rows());
+    }
     if !within.is_empty() {
         body["aggs"] = Value::Object(within);
     }
@@ -353,8 +398,7 @@ async fn whole_table(
     let Some(bytes) = ask(client, &path, body.to_string(), table, measures).await? else { return Ok(None) };
     let answer = Json::parse(&bytes)?;
     scan::check(&answer, table)?;
-    let total = answer.get("hits").and_then(|hits| hits.get("total")?.get("value")?.as_u64());
-    let total = total.ok_or_else(|| ConnectorError::BadData("the server's answer has no total".to_owned()))?;
+    let total = total(&answer).ok_or_else(|| ConnectorError::BadData("the server's answer has no total".to_owned()))?;
     let mut into = aggregation.builders();
     let computed = answer.get("aggregations").unwrap_or(&Json::Null);
     match aggregation.take(computed, total, None, &mut into) {

@@ -236,7 +236,7 @@ async fn read(response: &mut Response, max: usize, measures: &Measures) -> std::
 fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     let error = serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get("error").cloned());
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    let cause = error.as_ref().and_then(|error| error.get("root_cause")?.get(0));
+    let cause = error.as_ref().and_then(|error| error.get("root_cause")?.get(0).or_else(|| error.get("caused_by")));
     let kind = error.as_ref().and_then(|error| text(error.get("type")));
     let reason = match &error {
         Some(Value::String(reason)) => Some(reason.clone()),

@@ -58,17 +58,20 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Opens a point in time; `None` when the server does not know them after all.
+    /// Opens a point in time, of all shards or of those that a preference names; `None` when the server does not know
+    /// them after all. One that would lack a shard is not opened: Elasticsearch refuses it, OpenSearch has to be told.
     pub(super) async fn open(
         client: &Arc<Client>,
         flavour: Flavour,
-        table: &str,
+        (table, preference): (&str, Option<&str>),
         measures: &Measures,
     ) -> Result<Option<Cursor>> {
         let opensearch = [table, "_search", "point_in_time"];
         let elasticsearch = [table, "_pit"];
         let path = if flavour.is_opensearch { opensearch.as_slice() } else { elasticsearch.as_slice() };
-        let query = [("keep_alive", KEEP_ALIVE)];
+        let whole = flavour.is_opensearch.then_some(("allow_partial_pit_creation", "false"));
+        let shards = preference.map(|shards| ("preference", shards));
+        let query: Vec<(&str, &str)> = [("keep_alive", KEEP_ALIVE)].into_iter().chain(whole).chain(shards).collect();
         let answer = match client.send(&Request::new(Method::POST, path, &query), measures).await {
             Ok(bytes) => super::client::parse(&bytes)?,
             Err(Failure::Refused { status: 400 | 404 | 405, kind, .. }) if !is_missing(&kind) && is_unknown(&kind) => {

@@ -44,14 +44,13 @@ use config::{Arrays, Config};
 use convert::Converter;
 use cursor::Flavour;
 use futures::StreamExt;
-use json::Json;
 use mapping::Mapping;
 use node::Node;
 use query::Translator;
 use reqwest::Method;
 use scan::Plan;
 use serde_json::{Value, json};
-use split::Part;
+use split::{Part, Wanted};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -200,16 +199,6 @@ impl Search {
     fn is_small(&self, request: &ScanRequest) -> bool {
         request.limit.is_some_and(|limit| limit <= self.page_size) || request.predicates.iter().any(is_lookup)
     }
-
-    async fn count(&self, table: &str, query: &Value, measures: &Measures) -> Result<u64> {
-        let path = [table, "_count"];
-        let request = Request::new(Method::POST, &path, &[]).json(&json!({"query": query}));
-        let bytes = self.client.send(&request, measures).await.map_err(|failure| failure.on(table))?;
-        let answer = Json::parse(&bytes)?;
-        scan::check(&answer, table)?;
-        let count = answer.get("count").and_then(Json::as_u64);
-        count.ok_or_else(|| ConnectorError::BadData("the server's answer has no count".to_owned()))
-    }
 }
 
 #[async_trait]
@@ -253,7 +242,7 @@ impl Connector for Search {
 
     async fn row_count(&self, table: &str) -> Result<Option<u64>> {
         check_name(table)?;
-        self.count(table, &Node::All.json(), &Measures::default()).await.map(Some)
+        aggregate::count(&self.client, table, &Node::All.json(), &Measures::default()).await.map(Some)
     }
 
     fn describe(&self, request: &ScanRequest) -> String {
@@ -292,7 +281,9 @@ impl Connector for Search {
         let flavour = self.flavour(&measures).await?;
         let path = [request.table.as_str(), "_search_shards"];
         let answer = self.client.ask(&Request::new(Method::GET, &path, &[]), &measures, &request.table).await?;
-        Ok(Part::divide(&answer, wanted, self.slices.is_some(), flavour).iter().map(Part::split).collect())
+        let wanted = Wanted { at_once: wanted, may_wait: true, is_asked_for: self.slices.is_some() };
+        let parts = Part::divide((&answer, &request.table), wanted, flavour)?;
+        Ok(parts.iter().map(Part::split).collect())
     }
 
     async fn scan(&self, request: &ScanRequest, split: &Split, measures: &Arc<Measures>) -> Result<BatchStream> {
@@ -300,9 +291,9 @@ impl Connector for Search {
         let part = Part::of(split)?;
         let mapping = self.mapping(table, measures).await?;
         let query = self.query(&mapping, request, &part)?;
-        // Slices are known to searches only.
-        if request.columns.is_empty() && !matches!(part, Part::Slice { .. }) {
-            let count = self.count(table, &query.json(), measures).await?;
+        // Slices and shards are known to searches only.
+        if request.columns.is_empty() && !matches!(part, Part::Slice { .. } | Part::Shards { .. }) {
+            let count = aggregate::count(&self.client, table, &query.json(), measures).await?;
             let wanted = request.limit.map_or(count, |limit| count.min(limit as u64));
             return Ok(counted(wanted));
         }

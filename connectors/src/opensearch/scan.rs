@@ -17,7 +17,7 @@ use super::convert::{Converter, in_source};
 use super::cursor::{Cursor, Flavour, KEEP_ALIVE};
 use super::json::Json;
 use super::mapping::Read;
-use super::split::Part;
+use super::split::{Part, Wanted, changed};
 use crate::connector::{BatchStream, Measures};
 use crate::error::{ConnectorError, Result};
 use arrow::record_batch::RecordBatch;
@@ -75,7 +75,7 @@ impl Plan {
                     json!({"bool": {"filter": [self.query, indices]}})
                 }
             }
-            Part::All | Part::Slice { .. } => self.query.clone(),
+            Part::All | Part::Shards { .. } | Part::Slice { .. } => self.query.clone(),
         };
         Plan { query, part, is_small: false, ..self.clone() }
     }
@@ -106,11 +106,8 @@ impl Plan {
         if self.is_scored && columns.iter().any(|column| column.read == Read::Score) {
             body["track_scores"] = json!(true);
         }
-        if let Part::Slice { id, max, by_id, .. } = &self.part {
-            body["slice"] = json!({"id": id, "max": max});
-            if *by_id {
-                body["slice"]["field"] = json!("_id");
-            }
+        if let Part::Slice { id, max, .. } = &self.part {
+            body["slice"] = json!({"field": "_id", "id": id, "max": max});
         }
         body
     }
@@ -233,7 +230,8 @@ impl Reader {
             }
         }
         let point = if self.flavour.has_points_in_time() {
-            Cursor::open(&self.client, self.flavour, &self.plan.table, &self.measures).await?
+            let preference = self.plan.part.preference();
+            Cursor::open(&self.client, self.flavour, (&self.plan.table, preference.as_deref()), &self.measures).await?
         } else {
             None
         };
@@ -249,7 +247,8 @@ impl Reader {
         }
         let path = [table.as_str(), "_search_shards"];
         let answer = self.client.ask(&Request::new(Method::GET, &path, &[]), &self.measures, table).await?;
-        let parts = Part::divide(&answer, *parts, self.plan.is_asked_for, self.flavour);
+        let wanted = Wanted { at_once: *parts, may_wait: false, is_asked_for: self.plan.is_asked_for };
+        let parts = Part::divide((&answer, table), wanted, self.flavour)?;
         Ok(Some(parts).filter(|parts| parts.len() > 1))
     }
 
@@ -306,7 +305,7 @@ impl Reader {
         };
         let page = Json::parse(&bytes)?;
         let hits = self.hits(&page)?;
-        self.check_shards(&page)?;
+        self.check_shards(&page).await?;
         if let (Some(name), State::Point(cursor)) = (page.get("pit_id").and_then(Json::as_str), &mut self.state) {
             cursor.renamed(name);
         }
@@ -400,7 +399,11 @@ impl Reader {
     async fn scroll(&mut self) -> Result<Option<RecordBatch>> {
         let State::Scroll(cursor) = &self.state else { return Ok(None) };
         let first = [self.plan.table.as_str(), "_search"];
-        let keep_alive = [("scroll", KEEP_ALIVE)];
+        let preference = self.plan.part.preference();
+        let keep_alive: Vec<(&str, &str)> = [("scroll", KEEP_ALIVE)]
+            .into_iter()
+            .chain(preference.as_deref().map(|shards| ("preference", shards)))
+            .collect();
         let request = if let Some(body) = cursor.as_ref().and_then(Cursor::next_page) {
             Request { repeatable: false, ..Request::new(Method::POST, &["_search", "scroll"], &[]).json(&body) }
         } else {
@@ -416,7 +419,7 @@ impl Reader {
             cursor.get_or_insert_with(|| Cursor::scroll(&self.client, name)).renamed(name);
         }
         let hits = self.hits(&page)?;
-        self.check_shards(&page)?;
+        self.check_shards(&page).await?;
         let fresh: Vec<&Json<'_>> = hits.iter().take(self.left).collect();
         let batch = self.plan.converter.batch(&fresh)?;
         if hits.is_empty() {
@@ -434,19 +437,25 @@ impl Reader {
         }
     }
 
-    /// Parts are numbered over the shards that there were; others mean other parts.
-    fn check_shards(&mut self, page: &Json<'_>) -> Result<()> {
+    /// Parts are numbered over the shards that there were; others mean other parts. A part that sees its own shards only
+    /// asks for the others when what it reads in is open: an index that has other shards then may have had them before.
+    async fn check_shards(&mut self, page: &Json<'_>) -> Result<()> {
         if std::mem::replace(&mut self.is_checked, true) {
             return Ok(());
         }
+        let Plan { table, part, .. } = &self.plan;
         let total = page.get("_shards").and_then(|shards| shards.get("total")).and_then(Json::as_u64);
-        match (self.plan.part.shards(), total) {
-            (Some(expected), Some(total)) if expected != total => Err(unavailable(format!(
-                "the indices of \"{}\" changed while the query was prepared: {total} shards instead of {expected}",
-                self.plan.table
-            ))),
-            _ => Ok(()),
+        if let (Some(expected), Some(total)) = (part.searched(), total)
+            && expected != total
+        {
+            return Err(changed(table, expected, total));
         }
+        if matches!(part, Part::Shards { .. }) {
+            let path = [table.as_str(), "_search_shards"];
+            let answer = self.client.ask(&Request::new(Method::GET, &path, &[]), &self.measures, table).await?;
+            part.check(&answer, table)?;
+        }
+        Ok(())
     }
 
     /// The sort keys with what tells documents with the same keys apart.
@@ -486,7 +495,16 @@ pub(super) fn check(answer: &Json<'_>, table: &str) -> Result<()> {
     }
     let shards = answer.get("_shards");
     let number = |name: &str| shards.and_then(|shards| shards.get(name)).and_then(Json::as_u64);
-    let Some(failed @ 1..) = number("failed") else { return Ok(()) };
+    let Some(failed @ 1..) = number("failed") else {
+        // A shard of which no copy is there has not failed: it is only not among those that answered.
+        return match number("total").zip(number("successful")) {
+            Some((total, successful)) if successful < total => {
+                let missing = total - successful;
+                Err(unavailable(format!("{missing} of {total} shards of \"{table}\" are not available")))
+            }
+            _ => Ok(()),
+        };
+    };
     let reason = shards.and_then(|shards| shards.get("failures")?.elements().first()?.get("reason"));
     let text = |name: &str| reason.and_then(|reason| reason.get(name)).and_then(Json::as_str).unwrap_or("no reason");
     if is_missing(text("type")) {

@@ -6,6 +6,7 @@ mod aggregates;
 mod automatic;
 mod copy;
 mod declared;
+mod given_up;
 mod memory;
 #[path = "../process/mod.rs"]
 #[allow(dead_code, reason = "some is for other binaries")]

@@ -1,5 +1,5 @@
 //! A foreign system in memory. Its table `orders` has eight rows in four splits; what it decides of conditions differs
-//! by column, as real systems differ.
+//! by column, as real systems differ. `dies` fails after its rows, `waits` gives nothing more for ever.
 
 use crate::retyped::Retyped;
 use crate::stream::{Events, Stream};
@@ -228,6 +228,15 @@ impl Memory {
     }
 }
 
+/// What reading a split of `waits` has open.
+struct Open(Arc<Memory>, String);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.note(format!("close {}", self.1));
+    }
+}
+
 /// The connector.
 #[derive(Debug)]
 struct Shop(Arc<Memory>);
@@ -284,7 +293,7 @@ impl Connector for Shop {
     async fn schema(&self, table: &str) -> Result<SchemaRef> {
         self.check()?;
         match table {
-            "orders" | "Mixed" | "chain" | "dies" | "orders-*" => Ok(schema()),
+            "orders" | "Mixed" | "chain" | "dies" | "waits" | "orders-*" => Ok(schema()),
             "items" => {
                 let document = HashMap::from([(SUPER_METADATA.to_owned(), String::new())]);
                 let item = Field::new("item", DataType::Utf8View, false).with_metadata(document);
@@ -408,6 +417,14 @@ impl Connector for Shop {
         let (memory, end) = (Arc::clone(&self.0), format!("end {}", split.id));
         let broken = (request.table == "dies").then(|| ConnectorError::BadData("a record is no JSON".to_owned()));
         let columns = request.columns.clone();
+        if request.table == "waits" {
+            let open = Open(memory, split.id.clone());
+            let waits = futures::stream::once(async move {
+                let _open = open;
+                std::future::pending().await
+            });
+            return Ok(futures::stream::iter(rows).map(move |row| Ok(batch(&[row], &columns))).chain(waits).boxed());
+        }
         let batches = rows.into_iter().map(move |row| Ok(batch(&[row], &columns))).chain(broken.map(Err));
         let end = futures::stream::once(async move {
             memory.note(end);

@@ -178,6 +178,23 @@ async fn a_limit_asks_for_no_more() {
     assert_eq!((reads.len(), reads[0]["Limit"].as_u64()), (1, Some(3)));
 }
 
+/// What is held of a shard is a page and the next one, however long nobody takes them.
+#[tokio::test]
+async fn one_page_is_asked_for_ahead() {
+    let stub = Stub::start().await;
+    stub.state().create("events", 1);
+    (0..100).for_each(|n| stub.state().put("events", 0, "k", n.to_string().as_bytes()));
+    stub.state().page = 10;
+    // So many reads a second that no pace keeps a third one back.
+    let connector = connect(&stub, &[("reads_per_second", "1000")]);
+    let wanted = request(&["kinesis_data"]);
+    let split = connector.splits(&wanted, 1).await.unwrap().remove(0);
+    let mut batches = connector.scan(&wanted, &split, &Arc::default()).await.unwrap();
+    assert_eq!(batches.try_next().await.unwrap().unwrap().num_rows(), 10);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(stub.state().asked_for("GetRecords").len(), 2);
+}
+
 #[tokio::test]
 async fn measures_count_what_was_read() {
     let stub = Stub::start().await;

@@ -10,7 +10,9 @@ async fn failing(answer: impl Fn(u32) -> Option<Answer> + Send + Sync + 'static)
     Stub::start(move |asked| match asked.what.as_str() {
         "GET /" => version(Some("opensearch"), "2.19.1"),
         "GET /t/_mapping" => mapping("t", json!({"n": {"type": "long"}})),
-        "POST /t/_search/point_in_time?keep_alive=5m" => ok(&json!({"pit_id": "first"})),
+        "POST /t/_search/point_in_time?keep_alive=5m&allow_partial_pit_creation=false" => {
+            ok(&json!({"pit_id": "first"}))
+        }
         "POST /_search" => answer(searches.fetch_add(1, Ordering::Relaxed)),
         _ => ok(&json!({})),
     })
@@ -61,6 +63,10 @@ async fn an_answer_in_part_is_an_error() {
     assert_eq!(error.to_string(), "1 of 3 shards of \"t\" failed: node_disconnected_exception: gone");
     let stub = failing(move |_| ok(&gone)).await;
     assert_eq!(failure(&stub, &[]).await.to_string(), "index \"t\" does not exist");
+    // Shards of which no copy is there, as OpenSearch 2.19 answers for an index with unassigned shards.
+    let unassigned = json!({"total": 4, "successful": 2, "skipped": 0, "failed": 0});
+    let stub = failing(move |_| ok(&json!({"timed_out": false, "_shards": unassigned, "hits": {"hits": []}}))).await;
+    assert_eq!(failure(&stub, &[]).await.to_string(), "2 of 4 shards of \"t\" are not available");
     let stub = failing(|_| ok(&json!({"timed_out": true, "hits": {"hits": []}}))).await;
     assert_eq!(failure(&stub, &[]).await.to_string(), "the search on \"t\" ran out of time at the server");
 }
@@ -134,10 +140,12 @@ async fn indices_that_come_while_a_query_is_prepared() {
     let stub = one_page(json!({"n": {"type": "long"}}), vec![]).await;
     let connector = connect(&stub.endpoint, &[]);
     connector.schema("t").await.unwrap();
-    let split = Part::Slice { id: 0, max: 2, by_id: false, shards: 2 }.split();
-    let stream = connector.scan(&request("t", &["n"]), &split, &Arc::default()).await.unwrap();
-    let error = stream.try_collect::<Vec<_>>().await.unwrap_err().to_string();
-    assert_eq!(error, "the indices of \"t\" changed while the query was prepared: 1 shards instead of 2");
+    // A part that sees all shards, and one that sees its own only.
+    for part in [Part::Slice { id: 0, max: 2, shards: 2 }, Part::Shards { numbers: vec![0], shards: 2 }] {
+        let stream = connector.scan(&request("t", &["n"]), &part.split(), &Arc::default()).await.unwrap();
+        let error = stream.try_collect::<Vec<_>>().await.unwrap_err().to_string();
+        assert_eq!(error, "the indices of \"t\" changed while the query was prepared: 1 shards instead of 2");
+    }
 }
 
 #[tokio::test]

@@ -139,9 +139,9 @@ pub(super) async fn one_page(properties: Value, sources: Vec<Value>) -> Stub {
         "GET /t/_mapping" => mapping("t", properties.clone()),
         "GET /t/_search_shards" => ok(&json!({"shards": [[{"index": "t", "shard": 0}]]})),
         "POST /t/_count" => ok(&json!({"count": 70_000, "_shards": {"total": 1, "successful": 1, "failed": 0}})),
-        "POST /t/_search/point_in_time?keep_alive=5m" => ok(&json!({"pit_id": "pit-1"})),
         "DELETE /_search/point_in_time" => ok(&json!({"pits": []})),
         "POST /_search" | "POST /t/_search" => hits(&documents),
+        what if what.starts_with("POST /t/_search/point_in_time?keep_alive=5m&") => ok(&json!({"pit_id": "pit-1"})),
         _ => error(400, "unknown"),
     })
     .await
