@@ -27,10 +27,12 @@ mod metrics;
 mod oid;
 mod plans;
 mod procedures;
+mod query_detail;
 mod redshift;
 mod relations;
 mod settings;
 mod shown;
+mod status;
 mod steps;
 mod storage;
 mod streams;
@@ -93,8 +95,10 @@ const TABLES: &[&[SystemTable]] = &[
     plans::TABLES,
     materialized::TABLES,
     procedures::TABLES,
+    query_detail::TABLES,
     redshift::TABLES,
     settings::TABLES,
+    status::TABLES,
     steps::TABLES,
     storage::TABLES,
     unloads::TABLES,
