@@ -5,6 +5,7 @@ use super::table::Kind::{Int4, Int8, Text, Time};
 use super::{Rows, SystemTable, row, sees_all};
 use crate::error::Result;
 use crate::journal::{ConnectionEvent, UserRecord};
+use crate::login::parse_time;
 use crate::session::Context;
 
 async fn connections(context: &Context) -> Result<Rows> {
@@ -56,7 +57,7 @@ async fn user_log(context: &Context) -> Result<Rows> {
             i64::from(record.create_database),
             i64::from(record.superuser),
             0,
-            record.valid_until,
+            record.valid_until.as_deref().and_then(parse_time).map(|until| until.timestamp_micros()),
             record.pid,
             record.xid,
             record.at_us
@@ -105,7 +106,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("usecreatedb", Int4),
             ("usesuper", Int4),
             ("usecatupd", Int4),
-            ("valuntil", Text),
+            ("valuntil", Time),
             ("pid", Int4),
             ("xid", Int8),
             ("recordtime", Time),

@@ -11,6 +11,8 @@ mod classes;
 mod commits;
 mod connections;
 mod databases;
+#[cfg(test)]
+mod documented;
 mod empty;
 mod external;
 mod external_queries;

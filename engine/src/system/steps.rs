@@ -325,7 +325,8 @@ const AGGREGATE: Columns = step_columns!(
 );
 const HASH: Columns = step_columns!(
     "bytes": Int8, "slots": Int4, "occupied": Int4, "maxlength": Int4, "tbl": Int4, "is_diskbased": Text,
-    "workmem": Int8, "num_parts": Int4, "est_rows": Int8, "num_blocks_permitted": Int4, "row_dist_variance": Int4,
+    "workmem": Int8, "num_parts": Int4, "est_rows": Int8, "num_blocks_permitted": Int4, "resizes": Int4,
+    "checksum": Int8, "runtime_filter_size": Int4, "max_runtime_filter_size": Int4,
 );
 const HASH_JOIN: Columns = step_columns!(
     "tbl": Int4, "num_parts": Int4, "join_type": Int4, "hash_looped": Text, "switched_parts": Text,

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::session::Context;
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int16Array, Int32Array,
-    Int64Array, ListArray, ListBuilder, PrimitiveBuilder, StringArray, StringBuilder, StructArray,
+    ArrayRef, ArrowNativeTypeOp, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int16Array,
+    Int32Array, Int64Array, ListArray, ListBuilder, PrimitiveBuilder, StringArray, StringBuilder, StructArray,
     TimestampMicrosecondArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
@@ -205,11 +205,11 @@ pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Option<ArrayRef> {
         });
         each.collect()
     }
-    fn int<T: TryFrom<i64>>(value: Value) -> Option<T> {
-        match value {
-            Value::Int(value) => T::try_from(value).ok(),
-            _ => None,
-        }
+    // A number that its documented type has no room for is the largest of that: the table stays readable.
+    fn int<T: TryFrom<i64> + ArrowNativeTypeOp>(value: Value) -> Option<T> {
+        let Value::Int(value) = value else { return None };
+        let nearest = if value < 0 { T::MIN_TOTAL_ORDER } else { T::MAX_TOTAL_ORDER };
+        Some(T::try_from(value).unwrap_or(nearest))
     }
     fn double(value: Value) -> Option<f64> {
         match value {
@@ -294,4 +294,25 @@ pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Option<ArrayRef> {
             Arc::new(lists.finish())
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use datafusion::arrow::array::AsArray;
+    use datafusion::arrow::datatypes::Decimal128Type;
+
+    #[test]
+    fn numbers_have_the_documented_type_whatever_their_size() {
+        let values = row![7, 3_000_000_000_i64, -3_000_000_000_i64, NULL];
+        let found = array(Kind::Int4, values).unwrap();
+        let found: Vec<Option<i32>> = found.as_primitive::<Int32Type>().iter().collect();
+        assert_eq!(found, [Some(7), Some(i32::MAX), Some(i32::MIN), None]);
+        let found = array(Kind::Numeric(5, 2), row![0.296, 100, NULL]).unwrap();
+        assert_eq!(found.data_type(), &DataType::Decimal128(5, 2));
+        let found: Vec<Option<i128>> = found.as_primitive::<Decimal128Type>().iter().collect();
+        assert_eq!(found, [Some(30), Some(10_000), None]);
+        assert!(array(Kind::Int4, row!["7"]).is_none());
+    }
 }
