@@ -151,9 +151,9 @@ impl Rule {
 
     /// Whether it tells of waiting alone, whatever the priority, so that it can be decided while a statement waits.
     pub(crate) fn is_of_waiting(&self) -> bool {
-        let of = |metrics: &[Metric]| move |predicate: &Predicate| metrics.contains(&predicate.metric);
-        self.predicates.iter().any(of(&[Metric::QueueTime]))
-            && self.predicates.iter().all(of(&[Metric::QueueTime, Metric::Priority]))
+        let metrics = || self.predicates.iter().map(|predicate| predicate.metric);
+        metrics().any(|metric| metric == Metric::QueueTime)
+            && metrics().all(|metric| matches!(metric, Metric::QueueTime | Metric::Priority))
     }
 }
 
