@@ -8,6 +8,7 @@ use super::{Kind, all};
 const DOCUMENTED: &str = "
 stl_alert_event_log userid:int query:int slice:int segment:int step:int pid:int xid:big event:text solution:text event_time:time
 stl_analyze userid:int xid:big database:text table_id:int status:text rows:double modified_rows:double threshold_percent:int is_auto:text starttime:time endtime:time prevtime:time num_predicate_cols:int num_new_predicate_cols:int is_background:text auto_analyze_phase:text schema_name:text table_name:text
+stl_connection_log event:text recordtime:time remotehost:text remoteport:text pid:int dbname:text username:text authmethod:text duration:int sslversion:text sslcipher:text mtu:int sslcompression:text sslexpansion:text iamauthguid:text application_name:text os_version:text driver_version:text plugin_name:text protocol_version:int sessionid:text compression:text
 stl_ddltext userid:int xid:big pid:int label:text starttime:time endtime:time sequence:int text:text
 stl_error userid:int process:text recordtime:time pid:int errcode:int file:text linenum:int context:text error:text
 stl_explain userid:int query:int nodeid:int parentid:int plannode:text info:text user_query_id:big child_query_sequence:int query_uuid:text
@@ -61,7 +62,8 @@ sys_unload_history user_id:int query_id:big transaction_id:big session_id:int da
 ";
 
 /// Columns that are wider here, since microseconds of an hour do not fit.
-const WIDER: [(&str, &str); 2] = [("stv_recents", "duration"), ("svl_s3query_summary", "elapsed")];
+const WIDER: [(&str, &str); 3] =
+    [("stl_connection_log", "duration"), ("stv_recents", "duration"), ("svl_s3query_summary", "elapsed")];
 
 /// How a kind is written above.
 fn written(kind: Kind) -> String {
