@@ -18,6 +18,9 @@ const MANY_UNANALYZED: u64 = 1_000;
 const MANY_DEALT: u64 = 100_000;
 const UNEVEN: i64 = 80;
 
+/// What is said of a scan of a table without statistics.
+pub(super) const MISSING_STATISTICS: &str = "Missing query planner statistics";
+
 fn alert(event: impl Into<String>, solution: &str) -> AlertRecord {
     AlertRecord { event: event.into(), solution: solution.to_owned(), ..AlertRecord::default() }
 }
@@ -27,7 +30,7 @@ pub(super) fn of_scan(detail: &Detail, rows: u64) -> Vec<AlertRecord> {
     let Some(scan) = &detail.scan else { return Vec::new() };
     let mut alerts = Vec::new();
     if detail.unanalyzed && scan.rows_read >= MANY_UNANALYZED {
-        alerts.push(alert("Missing query planner statistics", "Run the ANALYZE command"));
+        alerts.push(alert(MISSING_STATISTICS, "Run the ANALYZE command"));
     }
     let ScanRecord { rows_read, rows_deleted, filtered, .. } = scan;
     let alive = rows_read.saturating_sub(*rows_deleted);
