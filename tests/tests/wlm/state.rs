@@ -1,7 +1,8 @@
 //! What a statement does is seen while it waits and while it runs, in every table that tells of it.
 
-use super::{ENDLESS, spawn, tell, until_waiting, world};
-use millrace_engine::Session;
+use super::{ENDLESS, hold, spawn, tell, until_waiting, world};
+use millrace_engine::{ErrorKind, Session};
+use millrace_tests::database::rows;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,4 +51,19 @@ async fn who_runs_and_who_waits_is_seen() {
     let ended = "SELECT status, service_class_id FROM sys_query_history WHERE query_text = 'SELECT count(*) FROM n'";
     assert_eq!(tell(&warehouse, ended).await, [["success", "6"]]);
     assert_eq!(tell(&warehouse, "SELECT count(*) FROM svv_query_state WHERE label LIKE 'nloop%'").await, [["0"]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_timeout_counts_the_time_in_the_queue() {
+    let (_folder, warehouse) = world(r#"[{"query_concurrency":1}]"#).await;
+    let mut first = Session::new(Arc::clone(&warehouse));
+    let held = hold(&mut first).await;
+    let mut second = Session::new(Arc::clone(&warehouse));
+    rows(&mut second, "SET statement_timeout TO 200").await.unwrap();
+    let error = rows(&mut second, "SELECT a FROM n").await.unwrap_err();
+    assert_eq!((error.kind, error.sqlstate()), (ErrorKind::Cancelled, "57014"), "{error}");
+    until_waiting(&warehouse, 0).await;
+    drop(held);
+    rows(&mut second, "SET statement_timeout TO 0").await.unwrap();
+    assert_eq!(rows(&mut second, "SELECT count(*) FROM n").await.unwrap(), [["10"]]);
 }
