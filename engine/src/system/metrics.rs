@@ -5,15 +5,18 @@ use super::steps::{records, running, statements};
 use super::table::Kind::{Int4, Int8, Numeric, Text, Time};
 use super::{Kind, PG_CATALOG, Rows, SystemTable, Value, row};
 use crate::error::Result;
-use crate::journal::{QueryRecord, StepRecord, StepsRecord};
+use crate::journal::{QueryRecord, StepRecord, StepsRecord, now_us};
 use crate::session::Context;
 use crate::wlm::Priority;
 
 /// Redshift's service class of statements without WLM's configuration.
 const SERVICE_CLASS: i64 = 100;
 
-/// The queue that a statement ran in last: class, name, priority.
-fn queue(record: Option<&QueryRecord>) -> (i64, String, Option<String>) {
+/// A queue that a statement is in: class, name, priority.
+type Stayed = (i64, String, Option<String>);
+
+/// The queue that a statement ran in last.
+fn queue(record: Option<&QueryRecord>) -> Stayed {
     match record.and_then(|record| record.stays.last()) {
         Some(stay) => (stay.class.into(), stay.class_name.clone(), stay.priority.clone()),
         None => (SERVICE_CLASS, String::new(), None),
@@ -279,9 +282,7 @@ fn measured(record: &StepsRecord) -> Vec<Measured> {
 }
 
 /// Rows of `stl_query_metrics`: one of the whole, with segment -1, one of each segment, with step -1, one of each step.
-fn raw(user: i32, record: &StepsRecord, query: Option<&QueryRecord>) -> Rows {
-    let (class, class_name, priority) = queue(query);
-    let queue_us = query.map(QueryRecord::queue_us);
+fn raw(user: i32, record: &StepsRecord, (class, class_name, priority): Stayed, queue_us: Option<i64>) -> Rows {
     let priority = priority.as_deref().and_then(Priority::given).map_or(-1, |priority| priority.number().into());
     let rows = measured(record).into_iter().map(|level| {
         row![
@@ -313,24 +314,37 @@ fn raw(user: i32, record: &StepsRecord, query: Option<&QueryRecord>) -> Rows {
     rows.collect()
 }
 
-async fn raw_of(context: &Context, records: Vec<StepsRecord>) -> Result<Rows> {
-    let (snapshot, queries) = (context.snapshot().await?, statements(context).await?);
-    let rows = records
-        .iter()
-        .flat_map(|record| raw(snapshot.principals().user_id(&record.user), record, queries.get(&record.query)));
-    Ok(rows.collect())
-}
-
 async fn ended(context: &Context) -> Result<Rows> {
-    raw_of(context, records(context).await?).await
+    let (snapshot, queries) = (context.snapshot().await?, statements(context).await?);
+    let mut rows = Rows::new();
+    for record in records(context).await? {
+        let (user, query) = (snapshot.principals().user_id(&record.user), queries.get(&record.query));
+        rows.extend(raw(user, &record, queue(query), query.map(QueryRecord::queue_us)));
+    }
+    Ok(rows)
 }
 
-/// The same numbers in the order that Redshift has them in of statements that run.
+/// The same numbers of statements that run, in the order that Redshift has them in there.
 async fn current(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let (tasks, queues) = (context.warehouse().wlm().tasks(), context.warehouse().wlm().queues());
     let place = |name: &str| RAW.iter().position(|(of, _)| *of == name);
     let places: Vec<usize> = CURRENT.iter().filter_map(|(name, _)| place(name)).collect();
-    let rows = raw_of(context, running(context).await?).await?;
-    Ok(rows.into_iter().map(|row| places.iter().filter_map(|place| row.get(*place).cloned()).collect()).collect())
+    let mut rows = Rows::new();
+    for record in running(context).await? {
+        let task = tasks.iter().find(|task| task.applicant.query == record.query);
+        let stayed = task.map(|task| {
+            let own = queues.iter().find(|queue| queue.settings.class == task.class);
+            let name = own.map(|queue| queue.settings.name.clone()).unwrap_or_default();
+            (task.class.into(), name, task.priority.map(|priority| priority.name().to_owned()))
+        });
+        let waited_us = task.map(|task| task.exec_us.unwrap_or_else(now_us) - task.queue_us);
+        let user = snapshot.principals().user_id(&record.user);
+        for row in raw(user, &record, stayed.unwrap_or_else(|| queue(None)), waited_us) {
+            rows.push(places.iter().filter_map(|place| row.get(*place).cloned()).collect());
+        }
+    }
+    Ok(rows)
 }
 
 const RAW: &[(&str, Kind)] = &[

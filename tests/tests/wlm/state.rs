@@ -35,7 +35,7 @@ async fn who_runs_and_who_waits_is_seen() {
         ("SELECT count(*) > 0 FROM sys_query_detail WHERE is_active = 't' AND step_name = 'nestloop'", &["true"]),
         ("SELECT count(*) FROM sys_query_detail WHERE is_active = 't' AND metrics_level = 'child query'", &["1"]),
         ("SELECT count(*) > 0, max(query_priority) FROM stv_query_metrics WHERE step_type = 15", &["true", "-1"]),
-        ("SELECT count(*) > 0 FROM stv_query_metrics WHERE segment = -1 AND step_type = -1", &["true"]),
+        ("SELECT service_class, query_queue_time >= 0 FROM stv_query_metrics WHERE segment = -1", &["6", "true"]),
         ("SELECT sequence FROM svv_query_inflight WHERE text LIKE 'SELECT count(*) FROM n a%'", &["0"]),
         ("SELECT rtrim(status), user_name FROM stv_recents WHERE query LIKE '%j.a < 0'", &["Running", "admin"]),
         ("SELECT position FROM stv_wlm_query_queue_state", &["0"]),
