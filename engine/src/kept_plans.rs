@@ -106,6 +106,11 @@ impl fmt::Debug for KeptPlans {
 }
 
 impl KeptPlans {
+    /// About how many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.entry_count()
+    }
+
     /// What is kept of a query; whoever asks decides whether it is still good.
     pub(crate) fn find(&self, key: &PlanKey) -> Option<Kept> {
         self.0.get(key)

@@ -113,6 +113,12 @@ impl ResultCache {
         self.most_bytes / SHARE_OF_ONE
     }
 
+    /// How many results it has, their bytes, and the most that they may have.
+    pub(crate) fn size(&self) -> (usize, usize, usize) {
+        let inner = self.lock();
+        (inner.entries.len(), inner.bytes, self.most_bytes)
+    }
+
     /// The result of a query and what it was read of; whoever asks decides whether it is still good.
     pub(crate) fn find(&self, key: &Key) -> Option<(Arc<Kept>, ReadOf)> {
         let mut inner = self.lock();

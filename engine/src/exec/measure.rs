@@ -6,9 +6,10 @@ use crate::optimize;
 use crate::session::Work;
 use crate::tables::TableScanSummary;
 use crate::wlm::Measures;
+use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
-use datafusion::physical_plan::metrics::MetricValue;
+use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,17 @@ pub(crate) fn measure_plans(plans: &[Arc<dyn ExecutionPlan>], returned_rows: u64
     measures
 }
 
+/// Rows that a scan of files has read, deleted ones and those that its filters leave out too. Of a managed table that is what
+/// its files have of which it is through, or what it gave if that is more, so that a file counts when it has been read.
+fn rows_read(config: &FileScanConfig, metrics: &MetricsSet, given: u64) -> u64 {
+    let decoded = given + counter(metrics, "pushdown_rows_pruned");
+    let Some(summary) = summary::<TableScanSummary>(config) else { return decoded };
+    let files = config.file_groups.iter().map(|group| group.len() as u64).sum::<u64>();
+    let through = counter(metrics, "files_processed").min(files);
+    let rows = u128::from(summary.rows) * u128::from(through) / u128::from(files.max(1));
+    decoded.max(u64::try_from(rows).unwrap_or(u64::MAX))
+}
+
 /// The most of a slice beside the average of those that do anything.
 fn skew(slices: impl Iterator<Item = u64> + Clone) -> f64 {
     let busy = slices.filter(|work| *work > 0);
@@ -68,7 +80,7 @@ fn add(plan: &Arc<dyn ExecutionPlan>, measures: &mut Measures, slices: &mut Slic
     measures.spilled_bytes += counter(&metrics, "spilled_bytes");
     if let Some(config) = scan {
         let read = counter(&metrics, "bytes_scanned").min(bytes(config));
-        measures.scan_rows = measures.scan_rows.max(rows + counter(&metrics, "pushdown_rows_pruned"));
+        measures.scan_rows = measures.scan_rows.max(rows_read(config, &metrics, rows));
         measures.read_bytes += read;
         if summary::<TableScanSummary>(config).is_none() {
             measures.external_rows += rows;

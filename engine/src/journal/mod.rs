@@ -30,7 +30,7 @@ pub use query::ConnectionEvent;
 pub(crate) use query::{QueryRecord, StatementClass, UserRecord};
 pub(crate) use refresh::RefreshRecord;
 pub(crate) use steps::{
-    AlertRecord, ForeignRecord, MOST_STEPS, NodeRecord, ScanRecord, StepRecord, StepsRecord, TotalsRecord,
+    AlertRecord, ForeignRecord, MOST_STEPS, NodeRecord, ScanRecord, StepRecord, StepsRecord, TotalsRecord, skewness,
 };
 pub use store::{Journal, JournalConfig, now_us};
 pub(crate) use streams::{BadStreamRecord, StreamPart, StreamScanRecord};

@@ -173,6 +173,17 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// How unevenly work is dealt to slices: 0 where each has as much, 100 where one has all of it.
+pub(crate) fn skewness(parts: impl Iterator<Item = u64> + Clone) -> i64 {
+    let (sum, count) = (parts.clone().sum::<u64>(), parts.clone().count());
+    if sum == 0 || count < 2 {
+        return 0;
+    }
+    let most = parts.max().unwrap_or(0);
+    let average = sum as f64 / count as f64;
+    (100. * (most as f64 / average - 1.) / (count as f64 - 1.)).round() as i64
+}
+
 /// Steps that give nothing before they have all rows: what they give is the next segment's.
 const BLOCKING: [&str; 3] = ["aggr", "sort", "unique"];
 
@@ -240,7 +251,23 @@ impl Record for StepsRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::{StepRecord, StepsRecord};
+    use super::{StepRecord, StepsRecord, skewness};
+
+    #[test]
+    fn skewness_goes_from_even_work_to_that_of_one_slice() {
+        for (parts, expected) in [
+            (&[][..], 0),
+            (&[7], 0),
+            (&[0, 0], 0),
+            (&[5, 5, 5, 5], 0),
+            (&[20, 0, 0, 0], 100),
+            (&[9, 1], 80),
+            // Twice the average, of a greatest possible four times.
+            (&[10, 5, 5, 0], 33),
+        ] {
+            assert_eq!(skewness(parts.iter().copied()), expected, "{parts:?}");
+        }
+    }
 
     #[test]
     fn a_segment_begins_when_the_streams_before_it_have_ended() {

@@ -1,6 +1,7 @@
 //! What was done and is being done: statements, connections, sessions.
 
 use super::table::Kind::{Double, Int4, Int8, Text, Time};
+use super::table::NULL;
 use super::{DATABASE, Kind, PG_CATALOG, Rows, SystemTable, oid, row, sees_all};
 use crate::error::Result;
 use crate::journal::{QueryRecord, StatementClass, now_us};
@@ -79,7 +80,9 @@ async fn stl_querytext(context: &Context) -> Result<Rows> {
     let (snapshot, records) = statements(context, |class| class == StatementClass::Query).await?;
     let rows = records.iter().flat_map(|record| {
         let user = snapshot.principals().user_id(&record.user);
-        pieces(&record.text).map(move |(number, text)| row![user, record.xid, record.pid, record.query, number, text])
+        pieces(&record.text).map(move |(number, text)| {
+            row![user, record.xid, record.pid, record.query, number, text, record.query, 1, NULL]
+        })
     });
     Ok(rows.collect())
 }
@@ -90,7 +93,7 @@ async fn texts(context: &Context, wanted: fn(StatementClass) -> bool) -> Result<
     let rows = records.iter().flat_map(|record| {
         let user = snapshot.principals().user_id(&record.user);
         pieces(&record.text).map(move |(number, text)| {
-            row![user, record.xid, record.pid, label(record), record.start_us, record.end_us, number, text]
+            row![user, record.xid, record.pid, &record.label, record.start_us, record.end_us, number, text]
         })
     });
     Ok(rows.collect())
@@ -106,7 +109,7 @@ async fn svl_statementtext(context: &Context) -> Result<Rows> {
             StatementClass::Utility => "UTILITY",
         };
         pieces(&record.text).map(move |(number, text)| {
-            row![user, record.xid, record.pid, label(record), record.start_us, record.end_us, number, class, text]
+            row![user, record.xid, record.pid, &record.label, record.start_us, record.end_us, number, class, text]
         })
     });
     Ok(rows.collect())
@@ -148,7 +151,7 @@ async fn stl_error(context: &Context) -> Result<Rows> {
             "millrace",
             record.end_us,
             record.pid,
-            0,
+            number_of(code),
             "",
             0,
             code,
@@ -156,6 +159,12 @@ async fn stl_error(context: &Context) -> Result<Rows> {
         ]
     });
     Ok(rows.collect())
+}
+
+/// An SQLSTATE as the number that PostgreSQL has for it within: six bits a character, the first the lowest.
+fn number_of(sqlstate: &str) -> i64 {
+    let bits = |character: u8| i64::from(character.wrapping_sub(b'0') & 0x3f);
+    sqlstate.bytes().take(5).zip(0..).map(|(character, at)| bits(character) << (6 * at)).sum()
 }
 
 /// The sessions that the user may see.
@@ -176,12 +185,11 @@ async fn stv_inflight(context: &Context) -> Result<Rows> {
     let rows = sessions(context).await?.into_iter().filter_map(|session| {
         let running = session.running?;
         let user = snapshot.principals().user_id(&session.user);
-        let label = if running.label.is_empty() { "default" } else { &running.label };
         Some(row![
             user,
             0,
             running.query,
-            label,
+            &running.label,
             running.xid,
             session.pid,
             running.start_us,
@@ -296,7 +304,17 @@ pub(super) const TABLES: &[SystemTable] = &[
     ),
     declare(
         "stl_querytext",
-        &[("userid", Int4), ("xid", Int8), ("pid", Int4), ("query", Int4), ("sequence", Int4), ("text", Text)],
+        &[
+            ("userid", Int4),
+            ("xid", Int8),
+            ("pid", Int4),
+            ("query", Int4),
+            ("sequence", Int4),
+            ("text", Text),
+            ("user_query_id", Int8),
+            ("child_query_sequence", Int4),
+            ("query_uuid", Text),
+        ],
         |context| Box::pin(stl_querytext(context)),
     ),
     declare("stl_ddltext", TEXT_COLUMNS, |context| Box::pin(texts(context, |class| class == StatementClass::Ddl))),

@@ -13,8 +13,10 @@ async fn stl_analyze(context: &Context) -> Result<Rows> {
     let mut records: Vec<AnalyzeRecord> = context.warehouse().journal().read().await?;
     records.retain(|record| everything || record.user == context.who().user);
     let none = None::<i64>;
+    let relations = relations(context).await?;
     let letter = |yes: bool| if yes { "t" } else { "f" };
     let rows = records.into_iter().map(|record| {
+        let table = relations.iter().find(|relation| relation.oid == record.table_id);
         row![
             if record.automatic { 1 } else { snapshot.principals().user_id(&record.user) },
             record.xid,
@@ -31,7 +33,9 @@ async fn stl_analyze(context: &Context) -> Result<Rows> {
             none,
             none,
             letter(record.automatic),
-            NULL
+            NULL,
+            table.map(|table| &table.schema),
+            table.map(|table| &table.name)
         ]
     });
     Ok(rows.collect())
@@ -123,6 +127,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("num_new_predicate_cols", Int4),
             ("is_background", Text),
             ("auto_analyze_phase", Text),
+            ("schema_name", Text),
+            ("table_name", Text),
         ],
         |context| Box::pin(stl_analyze(context)),
     ),

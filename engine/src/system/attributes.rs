@@ -145,6 +145,7 @@ pub(crate) fn system_type(kind: super::Kind) -> i64 {
         super::Kind::Int8 => 20,
         super::Kind::Real => 700,
         super::Kind::Double => 701,
+        super::Kind::Numeric(..) => 1700,
         super::Kind::Oid => 26,
         super::Kind::Text => 25,
         super::Kind::Date => 1082,

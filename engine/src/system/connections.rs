@@ -5,6 +5,7 @@ use super::table::Kind::{Int4, Int8, Text, Time};
 use super::{Rows, SystemTable, row, sees_all};
 use crate::error::Result;
 use crate::journal::{ConnectionEvent, UserRecord};
+use crate::login::parse_time;
 use crate::session::Context;
 
 async fn connections(context: &Context) -> Result<Rows> {
@@ -25,7 +26,6 @@ async fn connections(context: &Context) -> Result<Rows> {
             event.ssl_version,
             "",
             0,
-            "",
             "",
             "",
             "",
@@ -56,7 +56,7 @@ async fn user_log(context: &Context) -> Result<Rows> {
             i64::from(record.create_database),
             i64::from(record.superuser),
             0,
-            record.valid_until,
+            record.valid_until.as_deref().and_then(parse_time).map(|until| until.timestamp_micros()),
             record.pid,
             record.xid,
             record.at_us
@@ -84,7 +84,6 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("sslcompression", Text),
             ("sslexpansion", Text),
             ("iamauthguid", Text),
-            ("application_name_detail", Text),
             ("application_name", Text),
             ("os_version", Text),
             ("driver_version", Text),
@@ -105,7 +104,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("usecreatedb", Int4),
             ("usesuper", Int4),
             ("usecatupd", Int4),
-            ("valuntil", Text),
+            ("valuntil", Time),
             ("pid", Int4),
             ("xid", Int8),
             ("recordtime", Time),

@@ -73,6 +73,7 @@ async fn summary(context: &Context) -> Result<Rows> {
             splits / slices,
             scan.file_bytes,
             largest,
+            scan.file_bytes.checked_div(splits),
             none,
             none,
             none,
@@ -93,8 +94,8 @@ async fn detail(context: &Context) -> Result<Rows> {
         row![
             snapshot.principals().user_id(&record.user),
             record.query,
-            1,
             record.xid,
+            1,
             step.segment,
             "S3",
             step.start_us,
@@ -113,6 +114,7 @@ async fn detail(context: &Context) -> Result<Rows> {
             "f",
             letter(scan.nested),
             NULL,
+            NULL,
             NULL
         ]
     });
@@ -122,8 +124,8 @@ async fn detail(context: &Context) -> Result<Rows> {
         row![
             snapshot.principals().user_id(&record.user),
             record.query,
-            1,
             record.xid,
+            1,
             step.segment,
             foreign.source.to_uppercase(),
             step.start_us,
@@ -141,6 +143,7 @@ async fn detail(context: &Context) -> Result<Rows> {
             &step.table,
             "f",
             letter(scan.nested),
+            NULL,
             NULL,
             NULL
         ]
@@ -279,13 +282,14 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("splits_avg", Int4),
             ("total_split_size", Int8),
             ("max_split_size", Int8),
+            ("avg_split_size", Int8),
             ("total_retries", Int4),
             ("max_retries", Int4),
             ("max_request_duration", Int4),
-            ("avg_request_duration", Int4),
+            ("avg_request_duration", Double),
             ("max_request_parallelism", Int4),
             ("avg_request_parallelism", Double),
-            ("total_slowdown_count", Int4),
+            ("total_slowdown_count", Int8),
             ("max_slowdown_count", Int4),
         ],
         rows: |context| Box::pin(summary(context)),
@@ -316,8 +320,8 @@ pub(super) const TABLES: &[SystemTable] = &[
         columns: &[
             ("user_id", Int4),
             ("query_id", Int8),
-            ("child_query_sequence", Int4),
             ("transaction_id", Int8),
+            ("child_query_sequence", Int4),
             ("segment_id", Int4),
             ("source_type", Text),
             ("start_time", Time),
@@ -337,6 +341,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("is_nested", Text),
             ("s3list_time", Int8),
             ("get_partition_time", Int8),
+            ("query_uuid", Text),
         ],
         rows: |context| Box::pin(detail(context)),
     },

@@ -5,7 +5,7 @@ use super::table::Kind::{Bool, Int4, Int8, Text, Time};
 use super::table::NULL;
 use super::{DATABASE, Rows, SystemTable, VERSION, Value, row};
 use crate::error::Result;
-use crate::journal::{QueryRecord, StatementClass, now_us};
+use crate::journal::{QueryRecord, StatementClass, Stay, now_us};
 use crate::session::Context;
 use crate::wlm;
 use millrace_catalog::Snapshot;
@@ -13,7 +13,7 @@ use millrace_catalog::Snapshot;
 /// Redshift's service class of user queries without WLM's configuration.
 const SERVICE_CLASS: i64 = 100;
 
-/// How `generic_query_hash` is computed; another way has another number.
+/// How `user_query_hash` and `generic_query_hash` are computed; another way has another number.
 const HASH_VERSION: i64 = 1;
 
 async fn svl_qlog(context: &Context) -> Result<Rows> {
@@ -31,6 +31,8 @@ async fn svl_qlog(context: &Context) -> Result<Rows> {
             label(record),
             cut(&record.text, 60),
             record.source_query,
+            "Ran on the main cluster",
+            None::<i64>,
             0
         ]
     });
@@ -49,8 +51,28 @@ async fn sys_query_history(context: &Context) -> Result<Rows> {
         history_row(&snapshot, record, (status, Some(record.end_us)))
     });
     let mut rows: Rows = ended.collect();
+    let (tasks, queues) = (context.warehouse().wlm().tasks(), context.warehouse().wlm().queues());
     for session in sessions(context).await? {
         let Some(running) = session.running else { continue };
+        let task = tasks.iter().find(|task| task.applicant.query == running.query);
+        let status = match task {
+            Some(task) if task.exec_us.is_none() => "queued",
+            Some(task) if task.returning => "returning",
+            _ => "running",
+        };
+        let stay = task.map(|task| {
+            let queue = queues.iter().find(|queue| queue.settings.class == task.class);
+            Stay {
+                task: task.task,
+                class: task.class,
+                class_name: queue.map(|queue| queue.settings.name.clone()).unwrap_or_default(),
+                priority: task.priority.map(|priority| priority.name().to_owned()),
+                queue_start_us: task.queue_us,
+                exec_start_us: task.exec_us,
+                end_us: task.exec_us.is_none().then(now_us),
+                ..Stay::default()
+            }
+        });
         let record = QueryRecord {
             query: running.query,
             user: session.user,
@@ -61,9 +83,10 @@ async fn sys_query_history(context: &Context) -> Result<Rows> {
             text: running.text,
             start_us: running.start_us,
             end_us: now_us(),
+            stays: stay.into_iter().collect(),
             ..QueryRecord::default()
         };
-        rows.push(history_row(&snapshot, &record, ("running", None)));
+        rows.push(history_row(&snapshot, &record, (status, None)));
     }
     Ok(rows)
 }
@@ -101,11 +124,12 @@ fn history_row(snapshot: &Snapshot, record: &QueryRecord, (status, ended): (&str
         stay.map_or(SERVICE_CLASS, |stay| stay.class.into()),
         stay.map(|stay| stay.class_name.clone()),
         stay.and_then(|stay| stay.priority.clone()),
-        if is_short { "Yes" } else { "No" },
-        NULL,
+        if is_short { "true" } else { "false" },
+        format!("{:016x}", wlm::text_hash(&record.text)),
         format!("{:016x}", wlm::shape(&record.text)),
         HASH_VERSION,
-        record.source_query
+        record.source_query.unwrap_or(0),
+        &record.user
     ]
 }
 
@@ -136,6 +160,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("label", Text),
             ("substring", Text),
             ("source_query", Int4),
+            ("concurrency_scaling_status_txt", Text),
+            ("from_sp_call", Int4),
             ("concurrency_scaling_status", Int4),
         ],
         |context| Box::pin(svl_qlog(context)),
@@ -174,7 +200,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("user_query_hash", Text),
             ("generic_query_hash", Text),
             ("query_hash_version", Int4),
-            ("result_cache_query_id", Int8),
+            ("result_cache_query_id", Int4),
+            ("username", Text),
         ],
         |context| Box::pin(sys_query_history(context)),
     ),

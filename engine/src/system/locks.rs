@@ -75,7 +75,7 @@ pub(super) const TABLES: &[SystemTable] = &[
         schema: PG_CATALOG,
         name: "stv_locks",
         columns: &[
-            ("table_id", Int4),
+            ("table_id", Int8),
             ("last_commit", Time),
             ("last_update", Time),
             ("lock_owner", Int8),

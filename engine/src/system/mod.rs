@@ -11,6 +11,8 @@ mod classes;
 mod commits;
 mod connections;
 mod databases;
+#[cfg(test)]
+mod documented;
 mod empty;
 mod external;
 mod external_queries;
@@ -27,10 +29,12 @@ mod metrics;
 mod oid;
 mod plans;
 mod procedures;
+mod query_detail;
 mod redshift;
 mod relations;
 mod settings;
 mod shown;
+mod status;
 mod steps;
 mod storage;
 mod streams;
@@ -93,8 +97,10 @@ const TABLES: &[&[SystemTable]] = &[
     plans::TABLES,
     materialized::TABLES,
     procedures::TABLES,
+    query_detail::TABLES,
     redshift::TABLES,
     settings::TABLES,
+    status::TABLES,
     steps::TABLES,
     storage::TABLES,
     unloads::TABLES,

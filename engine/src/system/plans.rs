@@ -13,9 +13,19 @@ async fn explain(context: &Context) -> Result<Rows> {
     for record in records(context).await? {
         let user = snapshot.principals().user_id(&record.user);
         let nodes = record.nodes.iter().zip(1_u32..);
-        rows.extend(nodes.map(|(node, id)| row![user, record.query, id, node.parent, &node.text, &node.info]));
+        rows.extend(nodes.map(|(node, id)| {
+            row![user, record.query, id, node.parent, &node.text, &node.info, record.query, 1, Value::Null]
+        }));
     }
     Ok(rows)
+}
+
+/// Redshift's number of a node, by its text; NULL for one of which its documentation shows none.
+fn node_number(text: &str) -> Option<i64> {
+    let known = [("Seq Scan", 104), ("Sort", 114), ("Unique", 117), ("Merge ", 122), ("Network", 123)];
+    let (_, node) = text.split_once("XN ")?;
+    let is_join = node.starts_with("Merge ") && node.contains(" Join");
+    known.into_iter().find(|(name, _)| node.starts_with(*name) && !is_join).map(|(_, number)| number)
 }
 
 async fn plan_info(context: &Context) -> Result<Rows> {
@@ -34,7 +44,7 @@ async fn plan_info(context: &Context) -> Result<Rows> {
                 step.segment,
                 step.step,
                 locus,
-                Value::Null,
+                node_number(&node.text),
                 node.cost.0,
                 node.cost.1,
                 node.rows,
@@ -79,6 +89,9 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("parentid", Int4),
             ("plannode", Text),
             ("info", Text),
+            ("user_query_id", Int8),
+            ("child_query_sequence", Int4),
+            ("query_uuid", Text),
         ],
         rows: |context| Box::pin(explain(context)),
     },

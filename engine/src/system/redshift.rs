@@ -1,11 +1,11 @@
 //! Tables as Redshift's administrators look at them: `svv_table_info`, `stv_tbl_perm`, `stv_tbl_trans`.
 
-use super::table::Kind::{Double, Int4, Int8, Text, Time};
+use super::table::Kind::{Int4, Int8, Numeric, Text, Time};
 use super::table::NULL;
-use super::{DATABASE, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, attributes, relations, row};
+use super::{DATABASE, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, attributes, relations, row, storage};
 use crate::error::Result;
-use crate::session::Context;
-use crate::tables::{effective_style, shown_sort_key, skew, unsorted_fraction};
+use crate::session::{Context, is_temporary};
+use crate::tables::{effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction};
 use millrace_catalog::model::SortKey;
 use std::collections::BTreeMap;
 
@@ -78,6 +78,7 @@ fn blocks(bytes: u64) -> u64 {
 }
 
 async fn table_info(context: &Context) -> Result<Rows> {
+    let capacity = storage::local_disk(context)?.map(|(_, capacity)| capacity);
     let mut rows = Rows::new();
     for relation in relations(context).await?.iter().filter(|relation| relation.kind == RelationKind::Table) {
         let figures = figures(context, relation).await?;
@@ -102,14 +103,15 @@ async fn table_info(context: &Context) -> Result<Rows> {
             encoding,
             sort_keys,
             blocks(figures.bytes),
-            0.0,
-            0.0,
+            capacity.map(|capacity| 100. * blocks(figures.bytes) as f64 / capacity.max(1) as f64),
+            0,
             figures.unsorted,
             figures.stats_off,
             figures.written,
             figures.sort_key_skew,
             figures.skew,
             figures.alive,
+            NULL,
             NULL,
             NULL
         ]);
@@ -119,23 +121,49 @@ async fn table_info(context: &Context) -> Result<Rows> {
     Ok(rows)
 }
 
+/// What a slice has of a table: rows, deleted ones too, those of them that are sorted, blocks.
+#[derive(Clone, Copy, Default)]
+struct SlicePart {
+    rows: u64,
+    sorted: u64,
+    blocks: u64,
+}
+
+/// A row for each slice; rows that stand in the catalog are the first one's.
 async fn tbl_perm(context: &Context) -> Result<Rows> {
+    let slices = u32::try_from(context.state().config().target_partitions()).unwrap_or(1).max(1);
     let mut rows = Rows::new();
     for relation in relations(context).await?.iter().filter(|relation| relation.kind == RelationKind::Table) {
-        let figures = figures(context, relation).await?;
-        let sorted = figures.unsorted.map_or(0, |part| (figures.alive as f64 * (1. - part / 100.)).round() as i64);
-        rows.push(row![
-            0,
-            relation.oid,
-            &relation.name,
-            figures.alive,
-            sorted,
-            figures.bytes,
-            super::oid::DATABASE_OID,
-            blocks(figures.bytes),
-            0,
-            0
-        ]);
+        let Some(table) = &relation.managed else { continue };
+        let contents = context.transaction().lock().await.contents(context.warehouse(), table).await?;
+        let has_key = !matches!(table.attributes.effective_sort_key(), SortKey::None | SortKey::Auto);
+        let mut parts = vec![SlicePart::default(); slices as usize];
+        if let Some(first) = parts.first_mut() {
+            first.rows = contents.inlined.iter().map(|rows| rows.rows.len() as u64).sum();
+        }
+        for (place, file) in contents.files.iter().enumerate() {
+            let slice = storage::slice_of(table, file, (place, slices));
+            let Some(part) = parts.get_mut(slice as usize) else { continue };
+            part.rows += file.record_count;
+            part.sorted += if has_key && is_sorted(table, file) { file.record_count } else { 0 };
+            part.blocks += storage::file_blocks(table, file);
+        }
+        for (slice, part) in parts.into_iter().enumerate() {
+            rows.push(row![
+                slice,
+                relation.oid,
+                &relation.name,
+                part.rows,
+                part.sorted,
+                i64::from(is_temporary(table)),
+                super::oid::DATABASE_OID,
+                NULL,
+                NULL,
+                0,
+                relation.distribution,
+                part.blocks
+            ]);
+        }
     }
     Ok(rows)
 }
@@ -156,15 +184,16 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("sortkey1_enc", Text),
             ("sortkey_num", Int4),
             ("size", Int8),
-            ("pct_used", Double),
-            ("empty", Double),
-            ("unsorted", Double),
-            ("stats_off", Double),
-            ("tbl_rows", Int8),
-            ("skew_sortkey1", Double),
-            ("skew_rows", Double),
-            ("estimated_visible_rows", Int8),
+            ("pct_used", Numeric(10, 4)),
+            ("empty", Int8),
+            ("unsorted", Numeric(5, 2)),
+            ("stats_off", Numeric(5, 2)),
+            ("tbl_rows", Numeric(38, 0)),
+            ("skew_sortkey1", Numeric(19, 2)),
+            ("skew_rows", Numeric(19, 2)),
+            ("estimated_visible_rows", Numeric(38, 0)),
             ("risk_event", Text),
+            ("vacuum_sort_benefit", Numeric(12, 2)),
             ("create_time", Time),
         ],
         rows: |context| Box::pin(table_info(context)),
@@ -178,11 +207,13 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("name", Text),
             ("rows", Int8),
             ("sorted_rows", Int8),
-            ("bytes", Int8),
-            ("db_id", Int4),
-            ("block_count", Int4),
             ("temp", Int4),
+            ("db_id", Int4),
+            ("insert_pristine", Int4),
+            ("delete_pristine", Int4),
             ("backup", Int4),
+            ("dist_style", Int4),
+            ("block_count", Int4),
         ],
         rows: |context| Box::pin(tbl_perm(context)),
     },

@@ -1,18 +1,18 @@
-//! What statements did step by step: `stl_scan` and its kin, `svl_query_report`, `svl_query_summary`, `sys_query_detail`,
-//! `svv_query_state`.
+//! What statements did step by step: `stl_scan` and its kin, `svl_query_report`, `svl_query_summary`, `svv_query_state`,
+//! and the steps of `sys_query_detail`.
 //!
 //! The tables differ in their columns only: [`value`] gives each by its name. What is known of all slices together
 //! (bytes, memory, rows before filters) is dealt to them as their rows are.
 
 use super::table::Kind::{Double, Int4, Int8, Text, Time};
-use super::{Kind, PG_CATALOG, Rows, SystemTable, Value, sees_all};
+use super::{DATABASE, Kind, PG_CATALOG, Rows, SystemTable, Value, sees_all};
 use crate::error::Result;
-use crate::journal::{QueryRecord, ScanRecord, StepRecord, StepsRecord};
+use crate::journal::{NodeRecord, QueryRecord, ScanRecord, StepRecord, StepsRecord, skewness};
 use crate::session::Context;
 use std::collections::HashMap;
 
 /// The columns of a table.
-type Columns = &'static [(&'static str, Kind)];
+pub(super) type Columns = &'static [(&'static str, Kind)];
 
 /// The statements with steps that the user may see, oldest first.
 pub(super) async fn records(context: &Context) -> Result<Vec<StepsRecord>> {
@@ -40,11 +40,13 @@ pub(super) async fn statements(context: &Context) -> Result<HashMap<i64, QueryRe
 }
 
 /// A step, or what one slice did of it.
-struct Part<'a> {
-    user: i32,
-    record: &'a StepsRecord,
-    step: &'a StepRecord,
-    slice: Option<usize>,
+pub(super) struct Part<'a> {
+    pub(super) user: i32,
+    pub(super) record: &'a StepsRecord,
+    pub(super) step: &'a StepRecord,
+    pub(super) slice: Option<usize>,
+    /// When its segment ran.
+    pub(super) segment_us: (i64, i64),
 }
 
 impl Part<'_> {
@@ -70,9 +72,17 @@ impl Part<'_> {
         part(slice + 1) - part(slice)
     }
 
-    /// Microseconds that it ran.
-    fn elapsed_us(&self) -> i64 {
-        self.step.end_us - self.step.start_us
+    /// Its node of the plan.
+    fn node(&self) -> Option<&NodeRecord> {
+        node_of(self.record, self.step)
+    }
+
+    /// The step that fills the hash table that a join looks in.
+    fn hash_step(&self) -> Option<&StepRecord> {
+        let is_own = |step: &&StepRecord| {
+            step.name == "hash" && node_of(self.record, step).is_some_and(|node| node.parent == self.step.node)
+        };
+        self.record.steps.iter().find(is_own).filter(|_| self.step.name == "hjoin")
     }
 
     /// Rows that a scan read.
@@ -88,21 +98,38 @@ impl Part<'_> {
     }
 }
 
+/// The node of the plan that a step is of.
+fn node_of<'a>(record: &'a StepsRecord, step: &StepRecord) -> Option<&'a NodeRecord> {
+    record.nodes.get((step.node as usize).checked_sub(1)?)
+}
+
+/// Redshift's number of the kind of a hash join, by its node's text; NULL for one that it does not tell.
+fn join_type(text: &str) -> Option<i64> {
+    let kinds =
+        [("Hash Join", 0), ("Hash Left Join", 1), ("Hash Full Join", 2), ("Hash Right Join", 3), ("Hash IN Join", 5)];
+    kinds.into_iter().find(|(name, _)| text.contains(&format!("XN {name}"))).map(|(_, number)| number)
+}
+
+/// The word of a step in `sys_query_detail`, which spells them out.
+fn spelled(name: &str) -> &str {
+    match name {
+        "aggr" => "aggregate",
+        "bcast" => "broadcast",
+        "dist" => "distribute",
+        "hjoin" => "hashjoin",
+        "mjoin" => "mergejoin",
+        "nloop" => "nestloop",
+        other => other,
+    }
+}
+
 /// `t` or `f`
-fn letter(yes: bool) -> Value {
+pub(super) fn letter(yes: bool) -> Value {
     Value::from(if yes { "t" } else { "f" })
 }
 
 fn per_second(amount: u64, time_us: u64) -> Value {
     if time_us == 0 { Value::Null } else { Value::Double(amount as f64 * 1e6 / time_us as f64) }
-}
-
-/// The largest part of a slice above the average of all, in percent of the average.
-fn skewness(parts: impl Iterator<Item = u64> + Clone) -> Value {
-    let (sum, count) = (parts.clone().sum::<u64>(), parts.clone().count() as u64);
-    let most = parts.max().unwrap_or(0);
-    let average = sum as f64 / count.max(1) as f64;
-    if average > 0. { Value::Int(((most as f64 / average - 1.) * 100.).round() as i64) } else { Value::Int(0) }
 }
 
 /// Redshift's number of the kind of a scan; NULL for a system that it does not read.
@@ -130,7 +157,7 @@ fn source(scan: &ScanRecord) -> &str {
 }
 
 /// A column's value; NULL for what does not apply here.
-fn value(column: &str, part: &Part<'_>) -> Value {
+pub(super) fn value(column: &str, part: &Part<'_>) -> Value {
     let Part { record, step, .. } = part;
     let (most_us, average_us) = step.times_us();
     let scan = step.scan.as_ref();
@@ -143,9 +170,11 @@ fn value(column: &str, part: &Part<'_>) -> Value {
         "stm" | "stream_id" => step.stream.into(),
         "segment" | "seg" | "segment_id" => step.segment.into(),
         "step" | "step_id" => step.step.into(),
-        "starttime" | "start_time" => step.start_us.into(),
-        "endtime" | "end_time" => step.end_us.into(),
-        "elapsed_time" | "duration" => part.elapsed_us().into(),
+        "starttime" => step.start_us.into(),
+        "endtime" => step.end_us.into(),
+        "start_time" => part.segment_us.0.into(),
+        "end_time" => part.segment_us.1.into(),
+        "elapsed_time" | "duration" => (part.segment_us.1 - part.segment_us.0).into(),
         "maxtime" => most_us.into(),
         "avgtime" => average_us.into(),
         "cpu" => own_us.into(),
@@ -154,9 +183,9 @@ fn value(column: &str, part: &Part<'_>) -> Value {
         "rate_row" => per_second(part.rows(), most_us),
         "rate_byte" => per_second(step.bytes, most_us),
         "label" => step.label().into(),
-        "step_name" => step.name.as_str().into(),
+        "step_name" => spelled(&step.name).into(),
         "tbl" | "table_id" => step.table_id.into(),
-        "table_name" => Some(&step.table).filter(|table| !table.is_empty()).into(),
+        "table_name" => (!step.table.is_empty()).then(|| format!("{DATABASE}.{}", step.table)).into(),
         "perm_table_name" => match step.table.rsplit('.').next() {
             Some(name) if !name.is_empty() => name.into(),
             _ => "Internal Worktable".into(),
@@ -182,10 +211,17 @@ fn value(column: &str, part: &Part<'_>) -> Value {
             let events: Vec<&str> = own.map(|alert| alert.event.as_str()).collect();
             (!events.is_empty()).then(|| events.join("; ")).into()
         }
-        "data_skewness" => skewness(step.slices.iter().map(|(rows, _)| *rows)),
-        "time_skewness" => skewness(step.slices.iter().map(|(_, time)| *time)),
+        "data_skewness" => skewness(step.slices.iter().map(|(rows, _)| *rows)).into(),
+        "time_skewness" => skewness(step.slices.iter().map(|(_, time)| *time)).into(),
         "is_active" => letter(false),
         "distribution" => step.distribution.as_ref().into(),
+        "join_type" => part.node().and_then(|node| join_type(&node.text)).into(),
+        "hash_segment" => part.hash_step().map(|hash| hash.segment).into(),
+        "hash_step" => part.hash_step().map(|hash| hash.step).into(),
+        "est_rows" => part.node().map(|node| node.rows).into(),
+        "metrics_level" => "step".into(),
+        "plan_parent_id" => part.node().map(|node| node.parent).into(),
+        "plan_node_id" => step.node.into(),
         _ => Value::Null,
     }
 }
@@ -201,11 +237,13 @@ async fn rows_of(
     let mut rows = Rows::new();
     for record in records {
         let user = snapshot.principals().user_id(&record.user);
+        let times = record.segment_times();
         let steps = record.steps.iter().filter(|step| wanted.is_empty() || wanted.contains(&step.name.as_str()));
         for step in steps {
             let slices = if by_slice { (0..step.slices.len()).map(Some).collect() } else { vec![None] };
             for slice in slices {
-                let part = Part { user, record, step, slice };
+                let segment_us = times.get(&step.segment).copied().unwrap_or((step.start_us, step.end_us));
+                let part = Part { user, record, step, slice, segment_us };
                 rows.push(columns.iter().map(|(column, _)| value(column, &part)).collect());
             }
         }
@@ -219,20 +257,6 @@ async fn by_slice(context: &Context, columns: Columns, wanted: &[&str]) -> Resul
 
 async fn summary(context: &Context) -> Result<Rows> {
     rows_of(context, &records(context).await?, SUMMARY, (&[], false)).await
-}
-
-async fn detail(context: &Context) -> Result<Rows> {
-    let running = running(context).await?;
-    let mut rows = rows_of(context, &records(context).await?, DETAIL, (&[], false)).await?;
-    let active = rows_of(context, &running, DETAIL, (&[], false)).await?;
-    let at = DETAIL.iter().position(|(name, _)| *name == "is_active");
-    rows.extend(active.into_iter().map(|mut row| {
-        if let Some(value) = at.and_then(|at| row.get_mut(at)) {
-            *value = letter(true);
-        }
-        row
-    }));
-    Ok(rows)
 }
 
 async fn state(context: &Context) -> Result<Rows> {
@@ -274,6 +298,7 @@ const SCAN: Columns = &[
     ("topology_signature", Int8),
     ("use_tpm_partition", Text),
     ("is_rrscan_expr", Text),
+    ("scanned_mega_value", Text),
 ];
 
 /// What the tables of single steps begin with.
@@ -300,7 +325,8 @@ const AGGREGATE: Columns = step_columns!(
 );
 const HASH: Columns = step_columns!(
     "bytes": Int8, "slots": Int4, "occupied": Int4, "maxlength": Int4, "tbl": Int4, "is_diskbased": Text,
-    "workmem": Int8, "num_parts": Int4, "est_rows": Int8, "num_blocks_permitted": Int4, "row_dist_variance": Int4,
+    "workmem": Int8, "num_parts": Int4, "est_rows": Int8, "num_blocks_permitted": Int4, "resizes": Int4,
+    "checksum": Int8, "runtime_filter_size": Int4, "max_runtime_filter_size": Int4,
 );
 const HASH_JOIN: Columns = step_columns!(
     "tbl": Int4, "num_parts": Int4, "join_type": Int4, "hash_looped": Text, "switched_parts": Text,
@@ -381,38 +407,6 @@ const STATE: Columns = &[
     ("is_delayed_scan", Text),
 ];
 
-const DETAIL: Columns = &[
-    ("user_id", Int4),
-    ("query_id", Int8),
-    ("child_query_sequence", Int4),
-    ("stream_id", Int4),
-    ("segment_id", Int4),
-    ("step_id", Int4),
-    ("step_name", Text),
-    ("table_id", Int4),
-    ("table_name", Text),
-    ("is_rrscan", Text),
-    ("start_time", Time),
-    ("end_time", Time),
-    ("duration", Int8),
-    ("alert", Text),
-    ("input_bytes", Int8),
-    ("input_rows", Int8),
-    ("output_bytes", Int8),
-    ("output_rows", Int8),
-    ("blocks_read", Int8),
-    ("blocks_write", Int8),
-    ("local_read_io", Int8),
-    ("remote_read_io", Int8),
-    ("source", Text),
-    ("data_skewness", Int4),
-    ("time_skewness", Int4),
-    ("is_active", Text),
-    ("spilled_block_local_disk", Int8),
-    ("spilled_block_remote_disk", Int8),
-    ("step_attribute", Text),
-];
-
 /// A table of what each slice did of some steps.
 macro_rules! of_steps {
     ($name:literal, $columns:ident, $($step:literal),*) => {
@@ -456,11 +450,5 @@ pub(super) const TABLES: &[SystemTable] = &[
         name: "svv_query_state",
         columns: STATE,
         rows: |context| Box::pin(state(context)),
-    },
-    SystemTable {
-        schema: PG_CATALOG,
-        name: "sys_query_detail",
-        columns: DETAIL,
-        rows: |context| Box::pin(detail(context)),
     },
 ];

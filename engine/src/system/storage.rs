@@ -25,6 +25,22 @@ struct Block<'a> {
     sorted: bool,
 }
 
+/// The slice that the blocks of a file are in, by its place among the table's files where no bucket says it.
+pub(super) fn slice_of(table: &ManagedTable, file: &DataFile, (place, slices): (usize, u32)) -> u32 {
+    first_slice(table, file, slices).unwrap_or(place as u32 % slices.max(1))
+}
+
+/// How many blocks a column of a file has.
+fn block_count(size_bytes: u64) -> u64 {
+    size_bytes.div_ceil(BLOCK).max(1)
+}
+
+/// How many blocks all columns of a file have.
+pub(super) fn file_blocks(table: &ManagedTable, file: &DataFile) -> u64 {
+    let known = table.columns.iter().filter_map(|column| file.columns.get(&column.id));
+    known.map(|column| block_count(column.size_bytes)).sum()
+}
+
 /// The blocks of a file.
 fn blocks_of<'a>(
     (relation, table): (&'a Relation, &ManagedTable),
@@ -32,13 +48,13 @@ fn blocks_of<'a>(
     (place, slices): (usize, u32),
     mut add: impl FnMut(Block<'a>),
 ) {
-    let slice = first_slice(table, file, slices).unwrap_or(place as u32 % slices.max(1));
+    let slice = slice_of(table, file, (place, slices));
     let sorted = is_sorted(table, file);
     for (column, of) in table.columns.iter().enumerate() {
         let Some(known) = file.columns.get(&of.id) else { continue };
         let bound = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
         let bounds = (bound(&known.minimum), bound(&known.maximum));
-        let count = known.size_bytes.div_ceil(BLOCK).max(1);
+        let count = block_count(known.size_bytes);
         for at in 0..count {
             let upto = |at: u64| (u128::from(file.record_count) * u128::from(at) / u128::from(count)) as u64;
             let values = upto(at + 1) - upto(at);
@@ -139,19 +155,24 @@ fn disk(folder: &Path) -> Result<(u64, u64)> {
     Ok((megabytes(found.f_blocks.saturating_sub(found.f_bfree)), megabytes(found.f_blocks)))
 }
 
+/// Used megabytes of the disk that the warehouse's files are on, and all of them; `None` for an object store.
+pub(super) fn local_disk(context: &Context) -> Result<Option<(u64, u64)>> {
+    let is_local = context.warehouse().data().url.as_str().starts_with("file:");
+    if is_local { disk(&context.warehouse().config().directory).map(Some) } else { Ok(None) }
+}
+
 /// The disk that the warehouse is on; of an object store neither size nor use is known.
 async fn stv_partitions(context: &Context) -> Result<Rows> {
     if !sees_all(context).await? {
         return Ok(Rows::new());
     }
     let none = None::<i64>;
-    let local = context.warehouse().data().url.as_str().starts_with("file:");
-    let (figures, mount) = if local {
-        let folder = context.warehouse().config().directory.clone();
-        (Some(disk(&folder)?), folder.to_string_lossy().into_owned())
+    let figures = local_disk(context)?;
+    let mount = if figures.is_some() {
+        context.warehouse().config().directory.to_string_lossy().into_owned()
     } else {
         let data = context.warehouse().data();
-        (None, format!("{}{}", data.url.as_str(), data.root))
+        format!("{}{}", data.url.as_str(), data.root)
     };
     let (used, capacity) = figures.unzip();
     let row = row![0, 0, 0, 0, capacity, used, 0, capacity, none, none, none, none, 0, 0, none, mount];

@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::session::Context;
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, ListArray,
-    ListBuilder, PrimitiveBuilder, StringArray, StringBuilder, StructArray, TimestampMicrosecondArray,
+    ArrayRef, ArrowNativeTypeOp, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int16Array,
+    Int32Array, Int64Array, ListArray, ListBuilder, PrimitiveBuilder, StringArray, StringBuilder, StructArray,
+    TimestampMicrosecondArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{
@@ -48,6 +49,8 @@ pub(crate) enum Kind {
     Real,
     /// `double precision`
     Double,
+    /// `numeric(precision, scale)`
+    Numeric(u8, i8),
     /// `oid`: as `integer`, for ours are below 2^31
     Oid,
     /// `text`, `varchar(n)`, `char(n)`, `name`
@@ -76,7 +79,7 @@ pub(crate) enum Value {
     Bool(bool),
     /// For all integers, oids, dates and times.
     Int(i64),
-    /// For `Real` and `Double`.
+    /// For `Real`, `Double` and `Numeric`.
     Double(f64),
     /// For `Text`.
     Text(String),
@@ -176,6 +179,7 @@ impl Kind {
             Self::Int8 => DataType::Int64,
             Self::Real => DataType::Float32,
             Self::Double => DataType::Float64,
+            Self::Numeric(precision, scale) => DataType::Decimal128(precision, scale),
             Self::Text => DataType::Utf8,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -201,11 +205,11 @@ pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Option<ArrayRef> {
         });
         each.collect()
     }
-    fn int<T: TryFrom<i64>>(value: Value) -> Option<T> {
-        match value {
-            Value::Int(value) => T::try_from(value).ok(),
-            _ => None,
-        }
+    // A number that its documented type has no room for is the largest of that: the table stays readable.
+    fn int<T: TryFrom<i64> + ArrowNativeTypeOp>(value: Value) -> Option<T> {
+        let Value::Int(value) = value else { return None };
+        let nearest = if value < 0 { T::MIN_TOTAL_ORDER } else { T::MAX_TOTAL_ORDER };
+        Some(T::try_from(value).unwrap_or(nearest))
     }
     fn double(value: Value) -> Option<f64> {
         match value {
@@ -242,6 +246,11 @@ pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Option<ArrayRef> {
         Kind::Int8 => Arc::new(Int64Array::from(each(values, int::<i64>)?)),
         Kind::Real => Arc::new(Float32Array::from(each(values, |value| double(value).map(|value| value as f32))?)),
         Kind::Double => Arc::new(Float64Array::from(each(values, double)?)),
+        Kind::Numeric(precision, scale) => {
+            let digits = |value| Some((double(value)? * 10_f64.powi(scale.into())).round() as i128);
+            let numbers = Decimal128Array::from(each(values, digits)?);
+            Arc::new(numbers.with_precision_and_scale(precision, scale).ok()?)
+        }
         Kind::Text => Arc::new(StringArray::from(each(values, |value| match value {
             Value::Text(value) => Some(value),
             _ => None,
@@ -285,4 +294,25 @@ pub(crate) fn array(kind: Kind, values: Vec<Value>) -> Option<ArrayRef> {
             Arc::new(lists.finish())
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use datafusion::arrow::array::AsArray;
+    use datafusion::arrow::datatypes::Decimal128Type;
+
+    #[test]
+    fn numbers_have_the_documented_type_whatever_their_size() {
+        let values = row![7, 3_000_000_000_i64, -3_000_000_000_i64, NULL];
+        let found = array(Kind::Int4, values).unwrap();
+        let found: Vec<Option<i32>> = found.as_primitive::<Int32Type>().iter().collect();
+        assert_eq!(found, [Some(7), Some(i32::MAX), Some(i32::MIN), None]);
+        let found = array(Kind::Numeric(5, 2), row![0.296, 100, NULL]).unwrap();
+        assert_eq!(found.data_type(), &DataType::Decimal128(5, 2));
+        let found: Vec<Option<i128>> = found.as_primitive::<Decimal128Type>().iter().collect();
+        assert_eq!(found, [Some(30), Some(10_000), None]);
+        assert!(array(Kind::Int4, row!["7"]).is_none());
+    }
 }

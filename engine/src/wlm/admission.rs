@@ -201,7 +201,8 @@ impl Admission {
             while tokio::time::timeout(pause, &mut granted).await.is_err() {
                 self.wlm.look_at_file();
                 let queue_seconds = (before + since.elapsed()).as_secs_f64();
-                let measures = Measures { queue_seconds, ..Measures::default() };
+                let priority = self.priority(&settings);
+                let measures = Measures { queue_seconds, priority, ..Measures::default() };
                 match self.strongest(&measures, Rule::is_of_waiting, |_| true) {
                     Some((rule, Action::Abort)) => {
                         self.note_action(&settings, &rule, "abort");
@@ -299,11 +300,13 @@ impl Admission {
 
     /// Decides what its time limit and its rules do with it now.
     pub(crate) fn look(&self, measures: &Measures, kind: Kind, phase: Phase) -> Decision {
+        let ruling = Arc::clone(&self.now().ruling);
+        let priority = self.priority(&ruling);
         let (settings, limit, began, measures) = {
             let now = self.now();
             let seconds = |began: Option<Instant>| began.map_or(0., |began| began.elapsed().as_secs_f64());
             let (execution_seconds, queue_seconds) = (seconds(now.first_began), now.waited.as_secs_f64());
-            let measures = Measures { execution_seconds, queue_seconds, ..*measures };
+            let measures = Measures { execution_seconds, queue_seconds, priority, ..*measures };
             (Arc::clone(&now.settings), now.limit, now.began, measures)
         };
         let takes = |action: Action| match action {

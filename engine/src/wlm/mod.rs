@@ -23,6 +23,8 @@ mod memory;
 mod predict;
 mod priority;
 mod queues;
+#[cfg(test)]
+mod rule_tests;
 mod rules;
 mod state;
 #[cfg(test)]
@@ -32,7 +34,7 @@ pub(crate) use admission::{Admission, Decision, Kind, Phase};
 pub(crate) use assign::Requester;
 pub(crate) use config::{Configuration, SHORT_CLASS};
 pub(crate) use memory::LittleForAll;
-pub(crate) use predict::{Features, shape};
+pub(crate) use predict::{Features, shape, text_hash};
 pub(crate) use priority::Priority;
 pub(crate) use queues::Wlm;
 pub(crate) use rules::Measures;

@@ -111,19 +111,41 @@ impl Predictor {
 
 /// A statement's shape: its text without constants, case and spaces.
 pub(crate) fn shape(text: &str) -> u64 {
+    hash(text, false)
+}
+
+/// The same with its constants.
+pub(crate) fn text_hash(text: &str) -> u64 {
+    hash(text, true)
+}
+
+fn hash(text: &str, with_constants: bool) -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut characters = text.chars().peekable();
     let mut in_word = false;
     while let Some(character) = characters.next() {
         match character {
             '\'' => {
-                // A doubled quote is one within the text.
-                while characters.next().is_some_and(|inner| inner != '\'' || characters.next_if_eq(&'\'').is_some()) {}
                 '?'.hash(&mut hasher);
+                while let Some(inner) = characters.next() {
+                    // A doubled quote is one within the text.
+                    if inner == '\'' && characters.next_if_eq(&'\'').is_none() {
+                        break;
+                    }
+                    if with_constants {
+                        inner.hash(&mut hasher);
+                    }
+                }
             }
             '0'..='9' if !in_word => {
-                while characters.next_if(|next| next.is_ascii_alphanumeric() || *next == '.').is_some() {}
                 '?'.hash(&mut hasher);
+                let mut digit = Some(character);
+                while let Some(own) = digit {
+                    if with_constants {
+                        own.hash(&mut hasher);
+                    }
+                    digit = characters.next_if(|next| next.is_ascii_alphanumeric() || *next == '.');
+                }
             }
             _ if character.is_whitespace() => {
                 if in_word {

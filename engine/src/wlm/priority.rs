@@ -40,6 +40,11 @@ impl Priority {
         if critical.name().eq_ignore_ascii_case(name) { Some(critical) } else { Self::named(name) }
     }
 
+    /// Its number, from 0 for the lowest, as `stl_query_metrics.query_priority`.
+    pub(crate) const fn number(self) -> u8 {
+        self as u8
+    }
+
     /// Its share beside the others': each has twice that of the next lower one.
     pub(super) const fn weight(self) -> u64 {
         1 << self as u32

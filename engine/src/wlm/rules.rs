@@ -13,6 +13,8 @@ const MOST_RULES: usize = 25;
 const MOST_PREDICATES: usize = 3;
 /// How long a rule's name is.
 const NAME_LENGTH: usize = 32;
+/// What is said of a priority's name that there is not.
+const PRIORITIES: &str = "takes highest, high, normal, low or lowest";
 
 /// A metric that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +34,14 @@ pub(crate) enum Metric {
     ReturnedRows,
     ExternalRows,
     ExternalMegabytes,
+    Priority,
 }
 
 /// The most rows that a threshold has.
 const MOST_ROWS: u64 = 999_999_999_999_999;
 
 /// All of them, by name, with their greatest thresholds.
-const METRICS: [(&str, Metric, u64); 15] = [
+const METRICS: [(&str, Metric, u64); 16] = [
     ("query_cpu_time", Metric::CpuTime, 999_999),
     ("query_blocks_read", Metric::BlocksRead, 1_048_575),
     ("scan_row_count", Metric::ScanRows, MOST_ROWS),
@@ -54,6 +57,8 @@ const METRICS: [(&str, Metric, u64); 15] = [
     ("return_row_count", Metric::ReturnedRows, MOST_ROWS),
     ("spectrum_scan_row_count", Metric::ExternalRows, MOST_ROWS),
     ("spectrum_scan_size_mb", Metric::ExternalMegabytes, MOST_ROWS),
+    // Of priorities the number; they are told by name.
+    ("query_priority", Metric::Priority, 4),
 ];
 
 /// What a rule does.
@@ -120,7 +125,7 @@ impl Predicate {
             '>' => value > self.value as f64,
             '<' => value < self.value as f64,
             // Times are compared in whole seconds.
-            _ => value.floor() as u64 == self.value,
+            _ => value.floor() == self.value as f64,
         }
     }
 }
@@ -144,9 +149,11 @@ impl Rule {
         self.predicates.iter().any(|predicate| predicate.metric == Metric::SegmentTime)
     }
 
-    /// Whether it tells of waiting alone, so that it can be decided while a statement waits.
+    /// Whether it tells of waiting alone, whatever the priority, so that it can be decided while a statement waits.
     pub(crate) fn is_of_waiting(&self) -> bool {
-        self.predicates.iter().all(|predicate| predicate.metric == Metric::QueueTime)
+        let metrics = || self.predicates.iter().map(|predicate| predicate.metric);
+        metrics().any(|metric| metric == Metric::QueueTime)
+            && metrics().all(|metric| matches!(metric, Metric::QueueTime | Metric::Priority))
     }
 }
 
@@ -176,6 +183,8 @@ pub(crate) struct Measures {
     pub(crate) nested_loop_rows: u64,
     /// The most rows of one join.
     pub(crate) join_rows: u64,
+    /// Its priority in a queue of automatic WLM.
+    pub(crate) priority: Option<Priority>,
 }
 
 impl Measures {
@@ -198,6 +207,7 @@ impl Measures {
             Metric::ReturnedRows => self.returned_rows as f64,
             Metric::ExternalRows => self.external_rows as f64,
             Metric::ExternalMegabytes => megabytes(self.external_bytes),
+            Metric::Priority => self.priority.map_or(-1., |priority| f64::from(priority.number())),
         }
     }
 }
@@ -251,7 +261,7 @@ fn rule(place: String, value: &Value, automatic: bool) -> Result<Rule> {
         }
         Some("change_query_priority") => match value.as_deref().and_then(Priority::named) {
             Some(priority) => Action::ChangePriority(priority),
-            None => return Err(object.invalid("value", "takes highest, high, normal, low or lowest")),
+            None => return Err(object.invalid("value", PRIORITIES)),
         },
         _ => return Err(object.invalid("action", "takes log, hop, abort or change_query_priority")),
     };
@@ -263,7 +273,8 @@ fn rule(place: String, value: &Value, automatic: bool) -> Result<Rule> {
         return Err(object.invalid("predicate", format!("takes a list of 1 to {MOST_PREDICATES} predicates")));
     }
     let predicates = predicates.iter().enumerate();
-    let predicates = predicates.map(|(at, value)| predicate(format!("{}, predicate {}", object.place, at + 1), value));
+    let place = |at: usize| format!("{}, predicate {}", object.place, at + 1);
+    let predicates = predicates.map(|(at, value)| predicate(place(at), value, automatic));
     let predicates: Vec<Predicate> = predicates.collect::<Result<_>>()?;
     if action == Action::Hop && predicates.iter().any(|predicate| predicate.metric == Metric::QueueTime) {
         return Err(object.invalid("action", "hop does not go with query_queue_time, of which Redshift ignores it"));
@@ -271,7 +282,7 @@ fn rule(place: String, value: &Value, automatic: bool) -> Result<Rule> {
     Ok(Rule { name, predicates, action })
 }
 
-fn predicate(place: String, value: &Value) -> Result<Predicate> {
+fn predicate(place: String, value: &Value, automatic: bool) -> Result<Predicate> {
     let object = Object::of(place, value, &["metric_name", "operator", "value"])?;
     let name = object.text("metric_name")?.unwrap_or_default();
     let Some((_, metric, most)) = METRICS.iter().find(|(known, ..)| *known == name) else {
@@ -287,8 +298,14 @@ fn predicate(place: String, value: &Value) -> Result<Predicate> {
         Some("=") => '=',
         _ => return Err(object.invalid("operator", "takes >, < or =")),
     };
-    let Some(value) = object.number("value", 0, *most)? else {
-        return Err(object.invalid("value", "is missing"));
+    let value = if *metric == Metric::Priority {
+        if !automatic {
+            return Err(object.invalid("metric_name", "query_priority is for automatic WLM, and auto_wlm is off"));
+        }
+        let named = object.text("value")?.as_deref().and_then(Priority::named);
+        named.map(|priority| u64::from(priority.number())).ok_or_else(|| object.invalid("value", PRIORITIES))?
+    } else {
+        object.number("value", 0, *most)?.ok_or_else(|| object.invalid("value", "is missing"))?
     };
     Ok(Predicate { metric: *metric, operator, value })
 }

@@ -30,7 +30,7 @@ async fn scans_leave_steps_and_what_was_asked() {
     let report = "SELECT sum(rows), max(blocks) IS NULL FROM svl_query_report";
     assert_eq!(world.line(&format!("{} AND label LIKE 'scan%orders'", of(report))).await, "6,true");
     let source = "SELECT source, output_rows FROM sys_query_detail";
-    let source = world.line(&format!("{source} WHERE query_id = {query} AND table_name = 'mem.orders'")).await;
+    let source = world.line(&format!("{source} WHERE query_id = {query} AND table_name = 'dev.mem.orders'")).await;
     assert_eq!(source, "OpenSearch,6");
 }
 

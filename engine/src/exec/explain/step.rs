@@ -87,6 +87,8 @@ pub(super) struct Detail {
     pub(super) scan: Option<ScanRecord>,
     /// Whether its table has no statistics.
     pub(super) unanalyzed: bool,
+    /// Whether its table's distribution key says which slice reads a row.
+    pub(super) placed: bool,
 }
 
 impl Detail {
@@ -107,6 +109,7 @@ impl Detail {
         self.table = self.table.or(below.table);
         self.scan = self.scan.or(below.scan);
         self.unanalyzed |= below.unanalyzed;
+        self.placed |= below.placed;
         self
     }
 }

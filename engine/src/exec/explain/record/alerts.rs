@@ -1,7 +1,7 @@
 //! What Redshift warns of, by its own limits where they are documented: `stl_alert_event_log`.
 
 use crate::exec::explain::step::Detail;
-use crate::journal::{AlertRecord, ScanRecord};
+use crate::journal::{AlertRecord, ScanRecord, skewness};
 
 /// Rows that are many to move.
 const MANY_MOVED: u64 = 1_000_000;
@@ -14,6 +14,12 @@ const MANY_DELETED: u64 = 1_000;
 const DELETED_PART: f64 = 0.2;
 /// Rows of a table that ought to have statistics: what `auto_analyze_rows` is by default.
 const MANY_UNANALYZED: u64 = 1_000;
+/// Rows of which it matters how they are dealt to slices, and how unevenly they are when one has nearly all of them.
+const MANY_DEALT: u64 = 100_000;
+const UNEVEN: i64 = 80;
+
+/// What is said of a scan of a table without statistics.
+pub(super) const MISSING_STATISTICS: &str = "Missing query planner statistics";
 
 fn alert(event: impl Into<String>, solution: &str) -> AlertRecord {
     AlertRecord { event: event.into(), solution: solution.to_owned(), ..AlertRecord::default() }
@@ -24,7 +30,7 @@ pub(super) fn of_scan(detail: &Detail, rows: u64) -> Vec<AlertRecord> {
     let Some(scan) = &detail.scan else { return Vec::new() };
     let mut alerts = Vec::new();
     if detail.unanalyzed && scan.rows_read >= MANY_UNANALYZED {
-        alerts.push(alert("Missing query planner statistics", "Run the ANALYZE command"));
+        alerts.push(alert(MISSING_STATISTICS, "Run the ANALYZE command"));
     }
     let ScanRecord { rows_read, rows_deleted, filtered, .. } = scan;
     let alive = rows_read.saturating_sub(*rows_deleted);
@@ -40,6 +46,25 @@ pub(super) fn of_scan(detail: &Detail, rows: u64) -> Vec<AlertRecord> {
         alerts.push(alert(event, "Run the VACUUM command to reclaim deleted space"));
     }
     alerts
+}
+
+/// Of rows that a table's distribution key has dealt to slices.
+pub(super) fn of_placed(slices: &[(u64, u64)]) -> Option<AlertRecord> {
+    let solution = "Review the choice of distribution key: most rows have the same value of it, or use DISTSTYLE EVEN";
+    of_dealt(slices, solution)
+}
+
+/// Of rows that were dealt to slices for a join.
+pub(super) fn of_joined(slices: &[(u64, u64)]) -> Option<AlertRecord> {
+    of_dealt(slices, "Review the join predicates: most rows have the same value of the join key")
+}
+
+/// Of the rows of each slice.
+fn of_dealt(slices: &[(u64, u64)], solution: &str) -> Option<AlertRecord> {
+    let rows = slices.iter().map(|(rows, _)| *rows);
+    let (all, most) = (rows.clone().sum::<u64>(), rows.clone().max().unwrap_or(0));
+    let event = format!("Distributed rows unevenly to the slices:rows={all} rows of one slice={most}");
+    (all >= MANY_DEALT && skewness(rows) >= UNEVEN).then(|| alert(event, solution))
 }
 
 /// Of a nested loop.
@@ -88,6 +113,17 @@ mod tests {
         assert!(events(&detail(scan(5_001, 1_000), false), 4_000).is_empty());
         assert_eq!(events(&detail(scan(1_000, 0), true), 900), ["Missing query planner statistics"]);
         assert!(events(&detail(scan(999, 0), true), 900).is_empty());
+    }
+
+    #[test]
+    fn many_rows_that_one_slice_has_are_uneven() {
+        assert!(of_placed(&[(90_000, 5), (10_000, 5)]).is_some());
+        assert!(of_placed(&[(89_000, 5), (11_000, 5)]).is_none());
+        assert!(of_placed(&[(89_999, 5), (10_000, 5)]).is_none(), "few rows");
+        assert!(of_joined(&[(1_000_000, 5)]).is_none(), "there is one slice only");
+        let alert = of_joined(&[(0, 0), (100_000, 5), (0, 0), (0, 0)]).unwrap_or_default();
+        assert_eq!(alert.event, "Distributed rows unevenly to the slices:rows=100000 rows of one slice=100000");
+        assert!(alert.solution.contains("join key"), "{}", alert.solution);
     }
 
     #[test]

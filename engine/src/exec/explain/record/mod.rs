@@ -9,12 +9,13 @@ use super::scans_of;
 use super::step::Step;
 use crate::exec::measure::measure_plans;
 use crate::exec::progress;
-use crate::journal::{MOST_STEPS, NodeRecord, StepsRecord, TotalsRecord};
+use crate::journal::{AlertRecord, MOST_STEPS, NodeRecord, StepRecord, StepsRecord, TotalsRecord};
 use crate::sql::Statement;
 use crate::tables;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::ExecutionPlan;
 use segments::Segments;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The most bytes of a node's text, and of what stands below it, as in `stl_explain`.
@@ -121,6 +122,7 @@ fn made(ran: &Ran, counters: &Counters) -> StepsRecord {
     }
     let (steps, alerts) = segments.finish();
     nodes.truncate(MOST_STEPS);
+    nodes.extend(remarks(&steps, &alerts));
     let measures = measure_plans(&ran.plans, ran.returned_rows);
     let totals = TotalsRecord {
         cpu_us: (measures.cpu_seconds * 1e6) as u64,
@@ -137,6 +139,24 @@ fn made(ran: &Ran, counters: &Counters) -> StepsRecord {
     };
     let (start_us, end_us) = ran.times_us;
     StepsRecord { start_us, end_us, nodes, steps, alerts, totals, ..StepsRecord::default() }
+}
+
+/// What EXPLAIN says below a plan whose tables have no statistics, which Redshift keeps with the plan's nodes.
+fn remarks(steps: &[StepRecord], noted: &[AlertRecord]) -> Vec<NodeRecord> {
+    let missing = noted.iter().filter(|alert| alert.event == alerts::MISSING_STATISTICS);
+    let tables: BTreeSet<&str> = missing
+        .filter_map(|alert| steps.iter().find(|step| (step.segment, step.step) == (alert.segment, alert.step)))
+        .filter_map(|step| step.table.rsplit('.').next())
+        .collect();
+    if tables.is_empty() {
+        return Vec::new();
+    }
+    let tables = tables.into_iter().collect::<Vec<_>>().join(", ");
+    let lines = [
+        format!("----- Tables missing statistics: {tables} -----"),
+        "----- Update statistics by running the ANALYZE command on these tables -----".to_owned(),
+    ];
+    lines.into_iter().map(|line| NodeRecord { parent: 1, text: cut(line), ..NodeRecord::default() }).collect()
 }
 
 /// Notes a step and those below it, in the order of EXPLAIN's lines.

@@ -225,6 +225,11 @@ impl Segments {
         if let Some(last) = self.steps.last_mut() {
             last.distribution = step.label.map(str::to_owned);
         }
+        if matches!(step.label, Some("DS_DIST_INNER" | "DS_DIST_OUTER" | "DS_DIST_BOTH"))
+            && let Some(uneven) = self.steps.last().and_then(|last| alerts::of_joined(&last.slices))
+        {
+            self.alert(uneven);
+        }
         if word == "nloop" {
             self.alert(alerts::of_nested_loop());
         }
@@ -336,7 +341,8 @@ impl Segments {
             last.table_id = Some(0);
         }
         let rows = last.rows;
-        for alert in detail.map(|detail| alerts::of_scan(detail, rows)).unwrap_or_default() {
+        let uneven = detail.filter(|detail| detail.placed).and_then(|_| alerts::of_placed(&last.slices));
+        for alert in detail.map(|detail| alerts::of_scan(detail, rows)).unwrap_or_default().into_iter().chain(uneven) {
             self.alert(alert);
         }
     }

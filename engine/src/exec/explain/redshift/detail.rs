@@ -10,6 +10,8 @@ use crate::system;
 use crate::tables::TableScanSummary;
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::physical_expr::Partitioning;
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use datafusion_datasource::file_groups::FileGroup;
 
@@ -119,6 +121,7 @@ fn read(config: &FileScanConfig, plan: &Plan, metrics: &MetricsSet, detail: &mut
     if let Some(summary) = summary::<TableScanSummary>(config) {
         detail.table = Some((summary.table.clone(), system::managed_oid(summary.table_id)));
         detail.unanalyzed = !summary.analyzed && summary.table_id > 0;
+        detail.placed = matches!(plan.output_partitioning(), Partitioning::Hash(_, slices) if *slices > 1);
         scan.rows_read = summary.rows;
         scan.rows_deleted = summary.deleted_rows;
         scan.files = summary.files as u64;
