@@ -3,7 +3,7 @@
 
 use super::arithmetic::out_of_range;
 use super::intervals;
-use super::kernel::shown_type;
+use super::kernel::{is_text, shown_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{Qualifier, as_texts, is_interval};
 use crate::load;
@@ -23,24 +23,22 @@ use std::sync::Arc;
 
 /// Whether Arrow's cast is not the dialects'.
 pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
-    let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     let fraction = |t: &DataType| t.is_floating() || matches!(t, DataType::Decimal128(..));
     let moment = |t: &DataType| {
         matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _) | DataType::Time64(TimeUnit::Microsecond))
     };
-    (text(from)
+    (is_text(from)
         && (to.is_signed_integer() || fraction(to) || moment(to) || matches!(to, DataType::Boolean | DataType::Date32)))
-        || (text(to) && (from.is_floating() || matches!(from, DataType::Timestamp(..))))
+        || (is_text(to) && (from.is_floating() || matches!(from, DataType::Timestamp(..))))
         || (fraction(from) && to.is_signed_integer())
         || interval(from, to)
 }
 
 /// Whether one of the types is an interval's and the other needs ours: qualified intervals, and texts of all.
 fn interval(from: &DataType, to: &DataType) -> bool {
-    let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     from != to
         && !from.is_null()
-        && (intervals::is_qualified(from) || intervals::is_qualified(to) || (is_interval(from) && text(to)))
+        && (intervals::is_qualified(from) || intervals::is_qualified(to) || (is_interval(from) && is_text(to)))
 }
 
 /// The cast to a type as a function of one argument; `safe` gives NULL where the other is an error.
@@ -98,7 +96,6 @@ impl ScalarUDFImpl for Cast {
 
 impl Cast {
     fn cast(&self, array: &ArrayRef) -> Result<ArrayRef> {
-        let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
         let from = array.data_type();
         if !differs(from, &self.to) {
             return self.plain(array);
@@ -106,10 +103,10 @@ impl Cast {
         if interval(from, &self.to) {
             return self.interval(array);
         }
-        if text(from) {
+        if is_text(from) {
             return self.read(&cast(array, &DataType::Utf8View)?);
         }
-        if text(&self.to) {
+        if is_text(&self.to) {
             let made = match from {
                 DataType::Timestamp(_, zone) => {
                     let zone = zone.is_some();
