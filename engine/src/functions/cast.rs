@@ -2,8 +2,8 @@
 //! whole ones, numbers and moments written as the services write them.
 
 use super::arithmetic::out_of_range;
-use super::intervals;
 use super::kernel::{is_text, shown_type};
+use super::{intervals, json_casts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{Qualifier, as_texts, is_interval};
 use crate::load;
@@ -31,7 +31,13 @@ pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
         && (to.is_signed_integer() || fraction(to) || moment(to) || matches!(to, DataType::Boolean | DataType::Date32)))
         || (is_text(to) && (from.is_floating() || matches!(from, DataType::Timestamp(..))))
         || (fraction(from) && to.is_signed_integer())
+        || (is_text(from) && is_nested(to))
         || interval(from, to)
+}
+
+/// Whether a type is one that JSON is read as.
+fn is_nested(to: &DataType) -> bool {
+    matches!(to, DataType::List(_) | DataType::Map(..) | DataType::Struct(_))
 }
 
 /// Whether one of the types is an interval's and the other needs ours: qualified intervals, and texts of all.
@@ -102,6 +108,9 @@ impl Cast {
         }
         if interval(from, &self.to) {
             return self.interval(array);
+        }
+        if is_nested(&self.to) {
+            return json_casts::read(cast(array, &DataType::Utf8View)?.as_string_view(), &self.to, self.safe);
         }
         if is_text(from) {
             return self.read(&cast(array, &DataType::Utf8View)?);

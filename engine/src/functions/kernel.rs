@@ -181,6 +181,11 @@ impl Scalar {
         Self { strict: false, ..self }
     }
 
+    /// Each call gives another value.
+    pub(super) const fn volatile(self) -> Self {
+        Self { volatility: Volatility::Volatile, ..self }
+    }
+
     /// What the generated page says of it.
     pub(super) const fn doc(
         self,

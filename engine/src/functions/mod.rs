@@ -23,22 +23,31 @@ mod decimal_totals;
 mod document;
 mod formats;
 mod full_text;
+mod gathered;
+mod hashes;
 mod intervals;
+mod java_format;
 mod json;
+mod json_casts;
+mod json_path;
 mod json_paths;
+mod json_queries;
 mod kernel;
 mod lambdas;
 mod library;
+mod library_trino;
 mod lists;
 mod maps;
 mod math;
 mod number_template;
+mod pairs;
 mod parts;
 mod priorities;
 mod readable;
 mod reduce;
 mod regex;
 mod registry;
+mod replaced;
 mod rows;
 mod semistructured;
 mod session;
@@ -46,6 +55,8 @@ mod show;
 mod signals;
 mod sizes;
 mod sketches;
+mod sorted;
+mod subsets;
 mod substring;
 mod system;
 mod template;
@@ -53,6 +64,7 @@ mod text;
 mod totals;
 mod url;
 mod user;
+mod written_numbers;
 
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
 pub(crate) use cast::{differs as cast_differs, function as cast_function};
@@ -65,6 +77,7 @@ pub(crate) use intervals::{
     DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use kernel::{is_text, shown_type};
+pub(crate) use lists::map_of;
 pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,

@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    OrderByExpr, OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+    Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr, OrderByOptions,
+    Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
 };
 
 /// Spells a call of an aggregate, or leaves it.
@@ -27,6 +28,28 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
     let Some(args) = plain_args(function) else { return Ok(None) };
     Ok(match (name, args.as_slice()) {
         ("max_by" | "min_by", [value, key]) => Some(by_key(function, value.clone(), key.clone(), name == "max_by")),
+        ("max_by" | "min_by", [value, key, count]) => {
+            let values = with_args(function, "array_agg", vec![value.clone()]);
+            let keys = with_args(function, "array_agg", vec![key.clone()]);
+            Some(call("$extremes_by", vec![values, keys, count.clone(), truth(name == "max_by")]))
+        }
+        ("max" | "min", [value, count]) => {
+            let values = with_args(function, "array_agg", vec![value.clone()]);
+            Some(call("$extremes", vec![values, count.clone(), truth(name == "max")]))
+        }
+        ("approx_most_frequent", [buckets, value, _]) => {
+            let values = with_args(function, "array_agg", vec![value.clone()]);
+            Some(call("$most_frequent", vec![values, buckets.clone()]))
+        }
+        ("skewness" | "kurtosis", [value]) => {
+            let double = cast(value.clone(), DataType::DoublePrecision);
+            Some(call(&format!("${name}"), vec![with_args(function, "array_agg", vec![double])]))
+        }
+        ("reduce_agg", [value, initial, step @ Expr::Lambda(_), Expr::Lambda(_)]) => {
+            let Expr::Function(values) = with_args(function, "array_agg", vec![value.clone()]) else { return Ok(None) };
+            let values = Expr::Function(only_known(values, value.clone()));
+            Some(call("reduce", vec![values, initial.clone(), step.clone(), identity()]))
+        }
         ("count_if", [condition]) => {
             let counted = case(vec![(condition.clone(), number(1))], None);
             Some(with_args(function, "count", vec![counted]))
@@ -45,6 +68,12 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
             let values = with_args(function, "array_agg", vec![value.clone()]);
             Some(call("$map_agg", vec![keys, values]))
         }
+        ("multimap_agg", [key, value]) => {
+            let keys = with_args(function, "array_agg", vec![key.clone()]);
+            let values = with_args(function, "array_agg", vec![value.clone()]);
+            Some(call("$multimap_agg", vec![keys, values]))
+        }
+        ("map_union", [map]) => Some(call("$map_union", vec![with_args(function, "array_agg", vec![map.clone()])])),
         ("histogram", [value]) => {
             let values = with_args(function, "array_agg", vec![value.clone()]);
             Some(call("$histogram", vec![values]))
@@ -84,13 +113,33 @@ fn by_key(function: &Function, value: Expr, key: Expr, descending: bool) -> Expr
             }
         }
     }
-    let known = Expr::IsNotNull(Box::new(key));
-    let filter = match made.filter.take() {
+    Expr::Function(only_known(made, key))
+}
+
+/// The same call over the rows that have a value.
+fn only_known(mut function: Function, value: Expr) -> Function {
+    let known = Expr::IsNotNull(Box::new(value));
+    let filter = match function.filter.take() {
         Some(filter) => binary(Expr::Nested(filter), BinaryOperator::And, known),
         None => known,
     };
-    made.filter = Some(Box::new(filter));
-    Expr::Function(made)
+    function.filter = Some(Box::new(filter));
+    function
+}
+
+fn truth(value: bool) -> Expr {
+    Expr::Value(Value::Boolean(value).into())
+}
+
+/// `state -> state`
+fn identity() -> Expr {
+    let name = Ident::new("state");
+    let parameter = LambdaFunctionParameter { name: name.clone(), data_type: None };
+    Expr::Lambda(LambdaFunction {
+        params: OneOrManyWithParens::One(parameter),
+        body: Box::new(Expr::Identifier(name)),
+        syntax: LambdaSyntax::Arrow,
+    })
 }
 
 fn whole_partition() -> WindowFrame {
@@ -168,8 +217,7 @@ fn over_list(function: &Function, name: &str, value: &Expr, fraction: &Expr, des
     let values = with_args(&plain, "array_agg", vec![value.clone()]);
     let fraction = cast(fraction.clone(), DataType::DoublePrecision);
     let fraction = if descending { binary(number(1), BinaryOperator::Minus, fraction) } else { fraction };
-    let descending = Expr::Value(Value::Boolean(descending).into());
-    call(name, vec![values, fraction, descending])
+    call(name, vec![values, fraction, truth(descending)])
 }
 
 /// `RATIO_TO_REPORT(x) OVER (…)`: the part that a value has in its partition's sum.

@@ -2,7 +2,7 @@
 //! date parts, and functions that are an expression of others.
 
 use super::spelling::{call, cast, number, text};
-use super::{aggregates, intervals};
+use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{PLAIN_TEXT, STRPOS_OF_INSTANCE};
 use crate::sql::Dialect;
@@ -137,6 +137,11 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             if redshift && is_timetz(data_type) =>
         {
             *expr = call("$timetz", vec![take(value)]);
+        }
+        Expr::Cast { kind, expr: value, data_type, .. } if !redshift => {
+            if let Some(spelled) = json::respell_cast(kind, value, data_type) {
+                *expr = spelled;
+            }
         }
         Expr::TypedString(typed) if redshift && is_timetz(&typed.data_type) => {
             *expr = call("$timetz", vec![Expr::Value(typed.value.clone())]);
@@ -334,6 +339,12 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
                 binary(binary(start.clone(), BinaryOperator::Plus, length.clone()), BinaryOperator::Minus, number(1));
             call("array_slice", vec![array.clone(), start.clone(), end])
         }
+        ("normalize", [value, Expr::Identifier(form)]) => {
+            call("normalize", vec![value.clone(), text(form.value.to_uppercase())])
+        }
+        ("array_sort", [_, Expr::Lambda(_)]) => call("$array_sort", args),
+        ("regexp_replace", [_, _, Expr::Lambda(_)]) => call("$regexp_replace", args),
+        ("array_histogram", [_]) => call("$histogram", args),
         ("split", [_, _]) => call("string_to_array", args),
         ("all_match", [array, Expr::Lambda(lambda)]) => {
             let mut lambda = lambda.clone();
