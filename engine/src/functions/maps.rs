@@ -240,7 +240,7 @@ fn many_from_entries(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-/// Of the lists of a group's keys and values; a NULL is no key.
+/// Of the lists of a group's keys, which are not NULL, and values.
 fn multimap_agg(call: &Call<'_>) -> Result<ArrayRef> {
     let (keys, values) = (call.args[0].as_list::<i32>(), call.args[1].as_list::<i32>());
     // Both lists are of the same rows, and begin where they like.
@@ -258,11 +258,11 @@ fn multimap_agg(call: &Call<'_>) -> Result<ArrayRef> {
     collected(call, &all_keys, &all_values, |row| {
         let entries = begin..begin + keys.value_length(row) as usize;
         begin = entries.end;
-        Ok(entries.filter(|entry| all_keys.is_valid(*entry)).collect())
+        Ok(entries.collect())
     })
 }
 
-/// The entries of a group's maps; of one key those of the first.
+/// The entries of a group's maps, which are not NULL; of one key those of the first.
 fn union(call: &Call<'_>) -> Result<ArrayRef> {
     let lists = call.args[0].as_list::<i32>();
     let maps: &MapArray = lists.values().as_map();
@@ -271,7 +271,7 @@ fn union(call: &Call<'_>) -> Result<ArrayRef> {
     for row in 0..call.rows {
         let mut seen: HashSet<Row<'_>> = HashSet::new();
         let group = lists.value_offsets()[row] as usize..lists.value_offsets()[row + 1] as usize;
-        for map in group.filter(|map| !call.is_null(row) && maps.is_valid(*map)) {
+        for map in group.filter(|_| !call.is_null(row)) {
             let entries = maps.value_offsets()[map] as usize..maps.value_offsets()[map + 1] as usize;
             places.extend(entries.filter(|entry| seen.insert(known[0].row(*entry))).map(|entry| entry as u64));
         }

@@ -60,6 +60,7 @@ mod subsets;
 mod substring;
 mod system;
 mod template;
+mod teradata;
 mod text;
 mod totals;
 mod url;

@@ -4,7 +4,7 @@ use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
     arithmetic, arrays, blanks, bytes, coalesce, collation, conversion, dates, formats, full_text, gathered, hashes,
     intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps, math, readable, reduce, regex,
-    replaced, semistructured, sketches, sorted, subsets, substring, text, totals, url,
+    replaced, semistructured, sketches, sorted, subsets, substring, teradata, text, totals, url,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -33,6 +33,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
     ("Formats", java_format::FUNCTIONS),
+    ("Formats", teradata::FUNCTIONS),
     ("Full text", full_text::FUNCTIONS),
     ("HyperLogLog sketches", sketches::FUNCTIONS),
     ("JSON", json::FUNCTIONS),

@@ -29,12 +29,11 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
     Ok(match (name, args.as_slice()) {
         ("max_by" | "min_by", [value, key]) => Some(by_key(function, value.clone(), key.clone(), name == "max_by")),
         ("max_by" | "min_by", [value, key, count]) => {
-            let values = with_args(function, "array_agg", vec![value.clone()]);
-            let keys = with_args(function, "array_agg", vec![key.clone()]);
+            let (values, keys) = (known_list(function, value, key), known_list(function, key, key));
             Some(call("$extremes_by", vec![values, keys, count.clone(), truth(name == "max_by")]))
         }
         ("max" | "min", [value, count]) => {
-            let values = with_args(function, "array_agg", vec![value.clone()]);
+            let values = known_list(function, value, value);
             Some(call("$extremes", vec![values, count.clone(), truth(name == "max")]))
         }
         ("approx_most_frequent", [buckets, value, _]) => {
@@ -46,8 +45,7 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
             Some(call(&format!("${name}"), vec![with_args(function, "array_agg", vec![double])]))
         }
         ("reduce_agg", [value, initial, step @ Expr::Lambda(_), Expr::Lambda(_)]) => {
-            let Expr::Function(values) = with_args(function, "array_agg", vec![value.clone()]) else { return Ok(None) };
-            let values = Expr::Function(only_known(values, value.clone()));
+            let values = known_list(function, value, value);
             Some(call("reduce", vec![values, initial.clone(), step.clone(), identity()]))
         }
         ("count_if", [condition]) => {
@@ -69,11 +67,10 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
             Some(call("$map_agg", vec![keys, values]))
         }
         ("multimap_agg", [key, value]) => {
-            let keys = with_args(function, "array_agg", vec![key.clone()]);
-            let values = with_args(function, "array_agg", vec![value.clone()]);
+            let (keys, values) = (known_list(function, key, key), known_list(function, value, key));
             Some(call("$multimap_agg", vec![keys, values]))
         }
-        ("map_union", [map]) => Some(call("$map_union", vec![with_args(function, "array_agg", vec![map.clone()])])),
+        ("map_union", [map]) => Some(call("$map_union", vec![known_list(function, map, map)])),
         ("histogram", [value]) => {
             let values = with_args(function, "array_agg", vec![value.clone()]);
             Some(call("$histogram", vec![values]))
@@ -114,6 +111,14 @@ fn by_key(function: &Function, value: Expr, key: Expr, descending: bool) -> Expr
         }
     }
     Expr::Function(only_known(made, key))
+}
+
+/// The list of a group's values in the rows that have another value; NULL where there are none.
+fn known_list(function: &Function, value: &Expr, known: &Expr) -> Expr {
+    match with_args(function, "array_agg", vec![value.clone()]) {
+        Expr::Function(values) => Expr::Function(only_known(values, known.clone())),
+        other => other,
+    }
 }
 
 /// The same call over the rows that have a value.

@@ -8,8 +8,9 @@ use crate::functions::{PLAIN_TEXT, STRPOS_OF_INSTANCE};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, TimezoneInfo, UnaryOperator, Value,
+    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, TimezoneInfo, UnaryOperator,
+    Value,
 };
 
 /// A function's name; empty where it has a schema.
@@ -299,6 +300,7 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
         ("to_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "decode")?,
         ("from_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "encode")?,
         ("from_hex", [value]) => call("decode", vec![value.clone(), text("hex")]),
+        ("text_to_numeric_alt", [_, ..]) => return alternative_decimal(args).map(Some),
         ("pow", [_, _]) => call("power", args),
         ("mod", [value, by]) => Expr::Nested(Box::new(binary(value.clone(), BinaryOperator::Modulo, by.clone()))),
         ("isnull", [value, other]) => call("coalesce", vec![value.clone(), other.clone()]),
@@ -373,6 +375,29 @@ fn varbyte(value: &Expr, format: &Value, function: &str) -> Result<Expr, Error> 
             return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("formats are hex, utf8, base64"));
         }
     })
+}
+
+/// `TEXT_TO_NUMERIC_ALT(text [, format] [, precision, scale])`: a text with so many digits behind the point as a decimal.
+fn alternative_decimal(mut args: Vec<Expr>) -> Result<Expr, Error> {
+    let literal = |expr: &Expr| match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.parse::<u64>().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let (mut precision, mut scale) = (38, 0);
+    if args.len() > 2 {
+        let wrong =
+            || Error::new(ErrorKind::InvalidParameter, "precision and scale of text_to_numeric_alt are numbers");
+        let last = args.split_off(args.len() - 2);
+        precision = literal(&last[0]).ok_or_else(wrong)?;
+        scale = literal(&last[1]).ok_or_else(wrong)?;
+    }
+    args.insert(1, number(scale));
+    let scale = i64::try_from(scale).unwrap_or(i64::MAX);
+    let decimal = DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale));
+    Ok(cast(call("$text_to_numeric_alt", args), decimal))
 }
 
 /// `TRY(e)`: what may fail in `e` gives NULL: casts and divisions. Other errors stay errors.
