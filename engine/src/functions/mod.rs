@@ -20,6 +20,7 @@ mod conversion;
 mod date_parts;
 mod dates;
 mod decimal_totals;
+mod distributions;
 mod document;
 mod formats;
 mod full_text;
@@ -65,6 +66,7 @@ mod text;
 mod totals;
 mod url;
 mod user;
+mod vectors;
 mod written_numbers;
 
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};

@@ -2,9 +2,10 @@
 
 use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
-    arithmetic, arrays, blanks, bytes, coalesce, collation, conversion, dates, formats, full_text, gathered, hashes,
-    intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps, math, readable, reduce, regex,
-    replaced, semistructured, sketches, sorted, subsets, substring, teradata, text, totals, url,
+    arithmetic, arrays, blanks, bytes, coalesce, collation, conversion, dates, distributions, formats, full_text,
+    gathered, hashes, intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps, math, readable,
+    reduce, regex, replaced, semistructured, sketches, sorted, subsets, substring, teradata, text, totals, url,
+    vectors,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -30,6 +31,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Arrays and maps", maps::FUNCTIONS),
     ("Arrays and maps", subsets::FUNCTIONS),
+    ("Arrays and maps", vectors::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
     ("Formats", java_format::FUNCTIONS),
@@ -38,6 +40,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("HyperLogLog sketches", sketches::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
     ("Numbers", math::FUNCTIONS),
+    ("Numbers", distributions::FUNCTIONS),
     ("Regular expressions", regex::FUNCTIONS),
     ("SUPER", semistructured::ARRAYS),
     ("SUPER", semistructured::KINDS),
