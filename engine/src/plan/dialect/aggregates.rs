@@ -5,9 +5,9 @@ use super::spelling::{call, cast, number, plain_function, text};
 use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr, OrderByOptions,
-    Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+    BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr,
+    OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
 };
 
 /// Spells a call of an aggregate, or leaves it.
@@ -26,6 +26,10 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
         return Ok(None);
     }
     let Some(args) = plain_args(function) else { return Ok(None) };
+    let of_pairs = matches!((name, args.len()), ("map_agg" | "multimap_agg", _) | ("max_by" | "min_by", 3));
+    if of_pairs && is_distinct(function) {
+        return Err(Error::unsupported(format_args!("{name}(DISTINCT …)")));
+    }
     Ok(match (name, args.as_slice()) {
         ("max_by" | "min_by", [value, key]) => Some(by_key(function, value.clone(), key.clone(), name == "max_by")),
         ("max_by" | "min_by", [value, key, count]) => {
@@ -57,7 +61,7 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
             rename(&mut made, "array_agg");
             if let FunctionArguments::List(list) = &mut made.args {
                 list.args = vec![argument(value.clone())];
-                list.duplicate_treatment = Some(datafusion::sql::sqlparser::ast::DuplicateTreatment::Distinct);
+                list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
             }
             Some(Expr::Function(made))
         }
@@ -90,7 +94,13 @@ fn argument(expr: Expr) -> FunctionArg {
 /// The same call, with its FILTER and OVER, of another function over other arguments.
 fn with_args(function: &Function, name: &str, args: Vec<Expr>) -> Expr {
     let args = args.into_iter().map(argument).collect();
-    let made = plain_function(name, args);
+    let mut made = plain_function(name, args);
+    if name == "array_agg"
+        && is_distinct(function)
+        && let FunctionArguments::List(list) = &mut made.args
+    {
+        list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+    }
     Expr::Function(Function { filter: function.filter.clone(), over: function.over.clone(), ..made })
 }
 
@@ -187,8 +197,7 @@ fn listagg(function: &mut Function) -> Result<Expr, Error> {
 }
 
 fn is_distinct(function: &Function) -> bool {
-    matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment
-        == Some(datafusion::sql::sqlparser::ast::DuplicateTreatment::Distinct))
+    matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct))
 }
 
 fn wrong_shape(name: &str) -> Error {
