@@ -26,7 +26,7 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
         return Ok(None);
     }
     let Some(args) = plain_args(function) else { return Ok(None) };
-    let of_pairs = matches!((name, args.len()), ("map_agg" | "multimap_agg", _) | ("max_by" | "min_by", 3));
+    let of_pairs = matches!((name, args.len()), ("multimap_agg", _) | ("max_by" | "min_by", 3));
     if of_pairs && is_distinct(function) {
         return Err(Error::unsupported(format_args!("{name}(DISTINCT …)")));
     }
@@ -66,6 +66,8 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
             Some(Expr::Function(made))
         }
         ("map_agg", [key, value]) => {
+            // A pair that is there again changes nothing.
+            let function = &of_all(function);
             let keys = with_args(function, "array_agg", vec![key.clone()]);
             let values = with_args(function, "array_agg", vec![value.clone()]);
             Some(call("$map_agg", vec![keys, values]))
@@ -121,6 +123,15 @@ fn by_key(function: &Function, value: Expr, key: Expr, descending: bool) -> Expr
         }
     }
     Expr::Function(only_known(made, key))
+}
+
+/// The same call without DISTINCT.
+fn of_all(function: &Function) -> Function {
+    let mut made = function.clone();
+    if let FunctionArguments::List(list) = &mut made.args {
+        list.duplicate_treatment = None;
+    }
+    made
 }
 
 /// The list of a group's values in the rows that have another value; NULL where there are none.
