@@ -4,7 +4,7 @@
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use super::rows::Last;
-use super::written_numbers::{Digits, java_double, thousands, with_unit};
+use super::written_numbers::{Figures, java_double, thousands, with_unit};
 use super::{cast, is_text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
@@ -89,7 +89,7 @@ fn parse(format: &str) -> Result<Vec<Piece>> {
         pieces.push(Piece::Plain(rest[..at].to_owned()));
         let mut spec = Spec::default();
         rest = &rest[at + 1..];
-        // Digits are an index before a dollar sign, else a width, which no zero begins.
+        // Figures are an index before a dollar sign, else a width, which no zero begins.
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         if digits > 0 && rest[digits..].starts_with('$') {
             let index: usize = rest[..digits].parse().map_err(|_| wrong(format, "an index is too large"))?;
@@ -233,8 +233,8 @@ fn written(format: &str, spec: &Spec, value: &Value<'_>) -> Result<String> {
         }
         ('f' | 'e', Value::Float(_) | Value::Decimal(..)) => {
             let digits = match value {
-                Value::Decimal(value, scale) => Some(Digits::of_decimal(*value, *scale)),
-                Value::Float(float) => Digits::of_float(*float),
+                Value::Decimal(value, scale) => Some(Figures::of_decimal(*value, *scale)),
+                Value::Float(float) => Figures::of_float(*float),
                 _ => None,
             };
             let digits = digits.ok_or_else(mismatch)?;
@@ -295,7 +295,7 @@ fn plain(value: &Value<'_>) -> Result<String> {
         Value::Text(text) => (*text).to_owned(),
         Value::Whole(number) => number.to_string(),
         Value::Decimal(value, scale) => {
-            let digits = Digits::of_decimal(*value, *scale);
+            let digits = Figures::of_decimal(*value, *scale);
             let sign = if digits.negative { "-" } else { "" };
             format!("{sign}{}", digits.fixed(usize::try_from(*scale).unwrap_or_default(), false))
         }

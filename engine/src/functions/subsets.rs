@@ -106,19 +106,21 @@ fn combinations(call: &Call<'_>) -> Result<ArrayRef> {
         let (first, total, wanted) = (elements.start, (elements.end - elements.start) as usize, wanted as usize);
         let mut found = Vec::new();
         let mut chosen: Vec<usize> = (0..wanted).collect();
-        while wanted <= total {
+        if wanted > total {
+            return Ok(found);
+        }
+        loop {
             if (found.len() + 1) * wanted > MOST_RESULTS {
                 return Err(invalid("combinations exceed max size"));
             }
             found.push(chosen.iter().map(|at| first + *at as u64).collect());
             // The last that can move on does, those behind it follow.
-            let Some(at) = (0..wanted).rev().find(|at| chosen[*at] < total - wanted + at) else { break };
+            let Some(at) = (0..wanted).rev().find(|at| chosen[*at] < total - wanted + at) else { return Ok(found) };
             let next = chosen[at] + 1;
             for (behind, place) in chosen[at..].iter_mut().enumerate() {
                 *place = next + behind;
             }
         }
-        Ok(found)
     })
 }
 

@@ -2,13 +2,13 @@
 
 /// A number's sign, its digits and how many of them stand before the point, which may be none and less.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Digits {
+pub(super) struct Figures {
     pub(super) negative: bool,
     digits: Vec<u8>,
     point: i32,
 }
 
-impl Digits {
+impl Figures {
     /// The shortest digits that tell a double from others; `None` for what is no number.
     pub(super) fn of_float(float: f64) -> Option<Self> {
         let written = format!("{:e}", float.abs());
@@ -84,7 +84,7 @@ impl Digits {
     }
 }
 
-/// Digits with commas between thousands.
+/// Figures with commas between thousands.
 pub(super) fn thousands(digits: &str) -> String {
     let mut made = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -156,11 +156,11 @@ mod tests {
             (1e21, 0, "1,000,000,000,000,000,000,000", "1e+21"),
             (0.096, 1, "0.1", "9.6e-02"),
         ] {
-            let digits = Digits::of_float(float).unwrap();
+            let digits = Figures::of_float(float).unwrap();
             assert_eq!(digits.clone().fixed(places, true), fixed, "{float}");
             assert_eq!(digits.scientific(places), scientific, "{float}");
         }
-        assert_eq!(Digits::of_decimal(-12_345, 2).fixed(1, false), "123.5");
+        assert_eq!(Figures::of_decimal(-12_345, 2).fixed(1, false), "123.5");
         for (float, expected) in [
             (1.0, "1.0"),
             (1e7, "1.0E7"),

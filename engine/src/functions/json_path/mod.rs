@@ -62,10 +62,13 @@ enum Path {
     Members(Box<Path>),
     Descendants(Box<Path>, String),
     /// `[*]`, or the elements at places and from one place to another.
-    Elements(Box<Path>, Option<Vec<(Path, Option<Path>)>>),
+    Elements(Box<Path>, Subscripts),
     Method(Box<Path>, Method),
     Filter(Box<Path>, Box<Predicate>),
 }
+
+/// Places, and from one place to another; all where it is `None`.
+type Subscripts = Option<Vec<(Path, Option<Path>)>>;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Method {

@@ -1,6 +1,6 @@
 //! A path's text as a tree, by descent.
 
-use super::{Comparison, JsonPath, MAX_DEPTH, MAX_STEPS, Method, Path, Predicate, wrong};
+use super::{Comparison, JsonPath, MAX_DEPTH, MAX_STEPS, Method, Path, Predicate, Subscripts, wrong};
 use crate::error::{Error, Result};
 use serde_json::Value;
 
@@ -282,7 +282,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn subscripts(&mut self) -> Result<Option<Vec<(Path, Option<Path>)>>> {
+    fn subscripts(&mut self) -> Result<Subscripts> {
         if self.eat("*") {
             self.expect("]")?;
             return Ok(None);
