@@ -4,7 +4,7 @@ use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use super::text::{binary, bytes_of, decoded, digest, encoded};
 use crate::error::{Error, ErrorKind, Result};
 use data_encoding::BASE32;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewBuilder};
+use datafusion::arrow::array::{ArrayRef, AsArray, BinaryViewBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type};
 use hmac::digest::block_api::BlockSizeUser;
