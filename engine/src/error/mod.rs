@@ -5,8 +5,10 @@
 //! catalog are translated here and nowhere else.
 
 mod translate;
+mod types;
 
 pub(crate) use translate::{nearest, other_region, span_of};
+pub(crate) use types::shown_type;
 
 use std::fmt;
 

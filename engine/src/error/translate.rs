@@ -3,6 +3,7 @@
 //! An [`Error`] of ours that travelled through DataFusion or Arrow comes out as it went in; everything else is sorted
 //! by what the user can do about it.
 
+use super::types::{shown_call, shown_name};
 use super::{Error, ErrorKind};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::SchemaError;
@@ -244,7 +245,7 @@ fn from_plan(message: &str) -> Error {
     if let Some(called) =
         message.split("given name and argument types '").nth(1).and_then(|rest| rest.split('\'').next())
     {
-        let message = format!("function {} does not exist", sql_types(called));
+        let message = format!("function {} does not exist", shown_call(called));
         return Error::new(ErrorKind::UndefinedFunction, message).with_hint("add explicit type casts");
     }
     let kind = if first.contains("signature") || first.contains("No function matches") {
@@ -267,27 +268,6 @@ fn from_plan(message: &str) -> Error {
     let error = Error::new(kind, lower(first));
     let rest: Vec<&str> = message.lines().skip(1).map(str::trim).filter(|line| !line.is_empty()).collect();
     if rest.is_empty() { error } else { error.with_detail(rest.join("; ")) }
-}
-
-/// A call as DataFusion writes it, `f(Int32, Utf8)`, with the types' names in SQL.
-fn sql_types(called: &str) -> String {
-    const NAMES: [(&str, &str); 14] = [
-        ("Utf8View", "character varying"),
-        ("LargeUtf8", "character varying"),
-        ("Utf8", "character varying"),
-        ("Int16", "smallint"),
-        ("Int32", "integer"),
-        ("UInt64", "bigint"),
-        ("Int64", "bigint"),
-        ("Float32", "real"),
-        ("Float64", "double precision"),
-        ("Decimal128", "numeric"),
-        ("BinaryView", "varbyte"),
-        ("Date32", "date"),
-        ("Boolean", "boolean"),
-        ("Null", "unknown"),
-    ];
-    NAMES.iter().fold(called.to_owned(), |text, (arrow, sql)| text.replace(arrow, sql))
 }
 
 fn from_execution(message: &str) -> Error {
@@ -320,7 +300,7 @@ fn from_arrow(error: &ArrowError) -> Error {
             let words: Vec<&str> = message.split_whitespace().collect();
             let message = match words.as_slice() {
                 [_, _, _, value, _, _, name] => {
-                    format!("value \"{value}\" is out of range for type {}", sql_types(name))
+                    format!("value \"{value}\" is out of range for type {}", shown_name(name))
                 }
                 _ => lower(message),
             };

@@ -176,7 +176,7 @@ fn reverse(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// Trino's name of a type.
-fn type_name(data_type: &DataType) -> String {
+pub(super) fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Float64 => "double".to_owned(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),

@@ -2,8 +2,8 @@
 //! whole ones, numbers and moments written as the services write them.
 
 use super::arithmetic::out_of_range;
-use super::intervals;
-use super::kernel::shown_type;
+use super::kernel::{is_text, shown_type};
+use super::{intervals, json_casts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{Qualifier, as_texts, is_interval};
 use crate::load;
@@ -23,24 +23,28 @@ use std::sync::Arc;
 
 /// Whether Arrow's cast is not the dialects'.
 pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
-    let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     let fraction = |t: &DataType| t.is_floating() || matches!(t, DataType::Decimal128(..));
     let moment = |t: &DataType| {
         matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _) | DataType::Time64(TimeUnit::Microsecond))
     };
-    (text(from)
+    (is_text(from)
         && (to.is_signed_integer() || fraction(to) || moment(to) || matches!(to, DataType::Boolean | DataType::Date32)))
-        || (text(to) && (from.is_floating() || matches!(from, DataType::Timestamp(..))))
+        || (is_text(to) && (from.is_floating() || matches!(from, DataType::Timestamp(..))))
         || (fraction(from) && to.is_signed_integer())
+        || (is_text(from) && is_nested(to))
         || interval(from, to)
+}
+
+/// Whether a type is one that JSON is read as.
+fn is_nested(to: &DataType) -> bool {
+    matches!(to, DataType::List(_) | DataType::Map(..) | DataType::Struct(_))
 }
 
 /// Whether one of the types is an interval's and the other needs ours: qualified intervals, and texts of all.
 fn interval(from: &DataType, to: &DataType) -> bool {
-    let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     from != to
         && !from.is_null()
-        && (intervals::is_qualified(from) || intervals::is_qualified(to) || (is_interval(from) && text(to)))
+        && (intervals::is_qualified(from) || intervals::is_qualified(to) || (is_interval(from) && is_text(to)))
 }
 
 /// The cast to a type as a function of one argument; `safe` gives NULL where the other is an error.
@@ -98,7 +102,6 @@ impl ScalarUDFImpl for Cast {
 
 impl Cast {
     fn cast(&self, array: &ArrayRef) -> Result<ArrayRef> {
-        let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
         let from = array.data_type();
         if !differs(from, &self.to) {
             return self.plain(array);
@@ -106,10 +109,13 @@ impl Cast {
         if interval(from, &self.to) {
             return self.interval(array);
         }
-        if text(from) {
+        if is_nested(&self.to) {
+            return json_casts::read(cast(array, &DataType::Utf8View)?.as_string_view(), &self.to, self.safe);
+        }
+        if is_text(from) {
             return self.read(&cast(array, &DataType::Utf8View)?);
         }
-        if text(&self.to) {
+        if is_text(&self.to) {
             let made = match from {
                 DataType::Timestamp(_, zone) => {
                     let zone = zone.is_some();

@@ -1,7 +1,7 @@
 //! The functions' own documentation, which `docs/sql/functions.md` is generated from.
 
-use super::library;
 use super::registry::SCALARS;
+use super::{library, library_trino};
 use crate::sql::Dialect;
 use std::fmt::Write;
 
@@ -31,13 +31,10 @@ pub fn function_documents() -> Vec<FunctionDocument> {
             examples: function.examples,
         })
     });
-    let others = library::ENTRIES.iter().map(|(dialects, topic, syntax, about, examples)| FunctionDocument {
-        dialects,
-        topic,
-        syntax,
-        about,
-        examples,
-    });
+    let others =
+        library::ENTRIES.iter().chain(library_trino::ENTRIES).map(|(dialects, topic, syntax, about, examples)| {
+            FunctionDocument { dialects, topic, syntax, about, examples }
+        });
     let mut all: Vec<FunctionDocument> = others.chain(ours).collect();
     all.sort_by_key(|document| document.topic);
     all
@@ -90,6 +87,10 @@ const AGGREGATES: &str = "
 | `approx_set(value)`, `merge(sketch)` | A | the same; NULL of none. `cardinality(sketch)` counts |
 | `ratio_to_report(value) OVER (…)` | R | a value's part in its partition's sum |
 | `max_by(x, y)`, `min_by(x, y)`, `count_if(c)`, `arbitrary(x)`, `every(c)`, `geometric_mean(x)` | A | as Trino |
-| `array_agg(x)`, `set_agg(x)`, `map_agg(k, v)`, `histogram(x)` | A | the values, the distinct ones, maps |
+| `array_agg(x)`, `set_agg(x)`, `map_agg(k, v)`, `multimap_agg(k, v)`, `map_union(map)`, `histogram(x)` | A | the values, the distinct ones, maps |
+| `max(x, n)`, `min(x, n)`, `max_by(x, y, n)`, `min_by(x, y, n)` | A | an array of the n largest or smallest, or of the values beside those |
+| `approx_most_frequent(buckets, x, capacity)` | A | the most frequent values with their counts, which are exact here |
+| `skewness(x)`, `kurtosis(x)` | A | as Trino |
+| `reduce_agg(x, initial, (state, x) -> …, (state, state) -> …)` | A | the values that are not NULL taken together one by one |
 | `row_number`, `rank`, `dense_rank`, `percent_rank`, `cume_dist`, `ntile`, `lag`, `lead`, `first_value`, `last_value`, `nth_value` | R A | as everywhere |
 ";

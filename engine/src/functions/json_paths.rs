@@ -42,7 +42,7 @@ pub(super) fn begins_with(text: &str, bracket: char) -> bool {
 }
 
 /// A value of what was found to be JSON as text: texts without quotes, null as NULL, all others without blanks.
-fn plain(written: &str) -> Option<Cow<'_, str>> {
+pub(super) fn plain(written: &str) -> Option<Cow<'_, str>> {
     match written.as_bytes() {
         [b'n', ..] => None,
         [b'"', .., b'"'] => Some(unescape(&written[1..written.len() - 1])),

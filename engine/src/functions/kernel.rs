@@ -4,12 +4,13 @@
 //! views, all whole numbers with 64 bits, all moments in microseconds. A strict function (which most are) gives NULL for
 //! a NULL argument, and its kernel is not asked for such rows.
 
+pub(crate) use crate::error::shown_type;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use crate::tables;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::{
@@ -178,6 +179,11 @@ impl Scalar {
     /// NULL arguments reach the kernel.
     pub(super) const fn with_nulls(self) -> Self {
         Self { strict: false, ..self }
+    }
+
+    /// Each call gives another value.
+    pub(super) const fn volatile(self) -> Self {
+        Self { volatility: Volatility::Volatile, ..self }
     }
 
     /// What the generated page says of it.
@@ -420,31 +426,5 @@ impl ScalarUDFImpl for Function {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?));
         }
         Ok(ColumnarValue::Array(made))
-    }
-}
-
-/// A type as users know it, for messages.
-pub(crate) fn shown_type(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Int8 => "tinyint".to_owned(),
-        DataType::Int16 => "smallint".to_owned(),
-        DataType::Int32 => "integer".to_owned(),
-        DataType::Int64 | DataType::UInt64 => "bigint".to_owned(),
-        DataType::Float32 => "real".to_owned(),
-        DataType::Float64 => "double precision".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("numeric({precision},{scale})"),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "character varying".to_owned(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "varbyte".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Date32 | DataType::Date64 => "date".to_owned(),
-        DataType::Timestamp(_, None) => "timestamp without time zone".to_owned(),
-        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_owned(),
-        DataType::Time32(_) | DataType::Time64(_) => "time without time zone".to_owned(),
-        DataType::Interval(IntervalUnit::YearMonth) => "interval year to month".to_owned(),
-        DataType::Duration(_) => "interval day to second".to_owned(),
-        DataType::Interval(_) => "interval".to_owned(),
-        DataType::Null => "unknown".to_owned(),
-        DataType::List(element) | DataType::LargeList(element) => format!("array({})", shown_type(element.data_type())),
-        other => other.to_string().to_lowercase(),
     }
 }

@@ -1,6 +1,7 @@
-//! Trino's functions that apply a lambda to two arrays or to a map: all elements of a batch at a time.
+//! Trino's functions that apply a lambda to two arrays, to a map or to two maps: all elements of a batch at a time.
 
 use super::lists::map_of;
+use super::pairs::Pairs;
 use crate::error::{Error, ErrorKind};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, UInt64Array, new_null_array,
@@ -13,13 +14,13 @@ use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs, HigherOrderSignature, HigherOrderUDF,
-    HigherOrderUDFImpl, LambdaParametersProgress, ValueOrLambda, Volatility,
+    HigherOrderUDFImpl, LambdaArgument, LambdaParametersProgress, ValueOrLambda, Volatility,
 };
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 static ALL: LazyLock<Vec<Arc<HigherOrderUDF>>> = LazyLock::new(|| {
-    let kinds = [Kind::ZipWith, Kind::MapFilter, Kind::TransformKeys, Kind::TransformValues];
+    let kinds = [Kind::ZipWith, Kind::MapZipWith, Kind::MapFilter, Kind::TransformKeys, Kind::TransformValues];
     kinds.into_iter().map(|kind| Arc::new(HigherOrderUDF::new_from_impl(Applied::new(kind)))).collect()
 });
 
@@ -31,6 +32,7 @@ pub(super) fn find(name: &str) -> Option<Arc<HigherOrderUDF>> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     ZipWith,
+    MapZipWith,
     MapFilter,
     TransformKeys,
     TransformValues,
@@ -45,7 +47,9 @@ struct Applied {
 impl Applied {
     fn new(kind: Kind) -> Self {
         let arguments = match kind {
-            Kind::ZipWith => vec![ValueOrLambda::Value(()), ValueOrLambda::Value(()), ValueOrLambda::Lambda(())],
+            Kind::ZipWith | Kind::MapZipWith => {
+                vec![ValueOrLambda::Value(()), ValueOrLambda::Value(()), ValueOrLambda::Lambda(())]
+            }
             _ => vec![ValueOrLambda::Value(()), ValueOrLambda::Lambda(())],
         };
         Self { kind, signature: HigherOrderSignature::exact(arguments, Volatility::Immutable) }
@@ -54,6 +58,7 @@ impl Applied {
     fn wrong_arguments(&self) -> Error {
         let takes = match self.kind {
             Kind::ZipWith => "two arrays and a lambda of two parameters",
+            Kind::MapZipWith => "two maps and a lambda of three parameters",
             _ => "a map and a lambda of two parameters",
         };
         Error::new(ErrorKind::UndefinedFunction, format!("function {}() takes {takes}", self.name()))
@@ -61,10 +66,15 @@ impl Applied {
 
     /// What the lambda's parameters are.
     fn parameters(&self, types: &[&DataType]) -> Result<Vec<FieldRef>> {
+        let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
         match (self.kind, types) {
             (Kind::ZipWith, [DataType::List(first), DataType::List(second)]) => {
-                let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
                 Ok(vec![nullable(first), nullable(second)])
+            }
+            (Kind::MapZipWith, [first, second]) => {
+                let (first, second) = (entries_of(first), entries_of(second));
+                let (Some(first), Some(second)) = (first, second) else { return Err(self.wrong_arguments().into()) };
+                Ok(vec![Arc::clone(&first[0]), nullable(&first[1]), nullable(&second[1])])
             }
             (Kind::MapFilter | Kind::TransformKeys | Kind::TransformValues, [map]) => {
                 Ok(entries_of(map).ok_or_else(|| self.wrong_arguments())?.iter().cloned().collect())
@@ -89,6 +99,7 @@ impl HigherOrderUDFImpl for Applied {
     fn name(&self) -> &'static str {
         match self.kind {
             Kind::ZipWith => "zip_with",
+            Kind::MapZipWith => "map_zip_with",
             Kind::MapFilter => "map_filter",
             Kind::TransformKeys => "transform_keys",
             Kind::TransformValues => "transform_values",
@@ -106,7 +117,13 @@ impl HigherOrderUDFImpl for Applied {
             }
             _ => found.clone(),
         };
-        let types: Vec<DataType> = types.iter().map(lists).collect();
+        let mut types: Vec<DataType> = types.iter().map(lists).collect();
+        if let (Kind::MapZipWith, [first, second]) = (self.kind, types.as_mut_slice())
+            && let (Some(ours), Some(theirs)) = (entries_of(first), entries_of(second))
+            && ours[0].data_type() != theirs[0].data_type()
+        {
+            *second = map_of(ours[0].data_type().clone(), theirs[1].data_type().clone());
+        }
         self.parameters(&types.iter().collect::<Vec<_>>())?;
         Ok(types)
     }
@@ -135,7 +152,7 @@ impl HigherOrderUDFImpl for Applied {
             Kind::ZipWith => DataType::List(Arc::new(Field::new_list_field(result, true))),
             Kind::MapFilter => first.data_type().clone(),
             Kind::TransformKeys => map_of(result, entries()?[1].data_type().clone()),
-            Kind::TransformValues => map_of(entries()?[0].data_type().clone(), result),
+            Kind::MapZipWith | Kind::TransformValues => map_of(entries()?[0].data_type().clone(), result),
         };
         Ok(Arc::new(Field::new("", gives, true)))
     }
@@ -146,25 +163,11 @@ impl HigherOrderUDFImpl for Applied {
         let made = match args.args.as_slice() {
             [ValueOrLambda::Value(first), ValueOrLambda::Value(second), ValueOrLambda::Lambda(lambda)] => {
                 let (first, second) = (first.to_array(rows)?, second.to_array(rows)?);
-                let pairs = Pairs::of(first.as_list::<i32>(), second.as_list::<i32>());
-                let values = if pairs.rows.is_empty() {
-                    None
+                if self.kind == Kind::MapZipWith {
+                    merged(first.as_map(), second.as_map(), lambda, &gives)?
                 } else {
-                    let left = take(first.as_list::<i32>().values(), &pairs.first, None)?;
-                    let right = take(second.as_list::<i32>().values(), &pairs.second, None)?;
-                    let computed = lambda
-                        .evaluate(&[&|| Ok(Arc::clone(&left)), &|| Ok(Arc::clone(&right))], |captured| {
-                            Ok(take_arrays(captured, &pairs.rows, None)?)
-                        })?;
-                    Some(computed.into_array(pairs.rows.len())?)
-                };
-                let DataType::List(field) = &gives else { return Err(self.wrong_arguments().into()) };
-                let values = match values {
-                    Some(values) => cast(&values, field.data_type())?,
-                    None => new_null_array(field.data_type(), 0),
-                };
-                let offsets = OffsetBuffer::from_lengths(pairs.lengths.iter().copied());
-                Arc::new(ListArray::try_new(Arc::clone(field), offsets, values, pairs.nulls)?) as ArrayRef
+                    zipped(first.as_list(), second.as_list(), lambda, &gives)?
+                }
             }
             [ValueOrLambda::Value(map), ValueOrLambda::Lambda(lambda)] => {
                 let map = map.to_array(rows)?;
@@ -191,38 +194,38 @@ impl HigherOrderUDFImpl for Applied {
     }
 }
 
-/// The elements of two arrays side by side; the shorter one's are NULL beyond its end.
-struct Pairs {
-    first: UInt64Array,
-    second: UInt64Array,
-    /// The row of each.
-    rows: UInt64Array,
-    lengths: Vec<usize>,
-    nulls: Option<NullBuffer>,
+/// What a lambda makes of the elements of two arrays.
+fn zipped(first: &ListArray, second: &ListArray, lambda: &LambdaArgument, gives: &DataType) -> Result<ArrayRef> {
+    let DataType::List(field) = gives else { return Err(Error::internal("a list is lost").into()) };
+    let pairs = Pairs::of_lists(first, second);
+    let values = if pairs.rows.is_empty() {
+        new_null_array(field.data_type(), 0)
+    } else {
+        let left = take(first.values(), &pairs.first, None)?;
+        let right = take(second.values(), &pairs.second, None)?;
+        let computed = lambda.evaluate(&[&|| Ok(Arc::clone(&left)), &|| Ok(Arc::clone(&right))], |captured| {
+            Ok(take_arrays(captured, &pairs.rows, None)?)
+        })?;
+        cast(&computed.into_array(pairs.rows.len())?, field.data_type())?
+    };
+    let offsets = OffsetBuffer::from_lengths(pairs.lengths.iter().copied());
+    Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, values, pairs.nulls)?))
 }
 
-impl Pairs {
-    fn of(first: &ListArray, second: &ListArray) -> Self {
-        let (mut left, mut right, mut rows, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for row in 0..first.len() {
-            if first.is_null(row) || second.is_null(row) {
-                lengths.push(0);
-                continue;
-            }
-            let longest = first.value_length(row).max(second.value_length(row));
-            let place = |list: &ListArray, at: i32| {
-                (at < list.value_length(row)).then(|| u64::from((list.value_offsets()[row] + at).unsigned_abs()))
-            };
-            for at in 0..longest {
-                left.push(place(first, at));
-                right.push(place(second, at));
-                rows.push(row as u64);
-            }
-            lengths.push(longest.unsigned_abs() as usize);
-        }
-        let nulls = NullBuffer::union(first.nulls(), second.nulls());
-        Self { first: left.into(), second: right.into(), rows: rows.into(), lengths, nulls }
-    }
+/// What a lambda makes of the entries of two maps that have one key.
+fn merged(first: &MapArray, second: &MapArray, lambda: &LambdaArgument, gives: &DataType) -> Result<ArrayRef> {
+    let (pairs, keys) = Pairs::of_maps(first, second)?;
+    let values = if pairs.rows.is_empty() {
+        new_null_array(&DataType::Null, 0)
+    } else {
+        let left = take(first.values(), &pairs.first, None)?;
+        let right = take(second.values(), &pairs.second, None)?;
+        let parameters: [&dyn Fn() -> Result<ArrayRef>; 3] =
+            [&|| Ok(Arc::clone(&keys)), &|| Ok(Arc::clone(&left)), &|| Ok(Arc::clone(&right))];
+        let computed = lambda.evaluate(&parameters, |captured| Ok(take_arrays(captured, &pairs.rows, None)?))?;
+        computed.into_array(pairs.rows.len())?
+    };
+    Entries::build(&keys, &values, pairs.lengths, pairs.nulls, gives)
 }
 
 /// The entries of maps, one after the other.

@@ -268,6 +268,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         &[("2.0 / 3", "0.666666666666")],
     ),
     (ATHENA, "Numbers", "decimal / decimal", "The scale is max(s1, s2), rounded.", &[("2.00 / 3", "0.67")]),
+    // Formats.
+    (
+        REDSHIFT,
+        "Formats",
+        "text_to_numeric_alt(text [, format] [, precision, scale])",
+        "A text as a decimal, halves rounded to even, in Teradata's format; without precision and scale of 38 digits.",
+        &[
+            ("text_to_numeric_alt('1.5')", "2"),
+            ("text_to_numeric_alt('2.51')", "3"),
+            ("text_to_numeric_alt('123.52501', 10, 2)", "123.53"),
+        ],
+    ),
     // Arrays and maps.
     (
         ATHENA,

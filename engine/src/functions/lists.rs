@@ -110,7 +110,8 @@ fn discrete(call: &Call<'_>) -> Result<ArrayRef> {
     if refs.is_empty() { Ok(new_null_array(&call.gives, 0)) } else { Ok(concat(&refs)?) }
 }
 
-pub(super) fn map_of(key: DataType, value: DataType) -> DataType {
+/// The type of maps from keys to values.
+pub(crate) fn map_of(key: DataType, value: DataType) -> DataType {
     let fields = Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(fields), false)), false)
 }
@@ -124,7 +125,7 @@ fn histogram_type(args: &[DataType]) -> Result<DataType> {
 }
 
 /// Maps from entries and how many each row has.
-fn maps(call: &Call<'_>, keys: &[ArrayRef], values: &[ArrayRef], counts: Vec<usize>) -> Result<ArrayRef> {
+pub(super) fn maps(call: &Call<'_>, keys: &[ArrayRef], values: &[ArrayRef], counts: Vec<usize>) -> Result<ArrayRef> {
     let DataType::Map(entries, _) = &call.gives else { return Err(Error::internal("a map is lost")) };
     let DataType::Struct(fields) = entries.data_type() else { return Err(Error::internal("a map is lost")) };
     let joined = |parts: &[ArrayRef], field: &Field| -> Result<ArrayRef> {
@@ -145,7 +146,7 @@ fn maps(call: &Call<'_>, keys: &[ArrayRef], values: &[ArrayRef], counts: Vec<usi
 }
 
 /// Positions of the first of each group of equal values, without NULLs, in order of the values; and how many there are.
-fn groups(values: &ArrayRef) -> Result<Vec<(u32, i64)>> {
+pub(super) fn groups(values: &ArrayRef) -> Result<Vec<(u32, i64)>> {
     let order = sort_to_indices(values, None, None)?;
     let sorted = take(values, &order, None)?;
     let ranges = datafusion::arrow::compute::partition(&[Arc::clone(&sorted)])?.ranges();

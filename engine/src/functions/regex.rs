@@ -82,7 +82,7 @@ fn texts_type(_: &[DataType]) -> Result<DataType> {
 }
 
 /// A pattern with Redshift's parameters.
-fn compile(pattern: &str, parameters: &str) -> Result<Regex> {
+pub(super) fn compile(pattern: &str, parameters: &str) -> Result<Regex> {
     let insensitive = parameters.contains('i');
     RegexBuilder::new(pattern).case_insensitive(insensitive).build().map_err(|error| {
         let reason = error.to_string();

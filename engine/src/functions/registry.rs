@@ -2,8 +2,10 @@
 
 use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
-    arithmetic, arrays, blanks, bytes, coalesce, collation, conversion, dates, formats, full_text, intervals, json,
-    lambdas, lists, maps, math, readable, reduce, regex, semistructured, sketches, substring, text, totals, url,
+    arithmetic, arrays, blanks, bytes, coalesce, collation, conversion, dates, distributions, formats, full_text,
+    gathered, hashes, intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps, math, readable,
+    reduce, regex, replaced, semistructured, sketches, sorted, subsets, substring, teradata, text, totals, url,
+    vectors,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -19,18 +21,26 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", blanks::FUNCTIONS),
     ("", collation::FUNCTIONS),
     ("", conversion::FUNCTIONS),
+    ("", gathered::FUNCTIONS),
     ("", intervals::FUNCTIONS),
+    ("", json_casts::FUNCTIONS),
+    ("", json_queries::FUNCTIONS),
     ("", lists::FUNCTIONS),
     ("", semistructured::NAVIGATION),
     ("", semistructured::OPERATORS),
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Arrays and maps", maps::FUNCTIONS),
+    ("Arrays and maps", subsets::FUNCTIONS),
+    ("Arrays and maps", vectors::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
+    ("Formats", java_format::FUNCTIONS),
+    ("Formats", teradata::FUNCTIONS),
     ("Full text", full_text::FUNCTIONS),
     ("HyperLogLog sketches", sketches::FUNCTIONS),
     ("JSON", json::FUNCTIONS),
     ("Numbers", math::FUNCTIONS),
+    ("Numbers", distributions::FUNCTIONS),
     ("Regular expressions", regex::FUNCTIONS),
     ("SUPER", semistructured::ARRAYS),
     ("SUPER", semistructured::KINDS),
@@ -38,6 +48,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("SUPER", semistructured::SETS),
     ("Texts", collation::COLLATIONS),
     ("Texts", text::FUNCTIONS),
+    ("Texts", hashes::FUNCTIONS),
     ("Texts", substring::FUNCTIONS),
     ("Texts", bytes::FUNCTIONS),
     ("Texts", readable::FUNCTIONS),
@@ -133,7 +144,10 @@ pub(crate) fn aggregate(dialect: Dialect, name: &str) -> Option<Arc<AggregateUDF
 /// A dialect's function over lambdas, where it is ours.
 pub(crate) fn higher_order(dialect: Dialect, name: &str) -> Option<Arc<HigherOrderUDF>> {
     match dialect {
-        Dialect::Athena => reduce::find(name).or_else(|| lambdas::find(name)),
+        Dialect::Athena => reduce::find(name)
+            .or_else(|| lambdas::find(name))
+            .or_else(|| sorted::find(name))
+            .or_else(|| replaced::find(name)),
         Dialect::Redshift => None,
     }
 }

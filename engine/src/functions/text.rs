@@ -172,12 +172,31 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     .doc("to_base64(binary)", "Bytes in base 64.", &[("to_base64(to_utf8('hello'))", "aGVsbG8=")]),
     scalar("from_base64", ATHENA, &[Text], Gives::Of(binary), |call| {
         use base64::Engine;
-        decoded(call, "base 64", |text| base64::engine::general_purpose::STANDARD.decode(text).ok())
+        decoded(call, "base 64", |text| base_64(&base64::alphabet::STANDARD).decode(text).ok())
     })
     .doc(
         "from_base64(text)",
-        "The bytes that a text in base 64 is.",
-        &[("from_utf8(from_base64('aGVsbG8='))", "hello")],
+        "The bytes that a text in base 64 is; signs that fill it up may be missing.",
+        &[("from_utf8(from_base64('aGVsbG8='))", "hello"), ("to_hex(from_base64('aaaaaa'))", "69A69A69")],
+    ),
+    scalar("to_base64url", ATHENA, &[Kind::Any], Gives::Text, |call| {
+        use base64::Engine;
+        encoded(call, &|bytes| base64::engine::general_purpose::URL_SAFE.encode(bytes))
+    })
+    .doc(
+        "to_base64url(binary)",
+        "Bytes in base 64 with the letters that URLs take.",
+        &[("to_base64url(from_hex('FBFF'))", "-_8="), ("to_base64(from_hex('FBFF'))", "+/8=")],
+    ),
+    scalar("from_base64url", ATHENA, &[Text], Gives::Of(binary), |call| {
+        use base64::Engine;
+        decoded(call, "base 64", |text| base_64(&base64::alphabet::URL_SAFE).decode(text).ok())
+    })
+    .doc("from_base64url(text)", "The bytes that such a text is.", &[("to_hex(from_base64url('-_8='))", "FBFF")]),
+    scalar("normalize", ATHENA, &[Text, Text], Gives::Text, normalized).optional(1).doc(
+        "normalize(text [, form])",
+        "A text in a normal form of Unicode: NFC, NFD, NFKC or NFKD.",
+        &[("length(normalize('schön', NFD))", "6"), ("normalize('ﬁ', NFKC)", "fi")],
     ),
     scalar("from_utf8", ATHENA, &[Kind::Any], Gives::Text, |call| {
         encoded(call, &|bytes| String::from_utf8_lossy(bytes).into_owned())
@@ -225,8 +244,16 @@ fn compare(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn binary(_: &[DataType]) -> Result<DataType> {
+pub(super) fn binary(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::BinaryView)
+}
+
+/// Base 64 as Java's decoder takes it.
+fn base_64(alphabet: &base64::alphabet::Alphabet) -> base64::engine::GeneralPurpose {
+    let config = base64::engine::GeneralPurposeConfig::new()
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    base64::engine::GeneralPurpose::new(alphabet, config)
 }
 
 fn base_of(base: i64) -> Result<u32> {
@@ -334,7 +361,7 @@ pub(super) fn bytes_of(values: &ArrayRef) -> Result<ArrayRef> {
     Ok(cast(&text, &DataType::Binary)?)
 }
 
-fn digest(call: &Call<'_>, of: impl Fn(&[u8]) -> Vec<u8>) -> Result<ArrayRef> {
+pub(super) fn digest(call: &Call<'_>, of: impl Fn(&[u8]) -> Vec<u8>) -> Result<ArrayRef> {
     let values = bytes_of(&call.args[0])?;
     let values = values.as_binary::<i32>();
     let mut built = BinaryViewBuilder::with_capacity(call.rows);
@@ -344,7 +371,7 @@ fn digest(call: &Call<'_>, of: impl Fn(&[u8]) -> Vec<u8>) -> Result<ArrayRef> {
     Ok(Arc::new(built.finish()))
 }
 
-fn encoded(call: &Call<'_>, of: &dyn Fn(&[u8]) -> String) -> Result<ArrayRef> {
+pub(super) fn encoded(call: &Call<'_>, of: &dyn Fn(&[u8]) -> String) -> Result<ArrayRef> {
     if call.args[0].data_type().is_integer() {
         let numbers = cast(&call.args[0], &DataType::Int64)?;
         let numbers = numbers.as_primitive::<datafusion::arrow::datatypes::Int64Type>();
@@ -355,7 +382,7 @@ fn encoded(call: &Call<'_>, of: &dyn Fn(&[u8]) -> String) -> Result<ArrayRef> {
     call.texts(|row| Ok(Some(of(values.value(row)))))
 }
 
-fn decoded(call: &Call<'_>, what: &str, of: impl Fn(&str) -> Option<Vec<u8>>) -> Result<ArrayRef> {
+pub(super) fn decoded(call: &Call<'_>, what: &str, of: impl Fn(&str) -> Option<Vec<u8>>) -> Result<ArrayRef> {
     let texts = call.text(0);
     let mut built = BinaryViewBuilder::with_capacity(call.rows);
     for row in 0..call.rows {
@@ -421,5 +448,25 @@ fn pad(call: &Call<'_>, left: bool) -> Result<ArrayRef> {
         }
         let filled = fill.chars().cycle().take(length - chars);
         Ok(Some(if left { filled.chain(text.chars()).collect() } else { text.chars().chain(filled).collect() }))
+    })
+}
+
+/// A text in a normal form.
+fn normalized(call: &Call<'_>) -> Result<ArrayRef> {
+    use unicode_normalization::UnicodeNormalization;
+    let texts = call.text(0);
+    call.texts(|row| {
+        let text = texts.value(row);
+        let form = if call.has(1) { call.text(1).value(row).to_ascii_uppercase() } else { "NFC".to_owned() };
+        Ok(Some(match form.as_str() {
+            "NFC" => text.nfc().collect::<String>(),
+            "NFD" => text.nfd().collect(),
+            "NFKC" => text.nfkc().collect(),
+            "NFKD" => text.nfkd().collect(),
+            _ => {
+                let message = format!("there is no normal form \"{form}\"");
+                return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("it is NFC, NFD, NFKC or NFKD"));
+            }
+        }))
     })
 }

@@ -37,7 +37,7 @@ impl Attribute {
     pub(super) fn new(target: &Target) -> Self {
         Self {
             name: target.name.to_lowercase(),
-            is_text: matches!(target.data_type, SqlType::Char(_) | SqlType::Varchar(_)),
+            is_text: target.data_type.is_text(),
             is_super: target.data_type == SqlType::Super,
         }
     }

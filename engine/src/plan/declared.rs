@@ -6,7 +6,7 @@
 
 use super::view::View;
 use crate::federated::ForeignTable;
-use crate::functions::{CHAR, COALESCE, COLLATE, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS};
+use crate::functions::{self, CHAR, COALESCE, COLLATE, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS};
 use crate::interval::is_interval;
 use crate::lake::table::LakeTable;
 use crate::tables::{self, ManagedTableProvider, SqlType};
@@ -56,7 +56,7 @@ pub(crate) fn with_declarations(schema: &SchemaRef, declarations: Vec<Option<Sql
 }
 
 fn declare(field: &Field, declared: SqlType) -> Field {
-    let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
+    let is_text = functions::is_text(field.data_type());
     let (name, length) = match declared {
         SqlType::Char(length) if is_text => (Some("bpchar"), Some(length)),
         SqlType::Varchar(length) if is_text => (None, Some(length)),

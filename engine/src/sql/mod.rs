@@ -55,6 +55,7 @@ mod syntax;
 mod time_travel;
 mod tokens;
 mod transaction;
+pub(crate) mod trino_json;
 mod trino_types;
 mod types;
 mod unload;

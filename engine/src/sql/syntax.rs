@@ -7,7 +7,7 @@
 //! parentheses and, for Redshift, `^`, `|/`, `||/` and `@` what our users mean.
 
 use crate::sql::scan::Lexing;
-use crate::sql::trino_types;
+use crate::sql::{trino_json, trino_types};
 use sqlparser::ast::Expr;
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
@@ -213,14 +213,20 @@ impl Dialect for TrinoSyntax {
         is_name_part(c)
     }
 
-    // `||` binds more loosely than + and -, more tightly than comparisons (Trino's grammar, valueExpression).
+    // `||` binds more loosely than + and -, more tightly than comparisons (Trino's grammar, valueExpression). A colon is no
+    // operator, it parts a key and a value in `json_object`.
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
-        (parser.peek_token_ref().token == Token::StringConcat)
-            .then(|| Ok(u8::midpoint(self.prec_value(Precedence::PlusMinus), self.prec_value(Precedence::Eq))))
+        match parser.peek_token_ref().token {
+            Token::StringConcat => {
+                Some(Ok(u8::midpoint(self.prec_value(Precedence::PlusMinus), self.prec_value(Precedence::Eq))))
+            }
+            Token::Colon => Some(Ok(self.prec_unknown())),
+            _ => None,
+        }
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
-        refuse_reserved(parser).or_else(|| trino_types::parse_cast(parser))
+        refuse_reserved(parser).or_else(|| trino_types::parse_cast(parser)).or_else(|| trino_json::parse_call(parser))
     }
 
     fn supports_unicode_string_literal(&self) -> bool {

@@ -33,7 +33,8 @@ fn cast(parser: &mut Parser, kind: CastKind) -> Result<Expr, ParserError> {
     Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })
 }
 
-fn data_type(parser: &mut Parser, depth: usize) -> Result<DataType, ParserError> {
+/// Parses a type that stands so deep in others.
+pub(super) fn data_type(parser: &mut Parser, depth: usize) -> Result<DataType, ParserError> {
     if depth > MAX_DEPTH {
         return Err(ParserError::RecursionLimitExceeded);
     }

@@ -89,6 +89,11 @@ impl SqlType {
         }
     }
 
+    /// Whether its values are texts of characters: CHAR and VARCHAR.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Char(_) | Self::Varchar(_))
+    }
+
     /// The type of a column that holds values of an Arrow type; `None` where there is none.
     pub fn of_arrow(data_type: &DataType) -> Option<Self> {
         Some(match data_type {

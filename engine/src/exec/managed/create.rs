@@ -220,12 +220,13 @@ pub(super) fn column(definition: &ColumnDefinition, id: i64, ignores_case: bool)
 /// # Errors
 /// `InvalidTableDefinition` for a collation of what is no text.
 fn collates(definition: &ColumnDefinition, data_type: SqlType, by_default: bool) -> Result<bool> {
-    let is_text = matches!(data_type, SqlType::Char(_) | SqlType::Varchar(_));
-    if definition.collation.is_some() && !is_text {
+    if definition.collation.is_some() && !data_type.is_text() {
         let message = format!("column \"{}\" of type {data_type} can have no COLLATE", definition.name);
         return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
     }
-    Ok(definition.collation.map_or(by_default && is_text, |collation| collation == Collation::CaseInsensitive))
+    Ok(definition
+        .collation
+        .map_or(by_default && data_type.is_text(), |collation| collation == Collation::CaseInsensitive))
 }
 
 /// A column's encoding by its name; `None` is AUTO.
@@ -252,11 +253,10 @@ fn query_columns(create: &CreateTable, planned: &Planned, ignores_case: bool) ->
         let name = create.names.get(at).map_or(plan::shown_name(field.name()), String::as_str);
         let data_type = declared.or_else(|| SqlType::of_arrow(field.data_type()));
         let data_type = data_type.ok_or_else(|| unsuited(name, field.data_type()))?;
-        let is_text = matches!(data_type, SqlType::Char(_) | SqlType::Varchar(_));
         let definition = ColumnDefinition {
             name: name.to_lowercase(),
             data_type: data_type.to_string(),
-            collation: planned.collation(at).filter(|_| is_text),
+            collation: planned.collation(at).filter(|_| data_type.is_text()),
             ..Default::default()
         };
         columns.push(column(&definition, 0, ignores_case)?);

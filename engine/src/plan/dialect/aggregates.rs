@@ -5,8 +5,9 @@ use super::spelling::{call, cast, number, plain_function, text};
 use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    OrderByExpr, OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+    BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr,
+    OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
 };
 
 /// Spells a call of an aggregate, or leaves it.
@@ -25,8 +26,32 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
         return Ok(None);
     }
     let Some(args) = plain_args(function) else { return Ok(None) };
+    let of_pairs = matches!((name, args.len()), ("multimap_agg", _) | ("max_by" | "min_by", 3));
+    if of_pairs && is_distinct(function) {
+        return Err(Error::unsupported(format_args!("{name}(DISTINCT …)")));
+    }
     Ok(match (name, args.as_slice()) {
         ("max_by" | "min_by", [value, key]) => Some(by_key(function, value.clone(), key.clone(), name == "max_by")),
+        ("max_by" | "min_by", [value, key, count]) => {
+            let (values, keys) = (known_list(function, value, key), known_list(function, key, key));
+            Some(call("$extremes_by", vec![values, keys, count.clone(), truth(name == "max_by")]))
+        }
+        ("max" | "min", [value, count]) => {
+            let values = known_list(function, value, value);
+            Some(call("$extremes", vec![values, count.clone(), truth(name == "max")]))
+        }
+        ("approx_most_frequent", [buckets, value, _]) => {
+            let values = with_args(function, "array_agg", vec![value.clone()]);
+            Some(call("$most_frequent", vec![values, buckets.clone()]))
+        }
+        ("skewness" | "kurtosis", [value]) => {
+            let double = cast(value.clone(), DataType::DoublePrecision);
+            Some(call(&format!("${name}"), vec![with_args(function, "array_agg", vec![double])]))
+        }
+        ("reduce_agg", [value, initial, step @ Expr::Lambda(_), Expr::Lambda(_)]) => {
+            let values = known_list(function, value, value);
+            Some(call("reduce", vec![values, initial.clone(), step.clone(), identity()]))
+        }
         ("count_if", [condition]) => {
             let counted = case(vec![(condition.clone(), number(1))], None);
             Some(with_args(function, "count", vec![counted]))
@@ -36,15 +61,22 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
             rename(&mut made, "array_agg");
             if let FunctionArguments::List(list) = &mut made.args {
                 list.args = vec![argument(value.clone())];
-                list.duplicate_treatment = Some(datafusion::sql::sqlparser::ast::DuplicateTreatment::Distinct);
+                list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
             }
             Some(Expr::Function(made))
         }
         ("map_agg", [key, value]) => {
+            // A pair that is there again changes nothing.
+            let function = &of_all(function);
             let keys = with_args(function, "array_agg", vec![key.clone()]);
             let values = with_args(function, "array_agg", vec![value.clone()]);
             Some(call("$map_agg", vec![keys, values]))
         }
+        ("multimap_agg", [key, value]) => {
+            let (keys, values) = (known_list(function, key, key), known_list(function, value, key));
+            Some(call("$multimap_agg", vec![keys, values]))
+        }
+        ("map_union", [map]) => Some(call("$map_union", vec![known_list(function, map, map)])),
         ("histogram", [value]) => {
             let values = with_args(function, "array_agg", vec![value.clone()]);
             Some(call("$histogram", vec![values]))
@@ -64,7 +96,13 @@ fn argument(expr: Expr) -> FunctionArg {
 /// The same call, with its FILTER and OVER, of another function over other arguments.
 fn with_args(function: &Function, name: &str, args: Vec<Expr>) -> Expr {
     let args = args.into_iter().map(argument).collect();
-    let made = plain_function(name, args);
+    let mut made = plain_function(name, args);
+    if name == "array_agg"
+        && is_distinct(function)
+        && let FunctionArguments::List(list) = &mut made.args
+    {
+        list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+    }
     Expr::Function(Function { filter: function.filter.clone(), over: function.over.clone(), ..made })
 }
 
@@ -84,13 +122,50 @@ fn by_key(function: &Function, value: Expr, key: Expr, descending: bool) -> Expr
             }
         }
     }
-    let known = Expr::IsNotNull(Box::new(key));
-    let filter = match made.filter.take() {
+    Expr::Function(only_known(made, key))
+}
+
+/// The same call without DISTINCT.
+fn of_all(function: &Function) -> Function {
+    let mut made = function.clone();
+    if let FunctionArguments::List(list) = &mut made.args {
+        list.duplicate_treatment = None;
+    }
+    made
+}
+
+/// The list of a group's values in the rows that have another value; NULL where there are none.
+fn known_list(function: &Function, value: &Expr, known: &Expr) -> Expr {
+    match with_args(function, "array_agg", vec![value.clone()]) {
+        Expr::Function(values) => Expr::Function(only_known(values, known.clone())),
+        other => other,
+    }
+}
+
+/// The same call over the rows that have a value.
+fn only_known(mut function: Function, value: Expr) -> Function {
+    let known = Expr::IsNotNull(Box::new(value));
+    let filter = match function.filter.take() {
         Some(filter) => binary(Expr::Nested(filter), BinaryOperator::And, known),
         None => known,
     };
-    made.filter = Some(Box::new(filter));
-    Expr::Function(made)
+    function.filter = Some(Box::new(filter));
+    function
+}
+
+fn truth(value: bool) -> Expr {
+    Expr::Value(Value::Boolean(value).into())
+}
+
+/// `state -> state`
+fn identity() -> Expr {
+    let name = Ident::new("state");
+    let parameter = LambdaFunctionParameter { name: name.clone(), data_type: None };
+    Expr::Lambda(LambdaFunction {
+        params: OneOrManyWithParens::One(parameter),
+        body: Box::new(Expr::Identifier(name)),
+        syntax: LambdaSyntax::Arrow,
+    })
 }
 
 fn whole_partition() -> WindowFrame {
@@ -133,8 +208,7 @@ fn listagg(function: &mut Function) -> Result<Expr, Error> {
 }
 
 fn is_distinct(function: &Function) -> bool {
-    matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment
-        == Some(datafusion::sql::sqlparser::ast::DuplicateTreatment::Distinct))
+    matches!(&function.args, FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct))
 }
 
 fn wrong_shape(name: &str) -> Error {
@@ -168,8 +242,7 @@ fn over_list(function: &Function, name: &str, value: &Expr, fraction: &Expr, des
     let values = with_args(&plain, "array_agg", vec![value.clone()]);
     let fraction = cast(fraction.clone(), DataType::DoublePrecision);
     let fraction = if descending { binary(number(1), BinaryOperator::Minus, fraction) } else { fraction };
-    let descending = Expr::Value(Value::Boolean(descending).into());
-    call(name, vec![values, fraction, descending])
+    call(name, vec![values, fraction, truth(descending)])
 }
 
 /// `RATIO_TO_REPORT(x) OVER (…)`: the part that a value has in its partition's sum.

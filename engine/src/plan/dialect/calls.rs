@@ -2,14 +2,15 @@
 //! date parts, and functions that are an expression of others.
 
 use super::spelling::{call, cast, number, text};
-use super::{aggregates, intervals};
+use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{PLAIN_TEXT, STRPOS_OF_INSTANCE};
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, TimezoneInfo, UnaryOperator, Value,
+    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, TimezoneInfo, UnaryOperator,
+    Value,
 };
 
 /// A function's name; empty where it has a schema.
@@ -137,6 +138,11 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             if redshift && is_timetz(data_type) =>
         {
             *expr = call("$timetz", vec![take(value)]);
+        }
+        Expr::Cast { kind, expr: value, data_type, .. } if !redshift => {
+            if let Some(spelled) = json::respell_cast(kind, value, data_type) {
+                *expr = spelled;
+            }
         }
         Expr::TypedString(typed) if redshift && is_timetz(&typed.data_type) => {
             *expr = call("$timetz", vec![Expr::Value(typed.value.clone())]);
@@ -294,6 +300,7 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
         ("to_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "decode")?,
         ("from_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "encode")?,
         ("from_hex", [value]) => call("decode", vec![value.clone(), text("hex")]),
+        ("text_to_numeric_alt", [_, ..]) => return alternative_decimal(args).map(Some),
         ("pow", [_, _]) => call("power", args),
         ("mod", [value, by]) => Expr::Nested(Box::new(binary(value.clone(), BinaryOperator::Modulo, by.clone()))),
         ("isnull", [value, other]) => call("coalesce", vec![value.clone(), other.clone()]),
@@ -334,6 +341,12 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
                 binary(binary(start.clone(), BinaryOperator::Plus, length.clone()), BinaryOperator::Minus, number(1));
             call("array_slice", vec![array.clone(), start.clone(), end])
         }
+        ("normalize", [value, Expr::Identifier(form)]) => {
+            call("normalize", vec![value.clone(), text(form.value.to_uppercase())])
+        }
+        ("array_sort", [_, Expr::Lambda(_)]) => call("$array_sort", args),
+        ("regexp_replace", [_, _, Expr::Lambda(_)]) => call("$regexp_replace", args),
+        ("array_histogram", [_]) => call("$histogram", args),
         ("split", [_, _]) => call("string_to_array", args),
         ("all_match", [array, Expr::Lambda(lambda)]) => {
             let mut lambda = lambda.clone();
@@ -362,6 +375,29 @@ fn varbyte(value: &Expr, format: &Value, function: &str) -> Result<Expr, Error> 
             return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("formats are hex, utf8, base64"));
         }
     })
+}
+
+/// `TEXT_TO_NUMERIC_ALT(text [, format] [, precision, scale])`: a text with so many digits behind the point as a decimal.
+fn alternative_decimal(mut args: Vec<Expr>) -> Result<Expr, Error> {
+    let literal = |expr: &Expr| match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.parse::<u64>().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let (mut precision, mut scale) = (38, 0);
+    if args.len() > 2 {
+        let wrong =
+            || Error::new(ErrorKind::InvalidParameter, "precision and scale of text_to_numeric_alt are numbers");
+        let last = args.split_off(args.len() - 2);
+        precision = literal(&last[0]).ok_or_else(wrong)?;
+        scale = literal(&last[1]).ok_or_else(wrong)?;
+    }
+    args.insert(1, number(scale));
+    let scale = i64::try_from(scale).unwrap_or(i64::MAX);
+    let decimal = DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale));
+    Ok(cast(call("$text_to_numeric_alt", args), decimal))
 }
 
 /// `TRY(e)`: what may fail in `e` gives NULL: casts and divisions. Other errors stay errors.

@@ -5,7 +5,7 @@
 //! where the types that are cast are known, `doubles` at decimals beside doubles in it, and `passes` is what such looks have
 //! in common; `laterals` puts an alias's expression for an alias that is no column.
 //! `semistructured` knows what SUPER values are, `members` their members' names, `sketches` what HLLSKETCH values are,
-//! `intervals` those with qualifiers.
+//! `intervals` those with qualifiers, `json` what is JSON in Trino's.
 //! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name; `using` names
 //! the columns that JOIN … USING made one, and `joined` plans such joins;
 //! `unnest` makes columns of the parts of rows and maps.
@@ -16,6 +16,7 @@ mod casts;
 mod doubles;
 mod intervals;
 mod joined;
+mod json;
 mod laterals;
 mod members;
 mod names;

@@ -2,12 +2,13 @@
 
 use super::intervals;
 use crate::error::{Error, ErrorKind};
+use crate::functions;
 use crate::sql::Dialect;
 use crate::tables;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{DataType as Name, ExactNumberInfo, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as Name, ExactNumberInfo, TimezoneInfo};
 use std::sync::Arc;
 
 /// The most digits of a DECIMAL.
@@ -73,12 +74,45 @@ impl Types {
             Name::Interval { fields, .. } if rules.qualified_intervals => intervals::data_type(fields.as_ref()),
             Name::Varbinary(_) | Name::Binary(_) | Name::Bytea => DataType::BinaryView,
             Name::JSON | Name::Uuid => DataType::Utf8View,
+            Name::Map(key, value) => functions::map_of(self.nested(key)?, self.nested(value)?),
             Name::Custom(name, arguments) => match custom(&name.to_string().to_lowercase(), arguments) {
                 Some(known) => known,
                 None => return Ok(None),
             },
             _ => return Ok(None),
         }))
+    }
+}
+
+impl Types {
+    /// A type in a map, which DataFusion's planner knows nothing of.
+    fn nested(&self, name: &Name) -> Result<DataType> {
+        if let Some(known) = self.arrow_type(name)? {
+            return Ok(known);
+        }
+        Ok(match name {
+            Name::Boolean | Name::Bool => DataType::Boolean,
+            Name::TinyInt(_) => DataType::Int8,
+            Name::SmallInt(_) => DataType::Int16,
+            Name::Int(_) | Name::Integer(_) => DataType::Int32,
+            Name::BigInt(_) => DataType::Int64,
+            Name::Real => DataType::Float32,
+            Name::Double(_) | Name::DoublePrecision => DataType::Float64,
+            Name::Date => DataType::Date32,
+            Name::Varchar(_) | Name::Char(_) | Name::Text | Name::String(_) => DataType::Utf8View,
+            Name::Array(ArrayElemTypeDef::AngleBracket(element)) => {
+                DataType::List(Arc::new(Field::new_list_field(self.nested(element)?, true)))
+            }
+            Name::Struct(fields, _) => {
+                let fields = fields.iter().enumerate().map(|(at, field)| {
+                    let name =
+                        field.field_name.as_ref().map_or_else(|| format!("c{at}"), |name| name.value.to_lowercase());
+                    Ok(Field::new(name, self.nested(&field.field_type)?, true))
+                });
+                DataType::Struct(fields.collect::<Result<Fields>>()?)
+            }
+            other => return Err(Error::unsupported(format_args!("the type {other} in a map")).into()),
+        })
     }
 }
 

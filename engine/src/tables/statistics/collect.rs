@@ -78,7 +78,7 @@ impl ColumnCollector {
         let nulls = array.null_count() as u64;
         self.nulls += nulls;
         self.values += array.len() as u64 - nulls;
-        if matches!(self.data_type, SqlType::Char(_) | SqlType::Varchar(_)) {
+        if self.data_type.is_text() {
             self.blank_ended = self.blank_ended || array.as_string_view_opt().is_none_or(ends::any_blank);
         }
         let (minimum, maximum) = match self.data_type {

@@ -28,7 +28,7 @@ pub(in crate::tables) fn blank_ended<'a>(
     };
     let in_catalog = |at: usize| inlined.iter().any(|rows| any_blank(rows.rows.column(at).as_string_view()));
     let of = |(at, ((id, data_type), initial)): (usize, ((i64, SqlType), &ScalarValue))| {
-        matches!(data_type, SqlType::Char(_) | SqlType::Varchar(_)) && (in_files(id, initial) || in_catalog(at))
+        data_type.is_text() && (in_files(id, initial) || in_catalog(at))
     };
     columns.enumerate().map(of).collect()
 }

@@ -1,0 +1,185 @@
+//! Numbers as Java writes them: digits that are rounded half up, groups of thousands, exponents, units.
+
+/// A number's sign, its digits and how many of them stand before the point, which may be none and less.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Figures {
+    pub(super) negative: bool,
+    digits: Vec<u8>,
+    point: i32,
+}
+
+impl Figures {
+    /// The shortest digits that tell a double from others; `None` for what is no number.
+    pub(super) fn of_float(float: f64) -> Option<Self> {
+        let written = format!("{:e}", float.abs());
+        let (mantissa, exponent) = written.split_once('e')?;
+        let digits = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+        Some(Self { negative: float.is_sign_negative(), digits, point: exponent.parse::<i32>().ok()? + 1 })
+    }
+
+    /// A decimal's digits.
+    pub(super) fn of_decimal(value: i128, scale: i8) -> Self {
+        let digits = value.unsigned_abs().to_string().into_bytes();
+        let point = digits.len() as i32 - i32::from(scale);
+        Self { negative: value < 0, digits, point }
+    }
+
+    /// Rounds to so many digits of those there are, halves up; none are fewer than none.
+    fn rounded(mut self, kept: i32) -> Self {
+        let Ok(kept) = usize::try_from(kept) else { return Self { digits: Vec::new(), ..self } };
+        if kept >= self.digits.len() {
+            return self;
+        }
+        let up = self.digits[kept] >= b'5';
+        self.digits.truncate(kept);
+        if up {
+            match self.digits.iter().rposition(|digit| *digit < b'9') {
+                Some(at) => {
+                    self.digits[at] += 1;
+                    self.digits[at + 1..].fill(b'0');
+                }
+                None => {
+                    self.digits.fill(b'0');
+                    self.digits.insert(0, b'1');
+                    self.point += 1;
+                }
+            }
+        }
+        self
+    }
+
+    /// Without exponent and sign: so many digits after the point, and commas between thousands or not.
+    pub(super) fn fixed(self, places: usize, grouped: bool) -> String {
+        let kept = self.point + places as i32;
+        let rounded = self.rounded(kept);
+        let point = usize::try_from(rounded.point).unwrap_or_default();
+        let mut whole: Vec<u8> = rounded.digits.iter().copied().take(point).collect();
+        whole.resize(point, b'0');
+        let mut text = if whole.is_empty() { "0".to_owned() } else { String::from_utf8_lossy(&whole).into_owned() };
+        if grouped {
+            text = thousands(&text);
+        }
+        if places > 0 {
+            let zeros = usize::try_from(-rounded.point).unwrap_or_default().min(places);
+            let mut fraction = vec![b'0'; zeros];
+            fraction.extend(rounded.digits.iter().skip(point));
+            fraction.resize(places, b'0');
+            text.push('.');
+            text.push_str(&String::from_utf8_lossy(&fraction));
+        }
+        text
+    }
+
+    /// With an exponent, without sign: `1.234560e+01`.
+    pub(super) fn scientific(self, places: usize) -> String {
+        let is_zero = self.digits.iter().all(|digit| *digit == b'0');
+        let rounded = self.rounded(places as i32 + 1);
+        let mut digits = rounded.digits;
+        digits.resize(places + 1, b'0');
+        let exponent = if is_zero { 0 } else { rounded.point - 1 };
+        let digits = String::from_utf8_lossy(&digits).into_owned();
+        let point = if places > 0 { "." } else { "" };
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{}{point}{}e{sign}{:02}", &digits[..1], &digits[1..], exponent.abs())
+    }
+}
+
+/// Figures with commas between thousands.
+pub(super) fn thousands(digits: &str) -> String {
+    let mut made = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            made.push(',');
+        }
+        made.push(digit);
+    }
+    made
+}
+
+/// A double as Java's `Double.toString`.
+pub(super) fn java_double(float: f64) -> String {
+    let size = float.abs();
+    if !float.is_finite() {
+        return if float.is_nan() {
+            "NaN".to_owned()
+        } else if float > 0.0 {
+            "Infinity".to_owned()
+        } else {
+            "-Infinity".to_owned()
+        };
+    }
+    if size == 0.0 || (1e-3..1e7).contains(&size) {
+        return format!("{float:?}");
+    }
+    let written = format!("{float:e}");
+    match written.split_once('e') {
+        Some((mantissa, exponent)) if mantissa.contains('.') => format!("{mantissa}E{exponent}"),
+        Some((mantissa, exponent)) => format!("{mantissa}.0E{exponent}"),
+        None => written,
+    }
+}
+
+/// A number of three digits with a unit: `123K`, `1.24M`.
+pub(super) fn with_unit(number: f64) -> String {
+    const UNITS: [&str; 6] = ["", "K", "M", "B", "T", "Q"];
+    let (mut number, mut unit) = (number, 0);
+    while number.abs() >= 1000.0 && unit + 1 < UNITS.len() {
+        number /= 1000.0;
+        unit += 1;
+    }
+    let written = match number.abs() {
+        size if size < 10.0 => format!("{number:.2}"),
+        size if size < 100.0 => format!("{number:.1}"),
+        _ => format!("{number:.0}"),
+    };
+    let written = if written.contains('.') { written.trim_end_matches('0').trim_end_matches('.') } else { &written };
+    let written = if written == "-0" { "0" } else { written };
+    format!("{written}{}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    // Java's documentation of Formatter and of Double.toString.
+    #[test]
+    fn numbers_as_java_writes_them() {
+        for (float, places, fixed, scientific) in [
+            (1_234_567.89, 2, "1,234,567.89", "1.23e+06"),
+            (0.125, 2, "0.13", "1.25e-01"),
+            (0.0, 3, "0.000", "0.000e+00"),
+            (999.999, 1, "1,000.0", "1.0e+03"),
+            (0.000_04, 3, "0.000", "4.000e-05"),
+            (0.5, 0, "1", "5e-01"),
+            (0.4, 0, "0", "4e-01"),
+            (1e21, 0, "1,000,000,000,000,000,000,000", "1e+21"),
+            (0.096, 1, "0.1", "9.6e-02"),
+        ] {
+            let digits = Figures::of_float(float).unwrap();
+            assert_eq!(digits.clone().fixed(places, true), fixed, "{float}");
+            assert_eq!(digits.scientific(places), scientific, "{float}");
+        }
+        assert_eq!(Figures::of_decimal(-12_345, 2).fixed(1, false), "123.5");
+        for (float, expected) in [
+            (1.0, "1.0"),
+            (1e7, "1.0E7"),
+            (9_999_999.5, "9999999.5"),
+            (1e-3, "0.001"),
+            (1.5e-4, "1.5E-4"),
+            (-0.0, "-0.0"),
+        ] {
+            assert_eq!(java_double(float), expected);
+        }
+    }
+
+    // Trino's documentation of format_number.
+    #[test]
+    fn numbers_with_units() {
+        for (number, expected) in
+            [(123_456.0, "123K"), (1_000_000.0, "1M"), (1239.0, "1.24K"), (-12.34, "-12.3"), (0.0, "0"), (999.0, "999")]
+        {
+            assert_eq!(with_unit(number), expected);
+        }
+    }
+}
