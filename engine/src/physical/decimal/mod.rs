@@ -10,12 +10,14 @@
 mod expression;
 mod kernel;
 mod rule;
+mod scaled;
 mod tree;
 
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::BinaryExpr;
 
 pub(super) use rule::NarrowDecimals;
+pub(super) use scaled::Scaled;
 pub(super) use tree::{Bound, CHUNK_ROWS, Chunk, Tree, chunks};
 
 /// The arithmetic that one of these expressions does.

@@ -7,6 +7,7 @@
 
 use super::expression::{DecimalArithmetic, step};
 use super::kernel::{factor, result_type};
+use super::scaled::Scaled;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type};
@@ -91,7 +92,10 @@ impl Tree {
         let mut operands: Vec<Operand> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             operands.push(match node.kind {
-                Kind::Leaf => Operand::leaf(node.expr.evaluate(batch)?, rows),
+                Kind::Leaf => match node.expr.downcast_ref::<Scaled>() {
+                    Some(scaled) => Operand::scaled(scaled, scaled.number().evaluate(batch)?, rows),
+                    None => Operand::leaf(node.expr.evaluate(batch)?, rows),
+                },
                 Kind::Step { op, left, right } => Operand::step(op, &operands[left], &operands[right]),
             });
         }
@@ -161,6 +165,14 @@ impl Operand {
         Self { form: Form::of(&value, rows), nulls, value: Some(value) }
     }
 
+    /// A decimal whose number is the value.
+    fn scaled(scaled: &Scaled, number: ColumnarValue, rows: usize) -> Self {
+        let number = Self::leaf(number, rows);
+        let (precision, scale) = scaled.form();
+        let form = number.form.filter(|form| form.one.is_none()).map(|form| Form { precision, scale, ..form });
+        Self { form, ..number }
+    }
+
     fn step(op: Operator, left: &Self, right: &Self) -> Self {
         let form = match (left.form, right.form) {
             // Two single values are no work worth having.
@@ -203,7 +215,10 @@ impl Bound<'_> {
     pub(in crate::physical) fn whole(&self, node: usize) -> Result<ColumnarValue> {
         match (&self.operands[node].value, self.tree.nodes[node].kind) {
             (_, Kind::Step { op, left, right }) => step(op, &self.whole(left)?, &self.whole(right)?, self.rows),
-            (Some(value), Kind::Leaf) => Ok(value.clone()),
+            (Some(value), Kind::Leaf) => match self.tree.nodes[node].expr.downcast_ref::<Scaled>() {
+                Some(scaled) => Ok(ColumnarValue::Array(scaled.of(&value.to_array(self.rows)?)?)),
+                None => Ok(value.clone()),
+            },
             (None, Kind::Leaf) => internal_err!("an operand has no value"),
         }
     }
