@@ -217,7 +217,7 @@ impl Column {
             Some((counted, rows)) => {
                 routes.part(groups, counted, rows, nobody);
                 self.missing.add(&routes.missing, &ONES[..groups.len()], 1, nobody);
-                &routes.counted
+                routes.counted.as_slice()
             }
             None => groups,
         };
