@@ -56,6 +56,11 @@ impl Unscaled {
         }
     }
 
+    /// The decimal.
+    pub(crate) fn decimal(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.decimal
+    }
+
     /// The column that it is of, if it is of one.
     pub(super) fn column(&self) -> Option<&Column> {
         self.decimal.downcast_ref()
