@@ -18,7 +18,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
-use std::ops::Range;
+use std::ops::{Add, Mul, Range, Sub};
 use std::sync::Arc;
 
 /// Rows that go through all steps before the next ones.
@@ -124,7 +124,7 @@ struct Form {
     scale: i8,
     /// The value of all rows.
     one: Option<i64>,
-    /// What a step multiplies its operands by first.
+    /// What a step multiplies its operands by first; the one with more digits behind the point is as it is.
     factors: (i64, i64),
 }
 
@@ -256,17 +256,9 @@ impl Bound<'_> {
                 None => narrow(operand.value.as_ref()?, rows, column),
             },
             Kind::Step { op, left, right } => {
+                // Nothing overflows where the bound does not.
                 let most = most_of_step(op, most[left]?, most[right]?, form.factors)?;
-                let each = before[left].iter().zip(&before[right]);
-                let (f, g) = form.factors;
-                // None of this overflows: the bound was computed in the same way.
-                match (op, (f, g)) {
-                    (Operator::Multiply, _) => column.extend(each.map(|(a, b)| a * b)),
-                    (Operator::Plus, (1, 1)) => column.extend(each.map(|(a, b)| a + b)),
-                    (Operator::Plus, _) => column.extend(each.map(|(a, b)| a * f + b * g)),
-                    (_, (1, 1)) => column.extend(each.map(|(a, b)| a - b)),
-                    _ => column.extend(each.map(|(a, b)| a * f - b * g)),
-                }
+                compute_step(op, form.factors, &before[left], &before[right], column);
                 Some(most)
             }
         }
@@ -278,18 +270,10 @@ impl Bound<'_> {
         let Some(form) = Operand::step(op, left_operand, right_operand).form else { return Ok(None) };
         let nodes = self.tree.below([left, right]);
         let (mut chunk, mut values) = (Chunk::default(), Vec::<i128>::with_capacity(self.rows));
-        let (f, g) = (i128::from(form.factors.0), i128::from(form.factors.1));
         for rows in chunks(self.rows) {
             self.compute(&nodes, &rows, &mut chunk);
             let (Some((a, _)), Some((b, _))) = (chunk.values(left), chunk.values(right)) else { return Ok(None) };
-            let each = a.iter().zip(b).map(|(a, b)| (i128::from(*a), i128::from(*b)));
-            match (op, form.factors) {
-                (Operator::Multiply, _) => values.extend(each.map(|(a, b)| a * b)),
-                (Operator::Plus, (1, 1)) => values.extend(each.map(|(a, b)| a + b)),
-                (Operator::Plus, _) => values.extend(each.map(|(a, b)| a * f + b * g)),
-                (_, (1, 1)) => values.extend(each.map(|(a, b)| a - b)),
-                _ => values.extend(each.map(|(a, b)| a * f - b * g)),
-            }
+            compute_step(op, form.factors, a, b, &mut values);
         }
         let nulls = NullBuffer::union(left_operand.nulls.as_ref(), right_operand.nulls.as_ref());
         let array = PrimitiveArray::<Decimal128Type>::new(values.into(), nulls);
@@ -300,6 +284,24 @@ impl Bound<'_> {
 /// Rows, so many at a time.
 pub(in crate::physical) fn chunks(rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(CHUNK_ROWS).map(move |begin| begin..rows.min(begin + CHUNK_ROWS))
+}
+
+/// Appends what a step gives for operands that are multiplied first, of which one by nothing but 1.
+fn compute_step<T>(op: Operator, factors: (i64, i64), a: &[i64], b: &[i64], values: &mut Vec<T>)
+where
+    T: From<i64> + Copy + Add<Output = T> + Sub<Output = T> + Mul<Output = T>,
+{
+    let (f, g) = (T::from(factors.0), T::from(factors.1));
+    let each = a.iter().zip(b).map(|(a, b)| (T::from(*a), T::from(*b)));
+    match (op, factors) {
+        (Operator::Multiply, _) => values.extend(each.map(|(a, b)| a * b)),
+        (Operator::Plus, (1, 1)) => values.extend(each.map(|(a, b)| a + b)),
+        (Operator::Plus, (_, 1)) => values.extend(each.map(|(a, b)| a * f + b)),
+        (Operator::Plus, _) => values.extend(each.map(|(a, b)| a + b * g)),
+        (_, (1, 1)) => values.extend(each.map(|(a, b)| a - b)),
+        (_, (_, 1)) => values.extend(each.map(|(a, b)| a * f - b)),
+        _ => values.extend(each.map(|(a, b)| a - b * g)),
+    }
 }
 
 /// The largest magnitude that a step can give, if 64 bits have room for it.
