@@ -171,7 +171,8 @@ fn over(
     }
     let (keys, schema) = (PhysicalGroupBy::new_single(keys), input.schema());
     let new = AggregateExec::try_new(*aggregate.mode(), keys, functions, filters, input, schema)?;
-    Ok((new.schema() == aggregate.schema()).then_some(new))
+    let is_same = new.schema() == aggregate.schema() && new.input_order_mode() == aggregate.input_order_mode();
+    Ok(is_same.then_some(new))
 }
 
 /// An expression with something in each column's place; `None` where there is nothing for one.
