@@ -67,7 +67,7 @@ pub use layout::{
 };
 pub use new_files::NewFiles;
 pub(crate) use orphans::remove_orphans;
-pub(crate) use regroup::ManagedScan;
+pub(crate) use regroup::{ManagedScan, Uncomputed};
 pub use scan::{FILE_COLUMN, InlinedRows, ManagedTableProvider, POSITION_COLUMN, TableScanSummary};
 pub use statistics::ColumnKnowledge;
 pub(crate) use statistics::{Gathered, hash_values};

@@ -19,6 +19,13 @@ pub(crate) struct ManagedScan<'a> {
     source: &'a ManagedSource,
 }
 
+/// An input that computes nothing, and what is computed above it.
+pub(crate) struct Uncomputed {
+    pub(crate) input: Arc<dyn ExecutionPlan>,
+    /// What another input gives, in terms of what this one does.
+    pub(crate) given: Vec<Arc<dyn PhysicalExpr>>,
+}
+
 impl<'a> ManagedScan<'a> {
     /// `None` for any other node.
     pub(crate) fn of(plan: &'a dyn ExecutionPlan) -> Option<Self> {
@@ -58,9 +65,8 @@ impl<'a> ManagedScan<'a> {
         }
     }
 
-    /// The same scan, which computes nothing: it gives the columns that what it gives is made of. Beside it, what it gave
-    /// in terms of those.
-    pub(crate) fn computing_nothing(&self) -> Result<Option<(Arc<dyn ExecutionPlan>, Vec<Arc<dyn PhysicalExpr>>)>> {
+    /// The same scan, which computes nothing: it gives the columns that what it gives is made of.
+    pub(crate) fn computing_nothing(&self) -> Result<Option<Uncomputed>> {
         let Some(given) = FileSource::projection(self.source) else { return Ok(None) };
         let table = self.source.table_schema().table_schema();
         let columns = ProjectionExprs::from_indices(&given.column_indices(), table);
@@ -68,8 +74,7 @@ impl<'a> ManagedScan<'a> {
         let scan = FileScanConfigBuilder::from(self.config.clone()).with_source(source).build();
         let now_given = columns.project_schema(table)?;
         let given = given.expr_iter().map(|given| reassign_expr_columns(given, &now_given)).collect::<Result<_>>()?;
-        let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(scan);
-        Ok(Some((scan, given)))
+        Ok(Some(Uncomputed { input: DataSourceExec::from_data_source(scan), given }))
     }
 
     /// Whether a column of what it gives may as well come as a number, [`super::Unscaled`]: one of the files' in a format

@@ -9,7 +9,7 @@ use super::totals::Totals;
 use crate::physical::arithmetic_of;
 use crate::physical::decimal::Scaled;
 use crate::physical::forward::Plan;
-use crate::tables::{ManagedScan, Unscaled};
+use crate::tables::{ManagedScan, Uncomputed, Unscaled};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExpr;
@@ -30,7 +30,7 @@ pub(super) fn with_less_input(aggregate: &AggregateExec) -> Result<Option<Aggreg
 
 /// The aggregation with the arithmetic that its input does for it.
 fn without_arithmetic(aggregate: &AggregateExec) -> Result<Option<AggregateExec>> {
-    let Some((input, given)) = arithmetic_above(aggregate.input())? else { return Ok(None) };
+    let Some(Uncomputed { input, given }) = arithmetic_above(aggregate.input())? else { return Ok(None) };
     let computed: BTreeSet<usize> = (0..given.len()).filter(|at| is_arithmetic(&given[*at])).collect();
     let elsewhere = Uses::of(aggregate)?.elsewhere;
     if !elsewhere.is_disjoint(&computed) {
@@ -41,14 +41,15 @@ fn without_arithmetic(aggregate: &AggregateExec) -> Result<Option<AggregateExec>
 
 /// An input that does no decimal arithmetic, and what the former gave in terms of what it gives. `None` where there is no
 /// arithmetic, or something else is computed.
-fn arithmetic_above(input: &Plan) -> Result<Option<(Plan, Vec<Arc<dyn PhysicalExpr>>)>> {
+fn arithmetic_above(input: &Plan) -> Result<Option<Uncomputed>> {
     let is_simple = |given: &[ProjectionExpr]| {
         given.iter().any(|given| is_arithmetic(&given.expr))
             && given.iter().all(|given| is_arithmetic_or_column(&given.expr))
     };
     if let Some(projection) = input.downcast_ref::<ProjectionExec>() {
         let given = projection.expr().iter().map(|given| Arc::clone(&given.expr)).collect();
-        return Ok(is_simple(projection.expr()).then(|| (Arc::clone(projection.input()), given)));
+        let input = Arc::clone(projection.input());
+        return Ok(is_simple(projection.expr()).then_some(Uncomputed { input, given }));
     }
     match ManagedScan::of(input.as_ref()) {
         Some(scan) if is_simple(scan.given()) => scan.computing_nothing(),

@@ -36,11 +36,13 @@ fn table(random: &mut StdRng, groups: i64) -> MemTable {
         let rate = Decimal128Array::from_iter_values(rate).with_precision_and_scale(4, 2).unwrap();
         // From some row on, or from none.
         let wide_from = random.random_range(0..=2 * rows);
-        let wide = (0..rows).map(|row| {
-            let most = if row < wide_from { 1_i128 << 62 } else { 1 << 100 };
-            random.random_bool(0.8).then(|| random.random_range(-most..most))
-        });
-        let wide = Decimal128Array::from_iter(wide).with_precision_and_scale(38, 0).unwrap();
+        let wide: Decimal128Array = (0..rows)
+            .map(|row| {
+                let most = if row < wide_from { 1_i128 << 62 } else { 1 << 100 };
+                random.random_bool(0.8).then(|| random.random_range(-most..most))
+            })
+            .collect();
+        let wide = wide.with_precision_and_scale(38, 0).unwrap();
         let small: Vec<_> = (0..rows).map(|_| random.random_bool(0.5).then(|| random.random_range(-9..99))).collect();
         let huge = (0..rows).map(|_| random.random_range(i64::MAX / 2..i64::MAX));
         let huge = Int64Array::from_iter_values(huge);
