@@ -315,20 +315,15 @@ fn most_of_step(op: Operator, left: u64, right: u64, (f, g): (i64, i64)) -> Opti
 }
 
 /// Appends the values of some rows of an array, and tells a power of two that no magnitude surpasses; `None` if one has
-/// more than 64 bits. No branch, so that it runs on vectors.
+/// more than 64 bits. Loops of one thing each and no branch, so that they run on vectors.
 fn narrow(value: &ColumnarValue, rows: &Range<usize>, column: &mut Vec<i64>) -> Option<u64> {
     let ColumnarValue::Array(array) = value else { return None };
     match array.data_type() {
         DataType::Decimal128(..) => {
             let values = array.as_primitive_opt::<Decimal128Type>()?.values().get(rows.clone())?;
-            let (mut excess, mut bits) = (0, 0);
-            column.extend(values.iter().map(|value| {
-                let (low, high) = (*value as i64, (*value >> 64) as i64);
-                excess |= high ^ (low >> 63);
-                bits |= low ^ (low >> 63);
-                low
-            }));
-            (excess == 0).then(|| power(bits))
+            column.extend(values.iter().map(|value| *value as i64));
+            let excess = values.iter().fold(0, |bits, value| bits | ((value >> 64) as i64 ^ (*value as i64 >> 63)));
+            (excess == 0).then(|| power(column))
         }
         DataType::Int64 => widen::<Int64Type>(array, rows, column),
         DataType::Int32 => widen::<Int32Type>(array, rows, column),
@@ -343,17 +338,13 @@ where
     i64: From<T::Native>,
 {
     let values = array.as_primitive_opt::<T>()?.values().get(rows.clone())?;
-    let mut bits = 0;
-    column.extend(values.iter().map(|value| {
-        let value = i64::from(*value);
-        bits |= value ^ (value >> 63);
-        value
-    }));
-    Some(power(bits))
+    column.extend(values.iter().map(|value| i64::from(*value)));
+    Some(power(column))
 }
 
-/// The power of two that numbers of these bits do not surpass, negative ones included.
-fn power(bits: i64) -> u64 {
+/// The power of two that no value surpasses, negative ones included.
+fn power(values: &[i64]) -> u64 {
+    let bits = values.iter().fold(0, |bits, value| bits | (value ^ (value >> 63)));
     1 << (64 - bits.leading_zeros())
 }
 
@@ -461,7 +452,8 @@ mod tests {
 
     #[test]
     fn bounds_are_those_of_64_bits() {
-        assert_eq!([0, 1, 2, 3, i64::MAX].map(power), [1, 2, 4, 4, 1 << 63]);
+        assert_eq!([0, 1, 2, 3, i64::MAX].map(|value| power(&[value])), [1, 2, 4, 4, 1 << 63]);
+        assert_eq!([-1, -2, -3, -4, -5, i64::MIN].map(|value| power(&[0, value])), [1, 2, 4, 4, 8, 1 << 63]);
         let most = |op, left, right| most_of_step(op, left, right, (1, 1));
         assert_eq!(most(Operator::Multiply, 1 << 31, 1 << 31), Some(1 << 62));
         assert_eq!(most(Operator::Multiply, 1 << 32, 1 << 31), None);

@@ -105,16 +105,13 @@ impl Coder {
         let views = &texts.views()[rows.clone()];
         if texts.null_count() == 0 {
             // Lengths of three bits have three bits together. No branch, so that it runs on vectors.
-            let mut lengths = 0;
-            codes.narrow.extend(views.iter().map(|view| {
-                let length = *view as u32;
-                lengths |= length;
-                ((view >> (32 - LENGTH_BITS)) as u64 & (u64::MAX << LENGTH_BITS)) | u64::from(length)
-            }));
+            let lengths = views.iter().fold(0, |bits, view| bits | *view as u32);
             if lengths <= MOST_NARROW_BYTES {
+                codes.narrow.extend(views.iter().map(|view| {
+                    ((view >> (32 - LENGTH_BITS)) as u64 & (u64::MAX << LENGTH_BITS)) | u64::from(*view as u32)
+                }));
                 return;
             }
-            codes.narrow.clear();
         }
         for (row, view) in rows.zip(views) {
             codes.wide.push(match *view as u32 {
