@@ -177,3 +177,15 @@ fn scan_one_column(bencher: Bencher<'_, '_>, aggregate: &str) {
     let text = format!("SELECT {aggregate} FROM lineitem");
     bencher.counter(ItemsCount::new(600_572_usize)).bench(|| TPCH_LARGER.run(&text));
 }
+
+/// 600,000 rows into four groups; beside the scan, what sums of decimals cost.
+#[divan::bench(args = [
+    "count(*)",
+    "sum(l_quantity), avg(l_quantity)",
+    "sum(l_extendedprice * (1 - l_discount)), sum(l_extendedprice * (1 - l_discount) * (1 + l_tax))",
+    "sum(l_linenumber), avg(l_extendedprice) FILTER (WHERE l_discount > 0.05)",
+])]
+fn sums_of_few_groups(bencher: Bencher<'_, '_>, aggregates: &str) {
+    let text = format!("SELECT {aggregates} FROM lineitem GROUP BY l_returnflag, l_linestatus");
+    bencher.counter(ItemsCount::new(600_572_usize)).bench(|| TPCH_LARGER.run(&text));
+}

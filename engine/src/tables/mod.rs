@@ -43,6 +43,7 @@ mod statistics;
 mod storage;
 mod temporary_folder;
 mod types;
+mod unscaled;
 mod values;
 mod vortex;
 mod write;
@@ -66,7 +67,7 @@ pub use layout::{
 };
 pub use new_files::NewFiles;
 pub(crate) use orphans::remove_orphans;
-pub(crate) use regroup::ManagedScan;
+pub(crate) use regroup::{ManagedScan, Uncomputed};
 pub use scan::{FILE_COLUMN, InlinedRows, ManagedTableProvider, POSITION_COLUMN, TableScanSummary};
 pub use statistics::ColumnKnowledge;
 pub(crate) use statistics::{Gathered, hash_values};
@@ -75,5 +76,6 @@ pub(crate) use temporary_folder::{TemporaryFolder, remove_abandoned};
 pub use types::{
     SqlType, arrow_field, arrow_schema, ducklake_type, is_sketch, is_super, marked_field, sketch_field, super_field,
 };
+pub(crate) use unscaled::Unscaled;
 pub use values::{parse_value, value_text};
 pub use write::{WriteOptions, write_arranged, write_files};

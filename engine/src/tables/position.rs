@@ -2,17 +2,20 @@
 //!
 //! The adapter of a file ([`super::adapt`]) puts a [`RowPosition`] where a scan asks for the hidden column; the
 //! converter turns that into Vortex's own row index, which a scan keeps right through selections, filters and splits.
-//! A position that would have to be computed after the scan is an error, never a guess.
+//! A position that would have to be computed after the scan is an error, never a guess. Decimals that are asked for as
+//! numbers ([`super::unscaled`]) are given in the same way.
 
 use super::dynamic::DynamicCondition;
+use super::unscaled::{self, Unscaled};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::projection::ProjectionExprs;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use vortex::dtype::{DType, Nullability, PType};
@@ -102,35 +105,43 @@ impl ExpressionConverter for PositionConverter {
         self.default.try_convert(expr, schema)
     }
 
-    /// As Vortex does it: the columns that the projection needs are read, and DataFusion computes the rest. With
-    /// positions the scan gives one column more.
+    /// As Vortex does it: the columns that the projection needs are read, and DataFusion computes the rest. What Vortex
+    /// makes up, positions and numbers of decimals, are more columns of the scan.
     fn no_pushdown_projection(
         &self,
         source_projection: ProjectionExprs,
         input_schema: &Schema,
     ) -> Result<ProcessedProjection> {
-        let asks = |expr: &Arc<dyn PhysicalExpr>| expr.exists(|node| Ok(node.downcast_ref::<RowPosition>().is_some()));
-        let mut wanted = false;
+        let (mut read, mut made) = (BTreeSet::new(), Vec::<Made>::new());
         for projection in &source_projection {
-            wanted |= asks(&projection.expr)?;
+            projection.expr.apply(|node| {
+                if let Some(new) = Made::of(node, input_schema) {
+                    if made.iter().all(|known| known.field.name() != new.field.name()) {
+                        made.push(new);
+                    }
+                    return Ok(TreeNodeRecursion::Jump);
+                }
+                read.extend(node.downcast_ref::<Column>().map(Column::index));
+                Ok(TreeNodeRecursion::Continue)
+            })?;
         }
-        if !wanted {
+        if made.is_empty() {
             return self.default.no_pushdown_projection(source_projection, input_schema);
         }
-        let read = input_schema.project(&source_projection.column_indices())?;
+        let read = input_schema.project(&read.into_iter().collect::<Vec<_>>())?;
         let mut columns: Vec<(String, Expression)> =
             read.fields().iter().map(|field| (field.name().clone(), get_item(field.name().as_str(), root()))).collect();
-        let signed = DType::Primitive(PType::I64, Nullability::NonNullable);
-        columns.push((POSITION_COLUMN.to_owned(), cast(row_idx(), signed)));
-
         let mut fields = read.fields().to_vec();
-        fields.push(Arc::new(Field::new(POSITION_COLUMN, DataType::Int64, false)));
+        for Made { field, expression } in made {
+            columns.push((field.name().clone(), expression));
+            fields.push(Arc::new(field));
+        }
         // The opener finds the columns of what is left by their names, in what the scan gives.
-        let position: Arc<dyn PhysicalExpr> = Arc::new(Column::new(POSITION_COLUMN, fields.len() - 1));
+        let scan_reference_schema = Schema::new(fields);
         let leftover_projection = source_projection.try_map_exprs(|expr| {
             expr.transform(|node| {
-                Ok(match node.downcast_ref::<RowPosition>() {
-                    Some(_) => Transformed::yes(Arc::clone(&position)),
+                Ok(match Made::of(&node, input_schema) {
+                    Some(made) => Transformed::yes(Arc::new(Column::new(made.field.name(), 0)) as _),
                     None => Transformed::no(node),
                 })
             })
@@ -138,8 +149,30 @@ impl ExpressionConverter for PositionConverter {
         })?;
         Ok(ProcessedProjection {
             scan_projection: pack(columns, Nullability::NonNullable),
-            scan_reference_schema: Schema::new(fields),
+            scan_reference_schema,
             leftover_projection,
         })
+    }
+}
+
+/// A column that a scan makes up.
+struct Made {
+    field: Field,
+    expression: Expression,
+}
+
+impl Made {
+    /// The column for an expression, if it is for one.
+    fn of(expr: &Arc<dyn PhysicalExpr>, file: &Schema) -> Option<Self> {
+        if expr.is::<RowPosition>() {
+            let signed = DType::Primitive(PType::I64, Nullability::NonNullable);
+            let field = Field::new(POSITION_COLUMN, DataType::Int64, false);
+            return Some(Self { field, expression: cast(row_idx(), signed) });
+        }
+        let column = file.fields().get(expr.downcast_ref::<Unscaled>()?.column()?.index())?;
+        Unscaled::is_for(column.data_type())?;
+        // A name that no column of a file has.
+        let field = Field::new(format!("\u{1}{}", column.name()), DataType::Int64, column.is_nullable());
+        Some(Self { field, expression: unscaled::expression(column.name()) })
     }
 }

@@ -39,6 +39,8 @@ use vortex_datafusion::reader::VortexReaderFactory;
 #[derive(Clone)]
 pub(super) struct ManagedSource {
     inner: Arc<dyn FileSource>,
+    /// The same, but that it gives all columns and computes nothing.
+    whole: Arc<dyn FileSource>,
     format: FileFormat,
     /// `schema.table`.
     table: Arc<str>,
@@ -61,7 +63,8 @@ impl ManagedSource {
     ) -> Self {
         let (url, segments, blocks) = (storage.url.clone(), storage.segments.clone(), storage.blocks.clone());
         let reads = Arc::new(NotedReads::default());
-        Self { inner, format, table, url, keys: Arc::new(keys), segments, blocks, columns, reads }
+        let whole = Arc::clone(&inner);
+        Self { inner, whole, format, table, url, keys: Arc::new(keys), segments, blocks, columns, reads }
     }
 
     /// The format of its files.
@@ -98,6 +101,11 @@ impl ManagedSource {
 
     fn around(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
         Arc::new(Self { inner, ..self.clone() })
+    }
+
+    /// The same source, which gives other columns of the table.
+    pub(super) fn giving(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn FileSource>>> {
+        Ok(self.whole.try_pushdown_projection(projection)?.map(|inner| self.around(inner)))
     }
 
     /// The distribution key's place in what the scan gives.
@@ -226,6 +234,7 @@ impl FileSource for ManagedSource {
             let found: Vec<_> = found.map(|condition| Arc::new(condition) as _).collect();
             real.extend(found);
         }
+        let whole = self.whole.try_pushdown_filters(real.clone(), config)?.updated_node;
         let pushed = self.inner.try_pushdown_filters(real, config)?;
         let mut answers = pushed.filters.into_iter().take(asked);
         let answers = above.iter().map(|above| match above {
@@ -234,7 +243,11 @@ impl FileSource for ManagedSource {
         });
         let answers = FilterPushdownPropagation::with_parent_pushdown_result(answers.collect());
         Ok(match pushed.updated_node {
-            Some(inner) => answers.with_updated_node(self.around(inner)),
+            Some(inner) => {
+                let whole = whole.unwrap_or_else(|| Arc::clone(&self.whole));
+                let source: Arc<dyn FileSource> = Arc::new(Self { inner, whole, ..self.clone() });
+                answers.with_updated_node(source)
+            }
             None => answers,
         })
     }
@@ -244,11 +257,14 @@ impl FileSource for ManagedSource {
         order: &[PhysicalSortExpr],
         properties: &EquivalenceProperties,
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
+        let whole = match self.whole.try_pushdown_sort(order, properties)? {
+            SortOrderPushdownResult::Exact { inner } | SortOrderPushdownResult::Inexact { inner } => inner,
+            SortOrderPushdownResult::Unsupported => Arc::clone(&self.whole),
+        };
+        let around = |inner| -> Arc<dyn FileSource> { Arc::new(Self { inner, whole, ..self.clone() }) };
         Ok(match self.inner.try_pushdown_sort(order, properties)? {
-            SortOrderPushdownResult::Exact { inner } => SortOrderPushdownResult::Exact { inner: self.around(inner) },
-            SortOrderPushdownResult::Inexact { inner } => {
-                SortOrderPushdownResult::Inexact { inner: self.around(inner) }
-            }
+            SortOrderPushdownResult::Exact { inner } => SortOrderPushdownResult::Exact { inner: around(inner) },
+            SortOrderPushdownResult::Inexact { inner } => SortOrderPushdownResult::Inexact { inner: around(inner) },
             SortOrderPushdownResult::Unsupported => SortOrderPushdownResult::Unsupported,
         })
     }

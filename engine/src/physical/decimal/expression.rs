@@ -1,6 +1,7 @@
 //! The arithmetic as an expression of a plan.
 
 use super::kernel;
+use super::tree::Tree;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::internal_err;
@@ -47,6 +48,11 @@ impl DecimalArithmetic {
         Ok(Some(Self { left: Arc::clone(left), op: *binary.op(), right: Arc::clone(right) }))
     }
 
+    /// What it is made of.
+    pub(super) fn parts(&self) -> (&Arc<dyn PhysicalExpr>, Operator, &Arc<dyn PhysicalExpr>) {
+        (&self.left, self.op, &self.right)
+    }
+
     /// DataFusion's, which knows the types.
     pub(super) fn plain(&self) -> BinaryExpr {
         BinaryExpr::new(Arc::clone(&self.left), self.op, Arc::clone(&self.right))
@@ -69,11 +75,15 @@ impl PhysicalExpr for DecimalArithmetic {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let (left, right) = (self.left.evaluate(batch)?, self.right.evaluate(batch)?);
-        match kernel::arithmetic(self.op, &left, &right, batch.num_rows())? {
-            Some(array) => Ok(ColumnarValue::Array(array)),
-            None => apply(&left, &right, |left, right| kernel::checked(self.op, left, right)),
+        let mut tree = Tree::default();
+        let (left, right) = (tree.add(&self.left), tree.add(&self.right));
+        let operands = tree.bind(batch)?;
+        if tree.has_steps()
+            && let Some(array) = operands.last_step(self.op, left, right)?
+        {
+            return Ok(ColumnarValue::Array(array));
         }
+        step(self.op, &operands.whole(left)?, &operands.whole(right)?, batch.num_rows())
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
@@ -87,5 +97,13 @@ impl PhysicalExpr for DecimalArithmetic {
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.plain().fmt_sql(f)
+    }
+}
+
+/// One step over so many rows.
+pub(super) fn step(op: Operator, left: &ColumnarValue, right: &ColumnarValue, rows: usize) -> Result<ColumnarValue> {
+    match kernel::arithmetic(op, left, right, rows)? {
+        Some(array) => Ok(ColumnarValue::Array(array)),
+        None => apply(left, right, |left, right| kernel::checked(op, left, right)),
     }
 }

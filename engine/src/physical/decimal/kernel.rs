@@ -19,7 +19,8 @@ pub(super) fn arithmetic(
 ) -> Result<Option<ArrayRef>, ArrowError> {
     let (left, right) = (Side::of(left), Side::of(right));
     let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
-    let Some((precision, scale)) = result_type(op, &left, &right) else { return Ok(None) };
+    let types = ((left.precision, left.scale), (right.precision, right.scale));
+    let Some((precision, scale)) = result_type(op, types.0, types.1) else { return Ok(None) };
     if left.is_null() || right.is_null() {
         let nulls = PrimitiveArray::<Decimal128Type>::new_null(rows).with_precision_and_scale(precision, scale)?;
         return Ok(Some(Arc::new(nulls)));
@@ -94,17 +95,18 @@ impl<'a> Side<'a> {
 }
 
 /// Precision and scale as Arrow's kernels have them; `None` for other operators and scales that Arrow refuses.
-fn result_type(op: Operator, left: &Side<'_>, right: &Side<'_>) -> Option<(u8, i8)> {
+pub(super) fn result_type(op: Operator, left: (u8, i8), right: (u8, i8)) -> Option<(u8, i8)> {
+    let ((left_precision, left_scale), (right_precision, right_scale)) = (left, right);
     match op {
         Operator::Plus | Operator::Minus => {
-            let scale = left.scale.max(right.scale);
-            let whole = (left.precision as i8 - left.scale).max(right.precision as i8 - right.scale);
+            let scale = left_scale.max(right_scale);
+            let whole = (left_precision as i8 - left_scale).max(right_precision as i8 - right_scale);
             let precision = (scale.saturating_add(whole) as u8).saturating_add(1);
             Some((precision.min(DECIMAL128_MAX_PRECISION), scale))
         }
         Operator::Multiply => {
-            let scale = left.scale.saturating_add(right.scale);
-            let precision = left.precision.saturating_add(right.precision + 1).min(DECIMAL128_MAX_PRECISION);
+            let scale = left_scale.saturating_add(right_scale);
+            let precision = left_precision.saturating_add(right_precision + 1).min(DECIMAL128_MAX_PRECISION);
             (scale <= arrow::datatypes::DECIMAL128_MAX_SCALE).then_some((precision, scale))
         }
         _ => None,
@@ -112,7 +114,7 @@ fn result_type(op: Operator, left: &Side<'_>, right: &Side<'_>) -> Option<(u8, i
 }
 
 /// Ten to the power, if it has 63 bits.
-fn factor(power: i8) -> Option<i64> {
+pub(super) fn factor(power: i8) -> Option<i64> {
     (0..=MOST_SCALE_DIFFERENCE).contains(&power).then(|| 10_i64.pow(u32::from(power as u8)))
 }
 

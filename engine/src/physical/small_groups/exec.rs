@@ -1,17 +1,19 @@
 //! The operator: a partial aggregation into few groups.
 
-use super::codes::Coder;
+use super::codes::{Coder, Codes};
 use super::table::GroupTable;
+use super::totals::{Totals, as_filter};
+use crate::physical::decimal::CHUNK_ROWS;
 use crate::physical::forward::{Around, AroundExec, Plan};
-use arrow::array::{ArrayRef, AsArray, BooleanArray, UInt64Array};
+use arrow::array::{ArrayRef, UInt64Array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::{internal_datafusion_err, internal_err};
+use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{ColumnarValue, EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, aggregate_expressions};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
@@ -104,10 +106,10 @@ impl Around for InSmallGroups {
 }
 
 /// One aggregate function with its arguments.
-struct Function {
-    accumulator: Box<dyn GroupsAccumulator>,
-    arguments: Vec<Arc<dyn PhysicalExpr>>,
-    filter: Option<Arc<dyn PhysicalExpr>>,
+pub(super) struct Function {
+    pub(super) accumulator: Box<dyn GroupsAccumulator>,
+    pub(super) arguments: Vec<Arc<dyn PhysicalExpr>>,
+    pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
 }
 
 /// The groups of one partition.
@@ -116,27 +118,30 @@ struct Groups {
     schema: SchemaRef,
     keys: Vec<Arc<dyn PhysicalExpr>>,
     coders: Vec<Coder>,
-    codes: Vec<Vec<u128>>,
+    codes: Vec<Codes>,
     table: GroupTable,
     /// The group of each row of a batch.
-    assigned: Vec<usize>,
+    assigned: Vec<u16>,
     /// By key column, the values of the groups in order.
     values: Vec<Vec<ArrayRef>>,
     functions: Vec<Function>,
+    totals: Totals,
     reservation: MemoryReservation,
 }
 
 impl Groups {
     fn new(aggregate: &Arc<AggregateExec>, reservation: MemoryReservation) -> Result<Self> {
         let keys: Vec<_> = aggregate.group_expr().expr().iter().map(|(key, _)| Arc::clone(key)).collect();
+        let functions = functions(aggregate)?;
         Ok(Self {
             schema: aggregate.schema(),
             coders: keys.iter().map(|_| Coder::default()).collect(),
-            codes: vec![Vec::new(); keys.len()],
+            codes: keys.iter().map(|_| Codes::default()).collect(),
             table: GroupTable::new(keys.len()),
             assigned: Vec::new(),
             values: vec![Vec::new(); keys.len()],
-            functions: functions(aggregate)?,
+            totals: Totals::of(aggregate.aggr_expr(), &functions, &aggregate.input().schema())?,
+            functions,
             keys,
             aggregate: Arc::clone(aggregate),
             reservation,
@@ -147,12 +152,20 @@ impl Groups {
     fn take_in(&mut self, batch: &RecordBatch) -> Result<Option<RecordBatch>> {
         let rows = batch.num_rows();
         let keys = self.keys.iter().map(|key| key.evaluate(batch)?.into_array(rows)).collect::<Result<Vec<_>>>()?;
-        for ((coder, key), codes) in self.coders.iter_mut().zip(&keys).zip(&mut self.codes) {
-            coder.codes(key, codes)?;
-        }
         let mut new = Vec::new();
         self.assigned.clear();
-        let end = self.table.assign(&self.codes, 0, &mut self.assigned, &mut new);
+        // Not all rows at once, so that codes stay in the first cache.
+        for begin in (0..rows).step_by(CHUNK_ROWS) {
+            let chunk = begin..rows.min(begin + CHUNK_ROWS);
+            for ((coder, key), codes) in self.coders.iter_mut().zip(&keys).zip(&mut self.codes) {
+                coder.codes(key, chunk.clone(), codes)?;
+            }
+            self.table.assign(&self.codes, &mut self.assigned, &mut new);
+            if self.assigned.len() < chunk.end {
+                break;
+            }
+        }
+        let end = self.assigned.len();
         self.note(&keys, &new)?;
         if end == rows {
             self.update(batch)?;
@@ -179,12 +192,19 @@ impl Groups {
 
     fn update(&mut self, batch: &RecordBatch) -> Result<()> {
         let count = self.table.len();
-        for function in &mut self.functions {
+        self.totals.take_in(batch, &self.assigned, count, &mut self.functions)?;
+        let mut groups: Vec<usize> = Vec::new();
+        for (at, function) in self.functions.iter_mut().enumerate() {
+            if self.totals.does(at) {
+                continue;
+            }
+            if groups.is_empty() {
+                groups.extend(self.assigned.iter().map(|group| usize::from(*group)));
+            }
             let evaluate = |argument: &Arc<dyn PhysicalExpr>| argument.evaluate(batch)?.into_array(batch.num_rows());
             let arguments = function.arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
-            let filter = function.filter.as_ref().map(|filter| filter.evaluate(batch)).transpose()?;
-            let filter = filter.map(|filter| as_filter(filter, batch.num_rows())).transpose()?;
-            function.accumulator.update_batch(&arguments, &self.assigned, filter.as_ref(), count)?;
+            let filter = function.filter.as_ref().map(|filter| as_filter(filter, batch)).transpose()?;
+            function.accumulator.update_batch(&arguments, &groups, filter.as_ref(), count)?;
         }
         Ok(())
     }
@@ -193,7 +213,7 @@ impl Groups {
     fn check_size(&mut self) -> Result<Option<RecordBatch>> {
         let states: usize = self.functions.iter().map(|function| function.accumulator.size()).sum();
         let texts: usize = self.coders.iter().map(Coder::size).sum();
-        match self.reservation.try_resize(states + texts) {
+        match self.reservation.try_resize(states + texts + self.totals.size()) {
             Ok(()) => Ok(None),
             Err(_) => self.give().map(Some),
         }
@@ -209,6 +229,7 @@ impl Groups {
             let parts: Vec<_> = values.iter().map(AsRef::as_ref).collect();
             columns.push(concat(&parts)?);
         }
+        self.totals.give(self.table.len(), &mut self.functions)?;
         for function in &mut self.functions {
             columns.extend(function.accumulator.state(EmitTo::All)?);
         }
@@ -222,7 +243,8 @@ impl Groups {
     }
 }
 
-fn functions(aggregate: &AggregateExec) -> Result<Vec<Function>> {
+/// The functions of an aggregation, which have seen nothing.
+pub(super) fn functions(aggregate: &AggregateExec) -> Result<Vec<Function>> {
     let arguments = aggregate_expressions(aggregate.aggr_expr(), &AggregateMode::Partial, 0)?;
     let parts = aggregate.aggr_expr().iter().zip(arguments).zip(aggregate.filter_expr());
     let function = |((function, arguments), filter): (
@@ -232,9 +254,4 @@ fn functions(aggregate: &AggregateExec) -> Result<Vec<Function>> {
         Ok(Function { accumulator: function.create_groups_accumulator()?, arguments, filter: filter.clone() })
     };
     parts.map(function).collect()
-}
-
-fn as_filter(filter: ColumnarValue, rows: usize) -> Result<BooleanArray> {
-    let filter = filter.into_array(rows)?;
-    filter.as_boolean_opt().cloned().ok_or_else(|| internal_datafusion_err!("a filter gave no truth values"))
 }

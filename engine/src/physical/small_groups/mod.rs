@@ -2,16 +2,20 @@
 //!
 //! A hash aggregation is built for millions of groups: it hashes all key columns, looks up, compares column by column.
 //! `GROUP BY l_returnflag, l_linestatus` has four. Where statistics promise few groups, [`exec`] does the partial
-//! aggregation instead: each key value becomes a 128-bit code ([`codes`]), and a small table that stays in the first
-//! cache ([`table`]) turns a row's codes into its group. The accumulators are DataFusion's. Promises may be wrong: with
-//! more groups than fit, what is there is given to the final aggregation, which merges it, and the table begins again.
+//! aggregation instead: each key value becomes a code of few bits ([`codes`]), and a small table that stays in the first
+//! cache ([`table`]) turns a row's codes into its group. Decimals and whole numbers are summed here ([`totals`]), for
+//! which the input gives less ([`input`]); the accumulators are DataFusion's. Promises may be wrong: with more groups than
+//! fit, what is there is given to the final aggregation, which merges it, and the table begins again.
 
 mod codes;
 mod exec;
+mod input;
 mod rule;
+mod sums;
 mod table;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;

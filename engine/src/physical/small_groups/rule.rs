@@ -2,6 +2,7 @@
 
 use super::codes::has_codes;
 use super::exec::in_small_groups;
+use super::input::with_less_input;
 use super::table::{MOST_COLUMNS, MOST_GROUPS};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -21,7 +22,8 @@ impl PhysicalOptimizerRule for SmallGroups {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|plan| match plan.downcast_ref::<AggregateExec>() {
             Some(aggregate) if is_suitable(aggregate)? && has_few_groups(aggregate)? => {
-                Ok(Transformed::yes(Arc::new(in_small_groups(aggregate)) as _))
+                let reading_less = with_less_input(aggregate)?;
+                Ok(Transformed::yes(Arc::new(in_small_groups(reading_less.as_ref().unwrap_or(aggregate))) as _))
             }
             _ => Ok(Transformed::no(plan)),
         })

@@ -4,6 +4,7 @@ use crate::functions::{FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANK
 use crate::interval::{as_texts, is_interval};
 use crate::physical::arithmetic_of;
 use crate::system::quoted;
+use crate::tables::Unscaled;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::arrow::util::display::array_value_to_string;
@@ -25,8 +26,12 @@ pub(super) fn own_name(column: &Column) -> String {
     quoted(column.name())
 }
 
-/// A text that is compared without the blanks at its end or its case: that it is goes without saying in Redshift's plans.
+/// A text that is compared without the blanks at its end or its case, a decimal that is read as a number: that they are
+/// goes without saying in Redshift's plans.
 pub(super) fn compared(expr: &Arc<dyn PhysicalExpr>) -> &Arc<dyn PhysicalExpr> {
+    if let Some(number) = expr.downcast_ref::<Unscaled>() {
+        return compared(number.decimal());
+    }
     let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() else { return expr };
     let text = match function.name() {
         WITHOUT_BLANKS | WITH_BLANKS | FOLDED | ORDERED_TEXT => function.args().first(),
