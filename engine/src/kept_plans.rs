@@ -6,25 +6,27 @@
 //! users and rights), no commit touched a table that it reads, and nobody gathered these tables' statistics again:
 //! `session::kept` decides that, as it does of results. A plan calls nothing that is not always the same, so no time, user or
 //! random number is ever part of one. A physical plan is made of it each time, for it has counters, and its files are chosen
-//! by the values of parameters.
+//! by the values of parameters; the rows of a small table that a query looks among are kept with its plan, so that little is
+//! left to make.
 
 use crate::result_cache::ReadOf;
-use crate::tables::SqlType;
+use crate::tables::{Lookup, SqlType};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use millrace_catalog::model::TableEstimates;
 use moka::sync::Cache;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Bytes of plans that are kept, as far as they can be told.
 const KEPT_BYTES: u64 = 64 << 20;
 /// What a plan counts beside its tables' files.
 const PLAN_BYTES: usize = 16 << 10;
-/// What a file of a table and a column of it count.
-const COLUMN_BYTES: usize = 128;
+/// How often a plan is used before the rows that it looks among are read to be kept: less often, and a table that changes all
+/// the time would be read again and again for nothing.
+const USES: u64 = 4;
 
 /// What a plan is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -78,8 +80,30 @@ pub(crate) struct KeptPlan {
     pub(crate) estimates: Vec<(i64, Arc<TableEstimates>)>,
     /// Whether it looks for few rows in one small table.
     pub(crate) is_lookup: bool,
-    /// How many columns its tables' files have together.
-    pub(crate) file_columns: usize,
+    /// About the bytes that it takes for its tables' files.
+    pub(crate) files_bytes: usize,
+    /// How often it was used without the rows below.
+    pub(crate) uses: AtomicU64,
+    /// The rows that it looks among, once they are kept; nothing in it where they shall not be.
+    pub(crate) lookup: OnceLock<Option<Lookup>>,
+}
+
+impl KeptPlan {
+    /// The rows that it looks among, if they are kept.
+    pub(crate) fn lookup(&self) -> Option<&Lookup> {
+        self.lookup.get().and_then(Option::as_ref)
+    }
+
+    /// Counts a use without rows that are kept; whether it is time to keep them.
+    pub(crate) fn is_due(&self) -> bool {
+        self.is_lookup && self.lookup.get().is_none() && self.uses.fetch_add(1, Ordering::Relaxed) % USES == USES - 1
+    }
+
+    /// About the bytes that it takes.
+    fn size_bytes(&self) -> usize {
+        let rows = self.lookup().map_or(0, Lookup::size_bytes);
+        PLAN_BYTES.saturating_add(self.files_bytes).saturating_add(rows)
+    }
 }
 
 /// The plans of a warehouse.
@@ -89,7 +113,7 @@ impl Default for KeptPlans {
     fn default() -> Self {
         let weigh = |_: &PlanKey, kept: &Kept| {
             let bytes = match kept {
-                Kept::Plan(plan) => PLAN_BYTES.saturating_add(plan.file_columns.saturating_mul(COLUMN_BYTES)),
+                Kept::Plan(plan) => plan.size_bytes(),
                 Kept::Row(row) => row.batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() + 1024,
                 Kept::Seen | Kept::Unfit => 512,
             };

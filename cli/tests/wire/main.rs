@@ -10,6 +10,7 @@ mod inserts;
 mod kept_plans;
 mod load;
 mod login;
+mod lookups;
 mod pipeline;
 mod scripts;
 mod server;

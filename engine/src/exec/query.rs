@@ -34,7 +34,12 @@ pub(crate) async fn execute(context: &Context, query: &ast::Query) -> Result<Sta
 async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult> {
     // The future of planning is large.
     let planned = Box::pin(kept::plan(context, query)).await?;
-    let physical = physical_of(context, &planned.plan, planned.is_lookup).await?;
+    let physical = match &planned.physical {
+        Some(ready) => Arc::clone(ready),
+        None => physical_of(context, &planned.plan, planned.is_lookup).await?,
+    };
+    note(context, &planned.plan, &physical);
+    kept::keep_rows(context, &planned, &physical).await;
     if let Some(work) = context.work()
         && work.keeps_result()
     {
@@ -85,19 +90,24 @@ pub(crate) async fn described_plan(context: &Context, query: &ast::Query) -> Res
 pub(crate) async fn physical_plan(context: &Context, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let state = context.state();
     let optimized = plan::with_room(|| state.optimize(plan))?;
-    physical_of(context, &optimized, false).await
+    let physical = physical_of(context, &optimized, false).await?;
+    note(context, &optimized, &physical);
+    Ok(physical)
 }
 
 /// The plan that runs, of one that is optimized; in one slice where it looks for few rows.
 async fn physical_of(context: &Context, optimized: &LogicalPlan, is_lookup: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    context.warehouse().data().note_predicate_columns(optimized, context.catalog());
     let narrow = is_lookup.then(|| context.state_of_one_slice());
     let state = narrow.as_ref().unwrap_or(context.state());
-    let physical = state.query_planner().create_physical_plan(optimized, state).await?;
+    Ok(state.query_planner().create_physical_plan(optimized, state).await?)
+}
+
+/// Notes what a plan asks of its tables, and that it runs.
+fn note(context: &Context, optimized: &LogicalPlan, physical: &Arc<dyn ExecutionPlan>) {
+    context.warehouse().data().note_predicate_columns(optimized, context.catalog());
     if let Some(work) = context.work() {
-        work.note_plan(&physical);
+        work.note_plan(physical);
     }
-    Ok(physical)
 }
 
 /// The plan that runs, with what is estimated of the rows of each of its joins, in the order of the plan; nothing where

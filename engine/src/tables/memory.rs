@@ -1,8 +1,8 @@
-//! The rows that the manifest holds itself, as a file of a scan, so that a table's rows are one scan whatever holds
-//! them: filtered, cut into slices and put in order like those of files.
+//! Rows in memory, those that the manifest holds itself for example, as a file of a scan, so that a table's rows are one
+//! scan whatever holds them: filtered, cut into slices and put in order like those of files.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExpr;
@@ -39,13 +39,28 @@ impl Morselizer for MemoryMorselizer {
         let Some(InMemory(rows)) = file.extension::<InMemory>() else { return self.inner.plan_file(file) };
         let mut rows = rows.clone();
         if let Some(filter) = &self.filter {
-            rows = batch_filter(&rows, filter)?;
+            let found = batch_filter(&rows, filter)?;
+            rows = if found.num_rows() < rows.num_rows() { alone(&found)? } else { found };
         }
         if let Some(projection) = &self.projection {
             rows = projection.make_projector(&self.schema)?.project_batch(&rows)?;
         }
         Ok(Box::new(MemoryRows(rows)))
     }
+}
+
+/// Rows without what lies beside their texts, which would stay in memory as long as they do.
+pub(super) fn alone(rows: &RecordBatch) -> Result<RecordBatch> {
+    let column = |column: &ArrayRef| -> ArrayRef {
+        match column.data_type() {
+            DataType::Utf8View => Arc::new(column.as_string_view().gc()),
+            DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
+            _ => Arc::clone(column),
+        }
+    };
+    let columns = rows.columns().iter().map(column).collect();
+    let count = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(rows.schema(), columns, &count)?)
 }
 
 #[derive(Debug)]

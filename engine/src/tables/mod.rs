@@ -26,6 +26,7 @@ mod hll;
 mod inlined;
 mod inlined_cache;
 mod layout;
+mod lookup;
 mod members;
 mod memory;
 mod named;
@@ -65,6 +66,7 @@ pub use layout::{
     Arranged, EffectiveStyle, arrange, choose, effective_style, first_slice, is_sorted, shown_sort_key, skew,
     unsorted_fraction,
 };
+pub(crate) use lookup::Lookup;
 pub use new_files::NewFiles;
 pub(crate) use orphans::remove_orphans;
 pub(crate) use regroup::{ManagedScan, Uncomputed};

@@ -50,6 +50,13 @@ pub const FILE_COLUMN: &str = "_file";
 /// Rows that are read in less time than it takes to deal them out to slices.
 const FEW_ROWS: u64 = 100_000;
 
+/// Columns of all files together of which a table keeps what holds for all rows, once it was asked.
+const MOST_KEPT_BOUNDS: usize = 2_000;
+
+/// What a column of a file takes in memory, about: as the manifest has it, and with what holds for all its rows.
+const COLUMN_BYTES: usize = 128;
+const BOUNDED_COLUMN_BYTES: usize = 512;
+
 /// How many delete files are read at a time.
 const CONCURRENCY: usize = 32;
 
@@ -83,6 +90,9 @@ pub struct TableScanSummary {
     pub deleted_rows: u64,
 }
 
+/// A file, and what holds for all its rows.
+pub(super) type BoundedFile<'a> = (&'a DataFile, Arc<Statistics>);
+
 /// One table at one snapshot.
 pub struct ManagedTableProvider {
     storage: TableStorage,
@@ -93,6 +103,8 @@ pub struct ManagedTableProvider {
     described: OnceLock<Option<(DataFile, RecordBatch)>>,
     /// Whether texts of each column may end with blanks, once somebody asked.
     blank_ended: OnceLock<Vec<bool>>,
+    /// What holds for all rows of each file, once somebody asked, if that is not much.
+    bounds: OnceLock<Vec<Arc<Statistics>>>,
     estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
@@ -140,6 +152,7 @@ impl ManagedTableProvider {
             inlined,
             described: OnceLock::new(),
             blank_ended: OnceLock::new(),
+            bounds: OnceLock::new(),
             estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
@@ -186,13 +199,32 @@ impl ManagedTableProvider {
         self
     }
 
+    /// Where its files are.
+    pub(super) fn storage(&self) -> &TableStorage {
+        &self.storage
+    }
+
     pub(crate) fn table(&self) -> &Arc<ManagedTable> {
         &self.table
     }
 
-    /// How many files it has.
-    pub(crate) fn file_count(&self) -> usize {
-        self.files.len()
+    /// About the bytes that it takes for its files as long as it is kept.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let of_column = if self.keeps_bounds() { BOUNDED_COLUMN_BYTES } else { COLUMN_BYTES };
+        self.files.len().saturating_mul(self.types.len()).saturating_mul(of_column)
+    }
+
+    fn keeps_bounds(&self) -> bool {
+        self.files.len().saturating_mul(self.types.len()) <= MOST_KEPT_BOUNDS
+    }
+
+    /// What holds for all rows of a file, by its place.
+    fn bounds_of(&self, at: usize) -> Arc<Statistics> {
+        let bounds = |file: &DataFile| Arc::new(file_bounds(&self.types, file));
+        if !self.keeps_bounds() {
+            return bounds(&self.files[at]);
+        }
+        Arc::clone(&self.bounds.get_or_init(|| self.files.iter().map(bounds).collect())[at])
     }
 
     /// Whether it has so few rows that one slice reads them before others would have begun.
@@ -211,26 +243,28 @@ impl ManagedTableProvider {
     }
 
     /// The files that a conjunction of filters leaves, by the manifest's statistics.
-    fn prune(&self, filters: &[Expr], session: &dyn Session) -> Result<Vec<&DataFile>> {
-        let mut live = self.files.iter().filter(|file| live_rows(file) > 0).collect::<Vec<_>>();
+    fn prune(&self, filters: &[Expr], session: &dyn Session) -> Result<Vec<BoundedFile<'_>>> {
+        let files = self.files.iter().enumerate();
+        let mut live = files.filter(|(_, file)| live_rows(file) > 0).collect::<Vec<_>>();
         if let Some(key) = self.scan_keys().distribution.map(|at| self.file_schema.field(at))
             && let Some(values) = key_values(filters, key.name(), key.data_type())
         {
             let mut left = Vec::with_capacity(live.len());
-            for file in live {
+            for (at, file) in live {
                 if self.bucket(file).map_or(Ok(true), |bucket| has_values(bucket, &values))? {
-                    left.push(file);
+                    left.push((at, file));
                 }
             }
             live = left;
         }
+        let live: Vec<BoundedFile<'_>> = live.into_iter().map(|(at, file)| (file, self.bounds_of(at))).collect();
         let usable = filters.iter().filter(|filter| !filter.column_refs().iter().any(|c| self.is_hidden(&c.name)));
         let Some(filter) = conjunction(usable.cloned()) else { return Ok(live) };
         let schema = DFSchema::try_from(Arc::clone(&self.file_schema))?;
         let Ok(predicate) = session.create_physical_expr(filter, &schema) else { return Ok(live) };
         let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.file_schema));
         let Some(predicate) = builder.build(predicate) else { return Ok(live) };
-        let bounds = live.iter().map(|file| Arc::new(file_bounds(&self.types, file))).collect();
+        let bounds = live.iter().map(|(_, bounds)| Arc::clone(bounds)).collect();
         let kept = predicate.prune(&PrunableStatistics::new(bounds, Arc::clone(&self.file_schema)))?;
         Ok(live.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(file, _)| file).collect())
     }
@@ -248,7 +282,7 @@ impl ManagedTableProvider {
         let mut inlined = self.inlined_rows()?;
         // A table whose format was changed has files of both.
         for format in [FileFormat::Vortex, FileFormat::Parquet] {
-            let files: Vec<_> = files.iter().copied().filter(|file| file.format == format).collect();
+            let files: Vec<_> = files.iter().filter(|(file, _)| file.format == format).cloned().collect();
             if !files.is_empty() {
                 scans.push(self.scan_files(session, format, files, inlined.take(), projection, limit).await?);
             }
@@ -268,12 +302,12 @@ impl ManagedTableProvider {
         &self,
         session: &dyn Session,
         format: FileFormat,
-        files: Vec<&DataFile>,
+        files: Vec<BoundedFile<'_>>,
         inlined: Option<(DataFile, RecordBatch)>,
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let all = files.iter().copied().chain(inlined.as_ref().map(|(described, _)| described));
+        let all = files.iter().map(|(file, _)| *file).chain(inlined.as_ref().map(|(described, _)| described));
         let estimates: Vec<Statistics> = all.map(|file| file_estimates(&self.types, file)).collect();
         let statistics = if self.hidden {
             let mut statistics = Statistics::new_unknown(&self.schema);
@@ -320,20 +354,22 @@ impl ManagedTableProvider {
         Ok(DataSourceExec::from_data_source(config))
     }
 
-    fn summary(&self, format: FileFormat, files: &[&DataFile], in_catalog: u64) -> TableScanSummary {
+    /// What a scan selects: these files, and so many rows that stand in none.
+    pub(super) fn summary(&self, format: FileFormat, files: &[BoundedFile<'_>], in_memory: u64) -> TableScanSummary {
+        let files = files.iter().map(|(file, _)| *file);
         TableScanSummary {
             table: self.name(),
             table_id: self.table.id,
             analyzed: self.estimates.analysis.is_some(),
-            rows: in_catalog + files.iter().map(|file| file.record_count).sum::<u64>(),
+            rows: in_memory + files.clone().map(|file| file.record_count).sum::<u64>(),
             files: files.len(),
             files_of_table: self.files.iter().filter(|file| file.format == format).count(),
-            bytes: files.iter().map(|file| file.size_bytes).sum(),
-            deleted_rows: files.iter().map(|file| file.record_count.saturating_sub(live_rows(file))).sum(),
+            bytes: files.clone().map(|file| file.size_bytes).sum(),
+            deleted_rows: files.map(|file| file.record_count.saturating_sub(live_rows(file))).sum(),
         }
     }
 
-    async fn partitioned_file(&self, file: &DataFile) -> Result<PartitionedFile> {
+    async fn partitioned_file(&self, (file, bounds): BoundedFile<'_>) -> Result<PartitionedFile> {
         let object = ObjectMeta {
             location: self.storage.file_path(&self.table, &file.path)?,
             // A file never changes, so that caches need no time of it.
@@ -346,7 +382,7 @@ impl ManagedTableProvider {
         if self.hidden {
             scanned = scanned.with_partition_values(vec![ScalarValue::Int64(Some(file.id))]);
         }
-        scanned = scanned.with_statistics(Arc::new(file_bounds(&self.types, file)));
+        scanned = scanned.with_statistics(bounds);
         scanned = scanned.with_extension(FilePlace { bucket: self.bucket(file), sorted: is_sorted(&self.table, file) });
         if file.deletes.is_some() || !file.inlined_deletes.is_empty() {
             let deleted = read_deletes(&self.storage, &self.table, file).await?;

@@ -99,6 +99,13 @@ impl ManagedSource {
         &self.keys
     }
 
+    /// The source of rows of the same table that stand in no file, and in no order; it gives all columns that `inner` does.
+    pub(super) fn of_rows(&self, inner: Arc<dyn FileSource>) -> Self {
+        let keys = ScanKeys { copied: self.keys.copied, ..ScanKeys::default() };
+        let whole = Arc::clone(&inner);
+        Self { inner, whole, keys: Arc::new(keys), reads: Arc::default(), ..self.clone() }
+    }
+
     fn around(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
         Arc::new(Self { inner, ..self.clone() })
     }

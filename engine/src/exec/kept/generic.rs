@@ -31,20 +31,8 @@ pub(super) async fn plan(context: &Context, bound: &Bound) -> Option<LogicalPlan
 /// A plan with values in the places of its placeholders; `None` where a value is not surely one of its column's type.
 pub(super) fn with_values(plan: &LogicalPlan, bound: &Bound, state: &SessionState) -> Result<Option<LogicalPlan>> {
     let mut all = true;
-    let filled = plan.clone().transform_up_with_subqueries(|node| {
-        node.map_expressions(|expr| {
-            expr.transform(|expr| {
-                let Expr::Placeholder(placeholder) = &expr else { return Ok(Transformed::no(expr)) };
-                match value_of(placeholder, bound) {
-                    Some(value) => Ok(Transformed::yes(Expr::Literal(value, None))),
-                    None => {
-                        all = false;
-                        Ok(Transformed::new(expr, false, TreeNodeRecursion::Stop))
-                    }
-                }
-            })
-        })
-    });
+    let filled =
+        plan.clone().transform_up_with_subqueries(|node| node.map_expressions(|expr| fill(expr, bound, &mut all)));
     let filled = filled.data()?;
     if !all {
         return Ok(None);
@@ -53,6 +41,27 @@ pub(super) fn with_values(plan: &LogicalPlan, bound: &Bound, state: &SessionStat
     let options = Arc::clone(state.config().options());
     let context = OptimizerContext::new_with_config_options(options).with_max_passes(1);
     rules.optimize(filled, &context, |_, _| {}).map(Some)
+}
+
+/// A condition with values in the places of its placeholders; `None` as of a plan.
+pub(super) fn condition_with_values(condition: Expr, bound: &Bound) -> Result<Option<Expr>> {
+    let mut all = true;
+    let filled = fill(condition, bound, &mut all).data()?;
+    Ok(all.then_some(filled))
+}
+
+/// Puts values in the places of an expression's placeholders, and notes when not all have one that fits.
+fn fill(expr: Expr, bound: &Bound, all: &mut bool) -> Result<Transformed<Expr>> {
+    expr.transform(|expr| {
+        let Expr::Placeholder(placeholder) = &expr else { return Ok(Transformed::no(expr)) };
+        match value_of(placeholder, bound) {
+            Some(value) => Ok(Transformed::yes(Expr::Literal(value, None))),
+            None => {
+                *all = false;
+                Ok(Transformed::new(expr, false, TreeNodeRecursion::Stop))
+            }
+        }
+    })
 }
 
 fn value_of(placeholder: &Placeholder, bound: &Bound) -> Option<ScalarValue> {

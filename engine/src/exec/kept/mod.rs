@@ -1,9 +1,11 @@
 //! Plans of queries that come again: found, bound to values, and kept where nothing in them changes by itself.
 //!
 //! A query with parameters is planned by itself the first time; when it comes a second time, a plan with placeholders is
-//! made besides, if values may take their places ([`generic`]).
+//! made besides, if values may take their places ([`generic`]). One that looks for rows of a small table and goes on coming
+//! is run without the planner ([`lookup`]).
 
 mod generic;
+mod lookup;
 mod values;
 
 use super::{query, repeatable};
@@ -14,17 +16,22 @@ use crate::result_cache::ReadOf;
 use crate::session::{Context, Standing};
 use crate::tables::{ManagedTableProvider, SqlType};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::{TableProvider, source_as_provider};
+use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A query, ready to be run.
 pub(super) struct Planned {
-    /// Its plan, optimized.
+    /// Its plan, optimized; with placeholders where `physical` is there.
     pub(super) plan: LogicalPlan,
+    /// What runs, where the planner is left out.
+    pub(super) physical: Option<Arc<dyn ExecutionPlan>>,
+    /// What is kept of it, where it is time to keep the rows that it looks among.
+    due: Option<Arc<KeptPlan>>,
     /// What its columns were declared as.
     pub(super) declared: Vec<Option<SqlType>>,
     /// What its result is read of; `None` where nobody wants to know, or where it may not be given again.
@@ -47,6 +54,13 @@ pub(super) async fn plan(context: &Context, query: &ast::Query) -> Result<Planne
     }
     context.transaction().lock().await.reads().begin_statement();
     Box::pin(plan_anew(context, query)).await
+}
+
+/// Keeps the rows among which a query looks, where it is time; `physical` was planned for it.
+pub(super) async fn keep_rows(context: &Context, planned: &Planned, physical: &Arc<dyn ExecutionPlan>) {
+    if let Some(kept) = &planned.due {
+        Box::pin(lookup::keep_rows(context, kept, physical)).await;
+    }
 }
 
 fn keeps_result(context: &Context) -> bool {
@@ -85,19 +99,25 @@ async fn find(context: &Context, key: &PlanKey) -> Result<Option<Planned>> {
         transaction.reads().extend(&kept.read_of.tables);
         snapshot
     };
+    // What is wrong with a statement's values is the planner's to tell.
+    let physical = kept.lookup().and_then(|lookup| plan::with_room(|| lookup::plan(context, lookup)).ok()?);
     let plan = match context.bound() {
-        None => kept.plan.clone(),
-        Some(bound) => match plan::with_room(|| generic::with_values(&kept.plan, bound, context.state()))? {
-            Some(plan) => plan,
-            None => return Ok(None),
-        },
+        Some(bound) if physical.is_none() => {
+            match plan::with_room(|| generic::with_values(&kept.plan, bound, context.state()))? {
+                Some(plan) => plan,
+                None => return Ok(None),
+            }
+        }
+        _ => kept.plan.clone(),
     };
+    let due = kept.is_due().then(|| Arc::clone(&kept));
     let read_of = keeps_result(context).then(|| ReadOf {
         catalog: snapshot.version(),
         manifest: snapshot.manifest_version(),
         ..kept.read_of.clone()
     });
-    Ok(Some(Planned { plan, declared: kept.declared.clone(), read_of, is_lookup: kept.is_lookup, is_row: false }))
+    let (declared, is_lookup) = (kept.declared.clone(), kept.is_lookup);
+    Ok(Some(Planned { plan, physical, due, declared, read_of, is_lookup, is_row: false }))
 }
 
 async fn plan_anew(context: &Context, query: &ast::Query) -> Result<Planned> {
@@ -111,7 +131,7 @@ async fn plan_anew(context: &Context, query: &ast::Query) -> Result<Planned> {
     // A row with parameters' values in it is found by their types only.
     let alone = context.plan_key().is_some() && context.bound().is_none();
     let is_row = alone && read_of.as_ref().is_some_and(reads_nothing) && is_row(&plan, query);
-    let planned = Planned { plan, declared, read_of, is_lookup, is_row };
+    let planned = Planned { plan, physical: None, due: None, declared, read_of, is_lookup, is_row };
     if let (Some(key), Some(read_of)) = (context.plan_key(), &planned.read_of)
         && !is_row
         && is_settled(context, read_of)
@@ -156,7 +176,7 @@ async fn keep(context: &Context, key: &PlanKey, planned: &Planned, read_of: &Rea
     };
     let mut tables = Vec::new();
     managed_tables(&plan, &mut tables)?;
-    let file_columns = tables.iter().map(|(_, file_columns)| file_columns).sum();
+    let files_bytes = tables.iter().map(|(_, bytes)| bytes).sum();
     let mut estimates = Vec::with_capacity(tables.len());
     for (table, _) in tables {
         estimates.push((table, context.catalog().estimates(table).await?));
@@ -168,19 +188,21 @@ async fn keep(context: &Context, key: &PlanKey, planned: &Planned, read_of: &Rea
         confirmed: AtomicI64::new(read_of.manifest),
         estimates,
         is_lookup: planned.is_lookup,
-        file_columns,
+        files_bytes,
+        uses: AtomicU64::default(),
+        lookup: OnceLock::new(),
     };
     plans.keep(key, Kept::Plan(Arc::new(kept)));
     Ok(())
 }
 
-/// The managed tables that an optimized plan scans, each with how many columns its files have together.
+/// The managed tables that an optimized plan scans, each with about the bytes that it takes for its files.
 fn managed_tables(plan: &LogicalPlan, found: &mut Vec<(i64, usize)>) -> Result<()> {
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && let Some(provider) = source_as_provider(&scan.source)?.downcast_ref::<ManagedTableProvider>()
         {
-            found.push((provider.table().id, provider.file_count() * provider.schema().fields().len()));
+            found.push((provider.table().id, provider.kept_bytes()));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

@@ -6,6 +6,7 @@ mod deletes;
 mod encodings;
 mod evolve;
 mod faults;
+mod lookup;
 mod round_trip;
 mod scan;
 mod skipping;
@@ -127,15 +128,20 @@ pub(super) async fn run(
     context.register_table("t", Arc::new(provider))?;
     let plan = context.sql(sql).await?.create_physical_plan().await?;
     let batches = collect(Arc::clone(&plan), context.task_ctx()).await?;
+    Ok((shown(&batches), plan))
+}
+
+/// Rows with values joined by `|`.
+pub(super) fn shown(batches: &[RecordBatch]) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
     let mut rows = Vec::new();
-    for batch in &batches {
+    for batch in batches {
         let columns = batch.columns().iter();
         let columns: Vec<_> = columns.map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
         let row = |row: usize| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|");
         rows.extend((0..batch.num_rows()).map(row));
     }
-    Ok((rows, plan))
+    rows
 }
 
 /// The only value of a query.

@@ -32,10 +32,11 @@ pub(super) fn of_scan(detail: &Detail, rows: u64) -> Vec<AlertRecord> {
     if detail.unanalyzed && scan.rows_read >= MANY_UNANALYZED {
         alerts.push(alert(MISSING_STATISTICS, "Run the ANALYZE command"));
     }
-    let ScanRecord { rows_read, rows_deleted, filtered, .. } = scan;
+    let ScanRecord { rows_read, rows_deleted, filtered, files, .. } = scan;
     let alive = rows_read.saturating_sub(*rows_deleted);
     let ratio = rows as f64 / alive.max(1) as f64;
-    if *filtered && alive >= MANY_SCANNED && ratio < SELECTIVE {
+    // No order of files would spare reading what is in memory.
+    if *filtered && *files > 0 && alive >= MANY_SCANNED && ratio < SELECTIVE {
         let event = format!("Very selective query filter:ratio=rows({rows})/rows_pre_user_filter({alive})={ratio:.6}");
         let solution = "Review the choice of sort key to enable range restricted scans, or run the VACUUM command to \
                         ensure the table is sorted";
@@ -99,8 +100,13 @@ mod tests {
 
     #[test]
     fn scans_are_judged_by_their_rows() {
-        let scan =
-            |rows_read, rows_deleted| ScanRecord { rows_read, rows_deleted, filtered: true, ..ScanRecord::default() };
+        let scan = |rows_read, rows_deleted| ScanRecord {
+            rows_read,
+            rows_deleted,
+            files: 1,
+            filtered: true,
+            ..ScanRecord::default()
+        };
         let detail = |scan, unanalyzed| Detail { scan: Some(scan), unanalyzed, ..Detail::default() };
         let events = |detail: &Detail, rows| {
             let found = of_scan(detail, rows).into_iter();
@@ -109,6 +115,7 @@ mod tests {
         assert_eq!(events(&detail(scan(100_000, 0), false), 4_999), ["Very selective query filter"]);
         assert!(events(&detail(scan(100_000, 0), false), 5_000).is_empty());
         assert!(events(&detail(scan(9_999, 0), false), 1).is_empty());
+        assert!(events(&detail(ScanRecord { files: 0, ..scan(100_000, 0) }, false), 1).is_empty());
         assert_eq!(events(&detail(scan(5_000, 1_000), false), 4_000), ["Scanned a large number of deleted rows"]);
         assert!(events(&detail(scan(5_001, 1_000), false), 4_000).is_empty());
         assert_eq!(events(&detail(scan(1_000, 0), true), 900), ["Missing query planner statistics"]);
