@@ -2,6 +2,7 @@
 //! in one process. The bar is of the query itself, until its last row; beside it stands the time until its records are
 //! in the file, too, and the CPU time of both.
 
+use crate::bar::Bar;
 use crate::report::{self, median};
 use crate::side::failed;
 use crate::target::Used;
@@ -91,7 +92,7 @@ pub async fn run(options: &Options) -> Result<()> {
             ratio = median(&ratios);
         }
     }
-    writeln!(text, "bar: the query at most {BAR}: {}", if ratio <= BAR { "met" } else { "MISSED" })?;
+    writeln!(text, "{}", Bar::at_most("the query, of its time without the journal", ratio, BAR).line())?;
     report::print(&text);
     Ok(())
 }

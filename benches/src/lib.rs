@@ -4,6 +4,7 @@
 //! us and plain DataFusion in one process. Data is generated once into a cache outside the tree. Numbers are medians; the machine's
 //! noise is seen in the turns, not hidden by them.
 
+mod bar;
 pub mod cache;
 pub mod chart;
 pub mod clickbench;

@@ -10,6 +10,7 @@ mod memory;
 mod points;
 mod readers;
 
+use crate::bar::Bar;
 use crate::report::{self, Line, Report, Side};
 use crate::target::{Kind, Programs, Target, Used};
 use crate::{run, side, tpch};
@@ -87,36 +88,6 @@ struct Found {
     notes: Vec<String>,
     /// Answers that are not what they have to be.
     wrong: Vec<String>,
-}
-
-/// A figure beside what it should be.
-#[derive(Debug, Serialize)]
-struct Bar {
-    what: String,
-    figure: f64,
-    limit: f64,
-    /// Whether the figure may be no less than the limit, instead of no more.
-    is_least: bool,
-}
-
-impl Bar {
-    fn at_most(what: impl Into<String>, figure: f64, limit: f64) -> Self {
-        Self { what: what.into(), figure, limit, is_least: false }
-    }
-
-    fn at_least(what: impl Into<String>, figure: f64, limit: f64) -> Self {
-        Self { is_least: true, ..Self::at_most(what, figure, limit) }
-    }
-
-    fn is_met(&self) -> bool {
-        if self.is_least { self.figure >= self.limit } else { self.figure <= self.limit }
-    }
-
-    fn line(&self) -> String {
-        let limit = format!("at {} {:.3}", if self.is_least { "least" } else { "most" }, self.limit);
-        let met = if self.is_met() { "met" } else { "MISSED" };
-        format!("{:<52} {:>12.3} {limit:>20} {met}", self.what, self.figure)
-    }
 }
 
 impl Found {
@@ -232,24 +203,4 @@ pub async fn run(options: &Options, cache: &Path, side: &[&str]) -> Result<()> {
     let wrong: Vec<&str> = found.iter().flat_map(|found| &found.wrong).map(String::as_str).collect();
     ensure!(wrong.is_empty(), "wrong: {}", wrong.join("; "));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_say_whether_they_are_met() {
-        for (bar, met, line) in [
-            (Bar::at_most("median, ms", 9.5, 10.0), true, "9.500       at most 10.000 met"),
-            (Bar::at_most("median, ms", 10.5, 10.0), false, "10.500       at most 10.000 MISSED"),
-            (Bar::at_least("speed", 0.7, 0.7), true, "0.700       at least 0.700 met"),
-            (Bar::at_least("speed", 0.69, 0.7), false, "0.690       at least 0.700 MISSED"),
-            // Nothing was measured.
-            (Bar::at_least("speed", f64::NAN, 0.7), false, "NaN       at least 0.700 MISSED"),
-        ] {
-            assert_eq!(bar.is_met(), met, "{line}");
-            assert!(bar.line().ends_with(line), "{} {line}", bar.line());
-        }
-    }
 }

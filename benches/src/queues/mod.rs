@@ -6,6 +6,7 @@
 
 mod load;
 
+use crate::bar::Bar;
 use crate::report::{self, percentile_ms};
 use crate::server::{self, SPARE_CONNECTIONS, Server};
 use anyhow::{Context, Result, ensure};
@@ -230,11 +231,7 @@ fn told_of(
             writeln!(text, "  the first error: {error}")?;
         }
     }
-    let mut missed = 0;
-    let mut bar = |what: String, figure: String, bar: String, met: bool| {
-        missed += usize::from(!met);
-        writeln!(text, "{what:<52} {figure:>14} {bar:>18} {}", if met { "met" } else { "MISSED" })
-    };
+    let mut bars = Vec::new();
     for (load, name) in [(0, "with SQA"), (1, "without SQA")] {
         let Found { seen, stays } = &found[load];
         for (at, turns) in stays.iter().enumerate().filter(|(_, turns)| turns.iter().any(|found| found.statements > 0))
@@ -246,53 +243,26 @@ fn told_of(
             let looked = seen.at_once.get(at).copied().unwrap_or(0);
             let at_once = most(|found| found.at_once as i64).max(looked);
             let queue = format!("{name}, class {}", class(at));
-            bar(
-                format!("{queue}: at once, of {statements}"),
-                at_once.to_string(),
-                format!("at most {slots}"),
-                at_once <= slots as i64,
-            )?;
+            bars.push(Bar::at_most(format!("{queue}: at once, of {statements}"), at_once as f64, slots as f64));
             let (wait, run) = (most(|found| found.longest_wait), most(|found| found.longest_run));
             let fair = longest_fair_wait(own, slots, run);
-            bar(
-                format!("{queue}: oldest wait, s"),
-                format!("{:.2}", seconds(wait)),
-                format!("at most {:.2}", seconds(fair)),
-                wait <= fair,
-            )?;
+            bars.push(Bar::at_most(format!("{queue}: oldest wait, s"), seconds(wait), seconds(fair)));
             let passed = most(|found| found.passed_by as i64);
             // Who was given a slot is written down when it runs, which is later by chance.
-            bar(
-                format!("{queue}: passed by"),
-                passed.to_string(),
-                format!("at most {}", 2 * slots),
-                passed <= 2 * slots as i64,
-            )?;
+            bars.push(Bar::at_most(format!("{queue}: passed by"), passed as f64, (2 * slots) as f64));
         }
     }
     let [accelerated, queued, without] = found;
     let ratio = percentile_ms(&accelerated.seen.short, 95) / percentile_ms(&queued.seen.short, 95).max(1e-9);
-    bar(
-        "short p95 with SQA, of that without".into(),
-        format!("{ratio:.3}"),
-        format!("at most {MOST_OF_SHORT}"),
-        ratio <= MOST_OF_SHORT,
-    )?;
+    bars.push(Bar::at_most("short p95 with SQA, of that without", ratio, MOST_OF_SHORT));
     let kept = queued.seen.throughput() / without.seen.throughput().max(1e-9);
-    bar(
-        "throughput, of that without WLM".into(),
-        format!("{kept:.3}"),
-        format!("at least {LEAST_THROUGHPUT}"),
-        kept >= LEAST_THROUGHPUT,
-    )?;
+    bars.push(Bar::at_least("throughput, of that without WLM", kept, LEAST_THROUGHPUT));
     let memory = found.iter().map(|found| found.seen.memory_bytes >> 20).max().unwrap_or(0);
-    bar(
-        "the server's memory, MB".into(),
-        memory.to_string(),
-        format!("at most {}", options.memory_mb),
-        memory <= options.memory_mb,
-    )?;
+    bars.push(Bar::at_most("the server's memory, MB", memory as f64, options.memory_mb as f64));
     let errors: usize = found.iter().map(|found| found.seen.errors.len()).sum();
-    bar("errors".into(), errors.to_string(), "0".into(), errors == 0)?;
-    Ok((text, missed))
+    bars.push(Bar::at_most("errors", errors as f64, 0.0));
+    for bar in &bars {
+        writeln!(text, "{}", bar.line())?;
+    }
+    Ok((text, bars.iter().filter(|bar| !bar.is_met()).count()))
 }

@@ -10,10 +10,13 @@
 //!
 //! Groups are made by a task of their own, which ends when nobody waits any more, and which whoever closes the catalog
 //! waits for: who waits for a commit may go away. A transaction that goes before it was taken is not committed; one that
-//! goes later is as all of its group.
+//! goes later is as all of its group. Where the task itself goes, with its runtime, whoever waits is told whether the
+//! database may have been asked to commit by then.
 //!
 //! When the database itself fails (a full disk, a lost connection, a number that another program took), the shared
-//! transaction is void, and each of its group is committed once more, alone: whose fault it was, is told so.
+//! transaction is void, and each of its group is committed once more, alone: whose fault it was, is told so, and who was
+//! refused for what another of the group did, is not refused for what has not happened. Where nobody can say whether the
+//! shared transaction was committed, only those are tried again that were no part of it.
 
 use super::change::{CommitNote, Committed, ManifestChange};
 use super::commit::{Commit, describe};
@@ -23,7 +26,8 @@ use super::settled::KnownTables;
 use crate::error::{CatalogError, Result};
 use crate::store::{Catalog, ObjectChanges, Write, gave_way, sql};
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
 /// Commits of one group: as many sessions as can be expected to be ready within one wait for the disk.
@@ -45,6 +49,14 @@ pub(super) struct Request {
 struct Waiting {
     request: Request,
     answer: oneshot::Sender<Result<Committed>>,
+    /// Whether the database may have committed it: it was asked to, and has not answered.
+    in_doubt: Arc<AtomicBool>,
+}
+
+impl Waiting {
+    fn doubt(&self, in_doubt: bool) {
+        self.in_doubt.store(in_doubt, Ordering::Release);
+    }
 }
 
 /// The transactions of this process that wait for their commits.
@@ -86,11 +98,11 @@ impl CommitQueue {
     }
 
     /// The next group, without those whom nobody waits for any more.
-    fn take(&self) -> (Vec<Request>, Vec<oneshot::Sender<Result<Committed>>>) {
+    fn take(&self) -> Vec<Waiting> {
         let mut state = self.state();
         state.waiting.retain(|waiting| !waiting.answer.is_closed());
         let count = state.waiting.len().min(MOST_COMMITS);
-        state.waiting.drain(..count).map(|Waiting { request, answer }| (request, answer)).unzip()
+        state.waiting.drain(..count).collect()
     }
 
     /// Whether the task has nobody left to take; it ends then.
@@ -122,7 +134,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         let queue = self.catalog.queue();
         if !self.ended {
-            // The runtime has ended: nobody is to wait for ever.
+            // The runtime has ended: nobody is to wait for ever, and none of these was begun.
             *queue.state() = State::default();
         }
         queue.idle.notify_waiters();
@@ -133,80 +145,99 @@ impl Catalog {
     /// Commits a transaction with those that are ready at the same time.
     pub(super) async fn commit_in_group(&self, request: Request) -> Result<Committed> {
         let (answer, answered) = oneshot::channel();
-        if self.queue().add(Waiting { request, answer }) {
+        let in_doubt = Arc::<AtomicBool>::default();
+        if self.queue().add(Waiting { request, answer, in_doubt: Arc::clone(&in_doubt) }) {
             tokio::spawn(Task { catalog: self.share(), ended: false }.run());
         }
         answered.await.unwrap_or_else(|gone| {
-            let message = format!("a commit to {} ended abnormally", self.place());
-            Err(CatalogError::UnknownOutcome { message, source: Box::new(gone) })
+            let place = self.place();
+            if in_doubt.load(Ordering::Acquire) {
+                let message = format!("a commit to {place} ended abnormally");
+                return Err(CatalogError::UnknownOutcome { message, source: Box::new(gone) });
+            }
+            let message = format!("the program ended before a commit to {place}: nothing was changed");
+            Err(CatalogError::Unavailable { message, source: Some(Box::new(gone)) })
         })
     }
 
     /// Commits those who wait once it has the writers' lock, and answers them.
     async fn commit_group(&self) {
         let begun = self.write().await;
-        let (requests, answers) = self.queue().take();
-        let together = match begun {
-            Ok(write) if requests.is_empty() => {
+        let group = self.queue().take();
+        let ends = match begun {
+            Ok(write) if group.is_empty() => {
                 // A connection that cannot end its transaction is closed.
                 let _ = write.abandon().await;
                 return;
             }
-            Ok(write) => self.commit_together(write, &requests).await,
-            Err(error) if gave_way(&error) => None,
-            Err(error) => Some(of_all(error, requests.len())),
+            Ok(write) => self.commit_together(write, &group).await,
+            Err(error) if gave_way(&error) => void(&group),
+            Err(error) => of_all(&error, &group),
         };
-        if let Some(results) = together {
-            for (result, answer) in results.into_iter().zip(answers) {
+        let mut alone = Vec::new();
+        for (end, waiting) in ends.into_iter().zip(group) {
+            if let Some(result) = end {
                 // Nobody may be waiting any more.
-                let _ = answer.send(result);
+                let _ = waiting.answer.send(result);
+            } else {
+                waiting.doubt(false);
+                alone.push(waiting);
             }
-            return;
         }
-        for (request, answer) in requests.iter().zip(answers) {
-            let _ = answer.send(self.commit_alone(request, &ObjectChanges::default()).await);
+        for waiting in alone {
+            waiting.doubt(true);
+            let result = self.commit_alone(&waiting.request, &ObjectChanges::default()).await;
+            let _ = waiting.answer.send(result);
         }
     }
 
-    /// What becomes of each transaction of a group; `None` when nothing of it was committed and each may be tried alone.
-    async fn commit_together(&self, write: Write<'_>, requests: &[Request]) -> Option<Vec<Result<Committed>>> {
-        let mut group = match Group::begin(self, write, requests).await {
+    /// What becomes of each transaction of a group.
+    async fn commit_together(&self, write: Write<'_>, waiting: &[Waiting]) -> Vec<End> {
+        let mut group = match Group::begin(self, write, waiting).await {
             Ok(group) => group,
-            Err(error) if gave_way(&error) => return None,
-            Err(error) => return Some(of_all(error, requests.len())),
+            Err(error) if gave_way(&error) => return void(waiting),
+            Err(error) => return of_all(&error, waiting),
         };
-        let mut made = Vec::with_capacity(requests.len());
-        for request in requests {
-            let done = group.commit(request, requests.len() > 1).await;
+        let mut made = Vec::with_capacity(waiting.len());
+        for one in waiting {
+            let done = group.commit(&one.request, waiting.len() > 1).await;
             if group.write.has_failed() {
-                return None;
+                return void(waiting);
             }
             made.push(done);
         }
+        waiting.iter().for_each(|one| one.doubt(true));
         let ended = group.end().await;
-        if ended.as_ref().is_err_and(gave_way) {
-            return None;
+        let is_open = matches!(ended, Err(CatalogError::UnknownOutcome { .. }));
+        if ended.is_err() && !is_open && waiting.len() > 1 {
+            return void(waiting);
         }
-        let mut results = Vec::with_capacity(made.len());
+        let mut ends = Vec::with_capacity(made.len());
         // All is known before anybody goes on.
         for done in made {
-            results.push(match (done, &ended) {
-                (Ok(done), Ok(())) => Ok(self.follow(done).await),
-                (Ok(_), Err(error)) => Err(error.repeated()),
-                (Err(refused), _) => Err(refused),
+            ends.push(match (done, &ended) {
+                (Ok(done), Ok(())) => Some(Ok(self.follow(done).await)),
+                (Ok(_), Err(error)) if gave_way(error) => None,
+                (Ok(_), Err(error)) => Some(Err(error.repeated())),
+                (Err(refused), Ok(())) => Some(Err(refused)),
+                (Err(_), Err(_)) => None,
             });
         }
-        Some(results)
+        ends
     }
 }
 
-/// An error that befell so many.
-fn of_all(error: CatalogError, count: usize) -> Vec<Result<Committed>> {
-    let mut results: Vec<_> = (1..count).map(|_| Err(error.repeated())).collect();
-    if count > 0 {
-        results.push(Err(error));
-    }
-    results
+/// What became of a transaction of a group; `None` where it was not committed, and is to be tried alone.
+type End = Option<Result<Committed>>;
+
+/// Nothing was committed.
+fn void(group: &[Waiting]) -> Vec<End> {
+    group.iter().map(|_| None).collect()
+}
+
+/// An error that befell all.
+fn of_all(error: &CatalogError, group: &[Waiting]) -> Vec<End> {
+    group.iter().map(|_| Some(Err(error.repeated()))).collect()
 }
 
 /// A transaction of the database that several transactions share.
@@ -220,9 +251,9 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    async fn begin(catalog: &Catalog, mut write: Write<'a>, requests: &[Request]) -> Result<Self> {
+    async fn begin(catalog: &Catalog, mut write: Write<'a>, waiting: &[Waiting]) -> Result<Self> {
         let head = Head::read(&mut write).await?;
-        let first = requests.iter().map(|request| request.base).min().unwrap_or(head.snapshot);
+        let first = waiting.iter().map(|one| one.request.base).min().unwrap_or(head.snapshot);
         let past = Past::read(&mut write, first, head.snapshot).await?;
         Ok(Self { write, head, past, known: KnownTables::new(catalog.settled(), head.snapshot), made: false })
     }
@@ -257,10 +288,12 @@ impl<'a> Group<'a> {
         commit.make(&mut self.write, request).await
     }
 
-    /// Makes durable what was committed.
+    /// Makes durable what was committed; of nothing it has nothing to say.
     async fn end(mut self) -> Result<()> {
         if !self.made {
-            return self.write.abandon().await;
+            // A connection that cannot end its transaction is closed.
+            let _ = self.write.abandon().await;
+            return Ok(());
         }
         describe(&mut self.write, self.head.snapshot).await?;
         self.write.commit_uncounted().await
@@ -280,14 +313,15 @@ mod tests {
             let (answer, waits) = oneshot::channel();
             let note = CommitNote::default();
             let request = Request { base, reads: BTreeSet::new(), changes: Vec::new(), note };
-            assert_eq!(queue.add(Waiting { request, answer }), base == 0, "one task for all");
+            let waiting = Waiting { request, answer, in_doubt: Arc::default() };
+            assert_eq!(queue.add(waiting), base == 0, "one task for all");
             // Of the first ten, every other one goes.
             answered.extend((base >= 10 || base % 2 == 0).then_some(waits));
         }
-        let bases = |requests: Vec<Request>| requests.iter().map(|request| request.base).collect::<Vec<_>>();
-        assert_eq!(bases(queue.take().0), [0, 2, 4, 6, 8].into_iter().chain(10..most + 5).collect::<Vec<_>>());
+        let bases = |group: Vec<Waiting>| group.iter().map(|waiting| waiting.request.base).collect::<Vec<_>>();
+        assert_eq!(bases(queue.take()), [0, 2, 4, 6, 8].into_iter().chain(10..most + 5).collect::<Vec<_>>());
         assert!(!queue.is_done());
-        assert_eq!(bases(queue.take().0), (most + 5..most + 10).collect::<Vec<_>>());
-        assert!(queue.is_done() && queue.take().0.is_empty());
+        assert_eq!(bases(queue.take()), (most + 5..most + 10).collect::<Vec<_>>());
+        assert!(queue.is_done() && queue.take().is_empty());
     }
 }

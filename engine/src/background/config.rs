@@ -21,6 +21,8 @@ pub struct MaintenanceConfig {
     pub small_files: usize,
     /// `auto_vacuum_inlined_rows`: how many rows of the catalog go into a file.
     pub inlined_rows: u64,
+    /// `auto_vacuum_inlined_quiet_ms`: how long a table must not have changed for fewer of its rows to go there.
+    pub inlined_quiet: Duration,
     /// `auto_analyze`: whether tables are analyzed.
     pub analyze: bool,
     /// `auto_analyze_percent`: by how much the number of rows has changed since they were analyzed.
@@ -43,6 +45,7 @@ impl Default for MaintenanceConfig {
             unsorted_percent: 20,
             small_files: 16,
             inlined_rows: 500,
+            inlined_quiet: Duration::from_mins(10),
             analyze: true,
             analyze_percent: 10,
             analyze_rows: 1000,
@@ -53,7 +56,7 @@ impl Default for MaintenanceConfig {
 }
 
 /// The names of the settings.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "auto_vacuum",
     "auto_vacuum_interval_ms",
     "auto_vacuum_quiet_ms",
@@ -61,6 +64,7 @@ const SETTINGS: [&str; 12] = [
     "auto_vacuum_unsorted_percent",
     "auto_vacuum_small_files",
     "auto_vacuum_inlined_rows",
+    "auto_vacuum_inlined_quiet_ms",
     "auto_analyze",
     "auto_analyze_percent",
     "auto_analyze_rows",
@@ -106,6 +110,7 @@ impl MaintenanceConfig {
             "auto_vacuum_unsorted_percent" => self.unsorted_percent = percent()?,
             "auto_vacuum_small_files" => self.small_files = usize::try_from(number()?).unwrap_or(usize::MAX),
             "auto_vacuum_inlined_rows" => self.inlined_rows = number()?,
+            "auto_vacuum_inlined_quiet_ms" => self.inlined_quiet = Duration::from_millis(number()?),
             _ => return Ok(false),
         }
         Ok(true)

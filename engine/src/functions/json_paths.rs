@@ -3,7 +3,7 @@
 use super::kernel::Call;
 use super::rows::{Last, Spread};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::json::{self, Json, Repeated, Step, unescape};
+use crate::lake::json::{self, Json, JsonPath, Repeated, Step, unescape};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
@@ -141,35 +141,10 @@ fn is_short_integer(number: &str) -> bool {
 
 /// `$.a.b[0]["c d"]` as steps.
 pub(super) fn path_of(path: &str) -> Result<Vec<Step>> {
-    let wrong = || Error::new(ErrorKind::InvalidParameter, format!("invalid JSON path: \"{path}\""));
-    let mut rest = path.trim().strip_prefix('$').ok_or_else(wrong)?;
-    let mut steps = Vec::new();
-    while let Some(first) = rest.chars().next() {
-        rest = &rest[first.len_utf8()..];
-        match first {
-            '.' => {
-                let end = rest.find(['.', '[']).unwrap_or(rest.len());
-                let key = rest[..end].trim_matches('"');
-                if key.is_empty() || key == "*" {
-                    return Err(wrong());
-                }
-                steps.push(Step::Member(key.to_owned()));
-                rest = &rest[end..];
-            }
-            '[' => {
-                let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-                if let Some(quote) = quote {
-                    let end = rest[1..].find(quote).ok_or_else(wrong)? + 1;
-                    steps.push(Step::Member(rest[1..end].to_owned()));
-                    rest = rest[end + 1..].strip_prefix(']').ok_or_else(wrong)?;
-                } else {
-                    let end = rest.find(']').ok_or_else(wrong)?;
-                    steps.push(Step::Item(rest[..end].trim().parse().map_err(|_| wrong())?));
-                    rest = &rest[end + 1..];
-                }
-            }
-            _ => return Err(wrong()),
-        }
+    let steps = JsonPath::parse(path)?.steps;
+    if steps.contains(&Step::All) {
+        let message = format!("invalid JSON path \"{path}\": it leads to more than one value");
+        return Err(Error::new(ErrorKind::InvalidParameter, message));
     }
     Ok(steps)
 }
@@ -267,6 +242,9 @@ mod tests {
             assert_eq!(found.map(|value| value.to_string()).as_deref(), expected, "{path}");
         }
         assert!(follow(r#"{"a": 1, "#, &path_of("$.a").unwrap()).is_none(), "what follows must be JSON too");
-        assert!(path_of("a.b").is_err());
+        assert_eq!(path_of("$.\"a\".b").unwrap(), path_of("$.a.b").unwrap());
+        for wrong in ["a.b", "$.", "$.*", "$[*]", "$.a..b", "$[x]"] {
+            assert!(path_of(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -6,6 +6,9 @@
 //! Only a process that stays open does it ([`start`]); of several on one warehouse only one at a time, by a lease in
 //! the catalog. It begins when no statement has run for a while, stops between batches while one runs, and ends when
 //! the warehouse is closed. What it changes conflicts with nobody: a statement that changes the same files wins.
+//!
+//! Of a warehouse that is never quiet it moves rows that are very many in the catalog into files: transaction blocks leave
+//! them there, a few at a time.
 
 mod refresh;
 
@@ -13,12 +16,13 @@ use self::refresh::Refresher;
 use crate::background::Activity;
 pub use crate::background::MaintenanceConfig;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::maintenance::{Aim, Look, Rewriter, choose_keys, look};
+use crate::exec::maintenance::{Aim, Look, MOST_ROWS_OF_TABLE, Rewriter, choose_keys, look};
 use crate::session::Session;
 use crate::sql::VacuumMode;
 use crate::tables::condition::{Piece, sort_form, sorted_percent};
 use crate::warehouse::Warehouse;
-use std::collections::BTreeSet;
+use millrace_catalog::{Catalog, Snapshot};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -44,7 +48,7 @@ pub fn start(warehouse: &Arc<Warehouse>) {
     }
     if config.enabled || config.analyze {
         let owner = uuid::Uuid::new_v4().to_string();
-        let keeper = Keeper { owner, config, seen: None, used: BTreeSet::new(), expired: None };
+        let keeper = Keeper::new(owner, config);
         // Owned by the warehouse, which waits for it when it is closed, and does not keep the warehouse open.
         warehouse.cleanup().spawn(keeper.run(Arc::downgrade(warehouse), Arc::clone(warehouse.activity())));
     }
@@ -59,15 +63,31 @@ struct Keeper {
     seen: Option<i64>,
     /// Tables that queries have used since they were looked at.
     used: BTreeSet<i64>,
+    /// Tables with a few rows in the catalog, and since when they are as they are.
+    left: HashMap<i64, Instant>,
+    /// The manifest's snapshot up to which very many rows were moved out of the catalog while statements ran.
+    flushed: Option<i64>,
     /// When old snapshots were last let go.
     expired: Option<Instant>,
 }
 
 impl Keeper {
+    fn new(owner: String, config: MaintenanceConfig) -> Self {
+        let (used, left) = (BTreeSet::new(), HashMap::new());
+        Self { owner, config, seen: None, used, left, flushed: None, expired: None }
+    }
+
     async fn run(mut self, warehouse: Weak<Warehouse>, activity: Arc<Activity>) {
-        while activity.sleep(self.config.interval).await.is_ok() && activity.quiet(self.config.quiet).await.is_ok() {
+        while activity.sleep(self.config.interval).await.is_ok() {
+            let patience = self.config.interval + self.config.quiet;
+            let quiet = tokio::time::timeout(patience, activity.quiet(self.config.quiet)).await;
             let Some(warehouse) = warehouse.upgrade() else { return };
-            match self.round(&warehouse).await {
+            let done = match quiet {
+                Ok(Ok(())) => self.round(&warehouse).await,
+                Ok(Err(_)) => return,
+                Err(_) => self.flush(&warehouse).await,
+            };
+            match done {
                 Err(error) if error.kind == ErrorKind::Cancelled => {}
                 Err(error) => tracing::warn!(%error, "could not look after the tables"),
                 Ok(()) => {}
@@ -81,7 +101,8 @@ impl Keeper {
         let version = catalog.snapshot().await?.manifest_version();
         let due = self.expired.is_none_or(|last| last.elapsed() >= EXPIRY);
         self.used.extend(warehouse.data().take_used_tables());
-        if (self.seen == Some(version) && self.used.is_empty() && !due)
+        let left = self.left.keys().any(|table| self.is_left_alone(*table));
+        if (self.seen == Some(version) && self.used.is_empty() && !due && !left)
             || !catalog.take_lease(LEASE, &self.owner, LEASE_TIME_MS).await?
         {
             return Ok(());
@@ -100,15 +121,16 @@ impl Keeper {
     async fn tables(&mut self, warehouse: &Arc<Warehouse>) -> Result<()> {
         let snapshot = warehouse.catalog().snapshot().await?;
         let version = snapshot.manifest_version();
-        let touched = match self.seen {
-            Some(seen) if seen <= version => warehouse.catalog().touched_tables(seen, version).await?,
-            _ => None,
-        };
+        let touched = touched(warehouse.catalog(), self.seen, version).await?;
         let rewriter = Rewriter::in_background(warehouse);
+        self.left.retain(|table, _| snapshot.managed_table_by_id(*table).is_some());
         for table in snapshot.all_managed_tables() {
             // How a table is used may make other keys right for it.
             let used = self.config.enabled && self.used.contains(&table.id);
-            if !used && touched.as_ref().is_some_and(|touched| !touched.contains(&table.id)) {
+            let changed = touched.as_ref().is_none_or(|touched| touched.contains(&table.id));
+            if changed {
+                self.left.remove(&table.id);
+            } else if !used && !self.is_left_alone(table.id) {
                 continue;
             }
             warehouse.activity().pause().await?;
@@ -124,7 +146,31 @@ impl Keeper {
         Ok(())
     }
 
-    async fn keep(&self, warehouse: &Arc<Warehouse>, rewriter: &Rewriter, table: i64) -> Result<()> {
+    /// Whether a table with a few rows in the catalog has not changed for so long that these go into a file.
+    fn is_left_alone(&self, table: i64) -> bool {
+        self.left.get(&table).is_some_and(|since| since.elapsed() >= self.config.inlined_quiet)
+    }
+
+    /// Moves rows of which a table has very many in the catalog into a file, while statements run.
+    async fn flush(&mut self, warehouse: &Arc<Warehouse>) -> Result<()> {
+        let catalog = warehouse.catalog();
+        let snapshot = catalog.snapshot().await?;
+        let (version, since) = (snapshot.manifest_version(), self.flushed.max(self.seen));
+        if !self.config.enabled
+            || since == Some(version)
+            || !catalog.take_lease(LEASE, &self.owner, LEASE_TIME_MS).await?
+        {
+            return Ok(());
+        }
+        let done = flush_many(warehouse, &snapshot, since).await;
+        if done.is_ok() {
+            self.flushed = Some(version);
+        }
+        catalog.end_lease(LEASE, &self.owner).await?;
+        done
+    }
+
+    async fn keep(&mut self, warehouse: &Arc<Warehouse>, rewriter: &Rewriter, table: i64) -> Result<()> {
         let Some(mut seen) = look(warehouse, table).await? else { return Ok(()) };
         if self.config.enabled {
             let (now, keys) = choose_keys(warehouse, seen, None).await?;
@@ -136,8 +182,9 @@ impl Keeper {
         let slices = warehouse.base_state().config().target_partitions();
         let aim = aim(&seen, &self.config, slices).filter(|_| self.config.enabled);
         let analyze = self.config.analyze && self.is_to_be_analyzed(warehouse, &seen).await?;
-        // Both may take long: the lease begins anew with each table.
-        let idle = aim.is_none() && !analyze;
+        let flush = self.config.enabled && aim.is_none() && self.is_to_be_flushed(&seen);
+        // All may take long: the lease begins anew with each table.
+        let idle = aim.is_none() && !analyze && !flush;
         if idle || !warehouse.catalog().take_lease(LEASE, &self.owner, LEASE_TIME_MS).await? {
             return Ok(());
         }
@@ -147,7 +194,26 @@ impl Keeper {
             tracing::info!(?report, "vacuumed a table in the background");
             warehouse.journal().record(&report.record("", 0));
         }
+        if flush {
+            let rows = rewriter.flush(table).await?;
+            tracing::info!(table = seen.table.name, rows, "moved rows of the catalog into a file in the background");
+        }
         if analyze { analyze_table(warehouse, &seen).await } else { Ok(()) }
+    }
+
+    /// Whether a table's few rows in the catalog are to go into a file; from now on they wait anew.
+    fn is_to_be_flushed(&mut self, seen: &Look) -> bool {
+        let (table, due) = (seen.table.id, self.is_left_alone(seen.table.id));
+        if seen.inlined.iter().all(|rows| rows.rows.is_empty()) {
+            self.left.remove(&table);
+            return false;
+        }
+        if due {
+            self.left.insert(table, Instant::now());
+        } else {
+            self.left.entry(table).or_insert_with(Instant::now);
+        }
+        due
     }
 
     /// Whether a table has changed enough since it was analyzed.
@@ -162,6 +228,31 @@ impl Keeper {
             }
         })
     }
+}
+
+/// The tables that commits touched between two snapshots; `None` where nobody can tell.
+async fn touched(catalog: &Catalog, since: Option<i64>, version: i64) -> Result<Option<BTreeSet<i64>>> {
+    match since {
+        Some(since) if since <= version => Ok(catalog.touched_tables(since, version).await?),
+        _ => Ok(None),
+    }
+}
+
+/// Moves the rows of the tables that have very many in the catalog, of those that changed since a snapshot.
+async fn flush_many(warehouse: &Arc<Warehouse>, snapshot: &Snapshot, since: Option<i64>) -> Result<()> {
+    let (catalog, version) = (warehouse.catalog(), snapshot.manifest_version());
+    let touched = touched(catalog, since, version).await?;
+    for table in snapshot.all_managed_tables() {
+        if touched.as_ref().is_some_and(|touched| !touched.contains(&table.id)) {
+            continue;
+        }
+        let rows: usize = catalog.inlined_rows(table.id, version).await?.iter().map(|rows| rows.rows.len()).sum();
+        if rows > MOST_ROWS_OF_TABLE {
+            let rows = Rewriter::new(warehouse).flush(table.id).await?;
+            tracing::info!(table = table.name, rows, "moved rows of the catalog into a file beside statements");
+        }
+    }
+    Ok(())
 }
 
 /// Analyzes the columns that queries use, as a session would.

@@ -86,7 +86,7 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Plann
     let operators = Arc::new(dialect::Operators { dialect, members });
     let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::clone(&operators) as Arc<dyn ExprPlanner>];
     expr_planners.extend(state.expr_planners().iter().cloned());
-    let mut relation_planners: Vec<Arc<dyn RelationPlanner>> = vec![Arc::new(dialect::Relations { dialect })];
+    let mut relation_planners: Vec<Arc<dyn RelationPlanner>> = vec![Arc::new(dialect::Relations::new(dialect))];
     relation_planners.extend(state.relation_planners().iter().cloned());
     let types = Arc::new(dialect::Types { dialect });
     let (tables, functions) = (resolved.tables, resolved.functions);
@@ -100,8 +100,10 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Plann
             Ok(plan) => break Ok(plan),
             Err(error) => error,
         };
-        let missing = dialect.rules().lateral_aliases.then(|| missing_column(&error)).flatten();
-        if !missing.is_some_and(|name| laterals.resolve(&mut resolved.query, &name, span_of(&error))) {
+        let Some(name) = missing_column(&error) else { break Err(error) };
+        let (query, at) = (&mut resolved.query, span_of(&error));
+        let is_outer = at.is_some_and(|at| dialect::qualify_outer(query, &name, at));
+        if !is_outer && !(dialect.rules().lateral_aliases && laterals.resolve(query, &name, at)) {
             break Err(error);
         }
     };

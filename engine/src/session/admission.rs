@@ -172,7 +172,7 @@ async fn supervise(
             return Ok(Some(result));
         };
         let Ok(result) = tokio::time::timeout(pause, &mut run).await else {
-            match admission.look(&exec::measure(work, admission.watches_segments()), kind, phase) {
+            match look(admission, work, kind, phase) {
                 Decision::Continue => continue,
                 Decision::Restart => return Ok(None),
                 Decision::Stop(error) => return Err(error),
@@ -181,10 +181,15 @@ async fn supervise(
         let result = result?;
         if result.rows.is_none() {
             admission.note_completed();
-            admission.look(&exec::measure(work, admission.watches_segments()), kind, Phase::Done);
+            look(admission, work, kind, Phase::Done);
         }
         return Ok(Some(result));
     }
+}
+
+/// What its queue's limit and the rules say of what a statement has done so far.
+fn look(admission: &Admission, work: &Work, kind: Kind, phase: Phase) -> Decision {
+    admission.look(&exec::measure(work, admission.watches_segments()), kind, phase)
 }
 
 /// Rows that are watched, and that hold slots until they end.
@@ -261,7 +266,7 @@ impl Watched {
     fn look(&self) -> Decision {
         let restarts = !self.returning && self.again.is_some();
         let phase = if restarts { Phase::Running } else { Phase::Returning };
-        self.admission.look(&exec::measure(&self.work, self.admission.watches_segments()), self.kind, phase)
+        look(&self.admission, &self.work, self.kind, phase)
     }
 
     /// Ends the query and begins it again in its next queue.

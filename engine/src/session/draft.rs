@@ -63,12 +63,18 @@ impl Draft {
         all
     }
 
-    /// The rows that the transaction has added there.
-    fn added_inlined(&self) -> impl Iterator<Item = InlinedRows> {
-        self.new_inlined.iter().map(|(number, values)| {
-            let (columns, values) = values.iter().cloned().unzip();
-            InlinedRows { columns, rows: vec![Arc::new(InlinedRow { row_id: *number, begin_snapshot: 0, values })] }
-        })
+    /// The rows that the transaction has added there, those of the same columns together.
+    fn added_inlined(&self) -> Vec<InlinedRows> {
+        let mut added: Vec<InlinedRows> = Vec::new();
+        for (number, values) in &self.new_inlined {
+            let (columns, values): (Vec<i64>, Vec<InlinedValue>) = values.iter().cloned().unzip();
+            let row = Arc::new(InlinedRow { row_id: *number, begin_snapshot: 0, values });
+            match added.last_mut() {
+                Some(rows) if rows.columns == columns => rows.rows.push(row),
+                _ => added.push(InlinedRows { columns, rows: vec![row] }),
+            }
+        }
+        added
     }
 
     /// How many rows are in the catalog now.
@@ -105,7 +111,7 @@ impl Draft {
         if self.new_inlined.len() <= most {
             return None;
         }
-        let rows = self.added_inlined().collect();
+        let rows = self.added_inlined();
         self.new_inlined.clear();
         Some(rows)
     }

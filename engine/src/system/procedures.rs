@@ -8,6 +8,7 @@ use crate::builtin;
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{ADMIN, SqlFunction, Volatility};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Functions' numbers begin here.
 const FIRST: usize = 200_000_000;
@@ -17,15 +18,15 @@ fn users_functions(snapshot: &Snapshot) -> impl Iterator<Item = (&String, &SqlFu
     snapshot.databases().flat_map(|database| database.functions.iter().map(|function| (&database.name, function)))
 }
 
-/// The functions that are always there, by name, each with its kind as `prokind` tells it.
-fn own_functions() -> BTreeMap<String, char> {
+/// The functions that are always there, in the order of their names, each with its kind as `prokind` tells it.
+static OWN_FUNCTIONS: LazyLock<Vec<(String, char)>> = LazyLock::new(|| {
     let functions = builtin::functions();
     let mut kinds = BTreeMap::new();
     kinds.extend(functions.scalar.keys().map(|name| (name.clone(), 'f')));
     kinds.extend(functions.window.keys().map(|name| (name.clone(), 'w')));
     kinds.extend(functions.aggregate.keys().map(|name| (name.clone(), 'a')));
-    kinds
-}
+    kinds.into_iter().collect()
+});
 
 /// A function by its number, as a cast to `regprocedure` shows it: `f(integer)`, with its schema unless that is one of
 /// `path`.
@@ -37,7 +38,7 @@ pub(crate) fn name(snapshot: &Snapshot, path: &[String], number: i64) -> Option<
         return Some(if path.contains(schema) { signature } else { format!("{schema}.{signature}") });
     }
     let at = usize::try_from(number).ok()?.checked_sub(FIRST)?;
-    own_functions().into_keys().nth(at).map(|name| format!("{name}()"))
+    OWN_FUNCTIONS.get(at).map(|(name, _)| format!("{name}()"))
 }
 
 pub(super) const TABLES: &[SystemTable] = &[
@@ -68,8 +69,7 @@ pub(super) const TABLES: &[SystemTable] = &[
         rows: |context| {
             Box::pin(async {
                 let owner = context.snapshot().await?.principals().user_id(ADMIN);
-                let kinds = own_functions();
-                let rows = kinds.iter().enumerate().map(|(at, (name, kind))| {
+                let rows = OWN_FUNCTIONS.iter().enumerate().map(|(at, (name, kind))| {
                     let arguments = Value::Ints(Vec::new());
                     row![
                         FIRST + at,

@@ -101,6 +101,51 @@ async fn small_files_are_merged_when_nothing_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_rows_of_the_catalog_go_into_a_file_when_their_table_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = open(folder.path(), &[]).await;
+    let mut session = Session::new(Arc::clone(&warehouse));
+    rows(&mut session, "CREATE TABLE t (n int)").await.unwrap();
+    rows(&mut session, "INSERT INTO t VALUES (1), (2)").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(condition(warehouse.catalog(), "t").await, (0, 2), "not before ten minutes");
+    drop(session);
+    warehouse.close(Duration::from_secs(20)).await;
+
+    let warehouse = open(folder.path(), &[("auto_vacuum_inlined_quiet_ms", "200")]).await;
+    let mut session = Session::new(Arc::clone(&warehouse));
+    eventually(warehouse.catalog(), "t", (1, 0)).await;
+    rows(&mut session, "INSERT INTO t VALUES (3)").await.unwrap();
+    eventually(warehouse.catalog(), "t", (2, 0)).await;
+    assert_eq!(number(&mut session, "SELECT sum(n) FROM t").await, 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_rows_that_blocks_leave_go_into_a_file_whatever_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = open(folder.path(), &[]).await;
+    let mut session = Session::new(Arc::clone(&warehouse));
+    rows(&mut session, "CREATE TABLE t (n int)").await.unwrap();
+    rows(&mut session, "CREATE TABLE u (n int)").await.unwrap();
+    let mut other = Session::new(Arc::clone(&warehouse));
+    rows(&mut other, "BEGIN").await.unwrap();
+    rows(&mut other, "INSERT INTO u VALUES (1)").await.unwrap();
+    let values = (0..100).map(|n| format!("({n})")).collect::<Vec<_>>().join(", ");
+    for block in 1..=11 {
+        rows(&mut session, "BEGIN").await.unwrap();
+        rows(&mut session, &format!("INSERT INTO t VALUES {values}")).await.unwrap();
+        rows(&mut session, "COMMIT").await.unwrap();
+        if block == 10 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(condition(warehouse.catalog(), "t").await, (0, 1000), "others are not in the way");
+        }
+    }
+    eventually(warehouse.catalog(), "t", (1, 0)).await;
+    assert_eq!(number(&mut session, "SELECT count(*) FROM t").await, 1100);
+    rows(&mut other, "COMMIT").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_done_beside_an_open_transaction_or_when_it_is_off() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = open(folder.path(), &[]).await;

@@ -190,19 +190,27 @@ async fn who_goes_away_at_any_time_loses_and_doubles_nothing() {
     assert_eq!(now - base, values.len() as i64, "a snapshot each");
 }
 
-/// Only SQLite has triggers that are written in SQL alone.
-#[tokio::test]
-async fn one_that_the_database_refuses_is_refused_alone() {
+/// A catalog with a table `t`, and with more in its database; `None` where that is not SQLite, the only one that has
+/// triggers that are written in SQL alone.
+async fn place_with(statements: &[&'static str]) -> Option<(Place, i64)> {
     let place = Place::new().await;
     if place.catalog.place().database() != Database::Sqlite {
-        return;
+        return None;
     }
     let t = place.table("t").await;
     let mut write = place.catalog.write().await.unwrap();
+    for statement in statements {
+        write.execute(sql_text(*statement)).await.unwrap();
+    }
+    write.commit().await.unwrap();
+    Some((place, t))
+}
+
+#[tokio::test]
+async fn one_that_the_database_refuses_is_refused_alone() {
     let trigger = "CREATE TRIGGER refuses BEFORE INSERT ON ducklake_data_file WHEN NEW.path = 'bad' \
                    BEGIN SELECT RAISE(ABORT, 'no such file is wanted'); END";
-    write.execute(sql_text(trigger)).await.unwrap();
-    write.commit().await.unwrap();
+    let Some((place, t)) = place_with(&[trigger]).await else { return };
     let base = place.newest().await;
     let write = place.catalog.write().await.unwrap();
     let changes = [[inline(t, &[(1, "a")])], [add(t, "good", 1)], [add(t, "bad", 1)], [inline(t, &[(2, "b")])]];
@@ -215,6 +223,67 @@ async fn one_that_the_database_refuses_is_refused_alone() {
     assert_eq!(newest(&another).await, base + 3);
     assert_eq!(ids(&another.inlined_rows(t, base + 3).await.unwrap()), [0, 2]);
     assert_eq!(another.data_files(t, base + 3).await.unwrap()[0].path, "good");
+}
+
+/// What is wrong with one is found when all are to be durable.
+#[tokio::test]
+async fn a_shared_commit_that_fails_refuses_only_who_made_it_fail() {
+    let parents = "CREATE TABLE parents (id INTEGER PRIMARY KEY)";
+    let orphans = "CREATE TABLE orphans (id BIGINT REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
+    let trigger = "CREATE TRIGGER orphan AFTER INSERT ON ducklake_data_file WHEN NEW.path = 'bad' \
+                   BEGIN INSERT INTO orphans VALUES (1); END";
+    let Some((place, t)) = place_with(&[parents, orphans, trigger]).await else { return };
+    let base = place.newest().await;
+    let write = place.catalog.write().await.unwrap();
+    let create = || ManifestChange::CreateTable(table("v"));
+    let changes = [
+        vec![create(), add(t, "bad", 1)],
+        // Refused for what the one before it does, which is not to be.
+        vec![create(), inline(-1, &[(1, "a")])],
+        vec![inline(t, &[(2, "b")])],
+        vec![create()],
+    ];
+    let commits = changes.iter().map(|changes| try_commit(&place.catalog, base, &[], changes));
+    let (results, ()) = tokio::join!(join_all(commits), let_go(write));
+    let made: Vec<Option<i64>> =
+        results.iter().map(|result| result.as_ref().ok().map(|made| made.snapshot_id - base)).collect();
+    assert_eq!(made, [None, Some(1), Some(2), None], "{results:?}");
+    let (failed, refused) = (results[0].as_ref().unwrap_err(), results[3].as_ref().unwrap_err());
+    assert!(failed.to_string().contains("FOREIGN KEY"), "{failed}");
+    assert!(matches!(refused, CatalogError::AlreadyExists { .. }), "{refused}");
+    let v = results[1].as_ref().unwrap().tables[&-1];
+    let another = place.another().await;
+    assert_eq!(numbers(&another.inlined_rows(v, base + 2).await.unwrap()), [(0, InlinedValue::Integer(1))]);
+    assert_eq!(numbers(&another.inlined_rows(t, base + 2).await.unwrap()), [(0, InlinedValue::Integer(2))]);
+    assert!(another.data_files(t, base + 2).await.unwrap().is_empty());
+}
+
+/// A runtime that ends takes the task that makes groups with it.
+#[tokio::test]
+async fn who_was_not_begun_is_told_so() {
+    let place = Place::new().await;
+    let t = place.table("t").await;
+    let base = place.newest().await;
+    let write = place.catalog.write().await.unwrap();
+    let rows: Vec<_> = (0..3).map(|at| [inline(t, &[(at, "x")])]).collect();
+    let mut commits: Vec<_> =
+        rows.iter().map(|changes| Box::pin(try_commit(&place.catalog, base, &[], changes))).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    {
+        let _within = runtime.enter();
+        for commit in &mut commits {
+            assert!(futures::poll!(commit.as_mut()).is_pending());
+        }
+    }
+    runtime.shutdown_background();
+    for result in join_all(commits).await {
+        let error = result.unwrap_err();
+        assert!(matches!(error, CatalogError::Unavailable { .. }), "{error}");
+        assert!(error.to_string().contains("nothing was changed"), "{error}");
+    }
+    write.abandon().await.unwrap();
+    assert_eq!(place.newest().await, base);
+    assert_eq!(place.commit(&rows[0]).await.snapshot_id, base + 1);
 }
 
 /// Closing waits for what is under way.

@@ -25,5 +25,7 @@ pub(crate) use plan::Aim;
 pub(crate) use rewrite::Rewriter;
 pub(crate) use vacuum::vacuum;
 
+pub(crate) use super::managed::MOST_ROWS_OF_TABLE;
+
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ const MOST_ROWS: usize = 100;
 const MOST_BYTES: usize = 64 << 10;
 
 /// How many rows a table has in the catalog before they move into a file.
-const MOST_ROWS_OF_TABLE: usize = 1_000;
+pub(crate) const MOST_ROWS_OF_TABLE: usize = 1_000;
 
 /// Stores the rows of a statement in the running transaction; how many there are. When the statement has also deleted what
 /// it deletes, [`flush`] follows.

@@ -22,6 +22,7 @@ mod snapshot;
 pub(crate) use alter::alter_table;
 pub(crate) use change::{append_rows, delete, plan_delete, plan_update, replace_rows, rows_for, truncate, update};
 pub(crate) use create::{create_materialized, create_table};
+pub(crate) use few::MOST_ROWS_OF_TABLE;
 pub(crate) use insert::{insert, plan_insert};
 pub(crate) use load::load;
 pub(crate) use merge::{merge, plan_merge};

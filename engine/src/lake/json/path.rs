@@ -1,14 +1,11 @@
 //! Where in a file's JSON the records are: the part of JSONPath that Glue's JSON classifiers document.
 //!
-//! `$` is each value of the file, `.name` and `['name']` a member, `.*` and `[*]` all members or items, `[2]` an item
-//! by its index. Filters, slices, unions and `..` are refused.
+//! `$` is each value of the file, `.name`, `."name"` and `['name']` a member, `.*` and `[*]` all members or items, `[2]` an
+//! item by its index. Filters, slices, unions and `..` are refused.
 
-use super::lexer::unescape;
+use super::lexer::{MAX_DEPTH, unescape};
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
-
-/// The most steps that a path may have; a limit against hostile input.
-const MAX_STEPS: usize = 32;
 
 /// One step down.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,7 +80,7 @@ impl JsonPath {
             }
             let (step, after) = if let Some(name) = rest.strip_prefix('.') {
                 let end = name.find(['.', '[']).unwrap_or(name.len());
-                match &name[..end] {
+                match name[..end].trim_matches('"') {
                     "" => return Err(invalid("a name is missing after a point")),
                     "*" => (Step::All, &name[end..]),
                     plain => (Step::Member(plain.to_owned()), &name[end..]),
@@ -95,7 +92,7 @@ impl JsonPath {
             };
             steps.push(step);
             rest = after;
-            if steps.len() > MAX_STEPS {
+            if steps.len() > MAX_DEPTH {
                 return Err(invalid("it has too many steps"));
             }
         }
@@ -161,6 +158,7 @@ mod tests {
             ("$[*]", vec![Step::All]),
             ("$.*", vec![Step::All]),
             ("$.records[*]", vec![member("records"), Step::All]),
+            ("$.\"a\"", vec![member("a")]),
             ("$['a.b'][\"c\"].d[2]", vec![member("a.b"), member("c"), member("d"), Step::Item(2)]),
         ] {
             let path = JsonPath::parse(text).unwrap();

@@ -1,4 +1,4 @@
-//! The operator: a hash join that spills.
+//! The operator: a hash join that spills. It runs once; what may run it again has a copy for that (`afresh`).
 
 use super::memory::{Env, Sizes};
 use super::outer::{NullsSeen, Outer};
@@ -24,15 +24,8 @@ pub(super) struct SpillingJoin {
     instance: Arc<Instance>,
     sizes: Sizes,
     metrics: ExecutionPlanMetricsSet,
-    /// Where all partitions have one build side: their run of it.
-    shared: Mutex<Option<Run>>,
-}
-
-/// One run of a join whose partitions have one build side.
-struct Run {
-    join: Arc<PartJoin>,
-    /// Which of its partitions have begun: a second time would be another run.
-    begun: Vec<bool>,
+    /// Where all partitions have one build side: their join, once one of them has begun.
+    shared: Mutex<Option<Arc<PartJoin>>>,
 }
 
 impl SpillingJoin {
@@ -48,13 +41,12 @@ impl SpillingJoin {
     fn part(
         &self,
         inner: &Plan,
-        instance: Arc<Instance>,
         (first, partitions): (usize, usize),
         context: &Arc<TaskContext>,
         limit: usize,
     ) -> Result<Arc<PartJoin>> {
         let build = inner.children()[0].execute(first, Arc::clone(context))?;
-        let join = &instance.join;
+        let join = &self.instance.join;
         let env = Arc::new(Env {
             task: Arc::clone(context),
             limit,
@@ -73,26 +65,18 @@ impl SpillingJoin {
             ordered: keeps_order && join.right().output_ordering().is_some(),
             metrics: self.metrics.clone(),
         };
-        Ok(Arc::new(PartJoin::whole(env, instance, build, (first, partitions), Arc::new(outer))))
+        Ok(Arc::new(PartJoin::whole(env, Arc::clone(&self.instance), build, (first, partitions), Arc::new(outer))))
     }
 
-    /// The run that a partition of those with one build side belongs to.
-    fn run(&self, inner: &Plan, partition: usize, context: &Arc<TaskContext>, limit: usize) -> Result<Arc<PartJoin>> {
+    /// The join of all partitions, which have one build side.
+    fn whole(&self, inner: &Plan, context: &Arc<TaskContext>, limit: usize) -> Result<Arc<PartJoin>> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let instance = match shared.as_mut() {
-            Some(run) if !run.begun[partition] => {
-                run.begun[partition] = true;
-                return Ok(Arc::clone(&run.join));
-            }
-            // What the first run collected is given away, and what it found of its filter is found.
-            Some(_) => Arc::new(Instance::again(&self.instance.join)?),
-            None => Arc::clone(&self.instance),
-        };
-        let partitions = instance.join.right().output_partitioning().partition_count();
-        let join = self.part(inner, instance, (0, partitions), context, limit)?;
-        let mut begun = vec![false; partitions];
-        begun[partition] = true;
-        *shared = Some(Run { join: Arc::clone(&join), begun });
+        if let Some(join) = shared.as_ref() {
+            return Ok(Arc::clone(join));
+        }
+        let partitions = self.instance.join.right().output_partitioning().partition_count();
+        let join = self.part(inner, (0, partitions), context, limit)?;
+        *shared = Some(Arc::clone(&join));
         Ok(join)
     }
 }
@@ -113,10 +97,8 @@ impl Around for SpillingJoin {
     fn execute(&self, inner: &Plan, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let Some(limit) = limit(&context) else { return inner.execute(partition, context) };
         let join = match self.instance.join.partition_mode() {
-            PartitionMode::Partitioned => {
-                self.part(inner, Arc::clone(&self.instance), (partition, 1), &context, limit)?
-            }
-            _ => self.run(inner, partition, &context, limit)?,
+            PartitionMode::Partitioned => self.part(inner, (partition, 1), &context, limit)?,
+            _ => self.whole(inner, &context, limit)?,
         };
         Ok(join.run(partition, inner.children()[1].execute(partition, context)?))
     }

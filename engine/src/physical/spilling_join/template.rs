@@ -5,7 +5,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{JoinType, internal_err};
 use datafusion::error::Result;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::joins::{HashJoinExec, HashJoinExecBuilder, PartitionMode};
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use std::sync::Arc;
 
 /// The name of the column that numbers rows of the probe side.
@@ -27,18 +27,10 @@ pub(super) struct Instance {
 impl Instance {
     /// The join itself with its children's rows handed to it: it keeps its counters and the filter that it finds.
     pub(super) fn of(join: &HashJoinExec) -> Result<Self> {
-        Self::with(join.builder(), join)
-    }
-
-    /// The same as if it had not run; it finds no filter again.
-    pub(super) fn again(join: &HashJoinExec) -> Result<Self> {
-        Self::with(join.builder().reset_state(), join)
-    }
-
-    fn with(builder: HashJoinExecBuilder, join: &HashJoinExec) -> Result<Self> {
         let build = Arc::new(HandedExec::in_place_of(join.left()));
         let probe = Arc::new(HandedExec::in_place_of(join.right()));
-        let join = builder.with_new_children(vec![Arc::clone(&build) as _, Arc::clone(&probe) as _])?.build()?;
+        let children = vec![Arc::clone(&build) as _, Arc::clone(&probe) as _];
+        let join = join.builder().with_new_children(children)?.build()?;
         Ok(Self { join, build, probe })
     }
 }

@@ -5,7 +5,8 @@
 use super::collect::Collected;
 use super::exec::{SpillingJoin, SpillingJoinExec};
 use super::memory::{Claim, Env, Sizes};
-use crate::physical::forward::Plan;
+use crate::physical::afresh::Afresh;
+use crate::physical::forward::{AroundExec, Plan};
 use crate::physical::memory::exchanges_write_apart;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
@@ -410,7 +411,8 @@ async fn a_join_that_is_run_twice_has_its_rows_twice() {
             let (left, right) = (table(random, 2_000, keys, 2), table(random, 3_000, keys, 3));
             let all = join(Shape { join_type, mode: PartitionMode::CollectLeft, ..PLAIN }, left, right);
             let wanted = result(Arc::new(fresh(&all)), Arc::new(TaskContext::default())).await.unwrap();
-            let (plan, runtime) = (spilling(fresh(&all)), runtime(bytes).build_arc().unwrap());
+            let plan = Arc::new(AroundExec::new(spilling(fresh(&all)) as _, Afresh::new(true)));
+            let runtime = runtime(bytes).build_arc().unwrap();
             for run in ["first", "second"] {
                 let given = result(Arc::clone(&plan) as _, context(Arc::clone(&runtime))).await.unwrap();
                 let told = format!("{join_type}, {bytes} bytes, the {run} time");

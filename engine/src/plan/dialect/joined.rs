@@ -2,9 +2,10 @@
 //!
 //! Such a join gives its merged columns first, then the left side's others, then the right side's (PostgreSQL's and
 //! Trino's order). A merged column of USING is of a table of its own; those that it is made of are there by their tables'
-//! names, and `*` leaves them out. What `*` leaves out DataFusion reads off the joins with USING in a plan: one that is
-//! never run, in a condition that is taken away when the plan is made, tells it. Of NATURAL's columns only the merged one
-//! is left.
+//! names, and `*` leaves them out. What `*` leaves out DataFusion reads off the joins with USING in a plan, those of queries
+//! within it too: one that is never run, in a condition that is taken away when the plan is made, tells it of one column.
+//! It leaves a column out only where its merged one is shown, which no other join of a statement has by that name, and so
+//! means nothing to the queries around. Of NATURAL's columns only the merged one is left.
 
 use crate::error::Error;
 use datafusion::common::tree_node::{Transformed, TransformedResult};
@@ -17,9 +18,9 @@ use datafusion::sql::sqlparser::ast::{self, JoinOperator, ObjectNamePart, TableF
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// What the names of the tables of merged columns begin with. It comes before all that a table may be called: of the
+/// What the names of the tables of merged columns begin with. It comes before what tables are called (`#t` too): of the
 /// columns that a join has of one name, DataFusion's `*` shows the first.
-pub(super) const MERGED: &str = "$using";
+pub(super) const MERGED: &str = "!using";
 
 /// A column of both sides.
 struct Common {
@@ -58,7 +59,8 @@ pub(super) fn is_lateral(factor: &TableFactor) -> bool {
     )
 }
 
-fn kind_of(operator: &JoinOperator) -> Option<(JoinType, &ast::JoinConstraint)> {
+/// The kind of a join of two sides' rows, and what it is by.
+pub(super) fn kind_of(operator: &JoinOperator) -> Option<(JoinType, &ast::JoinConstraint)> {
     match operator {
         JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => Some((JoinType::Inner, constraint)),
         JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => Some((JoinType::Left, constraint)),
@@ -68,13 +70,15 @@ fn kind_of(operator: &JoinOperator) -> Option<(JoinType, &ast::JoinConstraint)> 
     }
 }
 
-/// Plans joins of which the last merges columns; those of a relation with a name of its own have no others.
+/// Plans joins of which the last merges columns; those of a relation with a name of its own have no others. `number` is
+/// of this one among the joins of a statement.
 ///
 /// # Errors
 /// What the planner says of its sides; a merged column that a side does not have, or has several of.
 pub(super) fn plan(
     mut joins: TableWithJoins,
     has_name: bool,
+    number: usize,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     let Some(last) = joins.joins.pop() else { return context.plan(joins.relation) };
@@ -109,7 +113,7 @@ pub(super) fn plan(
             });
             common.collect::<Result<Vec<_>>>()?
         }
-        None => natural(&left, &right, kind)?,
+        None => natural(&left, &right, kind, number)?,
     };
     let plan = merge(left, right, kind, &common, hides)?;
     if !has_name {
@@ -134,7 +138,7 @@ fn find(schema: &DFSchema, name: &str) -> Result<Column> {
 }
 
 /// The columns of one name that both sides show.
-fn natural(left: &LogicalPlan, right: &LogicalPlan, kind: JoinType) -> Result<Vec<Common>> {
+fn natural(left: &LogicalPlan, right: &LogicalPlan, kind: JoinType, number: usize) -> Result<Vec<Common>> {
     let names = |plan: &LogicalPlan| {
         let shown = expand_wildcard(plan.schema(), plan, None)?;
         let names = shown.into_iter().filter_map(|expr| match expr {
@@ -150,7 +154,7 @@ fn natural(left: &LogicalPlan, right: &LogicalPlan, kind: JoinType) -> Result<Ve
             _ if is_merged(&left) => left.relation.clone(),
             _ if is_merged(&right) => right.relation.clone(),
             JoinType::Right => right.relation.clone(),
-            JoinType::Full => Some(TableReference::bare(MERGED)),
+            JoinType::Full => Some(TableReference::bare(format!("{MERGED}_natural{number}"))),
             _ => left.relation.clone(),
         };
         Ok(Common { left, right, merged: Column::new(table, name) })
@@ -189,42 +193,42 @@ fn merge(left: LogicalPlan, right: LogicalPlan, kind: JoinType, common: &[Common
     let gone: HashSet<&Column> = sides().map(|(column, _)| column).filter(|column| !stays(column)).collect();
     let rest = join.schema().columns().into_iter().filter(|column| !gone.contains(column));
     items.extend(rest.map(Expr::Column));
-    let mut hidden: Vec<(Column, Column)> = Vec::new();
+    let mut plan = LogicalPlanBuilder::from(join).project(items)?.build()?;
     for (column, Common { merged, .. }) in sides() {
         if stays(column) {
-            hidden.push((merged.clone(), column.clone()));
+            plan = hide(plan, merged, column)?;
         } else if is_merged(column) && is_merged(merged) {
             // What a merged column of a side left out is left out by the one that it becomes.
-            let left_out =
-                told.iter().filter(|columns| columns.contains(column)).flatten().filter(|other| !is_merged(other));
-            hidden.extend(left_out.map(|other| (merged.clone(), other.clone())));
+            for left_out in told.iter().filter(|columns| columns.contains(column)).flatten() {
+                if !is_merged(left_out) && plan.schema().has_column(left_out) {
+                    plan = hide(plan, merged, left_out)?;
+                }
+            }
         }
     }
-    let plan = LogicalPlanBuilder::from(join).project(items)?.build()?;
-    if hidden.is_empty() { Ok(plan) } else { hide(plan, hidden) }
+    Ok(plan)
 }
 
-/// Tells `*` the columns that it leaves out, each beside the one that it shows.
-fn hide(plan: LogicalPlan, hidden: Vec<(Column, Column)>) -> Result<LogicalPlan> {
-    let relation = |columns: HashSet<&Column>| {
-        let fields = plan.schema().iter().map(|(table, field)| (table.cloned(), Arc::clone(field)));
-        let fields = fields.filter(|(table, field)| columns.contains(&Column::new(table.clone(), field.name())));
-        let schema = DFSchema::new_with_metadata(fields.collect(), HashMap::new())?;
+/// Tells `*` a column that it leaves out, beside the one that it shows.
+fn hide(plan: LogicalPlan, merged: &Column, hidden: &Column) -> Result<LogicalPlan> {
+    let relation = |column: &Column| {
+        let (table, field) = plan.schema().qualified_field_from_column(column)?;
+        let schema = DFSchema::new_with_metadata(vec![(table.cloned(), Arc::clone(field))], HashMap::new())?;
         let empty = EmptyRelation { produce_one_row: false, schema: Arc::new(schema) };
         Ok::<_, datafusion::error::DataFusionError>(Arc::new(LogicalPlan::EmptyRelation(empty)))
     };
-    let shown = relation(hidden.iter().map(|(merged, _)| merged).collect())?;
-    let left_out = relation(hidden.iter().map(|(_, column)| column).collect())?;
-    let pairs = hidden.into_iter().map(|(merged, column)| (Expr::Column(merged), Expr::Column(column))).collect();
+    let (shown, left_out) = (relation(merged)?, relation(hidden)?);
+    let pair = vec![(Expr::Column(merged.clone()), Expr::Column(hidden.clone()))];
     let (constraint, nulls) = (JoinConstraint::Using, NullEquality::NullEqualsNothing);
-    let join = Join::try_new(shown, left_out, pairs, None, JoinType::Inner, constraint, nulls, false)?;
+    let join = Join::try_new(shown, left_out, pair, None, JoinType::Inner, constraint, nulls, false)?;
     let told = exists(Arc::new(LogicalPlan::Join(join)));
     Ok(LogicalPlan::Filter(Filter::try_new(told, Arc::new(plan))?))
 }
 
 /// Takes what `*` was told out of a finished plan.
 pub(in crate::plan) fn without_marks(plan: LogicalPlan) -> Result<LogicalPlan> {
-    plan.transform_down_with_subqueries(|node| {
+    // Upwards, since one mark may stand on another.
+    plan.transform_up_with_subqueries(|node| {
         Ok(match node {
             LogicalPlan::Filter(filter) if is_mark(&filter.predicate) => {
                 Transformed::yes(Arc::unwrap_or_clone(filter.input))

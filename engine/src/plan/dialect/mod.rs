@@ -50,3 +50,4 @@ pub(super) use sketches::rewrite as rewrite_sketches;
 pub(crate) use sketches::{as_sketch, sketch_value};
 pub(super) use spelling::spell;
 pub(super) use types::Types;
+pub(super) use using::qualify_outer;

@@ -1,4 +1,4 @@
-//! Relations that the planner does not know: PIVOT, UNPIVOT, TABLESAMPLE, joins that merge columns.
+//! Relations that the planner does not know: PIVOT, UNPIVOT, TABLESAMPLE, Athena's UNNEST, joins that merge columns.
 
 use super::{joined, unnest};
 use crate::error::{Error, ErrorKind};
@@ -12,11 +12,14 @@ use datafusion::sql::sqlparser::ast::{
     self, ExprWithAlias, Ident, NullInclusion, PivotValueSource, TableFactor, TableSample, TableSampleKind, Value,
 };
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Plans relations of a dialect.
 #[derive(Debug)]
 pub(in crate::plan) struct Relations {
-    pub(in crate::plan) dialect: Dialect,
+    dialect: Dialect,
+    /// How many joins that merge columns it has planned.
+    merging: AtomicUsize,
 }
 
 impl RelationPlanner for Relations {
@@ -76,23 +79,18 @@ impl RelationPlanner for Relations {
                 with_offset: false,
                 with_offset_alias: None,
                 with_ordinality: false,
-            } if self.dialect == Dialect::Athena => match unnest::plan(&array_exprs, context)? {
-                Some(plan) => (plan, alias),
-                None => {
-                    let unnest = TableFactor::UNNEST {
-                        alias,
-                        array_exprs,
-                        with_offset: false,
-                        with_offset_alias: None,
-                        with_ordinality: false,
-                    };
-                    return Ok(RelationPlanning::Original(Box::new(unnest)));
-                }
-            },
+            } if self.dialect == Dialect::Athena => (unnest::plan(array_exprs, context)?, alias),
             TableFactor::NestedJoin { table_with_joins, alias }
                 if table_with_joins.joins.last().is_some_and(joined::is_merging) =>
             {
-                (joined::plan(*table_with_joins, alias.is_some(), context)?, alias)
+                let number = self.merging.fetch_add(1, Ordering::Relaxed);
+                (joined::plan(*table_with_joins, alias.is_some(), number, context)?, alias)
+            }
+            // Without a name, its columns go on by those of its tables, of which `*` around it is not to be told. Where a
+            // relation stands alone, LATERAL says nothing: it is not taken apart again.
+            TableFactor::Derived { lateral: false, subquery, alias: None, sample: None } => {
+                let plain = TableFactor::Derived { lateral: true, subquery, alias: None, sample: None };
+                (joined::without_marks(context.plan(plain)?)?, None)
             }
             other => return Ok(RelationPlanning::Original(Box::new(other))),
         };
@@ -101,6 +99,11 @@ impl RelationPlanner for Relations {
 }
 
 impl Relations {
+    /// For one statement in a dialect.
+    pub(in crate::plan) fn new(dialect: Dialect) -> Self {
+        Self { dialect, merging: AtomicUsize::new(0) }
+    }
+
     /// `TABLESAMPLE BERNOULLI (p)` as a share from 0 to 1; Redshift has none.
     fn share(&self, sample: TableSampleKind) -> Result<f64> {
         if self.dialect != Dialect::Athena {

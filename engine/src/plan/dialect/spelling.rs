@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 /// # Errors
 /// `Unsupported` for what has no spelling; `Syntax` for a call of a wrong shape.
 pub(in crate::plan) fn spell(query: &mut Query, dialect: Dialect) -> Result<(), Error> {
-    match query.visit(&mut Speller { dialect, in_values: Vec::new() }) {
+    match query.visit(&mut Speller { dialect, in_values: Vec::new(), joins: 0 }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -26,6 +26,8 @@ struct Speller {
     dialect: Dialect,
     /// For each query that is open: whether it is a list of rows, whose types follow from all of them.
     in_values: Vec<bool>,
+    /// Chains of joins, in all queries.
+    joins: usize,
 }
 
 impl VisitorMut for Speller {
@@ -36,6 +38,7 @@ impl VisitorMut for Speller {
         if let SetExpr::Values(values) = query.body.as_mut() {
             doubles::mark_casts(values);
         }
+        using::number(&mut query.body, &mut self.joins);
         using::qualify_order(query, self.dialect);
         if let Some(order_by) = &mut query.order_by
             && let OrderByKind::Expressions(keys) = &mut order_by.kind

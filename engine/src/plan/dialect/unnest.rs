@@ -1,8 +1,8 @@
-//! UNNEST of maps and of arrays of rows in Athena's dialect: a column for each part of an entry (Trino, "UNNEST"). UNNEST of
-//! other arrays is DataFusion's.
+//! UNNEST in Athena's dialect (Trino, "UNNEST"): a column for each array, but of maps and of arrays of rows one for each part
+//! of an entry.
 
 use crate::builtin;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use datafusion::arrow::datatypes::{DataType, Fields};
 use datafusion::common::{Column, DFSchema, NullHandling, UnnestOptions};
 use datafusion::error::Result;
@@ -11,24 +11,21 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast;
 
-/// The plan of an UNNEST of which an array has rows; `None` where none has.
+/// The plan of an UNNEST.
 ///
 /// # Errors
-/// What the planner says of its expressions.
-pub(super) fn plan(arrays: &[ast::Expr], context: &mut dyn RelationPlannerContext) -> Result<Option<LogicalPlan>> {
+/// What the planner says of its expressions; `DatatypeMismatch` for one that is no array and no map.
+pub(super) fn plan(arrays: Vec<ast::Expr>, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
     let empty = DFSchema::empty();
     let mut items = Vec::with_capacity(arrays.len());
     let mut parts = Vec::with_capacity(arrays.len());
-    for (at, array) in arrays.iter().enumerate() {
-        let mut array = context.sql_expr_to_logical_expr(array.clone(), &empty)?;
+    for (at, array) in arrays.into_iter().enumerate() {
+        let mut array = context.sql_expr_to_logical_expr(array, &empty)?;
         if let DataType::Map(..) = array.get_type(&empty)? {
             array = entries(array)?;
         }
-        parts.push(fields_of(&array.get_type(&empty)?));
+        parts.push(fields_of(&array.get_type(&empty)?)?);
         items.push(array.alias(name(at)));
-    }
-    if parts.iter().all(Option::is_none) {
-        return Ok(None);
     }
     let columns = (0..items.len()).map(|at| Column::from_name(name(at))).collect();
     let options = UnnestOptions::default().with_null_handling(NullHandling::Drop);
@@ -45,7 +42,7 @@ pub(super) fn plan(arrays: &[ast::Expr], context: &mut dyn RelationPlannerContex
             shown.push(value.alias(shown_as));
         }
     }
-    rows.project(shown)?.build().map(Some)
+    rows.project(shown)?.build()
 }
 
 /// What an array is called before its elements are rows.
@@ -60,14 +57,15 @@ fn entries(map: Expr) -> Result<Expr> {
 }
 
 /// The parts of an array's elements, where these are rows.
-fn fields_of(array: &DataType) -> Option<Fields> {
+fn fields_of(array: &DataType) -> Result<Option<Fields>, Error> {
     match array {
         DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => {
-            match element.data_type() {
+            Ok(match element.data_type() {
                 DataType::Struct(fields) => Some(fields.clone()),
                 _ => None,
-            }
+            })
         }
-        _ => None,
+        DataType::Null => Err(Error::unsupported("UNNEST of NULL")),
+        _ => Err(Error::new(ErrorKind::DatatypeMismatch, "UNNEST takes arrays and maps")),
     }
 }

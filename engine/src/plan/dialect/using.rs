@@ -3,10 +3,10 @@
 //! value of the side that has one, and comes first (PostgreSQL, Redshift and Trino).
 //!
 //! Here such a join becomes a relation of its own, with what its columns are called, which `joined` plans; a column of
-//! USING that is named without a table is called so too.
+//! USING that is named without a table is called so too, in queries within once the planner has missed it there.
 
 use super::calls::quote_part;
-use super::joined::{MERGED, is_lateral, is_merging};
+use super::joined::{MERGED, is_lateral, is_merging, kind_of};
 use super::names::name_items;
 use crate::sql::Dialect;
 use datafusion::sql::sqlparser::ast::{
@@ -19,12 +19,59 @@ use std::ops::ControlFlow;
 /// What stands before a merged column's name; none where two joins have one of that name.
 type Columns = BTreeMap<String, Option<Ident>>;
 
+/// Gives the columns of USING in a query's joins the tables that they are of when they are merged, a table for each chain
+/// of joins. `count` is of all the chains of a statement: no two of them, in whichever of its queries, have one name.
+pub(super) fn number(body: &mut SetExpr, count: &mut usize) {
+    match body {
+        SetExpr::Select(select) => {
+            for from in &mut select.from {
+                number_chain(from, count);
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            number(left, count);
+            number(right, count);
+        }
+        _ => {}
+    }
+}
+
+fn number_chain(from: &mut TableWithJoins, count: &mut usize) {
+    *count += 1;
+    let table = Ident::with_quote('"', format!("{MERGED}{count}"));
+    number_factor(&mut from.relation, count);
+    for join in &mut from.joins {
+        number_factor(&mut join.relation, count);
+        if is_lateral(&join.relation) {
+            continue;
+        }
+        if let Some(JoinConstraint::Using(names)) = constraint_of(&mut join.join_operator) {
+            for name in names {
+                if let [ObjectNamePart::Identifier(column)] = name.0.as_slice() {
+                    *name = ObjectName::from(vec![table.clone(), column.clone()]);
+                }
+            }
+        }
+    }
+}
+
+fn number_factor(factor: &mut TableFactor, count: &mut usize) {
+    if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+        number_chain(table_with_joins, count);
+    }
+}
+
 /// Names such columns in a query's items, conditions and keys, and makes their joins relations of their own.
 pub(super) fn qualify(select: &mut Select, dialect: Dialect) {
     if !select.from.iter().any(has_joins) {
         return;
     }
-    let columns = columns_of(&mut select.from, dialect);
+    let mut columns = Columns::new();
+    for from in &mut select.from {
+        qualify_lateral(&mut from.relation, &columns, dialect);
+        qualify_chain(from, dialect);
+        merge(&mut columns, columns_of_chain(from));
+    }
     let from = std::mem::take(&mut select.from);
     Qualifier { columns: &columns, depth: 0, dialect }.walk(select);
     select.from = from.into_iter().map(nested).collect();
@@ -39,7 +86,7 @@ pub(super) fn qualify_order(query: &mut Query, dialect: Dialect) {
         return;
     }
     name_items(&mut select.projection, dialect);
-    let columns = columns_of(&mut select.from.clone(), dialect);
+    let columns = columns_of(&select.from);
     for key in keys {
         if let Expr::Identifier(name) = &key.expr
             && select.projection.iter().any(|item| is_called(item, name))
@@ -48,6 +95,12 @@ pub(super) fn qualify_order(query: &mut Query, dialect: Dialect) {
         }
         Qualifier { columns: &columns, depth: 0, dialect }.walk(&mut key.expr);
     }
+}
+
+/// Names a column that the planner did not find at a line and column, where it is a merged one of a query around its own;
+/// false where it is none. A column of its own query's tables would have gone before.
+pub(in crate::plan) fn qualify_outer(query: &mut Query, name: &str, at: (u64, u64)) -> bool {
+    query.visit(&mut Around { name, at }).is_break()
 }
 
 fn has_joins(from: &TableWithJoins) -> bool {
@@ -63,52 +116,73 @@ fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
-fn columns_of(from: &mut [TableWithJoins], dialect: Dialect) -> Columns {
-    let (mut columns, mut joins) = (Columns::new(), 0);
+/// The merged columns that relations show.
+fn columns_of(from: &[TableWithJoins]) -> Columns {
+    let mut columns = Columns::new();
     for from in from {
-        merge(&mut columns, name_joins(from, &mut joins, dialect));
+        merge(&mut columns, columns_of_chain(from));
     }
     columns
 }
 
-/// Columns of relations side by side: one name of two columns is ambiguous.
-fn merge(columns: &mut Columns, others: Columns) {
-    for (name, qualifier) in others {
-        columns.entry(name).and_modify(|known| *known = None).or_insert(qualifier);
-    }
-}
-
-/// Gives the columns of USING in a chain of joins their qualifier, and names them in ON of the joins that follow.
-fn name_joins(from: &mut TableWithJoins, joins: &mut usize, dialect: Dialect) -> Columns {
-    *joins += 1;
-    let qualifier = Ident::with_quote('"', format!("{MERGED}{joins}"));
-    let mut columns = name_factor(&mut from.relation, joins, dialect);
-    for join in &mut from.joins {
-        merge(&mut columns, name_factor(&mut join.relation, joins, dialect));
-        let lateral = is_lateral(&join.relation);
-        match constraint_of(&mut join.join_operator) {
-            Some(JoinConstraint::On(condition)) => Qualifier { columns: &columns, depth: 0, dialect }.walk(condition),
-            Some(JoinConstraint::Using(names)) if !lateral => {
-                for name in names {
-                    let [ObjectNamePart::Identifier(column)] = name.0.as_slice() else { continue };
-                    columns.insert(folded(column), Some(qualifier.clone()));
-                    *name = ObjectName::from(vec![qualifier.clone(), column.clone()]);
-                }
-            }
-            _ => {}
-        }
+fn columns_of_chain(from: &TableWithJoins) -> Columns {
+    let mut columns = columns_of_factor(&from.relation);
+    for join in &from.joins {
+        add_join(&mut columns, join);
     }
     columns
 }
 
-fn name_factor(factor: &mut TableFactor, joins: &mut usize, dialect: Dialect) -> Columns {
+fn columns_of_factor(factor: &TableFactor) -> Columns {
     match factor {
-        TableFactor::NestedJoin { table_with_joins, alias } => {
-            let columns = name_joins(table_with_joins, joins, dialect);
-            // With a name of its own, its columns are that table's.
-            if alias.is_none() { columns } else { Columns::new() }
-        }
+        // With a name of its own, its columns are that table's.
+        TableFactor::NestedJoin { table_with_joins, alias: None } => columns_of_chain(table_with_joins),
         _ => Columns::new(),
+    }
+}
+
+/// Adds a join's merged columns to those of the relations before it.
+fn add_join(columns: &mut Columns, join: &Join) {
+    merge(columns, columns_of_factor(&join.relation));
+    let Some((_, JoinConstraint::Using(names))) = kind_of(&join.join_operator) else { return };
+    for name in names {
+        if let [ObjectNamePart::Identifier(table), ObjectNamePart::Identifier(column)] = name.0.as_slice() {
+            columns.insert(folded(column), Some(table.clone()));
+        }
+    }
+}
+
+/// Merges columns of relations side by side: one name of two columns is ambiguous.
+fn merge(columns: &mut Columns, others: Columns) {
+    for (name, table) in others {
+        columns.entry(name).and_modify(|known| *known = None).or_insert(table);
+    }
+}
+
+/// Names such columns in ON of the joins that follow theirs, and in what is computed beside them.
+fn qualify_chain(from: &mut TableWithJoins, dialect: Dialect) {
+    qualify_factor(&mut from.relation, dialect);
+    let mut columns = columns_of_factor(&from.relation);
+    for join in &mut from.joins {
+        qualify_factor(&mut join.relation, dialect);
+        qualify_lateral(&mut join.relation, &columns, dialect);
+        add_join(&mut columns, join);
+        if let Some(JoinConstraint::On(condition)) = constraint_of(&mut join.join_operator) {
+            Qualifier { columns: &columns, depth: 0, dialect }.walk(condition);
+        }
+    }
+}
+
+fn qualify_factor(factor: &mut TableFactor, dialect: Dialect) {
+    if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+        qualify_chain(table_with_joins, dialect);
+    }
+}
+
+/// Names such columns of the relations before it in the arguments of UNNEST or a function.
+fn qualify_lateral(factor: &mut TableFactor, columns: &Columns, dialect: Dialect) {
+    if is_lateral(factor) {
+        Qualifier { columns, depth: 0, dialect }.walk(factor);
     }
 }
 
@@ -202,5 +276,65 @@ impl VisitorMut for Qualifier<'_> {
             *expr = Expr::CompoundIdentifier(vec![qualifier.clone(), column.clone()]);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Looks for a column among the merged ones of the queries around its own, the next one first.
+struct Around<'a> {
+    name: &'a str,
+    at: (u64, u64),
+}
+
+impl VisitorMut for Around<'_> {
+    type Break = ();
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let Some(Some(table)) = columns_of(&select.from).remove(self.name) else { return ControlFlow::Continue(()) };
+        let mut placed = Placed { name: self.name, at: self.at, table };
+        // Of the queries in FROM, only lateral ones see its columns.
+        let mut from = std::mem::take(&mut select.from);
+        let found = select.visit(&mut placed).is_break() || from.iter_mut().any(|from| placed.visit_laterals(from));
+        select.from = from;
+        if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Names the table of a column that stands at a line and column.
+struct Placed<'a> {
+    name: &'a str,
+    at: (u64, u64),
+    table: Ident,
+}
+
+impl Placed<'_> {
+    /// Looks in the lateral relations among joins; whether it was there.
+    fn visit_laterals(&mut self, from: &mut TableWithJoins) -> bool {
+        let factors = std::iter::once(&mut from.relation).chain(from.joins.iter_mut().map(|join| &mut join.relation));
+        for factor in factors {
+            let found = match factor {
+                TableFactor::NestedJoin { table_with_joins, .. } => self.visit_laterals(table_with_joins),
+                factor => is_lateral(factor) && factor.visit(self).is_break(),
+            };
+            if found {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl VisitorMut for Placed<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(column)
+                if folded(column) == self.name && self.at == (column.span.start.line, column.span.start.column) =>
+            {
+                *expr = Expr::CompoundIdentifier(vec![self.table.clone(), column.clone()]);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 }
