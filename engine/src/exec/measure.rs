@@ -77,7 +77,7 @@ fn add(plan: &Arc<dyn ExecutionPlan>, measures: &mut Measures, slices: &mut Slic
         }
     }
     let rows = metrics.output_rows().unwrap_or(0) as u64;
-    measures.spilled_bytes += counter(&metrics, "spilled_bytes");
+    measures.spilled_bytes += metrics.spilled_bytes().unwrap_or(0) as u64;
     if let Some(config) = scan {
         let read = counter(&metrics, "bytes_scanned").min(bytes(config));
         measures.scan_rows = measures.scan_rows.max(rows_read(config, &metrics, rows));

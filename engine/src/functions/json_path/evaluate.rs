@@ -1,6 +1,6 @@
 //! What a path leads to in a document.
 
-use super::{Comparison, Items, Method, Path, Predicate};
+use super::{Comparison, Items, Method, Path, Predicate, deeper};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -63,6 +63,10 @@ impl<'a> Evaluation<'a> {
     }
 
     fn evaluate(&self, path: &'a Path, here: &Here<'a>) -> Items<'a> {
+        deeper(|| self.step(path, here))
+    }
+
+    fn step(&self, path: &'a Path, here: &Here<'a>) -> Items<'a> {
         Ok(match path {
             Path::Literal(value) => vec![Cow::Borrowed(value)],
             Path::Context => vec![Cow::Borrowed(self.document)],

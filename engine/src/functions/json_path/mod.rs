@@ -102,6 +102,11 @@ enum Comparison {
     GreaterOrEqual,
 }
 
+/// Goes a level deeper into a path, on a stack with room for it.
+fn deeper<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(256 << 10, 4 << 20, work)
+}
+
 fn wrong(path: &str, reason: &str) -> Error {
     Error::new(ErrorKind::InvalidParameter, format!("invalid JSON path: \"{path}\"")).with_detail(reason)
 }

@@ -1,6 +1,6 @@
 //! A path's text as a tree, by descent.
 
-use super::{Comparison, JsonPath, MAX_DEPTH, MAX_STEPS, Method, Path, Predicate, Subscripts, wrong};
+use super::{Comparison, JsonPath, MAX_DEPTH, MAX_STEPS, Method, Path, Predicate, Subscripts, deeper, wrong};
 use crate::error::{Error, Result};
 use serde_json::Value;
 
@@ -106,13 +106,18 @@ impl<'a> Parser<'a> {
         if self.depth > MAX_DEPTH {
             return Err(wrong(self.text, "it nests too deeply"));
         }
+        let node = deeper(|| self.alternatives())?;
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn alternatives(&mut self) -> Result<Node> {
         let mut left = self.both()?;
         while self.eat("||") {
             self.step()?;
             let right = self.both()?;
             left = Node::Test(Predicate::Or(Box::new(self.test(left)?), Box::new(self.test(right)?)));
         }
-        self.depth -= 1;
         Ok(left)
     }
 
