@@ -206,7 +206,9 @@ impl Catalog {
             }
             made.push(done);
         }
-        waiting.iter().for_each(|one| one.doubt(true));
+        for one in waiting {
+            one.doubt(true);
+        }
         let ended = group.end().await;
         let is_open = matches!(ended, Err(CatalogError::UnknownOutcome { .. }));
         if ended.is_err() && !is_open && waiting.len() > 1 {

@@ -102,8 +102,9 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Plann
         };
         let Some(name) = missing_column(&error) else { break Err(error) };
         let (query, at) = (&mut resolved.query, span_of(&error));
-        let is_outer = at.is_some_and(|at| dialect::qualify_outer(query, &name, at));
-        if !is_outer && !(dialect.rules().lateral_aliases && laterals.resolve(query, &name, at)) {
+        let is_found = at.is_some_and(|at| dialect::qualify_outer(query, &name, at))
+            || (dialect.rules().lateral_aliases && laterals.resolve(query, &name, at));
+        if !is_found {
             break Err(error);
         }
     };

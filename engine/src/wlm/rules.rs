@@ -125,7 +125,7 @@ impl Predicate {
             '>' => value > self.value as f64,
             '<' => value < self.value as f64,
             // Times are compared in whole seconds.
-            _ => value.floor() == self.value as f64,
+            _ => value as u64 == self.value,
         }
     }
 }
