@@ -4,13 +4,12 @@ use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use super::text::{binary, bytes_of, decoded, digest, encoded};
 use crate::error::{Error, ErrorKind, Result};
 use data_encoding::BASE32;
-use datafusion::arrow::array::{ArrayRef, AsArray, BinaryViewBuilder};
+use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type};
 use hmac::digest::block_api::BlockSizeUser;
 use hmac::{KeyInit, Mac, SimpleHmac};
 use sha2::{Digest, Sha256, Sha512};
-use std::sync::Arc;
 use twox_hash::XxHash64;
 
 use Kind::{Any, Text};
@@ -27,7 +26,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     })
     .doc("crc32(binary)", "The CRC-32 of bytes.", &[("crc32(to_utf8('123456789'))", "3421780262")]),
     scalar("xxhash64", ATHENA, &[Any], Gives::Of(binary), |call| {
-        digest(call, |bytes| XxHash64::oneshot(0, bytes).to_be_bytes().to_vec())
+        digest(call, |bytes| XxHash64::oneshot(0, bytes).to_be_bytes())
     })
     .doc(
         "xxhash64(binary)",
@@ -86,10 +85,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     ),
     scalar("to_big_endian_32", ATHENA, &[Kind::Int], Gives::Of(binary), |call| {
         let numbers = call.int(0);
-        of_bytes(call, |row| {
+        call.binaries(|row| {
             let number = i32::try_from(numbers.value(row));
             let too_large = |_| Error::new(ErrorKind::NumericOverflow, "the number has more than 32 bits");
-            Ok(number.map_err(too_large)?.to_be_bytes().to_vec())
+            Ok(number.map_err(too_large)?.to_be_bytes())
         })
     })
     .doc(
@@ -99,7 +98,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     ),
     scalar("to_big_endian_64", ATHENA, &[Kind::Int], Gives::Of(binary), |call| {
         let numbers = call.int(0);
-        of_bytes(call, |row| Ok(numbers.value(row).to_be_bytes().to_vec()))
+        call.binaries(|row| Ok(numbers.value(row).to_be_bytes()))
     })
     .doc(
         "to_big_endian_64(number)",
@@ -125,12 +124,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("to_ieee754_32", ATHENA, &[Any], Gives::Of(binary), |call| {
         let numbers = cast(&call.args[0], &DataType::Float32)?;
         let numbers = numbers.as_primitive::<Float32Type>();
-        of_bytes(call, |row| Ok(numbers.value(row).to_be_bytes().to_vec()))
+        call.binaries(|row| Ok(numbers.value(row).to_be_bytes()))
     })
     .doc("to_ieee754_32(real)", "A real's four bytes.", &[("to_hex(to_ieee754_32(CAST(1 AS real)))", "3F800000")]),
     scalar("to_ieee754_64", ATHENA, &[Kind::Float], Gives::Of(binary), |call| {
         let numbers = call.float(0);
-        of_bytes(call, |row| Ok(numbers.value(row).to_be_bytes().to_vec()))
+        call.binaries(|row| Ok(numbers.value(row).to_be_bytes()))
     })
     .doc(
         "to_ieee754_64(double)",
@@ -154,19 +153,6 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         &[("from_ieee754_64(from_hex('3FF0000000000000'))", "1.0")],
     ),
 ];
-
-/// Bytes by a function of the row.
-fn of_bytes(call: &Call<'_>, of: impl Fn(usize) -> Result<Vec<u8>>) -> Result<ArrayRef> {
-    let mut built = BinaryViewBuilder::with_capacity(call.rows);
-    for row in 0..call.rows {
-        if call.is_null(row) {
-            built.append_null();
-        } else {
-            built.append_value(of(row)?);
-        }
-    }
-    Ok(Arc::new(built.finish()))
-}
 
 /// What is made of bytes that are so many in each row.
 fn numbers<const N: usize>(
@@ -192,7 +178,7 @@ fn keyed<D: Digest + BlockSizeUser>(call: &Call<'_>) -> Result<ArrayRef> {
     let keys = keys.as_binary::<i32>();
     let values = bytes_of(&call.args[0])?;
     let values = values.as_binary::<i32>();
-    of_bytes(call, |row| {
+    call.binaries(|row| {
         let mac = SimpleHmac::<D>::new_from_slice(keys.value(row));
         let mut mac = mac.map_err(|error| Error::new(ErrorKind::InvalidParameter, error.to_string()))?;
         mac.update(values.value(row));

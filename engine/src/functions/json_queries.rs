@@ -9,13 +9,12 @@ use super::rows::Last;
 use super::text::bytes_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::json::{Json, quoted};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewBuilder, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use Kind::{Any, Text};
 
@@ -297,18 +296,12 @@ fn decoded(call: &Call<'_>) -> Result<ArrayRef> {
 /// A text's bytes in an encoding.
 fn encoded(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, encodings) = (call.text(0), call.text(1));
-    let mut built = BinaryViewBuilder::with_capacity(call.rows);
-    for row in 0..call.rows {
-        if call.is_null(row) {
-            built.append_null();
-            continue;
-        }
+    call.binaries(|row| {
         let text = texts.value(row);
-        match encodings.value(row) {
-            "utf16" => built.append_value(text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
-            "utf32" => built.append_value(text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<u8>>()),
-            _ => built.append_value(text),
-        }
-    }
-    Ok(Arc::new(built.finish()))
+        Ok(match encodings.value(row) {
+            "utf16" => Cow::Owned(text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+            "utf32" => Cow::Owned(text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()),
+            _ => Cow::Borrowed(text.as_bytes()),
+        })
+    })
 }

@@ -3,8 +3,8 @@
 use super::kernel::Call;
 use crate::error::Result;
 use datafusion::arrow::array::{
-    Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, BooleanBuilder, Date32Array,
-    Float64Array, Int64Array, PrimitiveArray, PrimitiveBuilder, StringViewArray, StringViewBuilder,
+    Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewBuilder, BooleanArray, BooleanBuilder,
+    Date32Array, Float64Array, Int64Array, PrimitiveArray, PrimitiveBuilder, StringViewArray, StringViewBuilder,
     TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -89,6 +89,19 @@ impl Call<'_> {
                 built.append_null();
             } else {
                 built.append_option(of(row)?);
+            }
+        }
+        Ok(Arc::new(built.finish()))
+    }
+
+    /// Bytes by a function of the row.
+    pub(super) fn binaries<T: AsRef<[u8]>>(&self, mut of: impl FnMut(usize) -> Result<T>) -> Result<ArrayRef> {
+        let mut built = BinaryViewBuilder::with_capacity(self.rows);
+        for row in 0..self.rows {
+            if self.is_null(row) {
+                built.append_null();
+            } else {
+                built.append_value(of(row)?);
             }
         }
         Ok(Arc::new(built.finish()))

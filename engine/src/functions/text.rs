@@ -3,11 +3,10 @@
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int32Type};
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
-use std::sync::Arc;
 
 use Kind::{Int, Text};
 
@@ -361,14 +360,10 @@ pub(super) fn bytes_of(values: &ArrayRef) -> Result<ArrayRef> {
     Ok(cast(&text, &DataType::Binary)?)
 }
 
-pub(super) fn digest(call: &Call<'_>, of: impl Fn(&[u8]) -> Vec<u8>) -> Result<ArrayRef> {
+pub(super) fn digest<T: AsRef<[u8]>>(call: &Call<'_>, of: impl Fn(&[u8]) -> T) -> Result<ArrayRef> {
     let values = bytes_of(&call.args[0])?;
     let values = values.as_binary::<i32>();
-    let mut built = BinaryViewBuilder::with_capacity(call.rows);
-    for row in 0..call.rows {
-        built.append_option((!call.is_null(row)).then(|| of(values.value(row))));
-    }
-    Ok(Arc::new(built.finish()))
+    call.binaries(|row| Ok(of(values.value(row))))
 }
 
 pub(super) fn encoded(call: &Call<'_>, of: &dyn Fn(&[u8]) -> String) -> Result<ArrayRef> {
@@ -384,17 +379,10 @@ pub(super) fn encoded(call: &Call<'_>, of: &dyn Fn(&[u8]) -> String) -> Result<A
 
 pub(super) fn decoded(call: &Call<'_>, what: &str, of: impl Fn(&str) -> Option<Vec<u8>>) -> Result<ArrayRef> {
     let texts = call.text(0);
-    let mut built = BinaryViewBuilder::with_capacity(call.rows);
-    for row in 0..call.rows {
-        if call.is_null(row) {
-            built.append_null();
-            continue;
-        }
+    call.binaries(|row| {
         let text = texts.value(row);
-        let bytes = of(text).ok_or_else(|| Error::new(ErrorKind::InvalidText, format!("\"{text}\" is not {what}")))?;
-        built.append_value(bytes);
-    }
-    Ok(Arc::new(built.finish()))
+        of(text).ok_or_else(|| Error::new(ErrorKind::InvalidText, format!("\"{text}\" is not {what}")))
+    })
 }
 
 fn quoted_name(name: &str) -> String {

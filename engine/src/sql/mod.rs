@@ -10,6 +10,7 @@ mod alter;
 mod analyze;
 mod authorization;
 mod bare_values;
+mod calls;
 mod comment;
 mod connector_schema;
 mod copy;
@@ -66,6 +67,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use calls::{call, plain_function};
 pub use connector_schema::CreateConnectorSchema;
 pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use cursor_statement::CursorStatement;

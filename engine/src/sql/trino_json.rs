@@ -3,10 +3,10 @@
 //!
 //! They become calls of functions of ours over plain arguments, the clauses as texts.
 
+use super::calls::call;
 use super::trino_types::data_type;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, Value, helpers::attached_token::AttachedToken,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, ObjectNamePart, Value, helpers::attached_token::AttachedToken,
 };
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
@@ -75,20 +75,6 @@ fn choice(parser: &mut Parser, choices: &[(&[&str], &'static str)]) -> Option<&'
 
 fn text(text: impl Into<String>) -> Expr {
     Expr::Value(Value::SingleQuotedString(text.into()).into())
-}
-
-fn call(name: &str, args: Vec<Expr>) -> Expr {
-    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
-    Expr::Function(Function {
-        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
 }
 
 fn cast(kind: CastKind, expr: Expr, data_type: DataType) -> Expr {

@@ -1,9 +1,9 @@
 //! Aggregates and window functions of a dialect in those that the planner knows.
 
 use super::calls::{binary, case, null, plain_args, rename};
-use super::spelling::{call, cast, number, plain_function, text};
+use super::spelling::{cast, number, text};
 use crate::error::{Error, ErrorKind};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, call, plain_function};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr,

@@ -1,11 +1,11 @@
 //! Calls and operators of a dialect in functions that the planner knows: other names, other orders of arguments, bare
 //! date parts, and functions that are an expression of others.
 
-use super::spelling::{call, cast, number, text};
+use super::spelling::{cast, number, text};
 use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{PLAIN_TEXT, STRPOS_OF_INSTANCE};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg,

@@ -6,9 +6,8 @@
 //! choose) is rewritten in the finished plan.
 
 use super::passes::{self, compares};
-use super::spelling::call as spelled_call;
 use crate::functions::{self, mixes_doubles};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, call as spelled_call};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};

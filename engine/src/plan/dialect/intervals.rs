@@ -1,11 +1,11 @@
 //! Intervals with qualifiers: literals and casts in calls that the planner knows, and what operators between them and
 //! other types mean.
 
-use super::spelling::{call, text};
+use super::spelling::text;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, is_qualified};
 use crate::interval::{self, DAY_US, Field, Parts, Qualifier, is_interval};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, call};
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;

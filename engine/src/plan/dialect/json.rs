@@ -1,8 +1,7 @@
 //! Trino's casts of JSON, which is text here: what is JSON is told by how it is written.
 
 use super::calls::take;
-use super::spelling::call;
-use crate::sql::trino_json::is_json;
+use crate::sql::{call, trino_json::is_json};
 use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr};
 
 /// Spells a cast to JSON, which makes a text of JSON of other texts, or of JSON to a scalar, which has no quotes; `None`

@@ -3,7 +3,7 @@
 //! optimizer takes away: COALESCE of one value.
 
 use super::calls::null;
-use super::spelling::call;
+use crate::sql::call;
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Query, Select, SelectItem, Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
     visit_expressions_mut,

@@ -4,14 +4,13 @@
 //! NULL, and be cast to a text; it is neither equal to another nor smaller (Redshift: "HyperLogLog limitations").
 
 use super::passes;
-use super::spelling::call as spelled_call;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{
     self, CARDINALITY, COALESCE, COMBINE_SKETCHES, MARK_SKETCH, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH,
     SketchAggregate, TRY_SKETCH, is_text, shown_type, sketch_aggregate,
 };
 use crate::plan::groups::keys_of;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, call as spelled_call};
 use crate::tables;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::Transformed;

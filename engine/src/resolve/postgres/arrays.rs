@@ -1,7 +1,8 @@
 //! `ARRAY(query)`: the query's values as one array, empty where there are none.
 
-use super::{call_of, is_system, name_parts};
+use super::{is_system, name_parts};
 use crate::functions::{PAIRS, TEXTS};
+use crate::sql;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByKind, Query,
     SelectItem, SetExpr, TableFactor,
@@ -14,7 +15,7 @@ pub(super) fn rewrite(expr: &mut Expr) {
         && let FunctionArguments::List(list) = &function.args
         && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] = list.args.as_slice()
     {
-        *expr = call_of("unnest", vec![call_of(PAIRS, vec![array.clone()])]);
+        *expr = sql::call("unnest", vec![sql::call(PAIRS, vec![array.clone()])]);
         return;
     }
     let is_array = matches!(function.name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| name.value.eq_ignore_ascii_case("array")));
@@ -26,9 +27,9 @@ pub(super) fn rewrite(expr: &mut Expr) {
     let array = Expr::Subquery(query.clone());
     // Arrays of the catalog's are arrays of text; what is empty is NULL to the aggregate.
     *expr = if texts {
-        call_of(TEXTS, vec![array])
+        sql::call(TEXTS, vec![array])
     } else {
-        call_of("coalesce", vec![array, call_of("make_array", vec![])])
+        sql::call("coalesce", vec![array, sql::call("make_array", vec![])])
     };
 }
 
@@ -40,7 +41,7 @@ fn aggregate(query: &mut Query) -> bool {
     else {
         return false;
     };
-    let mut call = call_of("array_agg", vec![value.clone()]);
+    let mut call = sql::call("array_agg", vec![value.clone()]);
     if let (Expr::Function(Function { args: FunctionArguments::List(list), .. }), Some(order)) = (&mut call, order)
         && let OrderByKind::Expressions(by) = order.kind
     {

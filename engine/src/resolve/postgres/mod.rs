@@ -14,11 +14,12 @@ pub(crate) use patterns::with_backslashes;
 
 use crate::functions::{COLLATE, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 use crate::session::literal::array_elements;
+use crate::sql;
 use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, TableFactor,
+    Value, VisitMut, VisitorMut,
 };
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -87,7 +88,7 @@ impl VisitorMut for Rewriter {
                 *expr = match collation.0.last() {
                     Some(ObjectNamePart::Identifier(name)) if !is_plain(name) => {
                         let name = Expr::Value(Value::SingleQuotedString(name.value.clone()).into());
-                        call_of(COLLATE, vec![inner, name])
+                        sql::call(COLLATE, vec![inner, name])
                     }
                     _ => inner,
                 };
@@ -234,7 +235,7 @@ fn array_literal(value: &Expr, data_type: &DataType) -> Option<Expr> {
     }
     let has_null = items.iter().any(Option::is_none);
     let items = items.into_iter().map(|item| item.map_or(Value::Null, Value::SingleQuotedString));
-    let array = call_of("make_array", items.map(|item| Expr::Value(item.into())).collect());
+    let array = sql::call("make_array", items.map(|item| Expr::Value(item.into())).collect());
     Some(if has_null { array } else { call(TEXTS, array) })
 }
 
@@ -300,25 +301,7 @@ fn is_plain(collation: &Ident) -> bool {
 }
 
 fn call(name: &str, argument: Expr) -> Expr {
-    call_of(name, vec![argument])
-}
-
-fn call_of(name: &str, arguments: Vec<Expr>) -> Expr {
-    let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)));
-    Expr::Function(Function {
-        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: args.collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
+    sql::call(name, vec![argument])
 }
 
 /// Puts `max(…)` around what a scalar subquery gives that reads tables of `pg_catalog` only.

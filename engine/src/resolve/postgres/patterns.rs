@@ -1,7 +1,7 @@
 //! `LIKE … ESCAPE 'c'`: the pattern with the one escape character that the planner knows, the backslash.
 
-use super::call_of;
 use crate::functions::PATTERN;
+use crate::sql;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
 
 /// Writes a pattern with backslashes: now where it is a literal, else when the query runs.
@@ -15,7 +15,7 @@ pub(super) fn rewrite(expr: &mut Expr) {
         Some(written) => Expr::Value(Value::SingleQuotedString(with_backslashes(&written, escape)).into()),
         None => {
             let escape = Expr::Value(Value::SingleQuotedString(escape.to_string()).into());
-            call_of(PATTERN, vec![pattern.as_ref().clone(), escape])
+            sql::call(PATTERN, vec![pattern.as_ref().clone(), escape])
         }
     };
     *escape_char = None;

@@ -3,8 +3,9 @@
 //! `unnest(…)` becomes SQL's UNNEST, `f(…)` a query of one row, and a function that gives rows the system table that
 //! has them. Types in an alias (`t(a name, b int)`) are what the columns have anyway.
 
-use super::{call_of, name_parts};
+use super::name_parts;
 use crate::functions;
+use crate::sql;
 use crate::system;
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr,
@@ -74,7 +75,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) {
     } else if functions::is_known(&function) {
         let alias = alias.unwrap_or_else(|| named(&function));
         let column = alias.columns.first().map_or_else(|| alias.name.clone(), |column| column.name.clone());
-        if let Some(subquery) = one_row(call_of(&function, values), column) {
+        if let Some(subquery) = one_row(sql::call(&function, values), column) {
             let alias = TableAlias { columns: Vec::new(), ..alias };
             *factor =
                 TableFactor::Derived { lateral: false, subquery: Box::new(subquery), alias: Some(alias), sample: None };
