@@ -7,7 +7,9 @@ use millrace_benches::{
     cache, clickbench, concurrency, connectors, crawl, csv, journal, kernels, lake, layout, load, managed, many_tables,
     partitions, queues, start, tpcds, tpch, wire,
 };
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -67,9 +69,18 @@ enum Benchmark {
     Wire(wire::Options),
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build()?.block_on(run())
+    let runtime = runtime.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build();
+    // In one line and without a backtrace, which would hide it where only the end of what was said is kept.
+    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is no one left to tell when standard error fails.
+            drop(writeln!(io::stderr(), "millrace-bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn run() -> Result<()> {

@@ -51,7 +51,10 @@ pub(super) async fn run(ours: &mut Ours, endpoint: &str, options: &Options) -> R
 /// Makes the stream anew: a stream tells nobody how many records it has. Gives how many were written, which are fewer where
 /// time ran out.
 async fn fill(client: &Client, records: u64, bound: &Bound) -> Result<u64> {
-    if client.delete_stream().stream_name(NAME).send().await.is_ok() {
+    // Only a stream that is there is deleted: kinesis-mock refuses to delete another, yet takes its name away a little
+    // later, with the stream that was made meanwhile.
+    if status(client).await.is_ok() {
+        client.delete_stream().stream_name(NAME).send().await.context("the old stream cannot be deleted")?;
         while status(client).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
