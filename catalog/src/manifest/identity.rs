@@ -64,5 +64,5 @@ async fn next(write: &mut Write<'_>, table: i64, column: i64) -> Result<Option<i
 async fn store(write: &mut Write<'_>, table: i64, column: i64, next: i64) -> Result<()> {
     let query = "INSERT INTO millrace_identity VALUES ($1, $2, $3) \
                  ON CONFLICT (table_id, column_id) DO UPDATE SET next_value = excluded.next_value";
-    write.execute(sql(query).bind(table).bind(column).bind(next)).await.map(drop)
+    write.execute_later(sql(query).bind(table).bind(column).bind(next)).await
 }
