@@ -280,9 +280,14 @@ impl Catalog {
         }
     }
 
-    /// [`Catalog::write`] with the first row that a query finds once it has the lock, at the cost of one of both.
+    /// [`Catalog::write`] with the first row that a query finds once it has the lock, in one round trip to a file.
     pub(crate) async fn write_with<T: FromRow + Send>(&self, query: Sql<'_>) -> Result<(Write<'_>, Option<T>)> {
         Write::begin_with(self.writer()?.lease().await?, Durability::AtOnce, query).await
+    }
+
+    /// The same of [`Catalog::write_lazily`].
+    pub(crate) async fn write_lazily_with<T: FromRow + Send>(&self, query: Sql<'_>) -> Result<(Write<'_>, Option<T>)> {
+        Write::begin_with(self.writer()?.lease().await?, Durability::WithTheNext, query).await
     }
 
     async fn begin_write(&self, durability: Durability) -> Result<Write<'_>> {
