@@ -3,9 +3,10 @@
 //!
 //! 1. A transaction that is ready joins the queue. While no other commit is under way it takes the writers' lock at once,
 //!    so that one session alone waits for nobody; otherwise the one that is under way takes it again when it has ended.
-//! 2. With the lock, and the newest snapshot read in the same round trip, all are taken that have come by then. They are committed in that order as if each were alone: each
-//!    sees what those before it did, is compared with all that was committed since it began, and makes the next snapshot.
-//!    One that is refused is rolled back to its savepoint, and the others do not notice.
+//! 2. With the lock, and the newest snapshot, which is read in the same round trip, all are taken that have come by then.
+//!    They are committed in that order as if each were alone: each sees what those before it did, is compared with all
+//!    that was committed since it began, and makes the next snapshot. One that is refused is rolled back to its savepoint,
+//!    and the others do not notice.
 //! 3. What a transaction writes is sent to a file's connection in one round trip; where it is alone, with the commit.
 //! 4. None is answered before the shared transaction is durable.
 //!

@@ -104,7 +104,7 @@ mod tests {
         let commits = Commits::of(&path);
         let mut marks = vec![commits.mark().unwrap()];
         for (at, committing) in [&one, &other, &other, &one].into_iter().enumerate() {
-            committing.create_database(&Database::new(&format!("d{at}")), false).await.unwrap();
+            committing.create_database(&Database::new(format!("d{at}")), false).await.unwrap();
             // Who only looks, or takes back what it began, changes nothing.
             other.snapshot().await.unwrap();
             assert!(one.create_database(&Database::new("first"), false).await.is_err());
