@@ -45,8 +45,11 @@ impl Batch {
 
     /// All that wait as one text; `None` where none does.
     pub(super) fn take(&mut self) -> Option<Sql<'static>> {
-        let Self { text, values, statements } = std::mem::take(self);
-        (statements > 0).then(|| Sql { text: Cow::Owned(text), values })
+        if self.statements == 0 {
+            return None;
+        }
+        let Self { text, values, .. } = std::mem::take(self);
+        Some(Sql { text: Cow::Owned(text), values })
     }
 
     /// All that wait, and one more behind them: the statement itself where none does.
