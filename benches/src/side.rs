@@ -49,6 +49,8 @@ impl Ours {
         // What is measured is computed.
         config.result_cache_bytes = 0;
         let warehouse = Warehouse::open(config).await.map_err(|error| failed(&error))?;
+        // As the server and the shell do.
+        warehouse.serve_many().await.map_err(|error| failed(&error))?;
         Ok(Self { session: Session::new(warehouse), progress: None, _fresh: None })
     }
 

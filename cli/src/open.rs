@@ -27,6 +27,7 @@ pub(crate) async fn open(directory: &Path, settings: &[(String, String)], stays:
     }
     let warehouse = Warehouse::open(config).await?;
     if stays {
+        warehouse.serve_many().await?;
         maintenance::start(&warehouse);
     }
     let mut session = Session::new(warehouse);

@@ -171,7 +171,7 @@ impl Commit {
         let time_us = now_us().max(self.head.time_us + 1);
         self.head = Head { snapshot: self.snapshot, time_us, ..self.head };
         let query = sql(query).bind(self.snapshot).bind(Time(time_us)).bind(self.head.schema_version);
-        write.execute(query.bind(self.head.next_catalog_id).bind(self.head.next_file_id)).await.map(drop)
+        write.execute_later(query.bind(self.head.next_catalog_id).bind(self.head.next_file_id)).await
     }
 
     /// Notes what was done.
@@ -276,7 +276,7 @@ impl Commit {
         self.write_snapshot(write).await?;
         let query = sql("INSERT INTO ducklake_snapshot_changes VALUES ($1, $2, $3, $4, NULL)");
         let query = query.bind(self.snapshot).bind(format_effects(&self.footprint.effects));
-        write.execute(query.bind(note.author.clone()).bind(note.message.clone())).await?;
+        write.execute_later(query.bind(note.author.clone()).bind(note.message.clone())).await?;
         let made = self.snapshot;
         Ok(self.done(made))
     }
@@ -289,5 +289,5 @@ impl Commit {
 
 /// Says that documents tell the truth up to a snapshot of our own.
 pub(super) async fn describe(write: &mut Write<'_>, snapshot: i64) -> Result<()> {
-    write.execute(sql("UPDATE millrace_manifest SET documented = $1").bind(snapshot)).await.map(drop)
+    write.execute_later(sql("UPDATE millrace_manifest SET documented = $1").bind(snapshot)).await
 }

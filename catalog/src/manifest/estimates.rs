@@ -37,6 +37,11 @@ impl EstimateCache {
         self.version.store(version, Ordering::Relaxed);
     }
 
+    /// Whether this is the version that was noted last.
+    pub(crate) fn is_at(&self, version: i64) -> bool {
+        self.version.load(Ordering::Relaxed) == version
+    }
+
     async fn get(&self, table: i64) -> Option<Arc<TableEstimates>> {
         let (version, found) = self.tables.get(&table).await?;
         (version == self.version.load(Ordering::Relaxed)).then_some(found)
@@ -129,5 +134,5 @@ pub(super) async fn forget(write: &mut Write<'_>, table: i64) -> Result<()> {
 /// Tells readers that what they keep may no longer hold.
 pub(super) async fn mark_changed(write: &mut Write<'_>) -> Result<()> {
     let query = sql("UPDATE millrace_manifest SET statistics_version = statistics_version + 1");
-    write.execute(query).await.map(drop)
+    write.execute_later(query).await
 }

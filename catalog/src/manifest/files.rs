@@ -142,7 +142,7 @@ impl Commit {
         let query = query.bind(is_relative(&file.path)).bind(format).bind(file.record_count as i64);
         let query = query.bind(file.size_bytes as i64).bind(known_size(file.footer_size));
         let query = query.bind((file.row_id_start >= 0).then_some(file.row_id_start)).bind(file.partial_max);
-        write.execute(query).await?;
+        write.execute_later(query).await?;
         insert_statistics(write, table, id, &file.columns).await?;
         super::sketches::insert(write, id, &file.columns).await?;
         let blank_ended = blank_ended(&file.columns);
@@ -155,7 +155,7 @@ impl Commit {
                          VALUES ($1, $2, $3, $4, $5)";
             let query = sql(query).bind(id).bind(file.bucket.map(i64::from)).bind(i64::from(file.sorted));
             let query = query.bind(layout).bind(blank_ended);
-            write.execute(query).await?;
+            write.execute_later(query).await?;
         }
         if let Some(delete) = &file.deletes {
             self.insert_delete(write, table, id, delete).await?;
@@ -180,7 +180,7 @@ impl Commit {
         let query = sql(query).bind(id).bind(table).bind(self.snapshot).bind(data_file).bind(&delete.path);
         let query = query.bind(is_relative(&delete.path)).bind(delete.delete_count as i64);
         let query = query.bind(delete.size_bytes as i64).bind(known_size(delete.footer_size)).bind(delete.partial_max);
-        write.execute(query).await.map(drop)
+        write.execute_later(query).await
     }
 
     /// Takes a live file and its deletes out; whether it had any.
@@ -190,7 +190,7 @@ impl Commit {
         let row: Option<(i64, i64)> = write.first(sql(query).bind(file).bind(table)).await?;
         let Some((records, bytes)) = row else { return Err(Self::conflict(table)) };
         let query = "UPDATE ducklake_data_file SET end_snapshot = $1 WHERE data_file_id = $2";
-        write.execute(sql(query).bind(self.snapshot).bind(file)).await?;
+        write.execute_later(sql(query).bind(self.snapshot).bind(file)).await?;
         self.table(write, table).await?.count(-records, -bytes);
         Ok(self.end_deletes(write, file).await? > 0)
     }
@@ -257,7 +257,7 @@ async fn insert_statistics(
             row.push_bind(storable(known.minimum.as_deref())).push_bind(storable(known.maximum.as_deref()));
             row.push_bind(known.contains_nan);
         });
-        write.execute(query.build()).await?;
+        write.execute_later(query.build()).await?;
     }
     Ok(())
 }

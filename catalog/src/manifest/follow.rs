@@ -95,7 +95,7 @@ impl Catalog {
                 self.inlined().forget(*table).await;
                 continue;
             }
-            if of_table().all(|effect| matches!(effect, Effect::InlinedInsert(_) | Effect::InlinedDelete(_))) {
+            if of_table().all(Effect::is_of_inlined_rows) {
                 self.files().follow(snapshot, *table).await;
             }
             // What deletes from files may end all rows, and what alters the table gives new ones other columns.

@@ -3,10 +3,12 @@
 //!
 //! 1. A transaction that is ready joins the queue. While no other commit is under way it takes the writers' lock at once,
 //!    so that one session alone waits for nobody; otherwise the one that is under way takes it again when it has ended.
-//! 2. With the lock all are taken that have come by then. They are committed in that order as if each were alone: each
-//!    sees what those before it did, is compared with all that was committed since it began, and makes the next snapshot.
-//!    One that is refused is rolled back to its savepoint, and the others do not notice.
-//! 3. None is answered before the shared transaction is durable.
+//! 2. With the lock, and the newest snapshot, which is read in the same round trip, all are taken that have come by then.
+//!    They are committed in that order as if each were alone: each sees what those before it did, is compared with all
+//!    that was committed since it began, and makes the next snapshot. One that is refused is rolled back to its savepoint,
+//!    and the others do not notice.
+//! 3. What a transaction writes is sent to a file's connection in one round trip; where it is alone, with the commit.
+//! 4. None is answered before the shared transaction is durable.
 //!
 //! Groups are made by a task of their own, which ends when nobody waits any more, and which whoever closes the catalog
 //! waits for: who waits for a commit may go away. A transaction that goes before it was taken is not committed; one that
@@ -21,7 +23,8 @@
 use super::change::{CommitNote, Committed, ManifestChange};
 use super::commit::{Commit, describe};
 use super::follow::Done;
-use super::head::{Head, Past};
+use super::head::{Head, Newest, Past};
+use super::log::Effect;
 use super::settled::KnownTables;
 use crate::error::{CatalogError, Result};
 use crate::store::{Catalog, ObjectChanges, Write, gave_way, sql};
@@ -162,15 +165,15 @@ impl Catalog {
 
     /// Commits those who wait once it has the writers' lock, and answers them.
     async fn commit_group(&self) {
-        let begun = self.write().await;
+        let begun = Newest::begin(self).await;
         let group = self.queue().take();
         let ends = match begun {
-            Ok(write) if group.is_empty() => {
+            Ok((write, _)) if group.is_empty() => {
                 // A connection that cannot end its transaction is closed.
                 let _ = write.abandon().await;
                 return;
             }
-            Ok(write) => self.commit_together(write, &group).await,
+            Ok((write, newest)) => self.commit_together(write, newest, &group).await,
             Err(error) if gave_way(&error) => void(&group),
             Err(error) => of_all(&error, &group),
         };
@@ -192,8 +195,9 @@ impl Catalog {
     }
 
     /// What becomes of each transaction of a group.
-    async fn commit_together(&self, write: Write<'_>, waiting: &[Waiting]) -> Vec<End> {
-        let mut group = match Group::begin(self, write, waiting).await {
+    async fn commit_together(&self, write: Write<'_>, newest: Option<Newest>, waiting: &[Waiting]) -> Vec<End> {
+        let mark = newest.as_ref().and_then(|newest| self.mark_of(newest.versions()));
+        let mut group = match Group::begin(self, write, newest, waiting).await {
             Ok(group) => group,
             Err(error) if gave_way(&error) => return void(waiting),
             Err(error) => return of_all(&error, waiting),
@@ -209,6 +213,9 @@ impl Catalog {
         for one in waiting {
             one.doubt(true);
         }
+        // What else moves than the number of the newest snapshot, the next statement is to ask for.
+        let of_rows = |done: &Done| done.effects.iter().all(Effect::is_of_inlined_rows);
+        let moved = (group.made && made.iter().flatten().all(of_rows)).then_some(group.head.snapshot);
         let ended = group.end().await;
         let is_open = matches!(ended, Err(CatalogError::UnknownOutcome { .. }));
         if ended.is_err() && !is_open && waiting.len() > 1 {
@@ -224,6 +231,9 @@ impl Catalog {
                 (Err(refused), Ok(())) => Some(Err(refused)),
                 (Err(_), Err(_)) => None,
             });
+        }
+        if let (Some(snapshot), Ok(())) = (moved, &ended) {
+            self.note_own(mark, snapshot);
         }
         ends
     }
@@ -253,8 +263,13 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    async fn begin(catalog: &Catalog, mut write: Write<'a>, waiting: &[Waiting]) -> Result<Self> {
-        let head = Head::read(&mut write).await?;
+    async fn begin(
+        catalog: &Catalog,
+        mut write: Write<'a>,
+        newest: Option<Newest>,
+        waiting: &[Waiting],
+    ) -> Result<Self> {
+        let head = Head::of(&mut write, newest).await?;
         let first = waiting.iter().map(|one| one.request.base).min().unwrap_or(head.snapshot);
         let past = Past::read(&mut write, first, head.snapshot).await?;
         Ok(Self { write, head, past, known: KnownTables::new(catalog.settled(), head.snapshot), made: false })
@@ -264,14 +279,16 @@ impl<'a> Group<'a> {
     /// undone when it is refused; where it does not, nothing of the whole is to be kept then.
     async fn commit(&mut self, request: &Request, shares: bool) -> Result<Done> {
         if shares {
-            self.write.execute(sql("SAVEPOINT millrace_commit")).await?;
+            self.write.execute_later(sql("SAVEPOINT millrace_commit")).await?;
         }
         let done = self.make(request).await;
         if shares && !self.write.has_failed() {
             if done.is_err() {
-                self.write.execute(sql("ROLLBACK TO SAVEPOINT millrace_commit")).await?;
+                self.write.execute_later(sql("ROLLBACK TO SAVEPOINT millrace_commit")).await?;
             }
-            self.write.execute(sql("RELEASE SAVEPOINT millrace_commit")).await?;
+            self.write.execute_later(sql("RELEASE SAVEPOINT millrace_commit")).await?;
+            // What is wrong with one is known before the next, and those of one kind have one text.
+            self.write.flush().await?;
         }
         let done = done?;
         if !done.effects.is_empty() {

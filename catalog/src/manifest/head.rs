@@ -4,15 +4,49 @@ use super::load::document;
 use super::log::{Effect, parse_effects};
 use super::time::parse_time;
 use crate::error::{CatalogError, Result};
-use crate::store::{Write, sql};
+use crate::store::{Catalog, FromRow, Row, Write, sql};
 use std::collections::BTreeSet;
 
-/// `snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id` of the newest snapshot, and the one up
-/// to which documents are right.
-type NewestRow = (i64, String, i64, i64, i64, i64);
-
 const SELECT_NEWEST: &str = "SELECT snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id, \
-     (SELECT documented FROM millrace_manifest) FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1";
+     (SELECT documented FROM millrace_manifest), (SELECT statistics_version FROM millrace_manifest), \
+     (SELECT version FROM millrace_meta) FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1";
+
+/// The newest snapshot as it is stored, with what else the catalog counts.
+#[derive(Debug)]
+pub(super) struct Newest {
+    head: Head,
+    /// The snapshot up to which documents are right.
+    documented: i64,
+    statistics_version: i64,
+    catalog_version: i64,
+}
+
+impl FromRow for Newest {
+    fn from_row(row: Row<'_>) -> sqlx::Result<Self> {
+        let time: String = row.get(1)?;
+        let head = Head {
+            snapshot: row.get(0)?,
+            time_us: parse_time(&time).unwrap_or(0),
+            schema_version: row.get(2)?,
+            next_catalog_id: row.get(3)?,
+            next_file_id: row.get(4)?,
+        };
+        let (documented, statistics_version, catalog_version) = (row.get(5)?, row.get(6)?, row.get(7)?);
+        Ok(Self { head, documented, statistics_version, catalog_version })
+    }
+}
+
+impl Newest {
+    /// Begins a transaction of the database with it: the lock of all writers is held.
+    pub(super) async fn begin(catalog: &Catalog) -> Result<(Write<'_>, Option<Self>)> {
+        catalog.write_with(sql(SELECT_NEWEST)).await
+    }
+
+    /// The versions of the catalog, of the manifest, and of estimates.
+    pub(super) fn versions(&self) -> (i64, i64, i64) {
+        (self.catalog_version, self.head.snapshot, self.statistics_version)
+    }
+}
 
 /// What the next snapshot goes on from.
 #[derive(Debug, Clone, Copy)]
@@ -32,14 +66,18 @@ pub(super) struct Head {
 impl Head {
     /// Reads it, and brings the documents up to date with what another program did.
     pub(super) async fn read(write: &mut Write<'_>) -> Result<Self> {
-        let row: Option<NewestRow> = write.first(sql(SELECT_NEWEST)).await?;
-        let Some((snapshot, time, schema_version, next_catalog_id, next_file_id, documented)) = row else {
+        let newest = write.first(sql(SELECT_NEWEST)).await?;
+        Self::of(write, newest).await
+    }
+
+    /// The same of what was read.
+    pub(super) async fn of(write: &mut Write<'_>, newest: Option<Newest>) -> Result<Self> {
+        let Some(Newest { head, documented, .. }) = newest else {
             let place = write.place();
             return Err(CatalogError::Damaged(format!("the manifest in the catalog {place} has no snapshot")));
         };
-        document(write, documented, snapshot).await?;
-        let time_us = parse_time(&time).unwrap_or(0);
-        Ok(Self { snapshot, time_us, schema_version, next_catalog_id, next_file_id })
+        document(write, documented, head.snapshot).await?;
+        Ok(head)
     }
 }
 

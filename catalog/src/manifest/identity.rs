@@ -6,14 +6,17 @@ use crate::error::{CatalogError, Result};
 use crate::model::{Identity, ManagedColumn};
 use crate::store::{Catalog, Write, sql};
 
+const SELECT_NEXT: &str = "SELECT next_value FROM millrace_identity WHERE table_id = $1 AND column_id = $2";
+
 impl Catalog {
     /// Takes the next `count` values of an IDENTITY column: the first of them; each has `step` more than the one
     /// before. [`CatalogError::InvalidArgument`] for a column without IDENTITY, and past the last 64-bit number.
     pub async fn next_identity(&self, table_id: i64, column: &ManagedColumn, count: u64) -> Result<i64> {
         let identity = identity_of(column)?;
         // The rows that get the values are committed later.
-        let mut write = self.write_lazily().await?;
-        let first = next(&mut write, table_id, column.id).await?.unwrap_or(identity.seed);
+        let query = sql(SELECT_NEXT).bind(table_id).bind(column.id);
+        let (mut write, next): (_, Option<(i64,)>) = self.write_lazily_with(query).await?;
+        let first = next.map_or(identity.seed, |(next,)| next);
         let after = i64::try_from(count).ok().and_then(|count| identity.step.checked_mul(count));
         let Some(after) = after.and_then(|distance| first.checked_add(distance)) else {
             write.abandon().await?;
@@ -56,13 +59,12 @@ fn identity_of(column: &ManagedColumn) -> Result<Identity> {
 }
 
 async fn next(write: &mut Write<'_>, table: i64, column: i64) -> Result<Option<i64>> {
-    let query = "SELECT next_value FROM millrace_identity WHERE table_id = $1 AND column_id = $2";
-    let row: Option<(i64,)> = write.first(sql(query).bind(table).bind(column)).await?;
+    let row: Option<(i64,)> = write.first(sql(SELECT_NEXT).bind(table).bind(column)).await?;
     Ok(row.map(|(next,)| next))
 }
 
 async fn store(write: &mut Write<'_>, table: i64, column: i64, next: i64) -> Result<()> {
     let query = "INSERT INTO millrace_identity VALUES ($1, $2, $3) \
                  ON CONFLICT (table_id, column_id) DO UPDATE SET next_value = excluded.next_value";
-    write.execute(sql(query).bind(table).bind(column).bind(next)).await.map(drop)
+    write.execute_later(sql(query).bind(table).bind(column).bind(next)).await
 }

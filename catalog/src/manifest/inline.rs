@@ -56,7 +56,7 @@ impl Commit {
                     kind.push(&mut values, value);
                 }
             });
-            write.execute(query.build()).await?;
+            write.execute_later(query.build()).await?;
         }
         state.inlined_table = Some(name);
         state.next_row_id = next;

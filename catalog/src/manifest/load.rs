@@ -123,7 +123,7 @@ pub(super) async fn document(write: &mut Write<'_>, documented: i64, last: i64) 
         let table = read_table(write, id, last).await?;
         store_document(write, id, table.as_ref(), last).await?;
     }
-    write.execute(sql("UPDATE millrace_manifest SET documented = $1").bind(last)).await.map(drop)
+    write.execute_later(sql("UPDATE millrace_manifest SET documented = $1").bind(last)).await
 }
 
 /// Makes `table` the definition since `snapshot`; `None` ends the last one.
@@ -134,10 +134,10 @@ pub(super) async fn store_document(
     snapshot: i64,
 ) -> Result<()> {
     let query = "UPDATE millrace_managed_table SET end_snapshot = $1 WHERE table_id = $2 AND end_snapshot IS NULL";
-    write.execute(sql(query).bind(snapshot).bind(table_id)).await?;
+    write.execute_later(sql(query).bind(snapshot).bind(table_id)).await?;
     let Some(table) = table else { return Ok(()) };
     let query = "INSERT INTO millrace_managed_table (table_id, begin_snapshot, end_snapshot, document) \
                  VALUES ($1, $2, NULL, $3) \
                  ON CONFLICT (table_id, begin_snapshot) DO UPDATE SET end_snapshot = NULL, document = excluded.document";
-    write.execute(sql(query).bind(table_id).bind(snapshot).bind(encode(table)?)).await.map(drop)
+    write.execute_later(sql(query).bind(table_id).bind(snapshot).bind(encode(table)?)).await
 }

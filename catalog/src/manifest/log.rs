@@ -48,6 +48,11 @@ impl Effect {
         }
     }
 
+    /// Whether only rows in the catalog came or went: files and what is known of them stayed, too.
+    pub(super) fn is_of_inlined_rows(&self) -> bool {
+        matches!(self, Self::InlinedInsert(_) | Self::InlinedDelete(_))
+    }
+
     /// Whether only rows came, went or moved: definitions stayed.
     pub(super) fn is_of_rows(&self) -> bool {
         matches!(

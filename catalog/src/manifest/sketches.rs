@@ -49,7 +49,7 @@ pub(super) async fn insert(
         query.push_values(chunk, |mut row, (column, sketch)| {
             row.push_bind(file).push_bind(*column).push_bind(sketch.to_bytes());
         });
-        write.execute(query.build()).await?;
+        write.execute_later(query.build()).await?;
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ pub(super) async fn put(write: &mut Write<'_>, table: i64, sketches: &[(i64, Dis
             " ON CONFLICT (table_id, column_id) DO UPDATE SET distinct_count = excluded.distinct_count, \
              sketch = excluded.sketch",
         );
-        write.execute(query.build()).await?;
+        write.execute_later(query.build()).await?;
     }
     if sketches.is_empty() { Ok(()) } else { estimates::mark_changed(write).await }
 }

@@ -120,7 +120,7 @@ impl TableState {
              VALUES ($1, $2, $3, $4)"
         };
         let query = sql(query).bind(self.records).bind(self.next_row_id).bind(self.bytes);
-        write.execute(query.bind(id)).await?;
+        write.execute_later(query.bind(id)).await?;
         self.store_columns(write).await?;
         self.stored = true;
         super::sketches::merge_into_table(write, id, &self.sketches).await
@@ -160,7 +160,7 @@ impl TableState {
             let (minimum, maximum) = (storable(merged.minimum), storable(merged.maximum));
             let query = sql(query).bind(merged.contains_null).bind(merged.contains_nan);
             let query = query.bind(minimum.as_deref()).bind(maximum.as_deref());
-            write.execute(query.bind(id).bind(column)).await?;
+            write.execute_later(query.bind(id).bind(column)).await?;
             known.insert(column, bounds((column, merged.contains_null, merged.contains_nan, minimum, maximum)));
         }
         self.stored_columns = Some(known);

@@ -1,12 +1,13 @@
 //! The catalog as the engine holds it.
 
-use super::commits::{Commits, Mark};
+use super::commits::{Commits, Mark, is_next};
 use super::connection::{Connections, Lease, Write};
 use super::database::{BUSY_TIMEOUT, Durability};
 use super::load::load;
 use super::open::{Opened, open};
 use super::place::Place;
-use super::sql::sql;
+use super::row::FromRow;
+use super::sql::{Sql, sql};
 use crate::error::{CatalogError, Result};
 use crate::manifest::{CommitQueue, EstimateCache, FileCache, InlinedCache, OwnCommits, Settled};
 use crate::snapshot::Snapshot;
@@ -125,7 +126,7 @@ impl Catalog {
 
     /// The snapshot that is known to be the last one without asking the database.
     #[cfg(test)]
-    pub(super) fn unchanged(&self) -> Option<Arc<Snapshot>> {
+    pub(crate) fn unchanged(&self) -> Option<Arc<Snapshot>> {
         self.last_at(&self.mark()?)
     }
 
@@ -142,6 +143,27 @@ impl Catalog {
     fn note_last(&self, mark: Option<Mark>, snapshot: &Arc<Snapshot>) {
         if let Some(mark) = mark {
             *self.parts.marked.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(snapshot)));
+        }
+    }
+
+    /// What stands for the commits up to now, for whoever has the writers' lock and found these versions: that of the
+    /// catalog, the manifest's newest snapshot, and that of estimates. `None` unless what is cached is of the same.
+    pub(crate) fn mark_of(&self, (version, manifest_version, statistics_version): (i64, i64, i64)) -> Option<Mark> {
+        let mark = self.mark()?;
+        let cached = self.cached()?;
+        let is_last = (cached.version(), cached.manifest_version()) == (version, manifest_version);
+        (is_last && self.parts.estimates.is_at(statistics_version)).then_some(mark)
+    }
+
+    /// A transaction of this process has committed since the mark was taken under the writers' lock. It made the manifest's
+    /// newest snapshot, which the cached one was brought to, and nothing else that is cached: unless others have committed
+    /// too by now, the next statement need not ask.
+    pub(crate) fn note_own(&self, mark: Option<Mark>, manifest_version: i64) {
+        let (Some(before), Some(after)) = (mark, self.mark()) else { return };
+        if is_next(&before, &after)
+            && let Some(cached) = self.cached().filter(|cached| cached.manifest_version() == manifest_version)
+        {
+            self.note_last(Some(after), &cached);
         }
     }
 
@@ -258,10 +280,27 @@ impl Catalog {
         }
     }
 
+    /// [`Catalog::write`] with the first row that a query finds once it has the lock, in one round trip to a file.
+    pub(crate) async fn write_with<T: FromRow + Send>(&self, query: Sql<'_>) -> Result<(Write<'_>, Option<T>)> {
+        Write::begin_with(self.writer()?.lease().await?, Durability::AtOnce, query).await
+    }
+
+    /// The same of [`Catalog::write_lazily`].
+    pub(crate) async fn write_lazily_with<T: FromRow + Send>(&self, query: Sql<'_>) -> Result<(Write<'_>, Option<T>)> {
+        Write::begin_with(self.writer()?.lease().await?, Durability::WithTheNext, query).await
+    }
+
     async fn begin_write(&self, durability: Durability) -> Result<Write<'_>> {
-        match &self.parts.writer {
-            Some(writer) => Write::begin(writer.lease().await?, durability).await,
-            None => Err(CatalogError::ReadOnly(self.place().to_string())),
-        }
+        Write::begin(self.writer()?.lease().await?, durability).await
+    }
+
+    fn writer(&self) -> Result<&Connections> {
+        self.parts.writer.as_ref().ok_or_else(|| CatalogError::ReadOnly(self.place().to_string()))
+    }
+
+    /// How often statements were sent to the database and waited for.
+    #[cfg(test)]
+    pub(crate) fn round_trips(&self) -> u64 {
+        self.parts.readers.round_trips() + self.parts.writer.as_ref().map_or(0, Connections::round_trips)
     }
 }

@@ -16,12 +16,21 @@ use std::sync::{Mutex, PoisonError};
 
 /// Bytes of the header, which stands there twice.
 const HEADER: usize = 48;
+/// Where in it stands how many transactions have changed the database since the index was made: each adds one.
+const CHANGES: usize = 8;
 /// Where in it stands whether it holds anything.
 const IS_INITIALIZED: usize = 12;
 
 /// The header at some time, with the number of the index that it is of: while nobody has committed to a new log, its header
 /// is as that of every other new one.
 pub(super) type Mark = (u64, [u8; HEADER]);
+
+/// Whether between two times one transaction was committed, and no other one.
+pub(super) fn is_next(before: &Mark, after: &Mark) -> bool {
+    let changes = |(_, header): &Mark| header[CHANGES..].first_chunk().map(|count| u32::from_ne_bytes(*count));
+    let (Some(first), Some(second)) = (changes(before), changes(after)) else { return false };
+    before.0 == after.0 && first.wrapping_add(1) == second
+}
 
 /// The index of a catalog's log.
 pub(super) struct Commits {
@@ -64,7 +73,7 @@ impl Commits {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
-    use super::Commits;
+    use super::{Commits, is_next};
     use crate::model::Database;
     use crate::store::Catalog;
     use std::sync::Arc;
@@ -83,6 +92,31 @@ mod tests {
             assert!(Arc::ptr_eq(&seen, &one.snapshot().await.unwrap()));
             assert!(Arc::ptr_eq(&seen, &one.unchanged().unwrap()));
         }
+    }
+
+    /// One commit is told from two, whoever made them.
+    #[tokio::test]
+    async fn commits_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        let (one, other) = (Catalog::open(&path).await.unwrap(), Catalog::open(&path).await.unwrap());
+        one.create_database(&Database::new("first"), false).await.unwrap();
+        let commits = Commits::of(&path);
+        let mut marks = vec![commits.mark().unwrap()];
+        for (at, committing) in [&one, &other, &other, &one].into_iter().enumerate() {
+            committing.create_database(&Database::new(format!("d{at}")), false).await.unwrap();
+            // Who only looks, or takes back what it began, changes nothing.
+            other.snapshot().await.unwrap();
+            assert!(one.create_database(&Database::new("first"), false).await.is_err());
+            marks.push(commits.mark().unwrap());
+        }
+        for (before, first) in marks.iter().enumerate() {
+            for (after, second) in marks.iter().enumerate() {
+                assert_eq!(is_next(first, second), after == before + 1, "from {before} to {after}");
+            }
+        }
+        let of_a_new_index = (marks[1].0 + 1, marks[1].1);
+        assert!(!is_next(&marks[0], &of_a_new_index));
     }
 
     /// Where all have closed the database, its log begins anew.

@@ -3,13 +3,15 @@
 //! A connection goes back only when its work ended well. After an error, or when a task is cancelled, it is closed
 //! instead: closing rolls back whatever was open, in every state that an error may have left the database in.
 
+use super::batch::Batch;
 use super::database::{BUSY_TIMEOUT, Connection, Database, Durability, Options, fault};
 use super::place::Place;
-use super::postgres;
 use super::row::FromRow;
 use super::sql::{Sql, sql};
+use super::{postgres, sqlite};
 use crate::error::{CatalogError, Result};
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -23,11 +25,20 @@ pub(crate) struct Connections {
     options: Options,
     permits: Semaphore,
     idle: Mutex<Vec<(Connection, Instant)>>,
+    /// How often statements were sent to the database and waited for.
+    round_trips: AtomicU64,
 }
 
 impl Connections {
     pub(super) fn new(place: Place, options: Options, most: usize) -> Self {
-        Self { place, options, permits: Semaphore::new(most), idle: Mutex::new(Vec::with_capacity(most)) }
+        let idle = Mutex::new(Vec::with_capacity(most));
+        Self { place, options, permits: Semaphore::new(most), idle, round_trips: AtomicU64::new(0) }
+    }
+
+    /// How often statements were sent to the database and waited for.
+    #[cfg(test)]
+    pub(super) fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
     }
 
     /// The database that the connections are to.
@@ -55,7 +66,7 @@ impl Connections {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(|e| fault(&self.place, e))?,
         };
-        Ok(Lease { from: self, _permit: permit, connection, failed: false })
+        Ok(Lease { from: self, _permit: permit, connection, waiting: Batch::default(), failed: false })
     }
 
     async fn take_alive(&self) -> Option<Connection> {
@@ -99,6 +110,8 @@ pub(crate) struct Lease<'a> {
     from: &'a Connections,
     _permit: SemaphorePermit<'a>,
     connection: Connection,
+    /// Statements that are sent with the next one: [`Write::execute_later`].
+    waiting: Batch,
     /// Whether a statement failed: PostgreSQL then refuses all others of the transaction, and says `COMMIT` did well.
     failed: bool,
 }
@@ -127,18 +140,21 @@ impl Lease<'_> {
 
     /// Runs a statement; how many rows it changed.
     pub(crate) async fn execute(&mut self, query: Sql<'_>) -> Result<u64> {
+        let query = self.behind_waiting(query).await?;
         let done = self.connection.execute(query).await;
         self.checked(done)
     }
 
     /// All rows of a query.
     pub(crate) async fn all<T: FromRow + Send>(&mut self, query: Sql<'_>) -> Result<Vec<T>> {
+        let query = self.behind_waiting(query).await?;
         let rows = self.connection.all(query).await;
         self.checked(rows)
     }
 
     /// The first row of a query.
     pub(crate) async fn first<T: FromRow + Send>(&mut self, query: Sql<'_>) -> Result<Option<T>> {
+        let query = self.behind_waiting(query).await?;
         let row = self.connection.first(query).await;
         self.checked(row)
     }
@@ -153,12 +169,14 @@ impl Lease<'_> {
 
     /// Whether there is a table of this name.
     pub(crate) async fn has_table(&mut self, name: &str) -> Result<bool> {
+        self.flush().await?;
         let has = self.connection.has_table(name).await;
         self.checked(has)
     }
 
     /// The tables whose names are like a pattern in which `\` is the escape.
     pub(crate) async fn tables_like(&mut self, pattern: &str) -> Result<Vec<String>> {
+        self.flush().await?;
         let names = self.connection.tables_like(pattern).await;
         self.checked(names)
     }
@@ -176,7 +194,24 @@ impl Lease<'_> {
         Ok(())
     }
 
+    /// Sends the statements that wait.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        let Some(waiting) = self.waiting.take() else { return Ok(()) };
+        let done = self.connection.execute(waiting).await;
+        self.checked(done).map(drop)
+    }
+
+    /// A statement with those before it that wait.
+    async fn behind_waiting<'q>(&mut self, query: Sql<'q>) -> Result<Sql<'q>> {
+        if !self.waiting.takes(&query) {
+            self.flush().await?;
+        }
+        Ok(self.waiting.before(query))
+    }
+
+    /// What came of one round trip.
     fn checked<T>(&mut self, result: sqlx::Result<T>) -> Result<T> {
+        self.from.round_trips.fetch_add(1, Ordering::Relaxed);
         result.map_err(|error| {
             self.failed = true;
             fault(self.from.place(), error)
@@ -199,9 +234,40 @@ impl<'a> Write<'a> {
         Ok(Self { lease, number, durability })
     }
 
+    /// The same with the first row that a query finds once it has the lock.
+    pub(crate) async fn begin_with<T: FromRow + Send>(
+        mut lease: Lease<'a>,
+        durability: Durability,
+        query: Sql<'_>,
+    ) -> Result<(Self, Option<T>)> {
+        let mut write = match lease.database() {
+            Database::Sqlite => {
+                lease.waiting.push(sql(sqlite::begin_write(durability)));
+                Self { lease, number: None, durability }
+            }
+            Database::Postgres => Self::begin(lease, durability).await?,
+        };
+        let row = write.first(query).await?;
+        Ok((write, row))
+    }
+
+    /// Runs a statement of which nobody asks how many rows it changed. A file's connection is sent it with the next one that
+    /// is waited for, at the latest with the commit, and what is wrong with it is an error of that one; a server is sent it
+    /// at once.
+    pub(crate) async fn execute_later(&mut self, query: Sql<'_>) -> Result<()> {
+        if self.database() == Database::Postgres || !Batch::is_for(&query) {
+            return self.execute(query).await.map(drop);
+        }
+        if !self.lease.waiting.takes(&query) {
+            self.flush().await?;
+        }
+        self.lease.waiting.push(query);
+        Ok(())
+    }
+
     /// Moves the commit counter and makes the changes durable.
     pub(crate) async fn commit(mut self) -> Result<()> {
-        self.execute(sql("UPDATE millrace_meta SET version = version + 1")).await?;
+        self.execute_later(sql("UPDATE millrace_meta SET version = version + 1")).await?;
         self.commit_uncounted().await
     }
 
@@ -216,7 +282,10 @@ impl<'a> Write<'a> {
                 source: None,
             });
         }
-        match self.lease.connection.execute(sql("COMMIT")).await {
+        let commit = self.lease.waiting.before(sql("COMMIT"));
+        let committed = self.lease.connection.execute(commit).await;
+        self.lease.from.round_trips.fetch_add(1, Ordering::Relaxed);
+        match committed {
             Ok(_) => {
                 self.release().await;
                 Ok(())
@@ -232,6 +301,7 @@ impl<'a> Write<'a> {
 
     /// Ends a transaction that found nothing to change.
     pub(crate) async fn abandon(mut self) -> Result<()> {
+        self.lease.waiting = Batch::default();
         self.execute(sql("ROLLBACK")).await?;
         self.release().await;
         Ok(())
@@ -247,7 +317,7 @@ impl<'a> Write<'a> {
     /// Takes `count` numbers that nothing else in the catalog has or will have; the first of them.
     pub(crate) async fn allocate(&mut self, count: usize) -> Result<i64> {
         let first = self.number(sql("SELECT next_id FROM millrace_meta")).await?;
-        self.execute(sql("UPDATE millrace_meta SET next_id = next_id + $1").bind(count as i64)).await?;
+        self.execute_later(sql("UPDATE millrace_meta SET next_id = next_id + $1").bind(count as i64)).await?;
         Ok(first)
     }
 }

@@ -11,7 +11,7 @@ use crate::error::CatalogError;
 use futures::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Either, Executor as _, PgConnection, SqliteConnection};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -93,13 +93,20 @@ impl Connection {
         }
     }
 
-    /// Runs a statement; how many rows it changed.
+    /// Runs a statement, in a file also several; how many rows the last one changed.
     pub(super) async fn execute(&mut self, query: Sql<'_>) -> sqlx::Result<u64> {
         let Sql { text, values } = query;
         match self {
             Self::Sqlite(connection) => {
                 let query = sqlx::query_with::<Sqlite, _>(AssertSqlSafe(text), sqlite::arguments(values)?);
-                Ok(query.execute(connection).await?.rows_affected())
+                let mut steps = connection.fetch_many(query);
+                let mut changed = 0;
+                while let Some(step) = steps.try_next().await? {
+                    if let Either::Left(done) = step {
+                        changed = done.rows_affected();
+                    }
+                }
+                Ok(changed)
             }
             Self::Postgres(connection) => {
                 let query = sqlx::query_with::<Postgres, _>(AssertSqlSafe(text), postgres::arguments(values)?);
@@ -161,12 +168,7 @@ impl Connection {
     /// which it can later be asked what became of it.
     pub(super) async fn begin_write(&mut self, durability: Durability) -> sqlx::Result<Option<i64>> {
         match self {
-            Self::Sqlite(_) => {
-                if durability == Durability::WithTheNext {
-                    self.execute(sql(sqlite::SYNC_LATER)).await?;
-                }
-                self.execute(sql(sqlite::BEGIN_WRITE)).await.map(|_| None)
-            }
+            Self::Sqlite(_) => self.execute(sql(sqlite::begin_write(durability))).await.map(|_| None),
             Self::Postgres(connection) => postgres::begin_write(connection, durability).await.map(Some),
         }
     }

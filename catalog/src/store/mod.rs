@@ -4,10 +4,12 @@
 //! Every change is one transaction. One of what a [`Snapshot`](crate::Snapshot) shows also moves the commit counter, so
 //! a reader learns with one small query whether its snapshot still holds; crawlers and their runs are not shown.
 //! Statements (`sql`) and rows (`row`) are the same for both databases; `database` chooses between them, and what is one
-//! database's alone stands in `sqlite` and `postgres`: connections, spellings of types, locks, error codes.
+//! database's alone stands in `sqlite` and `postgres`: connections, spellings of types, locks, error codes. A file's
+//! connection is sent several statements at once where nobody waits for the first of them (`batch`).
 //! Partitions are found through an index on order-preserving encodings of their values (`sort_key`), never by loading
 //! them all.
 
+mod batch;
 mod catalog;
 mod changes;
 mod classifiers;

@@ -95,8 +95,23 @@ impl<'q, T: Into<Value<'q>> + Typed> From<Option<T>> for Value<'q> {
     }
 }
 
+impl Value<'_> {
+    /// The same, which borrows nothing.
+    pub(super) fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Integer(number) => Value::Integer(number),
+            Self::Boolean(truth) => Value::Boolean(truth),
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Self::Time(time_us) => Value::Time(time_us),
+            Self::Uuid(text) => Value::Uuid(Cow::Owned(text.into_owned())),
+            Self::Null(kind) => Value::Null(kind),
+        }
+    }
+}
+
 /// A statement with its values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sql<'q> {
     pub(super) text: Cow<'static, str>,
     pub(super) values: Vec<Value<'q>>,

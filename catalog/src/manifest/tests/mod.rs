@@ -11,6 +11,7 @@ mod identities;
 mod inlined;
 mod loading;
 mod retention;
+mod round_trips;
 mod speed;
 
 use super::{CommitNote, Committed, InlinedRows, InlinedValue, ManifestChange};

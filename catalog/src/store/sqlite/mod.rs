@@ -2,7 +2,7 @@
 
 mod open;
 
-use super::database::{BUSY_TIMEOUT, STATEMENTS};
+use super::database::{BUSY_TIMEOUT, Durability, STATEMENTS};
 use super::sql::Value;
 use crate::error::CatalogError;
 use crate::manifest::format_time;
@@ -14,11 +14,19 @@ use std::path::Path;
 /// Takes the write lock at the start: a transaction that only asks for it at its first write can be refused at once.
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 
-/// For a commit that does not wait for the disk; the log has it before whatever is committed later. Not within a
-/// transaction.
-pub(super) const SYNC_LATER: &str = "PRAGMA synchronous = NORMAL";
-/// For all others, as connections begin.
+/// The same for a commit that does not wait for the disk; the log has it before whatever is committed later. That cannot
+/// be set within a transaction.
+const BEGIN_WRITE_LAZILY: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
+/// For commits that do, as connections begin.
 pub(super) const SYNC_AT_ONCE: &str = "PRAGMA synchronous = FULL";
+
+/// What begins a transaction that no other writer runs beside.
+pub(super) fn begin_write(durability: Durability) -> &'static str {
+    match durability {
+        Durability::AtOnce => BEGIN_WRITE,
+        Durability::WithTheNext => BEGIN_WRITE_LAZILY,
+    }
+}
 
 /// What definitions and functions are here; types as DuckDB makes them in SQLite.
 pub(super) const SPELLINGS: &[(&str, &str)] = &[

@@ -2,6 +2,7 @@
 //! `MILLRACE_POSTGRES` names (`tests/clients/postgres_catalog.py` starts one).
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod batches;
 mod changes;
 mod crashes;
 mod crawl_changes;
