@@ -19,7 +19,7 @@ fn values(seed: usize, nulls: bool) -> Vec<Option<String>> {
     let value = |row: usize| {
         let mixed = (row + 1) * (seed + 7_919) % 104_729;
         let letters = ["a", "ö", "日", "x"].into_iter().cycle().skip(mixed % 4);
-        (!nulls || mixed % 7 != 0).then(|| letters.take(mixed % 23).collect())
+        (!nulls || !mixed.is_multiple_of(7)).then(|| letters.take(mixed % 23).collect::<String>())
     };
     (0..ROWS).map(value).collect()
 }
