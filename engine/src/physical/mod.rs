@@ -1,6 +1,7 @@
 //! Our physical optimizer rules and operators, beside DataFusion's and in their places where those go wrong for us.
 
 mod afresh;
+mod computed;
 mod counted_windows;
 mod decimal;
 mod foreign_aggregates;
@@ -8,6 +9,7 @@ mod forward;
 mod found_filters;
 mod handed;
 mod heard_loops;
+mod joined_texts;
 mod layout;
 mod memory;
 mod rooms;
@@ -17,6 +19,7 @@ mod spilling_join;
 mod statistics;
 
 pub(crate) use decimal::arithmetic_of;
+pub(crate) use joined_texts::joins_of;
 pub(crate) use layout::is_copied;
 pub(crate) use memory::{exchanges_write_apart, fit_to_memory};
 pub(crate) use rules::rules;

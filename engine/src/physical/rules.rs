@@ -5,6 +5,7 @@ use super::decimal::NarrowDecimals;
 use super::foreign_aggregates::ForeignAggregates;
 use super::found_filters::FoundFilters;
 use super::heard_loops::HeardLoops;
+use super::joined_texts::JoinTexts;
 use super::layout::UseLayout;
 use super::rooms::Rooms;
 use super::small_groups::SmallGroups;
@@ -33,9 +34,9 @@ pub(crate) fn rules() -> Vec<Rule> {
             vec![rule]
         }
     };
-    // Decimals first, since later rules push what is computed into scans; what stands in for DataFusion's groupings and
+    // Decimals and texts first, since later rules push what is computed into scans; what stands in for DataFusion's groupings and
     // around its operators last, when plans have their shape.
-    let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals), Arc::new(ForeignAggregates)];
+    let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals), Arc::new(JoinTexts), Arc::new(ForeignAggregates)];
     rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
     rules.extend([
         Arc::new(SmallGroups) as Rule,

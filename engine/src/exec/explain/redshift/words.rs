@@ -2,7 +2,7 @@
 
 use crate::functions::{FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS, shown_type};
 use crate::interval::{as_texts, is_interval};
-use crate::physical::arithmetic_of;
+use crate::physical::{arithmetic_of, joins_of};
 use crate::system::quoted;
 use crate::tables::Unscaled;
 use datafusion::arrow::array::{Array, ArrayRef};
@@ -58,6 +58,9 @@ pub(super) fn words(expr: &Arc<dyn PhysicalExpr>, named: Named<'_>) -> String {
     }
     if let Some(binary) = arithmetic_of(expr.as_ref()) {
         return operation(&binary, named);
+    }
+    if let Some(steps) = joins_of(expr.as_ref()) {
+        return part(&steps);
     }
     if let Some(cast) = expr.downcast_ref::<CastExpr>() {
         return converted(part(cast.expr()), cast.cast_type());
