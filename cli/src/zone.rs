@@ -7,15 +7,12 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use chrono_tz::Tz;
 use millrace_engine::Session;
-use millrace_engine::sql::Dialect;
 use std::sync::Arc;
 
 /// The zone that a session's results are shown in.
 pub(crate) fn shown_zone(session: &Session) -> Tz {
-    match session.dialect() {
-        Dialect::Redshift => session.setting("timezone").ok().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC),
-        Dialect::Athena => Tz::UTC,
-    }
+    let name = session.dialect().zone_is_set().then(|| session.setting("timezone").ok()).flatten();
+    name.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
 }
 
 /// Rows whose moments with a zone are shown in another one; they stay the same moments.

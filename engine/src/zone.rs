@@ -185,7 +185,7 @@ mod tests {
             ("5.5", None),
             ("", None),
         ] {
-            assert_eq!(of_setting(text).map(|zone| zone.name()), name, "{text}");
+            assert_eq!(of_setting(text).map(Tz::name), name, "{text}");
         }
     }
 

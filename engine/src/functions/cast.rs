@@ -105,10 +105,8 @@ impl ScalarUDFImpl for Cast {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
-        let zone = match self.dialect {
-            Dialect::Redshift => Zone::of_session(&args.config_options),
-            Dialect::Athena => Zone::UTC,
-        };
+        let is_set = self.dialect.rules().zone_is_set;
+        let zone = if is_set { Zone::of_session(&args.config_options) } else { Zone::UTC };
         match args.args.first() {
             Some(ColumnarValue::Array(array)) => Ok(ColumnarValue::Array(self.cast(array, zone)?)),
             Some(ColumnarValue::Scalar(value)) => {

@@ -233,7 +233,7 @@ fn write_field(field: &str, case: Case, fill: bool, moment: NaiveDateTime, zone:
         "A.M." | "P.M." => name(if moment.hour() < 12 { "A.M." } else { "P.M." }, 4),
         "BC" | "AD" => name(if year > 0 { "AD" } else { "BC" }, 2),
         "B.C." | "A.D." => name(if year > 0 { "A.D." } else { "B.C." }, 4),
-        "TZ" => name(zone.map_or("", |zone| &zone.abbreviation), 0),
+        "TZ" => name(zone.map_or("", |zone| zone.abbreviation.as_str()), 0),
         _ => zone.map(|zone| zone.offset.clone()).unwrap_or_default(),
     }
 }

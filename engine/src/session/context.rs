@@ -315,11 +315,10 @@ fn keep_zone(state: &mut SessionState, dialect: Dialect) {
     if Zone::of_session(state.config_options()).is_utc() {
         return;
     }
-    match dialect {
-        Dialect::Redshift => {
-            state.add_analyzer_rule(Arc::new(SessionZone));
-        }
-        Dialect::Athena => state.config_mut().options_mut().execution.time_zone = Some("UTC".to_owned()),
+    if dialect.rules().zone_is_set {
+        state.add_analyzer_rule(Arc::new(SessionZone));
+    } else {
+        state.config_mut().options_mut().execution.time_zone = Some("UTC".to_owned());
     }
 }
 
