@@ -1,5 +1,6 @@
 //! What the shell needs of a session, and nothing more: a test puts a fake in its place.
 
+use chrono_tz::Tz;
 use futures::future::BoxFuture;
 use millrace_engine::sql::Dialect;
 use millrace_engine::{Progress, Result, StatementResult};
@@ -12,6 +13,9 @@ pub(crate) trait Engine {
 
     /// The database that bare names are looked up in.
     fn database(&self) -> String;
+
+    /// The zone whose clocks moments are shown by.
+    fn zone(&self) -> Tz;
 
     /// Changes a setting of the session.
     fn set(&mut self, name: &str, value: &str) -> Result<()>;

@@ -15,6 +15,7 @@ mod repl;
 mod serve;
 mod shell;
 mod syntax;
+mod zone;
 
 use anyhow::Context;
 use args::{Action, Invocation};

@@ -1,6 +1,8 @@
 //! Opens a warehouse and a session on it: the one place where the shell meets the real engine.
 
 use crate::engine::{Engine, Names, TableNames};
+use crate::zone::shown_zone;
+use chrono_tz::Tz;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use millrace_engine::sql::{Dialect, Statement};
@@ -49,11 +51,12 @@ struct LocalSession {
 struct Known {
     dialect: Dialect,
     database: String,
+    zone: Tz,
 }
 
 impl Known {
     fn of(session: &Session) -> Self {
-        Self { dialect: session.dialect(), database: session.database().to_owned() }
+        Self { dialect: session.dialect(), database: session.database().to_owned(), zone: shown_zone(session) }
     }
 }
 
@@ -81,6 +84,10 @@ impl Engine for LocalSession {
 
     fn database(&self) -> String {
         read(&self.known).database.clone()
+    }
+
+    fn zone(&self) -> Tz {
+        read(&self.known).zone
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<()> {

@@ -1,7 +1,8 @@
-//! Time zones by name: of the IANA database, or abbreviations.
+//! Time zones by name: of the IANA database, or abbreviations; and the session's, which its configuration carries.
 
 use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
-use chrono_tz::{GapInfo, Tz};
+use chrono_tz::{GapInfo, OffsetName, Tz};
+use datafusion::config::ConfigOptions;
 
 /// Abbreviations and what they are from UTC, in hours and minutes, whatever the season: PostgreSQL's default set
 /// (`timezonesets/Default`), of which Redshift has an older state.
@@ -31,7 +32,40 @@ pub(crate) enum Zone {
     Fixed(i32),
 }
 
+/// A zone as the setting `timezone` names it: of the IANA database in any case, so many whole hours east of UTC (`-5`), or
+/// as POSIX has it, an abbreviation and hours west of UTC (`UTC+5`), both of which become the database's `Etc/GMT+5`. `None`
+/// where it is none of these.
+pub(crate) fn of_setting(text: &str) -> Option<Tz> {
+    let text = text.trim();
+    let named = || chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(text)).copied();
+    let west = |hours: i32| format!("Etc/GMT{hours:+}").parse::<Tz>().ok();
+    let offset = || {
+        if let Ok(hours) = text.parse::<i32>() {
+            return hours.checked_neg().and_then(west);
+        }
+        let digits = text.find(|c: char| !c.is_ascii_alphabetic()).filter(|at| *at >= 3)?;
+        text[digits..].parse::<i32>().ok().and_then(west)
+    };
+    text.parse().ok().or_else(named).or_else(offset)
+}
+
 impl Zone {
+    /// Universal time.
+    pub(crate) const UTC: Self = Self::Fixed(0);
+
+    /// The zone of the session that is configured so.
+    pub(crate) fn of_session(options: &ConfigOptions) -> Self {
+        match options.execution.time_zone.as_deref() {
+            None | Some("UTC") => Self::UTC,
+            Some(name) => name.parse().ok().map(Self::Named).or_else(|| Self::of_name(name)).unwrap_or(Self::UTC),
+        }
+    }
+
+    /// Whether clocks of the zone show UTC, by its name.
+    pub(crate) fn is_utc(self) -> bool {
+        matches!(self, Self::UTC | Self::Named(Tz::UTC))
+    }
+
     /// The zone of a name, in any case; `None` when there is none.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         let mut words = ABBREVIATIONS.split(' ');
@@ -54,6 +88,26 @@ impl Zone {
         Some(i64::from(seconds) * 1_000_000)
     }
 
+    /// What clocks of the zone show at a moment in UTC; `None` for moments that no calendar has.
+    pub(crate) fn to_local(self, utc_us: i64) -> Option<i64> {
+        utc_us.checked_add(self.offset_at(utc_us)?)
+    }
+
+    /// What the zone is called at a moment in UTC: `EST`, or its offset where it has no such name.
+    pub(crate) fn abbreviation_at(self, utc_us: i64) -> String {
+        if self.is_utc() {
+            return "UTC".to_owned();
+        }
+        let name = match self {
+            Self::Named(zone) => moment_of(utc_us).and_then(|moment| {
+                let offset = zone.offset_from_utc_datetime(&moment);
+                offset.abbreviation().map(str::to_owned)
+            }),
+            Self::Fixed(_) => None,
+        };
+        name.unwrap_or_else(|| offset_text(self.offset_at(utc_us).unwrap_or(0)))
+    }
+
     /// The moment in UTC at which clocks of the zone show this; the earlier one where they show it twice, and where they
     /// never do, as if they had not been put forward. `None` for moments that no calendar has.
     pub(crate) fn to_utc(self, local_us: i64) -> Option<i64> {
@@ -66,6 +120,18 @@ impl Zone {
                 local_us.checked_sub(i64::from(before.fix().local_minus_utc()) * 1_000_000)
             }
         }
+    }
+}
+
+/// What is added to UTC, in microseconds, as PostgreSQL writes it: `+00`, `-05`, `+05:30`, `-00:25:21`.
+pub(crate) fn offset_text(offset_us: i64) -> String {
+    let sign = if offset_us < 0 { '-' } else { '+' };
+    let seconds = offset_us.unsigned_abs() / 1_000_000;
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match (minutes, seconds) {
+        (0, 0) => format!("{sign}{hours:02}"),
+        (_, 0) => format!("{sign}{hours:02}:{minutes:02}"),
+        _ => format!("{sign}{hours:02}:{minutes:02}:{seconds:02}"),
     }
 }
 
@@ -100,6 +166,44 @@ mod tests {
         for name in ["", "Mars", "+0530", "ACDT +1030", "12"] {
             assert_eq!(Zone::of_name(name), None, "{name}");
         }
+    }
+
+    // PostgreSQL: numbers are hours east, the hours of POSIX's forms west.
+    #[test]
+    fn settings_name_zones() {
+        for (text, name) in [
+            ("UTC", Some("UTC")),
+            ("utc", Some("UTC")),
+            (" america/new_york ", Some("America/New_York")),
+            ("EST5EDT", Some("EST5EDT")),
+            ("-5", Some("Etc/GMT+5")),
+            ("7", Some("Etc/GMT-7")),
+            ("UTC+12", Some("Etc/GMT+12")),
+            ("PST8", Some("Etc/GMT+8")),
+            ("Mars/Olympus", None),
+            ("-25", None),
+            ("5.5", None),
+            ("", None),
+        ] {
+            assert_eq!(of_setting(text).map(Tz::name), name, "{text}");
+        }
+    }
+
+    // The United States' winter time in 2020, India's, and Amsterdam's local time before 1937, as PostgreSQL writes them.
+    #[test]
+    fn offsets_and_abbreviations() {
+        let winter = 1_577_836_800_000_000;
+        for (name, moment, offset, abbreviation) in [
+            ("UTC", winter, "+00", "UTC"),
+            ("America/New_York", winter, "-05", "EST"),
+            ("America/New_York", winter + 180 * 86_400_000_000, "-04", "EDT"),
+            ("Asia/Kolkata", winter, "+05:30", "IST"),
+        ] {
+            let zone = Zone::of_name(name).unwrap();
+            assert_eq!(offset_text(zone.offset_at(moment).unwrap()), offset, "{name}");
+            assert_eq!(zone.abbreviation_at(moment), abbreviation, "{name}");
+        }
+        assert_eq!(offset_text(1_172_000_000), "+00:19:32");
     }
 
     /// What clocks never show, east and west of Greenwich, and for a whole day; and what they show twice. PostgreSQL takes

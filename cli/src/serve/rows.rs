@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::registry::Cancel;
 use super::value::{Format, PgType, RowWriter};
 use super::wire::{FULL, Wire};
+use crate::zone::shown_zone;
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono_tz::Tz;
 use futures::StreamExt;
@@ -48,7 +49,7 @@ impl Sending {
             schema: result.schema,
             batches,
             formats,
-            zone: zone(session),
+            zone: shown_zone(session),
             writer: None,
             deadline,
             tag: result.tag,
@@ -132,10 +133,6 @@ fn timed_out() -> Error {
 pub(super) fn deadline(session: &Session) -> Option<Instant> {
     let limit_ms = session.setting("statement_timeout").ok().and_then(|limit| limit.parse::<u64>().ok());
     limit_ms.filter(|limit| *limit > 0).map(|limit| Instant::now() + Duration::from_millis(limit))
-}
-
-pub(super) fn zone(session: &Session) -> Tz {
-    session.setting("timezone").ok().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
 }
 
 /// The columns of a result.

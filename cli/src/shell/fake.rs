@@ -44,6 +44,10 @@ impl Engine for Fake {
         "default".to_owned()
     }
 
+    fn zone(&self) -> chrono_tz::Tz {
+        chrono_tz::Tz::UTC
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
             "dialect" => {

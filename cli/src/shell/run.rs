@@ -9,7 +9,9 @@ use super::watch::Watch;
 use super::work::Work;
 use crate::engine::Engine;
 use crate::print::{End, Layout, PrintError, Printer, Rest, printer};
+use crate::zone::shown_in;
 use arrow::record_batch::RecordBatch;
+use chrono_tz::Tz;
 use futures::TryStreamExt;
 use millrace_engine::{CommandTag, Error, ErrorKind, StatementResult, sql};
 use std::io;
@@ -189,9 +191,10 @@ impl Shell {
         // A limit is for people at a terminal; a file or a program gets everything.
         let limit = self.settings.row_limit.filter(|_| format.is_for_people() && !self.console.has_file());
         let printer = printer(format, schema, layout);
+        let zone = self.engine.zone();
         let rows = running.rows.insert(Rows::read(stream, Error::from));
         let (console, watch) = (&mut self.console, &self.watch);
-        Feed { rows, printer, progress, console, watch, limit, printed: 0 }.run().await
+        Feed { rows, printer, zone, progress, console, watch, limit, printed: 0 }.run().await
     }
 
     /// The tag of a statement without rows, where people read the output.
@@ -275,6 +278,7 @@ fn time_line(elapsed: Duration) -> String {
 struct Feed<'a> {
     rows: &'a mut Rows,
     printer: Box<dyn Printer>,
+    zone: Tz,
     progress: ProgressLine,
     console: &'a mut Console,
     watch: &'a Watch,
@@ -288,7 +292,8 @@ impl Feed<'_> {
             self.progress.clear();
             let room = self.limit.map_or(u64::MAX, |limit| limit - self.printed);
             let take = usize::try_from(room).unwrap_or(usize::MAX).min(batch.num_rows());
-            self.printer.batch(&batch.slice(0, take), self.console.rows())?;
+            let shown = shown_in(batch.slice(0, take), self.zone).map_err(PrintError::from)?;
+            self.printer.batch(&shown, self.console.rows())?;
             self.printed += take as u64;
             if take < batch.num_rows() {
                 let rest = self.count((batch.num_rows() - take) as u64).await?;

@@ -16,4 +16,5 @@ mod scripts;
 mod server;
 mod shutdown;
 mod slow;
+mod time_zones;
 mod tls;

@@ -145,7 +145,7 @@ pub(super) fn values(part: Part, moments: &[i64]) -> Option<Vec<i64>> {
         Part::Minute => each(moments, |moment| moment.rem_euclid(HOUR_US) / MINUTE_US),
         Part::Hour => each(moments, |moment| moment.rem_euclid(DAY_US) / HOUR_US),
         Part::Epoch => each(moments, |moment| moment.div_euclid(SECOND_US)),
-        Part::Timezone => vec![0; moments.len()],
+        Part::Timezone | Part::TimezoneHour | Part::TimezoneMinute => vec![0; moments.len()],
         Part::Day => each_date(moments, |date| i64::from(date.day)),
         Part::DayOfWeek => each_day(moments, |days| (days + 4).rem_euclid(7)),
         Part::IsoDayOfWeek => each_day(moments, |days| (days + 3).rem_euclid(7) + 1),

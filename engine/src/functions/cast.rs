@@ -2,14 +2,17 @@
 //! whole ones, numbers and moments written as the services write them.
 
 use super::arithmetic::out_of_range;
+use super::date_parts::micros;
 use super::kernel::{is_text, shown_type};
 use super::{intervals, json_casts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{Qualifier, as_texts, is_interval};
 use crate::load;
 use crate::sql::Dialect;
+use crate::zone::{Zone, offset_text};
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanBuilder, PrimitiveBuilder, StringViewBuilder,
+    TimestampMicrosecondArray,
 };
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
@@ -35,6 +38,14 @@ pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
         || interval(from, to)
 }
 
+/// Whether a cast gives what clocks show of a moment, or the other way round: what it makes follows from the session's zone.
+pub(crate) fn crosses_zones(from: &DataType, to: &DataType) -> bool {
+    let zoned = |t: &DataType| matches!(t, DataType::Timestamp(_, Some(_)));
+    let days = |t: &DataType| matches!(t, DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64);
+    let shows = |t: &DataType| days(t) || matches!(t, DataType::Time32(_) | DataType::Time64(_));
+    (zoned(from) && shows(to)) || (zoned(to) && days(from))
+}
+
 /// Whether a type is one that JSON is read as.
 fn is_nested(to: &DataType) -> bool {
     matches!(to, DataType::List(_) | DataType::Map(..) | DataType::Struct(_))
@@ -54,14 +65,19 @@ pub(crate) fn function(to: DataType, safe: bool, dialect: Dialect) -> Arc<Scalar
 
 /// A value as the text that the dialect makes of it.
 pub(super) fn as_text(array: &ArrayRef, dialect: Dialect) -> Result<ArrayRef> {
+    as_text_in(array, dialect, Zone::UTC)
+}
+
+/// The same where clocks show the time of a zone.
+pub(super) fn as_text_in(array: &ArrayRef, dialect: Dialect, zone: Zone) -> Result<ArrayRef> {
     Cast { to: DataType::Utf8View, safe: false, dialect, signature: Signature::any(1, Volatility::Immutable) }
-        .cast(array)
+        .cast(array, zone)
 }
 
 /// Texts as values of a type, as the dialect reads them.
 pub(super) fn read(array: &ArrayRef, to: &DataType, dialect: Dialect) -> Result<ArrayRef> {
     let signature = Signature::any(1, Volatility::Immutable);
-    Cast { to: to.clone(), safe: false, dialect, signature }.cast(array)
+    Cast { to: to.clone(), safe: false, dialect, signature }.cast(array, Zone::UTC)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -89,10 +105,12 @@ impl ScalarUDFImpl for Cast {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let is_set = self.dialect.rules().zone_is_set;
+        let zone = if is_set { Zone::of_session(&args.config_options) } else { Zone::UTC };
         match args.args.first() {
-            Some(ColumnarValue::Array(array)) => Ok(ColumnarValue::Array(self.cast(array)?)),
+            Some(ColumnarValue::Array(array)) => Ok(ColumnarValue::Array(self.cast(array, zone)?)),
             Some(ColumnarValue::Scalar(value)) => {
-                let made = self.cast(&value.to_array()?)?;
+                let made = self.cast(&value.to_array()?, zone)?;
                 Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?))
             }
             None => Err(Error::internal("a cast of nothing").into()),
@@ -101,8 +119,11 @@ impl ScalarUDFImpl for Cast {
 }
 
 impl Cast {
-    fn cast(&self, array: &ArrayRef) -> Result<ArrayRef> {
+    fn cast(&self, array: &ArrayRef, zone: Zone) -> Result<ArrayRef> {
         let from = array.data_type();
+        if crosses_zones(from, &self.to) {
+            return self.cross_zones(array, zone);
+        }
         if !differs(from, &self.to) {
             return self.plain(array);
         }
@@ -113,14 +134,13 @@ impl Cast {
             return json_casts::read(cast(array, &DataType::Utf8View)?.as_string_view(), &self.to, self.safe);
         }
         if is_text(from) {
-            return self.read(&cast(array, &DataType::Utf8View)?);
+            return self.read(&cast(array, &DataType::Utf8View)?, zone);
         }
         if is_text(&self.to) {
             let made = match from {
-                DataType::Timestamp(_, zone) => {
-                    let zone = zone.is_some();
-                    let micros = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-                    let micros = micros.as_primitive::<TimestampMicrosecondType>();
+                DataType::Timestamp(_, zoned) => {
+                    let zone = zoned.as_ref().map(|_| zone);
+                    let micros = micros(array)?;
                     let digits = self.dialect.rules().fraction_digits;
                     texts(micros.len(), |row| {
                         (!micros.is_null(row)).then(|| moment_text(micros.value(row), zone, digits))
@@ -177,8 +197,24 @@ impl Cast {
             .map_err(|error| if self.to.is_integer() { out_of_range(&self.to) } else { error.into() })
     }
 
+    /// A moment as what clocks of a zone show, or the other way round.
+    fn cross_zones(&self, array: &ArrayRef, zone: Zone) -> Result<ArrayRef> {
+        let moments = micros(array)?;
+        let is_zoned = matches!(array.data_type(), DataType::Timestamp(_, Some(_)));
+        let other = |micros: i64| if is_zoned { zone.to_local(micros) } else { zone.to_utc(micros) };
+        let made: TimestampMicrosecondArray = if self.safe {
+            moments.unary_opt(other)
+        } else {
+            moments.try_unary::<_, TimestampMicrosecondType, Error>(|micros| {
+                other(micros).ok_or_else(|| out_of_range(&self.to))
+            })?
+        };
+        let made: ArrayRef = if is_zoned { Arc::new(made) } else { Arc::new(made.with_timezone("UTC")) };
+        Ok(cast_with_options(&made, &self.to, &self.options())?)
+    }
+
     /// Texts as values.
-    fn read(&self, array: &ArrayRef) -> Result<ArrayRef> {
+    fn read(&self, array: &ArrayRef, zone: Zone) -> Result<ArrayRef> {
         match &self.to {
             DataType::Int8 => self.integers::<Int8Type>(array, "Short", |n| i8::try_from(n).ok()),
             DataType::Int16 => self.integers::<Int16Type>(array, "Short", |n| i16::try_from(n).ok()),
@@ -213,6 +249,9 @@ impl Cast {
             DataType::Date32 => self.primitives::<Date32Type>(array, |text| {
                 let micros = self.moment(text)?;
                 i32::try_from(micros.div_euclid(86_400_000_000)).ok()
+            }),
+            DataType::Timestamp(_, Some(_)) => self.primitives::<TimestampMicrosecondType>(array, |text| {
+                load::zoned_moment_of(text, self.dialect == Dialect::Redshift, zone)
             }),
             _ => self.primitives::<TimestampMicrosecondType>(array, |text| self.moment(text)),
         }
@@ -393,9 +432,11 @@ pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     Some(if negative { -value } else { value })
 }
 
-/// `2008-02-20 10:00:00.5`, with at least so many digits of the fraction; with a zone `+00`.
-pub(super) fn moment_text(micros: i64, zoned: bool, digits: usize) -> String {
-    let Some(moment) = chrono::DateTime::from_timestamp_micros(micros) else { return micros.to_string() };
+/// `2008-02-20 10:00:00.5`, with at least so many digits of the fraction; in a zone with its offset, `+00`.
+pub(super) fn moment_text(micros: i64, zone: Option<Zone>, digits: usize) -> String {
+    let offset = zone.map(|zone| zone.offset_at(micros).unwrap_or(0));
+    let local = micros.saturating_add(offset.unwrap_or(0));
+    let Some(moment) = chrono::DateTime::from_timestamp_micros(local) else { return micros.to_string() };
     let mut text = moment.format("%Y-%m-%d %H:%M:%S").to_string();
     let fraction = format!("{:06}", micros.rem_euclid(1_000_000));
     let mut kept = fraction.trim_end_matches('0').len();
@@ -406,8 +447,8 @@ pub(super) fn moment_text(micros: i64, zoned: bool, digits: usize) -> String {
         text.push('.');
         text.push_str(&fraction[..kept]);
     }
-    if zoned {
-        text.push_str(if digits > 0 { " UTC" } else { "+00" });
+    if let Some(offset) = offset {
+        text.push_str(&if digits > 0 { " UTC".to_owned() } else { offset_text(offset) });
     }
     text
 }
@@ -419,7 +460,7 @@ mod tests {
 
     fn cast_one(text: ScalarValue, to: &DataType, dialect: Dialect) -> Result<ScalarValue> {
         let cast = Cast { to: to.clone(), safe: false, dialect, signature: Signature::any(1, Volatility::Immutable) };
-        Ok(ScalarValue::try_from_array(&cast.cast(&text.to_array()?)?, 0)?)
+        Ok(ScalarValue::try_from_array(&cast.cast(&text.to_array()?, Zone::UTC)?, 0)?)
     }
 
     // PostgreSQL's float8out with extra_float_digits, and Trino's documentation of CAST to varchar.
@@ -440,6 +481,31 @@ mod tests {
                 let made = cast_one(ScalarValue::from(value), &DataType::Utf8View, dialect).unwrap();
                 assert_eq!(made, ScalarValue::Utf8View(Some(expected.to_owned())), "{value} in {dialect}");
             }
+        }
+    }
+
+    // PostgreSQL's casts with America/New_York as its time zone, of winter and summer.
+    #[test]
+    fn moments_are_what_clocks_of_the_zone_show() {
+        let zone = Zone::of_name("America/New_York").unwrap();
+        let stamp = |zone: Option<&str>| DataType::Timestamp(TimeUnit::Microsecond, zone.map(Into::into));
+        let made = |value: &ScalarValue, to: &DataType| {
+            let signature = Signature::any(1, Volatility::Immutable);
+            let cast = Cast { to: to.clone(), safe: false, dialect: Dialect::Redshift, signature };
+            ScalarValue::try_from_array(&cast.cast(&value.to_array().unwrap(), zone).unwrap(), 0).unwrap()
+        };
+        for (local, written) in
+            [("2020-01-01 22:30:00", "2020-01-01 22:30:00-05"), ("2020-07-01 22:30:00", "2020-07-01 22:30:00-04")]
+        {
+            let text = ScalarValue::Utf8View(Some(local.to_owned()));
+            let moment = made(&text, &stamp(Some("UTC")));
+            assert_eq!(made(&moment, &DataType::Utf8View), ScalarValue::Utf8View(Some(written.to_owned())));
+            let plain = made(&moment, &stamp(None));
+            assert_eq!(plain, made(&text, &stamp(None)));
+            assert_eq!(made(&plain, &stamp(Some("UTC"))), moment);
+            assert_eq!(made(&moment, &DataType::Date32), made(&text, &DataType::Date32));
+            let with_offset = ScalarValue::Utf8View(Some(written.to_owned()));
+            assert_eq!(made(&with_offset, &stamp(Some("UTC"))), moment);
         }
     }
 

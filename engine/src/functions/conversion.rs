@@ -1,6 +1,6 @@
 //! Values as texts, and texts of limited length.
 
-use super::cast::as_text;
+use super::cast::as_text_in;
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use crate::error::Result;
 use crate::sql::Dialect;
@@ -21,7 +21,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
 ];
 
 fn as_text_view(call: &Call<'_>, dialect: Dialect) -> Result<ArrayRef> {
-    Ok(cast(&as_text(&call.args[0], dialect)?, &DataType::Utf8View)?)
+    Ok(cast(&as_text_in(&call.args[0], dialect, call.zone)?, &DataType::Utf8View)?)
 }
 
 /// Whether a value of a type is a text where one is wanted, and is none by itself.

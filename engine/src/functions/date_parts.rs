@@ -39,6 +39,13 @@ pub(super) fn value(call: &Call<'_>, part: Part) -> Result<ArrayRef> {
 /// The values of the part that the first argument names, of the second.
 pub(super) fn named(call: &Call<'_>) -> Result<ArrayRef> {
     let moments = micros(&call.whole(1)?)?;
+    if matches!(call.args[1].data_type(), DataType::Timestamp(_, Some(_))) && !call.zone.is_utc() {
+        let (parts, mut last) = (call.spread_text(0), Last::new());
+        return call.ints(|row| {
+            let part = *last.of(parts.value(row), Part::parse)?;
+            part.value_in(call.zone, moments.value(row)).map(Some)
+        });
+    }
     if let Some(part) = part_of(call)?
         && let Some(values) = calendar::values(part, moments.values())
     {

@@ -1,18 +1,20 @@
 //! Values as texts by a template, and back: Redshift's TO_CHAR and its kin, Trino's MySQL and Joda formats.
 
-use super::arithmetic::overflow;
+use super::arithmetic::{out_of_range, overflow};
 use super::cast::decimal;
+use super::date_parts::micros;
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::number_template::NumberTemplate;
 use super::parts::{DAY_US, micros_of, moment_of};
 use super::rows::Last;
-use super::template::Template;
+use super::template::{Template, ZoneWords};
 use crate::error::{Error, ErrorKind, Result};
+use crate::zone::offset_text;
 use chrono::format::{Item, StrftimeItems};
 use chrono::{NaiveDate, NaiveDateTime};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, TimeUnit, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, TimeUnit};
 use std::fmt::Write;
 
 use Kind::{Bool, Stamp, Text};
@@ -49,7 +51,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         let (texts, templates) = (call.text(0), call.text(1));
         let mut last = Last::new();
         call.stamps(|row| {
-            last.of(templates.value(row), |text| Ok(Template::parse(text)))?.read(texts.value(row)).map(Some)
+            let local = last.of(templates.value(row), |text| Ok(Template::parse(text)))?.read(texts.value(row))?;
+            call.zone.to_utc(local).map(Some).ok_or_else(of_no_calendar)
         })
     })
     .optional(1)
@@ -119,17 +122,27 @@ fn number_type(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::Decimal128(38, MOST_FRACTION))
 }
 
+fn of_no_calendar() -> Error {
+    out_of_range(&DataType::Timestamp(TimeUnit::Microsecond, None))
+}
+
 fn to_char(call: &Call<'_>) -> Result<ArrayRef> {
     let (values, templates) = (&call.args[0], call.text(1));
     let data_type = values.data_type();
     if data_type.is_temporal() {
-        let zone = if matches!(data_type, DataType::Timestamp(_, Some(_))) { "UTC" } else { "" };
-        let plain = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-        let micros = plain.as_primitive::<TimestampMicrosecondType>();
+        let zoned = matches!(data_type, DataType::Timestamp(_, Some(_)));
+        let micros = micros(values)?;
         let mut last = Last::new();
         return call.texts(|row| {
             let template = last.of(templates.value(row), |text| Ok(Template::parse(text)))?;
-            Ok(Some(template.write(moment_of(micros.value(row))?, zone)))
+            let utc = micros.value(row);
+            if !zoned {
+                return Ok(Some(template.write(moment_of(utc)?, None)));
+            }
+            let offset = call.zone.offset_at(utc).ok_or_else(of_no_calendar)?;
+            let local = moment_of(utc.checked_add(offset).ok_or_else(of_no_calendar)?)?;
+            let zone = ZoneWords { abbreviation: call.zone.abbreviation_at(utc), offset: offset_text(offset) };
+            Ok(Some(template.write(local, Some(&zone))))
         });
     }
     let mut last = Last::new();

@@ -154,6 +154,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::functions::kernel::Kernel;
+    use crate::zone::Zone;
     use datafusion::arrow::array::{BooleanArray, Int64Array, StringViewArray};
     use std::sync::Arc;
 
@@ -198,7 +199,7 @@ mod tests {
 
     fn called(kernel: Kernel, args: &[ArrayRef], rows: usize) -> Result<Vec<Option<String>>> {
         let nulls = args.iter().find(|arg| arg.len() == rows).and_then(|arg| arg.nulls().cloned());
-        let made = kernel(&Call { args, rows, nulls, gives: DataType::Utf8View })?;
+        let made = kernel(&Call { args, rows, nulls, gives: DataType::Utf8View, zone: Zone::UTC })?;
         Ok(made.as_string_view().iter().map(|text| text.map(str::to_owned)).collect())
     }
 

@@ -8,6 +8,7 @@ pub(crate) use crate::error::shown_type;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use crate::tables;
+use crate::zone::Zone;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
@@ -99,12 +100,14 @@ pub(super) struct Call<'a> {
     pub(super) nulls: Option<NullBuffer>,
     /// What the result is.
     pub(super) gives: DataType,
+    /// The session's time zone.
+    pub(super) zone: Zone,
 }
 
 impl Call<'_> {
     /// The same call for a result of another type, of which its own is made then.
     pub(super) fn giving(&self, gives: DataType) -> Self {
-        Self { args: self.args, rows: self.rows, nulls: self.nulls.clone(), gives }
+        Self { args: self.args, rows: self.rows, nulls: self.nulls.clone(), gives, zone: self.zone }
     }
 }
 
@@ -421,7 +424,8 @@ impl ScalarUDFImpl for Function {
         if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == rows) {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&gives)?));
         }
-        let made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives })?;
+        let zone = Zone::of_session(&args.config_options);
+        let made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives, zone })?;
         if constant {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?));
         }

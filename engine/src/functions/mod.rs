@@ -70,7 +70,7 @@ mod vectors;
 mod written_numbers;
 
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
-pub(crate) use cast::{differs as cast_differs, function as cast_function};
+pub(crate) use cast::{crosses_zones, differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 pub(crate) use coalesce::{COALESCE, mixes_doubles, type_of_literals};
 pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};

@@ -3,6 +3,7 @@
 
 use super::kernel::shown_type;
 use crate::error::{Error, ErrorKind, Result};
+use crate::zone::Zone;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, Timelike};
 use datafusion::arrow::datatypes::DataType;
 
@@ -33,6 +34,8 @@ pub(super) enum Part {
     Millisecond,
     Microsecond,
     Timezone,
+    TimezoneHour,
+    TimezoneMinute,
 }
 
 impl Part {
@@ -59,7 +62,9 @@ impl Part {
             "millisecond" | "milliseconds" | "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisec"
             | "millisecs" | "millisecon" => Self::Millisecond,
             "microsecond" | "microseconds" | "us" | "usec" | "usecs" | "microsec" | "microsecs" => Self::Microsecond,
-            "timezone" | "timezone_hour" => Self::Timezone,
+            "timezone" => Self::Timezone,
+            "timezone_hour" => Self::TimezoneHour,
+            "timezone_minute" => Self::TimezoneMinute,
             _ => return Err(Error::new(ErrorKind::InvalidParameter, format!("date part \"{name}\" is not known"))),
         })
     }
@@ -80,7 +85,7 @@ impl Part {
             Self::Second => Length::Micros(SECOND_US),
             Self::Millisecond => Length::Micros(1000),
             Self::Microsecond => Length::Micros(1),
-            Self::IsoYear | Self::Epoch | Self::Timezone => return None,
+            Self::IsoYear | Self::Epoch | Self::Timezone | Self::TimezoneHour | Self::TimezoneMinute => return None,
         })
     }
 
@@ -175,7 +180,7 @@ impl Part {
             Self::Minute => within(HOUR_US, MINUTE_US),
             Self::Hour => within(DAY_US, HOUR_US),
             Self::Epoch => micros.div_euclid(SECOND_US),
-            Self::Timezone => 0,
+            Self::Timezone | Self::TimezoneHour | Self::TimezoneMinute => 0,
             Self::Day => i64::from(moment()?.day()),
             Self::DayOfWeek => i64::from(moment()?.weekday().num_days_from_sunday()),
             Self::IsoDayOfWeek => i64::from(moment()?.weekday().number_from_monday()),
@@ -193,6 +198,23 @@ impl Part {
 }
 
 impl Part {
+    /// The part's value of a moment with a zone, of what clocks of the session's zone show.
+    pub(super) fn value_in(self, zone: Zone, utc: i64) -> Result<i64> {
+        let local = zone.to_local(utc).ok_or_else(|| {
+            super::arithmetic::out_of_range(&DataType::Timestamp(
+                datafusion::arrow::datatypes::TimeUnit::Microsecond,
+                None,
+            ))
+        })?;
+        match self {
+            Self::Epoch => self.value(utc),
+            Self::Timezone => Ok((local - utc) / SECOND_US),
+            Self::TimezoneHour => Ok((local - utc) / HOUR_US),
+            Self::TimezoneMinute => Ok((local - utc) % HOUR_US / MINUTE_US),
+            _ => self.value(local),
+        }
+    }
+
     /// The part's value of an interval: months in years, days and times (Redshift's EXTRACT, PostgreSQL's fields).
     pub(super) fn of_interval(self, months: i64, micros: i64) -> Result<i64> {
         Ok(match self {

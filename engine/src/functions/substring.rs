@@ -119,6 +119,7 @@ fn trino(call: &Call<'_>) -> Result<ArrayRef> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::zone::Zone;
     use datafusion::arrow::array::{Array, BinaryViewArray, Int64Array, StringViewArray};
 
     fn texts(values: &[Option<&str>]) -> ArrayRef {
@@ -130,7 +131,7 @@ mod tests {
     }
 
     fn call(args: &[ArrayRef], rows: usize) -> Call<'_> {
-        Call { args, rows, nulls: args[0].nulls().cloned(), gives: args[0].data_type().clone() }
+        Call { args, rows, nulls: args[0].nulls().cloned(), gives: args[0].data_type().clone(), zone: Zone::UTC }
     }
 
     // PostgreSQL's substring, which Redshift's is for texts.
@@ -197,7 +198,8 @@ mod tests {
         assert_eq!(&redshift(&call(&args, 4)).unwrap(), &expected);
         assert_eq!(&trino(&call(&args, 4)).unwrap(), &expected);
         let args = [texts(&[Some("hello")]), numbers(&[1, 2, 6]), numbers(&[9, 2, 1])];
-        let made = redshift(&Call { args: &args, rows: 3, nulls: None, gives: DataType::Utf8View }).unwrap();
+        let made =
+            redshift(&Call { args: &args, rows: 3, nulls: None, gives: DataType::Utf8View, zone: Zone::UTC }).unwrap();
         assert_eq!(&made, &texts(&[Some("hello"), Some("el"), Some("")]));
     }
 

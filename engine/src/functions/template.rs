@@ -4,6 +4,12 @@ use super::parts::micros_of;
 use crate::error::{Error, ErrorKind, Result};
 use chrono::{Datelike, Month, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
+/// What a moment's zone is called, and what it is from UTC.
+pub(super) struct ZoneWords {
+    pub(super) abbreviation: String,
+    pub(super) offset: String,
+}
+
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Piece {
@@ -93,7 +99,7 @@ impl Template {
     }
 
     /// Writes a moment.
-    pub(super) fn write(&self, moment: NaiveDateTime, zone: &str) -> String {
+    pub(super) fn write(&self, moment: NaiveDateTime, zone: Option<&ZoneWords>) -> String {
         let mut made = String::new();
         for piece in &self.pieces {
             match &piece.what {
@@ -165,7 +171,7 @@ fn ordinal_suffix(number: i64) -> &'static str {
     }
 }
 
-fn write_field(field: &str, case: Case, fill: bool, moment: NaiveDateTime, zone: &str) -> String {
+fn write_field(field: &str, case: Case, fill: bool, moment: NaiveDateTime, zone: Option<&ZoneWords>) -> String {
     let number = |value: i64, width: usize| if fill { format!("{value:0width$}") } else { value.to_string() };
     let name = |name: &str, width: usize| {
         let cased = match case {
@@ -227,14 +233,8 @@ fn write_field(field: &str, case: Case, fill: bool, moment: NaiveDateTime, zone:
         "A.M." | "P.M." => name(if moment.hour() < 12 { "A.M." } else { "P.M." }, 4),
         "BC" | "AD" => name(if year > 0 { "AD" } else { "BC" }, 2),
         "B.C." | "A.D." => name(if year > 0 { "A.D." } else { "B.C." }, 4),
-        "TZ" => name(zone, 0),
-        _ => {
-            if zone.is_empty() {
-                String::new()
-            } else {
-                "+00".to_owned()
-            }
-        }
+        "TZ" => name(zone.map_or("", |zone| zone.abbreviation.as_str()), 0),
+        _ => zone.map(|zone| zone.offset.clone()).unwrap_or_default(),
     }
 }
 
@@ -469,7 +469,7 @@ mod tests {
             ("RM", "XII "),
             ("am", "pm"),
         ] {
-            assert_eq!(Template::parse(template).write(moment, ""), expected, "{template}");
+            assert_eq!(Template::parse(template).write(moment, None), expected, "{template}");
         }
     }
 

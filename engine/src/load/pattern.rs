@@ -86,8 +86,8 @@ impl Moments {
     pub(super) fn timestamp(&self, text: &str) -> Option<i64> {
         let text = text.trim();
         match self {
-            Self::Standard => standard(text),
-            Self::Auto => standard(text).or_else(|| auto(text)),
+            Self::Standard => standard(text).and_then(in_utc),
+            Self::Auto => standard(text).or_else(|| auto(text)).and_then(in_utc),
             Self::EpochSeconds => epoch(text, 1_000_000),
             Self::EpochMillis => epoch(text, 1_000),
             Self::Pattern { format, has_time: true } => NaiveDateTime::parse_from_str(text, format).ok().map(micros),
@@ -121,8 +121,24 @@ impl Moments {
 
 /// Microseconds since the epoch of a text in the standard form, or, where asked for, in one that is recognised.
 pub(crate) fn moment_of(text: &str, recognise: bool) -> Option<i64> {
+    moment_and_zone(text, recognise).and_then(in_utc)
+}
+
+/// What clocks show as a moment in UTC, which is their zone where the text names none.
+fn in_utc((micros, zone): (i64, Option<Zone>)) -> Option<i64> {
+    zone.map_or(Some(micros), |zone| zone.to_utc(micros))
+}
+
+/// The same of a moment with a zone, which is this one where the text names none.
+pub(crate) fn zoned_moment_of(text: &str, recognise: bool, zone: Zone) -> Option<i64> {
+    let (micros, named) = moment_and_zone(text, recognise)?;
+    named.unwrap_or(zone).to_utc(micros)
+}
+
+/// What clocks show, and the zone that the text names.
+fn moment_and_zone(text: &str, recognise: bool) -> Option<(i64, Option<Zone>)> {
     let text = text.trim();
-    let short = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok().map(micros);
+    let short = || Some((micros(NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok()?), None));
     let recognised = || if recognise { auto(text) } else { None };
     standard(text).or_else(short).or_else(recognised)
 }
@@ -135,14 +151,15 @@ fn date(text: &str, format: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text, format).ok()
 }
 
-fn standard(text: &str) -> Option<i64> {
-    let (seconds, nanos) = crate::lake::records::parse_timestamp(text)?;
-    seconds.checked_mul(1_000_000)?.checked_add(i64::from(nanos / 1000))
+fn standard(text: &str) -> Option<(i64, Option<Zone>)> {
+    let (seconds, nanos, offset) = crate::lake::records::parse_zoned_timestamp(text)?;
+    let micros = seconds.checked_mul(1_000_000)?.checked_add(i64::from(nanos / 1000))?;
+    let zone = offset.and_then(|offset| i32::try_from(offset).ok()).map(Zone::Fixed);
+    Some((micros, zone))
 }
 
-/// A date in one of the known forms, with or without a time of day and a zone behind it; a moment with a zone is turned
-/// to UTC.
-fn auto(text: &str) -> Option<i64> {
+/// A date in one of the known forms, with or without a time of day and a zone behind it.
+fn auto(text: &str) -> Option<(i64, Option<Zone>)> {
     let text = text.replace(',', "");
     if let Some(text) = text.strip_suffix(" BC") {
         let year = |day: NaiveDate| day.with_year(1 - day.year());
@@ -151,7 +168,7 @@ fn auto(text: &str) -> Option<i64> {
             .filter(|format| format.contains("%Y"))
             .find_map(|format| date(text, format))
             .and_then(year)
-            .map(|day| micros(day.into()));
+            .map(|day| (micros(day.into()), None));
     }
     let (text, zone) = without_zone(&text);
     let julian = || {
@@ -164,7 +181,7 @@ fn auto(text: &str) -> Option<i64> {
     let timed =
         || AUTO_DATES.iter().find_map(|day| AUTO_TIMES.iter().find_map(|time| moment(&format!("{day} {time}"))));
     let micros = plain.or_else(timed).or_else(|| moment("%d %B %H:%M:%S%.f %Y")).or_else(julian)?;
-    zone.map_or(Some(micros), |zone| zone.to_utc(micros))
+    Some((micros, zone))
 }
 
 /// A text without the zone behind it, and the zone.
@@ -213,7 +230,7 @@ pub(crate) fn time_of_day(text: &str) -> Option<i64> {
         return Some(time_micros(time));
     }
     // The epoch's day gives the zone something to count from.
-    let micros = standard(&format!("1970-01-01 {text}"))?;
+    let micros = standard(&format!("1970-01-01 {text}")).and_then(in_utc)?;
     Some(micros.rem_euclid(86_400_000_000))
 }
 

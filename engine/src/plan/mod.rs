@@ -15,7 +15,7 @@ mod view;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
 pub(crate) use declared::{declared_schema, declared_types, with_declarations};
-pub(crate) use dialect::{as_sketch, as_super, assigned, read_interval, sketch_value, super_value};
+pub(crate) use dialect::{SessionZone, as_sketch, as_super, assigned, read_interval, sketch_value, super_value};
 pub(crate) use rewrite::{shown_name, shown_schema};
 pub(crate) use view::View;
 

@@ -9,10 +9,12 @@ use crate::federated::Sources;
 use crate::kept_plans::PlanKey;
 use crate::lake::table::Lake;
 use crate::load::CopyInput;
+use crate::plan::SessionZone;
 use crate::result::CurrentProgress;
 use crate::sql::{Bound, Dialect, ParsedStatement};
 use crate::tables::{self, ManagedTableProvider};
 use crate::warehouse::Warehouse;
+use crate::zone::Zone;
 use datafusion::datasource::TableProvider;
 use datafusion::execution::session_state::SessionState;
 use millrace_catalog::model::ManagedTable;
@@ -55,6 +57,7 @@ impl Context {
     ) -> Self {
         let dialect = statement.dialect;
         sort_nulls(&mut state, dialect);
+        keep_zone(&mut state, dialect);
         state.mark_start_execution();
         Self {
             warehouse,
@@ -304,6 +307,18 @@ impl Context {
         let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
         let before: usize = self.text.split('\n').take(skipped).map(|text| text.chars().count() + 1).sum();
         before + usize::try_from(column).unwrap_or(0)
+    }
+}
+
+/// Has moments shown in the session's zone, or where a dialect knows no such setting, in UTC (Athena: "Time zones").
+fn keep_zone(state: &mut SessionState, dialect: Dialect) {
+    if Zone::of_session(state.config_options()).is_utc() {
+        return;
+    }
+    if dialect.rules().zone_is_set {
+        state.add_analyzer_rule(Arc::new(SessionZone));
+    } else {
+        state.config_mut().options_mut().execution.time_zone = Some("UTC".to_owned());
     }
 }
 

@@ -5,7 +5,7 @@ use super::search_path::SearchPath;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::optimize::CostBased;
 use crate::sql::Dialect;
-use crate::wlm;
+use crate::{wlm, zone};
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,8 +83,10 @@ impl Settings {
             }
             "timezone" => {
                 let zone = value.unwrap_or(&default.timezone);
-                let zone: chrono_tz::Tz =
-                    zone.parse().map_err(|_| invalid("it takes an IANA time zone such as Europe/Berlin".to_owned()))?;
+                let zone = zone::of_setting(zone).ok_or_else(|| {
+                    let takes = "it takes an IANA time zone such as Europe/Berlin, or whole hours from UTC";
+                    invalid(takes.to_owned())
+                })?;
                 zone.name().clone_into(&mut self.timezone);
                 config.options_mut().execution.time_zone = Some(self.timezone.clone());
             }

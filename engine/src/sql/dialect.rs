@@ -76,6 +76,8 @@ pub(crate) struct Rules {
     pub(crate) longest_char: u64,
     /// Whether functions see a CHAR with blanks up to its length; else without any at its end.
     pub(crate) char_is_padded: bool,
+    /// Whether moments are shown and read in the zone that the session sets; else in UTC (Athena knows no such setting).
+    pub(crate) zone_is_set: bool,
 }
 
 const REDSHIFT: Rules = Rules {
@@ -98,6 +100,7 @@ const REDSHIFT: Rules = Rules {
     blanks_are_ignored: true,
     longest_char: 4096,
     char_is_padded: false,
+    zone_is_set: true,
 };
 
 const ATHENA: Rules = Rules {
@@ -120,6 +123,7 @@ const ATHENA: Rules = Rules {
     blanks_are_ignored: false,
     longest_char: 65_536,
     char_is_padded: true,
+    zone_is_set: false,
 };
 
 impl Dialect {
@@ -142,6 +146,11 @@ impl Dialect {
     /// DataFusion's name for where NULLs sort.
     pub fn default_null_ordering(self) -> &'static str {
         self.rules().null_ordering
+    }
+
+    /// Whether moments are shown in the zone that the session sets; else in UTC.
+    pub fn zone_is_set(self) -> bool {
+        self.rules().zone_is_set
     }
 }
 

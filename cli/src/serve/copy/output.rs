@@ -2,9 +2,10 @@
 
 use crate::serve::connection::{Connection, watched};
 use crate::serve::failure::Failure;
-use crate::serve::rows::{deadline, flush, zone};
+use crate::serve::rows::{deadline, flush};
 use crate::serve::value::{CopiedRows, CopyLayout};
 use crate::serve::wire::FULL;
+use crate::zone::shown_zone;
 use futures::StreamExt;
 use millrace_engine::Error;
 use millrace_engine::sql::{ParsedStatement, StreamHeader, StreamLayout};
@@ -22,7 +23,7 @@ impl Connection {
         let tag = result.tag.clone();
         let Some(mut batches) = result.rows else { return Ok(tag.text(0)) };
         let schema = result.schema;
-        let copied = CopyLayout::new(layout, &schema, zone(&self.session));
+        let copied = CopyLayout::new(layout, &schema, shown_zone(&self.session));
         let columns = schema.fields().len();
         let format = i16::from(copied.is_binary());
         let wire = &mut self.wire;

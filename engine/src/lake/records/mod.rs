@@ -20,7 +20,7 @@ pub(crate) use blocks::head;
 pub use blocks::{Block, RecordError};
 pub(crate) use bytes::open_listed;
 pub(crate) use columns::{BadCell, Epoch, ScalarRules, check_scalar, scalar_array};
-pub(crate) use scalar::{parse_date, parse_timestamp};
+pub(crate) use scalar::{parse_date, parse_timestamp, parse_zoned_timestamp};
 pub use source::{BlockDecoder, RecordFormat, RecordSource};
 
 /// What a value becomes that its column's type cannot hold.

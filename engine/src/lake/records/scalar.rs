@@ -176,10 +176,16 @@ pub(crate) fn parse_date(text: &str) -> Option<i32> {
 /// `YYYY-MM-DD HH:MM:SS[.fffffffff]`, a date alone, or ISO 8601 with `T` and an optional zone (`Z`, `+01:00`,
 /// `+0100`, `+01`), as seconds from 1970-01-01 00:00 and nanoseconds. A time with a zone is turned to UTC.
 pub(crate) fn parse_timestamp(text: &str) -> Option<(i64, u32)> {
+    let (seconds, nanos, offset) = parse_zoned_timestamp(text)?;
+    Some((seconds - offset.unwrap_or(0), nanos))
+}
+
+/// The same with the zone apart: what clocks show, and what it is from UTC in seconds where the text says so.
+pub(crate) fn parse_zoned_timestamp(text: &str) -> Option<(i64, u32, Option<i64>)> {
     let mut rest = text.as_bytes().trim_ascii();
     let midnight = take_date(&mut rest)? * 86_400;
     if rest.is_empty() {
-        return Some((midnight, 0));
+        return Some((midnight, 0, None));
     }
     take_byte(&mut rest, |b| matches!(b, b' ' | b'T' | b't'))?;
     let hour = take_digits(&mut rest, 1, 2).filter(|hour| *hour < 24)?;
@@ -188,8 +194,9 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<(i64, u32)> {
     take_byte(&mut rest, |b| b == b':')?;
     let second = take_digits(&mut rest, 1, 2).filter(|second| *second < 60)?;
     let nanos = if take_byte(&mut rest, |b| b == b'.').is_some() { take_fraction(&mut rest)? } else { 0 };
-    let offset = take_zone(&mut rest)?;
-    Some((midnight + i64::from(hour * 3600 + minute * 60 + second) - offset, nanos))
+    rest = rest.trim_ascii();
+    let offset = if rest.is_empty() { None } else { Some(take_zone(&mut rest)?) };
+    Some((midnight + i64::from(hour * 3600 + minute * 60 + second), nanos, offset))
 }
 
 /// One to nine digits as nanoseconds; digits behind them are passed over.
@@ -202,10 +209,9 @@ fn take_fraction(text: &mut &[u8]) -> Option<u32> {
     Some(value * 10_u32.pow(9 - length as u32))
 }
 
-/// The rest of the text as a zone's offset in seconds; nothing is UTC.
+/// The rest of the text as a zone's offset in seconds.
 fn take_zone(text: &mut &[u8]) -> Option<i64> {
-    *text = text.trim_ascii();
-    if text.is_empty() || text.eq_ignore_ascii_case(b"z") || text.eq_ignore_ascii_case(b"utc") {
+    if text.eq_ignore_ascii_case(b"z") || text.eq_ignore_ascii_case(b"utc") {
         return Some(0);
     }
     let sign = if take_byte(text, |b| b == b'+' || b == b'-')? == b'-' { -1 } else { 1 };

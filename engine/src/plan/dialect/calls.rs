@@ -95,7 +95,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
     let redshift = dialect == Dialect::Redshift;
     match expr {
         Expr::Identifier(ident) if redshift && ident.quote_style.is_none() && ident.value == "sysdate" => {
-            *expr = now();
+            *expr = session_now();
         }
         Expr::UnaryOp { op, expr: inner } => {
             let name = match op {
@@ -265,8 +265,8 @@ pub(super) fn rename(function: &mut Function, name: &str) {
 
 fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
     Ok(Some(match (name, args.as_slice()) {
-        ("getdate", []) => call("date_trunc", vec![text("second"), now()]),
-        ("localtimestamp", []) => now(),
+        ("getdate", []) => call("date_trunc", vec![text("second"), session_now()]),
+        ("localtimestamp", []) => session_now(),
         ("charindex", [sought, within]) => call("strpos", vec![within.clone(), sought.clone()]),
         ("convert_timezone", [zone, moment]) => call("$from_utc", vec![zone.clone(), moment.clone()]),
         ("concat", [_, _, ..]) => joined(args),
@@ -296,7 +296,7 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
             cast(call("$date_part", vec![text(part), value.clone()]), DataType::DoublePrecision)
         }
         ("date_part_year", [value]) => cast(call("$date_part", vec![text("year"), value.clone()]), DataType::Int(None)),
-        ("timeofday", []) => call("to_char", vec![now(), text("Dy Mon DD HH24:MI:SS.US YYYY \"UTC\"")]),
+        ("timeofday", []) => call("to_char", vec![zoned_now(), text("Dy Mon DD HH24:MI:SS.US YYYY TZ")]),
         ("to_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "decode")?,
         ("from_varbyte", [value, Expr::Value(format)]) => varbyte(value, &format.value, "encode")?,
         ("from_hex", [value]) => call("decode", vec![value.clone(), text("hex")]),
@@ -490,6 +490,16 @@ pub(super) fn take(expr: &mut Box<Expr>) -> Expr {
 /// This statement's moment, without a zone.
 fn now() -> Expr {
     cast(call("now", Vec::new()), DataType::Timestamp(None, TimezoneInfo::None))
+}
+
+/// The same with one.
+fn zoned_now() -> Expr {
+    call("timezone", vec![text("UTC"), call("now", Vec::new())])
+}
+
+/// What clocks of the session's zone show at this statement's moment (Redshift's SYSDATE and GETDATE).
+fn session_now() -> Expr {
+    cast(zoned_now(), DataType::Timestamp(None, TimezoneInfo::None))
 }
 
 /// Parts that DataFusion computes as both services do.

@@ -8,7 +8,8 @@
 //! `intervals` those with qualifiers, `json` what is JSON in Trino's.
 //! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name; `using` names
 //! the columns that JOIN … USING made one, and `joined` plans such joins;
-//! `unnest` makes columns of the parts of rows and maps.
+//! `unnest` makes columns of the parts of rows and maps; `zones` looks at the casts between moments and what clocks show when
+//! all types agree.
 
 mod aggregates;
 mod calls;
@@ -32,6 +33,7 @@ mod spelling;
 mod types;
 mod unnest;
 mod using;
+mod zones;
 
 pub(crate) use casts::assigned;
 pub(super) use casts::rewrite as rewrite_casts;
@@ -51,3 +53,4 @@ pub(crate) use sketches::{as_sketch, sketch_value};
 pub(super) use spelling::spell;
 pub(super) use types::Types;
 pub(super) use using::qualify_outer;
+pub(crate) use zones::SessionZone;

@@ -1,0 +1,91 @@
+//! What clocks show of moments with a zone, in a session whose zone is not UTC: casts between moments with and without zone,
+//! those that the planner made to have types agree too, and parts of dates.
+//!
+//! It runs after DataFusion has made types agree, and only in such sessions: in UTC Arrow's casts are right. The functions
+//! that it puts in learn the zone when they are called, from the configuration of the statement.
+
+use super::passes;
+use crate::functions;
+use crate::sql::Dialect;
+use crate::zone::Zone;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::optimizer::AnalyzerRule;
+
+/// DataFusion's function of EXTRACT.
+const DATE_PART: &str = "date_part";
+
+/// The rule; its plans know the session's zone by their configuration.
+#[derive(Debug)]
+pub(crate) struct SessionZone;
+
+impl AnalyzerRule for SessionZone {
+    fn name(&self) -> &'static str {
+        "session_zone"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
+        if Zone::of_session(config).is_utc() {
+            return Ok(plan);
+        }
+        plan.transform_up_with_subqueries(rewrite_node).map(|rewritten| rewritten.data)
+    }
+}
+
+fn rewrite_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let mut found = false;
+    plan.apply_expressions(|expr| {
+        found |= expr.exists(|part| {
+            let extracts = matches!(part, Expr::ScalarFunction(call) if call.name() == DATE_PART);
+            Ok(extracts || matches!(part, Expr::Cast(_) | Expr::TryCast(_)))
+        })?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if !found {
+        return Ok(Transformed::no(plan));
+    }
+    let schema = passes::columns_of(&plan)?;
+    passes::rewrite_expressions(plan, |part| Ok(rewrite(part, &schema)))
+}
+
+fn rewrite(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let (inner, to, safe) = match &expr {
+        Expr::Cast(cast) => (&cast.expr, cast.field.data_type(), false),
+        Expr::TryCast(cast) => (&cast.expr, cast.field.data_type(), true),
+        Expr::ScalarFunction(call) if call.name() == DATE_PART => return part_of_moment(expr, schema),
+        _ => return Transformed::no(expr),
+    };
+    match inner.get_type(schema) {
+        Ok(from) if shows_zones(&from, to) => Transformed::yes(converted(inner.as_ref().clone(), to.clone(), safe)),
+        _ => Transformed::no(expr),
+    }
+}
+
+/// Whether a cast makes something of a moment with a zone, or one, that follows from the session's.
+fn shows_zones(from: &DataType, to: &DataType) -> bool {
+    let zoned = |t: &DataType| matches!(t, DataType::Timestamp(_, Some(_)));
+    functions::crosses_zones(from, to) || (zoned(from) != zoned(to) && functions::cast_differs(from, to))
+}
+
+/// EXTRACT of a moment with a zone: of what clocks show.
+fn part_of_moment(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
+    if let Expr::ScalarFunction(call) = &mut expr
+        && let [_, value] = call.args.as_mut_slice()
+        && matches!(value.get_type(schema), Ok(DataType::Timestamp(_, Some(_))))
+    {
+        *value = converted(value.clone(), plain, false);
+        return Transformed::yes(expr);
+    }
+    Transformed::no(expr)
+}
+
+fn converted(value: Expr, to: DataType, safe: bool) -> Expr {
+    let function = functions::cast_function(to, safe, Dialect::Redshift);
+    Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![value]))
+}
