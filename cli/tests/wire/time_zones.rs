@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// 2020-01-01 15:00 UTC.
-const MOMENT: Duration = Duration::from_secs(1_577_890_800);
+const MOMENT: Duration = Duration::from_hours(438_303);
 
 async fn one(client: &Client, text: &str) -> String {
     let messages = client.simple_query(text).await.unwrap();
