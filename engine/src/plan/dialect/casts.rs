@@ -1,6 +1,6 @@
 //! Casts of a finished plan, where the types are known: those that Arrow does otherwise become functions of ours.
 
-use super::operators::date_of;
+use super::operators::{date_of, moment_of_text};
 use super::passes;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, COALESCE, PLAIN_TEXT};
@@ -51,17 +51,37 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
         let found = if found.transformed { found } else { with_intervals(found.data, &schema, dialect) };
         let found = if found.transformed { found } else { part_of_interval(found.data, &schema, dialect) };
         let found = if found.transformed { found } else { with_midnights(found.data, &schema) };
+        let found = if found.transformed { found } else { with_moments(found.data, &schema, dialect) };
         Ok(if found.transformed { found } else { rewrite_cast(found.data, &schema, dialect) })
     })
 }
 
+/// The value of BETWEEN or IN, and what it is compared with.
+fn compared(expr: &mut Expr) -> Option<(&Expr, Vec<&mut Expr>)> {
+    match expr {
+        Expr::Between(between) => Some((&between.expr, vec![&mut between.low, &mut between.high])),
+        Expr::InList(list) => Some((&list.expr, list.list.iter_mut().collect())),
+        _ => None,
+    }
+}
+
+/// BETWEEN and IN of a date or a moment: literal texts that it is compared with are read as one.
+fn with_moments(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<Expr> {
+    let Some((value, others)) = compared(&mut expr) else { return Transformed::no(expr) };
+    let Ok(wanted) = value.get_type(schema) else { return Transformed::no(expr) };
+    let mut changed = false;
+    for other in others {
+        if let Some(moment) = moment_of_text(other, &wanted, schema, dialect) {
+            *other = moment;
+            changed = true;
+        }
+    }
+    if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
+}
+
 /// BETWEEN and IN of a qualified interval: what it is compared with is of its type.
 fn with_intervals(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<Expr> {
-    let (value, others): (&Expr, Vec<&mut Expr>) = match &mut expr {
-        Expr::Between(between) => (&between.expr, vec![&mut between.low, &mut between.high]),
-        Expr::InList(list) => (&list.expr, list.list.iter_mut().collect()),
-        _ => return Transformed::no(expr),
-    };
+    let Some((value, others)) = compared(&mut expr) else { return Transformed::no(expr) };
     let Some(wanted) = value.get_type(schema).ok().filter(functions::is_qualified) else {
         return Transformed::no(expr);
     };
@@ -79,11 +99,7 @@ fn with_intervals(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transf
 
 /// BETWEEN and IN of a date: midnights that it is compared with are dates, too.
 fn with_midnights(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let (value, others): (&Expr, Vec<&mut Expr>) = match &mut expr {
-        Expr::Between(between) => (&between.expr, vec![&mut between.low, &mut between.high]),
-        Expr::InList(list) => (&list.expr, list.list.iter_mut().collect()),
-        _ => return Transformed::no(expr),
-    };
+    let Some((value, others)) = compared(&mut expr) else { return Transformed::no(expr) };
     let is_date = |expr: &Expr| expr.get_type(schema).is_ok_and(|found| found == DataType::Date32);
     let fits = |expr: &Expr| matches!(expr, Expr::Literal(..)) || is_date(expr) || date_of(expr, schema).is_some();
     if !is_date(value) || !others.iter().all(|other| fits(other)) {

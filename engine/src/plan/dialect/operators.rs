@@ -388,7 +388,14 @@ impl Operands {
             raw.right = date;
             return Ok(PlannerResult::Original(raw));
         }
-        Ok(self.widened(raw))
+        if let Some(moment) = moment_of_text(&raw.right, &self.left, schema, self.dialect) {
+            raw.right = moment;
+        } else if let Some(moment) = moment_of_text(&raw.left, &self.right, schema, self.dialect) {
+            raw.left = moment;
+        } else {
+            return Ok(self.widened(raw));
+        }
+        Ok(PlannerResult::Original(raw))
     }
 
     /// A date beside a moment is compared in microseconds: DataFusion's nanoseconds hold the years 1677 to 2262 only. A
@@ -417,6 +424,14 @@ pub(super) fn date_of<'a>(moment: &'a Expr, schema: &DFSchema) -> Option<&'a Exp
     let is_moment = *cast.field.data_type() == DataType::Timestamp(TimeUnit::Microsecond, None);
     let is_date = is_moment && cast.expr.get_type(schema).is_ok_and(|from| from == DataType::Date32);
     is_date.then_some(cast.expr.as_ref())
+}
+
+/// A literal text that is compared with a date or a moment, read as the dialect reads it. DataFusion would read it as Arrow
+/// does, in nanoseconds, which neither know all texts nor hold all years.
+pub(super) fn moment_of_text(text: &Expr, other: &DataType, schema: &DFSchema, dialect: Dialect) -> Option<Expr> {
+    let is_literal = matches!(text, Expr::Literal(..)) && other.is_temporal() && !is_interval(other);
+    let from = is_literal.then(|| text.get_type(schema).ok()).flatten().filter(is_text)?;
+    functions::cast_differs(&from, other).then(|| cast_by_dialect(text.clone(), other, dialect))
 }
 
 pub(super) fn no_operator(
