@@ -34,7 +34,15 @@ pub(crate) struct VacuumState {
 /// The turn to vacuum; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct VacuumTurn {
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for VacuumTurn {
+    /// A child that this process is just starting has the file open, too, until it runs its own program: closing the file
+    /// alone would leave the turn to it for that long. A turn that cannot be given back ends with the process.
+    fn drop(&mut self) {
+        drop(self.lock.unlock());
+    }
 }
 
 impl Vacuums {
@@ -54,7 +62,7 @@ impl Vacuums {
         };
         let lock = File::create(&path).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(VacuumTurn { _lock: lock }),
+            Ok(()) => Ok(VacuumTurn { lock }),
             Err(TryLockError::WouldBlock) => Err(Error::new(ErrorKind::ObjectInUse, "VACUUM is running")
                 .with_hint("re-execute after other vacuum finished")),
             Err(TryLockError::Error(error)) => Err(failed(error)),
