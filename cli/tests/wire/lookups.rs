@@ -1,10 +1,10 @@
 //! Queries for rows of a small table that come again and again, and are run without the planner then: they find what the
 //! same query finds that comes for the first time. Expected values are PostgreSQL's.
 
-use crate::server::Server;
+use crate::server::{Server, one};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Statement};
 
 /// How often each statement is run: until the rows among which it looks stay in memory, and a few times more.
 const TIMES: usize = 10;
@@ -35,16 +35,6 @@ async fn found(client: &Client, statement: &Statement, values: &[&(dyn ToSql + S
         assert_eq!(*first.get_or_insert_with(|| rows.clone()), rows);
     }
     first.unwrap()
-}
-
-/// The one value of a text's rows.
-async fn one(client: &Client, text: &str) -> String {
-    let messages = client.simple_query(text).await.unwrap();
-    let row = messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    });
-    row.unwrap()
 }
 
 #[tokio::test]

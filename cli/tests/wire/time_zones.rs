@@ -1,21 +1,11 @@
 //! The session's time zone on the wire: texts and values of moments, of parameters, and what the client is told. Expected
 //! values are PostgreSQL's.
 
-use crate::server::Server;
+use crate::server::{Server, one};
 use std::time::{Duration, SystemTime};
-use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// 2020-01-01 15:00 UTC.
 const MOMENT: Duration = Duration::from_hours(438_303);
-
-async fn one(client: &Client, text: &str) -> String {
-    let messages = client.simple_query(text).await.unwrap();
-    let row = messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    });
-    row.unwrap()
-}
 
 #[tokio::test]
 async fn texts_follow_the_zone_and_moments_stay() {

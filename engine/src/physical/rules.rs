@@ -34,8 +34,8 @@ pub(crate) fn rules() -> Vec<Rule> {
             vec![rule]
         }
     };
-    // Decimals and texts first, since later rules push what is computed into scans; what stands in for DataFusion's groupings and
-    // around its operators last, when plans have their shape.
+    // Decimals and texts first, since later rules push what is computed into scans; what stands in for DataFusion's
+    // groupings and around its operators last, when plans have their shape.
     let mut rules: Vec<Rule> = vec![Arc::new(NarrowDecimals), Arc::new(JoinTexts), Arc::new(ForeignAggregates)];
     rules.extend(PhysicalOptimizer::new().rules.into_iter().flat_map(place));
     rules.extend([

@@ -429,8 +429,10 @@ pub(super) fn date_of<'a>(moment: &'a Expr, schema: &DFSchema) -> Option<&'a Exp
 /// A literal text that is compared with a date or a moment, read as the dialect reads it. DataFusion would read it as Arrow
 /// does, in nanoseconds, which neither know all texts nor hold all years.
 pub(super) fn moment_of_text(text: &Expr, other: &DataType, schema: &DFSchema, dialect: Dialect) -> Option<Expr> {
-    let is_literal = matches!(text, Expr::Literal(..)) && other.is_temporal() && !is_interval(other);
-    let from = is_literal.then(|| text.get_type(schema).ok()).flatten().filter(is_text)?;
+    if !matches!(text, Expr::Literal(..)) || !other.is_temporal() || is_interval(other) {
+        return None;
+    }
+    let from = text.get_type(schema).ok().filter(is_text)?;
     functions::cast_differs(&from, other).then(|| cast_by_dialect(text.clone(), other, dialect))
 }
 
