@@ -1,15 +1,23 @@
 //! The wire: latency of small queries by 1 and 16 clients, and rows fetched in binary, beside PostgreSQL in one run.
 //!
-//! Both servers run already and are named by connection strings; without a peer only ours is measured.
+//! Both servers run already and are named by connection strings; without a peer only ours is measured. Rows are fetched twice:
+//! by a client that takes each apart, which may be what takes time, and by one that only counts them.
+
+mod counting;
 
 use crate::report::{self, percentile_ms};
 use crate::server;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use counting::Counting;
 use futures::{TryStreamExt, future};
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio_postgres::Client;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, NoTls};
 
 /// Rows of the table that point queries read.
 const POINTS: i32 = 10_000;
@@ -56,11 +64,17 @@ pub async fn run(options: &Options) -> Result<()> {
                 writeln!(text, "{label:<28} {middle:>12.3} {late:>12.3} {per_second:>12.0}")?;
             }
         }
-        let begin = Instant::now();
-        let fetched = fetch(&client).await?;
-        let seconds = begin.elapsed().as_secs_f64();
-        ensure!(fetched >= options.rows as usize, "{fetched} rows came");
-        writeln!(text, "{:<28} {:>25.1} s {:>12.0}", format!("{name} fetch"), seconds, fetched as f64 / seconds)?;
+        let rows = Arc::new(AtomicUsize::new(0));
+        let counted = counting_client(place, &rows).await?;
+        for (label, client) in [("fetch", &client), ("fetch, counted", &counted)] {
+            let before = rows.load(Ordering::Relaxed);
+            let begin = Instant::now();
+            let taken = fetch(client).await?;
+            let seconds = begin.elapsed().as_secs_f64();
+            let fetched = taken + rows.load(Ordering::Relaxed) - before;
+            ensure!(fetched >= options.rows as usize, "{fetched} rows came");
+            writeln!(text, "{:<28} {seconds:>25.1} s {:>12.0}", format!("{name} {label}"), fetched as f64 / seconds)?;
+        }
     }
     report::print(&text);
     Ok(())
@@ -76,6 +90,20 @@ async fn fetch(client: &Client) -> Result<usize> {
 async fn connect(place: &str) -> Result<Client> {
     let client = server::connect(place).await?;
     // What is measured is computed; a peer that keeps no results does not know the setting.
+    drop(client.simple_query("SET enable_result_cache_for_session TO off").await);
+    Ok(client)
+}
+
+/// A client of the server at `place` whose rows only `rows` hears of.
+async fn counting_client(place: &str, rows: &Arc<AtomicUsize>) -> Result<Client> {
+    let config: Config = place.parse()?;
+    let host = config.get_hosts().first().context("no host is named")?;
+    let Host::Tcp(host) = host else { bail!("rows are counted over TCP") };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let stream = TcpStream::connect((host.as_str(), port)).await?;
+    stream.set_nodelay(true)?;
+    let (client, connection) = config.connect_raw(Counting::new(stream, Arc::clone(rows)), NoTls).await?;
+    tokio::spawn(async move { drop(connection.await) });
     drop(client.simple_query("SET enable_result_cache_for_session TO off").await);
     Ok(client)
 }
