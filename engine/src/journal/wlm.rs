@@ -1,6 +1,5 @@
 //! What WLM did with a statement: part of the statement's own record.
 
-use super::now_us;
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -51,17 +50,17 @@ impl WlmTrace {
         self.lock().0.push(stay);
     }
 
-    /// The statement runs from now on.
-    pub(crate) fn start(&self) {
+    /// The statement has its slots since a moment.
+    pub(crate) fn start(&self, exec_us: i64) {
         if let Some(stay) = self.lock().0.last_mut() {
-            stay.exec_start_us = Some(now_us());
+            stay.exec_start_us = Some(exec_us);
         }
     }
 
-    /// The stay ends.
-    pub(crate) fn leave(&self, evicted: bool) {
+    /// The stay ended at a moment.
+    pub(crate) fn leave(&self, left_us: i64, evicted: bool) {
         if let Some(stay) = self.lock().0.last_mut().filter(|stay| stay.end_us.is_none()) {
-            stay.end_us = Some(now_us());
+            stay.end_us = Some(left_us);
             stay.evicted = evicted;
         }
     }

@@ -8,7 +8,7 @@ use super::config::{QueueSettings, SHORT_CLASS, SUPERUSER_CLASS};
 use super::memory::SlotPool;
 use super::predict::Features;
 use super::priority::Priority;
-use super::queues::{Entry, Wlm};
+use super::queues::{Entry, Slots, Wlm};
 use super::rules::{Action, Measures, Rule};
 use super::state::Applicant;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,6 +17,7 @@ use datafusion::execution::memory_pool::MemoryPool;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// How often a statement with rules is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -151,8 +152,8 @@ impl Admission {
         self.pool.as_ref()
     }
 
-    /// Waits for slots in its first queue, or among short queries where it would have to wait in its own and these do
-    /// not wait longer.
+    /// Waits for slots in its first queue, or among short queries where it would have to wait in its own and slots are not
+    /// to be had there sooner.
     ///
     /// # Errors
     /// `InvalidParameter` for more slots than the queue has; `QueueFull`; `Cancelled` by a rule.
@@ -182,48 +183,63 @@ impl Admission {
     }
 
     fn leave(&self, evicted: bool) {
-        self.wlm.leave(self.task, evicted);
-        self.trace.leave(evicted);
+        let left_us = self.wlm.leave(self.task, evicted);
+        self.trace.leave(left_us, evicted);
     }
 
     /// Waits for slots in one of the queues.
     async fn wait(&self, at: usize) -> Result<()> {
         let class = self.choices.get(at).or(self.choices.last()).copied().unwrap_or_default();
-        let (entry, settings) = self.wlm.enter(self.task, class)?;
+        let Entry { settings, queue_us, slots } = self.wlm.enter(self.task, class)?;
         self.settle(at, &settings);
-        self.note_stay(&settings);
+        self.note_stay(&settings, queue_us);
         let since = Instant::now();
         let before = self.now().waited;
-        if let Entry::Waits(mut granted) = entry {
-            let (ruling, automatic) = (Arc::clone(&self.now().ruling), settings.priority.is_some());
-            let watched = ruling.rules.iter().any(Rule::is_of_waiting);
-            let pause = if watched || automatic { LOOK_EVERY } else { LOOK_AT_FILE_EVERY };
-            while tokio::time::timeout(pause, &mut granted).await.is_err() {
-                self.wlm.look_at_file();
-                let queue_seconds = (before + since.elapsed()).as_secs_f64();
-                let priority = self.priority(&settings);
-                let measures = Measures { queue_seconds, priority, ..Measures::default() };
-                match self.strongest(&measures, Rule::is_of_waiting, |_| true) {
-                    Some((rule, Action::Abort)) => {
-                        self.note_action(&settings, &rule, "abort");
-                        return Err(self.aborted(&rule));
-                    }
-                    Some((rule, Action::ChangePriority(priority))) => self.change_priority(&rule, priority),
-                    // No rule about waiting hops.
-                    Some((_, Action::Hop | Action::Log)) | None => {}
-                }
-                if automatic {
-                    self.wlm.grant_automatic();
-                }
-            }
-        }
-        self.trace.start();
+        let exec_us = match slots {
+            Slots::Given(exec_us) => exec_us,
+            Slots::Awaited(granted) => self.granted(granted, &settings, (since, before)).await?,
+        };
+        self.trace.start(exec_us);
         self.limit_memory();
         let mut now = self.now();
         now.waited = before + since.elapsed();
         now.began = Some(Instant::now());
         now.first_began = now.first_began.or(now.began);
         Ok(())
+    }
+
+    /// Waits until it is given slots, which its rules may end; when it was. It waits since a moment, and has waited so long
+    /// before.
+    async fn granted(
+        &self,
+        mut granted: oneshot::Receiver<i64>,
+        settings: &Arc<QueueSettings>,
+        (since, before): (Instant, Duration),
+    ) -> Result<i64> {
+        let (ruling, automatic) = (Arc::clone(&self.now().ruling), settings.priority.is_some());
+        let watched = ruling.rules.iter().any(Rule::is_of_waiting);
+        let pause = if watched || automatic { LOOK_EVERY } else { LOOK_AT_FILE_EVERY };
+        loop {
+            if let Ok(answer) = tokio::time::timeout(pause, &mut granted).await {
+                return answer.map_err(|_| Error::internal("a task of WLM was lost"));
+            }
+            self.wlm.look_at_file();
+            let queue_seconds = (before + since.elapsed()).as_secs_f64();
+            let priority = self.priority(settings);
+            let measures = Measures { queue_seconds, priority, ..Measures::default() };
+            match self.strongest(&measures, Rule::is_of_waiting, |_| true) {
+                Some((rule, Action::Abort)) => {
+                    self.note_action(settings, &rule, "abort");
+                    return Err(self.aborted(&rule));
+                }
+                Some((rule, Action::ChangePriority(priority))) => self.change_priority(&rule, priority),
+                // No rule about waiting hops.
+                Some((_, Action::Hop | Action::Log)) | None => {}
+            }
+            if automatic {
+                self.wlm.grant_automatic();
+            }
+        }
     }
 
     /// It is in a queue now, and does not run in it yet.
@@ -237,7 +253,7 @@ impl Admission {
         now.settings = Arc::clone(settings);
     }
 
-    fn note_stay(&self, settings: &QueueSettings) {
+    fn note_stay(&self, settings: &QueueSettings, queue_us: i64) {
         let priority = self.priority(settings);
         self.trace.enter(Stay {
             task: self.task,
@@ -245,7 +261,7 @@ impl Admission {
             class_name: settings.name.clone(),
             slots: self.slots,
             priority: priority.map(|priority| priority.name().to_owned()),
-            queue_start_us: now_us(),
+            queue_start_us: queue_us,
             ..Stay::default()
         });
     }
@@ -379,11 +395,11 @@ impl Admission {
         let at = self.now().at + 1;
         let Some(class) = self.choices.get(at) else { return false };
         let held = self.pool.as_ref().map_or(0, |pool| pool.used());
-        let Some(settings) = self.wlm.reassign(self.task, *class, held) else { return false };
+        let Some((settings, moved_us)) = self.wlm.reassign(self.task, *class, held) else { return false };
         self.settle(at, &settings);
-        self.trace.leave(true);
-        self.note_stay(&settings);
-        self.trace.start();
+        self.trace.leave(moved_us, true);
+        self.note_stay(&settings, moved_us);
+        self.trace.start(moved_us);
         self.limit_memory();
         self.now().began = Some(Instant::now());
         true
@@ -445,7 +461,7 @@ impl Drop for Admission {
             // Whoever changed it did not tell.
             self.trace.set_priority(priority.name());
         }
-        self.trace.leave(false);
-        self.wlm.end(self.task);
+        let left_us = self.wlm.end(self.task);
+        self.trace.leave(left_us, false);
     }
 }

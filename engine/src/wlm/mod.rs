@@ -26,6 +26,8 @@ mod queues;
 #[cfg(test)]
 mod rule_tests;
 mod rules;
+#[cfg(test)]
+mod short_tests;
 mod state;
 #[cfg(test)]
 mod tests;

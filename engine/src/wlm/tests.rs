@@ -9,7 +9,7 @@ use super::queues::Wlm;
 use super::state::Applicant;
 use super::*;
 use crate::error::ErrorKind;
-use crate::journal::WlmTrace;
+use crate::journal::{Stay, WlmTrace};
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, UnboundedMemoryPool};
 use std::sync::Arc;
 use std::time::Duration;
@@ -338,7 +338,7 @@ fn figures(wlm: &Wlm) -> (usize, usize, usize) {
 }
 
 /// Polls once: whether it is there now.
-async fn is_ready<T>(future: &mut (impl Future<Output = T> + Unpin)) -> bool {
+pub(super) async fn is_ready<T>(future: &mut (impl Future<Output = T> + Unpin)) -> bool {
     std::future::poll_fn(|context| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_ready()))
         .await
 }
@@ -480,55 +480,28 @@ async fn priorities_go_first_and_none_starves() {
 }
 
 #[tokio::test]
-async fn short_queries_have_their_own_space() {
-    let text = r#"[{"query_concurrency":1},{"short_query_queue":true,"max_execution_time":1000}]"#;
-    let (_directory, wlm) = opened(text, None);
-    let features = Features { shape: 1, tables: 1, rows: Some(10) };
-    let short = || Applicant { slots: 1, features: Some(features), ..Applicant::default() };
-    let classes = || wlm.tasks().iter().map(|task| task.class).collect::<Vec<_>>();
-    // It does not have to wait, and stays in its queue.
-    let one = applied(&wlm, short(), "default", &Arc::default());
-    one.enter().await.unwrap();
-    assert_eq!(classes(), [6]);
-    let trace = Arc::new(WlmTrace::default());
-    let two = applied(&wlm, short(), "default", &trace);
-    two.enter().await.unwrap();
-    assert_eq!(classes(), [6, 14]);
-    // Nothing is known of this one.
-    let three = admission(&wlm, 1);
-    let mut three_waits = Box::pin(three.enter());
-    assert!(!is_ready(&mut three_waits).await);
-    assert!(matches!(two.look(&Measures::default(), Kind::Query, Phase::Running), Decision::Continue));
-    tokio::time::sleep(Duration::from_millis(1010)).await;
-    // Longer than thought: it waits in its queue behind who was there before.
-    assert!(matches!(two.look(&Measures::default(), Kind::Query, Phase::Running), Decision::Restart));
-    let mut hops = Box::pin(two.hop());
-    assert!(!is_ready(&mut hops).await);
-    drop(one);
-    assert!(is_ready(&mut three_waits).await && !is_ready(&mut hops).await);
-    drop(three_waits);
-    drop(three);
-    assert!(is_ready(&mut hops).await);
-    drop(hops);
-    drop(two);
-    let (stays, _) = trace.take(0);
-    let stays: Vec<_> = stays.iter().map(|stay| (stay.class, stay.evicted)).collect();
-    assert_eq!(stays, [(14, true), (6, false)]);
-}
-
-#[tokio::test]
-async fn short_queries_wait_where_fewer_do() {
-    let (_directory, wlm) = opened(r#"[{"query_concurrency":1},{"short_query_queue":true}]"#, None);
-    let features = Some(Features { shape: 1, tables: 1, rows: Some(10) });
-    let all: Vec<Admission> = (0..7)
-        .map(|_| applied(&wlm, Applicant { slots: 1, features, ..Applicant::default() }, "default", &Arc::default()))
-        .collect();
-    let mut waiting: Vec<_> = all.iter().map(|one| Box::pin(one.enter())).collect();
-    for one in &mut waiting {
-        is_ready(one).await;
-    }
-    // One in its queue, four in the others' space, and of two that wait one in each.
-    assert_eq!(wlm.tasks().iter().map(|task| task.class).collect::<Vec<_>>(), [6, 14, 14, 14, 14, 14, 6]);
+async fn slots_are_there_when_they_are_given() {
+    let (_directory, wlm) = opened(r#"[{"query_concurrency":1}]"#, None);
+    let traces: [Arc<WlmTrace>; 3] = Default::default();
+    let [first, second, third] =
+        traces.each_ref().map(|trace| applied(&wlm, Applicant { slots: 1, ..Applicant::default() }, "default", trace));
+    first.enter().await.unwrap();
+    let (mut second_waits, mut third_waits) = (Box::pin(second.enter()), Box::pin(third.enter()));
+    assert!(!is_ready(&mut second_waits).await && !is_ready(&mut third_waits).await);
+    drop(first);
+    // Whoever has them does not look for a while.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(is_ready(&mut second_waits).await && !is_ready(&mut third_waits).await);
+    drop(second_waits);
+    drop(second);
+    assert!(is_ready(&mut third_waits).await);
+    drop(third_waits);
+    drop(third);
+    let [first, second, third] = traces.map(|trace| trace.take(i64::MAX).0.remove(0));
+    let between = |one: &Stay, next: &Stay| next.exec_start_us.unwrap() - one.end_us.unwrap();
+    assert!((0..100_000).contains(&between(&first, &second)), "{first:?} {second:?}");
+    assert!((0..100_000).contains(&between(&second, &third)), "{second:?} {third:?}");
+    assert!(second.queue_start_us <= third.queue_start_us);
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ struct Queue {
 #[derive(Debug)]
 struct Task {
     applicant: Applicant,
+    /// How long it is thought to run.
+    seconds: f64,
     queue: Option<u64>,
     /// Slots that it holds; 0 while it waits.
     held: usize,
@@ -80,15 +82,22 @@ struct Task {
     returning: bool,
     /// What it was given itself.
     priority: Option<Priority>,
-    grant: Option<oneshot::Sender<()>>,
+    grant: Option<oneshot::Sender<i64>>,
 }
 
 /// What comes of entering a queue.
-pub(super) enum Entry {
-    /// Slots, at once.
-    Runs,
-    /// Slots when this is answered.
-    Waits(oneshot::Receiver<()>),
+pub(super) struct Entry {
+    pub(super) settings: Arc<QueueSettings>,
+    /// When it was entered, in microseconds since the epoch.
+    pub(super) queue_us: i64,
+    pub(super) slots: Slots,
+}
+
+/// When slots are there, in microseconds since the epoch: as of the moment, whoever hears of it later.
+pub(super) enum Slots {
+    Given(i64),
+    /// Until this is answered.
+    Awaited(oneshot::Receiver<i64>),
 }
 
 impl Wlm {
@@ -174,12 +183,16 @@ impl Wlm {
 
     /// A statement that will enter a queue; its number.
     pub(super) fn register(&self, applicant: Applicant) -> i64 {
+        let predicted = applicant.features.and_then(|features| self.predictor.predict(features));
+        // Of what nothing is known it is not known to be short.
+        let seconds = predicted.unwrap_or_else(|| self.short_limit()).as_secs_f64();
         let mut inner = self.lock();
         let task = inner.next_task;
         inner.next_task += 1;
         let now = now_us();
         let state = Task {
             applicant,
+            seconds,
             queue: None,
             held: 0,
             start_us: now,
@@ -197,7 +210,7 @@ impl Wlm {
     ///
     /// # Errors
     /// `InvalidParameter` for more slots than it has; `QueueFull`.
-    pub(super) fn enter(&self, task: i64, class: i32) -> Result<(Entry, Arc<QueueSettings>)> {
+    pub(super) fn enter(&self, task: i64, class: i32) -> Result<Entry> {
         let mut inner = self.lock();
         let inner = &mut *inner;
         let default = inner.configuration.queues.last().and_then(|queue| inner.find(queue.class));
@@ -220,12 +233,13 @@ impl Wlm {
             let message = format!("{MOST_WAITING} statements wait in queue \"{}\" already", settings.name);
             return Err(Error::new(ErrorKind::QueueFull, message));
         }
+        let queue_us = now_us();
         state.queue = Some(queue.id);
-        state.queue_us = now_us();
+        state.queue_us = queue_us;
         queue.serviced += 1;
         if runs {
-            queue.take(state, slots);
-            return Ok((Entry::Runs, settings));
+            let slots = Slots::Given(queue.take(state, slots));
+            return Ok(Entry { settings, queue_us, slots });
         }
         let (grant, receiver) = oneshot::channel();
         state.grant = Some(grant);
@@ -234,11 +248,11 @@ impl Wlm {
             // Those that wait may be held back, and whoever comes now is not.
             inner.grant_automatic();
         }
-        Ok((Entry::Waits(receiver), settings))
+        Ok(Entry { settings, queue_us, slots: Slots::Awaited(receiver) })
     }
 
-    /// Moves a running statement to another queue, if that has the slots now and memory for what it holds.
-    pub(super) fn reassign(&self, task: i64, class: i32, memory: usize) -> Option<Arc<QueueSettings>> {
+    /// Moves a running statement to another queue, if that has the slots now and memory for what it holds; when.
+    pub(super) fn reassign(&self, task: i64, class: i32, memory: usize) -> Option<(Arc<QueueSettings>, i64)> {
         let mut inner = self.lock();
         let at = inner.find(class)?;
         let settings = Arc::clone(&inner.queues[at].settings);
@@ -252,23 +266,28 @@ impl Wlm {
         let at = inner.find(class)?;
         let inner = &mut *inner;
         let (queue, state) = (&mut inner.queues[at], inner.tasks.get_mut(&task)?);
+        let moved_us = queue.take(state, slots);
         state.queue = Some(queue.id);
-        state.queue_us = now_us();
+        state.queue_us = moved_us;
         queue.serviced += 1;
-        queue.take(state, slots);
-        Some(settings)
+        Some((settings, moved_us))
     }
 
-    /// Leaves its queue, waiting or running.
-    pub(super) fn leave(&self, task: i64, evicted: bool) {
-        self.lock().leave(task, evicted);
-    }
-
-    /// The end of a statement.
-    pub(super) fn end(&self, task: i64) {
+    /// Leaves its queue, waiting or running; when, which is before others have its slots.
+    pub(super) fn leave(&self, task: i64, evicted: bool) -> i64 {
         let mut inner = self.lock();
+        let now = now_us();
+        inner.leave(task, evicted);
+        now
+    }
+
+    /// The end of a statement; when it left its queue.
+    pub(super) fn end(&self, task: i64) -> i64 {
+        let mut inner = self.lock();
+        let now = now_us();
         inner.leave(task, false);
         inner.tasks.remove(&task);
+        now
     }
 
     /// Its rows go to the client.
@@ -294,18 +313,16 @@ impl Wlm {
         inner.find(class).is_some_and(|at| !inner.runs_at_once(at, slots))
     }
 
-    /// Whether fewer statements wait for a slot in the queue of one class than in that of another, of both that have
-    /// slots.
+    /// Whether slots are to be had sooner in the queue of one class than in that of another, of both that have slots: by how
+    /// long all that run and wait there are thought to run.
     pub(super) fn is_sooner(&self, class: i32, other: i32) -> bool {
         let inner = self.lock();
-        let ahead = |class: i32| {
+        let wait = |class: i32| {
             let queue = inner.queues.get(inner.find(class)?)?;
-            Some((queue.waiting.len(), queue.settings.slots?))
+            let ahead = inner.tasks.values().filter(|task| task.queue == Some(queue.id)).map(|task| task.seconds);
+            Some(ahead.sum::<f64>() / queue.settings.slots? as f64)
         };
-        match (ahead(class), ahead(other)) {
-            (Some((waiting, slots)), Some((others, other_slots))) => waiting * other_slots < others * slots,
-            _ => false,
-        }
+        wait(class).zip(wait(other)).is_some_and(|(one, other)| one < other)
     }
 
     /// The settings of the queue of a class.
@@ -376,12 +393,15 @@ impl Queue {
         self.settings.slots.is_none_or(|most| self.used + slots <= most)
     }
 
-    fn take(&mut self, task: &mut Task, slots: usize) {
+    /// Gives a statement slots; when.
+    fn take(&mut self, task: &mut Task, slots: usize) -> i64 {
+        let now = now_us();
         self.used += slots;
         self.executing += 1;
         self.executed += 1;
         task.held = slots;
-        task.exec_us = Some(now_us());
+        task.exec_us = Some(now);
+        now
     }
 
     fn is_automatic(&self) -> bool {
@@ -464,10 +484,10 @@ impl Inner {
                 return;
             }
             queue.waiting.pop_front();
-            queue.take(state, slots);
+            let exec_us = queue.take(state, slots);
             if let Some(grant) = state.grant.take() {
                 // Whoever does not listen any more is about to leave.
-                let _ = grant.send(());
+                let _ = grant.send(exec_us);
             }
         }
     }

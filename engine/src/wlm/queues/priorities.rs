@@ -123,10 +123,10 @@ impl Inner {
             let queue = &mut self.queues[at];
             queue.waiting.retain(|waiting| *waiting != task);
             let Some(state) = self.tasks.get_mut(&task) else { continue };
-            queue.take(state, 1);
+            let exec_us = queue.take(state, 1);
             if let Some(grant) = state.grant.take() {
                 // Whoever does not listen any more is about to leave.
-                let _ = grant.send(());
+                let _ = grant.send(exec_us);
             }
         }
     }
