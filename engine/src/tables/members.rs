@@ -4,11 +4,13 @@
 //! What a filter says is DataFusion's to evaluate, whatever it is: bounds, a list, a look-up in a join's hash table. A
 //! filter that lets most rows through costs more than it saves, so it is asked no more until it changes.
 
+use super::key_set::InKeySet;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr, Literal};
+use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -84,7 +86,10 @@ impl Asked {
         if current.is::<Literal>() {
             return None;
         }
-        reassign_expr_columns(current, &self.schema).ok()
+        // The bounds beside a set of keys are those of the keys: for files and blocks, not for rows.
+        let keys = split_conjunction(&current).into_iter().find(|part| part.is::<InKeySet>());
+        let condition = keys.map_or_else(|| Arc::clone(&current), Arc::clone);
+        reassign_expr_columns(condition, &self.schema).ok()
     }
 
     fn note(&self, kept: &BooleanArray) {

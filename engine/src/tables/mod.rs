@@ -25,6 +25,7 @@ mod held;
 mod hll;
 mod inlined;
 mod inlined_cache;
+mod key_set;
 mod layout;
 mod lookup;
 mod members;
@@ -61,6 +62,7 @@ pub use held::{digest, held};
 pub(crate) use hll::HllSketch;
 pub use inlined::{decode_inlined, encode_inlined};
 pub(crate) use inlined_cache::InlinedCache;
+pub(crate) use key_set::{InKeySet, KeySet};
 pub(crate) use layout::Head;
 pub use layout::{
     Arranged, EffectiveStyle, arrange, choose, effective_style, first_slice, is_sorted, shown_sort_key, skew,

@@ -1,5 +1,6 @@
 //! The operator: a hash join that spills. It runs once; what may run it again has a copy for that (`afresh`).
 
+use super::found::FoundKeys;
 use super::memory::{Env, Sizes};
 use super::outer::{NullsSeen, Outer};
 use super::part::PartJoin;
@@ -24,6 +25,8 @@ pub(super) struct SpillingJoin {
     instance: Arc<Instance>,
     sizes: Sizes,
     metrics: ExecutionPlanMetricsSet,
+    /// The keys that it finds, where a scan is told them.
+    keys: Option<Arc<FoundKeys>>,
     /// Where all partitions have one build side: their join, once one of them has begun.
     shared: Mutex<Option<Arc<PartJoin>>>,
 }
@@ -33,8 +36,9 @@ impl SpillingJoin {
     pub(super) fn of(plan: &Plan, sizes: Sizes) -> Result<Option<Self>> {
         let Some(join) = plan.downcast_ref::<HashJoinExec>() else { return Ok(None) };
         let instance = Arc::new(Instance::of(join)?);
+        let keys = FoundKeys::of(&instance.join)?.map(Arc::new);
         let (metrics, shared) = (ExecutionPlanMetricsSet::new(), Mutex::default());
-        Ok(Some(Self { instance, sizes, metrics, shared }))
+        Ok(Some(Self { instance, sizes, metrics, keys, shared }))
     }
 
     /// The join of these partitions.
@@ -65,7 +69,8 @@ impl SpillingJoin {
             ordered: keeps_order && join.right().output_ordering().is_some(),
             metrics: self.metrics.clone(),
         };
-        Ok(Arc::new(PartJoin::whole(env, Arc::clone(&self.instance), build, (first, partitions), Arc::new(outer))))
+        let (instance, keys) = (Arc::clone(&self.instance), self.keys.clone());
+        Ok(Arc::new(PartJoin::whole(env, instance, keys, build, (first, partitions), Arc::new(outer))))
     }
 
     /// The join of all partitions, which have one build side.

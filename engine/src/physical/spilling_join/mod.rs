@@ -9,11 +9,13 @@
 //! above it — the order of its probe side, a limit, NOT IN's way with NULL — is kept around the parts ([`outer`]).
 //!
 //! It owns no join: rows meet in DataFusion's, in the shapes that [`template`] gives it. Filters that a join finds for the
-//! scans of its probe side are those of the partitions that fit; for one that is split nothing is left out.
+//! scans of its probe side are those of the partitions that fit, its keys as a set where they are integers ([`found`]); for
+//! one that is split nothing is left out.
 
 mod collect;
 mod exec;
 mod files;
+mod found;
 mod memory;
 mod outer;
 mod part;

@@ -1,6 +1,7 @@
 //! One join: of a build side with the probe rows of one or several partitions, in memory if it fits and else split.
 
 use super::collect::{Collected, Grant};
+use super::found::FoundKeys;
 use super::memory::{Claim, Env};
 use super::outer::Outer;
 use super::report::{Silence, report_all};
@@ -14,7 +15,7 @@ use datafusion::physical_plan::joins::PartitionMode;
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::future::{BoxFuture, Shared};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, TryStreamExt, stream};
 use std::sync::Arc;
 
 /// How a build side that does not fit is split.
@@ -42,6 +43,8 @@ pub(super) struct PartJoin {
     first: usize,
     schema: SchemaRef,
     outer: Option<Arc<Outer>>,
+    /// What it finds for the scan of its probe side.
+    keys: Option<Arc<FoundKeys>>,
     built: Shared<BoxFuture<'static, Result<Built, Arc<DataFusionError>>>>,
 }
 
@@ -51,6 +54,7 @@ impl PartJoin {
     pub(super) fn whole(
         env: Arc<Env>,
         instance: Arc<Instance>,
+        keys: Option<Arc<FoundKeys>>,
         build: SendableRecordBatchStream,
         (first, partitions): (usize, usize),
         outer: Arc<Outer>,
@@ -58,9 +62,9 @@ impl PartJoin {
         let by_partition = *instance.join.partition_mode() == PartitionMode::Partitioned;
         let silence = by_partition.then(|| Silence::new(&env, &instance, first));
         let shape = Shape::Plan { numbered: outer.ordered };
-        let rows = Rows { build, first, partitions };
+        let rows = Rows { build, first, partitions, keys: keys.clone() };
         let built = collect(env, Arc::clone(&instance), shape, rows, (Next::Hash(0), Claim::First), silence);
-        Self::new(instance, first, Some(outer), built.boxed())
+        Self { keys, ..Self::new(instance, first, Some(outer), built.boxed()) }
     }
 
     /// A part of a join, of so many partitions of the probe side.
@@ -73,7 +77,7 @@ impl PartJoin {
     ) -> Result<Self> {
         let instance = Arc::new(template.instance(partitions)?);
         let claim = if next == Next::Never { Claim::Last } else { Claim::Part };
-        let rows = Rows { build, first: 0, partitions };
+        let rows = Rows { build, first: 0, partitions, keys: None };
         let built = collect(env, Arc::clone(&instance), Shape::Part(template), rows, (next, claim), None);
         Ok(Self::new(instance, 0, None, built.boxed()))
     }
@@ -85,17 +89,18 @@ impl PartJoin {
         built: BoxFuture<'static, Result<Built>>,
     ) -> Self {
         let schema = instance.join.schema();
-        Self { instance, first, schema, outer, built: built.map(|built| built.map_err(Arc::new)).boxed().shared() }
+        let built = built.map(|built| built.map_err(Arc::new)).boxed().shared();
+        Self { instance, first, schema, outer, keys: None, built }
     }
 
     /// The join of a partition's probe rows.
     pub(super) fn run(&self, partition: usize, probe: SendableRecordBatchStream) -> SendableRecordBatchStream {
         let (built, instance) = (self.built.clone(), Arc::clone(&self.instance));
-        let (outer, output) = (self.outer.clone(), partition - self.first);
+        let (outer, keys, output) = (self.outer.clone(), self.keys.clone(), partition - self.first);
         let rows = async move {
             match built.await.map_err(DataFusionError::Shared)? {
                 Built::Whole(grant) => {
-                    instance.probe.hand(partition, settling(probe, &grant));
+                    instance.probe.hand(partition, settling(probe, &grant, keys));
                     instance.join.execute(partition, grant.task)
                 }
                 Built::Split(split) => match outer {
@@ -114,6 +119,8 @@ struct Rows {
     build: SendableRecordBatchStream,
     first: usize,
     partitions: usize,
+    /// Where the keys are noted of a build side that fits.
+    keys: Option<Arc<FoundKeys>>,
 }
 
 /// The shape of a join's parts.
@@ -144,7 +151,7 @@ async fn collect(
     (next, claim): (Next, Claim),
     silence: Option<Silence>,
 ) -> Result<Built> {
-    let Rows { mut build, first, partitions } = rows;
+    let Rows { mut build, first, partitions, keys } = rows;
     let by_partition = silence.is_some();
     let mut collected = Collected::new(&env, &instance.join, claim)?;
     while let Some(batch) = build.try_next().await? {
@@ -159,8 +166,12 @@ async fn collect(
     let schema = build.schema();
     drop(build);
     let (grant, batches) = collected.grant(&env)?;
+    let side = if by_partition { first } else { 0 };
+    if let Some(keys) = keys {
+        keys.note(&env, side, &batches)?;
+    }
     let batches = Box::pin(MemoryStream::try_new(batches, schema, None)?);
-    instance.build.hand(if by_partition { first } else { 0 }, batches);
+    instance.build.hand(side, batches);
     match silence {
         // Its partition is run next, by whoever waits for this.
         Some(silence) => silence.broken(),
@@ -169,12 +180,19 @@ async fn collect(
     Ok(Built::Whole(grant))
 }
 
-/// Probe rows, with which building is over: they are asked for only then.
-fn settling(probe: SendableRecordBatchStream, grant: &Grant) -> SendableRecordBatchStream {
+/// Probe rows, with which building is over: they are asked for only then, and the keys are known.
+fn settling(
+    probe: SendableRecordBatchStream,
+    grant: &Grant,
+    keys: Option<Arc<FoundKeys>>,
+) -> SendableRecordBatchStream {
     let (schema, memory) = (probe.schema(), Arc::clone(&grant.memory));
     let rows = stream::once(async move {
         memory.settle();
-        probe
+        if let Some(keys) = keys {
+            keys.tell()?;
+        }
+        Ok::<_, DataFusionError>(probe)
     });
-    Box::pin(RecordBatchStreamAdapter::new(schema, rows.flatten()))
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows.try_flatten()))
 }

@@ -8,10 +8,12 @@ use super::memory::{Claim, Env, Sizes};
 use crate::physical::afresh::Afresh;
 use crate::physical::forward::{AroundExec, Plan};
 use crate::physical::memory::exchanges_write_apart;
+use crate::tables::InKeySet;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::row::{RowConverter, SortField};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::common::{JoinSide, JoinType, NullEquality};
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -26,7 +28,7 @@ use datafusion::physical_expr::{LexOrdering, PhysicalExprRef, PhysicalSortExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
-use datafusion::physical_plan::joins::{HashJoinExec, HashJoinExecBuilder, PartitionMode};
+use datafusion::physical_plan::joins::{HashJoinExec, HashJoinExecBuilder, HashTableLookupExpr, PartitionMode};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -361,6 +363,34 @@ fn finding(join: &HashJoinExec) -> HashJoinExec {
     let children = vec![Arc::clone(join.left()), Arc::new(probe) as _];
     let join = join.builder().with_new_children(children).unwrap().build().unwrap();
     join.with_dynamic_filter_expr(filter).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_is_told_the_keys_as_a_set() {
+    for mode in [PartitionMode::Partitioned, PartitionMode::CollectLeft] {
+        // In memory, split, and of so few keys that they are a list.
+        for (bytes, most, told) in [(100 << 20, 5_000, true), (50_000, 5_000, false), (100 << 20, 50, false)] {
+            let (random, nulls) = (&mut StdRng::seed_from_u64(12), 0.1);
+            let left = table(random, 2_000, Keys { most, skew: 0., nulls }, 2);
+            let right = table(random, 6_000, Keys { most: 3 * most, skew: 0., nulls }, 3);
+            let all = join(Shape { mode, ..PLAIN }, Arc::clone(&left) as _, Arc::clone(&right) as _);
+            let wanted = result(Arc::new(fresh(&all)), Arc::new(TaskContext::default())).await.unwrap();
+            let finding = finding(&fresh(&all));
+            let filter = finding.dynamic_expressions_produced().remove(0);
+            let probe = Arc::clone(finding.right());
+            let given = result(spilling(finding), context(runtime(bytes).build_arc().unwrap())).await.unwrap();
+            let what = format!("{mode:?}, {bytes} bytes, {most} keys");
+            assert!(given == wanted, "{what}: {} rows instead of {}", given.len(), wanted.len());
+            let found = filter.downcast_ref::<DynamicFilterPhysicalExpr>().unwrap().current().unwrap();
+            assert_eq!(found.exists(|part| Ok(part.is::<InKeySet>())).unwrap(), told, "{what}: {found}");
+            assert!(!told || !found.exists(|part| Ok(part.is::<HashTableLookupExpr>())).unwrap(), "{what}: {found}");
+            // Those that pass are those that meet some.
+            let passed = probe.metrics().unwrap().output_rows().unwrap();
+            let meet = join(Shape { mode, join_type: JoinType::RightSemi, ..PLAIN }, left, right);
+            let meet = result(Arc::new(meet), Arc::new(TaskContext::default())).await.unwrap().len();
+            assert!(passed >= meet && (!told || passed == meet), "{what}: {passed} passed, {meet} meet some");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
