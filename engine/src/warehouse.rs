@@ -284,6 +284,7 @@ impl Warehouse {
             .with_window_functions(Vec::new())
             // The optimizer looks this one up, to write DISTINCT ON with it; the planner asks `builtin`.
             .with_aggregate_functions(vec![first_value_udaf()])
+            .with_optimizer_rules(optimize::rules())
             .with_query_planner(Arc::new(optimize::CostBasedPlanner))
             .with_physical_optimizer_rules(optimize::with_selection(&physical::rules()))
             .build();

@@ -50,7 +50,7 @@ impl DecimalTotals {
     pub(super) fn of(total: Total, argument: &DataType, result: &DataType) -> Option<Self> {
         let DataType::Decimal128(precision, result_scale) = *result else { return None };
         let scale = match (total, argument) {
-            (Total::Sum, DataType::Int64) => 0,
+            (_, DataType::Int64) => 0,
             // DataFusion's state of an average of more digits is a sum of 256 bits.
             (Total::Average, DataType::Decimal128(digits, _)) if *digits > 18 => return None,
             (_, DataType::Decimal128(_, scale)) => *scale,
@@ -336,6 +336,11 @@ mod tests {
             sum.update_batch(&[Arc::new(array)], &vec![0; values.len()], None, 1).unwrap();
             assert_eq!(sum.evaluate(EmitTo::All).is_ok(), fits, "{values:?}");
         }
+        let mut average = DecimalTotals::of(Total::Average, &DataType::Int64, &wide).unwrap();
+        let values = Int64Array::from(vec![i64::MAX, i64::MAX, -7, -8]);
+        average.update_batch(&[Arc::new(values)], &[0, 0, 1, 1], None, 2).unwrap();
+        let found = average.evaluate(EmitTo::All).unwrap();
+        assert_eq!(found.as_primitive::<Decimal128Type>().values().to_vec(), [i128::from(i64::MAX), -7]);
         let mut sum = DecimalTotals::of(Total::Sum, &DataType::Int64, &wide).unwrap();
         sum.update_batch(&[Arc::new(Int64Array::from(vec![i64::MAX; 3]))], &[0; 3], None, 1).unwrap();
         let found = sum.evaluate(EmitTo::All).unwrap();

@@ -67,6 +67,7 @@ mod totals;
 mod url;
 mod user;
 mod vectors;
+mod whole_total;
 mod written_numbers;
 
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};

@@ -9,11 +9,13 @@
 //! | AVG of DECIMAL(p,s) | NUMERIC(38,s), cut | DECIMAL(p,s), rounded |
 //! | SUM, AVG of a qualified interval | the same, cut | |
 //!
-//! Nothing wraps: a BIGINT is summed with 128 bits. By group, [`super::decimal_totals`] sums decimals and 64-bit integers.
+//! Nothing wraps: a BIGINT is summed with 128 bits, without groups by [`super::whole_total`]. By group,
+//! [`super::decimal_totals`] sums decimals and 64-bit integers.
 
 use super::arithmetic::out_of_range;
 use super::decimal_totals::{self, DecimalTotals};
 use super::intervals::is_qualified;
+use super::whole_total::WholeTotal;
 use crate::interval;
 use crate::sql::{Dialect, Digits};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
@@ -96,6 +98,13 @@ impl Total {
         }
     }
 
+    fn total(&self) -> decimal_totals::Total {
+        match self.kind {
+            Kind::Sum => decimal_totals::Total::Sum,
+            Kind::Avg => decimal_totals::Total::Average,
+        }
+    }
+
     fn inner(&self) -> Arc<AggregateUDF> {
         match self.kind {
             Kind::Sum => sum_udaf(),
@@ -173,7 +182,12 @@ impl AggregateUDFImpl for Total {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let (argument, is_distinct) = (args.expr_fields[0].data_type().clone(), args.is_distinct);
         let (inner, plan) = self.with(args, AggregateUDF::accumulator)?;
+        if !is_distinct && let Some(ours) = WholeTotal::of(self.total(), &argument) {
+            let plan = Plan { input: argument, ..plan };
+            return Ok(Box::new(Converted { inner: Box::new(ours), plan }));
+        }
         Ok(Box::new(Converted { inner: inner?, plan }))
     }
 
@@ -190,11 +204,7 @@ impl AggregateUDFImpl for Total {
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
         let argument = args.expr_fields[0].data_type().clone();
         let (inner, plan) = self.with(args, datafusion::logical_expr::AggregateUDF::create_groups_accumulator)?;
-        let total = match self.kind {
-            Kind::Sum => decimal_totals::Total::Sum,
-            Kind::Avg => decimal_totals::Total::Average,
-        };
-        if let Some(ours) = DecimalTotals::of(total, &argument, &plan.inner) {
+        if let Some(ours) = DecimalTotals::of(self.total(), &argument, &plan.inner) {
             let plan = Plan { input: argument, ..plan };
             return Ok(Box::new(ConvertedGroups { inner: Box::new(ours), plan }));
         }

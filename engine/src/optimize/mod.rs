@@ -2,6 +2,8 @@
 //!
 //! It works on a logical plan that DataFusion has optimized, by what tables tell of their rows, and never reads data.
 //! `SET cost_based_optimizer = off` leaves it out; answers are the same without it.
+//!
+//! Among DataFusion's rules stand those of ours that need no costs ([`rules()`]): sums of one column plus constants.
 
 mod estimate;
 mod joins;
@@ -9,8 +11,11 @@ mod marker;
 mod nodes;
 mod order;
 mod planner;
+mod rules;
 mod selection;
+mod shifted_sums;
 
 pub(crate) use nodes::{NodeEstimate, NodeKind, node_estimates, value_width};
 pub(crate) use planner::{CostBased, CostBasedPlanner, explained};
+pub(crate) use rules::rules;
 pub(crate) use selection::{JoinEstimates, is_join, noting, with_selection};

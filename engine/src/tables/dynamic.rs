@@ -8,7 +8,7 @@
 
 use super::members;
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::PhysicalExpr;
@@ -63,20 +63,21 @@ impl DynamicCondition {
     }
 
     fn bounds(&self, schema: &Schema, session: &VortexSession) -> Vec<Expression> {
-        let children = self.filter.children();
-        let columns = children.into_iter().filter_map(|child| child.downcast_ref::<Column>());
-        let bounded = columns
-            .filter(|column| schema.fields().get(column.index()).is_some_and(|field| has_bounds(field.data_type())));
-        let comparisons = bounded.filter_map(|column| {
-            let field = Field::new(column.name(), schema.field(column.index()).data_type().clone(), false);
+        let comparisons = self.filter.children().into_iter().filter_map(|operand| {
+            let column = members::column(operand)?;
+            let stored_type = schema.fields().get(column.index())?.data_type();
+            if !has_bounds(&operand.data_type(schema).ok()?, stored_type) {
+                return None;
+            }
+            let field = Field::new(column.name(), stored_type.clone(), false);
             let dtype = session.arrow().from_arrow_field(&field).ok()?;
             let name = field.name().clone();
             let compare = |side: Side| {
-                let (filter, column, field) = (Arc::clone(&self.filter), column.clone(), field.clone());
+                let (filter, operand, field) = (Arc::clone(&self.filter), Arc::clone(operand), field.clone());
                 let session = session.clone();
                 let value = move || {
                     let current = filter.downcast_ref::<DynamicFilterPhysicalExpr>()?.current().ok()?;
-                    stored(&bound(&current, &column, side)?, &field, &session)
+                    stored(&bound(&current, &operand, side)?, &field, &session)
                 };
                 dynamic(side.operator(), value, dtype.clone(), true, get_item(name.as_str(), root()))
             };
@@ -87,13 +88,21 @@ impl DynamicCondition {
 }
 
 /// Types whose order is the same here and there. Floating point has NaN.
-fn has_bounds(data_type: &DataType) -> bool {
-    data_type.is_integer()
-        || matches!(data_type, DataType::Date32 | DataType::Decimal128(..) | DataType::Utf8View | DataType::Utf8)
+fn has_bounds(data_type: &DataType, stored: &DataType) -> bool {
+    if let DataType::Timestamp(TimeUnit::Microsecond, _) = data_type {
+        return *stored == DataType::Int64;
+    }
+    data_type == stored
+        && (data_type.is_integer()
+            || matches!(data_type, DataType::Date32 | DataType::Decimal128(..) | DataType::Utf8View | DataType::Utf8))
 }
 
 /// A value as Vortex has it.
 fn stored(value: &ScalarValue, field: &Field, session: &VortexSession) -> Option<VortexValue> {
+    let value = match value {
+        ScalarValue::TimestampMicrosecond(micros, _) => ScalarValue::Int64(*micros),
+        value => value.clone(),
+    };
     if value.data_type() != *field.data_type() {
         return None;
     }
@@ -132,10 +141,10 @@ impl Side {
     }
 }
 
-/// A value that the column is not beyond in any row for which the expression is true.
-fn bound(expr: &Arc<dyn PhysicalExpr>, column: &Column, side: Side) -> Option<ScalarValue> {
+/// A value that the operand is not beyond in any row for which the expression is true.
+fn bound(expr: &Arc<dyn PhysicalExpr>, operand: &Arc<dyn PhysicalExpr>, side: Side) -> Option<ScalarValue> {
     let binary = expr.downcast_ref::<BinaryExpr>()?;
-    let of = |expr| bound(expr, column, side);
+    let of = |expr| bound(expr, operand, side);
     match binary.op() {
         Operator::And => match (of(binary.left()), of(binary.right())) {
             (Some(one), Some(other)) => Some(if side.is_wider(&one, &other)? { other } else { one }),
@@ -146,11 +155,10 @@ fn bound(expr: &Arc<dyn PhysicalExpr>, column: &Column, side: Side) -> Option<Sc
             Some(if side.is_wider(&one, &other)? { one } else { other })
         }
         operator => {
-            let is_column = |expr: &Arc<dyn PhysicalExpr>| expr.downcast_ref::<Column>() == Some(column);
             let value = |expr: &Arc<dyn PhysicalExpr>| expr.downcast_ref::<Literal>().map(|it| it.value().clone());
-            let (value, operator) = if is_column(binary.left()) {
+            let (value, operator) = if binary.left() == operand {
                 (value(binary.right())?, *operator)
-            } else if is_column(binary.right()) {
+            } else if binary.right() == operand {
                 (value(binary.left())?, operator.swap()?)
             } else {
                 return None;
@@ -244,9 +252,8 @@ mod tests {
             (binary(b(), Lt, value(Some(1))), None, None),
             (value(Some(1)), None, None),
         ];
-        let column = Column::new("a", 0);
         for (expr, lower, upper) in cases {
-            let find = |side| bound(&expr, &column, side).map(|value| i64::try_from(value).unwrap());
+            let find = |side| bound(&expr, &a(), side).map(|value| i64::try_from(value).unwrap());
             assert_eq!((find(Side::Lower), find(Side::Upper)), (lower, upper), "{expr}");
         }
     }

@@ -2,14 +2,16 @@
 //! rows are decoded, of the others only those rows.
 //!
 //! What a filter says is DataFusion's to evaluate, whatever it is: bounds, a list, a look-up in a join's hash table. A
-//! filter that lets most rows through costs more than it saves, so it is asked no more until it changes.
+//! filter that lets most rows through costs more than it saves, so it is asked no more until it changes. Of a moment or an
+//! interval, which files hold as a number, it asks what a scan would make of the number.
 
 use super::key_set::InKeySet;
+use super::vortex::stores_otherwise;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr, Literal};
+use datafusion::physical_expr::expressions::{CastExpr, Column, DynamicFilterPhysicalExpr, Literal};
 use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use std::fmt;
@@ -27,13 +29,22 @@ use vortex::session::registry::CachedId;
 /// Rows after which it is known what a filter is good for.
 const TRIAL_ROWS: usize = 100_000;
 
+/// The column of a file that an operand of a filter is: as it is, or cast to what the table has for it, which cannot fail.
+pub(super) fn column(operand: &Arc<dyn PhysicalExpr>) -> Option<&Column> {
+    match operand.downcast_ref::<CastExpr>() {
+        Some(cast) if stores_otherwise(cast.cast_type()) => cast.expr().downcast_ref(),
+        Some(_) => None,
+        None => operand.downcast_ref(),
+    }
+}
+
 /// What a filter is asked of a file whose columns are these. `None` where a column of the filter is not in the file as
 /// the filter wants it.
 pub(super) fn expression(filter: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Expression> {
     let children = filter.children();
     let mut fields = Vec::with_capacity(children.len());
     for child in children {
-        let column = child.downcast_ref::<Column>()?;
+        let column = column(child)?;
         let field = schema.fields().get(column.index()).filter(|field| field.name() == column.name())?;
         fields.push(Field::new(field.name(), field.data_type().clone(), true));
     }
