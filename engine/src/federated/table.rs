@@ -214,7 +214,8 @@ impl ForeignTable {
             checkpoints: self.resumption().map(|resumption| resumption.checkpoints.clone()).unwrap_or_default(),
         };
         let partitions = config.target_partitions();
-        let parallelism = if self.is_stream() { partitions.max(SHARDS_AT_ONCE) } else { partitions };
+        let parallelism = self.connector.splits_at_once(partitions).max(partitions);
+        let parallelism = if self.is_stream() { parallelism.max(SHARDS_AT_ONCE) } else { parallelism };
         let found = self.connector.splits(&request, parallelism).await.map_err(Error::from)?;
         let schema = Arc::new(self.columns.project(chosen)?);
         let groups = splits::deal(found, partitions, parallelism);
