@@ -146,7 +146,7 @@ async fn plan_anew(context: &Context, query: &ast::Query) -> Result<Planned> {
     let alone = context.plan_key().is_some() && context.bound().is_none();
     let is_row = alone && read_of.as_ref().is_some_and(reads_nothing) && is_row(&plan, query);
     if let (Some(key), Some(bound)) = (context.plan_key(), context.bound()) {
-        Box::pin(foreign::keep(context, key, bound, (query, &plan, &declared))).await?;
+        Box::pin(foreign::keep(context, key, bound, (query, &plan, declared.as_slice()))).await?;
     }
     let planned = Planned { plan, physical: None, due: None, declared, read_of, is_lookup, is_row };
     if let (Some(key), Some(read_of)) = (context.plan_key(), &planned.read_of)
