@@ -9,6 +9,7 @@ use super::{Session, Work};
 use crate::error::Result;
 use crate::kept_plans::{Kept as KeptOfPlan, KeptRow, PlanKey};
 use crate::optimize::CostBased;
+use crate::plan;
 use crate::result::{CommandTag, StatementResult};
 use crate::result_cache::{Kept, Key, ReadOf, named};
 use crate::sql::key_query::{self, KeyQuery};
@@ -88,11 +89,13 @@ impl Session {
         if parsed.bound.is_some() || !self.warehouse.sources().has_read(key_query::schema(query)?) {
             return None;
         }
-        let KeyQuery { query, types, values } = key_query::with_parameters(query)?;
-        let statement = self.warehouse.texts().with_parameters(parsed, query);
-        let number = statement.number;
-        let bound = Some(Arc::new(Bound { statement, types, values }));
-        Some(ParsedStatement { number, bound, ..parsed.clone() })
+        plan::with_room(|| {
+            let KeyQuery { query, types, values } = key_query::with_parameters(query)?;
+            let statement = self.warehouse.texts().with_parameters(parsed, query);
+            let number = statement.number;
+            let bound = Some(Arc::new(Bound { statement, types, values }));
+            Some(ParsedStatement { number, bound, ..parsed.clone() })
+        })
     }
 
     /// What a statement's plan is found by; `None` where none may be kept.
