@@ -89,8 +89,10 @@ pub(crate) struct KeysAsked {
     pub(crate) table: String,
     /// All its columns, as they were told when the query was planned.
     pub(crate) columns: SchemaRef,
-    /// Those that are asked for, by their places.
+    /// Those that are asked for, by their places, each once.
     pub(crate) chosen: Vec<usize>,
+    /// What the query calls these.
+    pub(crate) names: Vec<String>,
     /// The places of those that equal a parameter, each with the parameter's.
     pub(crate) keys: Vec<(usize, usize)>,
 }

@@ -36,6 +36,14 @@ async fn each_statement_has_its_own_keys() {
         ("SELECT price FROM mem.orders WHERE id = 8 AND name = 'apple pie'", vec![id(8), name("apple pie")], "0.00"),
         ("SELECT id AS n FROM mem.orders AS o WHERE o.id = 5", vec![id(5)], "5"),
         ("SELECT id AS n FROM mem.orders AS o WHERE o.id = 7", vec![id(7)], "7"),
+        ("SELECT name, id AS n FROM mem.orders WHERE id = 2", vec![id(2)], "apricot,2"),
+        ("SELECT name, id AS n FROM mem.orders WHERE id = 3", vec![id(3)], "banana,3"),
+        ("SELECT id, id + 1 FROM mem.orders WHERE id = 3", vec![id(3)], "3,4"),
+        ("SELECT id, id + 1 FROM mem.orders WHERE id = 5", vec![id(5)], "5,6"),
+        ("SELECT * FROM mem.orders WHERE id = 3", vec![id(3)], "3,banana,NULL,1970-01-01 02:00:00,[1,2]"),
+        ("SELECT * FROM mem.orders WHERE id = 4", vec![id(4)], "4,NULL,1.00,1970-01-02 00:00:00,NULL"),
+        ("SELECT id FROM mem.orders WHERE id = 4 LIMIT 1", vec![id(4)], "4"),
+        ("SELECT count(*) FROM mem.orders WHERE id = 4", vec![id(4)], "1"),
     ];
     for _ in 0..2 {
         for (text, predicates, expected) in &cases {

@@ -14,9 +14,13 @@ use crate::sql::{Bound, Statement, key_query};
 use crate::tables::SqlType;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, TableScan};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::sql::sqlparser::ast;
 use millrace_catalog::Snapshot;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -39,7 +43,7 @@ pub(super) async fn keep(
 
 /// What a query asks of a foreign table, if its plan is to ask for exactly the rows whose columns equal its parameters.
 fn asked(plan: &LogicalPlan, bound: &Bound) -> Option<KeysAsked> {
-    let LogicalPlan::TableScan(scan) = plan else { return None };
+    let Given { chosen, names, scan } = given(plan)?;
     let provider = source_as_provider(&scan.source).ok()?;
     let table = provider.downcast_ref::<ForeignTable>()?;
     if scan.fetch.is_some() || table.is_stream() {
@@ -57,13 +61,65 @@ fn asked(plan: &LogicalPlan, bound: &Bound) -> Option<KeysAsked> {
         schema: table.schema.clone(),
         table: scan.table_name.table().to_owned(),
         columns: Arc::clone(columns),
-        chosen: scan.projection.clone().unwrap_or_else(|| (0..columns.fields().len()).collect()),
+        chosen,
+        names,
         keys,
     };
     let own = table.key_predicates(&values_of(&asked, bound)?)?;
     let planned = table.exact_predicates(&scan.filters)?;
     let is_same = own.len() == planned.len() && own.iter().all(|predicate| planned.contains(predicate));
     is_same.then_some(asked)
+}
+
+/// Columns of a table as a plan gives them.
+struct Given<'a> {
+    /// Their places in the table.
+    chosen: Vec<usize>,
+    names: Vec<String>,
+    scan: &'a TableScan,
+}
+
+/// What a plan gives, if that is columns of one table as they are, each once.
+fn given(plan: &LogicalPlan) -> Option<Given<'_>> {
+    let given = match plan {
+        LogicalPlan::SubqueryAlias(alias) => given(&alias.input)?,
+        LogicalPlan::Projection(projection) => {
+            let below = given(&projection.input)?;
+            let columns = projection.input.schema();
+            let place = |expr: &Expr| {
+                let column = match expr {
+                    Expr::Alias(alias) if alias.metadata.is_none() => alias.expr.as_ref(),
+                    expr => expr,
+                };
+                let Expr::Column(column) = column else { return None };
+                below.chosen.get(columns.maybe_index_of_column(column)?).copied()
+            };
+            let chosen = projection.expr.iter().map(place).collect::<Option<_>>()?;
+            let names = projection.schema.fields().iter().map(|field| field.name().clone()).collect();
+            Given { chosen, names, scan: below.scan }
+        }
+        LogicalPlan::TableScan(scan) => {
+            let all = || (0..scan.source.schema().fields().len()).collect();
+            let names = scan.projected_schema.fields().iter().map(|field| field.name().clone()).collect();
+            Given { chosen: scan.projection.clone().unwrap_or_else(all), names, scan }
+        }
+        _ => return None,
+    };
+    let mut seen = HashSet::new();
+    given.chosen.iter().all(|column| seen.insert(*column)).then_some(given)
+}
+
+/// A plan whose columns have other names, where they are others.
+fn named(plan: Arc<dyn ExecutionPlan>, names: &[String]) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = plan.schema();
+    if schema.fields().iter().map(|field| field.name()).eq(names) {
+        return Ok(plan);
+    }
+    let renamed = schema.fields().iter().zip(names).enumerate().map(|(at, (field, name))| ProjectionExpr {
+        expr: Arc::new(Column::new(field.name(), at)),
+        alias: name.clone(),
+    });
+    Ok(Arc::new(ProjectionExec::try_new(renamed, plan)?))
 }
 
 /// The columns that are equal to something, and to what; `None` where a value is not surely one of its column's type.
@@ -93,6 +149,7 @@ pub(super) async fn find(context: &Context, key: &PlanKey, kept: &ForeignLookup)
     let Some(physical) = table.look_up(predicates, &asked.chosen, context.state().config()).await? else {
         return Ok(None);
     };
+    let physical = named(physical, &asked.names)?;
     let none = EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) };
     Ok(Some(Planned {
         plan: LogicalPlan::EmptyRelation(none),
