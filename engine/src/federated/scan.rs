@@ -180,17 +180,11 @@ impl ForeignScanExec {
         };
         // A look-up is over with its first batch, and needs no task to read on.
         let mut come: Vec<Result<RecordBatch>> = rows.next().await.into_iter().collect();
-        let is_over = match come.last() {
-            Some(Ok(_)) => match rows.next().now_or_never() {
-                Some(next) => {
-                    let is_over = !matches!(next, Some(Ok(_)));
-                    come.extend(next);
-                    is_over
-                }
-                None => false,
-            },
-            _ => true,
-        };
+        let mut is_over = !matches!(come.last(), Some(Ok(_)));
+        if !is_over && let Some(next) = rows.next().now_or_never() {
+            is_over = !matches!(next, Some(Ok(_)));
+            come.extend(next);
+        }
         let schema = Arc::clone(&self.schema);
         if is_over {
             return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(come))));
