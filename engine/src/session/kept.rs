@@ -86,7 +86,7 @@ impl Session {
     /// found by what it has in common with those that came before. `None` for all other statements.
     pub(super) fn with_parameters(&self, parsed: &ParsedStatement) -> Option<ParsedStatement> {
         let Statement::Query(query) = &parsed.statement else { return None };
-        if parsed.bound.is_some() || !self.warehouse.sources().has_read(key_query::schema(query)?) {
+        if parsed.bound.is_some() || !self.warehouse.sources().has_read(&key_query::schema(query)?.to_lowercase()) {
             return None;
         }
         plan::with_room(|| {

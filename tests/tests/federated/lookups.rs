@@ -27,6 +27,8 @@ async fn each_statement_has_its_own_keys() {
         ("SELECT price FROM mem.orders WHERE (4 = id)", vec![id(4)], "1.00"),
         ("SELECT price FROM mem.orders WHERE id = 99", vec![id(99)], ""),
         ("SELECT id FROM mem.orders WHERE id = 2", vec![id(2)], "2"),
+        ("SELECT Price FROM Mem.Orders WHERE Orders.Id = 2", vec![id(2)], "2.50"),
+        ("SELECT Price FROM Mem.Orders WHERE Orders.Id = 4", vec![id(4)], "1.00"),
         ("SELECT id FROM mem.orders WHERE name = 'apple'", vec![name("apple")], "1"),
         ("SELECT id FROM mem.orders WHERE name = 'Apple'", vec![name("Apple")], "6"),
         ("SELECT id FROM mem.orders WHERE name = 'it''s'", vec![name("it's")], ""),

@@ -51,7 +51,9 @@ fn asked(plan: &LogicalPlan, bound: &Bound) -> Option<KeysAsked> {
     }
     let Statement::Query(query) = &bound.statement.statement else { return None };
     let columns = table.columns();
-    let keys = key_query::keys(query)?.into_iter().map(|(name, place)| Some((columns.index_of(name).ok()?, place)));
+    // As it is written, or as names without quotes are folded.
+    let place_of = |name: &str| columns.index_of(name).or_else(|_| columns.index_of(&name.to_lowercase())).ok();
+    let keys = key_query::keys(query)?.into_iter().map(|(name, place)| Some((place_of(name)?, place)));
     let keys: Vec<(usize, usize)> = keys.collect::<Option<_>>()?;
     // Each parameter is the value of one column.
     if keys.len() != bound.values.len() || (0..keys.len()).any(|place| !keys.iter().any(|(_, found)| *found == place)) {
