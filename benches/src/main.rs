@@ -70,16 +70,25 @@ enum Benchmark {
 }
 
 fn main() -> ExitCode {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build();
     // In one line and without a backtrace, which would hide it where only the end of what was said is kept.
-    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run())) {
+    match on_server_thread() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // There is no one left to tell when standard error fails.
             drop(writeln!(io::stderr(), "millrace-bench: {error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs it on a thread like those of the server, on which no statement takes a larger stack before it is planned.
+fn on_server_thread() -> Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build()?;
+    let thread = std::thread::Builder::new().stack_size(millrace_engine::STACK_BYTES);
+    match thread.spawn(move || runtime.block_on(run()))?.join() {
+        Ok(outcome) => outcome,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

@@ -246,6 +246,11 @@ pub trait Connector: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// How many splits are read at the same time where so many cores compute of their rows.
+    fn splits_at_once(&self, cores: usize) -> usize {
+        cores
+    }
+
     /// The parts of a scan; at most `parallelism` of them are read at the same time. They are asked for when a query is
     /// planned, and read with an order or a lower limit than was known then, so they depend on the table, the
     /// predicates and the checkpoints only; or not at all, so nothing is opened for them yet that must be closed.

@@ -7,7 +7,7 @@
 //! `session::kept` decides that, as it does of results. A plan calls nothing that is not always the same, so no time, user or
 //! random number is ever part of one. A physical plan is made of it each time, for it has counters, and its files are chosen
 //! by the values of parameters; the rows of a small table that a query looks among are kept with its plan, so that little is
-//! left to make.
+//! left to make. Of a query for rows of a foreign table by their keys only what is asked of its system is kept.
 
 use crate::result_cache::ReadOf;
 use crate::tables::{Lookup, SqlType};
@@ -48,6 +48,8 @@ pub(crate) enum Kept {
     Row(Arc<KeptRow>),
     /// Its plan.
     Plan(Arc<KeptPlan>),
+    /// How it looks up rows of a foreign table.
+    Foreign(Arc<ForeignLookup>),
     /// No plan that is good, but the query has come before.
     Seen,
     /// Each set of values is planned by itself.
@@ -63,6 +65,36 @@ pub(crate) struct KeptRow {
     pub(crate) rows_schema: SchemaRef,
     /// The row, in one batch or several.
     pub(crate) batches: Vec<RecordBatch>,
+}
+
+/// A query for the rows of a foreign table whose columns equal its parameters: what is asked of the system, without a plan.
+#[derive(Debug)]
+pub(crate) struct ForeignLookup {
+    /// What is asked.
+    pub(crate) asked: KeysAsked,
+    /// What the columns that are asked for were declared as.
+    pub(crate) declared: Vec<Option<SqlType>>,
+    /// What was seen of the catalog while it was planned.
+    pub(crate) read_of: ReadOf,
+    /// The manifest's snapshot up to which it is known to be good.
+    pub(crate) confirmed: AtomicI64,
+}
+
+/// Rows of a foreign table whose columns equal parameters.
+#[derive(Debug)]
+pub(crate) struct KeysAsked {
+    /// The table's schema.
+    pub(crate) schema: String,
+    /// Its name as the query has it.
+    pub(crate) table: String,
+    /// All its columns, as they were told when the query was planned.
+    pub(crate) columns: SchemaRef,
+    /// Those that are asked for, by their places, each once.
+    pub(crate) chosen: Vec<usize>,
+    /// What the query calls these.
+    pub(crate) names: Vec<String>,
+    /// The places of those that equal a parameter, each with the parameter's.
+    pub(crate) keys: Vec<(usize, usize)>,
 }
 
 /// The plan of a query.
@@ -115,6 +147,7 @@ impl Default for KeptPlans {
             let bytes = match kept {
                 Kept::Plan(plan) => plan.size_bytes(),
                 Kept::Row(row) => row.batches.iter().map(RecordBatch::get_array_memory_size).sum::<usize>() + 1024,
+                Kept::Foreign(_) => PLAN_BYTES,
                 Kept::Seen | Kept::Unfit => 512,
             };
             u32::try_from(bytes).unwrap_or(u32::MAX)

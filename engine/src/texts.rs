@@ -1,10 +1,12 @@
 //! Texts of statements that come again and again, parsed once for all sessions of a warehouse.
 //!
 //! What a text means to the parser depends on its dialect alone. Texts that may hold a secret are not kept, nor are those of
-//! statements that change what exists, which seldom come twice.
+//! statements that change what exists, which seldom come twice. Queries that differ in the constants of their condition only
+//! share the statement that they are with parameters.
 
 use crate::error::Result;
 use crate::sql::{self, Dialect, ParsedStatement, Show, Statement};
+use datafusion::sql::sqlparser::ast::Query;
 use moka::sync::Cache;
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +19,9 @@ const KEPT_BYTES: u64 = 512 << 10;
 /// What a text counts at least.
 const LEAST_BYTES: usize = 128;
 
+/// Queries with parameters that are kept.
+const KEPT_QUERIES: u64 = 1_000;
+
 /// The statements of a text.
 type Statements = Arc<[ParsedStatement]>;
 
@@ -24,13 +29,16 @@ type Statements = Arc<[ParsedStatement]>;
 pub(crate) struct Texts {
     redshift: Cache<Arc<str>, Statements>,
     athena: Cache<Arc<str>, Statements>,
+    /// Queries with parameters.
+    queries: Cache<(Dialect, Query), Arc<ParsedStatement>>,
     /// The last number that a statement was given.
     last: AtomicU64,
 }
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { redshift: cache(), athena: cache(), last: AtomicU64::new(0) }
+        let queries = Cache::builder().max_capacity(KEPT_QUERIES).build();
+        Self { redshift: cache(), athena: cache(), queries, last: AtomicU64::new(0) }
     }
 }
 
@@ -71,6 +79,18 @@ impl Texts {
         Ok(statements)
     }
 
+    /// The statement that a query with parameters is; `parsed` is the first of those that are it with constants.
+    pub(crate) fn with_parameters(&self, parsed: &ParsedStatement, query: Query) -> Arc<ParsedStatement> {
+        let key = (parsed.dialect, query);
+        if let Some(kept) = self.queries.get(&key) {
+            return kept;
+        }
+        let statement = Statement::Query(Box::new(key.1.clone()));
+        let kept = Arc::new(ParsedStatement { number: self.number(), ..parsed.within(statement) });
+        self.queries.insert(key, Arc::clone(&kept));
+        kept
+    }
+
     /// A number that no other statement of this process has.
     pub(crate) fn number(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
@@ -107,6 +127,20 @@ mod tests {
         let other = texts.parse("SELECT 1; SELECT 2", Dialect::Athena).unwrap();
         let numbers: Vec<u64> = first.iter().chain(other.iter()).map(|parsed| parsed.number).collect();
         assert_eq!(numbers, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn queries_with_other_constants_are_one_with_parameters() {
+        let texts = Texts::default();
+        let of = |text: &str| {
+            let parsed = texts.parse(text, Dialect::Redshift).unwrap();
+            let Statement::Query(query) = &parsed[0].statement else { panic!("{text}") };
+            let found = sql::key_query::with_parameters(query).unwrap();
+            texts.with_parameters(&parsed[0], found.query)
+        };
+        let first = of("SELECT n FROM s.t WHERE id = 'a'");
+        assert!(Arc::ptr_eq(&first, &of("SELECT n FROM s.t WHERE id = 'b'")));
+        assert_ne!(first.number, of("SELECT m FROM s.t WHERE id = 'a'").number);
     }
 
     #[test]

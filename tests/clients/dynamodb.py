@@ -153,7 +153,7 @@ check("declared", rows(typed, declared),
 mixed = "SELECT id FROM ddb.typed WHERE mixed = '1'"
 check("a number as a text", rows(mixed), [(1,)])
 contains("explain mixed types", millrace("EXPLAIN " + mixed), "filter (mixed = '1' OR mixed is no S)")
-contains("explain a declared key", millrace("EXPLAIN SELECT small FROM ddb.typed WHERE id = 2"), "DynamoDB BatchGetItem on types: id = 2")
+contains("explain a declared key", millrace("EXPLAIN SELECT small FROM ddb.typed WHERE id = 2"), "DynamoDB GetItem on types: id = 2")
 contains("a misfit", millrace(number % ("strict", ""), "SELECT n FROM ddb.strict", fails=True),
          'attribute "mixed" of the item with id = 2 is a string that is no int: "one"')
 check("misfits as NULL", rows(number % ("lenient", ", 'invalid.values'='null'"), "SELECT id, n FROM ddb.lenient ORDER BY id"),

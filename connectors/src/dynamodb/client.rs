@@ -9,6 +9,7 @@ use crate::connector::Measures;
 use crate::error::{ConnectorError, Result};
 use crate::registry::Options;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -133,6 +134,12 @@ impl Client {
         Ok(query.return_consumed_capacity(ReturnConsumedCapacity::Total))
     }
 
+    /// A request for one item by its key.
+    pub(super) async fn item_of(&self, table: &str, settings: &Settings) -> Result<GetItemFluentBuilder> {
+        let get = self.sdk().await?.client.get_item().table_name(table).consistent_read(settings.consistent_read);
+        Ok(get.return_consumed_capacity(ReturnConsumedCapacity::Total))
+    }
+
     /// Sends a Scan for one page.
     pub(super) async fn scan(&self, table: &str, request: &ScanFluentBuilder, meter: Meter<'_>) -> Result<Page> {
         let sdk = self.sdk().await?;
@@ -159,6 +166,24 @@ impl Client {
         let items = answer.items.unwrap_or_default();
         meter.count(answer.consumed_capacity.as_slice(), examined, &items);
         Ok(Page { items, count, next: answer.last_evaluated_key.filter(|key| !key.is_empty()) })
+    }
+
+    /// Sends a GetItem.
+    pub(super) async fn item(
+        &self,
+        table: &str,
+        request: &GetItemFluentBuilder,
+        meter: Meter<'_>,
+    ) -> Result<Option<Item>> {
+        let sdk = self.sdk().await?;
+        meter.wait().await;
+        let answer = repeated(meter.measures, || async {
+            request.clone().send().await.map_err(|error| sdk.failure(error, "table", table))
+        })
+        .await?;
+        let item = answer.item;
+        meter.count(answer.consumed_capacity.as_slice(), item.as_slice().len(), item.as_slice());
+        Ok(item)
     }
 
     /// Gets items by their keys, at most 100. What DynamoDB leaves for later is asked for again.

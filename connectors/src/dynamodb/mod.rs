@@ -1,9 +1,9 @@
 //! DynamoDB's tables.
 //!
 //! A table's columns come from its key definition and a sample of its items ([`schema`]), or are declared ([`column`]).
-//! A request becomes a Query, a BatchGetItem or a segmented Scan ([`plan`]); conditions go with it where DynamoDB decides
-//! them exactly as SQL does ([`condition`], [`expression`]). Answers become record batches ([`convert`]) a page at a time ([`scan`]),
-//! within a share of the table's capacity where that is wanted ([`pace`]).
+//! A request becomes a Query, a GetItem or BatchGetItem, or a segmented Scan ([`plan`]); conditions go with it where
+//! DynamoDB decides them exactly as SQL does ([`condition`], [`expression`]). Answers become record batches ([`convert`]) a
+//! page at a time ([`scan`]), within a share of the table's capacity where that is wanted ([`pace`]).
 //!
 //! Reads are eventually consistent unless `consistent_read` says otherwise, and never a snapshot: an item that changes
 //! while a table is read comes as it was or as it is.
@@ -306,7 +306,10 @@ impl Connector for Service {
         let Some(plan) = plan else { return format!("DynamoDB Scan of {}", request.table) };
         let access = match &plan.access {
             Access::Nothing => format!("DynamoDB reads nothing of {}: no key can be so", request.table),
-            Access::Get { .. } => format!("DynamoDB BatchGetItem on {}: {}", request.table, plan.access),
+            Access::Get { lookups, .. } => {
+                let operation = if lookups.len() == 1 { "GetItem" } else { "BatchGetItem" };
+                format!("DynamoDB {operation} on {}: {}", request.table, plan.access)
+            }
             Access::Query { index: None, .. } => format!("DynamoDB Query on {}: {}", request.table, plan.access),
             Access::Query { index: Some(index), .. } => format!("DynamoDB Query on index {index}: {}", plan.access),
             Access::Scan => match self.settings.segments {

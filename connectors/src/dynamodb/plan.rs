@@ -6,6 +6,7 @@
 //! narrows most is taken. What the key condition leaves becomes a filter where DynamoDB takes one (not on the keys of
 //! what is queried, nor on whole keys), else it is decided here.
 
+use super::Item;
 use super::bounds::{equal, slice};
 use super::column::Column;
 use super::condition::{Condition, Operator, list};
@@ -31,6 +32,14 @@ pub(super) struct Lookup {
     pub(super) partition: Constant,
     /// The sort key, where the table has one.
     pub(super) sort: Option<Constant>,
+}
+
+impl Lookup {
+    /// The key as a request has it.
+    pub(super) fn key(&self, keys: &Keys) -> Item {
+        let sort = keys.sort.clone().zip(self.sort.as_ref().map(Constant::attribute));
+        [(keys.partition.clone(), self.partition.attribute())].into_iter().chain(sort).collect()
+    }
 }
 
 /// A part of a partition, by the sort key.

@@ -173,7 +173,10 @@ impl Reader {
                 Some(range) => self.query(index.as_deref(), keys, range, ranges.len(), cursor, left).await,
                 None => Ok((Page::default(), None)),
             },
-            Access::Get { keys, lookups } => self.get(keys, lookups, cursor).await,
+            Access::Get { keys, lookups } => match lookups.as_slice() {
+                [lookup] => self.get_one(keys, lookup).await,
+                lookups => self.get(keys, lookups, cursor).await,
+            },
         }
     }
 
@@ -254,20 +257,38 @@ impl Reader {
         Ok((page, next))
     }
 
+    /// The attributes that come of items that are got.
+    fn got(&self, keys: &Keys, expressions: &mut Expressions) -> Option<String> {
+        // Something must come of an item that is only counted.
+        let needed = self.part.attributes().next().is_none().then_some(keys.partition.as_str());
+        expressions.projection(self.part.attributes().chain(needed))
+    }
+
+    /// The item of one key, which is asked for by a request of its own: servers answer it sooner than one for several.
+    async fn get_one(&self, keys: &Keys, lookup: &Lookup) -> Read {
+        let mut expressions = Expressions::default();
+        let projection = self.got(keys, &mut expressions);
+        let request = self
+            .client
+            .item_of(&self.table, &self.settings)
+            .await?
+            .set_key(Some(lookup.key(keys)))
+            .set_projection_expression(projection)
+            .set_expression_attribute_names(expressions.names());
+        let items: Vec<Item> = self.client.item(&self.table, &request, self.meter()).await?.into_iter().collect();
+        Ok((Page { count: items.len(), items, next: None }, None))
+    }
+
     async fn get(&self, keys: &Keys, lookups: &[Lookup], cursor: Cursor) -> Read {
         let end = lookups.len().min(cursor.at + KEYS_OF_A_REQUEST);
         let mut expressions = Expressions::default();
-        // Something must come of an item that is only counted.
-        let needed = self.part.attributes().next().is_none().then_some(keys.partition.as_str());
-        let projection = expressions.projection(self.part.attributes().chain(needed));
+        let projection = self.got(keys, &mut expressions);
         let mut request = KeysAndAttributes::builder()
             .consistent_read(self.settings.consistent_read)
             .set_projection_expression(projection)
             .set_expression_attribute_names(expressions.names());
         for lookup in lookups.get(cursor.at..end).unwrap_or_default() {
-            let sort = keys.sort.clone().zip(lookup.sort.as_ref().map(super::constant::Constant::attribute));
-            let key = [(keys.partition.clone(), lookup.partition.attribute())].into_iter().chain(sort);
-            request = request.keys(key.collect::<Item>());
+            request = request.keys(lookup.key(keys));
         }
         let request = request.build().map_err(|error| ConnectorError::InvalidArgument(error.to_string()))?;
         let items = self.client.get(&self.table, request, self.meter()).await?;

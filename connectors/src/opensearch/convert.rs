@@ -9,6 +9,8 @@ use super::dates;
 use super::json::Json;
 use super::leaf::shortest;
 use super::mapping::{Column, Read};
+use super::page::Hit;
+use super::tree::Tree;
 use crate::error::{ConnectorError, Result};
 use crate::number::Number;
 use crate::typed::{self, Scalar, Type};
@@ -20,7 +22,6 @@ use arrow::compute::cast;
 use arrow::datatypes::{Schema, SchemaRef};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -40,28 +41,12 @@ pub(super) struct Converter {
     arrays: Arrays,
 }
 
-/// Names of fields by their parts; a part is what stands between dots, wherever documents have objects.
-#[derive(Debug, Default)]
-struct Tree {
-    inner: BTreeMap<String, Tree>,
-    /// Columns that are read here.
-    columns: Vec<usize>,
-}
-
-impl Tree {
-    fn descend(&self, name: &str) -> Option<&Tree> {
-        name.split('.').try_fold(self, |tree, part| tree.inner.get(part))
-    }
-}
-
 impl Converter {
     pub(super) fn new(columns: Vec<Column>, arrays: Arrays) -> Converter {
         let schema = Arc::new(Schema::new(columns.iter().map(Column::arrow).collect::<Vec<_>>()));
         let mut tree = Tree::default();
         for (at, column) in columns.iter().enumerate().filter(|(_, column)| in_source(&column.read)) {
-            let place =
-                column.path.split('.').fold(&mut tree, |tree, part| tree.inner.entry(part.to_owned()).or_default());
-            place.columns.push(at);
+            tree.add(&column.path, at, column.read == Read::Geo);
         }
         Converter { columns, schema, tree, arrays }
     }
@@ -71,13 +56,18 @@ impl Converter {
         &self.columns
     }
 
+    /// What is read of `_source`.
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// Reads hits of a search, of which some are passed over.
-    pub(super) fn batch(&self, hits: &[&Json<'_>]) -> Result<RecordBatch> {
+    pub(super) fn batch(&self, hits: &[&Hit<'_>]) -> Result<RecordBatch> {
         let mut builders: Vec<Builder> = self.columns.iter().map(|column| Builder::new(&column.read)).collect();
         let mut slots: Vec<Vec<&Json<'_>>> = vec![vec![]; self.columns.len()];
         for hit in hits {
             slots.iter_mut().for_each(Vec::clear);
-            if let Some(source) = hit.get("_source") {
+            if let Some(source) = &hit.source {
                 self.collect(&self.tree, source, &mut slots);
             }
             for (at, builder) in builders.iter_mut().enumerate() {
@@ -124,7 +114,7 @@ impl Converter {
     /// Finds the values of columns within an object.
     fn collect_members<'j>(&self, tree: &Tree, value: &'j Json<'j>, slots: &mut [Vec<&'j Json<'j>>]) {
         let Json::Object(members, _) = value else { return };
-        if tree.inner.is_empty() {
+        if tree.has_no_members() {
             return;
         }
         for (name, member) in members {
@@ -156,18 +146,17 @@ impl Converter {
         }
     }
 
-    fn append(&self, column: &Column, hit: &Json<'_>, values: &[&Json<'_>], builder: &mut Builder) -> Result<()> {
-        let name = |member: &str| hit.get(member).and_then(Json::as_str).unwrap_or_default();
+    fn append(&self, column: &Column, hit: &Hit<'_>, values: &[&Json<'_>], builder: &mut Builder) -> Result<()> {
         match column.read {
-            Read::Id => builder.text(name("_id")),
-            Read::Index => builder.text(name("_index")),
-            Read::Score => match hit.get("_score") {
-                Some(Json::Number(digits)) => builder.number(digits).ok_or_else(|| wrong(column, hit, None))?,
+            Read::Id => builder.text(&hit.id),
+            Read::Index => builder.text(&hit.index),
+            Read::Score => match hit.score {
+                Some(digits) => builder.number(digits).ok_or_else(|| wrong(column, hit, None))?,
                 _ => builder.null(),
             },
             Read::Source => {
                 let mut text = String::new();
-                hit.get("_source").unwrap_or(&Json::Null).write(&mut text);
+                hit.source.as_ref().unwrap_or(&Json::Null).write(&mut text);
                 builder.text(&text);
             }
             Read::Super | Read::Geo => match json(values, column.read == Read::Geo) {
@@ -175,11 +164,11 @@ impl Converter {
                 None => builder.null(),
             },
             Read::ServerTime(_) => {
-                let fields = hit.get("fields").and_then(|fields| fields.get(&column.path));
+                let fields = hit.fields.as_ref().and_then(|fields| fields.get(&column.path));
                 let values: Vec<&Json<'_>> = fields.map(Json::elements).unwrap_or_default().iter().collect();
                 self.append_one(column, hit, &values, builder)?;
             }
-            _ if values.is_empty() && !column.constants.is_empty() => match column.constants.get(name("_index")) {
+            _ if values.is_empty() && !column.constants.is_empty() => match column.constants.get(&*hit.index) {
                 Some(constant) => builder.constant(constant).ok_or_else(|| wrong(column, hit, None))?,
                 None => builder.null(),
             },
@@ -188,7 +177,7 @@ impl Converter {
         Ok(())
     }
 
-    fn append_one(&self, column: &Column, hit: &Json<'_>, values: &[&Json<'_>], builder: &mut Builder) -> Result<()> {
+    fn append_one(&self, column: &Column, hit: &Hit<'_>, values: &[&Json<'_>], builder: &mut Builder) -> Result<()> {
         let value = match values {
             [] => {
                 builder.null();
@@ -222,12 +211,11 @@ pub(super) fn in_source(read: &Read) -> bool {
     !matches!(read, Read::Id | Read::Index | Read::Score | Read::Source | Read::ServerTime(_))
 }
 
-fn document(hit: &Json<'_>) -> String {
-    let name = |member: &str| hit.get(member).and_then(Json::as_str).unwrap_or_default();
-    format!("document \"{}\" in \"{}\"", name("_id"), name("_index"))
+fn document(hit: &Hit<'_>) -> String {
+    format!("document \"{}\" in \"{}\"", hit.id, hit.index)
 }
 
-fn wrong(column: &Column, hit: &Json<'_>, value: Option<&Json<'_>>) -> ConnectorError {
+fn wrong(column: &Column, hit: &Hit<'_>, value: Option<&Json<'_>>) -> ConnectorError {
     let mut text = String::new();
     value.unwrap_or(&Json::Null).write(&mut text);
     let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
@@ -414,7 +402,10 @@ impl Builder {
         match self {
             Builder::Int16(builder) => builder.append_value(whole(digits)?.try_into().ok()?),
             Builder::Int32(builder) => builder.append_value(whole(digits)?.try_into().ok()?),
-            Builder::Int64(builder) => builder.append_value(whole(digits)?.try_into().ok()?),
+            Builder::Int64(builder) => builder.append_value(match digits.parse() {
+                Ok(number) => number,
+                Err(_) => whole(digits)?.try_into().ok()?,
+            }),
             Builder::Decimal(builder) => {
                 builder.append_value(whole(digits).filter(|number| DECIMALS.contains(number))?);
             }

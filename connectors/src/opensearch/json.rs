@@ -10,6 +10,9 @@ use std::borrow::Cow;
 /// How deep values may nest. The servers' own bound on mapped objects is 20.
 const DEPTH_MAX: usize = 256;
 
+/// Bytes of a string that are looked at together.
+const BLOCK: usize = 16;
+
 /// A value that borrows from the text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Json<'a> {
@@ -30,12 +33,10 @@ impl<'a> Json<'a> {
     /// # Errors
     /// `BadData` with the place of the first byte that is wrong.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Json<'a>> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| malformed(&format!("byte {} is not UTF-8", error.valid_up_to())))?;
-        let mut parser = Parser { text, bytes, at: 0 };
+        let mut parser = Parser::new(bytes)?;
         let value = parser.value(0)?;
-        parser.space();
-        if parser.at < bytes.len() { Err(parser.error()) } else { Ok(value) }
+        parser.finish()?;
+        Ok(value)
     }
 
     /// A member of an object; `None` for other values too.
@@ -105,13 +106,41 @@ fn malformed(what: &str) -> ConnectorError {
     ConnectorError::BadData(format!("the server's answer is not JSON: {what}"))
 }
 
-struct Parser<'a> {
+/// Reads a text from its beginning to its end: whole values, or what stands in objects and lists one after the other.
+pub(super) struct Parser<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Parser<'a> {
+    /// At the beginning of a text.
+    ///
+    /// # Errors
+    /// `BadData` for what is not UTF-8.
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| malformed(&format!("byte {} is not UTF-8", error.valid_up_to())))?;
+        Ok(Parser { text, bytes, at: 0 })
+    }
+
+    /// That nothing follows.
+    pub(super) fn finish(mut self) -> Result<()> {
+        self.space();
+        if self.at < self.bytes.len() { Err(self.error()) } else { Ok(()) }
+    }
+
+    /// How many bytes were read.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Whether the next value begins so.
+    pub(super) fn next_is(&mut self, byte: u8) -> bool {
+        self.space();
+        self.bytes.get(self.at) == Some(&byte)
+    }
+
     fn error(&self) -> ConnectorError {
         malformed(&match self.bytes.get(self.at) {
             Some(_) => format!("byte {} is not expected", self.at),
@@ -119,7 +148,8 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn space(&mut self) {
+    /// Passes over space.
+    pub(super) fn space(&mut self) {
         while matches!(self.bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
@@ -135,7 +165,8 @@ impl<'a> Parser<'a> {
         if self.take(byte) { Ok(()) } else { Err(self.error()) }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json<'a>> {
+    /// The next value, which has so many others around it.
+    pub(super) fn value(&mut self, depth: usize) -> Result<Json<'a>> {
         if depth > DEPTH_MAX {
             return Err(malformed("it nests too deep"));
         }
@@ -160,19 +191,34 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json<'a>> {
-        let begin = self.at;
-        self.at += 1;
-        // A hit has six members; growing to them costs more than room for eight.
-        let mut members = Vec::with_capacity(8);
+    /// Passes over the next value; gives its text.
+    pub(super) fn pass(&mut self, depth: usize) -> Result<&'a str> {
         self.space();
+        match self.bytes.get(self.at) {
+            Some(b'{') => self.members(depth, |parser, _| parser.pass(depth + 1).map(drop)),
+            Some(b'[') => self.elements(depth, |parser| parser.pass(depth + 1).map(drop)),
+            _ => {
+                let begin = self.at;
+                self.value(depth)?;
+                Ok(&self.text[begin..self.at])
+            }
+        }
+    }
+
+    /// The members of an object: whoever gets a name reads the value. Gives the text of all.
+    pub(super) fn members(
+        &mut self,
+        depth: usize,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<()>,
+    ) -> Result<&'a str> {
+        let begin = self.enter(depth)?;
         if !self.take(b'}') {
             loop {
                 self.space();
                 let name = self.string()?;
                 self.space();
                 self.expect(b':')?;
-                members.push((name, self.value(depth + 1)?));
+                member(self, name)?;
                 self.space();
                 if !self.take(b',') {
                     break;
@@ -180,17 +226,19 @@ impl<'a> Parser<'a> {
             }
             self.expect(b'}')?;
         }
-        Ok(Json::Object(members, &self.text[begin..self.at]))
+        Ok(&self.text[begin..self.at])
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json<'a>> {
-        let begin = self.at;
-        self.at += 1;
-        let mut elements = vec![];
-        self.space();
+    /// The elements of a list, each read by whoever is told. Gives the text of all.
+    pub(super) fn elements(
+        &mut self,
+        depth: usize,
+        mut element: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<&'a str> {
+        let begin = self.enter(depth)?;
         if !self.take(b']') {
             loop {
-                elements.push(self.value(depth + 1)?);
+                element(self)?;
                 self.space();
                 if !self.take(b',') {
                     break;
@@ -198,7 +246,36 @@ impl<'a> Parser<'a> {
             }
             self.expect(b']')?;
         }
-        Ok(Json::Array(elements, &self.text[begin..self.at]))
+        Ok(&self.text[begin..self.at])
+    }
+
+    /// Passes over the bracket that is next and the space after it; gives the bracket's place.
+    fn enter(&mut self, depth: usize) -> Result<usize> {
+        if depth > DEPTH_MAX {
+            return Err(malformed("it nests too deep"));
+        }
+        let begin = self.at;
+        self.at += 1;
+        self.space();
+        Ok(begin)
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Json<'a>> {
+        let mut members = vec![];
+        let text = self.members(depth, |parser, name| {
+            members.push((name, parser.value(depth + 1)?));
+            Ok(())
+        })?;
+        Ok(Json::Object(members, text))
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Json<'a>> {
+        let mut elements = vec![];
+        let text = self.elements(depth, |parser| {
+            elements.push(parser.value(depth + 1)?);
+            Ok(())
+        })?;
+        Ok(Json::Array(elements, text))
     }
 
     fn digits(&mut self) -> Result<()> {
@@ -243,11 +320,16 @@ impl<'a> Parser<'a> {
         Ok(Cow::Owned(out))
     }
 
-    /// Passes over what stands for itself in a string.
+    /// Passes over what stands for itself in a string; many bytes at once, which most texts have.
     fn plain(&mut self) {
+        let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
         let rest = &self.bytes[self.at..];
-        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-        self.at += end.unwrap_or(rest.len());
+        let (blocks, _) = rest.as_chunks::<BLOCK>();
+        // Without a branch for each byte.
+        let is_plain = |block: &&[u8; BLOCK]| block.iter().fold(0, |found, byte| found | u8::from(ends(byte))) == 0;
+        let whole = blocks.iter().take_while(is_plain).count() * BLOCK;
+        let end = rest[whole..].iter().position(ends);
+        self.at += end.map_or(rest.len(), |end| whole + end);
     }
 
     fn escape(&mut self) -> Result<char> {

@@ -22,11 +22,14 @@ mod json;
 mod leaf;
 mod mapping;
 mod node;
+mod page;
 mod query;
 mod scan;
+mod sources;
 mod split;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use crate::connector::{
     AggregateRequest, BatchStream, Checkpoint, Connector, Measures, Order, Pushdown, ScanRequest, Split,
@@ -58,6 +61,8 @@ use tokio::sync::OnceCell;
 
 /// Mappings that are kept; when there are more, all are read again.
 const MAPPINGS_MAX: usize = 1_000;
+/// Parts that are read at the same time for each core that computes.
+const PARTS_A_CORE: usize = 2;
 /// Values whose documents are looked up in one page.
 const LOOKED_UP_MAX: usize = 1_000;
 /// Rows of a batch that has no columns.
@@ -269,6 +274,11 @@ impl Connector for Search {
         let query = self.query(&mapping, &request.rows, &Part::All)?.json();
         let flavour = self.flavour(measures).await?;
         aggregate::read(&self.client, flavour, table, &query, &aggregation, measures).await
+    }
+
+    /// A part waits for the server most of the time, which has something to do as long as others are asked for.
+    fn splits_at_once(&self, cores: usize) -> usize {
+        self.slices.unwrap_or(cores * PARTS_A_CORE)
     }
 
     async fn splits(&self, request: &ScanRequest, parallelism: usize) -> Result<Vec<Split>> {

@@ -10,6 +10,9 @@
 //! A request that is likely to find few documents tries one page without any of that. Where that page is full after all,
 //! the parts of the table are read at the same time.
 //!
+//! While a page becomes a batch the next one is on its way; no more than these two are held of a part. Whether documents come
+//! whole is decided while they come ([`super::sources`]).
+//!
 //! Answers in which a shard failed or that ran out of time are errors.
 
 use super::client::{Client, Failure, Request, is_missing, missing, unavailable};
@@ -17,6 +20,8 @@ use super::convert::{Converter, in_source};
 use super::cursor::{Cursor, Flavour, KEEP_ALIVE};
 use super::json::Json;
 use super::mapping::Read;
+use super::page::{Hit, Page};
+use super::sources::Sources;
 use super::split::{Part, Wanted, changed};
 use crate::connector::{BatchStream, Measures};
 use crate::error::{ConnectorError, Result};
@@ -134,6 +139,8 @@ struct Reader {
     plan: Plan,
     body: Value,
     state: State,
+    /// Whether documents come whole.
+    sources: Sources,
     /// The next page, when it was asked for already.
     ahead: Option<JoinSet<Answer>>,
     /// Documents to ask for.
@@ -153,11 +160,13 @@ struct Reader {
 /// Reads one part of a table as a stream.
 pub(super) fn read(client: Arc<Client>, flavour: Flavour, plan: Plan, measures: Arc<Measures>) -> BatchStream {
     let left = plan.limit.unwrap_or(usize::MAX);
+    let body = plan.body();
     let reader = Reader {
         client,
         measures,
         flavour,
-        body: plan.body(),
+        sources: Sources::new(body["_source"].is_object()),
+        body,
         state: State::Begin,
         ahead: None,
         size: plan.page_size,
@@ -214,7 +223,7 @@ impl Reader {
             let request = Request { bytes_max: PAGE_BYTES_MAX, ..Request::new(Method::POST, &path, &[]).json(&body) };
             match self.client.send(&request, &self.measures).await {
                 Ok(bytes) => {
-                    let page = Json::parse(&bytes)?;
+                    let page = Page::parse(&bytes, self.plan.converter.tree())?;
                     let hits = self.hits(&page)?;
                     if hits.len() < size || size == self.left {
                         self.state = State::End;
@@ -297,24 +306,30 @@ impl Reader {
         };
         let bytes = match asked {
             Ok(bytes) => bytes,
+            Err(failure) if self.sources.are_whole() && is_too_much(&failure) => {
+                // What was tried must not fail.
+                (self.sources, self.size) = (Sources::Settled, self.plan.page_size);
+                return Ok(None);
+            }
             Err(failure) if self.size > self.least() && is_too_much(&failure) => {
                 self.size = (self.size / 8).max(self.least());
                 return Ok(None);
             }
             Err(failure) => return Err(failure.on(&self.plan.table)),
         };
-        let page = Json::parse(&bytes)?;
+        let page = Page::parse(&bytes, self.plan.converter.tree())?;
         let hits = self.hits(&page)?;
-        self.check_shards(&page).await?;
-        if let (Some(name), State::Point(cursor)) = (page.get("pit_id").and_then(Json::as_str), &mut self.state) {
+        self.check_shards(&page.rest).await?;
+        if let (Some(name), State::Point(cursor)) = (page.rest.get("pit_id").and_then(Json::as_str), &mut self.state) {
             cursor.renamed(name);
         }
-        let fresh: Vec<&Json<'_>> = hits.iter().filter(|hit| !self.is_repeated(hit)).take(self.left).collect();
+        let fresh: Vec<&Hit<'_>> = hits.iter().filter(|hit| !self.is_repeated(hit)).take(self.left).collect();
         let last = hits.last().filter(|_| hits.len() >= self.size);
         if let Some(last) = last {
             self.go_on(hits, last)?;
             let average = bytes.len() / hits.len();
             self.size = (PAGE_BYTES / average.max(1)).clamp(1, self.plan.page_size);
+            self.sources = self.sources.after(&page, average);
             if fresh.is_empty() {
                 // Nothing but documents with one number: more of them must come at once.
                 self.size = self.size.max(hits.len().saturating_mul(2));
@@ -334,8 +349,8 @@ impl Reader {
     }
 
     /// Whether a document came in the page before.
-    fn is_repeated(&self, hit: &Json<'_>) -> bool {
-        let shares_number = || matches!(hit.get("sort"), Some(Json::Array(_, text)) if *text == self.boundary);
+    fn is_repeated(&self, hit: &Hit<'_>) -> bool {
+        let shares_number = || hit.sort == Some(self.boundary.as_str());
         !self.repeated.is_empty() && shares_number() && self.repeated.contains(&key(hit))
     }
 
@@ -351,8 +366,12 @@ impl Reader {
 
     /// Asks for the next page, of which so many rows are wanted.
     fn ask(&mut self, left: usize) -> impl Future<Output = Answer> + Send + use<> {
-        self.size = self.size.min(left.saturating_add(self.repeated.len())).max(self.least());
+        let wanted = left.saturating_add(self.repeated.len());
+        self.size = self.size.min(wanted).min(self.sources.most()).max(self.least());
         let mut body = self.body.clone();
+        if self.sources.are_whole() {
+            body["_source"] = json!(true);
+        }
         body["size"] = json!(self.size);
         body["sort"] = self.sort(self.tie());
         body["track_total_hits"] = json!(false);
@@ -373,18 +392,19 @@ impl Reader {
     }
 
     /// Notes where the next page begins.
-    fn go_on(&mut self, hits: &[Json<'_>], last: &Json<'_>) -> Result<()> {
+    fn go_on(&mut self, hits: &[Hit<'_>], last: &Hit<'_>) -> Result<()> {
         let bad = || ConnectorError::BadData("the server gives documents without sort values".to_owned());
-        let sort = last.get("sort").filter(|sort| !sort.elements().is_empty()).ok_or_else(bad)?;
+        let text = last.sort.ok_or_else(bad)?;
+        let sort = Json::parse(text.as_bytes())?;
+        if sort.elements().is_empty() {
+            return Err(bad());
+        }
         let mut after = String::new();
         sort.write(&mut after);
         if self.flavour.is_opensearch {
-            let same = hits.iter().rev().take_while(|hit| hit.get("sort") == Some(sort));
+            let same = hits.iter().rev().take_while(|hit| hit.sort == Some(text));
             self.repeated = same.map(key).collect();
-            self.boundary.clear();
-            if let Json::Array(_, text) = sort {
-                self.boundary.push_str(text);
-            }
+            text.clone_into(&mut self.boundary);
             let number = sort.elements().last().and_then(Json::as_u64).ok_or_else(bad)?;
             let before = after.rfind(['[', ',']).ok_or_else(bad)?;
             after.truncate(before + 1);
@@ -414,13 +434,15 @@ impl Reader {
         };
         let request = Request { bytes_max: DOCUMENT_BYTES_MAX, ..request };
         let bytes = self.client.send(&request, &self.measures).await.map_err(|failure| failure.on(&self.plan.table))?;
-        let page = Json::parse(&bytes)?;
-        if let (Some(name), State::Scroll(cursor)) = (page.get("_scroll_id").and_then(Json::as_str), &mut self.state) {
+        let page = Page::parse(&bytes, self.plan.converter.tree())?;
+        if let (Some(name), State::Scroll(cursor)) =
+            (page.rest.get("_scroll_id").and_then(Json::as_str), &mut self.state)
+        {
             cursor.get_or_insert_with(|| Cursor::scroll(&self.client, name)).renamed(name);
         }
         let hits = self.hits(&page)?;
-        self.check_shards(&page).await?;
-        let fresh: Vec<&Json<'_>> = hits.iter().take(self.left).collect();
+        self.check_shards(&page.rest).await?;
+        let fresh: Vec<&Hit<'_>> = hits.iter().take(self.left).collect();
         let batch = self.plan.converter.batch(&fresh)?;
         if hits.is_empty() {
             self.finish().await;
@@ -429,12 +451,9 @@ impl Reader {
     }
 
     /// The documents of an answer that is whole.
-    fn hits<'j>(&self, page: &'j Json<'j>) -> Result<&'j [Json<'j>]> {
-        check(page, &self.plan.table)?;
-        match page.get("hits").and_then(|hits| hits.get("hits")) {
-            Some(Json::Array(hits, _)) => Ok(hits),
-            _ => Err(ConnectorError::BadData("the server's answer has no hits".to_owned())),
-        }
+    fn hits<'p, 'j>(&self, page: &'p Page<'j>) -> Result<&'p [Hit<'j>]> {
+        check(&page.rest, &self.plan.table)?;
+        page.hits.as_deref().ok_or_else(|| ConnectorError::BadData("the server's answer has no hits".to_owned()))
     }
 
     /// Parts are numbered over the shards that there were; others mean other parts. A part that sees its own shards only
@@ -471,9 +490,8 @@ fn given_up(error: &tokio::task::JoinError) -> ConnectorError {
 }
 
 /// What identifies a document; documents with a routing of their own may share an identifier.
-fn key(hit: &Json<'_>) -> String {
-    let name = |member: &str| hit.get(member).and_then(Json::as_str).unwrap_or_default();
-    format!("{}\0{}\0{}", name("_index"), name("_id"), name("_routing"))
+fn key(hit: &Hit<'_>) -> String {
+    format!("{}\0{}\0{}", hit.index, hit.id, hit.routing)
 }
 
 /// Whether fewer documents at once may do.

@@ -14,12 +14,20 @@ use std::ops::ControlFlow;
 /// What a query reads, if that is managed tables only and all its functions always give the same.
 pub(super) async fn read_of(context: &Context, query: &ast::Query, plan: &LogicalPlan) -> Result<Option<ReadOf>> {
     let mut tables = BTreeSet::new();
-    let mut names = Names::default();
-    let _ = query.visit(&mut names);
-    let mut names = names.0;
+    let mut names = names_in(query);
     if !is_repeatable(plan, &mut tables, &mut names)? {
         return Ok(None);
     }
+    seen(context, tables, names).await
+}
+
+/// What the plan of a query was made of that reads no managed table.
+pub(super) async fn planned_of(context: &Context, query: &ast::Query) -> Result<Option<ReadOf>> {
+    seen(context, BTreeSet::new(), names_in(query)).await
+}
+
+/// What a statement has seen of the catalog; `None` where nobody else sees the same.
+async fn seen(context: &Context, mut tables: BTreeSet<i64>, names: BTreeSet<String>) -> Result<Option<ReadOf>> {
     let mut transaction = context.transaction().lock().await;
     if transaction.has_changed() {
         return Ok(None);
@@ -28,6 +36,12 @@ pub(super) async fn read_of(context: &Context, query: &ast::Query, plan: &Logica
     tables.extend(transaction.reads().of_statement());
     let (catalog, manifest, named) = (snapshot.version(), snapshot.manifest_version(), named(&snapshot, &names));
     Ok(Some(ReadOf { catalog, manifest, tables, names, named }))
+}
+
+fn names_in(query: &ast::Query) -> BTreeSet<String> {
+    let mut names = Names::default();
+    let _ = query.visit(&mut names);
+    names.0
 }
 
 /// The names of all relations of a query, those of WITH too.

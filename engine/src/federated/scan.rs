@@ -6,6 +6,7 @@ use super::splits::{self, Group};
 use super::table::ForeignTable;
 use crate::error::Error;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -28,7 +29,7 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
     SortOrderPushdownResult, Statistics,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use millrace_connectors::{Measures, Order, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
 use std::fmt;
 use std::sync::Arc;
@@ -177,7 +178,18 @@ impl ForeignScanExec {
                 Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
             }
         };
-        let mut ahead = RecordBatchReceiverStream::builder(Arc::clone(&self.schema), READ_AHEAD);
+        // A look-up is over with its first batch, and needs no task to read on.
+        let mut come: Vec<Result<RecordBatch>> = rows.next().await.into_iter().collect();
+        let mut is_over = !matches!(come.last(), Some(Ok(_)));
+        if !is_over && let Some(next) = rows.next().now_or_never() {
+            is_over = !matches!(next, Some(Ok(_)));
+            come.extend(next);
+        }
+        let schema = Arc::clone(&self.schema);
+        if is_over {
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(come))));
+        }
+        let mut ahead = RecordBatchReceiverStream::builder(Arc::clone(&schema), READ_AHEAD);
         let sender = ahead.tx();
         ahead.spawn(async move {
             while let Some(batch) = rows.try_next().await? {
@@ -187,7 +199,7 @@ impl ForeignScanExec {
             }
             Ok(())
         });
-        Ok(ahead.build())
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(come).chain(ahead.build()))))
     }
 
     /// The rows of a group in order: its splits' merged.

@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use millrace_catalog::Snapshot;
 use millrace_catalog::model::{Database, Parameters, Table};
 use millrace_connectors::{Connector, ConnectorError, OptionSpec, Options, Registry};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(crate) struct Sources {
     open: Mutex<HashMap<String, Arc<Source>>>,
     /// Tables of the catalog, by number.
     declared: Mutex<HashMap<i64, Arc<DeclaredSource>>>,
+    /// The schemas whose tables were read.
+    schemas: Mutex<HashSet<String>>,
 }
 
 /// A connector of one table of the catalog.
@@ -72,7 +74,19 @@ impl fmt::Debug for Sources {
 impl Sources {
     /// Those of a warehouse, none of them open.
     pub(crate) fn new(registry: Registry, time_to_live: Duration) -> Self {
-        Self { registry, time_to_live, open: Mutex::default(), declared: Mutex::default() }
+        let (open, declared, schemas) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { registry, time_to_live, open, declared, schemas }
+    }
+
+    /// Whether a table of a schema was read that is one of a foreign system.
+    pub(crate) fn has_read(&self, schema: &str) -> bool {
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner).contains(schema)
+    }
+
+    fn note_read(&self, schema: &str) {
+        if !self.has_read(schema) {
+            self.schemas.lock().unwrap_or_else(PoisonError::into_inner).insert(schema.to_owned());
+        }
     }
 
     /// The options that a kind takes.
@@ -116,6 +130,7 @@ impl Sources {
         snapshot: &Snapshot,
     ) -> Result<Arc<ForeignTable>> {
         let source = self.declared_source(table, place, snapshot)?;
+        self.note_read(&table.database);
         let kept = || source.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((seen, found)) = kept().as_ref()
             && seen.elapsed() < self.time_to_live
@@ -186,6 +201,7 @@ impl Sources {
     /// What the system says, but for a table that does not exist.
     pub(crate) async fn table(&self, database: &Database, name: &str) -> Result<Option<Arc<ForeignTable>>> {
         let source = self.source(database)?;
+        self.note_read(&database.name);
         self.table_of(&source, &database.name, name).await
     }
 
@@ -283,6 +299,7 @@ impl Sources {
     /// Closes the connector of a schema that is gone.
     pub(crate) fn forget(&self, schema: &str) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(schema);
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner).remove(schema);
     }
 }
 

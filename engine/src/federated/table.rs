@@ -7,20 +7,22 @@ use super::predicate::{Converted, convert};
 use super::resume::Resumption;
 use super::scan::ForeignScanExec;
 use super::splits;
+use super::value::of_scalar;
 use crate::error::Error;
 use crate::lake::types;
 use crate::tables::SqlType;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
+use datafusion::common::{ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
 use millrace_catalog::model::Table;
-use millrace_connectors::{Checkpoint, Connector, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
+use millrace_connectors::{Checkpoint, Comparison, Connector, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -164,6 +166,62 @@ impl ForeignTable {
         Error::unsupported(format!("changing \"{}\", a table of {},", self.name, label(&self.kind)))
     }
 
+    /// The conditions as its system gets them, where it decides all of them.
+    pub(crate) fn exact_predicates(&self, filters: &[Expr]) -> Option<Vec<Predicate>> {
+        let decided = self.decided(&filters.iter().collect::<Vec<_>>()).into_iter();
+        decided.map(|found| found.filter(|(_, by)| *by == Pushdown::Exact).map(|(predicate, _)| predicate)).collect()
+    }
+
+    /// That columns, by their places, equal values, as its system gets it; `None` where a value has no counterpart there.
+    pub(crate) fn key_predicates(&self, keys: &[(usize, ScalarValue)]) -> Option<Vec<Predicate>> {
+        let predicate = |(at, value): &(usize, ScalarValue)| {
+            let (column, value) = (self.names.get(*at)?.clone(), of_scalar(value)?);
+            Some(Predicate::Compare { column, comparison: Comparison::Eq, value })
+        };
+        keys.iter().map(predicate).collect()
+    }
+
+    /// The rows that satisfy conditions, of the columns at these places; `None` where its system does not decide all of that.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) async fn look_up(
+        &self,
+        predicates: Vec<Predicate>,
+        chosen: &[usize],
+        config: &SessionConfig,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let decided = self.connector.pushdown(&self.name, &predicates);
+        if decided.len() != predicates.len() || decided.iter().any(|by| *by != Pushdown::Exact) {
+            return Ok(None);
+        }
+        self.read((predicates, None), chosen, config).await.map(Some)
+    }
+
+    /// The scan that asks for rows with conditions, no more than a limit.
+    async fn read(
+        &self,
+        (predicates, limit): (Vec<Predicate>, Option<usize>),
+        chosen: &[usize],
+        config: &SessionConfig,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let request = ScanRequest {
+            table: self.name.clone(),
+            columns: chosen.iter().filter_map(|at| self.names.get(*at).cloned()).collect(),
+            predicates,
+            limit,
+            order: Vec::new(),
+            checkpoints: self.resumption().map(|resumption| resumption.checkpoints.clone()).unwrap_or_default(),
+        };
+        let partitions = config.target_partitions();
+        let parallelism = self.connector.splits_at_once(partitions).max(partitions);
+        let parallelism = if self.is_stream() { parallelism.max(SHARDS_AT_ONCE) } else { parallelism };
+        let found = self.connector.splits(&request, parallelism).await.map_err(Error::from)?;
+        let schema = Arc::new(self.columns.project(chosen)?);
+        let groups = splits::deal(found, partitions, parallelism);
+        Ok(Arc::new(ForeignScanExec::new(Arc::new(self.clone()), schema, request, groups, parallelism)))
+    }
+
     /// What became of conditions, one answer each, and how much of each the system decides.
     fn decided(&self, filters: &[&Expr]) -> Vec<Option<(Predicate, Pushdown)>> {
         let converted: Vec<Option<Converted>> = filters.iter().map(|filter| convert(filter, self)).collect();
@@ -215,20 +273,8 @@ impl TableProvider for ForeignTable {
         let decided = self.decided(&filters.iter().collect::<Vec<_>>());
         let is_exact = decided.iter().all(|decided| matches!(decided, Some((_, Pushdown::Exact))));
         let chosen: Vec<usize> = projection.map_or_else(|| (0..self.names.len()).collect(), Clone::clone);
-        let request = ScanRequest {
-            table: self.name.clone(),
-            columns: chosen.iter().filter_map(|at| self.names.get(*at).cloned()).collect(),
-            predicates: decided.into_iter().flatten().map(|(predicate, _)| predicate).collect(),
-            limit: limit.filter(|_| is_exact),
-            order: Vec::new(),
-            checkpoints: self.resumption().map(|resumption| resumption.checkpoints.clone()).unwrap_or_default(),
-        };
-        let partitions = state.config().target_partitions();
-        let parallelism = if self.is_stream() { partitions.max(SHARDS_AT_ONCE) } else { partitions };
-        let found = self.connector.splits(&request, parallelism).await.map_err(Error::from)?;
-        let schema = Arc::new(self.columns.project(&chosen)?);
-        let groups = splits::deal(found, partitions, parallelism);
-        Ok(Arc::new(ForeignScanExec::new(Arc::new(self.clone()), schema, request, groups, parallelism)))
+        let predicates = decided.into_iter().flatten().map(|(predicate, _)| predicate).collect();
+        self.read((predicates, limit.filter(|_| is_exact)), &chosen, state.config()).await
     }
 }
 

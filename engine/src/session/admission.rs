@@ -77,6 +77,8 @@ impl Session {
 
     /// Runs a statement when it has its slots.
     pub(super) async fn admit(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
+        let with_parameters = self.with_parameters(parsed);
+        let parsed = with_parameters.as_ref().unwrap_or(parsed);
         self.place.plan = self.plan_key(parsed).map(Arc::new);
         if let Some(result) = self.place.plan.as_deref().and_then(|key| self.kept_row(key)) {
             return Ok(result);

@@ -9,9 +9,11 @@ use super::{Session, Work};
 use crate::error::Result;
 use crate::kept_plans::{Kept as KeptOfPlan, KeptRow, PlanKey};
 use crate::optimize::CostBased;
+use crate::plan;
 use crate::result::{CommandTag, StatementResult};
 use crate::result_cache::{Kept, Key, ReadOf, named};
-use crate::sql::{ParsedStatement, Statement};
+use crate::sql::key_query::{self, KeyQuery};
+use crate::sql::{Bound, ParsedStatement, Statement};
 use crate::warehouse::Warehouse;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -78,6 +80,22 @@ impl Session {
         let mut settings = DefaultHasher::new();
         (parsed.dialect, self.settings_fingerprint()).hash(&mut settings);
         Some(Key { query: query.as_ref().clone(), user: self.who.user.clone(), settings: settings.finish() })
+    }
+
+    /// A query for rows of a foreign table by their keys with these beside it, as a prepared statement has its values: it is
+    /// found by what it has in common with those that came before. `None` for all other statements.
+    pub(super) fn with_parameters(&self, parsed: &ParsedStatement) -> Option<ParsedStatement> {
+        let Statement::Query(query) = &parsed.statement else { return None };
+        if parsed.bound.is_some() || !self.warehouse.sources().has_read(&key_query::schema(query)?.to_lowercase()) {
+            return None;
+        }
+        plan::with_room(|| {
+            let KeyQuery { query, types, values } = key_query::with_parameters(query)?;
+            let statement = self.warehouse.texts().with_parameters(parsed, query);
+            let number = statement.number;
+            let bound = Some(Arc::new(Bound { statement, types, values }));
+            Some(ParsedStatement { number, bound, ..parsed.clone() })
+        })
     }
 
     /// What a statement's plan is found by; `None` where none may be kept.

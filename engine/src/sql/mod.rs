@@ -28,6 +28,7 @@ mod external_table;
 mod function;
 mod grant;
 mod insert;
+pub(crate) mod key_query;
 mod load_statement;
 mod managed_statement;
 mod managed_table;

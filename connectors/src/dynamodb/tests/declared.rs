@@ -38,7 +38,7 @@ async fn keys_are_found_whatever_their_case_and_nothing_is_sampled() {
     assert!(stub.requests("Scan").is_empty());
     let request = request(&["price", "address.city"], vec![text("pk", "a"), number("sk", Comparison::Eq, 1)]);
     assert_eq!(connector.pushdown("orders", &request.predicates), [Exact; 2]);
-    assert_eq!(connector.describe(&request), "DynamoDB BatchGetItem on orders: pk = 'a' AND sk = 1");
+    assert_eq!(connector.describe(&request), "DynamoDB GetItem on orders: pk = 'a' AND sk = 1");
 }
 
 #[tokio::test]

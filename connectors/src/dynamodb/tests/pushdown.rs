@@ -95,6 +95,36 @@ async fn whole_keys_are_got_in_batches() {
 }
 
 #[tokio::test]
+async fn one_whole_key_is_got_by_itself() {
+    let (stub, connector) = prepared(&[("consistent_read", "true")], |_, body, before| {
+        let found = body["Key"]["sk"]["N"] == "3";
+        let cost = json!({ "TableName": "orders", "CapacityUnits": 1 });
+        match before {
+            0 => Answer::Error(400, "ProvisionedThroughputExceededException"),
+            _ if found => Answer::Json(json!({ "Item": item("a", 3), "ConsumedCapacity": cost })),
+            _ => Answer::Json(json!({ "ConsumedCapacity": cost })),
+        }
+    })
+    .await;
+    let key = |sk| vec![text("pk", "a"), number("sk", Comparison::Eq, sk), number("price", Comparison::Gt, 12)];
+    let request_of = |sk| request(&["price"], key(sk));
+    assert_eq!(connector.describe(&request_of(3)), "DynamoDB GetItem on orders: pk = 'a' AND sk = 3, then price > 12");
+    let cost = Arc::<Measures>::default();
+    let batches = read_all(&*connector, &request_of(3), &cost).await.unwrap();
+    assert_eq!(table(&batches), "+-------+\n| price |\n+-------+\n| 12.5  |\n+-------+");
+    assert_eq!(rows(&read_all(&*connector, &request_of(4), &cost).await.unwrap()), 0);
+    let asked = stub.requests("GetItem");
+    assert_eq!(asked[1]["Key"], json!({ "pk": { "S": "a" }, "sk": { "N": "3" } }));
+    let named = filled(&asked[1], "ProjectionExpression");
+    assert!(named.split(',').eq(["price"]) && asked[1]["ConsistentRead"] == true, "{named}");
+    assert_eq!(asked[1]["ReturnConsumedCapacity"], "TOTAL");
+    let count = |measure: &std::sync::atomic::AtomicU64| measure.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!((count(&cost.requests), count(&cost.retries), count(&cost.capacity_milliunits)), (3, 1, 2000));
+    assert_eq!(count(&cost.rows_examined), 1);
+    assert!(stub.requests("BatchGetItem").is_empty());
+}
+
+#[tokio::test]
 async fn all_else_is_a_segmented_scan() {
     let (stub, connector) =
         prepared(&[], |_, body, _| page(&[item("a", body["Segment"].as_i64().unwrap())], false)).await;

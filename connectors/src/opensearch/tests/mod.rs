@@ -10,6 +10,7 @@ mod declared;
 mod failures;
 mod pages;
 mod real;
+mod sources;
 mod stub;
 
 use super::*;

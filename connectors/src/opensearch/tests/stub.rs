@@ -7,6 +7,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -23,11 +24,24 @@ pub(super) struct Asked {
 /// A status and a body.
 pub(super) type Answer = (u16, String);
 
+/// The status of an answer that never comes.
+pub(super) const SILENT: u16 = 0;
+
 /// A server on loopback; it goes with this value.
 pub(super) struct Stub {
     pub(super) endpoint: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    given_up: Arc<AtomicUsize>,
     task: JoinHandle<()>,
+}
+
+/// An answer that never comes; counted when nobody waits for it any more.
+struct Silence(Arc<AtomicUsize>);
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Stub {
@@ -36,17 +50,23 @@ impl Stub {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(vec![]));
-        let (seen, answer) = (asked.clone(), Arc::new(answer));
+        let given_up = Arc::<AtomicUsize>::default();
+        let (seen, answer, silent) = (asked.clone(), Arc::new(answer), given_up.clone());
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let (seen, answer) = (seen.clone(), answer.clone());
-                let service = service_fn(move |request| serve(request, seen.clone(), answer.clone()));
+                let (seen, answer, silent) = (seen.clone(), answer.clone(), silent.clone());
+                let service = service_fn(move |request| serve(request, seen.clone(), answer.clone(), silent.clone()));
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service),
                 );
             }
         });
-        Stub { endpoint, asked, task }
+        Stub { endpoint, asked, given_up, task }
+    }
+
+    /// How many requests that were never answered were given up.
+    pub(super) fn given_up(&self) -> usize {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// All that was asked.
@@ -74,6 +94,7 @@ async fn serve<F: Fn(&Asked) -> Option<Answer>>(
     request: Request<Incoming>,
     seen: Arc<Mutex<Vec<Asked>>>,
     answer: Arc<F>,
+    silent: Arc<AtomicUsize>,
 ) -> Result<Response<String>, Broken> {
     let what = format!("{} {}", request.method(), request.uri());
     let authorization = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
@@ -87,6 +108,10 @@ async fn serve<F: Fn(&Asked) -> Option<Answer>>(
     let asked = Asked { what, body, authorization: authorization.unwrap_or_default() };
     seen.lock().unwrap().push(asked.clone());
     let (status, body) = answer(&asked).ok_or(Broken)?;
+    if status == SILENT {
+        let _silence = Silence(silent);
+        std::future::pending::<()>().await;
+    }
     Ok::<_, Infallible>(Response::builder().status(status).body(body).unwrap()).map_err(|_| Broken)
 }
 

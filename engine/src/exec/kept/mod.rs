@@ -2,8 +2,9 @@
 //!
 //! A query with parameters is planned by itself the first time; when it comes a second time, a plan with placeholders is
 //! made besides, if values may take their places ([`generic`]). One that looks for rows of a small table and goes on coming
-//! is run without the planner ([`lookup`]).
+//! is run without the planner ([`lookup`]), and so is one that asks a foreign system for rows by their keys ([`foreign`]).
 
+mod foreign;
 mod generic;
 mod lookup;
 mod values;
@@ -20,13 +21,14 @@ use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
+use millrace_catalog::Snapshot;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A query, ready to be run.
 pub(super) struct Planned {
-    /// Its plan, optimized; with placeholders where `physical` is there.
+    /// Its plan, optimized; where `physical` is there, with placeholders, or none.
     pub(super) plan: LogicalPlan,
     /// What runs, where the planner is left out.
     pub(super) physical: Option<Arc<dyn ExecutionPlan>>,
@@ -70,35 +72,19 @@ fn keeps_result(context: &Context) -> bool {
 /// The plan that is kept of a query, if it is still good.
 async fn find(context: &Context, key: &PlanKey) -> Result<Option<Planned>> {
     let warehouse = context.warehouse();
-    let Some(Kept::Plan(kept)) = warehouse.plans().find(key) else { return Ok(None) };
-    let snapshot = {
-        let mut transaction = context.transaction().lock().await;
-        if transaction.has_changed() {
+    let kept = match warehouse.plans().find(key) {
+        Some(Kept::Plan(kept)) => kept,
+        Some(Kept::Foreign(lookup)) => return Box::pin(foreign::find(context, key, &lookup)).await,
+        _ => return Ok(None),
+    };
+    let Some(snapshot) = standing(context, key, &kept.read_of, &kept.confirmed).await? else { return Ok(None) };
+    for (table, known) in &kept.estimates {
+        if !Arc::ptr_eq(&context.catalog().estimates(*table).await?, known) {
+            warehouse.plans().keep(key, Kept::Seen);
             return Ok(None);
         }
-        let snapshot = transaction.snapshot(warehouse).await?;
-        let confirmed = kept.confirmed.load(Ordering::Relaxed);
-        match Standing::of(warehouse, &kept.read_of, confirmed, &snapshot).await? {
-            Standing::Same => {}
-            Standing::Untouched => {
-                kept.confirmed.fetch_max(snapshot.manifest_version(), Ordering::Relaxed);
-            }
-            // Others still want it.
-            Standing::Earlier => return Ok(None),
-            Standing::Touched => {
-                warehouse.plans().keep(key, Kept::Seen);
-                return Ok(None);
-            }
-        }
-        for (table, known) in &kept.estimates {
-            if !Arc::ptr_eq(&context.catalog().estimates(*table).await?, known) {
-                warehouse.plans().keep(key, Kept::Seen);
-                return Ok(None);
-            }
-        }
-        transaction.reads().extend(&kept.read_of.tables);
-        snapshot
-    };
+    }
+    context.transaction().lock().await.reads().extend(&kept.read_of.tables);
     // What is wrong with a statement's values is the planner's to tell.
     let physical = kept.lookup().and_then(|lookup| plan::with_room(|| lookup::plan(context, lookup)).ok()?);
     let plan = match context.bound() {
@@ -120,6 +106,34 @@ async fn find(context: &Context, key: &PlanKey) -> Result<Option<Planned>> {
     Ok(Some(Planned { plan, physical, due, declared, read_of, is_lookup, is_row: false }))
 }
 
+/// The snapshot for which what is kept of a query is good; `None` where it is not.
+async fn standing(
+    context: &Context,
+    key: &PlanKey,
+    read_of: &ReadOf,
+    confirmed: &AtomicI64,
+) -> Result<Option<Arc<Snapshot>>> {
+    let warehouse = context.warehouse();
+    let mut transaction = context.transaction().lock().await;
+    if transaction.has_changed() {
+        return Ok(None);
+    }
+    let snapshot = transaction.snapshot(warehouse).await?;
+    match Standing::of(warehouse, read_of, confirmed.load(Ordering::Relaxed), &snapshot).await? {
+        Standing::Same => {}
+        Standing::Untouched => {
+            confirmed.fetch_max(snapshot.manifest_version(), Ordering::Relaxed);
+        }
+        // Others still want it.
+        Standing::Earlier => return Ok(None),
+        Standing::Touched => {
+            warehouse.plans().keep(key, Kept::Seen);
+            return Ok(None);
+        }
+    }
+    Ok(Some(snapshot))
+}
+
 async fn plan_anew(context: &Context, query: &ast::Query) -> Result<Planned> {
     let logical = query::logical_plan(context, query).await?;
     let state = context.state();
@@ -131,6 +145,9 @@ async fn plan_anew(context: &Context, query: &ast::Query) -> Result<Planned> {
     // A row with parameters' values in it is found by their types only.
     let alone = context.plan_key().is_some() && context.bound().is_none();
     let is_row = alone && read_of.as_ref().is_some_and(reads_nothing) && is_row(&plan, query);
+    if let (Some(key), Some(bound)) = (context.plan_key(), context.bound()) {
+        Box::pin(foreign::keep(context, key, bound, (query, &plan, declared.as_slice()))).await?;
+    }
     let planned = Planned { plan, physical: None, due: None, declared, read_of, is_lookup, is_row };
     if let (Some(key), Some(read_of)) = (context.plan_key(), &planned.read_of)
         && !is_row
