@@ -377,6 +377,9 @@ fn rename_user(principals: &mut Principals, name: &str, to: &str) -> Result<()> 
     principals.grants = given.map(|grant| Grant { grantor: renamed(grant.grantor), ..grant }).collect();
     let given = std::mem::take(&mut principals.defaults).into_iter();
     principals.defaults = given.map(|given| DefaultGrant { creator: renamed(given.creator), ..given }).collect();
+    if principals.withholding.remove(name) {
+        principals.withholding.insert(to.to_owned());
+    }
     rename_grantee(principals, &Grantee::User(name.to_owned()), &Grantee::User(to.to_owned()));
     Ok(())
 }
@@ -404,6 +407,8 @@ fn shown(object: &Securable) -> String {
         Securable::Schema(schema) => format!("schema {schema}"),
         Securable::Table(schema, name) => format!("table {schema}.{name}"),
         Securable::Column(schema, name, column) => format!("column {column} of table {schema}.{name}"),
+        Securable::Function(schema, name, types) => format!("function {schema}.{name}({})", types.join(", ")),
+        Securable::Language(name) => format!("language {name}"),
     }
 }
 
@@ -428,5 +433,6 @@ fn drop_user(principals: &mut Principals, name: &str) -> Result<()> {
         role.members.remove(&grantee);
     }
     principals.defaults.retain(|default| default.creator != name && default.grantee != grantee);
+    principals.withholding.remove(name);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Our statements about users and their rights.
 
-use crate::sql::ObjectName;
+use crate::sql::{FunctionName, ObjectName};
 use millrace_catalog::model::{Grantee, Privilege};
 
 /// A statement about users, groups, roles or rights.
@@ -99,7 +99,7 @@ pub enum PrincipalStatement {
         creators: Vec<String>,
         /// `IN SCHEMA`; empty is everywhere.
         schemas: Vec<String>,
-        /// What is given or taken on tables.
+        /// What is given or taken, on tables or functions that nobody names.
         change: PrivilegesChange,
     },
     /// `ALTER SCHEMA s OWNER TO u`
@@ -141,10 +141,16 @@ pub enum GrantObjects {
     Schemas(Vec<String>),
     /// `DATABASE d, e`
     Databases(Vec<String>),
-    /// `FUNCTION f(int), g()`, `PROCEDURE p()`: the kind and their names.
-    Routines(&'static str, Vec<String>),
-    /// `ALL FUNCTIONS IN SCHEMA s`, `ALL PROCEDURES IN SCHEMA s`
-    AllRoutines(Vec<String>),
+    /// `FUNCTION f(int), g()`
+    Functions(Vec<FunctionName>),
+    /// `ALL FUNCTIONS IN SCHEMA s, t`
+    AllFunctions(Vec<String>),
+    /// `PROCEDURE p()`
+    Procedures(Vec<FunctionName>),
+    /// `ALL PROCEDURES IN SCHEMA s, t`
+    AllProcedures(Vec<String>),
+    /// `LANGUAGE sql`
+    Languages(Vec<String>),
 }
 
 /// The options of CREATE and ALTER USER; `None` stays as it is.

@@ -13,7 +13,7 @@ use super::{
 use crate::error::Result;
 use crate::session::Context;
 use crate::sql::SHOWN;
-use millrace_catalog::model::{Grantee, Principals, Securable};
+use millrace_catalog::model::{Principals, Securable};
 
 /// An access list in one text.
 fn access(principals: &Principals, object: &Securable) -> Option<String> {
@@ -183,25 +183,17 @@ async fn foreign_keys(context: &Context) -> Result<Rows> {
     Ok(rows)
 }
 
-/// Grants that the user may know of, each with the number, name and kind of whom it reaches.
-async fn seen_grants(context: &Context) -> Result<Vec<(millrace_catalog::model::Grant, (i32, String, &'static str))>> {
-    let snapshot = context.snapshot().await?;
-    let principals = snapshot.principals();
-    let user = &context.who().user;
-    let identities = principals.identities(user);
-    let seen = principals.grants.iter().filter(|grant| {
-        principals.is_superuser(user) || identities.contains(&grant.grantee) || grant.grantee == Grantee::Public
-    });
-    Ok(seen.map(|grant| (grant.clone(), grants::identity(principals, &grant.grantee))).collect())
-}
-
 async fn granted(context: &Context) -> Result<Rows> {
-    let rows = seen_grants(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
+    let rows = grants::seen(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
         let (schema, name, object) = match &grant.object {
             Securable::Database => (None, DATABASE.to_owned(), "DATABASE"),
             Securable::Schema(schema) => (Some(schema.clone()), schema.clone(), "SCHEMA"),
             Securable::Table(schema, name) => (Some(schema.clone()), name.clone(), "TABLE"),
             Securable::Column(..) => return None,
+            Securable::Function(schema, name, types) => {
+                (Some(schema.clone()), format!("{name}({})", types.join(", ")), "FUNCTION")
+            }
+            Securable::Language(name) => (None, name.clone(), "LANGUAGE"),
         };
         let right = grant.privilege.name();
         Some(row![DATABASE, schema, name, object, right, id, who, kind, grant.grant_option, object, grant.grantor])
@@ -210,7 +202,7 @@ async fn granted(context: &Context) -> Result<Rows> {
 }
 
 async fn column_grants(context: &Context) -> Result<Rows> {
-    let rows = seen_grants(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
+    let rows = grants::seen(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
         let Securable::Column(schema, table, column) = &grant.object else { return None };
         let right = grant.privilege.name();
         Some(row![
