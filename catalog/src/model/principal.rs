@@ -73,6 +73,10 @@ pub struct User {
     pub connection_limit: Option<u32>,
     /// `SYSLOG ACCESS UNRESTRICTED`: sees others' rows in system tables.
     pub syslog_unrestricted: bool,
+    /// `SESSION TIMEOUT`: for how many seconds new sessions may be idle.
+    pub session_timeout_sec: Option<u32>,
+    /// `EXTERNALID`: what an identity provider calls the user.
+    pub external_id: Option<String>,
     /// What new sessions begin with (`ALTER USER … SET`).
     pub settings: BTreeMap<String, String>,
 }

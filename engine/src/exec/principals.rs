@@ -14,7 +14,11 @@ use crate::session::Context;
 use crate::sql::{PrincipalStatement, UserChange, UserOptions, UserPassword};
 use millrace_catalog::CatalogError;
 use millrace_catalog::model::{ADMIN, DefaultGrant, Grant, Grantee, Group, Principals, Role, Securable, User};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+
+/// What SESSION TIMEOUT may be, as in Redshift: a minute to twenty days.
+const SESSION_TIMEOUTS_SEC: RangeInclusive<u32> = 60..=1_728_000;
 
 /// Executes a statement about users or rights.
 pub(crate) async fn execute(context: &Context, statement: &PrincipalStatement) -> Result<StatementResult> {
@@ -337,6 +341,17 @@ fn set_options(principals: &mut Principals, name: &str, options: &UserOptions) -
     user.superuser = options.superuser.unwrap_or(user.superuser);
     user.syslog_unrestricted = options.syslog_unrestricted.unwrap_or(user.syslog_unrestricted);
     user.connection_limit = options.connection_limit.unwrap_or(user.connection_limit);
+    if let Some(limit) = options.session_timeout_sec {
+        if limit.is_some_and(|limit| !SESSION_TIMEOUTS_SEC.contains(&limit)) {
+            let (least, most) = (SESSION_TIMEOUTS_SEC.start(), SESSION_TIMEOUTS_SEC.end());
+            let message = format!("SESSION TIMEOUT must be between {least} and {most} seconds");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+        user.session_timeout_sec = limit;
+    }
+    if options.external_id.is_some() {
+        user.external_id.clone_from(&options.external_id);
+    }
     if let Some(until) = &options.valid_until {
         if until != "infinity" && crate::login::parse_time(until).is_none() {
             let message = format!("invalid input syntax for type timestamp: \"{until}\"");

@@ -170,6 +170,10 @@ pub struct UserOptions {
     pub valid_until: Option<String>,
     /// `CONNECTION LIMIT`; the inner `None` is UNLIMITED.
     pub connection_limit: Option<Option<u32>>,
+    /// `SESSION TIMEOUT`, in seconds; the inner `None` is `RESET SESSION TIMEOUT`.
+    pub session_timeout_sec: Option<Option<u32>>,
+    /// `EXTERNALID`
+    pub external_id: Option<String>,
 }
 
 /// `PASSWORD`

@@ -8,7 +8,7 @@ use super::table::Kind::{Bool, Int4, Text, Time};
 use super::table::NULL;
 use super::{
     Column, DATABASE, Kind, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, attributes, classes,
-    databases, external, grants, relations, row, types,
+    databases, external, grants, procedures, relations, row, types,
 };
 use crate::error::Result;
 use crate::session::Context;
@@ -227,7 +227,16 @@ const fn shown(name: &'static str, columns: &'static [(&'static str, Kind)], row
     SystemTable { schema: SHOWN, name, columns, rows }
 }
 
-/// There are no routines of users.
+async fn functions(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let rows = procedures::users_functions(&snapshot).map(|(schema, function)| {
+        let arguments = function.arguments.join(", ");
+        row![DATABASE, schema, &function.name, function.arguments.len(), arguments, &function.returns]
+    });
+    Ok(rows.collect())
+}
+
+/// There are no procedures, and no parameters with names.
 fn none(_: &Context) -> futures::future::BoxFuture<'_, Result<Rows>> {
     Box::pin(async { Ok(Rows::new()) })
 }
@@ -387,7 +396,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("argument_list", Text),
             ("return_type", Text),
         ],
-        |context| none(context),
+        |context| Box::pin(functions(context)),
     ),
     shown("procedure_parameters", PROCEDURE_PARAMETERS, |context| none(context)),
     shown("function_parameters", FUNCTION_PARAMETERS, |context| none(context)),
