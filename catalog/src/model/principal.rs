@@ -515,7 +515,6 @@ mod tests {
         assert!(principals.is_granted("bob", &function, Privilege::Execute));
         assert!(!principals.is_granted("eve", &function, Privilege::Execute));
         assert!(principals.grants.iter().all(|grant| grant.object == function));
-        principals.grant_defaults("bob", &table);
         principals.forget(&Securable::Schema("s".to_owned()));
         assert!(principals.is_granted("eve", &function, Privilege::Execute));
     }
