@@ -11,9 +11,10 @@ use super::{
     databases, external, grants, procedures, relations, row, types,
 };
 use crate::error::Result;
+use crate::resolve::rights;
 use crate::session::Context;
 use crate::sql::SHOWN;
-use millrace_catalog::model::{Principals, Securable};
+use millrace_catalog::model::{Principals, Privilege, Securable};
 
 /// An access list in one text.
 fn access(principals: &Principals, object: &Securable) -> Option<String> {
@@ -227,9 +228,15 @@ const fn shown(name: &'static str, columns: &'static [(&'static str, Kind)], row
     SystemTable { schema: SHOWN, name, columns, rows }
 }
 
+/// The functions that the user may call.
 async fn functions(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
-    let rows = procedures::users_functions(&snapshot).map(|(schema, function)| {
+    let (principals, user) = (snapshot.principals(), &context.who().user);
+    let seen = procedures::users_functions(&snapshot).filter(|(schema, function)| {
+        rights::may_on_schema(principals, user, schema, Privilege::Usage)
+            && rights::may_execute(principals, user, schema, function)
+    });
+    let rows = seen.map(|(schema, function)| {
         let arguments = function.arguments.join(", ");
         row![DATABASE, schema, &function.name, function.arguments.len(), arguments, &function.returns]
     });
