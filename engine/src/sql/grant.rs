@@ -38,6 +38,12 @@ fn change(cursor: &mut Cursor, grant: bool) -> Result<PrincipalStatement> {
     }
     let option = !grant && cursor.eat("GRANT OPTION FOR");
     let (privileges, columns) = privileges(cursor)?;
+    // Scoped: on all that is and will be in a schema or database.
+    if let Some(error) =
+        refuse::option(cursor, "GRANT …", &["FOR TABLES", "FOR SCHEMAS", "FOR FUNCTIONS", "FOR PROCEDURES"])
+    {
+        return Err(error);
+    }
     cursor.expect("ON")?;
     let objects = objects(cursor)?;
     let grantees = grantees(cursor, grant)?;
