@@ -1,15 +1,16 @@
-//! Who may open a session, for the doors: the wire and the shell.
+//! Who may open a session, and for how long it may be idle, for the doors: the wire and the shell.
 //!
 //! A door asks [`Warehouse::login`] for a user, proves the password against its verifiers as its protocol has it, and
 //! opens the session with [`Session::login`]. Nothing here knows a protocol.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::password;
-use crate::session::Session;
+use crate::session::{Session, TransactionStatus};
 use crate::warehouse::Warehouse;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use millrace_catalog::model::{ADMIN, User, Verifiers};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A user who may log in.
 #[derive(Debug, Clone)]
@@ -78,12 +79,33 @@ impl Session {
     pub fn login(warehouse: Arc<Warehouse>, login: &Login) -> Self {
         let mut session = Self::for_user(warehouse, &login.name);
         session.tell_superuser(login.user.superuser);
+        let timeout_sec = login.user.session_timeout_sec.unwrap_or(0);
+        session.warehouse().sessions().change(session.pid(), |open| open.timeout_sec = timeout_sec);
         for (name, value) in &login.user.settings {
             if let Err(error) = session.set(name, value) {
                 tracing::warn!(user = login.name, setting = name, %error, "a setting of the user is left out");
             }
         }
         session
+    }
+
+    /// For how long the session may be idle as it is now, and the error when it has been: as its settings say, or as the
+    /// `SESSION TIMEOUT` of its user does, in a transaction too; whichever is shorter.
+    pub fn idle_limit(&self) -> Option<(Duration, Error)> {
+        let (setting, kind, what) = if self.transaction_status() == TransactionStatus::Idle {
+            ("idle_session_timeout", ErrorKind::IdleTimeout, "idle-session")
+        } else {
+            ("idle_in_transaction_session_timeout", ErrorKind::IdleTransaction, "idle-in-transaction")
+        };
+        let set_ms = self.setting(setting).ok().and_then(|limit| limit.parse::<u64>().ok());
+        let users_sec = self.warehouse().sessions().timeout_sec(self.pid());
+        let limits = [
+            (Duration::from_millis(set_ms.unwrap_or(0)), kind, what),
+            (Duration::from_secs(users_sec.into()), ErrorKind::IdleTimeout, "idle-session"),
+        ];
+        let (limit, kind, what) =
+            limits.into_iter().filter(|(limit, ..)| !limit.is_zero()).min_by_key(|(limit, ..)| *limit)?;
+        Some((limit, Error::new(kind, format!("terminating connection due to {what} timeout"))))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Functions that users make.
 
+use super::Securable;
 use serde::{Deserialize, Serialize};
 
 /// Whether a function gives the same for the same arguments.
@@ -53,5 +54,10 @@ impl SqlFunction {
     /// `f(integer, character varying)`
     pub fn signature(&self) -> String {
         format!("{}({})", self.name, self.arguments.join(", "))
+    }
+
+    /// What rights on it are on, in a schema.
+    pub fn securable(&self, schema: &str) -> Securable {
+        Securable::Function(schema.to_owned(), self.name.clone(), self.arguments.clone())
     }
 }

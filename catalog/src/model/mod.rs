@@ -30,7 +30,7 @@ pub use managed::{
 };
 pub use partition::{HIVE_DEFAULT_PARTITION, Partition, PartitionCondition, PartitionFilter};
 pub use principal::{
-    ADMIN, DefaultGrant, Grant, Grantee, Group, Principals, Privilege, Role, Securable, User, Verifiers,
+    ADMIN, DefaultGrant, DefaultObjects, Grant, Grantee, Group, Principals, Privilege, Role, Securable, User, Verifiers,
 };
 pub use statistics::{ColumnStatistics, TableStatistics};
 pub use storage::{SerDe, SortColumn, StorageDescriptor};

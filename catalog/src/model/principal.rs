@@ -1,7 +1,10 @@
 //! Who may do what: users, groups, roles, grants and ownership, as Redshift has them.
 //!
 //! Objects are named, not numbered: a table that is made and granted in one transaction has no number yet. Whoever
-//! drops or renames an object tells [`Principals::forget`] and [`Principals::rename_table`].
+//! drops or renames an object tells [`Principals::forget`], [`Principals::rename_table`] or [`Principals::rename`].
+//!
+//! Functions and languages are everybody's from the start, as in PostgreSQL and Redshift; what is kept of that is where
+//! it was taken.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +30,12 @@ pub struct Principals {
     pub grants: BTreeSet<Grant>,
     /// What `ALTER DEFAULT PRIVILEGES` grants on what a user will make.
     pub defaults: BTreeSet<DefaultGrant>,
-    /// The owners of schemas; tables know their own.
+    /// The owners of schemas; tables and functions know their own.
     pub schema_owners: BTreeMap<String, String>,
+    /// Functions and languages that everybody's right was taken from.
+    pub withheld: BTreeSet<Securable>,
+    /// Users whose new functions are not everybody's (`ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC`).
+    pub withholding: BTreeSet<String>,
 }
 
 impl Default for Principals {
@@ -42,6 +49,8 @@ impl Default for Principals {
             grants: BTreeSet::new(),
             defaults: BTreeSet::new(),
             schema_owners: BTreeMap::new(),
+            withheld: BTreeSet::new(),
+            withholding: BTreeSet::new(),
         }
     }
 }
@@ -64,6 +73,10 @@ pub struct User {
     pub connection_limit: Option<u32>,
     /// `SYSLOG ACCESS UNRESTRICTED`: sees others' rows in system tables.
     pub syslog_unrestricted: bool,
+    /// `SESSION TIMEOUT`: for how many seconds new sessions may be idle.
+    pub session_timeout_sec: Option<u32>,
+    /// `EXTERNALID`: what an identity provider calls the user.
+    pub external_id: Option<String>,
     /// What new sessions begin with (`ALTER USER … SET`).
     pub settings: BTreeMap<String, String>,
 }
@@ -128,6 +141,38 @@ pub enum Securable {
     Table(String, String),
     /// A column of one: schema, name, column.
     Column(String, String, String),
+    /// A function that a user has made: schema, name, its arguments' types.
+    Function(String, String, Vec<String>),
+    /// A language that functions are written in.
+    Language(String),
+}
+
+impl Securable {
+    /// The right that everybody has on such an object until it is taken.
+    pub fn right_of_all(&self) -> Option<Privilege> {
+        match self {
+            Self::Function(..) => Some(Privilege::Execute),
+            Self::Language(_) => Some(Privilege::Usage),
+            _ => None,
+        }
+    }
+
+    /// The schema that it is in.
+    fn schema(&self) -> Option<&str> {
+        match self {
+            Self::Table(schema, _) | Self::Column(schema, ..) | Self::Function(schema, ..) => Some(schema),
+            Self::Database | Self::Schema(_) | Self::Language(_) => None,
+        }
+    }
+
+    /// Whether it is another object or goes with it.
+    fn goes_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Column(schema, name, _), Self::Table(of, gone)) => schema == of && name == gone,
+            (_, Self::Schema(gone)) if self.schema() == Some(gone.as_str()) => true,
+            _ => self == other,
+        }
+    }
 }
 
 /// A right.
@@ -218,11 +263,25 @@ pub struct Grant {
     pub grantor: String,
 }
 
-/// A right on the tables that a user will make.
+/// What default rights are on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DefaultObjects {
+    /// Tables and views.
+    #[default]
+    Tables,
+    /// Functions.
+    Functions,
+}
+
+/// A right on the tables or functions that a user will make.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DefaultGrant {
-    /// Whose tables.
+    /// Whose.
     pub creator: String,
+    /// On what.
+    #[serde(default)]
+    pub objects: DefaultObjects,
     /// Only those of this schema.
     pub schema: Option<String>,
     /// Who gets it.
@@ -283,29 +342,40 @@ impl Principals {
         }
     }
 
-    /// Whether a user has a right on an object by a grant, itself or through a group or role.
+    /// Whether everybody has a right on an object because nobody has taken it.
+    pub fn is_open(&self, object: &Securable, privilege: Privilege) -> bool {
+        object.right_of_all() == Some(privilege) && !self.withheld.contains(object)
+    }
+
+    /// Whether a user has a right on an object by a grant, itself or through a group or role, or as everybody has it.
     pub fn is_granted(&self, user: &str, object: &Securable, privilege: Privilege) -> bool {
+        if self.is_open(object, privilege) {
+            return true;
+        }
         let identities = self.identities(user);
         self.grants
             .iter()
             .any(|grant| grant.object == *object && grant.privilege == privilege && identities.contains(&grant.grantee))
     }
 
-    /// Forgets all rights on an object that is dropped; those on a schema's tables go with the schema.
+    /// Forgets all rights on an object that is dropped; those on a schema's tables and functions go with the schema.
     pub fn forget(&mut self, object: &Securable) {
-        self.grants.retain(|grant| {
-            let within = match (&grant.object, object) {
-                (Securable::Table(schema, _) | Securable::Column(schema, ..), Securable::Schema(gone)) => {
-                    schema == gone
-                }
-                (Securable::Column(schema, name, _), Securable::Table(of, gone)) => schema == of && name == gone,
-                _ => false,
-            };
-            grant.object != *object && !within
-        });
+        self.grants.retain(|grant| !grant.object.goes_with(object));
+        self.withheld.retain(|withheld| !withheld.goes_with(object));
         if let Securable::Schema(name) = object {
             self.schema_owners.remove(name);
             self.defaults.retain(|default| default.schema.as_ref() != Some(name));
+        }
+    }
+
+    /// Lets rights follow an object to its new name; a table's columns have their own.
+    pub fn rename(&mut self, from: &Securable, to: &Securable) {
+        let moved = std::mem::take(&mut self.grants).into_iter();
+        self.grants = moved
+            .map(|grant| if grant.object == *from { Grant { object: to.clone(), ..grant } } else { grant })
+            .collect();
+        if self.withheld.remove(from) {
+            self.withheld.insert(to.clone());
         }
     }
 
@@ -327,11 +397,7 @@ impl Principals {
     /// Lets rights follow a column to its new name.
     pub fn rename_column(&mut self, (schema, table): (&str, &str), from: &str, to: &str) {
         let column = |name: &str| Securable::Column(schema.to_owned(), table.to_owned(), name.to_owned());
-        let (old, new) = (column(from), column(to));
-        let moved = std::mem::take(&mut self.grants).into_iter();
-        self.grants = moved
-            .map(|grant| if grant.object == old { Grant { object: new.clone(), ..grant } } else { grant })
-            .collect();
+        self.rename(&column(from), &column(to));
     }
 
     /// The columns of a table or view that a user has a right on by itself, not through the table.
@@ -344,18 +410,35 @@ impl Principals {
         columns.collect()
     }
 
-    /// Gives the default rights on a table that a user has made.
-    pub fn grant_defaults(&mut self, creator: &str, schema: &str, name: &str) {
+    /// Whether something is given or taken when a user makes a table or function.
+    pub fn has_defaults(&self, creator: &str) -> bool {
+        self.withholding.contains(creator) || self.defaults.iter().any(|default| default.creator == creator)
+    }
+
+    /// Gives the default rights on a table or function that a user has made.
+    pub fn grant_defaults(&mut self, creator: &str, object: &Securable) {
+        let objects = match object {
+            Securable::Function(..) => DefaultObjects::Functions,
+            _ => DefaultObjects::Tables,
+        };
         let given = self.defaults.iter().filter(|default| {
-            default.creator == creator && default.schema.as_deref().is_none_or(|wanted| wanted == schema)
+            default.creator == creator
+                && default.objects == objects
+                && default.schema.as_deref().is_none_or(|wanted| object.schema() == Some(wanted))
         });
-        self.grants.extend(given.map(|default| Grant {
-            object: Securable::Table(schema.to_owned(), name.to_owned()),
-            grantee: default.grantee.clone(),
-            privilege: default.privilege,
-            grant_option: default.grant_option,
-            grantor: creator.to_owned(),
-        }));
+        let given: Vec<Grant> = given
+            .map(|default| Grant {
+                object: object.clone(),
+                grantee: default.grantee.clone(),
+                privilege: default.privilege,
+                grant_option: default.grant_option,
+                grantor: creator.to_owned(),
+            })
+            .collect();
+        if objects == DefaultObjects::Functions && self.withholding.contains(creator) {
+            self.withheld.insert(object.clone());
+        }
+        self.grants.extend(given);
     }
 }
 
@@ -394,5 +477,45 @@ mod tests {
         assert!(!principals.is_granted("eve", &table, Privilege::Select));
         principals.forget(&Securable::Schema("s".to_owned()));
         assert!(principals.grants.is_empty());
+    }
+
+    #[test]
+    fn functions_are_everybodys_until_that_is_taken() {
+        let function = |name: &str| Securable::Function("s".to_owned(), name.to_owned(), vec!["integer".to_owned()]);
+        let mut principals = Principals::default();
+        assert!(principals.is_granted("eve", &function("f"), Privilege::Execute));
+        assert!(!principals.is_granted("eve", &function("f"), Privilege::Usage));
+        principals.withheld.insert(function("f"));
+        principals.rename(&function("f"), &function("g"));
+        assert!(principals.is_granted("eve", &function("f"), Privilege::Execute));
+        assert!(!principals.is_granted("eve", &function("g"), Privilege::Execute));
+        principals.forget(&function("g"));
+        assert!(principals.is_granted("eve", &function("g"), Privilege::Execute));
+    }
+
+    #[test]
+    fn what_a_user_makes_gets_the_default_rights() {
+        let function = Securable::Function("s".to_owned(), "f".to_owned(), Vec::new());
+        let table = Securable::Table("s".to_owned(), "t".to_owned());
+        let default = |schema: Option<&str>, user: &str| DefaultGrant {
+            creator: "ann".to_owned(),
+            objects: DefaultObjects::Functions,
+            schema: schema.map(str::to_owned),
+            grantee: Grantee::User(user.to_owned()),
+            privilege: Privilege::Execute,
+            grant_option: false,
+        };
+        let mut principals = Principals {
+            defaults: BTreeSet::from([default(None, "bob"), default(Some("other"), "eve")]),
+            withholding: BTreeSet::from(["ann".to_owned()]),
+            ..Principals::default()
+        };
+        principals.grant_defaults("ann", &function);
+        principals.grant_defaults("ann", &table);
+        assert!(principals.is_granted("bob", &function, Privilege::Execute));
+        assert!(!principals.is_granted("eve", &function, Privilege::Execute));
+        assert!(principals.grants.iter().all(|grant| grant.object == function));
+        principals.forget(&Securable::Schema("s".to_owned()));
+        assert!(principals.is_granted("eve", &function, Privilege::Execute));
     }
 }

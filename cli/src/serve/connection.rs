@@ -14,7 +14,6 @@ use super::wire::Wire;
 use millrace_engine::{Error, ErrorKind, Notice, Session, TransactionStatus};
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus as Status};
 use std::collections::HashMap;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A client that is logged in.
@@ -197,20 +196,17 @@ fn terminated() -> Failure {
     Failure::Fatal(Error::new(ErrorKind::Shutdown, "terminating connection due to administrator command"))
 }
 
-/// Ends with an error when a session says for how long it may be idle, and has been.
+/// Ends with an error when a session has been idle for as long as it may be.
 fn idle_too_long(session: &Session) -> impl Future<Output = Error> + use<> {
-    let (setting, kind, what) = if session.transaction_status() == TransactionStatus::Idle {
-        ("idle_session_timeout", ErrorKind::IdleTimeout, "idle-session")
-    } else {
-        ("idle_in_transaction_session_timeout", ErrorKind::IdleTransaction, "idle-in-transaction")
-    };
-    let limit_ms = session.setting(setting).ok().and_then(|limit| limit.parse::<u64>().ok()).filter(|limit| *limit > 0);
+    let limit = session.idle_limit();
     async move {
-        match limit_ms {
-            Some(limit_ms) => tokio::time::sleep(Duration::from_millis(limit_ms)).await,
+        match limit {
+            Some((limit, error)) => {
+                tokio::time::sleep(limit).await;
+                error
+            }
             None => std::future::pending().await,
         }
-        Error::new(kind, format!("terminating connection due to {what} timeout"))
     }
 }
 

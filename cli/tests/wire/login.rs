@@ -1,13 +1,14 @@
 //! Logging in: passwords in each of their forms, limits, the first start.
 
 use crate::bad_input::{socket, startup};
-use crate::server::Server;
+use crate::server::{Server, one};
 use md5::{Digest, Md5};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
 const PASSWORD: (&str, &str) = ("MILLRACE_ADMIN_PASSWORD", "correct horse");
@@ -150,4 +151,26 @@ async fn a_user_has_as_many_connections_as_it_may() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the place of a client that left is not free");
+}
+
+/// Redshift's ALTER USER: a SESSION TIMEOUT is that of sessions that begin after it. PostgreSQL: 57P05 ends an idle session.
+#[tokio::test]
+async fn a_session_is_idle_no_longer_than_it_may_be() {
+    let server = Server::start();
+    let admin = server.client().await;
+    admin.batch_execute("create user ann password disable session timeout 1200").await.unwrap();
+    let text = format!("host=127.0.0.1 port={} user=ann dbname=dev", server.port);
+    let (first, connection) = tokio_postgres::connect(&text, NoTls).await.unwrap();
+    let ended = tokio::spawn(connection);
+    let limit = "select timeout_sec from stv_sessions where process = pg_backend_pid()";
+    assert_eq!(one(&first, limit).await, "1200");
+    admin.batch_execute("alter user ann session timeout 60").await.unwrap();
+    assert_eq!(one(&first, limit).await, "1200");
+    let (later, _task) = server.client_with("user=ann dbname=dev").await.unwrap();
+    assert_eq!(one(&later, limit).await, "60");
+    // The shorter of two limits counts.
+    first.batch_execute("set idle_session_timeout to 100").await.unwrap();
+    let error = ended.await.unwrap().unwrap_err();
+    assert_eq!(error.code().map(SqlState::code), Some("57P05"));
+    assert_eq!(one(&later, "select 1").await, "1");
 }

@@ -72,7 +72,10 @@ pub(super) async fn check(context: &Context, statement: &Statement) -> Result<()
                 _ => Ok(()),
             }
         }
-        Statement::CreateFunction(create) => create_in(context, &create.name).await,
+        Statement::CreateFunction(create) => {
+            create_in(context, &create.name).await?;
+            rights::check_language(context, "sql").await
+        }
         Statement::MaterializedView(MaterializedViewStatement::Create { table, .. }) => {
             create_in(context, &table.name).await
         }
@@ -235,8 +238,8 @@ pub(super) async fn after(context: &Context, statement: &Statement, named: &[(St
     if let Some((schema, name)) = created.and_then(|name| names(name, context.database()))
         && principals.defaults.iter().any(|default| default.creator == *user)
     {
-        let user = user.clone();
-        return change(context, move |principals| principals.grant_defaults(&user, &schema, &name)).await;
+        let (user, table) = (user.clone(), Securable::Table(schema, name));
+        return change(context, move |principals| principals.grant_defaults(&user, &table)).await;
     }
     match statement {
         Statement::DropDatabase(dropped) => {

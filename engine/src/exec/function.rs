@@ -1,4 +1,4 @@
-//! `CREATE FUNCTION`, `DROP FUNCTION`.
+//! `CREATE FUNCTION`, `ALTER FUNCTION`, `DROP FUNCTION`. A function's rights go with it: to its new name, and away.
 
 use super::ddl::now_ms;
 use super::dependents::drop_dependents;
@@ -6,10 +6,10 @@ use super::{done, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::{self, Ground, rights};
 use crate::result::{CommandTag, StatementResult};
-use crate::session::{Context, written_path};
-use crate::sql::{CreateFunction, DropFunction};
+use crate::session::{Context, RightsChange, written_path};
+use crate::sql::{AlterFunction, CreateFunction, DropFunction, FunctionName, FunctionOperation, NewOwner};
 use crate::tables::SqlType;
-use millrace_catalog::model::SqlFunction;
+use millrace_catalog::model::{Principals, Privilege, SqlFunction};
 use millrace_catalog::{FunctionChange, Snapshot};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,19 +25,30 @@ fn parsed_type(written: &str, position: usize) -> Result<SqlType> {
     }
 }
 
-/// A type as functions are told apart by it: without the length of a text.
-fn type_name((written, position): &(String, usize)) -> Result<String> {
-    let data_type = parsed_type(written, *position)?;
-    Ok(match data_type {
-        SqlType::Varchar(_) => "character varying".to_owned(),
-        SqlType::Char(_) => "character".to_owned(),
-        SqlType::VarByte(_) => "binary varying".to_owned(),
-        other => other.to_string(),
-    })
+fn type_names(written: &[(String, usize)]) -> Result<Vec<String>> {
+    written.iter().map(|(written, position)| Ok(parsed_type(written, *position)?.argument_name())).collect()
 }
 
-fn type_names(written: &[(String, usize)]) -> Result<Vec<String>> {
-    written.iter().map(type_name).collect()
+/// How a function is called that does not exist: `s.f(integer)`.
+fn signature(function: &FunctionName) -> Result<String> {
+    Ok(format!("{}({})", function.name.parts.join("."), type_names(&function.arguments)?.join(", ")))
+}
+
+/// A function as it is named, with its schema.
+///
+/// # Errors
+/// `UndefinedFunction`, `UndefinedSchema`.
+pub(super) async fn find(context: &Context, function: &FunctionName) -> Result<(String, SqlFunction)> {
+    let snapshot = context.snapshot().await?;
+    let arguments = type_names(&function.arguments)?;
+    let (schema, functions) = resolve::find_functions(context, &snapshot, &function.name)?;
+    match functions.into_iter().find(|known| known.arguments == arguments) {
+        Some(found) => Ok((schema, found)),
+        None => {
+            let message = format!("function {} does not exist", signature(function)?);
+            Err(Error::new(ErrorKind::UndefinedFunction, message))
+        }
+    }
 }
 
 /// `CREATE [OR REPLACE] FUNCTION`.
@@ -49,7 +60,7 @@ pub(crate) async fn create_function(context: &Context, create: &CreateFunction) 
         let message = format!("functions cannot have more than {MOST_ARGUMENTS} arguments");
         return Err(Error::new(ErrorKind::LimitExceeded, message));
     }
-    let function = SqlFunction {
+    let mut function = SqlFunction {
         name,
         arguments: type_names(&create.arguments)?,
         returns: parsed_type(&create.returns.0, create.returns.1)?.to_string(),
@@ -59,28 +70,47 @@ pub(crate) async fn create_function(context: &Context, create: &CreateFunction) 
         owner: context.owner(),
         create_time_ms: now_ms(),
     };
-    let known = snapshot.database(&schema).into_iter().flat_map(|database| &database.functions);
+    let mut known = snapshot.database(&schema).into_iter().flat_map(|database| &database.functions);
     let same = |known: &&SqlFunction| known.name == function.name && known.arguments == function.arguments;
-    if let Some(existing) = known.clone().find(same) {
+    let existing = known.find(same);
+    if let Some(existing) = existing {
         if !create.or_replace {
             let message = format!("function \"{}\" already exists with same argument types", function.name);
             return Err(Error::new(ErrorKind::DuplicateFunction, message));
         }
-        check_owner(context, &function, existing.owner.as_ref()).await?;
+        check_owner(context, existing).await?;
         if existing.returns != function.returns {
             let error =
                 Error::new(ErrorKind::InvalidFunctionDefinition, "cannot change return type of existing function");
             return Err(error.with_hint("use DROP FUNCTION first"));
         }
+        function.owner.clone_from(&existing.owner);
     }
+    check_calls(context, &snapshot, &schema, &function)?;
     check_body(context, &snapshot, &schema, &function).await?;
-    let change = FunctionChange::Put { database: schema, function, replaces: create.or_replace };
-    context.transaction().lock().await.change_function(context.warehouse(), change).await?;
+    let user = &context.who().user;
+    let defaults = existing.is_none() && snapshot.principals().has_defaults(user);
+    let given = defaults.then(|| (user.clone(), function.securable(&schema)));
+    put(context, schema, function, create.or_replace).await?;
+    if let Some((creator, object)) = given {
+        change_rights(context, move |principals| principals.grant_defaults(&creator, &object)).await?;
+    }
     Ok(done(tag, vec![]))
 }
 
-/// Refuses a body that cannot be planned, or that would call the function itself.
-async fn check_body(context: &Context, snapshot: &Arc<Snapshot>, schema: &str, function: &SqlFunction) -> Result<()> {
+async fn put(context: &Context, database: String, function: SqlFunction, replaces: bool) -> Result<()> {
+    let change = FunctionChange::Put { database, function, replaces };
+    context.transaction().lock().await.change_function(context.warehouse(), change).await
+}
+
+/// Changes rights when what is done to functions is committed.
+async fn change_rights(context: &Context, change: impl Fn(&mut Principals) + Send + Sync + 'static) -> Result<()> {
+    let change = RightsChange::new(change);
+    context.transaction().lock().await.change_rights(context.warehouse(), change).await
+}
+
+/// Refuses a body that would call the function itself.
+fn check_calls(context: &Context, snapshot: &Arc<Snapshot>, schema: &str, function: &SqlFunction) -> Result<()> {
     let own = (schema.to_owned(), function.name.clone(), function.arguments.len());
     let mut seen = BTreeSet::new();
     let mut waiting: Vec<SqlFunction> = vec![function.clone()];
@@ -101,10 +131,16 @@ async fn check_body(context: &Context, snapshot: &Arc<Snapshot>, schema: &str, f
             waiting.extend(of.filter(|known| known.name == call.1 && known.arguments.len() == call.2).cloned());
         }
     }
-    resolve::overload(context, snapshot, function, 0)
-        .await
-        .map(|_| ())
-        .map_err(|error| Error { position: None, ..error })
+    Ok(())
+}
+
+/// Refuses a body that cannot be planned.
+async fn check_body(context: &Context, snapshot: &Arc<Snapshot>, schema: &str, function: &SqlFunction) -> Result<()> {
+    let planned = resolve::overload(context, snapshot, (schema, function), 0).await;
+    match planned.and_then(|overload| overload.body) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error { position: None, ..error }),
+    }
 }
 
 /// A snapshot that has the function.
@@ -115,8 +151,8 @@ fn with(snapshot: &Snapshot, schema: &str, function: &SqlFunction) -> Snapshot {
     snapshot.with_database(database)
 }
 
-async fn check_owner(context: &Context, function: &SqlFunction, owner: Option<&String>) -> Result<()> {
-    rights::check_owner(context, &function.name, owner).await.map_err(|error| match error.kind {
+async fn check_owner(context: &Context, function: &SqlFunction) -> Result<()> {
+    rights::check_owner(context, &function.name, function.owner.as_ref()).await.map_err(|error| match error.kind {
         ErrorKind::InsufficientPrivilege => {
             Error::new(error.kind, format!("must be owner of function {}", function.name))
         }
@@ -124,31 +160,70 @@ async fn check_owner(context: &Context, function: &SqlFunction, owner: Option<&S
     })
 }
 
+/// `ALTER FUNCTION`.
+pub(crate) async fn alter_function(context: &Context, alter: &AlterFunction) -> Result<StatementResult> {
+    let (schema, function) = find(context, &alter.function).await?;
+    match &alter.operation {
+        FunctionOperation::Rename(to) => rename(context, schema, function, to).await?,
+        FunctionOperation::Owner(owner) => {
+            rights::check_superuser(context, "change the owner of a function").await?;
+            let owner = match owner {
+                NewOwner::User(name) => name,
+                NewOwner::Current => &context.who().user,
+                NewOwner::Session => &context.who().session_user,
+            };
+            rights::check_user(context, owner).await?;
+            let function = SqlFunction { owner: Some(owner.clone()), ..function };
+            put(context, schema, function, true).await?;
+        }
+    }
+    Ok(done(CommandTag::Verb("ALTER FUNCTION"), vec![]))
+}
+
+/// Gives a function another name. Views keep the names of what they call, so there must be none that calls it.
+async fn rename(context: &Context, schema: String, function: SqlFunction, to: &str) -> Result<()> {
+    check_owner(context, &function).await?;
+    rights::check_schema(context, &schema, Privilege::Create).await?;
+    let snapshot = context.snapshot().await?;
+    let renamed = SqlFunction { name: to.to_owned(), ..function.clone() };
+    let mut known = snapshot.database(&schema).into_iter().flat_map(|database| &database.functions);
+    if known.any(|known| known.name == renamed.name && known.arguments == renamed.arguments) {
+        let message = format!("function {} already exists in schema \"{schema}\"", renamed.signature());
+        return Err(Error::new(ErrorKind::DuplicateFunction, message));
+    }
+    let called = (schema.clone(), function.name.clone(), function.arguments.len());
+    if let Some(view) = resolve::dependents(context, Ground::Function(&called)).await?.first() {
+        let detail = format!("{} {} depends on function {}", view.kind(), view.name().1, function.signature());
+        return Err(Error::unsupported("renaming a function that a view calls").with_detail(detail));
+    }
+    check_calls(context, &snapshot, &schema, &renamed)?;
+    let (old, new) = (function.securable(&schema), renamed.securable(&schema));
+    let SqlFunction { name, arguments, .. } = function;
+    let gone = FunctionChange::Drop { database: schema.clone(), name, arguments };
+    context.transaction().lock().await.change_function(context.warehouse(), gone).await?;
+    put(context, schema, renamed, false).await?;
+    change_rights(context, move |principals| principals.rename(&old, &new)).await
+}
+
 /// `DROP FUNCTION`.
 pub(crate) async fn drop_function(context: &Context, drop: &DropFunction) -> Result<StatementResult> {
     let tag = CommandTag::Verb("DROP FUNCTION");
-    let snapshot = context.snapshot().await?;
-    let arguments = type_names(&drop.arguments)?;
-    let signature = format!("{}({})", drop.name.parts.join("."), arguments.join(", "));
-    let found = match resolve::find_functions(context, &snapshot, &drop.name) {
-        Err(error) if drop.if_exists && error.kind == ErrorKind::UndefinedSchema => None,
-        found => {
-            let (schema, functions) = found?;
-            functions.into_iter().find(|known| known.arguments == arguments).map(|function| (schema, function))
+    let (schema, function) = match find(context, &drop.function).await {
+        Err(error)
+            if drop.if_exists && matches!(error.kind, ErrorKind::UndefinedSchema | ErrorKind::UndefinedFunction) =>
+        {
+            return Ok(done(tag, vec![skipping("function", &signature(&drop.function)?, "does not exist")]));
         }
+        found => found?,
     };
-    let Some((schema, function)) = found else {
-        if drop.if_exists {
-            return Ok(done(tag, vec![skipping("function", &signature, "does not exist")]));
-        }
-        return Err(Error::new(ErrorKind::UndefinedFunction, format!("function {signature} does not exist")));
-    };
-    check_owner(context, &function, function.owner.as_ref()).await?;
+    check_owner(context, &function).await?;
     let called = (schema.clone(), function.name.clone(), function.arguments.len());
     let what = format!("function {}", function.signature());
     drop_dependents(context, Ground::Function(&called), &what, drop.cascade, &mut BTreeSet::new()).await?;
-    let (warehouse, mut transaction) = (context.warehouse(), context.transaction().lock().await);
+    let object = function.securable(&schema);
     let SqlFunction { name, arguments, .. } = function;
-    transaction.change_function(warehouse, FunctionChange::Drop { database: schema, name, arguments }).await?;
+    let gone = FunctionChange::Drop { database: schema, name, arguments };
+    context.transaction().lock().await.change_function(context.warehouse(), gone).await?;
+    change_rights(context, move |principals| principals.forget(&object)).await?;
     Ok(done(tag, vec![]))
 }

@@ -80,6 +80,7 @@ fn run<'a>(context: &'a Context, statement: &'a Statement) -> BoxFuture<'a, Resu
         Statement::CreateView(create) => later(|| ddl::create_view(context, create)),
         Statement::MaterializedView(statement) => later(|| materialized_view::execute(context, statement)),
         Statement::CreateFunction(create) => later(|| function::create_function(context, create)),
+        Statement::AlterFunction(alter) => later(|| function::alter_function(context, alter)),
         Statement::DropFunction(drop) => later(|| function::drop_function(context, drop)),
         Statement::CreateDatabase(create) => later(|| ddl::create_database(context, create)),
         Statement::CreateExternalSchema(create) => later(|| ddl::create_external_schema(context, create)),

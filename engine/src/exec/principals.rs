@@ -14,7 +14,11 @@ use crate::session::Context;
 use crate::sql::{PrincipalStatement, UserChange, UserOptions, UserPassword};
 use millrace_catalog::CatalogError;
 use millrace_catalog::model::{ADMIN, DefaultGrant, Grant, Grantee, Group, Principals, Role, Securable, User};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+
+/// What SESSION TIMEOUT may be, as in Redshift: a minute to twenty days.
+const SESSION_TIMEOUTS_SEC: RangeInclusive<u32> = 60..=1_728_000;
 
 /// Executes a statement about users or rights.
 pub(crate) async fn execute(context: &Context, statement: &PrincipalStatement) -> Result<StatementResult> {
@@ -337,6 +341,17 @@ fn set_options(principals: &mut Principals, name: &str, options: &UserOptions) -
     user.superuser = options.superuser.unwrap_or(user.superuser);
     user.syslog_unrestricted = options.syslog_unrestricted.unwrap_or(user.syslog_unrestricted);
     user.connection_limit = options.connection_limit.unwrap_or(user.connection_limit);
+    if let Some(limit) = options.session_timeout_sec {
+        if limit.is_some_and(|limit| !SESSION_TIMEOUTS_SEC.contains(&limit)) {
+            let (least, most) = (SESSION_TIMEOUTS_SEC.start(), SESSION_TIMEOUTS_SEC.end());
+            let message = format!("SESSION TIMEOUT must be between {least} and {most} seconds");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+        user.session_timeout_sec = limit;
+    }
+    if options.external_id.is_some() {
+        user.external_id.clone_from(&options.external_id);
+    }
     if let Some(until) = &options.valid_until {
         if until != "infinity" && crate::login::parse_time(until).is_none() {
             let message = format!("invalid input syntax for type timestamp: \"{until}\"");
@@ -377,6 +392,9 @@ fn rename_user(principals: &mut Principals, name: &str, to: &str) -> Result<()> 
     principals.grants = given.map(|grant| Grant { grantor: renamed(grant.grantor), ..grant }).collect();
     let given = std::mem::take(&mut principals.defaults).into_iter();
     principals.defaults = given.map(|given| DefaultGrant { creator: renamed(given.creator), ..given }).collect();
+    if principals.withholding.remove(name) {
+        principals.withholding.insert(to.to_owned());
+    }
     rename_grantee(principals, &Grantee::User(name.to_owned()), &Grantee::User(to.to_owned()));
     Ok(())
 }
@@ -404,6 +422,8 @@ fn shown(object: &Securable) -> String {
         Securable::Schema(schema) => format!("schema {schema}"),
         Securable::Table(schema, name) => format!("table {schema}.{name}"),
         Securable::Column(schema, name, column) => format!("column {column} of table {schema}.{name}"),
+        Securable::Function(schema, name, types) => format!("function {schema}.{name}({})", types.join(", ")),
+        Securable::Language(name) => format!("language {name}"),
     }
 }
 
@@ -428,5 +448,6 @@ fn drop_user(principals: &mut Principals, name: &str) -> Result<()> {
         role.members.remove(&grantee);
     }
     principals.defaults.retain(|default| default.creator != name && default.grantee != grantee);
+    principals.withholding.remove(name);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What GRANT gives and REVOKE takes, of objects and of columns.
 
+use super::function;
 use super::principals::{known_user, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::Definition;
@@ -7,7 +8,7 @@ use crate::resolve::{self, Relation, rights};
 use crate::session::Context;
 use crate::sql::{GrantObjects, PrivilegesChange};
 use crate::system::DATABASE;
-use millrace_catalog::model::{ADMIN, DefaultGrant, Grant, Grantee, Principals, Privilege, Securable};
+use millrace_catalog::model::{ADMIN, DefaultGrant, DefaultObjects, Grant, Grantee, Principals, Privilege, Securable};
 
 /// Refuses grantees that do not exist.
 pub(super) fn check_grantees(principals: &Principals, grantees: &[Grantee]) -> Result<()> {
@@ -24,12 +25,16 @@ pub(super) fn check_grantees(principals: &Principals, grantees: &[Grantee]) -> R
 
 /// The privileges that an object may have, in the order of ALL.
 fn possible(object: &Securable) -> &'static [Privilege] {
-    use Privilege::{Alter, Create, Delete, Drop, Insert, References, Select, Temporary, Truncate, Update, Usage};
+    use Privilege::{
+        Alter, Create, Delete, Drop, Execute, Insert, References, Select, Temporary, Truncate, Update, Usage,
+    };
     match object {
         Securable::Database => &[Create, Temporary, Usage],
         Securable::Schema(_) => &[Create, Usage],
         Securable::Table(..) => &[Select, Insert, Update, Delete, References, Drop, Truncate, Alter],
         Securable::Column(..) => &[Select, Update],
+        Securable::Function(..) => &[Execute],
+        Securable::Language(_) => &[Usage],
     }
 }
 
@@ -40,6 +45,8 @@ fn shown(object: &Securable) -> (&'static str, &str) {
         Securable::Schema(name) => ("schema", name),
         Securable::Table(_, name) => ("relation", name),
         Securable::Column(_, _, name) => ("column", name),
+        Securable::Function(_, name, _) => ("function", name),
+        Securable::Language(name) => ("language", name),
     }
 }
 
@@ -105,6 +112,9 @@ fn check_columns(relation: &Relation, columns: &[(Option<Privilege>, Vec<String>
     }
 }
 
+/// The one language that functions are written in.
+const LANGUAGE: &str = "sql";
+
 /// The objects of a GRANT with their owners.
 pub(super) async fn securables(context: &Context, change: &PrivilegesChange) -> Result<Vec<(Securable, String)>> {
     let snapshot = context.snapshot().await?;
@@ -156,15 +166,38 @@ pub(super) async fn securables(context: &Context, change: &PrivilegesChange) -> 
                 found.push((Securable::Schema(name.clone()), owner.to_owned()));
             }
         }
-        GrantObjects::Routines(kind, names) => {
-            let name = names.first().map_or("", String::as_str);
-            let message = format!("{kind} {name}() does not exist");
+        GrantObjects::Functions(names) => {
+            for name in names {
+                let (schema, function) = function::find(context, name).await?;
+                let owner = function.owner.clone().unwrap_or_else(|| ADMIN.to_owned());
+                found.push((function.securable(&schema), owner));
+            }
+        }
+        GrantObjects::AllFunctions(schemas) => {
+            for name in schemas {
+                let database =
+                    snapshot.resolve_schema(name).ok_or_else(|| resolve::unknown_database(&snapshot, name))?;
+                found.extend(database.functions.iter().map(|function| {
+                    let owner = function.owner.clone().unwrap_or_else(|| ADMIN.to_owned());
+                    (function.securable(&database.name), owner)
+                }));
+            }
+        }
+        GrantObjects::Procedures(names) => {
+            let name = names.first().map(|function| function.name.parts.join(".")).unwrap_or_default();
+            let message = format!("procedure {name}() does not exist");
             return Err(Error::new(ErrorKind::UndefinedFunction, message));
         }
-        GrantObjects::AllRoutines(schemas) => {
+        GrantObjects::AllProcedures(schemas) => {
             if let Some(unknown) = schemas.iter().find(|name| snapshot.resolve_schema(name).is_none()) {
                 return Err(resolve::unknown_database(&snapshot, unknown));
             }
+        }
+        GrantObjects::Languages(names) => {
+            if let Some(name) = names.iter().find(|name| *name != LANGUAGE) {
+                return Err(unknown("language", name));
+            }
+            found.push((Securable::Language(LANGUAGE.to_owned()), ADMIN.to_owned()));
         }
         GrantObjects::Databases(names) => {
             if let Some(name) = names.iter().find(|name| *name != DATABASE) {
@@ -231,13 +264,20 @@ pub(super) fn privileges(
                     (false, _) => None,
                 };
                 principals.grants.extend(after);
+                if *grantee == Grantee::Public && object.right_of_all() == Some(privilege) {
+                    match (change.grant, change.option) {
+                        (true, _) => principals.withheld.remove(&object),
+                        (false, false) => principals.withheld.insert(object.clone()),
+                        (false, true) => false,
+                    };
+                }
             }
         }
     }
     Ok(())
 }
 
-/// Changes what is given on tables that will be made.
+/// Changes what is given on tables or functions that will be made.
 pub(super) fn defaults(
     principals: &mut Principals,
     creators: &[String],
@@ -247,21 +287,38 @@ pub(super) fn defaults(
     check_grantees(principals, &change.grantees)?;
     let places: Vec<Option<String>> =
         if schemas.is_empty() { vec![None] } else { schemas.iter().cloned().map(Some).collect() };
-    let any_table = Securable::Table(String::new(), String::new());
+    let (objects, any) = match change.objects {
+        GrantObjects::Functions(_) => {
+            (DefaultObjects::Functions, Securable::Function(String::new(), String::new(), Vec::new()))
+        }
+        _ => (DefaultObjects::Tables, Securable::Table(String::new(), String::new())),
+    };
+    let privileges = wanted(change, &any)?;
     for creator in creators {
         known_user(principals, creator)?;
         for schema in &places {
-            for privilege in wanted(change, &any_table)? {
+            for &privilege in &privileges {
                 for grantee in &change.grantees {
                     principals.defaults.retain(|default| {
                         default.creator != *creator
+                            || default.objects != objects
                             || default.schema != *schema
                             || default.privilege != privilege
                             || default.grantee != *grantee
                     });
+                    // What everybody has of functions from the start is given and taken for all schemas only, as in
+                    // PostgreSQL.
+                    if *grantee == Grantee::Public && any.right_of_all() == Some(privilege) && schema.is_none() {
+                        if change.grant {
+                            principals.withholding.remove(creator);
+                        } else if !change.option {
+                            principals.withholding.insert(creator.clone());
+                        }
+                    }
                     if change.grant || change.option {
                         principals.defaults.insert(DefaultGrant {
                             creator: creator.clone(),
+                            objects,
                             schema: schema.clone(),
                             grantee: grantee.clone(),
                             privilege,

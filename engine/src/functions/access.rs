@@ -1,11 +1,12 @@
 //! `has_table_privilege` and its kin: what a user may do, asked in a query.
 
 use super::catalog::relation;
+use super::routines;
 use super::system::Definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::rights;
 use crate::system::{self, Facts, Kind, Relation, Value};
-use millrace_catalog::model::{Grantee, Privilege, Securable};
+use millrace_catalog::model::{ADMIN, Grantee, Privilege, Securable};
 
 /// The user asked for and the arguments after it: `f([user,] object, privilege)`.
 fn user_and_rest<'a>(facts: &'a Facts, args: &'a [Value], most: usize) -> Result<Option<(String, &'a [Value])>> {
@@ -41,12 +42,64 @@ pub(super) fn privileges(written: Option<&Value>) -> Result<Vec<Privilege>> {
             "CONNECT" => "USAGE",
             word => word,
         };
-        Privilege::ALL
-            .into_iter()
-            .find(|known| known.name() == word)
-            .ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("unrecognized privilege type: \"{word}\"")))
+        Privilege::ALL.into_iter().find(|known| known.name() == word).ok_or_else(|| unrecognized(word))
     });
     each.collect()
+}
+
+fn unrecognized(right: &str) -> Error {
+    Error::new(ErrorKind::InvalidParameter, format!("unrecognized privilege type: \"{right}\""))
+}
+
+/// Refuses rights that a kind of object has not, but this one.
+fn check_only(wanted: &[Privilege], right: Privilege) -> Result<()> {
+    match wanted.iter().find(|wanted| **wanted != right) {
+        Some(other) => Err(unrecognized(other.name())),
+        None => Ok(()),
+    }
+}
+
+/// `has_function_privilege([user,] function, 'execute')`: by its number, or as `s.f(int)`. What is always there everybody may
+/// call.
+fn function(facts: &Facts, args: &[Value]) -> Result<Value> {
+    let Some((user, rest)) = user_and_rest(facts, args, 3)? else { return Ok(Value::Null) };
+    check_only(&privileges(rest.get(1))?, Privilege::Execute)?;
+    let snapshot = &facts.snapshot;
+    let found = match rest.first() {
+        Some(Value::Text(written)) => routines::of_text(facts, written)?,
+        Some(Value::Int(number)) => match system::users_function(snapshot, *number) {
+            Some((schema, function)) => Some((schema.as_str(), function)),
+            None if system::function_name(snapshot, &facts.path, *number).is_some() => None,
+            None => return Ok(Value::Null),
+        },
+        _ => return Ok(Value::Null),
+    };
+    let principals = snapshot.principals();
+    let may = found.is_none_or(|(schema, function)| rights::may_execute(principals, &user, schema, function));
+    Ok(Value::Bool(may))
+}
+
+/// `has_language_privilege([user,] language, 'usage')`, by its name or its number in `pg_language`.
+fn language(facts: &Facts, args: &[Value]) -> Result<Value> {
+    let Some((user, rest)) = user_and_rest(facts, args, 3)? else { return Ok(Value::Null) };
+    check_only(&privileges(rest.get(1))?, Privilege::Usage)?;
+    let known = [(12, "internal"), (14, "sql")];
+    let name = match rest.first() {
+        Some(Value::Text(name)) => match known.iter().find(|(_, known)| *known == name.to_lowercase()) {
+            Some((_, known)) => *known,
+            None => {
+                let message = format!("language \"{name}\" does not exist");
+                return Err(Error::new(ErrorKind::UndefinedObject, message));
+            }
+        },
+        Some(Value::Int(number)) => match known.iter().find(|(known, _)| known == number) {
+            Some((_, known)) => *known,
+            None => return Ok(Value::Null),
+        },
+        _ => return Ok(Value::Null),
+    };
+    let object = Securable::Language(name.to_owned());
+    Ok(Value::Bool(rights::may(facts.snapshot.principals(), &user, &object, ADMIN, Privilege::Usage)))
 }
 
 fn table(facts: &Facts, args: &[Value]) -> Result<Value> {
@@ -172,13 +225,8 @@ fn check_may_ask(facts: &Facts, user: &str) -> Result<()> {
 pub(super) const FUNCTIONS: &[Definition] = &[
     define("has_column_privilege", column),
     define("has_any_column_privilege", any_column),
-    // All functions are the system's, which everybody may call.
-    define("has_function_privilege", |facts, args| {
-        Ok(user_and_rest(facts, args, 3)?.map_or(Value::Null, |_| Value::Bool(true)))
-    }),
-    define("has_language_privilege", |facts, args| {
-        Ok(user_and_rest(facts, args, 3)?.map_or(Value::Null, |_| Value::Bool(true)))
-    }),
+    define("has_function_privilege", function),
+    define("has_language_privilege", language),
     define("has_table_privilege", table),
     define("has_schema_privilege", schema),
     define("has_database_privilege", database),

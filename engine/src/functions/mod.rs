@@ -49,6 +49,7 @@ mod reduce;
 mod regex;
 mod registry;
 mod replaced;
+mod routines;
 mod rows;
 mod semistructured;
 mod session;
@@ -92,6 +93,8 @@ pub(crate) use sketches::{
 };
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
 
+use crate::builtin;
+use crate::sql::Dialect;
 use crate::system::Facts;
 use datafusion::logical_expr::ScalarUDF;
 use std::collections::{BTreeSet, HashMap};
@@ -115,6 +118,14 @@ const ALL: &[&[system::Definition]] = &[
 /// Whether a function is one of the system's.
 pub(crate) fn is_known(name: &str) -> bool {
     ALL.iter().copied().flatten().any(|function| function.name == name)
+}
+
+/// Whether a name without schema means a function that is always there.
+pub(crate) fn is_builtin(name: &str) -> bool {
+    scalar(Dialect::Redshift, name).is_some()
+        || aggregate(Dialect::Redshift, name).is_some()
+        || is_known(name)
+        || builtin::functions().contains(name)
 }
 
 /// Whether a function does something, so that it is called when the query runs and not before.

@@ -1,5 +1,6 @@
-//! What `SHOW … FROM x` checks: that there is an x.
+//! What `SHOW … FROM x` and `SHOW GRANTS ON x` check: that there is an x.
 
+use super::routines;
 use super::system::Definition;
 use crate::error::{Error, ErrorKind};
 use crate::resolve::CATALOG_NAMES;
@@ -46,6 +47,19 @@ pub(super) const FUNCTIONS: &[Definition] = &[
                 return Ok(name.into());
             }
             Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{schema}.{name}\" does not exist")))
+        },
+    },
+    // The parts of a function's name and its types in one text give it as `s.f(integer)`.
+    Definition {
+        name: "millrace_function",
+        gives: |_| Kind::Text,
+        call: |facts, args| {
+            let texts = (0..args.len()).map(|at| text(args, at).map(str::to_owned)).collect::<Option<Vec<String>>>();
+            let Some((types, parts)) = texts.as_deref().and_then(<[String]>::split_last) else {
+                return Ok(Value::Null);
+            };
+            let (schema, function) = routines::find(facts, parts, types)?;
+            Ok(format!("{schema}.{}", function.signature()).into())
         },
     },
     Definition {

@@ -26,8 +26,18 @@ pub(crate) struct Overload {
     pub(crate) returns: FieldRef,
     /// Whether it gives the same for the same arguments.
     pub(crate) volatility: Volatility,
-    /// The body over the arguments.
-    pub(crate) body: Arc<dyn PhysicalExpr>,
+    /// The body over the arguments, or why the user may not call it.
+    pub(crate) body: crate::error::Result<Arc<dyn PhysicalExpr>>,
+}
+
+impl Overload {
+    /// Its body.
+    ///
+    /// # Errors
+    /// `InsufficientPrivilege`
+    fn body(&self) -> crate::error::Result<&Arc<dyn PhysicalExpr>> {
+        self.body.as_ref().map_err(Clone::clone)
+    }
 }
 
 /// The functions of one name in a schema.
@@ -186,7 +196,10 @@ impl ScalarUDFImpl for UserFunction {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(Arc::clone(&self.choose(args.arg_fields)?.returns))
+        let overload = self.choose(args.arg_fields)?;
+        // Not told where types are coerced: DataFusion would make a text of it.
+        overload.body()?;
+        Ok(Arc::clone(&overload.returns))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -197,7 +210,7 @@ impl ScalarUDFImpl for UserFunction {
         let columns = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&overload.arguments), columns, &options)?;
-        match overload.body.evaluate(&batch)? {
+        match overload.body()?.evaluate(&batch)? {
             ColumnarValue::Array(array) if is_constant => {
                 Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?))
             }

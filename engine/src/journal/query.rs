@@ -35,6 +35,7 @@ impl StatementClass {
             | Statement::CreateTable(_)
             | Statement::CreateView(_)
             | Statement::CreateFunction(_)
+            | Statement::AlterFunction(_)
             | Statement::DropFunction(_)
             | Statement::CreateDatabase(_)
             | Statement::CreateExternalSchema(_)

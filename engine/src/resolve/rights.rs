@@ -1,11 +1,12 @@
 //! What a user may do: the one place that decides, for planning, for statements and for `has_*_privilege`.
 //!
 //! A superuser may do everything, an owner everything with what it owns; else a grant must say so. As in Redshift, a
-//! table of a schema needs USAGE on the schema besides. Everybody may use and make tables in `default` and `public`.
+//! table or function of a schema needs USAGE on the schema besides. Everybody may use and make tables in `default` and
+//! `public`, and call functions until that is taken.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Context;
-use millrace_catalog::model::{ADMIN, ManagedTable, Principals, Privilege, Securable};
+use millrace_catalog::model::{ADMIN, ManagedTable, Principals, Privilege, Securable, SqlFunction};
 use std::collections::BTreeSet;
 
 /// Schemas that everybody may use and make tables in, as Redshift's `public`.
@@ -21,6 +22,12 @@ pub(crate) fn may_on_schema(principals: &Principals, user: &str, schema: &str, r
     let open = OPEN_SCHEMAS.contains(&schema) && matches!(right, Privilege::Usage | Privilege::Create);
     let owner = principals.schema_owners.get(schema).map_or(ADMIN, String::as_str);
     open || may(principals, user, &Securable::Schema(schema.to_owned()), owner, right)
+}
+
+/// Whether a user may call a function of a schema, as far as the function says; the schema says the rest.
+pub(crate) fn may_execute(principals: &Principals, user: &str, schema: &str, function: &SqlFunction) -> bool {
+    let owner = function.owner.as_deref().unwrap_or(ADMIN);
+    may(principals, user, &function.securable(schema), owner, Privilege::Execute)
 }
 
 /// Whether a user may do something with the database: as in Redshift, everybody may use it and make temporary tables.
@@ -130,6 +137,31 @@ pub(crate) async fn check_schema(context: &Context, schema: &str, right: Privile
         return Ok(());
     }
     Err(denied("schema", schema))
+}
+
+/// Refuses a function that the context's user may not call.
+///
+/// # Errors
+/// `InsufficientPrivilege`.
+pub(crate) async fn check_function(context: &Context, schema: &str, function: &SqlFunction) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    if may_execute(snapshot.principals(), &context.who().user, schema, function) {
+        return Ok(());
+    }
+    Err(denied("function", &function.name))
+}
+
+/// Refuses a language that the context's user may not write functions in.
+///
+/// # Errors
+/// `InsufficientPrivilege`.
+pub(crate) async fn check_language(context: &Context, language: &str) -> Result<()> {
+    let snapshot = context.snapshot().await?;
+    let object = Securable::Language(language.to_owned());
+    if may(snapshot.principals(), &context.who().user, &object, ADMIN, Privilege::Usage) {
+        return Ok(());
+    }
+    Err(denied("language", language))
 }
 
 /// Refuses what only superusers may do.

@@ -1,19 +1,19 @@
 //! Functions that users have made: those that a query calls, and their bodies as expressions.
 
 use super::{path_of, resolve_with, rights};
-use crate::builtin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{self, Functions, Overload};
 use crate::plan;
 use crate::session::Context;
 use crate::sql::{self, Dialect, ObjectName, TARGET};
 use crate::tables::{self, SqlType};
-use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Volatility};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::sql::sqlparser::ast::{
     self, FunctionArg, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, SelectItem, SetExpr, Value, VisitMut,
     VisitorMut,
@@ -54,7 +54,7 @@ pub(super) async fn bind(
         let Some(database) = snapshot.database(&schema) else { continue };
         let mut overloads = Vec::new();
         for function in database.functions.iter().filter(|function| function.name == name) {
-            let made = overload(context, snapshot, function, depth).await;
+            let made = overload(context, snapshot, (&schema, function), depth).await;
             overloads.push(made.map_err(|error| error.within(&format!("in function \"{schema}.{name}\"")))?);
         }
         bound.insert(format!("{schema}.{name}"), functions::user_function(&schema, &name, overloads));
@@ -65,7 +65,7 @@ pub(super) async fn bind(
 /// The users' functions that a query calls, whose names in it get their schemas.
 fn qualify(context: &Context, snapshot: &Snapshot, query: &mut ast::Query, path: &[String]) -> BTreeSet<Called> {
     let has_any = snapshot.databases().any(|database| !database.functions.is_empty());
-    let mut calls = Calls { snapshot, path, called: BTreeSet::new(), known: &is_known };
+    let mut calls = Calls { snapshot, path, called: BTreeSet::new(), known: &functions::is_builtin };
     if has_any && context.dialect() == Dialect::Redshift {
         let _: ControlFlow<Infallible> = query.visit(&mut calls);
     }
@@ -75,14 +75,6 @@ fn qualify(context: &Context, snapshot: &Snapshot, query: &mut ast::Query, path:
 /// The users' functions that a text in SQL calls.
 pub(crate) fn called_in(context: &Context, snapshot: &Snapshot, query: &ast::Query, path: &str) -> BTreeSet<Called> {
     plan::with_room(|| qualify(context, snapshot, &mut query.clone(), &path_of(path)))
-}
-
-/// Whether a name without schema means a function that is always there.
-fn is_known(name: &str) -> bool {
-    functions::scalar(Dialect::Redshift, name).is_some()
-        || functions::aggregate(Dialect::Redshift, name).is_some()
-        || functions::is_known(name)
-        || builtin::functions().contains(name)
 }
 
 struct Calls<'a> {
@@ -185,14 +177,14 @@ impl VisitorMut for Arguments {
     }
 }
 
-/// A function with its body planned over its arguments.
+/// A function of a schema with its body planned over its arguments, or with why the context's user may not call it.
 ///
 /// # Errors
-/// What planning the body says.
+/// What else planning the body says.
 pub(crate) async fn overload(
     context: &Context,
     snapshot: &Arc<Snapshot>,
-    function: &SqlFunction,
+    (schema, function): (&str, &SqlFunction),
     depth: usize,
 ) -> Result<Overload> {
     let field = |name: &str, data_type: &str| -> Result<Field> {
@@ -204,8 +196,33 @@ pub(crate) async fn overload(
         named.map(|(at, data_type)| field(&format!("${}", at + 1), data_type)).collect::<Result<Vec<_>>>()?;
     let arguments = Arc::new(Schema::new(arguments));
     let returns = Arc::new(field(&function.name, &function.returns)?);
+    let volatility = match function.volatility {
+        Declared::Volatile => Volatility::Volatile,
+        Declared::Stable => Volatility::Stable,
+        Declared::Immutable => Volatility::Immutable,
+    };
+    let planned = async {
+        rights::check_function(context, schema, function).await?;
+        planned_body(context, snapshot, function, (&arguments, &returns), depth).await
+    };
+    let body = match planned.await {
+        Err(error) if error.kind != ErrorKind::InsufficientPrivilege => return Err(error),
+        // Another of its name may be meant.
+        planned => planned,
+    };
+    Ok(Overload { arguments, returns, volatility, body })
+}
+
+/// A function's body as an expression over its arguments, of its result's type.
+async fn planned_body(
+    context: &Context,
+    snapshot: &Arc<Snapshot>,
+    function: &SqlFunction,
+    (arguments, returns): (&SchemaRef, &FieldRef),
+    depth: usize,
+) -> Result<Arc<dyn PhysicalExpr>> {
     let query = body_of(&function.body, function.arguments.len())?;
-    let source = provider_as_source(Arc::new(EmptyTable::new(Arc::clone(&arguments))));
+    let source = provider_as_source(Arc::new(EmptyTable::new(Arc::clone(arguments))));
     let target = (TableReference::bare(TARGET), source);
     let context = context.with_dialect(Dialect::Redshift);
     let path = path_of(&function.search_path);
@@ -220,19 +237,13 @@ pub(crate) async fn overload(
     }
     let schema = projection.input.schema();
     let value = expr.clone().unalias();
-    let value = if tables::is_super(&returns) {
+    let value = if tables::is_super(returns) {
         plan::as_super(value, schema.as_ref())?
     } else {
         let found = value.get_type(schema.as_ref())?;
         plan::assigned(value, &found, returns.data_type())
     };
-    let body = context.state().create_physical_expr(value, schema)?;
-    let volatility = match function.volatility {
-        Declared::Volatile => Volatility::Volatile,
-        Declared::Stable => Volatility::Stable,
-        Declared::Immutable => Volatility::Immutable,
-    };
-    Ok(Overload { arguments, returns, volatility, body })
+    Ok(context.state().create_physical_expr(value, schema)?)
 }
 
 fn planned_expressions(plan: &LogicalPlan) -> &[Expr] {

@@ -95,6 +95,8 @@ pub struct OpenSession {
     pub application_name: String,
     /// Where the other side is; empty in the embedded shell.
     pub remote_host: String,
+    /// After how many idle seconds it ends by its user's `SESSION TIMEOUT`; 0 is never.
+    pub timeout_sec: u32,
     /// What runs now.
     pub running: Option<RunningState>,
 }
@@ -213,6 +215,12 @@ impl Sessions {
         if let Some(state) = self.open.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&pid) {
             change(state);
         }
+    }
+
+    /// [`OpenSession::timeout_sec`] of a session.
+    pub(crate) fn timeout_sec(&self, pid: i32) -> u32 {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(&pid).map_or(0, |session| session.timeout_sec)
     }
 
     /// All that are open, by number.

@@ -4,7 +4,8 @@ use crate::error::Result;
 use crate::sql::cursor::Cursor;
 use crate::sql::tokens::word;
 use crate::sql::{
-    AlterOperation, AlterTable, Distribution, RepairTable, Statement, crawler, managed_table, partition, refuse, types,
+    AlterOperation, AlterTable, Distribution, RepairTable, Statement, crawler, function, managed_table, partition,
+    refuse, types,
 };
 use millrace_catalog::model::Parameters;
 use sqlparser::tokenizer::Token;
@@ -19,6 +20,9 @@ pub(super) fn alter(cursor: &mut Cursor) -> Result<Statement> {
     }
     if cursor.at("ALTER CRAWLER") {
         return crawler::alter(cursor);
+    }
+    if cursor.at("ALTER FUNCTION") && !cursor.is_athena() {
+        return function::alter(cursor);
     }
     if !cursor.at("ALTER TABLE") {
         return Err(refuse::object(cursor));

@@ -1,4 +1,4 @@
-//! `CREATE FUNCTION` and `DROP FUNCTION` of functions in SQL.
+//! `CREATE FUNCTION`, `ALTER FUNCTION` and `DROP FUNCTION` of functions in SQL.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
@@ -25,15 +25,51 @@ pub struct CreateFunction {
     pub position: usize,
 }
 
+/// One function of those of a name: `f(int, varchar)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionName {
+    /// Its name.
+    pub name: ObjectName,
+    /// The arguments' types as written, with where each stands.
+    pub arguments: Vec<(String, usize)>,
+}
+
+/// `ALTER FUNCTION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterFunction {
+    /// The function.
+    pub function: FunctionName,
+    /// What changes.
+    pub operation: FunctionOperation,
+}
+
+/// What `ALTER FUNCTION` changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionOperation {
+    /// `RENAME TO`
+    Rename(String),
+    /// `OWNER TO`
+    Owner(NewOwner),
+}
+
+/// Who becomes an owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewOwner {
+    /// A user.
+    User(String),
+    /// `CURRENT_USER`
+    Current,
+    /// `SESSION_USER`
+    Session,
+}
+
 /// `DROP FUNCTION`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropFunction {
     /// The function.
-    pub name: ObjectName,
+    pub function: FunctionName,
     /// Do nothing when it does not exist.
     pub if_exists: bool,
-    /// The arguments' types as written, with where each stands.
-    pub arguments: Vec<(String, usize)>,
     /// `CASCADE`: the views that call it go too.
     pub cascade: bool,
 }
@@ -92,20 +128,45 @@ pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
     })))
 }
 
+/// `ALTER FUNCTION f ([[name] type, …]) {RENAME TO g | OWNER TO {user | CURRENT_USER | SESSION_USER}}`
+pub(super) fn alter(cursor: &mut Cursor) -> Result<Statement> {
+    cursor.expect("ALTER FUNCTION")?;
+    let function = named(cursor)?;
+    let operation = if cursor.eat("RENAME TO") {
+        FunctionOperation::Rename(cursor.identifier()?)
+    } else {
+        cursor.expect("OWNER TO")?;
+        FunctionOperation::Owner(if cursor.eat("CURRENT_USER") {
+            NewOwner::Current
+        } else if cursor.eat("SESSION_USER") {
+            NewOwner::Session
+        } else {
+            NewOwner::User(cursor.identifier()?)
+        })
+    };
+    Ok(Statement::AlterFunction(AlterFunction { function, operation }))
+}
+
 /// `DROP FUNCTION [IF EXISTS] f ([[name] type, …]) [CASCADE|RESTRICT]`
 pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("DROP FUNCTION")?;
     let if_exists = cursor.eat("IF EXISTS");
+    let function = named(cursor)?;
+    Ok(Statement::DropFunction(DropFunction { function, if_exists, cascade: cursor.eat_cascade() }))
+}
+
+/// `f ([[name] type, …])`
+pub(super) fn named(cursor: &mut Cursor) -> Result<FunctionName> {
     let name = cursor.object_name()?;
     let (arguments, _) = arguments(cursor)?;
-    Ok(Statement::DropFunction(DropFunction { name, if_exists, arguments, cascade: cursor.eat_cascade() }))
+    Ok(FunctionName { name, arguments })
 }
 
 /// Types as written, with where each stands.
-type Types = Vec<(String, usize)>;
+pub(super) type Types = Vec<(String, usize)>;
 
 /// `([name] type, …)`: the types, and where the first name is.
-fn arguments(cursor: &mut Cursor) -> Result<(Types, Option<usize>)> {
+pub(super) fn arguments(cursor: &mut Cursor) -> Result<(Types, Option<usize>)> {
     if *cursor.peek() == Token::LParen && *cursor.peek_nth(1) == Token::RParen {
         cursor.advance();
         cursor.advance();

@@ -3,13 +3,12 @@
 use super::user::names;
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
-use crate::sql::{GrantObjects, PrincipalStatement, PrivilegesChange, Statement, refuse};
+use crate::sql::{FunctionName, GrantObjects, PrincipalStatement, PrivilegesChange, Statement, function, refuse};
 use millrace_catalog::model::{Grantee, Privilege};
 use sqlparser::tokenizer::Token;
 
 /// What else may be granted on, in Redshift.
-const REFUSED_OBJECTS: &[&str] =
-    &["LANGUAGE", "MODEL", "EXTERNAL", "DATASHARE", "JOB", "COPY JOB", "TEMPLATE", "RLS POLICY"];
+const REFUSED_OBJECTS: &[&str] = &["MODEL", "EXTERNAL", "DATASHARE", "JOB", "COPY JOB", "TEMPLATE", "RLS POLICY"];
 
 /// The statement when it is one of these; `None` leaves it to others.
 pub(super) fn statement(cursor: &mut Cursor) -> Option<Result<Statement>> {
@@ -39,6 +38,12 @@ fn change(cursor: &mut Cursor, grant: bool) -> Result<PrincipalStatement> {
     }
     let option = !grant && cursor.eat("GRANT OPTION FOR");
     let (privileges, columns) = privileges(cursor)?;
+    // Scoped: on all that is and will be in a schema or database.
+    if let Some(error) =
+        refuse::option(cursor, "GRANT …", &["FOR TABLES", "FOR SCHEMAS", "FOR FUNCTIONS", "FOR PROCEDURES"])
+    {
+        return Err(error);
+    }
     cursor.expect("ON")?;
     let objects = objects(cursor)?;
     let grantees = grantees(cursor, grant)?;
@@ -97,38 +102,41 @@ fn named_columns(cursor: &mut Cursor) -> Result<Option<Vec<String>>> {
     Ok(Some(columns))
 }
 
-/// `f([types]), g([types])`: the names, without their schemas.
-fn routines(cursor: &mut Cursor) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    loop {
-        let name = cursor.object_name()?;
-        found.extend(name.parts.last().cloned());
-        if cursor.eat_token(&Token::LParen) {
-            while !cursor.eat_token(&Token::RParen) {
-                if cursor.at_end() {
-                    return Err(cursor.syntax_error("\")\""));
-                }
-                cursor.advance();
-            }
-        }
-        if !cursor.eat_token(&Token::Comma) {
-            return Ok(found);
-        }
+/// `f([types]), g([types])`
+fn functions(cursor: &mut Cursor) -> Result<Vec<FunctionName>> {
+    let mut found = vec![function::named(cursor)?];
+    while cursor.eat_token(&Token::Comma) {
+        found.push(function::named(cursor)?);
     }
+    Ok(found)
 }
 
 fn objects(cursor: &mut Cursor) -> Result<GrantObjects> {
     if cursor.eat("ALL TABLES IN SCHEMA") {
         return names(cursor).map(GrantObjects::AllTables);
     }
-    if cursor.eat("ALL FUNCTIONS IN SCHEMA") || cursor.eat("ALL PROCEDURES IN SCHEMA") {
-        return names(cursor).map(GrantObjects::AllRoutines);
+    if cursor.eat("ALL FUNCTIONS IN SCHEMA") {
+        return names(cursor).map(GrantObjects::AllFunctions);
     }
-    for (word, kind) in [("FUNCTION", "function"), ("PROCEDURE", "procedure")] {
-        if cursor.at(word) && matches!(cursor.peek_nth(1), Token::Word(_)) && !cursor.at(&format!("{word} TO")) {
-            cursor.advance();
-            return Ok(GrantObjects::Routines(kind, routines(cursor)?));
-        }
+    if cursor.eat("ALL PROCEDURES IN SCHEMA") {
+        return names(cursor).map(GrantObjects::AllProcedures);
+    }
+    // A table may have such a name.
+    let names_one = |cursor: &Cursor, kind: &str| {
+        let ends = ["TO", "FROM"].iter().any(|word| cursor.at(&format!("{kind} {word}")));
+        cursor.at(kind) && matches!(cursor.peek_nth(1), Token::Word(_)) && !ends
+    };
+    if names_one(cursor, "FUNCTION") {
+        cursor.advance();
+        return functions(cursor).map(GrantObjects::Functions);
+    }
+    if names_one(cursor, "PROCEDURE") {
+        cursor.advance();
+        return functions(cursor).map(GrantObjects::Procedures);
+    }
+    if names_one(cursor, "LANGUAGE") {
+        cursor.advance();
+        return names(cursor).map(GrantObjects::Languages);
     }
     if cursor.eat("SCHEMA") {
         return names(cursor).map(GrantObjects::Schemas);
@@ -170,7 +178,7 @@ fn grantees(cursor: &mut Cursor, grant: bool) -> Result<Vec<Grantee>> {
     }
 }
 
-/// `ALTER DEFAULT PRIVILEGES [FOR USER u, …] [IN SCHEMA s, …] {GRANT … ON TABLES TO … | REVOKE … ON TABLES FROM …}`
+/// `ALTER DEFAULT PRIVILEGES [FOR USER u, …] [IN SCHEMA s, …] {GRANT … TO … | REVOKE … FROM …}`, each `ON {TABLES|FUNCTIONS}`
 fn default_privileges(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     cursor.expect("ALTER DEFAULT PRIVILEGES")?;
     let creators = if cursor.eat("FOR USER") || cursor.eat("FOR ROLE") { names(cursor)? } else { Vec::new() };
@@ -185,15 +193,17 @@ fn default_privileges(cursor: &mut Cursor) -> Result<PrincipalStatement> {
         return Err(cursor.unsupported("ALTER DEFAULT PRIVILEGES on columns"));
     }
     cursor.expect("ON")?;
-    if let Some(error) =
-        refuse::option(cursor, "ALTER DEFAULT PRIVILEGES … ON", &["FUNCTIONS", "PROCEDURES", "SCHEMAS"])
-    {
+    if let Some(error) = refuse::option(cursor, "ALTER DEFAULT PRIVILEGES … ON", &["PROCEDURES", "SCHEMAS"]) {
         return Err(error);
     }
-    cursor.expect("TABLES")?;
+    let objects = if cursor.eat("FUNCTIONS") {
+        GrantObjects::Functions(Vec::new())
+    } else {
+        cursor.expect("TABLES")?;
+        GrantObjects::Tables(Vec::new())
+    };
     let grantees = grantees(cursor, grant)?;
     let option = grants_option(cursor, grant) || option;
-    let change =
-        PrivilegesChange { grant, option, privileges, columns, objects: GrantObjects::Tables(Vec::new()), grantees };
+    let change = PrivilegesChange { grant, option, privileges, columns, objects, grantees };
     Ok(PrincipalStatement::DefaultPrivileges { creators, schemas, change })
 }

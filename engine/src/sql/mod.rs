@@ -76,7 +76,7 @@ pub use database::{CreateDatabase, CreateExternalSchema};
 pub use dialect::Dialect;
 pub(crate) use dialect::{Digits, Rules, Unnamed};
 pub use explain_statement::{Explain, ExplainFormat, ExplainType};
-pub use function::{CreateFunction, DropFunction};
+pub use function::{AlterFunction, CreateFunction, DropFunction, FunctionName, FunctionOperation, NewOwner};
 pub use load_statement::*;
 pub use managed_statement::*;
 pub use materialized_view::MaterializedViewStatement;

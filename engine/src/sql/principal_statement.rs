@@ -1,6 +1,6 @@
 //! Our statements about users and their rights.
 
-use crate::sql::ObjectName;
+use crate::sql::{FunctionName, ObjectName};
 use millrace_catalog::model::{Grantee, Privilege};
 
 /// A statement about users, groups, roles or rights.
@@ -99,7 +99,7 @@ pub enum PrincipalStatement {
         creators: Vec<String>,
         /// `IN SCHEMA`; empty is everywhere.
         schemas: Vec<String>,
-        /// What is given or taken on tables.
+        /// What is given or taken, on tables or functions that nobody names.
         change: PrivilegesChange,
     },
     /// `ALTER SCHEMA s OWNER TO u`
@@ -141,10 +141,16 @@ pub enum GrantObjects {
     Schemas(Vec<String>),
     /// `DATABASE d, e`
     Databases(Vec<String>),
-    /// `FUNCTION f(int), g()`, `PROCEDURE p()`: the kind and their names.
-    Routines(&'static str, Vec<String>),
-    /// `ALL FUNCTIONS IN SCHEMA s`, `ALL PROCEDURES IN SCHEMA s`
-    AllRoutines(Vec<String>),
+    /// `FUNCTION f(int), g()`
+    Functions(Vec<FunctionName>),
+    /// `ALL FUNCTIONS IN SCHEMA s, t`
+    AllFunctions(Vec<String>),
+    /// `PROCEDURE p()`
+    Procedures(Vec<FunctionName>),
+    /// `ALL PROCEDURES IN SCHEMA s, t`
+    AllProcedures(Vec<String>),
+    /// `LANGUAGE sql`
+    Languages(Vec<String>),
 }
 
 /// The options of CREATE and ALTER USER; `None` stays as it is.
@@ -164,6 +170,10 @@ pub struct UserOptions {
     pub valid_until: Option<String>,
     /// `CONNECTION LIMIT`; the inner `None` is UNLIMITED.
     pub connection_limit: Option<Option<u32>>,
+    /// `SESSION TIMEOUT`, in seconds; the inner `None` is `RESET SESSION TIMEOUT`.
+    pub session_timeout_sec: Option<Option<u32>>,
+    /// `EXTERNALID`
+    pub external_id: Option<String>,
 }
 
 /// `PASSWORD`

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
-use crate::sql::{Statement, placeholders, refuse};
+use crate::sql::{Statement, function, placeholders, refuse};
 use sqlparser::ast::{self, Expr, Value};
 use sqlparser::dialect::RedshiftSqlDialect;
 use sqlparser::parser::Parser;
@@ -211,7 +211,10 @@ impl Shown {
         } else if cursor.eat("SCHEMA") {
             self.conditions.push("object_type = 'SCHEMA'".to_owned());
             self.schema(cursor)?;
-        } else if cursor.eat("FUNCTION") || cursor.eat("PROCEDURE") {
+        } else if cursor.eat("FUNCTION") {
+            self.function(cursor)?;
+            self.conditions.push("object_type = 'FUNCTION'".to_owned());
+        } else if cursor.eat("PROCEDURE") {
             let mut last = name(cursor)?;
             while cursor.eat_token(&Token::Period) {
                 last = name(cursor)?;
@@ -227,6 +230,28 @@ impl Shown {
             self.relation(cursor, ["database_name", "schema_name", "object_name"])?;
         }
         self.grantee(cursor)
+    }
+
+    /// `[[database.]schema.]f ([[name] type, …])`: all of them tell functions apart.
+    fn function(&mut self, cursor: &mut Cursor) -> Result<()> {
+        let mut parts = vec![name(cursor)?];
+        while parts.len() < 3 && cursor.eat_token(&Token::Period) {
+            parts.push(name(cursor)?);
+        }
+        if parts.len() == 3 {
+            let database = parts.remove(0);
+            self.condition("database_name = millrace_database($?)", database);
+        }
+        let (types, _) = function::arguments(cursor)?;
+        let types: Vec<String> = types.into_iter().map(|(written, _)| written).collect();
+        parts.push(text(types.join(", ")));
+        let mut values = Vec::new();
+        for part in parts {
+            self.values.push(part);
+            values.push(format!("${}", self.values.len()));
+        }
+        self.conditions.push(format!("schema_name || '.' || object_name = millrace_function({})", values.join(", ")));
+        Ok(())
     }
 
     /// `[FOR {user | ROLE role | PUBLIC}]`

@@ -4,10 +4,10 @@
 //! Whatever sqlparser understands and we do not run never gets here: `parse` refuses it by name.
 
 use crate::sql::{
-    ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateConnectorSchema, CreateDatabase,
-    CreateExternalSchema, CreateFunction, CreateTable, CursorStatement, Delete, Describe, Distribution, DropFunction,
-    Explain, MaterializedViewStatement, Merge, PreparedStatement, PrincipalStatement, RestoreTable, SortKeyClause,
-    Unload, Update, Vacuum,
+    AlterFunction, ColumnDefinition, Comment, Copy, CopyIn, CopyOut, CrawlerStatement, CreateConnectorSchema,
+    CreateDatabase, CreateExternalSchema, CreateFunction, CreateTable, CursorStatement, Delete, Describe, Distribution,
+    DropFunction, Explain, MaterializedViewStatement, Merge, PreparedStatement, PrincipalStatement, RestoreTable,
+    SortKeyClause, Unload, Update, Vacuum,
 };
 use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
@@ -80,6 +80,8 @@ pub enum Statement {
     CreateView(Box<CreateView>),
     /// `CREATE [OR REPLACE] FUNCTION`.
     CreateFunction(Box<CreateFunction>),
+    /// `ALTER FUNCTION`.
+    AlterFunction(AlterFunction),
     /// `DROP FUNCTION`.
     DropFunction(DropFunction),
     /// `CREATE|ALTER|REFRESH|DROP MATERIALIZED VIEW`.

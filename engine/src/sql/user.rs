@@ -57,6 +57,8 @@ fn alter_user(cursor: &mut Cursor) -> Result<PrincipalStatement> {
         }
         let value = if cursor.eat("DEFAULT") { None } else { Some(super::session::values(cursor)?) };
         UserChange::Set(setting, value)
+    } else if cursor.eat("RESET SESSION TIMEOUT") {
+        UserChange::Options(Box::new(UserOptions { session_timeout_sec: Some(None), ..UserOptions::default() }))
     } else if cursor.eat("RESET") {
         UserChange::Set(super::session::setting_name(cursor)?, None)
     } else {
@@ -72,9 +74,6 @@ fn alter_user(cursor: &mut Cursor) -> Result<PrincipalStatement> {
 fn options(cursor: &mut Cursor) -> Result<UserOptions> {
     let mut options = UserOptions::default();
     while !cursor.at_end() {
-        if let Some(error) = refuse::option(cursor, "CREATE USER …", &["SESSION TIMEOUT", "EXTERNALID"]) {
-            return Err(error);
-        }
         if cursor.eat("PASSWORD") {
             if options.password.is_some() {
                 return Err(refuse::redundant(cursor));
@@ -104,6 +103,15 @@ fn options(cursor: &mut Cursor) -> Result<UserOptions> {
             } else {
                 let number = cursor.optional_number().and_then(|number| number.parse().ok());
                 Some(number.ok_or_else(|| cursor.syntax_error("a number or UNLIMITED"))?)
+            });
+        } else if cursor.eat("SESSION TIMEOUT") {
+            let number = cursor.optional_number().and_then(|number| number.parse().ok());
+            options.session_timeout_sec = Some(Some(number.ok_or_else(|| cursor.syntax_error("a number of seconds"))?));
+        } else if cursor.eat("EXTERNALID") {
+            // Its case counts where it is quoted.
+            options.external_id = Some(match cursor.optional_string() {
+                Some(id) => id,
+                None => cursor.identifier()?,
             });
         } else {
             return Err(cursor.syntax_error("an option of a user"));

@@ -177,7 +177,9 @@ pub(super) async fn sessions(context: &Context) -> Result<Vec<OpenSession>> {
 
 async fn stv_sessions(context: &Context) -> Result<Rows> {
     let rows = sessions(context).await?.into_iter();
-    Ok(rows.map(|session| row![session.start_us, session.pid, session.user, DATABASE, 0]).collect())
+    Ok(rows
+        .map(|session| row![session.start_us, session.pid, session.user, DATABASE, i64::from(session.timeout_sec)])
+        .collect())
 }
 
 async fn stv_inflight(context: &Context) -> Result<Rows> {

@@ -46,6 +46,28 @@ pub(super) fn access_list(principals: &Principals, object: &Securable) -> Value 
     Value::Texts(items.into_iter().map(|(who, letters, grantor)| format!("{who}={letters}/{grantor}")).collect())
 }
 
+/// The same of a function or language: NULL as long as nothing was given or taken, for then it is everybody's; then the owner's
+/// and everybody's rights are in it too.
+pub(super) fn access_list_of_all(principals: &Principals, object: &Securable, owner: &str) -> Value {
+    let given = match access_list(principals, object) {
+        Value::Texts(items) => items,
+        _ => Vec::new(),
+    };
+    let Some(right) = object.right_of_all() else { return Value::Null };
+    let open = principals.is_open(object, right);
+    if given.is_empty() && open {
+        return Value::Null;
+    }
+    let letter = right.letter();
+    let mut items = Vec::new();
+    if open && !given.iter().any(|item| item.starts_with('=')) {
+        items.push(format!("={letter}/{owner}"));
+    }
+    items.push(format!("{owner}={letter}/{owner}"));
+    items.extend(given);
+    Value::Texts(items)
+}
+
 /// `relkind`
 pub(super) fn letter(kind: RelationKind) -> char {
     match kind {

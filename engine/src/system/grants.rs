@@ -1,10 +1,13 @@
 //! Who was granted what: `svv_relation_privileges`, `svv_schema_privileges`, `svv_database_privileges`,
-//! `svv_default_privileges`, `information_schema.table_privileges`.
+//! `svv_function_privileges`, `svv_default_privileges`, `information_schema.table_privileges`. Only what was granted is
+//! there, not what everybody has from the start.
 
 use super::table::Kind::{Bool, Int4, Oid, Text, Texts};
 use super::table::NULL;
 use super::{DATABASE, INFORMATION_SCHEMA, PG_CATALOG, SystemTable, oid, row};
-use millrace_catalog::model::{Grantee, Principals, Securable};
+use crate::error::Result;
+use crate::session::Context;
+use millrace_catalog::model::{DefaultObjects, Grant, Grantee, Principals, Securable};
 
 /// A grantee's number, name and kind, as Redshift's views give them.
 pub(super) fn identity(principals: &Principals, grantee: &Grantee) -> (i32, String, &'static str) {
@@ -13,6 +16,26 @@ pub(super) fn identity(principals: &Principals, grantee: &Grantee) -> (i32, Stri
         Grantee::Group(name) => (principals.groups.get(name).map_or(0, |group| group.id), name.clone(), "group"),
         Grantee::Role(name) => (principals.roles.get(name).map_or(0, |role| role.id), name.clone(), "role"),
         Grantee::Public => (0, "public".to_owned(), "public"),
+    }
+}
+
+/// Grants that the user may know of, each with the number, name and kind of whom it reaches: a superuser all, others those
+/// that reach them.
+pub(super) async fn seen(context: &Context) -> Result<Vec<(Grant, (i32, String, &'static str))>> {
+    let snapshot = context.snapshot().await?;
+    let principals = snapshot.principals();
+    let user = &context.who().user;
+    let identities = principals.identities(user);
+    let seen =
+        principals.grants.iter().filter(|grant| principals.is_superuser(user) || identities.contains(&grant.grantee));
+    Ok(seen.map(|grant| (grant.clone(), identity(principals, &grant.grantee))).collect())
+}
+
+/// What default rights are on, as `svv_default_privileges` and `pg_default_acl` tell it.
+fn shown_objects(objects: DefaultObjects) -> (&'static str, &'static str) {
+    match objects {
+        DefaultObjects::Tables => ("RELATION", "r"),
+        DefaultObjects::Functions => ("FUNCTION", "f"),
     }
 }
 
@@ -121,9 +144,15 @@ pub(super) const TABLES: &[SystemTable] = &[
                     let list = vec![format!("{who}={}{star}/{}", default.privilege.letter(), default.creator)];
                     let creator = principals.user_id(&default.creator);
                     let schema = default.schema.as_deref().map_or(0, oid::schema);
-                    row![at + 1, creator, creator, schema, "r", list]
+                    row![at + 1, creator, creator, schema, shown_objects(default.objects).1, list]
                 });
-                Ok(rows.collect())
+                // What everybody would have of functions and has not: the owner's own rights are left.
+                let withholding = principals.withholding.iter().enumerate().map(|(at, name)| {
+                    let creator = principals.user_id(name);
+                    let list = vec![format!("{name}=X/{name}")];
+                    row![principals.defaults.len() + at + 1, creator, creator, 0, "f", list]
+                });
+                Ok(rows.chain(withholding).collect())
             })
         },
     },
@@ -146,6 +175,51 @@ pub(super) const TABLES: &[SystemTable] = &[
                     let Securable::Schema(schema) = &grant.object else { return None };
                     let (id, who, kind) = identity(principals, &grant.grantee);
                     Some(row![schema, grant.privilege.name(), id, who, kind, grant.grant_option])
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_function_privileges",
+        columns: &[
+            ("namespace_name", Text),
+            ("function_name", Text),
+            ("argument_types", Text),
+            ("privilege_type", Text),
+            ("identity_id", Int4),
+            ("identity_name", Text),
+            ("identity_type", Text),
+            ("admin_option", Bool),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let rows = seen(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
+                    let Securable::Function(schema, name, types) = &grant.object else { return None };
+                    let types = types.join(", ");
+                    Some(row![schema, name, types, grant.privilege.name(), id, who, kind, grant.grant_option])
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_language_privileges",
+        columns: &[
+            ("language_name", Text),
+            ("privilege_type", Text),
+            ("identity_id", Int4),
+            ("identity_name", Text),
+            ("identity_type", Text),
+            ("admin_option", Bool),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let rows = seen(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
+                    let Securable::Language(name) = &grant.object else { return None };
+                    Some(row![name, grant.privilege.name(), id, who, kind, grant.grant_option])
                 });
                 Ok(rows.collect())
             })
@@ -197,7 +271,7 @@ pub(super) const TABLES: &[SystemTable] = &[
                     let (id, who, kind) = identity(principals, &default.grantee);
                     row![
                         default.schema.as_ref(),
-                        "RELATION",
+                        shown_objects(default.objects).0,
                         principals.user_id(&default.creator),
                         &default.creator,
                         "user",

@@ -3,10 +3,10 @@
 
 use super::table::Kind::{Bool, Int2, Int4, Oid, Oids, Text, Texts};
 use super::table::NULL;
-use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, oid, row, types};
+use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, classes, oid, row, types};
 use crate::builtin;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{ADMIN, SqlFunction, Volatility};
+use millrace_catalog::model::{ADMIN, Securable, SqlFunction, Volatility};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 const FIRST: usize = 200_000_000;
 
 /// The functions that users have made, with their schemas.
-fn users_functions(snapshot: &Snapshot) -> impl Iterator<Item = (&String, &SqlFunction)> {
+pub(super) fn users_functions(snapshot: &Snapshot) -> impl Iterator<Item = (&String, &SqlFunction)> {
     snapshot.databases().flat_map(|database| database.functions.iter().map(|function| (&database.name, function)))
 }
 
@@ -28,12 +28,15 @@ static OWN_FUNCTIONS: LazyLock<Vec<(String, char)>> = LazyLock::new(|| {
     kinds.into_iter().collect()
 });
 
+/// The function that a user has made of a number, with its schema.
+pub(crate) fn users_function(snapshot: &Snapshot, number: i64) -> Option<(&String, &SqlFunction)> {
+    users_functions(snapshot).find(|(schema, function)| oid::function(schema, &function.signature()) == number)
+}
+
 /// A function by its number, as a cast to `regprocedure` shows it: `f(integer)`, with its schema unless that is one of
 /// `path`.
 pub(crate) fn name(snapshot: &Snapshot, path: &[String], number: i64) -> Option<String> {
-    let users =
-        users_functions(snapshot).find(|(schema, function)| oid::function(schema, &function.signature()) == number);
-    if let Some((schema, function)) = users {
+    if let Some((schema, function)) = users_function(snapshot, number) {
         let signature = function.signature();
         return Some(if path.contains(schema) { signature } else { format!("{schema}.{signature}") });
     }
@@ -104,11 +107,13 @@ pub(super) const TABLES: &[SystemTable] = &[
                         Volatility::Stable => "s",
                         Volatility::Immutable => "i",
                     };
+                    let owner = function.owner.as_deref().unwrap_or(ADMIN);
+                    let principals = snapshot.principals();
                     rows.push(row![
                         oid::function(schema, &function.signature()),
                         &function.name,
                         oid::schema(schema),
-                        snapshot.principals().user_id(function.owner.as_deref().unwrap_or(ADMIN)),
+                        principals.user_id(owner),
                         14,
                         false,
                         false,
@@ -121,7 +126,7 @@ pub(super) const TABLES: &[SystemTable] = &[
                         NULL,
                         &function.body,
                         NULL,
-                        NULL,
+                        classes::access_list_of_all(principals, &function.securable(schema), owner),
                         false,
                         'f'
                     ]);
@@ -168,11 +173,14 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
         rows: |context| {
             Box::pin(async {
-                let owner = context.snapshot().await?.principals().user_id(ADMIN);
+                let snapshot = context.snapshot().await?;
+                let owner = snapshot.principals().user_id(ADMIN);
                 let table = oid::system(PG_CATALOG, "pg_language");
+                let sql = Securable::Language("sql".to_owned());
+                let access = classes::access_list_of_all(snapshot.principals(), &sql, ADMIN);
                 Ok(vec![
                     row![12, "internal", false, false, 0, 0, NULL, table, owner],
-                    row![14, "sql", false, true, 0, 0, NULL, table, owner],
+                    row![14, "sql", false, true, 0, 0, access, table, owner],
                 ])
             })
         },

@@ -8,12 +8,13 @@ use super::table::Kind::{Bool, Int4, Text, Time};
 use super::table::NULL;
 use super::{
     Column, DATABASE, Kind, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, attributes, classes,
-    databases, external, grants, relations, row, types,
+    databases, external, grants, procedures, relations, row, types,
 };
 use crate::error::Result;
+use crate::resolve::rights;
 use crate::session::Context;
 use crate::sql::SHOWN;
-use millrace_catalog::model::{Grantee, Principals, Securable};
+use millrace_catalog::model::{Principals, Privilege, Securable};
 
 /// An access list in one text.
 fn access(principals: &Principals, object: &Securable) -> Option<String> {
@@ -183,25 +184,17 @@ async fn foreign_keys(context: &Context) -> Result<Rows> {
     Ok(rows)
 }
 
-/// Grants that the user may know of, each with the number, name and kind of whom it reaches.
-async fn seen_grants(context: &Context) -> Result<Vec<(millrace_catalog::model::Grant, (i32, String, &'static str))>> {
-    let snapshot = context.snapshot().await?;
-    let principals = snapshot.principals();
-    let user = &context.who().user;
-    let identities = principals.identities(user);
-    let seen = principals.grants.iter().filter(|grant| {
-        principals.is_superuser(user) || identities.contains(&grant.grantee) || grant.grantee == Grantee::Public
-    });
-    Ok(seen.map(|grant| (grant.clone(), grants::identity(principals, &grant.grantee))).collect())
-}
-
 async fn granted(context: &Context) -> Result<Rows> {
-    let rows = seen_grants(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
+    let rows = grants::seen(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
         let (schema, name, object) = match &grant.object {
             Securable::Database => (None, DATABASE.to_owned(), "DATABASE"),
             Securable::Schema(schema) => (Some(schema.clone()), schema.clone(), "SCHEMA"),
             Securable::Table(schema, name) => (Some(schema.clone()), name.clone(), "TABLE"),
             Securable::Column(..) => return None,
+            Securable::Function(schema, name, types) => {
+                (Some(schema.clone()), format!("{name}({})", types.join(", ")), "FUNCTION")
+            }
+            Securable::Language(name) => (None, name.clone(), "LANGUAGE"),
         };
         let right = grant.privilege.name();
         Some(row![DATABASE, schema, name, object, right, id, who, kind, grant.grant_option, object, grant.grantor])
@@ -210,7 +203,7 @@ async fn granted(context: &Context) -> Result<Rows> {
 }
 
 async fn column_grants(context: &Context) -> Result<Rows> {
-    let rows = seen_grants(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
+    let rows = grants::seen(context).await?.into_iter().filter_map(|(grant, (id, who, kind))| {
         let Securable::Column(schema, table, column) = &grant.object else { return None };
         let right = grant.privilege.name();
         Some(row![
@@ -235,7 +228,22 @@ const fn shown(name: &'static str, columns: &'static [(&'static str, Kind)], row
     SystemTable { schema: SHOWN, name, columns, rows }
 }
 
-/// There are no routines of users.
+/// The functions that the user may call.
+async fn functions(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let (principals, user) = (snapshot.principals(), &context.who().user);
+    let seen = procedures::users_functions(&snapshot).filter(|(schema, function)| {
+        rights::may_on_schema(principals, user, schema, Privilege::Usage)
+            && rights::may_execute(principals, user, schema, function)
+    });
+    let rows = seen.map(|(schema, function)| {
+        let arguments = function.arguments.join(", ");
+        row![DATABASE, schema, &function.name, function.arguments.len(), arguments, &function.returns]
+    });
+    Ok(rows.collect())
+}
+
+/// There are no procedures, and no parameters with names.
 fn none(_: &Context) -> futures::future::BoxFuture<'_, Result<Rows>> {
     Box::pin(async { Ok(Rows::new()) })
 }
@@ -395,7 +403,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("argument_list", Text),
             ("return_type", Text),
         ],
-        |context| none(context),
+        |context| Box::pin(functions(context)),
     ),
     shown("procedure_parameters", PROCEDURE_PARAMETERS, |context| none(context)),
     shown("function_parameters", FUNCTION_PARAMETERS, |context| none(context)),

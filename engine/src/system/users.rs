@@ -29,6 +29,25 @@ fn user_row(name: &str, user: &User) -> Vec<Value> {
     row![name, user.id, user.create_database, user.superuser, false, "********", user.valid_until.as_ref(), settings]
 }
 
+/// A user as `svl_user_info` and `svv_user_info` show it.
+fn info_row(name: &str, user: &User) -> Vec<Value> {
+    let limit = user.connection_limit.map_or("UNLIMITED".to_owned(), |limit| limit.to_string());
+    let access = if user.syslog_unrestricted || user.superuser { "UNRESTRICTED" } else { "RESTRICTED" };
+    let timeout_sec = i64::from(user.session_timeout_sec.unwrap_or(0));
+    row![
+        name,
+        user.id,
+        user.create_database,
+        user.superuser,
+        false,
+        limit,
+        access,
+        NULL,
+        timeout_sec,
+        user.external_id.as_ref()
+    ]
+}
+
 pub(super) const TABLES: &[SystemTable] = &[
     SystemTable { schema: PG_CATALOG, name: "pg_user", columns: USER, rows: |context| Box::pin(users(context)) },
     SystemTable {
@@ -69,16 +88,37 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("useconnlimit", Text),
             ("syslogaccess", Text),
             ("last_ddl_ts", Kind::Time),
+            ("sessiontimeout", Int4),
+            ("external_id", Text),
         ],
         rows: |context| {
             Box::pin(async {
                 let snapshot = context.snapshot().await?;
-                let rows = snapshot.principals().users.iter().map(|(name, user)| {
-                    let limit = user.connection_limit.map_or("UNLIMITED".to_owned(), |limit| limit.to_string());
-                    let access = if user.syslog_unrestricted || user.superuser { "UNRESTRICTED" } else { "RESTRICTED" };
-                    row![name, user.id, user.create_database, user.superuser, false, limit, access, NULL]
-                });
-                Ok(rows.collect())
+                Ok(snapshot.principals().users.iter().map(|(name, user)| info_row(name, user)).collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_user_info",
+        columns: &[
+            ("user_name", Text),
+            ("user_id", Int4),
+            ("createdb", Bool),
+            ("superuser", Bool),
+            ("catalog_update", Bool),
+            ("connection_limit", Text),
+            ("syslog_access", Text),
+            ("last_ddl_timestamp", Kind::Time),
+            ("session_timeout", Int4),
+            ("external_user_id", Text),
+        ],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let (all, own) = (super::sees_all(context).await?, &context.who().user);
+                let seen = snapshot.principals().users.iter().filter(|(name, _)| all || *name == own);
+                Ok(seen.map(|(name, user)| info_row(name, user)).collect())
             })
         },
     },

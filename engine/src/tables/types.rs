@@ -124,6 +124,16 @@ impl SqlType {
         })
     }
 
+    /// Its name as functions are told apart by it: without the length of a text.
+    pub fn argument_name(self) -> String {
+        match self {
+            Self::Varchar(_) => "character varying".to_owned(),
+            Self::Char(_) => "character".to_owned(),
+            Self::VarByte(_) => "binary varying".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// `ducklake_column.column_type` (DuckLake 1.0, "Data Types").
     pub fn to_ducklake(self) -> String {
         let name = match self {

@@ -72,6 +72,12 @@ fn redshift_shows_by_queries() {
             "SELECT * FROM millrace_show.grants WHERE identity_type = 'role' AND identity_name = 'r'",
         ),
         (
+            "SHOW GRANTS ON FUNCTION dev.s.f(a int, numeric(10, 2)) FOR ann",
+            "SELECT * FROM millrace_show.grants WHERE database_name = millrace_database('dev') AND \
+             schema_name || '.' || object_name = millrace_function('s', 'f', 'int, numeric(10,2)') AND \
+             object_type = 'FUNCTION' AND identity_type = 'user' AND identity_name = 'ann'",
+        ),
+        (
             "SHOW TABLES FROM DATABASE dev WHERE SCHEMA_NAME LIKE 's%' AND TABLE_NAME = 't'",
             "SELECT * FROM millrace_show.tables WHERE database_name = millrace_database('dev') AND \
              schema_name LIKE 's%' AND table_name = 't'",
