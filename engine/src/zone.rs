@@ -23,6 +23,8 @@ const ABBREVIATIONS: &str = "\
     WAST +0700 WAT +0100 WDT +0900 WET +0000 WETDST +0100 WFT +1200 WGST -0200 WGT -0300 XJT +0600 YAPT +1000 \
     YEKST +0600 Z +0000 ZULU +0000";
 
+const DAY_US: i64 = 86_400_000_000;
+
 /// A zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zone {
@@ -91,6 +93,14 @@ impl Zone {
     /// What clocks of the zone show at a moment in UTC; `None` for moments that no calendar has.
     pub(crate) fn to_local(self, utc_us: i64) -> Option<i64> {
         utc_us.checked_add(self.offset_at(utc_us)?)
+    }
+
+    /// The time in UTC at which clocks of the zone show a time of day today: their offset in a year has a season, and a time
+    /// of day has no other date (PostgreSQL: `timetz`).
+    pub(crate) fn time_in_utc(self, time_us: i64) -> i64 {
+        let today = self.to_local(Utc::now().timestamp_micros()).map(|local| local.div_euclid(DAY_US) * DAY_US);
+        let moment = today.and_then(|today| self.to_utc(today + time_us));
+        moment.unwrap_or(time_us).rem_euclid(DAY_US)
     }
 
     /// What the zone is called at a moment in UTC: `EST`, or its offset where it has no such name.
@@ -204,6 +214,15 @@ mod tests {
             assert_eq!(zone.abbreviation_at(moment), abbreviation, "{name}");
         }
         assert_eq!(offset_text(1_172_000_000), "+00:19:32");
+    }
+
+    // Zones without seasons.
+    #[test]
+    fn times_of_day() {
+        for (name, local, utc) in [("UTC", 10, 10), ("Etc/GMT+5", 22, 3), ("Asia/Tokyo", 8, 23), ("Asia/Tokyo", 9, 0)] {
+            let zone = Zone::of_name(name).unwrap();
+            assert_eq!(zone.time_in_utc(local * 3_600_000_000), utc * 3_600_000_000, "{name} {local}");
+        }
     }
 
     /// What clocks never show, east and west of Greenwich, and for a whole day; and what they show twice. PostgreSQL takes

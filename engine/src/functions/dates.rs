@@ -15,6 +15,9 @@ use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit};
 
 use Kind::{Date, Int, Moment, Stamp, Text};
 
+/// The cast to a time with a zone.
+pub(crate) const TIMETZ: &str = "$timetz";
+
 /// The type of times, out of what is cast to one with a zone.
 fn time_of(args: &[DataType]) -> Result<DataType> {
     match args.first() {
@@ -65,23 +68,22 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         named(call)
     })
     .with_constants(),
-    // A TIMETZ is the time of day in UTC.
-    scalar("$timetz", REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
+    // A TIMETZ is the time of day in UTC. A text without a zone is of the session's, whose offset is today's.
+    scalar(TIMETZ, REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
         let array = &call.args[0];
         if is_text(array.data_type()) {
             let texts = cast(array, &DataType::Utf8View)?;
             let texts = texts.as_string_view();
-            return call.values::<Time64MicrosecondType>(|row| {
-                let (micros, offset) = crate::load::sql_time(texts.value(row), "time with time zone")?;
-                Ok(Some((micros - offset * 1_000_000).rem_euclid(DAY_US)))
-            });
+            let time = |row| crate::load::zoned_time_of_day(texts.value(row), call.zone).map(Some);
+            return call.values::<Time64MicrosecondType>(time);
         }
         if matches!(array.data_type(), DataType::Time64(_)) {
             return Ok(cast(array, &call.gives)?);
         }
         let moments = micros(array)?;
         call.values::<Time64MicrosecondType>(|row| Ok(Some(moments.value(row).rem_euclid(DAY_US))))
-    }),
+    })
+    .stable(),
     scalar("date_trunc", REDSHIFT, &[Text, Stamp], Gives::Stamp, begin).with_constants().doc(
         "date_trunc(part, moment)",
         "When the part that holds a moment began; weeks begin on Monday.",

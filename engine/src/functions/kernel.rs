@@ -184,6 +184,11 @@ impl Scalar {
         Self { strict: false, ..self }
     }
 
+    /// What it gives may change from one statement to the next.
+    pub(super) const fn stable(self) -> Self {
+        Self { volatility: Volatility::Stable, ..self }
+    }
+
     /// Each call gives another value.
     pub(super) const fn volatile(self) -> Self {
         Self { volatility: Volatility::Volatile, ..self }
