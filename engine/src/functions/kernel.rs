@@ -406,7 +406,7 @@ impl ScalarUDFImpl for Function {
                 return arg.to_array(rows_of_constants);
             }
             let convert = |values: &ArrayRef| match &read {
-                Some(data_type) => super::cast::read(values, data_type, dialect),
+                Some(data_type) => super::cast::as_type(values, data_type, dialect),
                 None => super::semistructured::as_documents(values),
             };
             match arg {

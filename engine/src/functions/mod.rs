@@ -40,6 +40,7 @@ mod library_trino;
 mod lists;
 mod maps;
 mod math;
+mod nested_casts;
 mod number_template;
 mod pairs;
 mod parts;
@@ -83,6 +84,7 @@ pub(crate) use intervals::{
 };
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use lists::map_of;
+pub(crate) use nested_casts::is_nested_cast;
 pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
