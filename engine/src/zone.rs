@@ -1,6 +1,6 @@
 //! Time zones by name: of the IANA database, or abbreviations; and the session's, which its configuration carries.
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::{GapInfo, OffsetName, Tz};
 use datafusion::config::ConfigOptions;
 
@@ -118,12 +118,21 @@ impl Zone {
         name.unwrap_or_else(|| offset_text(self.offset_at(utc_us).unwrap_or(0)))
     }
 
-    /// The moment in UTC at which clocks of the zone show this; the earlier one where they show it twice, and where they
-    /// never do, as if they had not been put forward. `None` for moments that no calendar has.
+    /// The moment in UTC at which clocks of the zone show this; the later one where they show it twice, and where they never
+    /// do, as if they had not been put forward, as PostgreSQL takes both. `None` for moments that no calendar has.
     pub(crate) fn to_utc(self, local_us: i64) -> Option<i64> {
+        self.in_utc(local_us, MappedLocalTime::latest)
+    }
+
+    /// The same, but for the earlier moment where clocks show it twice, as Trino takes it.
+    pub(crate) fn to_utc_earlier(self, local_us: i64) -> Option<i64> {
+        self.in_utc(local_us, MappedLocalTime::earliest)
+    }
+
+    fn in_utc(self, local_us: i64, chosen: fn(MappedLocalTime<DateTime<Tz>>) -> Option<DateTime<Tz>>) -> Option<i64> {
         let Self::Named(zone) = self else { return local_us.checked_sub(self.offset_at(local_us)?) };
         let local = moment_of(local_us)?;
-        match zone.from_local_datetime(&local).earliest() {
+        match chosen(zone.from_local_datetime(&local)) {
             Some(moment) => Some(moment.with_timezone(&Utc).timestamp_micros()),
             None => {
                 let (_, before) = GapInfo::new(&local, &zone)?.begin?;
@@ -226,9 +235,12 @@ mod tests {
     }
 
     /// What clocks never show, east and west of Greenwich, and for a whole day; and what they show twice. PostgreSQL takes
-    /// what was before a gap.
+    /// what was before a gap, and what was after clocks were put back.
     #[test]
     fn hours_that_are_not_there_or_come_twice() {
+        let form = "%Y-%m-%d %H:%M";
+        let micros = |text: &str| NaiveDateTime::parse_from_str(text, form).unwrap().and_utc().timestamp_micros();
+        let shown = |utc: Option<i64>| moment_of(utc.unwrap()).unwrap().format(form).to_string();
         for (name, local, utc) in [
             ("Europe/Berlin", "2024-03-31 02:30", "2024-03-31 01:30"),
             ("America/Los_Angeles", "2024-03-10 02:30", "2024-03-10 10:30"),
@@ -237,12 +249,14 @@ mod tests {
             ("Australia/Lord_Howe", "2024-10-06 02:15", "2024-10-05 15:45"),
             ("Pacific/Apia", "2011-12-30 00:00", "2011-12-30 10:00"),
             ("Pacific/Apia", "2011-12-30 23:59", "2011-12-31 09:59"),
-            ("Europe/Berlin", "2024-10-27 02:30", "2024-10-27 00:30"),
+            ("Europe/Berlin", "2024-10-27 02:30", "2024-10-27 01:30"),
+            ("America/New_York", "2020-11-01 01:30", "2020-11-01 06:30"),
         ] {
             let zone = Zone::of_name(name).unwrap();
-            let micros = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").unwrap().and_utc().timestamp_micros();
-            let found = moment_of(zone.to_utc(micros).unwrap()).unwrap().format("%Y-%m-%d %H:%M").to_string();
-            assert_eq!(found, utc, "{name} {local}");
+            assert_eq!(shown(zone.to_utc(micros(local))), utc, "{name} {local}");
         }
+        let zone = Zone::of_name("Europe/Berlin").unwrap();
+        assert_eq!(shown(zone.to_utc_earlier(micros("2024-10-27 02:30"))), "2024-10-27 00:30");
+        assert_eq!(shown(zone.to_utc_earlier(micros("2024-03-31 02:30"))), "2024-03-31 01:30");
     }
 }

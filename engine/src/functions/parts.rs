@@ -392,6 +392,8 @@ mod tests {
             ("2020-10-31 16:00", (0, 1, HOUR_US), "2020-11-01 18:00"),
             // Half past two is not there on that day, and is read as if clocks had not changed.
             ("2020-03-07 07:30", (0, 1, 0), "2020-03-08 07:30"),
+            // Half past one is there twice.
+            ("2020-10-31 05:30", (0, 1, 0), "2020-11-01 06:30"),
             // The day is the zone's: the 30th, and then February's last.
             ("2020-01-31 04:59:59", (1, 0, 0), "2020-03-01 04:59:59"),
         ] {

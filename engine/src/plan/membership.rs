@@ -119,7 +119,11 @@ fn condition(expr: Expr, schema: &DFSchema, place: Place) -> Result<Expr> {
             };
             if joined { Ok(Expr::InSubquery(named(member, schema)?)) } else { marked(named(member, schema)?, schema) }
         }
-        Expr::Exists(_) => Ok(expr),
+        Expr::Exists(Exists { subquery, negated }) => {
+            let correlated = !subquery.outer_ref_columns.is_empty();
+            let query = one_is_enough(Arc::clone(&subquery.subquery), correlated)?;
+            Ok(Expr::Exists(Exists { subquery: subquery.with_plan(Arc::new(query)), negated }))
+        }
         other => other.map_children(|part| condition(part, schema, Place::Value).map(Transformed::yes)).map(|e| e.data),
     }
 }
