@@ -120,15 +120,16 @@ mod tests {
     use datafusion::arrow::array::{Int32Array, Int64Array, StringViewArray};
     use datafusion::arrow::datatypes::{Field, Int32Type, Int64Type};
 
-    fn row_type(fields: &[(&str, DataType)]) -> DataType {
-        let fields = fields.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true));
-        DataType::Struct(fields.collect())
+    fn fields(fields: &[(&str, DataType)]) -> Fields {
+        fields.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect()
+    }
+
+    fn row_type(named: &[(&str, DataType)]) -> DataType {
+        DataType::Struct(fields(named))
     }
 
     fn rows(numbers: Vec<Option<i32>>, texts: Vec<&str>) -> ArrayRef {
-        let DataType::Struct(fields) = row_type(&[("c0", DataType::Int32), ("c1", DataType::Utf8View)]) else {
-            panic!("a row");
-        };
+        let fields = fields(&[("c0", DataType::Int32), ("c1", DataType::Utf8View)]);
         let columns: Vec<ArrayRef> =
             vec![Arc::new(Int32Array::from(numbers)), Arc::new(StringViewArray::from_iter_values(texts))];
         Arc::new(StructArray::new(fields, columns, None))

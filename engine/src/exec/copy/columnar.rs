@@ -54,7 +54,7 @@ fn by_position(load: &Load<'_>, file: &DFSchema) -> Result<Vec<Expr>> {
         return Err(Error::new(ErrorKind::DatatypeMismatch, message));
     }
     let is_moment = |at: usize| matches!(file.field(at).data_type(), DataType::Timestamp(_, None));
-    let columns = load.targets.iter().enumerate().map(|(at, target)| {
+    let columns = load.targets.iter().enumerate().map(|(at, target)| -> Result<Expr> {
         let value = match (found.get(at), target.data_type) {
             // What is a moment in a file is one of UTC.
             (Some(column), SqlType::TimestampTz) if is_moment(at) && !load.zone().is_utc() => {
