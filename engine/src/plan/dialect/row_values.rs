@@ -9,9 +9,11 @@ use super::calls::{binary, case, not, null};
 use crate::error::{Error, ErrorKind};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, Query, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    visit_expressions,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use std::ops::ControlFlow;
 
 /// Spells a comparison of rows; leaves all else.
 ///
@@ -116,13 +118,13 @@ fn member(row: &[Expr], query: &Query, negated: bool) -> Result<Expr, Error> {
 
 /// Whether no row of a query could be the same but for NULLs.
 fn no_other_fits(row: &[Expr], query: &Query) -> Result<Expr, Error> {
-    if row.len() > MOST_LOOKED_AT {
+    if row.len() > MOST_LOOKED_AT || asks_for_rows(query) {
         return with_rows(row.len(), query, true, |names| {
             Ok(Some(Expr::IsNotFalse(Box::new(Expr::Nested(Box::new(compared(names, &BinaryOperator::Eq, row)?))))))
         });
     }
     let mut none = None;
-    for fits in all_fits(row).filter(|fits| fits.contains(&Fit::Ours) || fits.contains(&Fit::Theirs)) {
+    for fits in all_fits(row).into_iter().filter(|fits| fits.contains(&Fit::Ours) || fits.contains(&Fit::Theirs)) {
         let absent = exists(row, &fits, query, true)?;
         // Of a row without these NULLs the query is not asked.
         let nulls = row.iter().zip(&fits).filter(|(_, fit)| **fit == Fit::Ours);
@@ -136,18 +138,26 @@ fn no_other_fits(row: &[Expr], query: &Query) -> Result<Expr, Error> {
     Ok(none.unwrap_or_else(|| Expr::Value(Value::Boolean(true).into())))
 }
 
+/// Whether a query asks for rows among others' itself, of which there would be as many in each of its copies.
+fn asks_for_rows(query: &Query) -> bool {
+    let asked = visit_expressions(query, |expr| match expr {
+        Expr::InSubquery { expr, .. } if values(expr).is_some() => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    asked.is_break()
+}
+
 /// Each way in which the values of a row may fit; a literal is NULL or is not.
-fn all_fits(row: &[Expr]) -> impl Iterator<Item = Vec<Fit>> {
+fn all_fits(row: &[Expr]) -> Vec<Vec<Fit>> {
     let ways = row.iter().map(|value| match value {
         Expr::Value(value) if value.value == Value::Null => vec![Fit::Ours],
-        Expr::Value(_) => vec![Fit::Equal, Fit::Theirs],
+        Expr::Value(value) if !matches!(value.value, Value::Placeholder(_)) => vec![Fit::Equal, Fit::Theirs],
         _ => vec![Fit::Equal, Fit::Theirs, Fit::Ours],
     });
-    let all = ways.fold(vec![Vec::new()], |all, ways| {
+    ways.fold(vec![Vec::new()], |all, ways| {
         let longer = |fits: &Vec<Fit>| ways.iter().map(|fit| [fits.as_slice(), &[*fit]].concat()).collect::<Vec<_>>();
         all.iter().flat_map(longer).collect()
-    });
-    all.into_iter()
+    })
 }
 
 /// `[NOT] EXISTS (SELECT 1 FROM (query) AS t (c0, c1) WHERE c0 = a AND c1 IS NULL)`.
