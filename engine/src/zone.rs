@@ -34,15 +34,17 @@ pub(crate) enum Zone {
     Fixed(i32),
 }
 
-/// A zone as the setting `timezone` names it: of the IANA database in any case, so many whole hours east of UTC (`-5`), or
-/// as POSIX has it, an abbreviation and hours west of UTC (`UTC+5`), both of which become the database's `Etc/GMT+5`. `None`
+/// A zone as the setting `timezone` names it: of the IANA database in any case, so many whole hours east of UTC (`-5`,
+/// `-8:00`), or as POSIX has it, an abbreviation and hours west of UTC (`UTC+5`), both of which become the database's `Etc/GMT+5`. `None`
 /// where it is none of these.
 pub(crate) fn of_setting(text: &str) -> Option<Tz> {
     let text = text.trim();
     let named = || chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(text)).copied();
     let west = |hours: i32| format!("Etc/GMT{hours:+}").parse::<Tz>().ok();
     let offset = || {
-        if let Ok(hours) = text.parse::<i32>() {
+        // Redshift: "ISO-8601 offset".
+        let whole = text.strip_suffix(":00").unwrap_or(text);
+        if let Ok(hours) = whole.parse::<i32>() {
             return hours.checked_neg().and_then(west);
         }
         let digits = text.find(|c: char| !c.is_ascii_alphabetic()).filter(|at| *at >= 3)?;
@@ -197,6 +199,8 @@ mod tests {
             ("EST5EDT", Some("EST5EDT")),
             ("-5", Some("Etc/GMT+5")),
             ("7", Some("Etc/GMT-7")),
+            ("-8:00", Some("Etc/GMT+8")),
+            ("+7:30", None),
             ("UTC+12", Some("Etc/GMT+12")),
             ("PST8", Some("Etc/GMT+8")),
             ("Mars/Olympus", None),
