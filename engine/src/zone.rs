@@ -1,6 +1,6 @@
 //! Time zones by name: of the IANA database, or abbreviations; and the session's, which its configuration carries.
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::{GapInfo, OffsetName, Tz};
 use datafusion::config::ConfigOptions;
 
@@ -23,6 +23,8 @@ const ABBREVIATIONS: &str = "\
     WAST +0700 WAT +0100 WDT +0900 WET +0000 WETDST +0100 WFT +1200 WGST -0200 WGT -0300 XJT +0600 YAPT +1000 \
     YEKST +0600 Z +0000 ZULU +0000";
 
+const DAY_US: i64 = 86_400_000_000;
+
 /// A zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zone {
@@ -32,15 +34,17 @@ pub(crate) enum Zone {
     Fixed(i32),
 }
 
-/// A zone as the setting `timezone` names it: of the IANA database in any case, so many whole hours east of UTC (`-5`), or
-/// as POSIX has it, an abbreviation and hours west of UTC (`UTC+5`), both of which become the database's `Etc/GMT+5`. `None`
+/// A zone as the setting `timezone` names it: of the IANA database in any case, so many whole hours east of UTC (`-5`,
+/// `-8:00`), or as POSIX has it, an abbreviation and hours west of UTC (`UTC+5`), both of which become the database's `Etc/GMT+5`. `None`
 /// where it is none of these.
 pub(crate) fn of_setting(text: &str) -> Option<Tz> {
     let text = text.trim();
     let named = || chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(text)).copied();
     let west = |hours: i32| format!("Etc/GMT{hours:+}").parse::<Tz>().ok();
     let offset = || {
-        if let Ok(hours) = text.parse::<i32>() {
+        // Redshift: "ISO-8601 offset".
+        let whole = text.strip_suffix(":00").unwrap_or(text);
+        if let Ok(hours) = whole.parse::<i32>() {
             return hours.checked_neg().and_then(west);
         }
         let digits = text.find(|c: char| !c.is_ascii_alphabetic()).filter(|at| *at >= 3)?;
@@ -93,6 +97,14 @@ impl Zone {
         utc_us.checked_add(self.offset_at(utc_us)?)
     }
 
+    /// The time in UTC at which clocks of the zone show a time of day today: their offset in a year has a season, and a time
+    /// of day has no other date (PostgreSQL: `timetz`).
+    pub(crate) fn time_in_utc(self, time_us: i64) -> i64 {
+        let today = self.to_local(Utc::now().timestamp_micros()).map(|local| local.div_euclid(DAY_US) * DAY_US);
+        let moment = today.and_then(|today| self.to_utc(today + time_us));
+        moment.unwrap_or(time_us).rem_euclid(DAY_US)
+    }
+
     /// What the zone is called at a moment in UTC: `EST`, or its offset where it has no such name.
     pub(crate) fn abbreviation_at(self, utc_us: i64) -> String {
         if self.is_utc() {
@@ -108,12 +120,21 @@ impl Zone {
         name.unwrap_or_else(|| offset_text(self.offset_at(utc_us).unwrap_or(0)))
     }
 
-    /// The moment in UTC at which clocks of the zone show this; the earlier one where they show it twice, and where they
-    /// never do, as if they had not been put forward. `None` for moments that no calendar has.
+    /// The moment in UTC at which clocks of the zone show this; the later one where they show it twice, and where they never
+    /// do, as if they had not been put forward, as PostgreSQL takes both. `None` for moments that no calendar has.
     pub(crate) fn to_utc(self, local_us: i64) -> Option<i64> {
+        self.in_utc(local_us, MappedLocalTime::latest)
+    }
+
+    /// The same, but for the earlier moment where clocks show it twice, as Trino takes it.
+    pub(crate) fn to_utc_earlier(self, local_us: i64) -> Option<i64> {
+        self.in_utc(local_us, MappedLocalTime::earliest)
+    }
+
+    fn in_utc(self, local_us: i64, chosen: fn(MappedLocalTime<DateTime<Tz>>) -> Option<DateTime<Tz>>) -> Option<i64> {
         let Self::Named(zone) = self else { return local_us.checked_sub(self.offset_at(local_us)?) };
         let local = moment_of(local_us)?;
-        match zone.from_local_datetime(&local).earliest() {
+        match chosen(zone.from_local_datetime(&local)) {
             Some(moment) => Some(moment.with_timezone(&Utc).timestamp_micros()),
             None => {
                 let (_, before) = GapInfo::new(&local, &zone)?.begin?;
@@ -178,6 +199,8 @@ mod tests {
             ("EST5EDT", Some("EST5EDT")),
             ("-5", Some("Etc/GMT+5")),
             ("7", Some("Etc/GMT-7")),
+            ("-8:00", Some("Etc/GMT+8")),
+            ("+7:30", None),
             ("UTC+12", Some("Etc/GMT+12")),
             ("PST8", Some("Etc/GMT+8")),
             ("Mars/Olympus", None),
@@ -206,10 +229,22 @@ mod tests {
         assert_eq!(offset_text(1_172_000_000), "+00:19:32");
     }
 
+    // Zones without seasons.
+    #[test]
+    fn times_of_day() {
+        for (name, local, utc) in [("UTC", 10, 10), ("Etc/GMT+5", 22, 3), ("Asia/Tokyo", 8, 23), ("Asia/Tokyo", 9, 0)] {
+            let zone = Zone::of_name(name).unwrap();
+            assert_eq!(zone.time_in_utc(local * 3_600_000_000), utc * 3_600_000_000, "{name} {local}");
+        }
+    }
+
     /// What clocks never show, east and west of Greenwich, and for a whole day; and what they show twice. PostgreSQL takes
-    /// what was before a gap.
+    /// what was before a gap, and what was after clocks were put back.
     #[test]
     fn hours_that_are_not_there_or_come_twice() {
+        let form = "%Y-%m-%d %H:%M";
+        let micros = |text: &str| NaiveDateTime::parse_from_str(text, form).unwrap().and_utc().timestamp_micros();
+        let shown = |utc: Option<i64>| moment_of(utc.unwrap()).unwrap().format(form).to_string();
         for (name, local, utc) in [
             ("Europe/Berlin", "2024-03-31 02:30", "2024-03-31 01:30"),
             ("America/Los_Angeles", "2024-03-10 02:30", "2024-03-10 10:30"),
@@ -218,12 +253,14 @@ mod tests {
             ("Australia/Lord_Howe", "2024-10-06 02:15", "2024-10-05 15:45"),
             ("Pacific/Apia", "2011-12-30 00:00", "2011-12-30 10:00"),
             ("Pacific/Apia", "2011-12-30 23:59", "2011-12-31 09:59"),
-            ("Europe/Berlin", "2024-10-27 02:30", "2024-10-27 00:30"),
+            ("Europe/Berlin", "2024-10-27 02:30", "2024-10-27 01:30"),
+            ("America/New_York", "2020-11-01 01:30", "2020-11-01 06:30"),
         ] {
             let zone = Zone::of_name(name).unwrap();
-            let micros = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").unwrap().and_utc().timestamp_micros();
-            let found = moment_of(zone.to_utc(micros).unwrap()).unwrap().format("%Y-%m-%d %H:%M").to_string();
-            assert_eq!(found, utc, "{name} {local}");
+            assert_eq!(shown(zone.to_utc(micros(local))), utc, "{name} {local}");
         }
+        let zone = Zone::of_name("Europe/Berlin").unwrap();
+        assert_eq!(shown(zone.to_utc_earlier(micros("2024-10-27 02:30"))), "2024-10-27 00:30");
+        assert_eq!(shown(zone.to_utc_earlier(micros("2024-03-31 02:30"))), "2024-03-31 01:30");
     }
 }

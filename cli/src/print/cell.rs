@@ -14,6 +14,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 pub(super) const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
 /// With the offset, e.g. `+00:00`.
 pub(super) const TIMESTAMP_TZ: &str = "%Y-%m-%d %H:%M:%S%.f%:z";
+/// With the offset to the second, of which [`shorten_offset`] leaves what PostgreSQL writes.
+const TIMESTAMP_TZ_SECONDS: &str = "%Y-%m-%d %H:%M:%S%.f%::z";
 /// A date.
 pub(super) const DATE: &str = "%Y-%m-%d";
 /// A time of day.
@@ -29,6 +31,8 @@ const OPTIONS: FormatOptions<'static> = FormatOptions::new()
     .with_timestamp_tz_format(Some(TIMESTAMP_TZ))
     .with_time_format(Some(TIME));
 
+const ZONED_OPTIONS: FormatOptions<'static> = OPTIONS.with_timestamp_tz_format(Some(TIMESTAMP_TZ_SECONDS));
+
 /// The values of a batch as text.
 pub(super) struct Cells<'a> {
     columns: Vec<Column<'a>>,
@@ -38,16 +42,20 @@ struct Column<'a> {
     formatter: ArrayFormatter<'a>,
     nulls: Option<NullBuffer>,
     float: bool,
+    zoned: bool,
 }
 
 impl<'a> Cells<'a> {
     /// Readers of a batch's columns.
     pub(super) fn new(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
         let column = |array: &'a arrow::array::ArrayRef| {
+            let zoned = matches!(array.data_type(), DataType::Timestamp(_, Some(_)));
+            let options = if zoned { &ZONED_OPTIONS } else { &OPTIONS };
             Ok(Column {
-                formatter: ArrayFormatter::try_new(array.as_ref(), &OPTIONS)?,
+                formatter: ArrayFormatter::try_new(array.as_ref(), options)?,
                 nulls: array.logical_nulls(),
                 float: array.data_type().is_floating(),
+                zoned,
             })
         };
         Ok(Self { columns: batch.columns().iter().map(column).collect::<Result<_, ArrowError>>()? })
@@ -64,8 +72,18 @@ impl<'a> Cells<'a> {
         if column.float {
             spell_infinity(text);
         }
+        if column.zoned {
+            shorten_offset(text);
+        }
         Ok(true)
     }
+}
+
+/// An offset to the second, at a text's end, without seconds and minutes that are zero, as PostgreSQL writes it.
+fn shorten_offset(text: &mut String) {
+    let whole_minutes = text.strip_suffix(":00");
+    let kept = whole_minutes.map(|minutes| minutes.strip_suffix(":00").unwrap_or(minutes)).map(str::len);
+    text.truncate(kept.unwrap_or(text.len()));
 }
 
 /// PostgreSQL and Trino both write the word out.
@@ -157,6 +175,23 @@ mod tests {
         for (text, limit, expected) in cases {
             assert_eq!(cut(text, limit), expected, "{text} {limit}");
             assert!(width(&cut(text, limit)) <= limit);
+        }
+    }
+
+    // PostgreSQL's forms of offsets.
+    #[test]
+    fn offsets_are_short() {
+        let cases = [
+            ("2020-01-01 00:00:00+00:00:00", "2020-01-01 00:00:00+00"),
+            ("2020-01-01 10:00:00-05:00:00", "2020-01-01 10:00:00-05"),
+            ("2020-01-01 10:00:00+05:30:00", "2020-01-01 10:00:00+05:30"),
+            ("1900-01-01 10:00:00+00:19:32", "1900-01-01 10:00:00+00:19:32"),
+            ("1900-01-01 10:00:00-05:00:30", "1900-01-01 10:00:00-05:00:30"),
+        ];
+        for (text, expected) in cases {
+            let mut short = text.to_owned();
+            shorten_offset(&mut short);
+            assert_eq!(short, expected);
         }
     }
 

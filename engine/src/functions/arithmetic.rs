@@ -4,8 +4,10 @@
 //! The planner of operators puts these in the place of operators; their names cannot be called by users.
 
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use super::parts::add_in;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Digits;
+use crate::zone::Zone;
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
@@ -194,8 +196,15 @@ fn add_days(call: &Call<'_>) -> Result<ArrayRef> {
         return call.values::<Date32Type>(|row| added(row).map(Some).ok_or_else(|| out_of_range(&DataType::Date32)));
     }
     let stamps = call.stamp(0);
+    // Days of a moment with a zone are the zone's.
+    let is_zoned = matches!(call.args[0].data_type(), DataType::Timestamp(_, Some(_)));
+    let zone = if is_zoned { call.zone } else { Zone::UTC };
     call.values::<TimestampMicrosecondType>(|row| {
-        let added = days.value(row).checked_mul(DAY_US).and_then(|by| stamps.value(row).checked_add(by));
+        let added = if zone.is_utc() {
+            days.value(row).checked_mul(DAY_US).and_then(|by| stamps.value(row).checked_add(by))
+        } else {
+            add_in(zone, stamps.value(row), 0, days.value(row), 0)
+        };
         added.map(Some).ok_or_else(|| out_of_range(call.args[0].data_type()))
     })
 }

@@ -4,7 +4,7 @@
 use super::arithmetic::out_of_range;
 use super::date_parts::micros;
 use super::kernel::{is_text, shown_type};
-use super::{intervals, json_casts};
+use super::{intervals, json_casts, nested_casts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{Qualifier, as_texts, is_interval};
 use crate::load;
@@ -74,8 +74,8 @@ pub(super) fn as_text_in(array: &ArrayRef, dialect: Dialect, zone: Zone) -> Resu
         .cast(array, zone)
 }
 
-/// Texts as values of a type, as the dialect reads them.
-pub(super) fn read(array: &ArrayRef, to: &DataType, dialect: Dialect) -> Result<ArrayRef> {
+/// Values as those of a type, as the dialect casts them where clocks show UTC.
+pub(super) fn as_type(array: &ArrayRef, to: &DataType, dialect: Dialect) -> Result<ArrayRef> {
     let signature = Signature::any(1, Volatility::Immutable);
     Cast { to: to.clone(), safe: false, dialect, signature }.cast(array, Zone::UTC)
 }
@@ -101,6 +101,9 @@ impl ScalarUDFImpl for Cast {
         if let Some(from) = args.first().filter(|from| interval(from, &self.to)) {
             intervals::check_cast(from, &self.to)?;
         }
+        if let Some(from) = args.first().filter(|from| nested_casts::is_nested_cast(from, &self.to)) {
+            nested_casts::check(from, &self.to)?;
+        }
         Ok(self.to.clone())
     }
 
@@ -123,6 +126,9 @@ impl Cast {
         let from = array.data_type();
         if crosses_zones(from, &self.to) {
             return self.cross_zones(array, zone);
+        }
+        if nested_casts::is_nested_cast(from, &self.to) {
+            return nested_casts::convert(array, &self.to, self.dialect, self.safe);
         }
         if !differs(from, &self.to) {
             return self.plain(array);

@@ -15,6 +15,9 @@ use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit};
 
 use Kind::{Date, Int, Moment, Stamp, Text};
 
+/// The cast to a time with a zone.
+pub(crate) const TIMETZ: &str = "$timetz";
+
 /// The type of times, out of what is cast to one with a zone.
 fn time_of(args: &[DataType]) -> Result<DataType> {
     match args.first() {
@@ -65,23 +68,22 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         named(call)
     })
     .with_constants(),
-    // A TIMETZ is the time of day in UTC.
-    scalar("$timetz", REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
+    // A TIMETZ is the time of day in UTC. A text without a zone is of the session's, whose offset is today's.
+    scalar(TIMETZ, REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
         let array = &call.args[0];
         if is_text(array.data_type()) {
             let texts = cast(array, &DataType::Utf8View)?;
             let texts = texts.as_string_view();
-            return call.values::<Time64MicrosecondType>(|row| {
-                let (micros, offset) = crate::load::sql_time(texts.value(row), "time with time zone")?;
-                Ok(Some((micros - offset * 1_000_000).rem_euclid(DAY_US)))
-            });
+            let time = |row| crate::load::zoned_time_of_day(texts.value(row), call.zone).map(Some);
+            return call.values::<Time64MicrosecondType>(time);
         }
         if matches!(array.data_type(), DataType::Time64(_)) {
             return Ok(cast(array, &call.gives)?);
         }
         let moments = micros(array)?;
         call.values::<Time64MicrosecondType>(|row| Ok(Some(moments.value(row).rem_euclid(DAY_US))))
-    }),
+    })
+    .stable(),
     scalar("date_trunc", REDSHIFT, &[Text, Stamp], Gives::Stamp, begin).with_constants().doc(
         "date_trunc(part, moment)",
         "When the part that holds a moment began; weeks begin on Monday.",
@@ -166,18 +168,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         let (to, stamps) = (call.text(0), call.stamp(1));
         convert(call, |_| "UTC", |row| to.value(row), |row| stamps.value(row))
     }),
-    scalar("timezone", BOTH, &[Text, Moment], Gives::Of(zoned_type), |call| {
-        let zones = call.text(0);
-        let naive = matches!(call.args[1].data_type(), DataType::Timestamp(_, None));
-        let micros = micros(&call.args[1])?;
-        let other = |row: usize| micros.value(row);
-        if naive {
-            convert(call, |row| zones.value(row), |_| "UTC", other)
-        } else {
-            convert(call, |_| "UTC", |row| zones.value(row), other)
-        }
-    })
-    .doc(
+    scalar("timezone", REDSHIFT, &[Text, Moment], Gives::Of(zoned_type), |call| at_zone(call, Zone::to_utc)).doc(
+        "timezone(zone, moment)",
+        "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
+        &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
+    ),
+    scalar("timezone", ATHENA, &[Text, Moment], Gives::Of(zoned_type), |call| at_zone(call, Zone::to_utc_earlier)).doc(
         "timezone(zone, moment)",
         "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
         &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
@@ -410,6 +406,21 @@ fn offset_seconds(text: &str) -> Option<i32> {
     (hours <= 18 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
+/// A moment of a zone, or what its clocks show; `in_utc` knows what they mean.
+fn at_zone(call: &Call<'_>, in_utc: fn(Zone, i64) -> Option<i64>) -> Result<ArrayRef> {
+    let is_zoned = matches!(call.args[1].data_type(), DataType::Timestamp(_, Some(_)));
+    let (zones, moments, mut last) = (call.text(0), micros(&call.args[1])?, Last::new());
+    call.stamps(|row| {
+        let (zone, moment) = (*last.of(zones.value(row), zone_of)?, moments.value(row));
+        let made = if is_zoned { zone.to_local(moment) } else { in_utc(zone, moment) };
+        made.map(Some).ok_or_else(of_no_calendar)
+    })
+}
+
+fn of_no_calendar() -> Error {
+    super::arithmetic::out_of_range(&DataType::Timestamp(TimeUnit::Microsecond, None))
+}
+
 fn convert<'a>(
     call: &Call<'_>,
     from: impl Fn(usize) -> &'a str,
@@ -418,7 +429,6 @@ fn convert<'a>(
 ) -> Result<ArrayRef> {
     let (mut sources, mut targets) = (Last::new(), Last::new());
     call.stamps(|row| {
-        let of_no_calendar = || super::arithmetic::out_of_range(&DataType::Timestamp(TimeUnit::Microsecond, None));
         let utc = sources.of(from(row), zone_of)?.to_utc(micros(row)).ok_or_else(of_no_calendar)?;
         Ok(Some(utc + targets.of(to(row), zone_of)?.offset_at(utc).ok_or_else(of_no_calendar)?))
     })

@@ -3,9 +3,10 @@
 //! Redshift's qualified intervals are [`crate::interval`]'s two types; one without a qualifier has Arrow's most general
 //! type. The planner of operators calls these functions; users cannot.
 
-use super::arithmetic::division_by_zero;
+use super::arithmetic::{division_by_zero, out_of_range};
+use super::date_parts::micros;
 use super::kernel::{Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
-use super::parts::Part;
+use super::parts::{Part, add_in};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{self, DAY_US, Parts, Qualifier, is_interval};
@@ -28,6 +29,10 @@ pub(crate) const DAY_TO_SECOND: &str = "$day_to_second";
 pub(crate) const GENERAL: &str = "$interval";
 /// What intervals of different types are compared by.
 pub(crate) const TOTAL: &str = "$interval_total";
+/// A moment with a zone and an interval that has months or days, in a session whose zone is not UTC.
+pub(crate) const LATER_IN_ZONE: &str = "$later_in_zone";
+/// The same before the moment.
+pub(crate) const EARLIER_IN_ZONE: &str = "$earlier_in_zone";
 
 const MONTHS: DataType = DataType::Interval(IntervalUnit::YearMonth);
 const MICROS: DataType = DataType::Duration(TimeUnit::Microsecond);
@@ -52,6 +57,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("$interval_divide", REDSHIFT, &[Kind::Any, Kind::Float], Gives::Of(first), |call| {
         scaled(call, |divisor| if divisor == 0. { Err(division_by_zero()) } else { Ok(Factor::By(divisor)) })
     }),
+    scalar(LATER_IN_ZONE, REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(first), |call| moved(call, 1)),
+    scalar(EARLIER_IN_ZONE, REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(first), |call| moved(call, -1)),
 ];
 
 fn first(args: &[DataType]) -> Result<DataType> {
@@ -181,6 +188,19 @@ pub(super) fn parts_of(call: &Call<'_>) -> Result<ArrayRef> {
         let part = last.of(names.value(row), Part::parse)?;
         let value = source.parts(row, Qualifier::DAY_TO_SECOND)?;
         value.map(|value| part.of_interval(value.months, value.micros)).transpose()
+    })
+}
+
+/// A moment moved by an interval: its months and days are the session's zone's.
+fn moved(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
+    let (moments, spans) = (micros(&call.args[0])?, general(&call.args[1])?);
+    let spans = spans.as_primitive::<IntervalMonthDayNanoType>();
+    call.stamps(|row| {
+        let span = spans.value(row);
+        let (months, days) = (sign * i64::from(span.months), sign * i64::from(span.days));
+        let rest = sign * (span.nanoseconds / 1_000);
+        let moment = add_in(call.zone, moments.value(row), months, days, rest);
+        moment.map(Some).ok_or_else(|| out_of_range(&call.gives))
     })
 }
 

@@ -113,7 +113,7 @@ fn column(values: &[Option<&Json<'_>>], to: &DataType) -> Result<ArrayRef> {
                     None => lengths.push(0),
                 }
             }
-            let keys = cast::read(&(Arc::new(keys.finish()) as ArrayRef), fields[0].data_type(), Dialect::Athena)?;
+            let keys = cast::as_type(&(Arc::new(keys.finish()) as ArrayRef), fields[0].data_type(), Dialect::Athena)?;
             let members = column(&members, fields[1].data_type())?;
             let pairs = StructArray::try_new(fields.clone(), vec![keys, members], None)?;
             let offsets = OffsetBuffer::from_lengths(lengths);
@@ -129,7 +129,7 @@ fn column(values: &[Option<&Json<'_>>], to: &DataType) -> Result<ArrayRef> {
             for value in &values {
                 texts.append_option(value.map(|value| scalar_text(value, to)).transpose()?);
             }
-            cast::read(&(Arc::new(texts.finish()) as ArrayRef), to, Dialect::Athena)
+            cast::as_type(&(Arc::new(texts.finish()) as ArrayRef), to, Dialect::Athena)
         }
     }
 }

@@ -184,6 +184,11 @@ impl Scalar {
         Self { strict: false, ..self }
     }
 
+    /// What it gives may change from one statement to the next.
+    pub(super) const fn stable(self) -> Self {
+        Self { volatility: Volatility::Stable, ..self }
+    }
+
     /// Each call gives another value.
     pub(super) const fn volatile(self) -> Self {
         Self { volatility: Volatility::Volatile, ..self }
@@ -401,7 +406,7 @@ impl ScalarUDFImpl for Function {
                 return arg.to_array(rows_of_constants);
             }
             let convert = |values: &ArrayRef| match &read {
-                Some(data_type) => super::cast::read(values, data_type, dialect),
+                Some(data_type) => super::cast::as_type(values, data_type, dialect),
                 None => super::semistructured::as_documents(values),
             };
             match arg {

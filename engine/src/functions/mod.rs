@@ -40,6 +40,7 @@ mod library_trino;
 mod lists;
 mod maps;
 mod math;
+mod nested_casts;
 mod number_template;
 mod pairs;
 mod parts;
@@ -77,12 +78,15 @@ pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTY
 pub(crate) use coalesce::{COALESCE, mixes_doubles, type_of_literals};
 pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};
 pub(crate) use conversion::{PLAIN_TEXT, is_written_out};
+pub(crate) use dates::TIMETZ;
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use intervals::{
-    DAY_TO_SECOND, GENERAL, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
+    DAY_TO_SECOND, EARLIER_IN_ZONE, GENERAL, LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval,
+    general as general_interval, is_qualified,
 };
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use lists::map_of;
+pub(crate) use nested_casts::is_nested_cast;
 pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,

@@ -237,6 +237,19 @@ impl Part {
     }
 }
 
+/// A moment with a zone and an interval later: months and days as clocks of the zone show them, one after the other, then
+/// the time (PostgreSQL: "Date/Time Functions and Operators"); `None` for moments that no calendar has.
+pub(super) fn add_in(zone: Zone, utc: i64, months: i64, days: i64, micros: i64) -> Option<i64> {
+    let mut moment = utc;
+    if months != 0 {
+        moment = zone.to_utc(add_months(zone.to_local(moment)?, months)?)?;
+    }
+    if days != 0 {
+        moment = zone.to_utc(zone.to_local(moment)?.checked_add(days.checked_mul(DAY_US)?)?)?;
+    }
+    moment.checked_add(micros)
+}
+
 /// How long a part is.
 pub(super) enum Length {
     Months(i64),
@@ -363,5 +376,30 @@ mod tests {
         assert_eq!(Part::Month.add(1, at("2008-02-29")).unwrap(), at("2008-03-29"));
         assert!((months_between(at("1969-01-18"), at("1969-03-18")).unwrap() + 2.0).abs() < 1e-12);
         assert!((months_between(at("2020-01-31"), at("2020-02-29")).unwrap() + 1.0).abs() < 1e-12);
+    }
+
+    // PostgreSQL 15 with TimeZone set to America/New_York, whose clocks go from two to three on 2020-03-08, and from two
+    // to one on 2020-11-01.
+    #[test]
+    fn intervals_of_a_zone() {
+        let zone = Zone::of_name("America/New_York").unwrap();
+        for (from, (months, days, micros), to) in [
+            ("2020-03-07 17:00", (0, 1, 0), "2020-03-08 16:00"),
+            ("2020-03-07 17:00", (0, 0, DAY_US), "2020-03-08 17:00"),
+            ("2020-03-08 16:00", (0, -1, 0), "2020-03-07 17:00"),
+            ("2020-02-08 17:00", (1, 0, 0), "2020-03-08 16:00"),
+            ("2020-01-31 17:00", (1, 0, 0), "2020-02-29 17:00"),
+            ("2020-10-31 16:00", (0, 1, HOUR_US), "2020-11-01 18:00"),
+            // Half past two is not there on that day, and is read as if clocks had not changed.
+            ("2020-03-07 07:30", (0, 1, 0), "2020-03-08 07:30"),
+            // Half past one is there twice.
+            ("2020-10-31 05:30", (0, 1, 0), "2020-11-01 06:30"),
+            // The day is the zone's: the 30th, and then February's last.
+            ("2020-01-31 04:59:59", (1, 0, 0), "2020-03-01 04:59:59"),
+        ] {
+            assert_eq!(add_in(zone, at(from), months, days, micros), Some(at(to)), "{from}");
+        }
+        assert_eq!(add_in(zone, at("2020-03-07"), i64::MAX, 0, 0), None);
+        assert_eq!(add_in(zone, at("2020-03-07"), 0, i64::MAX, 0), None);
     }
 }

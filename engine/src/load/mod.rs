@@ -29,7 +29,7 @@ pub(crate) use errors::{FieldOfError, LoadError, LoadErrors, Replacement};
 pub(crate) use feed::CopyChunks;
 pub use feed::{CopyFeed, CopyInput, copy_channel};
 pub(crate) use json::paths_of;
-pub(crate) use pattern::{moment_of, sql_time, time_of_day, zoned_moment_of};
+pub(crate) use pattern::{moment_of, sql_time, zoned_moment_of, zoned_time_of_day};
 pub(crate) use postgres::{StreamCsv, StreamText};
 pub(crate) use rows::{Loader, Part};
 pub(crate) use spec::{Header, Layout, LoaderSpec, Target};

@@ -84,15 +84,23 @@ impl Moments {
 
     /// Microseconds since the epoch; a text with a zone is turned to UTC.
     pub(super) fn timestamp(&self, text: &str) -> Option<i64> {
+        self.zoned_timestamp(text, Zone::UTC)
+    }
+
+    /// The same of a moment with a zone, which is this one where the text names none. Counts from the epoch are of UTC.
+    pub(super) fn zoned_timestamp(&self, text: &str, zone: Zone) -> Option<i64> {
         let text = text.trim();
-        match self {
-            Self::Standard => standard(text).and_then(in_utc),
-            Self::Auto => standard(text).or_else(|| auto(text)).and_then(in_utc),
-            Self::EpochSeconds => epoch(text, 1_000_000),
-            Self::EpochMillis => epoch(text, 1_000),
-            Self::Pattern { format, has_time: true } => NaiveDateTime::parse_from_str(text, format).ok().map(micros),
-            Self::Pattern { format, has_time: false } => date(text, format).map(|day| micros(day.into())),
-        }
+        let (shown, named) = match self {
+            Self::Standard => standard(text)?,
+            Self::Auto => standard(text).or_else(|| auto(text))?,
+            Self::EpochSeconds => return epoch(text, 1_000_000),
+            Self::EpochMillis => return epoch(text, 1_000),
+            Self::Pattern { format, has_time: true } => {
+                (NaiveDateTime::parse_from_str(text, format).ok().map(micros)?, None)
+            }
+            Self::Pattern { format, has_time: false } => (date(text, format).map(|day| micros(day.into()))?, None),
+        };
+        named.unwrap_or(zone).to_utc(shown)
     }
 
     /// Whether the standard form is read.
@@ -186,6 +194,11 @@ fn auto(text: &str) -> Option<(i64, Option<Zone>)> {
 
 /// A text without the zone behind it, and the zone.
 fn without_zone(text: &str) -> (&str, Option<Zone>) {
+    if let Some(before) = text.strip_suffix(['Z', 'z'])
+        && before.ends_with(|last: char| last.is_ascii_digit())
+    {
+        return (before, Some(Zone::UTC));
+    }
     if let Some((before, name)) = text.rsplit_once(' ')
         && name.starts_with(|first: char| first.is_ascii_alphabetic())
         && let Some(zone) = Zone::of_name(name)
@@ -222,7 +235,7 @@ fn epoch(text: &str, factor: i64) -> Option<i64> {
 }
 
 /// A time of day in microseconds; with a zone, in UTC.
-pub(crate) fn time_of_day(text: &str) -> Option<i64> {
+pub(super) fn time_of_day(text: &str) -> Option<i64> {
     let text = text.trim();
     if let Ok(time) =
         NaiveTime::parse_from_str(text, "%H:%M:%S%.f").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M"))
@@ -234,16 +247,29 @@ pub(crate) fn time_of_day(text: &str) -> Option<i64> {
     Some(micros.rem_euclid(86_400_000_000))
 }
 
-/// A time of day as SQL's casts read it, in microseconds, without the zone behind it, and the zone's seconds from UTC.
+/// A time of day with a zone, which is this one where the text names none, as the time in UTC.
+///
+/// # Errors
+/// As of [`sql_time`].
+pub(crate) fn zoned_time_of_day(text: &str, zone: Zone) -> crate::error::Result<i64> {
+    let (micros, offset) = sql_time(text, "time with time zone")?;
+    Ok(match offset {
+        Some(offset) => (micros - offset * 1_000_000).rem_euclid(86_400_000_000),
+        None => zone.time_in_utc(micros),
+    })
+}
+
+/// A time of day as SQL's casts read it, in microseconds, without the zone behind it, and the zone's seconds from UTC, where
+/// there is one.
 ///
 /// # Errors
 /// `DateTimeOverflow` for numbers that no time has, `InvalidDateTime` for what is no time.
-pub(crate) fn sql_time(text: &str, type_name: &str) -> crate::error::Result<(i64, i64)> {
+pub(crate) fn sql_time(text: &str, type_name: &str) -> crate::error::Result<(i64, Option<i64>)> {
     // A time of day has no date that tells the season of a zone: only what is the same in all of them is one of its parts.
     let (time, offset) = match without_zone(text.trim()) {
-        (time, Some(Zone::Fixed(seconds))) => (time, i64::from(seconds)),
-        (_, Some(Zone::Named(_))) => (text.trim(), 0),
-        (time, None) => (time, 0),
+        (time, Some(Zone::Fixed(seconds))) => (time, Some(i64::from(seconds))),
+        (_, Some(Zone::Named(_))) => (text.trim(), None),
+        (time, None) => (time, None),
     };
     let parse = |format: &&str| NaiveTime::parse_from_str(time, format).ok();
     if let Some(time) = AUTO_TIMES.iter().find_map(parse) {

@@ -95,7 +95,7 @@ impl<'a> Of<'_, 'a> {
                 |text, from, to| digits::date(&text[from..to]),
                 |value| whole(value).map(|value| value as i32),
             ),
-            (Column::Timestamp(values, _), _) if self.conversion.has_plain_moments() => {
+            (Column::Timestamp(values, _), data_type) if self.conversion.has_plain_moments(data_type) => {
                 self.values(values, |text, from, to| digits::timestamp(&text[from..to]), whole)
             }
             (Column::Numeric(values, _), SqlType::Numeric(precision, scale)) => self.values(

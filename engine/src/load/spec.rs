@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::lake::json::JsonPath;
 use crate::sql::{CopyOptions, TextEncoding};
 use crate::tables::{self, SqlType};
+use crate::zone::Zone;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -117,6 +118,12 @@ impl LoaderSpec {
         let conversion = Conversion::new(options, fixed, layout.is_stream(), json)?;
         let header = Header::Skipped(if members.is_some() { 0 } else { options.ignore_header });
         Ok(Self { layout, options: options.clone(), conversion, targets, members, delimited, header, schema })
+    }
+
+    /// The same where moments and times with a zone are of this one when their texts name none. It is not that of values
+    /// that are moments already.
+    pub(crate) fn in_zone(self, zone: Zone) -> Self {
+        Self { conversion: self.conversion.in_zone(zone), ..self }
     }
 
     /// The same with another header.

@@ -8,6 +8,7 @@ use crate::interval::{self, Qualifier};
 use crate::lake::json;
 use crate::sql::CopyOptions;
 use crate::tables::{HllSketch, SqlType};
+use crate::zone::Zone;
 use datafusion::arrow::datatypes::MAX_DECIMAL128_FOR_EACH_PRECISION;
 use std::borrow::Cow;
 
@@ -36,6 +37,8 @@ pub(super) struct Conversion {
     stream: bool,
     /// Texts of JSON, in which only what was said stands for NULL.
     json: bool,
+    /// The zone of moments and times with a zone whose texts name none.
+    zone: Zone,
 }
 
 impl Conversion {
@@ -48,7 +51,12 @@ impl Conversion {
             Moments::parse(text.as_deref()).map_err(|message| Error::new(ErrorKind::InvalidParameter, message))
         };
         let (dates, times) = (moments(&options.date_format)?, moments(&options.time_format)?);
-        Ok(Self { options: options.clone(), dates, moments: times, fixed, stream, json })
+        Ok(Self { options: options.clone(), dates, moments: times, fixed, stream, json, zone: Zone::UTC })
+    }
+
+    /// The same for a zone that is not UTC.
+    pub(super) fn in_zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
     }
 
     /// The value of a field.
@@ -76,9 +84,9 @@ impl Conversion {
         self.dates.has_standard()
     }
 
-    /// Whether `YYYY-MM-DD HH:MI:SS` is a moment.
-    pub(super) fn has_plain_moments(&self) -> bool {
-        self.moments.has_standard()
+    /// Whether `YYYY-MM-DD HH:MI:SS` is a moment of UTC.
+    pub(super) fn has_plain_moments(&self, data_type: SqlType) -> bool {
+        self.moments.has_standard() && (data_type == SqlType::Timestamp || self.zone.is_utc())
     }
 
     /// Whether a field is what stands for NULL.
@@ -236,14 +244,16 @@ impl Conversion {
                 Err(_) if self.options.accept_any_date => Ok(Value::Null),
                 Err(problem) => Err(problem),
             },
-            SqlType::Timestamp | SqlType::TimestampTz => match self.moments.timestamp(text().unwrap_or("")) {
-                Some(micros) => Ok(Value::Integer(micros)),
-                None if self.options.accept_any_date => Ok(Value::Null),
-                None => Err(Problem::new(1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]")),
-            },
-            SqlType::Time | SqlType::TimeTz => pattern::time_of_day(text().unwrap_or(""))
-                .map(Value::Integer)
-                .ok_or_else(|| Problem::new(1206, "Invalid time format or value")),
+            SqlType::Timestamp => self.moment(self.moments.timestamp(text().unwrap_or(""))),
+            SqlType::TimestampTz => self.moment(self.moments.zoned_timestamp(text().unwrap_or(""), self.zone)),
+            SqlType::Time | SqlType::TimeTz => {
+                let text = text().unwrap_or("");
+                let time = match data_type {
+                    SqlType::Time => pattern::time_of_day(text),
+                    _ => pattern::zoned_time_of_day(text, self.zone).ok(),
+                };
+                time.map(Value::Integer).ok_or_else(|| Problem::new(1206, "Invalid time format or value"))
+            }
             SqlType::Interval(qualifier) => interval(text().unwrap_or(""), qualifier),
             SqlType::VarByte(length) => {
                 let digits = trimmed.strip_prefix(b"\\x").filter(|_| self.stream).unwrap_or(trimmed);
@@ -256,6 +266,15 @@ impl Conversion {
             SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Super | SqlType::HllSketch => {
                 Err(Problem::new(1200, "Unknown parse error"))
             }
+        }
+    }
+
+    /// A moment that was read, if it was one.
+    fn moment(&self, micros: Option<i64>) -> std::result::Result<Value<'static>, Problem> {
+        match micros {
+            Some(micros) => Ok(Value::Integer(micros)),
+            None if self.options.accept_any_date => Ok(Value::Null),
+            None => Err(Problem::new(1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]")),
         }
     }
 }

@@ -11,7 +11,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::expr::{Case, Exists, InSubquery};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
@@ -83,7 +83,18 @@ enum Place {
 
 /// A filter's condition in which DataFusion's joins give what SQL says.
 fn condition(expr: Expr, schema: &DFSchema, place: Place) -> Result<Expr> {
+    if place != Place::Value
+        && let Some((when, then)) = only_branch(&expr)
+    {
+        return if then { condition(when.clone(), schema, place) } else { Ok(lit(false)) };
+    }
     match expr {
+        // What is never true adds nothing: so ends a row's IN.
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right })
+            if place != Place::Value && matches!(only_branch(&right), Some((_, false))) =>
+        {
+            condition(*left, schema, place)
+        }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) if place != Place::Value => {
             Ok(condition(*left, schema, place)?.and(condition(*right, schema, place)?))
         }
@@ -108,8 +119,22 @@ fn condition(expr: Expr, schema: &DFSchema, place: Place) -> Result<Expr> {
             };
             if joined { Ok(Expr::InSubquery(named(member, schema)?)) } else { marked(named(member, schema)?, schema) }
         }
-        Expr::Exists(_) => Ok(expr),
+        Expr::Exists(Exists { subquery, negated }) => {
+            let correlated = !subquery.outer_ref_columns.is_empty();
+            let query = one_is_enough(Arc::clone(&subquery.subquery), correlated)?;
+            Ok(Expr::Exists(Exists { subquery: subquery.with_plan(Arc::new(query)), negated }))
+        }
         other => other.map_children(|part| condition(part, schema, Place::Value).map(Transformed::yes)).map(|e| e.data),
+    }
+}
+
+/// The condition and the truth value of a CASE that is NULL where its only condition is not true.
+fn only_branch(expr: &Expr) -> Option<(&Expr, bool)> {
+    let Expr::Case(Case { expr: None, when_then_expr, else_expr: None }) = expr else { return None };
+    let [(when, then)] = when_then_expr.as_slice() else { return None };
+    match then.as_ref() {
+        Expr::Literal(ScalarValue::Boolean(Some(value)), _) => Some((when, *value)),
+        _ => None,
     }
 }
 

@@ -76,6 +76,9 @@ pub(crate) struct Rules {
     pub(crate) longest_char: u64,
     /// Whether functions see a CHAR with blanks up to its length; else without any at its end.
     pub(crate) char_is_padded: bool,
+    /// Whether arrays, maps and rows are cast value by value, the fields of rows by their places; else as DataFusion casts them,
+    /// by their names.
+    pub(crate) rows_cast_by_place: bool,
     /// Whether moments are shown and read in the zone that the session sets; else in UTC (Athena knows no such setting).
     pub(crate) zone_is_set: bool,
 }
@@ -100,6 +103,7 @@ const REDSHIFT: Rules = Rules {
     blanks_are_ignored: true,
     longest_char: 4096,
     char_is_padded: false,
+    rows_cast_by_place: false,
     zone_is_set: true,
 };
 
@@ -123,6 +127,7 @@ const ATHENA: Rules = Rules {
     blanks_are_ignored: false,
     longest_char: 65_536,
     char_is_padded: true,
+    rows_cast_by_place: true,
     zone_is_set: false,
 };
 

@@ -187,15 +187,25 @@ async fn shown(session: &mut Session, table: &str, documents_as_texts: bool) -> 
     rows(session, &format!("SELECT id, {} FROM {table} ORDER BY id", columns.join(", "))).await.unwrap()
 }
 
-async fn round_trip(session: &mut Session, folder: &Path, number: usize, unload: &str, copy: &str) {
+/// Unloads in one time zone and loads in another.
+async fn round_trip(
+    session: &mut Session,
+    folder: &Path,
+    number: usize,
+    (unload, copy): (&str, &str),
+    zones: [&str; 2],
+) {
     let place = folder.join(format!("out{number}/part_")).display().to_string();
     let unload = format!("UNLOAD ('select * from source') TO '{place}' {unload}");
+    rows(session, &format!("SET timezone TO '{}'", zones[0])).await.unwrap();
     rows(session, &unload).await.unwrap_or_else(|error| panic!("{unload}: {error}"));
     let table = format!("target{number}");
     rows(session, &format!("CREATE TABLE {table} (LIKE source)")).await.unwrap();
     let manifest = if copy.contains("MANIFEST") { "manifest" } else { "" };
     let copy = format!("COPY {table} FROM '{place}{manifest}' {copy}");
+    rows(session, &format!("SET timezone TO '{}'", zones[1])).await.unwrap();
     rows(session, &copy).await.unwrap_or_else(|error| panic!("{copy}: {error}"));
+    rows(session, "RESET timezone").await.unwrap();
     let before = shown(session, "source", false).await;
     let after = shown(session, &table, copy.ends_with(" PARQUET")).await;
     assert_eq!(before.len(), after.len(), "{copy}");
@@ -208,7 +218,18 @@ async fn round_trip(session: &mut Session, folder: &Path, number: usize, unload:
 async fn a_round_trip_is_the_identity() {
     let (folder, mut session) = world().await;
     assert_eq!(fill(&mut session).await, 150);
-    for (number, (unload, copy)) in FORMATS.iter().enumerate() {
-        round_trip(&mut session, folder.path(), number, unload, copy).await;
+    for (number, way) in FORMATS.into_iter().enumerate() {
+        round_trip(&mut session, folder.path(), number, way, ["UTC"; 2]).await;
+    }
+}
+
+// What UNLOAD writes has its offset from UTC, so that it does not matter where it is read.
+#[tokio::test]
+async fn moments_cross_zones() {
+    let (folder, mut session) = world().await;
+    fill(&mut session).await;
+    for number in [0, 4, 7, 9] {
+        let zones = ["America/New_York", "Asia/Kolkata"];
+        round_trip(&mut session, folder.path(), number, FORMATS[number], zones).await;
     }
 }

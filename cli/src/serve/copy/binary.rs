@@ -3,7 +3,7 @@
 //! The form (PostgreSQL: "COPY", "Binary Format"): a header, rows of a count and of fields behind their lengths, and -1
 //! for a count at the end. Fields may be cut anywhere between messages.
 
-use crate::serve::value::{BINARY_HEADER, Format, PgType, parameter_text};
+use crate::serve::value::{BINARY_HEADER, Format, PgType, TIMETZ, parameter_text};
 use arrow::datatypes::Schema;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use millrace_engine::{Error, ErrorKind, Result};
@@ -150,6 +150,10 @@ impl BinaryRows {
                     b'\r' => lines.put_slice(b"\\r"),
                     other => lines.put_u8(other),
                 }
+            }
+            // The time is UTC's, whatever the session's zone is.
+            if *oid == TIMETZ {
+                lines.put_slice(b"+00");
             }
         }
         lines.put_u8(b'\n');

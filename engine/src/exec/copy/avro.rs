@@ -42,7 +42,8 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
         CopyFormat::Avro(JsonMapping::Paths(place)) => Mapping::Paths(source::json_paths(load, place).await?),
         _ => return Err(Error::unsupported("COPY … AVRO 'noshred'")),
     };
-    let spec = Arc::new(LoaderSpec::new(Layout::Records, &load.copy.options, load.targets.clone())?);
+    let spec = LoaderSpec::new(Layout::Records, &load.copy.options, load.targets.clone())?;
+    let spec = Arc::new(spec.in_zone(load.zone()));
     // Writers that were given no records leave files without a head.
     let files: Vec<File> = load.files.iter().filter(|file| file.meta.size > 0).cloned().collect();
     let state = load.context.state();

@@ -3,11 +3,12 @@
 use super::Load;
 use super::watched::Watched;
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions;
 use crate::resolve::files_as_table;
-use crate::sql::CopyFormat;
+use crate::sql::{CopyFormat, Dialect};
 use crate::tables::SqlType;
-use datafusion::common::Column;
-use datafusion::common::ScalarValue;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use std::sync::Arc;
@@ -29,8 +30,8 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
         let files = files_as_table(load.context, &place, files, extension).await?;
         let table = Watched { files, progress: Arc::clone(&load.progress) };
         let scan = LogicalPlanBuilder::scan("copy", provider_as_source(Arc::new(table)), None)?;
-        let found: Vec<Column> = scan.schema().columns();
-        let part = scan.project(by_position(load, &found)?)?;
+        let values = by_position(load, scan.schema())?;
+        let part = scan.project(values)?;
         whole = Some(match whole {
             None => part,
             Some(before) => before.union(part.build()?)?,
@@ -41,7 +42,8 @@ pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
 
 /// Redshift: "the number of columns in the target table and the number of columns in the data file must match"; with
 /// FILLRECORD the file may lack the last ones, which are empty texts or NULL.
-fn by_position(load: &Load<'_>, found: &[Column]) -> Result<Vec<Expr>> {
+fn by_position(load: &Load<'_>, file: &DFSchema) -> Result<Vec<Expr>> {
+    let found = file.columns();
     let filled = load.copy.options.fill_record && found.len() < load.targets.len();
     if found.len() != load.targets.len() && !filled {
         let message = format!(
@@ -51,13 +53,18 @@ fn by_position(load: &Load<'_>, found: &[Column]) -> Result<Vec<Expr>> {
         );
         return Err(Error::new(ErrorKind::DatatypeMismatch, message));
     }
-    let columns = load.targets.iter().enumerate().map(|(at, target)| {
+    let is_moment = |at: usize| matches!(file.field(at).data_type(), DataType::Timestamp(_, None));
+    let columns = load.targets.iter().enumerate().map(|(at, target)| -> Result<Expr> {
         let value = match (found.get(at), target.data_type) {
+            // What is a moment in a file is one of UTC.
+            (Some(column), SqlType::TimestampTz) if is_moment(at) && !load.zone().is_utc() => {
+                functions::call(Dialect::Redshift, "timezone", vec![lit("UTC"), Expr::Column(column.clone())])?
+            }
             (Some(column), _) => Expr::Column(column.clone()),
             (None, SqlType::Varchar(_)) => lit(""),
             (None, _) => lit(ScalarValue::Null),
         };
-        value.alias(&target.name)
+        Ok(value.alias(&target.name))
     });
-    Ok(columns.collect())
+    columns.collect()
 }

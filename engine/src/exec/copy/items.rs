@@ -83,7 +83,8 @@ impl Items {
 
     /// The rows of the items.
     pub(super) async fn plan(&self, load: &Load<'_>) -> Result<LogicalPlan> {
-        let spec = Arc::new(LoaderSpec::new(Layout::Items, &load.copy.options, load.targets.clone())?);
+        let spec = LoaderSpec::new(Layout::Items, &load.copy.options, load.targets.clone())?;
+        let spec = Arc::new(spec.in_zone(load.zone()));
         let lanes = load.context.state().config().target_partitions().max(1);
         let columns = self.connector.schema(&self.request.table).await?;
         let [document] = columns.fields().as_ref() else {

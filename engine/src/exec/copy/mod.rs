@@ -29,6 +29,7 @@ use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::{CompressionUpdate, Copy, CopyFormat};
 use crate::tables::SqlType;
+use crate::zone::Zone;
 use datafusion::logical_expr::LogicalPlan;
 use items::Items;
 use millrace_catalog::model::{ManagedTable, Table, TableKind};
@@ -121,6 +122,11 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
+    /// The session's zone.
+    fn zone(&self) -> Zone {
+        Zone::of_session(self.context.state().config_options())
+    }
+
     /// Loads, unless files changed meanwhile; how many rows there were.
     async fn run(&self, relation: &Relation) -> Result<u64> {
         let unchanged = files::check_unchanged(&self.files, !self.is_columnar());

@@ -26,7 +26,8 @@ use std::sync::Arc;
 
 /// The rows of the files.
 pub(super) async fn plan(load: &Load<'_>) -> Result<LogicalPlan> {
-    let spec = Arc::new(LoaderSpec::new(layout(load).await?, &load.copy.options, load.targets.clone())?);
+    let spec = LoaderSpec::new(layout(load).await?, &load.copy.options, load.targets.clone())?;
+    let spec = Arc::new(spec.in_zone(load.zone()));
     let lanes = load.context.state().config().target_partitions().max(1);
     let mut pieces = Vec::new();
     for file in &load.files {

@@ -15,6 +15,7 @@ use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{CopyIn, CopyOptions, CopyOut, StreamFormat, StreamHeader, StreamLayout};
 use crate::tables::SqlType;
+use crate::zone::Zone;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
@@ -38,7 +39,8 @@ pub(crate) async fn load(context: &Context, copy: &CopyIn) -> Result<StatementRe
         Relation::Foreign(table) => return Err(table.unchangeable()),
     };
     let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
-    let spec = Arc::new(spec(&copy.layout, targets)?);
+    let zone = Zone::of_session(context.state().config_options());
+    let spec = Arc::new(spec(&copy.layout, targets)?.in_zone(zone));
     let Some(input) = context.take_input() else {
         let hint = "connect with a client such as psql to millrace serve, or put the rows into a file and COPY that";
         return Err(Error::unsupported("COPY … FROM STDIN here").with_hint(hint));

@@ -2,23 +2,18 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::query;
-use crate::functions::is_text;
+use crate::functions::{self, TIMETZ, is_text};
 use crate::interval::is_interval;
-use crate::load;
 use crate::plan;
 use crate::session::Context;
-use crate::sql;
+use crate::sql::{self, Dialect};
 use crate::tables::{self, SqlType};
-use datafusion::arrow::array::{AsArray, Time64MicrosecondArray};
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Volatility, cast, create_udf, lit,
-};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, SelectItem, SetExpr};
 use millrace_catalog::model::{ManagedColumn, ManagedTable};
-use std::sync::Arc;
 
 /// The value that a new row has in a column that nothing is said about: the DEFAULT, or NULL. An IDENTITY is NULL here
 /// and numbered when the rows are written.
@@ -124,32 +119,13 @@ pub(super) fn project(
             (DataType::Null, _) => plan::assigned(value, &DataType::Null, &wanted),
             (_, SqlType::Super) => plan::as_super(value, input.schema().as_ref())?,
             (_, SqlType::HllSketch) => plan::as_sketch(value, input.schema().as_ref())?,
-            (found, SqlType::TimeTz) if is_text(&found) => time_in_utc(value),
+            (found, SqlType::TimeTz) if is_text(&found) => functions::call(Dialect::Redshift, TIMETZ, vec![value])?,
             (found, SqlType::Interval(qualifier)) if is_text(&found) => plan::read_interval(value, qualifier)?,
             (found, _) => plan::assigned(value, &found, &wanted),
         };
         projected.push(assigned.alias(&column.name));
     }
     Ok(LogicalPlanBuilder::from(input).project(projected)?.build()?)
-}
-
-/// The time of day in UTC that a text says with its zone.
-fn time_in_utc(value: Expr) -> Expr {
-    let read = |arguments: &[ColumnarValue]| -> datafusion::error::Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(arguments)?;
-        let times = arrays[0].as_string_view().iter().map(|text| match text {
-            Some(text) => load::time_of_day(text).map(Some).ok_or_else(|| {
-                let message = format!("invalid input syntax for type time with time zone: \"{text}\"");
-                Error::new(ErrorKind::InvalidText, message)
-            }),
-            None => Ok(None),
-        });
-        let times: Time64MicrosecondArray = times.collect::<Result<_>>()?;
-        Ok(ColumnarValue::Array(Arc::new(times)))
-    };
-    let time = DataType::Time64(TimeUnit::Microsecond);
-    let function = create_udf("timetz", vec![DataType::Utf8View], time, Volatility::Immutable, Arc::new(read));
-    function.call(vec![cast(value, DataType::Utf8View)])
 }
 
 /// Whether a value may be stored in a column: texts are read as the column's type, numbers are no dates, moments no

@@ -19,8 +19,10 @@ use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
 use crate::sql::{Unload, UnloadFormat};
 use crate::tables::SqlType;
+use crate::zone::Zone;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, cast, lit};
 use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
 use millrace_catalog::model::{Column, HiveType};
 use object_store::path::Path;
@@ -59,7 +61,7 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
         store: Arc::clone(&store),
         url: place.location.store().clone(),
         prefix: place.folder.clone(),
-        format: format(unload, &data, &declared)?,
+        format: format(unload, &data, &declared, Zone::of_session(context.state().config_options()))?,
         compression: Compression::parse(unload.compression, unload.compression_level)?,
         data_schema: Arc::clone(&data),
         partition_columns: keys.iter().map(|name| Column::new(name.clone(), HiveType::String)).collect(),
@@ -149,18 +151,17 @@ fn slices(unload: &Unload, place: &place::Place) -> SliceNames {
     SliceNames { prefix: place.name.clone(), sliced: unload.parallel, extension }
 }
 
-fn format(unload: &Unload, data: &SchemaRef, declared: &[Option<SqlType>]) -> Result<WriteFormat> {
-    let zoned = data.fields().iter().map(|field| matches!(field.data_type(), DataType::Timestamp(_, Some(_))));
+fn format(unload: &Unload, data: &SchemaRef, declared: &[Option<SqlType>], zone: Zone) -> Result<WriteFormat> {
     let texts = data.fields().iter().map(|field| field.data_type() == &DataType::Utf8View);
     let text = |layout, null_as: &str, header| {
-        let (null_as, zoned, texts) = (null_as.to_owned(), zoned.clone().collect(), texts.clone().collect());
-        WriteFormat::Unload(UnloadText { layout, null_as, header, zoned, texts })
+        let (null_as, texts) = (null_as.to_owned(), texts.clone().collect());
+        WriteFormat::Unload(UnloadText { layout, null_as, header, zone, texts })
     };
     Ok(match &unload.format {
         UnloadFormat::Parquet => WriteFormat::Parquet,
         UnloadFormat::Json => {
             let documents = declared.iter().map(|declared| *declared == Some(SqlType::Super)).collect();
-            WriteFormat::Json(JsonFormat { base64: false, hex: true, documents })
+            WriteFormat::Json(JsonFormat { base64: false, hex: true, zone: Some(zone), documents })
         }
         UnloadFormat::Delimited { delimiter, null_as, .. } if unload.athena => {
             let mut format = TextFormat { null: null_as.clone(), ..TextFormat::default() };
@@ -216,6 +217,7 @@ fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
         let error = Error::unsupported(format!("UNLOAD of the HLLSKETCH column \"{}\" in this format", names[at]));
         return Err(error.with_hint("sketches are unloaded to delimited text and CSV, and are no partition columns"));
     }
+    let offset = lit(ScalarValue::Utf8View(Some("+00".to_owned())));
     let mut expressions = Vec::new();
     let mut data = Vec::new();
     let mut declared = Vec::new();
@@ -229,6 +231,9 @@ fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
         }
         let wanted = written_type(field.data_type(), unload.format == UnloadFormat::Parquet);
         let value = written(Expr::Column(all[at].clone()), field.data_type(), &wanted);
+        // A time with a zone is UTC's.
+        let is_text = origins[at] == Some(SqlType::TimeTz) && wanted == DataType::Utf8View;
+        let value = if is_text { binary_expr(value, Operator::StringConcat, offset.clone()) } else { value };
         expressions.push(value.alias(format!("{at}")));
         data.push(Field::new(&names[at], wanted, true));
         declared.push(origins[at]);

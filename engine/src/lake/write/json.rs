@@ -1,8 +1,9 @@
 //! Rows as JSON lines, as Hive's and Trino's JSON SerDes write them: NULLs are written, timestamps are `YYYY-MM-DD HH:MM:SS`, and numbers that JSON does not have are strings.
 
 use super::columns::{Column, Values, canonical, element_range};
-use super::scalar_text::{text_of, write_hex, write_scalar};
+use super::scalar_text::{text_of, write_hex, write_scalar, write_zoned};
 use crate::error::{Error, ErrorKind, Result};
+use crate::zone::Zone;
 use arrow::array::{ArrayRef, BinaryViewArray, BinaryViewBuilder};
 
 /// How JSON lines are written.
@@ -13,6 +14,9 @@ pub struct JsonFormat {
     pub base64: bool,
     /// Whether binary is in hexadecimal, as COPY reads it.
     pub hex: bool,
+    /// The zone that moments with one are written in, with their offset from UTC; where there is none they are written as
+    /// UTC's clocks show them, without offset.
+    pub(crate) zone: Option<Zone>,
     /// For each column, whether its texts are JSON documents (SUPER), which are written as they are; none when empty.
     pub documents: Vec<bool>,
 }
@@ -77,7 +81,16 @@ impl JsonFormat {
                 Ok(())
             }
             Values::Binary(values) if !self.base64 => write_string(text_of(values.value(row))?, output),
-            Values::Binary(_) | Values::Date(_) | Values::Timestamp(_) => write_quoted(column, row, output),
+            Values::Timestamp(values) => match self.zone.filter(|_| values.timezone().is_some()) {
+                Some(zone) => {
+                    output.push(b'"');
+                    write_zoned(values.value(row), zone, output)?;
+                    output.push(b'"');
+                    Ok(())
+                }
+                None => write_quoted(column, row, output),
+            },
+            Values::Binary(_) | Values::Date(_) => write_quoted(column, row, output),
             Values::Float(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
             Values::Double(values) if !values.value(row).is_finite() => write_quoted(column, row, output),
             Values::List { offsets, elements } => {

@@ -2,6 +2,7 @@
 
 use super::columns::{Column, Values};
 use crate::error::{Error, ErrorKind, Result};
+use crate::zone::{Zone, offset_text};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta};
 use std::fmt::{Display, LowerExp};
 use std::io::Write;
@@ -23,11 +24,24 @@ pub(super) fn write_scalar(column: &Column<'_>, row: usize, output: &mut Vec<u8>
         Values::Text(values) => output.extend_from_slice(values.value(row).as_bytes()),
         Values::Binary(values) => write_base64(output, values.value(row)),
         Values::Date(values) => write_date(output, date(values.value(row))?),
-        Values::Timestamp(values) => write(output, timestamp(values.value(row))?.format("%Y-%m-%d %H:%M:%S%.f")),
+        Values::Timestamp(values) => write_moment(output, values.value(row))?,
         Values::List { .. } | Values::Map { .. } | Values::Struct(_) => {
             return Err(Error::unsupported("writing a nested value here"));
         }
     }
+    Ok(())
+}
+
+/// Appends a moment as clocks of a zone show it, and what that is from UTC: `2008-06-18 10:00:00-05`.
+pub(super) fn write_zoned(utc_us: i64, zone: Zone, output: &mut Vec<u8>) -> Result<()> {
+    let offset = zone.offset_at(utc_us).unwrap_or(0);
+    write_moment(output, utc_us.saturating_add(offset))?;
+    output.extend_from_slice(offset_text(offset).as_bytes());
+    Ok(())
+}
+
+fn write_moment(output: &mut Vec<u8>, micros: i64) -> Result<()> {
+    write(output, timestamp(micros)?.format("%Y-%m-%d %H:%M:%S%.f"));
     Ok(())
 }
 
@@ -184,6 +198,14 @@ mod tests {
         let moments = TimestampMicrosecondArray::from(vec![0, 1_500_000, -1]);
         let expected = ["1970-01-01 00:00:00", "1970-01-01 00:00:01.500", "1969-12-31 23:59:59.999999"];
         assert_eq!(texts(moments), expected);
+        let shown = |zone: &str| {
+            let mut output = Vec::new();
+            write_zoned(1_500_000, Zone::of_name(zone).unwrap(), &mut output).unwrap();
+            String::from_utf8(output).unwrap()
+        };
+        assert_eq!(shown("UTC"), "1970-01-01 00:00:01.500+00");
+        assert_eq!(shown("America/New_York"), "1969-12-31 19:00:01.500-05");
+        assert_eq!(shown("Asia/Kolkata"), "1970-01-01 05:30:01.500+05:30");
         let most = i128::from(i64::MAX);
         let decimals = Decimal128Array::from(vec![-5, 12_300, 0, most, most + 1, -most - 1]);
         let expected =

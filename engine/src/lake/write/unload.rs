@@ -1,8 +1,9 @@
 //! Rows as Redshift's UNLOAD writes them: delimited, CSV, fixed width.
 
 use super::columns::{Column, Values};
-use super::scalar_text::{write_hex, write_scalar};
+use super::scalar_text::{write_hex, write_scalar, write_zoned};
 use crate::error::{Error, ErrorKind, Result};
+use crate::zone::Zone;
 use std::io::Write;
 
 /// A text format of UNLOAD.
@@ -14,8 +15,8 @@ pub struct UnloadText {
     pub null_as: String,
     /// Whether each file begins with a line of column names.
     pub header: bool,
-    /// For each column, whether its moments are written with their zone, `+00`.
-    pub zoned: Vec<bool>,
+    /// The zone that moments with one are written in, with their offset from UTC.
+    pub(crate) zone: Zone,
     /// For each column, whether it is one of texts.
     pub texts: Vec<bool>,
 }
@@ -63,7 +64,7 @@ impl UnloadText {
                 continue;
             }
             let begin = output.len();
-            self.write_value(at, column, row, output)?;
+            self.write_value(column, row, output)?;
             self.dress(at, begin, output)?;
         }
         output.push(b'\n');
@@ -93,19 +94,17 @@ impl UnloadText {
     }
 
     /// Appends a value that is not NULL, without what its layout adds.
-    fn write_value(&self, at: usize, column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
+    fn write_value(&self, column: &Column<'_>, row: usize, output: &mut Vec<u8>) -> Result<()> {
         match &column.values {
             Values::Boolean(values) => output.push(if values.value(row) { b't' } else { b'f' }),
             // Writing to a Vec cannot fail.
             Values::Float(values) => drop(write!(output, "{}", values.value(row))),
             Values::Double(values) => drop(write!(output, "{}", values.value(row))),
             Values::Binary(values) => write_hex(values.value(row), output),
-            _ => {
-                write_scalar(column, row, output)?;
-                if self.zoned.get(at) == Some(&true) {
-                    output.extend_from_slice(b"+00");
-                }
+            Values::Timestamp(values) if values.timezone().is_some() => {
+                write_zoned(values.value(row), self.zone, output)?;
             }
+            _ => write_scalar(column, row, output)?,
         }
         Ok(())
     }

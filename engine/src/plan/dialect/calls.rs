@@ -4,7 +4,7 @@
 use super::spelling::{cast, number, text};
 use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
-use crate::functions::{PLAIN_TEXT, STRPOS_OF_INSTANCE};
+use crate::functions::{PLAIN_TEXT, STRPOS_OF_INSTANCE, TIMETZ};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
@@ -137,7 +137,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: value, data_type, .. }
             if redshift && is_timetz(data_type) =>
         {
-            *expr = call("$timetz", vec![take(value)]);
+            *expr = call(TIMETZ, vec![take(value)]);
         }
         Expr::Cast { kind, expr: value, data_type, .. } if !redshift => {
             if let Some(spelled) = json::respell_cast(kind, value, data_type) {
@@ -145,7 +145,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             }
         }
         Expr::TypedString(typed) if redshift && is_timetz(&typed.data_type) => {
-            *expr = call("$timetz", vec![Expr::Value(typed.value.clone())]);
+            *expr = call(TIMETZ, vec![Expr::Value(typed.value.clone())]);
         }
         Expr::Convert { expr: value, data_type: Some(data_type), charset: None, styles, .. } if styles.is_empty() => {
             *expr = cast(take(value), data_type.clone());

@@ -196,7 +196,10 @@ fn rewrite_cast(expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<
         _ => return Transformed::no(expr),
     };
     match inner.get_type(schema) {
-        Ok(from) if functions::cast_differs(&from, to) => {
+        Ok(from)
+            if functions::cast_differs(&from, to)
+                || (dialect.rules().rows_cast_by_place && functions::is_nested_cast(&from, to)) =>
+        {
             let function = functions::cast_function(to.clone(), safe, dialect);
             Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![inner.as_ref().clone()])))
         }

@@ -1,11 +1,11 @@
 //! What clocks show of moments with a zone, in a session whose zone is not UTC: casts between moments with and without zone,
-//! those that the planner made to have types agree too, and parts of dates.
+//! those that the planner made to have types agree too, parts of dates, and months and days that are added.
 //!
 //! It runs after DataFusion has made types agree, and only in such sessions: in UTC Arrow's casts are right. The functions
 //! that it puts in learn the zone when they are called, from the configuration of the statement.
 
 use super::passes;
-use crate::functions;
+use crate::functions::{self, EARLIER_IN_ZONE, LATER_IN_ZONE};
 use crate::sql::Dialect;
 use crate::zone::Zone;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
@@ -14,7 +14,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::optimizer::AnalyzerRule;
 
 /// DataFusion's function of EXTRACT.
@@ -41,8 +41,12 @@ fn rewrite_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let mut found = false;
     plan.apply_expressions(|expr| {
         found |= expr.exists(|part| {
-            let extracts = matches!(part, Expr::ScalarFunction(call) if call.name() == DATE_PART);
-            Ok(extracts || matches!(part, Expr::Cast(_) | Expr::TryCast(_)))
+            Ok(match part {
+                Expr::ScalarFunction(call) => call.name() == DATE_PART,
+                Expr::BinaryExpr(sum) => matches!(sum.op, Operator::Plus | Operator::Minus),
+                Expr::Cast(_) | Expr::TryCast(_) => true,
+                _ => false,
+            })
         })?;
         Ok(TreeNodeRecursion::Continue)
     })?;
@@ -50,26 +54,48 @@ fn rewrite_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         return Ok(Transformed::no(plan));
     }
     let schema = passes::columns_of(&plan)?;
-    passes::rewrite_expressions(plan, |part| Ok(rewrite(part, &schema)))
+    passes::rewrite_expressions(plan, |part| rewrite(part, &schema))
 }
 
-fn rewrite(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (inner, to, safe) = match &expr {
         Expr::Cast(cast) => (&cast.expr, cast.field.data_type(), false),
         Expr::TryCast(cast) => (&cast.expr, cast.field.data_type(), true),
-        Expr::ScalarFunction(call) if call.name() == DATE_PART => return part_of_moment(expr, schema),
-        _ => return Transformed::no(expr),
+        Expr::ScalarFunction(call) if call.name() == DATE_PART => return Ok(part_of_moment(expr, schema)),
+        Expr::BinaryExpr(_) => return moved(expr, schema),
+        _ => return Ok(Transformed::no(expr)),
     };
-    match inner.get_type(schema) {
+    Ok(match inner.get_type(schema) {
         Ok(from) if shows_zones(&from, to) => Transformed::yes(converted(inner.as_ref().clone(), to.clone(), safe)),
         _ => Transformed::no(expr),
-    }
+    })
+}
+
+/// A moment with a zone and an interval. Of an interval of days and times alone, which has 24 hours in each day, Arrow's sum
+/// is right.
+fn moved(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = &expr else { return Ok(Transformed::no(expr)) };
+    let name = match op {
+        Operator::Plus => LATER_IN_ZONE,
+        Operator::Minus => EARLIER_IN_ZONE,
+        _ => return Ok(Transformed::no(expr)),
+    };
+    let args = match (left.get_type(schema), right.get_type(schema)) {
+        (Ok(DataType::Timestamp(TimeUnit::Microsecond, Some(_))), Ok(DataType::Interval(_))) => [left, right],
+        (Ok(DataType::Interval(_)), Ok(DataType::Timestamp(TimeUnit::Microsecond, Some(_)))) => [right, left],
+        _ => return Ok(Transformed::no(expr)),
+    };
+    let args = args.map(|side| side.as_ref().clone()).to_vec();
+    functions::call(Dialect::Redshift, name, args).map(Transformed::yes)
+}
+
+fn is_zoned(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, Some(_)))
 }
 
 /// Whether a cast makes something of a moment with a zone, or one, that follows from the session's.
 fn shows_zones(from: &DataType, to: &DataType) -> bool {
-    let zoned = |t: &DataType| matches!(t, DataType::Timestamp(_, Some(_)));
-    functions::crosses_zones(from, to) || (zoned(from) != zoned(to) && functions::cast_differs(from, to))
+    functions::crosses_zones(from, to) || (is_zoned(from) != is_zoned(to) && functions::cast_differs(from, to))
 }
 
 /// EXTRACT of a moment with a zone: of what clocks show.
@@ -77,7 +103,7 @@ fn part_of_moment(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
     if let Expr::ScalarFunction(call) = &mut expr
         && let [_, value] = call.args.as_mut_slice()
-        && matches!(value.get_type(schema), Ok(DataType::Timestamp(_, Some(_))))
+        && value.get_type(schema).is_ok_and(|found| is_zoned(&found))
     {
         *value = converted(value.clone(), plain, false);
         return Transformed::yes(expr);
