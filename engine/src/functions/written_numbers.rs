@@ -70,6 +70,19 @@ impl Figures {
         text
     }
 
+    /// With so many digits that count, without sign: with an exponent only where one that is less than -4 or not less than
+    /// their number would stand there.
+    pub(super) fn general(self, digits: usize, grouped: bool) -> String {
+        if self.digits.iter().all(|digit| *digit == b'0') {
+            return Self { digits: vec![b'0'], point: 1, ..self }.fixed(digits - 1, grouped);
+        }
+        let rounded = self.rounded(digits as i32);
+        match usize::try_from(digits as i32 - rounded.point) {
+            Ok(places) if rounded.point > -4 => rounded.fixed(places, grouped),
+            _ => rounded.scientific(digits - 1),
+        }
+    }
+
     /// With an exponent, without sign: `1.234560e+01`.
     pub(super) fn scientific(self, places: usize) -> String {
         let is_zero = self.digits.iter().all(|digit| *digit == b'0');
@@ -111,12 +124,56 @@ pub(super) fn java_double(float: f64) -> String {
     if size == 0.0 || (1e-3..1e7).contains(&size) {
         return format!("{float:?}");
     }
-    let written = format!("{float:e}");
+    with_java_exponent(format!("{float:e}"))
+}
+
+/// A real as Java's `Float.toString`.
+pub(super) fn java_real(float: f32) -> String {
+    let size = float.abs();
+    if !float.is_finite() || size == 0.0 {
+        return java_double(f64::from(float));
+    }
+    if (1e-3..1e7).contains(&size) {
+        return format!("{float:?}");
+    }
+    with_java_exponent(format!("{float:e}"))
+}
+
+/// A number with an exponent as Java writes it, of one as Rust does: `1.0E7` of `1e7`.
+fn with_java_exponent(written: String) -> String {
     match written.split_once('e') {
         Some((mantissa, exponent)) if mantissa.contains('.') => format!("{mantissa}E{exponent}"),
         Some((mantissa, exponent)) => format!("{mantissa}.0E{exponent}"),
         None => written,
     }
+}
+
+/// A finite double's size as Java's `Double.toHexString`, without its `0x`: the digits after the point, all that it takes
+/// or so many, halves rounded to even, and the exponent of 2.
+pub(super) fn hexadecimal(float: f64, digits: Option<usize>) -> String {
+    const FRACTION_BITS: u32 = 52;
+    const FRACTION: u64 = (1 << FRACTION_BITS) - 1;
+    const ALL_DIGITS: usize = 13;
+    let bits = float.to_bits();
+    let (biased, mut fraction) = (((bits >> FRACTION_BITS) & 0x7ff) as i32, bits & FRACTION);
+    let mut whole = u8::from(biased > 0);
+    let mut exponent = if float == 0.0 { 0 } else { biased.max(1) - 1023 };
+    if let Some(kept) = digits.filter(|kept| *kept < ALL_DIGITS && float != 0.0) {
+        if whole == 0 {
+            // What is smaller than all normal numbers is rounded as if it were one.
+            let missing = fraction.leading_zeros() - (u64::BITS - FRACTION_BITS) + 1;
+            (fraction, exponent, whole) = ((fraction << missing) & FRACTION, exponent - missing as i32, 1);
+        }
+        let cut = FRACTION_BITS - 4 * kept as u32;
+        let (all, rest, half) = (fraction >> cut, fraction & ((1 << cut) - 1), 1 << (cut - 1));
+        let up = rest > half || (rest == half && all % 2 == 1);
+        fraction = (all + u64::from(up)) << cut;
+        exponent += i32::from(fraction > FRACTION);
+        fraction &= FRACTION;
+    }
+    let all = format!("{fraction:013x}");
+    let (shown, least) = (all.trim_end_matches('0'), digits.unwrap_or(1));
+    format!("{whole}.{shown:0<least$}p{exponent}")
 }
 
 /// A number of three digits with a unit: `123K`, `1.24M`.
