@@ -54,6 +54,7 @@ mod replaced;
 mod rows;
 mod semistructured;
 mod session;
+mod set_config;
 mod show;
 mod signals;
 mod sizes;
@@ -110,6 +111,7 @@ const ALL: &[&[system::Definition]] = &[
     catalog::FUNCTIONS,
     priorities::FUNCTIONS,
     session::FUNCTIONS,
+    set_config::FUNCTIONS,
     show::FUNCTIONS,
     signals::FUNCTIONS,
     sizes::FUNCTIONS,
@@ -122,7 +124,7 @@ pub(crate) fn is_known(name: &str) -> bool {
 
 /// Whether a function does something, so that it is called when the query runs and not before.
 fn acts(name: &str) -> bool {
-    let acting = signals::FUNCTIONS.iter().chain(priorities::FUNCTIONS);
+    let acting = signals::FUNCTIONS.iter().chain(priorities::FUNCTIONS).chain(set_config::FUNCTIONS);
     acting.into_iter().any(|function| function.name == name)
 }
 
