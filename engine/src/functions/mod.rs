@@ -59,6 +59,7 @@ mod show;
 mod signals;
 mod sizes;
 mod sketches;
+mod slices;
 mod sorted;
 mod spooky;
 mod stems;
@@ -94,6 +95,7 @@ pub(crate) use sketches::{
     CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate, TRY_SKETCH,
     sketch_aggregate,
 };
+pub(crate) use slices::SLICE;
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
 
 use crate::system::Facts;

@@ -4,8 +4,8 @@ use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, distributions,
     formats, full_text, gathered, hashes, intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps,
-    math, readable, reduce, regex, replaced, semistructured, sketches, sorted, stems, subsets, substring, teradata,
-    text, totals, url, vectors,
+    math, readable, reduce, regex, replaced, semistructured, sketches, slices, sorted, stems, subsets, substring,
+    teradata, text, totals, url, vectors,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -27,6 +27,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", json_casts::FUNCTIONS),
     ("", json_queries::FUNCTIONS),
     ("", lists::FUNCTIONS),
+    ("", slices::FUNCTIONS),
     ("", semistructured::NAVIGATION),
     ("", semistructured::OPERATORS),
     ("Arrays and maps", arrays::FUNCTIONS),
