@@ -204,7 +204,7 @@ fn keyed<D: Digest + BlockSizeUser>(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// MurmurHash3 of 128 bits for machines of 64, its seed 0 (the algorithm is public: A. Appleby, MurmurHash3_x64_128).
-fn murmur(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn murmur(bytes: &[u8]) -> Vec<u8> {
     const FIRST: u64 = 0x87c3_7b91_1142_53d5;
     const SECOND: u64 = 0x4cf5_ad43_2745_937f;
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));

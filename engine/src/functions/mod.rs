@@ -55,6 +55,7 @@ mod rows;
 mod semistructured;
 mod session;
 mod set_config;
+mod set_digests;
 mod show;
 mod signals;
 mod sizes;

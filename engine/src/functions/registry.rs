@@ -4,8 +4,8 @@ use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, distributions,
     formats, full_text, gathered, hashes, intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps,
-    math, readable, reduce, regex, replaced, semistructured, sketches, slices, sorted, stems, subsets, substring,
-    teradata, text, totals, url, vectors,
+    math, readable, reduce, regex, replaced, semistructured, set_digests, sketches, slices, sorted, stems, subsets,
+    substring, teradata, text, totals, url, vectors,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -49,6 +49,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("SUPER", semistructured::KINDS),
     ("SUPER", semistructured::OBJECTS),
     ("SUPER", semistructured::SETS),
+    ("Set digests", set_digests::FUNCTIONS),
     ("Texts", collation::COLLATIONS),
     ("Texts", text::FUNCTIONS),
     ("Texts", hashes::FUNCTIONS),

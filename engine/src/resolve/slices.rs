@@ -11,7 +11,7 @@ use crate::tables::{ManagedTableProvider, RowPlace};
 use datafusion::datasource::source_as_provider;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, Select, SetExpr, TableAlias, TableFactor, Value, VisitMut, VisitorMut,
+    Expr, Ident, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Value, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -54,6 +54,13 @@ impl VisitorMut for Slices<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let place = self.place(select);
         self.places.push(place);
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) = item
+                && is_call(expr)
+            {
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new(NAME) };
+            }
+        }
         ControlFlow::Continue(())
     }
 
@@ -63,9 +70,7 @@ impl VisitorMut for Slices<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
-        let name = function.name.0.last().and_then(|part| part.as_ident());
-        if !name.is_some_and(|name| name.value.eq_ignore_ascii_case(NAME)) {
+        if !is_call(expr) {
             return ControlFlow::Continue(());
         }
         match self.places.last().cloned().flatten() {
@@ -79,6 +84,12 @@ impl VisitorMut for Slices<'_> {
             ),
         }
     }
+}
+
+fn is_call(expr: &Expr) -> bool {
+    let Expr::Function(function) = expr else { return false };
+    let name = function.name.0.last().and_then(|part| part.as_ident());
+    name.is_some_and(|name| name.value.eq_ignore_ascii_case(NAME))
 }
 
 impl Slices<'_> {

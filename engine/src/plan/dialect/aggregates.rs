@@ -53,6 +53,8 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
             let (values, weights) = (known_list(function, value, value), known_list(function, weight, value));
             Some(call("$numeric_histogram", vec![values, buckets.clone(), weights]))
         }
+        ("make_set_digest", [value]) => Some(call("$set_digest", vec![known_list(function, value, value)])),
+        ("merge_set_digest", [digest]) => Some(call("$merge_set_digests", vec![known_list(function, digest, digest)])),
         ("skewness" | "kurtosis", [value]) => {
             let double = cast(value.clone(), DataType::DoublePrecision);
             Some(call(&format!("${name}"), vec![with_args(function, "array_agg", vec![double])]))
