@@ -113,7 +113,7 @@ struct Block {
     failed: Arc<AtomicBool>,
     /// Begun for the statements of one text, which are done together or not at all.
     implicit: bool,
-    /// The values that settings had which functions changed for this block only, in order.
+    /// The values that settings had which were changed for this block only, in order.
     settings_before: Vec<(String, String)>,
     /// Files that it may have changed rows of are not rewritten in the background.
     _busy: Option<Busy>,
@@ -276,7 +276,7 @@ impl Session {
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         match &parsed.statement {
-            Statement::Set { name, value } => return self.execute_set(name, value.as_deref()),
+            Statement::Set { name, value, local } => return self.execute_set(name, value.as_deref(), *local),
             Statement::Use(database) => return self.execute_use(database).await,
             Statement::Principal(principal) => {
                 if let sql::PrincipalStatement::Authorization(user) = principal.as_ref() {

@@ -1,10 +1,10 @@
-//! Settings by statement and by function: SET, RESET, SHOW and `set_config`.
+//! Settings by statement and by function: SET, SET LOCAL, RESET, SHOW and `set_config`.
 //!
 //! `set_config` is called while a query's rows are computed, when nobody has the session: what it changes is kept aside, and
 //! the session's next statement takes it over before it begins. A change for the transaction only is taken back where its
 //! block ends; outside of a block it is gone with its statement.
 
-use super::results::done;
+use super::results::{done, warning};
 use super::settings::Settings;
 use super::transaction::Transaction;
 use super::{Block, Session};
@@ -149,9 +149,20 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn execute_set(&mut self, name: &str, value: Option<&str>) -> Result<StatementResult> {
+    pub(super) fn execute_set(&mut self, name: &str, value: Option<&str>, local: bool) -> Result<StatementResult> {
+        let before = if local { Some(self.settings.get(self.state.config(), name)?) } else { None };
         self.settings.set(self.state.config_mut(), name, value)?;
-        Ok(done(if value.is_some() { "SET" } else { "RESET" }))
+        let mut result = done(if value.is_some() { "SET" } else { "RESET" });
+        if let Some(before) = before {
+            let before = (name.to_owned(), before);
+            if let Some(block) = &mut self.block {
+                block.settings_before.push(before);
+            } else {
+                self.restore_settings(vec![before])?;
+                result.notices.push(warning("SET LOCAL can only be used in transaction blocks"));
+            }
+        }
+        Ok(result)
     }
 
     pub(super) fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {
