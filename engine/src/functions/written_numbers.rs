@@ -230,6 +230,60 @@ mod tests {
         }
     }
 
+    // Java's documentation of Double.toHexString; with so many digits what its Formatter gives.
+    #[test]
+    fn doubles_in_hexadecimal() {
+        for (float, expected) in [
+            (1.0, "1.0p0"),
+            (2.0, "1.0p1"),
+            (3.0, "1.8p1"),
+            (0.25, "1.0p-2"),
+            (0.0, "0.0p0"),
+            (f64::MAX, "1.fffffffffffffp1023"),
+            (f64::MIN_POSITIVE, "1.0p-1022"),
+            (f64::MIN_POSITIVE.next_down(), "0.fffffffffffffp-1022"),
+            (f64::from_bits(1), "0.0000000000001p-1022"),
+        ] {
+            assert_eq!(hexadecimal(float, None), expected, "{float}");
+        }
+        for (float, digits, expected) in [
+            (3.0, 3, "1.800p1"),
+            (0.1, 3, "1.99ap-4"),
+            (1.031_25, 1, "1.0p0"),
+            (1.093_75, 1, "1.2p0"),
+            (31.99, 1, "1.0p5"),
+            (f64::from_bits(1), 1, "1.0p-1074"),
+            (f64::from_bits(3), 2, "1.80p-1073"),
+            (0.5, 15, "1.000000000000000p-1"),
+            (0.0, 2, "0.00p0"),
+        ] {
+            assert_eq!(hexadecimal(float, Some(digits)), expected, "{float} {digits}");
+        }
+    }
+
+    // Java's documentation of Formatter ("%g").
+    #[test]
+    fn numbers_with_so_many_digits() {
+        for (float, digits, expected) in [
+            (0.0, 6, "0.00000"),
+            (123.456, 6, "123.456"),
+            (123.456, 3, "123"),
+            (123_456.7, 6, "123457"),
+            (999_999.5, 6, "1.00000e+06"),
+            (0.000_1, 6, "0.000100000"),
+            (0.000_012_34, 6, "1.23400e-05"),
+            (1_234_567.89, 6, "1.23457e+06"),
+            (12.0, 1, "1e+01"),
+        ] {
+            assert_eq!(Figures::of_float(float).unwrap().general(digits, false), expected, "{float}");
+        }
+        assert_eq!(Figures::of_decimal(0, 2).general(6, false), "0.00000");
+        assert_eq!(Figures::of_decimal(1_234_567, 0).general(7, true), "1,234,567");
+        for (float, expected) in [(0.1, "0.1"), (1e10, "1.0E10"), (f32::MAX, "3.4028235E38"), (-0.0, "-0.0")] {
+            assert_eq!(java_real(float), expected);
+        }
+    }
+
     // Trino's documentation of format_number.
     #[test]
     fn numbers_with_units() {
