@@ -103,6 +103,31 @@ fn type_number(name: &str) -> crate::error::Result<i64> {
     system::type_by_name(name).ok_or_else(unknown)
 }
 
+/// `pg_get_cols(name)`: each column of a table or view as a record: schema, relation, column, type and number.
+fn columns(facts: &Facts, args: &[Value]) -> crate::error::Result<Value> {
+    if args.first() == Some(&Value::Null) {
+        return Ok(Value::Null);
+    }
+    let Some(relation) = relation(facts, args, 0) else {
+        let written = text(args, 0).map_or_else(|| int(args, 0).unwrap_or_default().to_string(), str::to_owned);
+        return Err(Error::new(ErrorKind::UndefinedTable, format!("relation \"{written}\" does not exist")));
+    };
+    let records = relation.columns.iter().map(|column| {
+        let fields = [&relation.schema, &relation.name, &column.name, &column.data_type].map(|part| field(part));
+        format!("({},{})", fields.join(","), column.number)
+    });
+    Ok(records.collect::<Vec<_>>().into())
+}
+
+/// A field as PostgreSQL writes it in a record.
+fn field(value: &str) -> String {
+    let special = |c: char| c.is_whitespace() || matches!(c, '"' | '\\' | '(' | ')' | ',');
+    if value.is_empty() || value.contains(special) {
+        return format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\"\""));
+    }
+    value.to_owned()
+}
+
 /// Bytes as PostgreSQL writes them.
 fn pretty(bytes: i64) -> String {
     // Up to so many of a unit are told in it.
@@ -279,6 +304,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
             Ok(Value::Ints(items.iter().filter_map(|item| item.parse().ok()).collect()))
         },
     ),
+    define(system::COLUMNS, |_| Kind::Texts, columns),
     define("pg_size_pretty", |_| Kind::Text, |_, args| Ok(int(args, 0).map(pretty).into())),
     define("pg_tablespace_location", |_| Kind::Text, |_, args| Ok(int(args, 0).map(|_| "").into())),
     define(
@@ -306,6 +332,20 @@ pub(super) const FUNCTIONS: &[Definition] = &[
 
 #[cfg(test)]
 mod tests {
+    // PostgreSQL's documentation of composite types ("Composite Type Input and Output Syntax").
+    #[test]
+    fn fields_of_records_have_quotes_where_they_need_them() {
+        for (value, expected) in [
+            ("integer", "integer"),
+            ("numeric(8,2)", "\"numeric(8,2)\""),
+            ("timestamp without time zone", "\"timestamp without time zone\""),
+            ("", "\"\""),
+            ("a\"b\\c", "\"a\"\"b\\\\c\""),
+        ] {
+            assert_eq!(super::field(value), expected);
+        }
+    }
+
     #[test]
     fn sizes_as_postgresql_writes_them() {
         for (bytes, expected) in [

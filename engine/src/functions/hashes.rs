@@ -1,6 +1,7 @@
 //! Hashes of bytes, base 32, and numbers as bytes, as Trino has them ("Binary functions").
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
+use super::spooky;
 use super::text::{binary, bytes_of, decoded, digest, encoded};
 use crate::error::{Error, ErrorKind, Result};
 use data_encoding::BASE32;
@@ -37,6 +38,22 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "murmur3(binary)",
         "The 128-bit Murmur3 hash of bytes.",
         &[("to_hex(murmur3(from_base64('aaaaaa')))", "BA5855635569B42F4920372CA0E396EF")],
+    ),
+    scalar("spooky_hash_v2_32", ATHENA, &[Any], Gives::Of(binary), |call| {
+        digest(call, |bytes| (spooky::hash(bytes) as u32).to_be_bytes())
+    })
+    .doc(
+        "spooky_hash_v2_32(binary)",
+        "The 32-bit SpookyHashV2 of bytes.",
+        &[("to_hex(spooky_hash_v2_32(to_utf8('hello')))", "D382E6CA")],
+    ),
+    scalar("spooky_hash_v2_64", ATHENA, &[Any], Gives::Of(binary), |call| {
+        digest(call, |bytes| spooky::hash(bytes).to_be_bytes())
+    })
+    .doc(
+        "spooky_hash_v2_64(binary)",
+        "The same of 64 bits.",
+        &[("to_hex(spooky_hash_v2_64(to_utf8('hello')))", "3768826AD382E6CA")],
     ),
     scalar("hmac_md5", ATHENA, &[Any, Any], Gives::Of(binary), keyed::<md5::Md5>).doc(
         "hmac_md5(binary, key)",
@@ -187,7 +204,7 @@ fn keyed<D: Digest + BlockSizeUser>(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// MurmurHash3 of 128 bits for machines of 64, its seed 0 (the algorithm is public: A. Appleby, MurmurHash3_x64_128).
-fn murmur(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn murmur(bytes: &[u8]) -> Vec<u8> {
     const FIRST: u64 = 0x87c3_7b91_1142_53d5;
     const SECOND: u64 = 0x4cf5_ad43_2745_937f;
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));

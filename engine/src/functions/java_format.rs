@@ -1,10 +1,11 @@
 //! Trino's `format`, which takes Java's format strings (java.util.Formatter), and `format_number`.
 //!
-//! `%g`, `%a` and `%h` are refused; so are moments with zones of their own, which there are none of.
+//! Moments with zones of their own are refused, which there are none of; so is `%h` of decimals and moments, whose hash
+//! codes Java does not tell.
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use super::rows::Last;
-use super::written_numbers::{Figures, java_double, thousands, with_unit};
+use super::written_numbers::{Figures, hexadecimal, java_double, java_real, thousands, with_unit};
 use super::{cast, is_text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
@@ -12,7 +13,7 @@ use chrono::{DateTime, NaiveDateTime};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast as arrow_cast;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 
 /// The most characters that a value is filled up to.
@@ -21,13 +22,16 @@ const MOST_WIDTH: usize = 1 << 16;
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("format", ATHENA, &[Kind::Text, Kind::Any], Gives::Text, format).variadic().with_nulls().doc(
         "format(format, value [, …])",
-        "Values in a format of Java's: %s, %d, %f, %e, %x, %o, %b, %c, %t with flags, width and precision.",
+        "Values in a format of Java's: %s, %d, %f, %e, %g, %a, %x, %o, %b, %c, %h, %t with flags, width and precision.",
         &[
             ("format('%s%%', 123)", "123%"),
             ("format('%.5f', pi())", "3.14159"),
             ("format('%03d', 8)", "008"),
             ("format('%,.2f', 1234567.89)", "1,234,567.89"),
             ("format('%-7s,%7s', 'hello', 'world')", "hello  ,  world"),
+            ("format('%g %g', 123.456, 0.00001234)", "123.456 1.23400e-05"),
+            ("format('%a', 3E0)", "0x1.8p1"),
+            ("format('%h', 'hello')", "5e918d2"),
             ("format('%2$s %3$s %1$s', 'a', 'b', 'c')", "b c a"),
             ("format('%1$tA, %1$tB %1$te, %1$tY', date '2006-07-04')", "Tuesday, July 4, 2006"),
         ],
@@ -74,6 +78,7 @@ enum Value<'a> {
     Text(&'a str),
     Whole(i64),
     Decimal(i128, i8),
+    Real(f32),
     Float(f64),
     Bool(bool),
     Moment { micros: i64, is_date: bool },
@@ -129,12 +134,11 @@ fn parse(format: &str) -> Result<Vec<Piece>> {
                 rest = &rest[spec.part.len_utf8()..];
                 pieces.push(Piece::Value(spec));
             }
-            's' | 'S' | 'd' | 'f' | 'e' | 'E' | 'x' | 'X' | 'o' | 'b' | 'B' | 'c' | 'C' => {
-                pieces.push(Piece::Value(spec));
+            'a' | 'A' if spec.grouped || spec.parentheses => {
+                return Err(wrong(format, &format!("%{conversion} takes no such flag")));
             }
-            'g' | 'G' | 'a' | 'A' | 'h' | 'H' => {
-                return Err(Error::unsupported(format_args!("%{conversion} in format()")));
-            }
+            's' | 'S' | 'd' | 'f' | 'e' | 'E' | 'g' | 'G' | 'a' | 'A' | 'x' | 'X' | 'o' | 'b' | 'B' | 'c' | 'C'
+            | 'h' | 'H' => pieces.push(Piece::Value(spec)),
             other => return Err(wrong(format, &format!("there is no conversion %{other}"))),
         }
     }
@@ -179,7 +183,8 @@ fn format(call: &Call<'_>) -> Result<ArrayRef> {
 fn column(values: &ArrayRef) -> Result<ArrayRef> {
     let to = match values.data_type() {
         integer if integer.is_integer() => DataType::Int64,
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => DataType::Float64,
+        DataType::Float16 => DataType::Float32,
+        kept @ (DataType::Float32 | DataType::Float64) => kept.clone(),
         kept @ (DataType::Decimal128(..) | DataType::Boolean | DataType::Date32) => kept.clone(),
         DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
         text if is_text(text) => DataType::Utf8View,
@@ -194,6 +199,7 @@ fn value(column: &ArrayRef, row: usize) -> Value<'_> {
     }
     match column.data_type() {
         DataType::Int64 => Value::Whole(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Float32 => Value::Real(column.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => Value::Float(column.as_primitive::<Float64Type>().value(row)),
         DataType::Decimal128(_, scale) => Value::Decimal(column.as_primitive::<Decimal128Type>().value(row), *scale),
         DataType::Boolean => Value::Bool(column.as_boolean().value(row)),
@@ -228,10 +234,14 @@ fn written(format: &str, spec: &Spec, value: &Value<'_>) -> Result<String> {
         }
         ('x', Value::Whole(number)) => return Ok(filled(spec, cased(spec, format!("{number:x}")), spec.zeros)),
         ('o', Value::Whole(number)) => return Ok(filled(spec, format!("{number:o}"), spec.zeros)),
-        ('f' | 'e', Value::Float(float)) if !float.is_finite() => {
-            return Ok(filled(spec, java_double(*float), false));
+        ('h', value) => format!("{:x}", hash_code(value)?),
+        ('f' | 'e' | 'g' | 'a', Value::Real(real)) => return written(format, spec, &Value::Float(f64::from(*real))),
+        ('f' | 'e' | 'g' | 'a', Value::Float(float)) if !float.is_finite() => {
+            let sign = if spec.plus && *float > 0.0 { "+" } else { "" };
+            return Ok(filled(spec, cased(spec, format!("{sign}{}", java_double(*float))), false));
         }
-        ('f' | 'e', Value::Float(_) | Value::Decimal(..)) => {
+        ('a', Value::Float(float)) => return Ok(in_hexadecimal(spec, *float)),
+        ('f' | 'e' | 'g', Value::Float(_) | Value::Decimal(..)) => {
             let digits = match value {
                 Value::Decimal(value, scale) => Some(Figures::of_decimal(*value, *scale)),
                 Value::Float(float) => Figures::of_float(*float),
@@ -241,6 +251,7 @@ fn written(format: &str, spec: &Spec, value: &Value<'_>) -> Result<String> {
             let (negative, places) = (digits.negative, spec.precision.unwrap_or(6));
             let made = match spec.conversion {
                 'f' => digits.fixed(places, spec.grouped),
+                'g' => cased(spec, digits.general(places.max(1), spec.grouped)),
                 _ => cased(spec, digits.scientific(places)),
             };
             return Ok(numeric(negative, made));
@@ -257,6 +268,40 @@ fn written(format: &str, spec: &Spec, value: &Value<'_>) -> Result<String> {
 
 fn cased(spec: &Spec, text: String) -> String {
     if spec.upper { text.to_uppercase() } else { text }
+}
+
+/// A double's binary digits in hexadecimal; zeros that fill it stand behind its `0x`.
+fn in_hexadecimal(spec: &Spec, float: f64) -> String {
+    let sign = match float.is_sign_negative() {
+        true => "-",
+        false if spec.plus => "+",
+        false if spec.space => " ",
+        false => "",
+    };
+    let digits = hexadecimal(float, spec.precision.map(|digits| digits.max(1)));
+    let zeros = if spec.zeros { spec.width.saturating_sub(sign.len() + 2 + digits.len()) } else { 0 };
+    filled(spec, cased(spec, format!("{sign}0x{}{digits}", "0".repeat(zeros))), false)
+}
+
+/// What Java's documentation says a value's `hashCode` is.
+fn hash_code(value: &Value<'_>) -> Result<i32> {
+    let of_long = |bits: i64| (bits ^ (bits.cast_unsigned() >> 32).cast_signed()) as i32;
+    // All that is no number is one number to Java.
+    let bits = |float: f64| if float.is_nan() { 0x7ff8_0000_0000_0000 } else { float.to_bits().cast_signed() };
+    Ok(match value {
+        Value::Text(text) => {
+            text.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+        }
+        Value::Whole(number) => of_long(*number),
+        Value::Float(float) => of_long(bits(*float)),
+        Value::Real(real) if real.is_nan() => 0x7fc0_0000,
+        Value::Real(real) => real.to_bits().cast_signed(),
+        Value::Bool(true) => 1231,
+        Value::Bool(false) => 1237,
+        Value::Null | Value::Decimal(..) | Value::Moment { .. } => {
+            return Err(Error::unsupported("%h of decimals and moments in format()"));
+        }
+    })
 }
 
 /// A number's digits with its sign.
@@ -299,6 +344,7 @@ fn plain(value: &Value<'_>) -> Result<String> {
             let sign = if digits.negative { "-" } else { "" };
             format!("{sign}{}", digits.fixed(usize::try_from(*scale).unwrap_or_default(), false))
         }
+        Value::Real(real) => java_real(*real),
         Value::Float(float) => java_double(*float),
         Value::Bool(flag) => flag.to_string(),
         Value::Moment { micros, is_date: true } => time_of(*micros)?.format("%Y-%m-%d").to_string(),

@@ -10,12 +10,14 @@ mod access_lists;
 mod arithmetic;
 mod arrays;
 mod blanks;
+mod buckets;
 mod bytes;
 mod calendar;
 mod cast;
 mod catalog;
 mod coalesce;
 mod collation;
+mod colours;
 mod conversion;
 mod date_parts;
 mod dates;
@@ -54,11 +56,16 @@ mod routines;
 mod rows;
 mod semistructured;
 mod session;
+mod set_config;
+mod set_digests;
 mod show;
 mod signals;
 mod sizes;
 mod sketches;
+mod slices;
 mod sorted;
+mod spooky;
+mod stems;
 mod subsets;
 mod substring;
 mod system;
@@ -95,6 +102,7 @@ pub(crate) use sketches::{
     CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate, TRY_SKETCH,
     sketch_aggregate,
 };
+pub(crate) use slices::SLICE;
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
 
 use crate::builtin;
@@ -114,6 +122,7 @@ const ALL: &[&[system::Definition]] = &[
     catalog::FUNCTIONS,
     priorities::FUNCTIONS,
     session::FUNCTIONS,
+    set_config::FUNCTIONS,
     show::FUNCTIONS,
     signals::FUNCTIONS,
     sizes::FUNCTIONS,
@@ -134,7 +143,7 @@ pub(crate) fn is_builtin(name: &str) -> bool {
 
 /// Whether a function does something, so that it is called when the query runs and not before.
 fn acts(name: &str) -> bool {
-    let acting = signals::FUNCTIONS.iter().chain(priorities::FUNCTIONS);
+    let acting = signals::FUNCTIONS.iter().chain(priorities::FUNCTIONS).chain(set_config::FUNCTIONS);
     acting.into_iter().any(|function| function.name == name)
 }
 

@@ -2,10 +2,10 @@
 
 use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
-    arithmetic, arrays, blanks, bytes, coalesce, collation, conversion, dates, distributions, formats, full_text,
-    gathered, hashes, intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps, math, readable,
-    reduce, regex, replaced, semistructured, sketches, sorted, subsets, substring, teradata, text, totals, url,
-    vectors,
+    arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, distributions,
+    formats, full_text, gathered, hashes, intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps,
+    math, readable, reduce, regex, replaced, semistructured, set_digests, sketches, slices, sorted, stems, subsets,
+    substring, teradata, text, totals, url, vectors,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -19,6 +19,7 @@ use std::sync::{Arc, LazyLock};
 pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", arithmetic::FUNCTIONS),
     ("", blanks::FUNCTIONS),
+    ("", buckets::FUNCTIONS),
     ("", collation::FUNCTIONS),
     ("", conversion::FUNCTIONS),
     ("", gathered::FUNCTIONS),
@@ -26,12 +27,14 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", json_casts::FUNCTIONS),
     ("", json_queries::FUNCTIONS),
     ("", lists::FUNCTIONS),
+    ("", slices::FUNCTIONS),
     ("", semistructured::NAVIGATION),
     ("", semistructured::OPERATORS),
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Arrays and maps", maps::FUNCTIONS),
     ("Arrays and maps", subsets::FUNCTIONS),
     ("Arrays and maps", vectors::FUNCTIONS),
+    ("Colours", colours::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
     ("Formats", java_format::FUNCTIONS),
@@ -46,12 +49,14 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("SUPER", semistructured::KINDS),
     ("SUPER", semistructured::OBJECTS),
     ("SUPER", semistructured::SETS),
+    ("Set digests", set_digests::FUNCTIONS),
     ("Texts", collation::COLLATIONS),
     ("Texts", text::FUNCTIONS),
     ("Texts", hashes::FUNCTIONS),
     ("Texts", substring::FUNCTIONS),
     ("Texts", bytes::FUNCTIONS),
     ("Texts", readable::FUNCTIONS),
+    ("Texts", stems::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];
 

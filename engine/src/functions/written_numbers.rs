@@ -70,6 +70,19 @@ impl Figures {
         text
     }
 
+    /// With so many digits that count, without sign: with an exponent only where one that is less than -4 or not less than
+    /// their number would stand there.
+    pub(super) fn general(self, digits: usize, grouped: bool) -> String {
+        if self.digits.iter().all(|digit| *digit == b'0') {
+            return Self { digits: vec![b'0'], point: 1, ..self }.fixed(digits - 1, grouped);
+        }
+        let rounded = self.rounded(digits as i32);
+        match usize::try_from(digits as i32 - rounded.point) {
+            Ok(places) if rounded.point > -4 => rounded.fixed(places, grouped),
+            _ => rounded.scientific(digits - 1),
+        }
+    }
+
     /// With an exponent, without sign: `1.234560e+01`.
     pub(super) fn scientific(self, places: usize) -> String {
         let is_zero = self.digits.iter().all(|digit| *digit == b'0');
@@ -111,12 +124,56 @@ pub(super) fn java_double(float: f64) -> String {
     if size == 0.0 || (1e-3..1e7).contains(&size) {
         return format!("{float:?}");
     }
-    let written = format!("{float:e}");
+    with_java_exponent(format!("{float:e}"))
+}
+
+/// A real as Java's `Float.toString`.
+pub(super) fn java_real(float: f32) -> String {
+    let size = float.abs();
+    if !float.is_finite() || size == 0.0 {
+        return java_double(f64::from(float));
+    }
+    if (1e-3..1e7).contains(&size) {
+        return format!("{float:?}");
+    }
+    with_java_exponent(format!("{float:e}"))
+}
+
+/// A number with an exponent as Java writes it, of one as Rust does: `1.0E7` of `1e7`.
+fn with_java_exponent(written: String) -> String {
     match written.split_once('e') {
         Some((mantissa, exponent)) if mantissa.contains('.') => format!("{mantissa}E{exponent}"),
         Some((mantissa, exponent)) => format!("{mantissa}.0E{exponent}"),
         None => written,
     }
+}
+
+/// A finite double's size as Java's `Double.toHexString`, without its `0x`: the digits after the point, all that it takes
+/// or so many, halves rounded to even, and the exponent of 2.
+pub(super) fn hexadecimal(float: f64, digits: Option<usize>) -> String {
+    const FRACTION_BITS: u32 = 52;
+    const FRACTION: u64 = (1 << FRACTION_BITS) - 1;
+    const ALL_DIGITS: usize = 13;
+    let bits = float.to_bits();
+    let (biased, mut fraction) = (((bits >> FRACTION_BITS) & 0x7ff) as i32, bits & FRACTION);
+    let mut whole = u8::from(biased > 0);
+    let mut exponent = if float == 0.0 { 0 } else { biased.max(1) - 1023 };
+    if let Some(kept) = digits.filter(|kept| *kept < ALL_DIGITS && float != 0.0) {
+        if whole == 0 {
+            // What is smaller than all normal numbers is rounded as if it were one.
+            let missing = fraction.leading_zeros() - (u64::BITS - FRACTION_BITS) + 1;
+            (fraction, exponent, whole) = ((fraction << missing) & FRACTION, exponent - missing as i32, 1);
+        }
+        let cut = FRACTION_BITS - 4 * kept as u32;
+        let (all, rest, half) = (fraction >> cut, fraction & ((1 << cut) - 1), 1 << (cut - 1));
+        let up = rest > half || (rest == half && all % 2 == 1);
+        fraction = (all + u64::from(up)) << cut;
+        exponent += i32::from(fraction > FRACTION);
+        fraction &= FRACTION;
+    }
+    let all = format!("{fraction:013x}");
+    let (shown, least) = (all.trim_end_matches('0'), digits.unwrap_or(1));
+    format!("{whole}.{shown:0<least$}p{exponent}")
 }
 
 /// A number of three digits with a unit: `123K`, `1.24M`.
@@ -170,6 +227,60 @@ mod tests {
             (-0.0, "-0.0"),
         ] {
             assert_eq!(java_double(float), expected);
+        }
+    }
+
+    // Java's documentation of Double.toHexString; with so many digits what its Formatter gives.
+    #[test]
+    fn doubles_in_hexadecimal() {
+        for (float, expected) in [
+            (1.0, "1.0p0"),
+            (2.0, "1.0p1"),
+            (3.0, "1.8p1"),
+            (0.25, "1.0p-2"),
+            (0.0, "0.0p0"),
+            (f64::MAX, "1.fffffffffffffp1023"),
+            (f64::MIN_POSITIVE, "1.0p-1022"),
+            (f64::MIN_POSITIVE.next_down(), "0.fffffffffffffp-1022"),
+            (f64::from_bits(1), "0.0000000000001p-1022"),
+        ] {
+            assert_eq!(hexadecimal(float, None), expected, "{float}");
+        }
+        for (float, digits, expected) in [
+            (3.0, 3, "1.800p1"),
+            (0.1, 3, "1.99ap-4"),
+            (1.031_25, 1, "1.0p0"),
+            (1.093_75, 1, "1.2p0"),
+            (31.99, 1, "1.0p5"),
+            (f64::from_bits(1), 1, "1.0p-1074"),
+            (f64::from_bits(3), 2, "1.80p-1073"),
+            (0.5, 15, "1.000000000000000p-1"),
+            (0.0, 2, "0.00p0"),
+        ] {
+            assert_eq!(hexadecimal(float, Some(digits)), expected, "{float} {digits}");
+        }
+    }
+
+    // Java's documentation of Formatter ("%g").
+    #[test]
+    fn numbers_with_so_many_digits() {
+        for (float, digits, expected) in [
+            (0.0, 6, "0.00000"),
+            (123.456, 6, "123.456"),
+            (123.456, 3, "123"),
+            (123_456.7, 6, "123457"),
+            (999_999.5, 6, "1.00000e+06"),
+            (0.000_1, 6, "0.000100000"),
+            (0.000_012_34, 6, "1.23400e-05"),
+            (1_234_567.89, 6, "1.23457e+06"),
+            (12.0, 1, "1e+01"),
+        ] {
+            assert_eq!(Figures::of_float(float).unwrap().general(digits, false), expected, "{float}");
+        }
+        assert_eq!(Figures::of_decimal(0, 2).general(6, false), "0.00000");
+        assert_eq!(Figures::of_decimal(1_234_567, 0).general(7, true), "1,234,567");
+        for (float, expected) in [(0.1, "0.1"), (1e10, "1.0E10"), (f32::MAX, "3.4028235E38"), (-0.0, "-0.0")] {
+            assert_eq!(java_real(float), expected);
         }
     }
 

@@ -10,6 +10,7 @@ mod find;
 mod postgres;
 mod pseudo;
 pub(crate) mod rights;
+mod slices;
 mod travel;
 mod user_functions;
 
@@ -174,6 +175,10 @@ fn resolve_with<'a>(
             let (query, pseudo) = (&named.query, &named.pseudo);
             let source = resolve_table(context, snapshot, query, &reference, path, pseudo, depth).await?;
             tables.insert(reference, source);
+        }
+        if context.dialect() == Dialect::Redshift && named.functions.contains(slices::NAME) {
+            let slices = context.state().config().target_partitions();
+            plan::with_room(|| slices::rewrite(&mut named.query, &tables, slices))?;
         }
         let mut functions = if named.functions.iter().any(|name| functions::is_known(name)) {
             let sizes = named.functions.iter().any(|name| functions::tells_sizes(name));

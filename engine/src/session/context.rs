@@ -1,6 +1,7 @@
 //! What one statement runs in: the warehouse, the session's settings at its start, and its own text.
 
 use super::activity::Who;
+use super::set::{Changer, Changes};
 use super::settings::Settings;
 use super::transaction::Transaction;
 use super::work::Work;
@@ -37,6 +38,8 @@ pub(crate) struct Context {
     in_block: bool,
     progress: Arc<CurrentProgress>,
     input: super::loading::InputSlot,
+    /// What its functions change of the session's settings.
+    changes: Arc<Changes>,
     work: Weak<Work>,
     /// What the plan of the statement is found by, where it is a query whose plan may be kept.
     plan: Option<Arc<PlanKey>>,
@@ -71,6 +74,7 @@ impl Context {
             in_block,
             progress,
             input: super::loading::InputSlot::default(),
+            changes: Arc::default(),
             work: Weak::new(),
             plan: None,
             bound: None,
@@ -95,6 +99,17 @@ impl Context {
     /// The same with its client's rows.
     pub(super) fn with_input(self, input: &super::loading::InputSlot) -> Self {
         Self { input: Arc::clone(input), ..self }
+    }
+
+    /// The same with where its functions leave what they change of the session's settings.
+    pub(super) fn with_changes(self, changes: &Arc<Changes>) -> Self {
+        Self { changes: Arc::clone(changes), ..self }
+    }
+
+    /// How functions of the statement change the session's settings.
+    pub(crate) fn changer(&self) -> Changer {
+        let transaction = Arc::downgrade(&self.transaction);
+        Changer::new(self.settings.clone(), Arc::clone(&self.state), Arc::clone(&self.changes), transaction)
     }
 
     /// The same with whoever watches its work.

@@ -22,6 +22,7 @@ mod refused;
 mod results;
 mod rows;
 mod search_path;
+mod set;
 mod settings;
 mod temporary;
 mod transaction;
@@ -39,6 +40,7 @@ use loading::{InputSlot, repeats};
 pub(crate) use objects::RightsChange;
 pub use prepared::Prepared;
 pub(crate) use search_path::{SearchPath, written as written_path};
+pub(crate) use set::Changer;
 pub(crate) use temporary::is_temporary;
 pub(crate) use transaction::Hold;
 pub(crate) use turns::{Turn, Turns};
@@ -53,7 +55,6 @@ use crate::result::{CurrentProgress, Progress, StatementResult};
 use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
-use crate::wlm;
 use datafusion::execution::session_state::SessionState;
 use millrace_catalog::model::ADMIN;
 use results::{done, timed_out, warning};
@@ -90,6 +91,8 @@ pub struct Session {
     input: InputSlot,
     /// Where it is in the queues of WLM.
     place: admission::Place,
+    /// What functions changed of the settings since the last statement began.
+    changes: Arc<set::Changes>,
     /// The version of the settings, and a number that stands for those that results depend on.
     fingerprint: Option<(u64, u64)>,
 }
@@ -110,6 +113,8 @@ struct Block {
     failed: Arc<AtomicBool>,
     /// Begun for the statements of one text, which are done together or not at all.
     implicit: bool,
+    /// The values that settings had which were changed for this block only, in order.
+    settings_before: Vec<(String, String)>,
     /// Files that it may have changed rows of are not rewritten in the background.
     _busy: Option<Busy>,
 }
@@ -183,6 +188,7 @@ impl Session {
             next_last_query: -1,
             input: InputSlot::default(),
             place: admission::Place::default(),
+            changes: Arc::default(),
             fingerprint: None,
         }
     }
@@ -231,11 +237,6 @@ impl Session {
         Arc::clone(&self.progress) as _
     }
 
-    /// Sets a setting, as `SET name = value` does.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.settings.set(self.state.config_mut(), name, Some(value))
-    }
-
     /// Parses a text into statements, in the session's dialect.
     ///
     /// # Errors
@@ -257,6 +258,7 @@ impl Session {
     /// # Errors
     /// What the statement does wrong, with a position in the text that was parsed where one place is to blame.
     pub async fn execute(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
+        self.take_over_changes()?;
         // The future of all statements together is large.
         let busy = (!parsed.is_automatic()).then(|| self.warehouse.activity().begin());
         let running = self.begin_statement(parsed);
@@ -274,7 +276,7 @@ impl Session {
 
     async fn execute_parsed(&mut self, parsed: &ParsedStatement) -> Result<StatementResult> {
         match &parsed.statement {
-            Statement::Set { name, value } => return self.execute_set(name, value.as_deref()),
+            Statement::Set { name, value, local } => return self.execute_set(name, value.as_deref(), *local),
             Statement::Use(database) => return self.execute_use(database).await,
             Statement::Principal(principal) => {
                 if let sql::PrincipalStatement::Authorization(user) = principal.as_ref() {
@@ -355,7 +357,11 @@ impl Session {
             transaction,
         );
         let plan = self.place.plan.as_ref().filter(|key| key.statement == parsed.number);
-        Ok(context.with_input(&self.input).with_work(self.place.work()).with_plan(plan.cloned(), parsed.bound.as_ref()))
+        Ok(context
+            .with_input(&self.input)
+            .with_changes(&self.changes)
+            .with_work(self.place.work())
+            .with_plan(plan.cloned(), parsed.bound.as_ref()))
     }
 
     /// Runs a statement and commits it. One that came too late for another's commit begins again.
@@ -402,7 +408,8 @@ impl Session {
         let transaction = Arc::new(Mutex::new(Transaction::of_block(read_only, self.temporary.clone())));
         self.warehouse.sessions().note_transaction(&self.who, &transaction);
         let busy = (!read_only).then(|| self.warehouse.activity().begin());
-        Block { transaction, xid: Some(self.who.xid), failed: Arc::default(), implicit, _busy: busy }
+        let (xid, settings_before) = (Some(self.who.xid), Vec::new());
+        Block { transaction, xid, failed: Arc::default(), implicit, settings_before, _busy: busy }
     }
 
     /// Whether transactions only read that do not say so themselves.
@@ -426,12 +433,13 @@ impl Session {
     }
 
     async fn end(&mut self, commit: bool) -> Result<StatementResult> {
-        let Some(block) = self.block.take() else {
+        let Some(mut block) = self.block.take() else {
             let mut result = done(if commit { "COMMIT" } else { "ROLLBACK" });
             result.notices.push(warning("there is no transaction in progress"));
             return Ok(result);
         };
         self.cursors.clear();
+        self.restore_settings(std::mem::take(&mut block.settings_before))?;
         let transaction = std::mem::take(&mut *block.transaction.lock().await);
         if commit && !block.has_failed() {
             let (temporary, analyze) = (transaction.settled_temporary(), transaction.to_analyze());
@@ -484,25 +492,12 @@ impl Session {
         }
     }
 
-    /// A number that grows when a setting is changed.
-    pub fn settings_version(&self) -> u64 {
-        self.settings.version
-    }
-
     /// Makes the transaction void that the session is in, after an error outside of [`Session::execute`] and of its
     /// results: in the text, or in what became of rows.
     pub fn fail_transaction(&mut self) {
         if let Some(block) = &mut self.block {
             block.failed.store(true, Ordering::Relaxed);
         }
-    }
-
-    /// A setting's value, as `SHOW name` gives it.
-    ///
-    /// # Errors
-    /// `UndefinedObject` for a setting that does not exist.
-    pub fn setting(&self, name: &str) -> Result<String> {
-        self.settings.get(self.state.config(), name)
     }
 
     /// What a user may complete now.
@@ -529,11 +524,6 @@ impl Session {
             tables: tables.chain(managed).chain(temporary).collect(),
             functions: builtin::functions().names(),
         })
-    }
-
-    fn execute_set(&mut self, name: &str, value: Option<&str>) -> Result<StatementResult> {
-        self.settings.set(self.state.config_mut(), name, value)?;
-        Ok(done(if value.is_some() { "SET" } else { "RESET" }))
     }
 
     async fn execute_use(&mut self, database: &str) -> Result<StatementResult> {
@@ -579,21 +569,5 @@ impl Session {
         user.clone_into(&mut self.who.session_user);
         self.settings.client.set_user(user, superuser);
         self.settings.version += 1;
-    }
-
-    fn show_setting(&self, name: Option<&str>) -> Result<StatementResult> {
-        let config = self.state.config();
-        if name == Some(wlm::SETTING) {
-            return exec::rows::text("SHOW", &[wlm::SETTING], [[self.warehouse.wlm().configuration().text.clone()]]);
-        }
-        if let Some(name) = name {
-            exec::rows::text("SHOW", &[name], [[self.settings.get(config, name)?]])
-        } else {
-            let rows = Settings::described().into_iter().map(|(name, description)| {
-                let value = self.settings.get(config, name)?;
-                Ok([name.to_owned(), value, description.to_owned()])
-            });
-            exec::rows::text("SHOW", &["name", "setting", "description"], rows.collect::<Result<Vec<_>>>()?)
-        }
     }
 }

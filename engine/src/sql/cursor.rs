@@ -450,7 +450,31 @@ impl<'a> Cursor<'a> {
             None if message.ends_with("found: EOF") => self.starts.len(),
             None => self.next_index(),
         };
+        if let Some(at) = self.json_table_around(index) {
+            return Error::unsupported("JSON_TABLE").with_position(self.position_at(at));
+        }
         self.syntax_error_at(index, Some(detail))
+    }
+
+    /// The JSON_TABLE in whose parentheses a token stands: the parser knows MySQL's only.
+    fn json_table_around(&self, index: usize) -> Option<usize> {
+        let is_space = |at: usize| matches!(self.parser.token_at(at).token, Token::Whitespace(_));
+        let mut closed = 0_usize;
+        for at in (0..index.min(self.starts.len())).rev() {
+            match &self.parser.token_at(at).token {
+                Token::RParen => closed += 1,
+                Token::LParen if closed > 0 => closed -= 1,
+                Token::LParen => {
+                    let before = (0..at).rev().find(|before| !is_space(*before))?;
+                    let word = &self.parser.token_at(before).token;
+                    if matches!(word, Token::Word(word) if word.keyword == Keyword::JSON_TABLE) {
+                        return Some(before);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
     }
 
     fn index_of(&self, location: Location) -> usize {

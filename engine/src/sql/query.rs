@@ -102,6 +102,7 @@ impl VisitorMut for Settler {
         let refused = match factor {
             TableFactor::Table { with_hints, .. } if !with_hints.is_empty() => "WITH (…) after a table",
             TableFactor::Table { with_ordinality: true, .. } => "WITH ORDINALITY after a table",
+            TableFactor::JsonTable { .. } => "JSON_TABLE",
             _ => return ControlFlow::Continue(()),
         };
         let at = factor.span().start;

@@ -35,15 +35,15 @@ pub(super) fn set(cursor: &mut Cursor) -> Result<Statement> {
         if modes(cursor)?.is_some() {
             return Err(Error::unsupported("READ ONLY or READ WRITE in SET TRANSACTION"));
         }
-        let (name, value) = ("transaction_isolation".to_owned(), Some("serializable".to_owned()));
-        return Ok(Statement::Set { name, value });
+        return Ok(for_session("transaction_isolation", Some("serializable".to_owned())));
     }
     let assigns = matches!(cursor.peek_nth(1), Token::Eq) || matches!(cursor.peek_nth(1), Token::Word(w) if is_to(w));
+    let mut local = false;
     if !assigns {
         if let Some(error) = refuse::option(cursor, "SET", options) {
             return Err(error);
         }
-        let _ = cursor.eat("SESSION") || cursor.eat("LOCAL");
+        local = !cursor.eat("SESSION") && cursor.eat("LOCAL");
     }
     if cursor.eat("TIME ZONE") {
         if let Some(error) = refuse::option(cursor, "SET TIME ZONE", &["INTERVAL"]) {
@@ -51,14 +51,18 @@ pub(super) fn set(cursor: &mut Cursor) -> Result<Statement> {
         }
         let default = cursor.eat("LOCAL") || cursor.eat("DEFAULT");
         let value = if default { None } else { Some(values(cursor)?) };
-        return Ok(Statement::Set { name: TIME_ZONE.to_owned(), value });
+        return Ok(Statement::Set { name: TIME_ZONE.to_owned(), value, local });
     }
     let name = setting_name(cursor)?;
     if !cursor.eat_token(&Token::Eq) {
         cursor.expect("TO")?;
     }
     let value = if cursor.eat("DEFAULT") { None } else { Some(values(cursor)?) };
-    Ok(Statement::Set { name, value })
+    Ok(Statement::Set { name, value, local })
+}
+
+fn for_session(name: &str, value: Option<String>) -> Statement {
+    Statement::Set { name: name.to_owned(), value, local: false }
 }
 
 /// What `SET SESSION CHARACTERISTICS AS TRANSACTION` is a setting of: every isolation level is run as SERIALIZABLE.
@@ -69,7 +73,7 @@ fn transactions(cursor: &mut Cursor) -> Result<Statement> {
             Some(false) => ("default_transaction_read_only", "off"),
             None => ("default_transaction_isolation", "serializable"),
         };
-        return Ok(Statement::Set { name: name.to_owned(), value: Some(value.to_owned()) });
+        return Ok(for_session(name, Some(value.to_owned())));
     }
     Err(cursor.syntax_error("an isolation level, READ ONLY or READ WRITE"))
 }
@@ -83,7 +87,7 @@ pub(super) fn reset(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("RESET")?;
     if cursor.eat("USE") {
         // `USE x` chose what unqualified names are looked up in.
-        return Ok(Statement::Set { name: SEARCH_PATH.to_owned(), value: None });
+        return Ok(for_session(SEARCH_PATH, None));
     }
     if let Some(error) = refuse::option(cursor, "RESET", &["SESSION AUTHORIZATION", "ROLE"]) {
         return Err(error);
@@ -91,7 +95,7 @@ pub(super) fn reset(cursor: &mut Cursor) -> Result<Statement> {
     if matches!(cursor.peek_nth(1), Token::Word(_)) {
         cursor.eat("SESSION");
     }
-    Ok(Statement::Set { name: setting_name(cursor)?, value: None })
+    Ok(for_session(&setting_name(cursor)?, None))
 }
 
 /// `USE database`

@@ -120,6 +120,8 @@ pub enum Statement {
         name: String,
         /// Its new value as text.
         value: Option<String>,
+        /// `SET LOCAL`: for the transaction only.
+        local: bool,
     },
     /// `USE database`.
     Use(String),

@@ -2,7 +2,7 @@
 
 use super::{Relation, relations};
 use crate::error::Result;
-use crate::session::{Context, Sessions, Who};
+use crate::session::{Changer, Context, Sessions, Who};
 use crate::wlm::Wlm;
 use millrace_catalog::Snapshot;
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ pub(crate) struct Facts {
     pub(crate) sizes: HashMap<i64, u64>,
     /// Settings by name.
     pub(crate) settings: Vec<(&'static str, String)>,
+    /// How they are changed.
+    pub(crate) changer: Changer,
 }
 
 /// Takes them; sizes only where they are wanted, for they are more than a look.
@@ -46,6 +48,7 @@ pub(crate) async fn facts(context: &Context, with_sizes: bool) -> Result<Facts> 
         relations,
         sizes,
         settings: context.settings().into_iter().map(|(name, value, _)| (name, value)).collect(),
+        changer: context.changer(),
     })
 }
 

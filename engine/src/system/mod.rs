@@ -32,6 +32,7 @@ mod procedures;
 mod query_detail;
 mod redshift;
 mod relations;
+mod row_functions;
 mod settings;
 mod shown;
 mod status;
@@ -53,6 +54,7 @@ pub(crate) use materialized::{Staleness, staleness};
 pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
 pub(crate) use procedures::{name as function_name, users_function};
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations, temporary};
+pub(crate) use row_functions::{COLUMNS, RELATION};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
 pub(crate) use types::{by_name as type_by_name, format_type};
 
@@ -99,6 +101,7 @@ const TABLES: &[&[SystemTable]] = &[
     procedures::TABLES,
     query_detail::TABLES,
     redshift::TABLES,
+    row_functions::TABLES,
     settings::TABLES,
     status::TABLES,
     steps::TABLES,
@@ -127,7 +130,7 @@ pub(crate) fn find(schema: Option<&str>, name: &str) -> Option<&'static SystemTa
 
 /// Whether a system table stands for a function that gives rows.
 pub(crate) fn is_function(table: &SystemTable) -> bool {
-    late_binding::TABLES.iter().any(|function| function.name == table.name)
+    late_binding::TABLES.iter().chain(row_functions::TABLES).any(|function| function.name == table.name)
 }
 
 /// The bytes of a relation's files, as the statement sees them.

@@ -63,15 +63,16 @@ pub(crate) use hll::HllSketch;
 pub use inlined::{decode_inlined, encode_inlined};
 pub(crate) use inlined_cache::InlinedCache;
 pub(crate) use key_set::{InKeySet, KeySet};
-pub(crate) use layout::Head;
 pub use layout::{
     Arranged, EffectiveStyle, arrange, choose, effective_style, first_slice, is_sorted, shown_sort_key, skew,
     unsorted_fraction,
 };
+pub(crate) use layout::{Head, bucket_numbers};
 pub(crate) use lookup::Lookup;
 pub use new_files::NewFiles;
 pub(crate) use orphans::remove_orphans;
 pub(crate) use regroup::{ManagedScan, Uncomputed};
+pub(crate) use scan::RowPlace;
 pub use scan::{FILE_COLUMN, InlinedRows, ManagedTableProvider, POSITION_COLUMN, TableScanSummary};
 pub use statistics::ColumnKnowledge;
 pub(crate) use statistics::{Gathered, hash_values};

@@ -5,7 +5,7 @@ use super::adapt::{ColumnsById, TableColumn};
 use super::deletes::read_deletes;
 use super::format;
 use super::layout::{
-    FilePlace, HASH_VERSION, SORT_OPTIONS, ScanKeys, effective_style, has_values, is_sorted, key_values,
+    FilePlace, HASH_VERSION, SORT_OPTIONS, ScanKeys, effective_style, has_values, is_hashable, is_sorted, key_values,
 };
 use super::memory::memory_file;
 pub use super::position::POSITION_COLUMN;
@@ -88,6 +88,17 @@ pub struct TableScanSummary {
     pub bytes: u64,
     /// Their rows that are deleted.
     pub deleted_rows: u64,
+}
+
+/// Which slice has a row of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowPlace {
+    /// The one of the hash of the column at a place.
+    Hashed(usize),
+    /// The first of each node.
+    First,
+    /// The one that it is dealt to when it is read.
+    Dealt,
 }
 
 /// A file, and what holds for all its rows.
@@ -432,6 +443,16 @@ impl ManagedTableProvider {
         }
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .map_err(|e| Error::internal(format!("inlined rows of table \"{}\": {e}", self.name())))
+    }
+
+    /// Where its rows are.
+    pub(crate) fn row_place(&self) -> RowPlace {
+        let keys = self.scan_keys();
+        match keys.distribution {
+            Some(at) if is_hashable(self.file_schema.field(at).data_type()) => RowPlace::Hashed(at),
+            _ if keys.copied => RowPlace::First,
+            _ => RowPlace::Dealt,
+        }
     }
 
     /// Where the table's keys are among its columns.

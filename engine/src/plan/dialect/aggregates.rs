@@ -26,7 +26,7 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
         return Ok(None);
     }
     let Some(args) = plain_args(function) else { return Ok(None) };
-    let of_pairs = matches!((name, args.len()), ("multimap_agg", _) | ("max_by" | "min_by", 3));
+    let of_pairs = matches!((name, args.len()), ("multimap_agg", _) | ("max_by" | "min_by" | "numeric_histogram", 3));
     if of_pairs && is_distinct(function) {
         return Err(Error::unsupported(format_args!("{name}(DISTINCT …)")));
     }
@@ -44,6 +44,17 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
             let values = with_args(function, "array_agg", vec![value.clone()]);
             Some(call("$most_frequent", vec![values, buckets.clone()]))
         }
+        ("numeric_histogram", [buckets, value]) => {
+            let values = known_list(function, value, value);
+            Some(call("$numeric_histogram", vec![values, buckets.clone()]))
+        }
+        ("numeric_histogram", [buckets, value, weight]) => {
+            let function = &only_known(function.clone(), weight.clone());
+            let (values, weights) = (known_list(function, value, value), known_list(function, weight, value));
+            Some(call("$numeric_histogram", vec![values, buckets.clone(), weights]))
+        }
+        ("make_set_digest", [value]) => Some(call("$set_digest", vec![known_list(function, value, value)])),
+        ("merge_set_digest", [digest]) => Some(call("$merge_set_digests", vec![known_list(function, digest, digest)])),
         ("skewness" | "kurtosis", [value]) => {
             let double = cast(value.clone(), DataType::DoublePrecision);
             Some(call(&format!("${name}"), vec![with_args(function, "array_agg", vec![double])]))

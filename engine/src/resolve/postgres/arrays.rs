@@ -1,16 +1,38 @@
-//! `ARRAY(query)`: the query's values as one array, empty where there are none.
+//! `ARRAY(query)`: the query's values as one array, empty where there are none; functions that give an array's rows.
 
 use super::{is_system, name_parts};
 use crate::functions::{PAIRS, TEXTS};
 use crate::sql;
+use crate::system;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByKind, Query,
-    SelectItem, SetExpr, TableFactor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident, OrderByKind, Query,
+    Select, SelectItem, SetExpr, TableFactor,
 };
 
-/// Writes `ARRAY(query)` as an aggregate, and `_pg_expandarray(a)` as the rows of an array of records.
+/// Names a column that is the rows of a relation's columns by the function.
+pub(super) fn name_columns(select: &mut Select) {
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && let Expr::Function(function) = expr
+            && is_columns(function)
+        {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new(system::COLUMNS) };
+        }
+    }
+}
+
+fn is_columns(function: &Function) -> bool {
+    name_parts(&function.name).last().is_some_and(|name| name == system::COLUMNS)
+}
+
+/// Writes `ARRAY(query)` as an aggregate, `_pg_expandarray(a)` as the rows of an array of records, and `pg_get_cols(name)`
+/// as those of an array of texts.
 pub(super) fn rewrite(expr: &mut Expr) {
     let Expr::Function(function) = expr else { return };
+    if is_columns(function) {
+        *expr = sql::call("unnest", vec![expr.clone()]);
+        return;
+    }
     if name_parts(&function.name).last().is_some_and(|name| name == "_pg_expandarray")
         && let FunctionArguments::List(list) = &function.args
         && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] = list.args.as_slice()

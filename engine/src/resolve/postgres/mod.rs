@@ -49,6 +49,7 @@ impl VisitorMut for Rewriter {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
         names::resolve(select);
+        arrays::name_columns(select);
         ControlFlow::Continue(())
     }
 

@@ -4,7 +4,7 @@
 //! has them. Types in an alias (`t(a name, b int)`) are what the columns have anyway.
 
 use super::name_parts;
-use crate::functions;
+use crate::functions::{self, REGCLASS};
 use crate::sql;
 use crate::system;
 use datafusion::sql::sqlparser::ast::{
@@ -65,6 +65,11 @@ pub(super) fn rewrite(factor: &mut TableFactor) {
             with_offset_alias: None,
             with_ordinality: false,
         };
+    } else if function == system::COLUMNS && values.len() == 1 {
+        if let Some(subquery) = columns_of(values.remove(0)) {
+            let alias = Some(alias.unwrap_or_else(|| named(&function)));
+            *factor = TableFactor::Derived { lateral: false, subquery: Box::new(subquery), alias, sample: None };
+        }
     } else if values.is_empty() && system::find(None, &function).is_some_and(system::is_function) {
         if let TableFactor::Table { name, args, alias: old, .. } = factor {
             let parts = [system::PG_CATALOG, &function];
@@ -92,6 +97,21 @@ fn named(name: &str) -> TableAlias {
 fn without_types(mut alias: TableAlias) -> TableAlias {
     alias.columns.iter_mut().for_each(|column| column.data_type = None);
     alias
+}
+
+/// The columns of the relation that a name or number stands for.
+fn columns_of(relation: Expr) -> Option<Query> {
+    let text = format!(
+        "SELECT view_schema, view_name, col_name, col_type, col_num FROM {}.{} WHERE {} = 0",
+        system::PG_CATALOG,
+        system::COLUMNS,
+        system::RELATION
+    );
+    let mut query = Parser::new(&RedshiftSqlDialect {}).try_with_sql(&text).ok()?.parse_query().ok()?;
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    let Some(Expr::BinaryOp { right, .. }) = &mut select.selection else { return None };
+    **right = sql::call(REGCLASS, vec![relation]);
+    Some(*query)
 }
 
 /// `SELECT expr AS column`

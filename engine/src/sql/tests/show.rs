@@ -145,8 +145,9 @@ fn settings_are_set_and_reset() {
         ("RESET ALL", "all", None),
         ("RESET TIME ZONE", "timezone", None),
     ] {
-        let Statement::Set { name: set, value: to } = one(text, Redshift) else { panic!("{text}") };
+        let Statement::Set { name: set, value: to, local } = one(text, Redshift) else { panic!("{text}") };
         assert_eq!((set.as_str(), to.as_deref()), (name, value), "{text}");
+        assert_eq!(local, text.starts_with("SET LOCAL"), "{text}");
     }
     refuses(
         Redshift,

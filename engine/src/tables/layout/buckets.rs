@@ -14,7 +14,7 @@ pub(in crate::tables) const HASH_VERSION: u32 = 1;
 const DEFAULT_BUCKETS: u32 = 64;
 
 /// For each value its bucket of `buckets`, as DataFusion's exchanges number their partitions.
-pub(super) fn bucket_numbers(keys: &ArrayRef, buckets: u32) -> Result<Vec<u32>> {
+pub(crate) fn bucket_numbers(keys: &ArrayRef, buckets: u32) -> Result<Vec<u32>> {
     let mut hashes = vec![0; keys.len()];
     create_hashes([keys], REPARTITION_RANDOM_STATE.random_state(), &mut hashes)?;
     let buckets = u64::from(buckets.max(1));
@@ -22,7 +22,7 @@ pub(super) fn bucket_numbers(keys: &ArrayRef, buckets: u32) -> Result<Vec<u32>> 
 }
 
 /// Whether equal values of a type have equal hashes. Floating-point zeros are equal and have two, and NaN has many.
-pub(super) fn is_hashable(data_type: &DataType) -> bool {
+pub(in crate::tables) fn is_hashable(data_type: &DataType) -> bool {
     !data_type.is_floating() && !data_type.is_nested()
 }
 

@@ -30,10 +30,11 @@ pub use arrange::{Arranged, arrange};
 pub use choose::choose;
 pub use state::{EffectiveStyle, effective_style, first_slice, is_sorted, shown_sort_key, skew, unsorted_fraction};
 
+pub(crate) use buckets::bucket_numbers;
 pub(crate) use head::Head;
 pub(crate) use state::bucket_now;
 
-pub(super) use buckets::HASH_VERSION;
+pub(super) use buckets::{HASH_VERSION, is_hashable};
 pub(super) use groups::{FilePlace, ScanKeys, Slice, by_hash, by_order};
 pub(super) use keys::SORT_OPTIONS;
 pub(super) use prune::{has_values, key_values};
