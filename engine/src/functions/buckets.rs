@@ -70,7 +70,9 @@ fn histogram(call: &Call<'_>) -> Result<ArrayRef> {
 /// The numbers in order, each once with all its weight.
 fn distinct(mut numbers: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     // Both zeros are one number.
-    numbers.iter_mut().for_each(|(value, _)| *value += 0.0);
+    for (value, _) in &mut numbers {
+        *value += 0.0;
+    }
     numbers.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     numbers.dedup_by(|(value, weight), (before, sum)| {
         let same = value.total_cmp(before).is_eq();

@@ -162,7 +162,7 @@ fn digest(maps: &MapArray, row: usize) -> Digest {
 
 /// Digests by a function of the row.
 fn digests(call: &Call<'_>, of: impl Fn(usize) -> Result<Digest>) -> Result<ArrayRef> {
-    let (mut hashes, mut counts, mut lengths) = (Vec::new(), Vec::new(), Vec::with_capacity(call.rows));
+    let (mut hashes, mut counts, mut lengths) = (Vec::<i64>::new(), Vec::<i64>::new(), Vec::with_capacity(call.rows));
     for row in 0..call.rows {
         let made = if call.is_null(row) { Digest::new() } else { of(row)? };
         lengths.push(made.len());

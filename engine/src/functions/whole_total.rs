@@ -86,8 +86,9 @@ mod tests {
 
     #[test]
     fn totals_are_those_of_the_numbers() {
+        type Case<'a> = (&'a [Option<i64>], Option<i128>, Option<i128>);
         let (least, most) = (i64::MIN, i64::MAX);
-        let cases: [(&[Option<i64>], Option<i128>, Option<i128>); 6] = [
+        let cases: [Case<'_>; 6] = [
             (&[], None, None),
             (&[None, None], None, None),
             (&[Some(7), None, Some(8)], Some(15), Some(7)),

@@ -23,7 +23,7 @@ pub(super) const NAME: &str = "slice_num";
 /// # Errors
 /// `Unsupported` where rows are in no slice.
 pub(super) fn rewrite(query: &mut Query, tables: &Tables, slices: usize) -> Result<()> {
-    match query.visit(&mut Slices { tables, slices, places: Vec::new() }) {
+    match query.visit(&mut Slices { tables, count: slices, places: Vec::new() }) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -31,7 +31,7 @@ pub(super) fn rewrite(query: &mut Query, tables: &Tables, slices: usize) -> Resu
 
 struct Slices<'a> {
     tables: &'a Tables,
-    slices: usize,
+    count: usize,
     /// What the function is in the queries around, the innermost last.
     places: Vec<Option<Expr>>,
 }
@@ -110,7 +110,7 @@ impl Slices<'_> {
                 let column = renamed(alias.as_ref(), at)
                     .unwrap_or_else(|| Ident::with_quote('"', &table.table().columns[at].name));
                 let key = Expr::CompoundIdentifier(vec![relation.clone(), column]);
-                Some(sql::call(SLICE, vec![key, number(self.slices.to_string())]))
+                Some(sql::call(SLICE, vec![key, number(self.count.to_string())]))
             }
             RowPlace::First => Some(number("0".to_owned())),
             RowPlace::Dealt => None,
