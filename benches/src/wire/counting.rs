@@ -57,6 +57,9 @@ impl<S> Counting<S> {
             }
             self.rest -= end - self.taken;
             self.taken = end;
+            if self.rest > 0 {
+                break end..end;
+            }
         };
         self.rows.fetch_add(rows, Ordering::Relaxed);
         shown

@@ -89,7 +89,11 @@ pub(super) fn element_range(offsets: &OffsetBuffer<i32>, row: usize) -> std::ops
 
 /// The array in the type that tables have for its values: other flavours of texts, lists and times are cast.
 pub(super) fn canonical(array: &ArrayRef) -> Result<ArrayRef> {
-    let wanted = with_views(&types::to_arrow(&types::from_arrow(array.data_type())?));
+    let wanted = match (array.data_type(), with_views(&types::to_arrow(&types::from_arrow(array.data_type())?))) {
+        // A table's type knows no zone; how a moment is written hangs on it.
+        (DataType::Timestamp(_, zone), DataType::Timestamp(unit, None)) => DataType::Timestamp(unit, zone.clone()),
+        (_, wanted) => wanted,
+    };
     if array.data_type().equals_datatype(&wanted) {
         return Ok(ArrayRef::clone(array));
     }
