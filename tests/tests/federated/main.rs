@@ -7,6 +7,7 @@ mod automatic;
 mod copy;
 mod declared;
 mod given_up;
+mod keys;
 mod memory;
 #[path = "../process/mod.rs"]
 #[allow(dead_code, reason = "some is for other binaries")]
