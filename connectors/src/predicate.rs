@@ -66,6 +66,14 @@ pub enum Predicate {
         /// The constants.
         values: Vec<Value>,
     },
+    /// Columns that are together equal to one of these rows: what a join on several columns asks for. It is never under
+    /// a NOT, and a system that does not look such rows up leaves it to the engine, which asks for each column's values.
+    InRows {
+        /// The columns, at least two.
+        columns: Vec<String>,
+        /// The rows, each with a constant for each column.
+        rows: Vec<Vec<Value>>,
+    },
     /// A text column that begins with this.
     Prefix {
         /// The column.

@@ -123,6 +123,9 @@ check("nested", rows("SELECT json_serialize(doc) AS doc, json_serialize(mixed) A
       [('{"a":[1,{"b":1.5}],"none":null}', "1"), (None, '"one"')])
 check("join", rows("CREATE TABLE keys (pk varchar(1), sk bigint)", "INSERT INTO keys VALUES ('a', 3), ('b', 4), ('c', 7)",
                    "SELECT o.sk FROM keys k JOIN ddb.orders o ON o.pk = k.pk AND o.sk = k.sk ORDER BY o.sk"), [(3,), (4,)])
+by_both = "SELECT count(*) FROM keys k JOIN ddb.orders o ON o.pk = k.pk AND o.sk = k.sk"
+contains("explain both keys", millrace("EXPLAIN ANALYZE " + by_both),
+         "DynamoDB BatchGetItem on orders: (pk, sk) IN (('a', 3), ('b', 4), ('c', 7))", "Requests: 1")
 by_join = "SELECT o.id FROM wanted k JOIN ddb.types o ON o.id = k.id ORDER BY o.id"
 check("look-ups", rows("CREATE TABLE wanted (id bigint)", "INSERT INTO wanted VALUES (2), (7)", by_join), [(2,)])
 contains("explain look-ups", millrace("EXPLAIN ANALYZE " + by_join), "DynamoDB BatchGetItem on types: id ", "Requests: 1")

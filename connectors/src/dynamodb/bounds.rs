@@ -1,24 +1,64 @@
 //! What conditions ask of a key: the values that it may have, or the bounds between which it lies.
 
+use super::Item;
 use super::condition::{Condition, Operator};
 use super::constant::Constant;
 use super::plan::Slice;
+use super::table::Keys;
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::hash::Hash;
 
-/// The values that a column must have one of, each once, and the condition that says so.
-pub(super) fn equal(conditions: &[Condition], name: &str) -> Option<(usize, Vec<Constant>)> {
+/// The values that a column must have one of, each once, and the condition that says this and no more.
+pub(super) fn equal(conditions: &[Condition], name: &str) -> Option<(Option<usize>, Vec<Constant>)> {
     let lists = conditions.iter().enumerate().filter_map(|(at, condition)| match condition {
         Condition::Compare { column, operator: Operator::Eq, value } if column == name => {
-            Some((at, vec![value.clone()]))
+            Some((Some(at), vec![value.clone()]))
         }
         Condition::In { column, values, negated: false } if column == name => {
-            let mut seen = HashSet::new();
-            Some((at, values.iter().filter(|value| seen.insert(*value)).cloned().collect()))
+            Some((Some(at), distinct(values.iter()).cloned().collect()))
+        }
+        Condition::Rows { columns, rows } => {
+            let place = columns.iter().position(|column| column == name)?;
+            Some((None, distinct(rows.iter().filter_map(|row| row.get(place))).cloned().collect()))
         }
         _ => None,
     });
     lists.min_by_key(|(_, values)| values.len())
+}
+
+fn distinct<T: Copy + Eq + Hash>(values: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    let mut seen = HashSet::new();
+    values.filter(move |value| seen.insert(*value))
+}
+
+/// A partition key and a sort key.
+pub(super) type Pair = (Constant, Constant);
+
+/// The pairs of partition key and sort key that an item must have one of, each once, with the conditions that this is the
+/// whole of: those on the two keys, by which pairs are left out.
+pub(super) fn pairs(conditions: &[Condition], keys: &Keys) -> Option<(Vec<usize>, Vec<Pair>)> {
+    let sort = keys.sort.as_deref()?;
+    let (columns, rows) = conditions.iter().find_map(|condition| match condition {
+        Condition::Rows { columns, rows } => {
+            let of = |name: &str| columns.iter().position(|column| column == name);
+            Some(((of(&keys.partition)?, of(sort)?), rows))
+        }
+        _ => None,
+    })?;
+    let on_keys = |condition: &Condition| condition.columns().into_iter().all(|column| keys.contain(column));
+    let places: Vec<usize> =
+        conditions.iter().enumerate().filter(|(_, condition)| on_keys(condition)).map(|(at, _)| at).collect();
+    let found = distinct(rows.iter().filter_map(|row| Some((row.get(columns.0)?, row.get(columns.1)?))));
+    let holds = |(first, second): &(&Constant, &Constant)| {
+        let key: Item = [(keys.partition.as_str(), first), (sort, second)]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.attribute()))
+            .collect();
+        places.iter().all(|at| conditions[*at].holds(&key))
+    };
+    let kept = found.filter(holds).map(|(first, second)| (first.clone(), second.clone())).collect();
+    Some((places, kept))
 }
 
 /// The narrowest part of a partition that DynamoDB can be asked for, with the conditions that it implies; no part when

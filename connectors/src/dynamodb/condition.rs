@@ -86,10 +86,17 @@ pub(super) enum Condition {
     In {
         /// The column.
         column: String,
-        /// The constants, at least one, of one type.
+        /// The constants, at least one, of one type; in order where they are more than are shown.
         values: Vec<Constant>,
         /// Whether it has another value.
         negated: bool,
+    },
+    /// Columns that together have the values of one of these rows.
+    Rows {
+        /// The columns, at least two.
+        columns: Vec<String>,
+        /// The rows, each once and in order.
+        rows: Vec<Vec<Constant>>,
     },
     /// A text that begins so, or otherwise.
     Prefix {
@@ -146,7 +153,18 @@ impl Condition {
                 if values.is_empty() {
                     return None;
                 }
-                Some(Self::In { column: column.clone(), values, negated }.or_other(column, kind))
+                Some(Self::one_of(column, values, negated).or_other(column, kind))
+            }
+            Predicate::InRows { columns, rows } => {
+                let kinds = columns.iter().map(|column| kind(column).filter(|kind| !kind.is_mixed()));
+                let kinds = kinds.collect::<Option<Vec<_>>>()?;
+                let row = |row: &Vec<Value>| -> Option<Vec<Constant>> {
+                    kinds.iter().zip(row).map(|(kind, value)| Constant::new(*kind, value)).collect()
+                };
+                let mut rows = rows.iter().map(row).collect::<Option<Vec<_>>>()?;
+                rows.sort();
+                rows.dedup();
+                (!negated && !rows.is_empty()).then(|| Self::Rows { columns: columns.clone(), rows })
             }
             Predicate::Prefix { column, prefix } => (kind(column)?.compared() == Some(Scalar::S)).then(|| {
                 let begins = Self::Prefix { column: column.clone(), prefix: prefix.clone(), negated };
@@ -187,6 +205,16 @@ impl Condition {
         }
     }
 
+    /// One of these values, or another one than all of them.
+    fn one_of(column: &str, mut values: Vec<Constant>, negated: bool) -> Self {
+        if values.len() > SHOWN_VALUES {
+            // A list that is too long to be shown is searched.
+            values.sort();
+            values.dedup();
+        }
+        Self::In { column: column.to_owned(), values, negated }
+    }
+
     fn all(parts: Vec<Self>) -> Self {
         let mut parts: Vec<Self> = parts.into_iter().flat_map(Self::conjuncts).collect();
         match parts.pop() {
@@ -212,8 +240,7 @@ impl Condition {
         match lists {
             Some(lists) if lists.windows(2).all(|pair| pair[0].0 == pair[1].0) => {
                 let column = lists[0].0.clone();
-                let values = lists.into_iter().flat_map(|(_, values)| values).collect();
-                Self::In { column, values, negated: false }
+                Self::one_of(&column, lists.into_iter().flat_map(|(_, values)| values).collect(), false)
             }
             _ => Self::Or(parts),
         }
@@ -235,14 +262,16 @@ impl Condition {
                 let order = attribute(column).and_then(|attribute| value.order_of(attribute));
                 order.is_some_and(|order| operator.accepts(order))
             }
-            Self::In { column, values, negated } => attribute(column).is_some_and(|attribute| {
-                let mut orders = values.iter().map(|value| value.order_of(attribute));
-                if *negated {
-                    orders.all(|order| order.is_some_and(Ordering::is_ne))
-                } else {
-                    orders.any(|order| order.is_some_and(Ordering::is_eq))
-                }
+            Self::In { column, values, negated } => attribute(column).and_then(Constant::of).is_some_and(|own| {
+                let many = values.len() > SHOWN_VALUES;
+                let found = if many { values.binary_search(&own).is_ok() } else { values.contains(&own) };
+                // To values of another type it is neither equal nor unequal.
+                values.first().is_some_and(|value| value.scalar() == own.scalar()) && found != *negated
             }),
+            Self::Rows { columns, rows } => {
+                let own = columns.iter().map(|column| attribute(column).and_then(Constant::of));
+                own.collect::<Option<Vec<_>>>().is_some_and(|own| rows.binary_search(&own).is_ok())
+            }
             Self::Prefix { column, prefix, negated } => match attribute(column) {
                 Some(AttributeValue::S(text)) => text.starts_with(prefix.as_str()) != *negated,
                 _ => false,
@@ -264,6 +293,7 @@ impl Condition {
             | Self::Prefix { column, .. }
             | Self::Null { column, .. }
             | Self::Other { column, .. } => vec![column],
+            Self::Rows { columns, .. } => columns.iter().map(String::as_str).collect(),
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::columns).collect(),
         }
     }
@@ -275,6 +305,7 @@ impl Condition {
             | Self::In { column, .. }
             | Self::Prefix { column, .. }
             | Self::Other { column, .. } => column == name,
+            Self::Rows { columns, .. } => columns.iter().any(|column| column == name),
             Self::Null { column, negated } => *negated && column == name,
             Self::And(parts) => parts.iter().any(|part| part.requires(name)),
             Self::Or(parts) => parts.iter().all(|part| part.requires(name)),
@@ -291,6 +322,7 @@ impl fmt::Display for Condition {
             Self::In { column, values, negated } => {
                 write!(f, "{column}{} IN ({})", not(negated), list(values))
             }
+            Self::Rows { columns, rows } => write!(f, "({}) IN ({})", columns.join(", "), listed(rows)),
             Self::Prefix { column, prefix, negated } => {
                 let pattern = prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
                 write!(f, "{column}{} LIKE '{}%'", not(negated), pattern.replace('\'', "''"))
@@ -314,6 +346,15 @@ pub(super) fn list(values: &[Constant]) -> String {
     let mut texts: Vec<String> = values.iter().take(SHOWN_VALUES).map(ToString::to_string).collect();
     if values.len() > SHOWN_VALUES {
         texts.push(format!("… {} values", values.len()));
+    }
+    texts.join(", ")
+}
+
+/// Rows of constants in a line, the first of many.
+pub(super) fn listed(rows: &[Vec<Constant>]) -> String {
+    let mut texts: Vec<String> = rows.iter().take(SHOWN_VALUES).map(|row| format!("({})", list(row))).collect();
+    if rows.len() > SHOWN_VALUES {
+        texts.push(format!("… {} rows", rows.len()));
     }
     texts.join(", ")
 }
@@ -373,6 +414,52 @@ mod tests {
             (not(Predicate::Prefix { column: "s".to_owned(), prefix: "5%".to_owned() }), Some("s NOT LIKE '5\\%%'")),
         ] {
             assert_eq!(text(predicate.clone()).as_deref(), expected, "{predicate:?}");
+        }
+    }
+
+    #[test]
+    fn rows_of_several_columns_are_a_condition_where_each_column_is_compared() {
+        let rows = |columns: [&str; 2], rows: &[(&str, i64)]| Predicate::InRows {
+            columns: columns.map(str::to_owned).to_vec(),
+            rows: rows.iter().map(|(s, n)| vec![Value::Text((*s).to_owned()), Value::Integer(*n)]).collect(),
+        };
+        let asked = || rows(["s", "n"], &[("b", 2), ("a", 1), ("b", 2)]);
+        assert_eq!(text(asked()).as_deref(), Some("(s, n) IN (('a', 1), ('b', 2))"));
+        for none in [
+            rows(["s", "m"], &[("a", 1)]),
+            rows(["s", "unseen"], &[("a", 1)]),
+            rows(["n", "s"], &[("a", 1)]),
+            rows(["s", "n"], &[]),
+            Predicate::Not(Box::new(asked())),
+        ] {
+            assert_eq!(text(none.clone()), None, "{none:?}");
+        }
+        let condition = Condition::new(&asked(), &kind).unwrap();
+        let holds = |s: AttributeValue, n: &str| {
+            let n = AttributeValue::N(n.to_owned());
+            condition.holds(&[("s".to_owned(), s), ("n".to_owned(), n)].into_iter().collect())
+        };
+        let s = |text: &str| AttributeValue::S(text.to_owned());
+        assert!(holds(s("a"), "1.0") && holds(s("b"), "2"));
+        assert!(!holds(s("a"), "2") && !holds(s("c"), "1") && !holds(AttributeValue::Null(true), "1"));
+    }
+
+    /// What a list that is too long to be looked through decides is what a short one does.
+    #[test]
+    fn long_lists_are_searched() {
+        let values = |negated| {
+            let list = Predicate::In { column: "n".to_owned(), values: (0..1000).rev().map(Value::Integer).collect() };
+            Condition::new(&if negated { Predicate::Not(Box::new(list)) } else { list }, &kind).unwrap()
+        };
+        for (attribute, within, without) in [
+            (AttributeValue::N("7.00".to_owned()), true, false),
+            (AttributeValue::N("7.5".to_owned()), false, true),
+            (AttributeValue::N("1000".to_owned()), false, true),
+            (AttributeValue::S("7".to_owned()), false, false),
+            (AttributeValue::Null(true), false, false),
+        ] {
+            let item = [("n".to_owned(), attribute.clone())].into_iter().collect();
+            assert_eq!((values(false).holds(&item), values(true).holds(&item)), (within, without), "{attribute:?}");
         }
     }
 

@@ -16,7 +16,7 @@ const PARTITION_KEY_BYTES: usize = 2048;
 const SORT_KEY_BYTES: usize = 1024;
 
 /// A constant of one of DynamoDB's scalar types.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) enum Constant {
     /// A string, ordered by its UTF-8 bytes.
     Text(String),
@@ -38,6 +38,17 @@ impl Constant {
             (Scalar::N, Value::Decimal(unscaled, scale)) => number(Number::decimal(*unscaled, *scale)),
             (Scalar::B, Value::Binary(bytes)) => Some(Self::Binary(bytes.clone())),
             (Scalar::Bool, Value::Boolean(truth)) => Some(Self::Boolean(*truth)),
+            _ => None,
+        }
+    }
+
+    /// The value of an attribute of a scalar type.
+    pub(super) fn of(attribute: &AttributeValue) -> Option<Self> {
+        match attribute {
+            AttributeValue::S(text) => Some(Self::Text(text.clone())),
+            AttributeValue::N(text) => Number::parse(text).map(Self::Number),
+            AttributeValue::B(bytes) => Some(Self::Binary(bytes.as_ref().to_vec())),
+            AttributeValue::Bool(truth) => Some(Self::Boolean(*truth)),
             _ => None,
         }
     }

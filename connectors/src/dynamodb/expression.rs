@@ -126,6 +126,10 @@ impl Expressions {
                     _ => listed,
                 }
             }
+            Condition::Rows { columns, rows } => {
+                let rows: Vec<String> = rows.iter().map(|row| self.row(columns, row)).collect();
+                if rows.len() == 1 { rows.concat() } else { format!("({})", rows.join(" OR ")) }
+            }
             Condition::Prefix { column, prefix, negated } => {
                 let name = self.name(column);
                 let placeholder = self.value(AttributeValue::S(prefix.clone()));
@@ -157,6 +161,15 @@ impl Expressions {
     fn of_type(&mut self, name: &str, type_name: &str, condition: &str) -> String {
         let type_name = self.value(AttributeValue::S(type_name.to_owned()));
         format!("(attribute_type({name}, {type_name}) AND {condition})")
+    }
+
+    /// Columns that together have these values.
+    fn row(&mut self, columns: &[String], values: &[Constant]) -> String {
+        let equal = columns.iter().zip(values).map(|(column, value)| {
+            let name = self.name(column);
+            format!("{name} = {}", self.value(value.attribute()))
+        });
+        format!("({})", equal.collect::<Vec<_>>().join(" AND "))
     }
 
     fn list(&mut self, name: &str, values: &[Constant]) -> String {
@@ -202,6 +215,10 @@ fn size(condition: &Condition) -> (usize, usize, usize) {
             let bytes = values.iter().map(Constant::len).sum();
             (60 + lists * 16 + values.len() * 7, 4 + lists * 2, bytes)
         }
+        Condition::Rows { columns, rows } => {
+            let compared = columns.len() * rows.len();
+            (2 + compared * 24 + rows.len() * 6, 4 + compared * 2, rows.iter().flatten().map(Constant::len).sum())
+        }
         Condition::Prefix { prefix, .. } => (80, 5, prefix.len()),
         Condition::Null { .. } => (80, 5, 4),
         Condition::Other { .. } => (120, 8, 8),
@@ -237,11 +254,15 @@ mod tests {
             compare("status", Operator::NotEq, text("open")),
             Condition::In { column: "status".to_owned(), values: vec![text("a"), text("b")], negated: false },
             Condition::Null { column: "size".to_owned(), negated: true },
+            Condition::Rows {
+                columns: vec!["status".to_owned(), "size".to_owned()],
+                rows: vec![vec![text("c"), number("1")], vec![text("d"), number("2")]],
+            },
         ];
         assert_eq!(
             expressions.filter(&conditions).unwrap(),
             "(attribute_type(#n2, :v4) AND #n2 <> :v3) AND (#n2 IN (:v5,:v6)) AND (attribute_exists(#n3) AND NOT \
-             attribute_type(#n3, :v7))"
+             attribute_type(#n3, :v7)) AND ((#n2 = :v8 AND #n3 = :v9) OR (#n2 = :v10 AND #n3 = :v11))"
         );
         assert_eq!(expressions.projection(["size", "name", "size"].into_iter()).unwrap(), "#n3,#n0");
         let names = expressions.names().unwrap();
@@ -269,6 +290,10 @@ mod tests {
         let parts = vec![
             compare("a", Operator::NotEq, text("x")),
             Condition::In { column: "a".to_owned(), values, negated: true },
+            Condition::Rows {
+                columns: vec!["a".to_owned(), "b".to_owned()],
+                rows: (0..40).map(|value| vec![text(&value.to_string()), text("x")]).collect(),
+            },
             Condition::Prefix { column: "a".to_owned(), prefix: "p".to_owned(), negated: true },
             Condition::Null { column: "a".to_owned(), negated: false },
             Condition::Other { column: "a".to_owned(), than: Scalar::Bool },

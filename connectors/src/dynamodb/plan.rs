@@ -7,11 +7,12 @@
 //! what is queried, nor on whole keys), else it is decided here.
 
 use super::Item;
-use super::bounds::{equal, slice};
+use super::bounds::{Pair, equal, pairs, slice};
 use super::column::Column;
-use super::condition::{Condition, Operator, list};
+use super::condition::{Condition, Operator, list, listed};
 use super::constant::Constant;
 use super::expression::Room;
+use super::scan::KEYS_OF_A_REQUEST;
 use super::table::{Index, Keys, Table};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -24,6 +25,9 @@ const MOST_PRODUCTS: usize = 10_000;
 /// The most sort keys that are looked up in each of several partitions. A key that is not there costs as much as one
 /// that is, so more of them are rather found by reading their range.
 const MOST_SORT_KEYS: usize = 100;
+
+/// What DynamoDB counts for a key at least, and for as many bytes of a Scan.
+const UNIT_BYTES: u64 = 4096;
 
 /// A whole key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +64,16 @@ pub(super) struct Range {
     pub(super) partition: Constant,
     /// The part; `None` for all of it.
     pub(super) slice: Option<Slice>,
+}
+
+impl Range {
+    /// The sort key, where there is one.
+    fn sort(&self) -> Option<&Constant> {
+        match &self.slice {
+            Some(Slice::Compare(Operator::Eq, value)) => Some(value),
+            _ => None,
+        }
+    }
 }
 
 /// How items are found.
@@ -102,8 +116,8 @@ pub(super) struct Plan {
 struct Way<'a> {
     index: Option<&'a Index>,
     keys: &'a Keys,
-    partitions: Vec<Constant>,
-    slices: Vec<Slice>,
+    /// Which items, at least one range; slices of all or of none, all of one shape.
+    ranges: Vec<Range>,
     /// Places of the conditions that the key condition implies.
     implied: Vec<usize>,
 }
@@ -111,7 +125,7 @@ struct Way<'a> {
 impl Way<'_> {
     /// Larger is better: whole keys, one sort key, some, all; then fewer ranges; then the table before an index.
     fn rank(&self) -> (u8, Reverse<usize>, u8) {
-        let narrow = match self.slices.first() {
+        let narrow = match self.slice() {
             Some(Slice::Compare(Operator::Eq, _)) => 3,
             Some(Slice::Between(..) | Slice::Prefix(_)) => 2,
             Some(Slice::Compare(..)) => 1,
@@ -123,43 +137,34 @@ impl Way<'_> {
             Some(index) if !index.global => 2,
             Some(_) => 1,
         };
-        (narrow, Reverse(self.ranges()), place)
+        (narrow, Reverse(self.ranges.len()), place)
+    }
+
+    fn slice(&self) -> Option<&Slice> {
+        self.ranges.first().and_then(|range| range.slice.as_ref())
     }
 
     /// Whether it gives whole keys of the table.
     fn is_lookup(&self) -> bool {
-        let whole = self.keys.sort.is_none() || matches!(self.slices.first(), Some(Slice::Compare(Operator::Eq, _)));
+        let whole = self.keys.sort.is_none() || matches!(self.slice(), Some(Slice::Compare(Operator::Eq, _)));
         self.index.is_none() && whole
     }
 
-    fn ranges(&self) -> usize {
-        self.partitions.len() * self.slices.len().max(1)
+    /// Whether it costs less than a Scan. A few keys always do; of more the size that DynamoDB last told decides.
+    fn is_cheap(&self, table: &Table) -> bool {
+        let units = self.ranges.len() as u64;
+        self.ranges.len() <= KEYS_OF_A_REQUEST || table.bytes.is_none_or(|bytes| units * UNIT_BYTES < bytes)
     }
 
     fn access(&self) -> Access {
-        let slices: Vec<Option<&Slice>> = match self.slices.as_slice() {
-            [] => vec![None],
-            slices => slices.iter().map(Some).collect(),
-        };
-        let pairs = self.partitions.iter().flat_map(|partition| slices.iter().map(move |slice| (partition, *slice)));
         if self.is_lookup() {
-            let lookup = |(partition, slice): (&Constant, Option<&Slice>)| Lookup {
-                partition: partition.clone(),
-                sort: match slice {
-                    Some(Slice::Compare(Operator::Eq, value)) => Some(value.clone()),
-                    _ => None,
-                },
-            };
-            return Access::Get { keys: self.keys.clone(), lookups: pairs.map(lookup).collect() };
+            let lookup = |range: &Range| Lookup { partition: range.partition.clone(), sort: range.sort().cloned() };
+            return Access::Get { keys: self.keys.clone(), lookups: self.ranges.iter().map(lookup).collect() };
         }
-        let range = |(partition, slice): (&Constant, Option<&Slice>)| Range {
-            partition: partition.clone(),
-            slice: slice.cloned(),
-        };
         Access::Query {
             index: self.index.map(|index| index.name.clone()),
             keys: self.keys.clone(),
-            ranges: pairs.map(range).collect(),
+            ranges: self.ranges.clone(),
         }
     }
 }
@@ -191,6 +196,7 @@ impl Plan {
                 ways.push(way);
             }
         }
+        ways.retain(|way| way.is_cheap(table));
         // Of equal ways the first.
         let best = ways.iter().rev().max_by_key(|way| way.rank());
         let access = best.map_or(Access::Scan, Way::access);
@@ -217,6 +223,15 @@ enum Found<'a> {
 }
 
 fn way<'a>(index: Option<&'a Index>, keys: &'a Keys, conditions: &[Condition]) -> Found<'a> {
+    if let Some((implied, pairs)) = pairs(conditions, keys).filter(|(_, pairs)| pairs.len() <= MOST_PRODUCTS) {
+        let fits = |(partition, sort): &Pair| partition.fits_partition_key() && sort.fits_sort_key();
+        if index.is_some() && !pairs.iter().all(fits) {
+            return Found::No;
+        }
+        let range = |(partition, sort): Pair| Range { partition, slice: Some(Slice::Compare(Operator::Eq, sort)) };
+        let ranges: Vec<Range> = pairs.into_iter().filter(fits).map(range).collect();
+        return if ranges.is_empty() { Found::Nothing } else { Found::Way(Way { index, keys, ranges, implied }) };
+    }
     let Some((at, mut partitions)) = equal(conditions, &keys.partition) else { return Found::No };
     // No item of the table has a key that a key cannot be; an index lacks the items that have such an attribute.
     if index.is_some() && !partitions.iter().all(Constant::fits_partition_key) {
@@ -226,7 +241,7 @@ fn way<'a>(index: Option<&'a Index>, keys: &'a Keys, conditions: &[Condition]) -
     if partitions.is_empty() {
         return Found::Nothing;
     }
-    let mut implied = vec![at];
+    let mut implied: Vec<usize> = at.into_iter().collect();
     let mut slices = Vec::new();
     if let Some(sort) = &keys.sort {
         let few = |values: &[Constant]| match partitions.len() {
@@ -243,7 +258,7 @@ fn way<'a>(index: Option<&'a Index>, keys: &'a Keys, conditions: &[Condition]) -
                 if slices.is_empty() {
                     return Found::Nothing;
                 }
-                implied.push(at);
+                implied.extend(at);
             }
             _ => match slice(conditions, sort) {
                 Some((Some(slice), places)) => {
@@ -255,39 +270,30 @@ fn way<'a>(index: Option<&'a Index>, keys: &'a Keys, conditions: &[Condition]) -
             },
         }
     }
-    Found::Way(Way { index, keys, partitions, slices, implied })
+    let slices: Vec<Option<Slice>> =
+        if slices.is_empty() { vec![None] } else { slices.into_iter().map(Some).collect() };
+    let range =
+        |partition: &Constant, slice: Option<&Slice>| Range { partition: partition.clone(), slice: slice.cloned() };
+    let ranges =
+        partitions.iter().flat_map(|partition| slices.iter().map(move |slice| range(partition, slice.as_ref())));
+    Found::Way(Way { index, keys, ranges: ranges.collect(), implied })
 }
 
 /// The key condition as SQL writes it.
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let column = |name: &str, values: Vec<Constant>| match values.as_slice() {
-            [value] => format!("{name} = {value}"),
-            values => format!("{name} IN ({})", list(values)),
-        };
         match self {
             Self::Nothing | Self::Scan => Ok(()),
             Self::Get { keys, lookups } => {
-                let partitions = distinct(lookups.iter().map(|lookup| &lookup.partition));
-                f.write_str(&column(&keys.partition, partitions))?;
-                if let Some(sort) = &keys.sort {
-                    let sorts = distinct(lookups.iter().filter_map(|lookup| lookup.sort.as_ref()));
-                    write!(f, " AND {}", column(sort, sorts))?;
-                }
-                Ok(())
+                let pairs: Vec<_> = lookups.iter().map(|lookup| (&lookup.partition, lookup.sort.as_ref())).collect();
+                f.write_str(&equals(keys, &pairs))
             }
             Self::Query { keys, ranges, .. } => {
-                f.write_str(&column(&keys.partition, distinct(ranges.iter().map(|range| &range.partition))))?;
+                let pairs: Vec<_> = ranges.iter().map(|range| (&range.partition, range.sort())).collect();
+                f.write_str(&equals(keys, &pairs))?;
                 let Some(sort) = &keys.sort else { return Ok(()) };
                 match ranges.first().and_then(|range| range.slice.as_ref()) {
-                    None => Ok(()),
-                    Some(Slice::Compare(Operator::Eq, _)) => {
-                        let values = ranges.iter().filter_map(|range| match &range.slice {
-                            Some(Slice::Compare(_, value)) => Some(value),
-                            _ => None,
-                        });
-                        write!(f, " AND {}", column(sort, distinct(values)))
-                    }
+                    None | Some(Slice::Compare(Operator::Eq, _)) => Ok(()),
                     Some(Slice::Compare(operator, value)) => write!(f, " AND {sort} {} {value}", operator.symbol()),
                     Some(Slice::Between(low, high)) => write!(f, " AND {sort} BETWEEN {low} AND {high}"),
                     Some(Slice::Prefix(prefix)) => {
@@ -297,6 +303,29 @@ impl fmt::Display for Access {
                 }
             }
         }
+    }
+}
+
+/// Keys that are given, each by itself where all of one are asked for with all of the other.
+fn equals(keys: &Keys, pairs: &[(&Constant, Option<&Constant>)]) -> String {
+    let column = |name: &str, values: &[Constant]| match values {
+        [value] => format!("{name} = {value}"),
+        values => format!("{name} IN ({})", list(values)),
+    };
+    let partitions = distinct(pairs.iter().map(|(partition, _)| *partition));
+    let sorts = distinct(pairs.iter().filter_map(|(_, sort)| *sort));
+    match &keys.sort {
+        Some(sort) if !sorts.is_empty() && partitions.len() * sorts.len() == pairs.len() => {
+            format!("{} AND {}", column(&keys.partition, &partitions), column(sort, &sorts))
+        }
+        Some(sort) if !sorts.is_empty() => {
+            let row = |(partition, sort): &(&Constant, Option<&Constant>)| {
+                std::iter::once(*partition).chain(*sort).cloned().collect::<Vec<_>>()
+            };
+            let rows: Vec<_> = pairs.iter().map(row).collect();
+            format!("({}, {sort}) IN ({})", keys.partition, listed(&rows))
+        }
+        _ => column(&keys.partition, &partitions),
     }
 }
 
@@ -342,17 +371,21 @@ mod tests {
                 index("sizes", true, keys("size", None), held(&["pk", "sk", "size"])),
             ],
             items: None,
+            bytes: None,
             read_units: 5.0,
         }
     }
 
     /// The access, the filter and what is decided here, in a line.
     fn plan(columns: &[&str], predicates: &[Predicate], consistent_read: bool) -> String {
-        let table = orders();
+        plan_of(&orders(), columns, predicates, consistent_read)
+    }
+
+    fn plan_of(table: &Table, columns: &[&str], predicates: &[Predicate], consistent_read: bool) -> String {
         let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
         let kind = |name: &str| table.kind(name);
         let conditions = predicates.iter().flat_map(|predicate| Condition::new(predicate, &kind).unwrap().conjuncts());
-        let plan = Plan::new(&table, &columns, conditions.collect(), consistent_read);
+        let plan = Plan::new(table, &columns, conditions.collect(), consistent_read);
         let access = match &plan.access {
             Access::Nothing => "nothing".to_owned(),
             Access::Scan => "scan".to_owned(),
@@ -422,6 +455,71 @@ mod tests {
             (vec![pk(), Predicate::Not(Box::new(pk()))], "query table 1: pk = 'a' |  | pk <> 'a'"),
         ] {
             assert_eq!(plan(&["pk", "sk", "note"], &predicates, false), expected);
+        }
+    }
+
+    fn rows(columns: [&str; 2], rows: &[(&str, i64)]) -> Predicate {
+        Predicate::InRows {
+            columns: columns.map(str::to_owned).to_vec(),
+            rows: rows.iter().map(|(text, n)| vec![Value::Text((*text).to_owned()), Value::Integer(*n)]).collect(),
+        }
+    }
+
+    #[test]
+    fn rows_of_both_keys_are_whole_keys() {
+        let keys = || rows(["pk", "sk"], &[("a", 1), ("b", 2), ("c", 3)]);
+        for (predicates, expected) in [
+            (vec![keys()], "get 3: (pk, sk) IN (('a', 1), ('b', 2), ('c', 3)) |  | "),
+            // What is asked of the keys beside is decided by them.
+            (
+                vec![
+                    begins("pk", ""),
+                    number("sk", Comparison::GtEq, 2),
+                    keys(),
+                    number("sk", Comparison::LtEq, 3),
+                    number("size", Comparison::Gt, 5),
+                ],
+                "get 2: (pk, sk) IN (('b', 2), ('c', 3)) |  | size > 5",
+            ),
+            (vec![text("pk", "b"), keys()], "get 1: pk = 'b' AND sk = 2 |  | "),
+            (vec![text("pk", "z"), keys()], "nothing |  | "),
+            (vec![rows(["pk", "sk"], &[("", 1)])], "nothing |  | "),
+            (vec![rows(["pk", "sk"], &[("a", 1), ("a", 2)])], "get 2: pk = 'a' AND sk IN (1, 2) |  | "),
+            // One key of the two: partitions, and the rows are decided here.
+            (
+                vec![rows(["pk", "size"], &[("a", 1), ("b", 2), ("b", 3)])],
+                "query table 2: pk IN ('a', 'b') |  | (pk, size) IN (('a', 1), ('b', 2), ('b', 3))",
+            ),
+            (vec![rows(["state", "size"], &[("a", 1)])], "scan | (state, size) IN (('a', 1)) | "),
+        ] {
+            assert_eq!(plan(&["pk", "sk", "note"], &predicates, false), expected);
+        }
+        let three = Predicate::InRows {
+            columns: ["sk", "state", "pk"].map(str::to_owned).to_vec(),
+            rows: vec![vec![Value::Integer(1), Value::Text("open".to_owned()), Value::Text("a".to_owned())]],
+        };
+        let expected = "get 1: pk = 'a' AND sk = 1 |  | (sk, state, pk) IN ((1, 'open', 'a'))";
+        assert_eq!(plan(&["note"], &[three], false), expected);
+    }
+
+    /// DynamoDB counts a key as at least 4 KB of a Scan.
+    #[test]
+    fn many_keys_are_looked_up_where_a_scan_costs_more() {
+        let keys = |count: i64| {
+            let pairs: Vec<(String, i64)> = (0..count).map(|n| (format!("p{n}"), n)).collect();
+            rows(["pk", "sk"], &pairs.iter().map(|(text, n)| (text.as_str(), *n)).collect::<Vec<_>>())
+        };
+        for (count, bytes, access) in [
+            (10_000, None, "get 10000"),
+            (10_000, Some(41_000_000), "get 10000"),
+            (10_000, Some(40_900_000), "scan"),
+            (101, Some(400_000), "scan"),
+            // These are one request.
+            (100, Some(1), "get 100"),
+        ] {
+            let table = Table { bytes, ..orders() };
+            let plan = plan_of(&table, &["note"], &[keys(count)], false);
+            assert!(plan.starts_with(access), "{count} {bytes:?}: {plan}");
         }
     }
 

@@ -99,6 +99,8 @@ pub(super) struct Table {
     pub(super) indexes: Vec<Index>,
     /// The items that it had when DynamoDB last counted; `None` when that tells nothing.
     pub(super) items: Option<u64>,
+    /// The bytes of its items when DynamoDB last counted; `None` when that tells nothing.
+    pub(super) bytes: Option<u64>,
     /// Read units per second that it may be asked for.
     pub(super) read_units: f64,
 }
@@ -156,11 +158,13 @@ impl Table {
     }
 
     fn with_columns(description: &TableDescription, keys: Keys, columns: Vec<Column>) -> Option<Self> {
+        let counted = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok()).filter(|count| *count > 0);
         Some(Self {
             name: description.table_name()?.to_owned(),
             columns,
             indexes: indexes(description, &keys),
-            items: description.item_count().and_then(|items| u64::try_from(items).ok()).filter(|items| *items > 0),
+            items: counted(description.item_count()),
+            bytes: counted(description.table_size_bytes()),
             read_units: read_units(description),
             keys,
         })

@@ -56,7 +56,7 @@ pub(super) fn decidable(predicate: &Predicate) -> bool {
         Predicate::Prefix { column, .. } => column == SHARD,
         Predicate::And(all) | Predicate::Or(all) => all.iter().all(decidable),
         Predicate::Not(inner) => decidable(inner),
-        Predicate::IsNull(_) | Predicate::IsNotNull(_) | Predicate::FullText { .. } => false,
+        Predicate::InRows { .. } | Predicate::IsNull(_) | Predicate::IsNotNull(_) | Predicate::FullText { .. } => false,
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn holds(predicate: &Predicate, shard: &str, arrival_us: Option<i64>)
         }
         Predicate::Or(all) => any(all.iter().map(|one| holds(one, shard, arrival_us))),
         Predicate::Not(inner) => holds(inner, shard, arrival_us).map(|holds| !holds),
-        Predicate::IsNull(_) | Predicate::IsNotNull(_) | Predicate::FullText { .. } => None,
+        Predicate::InRows { .. } | Predicate::IsNull(_) | Predicate::IsNotNull(_) | Predicate::FullText { .. } => None,
     }
 }
 

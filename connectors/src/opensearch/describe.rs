@@ -102,9 +102,10 @@ fn condition(predicate: &Predicate) -> String {
             };
             format!("{column} {comparison} {}", constant(value))
         }
-        Predicate::In { column, values } => {
-            let values: Vec<String> = values.iter().map(constant).collect();
-            format!("{column} IN ({})", values.join(", "))
+        Predicate::In { column, values } => format!("{column} IN ({})", constants(values)),
+        Predicate::InRows { columns, rows } => {
+            let rows: Vec<String> = rows.iter().map(|row| format!("({})", constants(row))).collect();
+            format!("({}) IN ({})", columns.join(", "), rows.join(", "))
         }
         Predicate::Prefix { column, prefix } => {
             let pattern = prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
@@ -125,6 +126,10 @@ fn condition(predicate: &Predicate) -> String {
         Predicate::Or(parts) => format!("({})", join(parts, " OR ")),
         Predicate::Not(part) => format!("NOT {}", condition(part)),
     }
+}
+
+fn constants(values: &[Value]) -> String {
+    values.iter().map(constant).collect::<Vec<_>>().join(", ")
 }
 
 fn constant(value: &Value) -> String {

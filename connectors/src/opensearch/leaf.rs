@@ -15,6 +15,9 @@ use std::net::IpAddr;
 const DOUBLE_EXACT: i128 = 1 << 53;
 /// The servers' bound on the values of one `terms` query, `index.max_terms_count`.
 const TERMS_MAX: usize = 65_536;
+/// How many values may stand in a list for a field of kind `wildcard`, of which the servers make a clause each, of at most
+/// 1,024 (`indices.query.bool.max_clause_count`).
+const WILDCARDS_MAX: usize = 1_000;
 /// Times with nanoseconds end here, in 2262; they begin at the epoch.
 const NANOS_END_MICROS: i64 = i64::MAX / 1000;
 /// How many ranges may stand for a list of times.
@@ -101,7 +104,8 @@ impl<'a> Leaf<'a> {
 
     /// Equal to one of these, or, negated, not NULL and to none.
     pub(super) fn one_of(&self, values: &[Value], negated: bool) -> Option<Translated> {
-        if values.len() > TERMS_MAX {
+        let most = if self.field.kind == Kind::Wildcard { WILDCARDS_MAX } else { TERMS_MAX };
+        if values.len() > most {
             return None;
         }
         let equals = values.iter().map(|value| self.equal(value)).collect::<Option<Vec<_>>>()?;

@@ -21,12 +21,15 @@ mod resume;
 mod scan;
 mod sources;
 mod splits;
+#[cfg(test)]
+pub(crate) mod stub;
 mod table;
 mod value;
 
 pub(crate) use aggregate::ForeignAggregateExec;
 pub(crate) use declared::Place;
 pub(crate) use definition::{Definition, label};
+pub(crate) use found::MOST_KEYS;
 pub(crate) use full_text::bind;
 pub(crate) use resume::Reached;
 pub(crate) use scan::ForeignScanExec;

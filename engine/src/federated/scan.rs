@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -30,7 +30,7 @@ use datafusion::physical_plan::{
     SortOrderPushdownResult, Statistics,
 };
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use millrace_connectors::{Measures, Order, Predicate, Pushdown, SUPER_METADATA, ScanRequest};
+use millrace_connectors::{Measures, Order, Predicate, SUPER_METADATA, ScanRequest};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -127,6 +127,18 @@ impl ForeignScanExec {
         Self { request, run, metrics, measures: Arc::default(), ended: Arc::default(), ..self.clone() }
     }
 
+    /// Whether what is read is narrowed by what a filter of this identity finds.
+    pub(crate) fn is_narrowed_by(&self, filter: u64) -> Result<bool> {
+        let mut found = false;
+        self.apply_expressions(&mut |root| {
+            root.apply(|part| {
+                found |= part.expression_id() == Some(filter);
+                Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+            })
+        })?;
+        Ok(found && self.request.limit.is_none())
+    }
+
     /// The order that a sort wants, in the connector's words.
     fn orders(&self, order: &[PhysicalSortExpr]) -> Option<Vec<Order>> {
         let one = |key: &PhysicalSortExpr| {
@@ -148,14 +160,15 @@ impl ForeignScanExec {
         let connector = self.table.connector();
         // The rows that a limit leaves must not become others.
         let found = if request.limit.is_none() { &self.found[..] } else { &[] };
-        let found = found::predicates(found, &self.schema, &self.table)?;
-        let answers = connector.pushdown(&request.table, &found);
-        let taken = found.into_iter().zip(answers).filter(|(_, answer)| *answer != Pushdown::Unsupported);
-        let taken: Vec<Predicate> = taken.map(|(predicate, _)| predicate).collect();
-        if !taken.is_empty() {
-            request.predicates.extend(taken);
-            let splits = connector.splits(&request, self.parallelism).await.map_err(Error::from)?;
-            groups = splits::deal(splits, self.groups.len(), self.parallelism);
+        match found::taken(found, &self.schema, &self.table)? {
+            Some(taken) if !taken.is_empty() => {
+                request.predicates.extend(taken);
+                let splits = connector.splits(&request, self.parallelism).await.map_err(Error::from)?;
+                groups = splits::deal(splits, self.groups.len(), self.parallelism);
+            }
+            // A stream is read all the same: how far it was read is kept.
+            None if self.table.resumption().is_none() => groups.clear(),
+            _ => {}
         }
         if let Some(resumption) = self.table.resumption() {
             resumption.note(&request, &groups, &self.measures);

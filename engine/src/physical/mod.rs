@@ -7,6 +7,7 @@ mod decimal;
 mod foreign_aggregates;
 mod forward;
 mod found_filters;
+mod found_keys;
 mod handed;
 mod heard_loops;
 mod joined_texts;

@@ -7,6 +7,7 @@ mod automatic;
 mod copy;
 mod declared;
 mod given_up;
+mod keys;
 mod lookups;
 mod memory;
 #[path = "../process/mod.rs"]

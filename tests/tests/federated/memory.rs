@@ -14,7 +14,7 @@ use millrace_connectors::{
 };
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering as Atomic};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering as Atomic};
 use std::sync::{Arc, Mutex};
 
 /// The system.
@@ -25,6 +25,8 @@ pub(crate) struct Memory {
     events: Mutex<Vec<String>>,
     /// Whether it does not answer.
     pub(crate) down: AtomicBool,
+    /// How many rows it says that its tables have, if not eight.
+    pub(crate) said_rows: AtomicU64,
     /// How often its tables were listed.
     pub(crate) listings: AtomicUsize,
     /// How many scans were begun.
@@ -141,6 +143,11 @@ impl Row {
                 let own = self.value(column)?;
                 Some(values.iter().any(|value| compare(&own, value) == Ordering::Equal))
             }
+            Predicate::InRows { columns, rows } => {
+                let own = columns.iter().map(|column| self.value(column)).collect::<Option<Vec<_>>>()?;
+                let equal = |row: &Vec<Value>| own.iter().zip(row).all(|(a, b)| compare(a, b) == Ordering::Equal);
+                Some(rows.iter().any(equal))
+            }
             Predicate::Prefix { column, prefix } => match self.value(column)? {
                 Value::Text(text) => Some(text.starts_with(prefix)),
                 other => panic!("{other:?} begins with no text"),
@@ -186,8 +193,11 @@ fn decides(predicate: &Predicate) -> Pushdown {
     match predicate {
         Predicate::Compare { column, comparison: Comparison::Eq, .. } => by_column(column, &["id", "at", "Name"]),
         Predicate::Compare { column, .. } | Predicate::In { column, .. } => by_column(column, &["id", "at"]),
+        Predicate::InRows { columns, .. } if columns.iter().all(|column| matches!(column.as_str(), "id" | "at")) => {
+            Pushdown::Exact
+        }
         Predicate::Prefix { column, .. } if column == "Name" => Pushdown::Inexact,
-        Predicate::Prefix { .. } => Pushdown::Unsupported,
+        Predicate::InRows { .. } | Predicate::Prefix { .. } => Pushdown::Unsupported,
         Predicate::IsNull(_) | Predicate::IsNotNull(_) | Predicate::FullText { .. } => Pushdown::Exact,
         Predicate::And(parts) | Predicate::Or(parts) => {
             let all = parts.iter().all(|part| decides(part) == Pushdown::Exact);
@@ -313,7 +323,8 @@ impl Connector for Shop {
     }
 
     async fn row_count(&self, _table: &str) -> Result<Option<u64>> {
-        Ok(Some(8))
+        let said = self.0.said_rows.load(Atomic::Relaxed);
+        Ok(Some(if said == 0 { 8 } else { said }))
     }
 
     fn describe(&self, request: &ScanRequest) -> String {

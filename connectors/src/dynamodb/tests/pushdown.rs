@@ -125,6 +125,32 @@ async fn one_whole_key_is_got_by_itself() {
 }
 
 #[tokio::test]
+async fn rows_of_both_keys_are_got_in_batches() {
+    let (stub, connector) = prepared(&[], |_, body, _| {
+        let found = &body["RequestItems"]["orders"]["Keys"];
+        Answer::Json(json!({ "Responses": { "orders": found }, "UnprocessedKeys": {} }))
+    })
+    .await;
+    let pairs = (0..250).map(|n| vec![Constant::Text(format!("p{}", n % 7)), Constant::Integer(n)]).collect();
+    let keys = Predicate::InRows { columns: vec!["pk".to_owned(), "sk".to_owned()], rows: pairs };
+    assert_eq!(connector.pushdown("orders", std::slice::from_ref(&keys)), [Pushdown::Exact]);
+    let request = request(&["pk", "sk"], vec![keys, number("sk", Comparison::GtEq, 0)]);
+    let described = connector.describe(&request);
+    assert!(
+        described.starts_with("DynamoDB BatchGetItem on orders: (pk, sk) IN (('p0', 0), ('p0', 7), "),
+        "{described}"
+    );
+    assert!(described.ends_with(", … 250 rows)"), "{described}");
+    assert_eq!(rows(&read_all(&*connector, &request, &Arc::default()).await.unwrap()), 250);
+    let asked = stub.requests("BatchGetItem");
+    let keys: Vec<_> =
+        asked.iter().map(|body| body["RequestItems"]["orders"]["Keys"].as_array().unwrap().as_slice()).collect();
+    assert_eq!(keys.iter().map(|keys| keys.len()).collect::<Vec<_>>(), [100, 100, 50]);
+    assert_eq!(keys[0][1], json!({ "pk": { "S": "p0" }, "sk": { "N": "7" } }));
+    assert!(stub.requests("Scan").is_empty() && stub.requests("Query").is_empty());
+}
+
+#[tokio::test]
 async fn all_else_is_a_segmented_scan() {
     let (stub, connector) =
         prepared(&[], |_, body, _| page(&[item("a", body["Segment"].as_i64().unwrap())], false)).await;

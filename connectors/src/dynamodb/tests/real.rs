@@ -155,6 +155,11 @@ fn truth(predicate: &Predicate, order: &Order) -> Option<bool> {
             let value = value(order, column)?;
             Some(values.iter().any(|other| compared(&value, other).is_eq()))
         }
+        Predicate::InRows { columns, rows } => {
+            let own = columns.iter().map(|column| value(order, column)).collect::<Option<Vec<_>>>()?;
+            let equal = |row: &Vec<Constant>| own.iter().zip(row).all(|(one, other)| compared(one, other).is_eq());
+            Some(rows.iter().any(equal))
+        }
         Predicate::Prefix { column, prefix } => match value(order, column)? {
             Constant::Text(text) => Some(text.starts_with(prefix)),
             other => panic!("{other:?}"),
@@ -227,6 +232,22 @@ async fn ids(connector: &dyn Connector, request: &ScanRequest) -> BTreeSet<i64> 
     once
 }
 
+/// Values of two columns together: those of some orders, and others.
+fn two_columns(orders: &[Order], random: &mut StdRng) -> Predicate {
+    let columns =
+        *[["customer", "id"], ["id", "customer"], ["customer", "price"], ["state", "day"]].choose(random).unwrap();
+    let mut row = || {
+        let order = orders.choose(random).unwrap();
+        let one = |column| match value(order, column) {
+            Some(own) if random.random_bool(0.9) => own,
+            _ => constant(column, random),
+        };
+        columns.map(one).to_vec()
+    };
+    let rows = (0..20).map(|_| row()).collect();
+    Predicate::InRows { columns: columns.map(str::to_owned).to_vec(), rows }
+}
+
 /// What the server keeps of random conditions is what SQL keeps, whichever way is taken.
 #[tokio::test]
 async fn random_conditions_keep_what_sql_keeps() {
@@ -239,7 +260,11 @@ async fn random_conditions_keep_what_sql_keeps() {
         let connector = connect(&endpoint, options);
         connector.schema(&name).await.unwrap();
         for _ in 0..150 {
-            let predicates: Vec<_> = (0..random.random_range(1..4)).map(|_| predicate(2, &mut random)).collect();
+            let mut predicates: Vec<_> = (0..random.random_range(1..4)).map(|_| predicate(2, &mut random)).collect();
+            if random.random_bool(0.3) {
+                predicates.truncate(1);
+                predicates.push(two_columns(&orders, &mut random));
+            }
             let answers = connector.pushdown(&name, &predicates);
             assert!(answers.iter().all(|answer| *answer == Pushdown::Exact), "{predicates:?}");
             let columns: &[&str] = if random.random_bool(0.5) { &["id"] } else { &["price", "id", "paid"] };

@@ -1,6 +1,7 @@
 //! The build side of a join as it is collected, with the memory that its join will take.
 
 use super::memory::{Claim, Env, Granted, with_grant};
+use crate::physical::found_keys::reach_connector;
 use crate::physical::memory::own_bytes_of_values;
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
@@ -33,6 +34,8 @@ pub(super) struct Collected {
     claim: Claim,
     /// Whether the key is one integer.
     by_value: bool,
+    /// Whether the keys are looked up by a connector.
+    looked_up: bool,
 }
 
 /// A join's memory, and the context that gives it.
@@ -57,6 +60,7 @@ impl Collected {
             reservation: env.reserve(),
             claim,
             by_value,
+            looked_up: reach_connector(join)?,
         })
     }
 
@@ -119,7 +123,8 @@ impl Collected {
             arrays
         };
         let memory = Arc::new(Granted::new(self.reservation));
-        let task = with_grant(&env.task, Arc::clone(&memory) as _, arrays);
+        let told = self.looked_up.then_some(self.rows);
+        let task = with_grant(&env.task, Arc::clone(&memory) as _, arrays, told);
         Ok((Grant { task: Arc::new(task), memory }, self.batches))
     }
 

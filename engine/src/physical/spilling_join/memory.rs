@@ -1,6 +1,7 @@
 //! How much memory joins may hold, and the memory of one that fits.
 
 use super::outer::NullsSeen;
+use crate::physical::found_keys::tell_all;
 use crate::physical::memory::{first_come, with_memory};
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
@@ -160,9 +161,17 @@ impl MemoryPool for Granted {
 }
 
 /// A statement's context with other memory; `arrays` says whether joins may look rows up by the value of an integer,
-/// which takes an array of its own.
-pub(super) fn with_grant(task: &TaskContext, pool: Arc<dyn MemoryPool>, arrays: bool) -> TaskContext {
+/// which takes an array of its own, and `told` of how many rows a join tells all keys.
+pub(super) fn with_grant(
+    task: &TaskContext,
+    pool: Arc<dyn MemoryPool>,
+    arrays: bool,
+    told: Option<usize>,
+) -> TaskContext {
     let mut config = task.session_config().clone();
+    if let Some(rows) = told {
+        tell_all(config.options_mut(), rows);
+    }
     if !arrays {
         let execution = &mut config.options_mut().execution;
         execution.perfect_hash_join_small_build_threshold = 0;
