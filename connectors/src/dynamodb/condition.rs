@@ -8,7 +8,7 @@
 use super::Item;
 use super::column::{Kind, Scalar};
 use super::constant::Constant;
-use crate::predicate::{Comparison, Predicate};
+use crate::predicate::{Comparison, Predicate, Value};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;

@@ -30,7 +30,7 @@ use datafusion::physical_plan::{
     SortOrderPushdownResult, Statistics,
 };
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use millrace_connectors::{Measures, Order, Predicate, SUPER_METADATA, ScanRequest};
+use millrace_connectors::{Measures, Order, SUPER_METADATA, ScanRequest};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -12,7 +12,7 @@ use crate::federated::{ForeignScanExec, MOST_KEYS};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
 
 /// The most rows whose keys are told: DataFusion makes an expression of each row, several of the same key too, of some
@@ -24,7 +24,8 @@ const MOST_BYTES: usize = 16 << 20;
 
 /// Whether what a join finds out reaches a connector's scan.
 pub(super) fn reach_connector(join: &HashJoinExec) -> Result<bool> {
-    let Some(filter) = join.dynamic_filter_expr().and_then(|filter| filter.expression_id()) else { return Ok(false) };
+    let found = join.dynamic_expressions_produced();
+    let Some(filter) = found.first().and_then(|filter| filter.expression_id()) else { return Ok(false) };
     let mut reached = false;
     join.right().apply(|plan| {
         if let Some(scan) = plan.downcast_ref::<ForeignScanExec>() {
