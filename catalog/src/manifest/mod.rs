@@ -24,6 +24,7 @@ mod group;
 mod head;
 mod history;
 mod identity;
+mod in_turn;
 mod inline;
 mod inlined_cache;
 mod inlined_values;

@@ -31,19 +31,28 @@ type Place = (Arc<str>, u64, usize);
 
 /// Pieces of files by their places. Cloning it shares them.
 #[derive(Clone)]
-pub(super) struct SegmentCache(Cache<Place, BufferHandle>);
+pub(super) struct SegmentCache {
+    pieces: Cache<Place, BufferHandle>,
+    /// Whether what is read is kept.
+    keeps: bool,
+}
 
 impl SegmentCache {
     /// A cache of so many bytes.
     pub(super) fn new(bytes: u64) -> Self {
         let weigh = |_: &Place, piece: &BufferHandle| u32::try_from(piece.len()).unwrap_or(u32::MAX);
-        Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
+        Self { pieces: Cache::builder().max_capacity(bytes).weigher(weigh).build(), keeps: true }
+    }
+
+    /// The same for reads after which a piece is not wanted again.
+    pub(super) fn keeping_no_more(&self) -> Self {
+        Self { keeps: false, ..self.clone() }
     }
 }
 
 impl fmt::Debug for SegmentCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SegmentCache").field("bytes", &self.0.weighted_size()).finish_non_exhaustive()
+        f.debug_struct("SegmentCache").field("bytes", &self.pieces.weighted_size()).finish_non_exhaustive()
     }
 }
 
@@ -119,13 +128,15 @@ impl VortexReadAt for CachedReader {
         self.bytes.add(length);
         self.reads.note(&self.path, offset, length);
         let place = (Arc::clone(&self.name), offset, length);
-        let (inner, segments) = (Arc::clone(&self.inner), self.segments.0.clone());
+        let (inner, segments) = (Arc::clone(&self.inner), self.segments.clone());
         async move {
-            if let Some(piece) = segments.get(&place).await {
+            if let Some(piece) = segments.pieces.get(&place).await {
                 return piece.ensure_aligned(alignment);
             }
             let piece = inner.read_at(offset, length, alignment).await?;
-            segments.insert(place, piece.clone()).await;
+            if segments.keeps {
+                segments.pieces.insert(place, piece.clone()).await;
+            }
             Ok(piece)
         }
         .boxed()

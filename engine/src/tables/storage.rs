@@ -49,6 +49,12 @@ impl TableStorage {
         Self { segments: SegmentCache::new(bytes), ..self }
     }
 
+    /// The same for reading files that are soon gone: of what is kept in memory it takes what is there, and adds nothing.
+    #[must_use]
+    pub(crate) fn keeping_no_more(&self) -> Self {
+        Self { segments: self.segments.keeping_no_more(), ..self.clone() }
+    }
+
     /// The path of a file that the manifest knows by a path relative to its table.
     pub fn file_path(&self, table: &ManagedTable, relative: &str) -> Result<Path> {
         let path = format!("{}/{}{relative}", self.root, table.path);

@@ -7,9 +7,9 @@
 //! one makes its writer panic, while Redshift's reach the year 294276. Dates are Vortex's, to the year 9999; a later
 //! one is refused. Intervals are stored as integers too, months or microseconds. Vortex keeps no checksums: bytes that were changed within the data of a file are not noticed.
 //!
-//! Columns without an encoding are left to Vortex's writer, which chooses block by block.
+//! Columns without an encoding are left to Vortex's compressor, which chooses block by block.
 
-use super::encoding::column_strategy;
+use super::encoding::{column_strategy, table_strategy};
 use super::format::{self, Encoded};
 use super::position::PositionConverter;
 use super::rows::Rows;
@@ -38,7 +38,7 @@ use vortex::array::stream::ArrayStreamAdapter;
 use vortex::arrow::ArrowSessionExt;
 use vortex::buffer::Buffer;
 use vortex::error::VortexError;
-use vortex::file::{VortexWriteOptions, WriteOptionsSessionExt, WriteStrategyBuilder, WriteSummary};
+use vortex::file::{VortexWriteOptions, WriteOptionsSessionExt, WriteSummary};
 use vortex::io::session::RuntimeSessionExt;
 use vortex::io::{IoBuf, VortexWrite};
 use vortex::scan::selection::Selection;
@@ -127,18 +127,16 @@ fn write_options(schema: &SchemaRef, dtype: &DType) -> Result<VortexWriteOptions
     // finds filters (`datafusion_pruning::FilePruner` over the bounds that a scan gives each file); within it blocks have
     // theirs. To compute them here a third time would be work of the one stream that feeds all columns.
     let options = SESSION.write_options().with_file_statistics(Vec::new());
-    let mut strategy = WriteStrategyBuilder::from_session(&SESSION);
-    let mut any = false;
+    let mut encoded = Vec::new();
     for field in schema.fields() {
         let stored = dtype.as_struct_fields_opt().and_then(|fields| fields.field(field.name()));
         if let (Some(encoding), Some(stored)) = (format::encoding(field)?, stored) {
-            any = true;
-            let path = FieldPath::from_name(field.name().as_str());
-            strategy = strategy.with_field_writer(path, column_strategy(encoding, &stored));
+            encoded.push((FieldPath::from_name(field.name().as_str()), column_strategy(encoding, &stored)));
         }
     }
     // Differences and wide decimals are of no edition yet: this version reads them, as it does all that it writes.
-    Ok(if any { options.with_strategy(strategy.build()).disable_editions() } else { options })
+    let options = if encoded.is_empty() { options } else { options.disable_editions() };
+    Ok(options.with_strategy(table_strategy(encoded)))
 }
 
 /// What stands after the last segment of data.

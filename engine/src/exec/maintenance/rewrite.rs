@@ -122,7 +122,8 @@ impl Rewriter {
         let table = &seen.table;
         let with_ids = with_row_ids(table);
         let shape = Arc::new(with_ids.clone().unwrap_or_else(|| ManagedTable::clone(table)));
-        let data = self.warehouse.data().clone();
+        // The old files go: pieces of them would only push out what queries read.
+        let data = self.warehouse.data().keeping_no_more();
         let decoded = inlined.iter().map(|rows| decode_inlined(&shape, rows)).collect::<Result<_>>()?;
         let mut provider = ManagedTableProvider::new(data, Arc::clone(&shape), files.to_vec(), decoded)?;
         if with_ids.is_some() {

@@ -43,6 +43,10 @@ pub(super) static AUTO: LazyLock<BtrBlocksCompressor> = LazyLock::new(|| {
     BtrBlocksCompressorBuilder::from_session(&SESSION).exclude_schemes([dictionary]).build()
 });
 
+/// The same with dictionaries, for what lies beside blocks, and for the block that decides whether a column has them.
+pub(super) static WITH_DICTIONARIES: LazyLock<BtrBlocksCompressor> =
+    LazyLock::new(|| BtrBlocksCompressorBuilder::from_session(&SESSION).build());
+
 /// Frame of reference and bit-packing, and nothing else.
 static PACKED: LazyLock<BtrBlocksCompressor> = LazyLock::new(|| only(&packing()));
 

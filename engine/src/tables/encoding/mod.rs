@@ -17,4 +17,4 @@ pub use describe::{ColumnEncodings, describe};
 pub(crate) use kind::Encoding;
 pub(crate) use measure::{Measured, Sample};
 pub(super) use parquet::column_properties;
-pub(super) use strategy::column_strategy;
+pub(super) use strategy::{column_strategy, table_strategy};

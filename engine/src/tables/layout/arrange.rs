@@ -2,14 +2,19 @@
 //!
 //! Few rows are one stream without a bucket, since a small write must not make a file for each slice; a scan that wants
 //! buckets takes small files apart itself. More rows are dealt to the slices: by the hash of the distribution key, else
-//! by ranges of the sort key, else as they come. Sorting is DataFusion's, which spills.
+//! by ranges of the sort key, else as they come. A key of one column of numbers is sorted by [`Sort`], others by DataFusion's
+//! sort; both spill.
 
-use super::buckets::{HASH_VERSION, group_count};
+use super::buckets::{HASH_VERSION, bucket_numbers, group_count};
 use super::budget::with_share;
 use super::curve::Curve;
+use super::deal::{Held, deal};
 use super::head::Head;
 use super::keys::{Keys, SortColumns, ordering};
+use super::narrow::Narrow;
+use super::number::NumberKey;
 use super::ranges::Ranges;
+use super::sort::Sort;
 use super::streams::StreamsExec;
 use crate::error::{Error, Result};
 use arrow::array::RecordBatch;
@@ -79,9 +84,7 @@ pub async fn arrange(
             let layout =
                 FileLayout { distribution_column: Some(column), buckets: groups, hash_version: HASH_VERSION, ..layout };
             let sorter = Sorter::of(&head, &schema, sort)?;
-            let input = sorter.input(head.into_streams());
-            let key = Arc::new(Column::new(schema.field(at).name(), at));
-            let dealt = exchange(input, Partitioning::Hash(vec![key], groups as usize))?;
+            let dealt = sorter.dealt_by_hash(head.into_streams(), at, groups)?;
             let whole = groups == 1;
             let layout = if whole { FileLayout { sort_key: layout.sort_key, ..FileLayout::default() } } else { layout };
             sorter.output(dealt, &layout, !whole, context)
@@ -93,7 +96,7 @@ pub async fn arrange(
             }
             let input = Arc::new(StreamsExec::new(schema, head.into_streams()));
             let dealt = exchange(input, Partitioning::RoundRobinBatch(slices))?;
-            let sorter = Sorter { curve: None, order: None, schema: dealt.schema() };
+            let sorter = Sorter { curve: None, order: None, held: None, schema: dealt.schema() };
             sorter.output(dealt, &layout, false, context)
         }
         (None, sort) => {
@@ -101,10 +104,10 @@ pub async fn arrange(
             let sample = head.batches().map(|batch| sorter.with_place(batch)).collect::<Result<Vec<_>>>()?;
             let by = sorter.order_columns();
             let ranges = Ranges::of(sample.iter(), sorter.sorted_schema(), &by, slices)?;
-            let streams = sorter.streams(head.into_streams());
-            let dealt = ranges.deal(sorter.sorted_schema(), streams);
-            let input = Arc::new(StreamsExec::new(Arc::clone(sorter.sorted_schema()), dealt));
-            sorter.output(input, &layout, false, context)
+            let (streams, count) = (sorter.streams(head.into_streams()), ranges.count());
+            let range_of = move |batch: &RecordBatch| ranges.of_rows(batch);
+            let dealt = deal(sorter.sorted_schema(), streams, count, sorter.held.as_ref(), range_of);
+            sorter.output(Arc::new(sorter.dealt(dealt)), &layout, false, context)
         }
     }
 }
@@ -122,6 +125,8 @@ fn exchange(input: Arc<dyn ExecutionPlan>, partitioning: Partitioning) -> Result
 struct Sorter {
     curve: Option<Arc<Curve>>,
     order: Option<LexOrdering>,
+    /// Where the order is one of numbers, how rows are held to be sorted.
+    held: Option<Held>,
     /// The table's columns.
     schema: SchemaRef,
 }
@@ -141,7 +146,10 @@ impl Sorter {
                 (Some(Arc::new(curve)), order)
             }
         };
-        Ok(Self { curve, order, schema: Arc::clone(schema) })
+        let mut sorter = Self { curve, order, held: None, schema: Arc::clone(schema) };
+        let (sorted, by) = (sorter.sorted_schema(), sorter.order_columns());
+        sorter.held = NumberKey::of(sorted, &by).map(|key| Held { key, columns: Narrow::of(sorted) });
+        Ok(sorter)
     }
 
     /// The schema of the rows while they are sorted.
@@ -171,8 +179,27 @@ impl Sorter {
         placed.collect()
     }
 
-    fn input(&self, streams: Vec<SendableRecordBatchStream>) -> Arc<dyn ExecutionPlan> {
-        Arc::new(StreamsExec::new(Arc::clone(self.sorted_schema()), self.streams(streams)))
+    /// The rows dealt by the hash of a column.
+    fn dealt_by_hash(
+        &self,
+        streams: Vec<SendableRecordBatchStream>,
+        column: usize,
+        groups: u32,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (schema, streams) = (self.sorted_schema(), self.streams(streams));
+        if self.held.is_none() {
+            let input = Arc::new(StreamsExec::new(Arc::clone(schema), streams));
+            let key = Arc::new(Column::new(schema.field(column).name(), column));
+            return exchange(input, Partitioning::Hash(vec![key], groups as usize));
+        }
+        let bucket_of = move |batch: &RecordBatch| bucket_numbers(batch.column(column), groups);
+        Ok(Arc::new(self.dealt(deal(schema, streams, groups as usize, self.held.as_ref(), bucket_of))))
+    }
+
+    /// Rows that were dealt.
+    fn dealt(&self, streams: Vec<SendableRecordBatchStream>) -> StreamsExec {
+        let schema = self.held.as_ref().map_or(self.sorted_schema(), |held| held.columns.schema());
+        StreamsExec::new(Arc::clone(schema), streams)
     }
 
     /// Each partition of the plan, sorted; with `bucketed` the partition's number is its bucket.
@@ -184,13 +211,21 @@ impl Sorter {
         context: &Arc<TaskContext>,
     ) -> Result<Vec<Arranged>> {
         let mut context = Arc::clone(context);
-        if let Some(order) = &self.order {
-            context = with_share(&context, plan.output_partitioning().partition_count());
-            plan = Arc::new(SortExec::new(order.clone(), plan).with_preserve_partitioning(true));
-        }
+        let mut sort = None;
         let partitions = plan.output_partitioning().partition_count();
+        if let Some(order) = &self.order {
+            context = with_share(&context, partitions);
+            match &self.held {
+                Some(held) => sort = Some((Sort::new(held.key, order.clone(), &context), &held.columns)),
+                None => plan = Arc::new(SortExec::new(order.clone(), plan).with_preserve_partitioning(true)),
+            }
+        }
         let arranged = (0..partitions).map(|partition| {
-            let rows = self.without_place(plan.execute(partition, Arc::clone(&context))?);
+            let mut rows = plan.execute(partition, Arc::clone(&context))?;
+            if let Some((sort, columns)) = &sort {
+                rows = widened(sort.sorted(rows), columns);
+            }
+            let rows = self.without_place(rows);
             let bucket = bucketed.then_some(partition as u32);
             Ok(Arranged { rows, bucket, sorted: self.order.is_some(), layout: layout.clone() })
         });
@@ -205,4 +240,11 @@ impl Sorter {
         let rows = stream.map(move |batch| Ok(batch?.project(&kept)?));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
     }
+}
+
+/// Rows that were held, as they are stored.
+fn widened(rows: SendableRecordBatchStream, columns: &Narrow) -> SendableRecordBatchStream {
+    let (columns, schema) = (columns.clone(), Arc::clone(columns.wide()));
+    let rows = rows.map(move |batch| columns.widen(&batch?));
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
 }

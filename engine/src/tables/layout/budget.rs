@@ -10,8 +10,9 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use std::fmt;
 use std::sync::Arc;
 
-/// What a write takes if it can get it, and what it takes for each slice beyond.
-const WANTED_BYTES: usize = 3 << 29;
+/// What a write takes if it can get it, and what it takes for each slice beyond. With what it reads and what encoders hold,
+/// a statement that sorts stays below 2 GiB.
+const WANTED_BYTES: usize = 5 << 28;
 const SLICE_BYTES: usize = 32 << 20;
 
 /// The part of all memory that it takes at most.

@@ -17,12 +17,16 @@ mod buckets;
 mod budget;
 mod choose;
 mod curve;
+mod deal;
 mod groups;
 mod head;
 mod keys;
+mod narrow;
+mod number;
 mod prune;
 mod ranges;
 mod sliced;
+mod sort;
 mod state;
 mod streams;
 

@@ -1,22 +1,14 @@
-//! Rows dealt by ranges of their sort key, so that what different slices write does not overlap.
+//! Ranges of the sort key that rows are dealt by, so that what different slices write does not overlap.
 //!
 //! The borders are quantiles of the first rows of all streams. Where those tell nothing of the rest (one stream that is
 //! sorted already), a slice gets more than its share; nothing is wrong then but the balance.
 
 use super::keys::SORT_OPTIONS;
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::row::{OwnedRow, RowConverter, SortField};
-use datafusion::common::DataFusionError;
 use datafusion::error::Result;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchReceiverStream;
-use futures::StreamExt;
 use std::sync::Arc;
-
-/// Batches that wait for each slice.
-const WAITING: usize = 2;
 
 /// Ranges of rows: one more than there are borders.
 #[derive(Debug)]
@@ -62,56 +54,9 @@ impl Ranges {
         Ok(self.converter.convert_columns(&columns)?)
     }
 
-    /// A batch's rows by their ranges.
-    fn split(&self, batch: &RecordBatch) -> Result<Vec<(usize, RecordBatch)>> {
+    /// The range of each row.
+    pub(super) fn of_rows(&self, batch: &RecordBatch) -> Result<Vec<u32>> {
         let rows = self.rows(batch)?;
-        let range = |row: arrow::row::Row<'_>| self.borders.partition_point(|border| border.row() <= row);
-        let mut places: Vec<Vec<u32>> = vec![Vec::new(); self.count()];
-        for (at, row) in rows.iter().enumerate() {
-            places[range(row)].push(at as u32);
-        }
-        let all = batch.num_rows();
-        let parts = places.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).map(|(range, rows)| {
-            let part =
-                if rows.len() == all { batch.clone() } else { take_record_batch(batch, &UInt32Array::from(rows))? };
-            Ok((range, part))
-        });
-        parts.collect()
-    }
-
-    /// A stream for each range. All of them must be read at the same time.
-    pub(super) fn deal(
-        self,
-        schema: &SchemaRef,
-        streams: Vec<SendableRecordBatchStream>,
-    ) -> Vec<SendableRecordBatchStream> {
-        let ranges = Arc::new(self);
-        let mut slices: Vec<_> =
-            (0..ranges.count()).map(|_| RecordBatchReceiverStream::builder(Arc::clone(schema), WAITING)).collect();
-        let mut senders = Vec::with_capacity(slices.len());
-        for slice in &slices {
-            senders.push(slice.tx());
-        }
-        for mut stream in streams {
-            let (ranges, senders) = (Arc::clone(&ranges), senders.clone());
-            // The first slice owns the tasks: when it is dropped the write has failed, and they end.
-            if let Some(first) = slices.first_mut() {
-                first.spawn(async move {
-                    while let Some(batch) = stream.next().await {
-                        for (range, part) in ranges.split(&batch?)? {
-                            let sent = senders[range].send(Ok(part)).await;
-                            sent.map_err(|_| DataFusionError::Execution("a slice of a write has ended".to_owned()))?;
-                        }
-                    }
-                    Ok(())
-                });
-            }
-        }
-        drop(senders);
-        let mut dealt = Vec::with_capacity(slices.len());
-        for slice in slices {
-            dealt.push(slice.build());
-        }
-        dealt
+        Ok(rows.iter().map(|row| self.borders.partition_point(|border| border.row() <= row) as u32).collect())
     }
 }

@@ -4,4 +4,5 @@
 
 mod arrange;
 mod hash;
+mod sort;
 mod state;
