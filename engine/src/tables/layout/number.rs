@@ -26,9 +26,16 @@ impl NumberKey {
         let [column] = columns else { return None };
         let is_number = match schema.field(*column).data_type() {
             DataType::Decimal128(digits, _) => *digits <= MOST_DIGITS,
-            DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt64 | DataType::Date32 => true,
-            DataType::Time64(TimeUnit::Microsecond) | DataType::Timestamp(TimeUnit::Microsecond, _) => true,
-            _ => false,
+            other => matches!(
+                other,
+                DataType::Int16
+                    | DataType::Int32
+                    | DataType::Int64
+                    | DataType::UInt64
+                    | DataType::Date32
+                    | DataType::Time64(TimeUnit::Microsecond)
+                    | DataType::Timestamp(TimeUnit::Microsecond, _)
+            ),
         };
         is_number.then_some(Self(*column))
     }
