@@ -3,7 +3,6 @@
 //! Estimates belong to no snapshot: they are about the newest rows, whichever a statement reads. Changing them is no
 //! commit of the manifest and conflicts with none.
 
-use super::in_turn::InTurn;
 use super::sketches;
 use crate::error::{CatalogError, Result};
 use crate::model::{ColumnAnalysis, ColumnEstimates, DistinctSketch, TableAnalysis, TableEstimates};
@@ -23,13 +22,12 @@ const MOST_TABLES: u64 = 10_000;
 pub(crate) struct EstimateCache {
     version: AtomicI64,
     tables: Cache<i64, (i64, Arc<TableEstimates>)>,
-    in_turn: InTurn,
 }
 
 impl Default for EstimateCache {
     fn default() -> Self {
         let tables = Cache::builder().max_capacity(MOST_TABLES).eviction_policy(EvictionPolicy::lru()).build();
-        Self { version: AtomicI64::default(), tables, in_turn: InTurn::default() }
+        Self { version: AtomicI64::default(), tables }
     }
 }
 
@@ -67,10 +65,6 @@ impl Catalog {
     /// What is known about a managed table's rows. Reads the database only when something was learnt since, which a
     /// look at the [`Catalog::snapshot`] tells.
     pub async fn estimates(&self, table_id: i64) -> Result<Arc<TableEstimates>> {
-        if let Some(known) = self.estimate_cache().get(table_id).await {
-            return Ok(known);
-        }
-        let _turn = self.estimate_cache().in_turn.of(table_id).await;
         if let Some(known) = self.estimate_cache().get(table_id).await {
             return Ok(known);
         }

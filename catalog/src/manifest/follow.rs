@@ -74,12 +74,6 @@ impl OwnCommits {
             && commits.len() >= count
             && commits.range(from + 1..=to).filter(|(_, touched)| !touched.contains(&table)).count() == count
     }
-
-    /// Whether all commits after the snapshot `from` up to `to` are this process's.
-    pub(super) fn are_all(&self, from: i64, to: i64) -> bool {
-        let commits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        from <= to && commits.range(from + 1..=to).count() as i64 == to - from
-    }
 }
 
 impl Catalog {
@@ -139,9 +133,6 @@ mod tests {
             (1, 5, 3, false),
         ] {
             assert_eq!(commits.passed_over(table, from, to), expected, "{table} from {from} to {to}");
-        }
-        for (from, to, expected) in [(2, 5, true), (5, 5, true), (4, 7, false), (6, 7, true), (5, 3, false)] {
-            assert_eq!(commits.are_all(from, to), expected, "from {from} to {to}");
         }
         for snapshot in 8..=2_000 {
             commits.note(snapshot, BTreeSet::new());

@@ -24,7 +24,6 @@ mod group;
 mod head;
 mod history;
 mod identity;
-mod in_turn;
 mod inline;
 mod inlined_cache;
 mod inlined_values;

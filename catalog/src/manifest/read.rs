@@ -1,18 +1,16 @@
 //! The files of a table at a snapshot, kept between plans.
 //!
 //! A list is kept with the span of snapshots for which it is known to be right. A later snapshot extends the span when
-//! none of the commits in between touched the table, which is read from their lists of changes. Where they only added files
-//! or put some in the place of others, what is new is read and the rest stays; of many sessions one reads.
+//! none of the commits in between touched the table, which is read from their lists of changes.
 
 use super::files::{file_format, has_inlined_deletes};
-use super::in_turn::InTurn;
 use super::log::{Effect, parse_effects};
 use crate::error::{CatalogError, Result};
 use crate::model::{DataFile, DeleteFile, FileColumnStatistics, FileLayout};
 use crate::store::{Catalog, FromRow, Lease, Row, sql, sql_text};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What is kept in memory over all tables: column statistics by their number, and files and tables.
@@ -24,10 +22,7 @@ const MOST_COMMITS: i64 = 10_000;
 
 /// Lists of files by table. The tables that were not asked for the longest time make room for others.
 #[derive(Debug)]
-pub(crate) struct FileCache {
-    lists: Cache<i64, Known>,
-    in_turn: InTurn,
-}
+pub(crate) struct FileCache(Cache<i64, Known>);
 
 /// A list and the snapshots that show it.
 #[derive(Debug, Clone)]
@@ -53,16 +48,16 @@ impl Default for FileCache {
 impl FileCache {
     fn of(most_statistics: u64) -> Self {
         let builder = Cache::builder().max_capacity(most_statistics).weigher(|_, known: &Known| known.weight());
-        Self { lists: builder.eviction_policy(EvictionPolicy::lru()).build(), in_turn: InTurn::default() }
+        Self(builder.eviction_policy(EvictionPolicy::lru()).build())
     }
 
     async fn put(&self, table: i64, (first, last): (i64, i64), files: &Arc<Vec<DataFile>>) {
-        self.lists.insert(table, Known { first, last, files: Arc::clone(files) }).await;
+        self.0.insert(table, Known { first, last, files: Arc::clone(files) }).await;
     }
 
     /// Brings a table's files, where those before it are known, to a commit that changed none of them.
     pub(super) async fn follow(&self, snapshot: i64, table: i64) {
-        if let Some(known) = self.lists.get(&table).await
+        if let Some(known) = self.0.get(&table).await
             && known.last == snapshot - 1
         {
             self.put(table, (known.first, snapshot), &known.files).await;
@@ -71,7 +66,7 @@ impl FileCache {
 
     /// Forgets a table that is gone.
     pub(super) async fn forget(&self, table: i64) {
-        self.lists.invalidate(&table).await;
+        self.0.invalidate(&table).await;
     }
 }
 
@@ -79,107 +74,48 @@ impl Catalog {
     /// The data files of a managed table at a snapshot, by id, each with its delete file and column statistics as that
     /// snapshot shows them. Reads the database only when the table changed since it was last asked for.
     pub async fn data_files(&self, table_id: i64, snapshot_id: i64) -> Result<Arc<Vec<DataFile>>> {
-        if let Some(files) = self.known_files(table_id, snapshot_id).await {
-            return Ok(files);
+        let known = self.files().0.get(&table_id).await;
+        if let Some(known) = &known {
+            if (known.first..=known.last).contains(&snapshot_id) {
+                return Ok(Arc::clone(&known.files));
+            }
+            if self.own_commits().passed_over(table_id, known.last, snapshot_id) {
+                self.files().put(table_id, (known.first, snapshot_id), &known.files).await;
+                return Ok(Arc::clone(&known.files));
+            }
         }
-        let _turn = self.files().in_turn.of(table_id).await;
-        if let Some(files) = self.known_files(table_id, snapshot_id).await {
-            return Ok(files);
-        }
-        let known = self.files().lists.get(&table_id).await;
         let mut lease = self.read().await?;
         lease.begin_read().await?;
-        let change = match &known {
-            Some(known) => {
-                let own = self.own_commits().are_all(known.last, snapshot_id);
-                change(&mut lease, table_id, (known.last, snapshot_id), own).await?
-            }
-            None => Change::Any,
-        };
-        let files = match (change, known) {
-            (Change::None, Some(known)) => {
-                lease.end().await?;
-                self.files().put(table_id, (known.first, snapshot_id), &known.files).await;
-                return Ok(known.files);
-            }
-            (Change::OfWholeFiles, Some(known)) => later_files(&mut lease, table_id, &known, snapshot_id).await?,
-            _ => read_files(&mut lease, table_id, snapshot_id, None).await?,
-        };
-        let files = Arc::new(files);
+        if let Some(known) = known
+            && unchanged(&mut lease, table_id, known.last, snapshot_id).await?
+        {
+            lease.end().await?;
+            self.files().put(table_id, (known.first, snapshot_id), &known.files).await;
+            return Ok(known.files);
+        }
+        let files = Arc::new(read_files(&mut lease, table_id, snapshot_id).await?);
         lease.end().await?;
         // A look into the past does not push out what is now.
-        if self.files().lists.get(&table_id).await.is_none_or(|known| known.last < snapshot_id) {
+        if self.files().0.get(&table_id).await.is_none_or(|known| known.last < snapshot_id) {
             self.files().put(table_id, (snapshot_id, snapshot_id), &files).await;
         }
         Ok(files)
     }
-
-    /// The files of a table at a snapshot, if they are known.
-    async fn known_files(&self, table_id: i64, snapshot_id: i64) -> Option<Arc<Vec<DataFile>>> {
-        let known = self.files().lists.get(&table_id).await?;
-        if (known.first..=known.last).contains(&snapshot_id) {
-            return Some(known.files);
-        }
-        if !self.own_commits().passed_over(table_id, known.last, snapshot_id) {
-            return None;
-        }
-        self.files().put(table_id, (known.first, snapshot_id), &known.files).await;
-        Some(known.files)
-    }
 }
 
-/// What commits did to the files of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
-    None,
-    /// Files came and went, and those that stayed are as they were.
-    OfWholeFiles,
-    /// Anything, or nobody knows what.
-    Any,
-}
-
-impl Change {
-    /// What a list of effects did; `own` are those of this process, whose new files have no rows of earlier snapshots.
-    fn of(effects: impl IntoIterator<Item = Effect>, table: i64, own: bool) -> Self {
-        let mut change = Self::None;
-        for effect in effects.into_iter().filter(|effect| effect.touched() == Some(table)) {
-            match effect {
-                // New rows in the catalog change no file.
-                Effect::InlinedInsert(_) => {}
-                Effect::InlinedDelete(_) if own => {}
-                Effect::Inserted(_) => change = Self::OfWholeFiles,
-                Effect::Flushed(_) | Effect::Compacted(..) if own => change = Self::OfWholeFiles,
-                _ => return Self::Any,
-            }
-        }
-        change
-    }
-}
-
-/// What the commits after a snapshot up to another did to a table's files; `own` if all are this process's.
-async fn change(lease: &mut Lease<'_>, table: i64, (from, to): (i64, i64), own: bool) -> Result<Change> {
+/// Whether no commit after the snapshot `from` up to `to` touched the table's files.
+async fn unchanged(lease: &mut Lease<'_>, table: i64, from: i64, to: i64) -> Result<bool> {
     if to < from || to - from > MOST_COMMITS {
-        return Ok(Change::Any);
+        return Ok(false);
     }
     let query = "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > $1 AND snapshot_id <= $2";
     let rows: Vec<(Option<String>,)> = lease.all(sql(query).bind(from).bind(to)).await?;
+    let effects = rows.iter().filter_map(|(text,)| text.as_deref()).flat_map(parse_effects);
+    // New rows in the catalog change no file.
+    let mut touching = effects.filter(|effect| !matches!(effect, Effect::InlinedInsert(_)));
+    let untouched = !touching.any(|effect| effect.touched() == Some(table));
     // Of an expired snapshot nobody knows what it did.
-    if rows.len() as i64 != to - from {
-        return Ok(Change::Any);
-    }
-    Ok(Change::of(rows.iter().filter_map(|(text,)| text.as_deref()).flat_map(parse_effects), table, own))
-}
-
-/// A table's files at a snapshot, where those of an earlier one are known and since then files only came and went.
-async fn later_files(lease: &mut Lease<'_>, table: i64, known: &Known, snapshot: i64) -> Result<Vec<DataFile>> {
-    let query = "SELECT data_file_id FROM ducklake_data_file \
-                 WHERE table_id = $1 AND end_snapshot > $2 AND end_snapshot <= $3";
-    let gone: Vec<(i64,)> = lease.all(sql(query).bind(table).bind(known.last).bind(snapshot)).await?;
-    let gone: BTreeSet<i64> = gone.into_iter().map(|(file,)| file).collect();
-    let mut files: Vec<DataFile> = known.files.iter().filter(|file| !gone.contains(&file.id)).cloned().collect();
-    files.extend(read_files(lease, table, snapshot, Some(known.last)).await?);
-    files.sort_by_key(|file| file.id);
-    Ok(files)
+    Ok(rows.len() as i64 == to - from && untouched)
 }
 
 /// A row of [`SELECT_FILES`].
@@ -202,7 +138,7 @@ const SELECT_FILES: &str = "SELECT f.data_file_id, f.begin_snapshot, f.path, f.f
      f.mapping_id IS NOT NULL, m.bucket, m.sorted, m.layout, m.blank_ended FROM ducklake_data_file f \
      LEFT JOIN millrace_data_file m ON m.data_file_id = f.data_file_id \
      WHERE f.table_id = $1 AND f.begin_snapshot <= $2 AND (f.end_snapshot IS NULL OR f.end_snapshot > $2) \
-     AND f.begin_snapshot > $3 ORDER BY f.data_file_id";
+     ORDER BY f.data_file_id";
 const SELECT_DELETES: &str = "SELECT data_file_id, delete_file_id, path, delete_count, file_size_bytes, footer_size, \
      partial_max, format, encryption_key IS NOT NULL FROM ducklake_delete_file \
      WHERE table_id = $1 AND begin_snapshot <= $2 AND (end_snapshot IS NULL OR end_snapshot > $2)";
@@ -210,7 +146,7 @@ const SELECT_STATISTICS: &str = "SELECT c.data_file_id, c.column_id, c.column_si
      c.null_count, c.min_value, c.max_value, c.contains_nan \
      FROM ducklake_data_file f CROSS JOIN ducklake_file_column_stats c \
      WHERE f.table_id = $1 AND f.begin_snapshot <= $2 AND (f.end_snapshot IS NULL OR f.end_snapshot > $2) \
-     AND f.begin_snapshot > $3 AND c.data_file_id = f.data_file_id";
+     AND c.data_file_id = f.data_file_id";
 
 impl FromRow for FileRow {
     fn from_row(row: Row<'_>) -> sqlx::Result<Self> {
@@ -240,25 +176,18 @@ type DeleteRow = (i64, i64, String, Option<i64>, Option<i64>, Option<i64>, Optio
 /// `data_file_id, column_id, column_size_bytes, value_count, null_count, min_value, max_value, contains_nan`.
 type StatisticsRow = (i64, i64, Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<String>, Option<bool>);
 
-/// The files of a table at a snapshot; with `since` only those that came after that snapshot, of which no rows were deleted
-/// since.
-async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64, since: Option<i64>) -> Result<Vec<DataFile>> {
-    let after = since.unwrap_or(-1);
-    let rows: Vec<FileRow> = lease.all(sql(SELECT_FILES).bind(table).bind(snapshot).bind(after)).await?;
+async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64) -> Result<Vec<DataFile>> {
+    let rows: Vec<FileRow> = lease.all(sql(SELECT_FILES).bind(table).bind(snapshot)).await?;
     let blank_ended = rows.iter().map(|row| blank_ended(row.blank_ended.as_deref())).collect::<Result<Vec<_>>>()?;
     let mut files = rows.into_iter().map(data_file).collect::<Result<Vec<_>>>()?;
     let places: HashMap<i64, usize> = files.iter().enumerate().map(|(place, file)| (file.id, place)).collect();
-    let deletes: Vec<DeleteRow> = match since {
-        Some(_) => Vec::new(),
-        None => lease.all(sql(SELECT_DELETES).bind(table).bind(snapshot)).await?,
-    };
+    let deletes: Vec<DeleteRow> = lease.all(sql(SELECT_DELETES).bind(table).bind(snapshot)).await?;
     for row in deletes {
         if let Some(file) = places.get(&row.0).and_then(|place| files.get_mut(*place)) {
             file.deletes = Some(delete_file(row)?);
         }
     }
-    let statistics: Vec<StatisticsRow> =
-        lease.all(sql(SELECT_STATISTICS).bind(table).bind(snapshot).bind(after)).await?;
+    let statistics: Vec<StatisticsRow> = lease.all(sql(SELECT_STATISTICS).bind(table).bind(snapshot)).await?;
     for (file, column, size, values, nulls, minimum, maximum, nan) in statistics {
         let place = places.get(&file).copied();
         let known = FileColumnStatistics {
@@ -275,7 +204,7 @@ async fn read_files(lease: &mut Lease<'_>, table: i64, snapshot: i64, since: Opt
             file.columns.insert(column, known);
         }
     }
-    if since.is_none() && has_inlined_deletes(lease, table).await? {
+    if has_inlined_deletes(lease, table).await? {
         let query = format!(
             "SELECT file_id, row_id FROM ducklake_inlined_delete_{table} WHERE begin_snapshot <= $1 ORDER BY row_id"
         );
@@ -350,38 +279,17 @@ mod tests {
         Arc::new(vec![DataFile { columns, ..DataFile::default() }; count])
     }
 
-    #[test]
-    fn files_come_and_go() {
-        use Change::{Any, None, OfWholeFiles};
-        let cases = [
-            ("inserted_into_table:2,altered_table:3", None, None),
-            ("inlined_insert:1", None, None),
-            ("inlined_delete:1", None, Any),
-            ("inserted_into_table:1,inlined_insert:1", OfWholeFiles, OfWholeFiles),
-            ("merge_adjacent:1", OfWholeFiles, Any),
-            ("rewrite_delete:1,inserted_into_table:1", OfWholeFiles, Any),
-            ("inline_flush:1", OfWholeFiles, Any),
-            ("deleted_from_table:1,inserted_into_table:1", Any, Any),
-            ("inserted_into_table:1,altered_table:1", Any, Any),
-            ("dropped_table:1", Any, Any),
-        ];
-        for (text, own, others) in cases {
-            assert_eq!(Change::of(parse_effects(text), 1, true), own, "{text}");
-            assert_eq!(Change::of(parse_effects(text), 1, false), others, "{text} of another program");
-        }
-    }
-
     #[tokio::test]
     async fn the_least_recently_used_make_room() {
         let cache = FileCache::of(100);
         for table in 0..4 {
             cache.put(table, (1, 1), &files(2)).await;
         }
-        cache.lists.run_pending_tasks().await;
-        assert!(cache.lists.get(&0).await.is_some());
+        cache.0.run_pending_tasks().await;
+        assert!(cache.0.get(&0).await.is_some());
         cache.put(4, (1, 1), &files(2)).await;
-        cache.lists.run_pending_tasks().await;
-        let kept = (0..5).filter(|table| cache.lists.contains_key(table)).collect::<Vec<i64>>();
+        cache.0.run_pending_tasks().await;
+        let kept = (0..5).filter(|table| cache.0.contains_key(table)).collect::<Vec<i64>>();
         assert_eq!(kept, [0, 2, 3, 4]);
     }
 }

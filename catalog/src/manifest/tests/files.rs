@@ -109,40 +109,6 @@ async fn lists_of_files_are_right_at_any_snapshot_in_any_order() {
 }
 
 #[tokio::test]
-async fn lists_that_follow_commits_are_those_read_anew() {
-    let place = Place::new().await;
-    let t = place.table("t").await;
-    place.commit(&[ManifestChange::AddFiles { table: t, files: vec![file("f", 10), file("g", 20)] }]).await;
-    let f = place.catalog.data_files(t, place.newest().await).await.unwrap()[0].id;
-    let deleted = ManifestChange::AddDeletes { table: t, deletes: vec![(f, deletes("d", 3))] };
-    let steps = [deleted, add(t, "h", 5), inline(t, &[(1, "x"), (2, "y")])];
-    let as_read_anew = async || {
-        let newest = place.newest().await;
-        let known = place.catalog.data_files(t, newest).await.unwrap();
-        assert_eq!(known, place.another().await.data_files(t, newest).await.unwrap());
-        known
-    };
-    for step in steps {
-        place.commit(&[step]).await;
-        as_read_anew().await;
-    }
-    let row_ids = place.inlined(t).await[0].rows.iter().map(|row| row.row_id).collect();
-    place.commit(&[ManifestChange::FlushInlined { table: t, row_ids, files: vec![file("i", 2)] }]).await;
-    let known = as_read_anew().await;
-    // Several commits at once; what came and went between is never seen.
-    let replace = |old: &[i64], new: &str, rows| {
-        let mut new = file(new, rows);
-        new.row_id_start = NEW_ROW_IDS;
-        ManifestChange::ReplaceFiles { table: t, old: old.to_vec(), new: vec![new] }
-    };
-    place.commit(&[replace(&[known[2].id, known[3].id], "j", 7)]).await;
-    let j = place.another().await.data_files(t, place.newest().await).await.unwrap()[2].id;
-    place.commit(&[replace(&[j, f], "k", 14)]).await;
-    let paths: Vec<String> = as_read_anew().await.iter().map(|file| file.path.clone()).collect();
-    assert_eq!(paths, ["g", "k"]);
-}
-
-#[tokio::test]
 async fn bounds_are_those_of_all_rows() {
     let place = Place::new().await;
     let t = place.table("t").await;
