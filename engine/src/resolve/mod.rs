@@ -173,7 +173,11 @@ fn resolve_with<'a>(
                 continue;
             }
             let (query, pseudo) = (&named.query, &named.pseudo);
-            let source = resolve_table(context, snapshot, query, &reference, path, pseudo, depth).await?;
+            let found = resolve_table(context, snapshot, query, &reference, path, pseudo, depth).await?;
+            let source = match found {
+                Found::Source(source) => source,
+                Found::View { table, granted } => resolve_view(context, snapshot, &table, granted, depth).await?,
+            };
             tables.insert(reference, source);
         }
         if context.dialect() == Dialect::Redshift && named.functions.contains(slices::NAME) {
@@ -214,6 +218,16 @@ fn find_names(query: &ast::Query) -> Result<Named> {
     Ok(Named { query, references, pseudo, functions })
 }
 
+/// What a name stands for.
+enum Found {
+    Source(Arc<dyn TableSource>),
+    /// A view, which is not resolved yet, with the columns that the user may read.
+    View {
+        table: Arc<Table>,
+        granted: Option<BTreeSet<String>>,
+    },
+}
+
 async fn resolve_table(
     context: &Context,
     snapshot: &Arc<Snapshot>,
@@ -222,7 +236,7 @@ async fn resolve_table(
     path: &[String],
     pseudo: &[PseudoColumn],
     depth: usize,
-) -> Result<Arc<dyn TableSource>> {
+) -> Result<Found> {
     let moment = sql::moment_of(reference.table());
     if moment.is_none()
         && let TableReference::Bare { table } = reference
@@ -231,7 +245,7 @@ async fn resolve_table(
         if !table.starts_with("s3://") {
             rights::check_superuser(context, "read files on the server's disks").await?;
         }
-        return Ok(provider_as_source(Arc::new(direct::table(context, table, pseudo).await?)));
+        return Ok(Found::Source(provider_as_source(Arc::new(direct::table(context, table, pseudo).await?))));
     }
     let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
     let parts: Vec<String> = parts.into_iter().flatten().map(str::to_owned).collect();
@@ -242,11 +256,11 @@ async fn resolve_table(
         let version = travel::snapshot_at(context, &moment).await.map_err(located)?;
         let table = travel::table_at(context, &name, path, version).await?;
         rights::check_past(context, &table).await.map_err(located)?;
-        return Ok(provider_as_source(context.scan_managed_at(&table, version).await?));
+        return Ok(Found::Source(provider_as_source(context.scan_managed_at(&table, version).await?)));
     }
     let name = ObjectName { parts, position };
     if let Some(table) = system_table(context, snapshot, &name, path).await? {
-        return Ok(provider_as_source(Arc::new(table.read(context).await?)));
+        return Ok(Found::Source(provider_as_source(Arc::new(table.read(context).await?))));
     }
     let located = |error: Error| if position > 0 { error.with_position(position) } else { error };
     let table = match find_relation_in(context, &name, path, depth == 0).await? {
@@ -254,14 +268,14 @@ async fn resolve_table(
             let names = (table.schema.as_str(), table.name.as_str());
             let owner = table.attributes.owner.as_ref();
             let granted = rights::check_reading(context, names, owner).await.map_err(located)?;
-            return Ok(source(context.scan_managed(&table).await?, &table.name, granted));
+            return Ok(Found::Source(source(context.scan_managed(&table).await?, &table.name, granted)));
         }
         Relation::Foreign(table) => {
             let owner = owner_of_foreign(snapshot, &table);
             let names = (table.schema.as_str(), table.name.as_str());
             let granted = rights::check_reading(context, names, owner.as_ref()).await.map_err(located)?;
             let name = table.name.clone();
-            return Ok(source(table, &name, granted));
+            return Ok(Found::Source(source(table, &name, granted)));
         }
         Relation::Catalog(table) => table,
     };
@@ -270,7 +284,7 @@ async fn resolve_table(
     let shown = table.name.clone();
     if let Some(place) = Place::of_table(&table) {
         let declared = context.sources().declared(&table, place, snapshot).await.map_err(located)?;
-        return Ok(source(declared, &shown, granted));
+        return Ok(Found::Source(source(declared, &shown, granted)));
     }
     match &table.kind {
         TableKind::ExternalTable => {
@@ -279,20 +293,31 @@ async fn resolve_table(
             let (statistics, analyzed) =
                 (snapshot.statistics(table.id).cloned(), snapshot.statistics_version(table.id) > 0);
             let table = LakeTable::of_catalog(lake, catalog, table, pseudo.to_vec())?;
-            Ok(source(Arc::new(table.with_statistics(statistics, analyzed)), &shown, granted))
+            Ok(Found::Source(source(Arc::new(table.with_statistics(statistics, analyzed)), &shown, granted)))
         }
-        TableKind::VirtualView { text, dialect, search_database } => {
-            // A view's query runs with the rights of its owner.
-            let owner = context.acting_as(table.owner.as_deref().unwrap_or(ADMIN));
-            let owner = owner.with_case_of_members(table.parameters.contains_key(KEEPS_CASE));
-            let view = plan_view(&owner, snapshot, text, dialect, search_database, depth).await;
-            // A position in its text is none in the statement's.
-            let place = format!("in view \"{}.{}\"", table.database, table.name);
-            let planned = view.map_err(|error| error.within(&place))?;
-            let view = plan::View::new(planned, &table.storage.columns, text)?;
-            Ok(source(Arc::new(view), &shown, granted))
-        }
+        TableKind::VirtualView { .. } => Ok(Found::View { table, granted }),
     }
+}
+
+/// A view's query, with the rights of its owner.
+async fn resolve_view(
+    context: &Context,
+    snapshot: &Arc<Snapshot>,
+    table: &Table,
+    granted: Option<BTreeSet<String>>,
+    depth: usize,
+) -> Result<Arc<dyn TableSource>> {
+    let TableKind::VirtualView { text, dialect, search_database } = &table.kind else {
+        return Err(Error::internal("a view is none"));
+    };
+    let owner = context.acting_as(table.owner.as_deref().unwrap_or(ADMIN));
+    let owner = owner.with_case_of_members(table.parameters.contains_key(KEEPS_CASE));
+    let view = plan_view(&owner, snapshot, text, dialect, search_database, depth).await;
+    // A position in its text is none in the statement's.
+    let place = format!("in view \"{}.{}\"", table.database, table.name);
+    let planned = view.map_err(|error| error.within(&place))?;
+    let view = plan::View::new(planned, &table.storage.columns, text)?;
+    Ok(source(Arc::new(view), &table.name, granted))
 }
 
 /// A table or view as a query sees it, with the columns that the user may read.
