@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Histories of each format, and the units of each: a statement or a block.
-const HISTORIES: u64 = 150;
+const HISTORIES: u64 = 100;
 const UNITS: u64 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,9 @@ fn main() {
     }
     let complete = std::env::var("MILLRACE_SLT_COMPLETE").is_ok_and(|value| value == "1");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // Threads like the server's.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.enable_all().thread_stack_size(millrace_engine::STACK_BYTES).build() {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => {
             run(&arguments, vec![Trial::test("runtime", move || Err(error.into()))]).exit();

@@ -66,12 +66,14 @@ async fn short_queries_wait_where_fewer_do() {
 async fn short_queries_do_not_wait_for_long_ones() {
     let text = r#"[{"query_concurrency":1},{"short_query_queue":true,"max_execution_time":1000}]"#;
     let (_directory, wlm) = opened(text, None);
-    let of = |shape: u64| {
-        let features = Some(Features { shape, tables: 1, rows: Some(10) });
+    let of = |features: Features| {
+        let features = Some(features);
         applied(&wlm, Applicant { slots: 1, features, ..Applicant::default() }, "default", &Arc::default())
     };
-    wlm.learn(Features { shape: 2, tables: 1, rows: Some(10) }, Duration::from_secs(5));
-    let all: Vec<Admission> = std::iter::once(of(2)).chain((0..20).map(|_| of(1))).collect();
+    let short = Features { shape: 1, tables: 1, rows: Some(10) };
+    let long = Features { shape: 2, tables: 1, rows: Some(100_000_000) };
+    wlm.learn(long, Duration::from_secs(5));
+    let all: Vec<Admission> = std::iter::once(of(long)).chain((0..20).map(|_| of(short))).collect();
     let mut waiting: Vec<_> = all.iter().map(|one| Box::pin(one.enter())).collect();
     for one in &mut waiting {
         is_ready(one).await;

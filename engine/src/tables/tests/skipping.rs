@@ -55,7 +55,7 @@ async fn moments_are_looked_at_first() {
     let columns = [(1, "at", "timestamp"), (2, "p", "bigint"), (3, "seen", "timestamptz"), (4, "s", "varchar")];
     let mut fixture = fixture(FileFormat::Vortex, &columns);
     fixture.table.attributes.sort_key = SortKey::Compound { columns: vec![1] };
-    let sql = "SELECT value * 1000000, (value * 7919) % 1000003, (value * 7919) % 1000003, \
+    let sql = "SELECT value * 1000000 AS at, (value * 7919) % 1000003 AS p, (value * 7919) % 1000003 AS seen, \
                's' || lpad(CAST(value AS VARCHAR), 7, '0') FROM generate_series(0, 999999)";
     let files = fixture.write(fixture.rows_of(sql).await, &WriteOptions::default(), 1).await;
     let (_, all) = bytes_of(&fixture, &files, "SELECT max(at), sum(p), max(s) FROM t WHERE p >= 0").await;
