@@ -35,8 +35,8 @@ pub(crate) enum Zone {
 }
 
 /// A zone as the setting `timezone` names it: of the IANA database in any case, so many whole hours east of UTC (`-5`,
-/// `-8:00`), or as POSIX has it, an abbreviation and hours west of UTC (`UTC+5`), both of which become the database's `Etc/GMT+5`. `None`
-/// where it is none of these.
+/// `-8:00`), or as POSIX has it, an abbreviation and hours west of UTC (`UTC+5`), both of which become the database's
+/// `Etc/GMT+5`. `None` where it is none of these.
 pub(crate) fn of_setting(text: &str) -> Option<Tz> {
     let text = text.trim();
     let named = || chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(text)).copied();

@@ -71,8 +71,8 @@ struct Queue {
 #[derive(Debug)]
 struct Task {
     applicant: Applicant,
-    /// How long it is thought to run.
-    seconds: f64,
+    /// How long it is thought to run, if anything is known of that.
+    predicted: Option<Duration>,
     queue: Option<u64>,
     /// Slots that it holds; 0 while it waits.
     held: usize,
@@ -184,15 +184,13 @@ impl Wlm {
     /// A statement that will enter a queue; its number.
     pub(super) fn register(&self, applicant: Applicant) -> i64 {
         let predicted = applicant.features.and_then(|features| self.predictor.predict(features));
-        // Of what nothing is known it is not known to be short.
-        let seconds = predicted.unwrap_or_else(|| self.short_limit()).as_secs_f64();
         let mut inner = self.lock();
         let task = inner.next_task;
         inner.next_task += 1;
         let now = now_us();
         let state = Task {
             applicant,
-            seconds,
+            predicted,
             queue: None,
             held: 0,
             start_us: now,
@@ -316,11 +314,14 @@ impl Wlm {
     /// Whether slots are to be had sooner in the queue of one class than in that of another, of both that have slots: by how
     /// long all that run and wait there are thought to run.
     pub(super) fn is_sooner(&self, class: i32, other: i32) -> bool {
+        // Of what nothing is known it is not known to be short.
+        let unknown = self.short_limit();
         let inner = self.lock();
         let wait = |class: i32| {
             let queue = inner.queues.get(inner.find(class)?)?;
-            let ahead = inner.tasks.values().filter(|task| task.queue == Some(queue.id)).map(|task| task.seconds);
-            Some(ahead.sum::<f64>() / queue.settings.slots? as f64)
+            let ahead = inner.tasks.values().filter(|task| task.queue == Some(queue.id));
+            let ahead: Duration = ahead.map(|task| task.predicted.unwrap_or(unknown)).sum();
+            Some(ahead.as_secs_f64() / queue.settings.slots? as f64)
         };
         wait(class).zip(wait(other)).is_some_and(|(one, other)| one < other)
     }
