@@ -8,7 +8,7 @@ use super::config::Arrays;
 use super::dates;
 use super::json::Json;
 use super::leaf::shortest;
-use super::mapping::{Column, Read};
+use super::mapping::{Column, Read, no_source};
 use super::page::Hit;
 use super::tree::Tree;
 use crate::error::{ConnectorError, Result};
@@ -65,10 +65,14 @@ impl Converter {
     pub(super) fn batch(&self, hits: &[&Hit<'_>]) -> Result<RecordBatch> {
         let mut builders: Vec<Builder> = self.columns.iter().map(|column| Builder::new(&column.read)).collect();
         let mut slots: Vec<Vec<&Json<'_>>> = vec![vec![]; self.columns.len()];
+        let reads_source = self.columns.iter().any(|column| in_source(&column.read) || column.read == Read::Source);
         for hit in hits {
             slots.iter_mut().for_each(Vec::clear);
-            if let Some(source) = &hit.source {
-                self.collect(&self.tree, source, &mut slots);
+            match &hit.source {
+                Some(source) => self.collect(&self.tree, source, &mut slots),
+                // Some servers keep none by a setting, which no mapping tells.
+                None if reads_source => return Err(no_source(&hit.index)),
+                None => {}
             }
             for (at, builder) in builders.iter_mut().enumerate() {
                 self.append(&self.columns[at], hit, &slots[at], builder)?;

@@ -130,6 +130,8 @@ impl Field {
             kind,
             searchable: !never_indexed
                 && flag("index", true)
+                // What a script computes is indexed and stands in no document.
+                && !definition.contains_key("script")
                 && definition.get("null_value").is_none_or(Value::is_null),
             doc_values: flag("doc_values", !matches!(kind, Kind::Binary | Kind::Text)),
             normalized: definition.contains_key("normalizer"),
@@ -142,7 +144,7 @@ impl Field {
         }
     }
 
-    /// Text that `copy_to` fills, or that `_source` leaves out: documents do not show what is found.
+    /// What `copy_to` fills, `_source` leaves out or a search computes anew: documents do not show what is found.
     pub(super) fn hide(&mut self) {
         self.searchable = false;
     }

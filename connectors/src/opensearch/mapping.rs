@@ -176,11 +176,14 @@ impl Merge {
     /// Adds an index's fields; tells whether any has a constant value.
     fn index(&mut self, index: &str, mapping: &Map<String, Value>) -> Result<bool> {
         let source = mapping.get("_source");
-        if source.and_then(|source| source.get("enabled")).and_then(Value::as_bool) == Some(false) {
-            return Err(ConnectorError::Unsupported(format!("index \"{index}\", which keeps no _source,")));
+        let told = |name: &str| source.and_then(|source| source.get(name));
+        if told("enabled").and_then(Value::as_bool) == Some(false)
+            || told("mode").and_then(Value::as_str) == Some("disabled")
+        {
+            return Err(no_source(index));
         }
         let patterns = |name: &str| -> Vec<&str> {
-            let list = source.and_then(|source| source.get(name)).and_then(Value::as_array);
+            let list = told(name).and_then(Value::as_array);
             list.into_iter().flatten().filter_map(Value::as_str).collect()
         };
         let (includes, excludes) = (patterns("includes"), patterns("excludes"));
@@ -188,13 +191,17 @@ impl Merge {
         if let Some(properties) = mapping.get("properties").and_then(Value::as_object) {
             leaves.walk("", properties);
         }
+        let computed = computed(mapping);
         let mut constants = false;
         for (path, mut field) in leaves.fields {
             let kept = includes.is_empty() || includes.iter().any(|pattern| covers(pattern, &path));
             if !kept || excludes.iter().any(|pattern| covers(pattern, &path)) {
                 continue;
             }
-            if leaves.copies.contains(&path) {
+            let whole = field.whole.as_ref().map(|whole| &whole.name);
+            if leaves.copies.contains(&path)
+                || [Some(&path), whole].into_iter().flatten().any(|name| computed.contains(name))
+            {
                 field.hide();
             }
             constants |= field.constant.is_some();
@@ -288,6 +295,24 @@ impl Leaves {
             }
         }
     }
+}
+
+/// The error for an index whose documents are not kept.
+pub(super) fn no_source(index: &str) -> ConnectorError {
+    ConnectorError::Unsupported(format!("index \"{index}\", which keeps no _source,"))
+}
+
+/// The names that stand for what the server computes when it searches (runtime fields). Where an indexed field has such
+/// a name, searches find what is computed instead of what documents hold.
+fn computed(mapping: &Map<String, Value>) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for (name, definition) in mapping.get("runtime").and_then(Value::as_object).into_iter().flatten() {
+        // A composite one makes several, below its own name.
+        let parts = definition.get("fields").and_then(Value::as_object);
+        names.extend(parts.into_iter().flatten().map(|(part, _)| format!("{name}.{part}")));
+        names.insert(name.clone());
+    }
+    names
 }
 
 /// Whether a pattern of `_source`'s `includes` or `excludes` covers a path or an object above it.

@@ -95,9 +95,68 @@ fn what_documents_do_not_keep_is_no_column() {
         "properties": {"a": {"type": "long"}, "secret": {"type": "long"}, "o": {"properties": {"x": {"type": "long"}}}},
     }}});
     assert_eq!(columns(&answer), [("a".to_owned(), DataType::Int64)]);
-    let answer = json!({"t": {"mappings": {"_source": {"enabled": false}, "properties": {}}}});
-    let error = Mapping::new(&answer).unwrap_err().to_string();
-    assert_eq!(error, "index \"t\", which keeps no _source, is not supported");
+    for source in [json!({"enabled": false}), json!({"mode": "disabled"})] {
+        let answer = json!({"t": {"mappings": {"_source": source, "properties": {}}}});
+        let error = Mapping::new(&answer).unwrap_err().to_string();
+        assert_eq!(error, "index \"t\", which keeps no _source, is not supported");
+    }
+}
+
+/// Elasticsearch 8 has a setting, too, by which it keeps no documents, and no mapping tells of it: hits come without them.
+#[tokio::test]
+async fn an_index_without_documents_is_refused_where_they_are_read() {
+    let hit = json!({"_index": "t", "_id": "a", "_score": null, "sort": [0]});
+    let stub = Stub::start(move |asked| match asked.what.as_str() {
+        "GET /" => version(None, "8.17.0"),
+        "GET /t/_mapping" => mapping("t", json!({"n": {"type": "long"}})),
+        "POST /t/_search" => hits(std::slice::from_ref(&hit)),
+        _ => error(400, "unknown"),
+    })
+    .await;
+    let connector = connect(&stub.endpoint, &[]);
+    let wanted = |columns: &[&str]| ScanRequest { limit: Some(5), ..request("t", columns) };
+    for columns in [&["n"][..], &["_source"]] {
+        let refused = rows(connector.as_ref(), &wanted(columns)).await.unwrap_err().to_string();
+        assert_eq!(refused, "index \"t\", which keeps no _source, is not supported");
+    }
+    assert_eq!(rows(connector.as_ref(), &wanted(&["_id"])).await.unwrap(), ["a"]);
+}
+
+/// Elasticsearch's documentation, "Runtime fields": one of an indexed field's name takes its place in searches, and
+/// `_source` keeps what was indexed. What a field's `script` computes is indexed and stands in no `_source`.
+#[test]
+fn what_the_server_computes_is_not_what_documents_hold() {
+    let raw = json!({"raw": {"type": "keyword"}});
+    let answer = json!({"t": {"mappings": {
+        "runtime": {
+            "n": {"type": "long"}, "msg.raw": {"type": "keyword"}, "only": {"type": "keyword"},
+            "http": {"type": "composite", "fields": {"status": {"type": "long"}}},
+        },
+        "properties": {
+            "n": {"type": "long"},
+            "m": {"type": "long"},
+            "msg": {"type": "text", "fields": raw},
+            "title": {"type": "text", "fields": raw},
+            "http": {"properties": {"status": {"type": "short"}, "verb": {"type": "keyword"}}},
+            "made": {"type": "long", "script": {"source": "emit(1)"}},
+        },
+    }}});
+    let mapping = Mapping::new(&answer).unwrap();
+    let translator = Translator { mapping: &mapping, arrays: Arrays::Refuse };
+    for (column, expected) in [
+        ("n", Pushdown::Unsupported),
+        ("m", Pushdown::Exact),
+        ("msg", Pushdown::Unsupported),
+        ("title", Pushdown::Exact),
+        ("http.status", Pushdown::Unsupported),
+        ("http.verb", Pushdown::Exact),
+        ("made", Pushdown::Unsupported),
+    ] {
+        assert_eq!(translator.pushdown(&Predicate::IsNull(column.to_owned())), expected, "{column}");
+        let order = [Order { column: column.to_owned(), descending: false, nulls_first: false }];
+        assert_eq!(translator.sort(&order, false).is_some(), expected == Pushdown::Exact, "{column}");
+    }
+    assert!(mapping.column("only").is_none());
 }
 
 /// Five thousand fields: one pass over a document finds them all.
