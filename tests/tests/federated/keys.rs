@@ -2,97 +2,20 @@
 //! that records them; the system in memory takes the same for a search index.
 
 use crate::World;
-use hyper::body::{Body, Incoming};
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use crate::service::{Asked, Service};
 use millrace_connectors::Predicate;
 use millrace_engine::{Session, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 
 /// Items with numbers below this are in its tables.
 const ITEMS: i64 = 900;
 
-/// Requests: the operation and its body.
-type Requests = Arc<Mutex<Vec<(String, Value)>>>;
-
 /// DynamoDB with a table `people` of the key `id` and a table `orders` of the keys `pk` and `sk`, a million items each as it
 /// says.
-struct Service {
-    endpoint: String,
-    requests: Requests,
-    _serving: JoinSet<()>,
-}
-
-impl Service {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Requests::default();
-        let mut serving = JoinSet::new();
-        let recorded = Arc::clone(&requests);
-        serving.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(stream, Arc::clone(&recorded)));
-            }
-        });
-        Self { endpoint, requests, _serving: serving }
-    }
-
-    /// The requests for items since this was asked last.
-    fn take(&self) -> Vec<(String, Value)> {
-        let mut requests = std::mem::take(&mut *self.requests.lock().unwrap());
-        requests.retain(|(operation, _)| ["Scan", "Query", "BatchGetItem"].contains(&operation.as_str()));
-        requests
-    }
-
-    /// The keys of each request since this was asked last, of which all are BatchGetItem.
-    fn take_keys(&self, table: &str) -> Vec<Vec<Value>> {
-        let keys = |(operation, body): (String, Value)| {
-            assert_eq!(operation, "BatchGetItem", "{body}");
-            body["RequestItems"][table]["Keys"].as_array().unwrap().clone()
-        };
-        self.take().into_iter().map(keys).collect()
-    }
-}
-
-async fn serve(stream: TcpStream, recorded: Requests) {
-    let service = service_fn(|request: Request<Incoming>| {
-        let recorded = Arc::clone(&recorded);
-        async move {
-            let target = request.headers()["x-amz-target"].to_str().unwrap();
-            let operation = target.rsplit('.').next().unwrap().to_owned();
-            let body: Value = serde_json::from_slice(&read(request.into_body()).await).unwrap();
-            let answer = answer(&operation, &body).to_string();
-            recorded.lock().unwrap().push((operation, body));
-            Response::builder().header("content-type", "application/x-amz-json-1.0").body(answer)
-        }
-    });
-    // A connection that the client drops is no failure of the test.
-    drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-}
-
-async fn read(mut body: Incoming) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        if let Ok(data) = frame.unwrap().into_data() {
-            bytes.extend_from_slice(&data);
-        }
-    }
-    bytes
-}
-
-/// As DynamoDB's documentation says.
 fn answer(operation: &str, body: &Value) -> Value {
     match operation {
         "ListTables" => json!({ "TableNames": ["orders", "people"] }),
@@ -153,7 +76,7 @@ struct Shop {
 
 impl Shop {
     async fn new() -> Self {
-        let (service, folder) = (Service::start().await, tempfile::tempdir().unwrap());
+        let (service, folder) = (Service::start(answer).await, tempfile::tempdir().unwrap());
         let config = WarehouseConfig { target_partitions: Some(2), ..WarehouseConfig::new(folder.path()) };
         let mut session = Session::new(Warehouse::open(config).await.unwrap());
         let schema = format!(
@@ -171,6 +94,22 @@ impl Shop {
         }
         service.take();
         Self { service, session, _folder: folder }
+    }
+
+    /// The requests for items since this was asked last.
+    fn take(&self) -> Vec<Asked> {
+        let mut asked = self.service.take();
+        asked.retain(|(operation, _)| ["Scan", "Query", "BatchGetItem"].contains(&operation.as_str()));
+        asked
+    }
+
+    /// The keys of each request since this was asked last, of which all are BatchGetItem.
+    fn take_keys(&self, table: &str) -> Vec<Vec<Value>> {
+        let keys = |(operation, body): Asked| {
+            assert_eq!(operation, "BatchGetItem", "{body}");
+            body["RequestItems"][table]["Keys"].as_array().unwrap().clone()
+        };
+        self.take().into_iter().map(keys).collect()
     }
 
     /// Has so many rows wanted.
@@ -200,20 +139,20 @@ async fn keys_of_a_join_are_looked_up_in_batches() {
     let mut shop = Shop::new().await;
     shop.want(1_000).await;
     assert_eq!(shop.line(BY_KEY).await, "900,1350.0");
-    let asked = shop.service.take_keys("people");
+    let asked = shop.take_keys("people");
     assert_eq!(asked.iter().map(Vec::len).collect::<Vec<_>>(), [100; 10]);
     let expected = (0..1_000).map(|n| json!({ "id": { "N": n.to_string() } }));
     assert_eq!(texts(asked.into_iter().flatten()), texts(expected));
 
     assert_eq!(shop.line(BY_BOTH_KEYS).await, "900,1350.0");
-    let asked = shop.service.take_keys("orders");
+    let asked = shop.take_keys("orders");
     assert_eq!(asked.iter().map(Vec::len).collect::<Vec<_>>(), [100; 10]);
     assert_eq!(texts(asked.into_iter().flatten()), texts((0..1_000).map(order_key)));
 
     // Rows that find nothing are kept, and looked up no less.
     let outer = "SELECT count(*), count(p.id) FROM wanted w LEFT JOIN ddb.people p ON p.id = w.n";
     assert_eq!(shop.line(outer).await, "1000,900");
-    assert_eq!(shop.service.take_keys("people").len(), 10);
+    assert_eq!(shop.take_keys("people").len(), 10);
     let plan = shop.line(&format!("EXPLAIN ANALYZE {BY_BOTH_KEYS}")).await;
     for part in ["DynamoDB BatchGetItem on orders: (pk, sk) IN (('c0', 0), ('c0', 7), ", "Requests: 10"] {
         assert!(plan.contains(part), "{part}: {plan}");
@@ -228,12 +167,12 @@ async fn a_join_without_rows_asks_for_none() {
     for text in [BY_KEY, BY_BOTH_KEYS] {
         assert_eq!(shop.line(&format!("{text} WHERE w.n % 5 = 4")).await, "0,NULL");
     }
-    assert!(shop.service.take().is_empty());
+    assert!(shop.take().is_empty());
     shop.line("DELETE FROM wanted").await;
     for text in [BY_KEY, BY_BOTH_KEYS] {
         assert_eq!(shop.line(text).await, "0,NULL");
     }
-    assert!(shop.service.take().is_empty());
+    assert!(shop.take().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -241,7 +180,7 @@ async fn a_join_of_too_many_keys_is_a_scan() {
     let mut shop = Shop::new().await;
     shop.want(10_001).await;
     assert_eq!(shop.line(BY_KEY).await, "3,4.5");
-    let asked = shop.service.take();
+    let asked = shop.take();
     assert!(!asked.is_empty() && asked.iter().all(|(operation, _)| operation == "Scan"), "{asked:?}");
 }
 
