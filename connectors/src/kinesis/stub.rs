@@ -28,6 +28,8 @@ pub(super) enum Fault {
     Status(u16),
     /// The connection is closed without an answer.
     Reset,
+    /// The connection is closed in the middle of the answer.
+    Cut,
 }
 
 #[derive(Debug, Clone)]
@@ -360,17 +362,31 @@ fn frame(event: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A body that is there as a whole.
-struct Whole(Option<Bytes>);
+struct Sent {
+    bytes: Option<Bytes>,
+    /// How often more is asked for before the connection breaks; `None` where the body ends as it should.
+    breaks_after: Option<u8>,
+}
 
-impl Body for Whole {
+impl Body for Sent {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = std::io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<std::result::Result<Frame<Bytes>, Self::Error>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        match (self.bytes.take(), self.breaks_after) {
+            (Some(bytes), _) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            (None, None) => Poll::Ready(None),
+            (None, Some(0)) => Poll::Ready(Some(Err(std::io::Error::other("cut")))),
+            (None, Some(left)) => {
+                // What was sent goes out meanwhile.
+                self.breaks_after = Some(left - 1);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -421,7 +437,7 @@ impl Stub {
 async fn serve(
     request: Request<Incoming>,
     state: Arc<Mutex<State>>,
-) -> std::result::Result<Response<Whole>, std::io::Error> {
+) -> std::result::Result<Response<Sent>, std::io::Error> {
     let target = request.headers()["x-amz-target"].to_str().unwrap().to_owned();
     let operation = target.strip_prefix("Kinesis_20131202.").unwrap().to_owned();
     let mut body = request.into_body();
@@ -436,12 +452,13 @@ async fn serve(
     state.asked.push((operation.clone(), request.clone()));
     let fault = state.faults.iter().position(|(of, _)| *of == operation);
     let fault = fault.and_then(|at| state.faults.remove(at)).map(|(_, fault)| fault);
+    let is_cut = matches!(fault, Some(Fault::Cut));
     let refused = |error: &str| (400, Bytes::from(json!({"__type": error, "message": "so it is"}).to_string()));
     let (status, body) = match fault {
         Some(Fault::Reset) => return Err(std::io::Error::other("reset")),
         Some(Fault::Status(status)) => (status, Bytes::from_static(b"{}")),
         Some(Fault::Error(error)) => refused(error),
-        None => {
+        Some(Fault::Cut) | None => {
             let answer = match operation.as_str() {
                 "SubscribeToShard" => state.subscribe(&request),
                 _ => state.answer(&operation, &request).map(|answer| Bytes::from(answer.to_string())),
@@ -453,5 +470,7 @@ async fn serve(
         "SubscribeToShard" if status == 200 => "application/vnd.amazon.eventstream",
         _ => "application/x-amz-json-1.1",
     };
-    Ok(Response::builder().status(status).header("content-type", kind).body(Whole(Some(body))).unwrap())
+    let body = if is_cut { body.slice(..body.len() / 2) } else { body };
+    let sent = Sent { bytes: Some(body), breaks_after: is_cut.then_some(1) };
+    Ok(Response::builder().status(status).header("content-type", kind).body(sent).unwrap())
 }

@@ -195,6 +195,26 @@ async fn one_page_is_asked_for_ahead() {
     assert_eq!(stub.state().asked_for("GetRecords").len(), 2);
 }
 
+/// What the service allows of each shard, by its documentation ("Quotas and limits"): five reads a second.
+#[tokio::test]
+async fn a_shard_is_read_five_times_a_second() {
+    let stub = Stub::start().await;
+    stub.state().create("events", 2);
+    stub.state().page = 10;
+    (0..60).for_each(|n| stub.state().put("events", n % 2, "k", n.to_string().as_bytes()));
+    let connector = connect(&stub, &[("reads_per_second", "5")]);
+    let wanted = request(&["kinesis_data"]);
+    let splits = connector.splits(&wanted, 2).await.unwrap();
+    let begin = std::time::Instant::now();
+    let both = futures::future::join_all(splits.iter().map(|split| read(&*connector, &wanted, split))).await;
+    // Three pages of each, of which the third waits for two fifths of a second.
+    let took = begin.elapsed();
+    assert!(took >= std::time::Duration::from_millis(400), "{took:?}");
+    let batches = both.into_iter().flat_map(|read| read.unwrap().0);
+    assert_eq!(batches.map(|batch| batch.num_rows()).sum::<usize>(), 60);
+    assert_eq!(stub.state().asked_for("GetRecords").len(), 6);
+}
+
 #[tokio::test]
 async fn measures_count_what_was_read() {
     let stub = Stub::start().await;

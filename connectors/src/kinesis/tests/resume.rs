@@ -186,9 +186,10 @@ async fn random_life(seed: u64, more: &[(&str, &str)]) {
             }
         }
         if random.random_bool(0.3) {
-            let fault = [Fault::Reset, Fault::Status(500), Fault::Error("ProvisionedThroughputExceededException")];
+            let throttled = Fault::Error("ProvisionedThroughputExceededException");
+            let fault = [Fault::Reset, Fault::Cut, Fault::Status(500), throttled][random.random_range(0..4)];
             let operation = ["GetRecords", "GetShardIterator", "SubscribeToShard"][random.random_range(0..3)];
-            stub.state().faults.push_back((operation, fault[random.random_range(0..3)]));
+            stub.state().faults.push_back((operation, fault));
         }
         if random.random_bool(0.1) {
             connector = connect(&stub, more);
@@ -225,6 +226,34 @@ async fn a_reader_killed_anywhere_gives_each_record_once() {
 #[tokio::test]
 async fn a_subscriber_killed_anywhere_gives_each_record_once() {
     futures::future::join_all((100..105).map(|seed| random_life(seed, &[("fan_out", "reader")]))).await;
+}
+
+/// An answer that breaks off gives nothing, events that came before a subscription breaks off are not sent again.
+#[tokio::test]
+async fn answers_that_break_off_are_asked_for_again() {
+    for more in [&[][..], &[("fan_out", "reader")]] {
+        let stub = Stub::start().await;
+        {
+            let mut state = stub.state();
+            state.create("events", 1);
+            (state.page, state.events) = (4, 6);
+            (0..30).for_each(|n| state.put("events", 0, "k", n.to_string().as_bytes()));
+            for operation in ["GetShardIterator", "GetRecords", "GetRecords", "SubscribeToShard"] {
+                state.faults.push_back((operation, Fault::Cut));
+            }
+        }
+        let connector = connect(&stub, more);
+        let seen = read_all(&*connector, &mut request(&["kinesis_data"])).await.unwrap();
+        assert_eq!(seen, (0..30).map(|n| n.to_string()).collect::<Vec<_>>(), "{more:?}");
+        let state = stub.state();
+        let asked = ["GetShardIterator", "GetRecords", "SubscribeToShard"].map(|of| state.asked_for(of).len());
+        // Eight pages, and what broke off.
+        if more.is_empty() {
+            assert_eq!(asked, [2, 10, 0]);
+        } else {
+            assert!(asked[..2] == [0, 0] && asked[2] > 1, "{asked:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::stub::{Answer, Asked, Stub, document, error, mapping, ok, version};
 use super::*;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const DOCUMENTS: u64 = 100;
@@ -193,6 +193,32 @@ async fn parts_of_a_named_value_are_indices_where_there_are_several() {
         rows(connect(&stub.endpoint, &[("slices", "2"), ("page_size", "1")]).as_ref(), &named).await.unwrap();
     found.sort_unstable();
     assert_eq!(found, ["a", "b"]);
+}
+
+/// A page that fails is asked for again: no document comes twice, none is left out.
+#[tokio::test]
+async fn pages_that_fail_are_asked_for_again() {
+    for (distribution, number) in [(Some("opensearch"), "2.19.1"), (None, "8.11.3")] {
+        let searches = AtomicU64::new(0);
+        let stub = Stub::start(move |asked| match asked.what.as_str() {
+            "GET /" => version(distribution, number),
+            "GET /t/_mapping" => mapping("t", json!({"n": {"type": "long"}})),
+            "POST /_search" => match searches.fetch_add(1, Ordering::Relaxed) % 4 {
+                0 => error(503, "busy"),
+                2 => None,
+                _ => search(asked),
+            },
+            what if what.starts_with("POST /t/_search/point_in_time?") => ok(&json!({"pit_id": "first"})),
+            what if what.starts_with("POST /t/_pit?") => ok(&json!({"id": "first"})),
+            _ => ok(&json!({})),
+        })
+        .await;
+        let connector = connect(&stub.endpoint, &[("page_size", "20"), ("slices", "1")]);
+        assert_eq!(numbers(connector.as_ref()).await, all(), "{number}");
+        // Each page failed once.
+        let searched = stub.bodies("POST /_search").len();
+        assert!(searched >= 10 && searched.is_multiple_of(2), "{searched}");
+    }
 }
 
 #[tokio::test]
