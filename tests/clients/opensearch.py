@@ -176,6 +176,30 @@ same("a wider type is asked for", "bool filter n = 1" in explained("SELECT code 
 same("another type is not", "bool filter code" in explained("SELECT n FROM s.lenient WHERE code = 7"), False)
 same("a crawled field is asked for", "bool filter user.name = 'u1'" in explained("SELECT n FROM found.logs WHERE user_name = 'u1'"), True)
 
+# A data stream: its backing indices are hidden, and read under its name. Elasticsearch without its commercial part has none.
+if version.get("distribution") == "opensearch":
+    mappings = {"properties": {"@timestamp": {"type": "date"}, "n": {"type": "integer"}}}
+    send("PUT", "/_index_template/streamed", {"index_patterns": ["streamed"], "data_stream": {}, "template": {
+        "settings": {"number_of_shards": 2, "number_of_replicas": 0}, "mappings": mappings}})
+    for begin in (0, 200):
+        if begin:
+            send("POST", "/streamed/_rollover")
+        lines = [part for n in range(begin, begin + 200) for part in (
+            json.dumps({"create": {"_id": str(n)}}), json.dumps({"@timestamp": 1420070400000 + n, "n": n}))]
+        answer = send("POST", "/streamed/_bulk?refresh=true", ("\n".join(lines) + "\n").encode(), "application/x-ndjson")
+        same("a data stream is filled", answer["errors"], False)
+    listed = ask("SELECT tablename FROM svv_external_tables WHERE schemaname = 's' AND tablename LIKE '%streamed%'")
+    same("a data stream is a table", listed, [["streamed"]])
+    for sql, expected in [
+        ("SELECT count(*), count(DISTINCT n), sum(n), count(DISTINCT \"_index\") FROM s.streamed WHERE mod(n, 1) = 0",
+         [[400, 400, sum(range(400)), 2]]),
+        ("SELECT n FROM s.streamed WHERE n IN (7, 207) ORDER BY n", [[7], [207]]),
+        ("SELECT count(*), max(n) FROM s.streamed WHERE n >= 100", [[300, 399]]),
+        ("SELECT n FROM s.streamed ORDER BY \"@timestamp\" DESC LIMIT 2", [[399], [398]]),
+    ]:
+        same(sql, ask(sql), expected)
+    send("DELETE", "/_data_stream/streamed")
+
 # An index of which two shards have no place: the server answers without them, so the statement fails.
 send("PUT", "/parted?wait_for_active_shards=0&timeout=1s", {"settings": {
     "number_of_shards": 4, "number_of_replicas": 0, "index.routing.allocation.total_shards_per_node": 2}, "mappings": {"properties": {"n": {"type": "long"}}}})
