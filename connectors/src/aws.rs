@@ -297,12 +297,16 @@ fn refusal(
             | "RequestExpired"
             | "RequestTimeTooSkewed"
             | "NotAuthorized"
-            | "OptInRequired",
+            | "OptInRequired"
+            | "KMSAccessDeniedException"
+            | "KMSOptInRequired",
             _,
         )
         | (_, 401 | 403) => ConnectorError::AccessDenied(text).into(),
         ("RequestTimeout" | "RequestTimeoutException" | "InternalServerError" | "InternalFailure", _)
         | (_, 408 | 500..) => busy(Again::Transient),
+        // The key that what is stored is encrypted with cannot be used, which is no fault of the request.
+        ("KMSDisabledException" | "KMSInvalidStateException" | "KMSNotFoundException", _) => busy(Again::Never),
         _ => ConnectorError::InvalidArgument(text).into(),
     }
 }
@@ -404,6 +408,14 @@ mod tests {
                 Again::Never,
                 "access is denied: S: why (UnrecognizedClientException)",
             ),
+            (
+                Some("KMSAccessDeniedException"),
+                400,
+                Again::Never,
+                "access is denied: S: why (KMSAccessDeniedException)",
+            ),
+            (Some("KMSDisabledException"), 400, Again::Never, "S: why (KMSDisabledException)"),
+            (Some("KMSThrottlingException"), 400, Again::Throttled, "S: why (KMSThrottlingException)"),
             (Some("ValidationException"), 400, Again::Never, "S: why (ValidationException)"),
             (None, 503, Again::Transient, "S: why"),
             (None, 403, Again::Never, "access is denied: S: why"),
@@ -412,6 +424,9 @@ mod tests {
             let failure = refusal(code, Some("why"), status, "S", "table", "t");
             assert_eq!((failure.error.to_string().as_str(), failure.again), (error, again));
         }
+        let of = |code: &str| refusal(Some(code), None, 400, "S", "stream", "s").error;
+        assert!(matches!(of("KMSNotFoundException"), ConnectorError::Unavailable { .. }));
+        assert!(matches!(of("InvalidArgumentException"), ConnectorError::InvalidArgument(_)));
         assert_eq!(refusal(None, None, 502, "S", "table", "t").error.to_string(), "S answers with status 502");
     }
 }
