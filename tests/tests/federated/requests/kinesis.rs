@@ -4,6 +4,7 @@ use super::Over;
 use crate::service::Asked;
 use millrace_tests::database::rows;
 use serde_json::{Value, json};
+use std::time::SystemTime;
 
 const KINESIS: &str = "KINESIS ENDPOINT '{}' REGION 'eu-west-1'
     OPTIONS (access_key_id 'k', secret_access_key 's', reads_per_second '1000')";
@@ -74,6 +75,22 @@ async fn a_stream_is_asked_by_time_shard_and_limit() {
         let listed = requests(&asked, "ListShards").last().unwrap();
         let filter = json!({ "Type": "FROM_TIMESTAMP", "Timestamp": 1_714_979_289.5 });
         assert_eq!(listed["ShardFilter"], if rest.contains(time) { filter } else { Value::Null }, "{rest}");
+    }
+}
+
+/// The last minutes of a stream, as they are mostly asked for.
+#[tokio::test]
+async fn a_time_that_is_computed_is_asked_for() {
+    let mut over = Over::new(KINESIS, kinesis).await;
+    let recent = "approximate_arrival_timestamp > dateadd(minute, -5, getdate())";
+    let asked = over.asked(&format!("SELECT partition_key FROM s.events WHERE {recent}")).await;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    let begun: Vec<&Value> = requests(&asked, "GetShardIterator").collect();
+    assert_eq!(begun.len(), 2);
+    for body in begun {
+        assert_eq!(body["ShardIteratorType"], "AT_TIMESTAMP");
+        let ago = now - body["Timestamp"].as_f64().unwrap();
+        assert!((299.0..360.0).contains(&ago), "{ago}");
     }
 }
 
