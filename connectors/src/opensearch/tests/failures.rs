@@ -1,6 +1,6 @@
 //! Servers that are away, busy, broken or refuse.
 
-use super::stub::{Answer, Stub, error, hits, mapping, ok, one_page, version};
+use super::stub::{Answer, SILENT, Stub, error, hits, mapping, ok, one_page, version};
 use super::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -40,6 +40,15 @@ async fn busy_and_broken_servers_are_asked_again() {
     assert_eq!(measures.retries.load(Ordering::Relaxed), 4);
     // Open, five searches, close.
     assert_eq!(measures.requests.load(Ordering::Relaxed), 8);
+}
+
+#[tokio::test]
+async fn a_search_that_is_not_answered_in_time_is_asked_again() {
+    let stub = failing(|search| if search == 0 { Some((SILENT, String::new())) } else { hits(&[]) }).await;
+    let connector = connect(&stub.endpoint, &[("slices", "1"), ("timeout_ms", "1500")]);
+    let (_, measures) = read_all(connector.as_ref(), &request("t", &["n"])).await.unwrap();
+    assert_eq!(measures.retries.load(Ordering::Relaxed), 1);
+    assert_eq!(stub.bodies("POST /_search").len(), 2);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ const DOCUMENTS: usize = 600;
 /// The value of each column of one document, as SQL sees it.
 type Row = Vec<Option<Constant>>;
 
-/// Whether the server has no unsigned_long, as Elasticsearch without its commercial part.
+/// Whether the server has no unsigned_long, as Elasticsearch without its commercial part and OpenSearch before 2.8.
 static SIGNED: AtomicBool = AtomicBool::new(false);
 
 const COLUMNS: [&str; 17] = [
@@ -202,7 +202,8 @@ async fn filled(endpoint: &str) -> Vec<Row> {
         async move { request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap() }
     };
     let about = send(http.get(endpoint), String::new(), "application/json").await;
-    SIGNED.store(!about.contains("opensearch"), Relaxed);
+    let flavour = Flavour::new(&serde_json::from_str(&about).unwrap()).unwrap();
+    SIGNED.store(!flavour.is_opensearch || flavour.version < (2, 8), Relaxed);
     let mut mapping = mapping();
     if SIGNED.load(Relaxed) {
         mapping["mappings"]["properties"]["u"] = json!({"type": "long"});
