@@ -135,7 +135,7 @@ impl Field {
                 && definition.get("null_value").is_none_or(Value::is_null),
             doc_values: flag("doc_values", !matches!(kind, Kind::Binary | Kind::Text)),
             normalized: definition.contains_key("normalizer"),
-            ignore_above: ignore_above(definition),
+            ignore_above: definition.get("ignore_above").and_then(limit),
             ignore_malformed: flag("ignore_malformed", false),
             formats: dates::formats(text("format")),
             scaling_factor: definition.get("scaling_factor").and_then(Value::as_f64).unwrap_or(1.0),
@@ -148,6 +148,16 @@ impl Field {
     pub(super) fn hide(&mut self) {
         self.searchable = false;
     }
+
+    /// Values longer than the limit of its index are not indexed, where its definition has none.
+    pub(super) fn ignore_above(&mut self, limit: usize) {
+        if matches!(self.kind, Kind::Keyword | Kind::Wildcard) {
+            self.ignore_above = self.ignore_above.or(Some(limit));
+        }
+        if let Some(whole) = &mut self.whole {
+            whole.ignore_above = whole.ignore_above.or(Some(limit));
+        }
+    }
 }
 
 /// Settings may stand as text.
@@ -155,10 +165,9 @@ fn as_bool(value: &Value) -> Option<bool> {
     value.as_bool().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn ignore_above(definition: &Map<String, Value>) -> Option<usize> {
-    let limit = definition.get("ignore_above")?;
-    let limit = limit.as_u64().or_else(|| limit.as_str()?.parse().ok())?;
-    // The default of wildcard, longer than any value.
+/// A limit of lengths; none where it is longer than any value, as the default is.
+pub(super) fn limit(told: &Value) -> Option<usize> {
+    let limit = told.as_u64().or_else(|| told.as_str()?.parse().ok())?;
     (limit < i32::MAX as u64).then_some(limit as usize)
 }
 

@@ -7,7 +7,7 @@
 //! - `_id`, `_index`, `_score` and `_source` come last.
 
 use super::dates::Format;
-use super::field::{Field, Kind};
+use super::field::{self, Field, Kind};
 use crate::connector::SUPER_METADATA;
 use crate::error::{ConnectorError, Result};
 use crate::typed::Type;
@@ -117,6 +117,29 @@ impl Column {
     }
 }
 
+/// The setting by which an index of Elasticsearch 8 has an `ignore_above` for all fields whose mapping has none.
+pub(super) const LIMIT: &str = "index.mapping.ignore_above";
+
+/// How long the keywords may be that indices find by that setting.
+#[derive(Debug, Default)]
+pub(super) struct Limits(HashMap<String, usize>);
+
+impl Limits {
+    /// Reads the answer of `GET /table/_settings/LIMIT`, in flat form and with what the server has where nothing is set.
+    pub(super) fn new(answer: &Value) -> Limits {
+        let limit = |settings: &Value| {
+            let told = ["settings", "defaults"].into_iter().find_map(|list| settings.get(list)?.get(LIMIT));
+            field::limit(told?)
+        };
+        let indices = answer.as_object().into_iter().flatten();
+        Limits(indices.filter_map(|(index, settings)| Some((index.clone(), limit(settings)?))).collect())
+    }
+
+    fn of(&self, index: &str) -> Option<usize> {
+        self.0.get(index).copied()
+    }
+}
+
 /// A table's columns.
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
@@ -135,21 +158,22 @@ impl Mapping {
     ///
     /// # Errors
     /// `BadData` when it is not one, `Unsupported` when documents are not kept.
-    pub(super) fn new(answer: &Value) -> Result<Mapping> {
+    pub(super) fn new(answer: &Value, limits: &Limits) -> Result<Mapping> {
         let bad = || ConnectorError::BadData("the server's answer is not a mapping".to_owned());
         let mut merged = Merge::default();
-        let mut seen: Vec<(&Value, bool)> = vec![];
+        let mut seen: Vec<(&Value, Option<usize>, bool)> = vec![];
         for (index, definition) in answer.as_object().ok_or_else(bad)? {
             let mapping = definition.get("mappings").and_then(Value::as_object).ok_or_else(bad)?;
-            let definition = &definition["mappings"];
-            let known = seen.iter().find(|(other, _)| *other == definition).map(|(_, constants)| *constants);
+            let (definition, limit) = (&definition["mappings"], limits.of(index));
+            let known = seen.iter().find(|(other, same, _)| *other == definition && *same == limit);
+            let known = known.map(|(.., constants)| *constants);
             // Indices of one pattern mostly have one mapping; constants are noted for each.
             if known == Some(false) {
                 continue;
             }
-            let constants = merged.index(index, mapping)?;
+            let constants = merged.index(index, mapping, limit)?;
             if known.is_none() && seen.len() < 64 {
-                seen.push((definition, constants));
+                seen.push((definition, limit, constants));
             }
         }
         Ok(merged.finish())
@@ -173,8 +197,8 @@ struct Merge {
 }
 
 impl Merge {
-    /// Adds an index's fields; tells whether any has a constant value.
-    fn index(&mut self, index: &str, mapping: &Map<String, Value>) -> Result<bool> {
+    /// Adds an index's fields, whose keywords have a limit; tells whether any has a constant value.
+    fn index(&mut self, index: &str, mapping: &Map<String, Value>, limit: Option<usize>) -> Result<bool> {
         let source = mapping.get("_source");
         let told = |name: &str| source.and_then(|source| source.get(name));
         if told("enabled").and_then(Value::as_bool) == Some(false)
@@ -203,6 +227,9 @@ impl Merge {
                 || [Some(&path), whole].into_iter().flatten().any(|name| computed.contains(name))
             {
                 field.hide();
+            }
+            if let Some(limit) = limit {
+                field.ignore_above(limit);
             }
             constants |= field.constant.is_some();
             self.add(index, path.clone(), path, field);

@@ -47,7 +47,7 @@ use config::{Arrays, Config};
 use convert::Converter;
 use cursor::Flavour;
 use futures::StreamExt;
-use mapping::Mapping;
+use mapping::{LIMIT, Limits, Mapping};
 use node::Node;
 use query::Translator;
 use reqwest::Method;
@@ -161,7 +161,7 @@ impl Search {
         if answer.as_object().is_some_and(serde_json::Map::is_empty) {
             return Err(client::missing(table));
         }
-        let mapping = Mapping::new(&answer)?;
+        let mapping = Mapping::new(&answer, &self.limits(table, measures).await?)?;
         let mapping = Arc::new(match &self.declared {
             Some(declared) => declared::declare(&mapping, declared)?,
             None => mapping,
@@ -172,6 +172,17 @@ impl Search {
         }
         mappings.insert(table.to_owned(), mapping.clone());
         Ok(mapping)
+    }
+
+    /// The limits of a table's indices, as far as the server has and tells them.
+    async fn limits(&self, table: &str, measures: &Measures) -> Result<Limits> {
+        let path = [table, "_settings", LIMIT];
+        let query = [("include_defaults", "true"), ("flat_settings", "true")];
+        match self.client.send(&Request::new(Method::GET, &path, &query), measures).await {
+            Ok(bytes) => Ok(Limits::new(&client::parse(&bytes)?)),
+            Err(Failure::Refused { status: 400 | 403 | 404 | 405, .. }) => Ok(Limits::default()),
+            Err(failure) => Err(failure.on(table)),
+        }
     }
 
     async fn mapping(&self, table: &str, measures: &Measures) -> Result<Arc<Mapping>> {

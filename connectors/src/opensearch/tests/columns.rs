@@ -6,7 +6,7 @@ use crate::connector::SUPER_METADATA;
 use arrow::datatypes::{DataType, TimeUnit};
 
 fn columns(answer: &Value) -> Vec<(String, DataType)> {
-    let schema = Mapping::new(answer).unwrap().schema();
+    let schema = Mapping::new(answer, &Limits::default()).unwrap().schema();
     let is_own = |name: &str| name.starts_with('_');
     let fields = schema.fields().iter().filter(|field| !is_own(field.name()));
     fields.map(|field| (field.name().clone(), field.data_type().clone())).collect()
@@ -42,7 +42,7 @@ fn kinds_have_their_types() {
     }
     for kind in ["geo_point", "nested", "object", "flattened", "dense_vector", "integer_range"] {
         let answer = json!({"t": {"mappings": {"properties": {"c": {"type": kind}}}}});
-        let schema = Mapping::new(&answer).unwrap().schema();
+        let schema = Mapping::new(&answer, &Limits::default()).unwrap().schema();
         assert!(schema.field(0).metadata().contains_key(SUPER_METADATA), "{kind}");
     }
 }
@@ -54,7 +54,7 @@ fn indices_that_disagree() {
             "a": {"mappings": {"properties": {"c": one}}},
             "b": {"mappings": {"properties": {"c": other}}},
         });
-        let mapping = Mapping::new(&answer).unwrap();
+        let mapping = Mapping::new(&answer, &Limits::default()).unwrap();
         let column = mapping.column("c").unwrap().clone();
         let equals = Predicate::IsNull("c".to_owned());
         let pushdown = Translator { mapping: &mapping, arrays: Arrays::Refuse }.pushdown(&equals);
@@ -79,7 +79,7 @@ fn indices_that_disagree() {
         "a": {"mappings": {"properties": {"c": kind("short")}}},
         "b": {"mappings": {"properties": {"c": kind("long"), "d": kind("long")}}},
     });
-    let mapping = Mapping::new(&answer).unwrap();
+    let mapping = Mapping::new(&answer, &Limits::default()).unwrap();
     let translator = Translator { mapping: &mapping, arrays: Arrays::Refuse };
     assert_eq!(translator.pushdown(&range), Pushdown::Exact);
     // Beyond one of the kinds, the two need different queries.
@@ -97,8 +97,50 @@ fn what_documents_do_not_keep_is_no_column() {
     assert_eq!(columns(&answer), [("a".to_owned(), DataType::Int64)]);
     for source in [json!({"enabled": false}), json!({"mode": "disabled"})] {
         let answer = json!({"t": {"mappings": {"_source": source, "properties": {}}}});
-        let error = Mapping::new(&answer).unwrap_err().to_string();
+        let error = Mapping::new(&answer, &Limits::default()).unwrap_err().to_string();
         assert_eq!(error, "index \"t\", which keeps no _source, is not supported");
+    }
+}
+
+/// Elasticsearch's documentation, "ignore_above": what is longer than the index's limit is not found, though no mapping says so.
+#[tokio::test]
+async fn an_index_may_have_a_limit_for_all_its_keywords() {
+    let setting = "GET /t/_settings/index.mapping.ignore_above?include_defaults=true&flat_settings=true";
+    let keyword = json!({"type": "keyword"});
+    let properties = json!({
+        "k": keyword, "own": {"type": "keyword", "ignore_above": 3}, "n": {"type": "long"},
+        "msg": {"type": "text", "fields": {"raw": keyword}},
+    });
+    let (none, limited) = ((Pushdown::Exact, Pushdown::Exact), (Pushdown::Unsupported, Pushdown::Inexact));
+    for (settings, of_k, is_sorted) in [
+        (json!({"settings": {"index.mapping.ignore_above": "8"}, "defaults": {}}), limited, false),
+        (json!({"settings": {}, "defaults": {"index.mapping.ignore_above": "8"}}), limited, false),
+        (json!({"settings": {}, "defaults": {"index.mapping.ignore_above": "2147483647"}}), none, true),
+        (json!({"settings": {}, "defaults": {}}), none, true),
+    ] {
+        let properties = properties.clone();
+        let stub = Stub::start(move |asked| match asked.what.as_str() {
+            "GET /t/_mapping" => mapping("t", properties.clone()),
+            what if what == setting => ok(&json!({"t": settings})),
+            _ => error(400, "unknown"),
+        })
+        .await;
+        let connector = connect(&stub.endpoint, &[]);
+        connector.schema("t").await.unwrap();
+        let decided = |predicate: Predicate| connector.pushdown("t", &[predicate])[0];
+        let is_not_null = |column: &str| decided(Predicate::IsNotNull(column.to_owned()));
+        let is_null = |column: &str| decided(Predicate::IsNull(column.to_owned()));
+        let equals = |column: &str, long: usize| decided(compare(column, Comparison::Eq, text(&"x".repeat(long))));
+        assert_eq!((is_not_null("k"), is_null("k")), of_k);
+        let beyond = if is_sorted { Pushdown::Exact } else { Pushdown::Unsupported };
+        for column in ["k", "msg"] {
+            assert_eq!((equals(column, 8), equals(column, 9)), (Pushdown::Exact, beyond), "{column}");
+            let order = [Order { column: column.to_owned(), descending: false, nulls_first: false }];
+            assert_eq!(connector.orders("t", &order), is_sorted, "{column}");
+        }
+        // A field's own limit, and fields that have none.
+        assert_eq!((equals("own", 3), equals("own", 4)), (Pushdown::Exact, Pushdown::Unsupported));
+        assert_eq!((is_null("n"), is_not_null("msg")), (Pushdown::Exact, Pushdown::Exact));
     }
 }
 
@@ -141,7 +183,7 @@ fn what_the_server_computes_is_not_what_documents_hold() {
             "made": {"type": "long", "script": {"source": "emit(1)"}},
         },
     }}});
-    let mapping = Mapping::new(&answer).unwrap();
+    let mapping = Mapping::new(&answer, &Limits::default()).unwrap();
     let translator = Translator { mapping: &mapping, arrays: Arrays::Refuse };
     for (column, expected) in [
         ("n", Pushdown::Unsupported),

@@ -38,7 +38,7 @@ fn translator_mapping() -> Mapping {
         }),
     )
     .unwrap();
-    Mapping::new(&serde_json::from_str(&answer).unwrap()).unwrap()
+    Mapping::new(&serde_json::from_str(&answer).unwrap(), &Limits::default()).unwrap()
 }
 
 fn check(arrays: Arrays, cases: Vec<(Predicate, Pushdown, Value)>) {
