@@ -142,4 +142,16 @@ async fn connections_are_logged() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_eq!(seen, ["authenticated", "initiating session", "disconnecting session"]);
+    // Redshift's other tables of the same: events, sessions that have ended, and those that are open.
+    let one = |query: String| {
+        let client = &client;
+        async move { client.query_one(&query, &[]).await.unwrap().get::<_, String>(0) }
+    };
+    let events = format!("select count(*)::varchar from sys_connection_log where session_id = {pid}");
+    assert_eq!(one(events).await, "3");
+    let ended = format!("select user_name from stl_sessions where process = {pid} and endtime >= starttime");
+    assert_eq!(one(ended).await, "admin");
+    let status = |of: &str| format!("select status from sys_session_history where session_id = {of}");
+    assert_eq!(one(status(&pid.to_string())).await, "closed");
+    assert_eq!(one(status("pg_backend_pid()")).await, "active");
 }

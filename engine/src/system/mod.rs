@@ -22,6 +22,7 @@ mod history;
 mod indexes;
 mod information;
 mod late_binding;
+mod loaded_files;
 mod loads;
 mod locks;
 mod materialized;
@@ -93,6 +94,7 @@ const TABLES: &[&[SystemTable]] = &[
     indexes::TABLES,
     information::TABLES,
     late_binding::TABLES,
+    loaded_files::TABLES,
     loads::TABLES,
     locks::TABLES,
     metrics::TABLES,
