@@ -143,6 +143,7 @@ async fn much_has_left_a_trace() {
         "svl_query_metrics",
         "svl_query_metrics_summary",
         "stl_query_metrics",
+        "svl_s3query",
         "svl_s3query_summary",
         "svl_query_queue_info",
         "sys_query_history",

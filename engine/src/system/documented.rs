@@ -54,6 +54,7 @@ svl_query_queue_info database:text query:int xid:big userid:int querytxt:text qu
 svl_query_report userid:int query:int slice:int segment:int step:int start_time:time end_time:time elapsed_time:big rows:big bytes:big label:text is_diskbased:text workmem:big is_rrscan:text is_delayed_scan:text rows_pre_filter:big
 svl_query_summary userid:int query:int stm:int seg:int step:int maxtime:big avgtime:big rows:big bytes:big rate_row:double rate_byte:double label:text is_diskbased:text workmem:big is_rrscan:text is_delayed_scan:text rows_pre_filter:big
 svl_s3list query:int segment:int node:int slice:int eventtime:time bucket:text prefix:text recursive:text retrieved_files:int max_file_size:big avg_file_size:double generated_splits:int avg_split_length:double duration:big
+svl_s3query userid:int query:int segment:int step:int node:int slice:int starttime:time endtime:time elapsed:int external_table_name:text is_partitioned:text is_rrscan:text s3_scanned_rows:big s3_scanned_bytes:big s3query_returned_rows:big s3query_returned_bytes:big files:int splits:int total_split_size:big max_split_size:big total_retries:int max_retries:int max_request_duration:int avg_request_duration:double max_request_parallelism:int avg_request_parallelism:double
 svl_s3query_summary userid:int query:int xid:big pid:int segment:int step:int starttime:time endtime:time elapsed:int aborted:int external_table_name:text file_format:text is_partitioned:text is_rrscan:text is_nested:text s3_scanned_rows:big s3_scanned_bytes:big s3query_returned_rows:big s3query_returned_bytes:big files:int files_max:int files_avg:int splits:int splits_max:int splits_avg:int total_split_size:big max_split_size:big avg_split_size:big total_retries:int max_retries:int max_request_duration:int avg_request_duration:double max_request_parallelism:int avg_request_parallelism:double total_slowdown_count:big max_slowdown_count:int
 svl_statementtext userid:int xid:big pid:int label:text starttime:time endtime:time sequence:int type:text text:text
 svl_user_info usename:text usesysid:int usecreatedb:bool usesuper:bool usecatupd:bool useconnlimit:text syslogaccess:text last_ddl_ts:time sessiontimeout:int external_id:text
@@ -91,9 +92,10 @@ sys_vacuum_history user_id:int transaction_id:big query_id:big database_name:tex
 ";
 
 /// Columns that are wider here, since microseconds of an hour do not fit.
-const WIDER: [(&str, &str); 5] = [
+const WIDER: [(&str, &str); 6] = [
     ("stl_connection_log", "duration"),
     ("stv_recents", "duration"),
+    ("svl_s3query", "elapsed"),
     ("svl_s3query_summary", "elapsed"),
     ("sys_connection_log", "duration"),
     ("sys_vacuum_history", "duration"),

@@ -13,7 +13,7 @@ use crate::session::Context;
 use std::collections::HashMap;
 
 /// The scans of external tables in some records, each with its statement.
-fn scans(records: &[StepsRecord]) -> impl Iterator<Item = (&StepsRecord, &StepRecord, &ScanRecord)> {
+pub(super) fn scans(records: &[StepsRecord]) -> impl Iterator<Item = (&StepsRecord, &StepRecord, &ScanRecord)> {
     records.iter().flat_map(|record| {
         let scans = record.steps.iter().filter_map(|step| Some((step, step.scan.as_ref()?)));
         scans.filter(|(_, scan)| scan.external).map(move |(step, scan)| (record, step, scan))

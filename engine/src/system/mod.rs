@@ -16,6 +16,7 @@ mod documented;
 mod empty;
 mod external;
 mod external_queries;
+mod external_slices;
 mod facts;
 mod grants;
 mod history;
@@ -89,6 +90,7 @@ const TABLES: &[&[SystemTable]] = &[
     empty::TABLES,
     external::TABLES,
     external_queries::TABLES,
+    external_slices::TABLES,
     grants::TABLES,
     history::TABLES,
     indexes::TABLES,
