@@ -2,8 +2,8 @@
 //!
 //! Redshift's dialect has Redshift's steps (`XN Hash Join DS_DIST_NONE …`), made of the physical plan ([`redshift`]) and
 //! written by [`render`]; Athena's has the operators themselves ([`datafusion`]), which every dialect gives as
-//! `FORMAT DATAFUSION`. JSON and graphs have Redshift's steps in both. `ANALYZE` runs the statement: of a query the plan that
-//! is shown, of what changes rows all of it, and then shows the plans that it had.
+//! `FORMAT DATAFUSION`. JSON and graphs have Redshift's steps in both. `ANALYZE` runs the statement: of a query the plan
+//! that is shown, of what changes rows all of it, and then shows the plans that it had.
 
 mod datafusion;
 mod io;
