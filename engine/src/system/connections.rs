@@ -12,6 +12,8 @@ use crate::session::Context;
 
 /// The last event of a session.
 const GONE: &str = "disconnecting session";
+/// Why a session ended that was idle for too long.
+const TIMED_OUT: i32 = 1;
 
 /// What happened to the connections that the user may see, oldest first.
 async fn events(context: &Context) -> Result<Vec<ConnectionEvent>> {
@@ -81,7 +83,7 @@ async fn sys_connections(context: &Context) -> Result<Rows> {
     Ok(rows.collect())
 }
 
-/// Sessions that have ended; how long each could be idle is not kept, nor why it ended.
+/// Sessions that have ended.
 async fn stl_sessions(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
     let gone = events(context).await?.into_iter().filter(|event| event.event == GONE);
@@ -93,8 +95,8 @@ async fn stl_sessions(context: &Context) -> Result<Rows> {
             event.pid,
             event.user,
             event.database,
-            NULL,
-            NULL
+            event.timeout_sec,
+            event.ended
         ]
     });
     Ok(rows.collect())
@@ -110,7 +112,8 @@ async fn session_history(context: &Context) -> Result<Rows> {
     let id = |user: &str| snapshot.principals().user_id(user).to_string();
     let ended = gone.into_iter().map(|event| {
         let begun_us = event.at_us - event.duration_us;
-        row![id(&event.user), event.pid, event.database, "closed", NULL, begun_us, event.at_us]
+        let status = if event.ended == Some(TIMED_OUT) { "timed out" } else { "closed" };
+        row![id(&event.user), event.pid, event.database, status, event.timeout_sec, begun_us, event.at_us]
     });
     let active = open.into_iter().map(|session| {
         let timeout = i64::from(session.timeout_sec);
