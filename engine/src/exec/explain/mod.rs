@@ -83,11 +83,8 @@ async fn changed(context: &Context, explain: &Explain) -> Result<StatementResult
         Some(ExplainFormat::Json | ExplainFormat::Graphviz) => {}
         _ => return Err(Error::unsupported("EXPLAIN ANALYZE (FORMAT DATAFUSION) of a statement that writes")),
     }
-    if matches!(*explain.statement, Statement::CreateTable(_) | Statement::CreateTableAs(_)) {
-        return Err(Error::unsupported("EXPLAIN ANALYZE of CREATE TABLE AS"));
-    }
     let started = Instant::now();
-    let result = super::run(context, &explain.statement).await?;
+    let result = Box::pin(super::execute(context, &explain.statement)).await?;
     let elapsed = started.elapsed();
     let plans = context.work().map(|work| work.plans()).unwrap_or_default();
     let mut scans = Vec::new();
