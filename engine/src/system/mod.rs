@@ -7,6 +7,7 @@
 mod activity;
 mod analyses;
 mod attributes;
+mod class_info;
 mod classes;
 mod commits;
 mod connections;
@@ -83,6 +84,7 @@ const TABLES: &[&[SystemTable]] = &[
     activity::TABLES,
     analyses::TABLES,
     attributes::TABLES,
+    class_info::TABLES,
     classes::TABLES,
     commits::TABLES,
     connections::TABLES,
