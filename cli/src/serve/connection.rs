@@ -27,7 +27,7 @@ pub(super) struct Connection {
     pub(super) unnamed: Option<Statement>,
     seat: Seat,
     /// Tells of the connection's end when it is dropped.
-    _visit: Visit,
+    visit: Visit,
     told: Told,
     /// After an error in an extended message: until Sync.
     skipping: bool,
@@ -43,7 +43,7 @@ impl Connection {
             named: HashMap::new(),
             unnamed: None,
             seat,
-            _visit: visit,
+            visit,
             told,
             skipping: false,
         }
@@ -51,7 +51,9 @@ impl Connection {
 
     /// Converses until the client leaves, or the server stops and no statement runs.
     pub(super) async fn run(mut self, stopping: CancellationToken) {
-        match self.converse(&stopping).await {
+        let outcome = self.converse(&stopping).await;
+        self.visit.ended(&outcome);
+        match outcome {
             Ok(()) => {}
             Err(Failure::Gone(error)) => tracing::debug!(%error, "a client left"),
             Err(Failure::Fatal(error) | Failure::Statement(error)) => {
@@ -174,7 +176,9 @@ impl Connection {
     }
 
     fn ready(&mut self) -> Result<(), Failure> {
-        self.told.update(&mut self.wire, &self.session)?;
+        if self.told.update(&mut self.wire, &self.session)? {
+            self.visit.settings_changed(&self.session).map_err(Failure::Fatal)?;
+        }
         let status = match self.session.transaction_status() {
             TransactionStatus::Idle => Status::Idle,
             TransactionStatus::Active => Status::Transaction,

@@ -30,10 +30,10 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Tells of what has changed.
-    pub(super) fn update(&mut self, wire: &mut Wire, session: &Session) -> Result<(), Failure> {
+    /// Tells of what has changed; whether something may have.
+    pub(super) fn update(&mut self, wire: &mut Wire, session: &Session) -> Result<bool, Failure> {
         if self.version == Some(session.settings_version()) {
-            return Ok(());
+            return Ok(false);
         }
         self.version = Some(session.settings_version());
         for (name, told) in REPORTED.iter().zip(&mut self.values) {
@@ -44,7 +44,7 @@ impl Told {
                 wire.push(&ParameterStatus::new((*name).to_owned(), value))?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

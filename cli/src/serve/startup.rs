@@ -105,7 +105,7 @@ async fn try_begin(
     session.note_client(host, application);
     let seat = server.registry.enter(session.pid());
     session.on_signal(seat.signals());
-    visit.begins(seat.pid, method).map_err(Failure::Fatal)?;
+    visit.begins(&session, method).map_err(Failure::Fatal)?;
     wire.push(&Authentication::Ok)?;
     if client.asks_discovery() {
         wire.push(&ParameterStatus::new("show_discovery".to_owned(), SHOW_DISCOVERY.to_owned()))?;

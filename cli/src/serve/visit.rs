@@ -1,10 +1,14 @@
-//! What the journal is told of a connection: that it came in or was turned away, and that it went.
+//! What the journal is told of a connection: that it came in or was turned away, what it calls itself, and that it went.
 
+use super::failure::Failure;
 use super::startup::Client;
 use millrace_engine::journal::{ConnectionEvent, now_us};
-use millrace_engine::{Error, Warehouse};
+use millrace_engine::{Error, ErrorKind, Session, Warehouse};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// The event of a connection that has a name, or another one.
+const NAMED: &str = "set application_name";
 
 /// A connection from its login to its end, which dropping it tells of.
 pub(super) struct Visit {
@@ -45,14 +49,39 @@ impl Visit {
         drop(self.tell("authentication failure", 0));
     }
 
-    /// It is let in, under this session's number, if that can be written down where it must be.
-    pub(super) fn begins(&mut self, pid: i32, method: &str) -> Result<(), Error> {
-        self.event.pid = pid;
+    /// It is let in as this session, if that can be written down where it must be.
+    pub(super) fn begins(&mut self, session: &Session, method: &str) -> Result<(), Error> {
+        self.event.pid = session.pid();
+        self.event.timeout_sec = Some(self.warehouse.sessions().timeout_sec(session.pid()));
         method.clone_into(&mut self.event.auth_method);
         self.tell("authenticated", 0)?;
         self.tell("initiating session", 0)?;
+        if !self.event.application_name.is_empty() {
+            self.tell(NAMED, 0)?;
+        }
         self.begun_us = Some(now_us());
         Ok(())
+    }
+
+    /// Settings have changed, and with them perhaps what the client calls itself.
+    pub(super) fn settings_changed(&mut self, session: &Session) -> Result<(), Error> {
+        let name = session.setting("application_name")?;
+        if name == self.event.application_name {
+            return Ok(());
+        }
+        self.event.application_name = name;
+        session.note_client(&self.event.remote_host, &self.event.application_name);
+        self.tell(NAMED, 0)
+    }
+
+    /// Its conversation has ended so.
+    pub(super) fn ended(&mut self, outcome: &Result<(), Failure>) {
+        self.event.ended = Some(match outcome {
+            Ok(()) | Err(Failure::Gone(_)) => 2,
+            Err(Failure::Fatal(error) | Failure::Statement(error)) => {
+                i32::from(matches!(error.kind, ErrorKind::IdleTimeout | ErrorKind::IdleTransaction))
+            }
+        });
     }
 
     fn tell(&self, what: &str, duration_us: i64) -> Result<(), Error> {

@@ -168,9 +168,21 @@ async fn a_session_is_idle_no_longer_than_it_may_be() {
     assert_eq!(one(&first, limit).await, "1200");
     let (later, _task) = server.client_with("user=ann dbname=dev").await.unwrap();
     assert_eq!(one(&later, limit).await, "60");
+    let pid = one(&first, "select pg_backend_pid()").await;
     // The shorter of two limits counts.
     first.batch_execute("set idle_session_timeout to 100").await.unwrap();
     let error = ended.await.unwrap().unwrap_err();
     assert_eq!(error.code().map(SqlState::code), Some("57P05"));
     assert_eq!(one(&later, "select 1").await, "1");
+    // Redshift's STL_SESSIONS: 1 is a connection that timed out. The server tells of its end when the client has gone.
+    let told =
+        format!("select count(*) from stl_sessions where process = {pid} and timed_out = 1 and timeout_sec = 1200");
+    for _ in 0..1000 {
+        if one(&admin, &told).await == "1" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let history = format!("select status || ' ' || session_timeout from sys_session_history where session_id = {pid}");
+    assert_eq!(one(&admin, &history).await, "timed out 1200");
 }

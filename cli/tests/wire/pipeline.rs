@@ -136,10 +136,32 @@ async fn connections_are_logged() {
     // The server notices the end after the client.
     for _ in 0..1000 {
         seen = events(format!("pid = {pid}")).await;
-        if seen.len() == 3 {
+        if seen.len() == 4 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    assert_eq!(seen, ["authenticated", "initiating session", "disconnecting session"]);
+    // v_connection_summary of amazon-redshift-utils looks for the third.
+    assert_eq!(seen, ["authenticated", "initiating session", "set application_name", "disconnecting session"]);
+    // Redshift's other tables of the same: events, sessions that have ended, and those that are open.
+    let one = |query: String| {
+        let client = &client;
+        async move { client.query_one(&query, &[]).await.unwrap().get::<_, String>(0) }
+    };
+    let events = format!("select count(*)::varchar from sys_connection_log where session_id = {pid}");
+    assert_eq!(one(events).await, "4");
+    // 2: its client ended it.
+    let ended = format!(
+        "select user_name || timed_out || timeout_sec from stl_sessions where process = {pid} and endtime >= starttime"
+    );
+    assert_eq!(one(ended).await, "admin20");
+    let status = |of: &str| format!("select status from sys_session_history where session_id = {of}");
+    assert_eq!(one(status(&pid.to_string())).await, "closed");
+    assert_eq!(one(status("pg_backend_pid()")).await, "active");
+    // Who gives itself another name is seen under it.
+    client.batch_execute("set application_name to 'renamed'").await.unwrap();
+    let named = "select application_name from pg_stat_activity where procpid = pg_backend_pid()";
+    assert_eq!(one(named.to_owned()).await, "renamed");
+    let noted = "select event from stl_connection_log where application_name = 'renamed'";
+    assert_eq!(one(noted.to_owned()).await, "set application_name");
 }

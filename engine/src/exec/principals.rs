@@ -25,6 +25,9 @@ pub(crate) async fn execute(context: &Context, statement: &PrincipalStatement) -
     let mut notices = Vec::new();
     let user = context.who().user.clone();
     let before = Arc::clone(context.snapshot().await?.principals());
+    if is_of_users(statement) {
+        context.warehouse().audit().check_users()?;
+    }
     let tag = match statement {
         PrincipalStatement::Privileges(change) => {
             let objects = securables(context, change).await?;
@@ -76,6 +79,16 @@ pub(crate) async fn execute(context: &Context, statement: &PrincipalStatement) -
     };
     note_users(context, &before, statement).await?;
     Ok(done(CommandTag::Verb(tag), notices))
+}
+
+/// Whether it makes, changes or drops users, which is audited.
+fn is_of_users(statement: &PrincipalStatement) -> bool {
+    matches!(
+        statement,
+        PrincipalStatement::CreateUser { .. }
+            | PrincipalStatement::AlterUser { .. }
+            | PrincipalStatement::DropUsers { .. }
+    )
 }
 
 /// Tells the journal what became of users, for `stl_userlog`.

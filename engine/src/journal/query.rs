@@ -133,7 +133,8 @@ impl Record for UserRecord {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConnectionEvent {
-    /// `initiating session`, `authenticated`, `disconnecting session`, …, as in `stl_connection_log.event`.
+    /// `initiating session`, `authenticated`, `set application_name`, `disconnecting session`, …, as in
+    /// `stl_connection_log.event`.
     pub event: String,
     /// When, in microseconds since the epoch.
     pub at_us: i64,
@@ -155,6 +156,13 @@ pub struct ConnectionEvent {
     pub ssl_version: String,
     /// `application_name`
     pub application_name: String,
+    /// After how many idle seconds the session ends by its user's `SESSION TIMEOUT`; 0 is never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_sec: Option<u32>,
+    /// Why the session ended, as `stl_sessions.timed_out` numbers it: 1 it was idle for too long, 2 its client left, 0
+    /// something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<i32>,
 }
 
 impl Record for ConnectionEvent {

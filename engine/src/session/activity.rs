@@ -218,7 +218,7 @@ impl Sessions {
     }
 
     /// [`OpenSession::timeout_sec`] of a session.
-    pub(crate) fn timeout_sec(&self, pid: i32) -> u32 {
+    pub fn timeout_sec(&self, pid: i32) -> u32 {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.get(&pid).map_or(0, |session| session.timeout_sec)
     }

@@ -1,4 +1,5 @@
-//! Which tables were analyzed, and what was found of their columns: `stl_analyze`, `pg_statistic`.
+//! Which tables were analyzed, and what was found of their columns: `stl_analyze`, `sys_analyze_history`,
+//! `pg_statistic`.
 
 use super::activity::declare;
 use super::table::Kind::{Double, Int2, Int4, Int8, Oid, Real, Text, Texts, Time};
@@ -7,22 +8,66 @@ use super::{DATABASE, Rows, SystemTable, Value, relations, row, sees_all};
 use crate::error::Result;
 use crate::journal::AnalyzeRecord;
 use crate::session::Context;
+use millrace_catalog::Snapshot;
 
-async fn stl_analyze(context: &Context) -> Result<Rows> {
-    let (everything, snapshot) = (sees_all(context).await?, context.snapshot().await?);
+/// Analyses that the user may see, oldest first.
+async fn records(context: &Context) -> Result<Vec<AnalyzeRecord>> {
+    let everything = sees_all(context).await?;
     let mut records: Vec<AnalyzeRecord> = context.warehouse().journal().read().await?;
     records.retain(|record| everything || record.user == context.who().user);
-    let none = None::<i64>;
+    Ok(records)
+}
+
+/// Whoever an analysis belongs to: what runs in the background is Redshift's own user's.
+fn user(snapshot: &Snapshot, record: &AnalyzeRecord) -> i32 {
+    if record.automatic { 1 } else { snapshot.principals().user_id(&record.user) }
+}
+
+fn letter(yes: bool) -> &'static str {
+    if yes { "t" } else { "f" }
+}
+
+fn status(record: &AnalyzeRecord) -> &'static str {
+    if record.predicate_columns { "PredicateColumn" } else { "Full" }
+}
+
+async fn sys_analyze_history(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
     let relations = relations(context).await?;
-    let letter = |yes: bool| if yes { "t" } else { "f" };
-    let rows = records.into_iter().map(|record| {
+    let rows = records(context).await?.into_iter().map(|record| {
         let table = relations.iter().find(|relation| relation.oid == record.table_id);
         row![
-            if record.automatic { 1 } else { snapshot.principals().user_id(&record.user) },
+            user(&snapshot, &record),
+            record.xid,
+            DATABASE,
+            table.map(|table| &table.schema),
+            table.map(|table| &table.name),
+            record.table_id,
+            letter(record.automatic),
+            status(&record),
+            record.start_us,
+            record.end_us,
+            record.rows.map(|rows| rows as f64),
+            record.changed_rows.map(|rows| rows as f64),
+            NULL,
+            record.before_us
+        ]
+    });
+    Ok(rows.collect())
+}
+
+async fn stl_analyze(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let none = None::<i64>;
+    let relations = relations(context).await?;
+    let rows = records(context).await?.into_iter().map(|record| {
+        let table = relations.iter().find(|relation| relation.oid == record.table_id);
+        row![
+            user(&snapshot, &record),
             record.xid,
             DATABASE,
             record.table_id,
-            if record.predicate_columns { "PredicateColumn" } else { "Full" },
+            status(&record),
             record.rows.map(|rows| rows as f64),
             record.changed_rows.map(|rows| rows as f64),
             none,
@@ -107,6 +152,26 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("stavalues4", Texts),
         ],
         |context| Box::pin(pg_statistic(context)),
+    ),
+    declare(
+        "sys_analyze_history",
+        &[
+            ("user_id", Int4),
+            ("transaction_id", Int8),
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("table_name", Text),
+            ("table_id", Int4),
+            ("is_automatic", Text),
+            ("status", Text),
+            ("start_time", Time),
+            ("end_time", Time),
+            ("rows", Double),
+            ("modified_rows", Double),
+            ("analyze_threshold_percent", Int4),
+            ("last_analyze_time", Time),
+        ],
+        |context| Box::pin(sys_analyze_history(context)),
     ),
     declare(
         "stl_analyze",

@@ -77,7 +77,7 @@ pub(super) fn letter(kind: RelationKind) -> char {
     }
 }
 
-async fn class(context: &Context) -> Result<Rows> {
+pub(super) async fn class(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
     let principals = snapshot.principals();
     let mut rows = Rows::new();
@@ -126,6 +126,8 @@ fn class_row(
     distribution: i16,
     access: Value,
 ) -> Vec<Value> {
+    // What AUTO is now, `pg_class_info` tells: it depends on the table's files.
+    let effective = (distribution < 10).then_some(distribution);
     row![
         number,
         name,
@@ -153,12 +155,12 @@ fn class_row(
         false,
         false,
         access,
-        distribution,
+        effective.unwrap_or(9),
         false,
         "p",
         NULL,
         0,
-        0,
+        effective,
         NULL,
         false,
         0

@@ -1,5 +1,5 @@
 //! What commits took, those that came too late, and the objects that loads and unloads moved: `stl_commit_stats`,
-//! `stl_tr_conflict`, `stl_s3client`.
+//! `stl_tr_conflict`, `sys_transaction_history`, `stl_s3client`.
 
 use super::loads::seen;
 use super::table::Kind::{Int4, Int8, Text, Time};
@@ -8,6 +8,10 @@ use super::{PG_CATALOG, Rows, SystemTable, Value, row, sees_all};
 use crate::error::Result;
 use crate::journal::{CommitRecord, ConflictRecord, FileRecord, LoadCommitRecord, Origin, QueryRecord, UnloadRecord};
 use crate::session::Context;
+use std::collections::{BTreeSet, HashMap};
+
+/// How transactions are kept from each other.
+const ISOLATION: &str = "Serializable";
 
 async fn stl_commit_stats(context: &Context) -> Result<Rows> {
     if !sees_all(context).await? {
@@ -39,6 +43,50 @@ async fn stl_tr_conflict(context: &Context) -> Result<Rows> {
         row![xid, first.map(|query| query.pid), first.map(|query| query.start_us), at_us, table]
     });
     Ok(rows.collect())
+}
+
+/// Whether a statement's transaction ended without its changes: it failed, or was told to.
+fn is_undone(query: &QueryRecord) -> bool {
+    let word = query.text.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
+    query.sqlstate.is_some() || ["rollback", "abort"].iter().any(|undo| word.eq_ignore_ascii_case(undo))
+}
+
+/// Transactions that changed something, and those that were rolled back; what only read has left no record of its end.
+async fn transaction_history(context: &Context) -> Result<Rows> {
+    if !sees_all(context).await? {
+        return Ok(Rows::new());
+    }
+    let snapshot = context.snapshot().await?;
+    let commits: Vec<CommitRecord> = context.warehouse().journal().read().await?;
+    let conflicts: Vec<ConflictRecord> = context.warehouse().journal().read().await?;
+    let queries: Vec<QueryRecord> = context.warehouse().journal().read().await?;
+    let mut first: HashMap<i64, &QueryRecord> = HashMap::new();
+    for query in &queries {
+        let found = first.entry(query.xid).or_insert(query);
+        if query.start_us < found.start_us {
+            *found = query;
+        }
+    }
+    let committed: BTreeSet<i64> = commits.iter().map(|commit| commit.xid).collect();
+    let undone = queries.iter().filter(|query| is_undone(query)).map(|query| query.xid);
+    let undone: BTreeSet<i64> = undone.chain(conflicts.iter().map(|conflict| conflict.xid)).collect();
+    let row = |xid: i64, commit: Option<&CommitRecord>| {
+        let begun = first.get(&xid);
+        let none = None::<i64>;
+        row![
+            begun.map(|query| snapshot.principals().user_id(&query.user)),
+            xid,
+            ISOLATION,
+            if commit.is_some() { "committed" } else { "rolledback" },
+            begun.map(|query| query.start_us).or(commit.map(|commit| commit.start_us)),
+            commit.map(|commit| commit.start_us),
+            commit.map(|commit| commit.end_us),
+            none,
+            -1
+        ]
+    };
+    let ended = commits.iter().map(|commit| row(commit.xid, Some(commit)));
+    Ok(ended.chain(undone.difference(&committed).map(|xid| row(*xid, None))).collect())
 }
 
 /// A request's row; of a file that is in no bucket none.
@@ -96,6 +144,22 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("table_id", Int8),
         ],
         rows: |context| Box::pin(stl_tr_conflict(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "sys_transaction_history",
+        columns: &[
+            ("user_id", Int4),
+            ("transaction_id", Int8),
+            ("isolation_level", Text),
+            ("status", Text),
+            ("transaction_start_time", Time),
+            ("commit_start_time", Time),
+            ("commit_end_time", Time),
+            ("blocks_committed", Int8),
+            ("undo_transaction_id", Int8),
+        ],
+        rows: |context| Box::pin(transaction_history(context)),
     },
     SystemTable {
         schema: PG_CATALOG,

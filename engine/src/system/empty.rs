@@ -14,6 +14,19 @@ const fn empty(name: &'static str, columns: &'static [(&'static str, Kind)]) -> 
     SystemTable { schema: PG_CATALOG, name, columns, rows: |context| none(context) }
 }
 
+/// The columns of `svl_compile` and `svcs_compile`.
+const COMPILED: &[(&str, Kind)] = &[
+    ("userid", Int4),
+    ("xid", Int8),
+    ("pid", Int4),
+    ("query", Int4),
+    ("segment", Int4),
+    ("locus", Int4),
+    ("starttime", Time),
+    ("endtime", Time),
+    ("compile", Int4),
+];
+
 pub(super) const TABLES: &[SystemTable] = &[
     empty("pg_inherits", &[("inhrelid", Oid), ("inhparent", Oid), ("inhseqno", Int4)]),
     empty(
@@ -139,6 +152,9 @@ pub(super) const TABLES: &[SystemTable] = &[
     empty("pg_policy", &[("oid", Oid), ("polname", Text), ("polrelid", Oid), ("polcmd", Text)]),
     empty("pg_sequence", &[("seqrelid", Oid), ("seqtypid", Oid), ("seqstart", Int8), ("seqincrement", Int8)]),
     empty("pg_statistic_ext", &[("oid", Oid), ("stxrelid", Oid), ("stxname", Text), ("stxnamespace", Oid)]),
+    // Code that Redshift compiles for segments.
+    empty("svl_compile", COMPILED),
+    empty("svcs_compile", COMPILED),
     // Libraries of Python functions; what Redshift keeps of BACKUP NO.
     empty("pg_library", &[("name", Text), ("language_oid", Oid), ("file_store_id", Int4), ("owner", Int4)]),
     empty("pg_conf", &[("key", Text), ("value", Text)]),

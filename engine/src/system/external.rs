@@ -1,6 +1,6 @@
 //! The lake as Redshift Spectrum shows it: external schemas, tables, columns and partitions.
 
-use super::table::Kind::{Int4, Text};
+use super::table::Kind::{Int2, Int4, Text};
 use super::table::NULL;
 use super::{DATABASE, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, oid, relations, row};
 use crate::error::Result;
@@ -181,7 +181,7 @@ pub(super) const TABLES: &[SystemTable] = &[
         name: "svv_external_schemas",
         columns: &[
             ("esoid", super::Kind::Oid),
-            ("eskind", Int4),
+            ("eskind", Int2),
             ("schemaname", Text),
             ("esowner", Int4),
             ("databasename", Text),

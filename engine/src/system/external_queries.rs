@@ -1,4 +1,4 @@
-//! What was read of lakes and of foreign systems: `svl_s3query_summary`, `svl_s3partition_summary`,
+//! What was read of lakes and of foreign systems: `svl_s3query_summary`, `svl_s3partition_summary`, `svl_s3list`,
 //! `sys_external_query_detail`, `svl_federated_query`, and `millrace_foreign_scan`, which is ours.
 //!
 //! The columns of Redshift Spectrum's requests to its own layer do not apply: scans read the objects themselves.
@@ -13,7 +13,7 @@ use crate::session::Context;
 use std::collections::HashMap;
 
 /// The scans of external tables in some records, each with its statement.
-fn scans(records: &[StepsRecord]) -> impl Iterator<Item = (&StepsRecord, &StepRecord, &ScanRecord)> {
+pub(super) fn scans(records: &[StepsRecord]) -> impl Iterator<Item = (&StepsRecord, &StepRecord, &ScanRecord)> {
     records.iter().flat_map(|record| {
         let scans = record.steps.iter().filter_map(|step| Some((step, step.scan.as_ref()?)));
         scans.filter(|(_, scan)| scan.external).map(move |(step, scan)| (record, step, scan))
@@ -210,7 +210,55 @@ async fn partitions(context: &Context) -> Result<Rows> {
     Ok(rows.collect())
 }
 
+/// What buckets were asked for scans of external tables.
+async fn listed(context: &Context) -> Result<Rows> {
+    let (records, none) = (records(context).await?, None::<i64>);
+    let rows = scans(&records).filter_map(|(record, step, scan)| {
+        let (bucket, prefix) = scan.location.strip_prefix("s3://")?.split_once('/')?;
+        let average = |parts: u64| (parts > 0).then(|| scan.file_bytes as f64 / parts as f64);
+        let splits = scan.splits.0;
+        Some(row![
+            record.query,
+            step.segment,
+            0,
+            none,
+            step.start_us,
+            bucket,
+            prefix,
+            "f",
+            scan.files,
+            none,
+            average(scan.files),
+            splits,
+            average(splits),
+            none
+        ])
+    });
+    Ok(rows.collect())
+}
+
 pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svl_s3list",
+        columns: &[
+            ("query", Int4),
+            ("segment", Int4),
+            ("node", Int4),
+            ("slice", Int4),
+            ("eventtime", Time),
+            ("bucket", Text),
+            ("prefix", Text),
+            ("recursive", Text),
+            ("retrieved_files", Int4),
+            ("max_file_size", Int8),
+            ("avg_file_size", Double),
+            ("generated_splits", Int4),
+            ("avg_split_length", Double),
+            ("duration", Int8),
+        ],
+        rows: |context| Box::pin(listed(context)),
+    },
     SystemTable {
         schema: PG_CATALOG,
         name: "svl_federated_query",

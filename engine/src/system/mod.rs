@@ -7,6 +7,7 @@
 mod activity;
 mod analyses;
 mod attributes;
+mod class_info;
 mod classes;
 mod commits;
 mod connections;
@@ -16,12 +17,14 @@ mod documented;
 mod empty;
 mod external;
 mod external_queries;
+mod external_slices;
 mod facts;
 mod grants;
 mod history;
 mod indexes;
 mod information;
 mod late_binding;
+mod loaded_files;
 mod loads;
 mod locks;
 mod materialized;
@@ -81,6 +84,7 @@ const TABLES: &[&[SystemTable]] = &[
     activity::TABLES,
     analyses::TABLES,
     attributes::TABLES,
+    class_info::TABLES,
     classes::TABLES,
     commits::TABLES,
     connections::TABLES,
@@ -88,11 +92,13 @@ const TABLES: &[&[SystemTable]] = &[
     empty::TABLES,
     external::TABLES,
     external_queries::TABLES,
+    external_slices::TABLES,
     grants::TABLES,
     history::TABLES,
     indexes::TABLES,
     information::TABLES,
     late_binding::TABLES,
+    loaded_files::TABLES,
     loads::TABLES,
     locks::TABLES,
     metrics::TABLES,

@@ -1,5 +1,5 @@
-//! The plans of statements that have run, and what is wrong with them: `stl_explain`, `stl_plan_info`,
-//! `stl_alert_event_log`.
+//! The plans of statements that have run, and what is wrong with them: `stl_explain`, `sys_query_explain`,
+//! `stl_plan_info`, `stl_alert_event_log`.
 
 use super::steps::records;
 use super::table::Kind::{Double, Int4, Int8, Text, Time};
@@ -16,6 +16,17 @@ async fn explain(context: &Context) -> Result<Rows> {
         rows.extend(nodes.map(|(node, id)| {
             row![user, record.query, id, node.parent, &node.text, &node.info, record.query, 1, Value::Null]
         }));
+    }
+    Ok(rows)
+}
+
+async fn sys_explain(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in records(context).await? {
+        let user = snapshot.principals().user_id(&record.user);
+        let nodes = record.nodes.iter().zip(1_u32..);
+        rows.extend(nodes.map(|(node, id)| row![user, record.query, 1, id, node.parent, &node.text, &node.info]));
     }
     Ok(rows)
 }
@@ -94,6 +105,20 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("query_uuid", Text),
         ],
         rows: |context| Box::pin(explain(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "sys_query_explain",
+        columns: &[
+            ("user_id", Int4),
+            ("query_id", Int8),
+            ("child_query_sequence", Int4),
+            ("plan_node_id", Int4),
+            ("plan_parent_id", Int4),
+            ("plan_node", Text),
+            ("node_info", Text),
+        ],
+        rows: |context| Box::pin(sys_explain(context)),
     },
     SystemTable {
         schema: PG_CATALOG,

@@ -6,7 +6,7 @@ use super::{DATABASE, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, att
 use crate::error::Result;
 use crate::session::{Context, is_temporary};
 use crate::tables::{effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction};
-use millrace_catalog::model::SortKey;
+use millrace_catalog::model::{DistributionStyle, ManagedTable, SortKey};
 use std::collections::BTreeMap;
 
 /// What a table is made of, as the statement sees it.
@@ -70,6 +70,25 @@ pub(super) async fn figures(context: &Context, relation: &Relation) -> Result<Fi
         skew: if alive == 0 { None } else { skew(table, &contents.files, slices) },
         sort_key_skew,
     })
+}
+
+/// `releffectivediststyle`: how a relation is distributed, as the statement sees it.
+pub(super) async fn distribution(context: &Context, relation: &Relation) -> Result<i16> {
+    let Some(table) = &relation.managed else { return Ok(relation.distribution) };
+    let contents = context.transaction().lock().await.contents(context.warehouse(), table).await?;
+    Ok(style_number(relation, table, contents.files.iter().map(|file| file.size_bytes).sum()))
+}
+
+/// The same of a table of so many bytes.
+fn style_number(relation: &Relation, table: &ManagedTable, bytes: u64) -> i16 {
+    if table.attributes.distribution != DistributionStyle::Auto {
+        return relation.distribution;
+    }
+    match effective_style(table, bytes).style {
+        DistributionStyle::All => 10,
+        DistributionStyle::Even | DistributionStyle::Auto => 11,
+        DistributionStyle::Key { .. } => 12,
+    }
 }
 
 /// Megabytes, at least one where there is something: Redshift counts blocks.
@@ -136,6 +155,7 @@ async fn tbl_perm(context: &Context) -> Result<Rows> {
     for relation in relations(context).await?.iter().filter(|relation| relation.kind == RelationKind::Table) {
         let Some(table) = &relation.managed else { continue };
         let contents = context.transaction().lock().await.contents(context.warehouse(), table).await?;
+        let style = style_number(relation, table, contents.files.iter().map(|file| file.size_bytes).sum());
         let has_key = !matches!(table.attributes.effective_sort_key(), SortKey::None | SortKey::Auto);
         let mut parts = vec![SlicePart::default(); slices as usize];
         if let Some(first) = parts.first_mut() {
@@ -160,7 +180,7 @@ async fn tbl_perm(context: &Context) -> Result<Rows> {
                 NULL,
                 NULL,
                 0,
-                relation.distribution,
+                style,
                 part.blocks
             ]);
         }

@@ -29,7 +29,7 @@ pub(crate) struct Relation {
     pub(crate) owner: String,
     pub(crate) comment: Option<String>,
     pub(crate) columns: Vec<Column>,
-    /// `relediststyle`: 0 EVEN, 1 KEY, 8 ALL, 10 AUTO (ALL), 11 AUTO (EVEN), 12 AUTO (KEY).
+    /// 0 EVEN, 1 KEY, 8 ALL, 11 AUTO, whatever it is now.
     pub(crate) distribution: i16,
     /// Informational constraints as SQL.
     pub(crate) constraints: Vec<String>,

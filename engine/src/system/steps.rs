@@ -51,13 +51,13 @@ pub(super) struct Part<'a> {
 
 impl Part<'_> {
     /// Rows that it gave.
-    fn rows(&self) -> u64 {
+    pub(super) fn rows(&self) -> u64 {
         let of_slice = self.slice.and_then(|slice| self.step.slices.get(slice));
         of_slice.map_or(self.step.rows, |(rows, _)| *rows)
     }
 
     /// The slice's part of what is known of all together.
-    fn share(&self, total: u64) -> u64 {
+    pub(super) fn share(&self, total: u64) -> u64 {
         let Some(slice) = self.slice else { return total };
         let slices = &self.step.slices;
         let rows: u64 = slices.iter().map(|(rows, _)| rows).sum();

@@ -32,6 +32,30 @@ async fn stl_unload_log(context: &Context) -> Result<Rows> {
     Ok(rows)
 }
 
+async fn sys_unload_detail(context: &Context) -> Result<Rows> {
+    let records: Vec<UnloadRecord> = seen(context).await?;
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for record in &records {
+        let user = snapshot.principals().user_id(&record.origin.user);
+        for file in &record.files {
+            rows.push(row![
+                user,
+                record.origin.query,
+                record.origin.pid,
+                record.origin.xid,
+                &file.url,
+                record.origin.start_us,
+                record.origin.end_us,
+                file.rows,
+                file.bytes,
+                &record.format
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
 async fn sys_unload_history(context: &Context) -> Result<Rows> {
     let sees = may_see(context).await?;
     let mut running = context.warehouse().sessions().transfers().unloads();
@@ -84,6 +108,22 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("file_format", Text),
         ],
         |context| Box::pin(stl_unload_log(context)),
+    ),
+    declare(
+        "sys_unload_detail",
+        &[
+            ("user_id", Int4),
+            ("query_id", Int4),
+            ("session_id", Int4),
+            ("transaction_id", Int8),
+            ("file_name", Text),
+            ("start_time", Time),
+            ("end_time", Time),
+            ("line_count", Int8),
+            ("transfer_size", Int8),
+            ("file_format", Text),
+        ],
+        |context| Box::pin(sys_unload_detail(context)),
     ),
     declare(
         "sys_unload_history",

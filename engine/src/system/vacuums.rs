@@ -1,10 +1,11 @@
-//! What was vacuumed and is being vacuumed: `stl_vacuum`, `svv_vacuum_summary`, `svv_vacuum_progress`.
+//! What was vacuumed and is being vacuumed: `stl_vacuum`, `sys_vacuum_history`, `svv_vacuum_summary`,
+//! `svv_vacuum_progress`.
 
-use super::table::Kind::{Int4, Int8, Text, Time};
+use super::table::Kind::{Bool, Int4, Int8, Text, Time};
 use super::table::NULL;
-use super::{PG_CATALOG, Rows, SystemTable, row, sees_all};
+use super::{DATABASE, PG_CATALOG, Rows, SystemTable, relations, row, sees_all};
 use crate::error::Result;
-use crate::journal::VacuumRecord;
+use crate::journal::{QueryRecord, VacuumRecord};
 use crate::session::Context;
 use std::time::Duration;
 
@@ -79,6 +80,53 @@ async fn stl_vacuum(context: &Context) -> Result<Rows> {
     Ok(rows)
 }
 
+/// What a vacuum did, in the words of `sys_vacuum_history.vacuum_type`.
+fn kind(record: &VacuumRecord) -> &'static str {
+    match record.mode.as_str() {
+        "DELETE ONLY" => "Delete",
+        "SORT ONLY" => "Sort",
+        "REINDEX" => "Reindex",
+        "RECLUSTER" => "Recluster",
+        _ => "Full",
+    }
+}
+
+/// Vacuums that have ended, each with the statement that asked for it.
+async fn history(context: &Context) -> Result<Rows> {
+    let (snapshot, relations) = (context.snapshot().await?, relations(context).await?);
+    let queries: Vec<QueryRecord> = context.warehouse().journal().read().await?;
+    let rows = records(context).await?.into_iter().map(|record| {
+        let table = relations.iter().find(|relation| relation.oid == record.table_id);
+        let asked = |query: &&QueryRecord| query.xid == record.xid && query.user == record.user;
+        let query = queries.iter().rev().find(asked).filter(|_| !record.automatic);
+        let skipped = began(&record).contains("Skipped");
+        row![
+            if record.automatic { 1 } else { snapshot.principals().user_id(&record.user) },
+            record.xid,
+            query.map(|query| query.query),
+            DATABASE,
+            table.map(|table| &table.schema),
+            &record.table,
+            record.table_id,
+            kind(&record),
+            record.automatic,
+            if skipped { "Skipped" } else { "Complete" },
+            record.start_us,
+            record.end_us,
+            record.end_us,
+            record.end_us - record.start_us,
+            record.rows.0,
+            blocks(record.bytes.0),
+            record.reclaimable_rows,
+            record.rows.0.saturating_sub(record.rows.1),
+            blocks(record.bytes.0) - blocks(record.bytes.1),
+            sorted_rows(record.rows.0, record.sorted.0),
+            sorted_rows(record.rows.1, record.sorted.1)
+        ]
+    });
+    Ok(rows.collect())
+}
+
 async fn summary(context: &Context) -> Result<Rows> {
     let rows = records(context).await?.into_iter().map(|record| {
         let change = |of: (i64, i64)| of.1 - of.0;
@@ -140,6 +188,34 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("is_recluster", Int4),
         ],
         rows: |context| Box::pin(stl_vacuum(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "sys_vacuum_history",
+        columns: &[
+            ("user_id", Int4),
+            ("transaction_id", Int8),
+            ("query_id", Int8),
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("table_name", Text),
+            ("table_id", Int4),
+            ("vacuum_type", Text),
+            ("is_automatic", Bool),
+            ("status", Text),
+            ("start_time", Time),
+            ("end_time", Time),
+            ("record_time", Time),
+            ("duration", Int8),
+            ("rows_before_vacuum", Int8),
+            ("size_before_vacuum", Int4),
+            ("reclaimable_rows", Int8),
+            ("reclaimed_rows", Int8),
+            ("reclaimed_blocks", Int8),
+            ("sortedrows_before_vacuum", Int4),
+            ("sortedrows_after_vacuum", Int4),
+        ],
+        rows: |context| Box::pin(history(context)),
     },
     SystemTable {
         schema: PG_CATALOG,

@@ -96,7 +96,12 @@ fn configurations_are_checked() {
         })
         .collect();
     let segments = rules[0].replace("scan_row_count", "segment_execution_time");
-    assert!(Configuration::parse(&rule(&rules[..25].join(","))).is_ok());
+    let predicate = r#"{"metric_name":"scan_row_count","operator":">","value":1}"#;
+    let predicates = |count: usize| rule(&rules[0].replace(predicate, &vec![predicate; count].join(",")));
+    let named = |length: usize| rule(&rules[0].replace("r0", &"r".repeat(length)));
+    for text in [rule(&rules[..25].join(",")), predicates(3), named(32)] {
+        assert!(Configuration::parse(&text).is_ok(), "{text}");
+    }
     for (text, sqlstate, detail) in [
         ("[{]".to_owned(), "22023", "key must be a string at line 1 column 3"),
         ("7".to_owned(), "22023", "a list of queues is needed, not a number"),
@@ -184,6 +189,38 @@ fn configurations_are_checked() {
             "\"value\" takes highest",
         ),
         (rule(&rules[0].replace("r0", "r 0")), "22023", "\"rule_name\" takes a name"),
+        (named(33), "22023", "queue 1, rule 1: \"rule_name\" takes a name of 1 to 32"),
+        (predicates(0), "22023", "queue 1, rule 1: \"predicate\" takes a list of 1 to 3 predicates"),
+        (predicates(4), "22023", "queue 1, rule 1: \"predicate\" takes a list of 1 to 3 predicates"),
+        (
+            rule(&rules[0].replace("operator", "compare")),
+            "22023",
+            "queue 1, rule 1, predicate 1: there is no key \"compare\"",
+        ),
+        (rule(&rules[0].replace(",\"value\":1", "")), "22023", "predicate 1: \"value\" is missing"),
+        (rule(&rules[0].replace(":1}", ":-1}")), "22023", "predicate 1: \"value\" takes a whole number from 0 to"),
+        (
+            rule(&rules[0].replace("\"log\"", "\"log\",\"value\":\"high\"")),
+            "22023",
+            "queue 1, rule 1: \"value\" has no meaning with the action log",
+        ),
+        (r#"[{"rules":{}}]"#.to_owned(), "22023", "queue 1: \"rules\" takes a list of rules"),
+        (
+            r#"[{"memory_percent_to_use":101}]"#.to_owned(),
+            "22023",
+            "queue 1: \"memory_percent_to_use\" takes a whole number from 0 to 100",
+        ),
+        (
+            r#"[{"max_execution_time":"soon"}]"#.to_owned(),
+            "22023",
+            "queue 1: \"max_execution_time\" takes a whole number from 0 to",
+        ),
+        (
+            r#"[{"query_group":["a"],"query_group_wild_card":"maybe"},{}]"#.to_owned(),
+            "22023",
+            "queue 1: \"query_group_wild_card\" takes 1 or 0",
+        ),
+        (r#"[{"user_group":[" "]},{}]"#.to_owned(), "22023", "queue 1: \"user_group\" has an empty name"),
         (
             rule(&rules[0].replace("scan_row_count", "query_priority").replace("\"value\":1", "\"value\":\"low\"")),
             "22023",

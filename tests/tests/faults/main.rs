@@ -205,6 +205,29 @@ async fn a_warehouse_that_is_a_file_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn users_stay_as_they_are_where_a_change_must_be_audited_and_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    let mut config = warehouse_config(folder.path().join("warehouse"));
+    let settings = [("audit_directory", logs.to_str().unwrap()), ("audit_logs", "userlog"), ("audit_required", "on")];
+    for (name, value) in settings {
+        config = config.with_setting(name, value).unwrap();
+    }
+    // Each line begins a file.
+    config.audit.rotate_after = Duration::ZERO;
+    let mut session = Session::new(Warehouse::open(config).await.unwrap());
+    rows(&mut session, "CREATE USER ann PASSWORD 'Secret123'").await.unwrap();
+    std::fs::rename(&logs, folder.path().join("moved")).unwrap();
+    std::fs::write(&logs, "no folder").unwrap();
+    for statement in ["CREATE USER bob PASSWORD 'Secret123'", "ALTER USER ann CREATEDB", "DROP USER ann"] {
+        let error = rows(&mut session, statement).await.unwrap_err();
+        assert_eq!((error.kind, error.sqlstate()), (ErrorKind::BadFile, "58030"), "{statement}: {error}");
+    }
+    let users = "SELECT usename, usecreatedb FROM pg_user WHERE usename IN ('ann', 'bob')";
+    assert_eq!(rows(&mut session, users).await.unwrap(), [["ann", "false"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_ctas_leaves_no_file_and_no_table() {
     let world = World::new(false).await.unwrap();
     let place = world.tmp().join("cancelled");

@@ -2,7 +2,8 @@
 //!
 //! Redshift's dialect has Redshift's steps (`XN Hash Join DS_DIST_NONE …`), made of the physical plan ([`redshift`]) and
 //! written by [`render`]; Athena's has the operators themselves ([`datafusion`]), which every dialect gives as
-//! `FORMAT DATAFUSION`. JSON and graphs have Redshift's steps in both. `ANALYZE` runs queries; what writes is refused.
+//! `FORMAT DATAFUSION`. JSON and graphs have Redshift's steps in both. `ANALYZE` runs the statement: of a query the plan
+//! that is shown, of what changes rows all of it, and then shows the plans that it had.
 
 mod datafusion;
 mod io;
@@ -15,7 +16,7 @@ use super::{managed, progress, query, rows, write};
 use crate::error::{Error, Result};
 use crate::optimize::JoinEstimates;
 use crate::resolve::{self, Relation};
-use crate::result::StatementResult;
+use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
 use crate::sql::{Dialect, Explain, ExplainFormat, ExplainType, Statement};
 use crate::tables;
@@ -37,6 +38,9 @@ struct Planned {
 
 /// Explains a statement.
 pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<StatementResult> {
+    if explain.analyze && !matches!(*explain.statement, Statement::Query(_)) {
+        return changed(context, explain).await;
+    }
     let started = Instant::now();
     let mut plans = Vec::new();
     for (part, logical) in logical_plans(context, explain).await? {
@@ -62,8 +66,47 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         }
         _ => datafusion::lines(context, explain, &plans, planned).await?,
     };
+    shown(context, lines)
+}
+
+/// The lines of an EXPLAIN as its result.
+fn shown(context: &Context, lines: Vec<String>) -> Result<StatementResult> {
     // Names of our own have a mark that is no character to print.
     rows::text("EXPLAIN", &[column(context.dialect())], lines.into_iter().map(|line| [line.replace('\u{1}', " ")]))
+}
+
+/// Runs a statement that changes rows, and shows the plans that did it.
+async fn changed(context: &Context, explain: &Explain) -> Result<StatementResult> {
+    let is_redshift = context.dialect() == Dialect::Redshift;
+    match explain.format {
+        None | Some(ExplainFormat::Text) if is_redshift => {}
+        Some(ExplainFormat::Json | ExplainFormat::Graphviz) => {}
+        _ => return Err(Error::unsupported("EXPLAIN ANALYZE (FORMAT DATAFUSION) of a statement that writes")),
+    }
+    let started = Instant::now();
+    let result = Box::pin(super::execute(context, &explain.statement)).await?;
+    let elapsed = started.elapsed();
+    let plans = context.work().map(|work| work.plans()).unwrap_or_default();
+    let mut scans = Vec::new();
+    plans.iter().for_each(|plan| scans_of(plan, &mut scans));
+    let counters = counted(context, &scans).await?;
+    let wanted = redshift::Shown { costs: explain.costs, verbose: explain.verbose, counters: Some(&counters) };
+    let slices = context.state().config().target_partitions();
+    let parts: Vec<step::Part> = plans.iter().map(|plan| redshift::ran(plan, slices, wanted)).collect();
+    let lines = match explain.format {
+        Some(ExplainFormat::Json) => vec![render::json(&parts)],
+        Some(ExplainFormat::Graphviz) => vec![render::graphviz(&parts)],
+        _ => {
+            let rows = match result.tag {
+                CommandTag::Insert(rows) | CommandTag::Count(_, rows) => rows,
+                _ => 0,
+            };
+            let mut lines = render::text(&parts);
+            lines.push(execution_time(elapsed, rows));
+            lines
+        }
+    };
+    Ok(StatementResult { notices: result.notices, ..shown(context, lines)? })
 }
 
 /// The columns of what an EXPLAIN gives, and no rows.
@@ -126,15 +169,20 @@ async fn run(context: &Context, plans: &[Planned]) -> Result<Ran> {
         rows += stream.try_fold(0, |count, batch| async move { Ok(count + batch.num_rows()) }).await?;
     }
     let elapsed = started.elapsed();
+    Ok(Ran { rows, elapsed, counters: counted(context, &scans).await? })
+}
+
+/// What scans that have run read, besides what their operators count.
+async fn counted(context: &Context, scans: &[Arc<dyn ExecutionPlan>]) -> Result<redshift::Counters> {
     let mut counters = redshift::Counters::default();
     for scan in scans {
-        let Some(config) = progress::file_scan(&scan) else { continue };
+        let Some(config) = progress::file_scan(scan) else { continue };
         let store = context.state().runtime_env().object_store(&config.object_store_url)?;
         if let Some(blocks) = tables::read_blocks(config, store).await? {
-            counters.note(&scan, blocks);
+            counters.note(scan, blocks);
         }
     }
-    Ok(Ran { rows, elapsed, counters })
+    Ok(counters)
 }
 
 fn scans_of(plan: &Arc<dyn ExecutionPlan>, scans: &mut Vec<Arc<dyn ExecutionPlan>>) {
@@ -149,10 +197,12 @@ fn scans_of(plan: &Arc<dyn ExecutionPlan>, scans: &mut Vec<Arc<dyn ExecutionPlan
 /// How long planning took, and running.
 fn times(planned: Duration, ran: Option<&Ran>) -> Vec<String> {
     let mut lines = vec![format!("Planning time: {:.3} ms", planned.as_secs_f64() * 1e3)];
-    if let Some(Ran { rows, elapsed, .. }) = ran {
-        lines.push(format!("Execution time: {:.3} ms, {rows} rows", elapsed.as_secs_f64() * 1e3));
-    }
+    lines.extend(ran.map(|ran| execution_time(ran.elapsed, ran.rows as u64)));
     lines
+}
+
+fn execution_time(elapsed: Duration, rows: u64) -> String {
+    format!("Execution time: {:.3} ms, {rows} rows", elapsed.as_secs_f64() * 1e3)
 }
 
 /// The plans of a statement that reads or writes rows, before optimisation.
@@ -173,7 +223,6 @@ pub(crate) async fn plans_of(context: &Context, statement: &Statement) -> Result
 async fn logical_plans(context: &Context, explain: &Explain) -> Result<Vec<(Option<&'static str>, LogicalPlan)>> {
     let plan = match explain.statement.as_ref() {
         Statement::Query(query) => query::logical_plan(context, query).await?,
-        _ if explain.analyze => return Err(Error::unsupported("EXPLAIN ANALYZE of a statement that writes")),
         Statement::Insert(insert) => match (resolve::find_relation(context, &insert.table).await?, &insert.query) {
             (Relation::Managed(table), _) => managed::plan_insert(context, &table, insert).await?,
             (Relation::Foreign(table), _) => return Err(table.unchangeable()),

@@ -217,6 +217,14 @@ impl Audit {
         if self.logs.is_empty() { Ok(()) } else { self.write(AuditLog::Connection, &lines::of_connection(event)) }
     }
 
+    /// Asks, before a user is changed, whether that can be written down where it must be.
+    ///
+    /// # Errors
+    /// As [`Audit::connection`].
+    pub(crate) fn check_users(&self) -> Result<()> {
+        if self.required { self.write(AuditLog::User, "") } else { Ok(()) }
+    }
+
     /// Writes down what becomes of a user.
     ///
     /// # Errors
@@ -318,6 +326,23 @@ mod tests {
         assert_eq!(lenient.lost(), 4);
         let strict = AuditConfig { required: true, ..config(&blocked) };
         assert_eq!(Audit::open(&strict, Path::new("w"), None).await.unwrap_err().sqlstate(), "58030");
+    }
+
+    #[tokio::test]
+    async fn users_are_not_to_be_changed_where_that_cannot_be_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        // Each line begins a file.
+        let lenient = AuditConfig { rotate_after: Duration::ZERO, ..config(&logs) };
+        let strict = AuditConfig { required: true, ..lenient.clone() };
+        let lenient = Audit::open(&lenient, Path::new("lenient"), None).await.unwrap();
+        let strict = Audit::open(&strict, Path::new("strict"), None).await.unwrap();
+        assert!(strict.check_users().is_ok());
+        std::fs::rename(&logs, folder.path().join("moved")).unwrap();
+        std::fs::write(&logs, "no folder").unwrap();
+        assert_eq!(strict.check_users().unwrap_err().sqlstate(), "58030");
+        assert!(lenient.check_users().is_ok());
+        assert_eq!(lenient.lost(), 0, "nothing was to be written");
     }
 
     #[tokio::test]

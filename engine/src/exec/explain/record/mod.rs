@@ -46,6 +46,7 @@ impl Ending {
             | Statement::CopyIn(_)
             | Statement::CreateTableAs(_)
             | Statement::CreateTable(_) => Self::Insert,
+            Statement::Explain(explain) if explain.analyze => Self::of(&explain.statement),
             Statement::Delete(_) => Self::Delete,
             Statement::Update(_) | Statement::Merge(_) => Self::Update,
             Statement::Unload(_) => Self::Unload,

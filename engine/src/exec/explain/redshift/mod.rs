@@ -80,36 +80,37 @@ pub(super) async fn part(
     if !shown.costs {
         root.hide_costs();
     }
-    let mut alerts = Vec::new();
-    if builder.nested_loop {
-        let advice = "review the join predicates to avoid Cartesian products";
-        alerts.push(format!("Nested Loop Join in the query plan - {advice}"));
-    }
-    if !builder.missing.is_empty() {
-        let tables: Vec<&str> = builder.missing.iter().map(String::as_str).collect();
-        alerts.push(format!("Tables missing statistics: {}", tables.join(", ")));
-        alerts.push("Update statistics by running the ANALYZE command on these tables".to_owned());
-    }
-    Ok(Part { name, root, alerts })
+    Ok(Part { name, root, alerts: builder.alerts() })
 }
 
-/// The steps of a plan that has run, with what they did, for the journal: estimated by the operators' own statistics.
+/// The steps of a plan that has run, with what they did, for the journal.
 pub(super) fn done(physical: &Plan, slices: usize, counters: &Counters) -> Step {
+    ran(physical, slices, Shown { costs: true, verbose: false, counters: Some(counters) }).root
+}
+
+/// The same as they are shown: estimated by the operators' own statistics.
+pub(super) fn ran(physical: &Plan, slices: usize, shown: Shown<'_>) -> Part {
     let mut builder = Builder {
         rows: rows::Rows::new(Vec::new(), physical, &JoinEstimates::default()),
         partitions: HashMap::new(),
         slices,
         qualify: scans(physical) > 1,
-        shown: Shown { costs: true, verbose: false, counters: Some(counters) },
+        shown,
         missing: BTreeSet::new(),
         nested_loop: false,
     };
     let at = At { root: true, ..At::default() };
     // Room for the deepest plans is not free.
-    if is_deep(physical, SHALLOW) {
-        return crate::plan::with_room(|| builder.build(physical, at)).step;
+    let built = if is_deep(physical, SHALLOW) {
+        crate::plan::with_room(|| builder.build(physical, at))
+    } else {
+        builder.build(physical, at)
+    };
+    let mut root = built.step;
+    if !shown.costs {
+        root.hide_costs();
     }
-    builder.build(physical, at).step
+    Part { name: None, root, alerts: builder.alerts() }
 }
 
 /// Whether a plan has more levels than this.
@@ -221,6 +222,21 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// What a person should look at in what was built.
+    fn alerts(&self) -> Vec<String> {
+        let mut alerts = Vec::new();
+        if self.nested_loop {
+            let advice = "review the join predicates to avoid Cartesian products";
+            alerts.push(format!("Nested Loop Join in the query plan - {advice}"));
+        }
+        if !self.missing.is_empty() {
+            let tables: Vec<&str> = self.missing.iter().map(String::as_str).collect();
+            alerts.push(format!("Tables missing statistics: {}", tables.join(", ")));
+            alerts.push("Update statistics by running the ANALYZE command on these tables".to_owned());
+        }
+        alerts
+    }
+
     /// The steps of an operator and all below it.
     fn build(&mut self, plan: &Plan, at: At) -> Built {
         let is_limit = plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>();
