@@ -1,6 +1,6 @@
 //! Tables of things that do not exist here: truly empty, with the columns that clients ask for.
 
-use super::table::Kind::{Bool, Int2, Int4, Int8, Oid, Oids, Text, Time};
+use super::table::Kind::{Bool, Int2, Int4, Int8, Oid, Text, Time};
 use super::{Kind, PG_CATALOG, Rows, SystemTable};
 use crate::error::Result;
 use crate::session::Context;
@@ -80,25 +80,6 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
     ),
     empty("pg_largeobject", &[("loid", Oid), ("pageno", Int4)]),
-    empty(
-        "pg_proc_info",
-        &[
-            ("prooid", Oid),
-            ("proname", Text),
-            ("pronamespace", Oid),
-            ("proowner", Int4),
-            ("prolang", Oid),
-            ("prokind", Text),
-            ("prorettype", Oid),
-            ("proretset", Bool),
-            ("pronargs", Int2),
-            ("proargtypes", Oids),
-            ("proargnames", Kind::Texts),
-            ("proargmodes", Kind::Texts),
-            ("proallargtypes", Oids),
-            ("prosrc", Text),
-        ],
-    ),
     empty("pg_aggregate", &[("aggfnoid", Oid), ("aggtransfn", Oid), ("aggfinalfn", Oid)]),
     empty(
         "pg_statistic_indicator",

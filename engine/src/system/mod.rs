@@ -52,7 +52,7 @@ pub(crate) use facts::{Facts, facts};
 pub(crate) use indexes::index_text;
 pub(crate) use materialized::{Staleness, staleness};
 pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
-pub(crate) use procedures::{name as function_name, users_function};
+pub(crate) use procedures::{function_text, name as function_name, users_function};
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations, temporary};
 pub(crate) use row_functions::{COLUMNS, RELATION};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
