@@ -1,15 +1,16 @@
 //! Relations and schemas in `pg_catalog`: `pg_class` and what hangs on it.
 
-use super::table::Kind::{Bool, Int2, Int2s, Int4, Oid, Real, Text};
+use super::table::Kind::{Bool, Int2, Int2s, Int4, Oid, Real, Text, Time};
 use super::table::NULL;
 use super::{
     Column, INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, indexes, oid,
-    relations, row,
+    redshift, relations, row,
 };
 use crate::error::Result;
 use crate::resolve;
 use crate::session::Context;
 use millrace_catalog::model::{ADMIN, Grantee, Principals, Securable};
+use std::collections::BTreeMap;
 
 /// The names of all schemas with their owners, those of the system too.
 pub(super) async fn schemas(context: &Context) -> Result<Vec<(String, String)>> {
@@ -117,6 +118,27 @@ async fn class(context: &Context) -> Result<Rows> {
     }
     Ok(rows)
 }
+
+/// `pg_class_info`: `pg_class`, and how tables are distributed now.
+async fn class_info(context: &Context) -> Result<Rows> {
+    let mut styles = BTreeMap::new();
+    for relation in relations(context).await?.iter().filter(|relation| relation.kind == RelationKind::Table) {
+        styles.insert(relation.oid, redshift::effective_distribution(context, relation).await?);
+    }
+    let mut rows = class(context).await?;
+    for row in &mut rows {
+        if let Value::Int(oid) = row[0]
+            && let Some(style) = styles.get(&oid)
+        {
+            row[EFFECTIVE_STYLE] = (*style).into();
+        }
+        row.push(Value::Null);
+    }
+    Ok(rows)
+}
+
+/// The place of `releffectivediststyle` among the columns of `pg_class`.
+const EFFECTIVE_STYLE: usize = 31;
 
 fn class_row(
     (number, name, schema): (i64, &str, i64),
@@ -363,7 +385,7 @@ async fn depend(context: &Context) -> Result<Rows> {
 
 /// Pairs of a view's number and that of a relation that its query names. A late-binding view, which has no columns of its
 /// own, depends on nothing: dropping what it reads leaves it.
-async fn view_sources(context: &Context) -> Result<Vec<(i64, i64)>> {
+pub(super) async fn view_sources(context: &Context) -> Result<Vec<(i64, i64)>> {
     let found = relations(context).await?;
     let snapshot = context.snapshot().await?;
     let mut pairs = Vec::new();
@@ -391,12 +413,11 @@ async fn rewrite(context: &Context) -> Result<Rows> {
     Ok(views.map(|view| row![view.oid, "_RETURN", view.oid, 0, "1", true, NULL, NULL]).collect())
 }
 
-pub(super) const TABLES: &[SystemTable] = &[
-    SystemTable {
-        schema: PG_CATALOG,
-        name: "pg_class",
-        columns: &[
-            ("oid", Oid),
+/// The columns of `pg_class`: the number under this name, and more at the end.
+macro_rules! class_columns {
+    ($number:literal $(, $more:expr)*) => {
+        &[
+            ($number, Oid),
             ("relname", Text),
             ("relnamespace", Oid),
             ("reltype", Oid),
@@ -431,8 +452,23 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("relpartbound", Text),
             ("relhastriggers", Bool),
             ("reloftype", Oid),
-        ],
+            $($more,)*
+        ]
+    };
+}
+
+pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_class",
+        columns: class_columns!("oid"),
         rows: |context| Box::pin(class(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_class_info",
+        columns: class_columns!("reloid", ("relcreationtime", Time)),
+        rows: |context| Box::pin(class_info(context)),
     },
     SystemTable {
         schema: PG_CATALOG,

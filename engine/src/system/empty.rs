@@ -120,6 +120,97 @@ pub(super) const TABLES: &[SystemTable] = &[
     empty("pg_policy", &[("oid", Oid), ("polname", Text), ("polrelid", Oid), ("polcmd", Text)]),
     empty("pg_sequence", &[("seqrelid", Oid), ("seqtypid", Oid), ("seqstart", Int8), ("seqincrement", Int8)]),
     empty("pg_statistic_ext", &[("oid", Oid), ("stxrelid", Oid), ("stxname", Text), ("stxnamespace", Oid)]),
+    // No schema has a quota, and no role a right on the system itself.
+    empty(
+        "svv_schema_quota_state",
+        &[
+            ("schema_id", Int4),
+            ("schema_name", Text),
+            ("schema_owner", Int4),
+            ("quota", Int4),
+            ("disk_usage", Int4),
+            ("disk_usage_pct", Kind::Double),
+        ],
+    ),
+    empty(
+        "svv_redshift_schema_quota",
+        &[
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("schema_owner", Int4),
+            ("quota", Int4),
+            ("disk_usage", Int4),
+        ],
+    ),
+    empty(
+        "svv_system_privileges",
+        &[("system_privilege", Text), ("identity_id", Int4), ("identity_name", Text), ("identity_type", Text)],
+    ),
+    empty(
+        "svv_iam_privileges",
+        &[
+            ("iam_arn", Text),
+            ("command_type", Text),
+            ("identity_id", Int4),
+            ("identity_name", Text),
+            ("identity_type", Text),
+        ],
+    ),
+    empty(
+        "svv_ml_model_privileges",
+        &[
+            ("namespace_name", Text),
+            ("model_name", Text),
+            ("model_version", Int4),
+            ("privilege_type", Text),
+            ("identity_id", Int4),
+            ("identity_name", Text),
+            ("identity_type", Text),
+            ("admin_option", Bool),
+        ],
+    ),
+    // Row-level security is refused.
+    empty(
+        "svv_rls_policy",
+        &[
+            ("poldb", Text),
+            ("polname", Text),
+            ("polalias", Text),
+            ("polatts", Text),
+            ("polqual", Text),
+            ("polenabled", Bool),
+            ("polmodifiedby", Text),
+            ("polmodifiedtime", Time),
+        ],
+    ),
+    empty(
+        "svv_rls_relation",
+        &[
+            ("datname", Text),
+            ("relschema", Text),
+            ("relname", Text),
+            ("relkind", Text),
+            ("is_rls_on", Bool),
+            ("is_rls_datashare_on", Bool),
+            ("rls_conjunction_type", Text),
+            ("rls_datashare_conjunction_type", Text),
+        ],
+    ),
+    empty(
+        "svv_rls_attached_policy",
+        &[
+            ("relschema", Text),
+            ("relname", Text),
+            ("relkind", Text),
+            ("polname", Text),
+            ("grantor", Text),
+            ("grantee", Text),
+            ("granteekind", Text),
+            ("is_pol_on", Bool),
+            ("is_rls_on", Bool),
+            ("rls_conjunction_type", Text),
+        ],
+    ),
     // Libraries of Python functions; what Redshift keeps of BACKUP NO.
     empty("pg_library", &[("name", Text), ("language_oid", Oid), ("file_store_id", Int4), ("owner", Int4)]),
     empty("pg_conf", &[("key", Text), ("value", Text)]),

@@ -72,6 +72,19 @@ pub(super) async fn figures(context: &Context, relation: &Relation) -> Result<Fi
     })
 }
 
+/// `releffectivediststyle`: how a table is distributed now, by Redshift's numbers.
+pub(super) async fn effective_distribution(context: &Context, relation: &Relation) -> Result<i64> {
+    let style = figures(context, relation).await?.style;
+    Ok(match style.as_str() {
+        "EVEN" => 0,
+        "ALL" => 8,
+        "AUTO(ALL)" => 10,
+        "AUTO(EVEN)" => 11,
+        auto if auto.starts_with("AUTO(KEY") => 12,
+        _ => 1,
+    })
+}
+
 /// Megabytes, at least one where there is something: Redshift counts blocks.
 fn blocks(bytes: u64) -> u64 {
     bytes.div_ceil(1 << 20)

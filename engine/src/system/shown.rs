@@ -17,7 +17,7 @@ use crate::sql::SHOWN;
 use millrace_catalog::model::{Principals, Privilege, Securable};
 
 /// An access list in one text.
-fn access(principals: &Principals, object: &Securable) -> Option<String> {
+pub(super) fn access(principals: &Principals, object: &Securable) -> Option<String> {
     match classes::access_list(principals, object) {
         Value::Texts(items) => Some(items.join("~")),
         _ => None,
