@@ -35,6 +35,7 @@ mod relations;
 mod row_functions;
 mod settings;
 mod shown;
+mod standard;
 mod status;
 mod steps;
 mod storage;
@@ -103,6 +104,7 @@ const TABLES: &[&[SystemTable]] = &[
     redshift::TABLES,
     row_functions::TABLES,
     settings::TABLES,
+    standard::TABLES,
     status::TABLES,
     steps::TABLES,
     storage::TABLES,
