@@ -90,6 +90,27 @@ async fn the_first_start_makes_a_password_and_shows_it_once() {
     second.client_with("user=admin dbname=dev password=guess").await.unwrap_err();
 }
 
+/// PostgreSQL's error for another database than there is; a schema's name is what `USE` takes.
+#[tokio::test]
+async fn a_database_that_does_not_exist_is_refused() {
+    let server = Server::start();
+    server.client().await.batch_execute("create schema sales").await.unwrap();
+    let error = server.client_with("user=admin dbname=nothing").await.unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::INVALID_CATALOG_NAME));
+    assert_eq!(error.as_db_error().unwrap().message(), "database \"nothing\" does not exist");
+    let in_path = "user=admin dbname=sales options='-c search_path=default'";
+    for (named, schema) in [
+        ("user=admin", "default"),
+        ("user=admin dbname=DEV", "default"),
+        ("user=admin dbname=sales", "sales"),
+        (in_path, "default"),
+    ] {
+        let (client, _task) = server.client_with(named).await.unwrap();
+        assert_eq!(one(&client, "select current_schema()").await, schema, "{named}");
+        assert_eq!(one(&client, "select current_database()").await, "dev", "{named}");
+    }
+}
+
 #[test]
 fn nobody_is_trusted_on_an_open_address() {
     let directory = tempfile::tempdir().unwrap();
