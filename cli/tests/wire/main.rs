@@ -18,3 +18,4 @@ mod shutdown;
 mod slow;
 mod time_zones;
 mod tls;
+mod types;
