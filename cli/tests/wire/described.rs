@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 /// The messages up to ReadyForQuery, each with its type.
-fn messages(socket: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn messages(socket: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
     let mut found = Vec::new();
     loop {
         let mut head = [0; 5];

@@ -1,6 +1,7 @@
 //! Logging in: passwords in each of their forms, limits, the first start.
 
 use crate::bad_input::{socket, startup};
+use crate::described::messages;
 use crate::server::{Server, one};
 use md5::{Digest, Md5};
 use std::fmt::Write as _;
@@ -88,6 +89,33 @@ async fn the_first_start_makes_a_password_and_shows_it_once() {
     assert_eq!(second.said, Vec::<String>::new());
     second.client_with(&login).await.unwrap();
     second.client_with("user=admin dbname=dev password=guess").await.unwrap_err();
+}
+
+/// What Redshift's Python driver sends: it is asked for its password by message 13, and told which SHOW statements there
+/// are to find tables with. Others are not.
+#[tokio::test]
+async fn redshifts_drivers_are_known_by_what_they_send() {
+    let sent = "user\0admin\0database\0dev\0application_name\0tool\0client_protocol_version\x002\0\
+                driver_version\0Redshift Python Driver\0os_version\0Linux\0plugin_name\0BrowserAzureOAuth2CredentialsProvider\0\
+                driver_discovery_version\x001\0\0";
+    let length = u32::try_from(sent.len() + 8).unwrap().to_be_bytes();
+    let startup_message = [&length[..], b"\0\x03\0\0", sent.as_bytes()].concat();
+    let server = Server::with(&[], &[PASSWORD]);
+    let mut asked = socket(&server);
+    asked.write_all(&startup_message).unwrap();
+    let mut request = [0; 9];
+    asked.read_exact(&mut request).unwrap();
+    assert_eq!((request[0], &request[5..]), (b'R', &13_u32.to_be_bytes()[..]));
+    let server = Server::start();
+    let discovery = (b'S', b"show_discovery\x004\0".to_vec());
+    let version = (b'S', b"server_version\x008.0.2\0".to_vec());
+    for (message, discovers) in [(startup_message, true), (startup(), false)] {
+        let mut socket = socket(&server);
+        socket.write_all(&message).unwrap();
+        let told = messages(&mut socket);
+        assert!(told.contains(&version), "{told:?}");
+        assert_eq!(told.contains(&discovery), discovers, "{told:?}");
+    }
 }
 
 /// PostgreSQL's error for another database than there is; a schema's name is what `USE` takes.
