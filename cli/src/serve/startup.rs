@@ -112,7 +112,8 @@ async fn try_begin(
     }
     let told = welcome(wire, &session, seat.pid, seat.secret())?;
     wire.trust_sizes();
-    Ok(slot.take().map(|wire| (Connection::new(wire, session, (seat, visit), told), place)))
+    let knows_redshift = client.is_redshift_driver();
+    Ok(slot.take().map(|wire| (Connection::new(wire, session, (seat, visit), told, knows_redshift), place)))
 }
 
 /// Turns a user away who has as many sessions as its `CONNECTION LIMIT` allows.

@@ -91,25 +91,37 @@ async fn the_first_start_makes_a_password_and_shows_it_once() {
     second.client_with("user=admin dbname=dev password=guess").await.unwrap_err();
 }
 
-/// What Redshift's Python driver sends: it is asked for its password by message 13, and told which SHOW statements there
-/// are to find tables with. Others are not.
+/// The first message of Redshift's Python driver.
+pub(crate) fn redshift_startup() -> Vec<u8> {
+    let sent = [
+        ("user", "admin"),
+        ("database", "dev"),
+        ("application_name", "tool"),
+        ("client_protocol_version", "2"),
+        ("driver_version", "Redshift Python Driver 2.1.17"),
+        ("os_version", "Linux"),
+        ("plugin_name", "BrowserAzureOAuth2CredentialsProvider"),
+        ("driver_discovery_version", "1"),
+    ];
+    let body: Vec<String> = sent.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
+    let body = body.concat();
+    let length = u32::try_from(4 + 4 + body.len() + 1).unwrap().to_be_bytes();
+    [&length[..], b"\0\x03\0\0", body.as_bytes(), b"\0"].concat()
+}
+
+/// It is asked for its password by message 13, and told which SHOW statements there are to find tables with. Others are not.
 #[tokio::test]
 async fn redshifts_drivers_are_known_by_what_they_send() {
-    let sent = "user\0admin\0database\0dev\0application_name\0tool\0client_protocol_version\x002\0\
-                driver_version\0Redshift Python Driver\0os_version\0Linux\0plugin_name\0BrowserAzureOAuth2CredentialsProvider\0\
-                driver_discovery_version\x001\0\0";
-    let length = u32::try_from(sent.len() + 8).unwrap().to_be_bytes();
-    let startup_message = [&length[..], b"\0\x03\0\0", sent.as_bytes()].concat();
     let server = Server::with(&[], &[PASSWORD]);
     let mut asked = socket(&server);
-    asked.write_all(&startup_message).unwrap();
+    asked.write_all(&redshift_startup()).unwrap();
     let mut request = [0; 9];
     asked.read_exact(&mut request).unwrap();
     assert_eq!((request[0], &request[5..]), (b'R', &13_u32.to_be_bytes()[..]));
     let server = Server::start();
     let discovery = (b'S', b"show_discovery\x004\0".to_vec());
     let version = (b'S', b"server_version\x008.0.2\0".to_vec());
-    for (message, discovers) in [(startup_message, true), (startup(), false)] {
+    for (message, discovers) in [(redshift_startup(), true), (startup(), false)] {
         let mut socket = socket(&server);
         socket.write_all(&message).unwrap();
         let told = messages(&mut socket);
