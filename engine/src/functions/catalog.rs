@@ -197,8 +197,8 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         "pg_get_indexdef",
         |_| Kind::Text,
         |facts, args| {
-            let number = int(args, 0);
-            Ok(number.and_then(|number| system::index_text(&facts.relations, number)).into())
+            let (number, column) = (int(args, 0), int(args, 1).unwrap_or(0));
+            Ok(number.and_then(|number| system::index_text(&facts.relations, number, column)).into())
         },
     ),
     define(

@@ -288,6 +288,7 @@ async fn constraint(context: &Context) -> Result<Rows> {
         for constraint in constraints(relation) {
             let (target, target_columns) = referenced(&all, relation, constraint.text);
             let name = constraint_name(relation, &constraint);
+            let index = if constraint.kind == 'f' { 0 } else { oid::index(relation.oid, &name) };
             rows.push(row![
                 rows.len() + 1,
                 name,
@@ -304,7 +305,8 @@ async fn constraint(context: &Context) -> Result<Rows> {
                 constraint.columns,
                 target_columns,
                 constraint.text,
-                constraint.text
+                constraint.text,
+                index
             ]);
         }
     }
@@ -496,6 +498,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("confkey", Int2s),
             ("conbin", Text),
             ("consrc", Text),
+            // PostgreSQL's since 9.0, which psql asks for.
+            ("conindid", Oid),
         ],
         rows: |context| Box::pin(constraint(context)),
     },
