@@ -6,9 +6,10 @@ use super::table::NULL;
 use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, classes, oid, quoted, row, types};
 use crate::builtin;
 use crate::error::Result;
+use crate::resolve::rights;
 use crate::session::Context;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{ADMIN, Securable, SqlFunction, Volatility};
+use millrace_catalog::model::{ADMIN, Privilege, Securable, SqlFunction, Volatility};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -18,6 +19,18 @@ const FIRST: usize = 200_000_000;
 /// The functions that users have made, with their schemas.
 pub(super) fn users_functions(snapshot: &Snapshot) -> impl Iterator<Item = (&String, &SqlFunction)> {
     snapshot.databases().flat_map(|database| database.functions.iter().map(|function| (&database.name, function)))
+}
+
+/// The functions that a user may call of those that users have made, with their schemas.
+pub(super) fn callable<'a>(
+    snapshot: &'a Snapshot,
+    user: &'a str,
+) -> impl Iterator<Item = (&'a String, &'a SqlFunction)> {
+    let principals = snapshot.principals();
+    users_functions(snapshot).filter(move |(schema, function)| {
+        rights::may_on_schema(principals, user, schema, Privilege::Usage)
+            && rights::may_execute(principals, user, schema, function)
+    })
 }
 
 /// The functions that are always there, in the order of their names, each with its kind as `prokind` tells it.

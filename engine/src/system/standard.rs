@@ -12,10 +12,8 @@ use super::{
     relations, row, types,
 };
 use crate::error::Result;
-use crate::resolve::rights;
 use crate::session::Context;
-use millrace_catalog::Snapshot;
-use millrace_catalog::model::{Grantee, Privilege, Securable, SqlFunction, Volatility};
+use millrace_catalog::model::{Grantee, Securable, SqlFunction, Volatility};
 
 async fn referential_constraints(context: &Context) -> Result<Rows> {
     let all = relations(context).await?;
@@ -75,15 +73,6 @@ async fn view_tables(context: &Context) -> Result<Rows> {
     Ok(rows.collect())
 }
 
-/// The functions that a user may call, with their schemas.
-fn callable<'a>(snapshot: &'a Snapshot, user: &'a str) -> impl Iterator<Item = (&'a String, &'a SqlFunction)> {
-    let principals = snapshot.principals();
-    procedures::users_functions(snapshot).filter(move |(schema, function)| {
-        rights::may_on_schema(principals, user, schema, Privilege::Usage)
-            && rights::may_execute(principals, user, schema, function)
-    })
-}
-
 /// What tells functions of one name apart.
 fn specific_name(schema: &str, function: &SqlFunction) -> String {
     format!("{}_{}", function.name, oid::function(schema, &function.signature()))
@@ -91,7 +80,7 @@ fn specific_name(schema: &str, function: &SqlFunction) -> String {
 
 async fn routines(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
-    let rows = callable(&snapshot, &context.who().user).map(|(schema, function)| {
+    let rows = procedures::callable(&snapshot, &context.who().user).map(|(schema, function)| {
         let (returns, _) = types::of_text(&function.returns);
         let value = |(column, _): &(&str, Kind)| -> Value {
             match *column {
@@ -124,7 +113,7 @@ async fn routines(context: &Context) -> Result<Rows> {
 async fn parameters(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
     let mut rows = Rows::new();
-    for (schema, function) in callable(&snapshot, &context.who().user) {
+    for (schema, function) in procedures::callable(&snapshot, &context.who().user) {
         for (at, argument) in function.arguments.iter().enumerate() {
             let (oid, _) = types::of_text(argument);
             let value = |(column, _): &(&str, Kind)| -> Value {
