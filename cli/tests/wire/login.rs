@@ -27,6 +27,28 @@ async fn only_the_right_password_lets_in() {
     assert!(!kept.contains("correct horse"));
 }
 
+/// Redshift's CREATE USER: PASSWORD DISABLE lets nobody in by password, nor does one whose time is over (VALID UNTIL).
+#[tokio::test]
+async fn who_has_no_password_any_more_is_not_let_in() {
+    let server = Server::with(&[], &[PASSWORD]);
+    let (admin, _task) = server.client_with("user=admin dbname=dev password='correct horse'").await.unwrap();
+    for statement in [
+        "create user gone password 'Secret123' valid until '2020-01-01'",
+        "create user never password disable",
+        "create user soon password 'Secret123' valid until '2999-01-01'",
+    ] {
+        admin.batch_execute(statement).await.unwrap();
+    }
+    server.client_with("user=soon dbname=dev password=Secret123").await.unwrap();
+    admin.batch_execute("alter user soon password disable").await.unwrap();
+    for user in ["gone", "never", "soon"] {
+        for password in ["Secret123", "''", "disable"] {
+            let error = server.client_with(&format!("user={user} dbname=dev password={password}")).await.unwrap_err();
+            assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD), "{user}: {error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_address_that_fails_too_often_is_turned_away() {
     let server = Server::with(&[], &[PASSWORD]);
