@@ -135,6 +135,14 @@ public class WireJdbc {
         same("jdbc_parent_pkey", key.getString("PK_NAME"), "its name");
         same(false, key.next(), "one column");
         same(1, rows(about.getBestRowIdentifier(null, "default", "jdbc_parent", 0, true)), "what tells rows apart");
+        ResultSet imported = about.getImportedKeys(null, "default", "jdbc_child");
+        same(true, imported.next(), "a foreign key");
+        same("jdbc_parent.id", imported.getString("PKTABLE_NAME") + "." + imported.getString("PKCOLUMN_NAME"), "what it points at");
+        same("parent", imported.getString("FKCOLUMN_NAME"), "its column");
+        same("jdbc_parent_pkey", imported.getString("PK_NAME"), "the key that it points at");
+        same(false, imported.next(), "one foreign key");
+        same(1, rows(about.getExportedKeys(null, "default", "jdbc_parent")), "who points at a key");
+        same(1, rows(about.getIndexInfo(null, "default", "jdbc_parent", true, false)), "a unique index");
         same("8.0.2", about.getDatabaseProductVersion(), "the version");
         connection.commit();
     }
