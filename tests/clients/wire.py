@@ -44,6 +44,36 @@ MORE_VALUES = (
     None,
     "",
 )
+# What not all drivers know: in UTC, as bytes, as JSON.
+RARE_COLUMNS = "a timetz, b varbyte(4), c super"
+RARE_ROWS = "('10:11:12.5+02', to_varbyte('6162', 'hex'), json_parse('{\"k\":[1,null]}')), (NULL, NULL, NULL)"
+RARE_TIME = datetime.time(8, 11, 12, 500000, tzinfo=datetime.timezone.utc)
+RARE_DOCUMENT = '{"k":[1,null]}'
+# Parameters of the types that ROW has not.
+GIVEN_COLUMNS = "a boolean, b date, c time, d timestamptz, e float8, f smallint, g bigint"
+GIVEN = (
+    True,
+    datetime.date(2024, 2, 29),
+    datetime.time(10, 11, 12),
+    datetime.datetime(2024, 1, 1, 10, 30, tzinfo=datetime.timezone.utc),
+    -2.5,
+    7,
+    2**40,
+)
+NULLS = (
+    "SELECT NULL::smallint, NULL::int, NULL::bigint, NULL::real, NULL::float8, NULL::decimal(10,2), NULL::varchar, "
+    "NULL::date, NULL::time, NULL::timestamp, NULL::timestamptz, NULL::boolean"
+)
+ERRORS = [
+    ("SELECT 1/0", "22012"),
+    ("SELECT * FROM nope", "42P01"),
+    ("SELECT nope", "42703"),
+    ("SELECT 'a'::int", "22P02"),
+    ("SELEC", "42601"),
+]
+ENDLESS = (
+    "WITH RECURSIVE n(x) AS (SELECT 1::bigint UNION ALL SELECT x + 1 FROM n WHERE x < 100000000) SELECT count(*) FROM n"
+)
 MILLION = "SELECT a.x * 1000 + b.y FROM generate_series(0, 999) a(x), generate_series(0, 999) b(y)"
 MILLIONS_SUM = 999_999 * 1_000_000 // 2
 DOUBLINGS, MANY = 12, 2**12
@@ -53,13 +83,34 @@ def same(expected, found, what):
     assert found == expected, f"{what}: expected {expected!r}, found {found!r}"
 
 
-def dbapi(connect, error, sqlstate, mark="%s"):
-    """What every driver of the DB-API does."""
+def dbapi(connect, error, sqlstate, varbyte, mark="%s"):
+    """What every driver of the DB-API does; `varbyte` is how it gives the bytes of RARE_ROWS."""
     connection = connect()
     cursor = connection.cursor()
+
+    def fails(statement, expected):
+        try:
+            cursor.execute(statement)
+            raise AssertionError(f"{statement} did not fail")
+        except error as failure:
+            same(expected, sqlstate(failure), statement)
+
     cursor.execute(TYPES)
     same(VALUES, tuple(cursor.fetchone()), "types")
+    cursor.execute(NULLS)
+    same((None,) * 12, tuple(cursor.fetchone()), "NULLs")
     table = f"t_{sys.argv[1]}"
+    cursor.execute(f"CREATE TABLE rare_{table} ({RARE_COLUMNS})")
+    cursor.execute(f"INSERT INTO rare_{table} VALUES {RARE_ROWS}")
+    cursor.execute(f"SELECT * FROM rare_{table} WHERE a IS NOT NULL")
+    found = (bytes(value) if isinstance(value, memoryview) else value for value in cursor.fetchone())
+    same((RARE_TIME, varbyte, RARE_DOCUMENT), tuple(found), "rare types")
+    cursor.execute(f"SELECT * FROM rare_{table} WHERE a IS NULL")
+    same((None, None, None), tuple(cursor.fetchone()), "NULLs of rare types")
+    cursor.execute(f"CREATE TABLE given_{table} ({GIVEN_COLUMNS})")
+    cursor.execute(f"INSERT INTO given_{table} VALUES ({', '.join([mark] * len(GIVEN))})", GIVEN)
+    cursor.execute(f"SELECT * FROM given_{table}")
+    same(GIVEN, tuple(cursor.fetchone()), "values given")
     cursor.execute(f"CREATE TABLE more_{table} ({MORE_COLUMNS})")
     cursor.execute(f"INSERT INTO more_{table} VALUES ({MORE_ROW})")
     cursor.execute(f"SELECT * FROM more_{table}")
@@ -75,14 +126,27 @@ def dbapi(connect, error, sqlstate, mark="%s"):
     cursor.execute(f"SELECT count(*) FROM {table}")
     same(0, cursor.fetchone()[0], "rows after the rollback")
     connection.commit()
-    for statement, expected in [("SELECT 1/0", "22012"), ("SELECT * FROM nope", "42P01"), ("SELEC", "42601")]:
-        try:
-            cursor.execute(statement)
-            raise AssertionError(f"{statement} did not fail")
-        except error as failure:
-            same(expected, sqlstate(failure), statement)
+    for statement, expected in ERRORS:
+        fails(statement, expected)
+        # Until the transaction ends nothing is done in it.
+        fails("SELECT 1", "25P02")
         connection.rollback()
+    cursor.execute("SET statement_timeout TO 200")
+    connection.commit()
+    fails(ENDLESS, "57014")
+    connection.rollback()
+    cursor.execute("SET statement_timeout TO 0")
+    connection.commit()
+    # What is not committed nobody else sees.
+    other = connect()
+    seen = other.cursor()
     cursor.execute(f"INSERT INTO {table}(a) VALUES (1)")
+    for expected in (0, 1):
+        seen.execute(f"SELECT count(*) FROM {table}")
+        same(expected, seen.fetchone()[0], "rows that another session sees")
+        other.rollback()
+        connection.commit()
+    other.close()
     for _ in range(DOUBLINGS):
         cursor.execute(f"INSERT INTO {table}(a) SELECT a FROM {table}")
     cursor.execute(f"SELECT a FROM {table}")
@@ -99,10 +163,18 @@ def psycopg():
     def connect():
         return driver.connect(host=HOST, port=PORT, user=USER, dbname=DATABASE, password=PASSWORD)
 
-    connection = dbapi(connect, driver.Error, lambda failure: failure.sqlstate)
+    connection = dbapi(connect, driver.Error, lambda failure: failure.sqlstate, b"ab")
     with connection.cursor(binary=True) as cursor:
         same(VALUES, cursor.execute(TYPES).fetchone(), "binary types")
         same(MORE_VALUES, cursor.execute("SELECT * FROM more_t_psycopg").fetchone(), "more binary types")
+        found = cursor.execute("SELECT a, b FROM rare_t_psycopg WHERE a IS NOT NULL").fetchone()
+        same((RARE_TIME, b"ab"), found, "rare binary types")
+        found = cursor.execute("SELECT interval '1 day 02:03:04.5', interval '-3 days'").fetchone()
+        span = datetime.timedelta(days=1, hours=2, minutes=3, seconds=4.5)
+        same((span, datetime.timedelta(days=-3)), found, "binary intervals")
+        same((None,) * 12, cursor.execute(NULLS).fetchone(), "binary NULLs")
+        cursor.execute("SELECT * FROM given_t_psycopg WHERE b = %b AND c = %b AND d = %b AND g = %b", (*GIVEN[1:4], GIVEN[6]))
+        same(GIVEN, cursor.fetchone(), "binary parameters")
         same(MILLIONS_SUM, sum(row[0] for row in cursor.execute(MILLION)), "a million rows in binary")
     with connection.cursor("named") as cursor:
         cursor.itersize = 1000
@@ -157,7 +229,7 @@ def psycopg2():
     def connect():
         return driver.connect(host=HOST, port=PORT, user=USER, dbname=DATABASE, password=PASSWORD)
 
-    connection = dbapi(connect, driver.Error, lambda failure: failure.pgcode)
+    connection = dbapi(connect, driver.Error, lambda failure: failure.pgcode, b"ab")
     cursor = connection.cursor("named")
     cursor.itersize = 5000
     cursor.execute("SELECT a FROM t_psycopg2")
@@ -180,7 +252,8 @@ def redshift_connector():
     def connect():
         return driver.connect(host=HOST, port=PORT, user=USER, database=DATABASE, password=PASSWORD, ssl=False)
 
-    dbapi(connect, driver.Error, lambda failure: failure.args[0]["C"]).close()
+    # Redshift's text of a VARBYTE, which the driver reads as a text of these bytes.
+    dbapi(connect, driver.Error, lambda failure: failure.args[0]["C"], "ab").close()
     # Redshift's own types of intervals, which the driver asks for in binary.
     with connect() as connection:
         cursor = connection.cursor()
@@ -207,6 +280,28 @@ def asyncpg():
         await connection.execute(f"CREATE TABLE more_t_asyncpg ({MORE_COLUMNS})")
         await connection.execute(f"INSERT INTO more_t_asyncpg VALUES ({MORE_ROW})")
         same(MORE_VALUES, tuple(await connection.fetchrow("SELECT * FROM more_t_asyncpg")), "more types")
+        same((None,) * 12, tuple(await connection.fetchrow(NULLS)), "NULLs")
+        # The driver refuses types with numbers of PostgreSQL's that it does not know, as SUPER's is.
+        await connection.execute(f"CREATE TABLE rare_t_asyncpg ({RARE_COLUMNS})")
+        await connection.execute(f"INSERT INTO rare_t_asyncpg VALUES {RARE_ROWS}")
+        found = await connection.fetchrow("SELECT a, b, json_serialize(c) FROM rare_t_asyncpg WHERE a IS NOT NULL")
+        same((RARE_TIME, b"ab", RARE_DOCUMENT), tuple(found), "rare types")
+        await connection.execute(f"CREATE TABLE given_t_asyncpg ({GIVEN_COLUMNS})")
+        await connection.execute("INSERT INTO given_t_asyncpg VALUES ($1, $2, $3, $4, $5, $6, $7)", *GIVEN)
+        found = await connection.fetchrow("SELECT * FROM given_t_asyncpg WHERE b = $1 AND d = $2", GIVEN[1], GIVEN[3])
+        same(GIVEN, tuple(found), "values given")
+        for statement, expected in ERRORS:
+            try:
+                await connection.fetch(statement)
+                raise AssertionError(f"{statement} did not fail")
+            except driver.PostgresError as failure:
+                same(expected, failure.sqlstate, statement)
+        try:
+            await connection.fetch(ENDLESS, timeout=0.5)
+            raise AssertionError("an endless statement ended")
+        except asyncio.TimeoutError:
+            # The driver has cancelled it, and goes on.
+            same(1, await connection.fetchval("SELECT 1"), "a statement after one that was cancelled")
         same(MILLIONS_SUM, sum(row[0] for row in await connection.fetch(MILLION)), "a million rows")
         await connection.execute(
             "CREATE TABLE t_asyncpg (a int, b varchar(40), c decimal(10,2), d timestamp, e bigint)"

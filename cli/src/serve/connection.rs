@@ -9,8 +9,10 @@ use super::failure::{Failure, error_response, notice_response};
 use super::message::{self, Message};
 use super::registry::{Cancel, Seat};
 use super::report::{Told, wants};
+use super::value::for_redshift;
 use super::visit::Visit;
 use super::wire::Wire;
+use arrow::datatypes::SchemaRef;
 use millrace_engine::{Error, ErrorKind, Notice, Session, TransactionStatus};
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus as Status};
 use std::collections::HashMap;
@@ -29,13 +31,21 @@ pub(super) struct Connection {
     /// Tells of the connection's end when it is dropped.
     visit: Visit,
     told: Told,
+    /// Whether the client knows Redshift's own types.
+    knows_redshift: bool,
     /// After an error in an extended message: until Sync.
     skipping: bool,
 }
 
 impl Connection {
     /// A connection whose session begins.
-    pub(super) fn new(wire: Wire, session: Session, (seat, visit): (Seat, Visit), told: Told) -> Self {
+    pub(super) fn new(
+        wire: Wire,
+        session: Session,
+        (seat, visit): (Seat, Visit),
+        told: Told,
+        knows_redshift: bool,
+    ) -> Self {
         Self {
             wire,
             session,
@@ -45,6 +55,7 @@ impl Connection {
             seat,
             visit,
             told,
+            knows_redshift,
             skipping: false,
         }
     }
@@ -133,6 +144,11 @@ impl Connection {
             }
             Message::Password(_) => Err(Failure::Fatal(message::violation("a password was not asked for"))),
         }
+    }
+
+    /// A result's columns as the client knows their types.
+    pub(super) fn as_known(&self, schema: &SchemaRef) -> SchemaRef {
+        if self.knows_redshift { for_redshift(schema) } else { SchemaRef::clone(schema) }
     }
 
     /// Something runs from now on that a cancel request may end.

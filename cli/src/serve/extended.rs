@@ -136,7 +136,10 @@ impl Connection {
         self.wire.push(&ParameterDescription::new(oids))?;
         match schema {
             // Before Bind nobody knows the formats: they are told as text.
-            Some(schema) => self.wire.push(&row_description(&schema, &vec![Format::Text; schema.fields().len()])),
+            Some(schema) => {
+                let schema = self.as_known(&schema);
+                self.wire.push(&row_description(&schema, &vec![Format::Text; schema.fields().len()]))
+            }
             None => self.wire.push(&NoData::new()),
         }
     }
@@ -146,6 +149,7 @@ impl Connection {
         if !self.portals.contains_key(name)
             && let Some(schema) = self.session.cursor_columns(name)
         {
+            let schema = self.as_known(&schema);
             return self.wire.push(&row_description(&schema, &vec![Format::Text; schema.fields().len()]));
         }
         let gives_rows = self.portal(name)?.statement.prepared.gives_rows();
@@ -187,6 +191,7 @@ impl Connection {
         let result = watched(self.session.execute(&statement), &mut self.wire, &cancel).await;
         let mut result = result.map_err(|failure| failure.of(&statement))?;
         self.notify(&std::mem::take(&mut result.notices))?;
+        result.schema = self.as_known(&result.schema);
         let tag = result.tag.text(0);
         let formats = Format::spread(&formats, result.schema.fields().len(), "result")?;
         if let Some(known) = described.known_schema()

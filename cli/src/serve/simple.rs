@@ -44,6 +44,7 @@ impl Connection {
         let result = watched(self.session.execute(statement), &mut self.wire, &cancel).await;
         let mut result = result.map_err(|failure| failure.of(statement))?;
         self.notify(&std::mem::take(&mut result.notices))?;
+        result.schema = self.as_known(&result.schema);
         let formats = vec![Format::Text; result.schema.fields().len()];
         let tag = result.tag.text(0);
         if result.rows.is_some() {

@@ -100,7 +100,7 @@ async fn try_begin(
     }
     let Ok(place) = Arc::clone(&server.places).try_acquire_owned() else { return Err(Failure::Fatal(too_many())) };
     check_limit(server, login.as_ref())?;
-    let session = session(server, &client, login.as_ref())?;
+    let session = Box::pin(session(server, &client, login.as_ref())).await?;
     let (host, application) = visit.client();
     session.note_client(host, application);
     let seat = server.registry.enter(session.pid());
@@ -112,7 +112,8 @@ async fn try_begin(
     }
     let told = welcome(wire, &session, seat.pid, seat.secret())?;
     wire.trust_sizes();
-    Ok(slot.take().map(|wire| (Connection::new(wire, session, (seat, visit), told), place)))
+    let knows_redshift = client.is_redshift_driver();
+    Ok(slot.take().map(|wire| (Connection::new(wire, session, (seat, visit), told, knows_redshift), place)))
 }
 
 /// Turns a user away who has as many sessions as its `CONNECTION LIMIT` allows.
@@ -198,8 +199,8 @@ fn client(wire: &mut Wire, version: u32, body: Bytes) -> Result<Client, Failure>
     Ok(Client { user, parameters })
 }
 
-/// The client's session, with the settings of the server and of its startup message.
-fn session(server: &Server, client: &Client, login: Option<&Login>) -> Result<Session, Failure> {
+/// The client's session in its database, with the settings of the server and of its startup message.
+async fn session(server: &Server, client: &Client, login: Option<&Login>) -> Result<Session, Failure> {
     let warehouse = Arc::clone(&server.warehouse);
     let mut session = match login {
         Some(login) => Session::login(warehouse, login),
@@ -208,6 +209,10 @@ fn session(server: &Server, client: &Client, login: Option<&Login>) -> Result<Se
     };
     for (name, value) in &server.settings {
         session.set(name, value).map_err(Failure::Fatal)?;
+    }
+    let database = client.parameters.iter().find(|(name, value)| name == "database" && !value.is_empty());
+    if let Some((_, database)) = database {
+        session.choose_database(database).await.map_err(Failure::Fatal)?;
     }
     for (name, value) in &client.parameters {
         let name = name.to_lowercase();

@@ -65,6 +65,9 @@ async fn garbage_ends_its_own_connection_only() {
         &[0xFF; 64],
         &[0, 0, 0, 4],
         &[0, 0, 0, 9, 0, 3, 0, 0, 1],
+        // A byte more than a startup message may have, and names that are no text.
+        &[0, 0, 39, 17, 0, 3, 0, 0],
+        b"\0\0\0\x10\0\x03\0\0user\0\xff\0\0",
         b"\x16\x03\x01\0\xff",
     ] {
         let mut socket = socket(&server);
@@ -101,6 +104,38 @@ async fn after_an_error_everything_is_skipped_until_sync() {
     assert_eq!(until_ready(&mut socket), b"EZ");
     socket.write_all(&message(b'Q', b"select '\xff'\0")).unwrap();
     assert_eq!(until_ready(&mut socket), b"EZ");
+    // The same in what is prepared and in a value.
+    socket.write_all(&[&message(b'P', b"\0select '\xff'\0\0\0")[..], &sync].concat()).unwrap();
+    assert_eq!(until_ready(&mut socket), b"EZ");
+    let parse = message(b'P', b"\0select $1\0\0\0");
+    let value = message(b'B', b"\0\0\0\0\0\x01\0\0\0\x01\xff\0\0");
+    socket.write_all(&[&parse[..], &value, &execute, &sync].concat()).unwrap();
+    assert_eq!(until_ready(&mut socket), b"1EZ");
+}
+
+/// What comes before its time is an error of its own, and nothing else: a Bind without its Parse, an Execute without its
+/// Bind, data that nobody copies.
+#[tokio::test]
+async fn messages_out_of_order_are_errors_of_their_own() {
+    let server = Server::start();
+    let mut socket = logged_in(&server);
+    let sync = message(b'S', b"");
+    let before_its_time = [
+        message(b'B', b"\0nobody\0\0\0\0\0\0\0"),
+        message(b'E', b"nobody\0\0\0\0\0"),
+        message(b'D', b"Snobody\0"),
+        message(b'D', b"Pnobody\0"),
+    ];
+    for early in before_its_time {
+        socket.write_all(&[early, sync.clone()].concat()).unwrap();
+        assert_eq!(until_ready(&mut socket), b"EZ");
+    }
+    // What is not there is closed already; late data of a copy is passed over.
+    let late = [message(b'C', b"Snobody\0"), message(b'd', b"1\n"), message(b'c', b""), message(b'f', b"no\0")];
+    socket.write_all(&[late.concat(), sync].concat()).unwrap();
+    assert_eq!(until_ready(&mut socket), b"3Z");
+    socket.write_all(&message(b'Q', b"select 1\0")).unwrap();
+    assert_eq!(until_ready(&mut socket), b"TDCZ");
 }
 
 #[tokio::test]

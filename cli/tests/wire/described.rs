@@ -1,12 +1,13 @@
 //! What clients are told beside rows: types of columns with their modifiers, and notices.
 
-use crate::bad_input::{logged_in, message};
+use crate::bad_input::{logged_in, message, socket};
+use crate::login::redshift_startup;
 use crate::server::Server;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 /// The messages up to ReadyForQuery, each with its type.
-fn messages(socket: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn messages(socket: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
     let mut found = Vec::new();
     loop {
         let mut head = [0; 5];
@@ -188,6 +189,33 @@ async fn intervals_in_text_and_binary() {
         &0_i32.to_be_bytes(),
     ];
     assert_eq!(data(messages(&mut socket)), expected.concat());
+}
+
+/// Redshift's drivers know VARBYTE by its number there and read its text as digits alone (`varbytehex_recv` of its Python
+/// driver); to others it is PostgreSQL's `bytea`. In binary it is its bytes.
+#[tokio::test]
+async fn varbyte_is_redshifts_own_to_its_drivers() {
+    let server = Server::start();
+    let mut plain = logged_in(&server);
+    ask(&mut plain, "create table t (b varbyte(4))");
+    ask(&mut plain, "insert into t values (to_varbyte('00ff', 'hex')), (null)");
+    let mut own = socket(&server);
+    own.write_all(&redshift_startup()).unwrap();
+    messages(&mut own);
+    let query = "select b from t where b is not null";
+    let value = |told: &[(u8, Vec<u8>)]| told.iter().find(|(kind, _)| *kind == b'D').unwrap().1[6..].to_vec();
+    for (socket, oid, text) in [(&mut plain, 17, "\\x00ff"), (&mut own, 6551, "00ff")] {
+        let told = ask(socket, query);
+        assert_eq!(columns(&told), [("b".to_owned(), oid, -1, -1)]);
+        assert_eq!(value(&told), text.as_bytes());
+        let parse = message(b'P', &[&b"\0"[..], query.as_bytes(), b"\0\0\0"].concat());
+        let bind = message(b'B', b"\0\0\0\0\0\0\0\x01\0\x01");
+        let rest = [message(b'D', b"P\0"), message(b'E', b"\0\0\0\0\0"), message(b'S', b"")].concat();
+        socket.write_all(&[parse, bind, rest].concat()).unwrap();
+        let told = messages(socket);
+        assert_eq!(columns(&told), [("b".to_owned(), oid, -1, -1)]);
+        assert_eq!(value(&told), [0, 0xFF]);
+    }
 }
 
 /// The fields of the notices among messages, by their letters.

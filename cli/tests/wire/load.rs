@@ -79,6 +79,30 @@ async fn a_slow_reader_holds_nobody_up() {
     }
 }
 
+/// Of a billion rows as many are computed as are read, and none are kept: 128 MB of them take less than 64 MB.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_billion_rows_are_not_held() {
+    let server = Server::start();
+    let mut socket = logged_in(&server);
+    let rows = |many: u32| {
+        let text = format!(
+            "select a.x, b.y, 'some text' from generate_series(1, {many}) a(x), generate_series(1, 10000) b(y)"
+        );
+        message(b'Q', &[text.as_bytes(), b"\0"].concat())
+    };
+    socket.write_all(&rows(10)).unwrap();
+    until_ready(&mut socket);
+    let before_kb = server.most_memory_kb();
+    socket.write_all(&rows(100_000)).unwrap();
+    let mut some = vec![0; 1 << 20];
+    for _ in 0..128 {
+        socket.read_exact(&mut some).unwrap();
+    }
+    let more_kb = server.most_memory_kb() - before_kb;
+    assert!(more_kb < 64 << 10, "{more_kb} kB");
+}
+
 #[tokio::test]
 async fn as_many_parameters_as_the_protocol_counts() {
     let server = Server::start();

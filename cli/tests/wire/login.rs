@@ -1,6 +1,7 @@
 //! Logging in: passwords in each of their forms, limits, the first start.
 
 use crate::bad_input::{socket, startup};
+use crate::described::messages;
 use crate::server::{Server, one};
 use md5::{Digest, Md5};
 use std::fmt::Write as _;
@@ -24,6 +25,28 @@ async fn only_the_right_password_lets_in() {
     }
     let kept = std::fs::read_to_string(server.directory.path().join("users.json")).unwrap();
     assert!(!kept.contains("correct horse"));
+}
+
+/// Redshift's CREATE USER: PASSWORD DISABLE lets nobody in by password, nor does one whose time is over (VALID UNTIL).
+#[tokio::test]
+async fn who_has_no_password_any_more_is_not_let_in() {
+    let server = Server::with(&[], &[PASSWORD]);
+    let (admin, _task) = server.client_with("user=admin dbname=dev password='correct horse'").await.unwrap();
+    for statement in [
+        "create user gone password 'Secret123' valid until '2020-01-01'",
+        "create user never password disable",
+        "create user soon password 'Secret123' valid until '2999-01-01'",
+    ] {
+        admin.batch_execute(statement).await.unwrap();
+    }
+    server.client_with("user=soon dbname=dev password=Secret123").await.unwrap();
+    admin.batch_execute("alter user soon password disable").await.unwrap();
+    for user in ["gone", "never", "soon"] {
+        for password in ["Secret123", "''", "disable"] {
+            let error = server.client_with(&format!("user={user} dbname=dev password={password}")).await.unwrap_err();
+            assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD), "{user}: {error}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -88,6 +111,66 @@ async fn the_first_start_makes_a_password_and_shows_it_once() {
     assert_eq!(second.said, Vec::<String>::new());
     second.client_with(&login).await.unwrap();
     second.client_with("user=admin dbname=dev password=guess").await.unwrap_err();
+}
+
+/// The first message of Redshift's Python driver.
+pub(crate) fn redshift_startup() -> Vec<u8> {
+    let sent = [
+        ("user", "admin"),
+        ("database", "dev"),
+        ("application_name", "tool"),
+        ("client_protocol_version", "2"),
+        ("driver_version", "Redshift Python Driver 2.1.17"),
+        ("os_version", "Linux"),
+        ("plugin_name", "BrowserAzureOAuth2CredentialsProvider"),
+        ("driver_discovery_version", "1"),
+    ];
+    let body: Vec<String> = sent.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
+    let body = body.concat();
+    let length = u32::try_from(4 + 4 + body.len() + 1).unwrap().to_be_bytes();
+    [&length[..], b"\0\x03\0\0", body.as_bytes(), b"\0"].concat()
+}
+
+/// It is asked for its password by message 13, and told which SHOW statements there are to find tables with. Others are not.
+#[tokio::test]
+async fn redshifts_drivers_are_known_by_what_they_send() {
+    let server = Server::with(&[], &[PASSWORD]);
+    let mut asked = socket(&server);
+    asked.write_all(&redshift_startup()).unwrap();
+    let mut request = [0; 9];
+    asked.read_exact(&mut request).unwrap();
+    assert_eq!((request[0], &request[5..]), (b'R', &13_u32.to_be_bytes()[..]));
+    let server = Server::start();
+    let discovery = (b'S', b"show_discovery\x004\0".to_vec());
+    let version = (b'S', b"server_version\x008.0.2\0".to_vec());
+    for (message, discovers) in [(redshift_startup(), true), (startup(), false)] {
+        let mut socket = socket(&server);
+        socket.write_all(&message).unwrap();
+        let told = messages(&mut socket);
+        assert!(told.contains(&version), "{told:?}");
+        assert_eq!(told.contains(&discovery), discovers, "{told:?}");
+    }
+}
+
+/// PostgreSQL's error for another database than there is; a schema's name is what `USE` takes.
+#[tokio::test]
+async fn a_database_that_does_not_exist_is_refused() {
+    let server = Server::start();
+    server.client().await.batch_execute("create schema sales").await.unwrap();
+    let error = server.client_with("user=admin dbname=nothing").await.unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::INVALID_CATALOG_NAME));
+    assert_eq!(error.as_db_error().unwrap().message(), "database \"nothing\" does not exist");
+    let in_path = "user=admin dbname=sales options='-c search_path=default'";
+    for (named, schema) in [
+        ("user=admin", "default"),
+        ("user=admin dbname=DEV", "default"),
+        ("user=admin dbname=sales", "sales"),
+        (in_path, "default"),
+    ] {
+        let (client, _task) = server.client_with(named).await.unwrap();
+        assert_eq!(one(&client, "select current_schema()").await, schema, "{named}");
+        assert_eq!(one(&client, "select current_database()").await, "dev", "{named}");
+    }
 }
 
 #[test]

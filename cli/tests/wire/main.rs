@@ -16,5 +16,7 @@ mod scripts;
 mod server;
 mod shutdown;
 mod slow;
+mod tags;
 mod time_zones;
 mod tls;
+mod types;

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     UndefinedFunction,
     /// 3F000: no such schema or database.
     UndefinedSchema,
+    /// 3D000: a database to connect to that does not exist.
+    UndefinedDatabase,
     /// 42704: no such object of another kind (partition, setting).
     UndefinedObject,
     /// 42P07: a table or view of that name exists.
@@ -165,6 +167,7 @@ impl ErrorKind {
             Self::AmbiguousColumn => "42702",
             Self::UndefinedFunction => "42883",
             Self::UndefinedSchema => "3F000",
+            Self::UndefinedDatabase => "3D000",
             Self::UndefinedObject => "42704",
             Self::DuplicateTable => "42P07",
             Self::DuplicateSchema => "42P06",

@@ -119,6 +119,12 @@ fn columns(facts: &Facts, args: &[Value]) -> crate::error::Result<Value> {
     Ok(records.collect::<Vec<_>>().into())
 }
 
+/// The types of a function's arguments, which have no names.
+fn arguments(facts: &Facts, args: &[Value]) -> crate::error::Result<Value> {
+    let made = int(args, 0).and_then(|oid| system::users_function(&facts.snapshot, oid));
+    Ok(made.map_or_else(String::new, |(_, function)| function.arguments.join(", ")).into())
+}
+
 /// A field as PostgreSQL writes it in a record.
 fn field(value: &str) -> String {
     let special = |c: char| c.is_whitespace() || matches!(c, '"' | '\\' | '(' | ')' | ',');
@@ -151,6 +157,15 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         |_| Kind::Text,
         |_, args| Ok(int(args, 0).map(|oid| system::format_type(oid, int(args, 1))).into()),
     ),
+    define(
+        "oidvectortypes",
+        |_| Kind::Text,
+        |_, args| {
+            let Some(Value::Texts(items)) = args.first() else { return Ok(Value::Null) };
+            let types = items.iter().filter_map(|item| item.parse().ok()).map(|oid| system::format_type(oid, None));
+            Ok(types.collect::<Vec<String>>().join(", ").into())
+        },
+    ),
     define("format_encoding", |_| Kind::Text, |_, args| Ok(int(args, 0).map(system::encoding_name).into())),
     define(
         "pg_get_viewdef",
@@ -182,8 +197,8 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         "pg_get_indexdef",
         |_| Kind::Text,
         |facts, args| {
-            let number = int(args, 0);
-            Ok(number.and_then(|number| system::index_text(&facts.relations, number)).into())
+            let (number, column) = (int(args, 0), int(args, 1).unwrap_or(0));
+            Ok(number.and_then(|number| system::index_text(&facts.relations, number, column)).into())
         },
     ),
     define(
@@ -198,10 +213,25 @@ pub(super) const FUNCTIONS: &[Definition] = &[
     define("pg_client_encoding", |_| Kind::Text, |_, _| Ok("UTF8".into())),
     define("pg_get_ruledef", |_| Kind::Text, nothing),
     define("pg_get_triggerdef", |_| Kind::Text, nothing),
-    define("pg_get_functiondef", |_| Kind::Text, nothing),
-    define("pg_get_function_result", |_| Kind::Text, |_, _| Ok("any".into())),
-    define("pg_get_function_arguments", |_| Kind::Text, |_, _| Ok("".into())),
-    define("pg_get_function_identity_arguments", |_| Kind::Text, |_, _| Ok("".into())),
+    define(
+        "pg_get_functiondef",
+        |_| Kind::Text,
+        |facts, args| {
+            let made = int(args, 0).and_then(|oid| system::users_function(&facts.snapshot, oid));
+            Ok(made.map(|(schema, function)| system::function_text(schema, function)).into())
+        },
+    ),
+    define(
+        "pg_get_function_result",
+        |_| Kind::Text,
+        |facts, args| {
+            let made = int(args, 0).and_then(|oid| system::users_function(&facts.snapshot, oid));
+            // Those that are always there take and give many types.
+            Ok(made.map_or("any", |(_, function)| function.returns.as_str()).into())
+        },
+    ),
+    define("pg_get_function_arguments", |_| Kind::Text, arguments),
+    define("pg_get_function_identity_arguments", |_| Kind::Text, arguments),
     define("pg_get_serial_sequence", |_| Kind::Text, nothing),
     define("shobj_description", |_| Kind::Text, nothing),
     define(
@@ -217,7 +247,15 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         },
     ),
     define("pg_type_is_visible", |_| Kind::Bool, yes),
-    define("pg_function_is_visible", |_| Kind::Bool, yes),
+    define(
+        "pg_function_is_visible",
+        |_| Kind::Bool,
+        |facts, args| {
+            let Some(oid) = int(args, 0) else { return Ok(Value::Null) };
+            let made = system::users_function(&facts.snapshot, oid);
+            Ok(Value::Bool(made.is_none_or(|(schema, _)| facts.path.contains(schema))))
+        },
+    ),
     define("pg_operator_is_visible", |_| Kind::Bool, yes),
     define(
         "obj_description",

@@ -52,7 +52,7 @@ const SUPERUSER: &str = "is_superuser";
 const CASE_OF_MEMBERS: &str = "enable_case_sensitive_super_attribute";
 
 /// All of them, by name.
-const KNOWN: [Known; 32] = [
+const KNOWN: [Known; 33] = [
     known("application_name", "", Takes::Text, "the name that the client gives itself"),
     known("bytea_output", "hex", Takes::Word(&["hex"]), "form of binary values as text"),
     known("client_encoding", "UTF8", Takes::Encoding, "encoding of the client's texts"),
@@ -121,6 +121,7 @@ const KNOWN: [Known; 32] = [
     ),
     known("max_cursor_result_set_size", "0", Takes::Number(0, 14_400_000), "cursors do not hold their rows; no effect"),
     known("max_identifier_length", IDENTIFIER_BYTES, Takes::Fixed, "bytes of a name"),
+    known("max_index_keys", "32", Takes::Fixed, "columns of a key that JDBC looks at; no limit"),
     known("padb_revision", "1", Takes::Fixed, "tells drivers that Redshift's protocol is spoken"),
     known("padb_version", "1.0", Takes::Fixed, "tells drivers that Redshift's protocol is spoken"),
     known("query_group", "default", Takes::Text, "label of the session's statements, which may choose their queue"),

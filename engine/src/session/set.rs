@@ -11,6 +11,7 @@ use super::{Block, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::result::StatementResult;
+use crate::system::DATABASE;
 use crate::wlm;
 use datafusion::execution::session_state::SessionState;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -98,6 +99,23 @@ impl Session {
     /// `UndefinedObject` for a setting that does not exist, `InvalidParameter` for a value it does not take.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         self.settings.set(self.state.config_mut(), name, Some(value))
+    }
+
+    /// Begins in the database that a client connects to: the one that there is, or a schema by its name, as `USE` does.
+    ///
+    /// # Errors
+    /// `UndefinedDatabase`.
+    pub async fn choose_database(&mut self, name: &str) -> Result<()> {
+        let folded = name.to_lowercase();
+        if folded == DATABASE {
+            return Ok(());
+        }
+        self.execute_use(&folded).await.map(drop).map_err(|error| match error.kind {
+            ErrorKind::UndefinedSchema => {
+                Error::new(ErrorKind::UndefinedDatabase, format!("database \"{name}\" does not exist"))
+            }
+            _ => error,
+        })
     }
 
     /// A setting's value, as `SHOW name` gives it.

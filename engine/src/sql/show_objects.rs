@@ -14,9 +14,14 @@ use sqlparser::tokenizer::Token;
 /// The schema of the tables that are shown.
 pub(crate) const SHOWN: &str = "millrace_show";
 
+/// The columns of `SHOW PARAMETERS OF FUNCTION`, whose table has the function's signature beside them.
+const PARAMETERS: &str = "database_name, schema_name, function_name, parameter_name, ordinal_position, parameter_type, \
+                          data_type, character_maximum_length, numeric_precision, numeric_scale";
+
 /// A query that is being put together.
 struct Shown {
     table: &'static str,
+    columns: &'static str,
     /// Conditions with `$n` for the n-th value.
     conditions: Vec<String>,
     values: Vec<Expr>,
@@ -40,7 +45,7 @@ pub(super) fn statement(cursor: &mut Cursor) -> Option<Result<Statement>> {
 }
 
 fn show(cursor: &mut Cursor) -> Result<Statement> {
-    let mut shown = Shown { table: "databases", conditions: Vec::new(), values: Vec::new(), limit: None };
+    let mut shown = Shown { table: "databases", columns: "*", conditions: Vec::new(), values: Vec::new(), limit: None };
     // The column that LIKE is about.
     let like = if cursor.eat("DATABASES") {
         if let Some(error) = refuse::option(cursor, "SHOW DATABASES", &["FROM", "IN"]) {
@@ -85,7 +90,7 @@ fn show(cursor: &mut Cursor) -> Result<Statement> {
         "column_name"
     } else if cursor.eat("PARAMETERS OF") {
         shown.parameters(cursor)?;
-        ""
+        "parameter_name"
     } else {
         cursor.expect("GRANTS")?;
         shown.grants(cursor)?;
@@ -174,21 +179,19 @@ impl Shown {
 
     /// `{PROCEDURE|FUNCTION} [[d.]s.]f [(types)]`
     fn parameters(&mut self, cursor: &mut Cursor) -> Result<()> {
-        let column = if cursor.eat("PROCEDURE") {
+        if cursor.eat("PROCEDURE") {
             self.table = "procedure_parameters";
-            "procedure_name"
-        } else {
-            cursor.expect("FUNCTION")?;
-            self.table = "function_parameters";
-            "function_name"
-        };
-        let mut last = name(cursor)?;
-        while cursor.eat_token(&Token::Period) {
-            last = name(cursor)?;
+            let mut last = name(cursor)?;
+            while cursor.eat_token(&Token::Period) {
+                last = name(cursor)?;
+            }
+            skip_arguments(cursor)?;
+            self.condition("procedure_name = millrace_routine($?)", last);
+            return Ok(());
         }
-        skip_arguments(cursor)?;
-        self.condition(format!("{column} = millrace_routine($?)"), last);
-        Ok(())
+        cursor.expect("FUNCTION")?;
+        (self.table, self.columns) = ("function_parameters", PARAMETERS);
+        self.function(cursor, "signature")
     }
 
     /// What follows `SHOW GRANTS`.
@@ -212,7 +215,7 @@ impl Shown {
             self.conditions.push("object_type = 'SCHEMA'".to_owned());
             self.schema(cursor)?;
         } else if cursor.eat("FUNCTION") {
-            self.function(cursor)?;
+            self.function(cursor, "schema_name || '.' || object_name")?;
             self.conditions.push("object_type = 'FUNCTION'".to_owned());
         } else if cursor.eat("PROCEDURE") {
             let mut last = name(cursor)?;
@@ -232,8 +235,8 @@ impl Shown {
         self.grantee(cursor)
     }
 
-    /// `[[database.]schema.]f ([[name] type, …])`: all of them tell functions apart.
-    fn function(&mut self, cursor: &mut Cursor) -> Result<()> {
+    /// `[[database.]schema.]f ([[name] type, …])`: all of them tell functions apart. `signature` is what has them.
+    fn function(&mut self, cursor: &mut Cursor, signature: &str) -> Result<()> {
         let mut parts = vec![name(cursor)?];
         while parts.len() < 3 && cursor.eat_token(&Token::Period) {
             parts.push(name(cursor)?);
@@ -242,15 +245,14 @@ impl Shown {
             let database = parts.remove(0);
             self.condition("database_name = millrace_database($?)", database);
         }
-        let (types, _) = function::arguments(cursor)?;
-        let types: Vec<String> = types.into_iter().map(|(written, _)| written).collect();
-        parts.push(text(types.join(", ")));
-        let mut values = Vec::new();
-        for part in parts {
-            self.values.push(part);
-            values.push(format!("${}", self.values.len()));
-        }
-        self.conditions.push(format!("schema_name || '.' || object_name = millrace_function({})", values.join(", ")));
+        let types = types(cursor)?;
+        let mut numbered = |values: Vec<Expr>| -> Vec<String> {
+            let numbers = self.values.len() + 1..=self.values.len() + values.len();
+            self.values.extend(values);
+            numbers.map(|number| format!("${number}")).collect()
+        };
+        let (parts, types) = (numbered(parts).join(", "), numbered(types).join(" || ', ' || "));
+        self.conditions.push(format!("{signature} = millrace_function({parts}, {types})"));
         Ok(())
     }
 
@@ -296,7 +298,7 @@ impl Shown {
     }
 
     fn statement(self) -> Result<Statement> {
-        let mut text = format!("SELECT * FROM {SHOWN}.{}", self.table);
+        let mut text = format!("SELECT {} FROM {SHOWN}.{}", self.columns, self.table);
         if !self.conditions.is_empty() {
             text.push_str(" WHERE ");
             text.push_str(&self.conditions.join(" AND "));
@@ -313,6 +315,16 @@ impl Shown {
         placeholders::replace(&mut statement, &values);
         Ok(statement)
     }
+}
+
+/// `([name] type, …)` in one text, or a parameter in the place of each type, as Redshift's drivers send them.
+fn types(cursor: &mut Cursor) -> Result<Vec<Expr>> {
+    if *cursor.peek() == Token::LParen && matches!(cursor.peek_nth(1), Token::Placeholder(_)) {
+        return cursor.list(|cursor| parameter(cursor).ok_or_else(|| cursor.syntax_error("a parameter")));
+    }
+    let (types, _) = function::arguments(cursor)?;
+    let types: Vec<String> = types.into_iter().map(|(written, _)| written).collect();
+    Ok(vec![text(types.join(", "))])
 }
 
 /// Takes `(type, …)`; all functions of a name are the same here.

@@ -128,13 +128,15 @@ fn class_row(
 ) -> Vec<Value> {
     // What AUTO is now, `pg_class_info` tells: it depends on the table's files.
     let effective = (distribution < 10).then_some(distribution);
+    // B-trees' number in `pg_am`.
+    let method = if kind == 'i' { 403 } else { 0 };
     row![
         number,
         name,
         schema,
         0,
         owner,
-        0,
+        method,
         number,
         0,
         0,
@@ -268,6 +270,7 @@ async fn constraint(context: &Context) -> Result<Rows> {
         for constraint in constraints(relation) {
             let (target, target_columns) = referenced(&all, relation, constraint.text);
             let name = constraint_name(relation, &constraint);
+            let index = key_index(&all, relation, &constraint).unwrap_or(0);
             rows.push(row![
                 rows.len() + 1,
                 name,
@@ -284,11 +287,25 @@ async fn constraint(context: &Context) -> Result<Rows> {
                 constraint.columns,
                 target_columns,
                 constraint.text,
-                constraint.text
+                constraint.text,
+                index
             ]);
         }
     }
     Ok(rows)
+}
+
+/// The number of the index behind a constraint: its own, or that of the key that a foreign key points at.
+fn key_index(all: &[Relation], relation: &Relation, constraint: &Constraint<'_>) -> Option<i64> {
+    if constraint.kind != 'f' {
+        return Some(oid::index(relation.oid, &constraint_name(relation, constraint)));
+    }
+    let (number, columns) = referenced(all, relation, constraint.text);
+    let target = all.iter().find(|known| known.oid == number)?;
+    let keys: Vec<Constraint<'_>> = constraints(target).into_iter().filter(|key| key.kind != 'f').collect();
+    let named = keys.iter().find(|key| columns == Value::Ints(key.columns.clone()));
+    let key = named.or_else(|| keys.iter().find(|key| key.kind == 'p'))?;
+    Some(oid::index(target.oid, &constraint_name(target, key)))
 }
 
 /// A constraint's text by its number in `pg_constraint`.
@@ -314,7 +331,14 @@ fn referenced(all: &[Relation], from: &Relation, text: &str) -> (i64, Value) {
     let names = columns.split(')').next().unwrap_or_default().split(',');
     let names = names.map(|name| name.trim().trim_matches('"').to_lowercase());
     let numbers = names.filter_map(|name| found.columns.iter().find(|column| column.name == name).map(|c| c.number));
-    (found.oid, Value::Ints(numbers.collect()))
+    let mut numbers: Vec<i64> = numbers.collect();
+    // Without columns it is the primary key.
+    if numbers.is_empty()
+        && let Some(key) = constraints(found).into_iter().find(|key| key.kind == 'p')
+    {
+        numbers = key.columns;
+    }
+    (found.oid, Value::Ints(numbers))
 }
 
 async fn description(context: &Context) -> Result<Rows> {
@@ -351,7 +375,8 @@ async fn tables(context: &Context) -> Result<Rows> {
     Ok(user.chain(system).collect())
 }
 
-/// Views and what they read: what dbt joins through `pg_rewrite`.
+/// Views and what they read, which dbt joins through `pg_rewrite`; foreign keys and the indexes of the keys that they point
+/// at, by which JDBC finds those.
 async fn depend(context: &Context) -> Result<Rows> {
     let class = oid::system(PG_CATALOG, "pg_class");
     let rewrite = oid::system(PG_CATALOG, "pg_rewrite");
@@ -360,12 +385,20 @@ async fn depend(context: &Context) -> Result<Rows> {
         rows.push(row![rewrite, view, 0, class, read, 0, "n"]);
         rows.push(row![rewrite, view, 0, class, view, 0, "i"]);
     }
+    let all = relations(context).await?;
+    let constraint_class = oid::system(PG_CATALOG, "pg_constraint");
+    let each = all.iter().flat_map(|relation| constraints(relation).into_iter().map(move |known| (relation, known)));
+    for (at, (relation, constraint)) in each.enumerate().filter(|(_, (_, constraint))| constraint.kind == 'f') {
+        if let Some(index) = key_index(&all, relation, &constraint) {
+            rows.push(row![constraint_class, at + 1, 0, class, index, 0, "n"]);
+        }
+    }
     Ok(rows)
 }
 
 /// Pairs of a view's number and that of a relation that its query names. A late-binding view, which has no columns of its
 /// own, depends on nothing: dropping what it reads leaves it.
-async fn view_sources(context: &Context) -> Result<Vec<(i64, i64)>> {
+pub(super) async fn view_sources(context: &Context) -> Result<Vec<(i64, i64)>> {
     let found = relations(context).await?;
     let snapshot = context.snapshot().await?;
     let mut pairs = Vec::new();
@@ -462,6 +495,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("confkey", Int2s),
             ("conbin", Text),
             ("consrc", Text),
+            // PostgreSQL's since 9.0, which psql asks for.
+            ("conindid", Oid),
         ],
         rows: |context| Box::pin(constraint(context)),
     },

@@ -1,5 +1,6 @@
 //! The one database and its schemas.
 
+use super::shown::access;
 use super::table::Kind::{Bool, Int4, Oid, Text, Texts};
 use super::table::NULL;
 use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, classes, external, oid, row};
@@ -7,14 +8,11 @@ use crate::error::Result;
 use crate::session::Context;
 use millrace_catalog::model::{ADMIN, Securable};
 
-/// The one database, as `SHOW DATABASES` has it.
+/// The one database, as `SHOW DATABASES` and `svv_redshift_databases` have it.
 pub(super) async fn shown(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
     let principals = snapshot.principals();
-    let access = match classes::access_list(principals, &Securable::Database) {
-        Value::Texts(items) => Some(items.join("~")),
-        _ => None,
-    };
+    let access = access(principals, &Securable::Database);
     Ok(vec![row![DATABASE, principals.user_id(ADMIN), "local", access, NULL, "Snapshot Isolation"]])
 }
 
@@ -93,12 +91,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("database_options", Text),
             ("database_isolation_level", Text),
         ],
-        rows: |context| {
-            Box::pin(async {
-                let owner = context.snapshot().await?.principals().user_id(ADMIN);
-                Ok(vec![row![DATABASE, owner, "local", NULL, NULL, "Snapshot Isolation"]])
-            })
-        },
+        rows: |context| Box::pin(shown(context)),
     },
     SystemTable {
         schema: PG_CATALOG,
@@ -116,8 +109,10 @@ pub(super) const TABLES: &[SystemTable] = &[
                 let snapshot = context.snapshot().await?;
                 let schemas = classes::schemas(context).await?;
                 let local = schemas.iter().filter(|(name, _)| external::source_of(&snapshot, name).is_none());
+                let principals = snapshot.principals();
                 let rows = local.map(|(name, owner)| {
-                    row![DATABASE, name, snapshot.principals().user_id(owner), "local", NULL, NULL]
+                    let access = access(principals, &Securable::Schema(name.clone()));
+                    row![DATABASE, name, principals.user_id(owner), "local", access, NULL]
                 });
                 Ok(rows.collect())
             })
@@ -139,10 +134,12 @@ pub(super) const TABLES: &[SystemTable] = &[
             Box::pin(async {
                 let snapshot = context.snapshot().await?;
                 let schemas = classes::schemas(context).await?;
+                let principals = snapshot.principals();
                 let rows = schemas.iter().map(|(name, owner)| {
                     let source = external::source_of(&snapshot, name);
                     let kind = if source.is_some() { "external" } else { "local" };
-                    row![DATABASE, name, snapshot.principals().user_id(owner), kind, NULL, source, NULL]
+                    let access = access(principals, &Securable::Schema(name.clone()));
+                    row![DATABASE, name, principals.user_id(owner), kind, access, source, NULL]
                 });
                 Ok(rows.collect())
             })

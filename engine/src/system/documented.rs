@@ -64,12 +64,28 @@ svv_external_databases eskind:int esoptions:text databasename:text location:text
 svv_external_partitions schemaname:text tablename:text values:text location:text input_format:text output_format:text serialization_lib:text serde_parameters:text compressed:int parameters:text
 svv_external_schemas esoid:oid eskind:small schemaname:text esowner:int databasename:text esoptions:text
 svv_external_tables redshift_database_name:text schemaname:text tablename:text tabletype:text location:text input_format:text output_format:text serialization_lib:text serde_parameters:text compressed:int parameters:text
+svv_all_columns database_name:text schema_name:text table_name:text column_name:text ordinal_position:int column_default:text is_nullable:text data_type:text character_maximum_length:int numeric_precision:int numeric_scale:int remarks:text
+svv_column_privileges namespace_name:text relation_name:text column_name:text privilege_type:text identity_id:int identity_name:text identity_type:text
 svv_function_privileges namespace_name:text function_name:text argument_types:text privilege_type:text identity_id:int identity_name:text identity_type:text admin_option:bool
+svv_iam_privileges iam_arn:text command_type:text identity_id:int identity_name:text identity_type:text
+svv_interleaved_columns tbl:int col:int interleaved_skew:numeric(19,2) last_reindex:time
 svv_language_privileges language_name:text privilege_type:text identity_id:int identity_name:text identity_type:text admin_option:bool
+svv_ml_model_privileges namespace_name:text model_name:text model_version:int privilege_type:text identity_id:int identity_name:text identity_type:text admin_option:bool
 svv_query_inflight userid:int slice:int query:int pid:int starttime:time suspended:int text:text sequence:int
 svv_query_state userid:int query:int seg:int step:int maxtime:big avgtime:big rows:big bytes:big cpu:big memory:big rate_row:double rate_byte:double label:text is_diskbased:text workmem:big num_parts:int is_rrscan:text is_delayed_scan:text
+svv_redshift_columns database_name:text schema_name:text table_name:text column_name:text ordinal_position:int data_type:text column_default:text is_nullable:text encoding:text distkey:bool sortkey:int column_acl:text remarks:text
+svv_redshift_schema_quota database_name:text schema_name:text schema_owner:int quota:int disk_usage:int
+svv_relation_privileges namespace_name:text relation_name:text privilege_type:text identity_id:int identity_name:text identity_type:text admin_option:bool
+svv_rls_attached_policy relschema:text relname:text relkind:text polname:text grantor:text grantee:text granteekind:text is_pol_on:bool is_rls_on:bool rls_conjunction_type:text
+svv_rls_policy poldb:text polname:text polalias:text polatts:text polqual:text polenabled:bool polmodifiedby:text polmodifiedtime:time
+svv_rls_relation datname:text relschema:text relname:text relkind:text is_rls_on:bool is_rls_datashare_on:bool rls_conjunction_type:text rls_datashare_conjunction_type:text
+svv_role_grants role_id:int role_name:text granted_role_id:int granted_role_name:text
+svv_schema_privileges namespace_name:text privilege_type:text identity_id:int identity_name:text identity_type:text admin_option:bool privilege_scope:text
+svv_schema_quota_state schema_id:int schema_name:text schema_owner:int quota:int disk_usage:int disk_usage_pct:double
+svv_system_privileges system_privilege:text identity_id:int identity_name:text identity_type:text
 svv_table_info database:text schema:text table_id:oid table:text encoded:text diststyle:text sortkey1:text max_varchar:int sortkey1_enc:text sortkey_num:int size:big pct_used:numeric(10,4) empty:big unsorted:numeric(5,2) stats_off:numeric(5,2) tbl_rows:numeric(38,0) skew_sortkey1:numeric(19,2) skew_rows:numeric(19,2) estimated_visible_rows:numeric(38,0) risk_event:text vacuum_sort_benefit:numeric(12,2) create_time:time
 svv_tables table_catalog:text table_schema:text table_name:text table_type:text remarks:text
+svv_user_grants user_id:int user_name:text role_id:int role_name:text admin_option:bool
 svv_user_info user_name:text user_id:int createdb:bool superuser:bool catalog_update:bool connection_limit:text syslog_access:text last_ddl_timestamp:time session_timeout:int external_user_id:text
 svv_vacuum_progress table_name:text status:text time_remaining_estimate:text
 svv_vacuum_summary table_name:text xid:big sort_partitions:big merge_increments:big elapsed_time:big row_delta:big sortedrow_delta:big block_delta:int max_merge_partitions:int

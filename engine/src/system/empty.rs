@@ -1,6 +1,6 @@
 //! Tables of things that do not exist here: truly empty, with the columns that clients ask for.
 
-use super::table::Kind::{Bool, Int2, Int4, Int8, Oid, Oids, Text, Time};
+use super::table::Kind::{Bool, Int2, Int4, Int8, Oid, Text, Time};
 use super::{Kind, PG_CATALOG, Rows, SystemTable};
 use crate::error::Result;
 use crate::session::Context;
@@ -93,25 +93,6 @@ pub(super) const TABLES: &[SystemTable] = &[
         ],
     ),
     empty("pg_largeobject", &[("loid", Oid), ("pageno", Int4)]),
-    empty(
-        "pg_proc_info",
-        &[
-            ("prooid", Oid),
-            ("proname", Text),
-            ("pronamespace", Oid),
-            ("proowner", Int4),
-            ("prolang", Oid),
-            ("prokind", Text),
-            ("prorettype", Oid),
-            ("proretset", Bool),
-            ("pronargs", Int2),
-            ("proargtypes", Oids),
-            ("proargnames", Kind::Texts),
-            ("proargmodes", Kind::Texts),
-            ("proallargtypes", Oids),
-            ("prosrc", Text),
-        ],
-    ),
     empty("pg_aggregate", &[("aggfnoid", Oid), ("aggtransfn", Oid), ("aggfinalfn", Oid)]),
     empty(
         "pg_statistic_indicator",
@@ -155,6 +136,97 @@ pub(super) const TABLES: &[SystemTable] = &[
     // Code that Redshift compiles for segments.
     empty("svl_compile", COMPILED),
     empty("svcs_compile", COMPILED),
+    // No schema has a quota, and no role a right on the system itself.
+    empty(
+        "svv_schema_quota_state",
+        &[
+            ("schema_id", Int4),
+            ("schema_name", Text),
+            ("schema_owner", Int4),
+            ("quota", Int4),
+            ("disk_usage", Int4),
+            ("disk_usage_pct", Kind::Double),
+        ],
+    ),
+    empty(
+        "svv_redshift_schema_quota",
+        &[
+            ("database_name", Text),
+            ("schema_name", Text),
+            ("schema_owner", Int4),
+            ("quota", Int4),
+            ("disk_usage", Int4),
+        ],
+    ),
+    empty(
+        "svv_system_privileges",
+        &[("system_privilege", Text), ("identity_id", Int4), ("identity_name", Text), ("identity_type", Text)],
+    ),
+    empty(
+        "svv_iam_privileges",
+        &[
+            ("iam_arn", Text),
+            ("command_type", Text),
+            ("identity_id", Int4),
+            ("identity_name", Text),
+            ("identity_type", Text),
+        ],
+    ),
+    empty(
+        "svv_ml_model_privileges",
+        &[
+            ("namespace_name", Text),
+            ("model_name", Text),
+            ("model_version", Int4),
+            ("privilege_type", Text),
+            ("identity_id", Int4),
+            ("identity_name", Text),
+            ("identity_type", Text),
+            ("admin_option", Bool),
+        ],
+    ),
+    // Row-level security is refused.
+    empty(
+        "svv_rls_policy",
+        &[
+            ("poldb", Text),
+            ("polname", Text),
+            ("polalias", Text),
+            ("polatts", Text),
+            ("polqual", Text),
+            ("polenabled", Bool),
+            ("polmodifiedby", Text),
+            ("polmodifiedtime", Time),
+        ],
+    ),
+    empty(
+        "svv_rls_relation",
+        &[
+            ("datname", Text),
+            ("relschema", Text),
+            ("relname", Text),
+            ("relkind", Text),
+            ("is_rls_on", Bool),
+            ("is_rls_datashare_on", Bool),
+            ("rls_conjunction_type", Text),
+            ("rls_datashare_conjunction_type", Text),
+        ],
+    ),
+    empty(
+        "svv_rls_attached_policy",
+        &[
+            ("relschema", Text),
+            ("relname", Text),
+            ("relkind", Text),
+            ("polname", Text),
+            ("grantor", Text),
+            ("grantee", Text),
+            ("granteekind", Text),
+            ("is_pol_on", Bool),
+            ("is_rls_on", Bool),
+            ("rls_conjunction_type", Text),
+        ],
+    ),
     // Libraries of Python functions; what Redshift keeps of BACKUP NO.
     empty("pg_library", &[("name", Text), ("language_oid", Oid), ("file_store_id", Int4), ("owner", Int4)]),
     empty("pg_conf", &[("key", Text), ("value", Text)]),

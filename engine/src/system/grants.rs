@@ -166,6 +166,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("identity_name", Text),
             ("identity_type", Text),
             ("admin_option", Bool),
+            ("privilege_scope", Text),
         ],
         rows: |context| {
             Box::pin(async {
@@ -174,7 +175,7 @@ pub(super) const TABLES: &[SystemTable] = &[
                 let rows = principals.grants.iter().filter_map(|grant| {
                     let Securable::Schema(schema) = &grant.object else { return None };
                     let (id, who, kind) = identity(principals, &grant.grantee);
-                    Some(row![schema, grant.privilege.name(), id, who, kind, grant.grant_option])
+                    Some(row![schema, grant.privilege.name(), id, who, kind, grant.grant_option, "SCHEMA"])
                 });
                 Ok(rows.collect())
             })

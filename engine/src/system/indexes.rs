@@ -35,11 +35,14 @@ pub(super) fn of(relation: &Relation) -> Vec<Index<'_>> {
     each.collect()
 }
 
-/// The statement that would make an index, by its number in `pg_class`.
-pub(crate) fn index_text(relations: &[Relation], number: i64) -> Option<String> {
+/// The statement that would make an index, by its number in `pg_class`, or one of its columns, counted from 1.
+pub(crate) fn index_text(relations: &[Relation], number: i64, column: i64) -> Option<String> {
     relations.iter().find_map(|relation| {
         let index = of(relation).into_iter().find(|index| index.oid == number)?;
-        Some(statement(relation, &index))
+        match usize::try_from(column).ok()?.checked_sub(1) {
+            None => Some(statement(relation, &index)),
+            Some(at) => index.columns.get(at).map(|column| quoted(&column.name)),
+        }
     })
 }
 
@@ -76,7 +79,8 @@ async fn index(context: &Context) -> Result<Rows> {
                 false,
                 true,
                 NULL,
-                NULL
+                NULL,
+                true
             ]);
         }
     }
@@ -99,6 +103,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("indisvalid", Bool),
             ("indexprs", Text),
             ("indpred", Text),
+            // PostgreSQL's since 8.5, which psql asks for.
+            ("indimmediate", Bool),
         ],
         rows: |context| Box::pin(index(context)),
     },

@@ -4,6 +4,7 @@
 //! A user sees the relations that it has some right on, as PostgreSQL's `information_schema` has it.
 
 use super::external::Told;
+use super::shown::access;
 use super::table::Kind::{Int4, Text};
 use super::table::NULL;
 use super::{
@@ -227,8 +228,10 @@ async fn all_columns(context: &Context) -> Result<Rows> {
 
 async fn redshift_columns(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
+    let snapshot = context.snapshot().await?;
     for (schema, relation) in visible(context, None).await? {
         for column in &relation.columns {
+            let object = Securable::Column(relation.schema.clone(), relation.name.clone(), column.name.clone());
             rows.push(row![
                 DATABASE,
                 &schema,
@@ -241,7 +244,7 @@ async fn redshift_columns(context: &Context) -> Result<Rows> {
                 attributes::encoding_of(column),
                 column.distribution_key,
                 column.sort_key,
-                NULL,
+                access(snapshot.principals(), &object),
                 column.comment.as_ref()
             ]);
         }
@@ -260,10 +263,7 @@ async fn all_tables(context: &Context, with_external: bool) -> Result<Rows> {
             RelationKind::External => "EXTERNAL TABLE",
         };
         let object = Securable::Table(relation.schema.clone(), relation.name.clone());
-        let access = match classes::access_list(snapshot.principals(), &object) {
-            super::Value::Texts(items) => Some(items.join("~")),
-            _ => None,
-        };
+        let access = access(snapshot.principals(), &object);
         row![DATABASE, schema, &relation.name, kind, access, relation.comment.as_ref(), &relation.owner]
     });
     Ok(rows.collect())

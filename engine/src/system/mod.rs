@@ -38,6 +38,7 @@ mod relations;
 mod row_functions;
 mod settings;
 mod shown;
+mod standard;
 mod status;
 mod steps;
 mod storage;
@@ -55,7 +56,7 @@ pub(crate) use facts::{Facts, facts};
 pub(crate) use indexes::index_text;
 pub(crate) use materialized::{Staleness, staleness};
 pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
-pub(crate) use procedures::{name as function_name, users_function};
+pub(crate) use procedures::{function_text, name as function_name, users_function};
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations, temporary};
 pub(crate) use row_functions::{COLUMNS, RELATION};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
@@ -109,6 +110,7 @@ const TABLES: &[&[SystemTable]] = &[
     redshift::TABLES,
     row_functions::TABLES,
     settings::TABLES,
+    standard::TABLES,
     status::TABLES,
     steps::TABLES,
     storage::TABLES,

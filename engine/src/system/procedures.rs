@@ -1,12 +1,15 @@
-//! `pg_proc`, `pg_language`, `svv_redshift_functions`: the functions that there are. Those that are always there take many
-//! types, so none of theirs are listed.
+//! `pg_proc`, `pg_proc_info`, `pg_language`, `svv_redshift_functions`: the functions that there are. Those that are always
+//! there take many types, so none of theirs are listed.
 
 use super::table::Kind::{Bool, Int2, Int4, Oid, Oids, Text, Texts};
 use super::table::NULL;
-use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, classes, oid, row, types};
+use super::{DATABASE, PG_CATALOG, Rows, SystemTable, Value, classes, oid, quoted, row, types};
 use crate::builtin;
+use crate::error::Result;
+use crate::resolve::rights;
+use crate::session::Context;
 use millrace_catalog::Snapshot;
-use millrace_catalog::model::{ADMIN, Securable, SqlFunction, Volatility};
+use millrace_catalog::model::{ADMIN, Privilege, Securable, SqlFunction, Volatility};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -16,6 +19,18 @@ const FIRST: usize = 200_000_000;
 /// The functions that users have made, with their schemas.
 pub(super) fn users_functions(snapshot: &Snapshot) -> impl Iterator<Item = (&String, &SqlFunction)> {
     snapshot.databases().flat_map(|database| database.functions.iter().map(|function| (&database.name, function)))
+}
+
+/// The functions that a user may call of those that users have made, with their schemas.
+pub(super) fn callable<'a>(
+    snapshot: &'a Snapshot,
+    user: &'a str,
+) -> impl Iterator<Item = (&'a String, &'a SqlFunction)> {
+    let principals = snapshot.principals();
+    users_functions(snapshot).filter(move |(schema, function)| {
+        rights::may_on_schema(principals, user, schema, Privilege::Usage)
+            && rights::may_execute(principals, user, schema, function)
+    })
 }
 
 /// The functions that are always there, in the order of their names, each with its kind as `prokind` tells it.
@@ -44,7 +59,74 @@ pub(crate) fn name(snapshot: &Snapshot, path: &[String], number: i64) -> Option<
     OWN_FUNCTIONS.get(at).map(|(name, _)| format!("{name}()"))
 }
 
+/// The statement that makes a function, laid out as PostgreSQL's `pg_get_functiondef` does.
+pub(crate) fn function_text(schema: &str, function: &SqlFunction) -> String {
+    let mut tag = "$function".to_owned();
+    while function.body.contains(&tag) {
+        tag.push('x');
+    }
+    let name = format!("{}.{}", quoted(schema), quoted(&function.name));
+    let (arguments, returns) = (function.arguments.join(", "), &function.returns);
+    let (volatility, body) = (function.volatility.name(), &function.body);
+    format!(
+        "CREATE OR REPLACE FUNCTION {name}({arguments})\n RETURNS {returns}\n LANGUAGE sql\n {volatility}\n\
+         AS {tag}${body}{tag}$\n"
+    )
+}
+
+/// `pg_proc_info`: of each function what Redshift tells beside `pg_proc`, its kind above all.
+async fn info(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let principals = snapshot.principals();
+    let owner = principals.user_id(ADMIN);
+    let own = OWN_FUNCTIONS.iter().enumerate().map(|(at, (name, kind))| {
+        let none = Value::Ints(Vec::new());
+        row![FIRST + at, name, oid::PG_CATALOG_OID, owner, 12, *kind, 2276, false, 0, none, NULL, NULL, NULL, name]
+    });
+    let made = users_functions(&snapshot).map(|(schema, function)| {
+        let arguments: Vec<i64> = function.arguments.iter().filter_map(|name| types::by_name(name)).collect();
+        row![
+            oid::function(schema, &function.signature()),
+            &function.name,
+            oid::schema(schema),
+            principals.user_id(function.owner.as_deref().unwrap_or(ADMIN)),
+            14,
+            'f',
+            types::by_name(&function.returns),
+            false,
+            function.arguments.len(),
+            arguments,
+            NULL,
+            NULL,
+            NULL,
+            &function.body
+        ]
+    });
+    Ok(own.chain(made).collect())
+}
+
 pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "pg_proc_info",
+        columns: &[
+            ("prooid", Oid),
+            ("proname", Text),
+            ("pronamespace", Oid),
+            ("proowner", Int4),
+            ("prolang", Oid),
+            ("prokind", Text),
+            ("prorettype", Oid),
+            ("proretset", Bool),
+            ("pronargs", Int2),
+            ("proargtypes", Oids),
+            ("proargnames", Texts),
+            ("proargmodes", Texts),
+            ("proallargtypes", Oids),
+            ("prosrc", Text),
+        ],
+        rows: |context| Box::pin(info(context)),
+    },
     SystemTable {
         schema: PG_CATALOG,
         name: "pg_proc",

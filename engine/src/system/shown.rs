@@ -11,13 +11,12 @@ use super::{
     databases, external, grants, procedures, relations, row, types,
 };
 use crate::error::Result;
-use crate::resolve::rights;
 use crate::session::Context;
 use crate::sql::SHOWN;
-use millrace_catalog::model::{Principals, Privilege, Securable};
+use millrace_catalog::model::{Principals, Securable};
 
 /// An access list in one text.
-fn access(principals: &Principals, object: &Securable) -> Option<String> {
+pub(super) fn access(principals: &Principals, object: &Securable) -> Option<String> {
     match classes::access_list(principals, object) {
         Value::Texts(items) => Some(items.join("~")),
         _ => None,
@@ -231,19 +230,41 @@ const fn shown(name: &'static str, columns: &'static [(&'static str, Kind)], row
 /// The functions that the user may call.
 async fn functions(context: &Context) -> Result<Rows> {
     let snapshot = context.snapshot().await?;
-    let (principals, user) = (snapshot.principals(), &context.who().user);
-    let seen = procedures::users_functions(&snapshot).filter(|(schema, function)| {
-        rights::may_on_schema(principals, user, schema, Privilege::Usage)
-            && rights::may_execute(principals, user, schema, function)
-    });
-    let rows = seen.map(|(schema, function)| {
+    let rows = procedures::callable(&snapshot, &context.who().user).map(|(schema, function)| {
         let arguments = function.arguments.join(", ");
         row![DATABASE, schema, &function.name, function.arguments.len(), arguments, &function.returns]
     });
     Ok(rows.collect())
 }
 
-/// There are no procedures, and no parameters with names.
+/// The arguments of the functions that the user may call; they have no names. Behind them stands the function's signature.
+async fn function_parameters(context: &Context) -> Result<Rows> {
+    let snapshot = context.snapshot().await?;
+    let mut rows = Rows::new();
+    for (schema, function) in procedures::callable(&snapshot, &context.who().user) {
+        let signature = format!("{schema}.{}", function.signature());
+        for (at, argument) in function.arguments.iter().enumerate() {
+            let column = Column { data_type: argument.clone(), ..Column::default() };
+            let Shape { name, length, precision, scale, .. } = shape(&column);
+            rows.push(row![
+                DATABASE,
+                schema,
+                &function.name,
+                NULL,
+                at + 1,
+                "IN",
+                name,
+                length,
+                precision,
+                scale,
+                &signature
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+/// There are no procedures.
 fn none(_: &Context) -> futures::future::BoxFuture<'_, Result<Rows>> {
     Box::pin(async { Ok(Rows::new()) })
 }
@@ -406,7 +427,7 @@ pub(super) const TABLES: &[SystemTable] = &[
         |context| Box::pin(functions(context)),
     ),
     shown("procedure_parameters", PROCEDURE_PARAMETERS, |context| none(context)),
-    shown("function_parameters", FUNCTION_PARAMETERS, |context| none(context)),
+    shown("function_parameters", FUNCTION_PARAMETERS, |context| Box::pin(function_parameters(context))),
 ];
 
 const PROCEDURE_PARAMETERS: &[(&str, Kind)] = &[
@@ -433,4 +454,5 @@ const FUNCTION_PARAMETERS: &[(&str, Kind)] = &[
     ("character_maximum_length", Int4),
     ("numeric_precision", Int4),
     ("numeric_scale", Int4),
+    ("signature", Text),
 ];

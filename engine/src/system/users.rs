@@ -177,6 +177,27 @@ pub(super) const TABLES: &[SystemTable] = &[
     },
     SystemTable {
         schema: PG_CATALOG,
+        name: "svv_role_grants",
+        columns: &[("role_id", Int4), ("role_name", Text), ("granted_role_id", Int4), ("granted_role_name", Text)],
+        rows: |context| {
+            Box::pin(async {
+                let snapshot = context.snapshot().await?;
+                let principals = snapshot.principals();
+                let rows = principals.roles.iter().flat_map(|(granted, role)| {
+                    role.members.iter().filter_map(move |member| match member {
+                        Grantee::Role(name) => {
+                            let id = principals.roles.get(name).map(|member| member.id);
+                            Some(row![id, name, role.id, granted])
+                        }
+                        _ => None,
+                    })
+                });
+                Ok(rows.collect())
+            })
+        },
+    },
+    SystemTable {
+        schema: PG_CATALOG,
         name: "pg_auth_members",
         columns: &[("roleid", Oid), ("member", Oid), ("grantor", Oid), ("admin_option", Bool)],
         rows: |context| {

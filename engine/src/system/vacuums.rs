@@ -1,9 +1,9 @@
 //! What was vacuumed and is being vacuumed: `stl_vacuum`, `sys_vacuum_history`, `svv_vacuum_summary`,
-//! `svv_vacuum_progress`.
+//! `svv_vacuum_progress`, `svv_interleaved_columns`.
 
-use super::table::Kind::{Bool, Int4, Int8, Text, Time};
+use super::table::Kind::{Bool, Int4, Int8, Numeric, Text, Time};
 use super::table::NULL;
-use super::{DATABASE, PG_CATALOG, Rows, SystemTable, relations, row, sees_all};
+use super::{DATABASE, PG_CATALOG, Rows, SystemTable, oid, relations, row, sees_all};
 use crate::error::Result;
 use crate::journal::{QueryRecord, VacuumRecord};
 use crate::session::Context;
@@ -56,7 +56,7 @@ async fn stl_vacuum(context: &Context) -> Result<Rows> {
             rows.push(row![
                 user,
                 record.xid,
-                record.table_id,
+                oid::managed(record.table_id),
                 status,
                 rows_of,
                 sorted_rows(rows_of, percent),
@@ -163,6 +163,23 @@ async fn progress(context: &Context) -> Result<Rows> {
     Ok(vec![row![&state.table, status, left]])
 }
 
+/// `svv_interleaved_columns`: for superusers. How far their values are from an even spread is not measured.
+async fn interleaved(context: &Context) -> Result<Rows> {
+    let mut rows = Rows::new();
+    if !context.snapshot().await?.principals().is_superuser(&context.who().user) {
+        return Ok(rows);
+    }
+    let records = records(context).await?;
+    for relation in relations(context).await? {
+        let own = records.iter().filter(|record| oid::managed(record.table_id) == relation.oid);
+        let reindexed = own.filter(|record| record.mode == "REINDEX").map(|record| record.end_us).max();
+        for column in relation.columns.iter().filter(|column| column.sort_key < 0) {
+            rows.push(row![relation.oid, column.number - 1, NULL, reindexed]);
+        }
+    }
+    Ok(rows)
+}
+
 /// `4m 55s`
 fn minutes(time: Duration) -> String {
     format!("{}m {}s", time.as_secs() / 60, time.as_secs() % 60)
@@ -232,6 +249,12 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("max_merge_partitions", Int4),
         ],
         rows: |context| Box::pin(summary(context)),
+    },
+    SystemTable {
+        schema: PG_CATALOG,
+        name: "svv_interleaved_columns",
+        columns: &[("tbl", Int4), ("col", Int4), ("interleaved_skew", Numeric(19, 2)), ("last_reindex", Time)],
+        rows: |context| Box::pin(interleaved(context)),
     },
     SystemTable {
         schema: PG_CATALOG,

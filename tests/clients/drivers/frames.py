@@ -1,4 +1,5 @@
-"""ADBC's PostgreSQL driver and Polars on `millrace serve`: types, parameters, ingestion of what is in memory."""
+"""ADBC's PostgreSQL driver and Polars on `millrace serve`: types, NULLs, parameters, transactions, ingestion of what is in
+memory."""
 
 import datetime
 import decimal
@@ -53,9 +54,19 @@ with driver.connect(address) as connection:
         same("42P01", failure.sqlstate, "a missing table")
     connection.rollback()
     with connection.cursor() as cursor:
+        cursor.execute("insert into adbc values (3, 'z')")
+    same({"n": [3]}, ask(connection, "select count(*) as n from adbc"), "rows that the transaction sees")
+    connection.rollback()
+    same({"n": [2]}, ask(connection, "select count(*) as n from adbc"), "rows after a rollback")
+    connection.commit()
+    nulls = "select null::smallint as a, null::bigint as b, null::float8 as c, null::date as d, null::boolean as e"
+    same({name: [None] for name in "abcde"}, ask(connection, nulls), "NULLs")
+    with connection.cursor() as cursor:
         cursor.execute("select a from adbc order by a")
         frame = polars.from_arrow(cursor.fetch_arrow_table())
     same([1, 2], frame["a"].to_list(), "a Polars frame")
+    frame = polars.read_database_uri("select a, b from adbc order by a", address, engine="adbc")
+    same([(1, "x"), (2, None)], frame.rows(), "a frame that Polars reads itself")
     million = "select a.x * 1000 + b.y as n from generate_series(0, 999) a(x), generate_series(0, 999) b(y)"
     same(999_999 * 1_000_000 // 2, sum(ask(connection, million)["n"]), "a million rows")
     # Ingestion makes the table, and loads it by binary COPY.

@@ -20,6 +20,7 @@ for statement in [
     "create table rc.parent (id bigint not null, name varchar(20) default 'none', price decimal(10,2), primary key (id))",
     "create table rc.child (id int, parent bigint references rc.parent (id))",
     "create view rc.v as select id from rc.parent",
+    "create function rc.twice (int, varchar) returns int immutable as $$ select $1 * 2 $$ language sql",
     "create user rc_reader password disable",
     "grant select on rc.parent to rc_reader",
     "grant select (id) on rc.child to rc_reader",
@@ -51,8 +52,11 @@ same([("parent", "rc_reader", "SELECT")],
      rows(cursor.get_table_privileges(schema_pattern="rc", table_name_pattern="parent"), 2, 4, 5), "privileges")
 same([("id", "rc_reader", "SELECT")],
      rows(cursor.get_column_privileges(schema="rc", table="child"), 3, 5, 6), "privileges on columns")
-for call in ("get_procedures", "get_procedure_columns", "get_functions", "get_function_columns"):
+for call in ("get_procedures", "get_procedure_columns"):
     same([], list(getattr(cursor, call)(schema_pattern="rc")), call)
+same([("rc", "twice")], rows(cursor.get_functions(schema_pattern="rc"), 1, 2), "functions")
+same([("twice", "int4", 1), ("twice", "varchar", 2)],
+     rows(cursor.get_function_columns(schema_pattern="rc"), 2, 6, 14), "arguments of functions")
 assert ("TABLE",) in rows(cursor.get_table_types(), 0), "kinds of tables"
 
 frame = pandas.DataFrame({"id": [1, 2], "name": ["a", None], "price": [1.5, -2.25]})

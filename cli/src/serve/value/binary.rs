@@ -29,7 +29,7 @@ pub(super) fn put(column: &Column, row: usize, oid: u32, out: &mut BytesMut) {
         Values::Decimal(array, scale) => put_numeric(array.value(row), *scale, out),
         Values::Text(array) => put_text(array.value(row), oid, out),
         Values::TextView(array) => put_text(array.value(row), oid, out),
-        Values::Bytes(array) => out.put_slice(array.value(row)),
+        Values::Bytes(array) | Values::Hex(array) => out.put_slice(array.value(row)),
         Values::BytesView(array) => out.put_slice(array.value(row)),
         Values::Date(array) => out.put_i32(array.value(row).saturating_sub(EPOCH_DAYS)),
         Values::Time(array) => out.put_i64(array.value(row)),

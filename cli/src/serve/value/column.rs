@@ -1,6 +1,6 @@
 //! One column of a batch, looked at once: rare types are cast to common ones, so that writing a value is one match.
 
-use super::types::{PgType, SUPER, TIMETZ};
+use super::types::{PgType, SUPER, TIMETZ, VARBYTE};
 use crate::print::encodable_type;
 use arrow::array::types::{
     Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
@@ -40,6 +40,8 @@ pub(super) enum Values {
     TextView(StringViewArray),
     Bytes(BinaryArray),
     BytesView(BinaryViewArray),
+    /// Bytes whose text is digits alone.
+    Hex(BinaryArray),
     Date(Date32Array),
     Time(Time64MicrosecondArray),
     /// Times of day in UTC.
@@ -74,6 +76,9 @@ impl Column {
             DataType::Decimal128(_, scale) => Values::Decimal(array.as_primitive::<Decimal128Type>().clone(), *scale),
             DataType::Utf8 => Values::Text(array.as_string::<i32>().clone()),
             DataType::Utf8View => Values::TextView(array.as_string_view().clone()),
+            DataType::Binary | DataType::BinaryView if PgType::of(field).oid == VARBYTE => {
+                Values::Hex(cast(&array, &DataType::Binary)?.as_binary::<i32>().clone())
+            }
             DataType::Binary => Values::Bytes(array.as_binary::<i32>().clone()),
             DataType::BinaryView => Values::BytesView(array.as_binary_view().clone()),
             DataType::Date32 => Values::Date(array.as_primitive::<Date32Type>().clone()),

@@ -17,7 +17,7 @@ mod types;
 pub(crate) use copied::{BINARY_HEADER, CopiedRows, CopyLayout};
 pub(crate) use parameter::{Format, parameter_text};
 pub(crate) use rows::RowWriter;
-pub(crate) use types::{PgType, TIMETZ, data_type_of, oid_of};
+pub(crate) use types::{PgType, TIMETZ, data_type_of, for_redshift, oid_of};
 
 #[cfg(test)]
 mod tests;

@@ -145,12 +145,14 @@ fn binary_text(oid: u32, bytes: &[u8]) -> Result<String> {
             let micros = i64::from_be_bytes(fixed(bytes)?);
             written(|out| time::put_span(micros, out))
         }
-        types::BYTEA => Ok(bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            for digit in [byte >> 4, byte & 15] {
-                text.extend(char::from_digit(u32::from(digit), 16));
-            }
-            text
-        })),
+        types::BYTEA | types::VARBYTE => {
+            Ok(bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+                for digit in [byte >> 4, byte & 15] {
+                    text.extend(char::from_digit(u32::from(digit), 16));
+                }
+                text
+            }))
+        }
         types::TEXT
         | types::VARCHAR
         | types::BPCHAR

@@ -20,6 +20,7 @@ pub(super) fn put(column: &Column, row: usize, zone: Tz, out: &mut BytesMut) {
         Values::TextView(array) => out.put_slice(array.value(row).as_bytes()),
         Values::Bytes(array) => put_bytes(array.value(row), out),
         Values::BytesView(array) => put_bytes(array.value(row), out),
+        Values::Hex(array) => put_hex(array.value(row), out),
         Values::Date(array) => time::put_date(array.value(row), out),
         Values::Time(array) => time::put_time(array.value(row), out),
         Values::TimeTz(array) => {
@@ -80,9 +81,14 @@ pub(super) fn put_decimal(value: i128, scale: i8, out: &mut BytesMut) {
 
 /// `\x` and two digits a byte.
 fn put_bytes(bytes: &[u8], out: &mut BytesMut) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.reserve(2 + bytes.len() * 2);
     out.put_slice(b"\\x");
+    put_hex(bytes, out);
+}
+
+/// Two digits a byte.
+fn put_hex(bytes: &[u8], out: &mut BytesMut) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(bytes.len() * 2);
     for byte in bytes {
         out.put_u8(DIGITS[usize::from(byte >> 4)]);
         out.put_u8(DIGITS[usize::from(byte & 15)]);

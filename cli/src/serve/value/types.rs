@@ -1,10 +1,10 @@
 //! Which PostgreSQL type stands for which of arrow's.
 //!
 //! Numbers of types are PostgreSQL's (`pg_type.dat`), for SUPER Redshift's 4000, for columns of intervals of months and of
-//! days and times its 1188 and 1190. Lists of simple values are arrays;
+//! days and times its 1188 and 1190, and to its own drivers 6551 for VARBYTE. Lists of simple values are arrays;
 //! structs, maps and lists of those are SUPER, whose text is JSON.
 
-use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use millrace_engine::{LENGTH_METADATA, TYPE_METADATA};
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ pub(crate) const TIMETZ: u32 = 1266;
 pub(crate) const NUMERIC: u32 = 1700;
 pub(crate) const REGCLASS: u32 = 2205;
 pub(crate) const SUPER: u32 = 4000;
+pub(crate) const VARBYTE: u32 = 6551;
 
 /// Each type with the type of its arrays.
 const ARRAYS: [(u32, u32); 22] = [
@@ -100,8 +101,25 @@ fn oid_of_name(name: &str) -> Option<u32> {
         "intervald2s" => INTERVALD2S,
         "regproc" => REGPROC,
         "regclass" => REGCLASS,
+        "varbyte" => VARBYTE,
         _ => return None,
     })
+}
+
+/// A result's columns as Redshift's own drivers know them: VARBYTE by its number there, where others read `bytea`.
+pub(crate) fn for_redshift(schema: &SchemaRef) -> SchemaRef {
+    let is_bytes = |field: &Field| oid_of(field.data_type()) == BYTEA;
+    if !schema.fields().iter().any(|field| is_bytes(field)) {
+        return Arc::clone(schema);
+    }
+    let fields = schema.fields().iter().map(|field| {
+        let mut metadata = field.metadata().clone();
+        if is_bytes(field) {
+            metadata.insert(TYPE_METADATA.to_owned(), "varbyte".to_owned());
+        }
+        field.as_ref().clone().with_metadata(metadata)
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }
 
 /// The number of the type that stands for one of arrow's.
@@ -185,7 +203,7 @@ pub(crate) fn data_type_of(oid: u32) -> Option<DataType> {
         // How many digits there are is seen when the value comes.
         NUMERIC => DataType::Decimal128(38, 10),
         TEXT | VARCHAR | BPCHAR | NAME | CHAR | SUPER => DataType::Utf8,
-        BYTEA => DataType::Binary,
+        BYTEA | VARBYTE => DataType::Binary,
         DATE => DataType::Date32,
         TIME | TIMETZ => DataType::Time64(TimeUnit::Microsecond),
         TIMESTAMP => DataType::Timestamp(TimeUnit::Microsecond, None),

@@ -84,7 +84,20 @@ fn redshift_shows_by_queries() {
         ),
         (
             "SHOW PARAMETERS OF FUNCTION dev.s.f(int, varchar(10))",
-            "SELECT * FROM millrace_show.function_parameters WHERE function_name = millrace_routine('f')",
+            "SELECT database_name, schema_name, function_name, parameter_name, ordinal_position, parameter_type, data_type, \
+             character_maximum_length, numeric_precision, numeric_scale FROM millrace_show.function_parameters WHERE \
+             database_name = millrace_database('dev') AND signature = millrace_function('s', 'f', 'int, varchar(10)')",
+        ),
+        (
+            "SHOW PARAMETERS OF FUNCTION $1.$2.$3($4, $5) LIKE $6",
+            "SELECT database_name, schema_name, function_name, parameter_name, ordinal_position, parameter_type, data_type, \
+             character_maximum_length, numeric_precision, numeric_scale FROM millrace_show.function_parameters WHERE \
+             database_name = millrace_database($1) AND signature = millrace_function($2, $3, $4 || ', ' || $5) AND \
+             parameter_name LIKE $6",
+        ),
+        (
+            "SHOW PARAMETERS OF PROCEDURE s.p(int)",
+            "SELECT * FROM millrace_show.procedure_parameters WHERE procedure_name = millrace_routine('p')",
         ),
     ] {
         let Statement::Query(query) = one(statement, Redshift) else { panic!("{statement}") };
