@@ -1,20 +1,21 @@
 //! Dates and moments: what both dialects compute with parts, and zones.
 
 use super::calendar::Spans;
-use super::date_parts::{add, begin, boundaries, difference, micros, named, value};
-use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, is_text, scalar, shown_type};
+use super::date_parts::{add, add_leaping, begin, boundaries, difference, doubles, micros, named, value};
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, TIME_OF_DAY, is_text, scalar, shown_type};
 use super::parts::{DAY_US, Part, add_months_sticky, last_day, moment_of, months_between};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
-use crate::interval::is_interval;
 use crate::zone::Zone;
 use chrono::{Datelike, Days, NaiveDate};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit};
 
-use Kind::{Date, Int, Moment, Stamp, Text};
+use Kind::{Date, Int, Moment, Stamp, StampOrTime, Text};
 
+/// The values of DATE_PART.
+pub(crate) const DATE_PART: &str = "$date_part_double";
 /// The cast to a time with a zone.
 pub(crate) const TIMETZ: &str = "$timetz";
 
@@ -29,45 +30,52 @@ fn time_of(args: &[DataType]) -> Result<DataType> {
             return Err(Error::new(ErrorKind::DatatypeMismatch, message));
         }
     }
-    Ok(DataType::Time64(TimeUnit::Microsecond))
+    Ok(TIME_OF_DAY)
+}
+
+/// The type of a moment that is moved: a time of day stays one, all else is a moment without zone.
+fn moved_type(args: &[DataType]) -> Result<DataType> {
+    let moved = third(args)?;
+    Ok(if moved == TIME_OF_DAY { moved } else { DataType::Timestamp(TimeUnit::Microsecond, None) })
 }
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
-    scalar("dateadd", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).with_constants().doc(
-        "dateadd(part, count, moment)",
-        "A moment so many parts later; a day that a month lacks becomes its last.",
+    scalar("dateadd", REDSHIFT, &[Text, Int, StampOrTime], Gives::Of(moved_type), add_leaping).with_constants().doc(
+        "dateadd(part, count, moment | time)",
+        "A moment so many parts later; a day that a month lacks becomes its last, one that a year lacks the next; a time \
+         of day goes round the clock.",
         &[
             ("dateadd(day, 30, '2008-01-01')", "2008-01-31 00:00:00"),
             ("dateadd(month, 18, '2008-02-28')", "2009-08-28 00:00:00"),
             ("dateadd(m, -1, '2008-01-01')", "2007-12-31 23:59:00"),
+            ("dateadd(month, 12, '2016-02-29')", "2017-02-28 00:00:00"),
+            ("dateadd(year, 1, '2016-02-29')", "2017-03-01 00:00:00"),
+            ("dateadd(hour, 12, time '13:24:55')", "01:24:55"),
         ],
     ),
-    scalar("date_add", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).with_constants().doc(
+    scalar("date_add", REDSHIFT, &[Text, Int, StampOrTime], Gives::Of(moved_type), add_leaping).with_constants().doc(
         "date_add(part, count, moment)",
         "The same as dateadd.",
         &[],
     ),
-    scalar("datediff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, boundaries).with_constants().doc(
+    scalar("datediff", REDSHIFT, &[Text, StampOrTime, StampOrTime], Gives::Int8, boundaries).with_constants().doc(
         "datediff(part, from, to)",
-        "How many boundaries of the part are crossed.",
+        "How many boundaries of the part are crossed, between moments or times of day.",
         &[
             ("datediff(week, '2009-01-01', '2009-12-31')", "52"),
             ("datediff(qtr, '1998-07-01', '2008-10-06')", "41"),
             ("datediff(year, '2008-12-31', '2009-01-01')", "1"),
+            ("datediff(minute, time '20:00:00', time '21:00:00')", "60"),
+            ("datediff(hours, timetz '20:00:00 PST', timetz '00:58:00 EST')", "1"),
         ],
     ),
-    scalar("date_diff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, boundaries).with_constants().doc(
+    scalar("date_diff", REDSHIFT, &[Text, StampOrTime, StampOrTime], Gives::Int8, boundaries).with_constants().doc(
         "date_diff(part, from, to)",
         "The same as datediff.",
         &[],
     ),
-    scalar("$date_part", BOTH, &[Text, Kind::MomentOrSpan], Gives::Int8, |call| {
-        if is_interval(call.args[1].data_type()) {
-            return super::intervals::parts_of(call);
-        }
-        named(call)
-    })
-    .with_constants(),
+    scalar("$date_part", BOTH, &[Text, Kind::MomentOrSpan], Gives::Int8, named).with_constants(),
+    scalar(DATE_PART, REDSHIFT, &[Text, Kind::MomentOrSpan], Gives::Float, doubles).with_constants(),
     // A TIMETZ is the time of day in UTC. A text without a zone is of the session's, whose offset is today's.
     scalar(TIMETZ, REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
         let array = &call.args[0];

@@ -144,16 +144,19 @@ pub(super) const ENTRIES: &[Entry] = &[
             ("extract(week FROM date '2009-09-09')", "37"),
             ("extract(epoch FROM timestamp '2009-09-09 12:08:43')", "1252498123"),
             ("extract(dow FROM date '2008-06-18')", "3"),
+            ("extract(decade FROM timestamp '1999-02-16 20:38:40')", "200"),
+            ("extract(ms FROM time '18:25:33.123456')", "123"),
         ],
     ),
     (
         REDSHIFT,
         "Dates",
-        "date_part(part, moment)",
-        "A part of a moment, as a double.",
+        "date_part(part, moment), pgdate_part",
+        "A part of a moment, as a double; seconds with what is below them.",
         &[
             ("date_part(minute, timestamp '2019-12-31 02:03:04')", "3.0"),
             ("date_part(w, timestamp '2008-06-17 09:44:54')", "25.0"),
+            ("date_part(sec, timestamp '2009-09-21 11:10:03.189717')", "3.189717"),
         ],
     ),
     (

@@ -85,7 +85,7 @@ pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTY
 pub(crate) use coalesce::{COALESCE, mixes_doubles, type_of_literals};
 pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};
 pub(crate) use conversion::{PLAIN_TEXT, is_written_out};
-pub(crate) use dates::TIMETZ;
+pub(crate) use dates::{DATE_PART, TIMETZ};
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use intervals::{
     DAY_TO_SECOND, EARLIER_IN_ZONE, GENERAL, LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval,
