@@ -22,6 +22,8 @@ mod conversion;
 mod date_parts;
 mod dates;
 mod decimal_totals;
+mod digest_aggregates;
+mod digests;
 mod distributions;
 mod document;
 mod formats;
@@ -86,6 +88,7 @@ pub(crate) use coalesce::{COALESCE, mixes_doubles, type_of_literals};
 pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};
 pub(crate) use conversion::{PLAIN_TEXT, is_written_out};
 pub(crate) use dates::{DATE_PART, TIMETZ};
+pub(crate) use digests::is_digest;
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use intervals::{
     DAY_TO_SECOND, EARLIER_IN_ZONE, GENERAL, LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval,
@@ -99,8 +102,8 @@ pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
 };
 pub(crate) use sketches::{
-    CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate, TRY_SKETCH,
-    sketch_aggregate,
+    CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, MERGE, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate,
+    TRY_SKETCH, sketch_aggregate,
 };
 pub(crate) use slices::SLICE;
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
