@@ -6,6 +6,7 @@
 mod blanks;
 mod correlated;
 mod declared;
+mod derived;
 mod dialect;
 mod groups;
 mod lateral;
