@@ -26,6 +26,7 @@ mod digest_aggregates;
 mod digests;
 mod distributions;
 mod document;
+mod farm;
 mod formats;
 mod full_text;
 mod gathered;
