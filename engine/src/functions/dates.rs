@@ -7,7 +7,7 @@ use super::parts::{DAY_US, Part, add_months_sticky, last_day, moment_of, months_
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
 use crate::zone::Zone;
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate, Weekday};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit};
@@ -261,6 +261,23 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A moment in ISO 8601.",
         &[("from_iso8601_timestamp('2020-05-11T11:15:05+02:00')", "2020-05-11 09:15:05+00:00")],
     ),
+    scalar("from_iso8601_date", ATHENA, &[Text], Gives::Date, |call| {
+        let texts = call.text(0);
+        call.dates(|row| {
+            let text = texts.value(row);
+            let invalid = || Error::new(ErrorKind::InvalidText, format!("invalid ISO 8601 date \"{text}\""));
+            iso_date(text).map(|date| Some(days_of(date))).ok_or_else(invalid)
+        })
+    })
+    .doc(
+        "from_iso8601_date(text)",
+        "A date in ISO 8601: of the calendar, of a week, or the day of a year.",
+        &[
+            ("from_iso8601_date('2020-05-11')", "2020-05-11"),
+            ("from_iso8601_date('2020-W10')", "2020-03-02"),
+            ("from_iso8601_date('2020-123')", "2020-05-02"),
+        ],
+    ),
     scalar("to_iso8601", ATHENA, &[Moment], Gives::Text, |call| {
         let micros = micros(&call.args[0])?;
         let (date, zoned) = match call.args[0].data_type() {
@@ -364,6 +381,21 @@ fn zoned_type(args: &[DataType]) -> Result<DataType> {
 fn compare(call: &Call<'_>) -> Result<ArrayRef> {
     let (left, right) = (call.stamp(0).values(), call.stamp(1).values());
     call.all::<datafusion::arrow::datatypes::Int32Type>(|row| left[row].cmp(&right[row]) as i32)
+}
+
+/// `2020-05-11`, `2020-W10`, `2020-W10-1` or `2020-123`.
+fn iso_date(text: &str) -> Option<NaiveDate> {
+    let (year, rest) = text.split_once('-')?;
+    let year = || year.parse::<i32>().ok();
+    if let Some(week) = rest.strip_prefix('W') {
+        let (week, day) = week.split_once('-').unwrap_or((week, "1"));
+        let day = Weekday::try_from(day.parse::<u8>().ok()?.checked_sub(1)?).ok()?;
+        return NaiveDate::from_isoywd_opt(year()?, week.parse().ok()?, day);
+    }
+    if rest.len() == 3 && rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        return NaiveDate::from_yo_opt(year()?, rest.parse().ok()?);
+    }
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
 }
 
 /// Days since the epoch.

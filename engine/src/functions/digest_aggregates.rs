@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, MapArray, StructArray};
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -59,13 +59,12 @@ impl Digest {
             return None;
         }
         match (self.kind, at) {
-            (Kind::Centroids, 0 | 1) | (Kind::Weights, 2) => Some(DataType::Float64),
+            (Kind::Centroids, 0 | 1) | (Kind::Weights, 1 | 2) => Some(DataType::Float64),
             (Kind::Weights, 0) => Some(match found {
                 DataType::Float32 => DataType::Float32,
                 _ if found.is_integer() || found.is_null() => DataType::Int64,
                 _ => DataType::Float64,
             }),
-            (Kind::Weights, 1) => (found.is_integer() || found.is_null()).then_some(DataType::Int64),
             _ => None,
         }
     }
@@ -230,7 +229,7 @@ impl Accumulator for Weights {
             return self.merge_batch(values);
         }
         let numbers = orders(&values[0])?;
-        let weights = values.get(1).map(|weights| weights.as_primitive::<Int64Type>());
+        let weights = values.get(1).map(|weights| weights.as_primitive::<Float64Type>());
         if let Some(accuracies) = values.get(2) {
             for accuracy in accuracies.as_primitive::<Float64Type>().iter().flatten() {
                 if !(accuracy > 0.0 && accuracy < 1.0) {
@@ -241,14 +240,14 @@ impl Accumulator for Weights {
         }
         for row in (0..numbers.len()).filter(|row| numbers.is_valid(*row)) {
             let weight = match weights {
-                None => 1,
+                None => 1.0,
                 Some(weights) if weights.is_null(row) => continue,
                 Some(weights) => weights.value(row),
             };
-            if weight <= 0 {
+            if !(weight.is_finite() && weight > 0.0) {
                 return Err(invalid(format!("weight must be > 0, was {weight}")).into());
             }
-            *self.weights.entry(numbers.value(row)).or_default() += weight as f64;
+            *self.weights.entry(numbers.value(row)).or_default() += weight;
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         BOTH,
         "Texts",
         "split_part(text, separator, part)",
-        "One of the parts between separators, counted from 1.",
+        "One of the parts between separators, counted from 1; where there is none an empty text (R), or NULL (A).",
         &[("split_part('abc$def$ghi', '$', 2)", "def"), ("split_part('2008-01-01', '-', 3)", "01")],
     ),
     (

@@ -156,7 +156,36 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "How many of the lowest bits are set.",
         &[("bit_count(9, 64)", "2"), ("bit_count(-7, 8)", "6")],
     ),
+    scalar("great_circle_distance", ATHENA, &[Float, Float, Float, Float], Gives::Float, |call| {
+        call.floats(|row| {
+            let [from, to] = [0, 2].map(|at| (call.float(at).value(row), call.float(at + 1).value(row)));
+            great_circle(from, to).map(Some)
+        })
+    })
+    .doc(
+        "great_circle_distance(latitude, longitude, latitude, longitude)",
+        "The kilometers between two points on Earth, in degrees.",
+        &[
+            ("round(great_circle_distance(36.12, -86.67, 33.94, -118.40), 6)", "2886.448973"),
+            ("round(great_circle_distance(0, 0, 0, 90), 6)", "10007.559106"),
+        ],
+    ),
 ];
+
+/// The kilometers between two points, a latitude and a longitude each, on a sphere as large as Earth (Vincenty's formula).
+fn great_circle(from: (f64, f64), to: (f64, f64)) -> Result<f64> {
+    const RADIUS_KM: f64 = 6371.01;
+    for (latitude, longitude) in [from, to] {
+        if !((-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude)) {
+            let message = "a latitude is from -90 to 90, a longitude from -180 to 180";
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+    }
+    let ((from_sin, from_cos), (to_sin, to_cos)) = (from.0.to_radians().sin_cos(), to.0.to_radians().sin_cos());
+    let (sin, cos) = (to.1 - from.1).to_radians().sin_cos();
+    let across = (to_cos * sin).hypot(from_cos * to_sin - from_sin * to_cos * cos);
+    Ok(RADIUS_KM * across.atan2(from_sin * to_sin + from_cos * to_cos * cos))
+}
 
 const NO_LOGARITHM: &str = "cannot take logarithm of a number that is not positive";
 

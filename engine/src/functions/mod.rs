@@ -49,6 +49,7 @@ mod nested_casts;
 mod number_template;
 mod pairs;
 mod parts;
+mod pieces;
 mod priorities;
 mod readable;
 mod reduce;

@@ -4,8 +4,8 @@ use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, digest_aggregates,
     digests, distributions, formats, full_text, gathered, hashes, intervals, java_format, json, json_casts,
-    json_queries, lambdas, lists, maps, math, readable, reduce, regex, replaced, semistructured, set_digests, sketches,
-    slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
+    json_queries, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured, set_digests,
+    sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -58,6 +58,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Texts", bytes::FUNCTIONS),
     ("Texts", readable::FUNCTIONS),
     ("Texts", stems::FUNCTIONS),
+    ("Texts", pieces::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];
 

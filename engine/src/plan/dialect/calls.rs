@@ -61,6 +61,7 @@ const RENAMED_IN_ATHENA: &[(&str, &str)] = &[
     ("sequence", "generate_series"),
     ("transform", "array_transform"),
     ("any_match", "array_any_match"),
+    ("title_case", "initcap"),
     ("truncate", "trunc"),
     ("variance", "var_samp"),
     ("zip", "arrays_zip"),
@@ -357,7 +358,8 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("try", [inner]) => Expr::Nested(Box::new(tried(inner.clone()))),
         ("date", [value]) => cast(value.clone(), DataType::Date),
         ("localtimestamp", []) => now(),
-        ("from_iso8601_date", [value]) => cast(value.clone(), DataType::Date),
+        ("localtime", []) => cast(now(), DataType::Time(None, TimezoneInfo::None)),
+        ("current_timezone", []) => text("UTC"),
         ("to_utf8", [value]) => cast(value.clone(), DataType::Bytea),
         _ => return Ok(None),
     }))
