@@ -1,5 +1,6 @@
 //! Numbers: rounding that keeps decimals exact, functions that blame what has no result, bits.
 
+use super::arithmetic::division_by_zero;
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::parts::DAY_US;
 use crate::error::{Error, ErrorKind, Result};
@@ -84,10 +85,14 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "The natural logarithm.",
         &[("ln(1)", "0.0")],
     ),
-    scalar("log", REDSHIFT, &[Float], Gives::Float, |call| checked(call, |x| x > 0.0, NO_LOGARITHM, f64::log10)).doc(
-        "log(number), dlog10(number)",
-        "The logarithm to base 10.",
-        &[("log(100)", "2.0"), ("dlog10(1000)", "3.0")],
+    scalar("log", REDSHIFT, &[Float, Float], Gives::Float, |call| {
+        if call.has(1) { logarithm(call) } else { checked(call, |x| x > 0.0, NO_LOGARITHM, f64::log10) }
+    })
+    .optional(1)
+    .doc(
+        "log([base,] number), dlog10(number)",
+        "The logarithm to base 10, or to another one.",
+        &[("log(100)", "2.0"), ("log(2, 100)", "6.643856189774725"), ("dlog10(1000)", "3.0")],
     ),
     scalar("log10", REDSHIFT, &[Float], Gives::Float, |call| checked(call, |x| x > 0.0, NO_LOGARITHM, f64::log10)),
     scalar("asin", REDSHIFT, &[Float], Gives::Float, |call| angle(call, f64::asin)).doc(
@@ -205,6 +210,21 @@ fn checked(call: &Call<'_>, has: fn(f64) -> bool, message: &str, of: fn(f64) -> 
     call.floats(|row| {
         let number = numbers.value(row);
         if has(number) || number.is_nan() { Ok(Some(of(number))) } else { Err(no_result(message)) }
+    })
+}
+
+/// The logarithm of the second argument to the base that the first is (PostgreSQL: to 1 there is none).
+fn logarithm(call: &Call<'_>) -> Result<ArrayRef> {
+    let (bases, numbers) = (call.float(0), call.float(1));
+    call.floats(|row| {
+        let (base, number) = (bases.value(row), numbers.value(row));
+        if base <= 0.0 || number <= 0.0 {
+            return Err(no_result(NO_LOGARITHM));
+        }
+        if base.total_cmp(&1.0).is_eq() {
+            return Err(division_by_zero());
+        }
+        Ok(Some(number.ln() / base.ln()))
     })
 }
 
