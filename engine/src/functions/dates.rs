@@ -65,6 +65,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("datediff(week, '2009-01-01', '2009-12-31')", "52"),
             ("datediff(qtr, '1998-07-01', '2008-10-06')", "41"),
             ("datediff(year, '2008-12-31', '2009-01-01')", "1"),
+            ("datediff(days, 'Jun 1,2008 09:59:59 EST', 'Jul 4,2008 09:59:59 EST')", "33"),
             ("datediff(minute, time '20:00:00', time '21:00:00')", "60"),
             ("datediff(hours, timetz '20:00:00 PST', timetz '00:58:00 EST')", "1"),
         ],
