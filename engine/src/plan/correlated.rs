@@ -123,7 +123,10 @@ fn any(exists: Exists, columns: &DFSchema, state: &SessionState) -> Result<Trans
         Some(plan) => Exists { subquery: exists.subquery.with_plan(Arc::new(plan)), negated: exists.negated },
         None => exists,
     };
-    let any = match condition_of(&exists.subquery.subquery, columns)? {
+    let correlated = !exists.subquery.outer_ref_columns.is_empty();
+    // What looks at no outer row is asked once, whatever its conditions are.
+    let is_right = |condition: &Expr| correlated || matches!(condition, Expr::Literal(..));
+    let any = match condition_of(&exists.subquery.subquery, columns)?.filter(is_right) {
         Some(condition) => condition,
         None if is_computed(&exists.subquery)? => call(any_row(exists.subquery)?, state)?,
         None => return Ok(Transformed::new(Expr::Exists(exists), is_lifted, TreeNodeRecursion::Continue)),
