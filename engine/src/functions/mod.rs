@@ -51,6 +51,7 @@ mod pairs;
 mod parts;
 mod pieces;
 mod priorities;
+mod random;
 mod readable;
 mod reduce;
 mod regex;
@@ -99,6 +100,7 @@ pub(crate) use intervals::{
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use lists::map_of;
 pub(crate) use nested_casts::is_nested_cast;
+pub(crate) use random::{RANDOM, Seed};
 pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
