@@ -16,6 +16,8 @@ use Kind::{Date, Int, Moment, Stamp, StampOrTime, Text};
 
 /// The values of DATE_PART.
 pub(crate) const DATE_PART: &str = "$date_part_double";
+/// A date and a time of day as the moment that they are.
+pub(crate) const DATE_AND_TIME: &str = "$date_and_time";
 /// The cast to a time with a zone.
 pub(crate) const TIMETZ: &str = "$timetz";
 
@@ -77,6 +79,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     ),
     scalar("$date_part", BOTH, &[Text, Kind::MomentOrSpan], Gives::Int8, named).with_constants(),
     scalar(DATE_PART, REDSHIFT, &[Text, Kind::MomentOrSpan], Gives::Float, doubles).with_constants(),
+    scalar(DATE_AND_TIME, REDSHIFT, &[Date, Kind::Any], Gives::Stamp, |call| {
+        let (dates, times) = (micros(&call.args[0])?, micros(&call.args[1])?);
+        call.stamps(|row| Ok(Some(dates.value(row) + times.value(row))))
+    }),
     // A TIMETZ is the time of day in UTC. A text without a zone is of the session's, whose offset is today's.
     scalar(TIMETZ, REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
         let array = &call.args[0];

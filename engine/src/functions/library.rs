@@ -169,9 +169,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     (
         REDSHIFT,
         "Dates",
-        "date + days, date - date",
-        "Dates count days.",
-        &[("date '2008-02-28' + 2", "2008-03-01"), ("date '2008-03-01' - date '2008-02-28'", "2")],
+        "date + days, date - date, date + time",
+        "Dates count days; with a time of day they are a moment.",
+        &[
+            ("date '2008-02-28' + 2", "2008-03-01"),
+            ("date '2008-03-01' - date '2008-02-28'", "2"),
+            ("date '2000-01-01' + time '20:00:00'", "2000-01-01 20:00:00"),
+        ],
     ),
     (
         REDSHIFT,
