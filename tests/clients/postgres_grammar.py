@@ -342,8 +342,11 @@ class Grammar:
 
         def added():
             name, count = unit(), random.randint(-40, 40)
-            # PostgreSQL has no DATEADD.
-            return call("s", f"dateadd({name}, {count}, {{0}})", s(), theirs=f"({{0}} + interval '{count} {name}')")
+            # PostgreSQL has no DATEADD; Redshift's makes the 29th of February the 1st of March of a year that has none.
+            theirs = f"({{0}} + interval '{count} {name}')"
+            if name == "year":
+                theirs = f"({theirs} + interval '1 day' * (extract(day FROM {{0}}) - extract(day FROM {theirs})))"
+            return call("s", f"dateadd({name}, {count}, {{0}})", s(), theirs=theirs)
 
         return self.pick(
             lambda: call("s", "CAST({0} AS timestamp)", d()), added, added,

@@ -1,5 +1,6 @@
 //! Values' bytes: how many there are, bits of them, their digits and hashes.
 
+use super::farm;
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
 use super::text::bytes_of;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,6 +27,19 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("murmur3_32_hash(1)", "1392991556"),
             ("murmur3_32_hash('Amazon Redshift')", "-1563580564"),
             ("murmur3_32_hash('cd', murmur3_32_hash('ab'))", "1711522338"),
+        ],
+    ),
+    scalar("farmfingerprint64", REDSHIFT, &[Kind::TextOrBytes], Gives::Int8, |call| {
+        let values = bytes_of(&call.args[0])?;
+        let values = values.as_binary::<i32>();
+        call.ints(|row| Ok(Some(farm::fingerprint(values.value(row)).cast_signed())))
+    })
+    .doc(
+        "farmfingerprint64(text | varbyte)",
+        "FarmHash's 64-bit fingerprint of bytes.",
+        &[
+            ("farmfingerprint64('Amazon Redshift')", "8085098817162212970"),
+            ("farmfingerprint64(to_varbyte('Amazon Redshift', 'utf8'))", "8085098817162212970"),
         ],
     ),
     scalar("getbit", REDSHIFT, &[Kind::Any, Kind::Int], Gives::Int4, bit).doc(

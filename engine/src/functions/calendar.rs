@@ -155,7 +155,7 @@ pub(super) fn values(part: Part, moments: &[i64]) -> Option<Vec<i64>> {
         Part::Month => each_date(moments, |date| i64::from(date.month)),
         Part::Quarter => each_date(moments, |date| i64::from((date.month - 1) / 3 + 1)),
         Part::Year => each_date(moments, |date| date.year),
-        Part::Decade => each_date(moments, |date| date.year.div_euclid(10)),
+        Part::Decade => each_date(moments, |date| date.year.div_euclid(10) + 1),
         Part::Century => each_date(moments, |date| (date.year - 1).div_euclid(100) + 1),
         Part::Millennium => each_date(moments, |date| (date.year - 1).div_euclid(1_000) + 1),
     })
@@ -178,22 +178,36 @@ pub(super) fn sums(part: Part, counts: &Spread<'_, Int64Array>, moments: &[i64])
             };
             (!overflows).then_some(sums)
         }
-        Length::Months(length) => {
-            let most = MOST_MONTHS / length;
-            if !are_covered(moments) || !counts.column().iter().all(|count| (-most..=most).contains(count)) {
-                return None;
-            }
-            let sum = |moment: i64, count: i64| {
-                let (days, time) = (moment.div_euclid(DAY_US), moment.rem_euclid(DAY_US));
-                let date = Date::of(days);
-                Date::of_months(date.months() + count * length, date.day).days() * DAY_US + time
-            };
-            Some(match counts.one() {
-                Some(count) => each(moments, |moment| sum(moment, count)),
-                None => moments.iter().zip(counts.column()).map(|(moment, count)| sum(*moment, *count)).collect(),
-            })
-        }
+        Length::Months(length) => dates(counts, moments, MOST_MONTHS / length, |date, count| {
+            Date::of_months(date.months() + count * length, date.day)
+        }),
     }
+}
+
+/// Moments so many years later ([`Part::add_leaping`]).
+pub(super) fn years(counts: &Spread<'_, Int64Array>, moments: &[i64]) -> Option<Vec<i64>> {
+    // The day after a February's last is the 1st of March, whatever it is called.
+    dates(counts, moments, MOST_MONTHS / 12, |date, count| Date { year: date.year + count, ..date })
+}
+
+/// Moments of which the dates are moved, by at most so many.
+fn dates(
+    counts: &Spread<'_, Int64Array>,
+    moments: &[i64],
+    most: i64,
+    moved: impl Fn(Date, i64) -> Date,
+) -> Option<Vec<i64>> {
+    if !are_covered(moments) || !counts.column().iter().all(|count| (-most..=most).contains(count)) {
+        return None;
+    }
+    let sum = |moment: i64, count: i64| {
+        let (days, time) = (moment.div_euclid(DAY_US), moment.rem_euclid(DAY_US));
+        moved(Date::of(days), count).days() * DAY_US + time
+    };
+    Some(match counts.one() {
+        Some(count) => each(moments, |moment| sum(moment, count)),
+        None => moments.iter().zip(counts.column()).map(|(moment, count)| sum(*moment, *count)).collect(),
+    })
 }
 
 /// Two columns of moments, one of which may be one moment.
@@ -366,6 +380,12 @@ mod tests {
                     moments.iter().enumerate().map(|(row, moment)| part.add(counts.value(row), *moment).ok()).collect();
                 assert_eq!(sums(part, &counts, &moments), expected, "{part:?}");
             }
+        }
+        for counts in [&many, &one] {
+            let counts = Spread::new(counts, rows);
+            let later = |(row, moment): (usize, &i64)| Part::Year.add_leaping(counts.value(row), *moment).ok();
+            let expected: Option<Vec<i64>> = moments.iter().enumerate().map(later).collect();
+            assert_eq!(years(&counts, &moments), expected);
         }
         let counts = Int64Array::from(vec![i64::MAX]);
         assert_eq!(sums(Part::Day, &Spread::new(&counts, rows), &moments), None);

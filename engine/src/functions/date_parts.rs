@@ -2,20 +2,23 @@
 //! ([`super::calendar`]), else a row at a time.
 
 use super::calendar::{self, Spans};
-use super::kernel::Call;
-use super::parts::{DAY_US, Part};
+use super::kernel::{Call, TIME_OF_DAY};
+use super::parts::{DAY_US, MINUTE_US, Part};
 use super::rows::Last;
 use crate::error::Result;
+use crate::interval::is_interval;
 use datafusion::arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{DataType, Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType};
 
-/// Microseconds of dates or moments.
+/// Microseconds of dates, moments or times of day.
 pub(super) fn micros(values: &ArrayRef) -> Result<TimestampMicrosecondArray> {
     let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
     let moments = match values.data_type() {
         // A zone changes how a moment is shown, not the moment.
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => cast(&cast(values, &DataType::Int64)?, &plain)?,
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) | DataType::Time64(TimeUnit::Microsecond) => {
+            cast(&cast(values, &DataType::Int64)?, &plain)?
+        }
         _ => cast(values, &plain)?,
     };
     Ok(moments.as_primitive::<TimestampMicrosecondType>().clone())
@@ -25,6 +28,11 @@ pub(super) fn micros(values: &ArrayRef) -> Result<TimestampMicrosecondArray> {
 fn part_of(call: &Call<'_>) -> Result<Option<Part>> {
     // Of no rows nothing is wrong.
     call.spread_text(0).one().filter(|_| call.rows > 0).map(Part::parse).transpose()
+}
+
+/// A part by its name, where a time of day has it.
+fn part_of_time(name: &str) -> Result<Part> {
+    Part::parse(name)?.of_time()
 }
 
 /// A part's values of the first argument.
@@ -38,7 +46,14 @@ pub(super) fn value(call: &Call<'_>, part: Part) -> Result<ArrayRef> {
 
 /// The values of the part that the first argument names, of the second.
 pub(super) fn named(call: &Call<'_>) -> Result<ArrayRef> {
+    if is_interval(call.args[1].data_type()) {
+        return super::intervals::parts_of(call);
+    }
     let moments = micros(&call.whole(1)?)?;
+    if *call.args[1].data_type() == TIME_OF_DAY {
+        let (parts, mut last) = (call.spread_text(0), Last::new());
+        return call.ints(|row| last.of(parts.value(row), part_of_time)?.value(moments.value(row)).map(Some));
+    }
     if matches!(call.args[1].data_type(), DataType::Timestamp(_, Some(_))) && !call.zone.is_utc() {
         let (parts, mut last) = (call.spread_text(0), Last::new());
         return call.ints(|row| {
@@ -53,6 +68,17 @@ pub(super) fn named(call: &Call<'_>) -> Result<ArrayRef> {
     }
     let (parts, mut last) = (call.spread_text(0), Last::new());
     call.ints(|row| last.of(parts.value(row), Part::parse)?.value(moments.value(row)).map(Some))
+}
+
+/// The same as DATE_PART gives them: doubles, and of a second and its parts all that is within the minute.
+pub(super) fn doubles(call: &Call<'_>) -> Result<ArrayRef> {
+    if let Some(unit) = part_of(call)?.and_then(Part::within_minute)
+        && !is_interval(call.args[1].data_type())
+    {
+        let moments = micros(&call.whole(1)?)?;
+        return call.floats(|row| Ok(Some(moments.value(row).rem_euclid(MINUTE_US) as f64 / unit)));
+    }
+    Ok(cast(&named(&call.giving(DataType::Int64))?, &DataType::Float64)?)
 }
 
 /// When the part that the first argument names and that holds the second began.
@@ -79,8 +105,38 @@ pub(super) fn add(call: &Call<'_>) -> Result<ArrayRef> {
     given(call, |row| last.of(parts.value(row), Part::parse)?.add(counts.value(row), moments.value(row)))
 }
 
+/// The same as Redshift's DATEADD has it, also of times of day.
+pub(super) fn add_leaping(call: &Call<'_>) -> Result<ArrayRef> {
+    let (counts, moments) = (call.spread_int(1), micros(&call.whole(2)?)?);
+    let (parts, mut last) = (call.spread_text(0), Last::new());
+    if call.gives == TIME_OF_DAY {
+        return call.values::<Time64MicrosecondType>(|row| {
+            last.of(parts.value(row), Part::parse)?.add_to_time(counts.value(row), moments.value(row)).map(Some)
+        });
+    }
+    let sums = match part_of(call)? {
+        Some(Part::Year) => calendar::years(&counts, moments.values()),
+        Some(part) => calendar::sums(part, &counts, moments.values()),
+        None => None,
+    };
+    match sums {
+        Some(sums) => given_column(call, sums),
+        None => given(call, |row| {
+            last.of(parts.value(row), Part::parse)?.add_leaping(counts.value(row), moments.value(row))
+        }),
+    }
+}
+
 /// How many boundaries of the part that the first argument names lie between the others.
 pub(super) fn boundaries(call: &Call<'_>) -> Result<ArrayRef> {
+    if *call.args[1].data_type() == TIME_OF_DAY {
+        let (from, to) = (micros(&call.whole(1)?)?, micros(&call.whole(2)?)?);
+        let (parts, mut last) = (call.spread_text(0), Last::new());
+        return call.ints(|row| {
+            let part = *last.of(parts.value(row), part_of_time)?;
+            part.boundaries(from.value(row), to.value(row)).map(Some)
+        });
+    }
     difference(call, Spans::boundaries, Part::boundaries)
 }
 

@@ -1,20 +1,23 @@
 //! Dates and moments: what both dialects compute with parts, and zones.
 
 use super::calendar::Spans;
-use super::date_parts::{add, begin, boundaries, difference, micros, named, value};
-use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, is_text, scalar, shown_type};
+use super::date_parts::{add, add_leaping, begin, boundaries, difference, doubles, micros, named, value};
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, TIME_OF_DAY, is_text, scalar, shown_type};
 use super::parts::{DAY_US, Part, add_months_sticky, last_day, moment_of, months_between};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
-use crate::interval::is_interval;
 use crate::zone::Zone;
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate, Weekday};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit};
 
-use Kind::{Date, Int, Moment, Stamp, Text};
+use Kind::{Date, Int, Moment, Stamp, StampOrTime, Text};
 
+/// The values of DATE_PART.
+pub(crate) const DATE_PART: &str = "$date_part_double";
+/// A date and a time of day as the moment that they are.
+pub(crate) const DATE_AND_TIME: &str = "$date_and_time";
 /// The cast to a time with a zone.
 pub(crate) const TIMETZ: &str = "$timetz";
 
@@ -29,45 +32,57 @@ fn time_of(args: &[DataType]) -> Result<DataType> {
             return Err(Error::new(ErrorKind::DatatypeMismatch, message));
         }
     }
-    Ok(DataType::Time64(TimeUnit::Microsecond))
+    Ok(TIME_OF_DAY)
+}
+
+/// The type of a moment that is moved: a time of day stays one, all else is a moment without zone.
+fn moved_type(args: &[DataType]) -> Result<DataType> {
+    let moved = third(args)?;
+    Ok(if moved == TIME_OF_DAY { moved } else { DataType::Timestamp(TimeUnit::Microsecond, None) })
 }
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
-    scalar("dateadd", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).with_constants().doc(
-        "dateadd(part, count, moment)",
-        "A moment so many parts later; a day that a month lacks becomes its last.",
+    scalar("dateadd", REDSHIFT, &[Text, Int, StampOrTime], Gives::Of(moved_type), add_leaping).with_constants().doc(
+        "dateadd(part, count, moment | time)",
+        "A moment so many parts later; a day that a month lacks becomes its last, one that a year lacks the next; a time \
+         of day goes round the clock.",
         &[
             ("dateadd(day, 30, '2008-01-01')", "2008-01-31 00:00:00"),
             ("dateadd(month, 18, '2008-02-28')", "2009-08-28 00:00:00"),
             ("dateadd(m, -1, '2008-01-01')", "2007-12-31 23:59:00"),
+            ("dateadd(month, 12, '2016-02-29')", "2017-02-28 00:00:00"),
+            ("dateadd(year, 1, '2016-02-29')", "2017-03-01 00:00:00"),
+            ("dateadd(hour, 12, time '13:24:55')", "01:24:55"),
         ],
     ),
-    scalar("date_add", REDSHIFT, &[Text, Int, Stamp], Gives::Stamp, add).with_constants().doc(
+    scalar("date_add", REDSHIFT, &[Text, Int, StampOrTime], Gives::Of(moved_type), add_leaping).with_constants().doc(
         "date_add(part, count, moment)",
         "The same as dateadd.",
         &[],
     ),
-    scalar("datediff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, boundaries).with_constants().doc(
+    scalar("datediff", REDSHIFT, &[Text, StampOrTime, StampOrTime], Gives::Int8, boundaries).with_constants().doc(
         "datediff(part, from, to)",
-        "How many boundaries of the part are crossed.",
+        "How many boundaries of the part are crossed, between moments or times of day.",
         &[
             ("datediff(week, '2009-01-01', '2009-12-31')", "52"),
             ("datediff(qtr, '1998-07-01', '2008-10-06')", "41"),
             ("datediff(year, '2008-12-31', '2009-01-01')", "1"),
+            ("datediff(days, 'Jun 1,2008 09:59:59 EST', 'Jul 4,2008 09:59:59 EST')", "33"),
+            ("datediff(minute, time '20:00:00', time '21:00:00')", "60"),
+            ("datediff(hours, timetz '20:00:00 PST', timetz '00:58:00 EST')", "1"),
         ],
     ),
-    scalar("date_diff", REDSHIFT, &[Text, Stamp, Stamp], Gives::Int8, boundaries).with_constants().doc(
+    scalar("date_diff", REDSHIFT, &[Text, StampOrTime, StampOrTime], Gives::Int8, boundaries).with_constants().doc(
         "date_diff(part, from, to)",
         "The same as datediff.",
         &[],
     ),
-    scalar("$date_part", BOTH, &[Text, Kind::MomentOrSpan], Gives::Int8, |call| {
-        if is_interval(call.args[1].data_type()) {
-            return super::intervals::parts_of(call);
-        }
-        named(call)
-    })
-    .with_constants(),
+    scalar("$date_part", BOTH, &[Text, Kind::MomentOrSpan], Gives::Int8, named).with_constants(),
+    scalar(DATE_PART, REDSHIFT, &[Text, Kind::MomentOrSpan], Gives::Float, doubles).with_constants(),
+    scalar(DATE_AND_TIME, REDSHIFT, &[Date, Kind::Any], Gives::Stamp, |call| {
+        let (dates, times) = (micros(&call.args[0])?, micros(&call.args[1])?);
+        call.stamps(|row| Ok(Some(dates.value(row) + times.value(row))))
+    }),
     // A TIMETZ is the time of day in UTC. A text without a zone is of the session's, whose offset is today's.
     scalar(TIMETZ, REDSHIFT, &[Kind::Any], Gives::Of(time_of), |call| {
         let array = &call.args[0];
@@ -253,6 +268,23 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A moment in ISO 8601.",
         &[("from_iso8601_timestamp('2020-05-11T11:15:05+02:00')", "2020-05-11 09:15:05+00:00")],
     ),
+    scalar("from_iso8601_date", ATHENA, &[Text], Gives::Date, |call| {
+        let texts = call.text(0);
+        call.dates(|row| {
+            let text = texts.value(row);
+            let invalid = || Error::new(ErrorKind::InvalidText, format!("invalid ISO 8601 date \"{text}\""));
+            iso_date(text).map(|date| Some(days_of(date))).ok_or_else(invalid)
+        })
+    })
+    .doc(
+        "from_iso8601_date(text)",
+        "A date in ISO 8601: of the calendar, of a week, or the day of a year.",
+        &[
+            ("from_iso8601_date('2020-05-11')", "2020-05-11"),
+            ("from_iso8601_date('2020-W10')", "2020-03-02"),
+            ("from_iso8601_date('2020-123')", "2020-05-02"),
+        ],
+    ),
     scalar("to_iso8601", ATHENA, &[Moment], Gives::Text, |call| {
         let micros = micros(&call.args[0])?;
         let (date, zoned) = match call.args[0].data_type() {
@@ -356,6 +388,21 @@ fn zoned_type(args: &[DataType]) -> Result<DataType> {
 fn compare(call: &Call<'_>) -> Result<ArrayRef> {
     let (left, right) = (call.stamp(0).values(), call.stamp(1).values());
     call.all::<datafusion::arrow::datatypes::Int32Type>(|row| left[row].cmp(&right[row]) as i32)
+}
+
+/// `2020-05-11`, `2020-W10`, `2020-W10-1` or `2020-123`.
+fn iso_date(text: &str) -> Option<NaiveDate> {
+    let (year, rest) = text.split_once('-')?;
+    let year = || year.parse::<i32>().ok();
+    if let Some(week) = rest.strip_prefix('W') {
+        let (week, day) = week.split_once('-').unwrap_or((week, "1"));
+        let day = Weekday::try_from(day.parse::<u8>().ok()?.checked_sub(1)?).ok()?;
+        return NaiveDate::from_isoywd_opt(year()?, week.parse().ok()?, day);
+    }
+    if rest.len() == 3 && rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        return NaiveDate::from_yo_opt(year()?, rest.parse().ok()?);
+    }
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
 }
 
 /// Days since the epoch.

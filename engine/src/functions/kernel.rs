@@ -45,9 +45,11 @@ pub(super) enum Kind {
     Date,
     /// A moment without zone, in microseconds; dates and texts become one.
     Stamp,
+    /// The same, or a time of day in microseconds, which all arguments of the kind are then.
+    StampOrTime,
     /// A date, or a moment in microseconds with or without zone, as it is; a text becomes a moment.
     Moment,
-    /// The same, or an interval as it is.
+    /// The same, or a time of day in microseconds, or an interval as it is.
     MomentOrSpan,
     /// Anything, as it is.
     Any,
@@ -258,6 +260,9 @@ impl Hash for Function {
     }
 }
 
+/// The type of times of day.
+pub(super) const TIME_OF_DAY: DataType = DataType::Time64(TimeUnit::Microsecond);
+
 /// Whether a type is one of texts.
 pub(crate) fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
@@ -276,6 +281,8 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
         (Kind::Json | Kind::JsonBytes | Kind::TextOrBytes, _) => return coerced(Kind::Text, found),
         (Kind::Moment, DataType::Null) => stamp(),
         (Kind::MomentOrSpan, DataType::Interval(_) | DataType::Duration(_)) => found.clone(),
+        (Kind::StampOrTime | Kind::MomentOrSpan, DataType::Time32(_) | DataType::Time64(_)) => TIME_OF_DAY,
+        (Kind::StampOrTime, _) => return coerced(Kind::Stamp, found),
         (Kind::MomentOrSpan, _) => return coerced(Kind::Moment, found),
         (_, DataType::Dictionary(_, value)) => return coerced(kind, value),
         (
@@ -309,7 +316,7 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
 fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
     match kind {
         Kind::Date if is_text(found) => Some(DataType::Date32),
-        Kind::Stamp | Kind::Moment | Kind::MomentOrSpan if is_text(found) => {
+        Kind::Stamp | Kind::StampOrTime | Kind::Moment | Kind::MomentOrSpan if is_text(found) => {
             Some(DataType::Timestamp(TimeUnit::Microsecond, None))
         }
         _ => None,
@@ -347,7 +354,21 @@ impl ScalarUDFImpl for Function {
         if !self.declaration.count_fits(found.len()) {
             return Err(wrong());
         }
-        self.declaration.kinds().zip(found).map(|(kind, found)| coerced(kind, found).ok_or_else(wrong)).collect()
+        let types = self.declaration.kinds().zip(found).map(|(kind, found)| coerced(kind, found).ok_or_else(wrong));
+        let mut types = types.collect::<DataFusionResult<Vec<DataType>>>()?;
+        let timed = |(kind, found): (Kind, &DataType)| kind == Kind::StampOrTime && *found == TIME_OF_DAY;
+        if self.declaration.kinds().zip(&types).any(timed) {
+            for ((kind, found), to) in self.declaration.kinds().zip(found).zip(&mut types) {
+                if kind == Kind::StampOrTime && *to != TIME_OF_DAY {
+                    // A text without a type is of the other's; a moment is no time.
+                    if !is_text(to) && !found.is_null() {
+                        return Err(wrong());
+                    }
+                    *to = TIME_OF_DAY;
+                }
+            }
+        }
+        Ok(types)
     }
 
     fn return_type(&self, args: &[DataType]) -> DataFusionResult<DataType> {

@@ -56,7 +56,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         BOTH,
         "Texts",
         "split_part(text, separator, part)",
-        "One of the parts between separators, counted from 1.",
+        "One of the parts between separators, counted from 1; where there is none an empty text (R), or NULL (A).",
         &[("split_part('abc$def$ghi', '$', 2)", "def"), ("split_part('2008-01-01', '-', 3)", "01")],
     ),
     (
@@ -144,16 +144,19 @@ pub(super) const ENTRIES: &[Entry] = &[
             ("extract(week FROM date '2009-09-09')", "37"),
             ("extract(epoch FROM timestamp '2009-09-09 12:08:43')", "1252498123"),
             ("extract(dow FROM date '2008-06-18')", "3"),
+            ("extract(decade FROM timestamp '1999-02-16 20:38:40')", "200"),
+            ("extract(ms FROM time '18:25:33.123456')", "123"),
         ],
     ),
     (
         REDSHIFT,
         "Dates",
-        "date_part(part, moment)",
-        "A part of a moment, as a double.",
+        "date_part(part, moment), pgdate_part",
+        "A part of a moment, as a double; seconds with what is below them.",
         &[
             ("date_part(minute, timestamp '2019-12-31 02:03:04')", "3.0"),
             ("date_part(w, timestamp '2008-06-17 09:44:54')", "25.0"),
+            ("date_part(sec, timestamp '2009-09-21 11:10:03.189717')", "3.189717"),
         ],
     ),
     (
@@ -166,9 +169,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     (
         REDSHIFT,
         "Dates",
-        "date + days, date - date",
-        "Dates count days.",
-        &[("date '2008-02-28' + 2", "2008-03-01"), ("date '2008-03-01' - date '2008-02-28'", "2")],
+        "date + days, date - date, date + time",
+        "Dates count days; with a time of day they are a moment.",
+        &[
+            ("date '2008-02-28' + 2", "2008-03-01"),
+            ("date '2008-03-01' - date '2008-02-28'", "2"),
+            ("date '2000-01-01' + time '20:00:00'", "2000-01-01 20:00:00"),
+        ],
     ),
     (
         REDSHIFT,

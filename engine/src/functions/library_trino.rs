@@ -1,5 +1,5 @@
-//! What the generated page says of Trino's functions over lambdas and JSON, which are spelled in others or have a grammar
-//! of their own.
+//! What the generated page says of Trino's functions that are spelled in others or have a grammar of their own, as those
+//! over lambdas and JSON.
 
 use super::kernel::ATHENA;
 use super::library::Entry;
@@ -40,6 +40,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         "array_histogram(array)",
         "How often each value is in an array, as a map.",
         &[("element_at(array_histogram(ARRAY[42, 7, 42, NULL]), 42)", "2")],
+    ),
+    (
+        ATHENA,
+        "Dates",
+        "current_timezone(), localtime",
+        "The session's time zone, which is UTC, and this statement's time of day.",
+        &[("current_timezone()", "UTC"), ("localtime = CAST(localtimestamp AS time)", "true")],
+    ),
+    (
+        ATHENA,
+        "Texts",
+        "title_case(text)",
+        "A text with the first letter of each word large and the others small.",
+        &[("title_case('hello world')", "Hello World")],
     ),
     (
         ATHENA,

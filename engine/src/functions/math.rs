@@ -1,5 +1,6 @@
 //! Numbers: rounding that keeps decimals exact, functions that blame what has no result, bits.
 
+use super::arithmetic::division_by_zero;
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::parts::DAY_US;
 use crate::error::{Error, ErrorKind, Result};
@@ -84,10 +85,14 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "The natural logarithm.",
         &[("ln(1)", "0.0")],
     ),
-    scalar("log", REDSHIFT, &[Float], Gives::Float, |call| checked(call, |x| x > 0.0, NO_LOGARITHM, f64::log10)).doc(
-        "log(number), dlog10(number)",
-        "The logarithm to base 10.",
-        &[("log(100)", "2.0"), ("dlog10(1000)", "3.0")],
+    scalar("log", REDSHIFT, &[Float, Float], Gives::Float, |call| {
+        if call.has(1) { logarithm(call) } else { checked(call, |x| x > 0.0, NO_LOGARITHM, f64::log10) }
+    })
+    .optional(1)
+    .doc(
+        "log([base,] number), dlog10(number)",
+        "The logarithm to base 10, or to another one.",
+        &[("log(100)", "2.0"), ("log(2, 100)", "6.643856189774725"), ("dlog10(1000)", "3.0")],
     ),
     scalar("log10", REDSHIFT, &[Float], Gives::Float, |call| checked(call, |x| x > 0.0, NO_LOGARITHM, f64::log10)),
     scalar("asin", REDSHIFT, &[Float], Gives::Float, |call| angle(call, f64::asin)).doc(
@@ -156,7 +161,36 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "How many of the lowest bits are set.",
         &[("bit_count(9, 64)", "2"), ("bit_count(-7, 8)", "6")],
     ),
+    scalar("great_circle_distance", ATHENA, &[Float, Float, Float, Float], Gives::Float, |call| {
+        call.floats(|row| {
+            let [from, to] = [0, 2].map(|at| (call.float(at).value(row), call.float(at + 1).value(row)));
+            great_circle(from, to).map(Some)
+        })
+    })
+    .doc(
+        "great_circle_distance(latitude, longitude, latitude, longitude)",
+        "The kilometers between two points on Earth, in degrees.",
+        &[
+            ("round(great_circle_distance(36.12, -86.67, 33.94, -118.40), 6)", "2886.448973"),
+            ("round(great_circle_distance(0, 0, 0, 90), 6)", "10007.559106"),
+        ],
+    ),
 ];
+
+/// The kilometers between two points, a latitude and a longitude each, on a sphere as large as Earth (Vincenty's formula).
+fn great_circle(from: (f64, f64), to: (f64, f64)) -> Result<f64> {
+    const RADIUS_KM: f64 = 6371.01;
+    for (latitude, longitude) in [from, to] {
+        if !((-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude)) {
+            let message = "a latitude is from -90 to 90, a longitude from -180 to 180";
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+    }
+    let ((from_sin, from_cos), (to_sin, to_cos)) = (from.0.to_radians().sin_cos(), to.0.to_radians().sin_cos());
+    let (sin, cos) = (to.1 - from.1).to_radians().sin_cos();
+    let across = (to_cos * sin).hypot(from_cos * to_sin - from_sin * to_cos * cos);
+    Ok(RADIUS_KM * across.atan2(from_sin * to_sin + from_cos * to_cos * cos))
+}
 
 const NO_LOGARITHM: &str = "cannot take logarithm of a number that is not positive";
 
@@ -176,6 +210,21 @@ fn checked(call: &Call<'_>, has: fn(f64) -> bool, message: &str, of: fn(f64) -> 
     call.floats(|row| {
         let number = numbers.value(row);
         if has(number) || number.is_nan() { Ok(Some(of(number))) } else { Err(no_result(message)) }
+    })
+}
+
+/// The logarithm of the second argument to the base that the first is (PostgreSQL: to 1 there is none).
+fn logarithm(call: &Call<'_>) -> Result<ArrayRef> {
+    let (bases, numbers) = (call.float(0), call.float(1));
+    call.floats(|row| {
+        let (base, number) = (bases.value(row), numbers.value(row));
+        if base <= 0.0 || number <= 0.0 {
+            return Err(no_result(NO_LOGARITHM));
+        }
+        if base.total_cmp(&1.0).is_eq() {
+            return Err(division_by_zero());
+        }
+        Ok(Some(number.ln() / base.ln()))
     })
 }
 

@@ -22,8 +22,11 @@ mod conversion;
 mod date_parts;
 mod dates;
 mod decimal_totals;
+mod digest_aggregates;
+mod digests;
 mod distributions;
 mod document;
+mod farm;
 mod formats;
 mod full_text;
 mod gathered;
@@ -46,7 +49,9 @@ mod nested_casts;
 mod number_template;
 mod pairs;
 mod parts;
+mod pieces;
 mod priorities;
+mod random;
 mod readable;
 mod reduce;
 mod regex;
@@ -85,7 +90,8 @@ pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTY
 pub(crate) use coalesce::{COALESCE, mixes_doubles, type_of_literals};
 pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};
 pub(crate) use conversion::{PLAIN_TEXT, is_written_out};
-pub(crate) use dates::TIMETZ;
+pub(crate) use dates::{DATE_AND_TIME, DATE_PART, TIMETZ};
+pub(crate) use digests::is_digest;
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use intervals::{
     DAY_TO_SECOND, EARLIER_IN_ZONE, GENERAL, LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval,
@@ -94,13 +100,14 @@ pub(crate) use intervals::{
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use lists::map_of;
 pub(crate) use nested_casts::is_nested_cast;
+pub(crate) use random::{RANDOM, Seed};
 pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
 };
 pub(crate) use sketches::{
-    CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate, TRY_SKETCH,
-    sketch_aggregate,
+    CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, MERGE, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate,
+    TRY_SKETCH, sketch_aggregate,
 };
 pub(crate) use slices::SLICE;
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};

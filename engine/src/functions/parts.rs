@@ -112,6 +112,44 @@ impl Part {
         }
     }
 
+    /// The same as Redshift's DATEADD has it: the 29th of February becomes the 1st of March of a year that has none, but
+    /// only where years are added ("DATEADD function").
+    pub(super) fn add_leaping(self, count: i64, micros: i64) -> Result<i64> {
+        let moved = self.add(count, micros)?;
+        let is_cut = self == Self::Year && moment_of(micros)?.day() != moment_of(moved)?.day();
+        Ok(if is_cut { moved + DAY_US } else { moved })
+    }
+
+    /// The part, where a time of day has it.
+    pub(super) fn of_time(self) -> Result<Self> {
+        match self {
+            Self::Hour | Self::Minute | Self::Second | Self::Millisecond | Self::Microsecond | Self::Epoch => Ok(self),
+            Self::Timezone | Self::TimezoneHour | Self::TimezoneMinute => {
+                Err(Error::unsupported("the zone of a TIMETZ, which is kept as the time in UTC,"))
+            }
+            _ => Err(self.unsuited()),
+        }
+    }
+
+    /// A time of day so many of these parts later, round the clock.
+    pub(super) fn add_to_time(self, count: i64, time: i64) -> Result<i64> {
+        match self.of_time()?.length() {
+            // Each of these parts fits into a day; whole days change nothing.
+            Some(Length::Micros(length)) => Ok((time + count.rem_euclid(DAY_US / length) * length).rem_euclid(DAY_US)),
+            _ => Err(self.unsuited()),
+        }
+    }
+
+    /// How many microseconds a part of a minute has that DATE_PART gives with all that is below it.
+    pub(super) fn within_minute(self) -> Option<f64> {
+        Some(match self {
+            Self::Second => 1e6,
+            Self::Millisecond => 1e3,
+            Self::Microsecond => 1.,
+            _ => return None,
+        })
+    }
+
     /// How many boundaries of the part lie between two moments (Redshift's DATEDIFF).
     pub(super) fn boundaries(self, from: i64, to: i64) -> Result<i64> {
         Ok(match self.length().ok_or_else(|| self.unsuited())? {
@@ -190,7 +228,8 @@ impl Part {
             Self::Month => i64::from(moment()?.month()),
             Self::Quarter => i64::from(moment()?.month0() / 3 + 1),
             Self::Year => i64::from(moment()?.year()),
-            Self::Decade => i64::from(moment()?.year().div_euclid(10)),
+            // The years 1 to 9 are the first (Redshift: "CENTURY, EPOCH, DECADE, and MIL notes").
+            Self::Decade => i64::from(moment()?.year().div_euclid(10) + 1),
             Self::Century => i64::from((moment()?.year() - 1).div_euclid(100) + 1),
             Self::Millennium => i64::from((moment()?.year() - 1).div_euclid(1000) + 1),
         })
@@ -350,7 +389,7 @@ mod tests {
         for (part, begin, value) in [
             ("millennium", "2001-01-01", 3),
             ("century", "2001-01-01", 21),
-            ("decade", "2000-01-01", 200),
+            ("decade", "2000-01-01", 201),
             ("year", "2008-01-01", 2008),
             ("quarter", "2008-04-01", 2),
             ("month", "2008-06-01", 6),
@@ -376,6 +415,38 @@ mod tests {
         assert_eq!(Part::Month.add(1, at("2008-02-29")).unwrap(), at("2008-03-29"));
         assert!((months_between(at("1969-01-18"), at("1969-03-18")).unwrap() + 2.0).abs() < 1e-12);
         assert!((months_between(at("2020-01-31"), at("2020-02-29")).unwrap() + 1.0).abs() < 1e-12);
+    }
+
+    // Redshift's page of DATEADD; 2020 has a 29th of February.
+    #[test]
+    fn years_of_leap_days() {
+        for (part, count, from, to) in [
+            (Part::Year, 1, "2016-02-29", "2017-03-01"),
+            (Part::Month, 12, "2016-02-29", "2017-02-28"),
+            (Part::Year, -1, "2016-02-29 23:59:59", "2015-03-01 23:59:59"),
+            (Part::Year, 4, "2016-02-29", "2020-02-29"),
+            (Part::Year, 1, "2016-02-28", "2017-02-28"),
+        ] {
+            assert_eq!(part.add_leaping(count, at(from)).unwrap(), at(to), "{part:?} {count} {from}");
+        }
+    }
+
+    // Redshift's pages of DATEADD and EXTRACT.
+    #[test]
+    fn times_of_day() {
+        let time = |hours: i64, minutes: i64, seconds: i64| hours * HOUR_US + minutes * MINUTE_US + seconds * SECOND_US;
+        for (part, count, from, to) in [
+            (Part::Minute, 5, time(20, 0, 0), time(20, 5, 0)),
+            (Part::Hour, 8, time(13, 24, 55), time(21, 24, 55)),
+            (Part::Hour, 12, time(13, 24, 55), time(1, 24, 55)),
+            (Part::Second, -1, 0, time(23, 59, 59)),
+            (Part::Hour, i64::MAX, time(13, 0, 0), time(20, 0, 0)),
+        ] {
+            assert_eq!(part.add_to_time(count, from).unwrap(), to, "{part:?} {count} {from}");
+        }
+        assert_eq!(Part::Day.add_to_time(1, 0).unwrap_err().kind, ErrorKind::InvalidParameter);
+        assert_eq!(Part::Epoch.add_to_time(1, 0).unwrap_err().kind, ErrorKind::InvalidParameter);
+        assert_eq!(Part::TimezoneHour.of_time().unwrap_err().kind, ErrorKind::Unsupported);
     }
 
     // PostgreSQL 15 with TimeZone set to America/New_York, whose clocks go from two to three on 2020-03-08, and from two

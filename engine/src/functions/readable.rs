@@ -3,8 +3,11 @@
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use crate::error::{Error, ErrorKind, Result};
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type};
+use crate::interval::is_interval;
+use datafusion::arrow::array::{ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+};
 
 /// `strpos` with the number of the instance that is sought.
 pub(crate) const STRPOS_OF_INSTANCE: &str = "$strpos_of_instance";
@@ -46,7 +49,73 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "The same.",
         &[("parse_presto_data_size('1MB')", "1048576")],
     ),
+    scalar("parse_duration", ATHENA, &[Kind::Text], Gives::Of(span), |call| {
+        let texts = call.text(0);
+        call.values::<IntervalMonthDayNanoType>(|row| duration(texts.value(row)).map(Some))
+    })
+    .doc(
+        "parse_duration(text)",
+        "The interval that a number with a unit is (ns, us, ms, s, m, h or d), rounded to milliseconds.",
+        &[
+            ("to_milliseconds(parse_duration('42.8ms'))", "43"),
+            ("to_milliseconds(parse_duration('3.81 d'))", "329184000"),
+            ("to_milliseconds(parse_duration('5m'))", "300000"),
+        ],
+    ),
+    scalar("to_milliseconds", ATHENA, &[Kind::Any], Gives::Of(milliseconds_type), milliseconds).doc(
+        "to_milliseconds(interval)",
+        "An interval of days and times in milliseconds.",
+        &[("to_milliseconds(INTERVAL '1' DAY)", "86400000")],
+    ),
 ];
+
+fn span(_: &[DataType]) -> Result<DataType> {
+    Ok(DataType::Interval(IntervalUnit::MonthDayNano))
+}
+
+fn milliseconds_type(types: &[DataType]) -> Result<DataType> {
+    match types.first() {
+        Some(found) if is_interval(found) || found.is_null() => Ok(DataType::Int64),
+        _ => Err(no_span()),
+    }
+}
+
+fn no_span() -> Error {
+    Error::new(ErrorKind::DatatypeMismatch, "to_milliseconds() takes an interval of days and times")
+}
+
+fn milliseconds(call: &Call<'_>) -> Result<ArrayRef> {
+    let spans = super::intervals::general(&call.args[0])?;
+    let spans = spans.as_primitive::<IntervalMonthDayNanoType>();
+    call.ints(|row| {
+        let span = spans.value(row);
+        if span.months != 0 {
+            return Err(no_span());
+        }
+        Ok(Some(i64::from(span.days) * DAY_MS + span.nanoseconds / 1_000_000))
+    })
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn duration(text: &str) -> Result<IntervalMonthDayNano> {
+    let milliseconds = milliseconds_of(text).ok_or_else(|| invalid(format!("invalid duration: '{text}'")))?;
+    let (days, rest) = (milliseconds.div_euclid(DAY_MS), milliseconds.rem_euclid(DAY_MS));
+    let days = i32::try_from(days).map_err(|_| invalid(format!("invalid duration: '{text}'")))?;
+    Ok(IntervalMonthDayNano::new(0, days, rest * 1_000_000))
+}
+
+fn milliseconds_of(text: &str) -> Option<i64> {
+    const UNITS: [(&str, f64); 7] =
+        [("ns", 1e-6), ("us", 1e-3), ("ms", 1.0), ("s", 1e3), ("m", 6e4), ("h", 3.6e6), ("d", 8.64e7)];
+    let text = text.trim();
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = (text[..unit_at].trim_end(), &text[unit_at..]);
+    let (_, size) = UNITS.iter().find(|(known, _)| *known == unit)?;
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number = number.parse::<f64>().ok().filter(|_| is_plain)?;
+    Some((number * size).round() as i64)
+}
 
 fn whole(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::Decimal128(38, 0))

@@ -77,7 +77,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("$similar_to", BOTH, &[Text, Text, Text], Gives::Bool, similar),
 ];
 
-fn texts_type(_: &[DataType]) -> Result<DataType> {
+/// The type of lists of texts.
+pub(super) fn texts_type(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::List(Arc::new(Field::new("item", DataType::Utf8View, true))))
 }
 
@@ -235,7 +236,11 @@ fn extract(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn lists(call: &Call<'_>, mut of: impl FnMut(usize, &mut StringViewBuilder) -> Result<()>) -> Result<ArrayRef> {
+/// Lists of texts by a function of the row.
+pub(super) fn lists(
+    call: &Call<'_>,
+    mut of: impl FnMut(usize, &mut StringViewBuilder) -> Result<()>,
+) -> Result<ArrayRef> {
     let mut built = ListBuilder::new(StringViewBuilder::new());
     for row in 0..call.rows {
         if call.is_null(row) {

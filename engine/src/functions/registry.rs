@@ -2,10 +2,10 @@
 
 use super::kernel::{Gives, Kind, Scalar, declared};
 use super::{
-    arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, distributions,
-    formats, full_text, gathered, hashes, intervals, java_format, json, json_casts, json_queries, lambdas, lists, maps,
-    math, readable, reduce, regex, replaced, semistructured, set_digests, sketches, slices, sorted, stems, subsets,
-    substring, teradata, text, totals, url, vectors,
+    arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, digest_aggregates,
+    digests, distributions, formats, full_text, gathered, hashes, intervals, java_format, json, json_casts,
+    json_queries, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured, set_digests,
+    sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -36,6 +36,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Arrays and maps", vectors::FUNCTIONS),
     ("Colours", colours::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
+    ("Digests of numbers", digests::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
     ("Formats", java_format::FUNCTIONS),
     ("Formats", teradata::FUNCTIONS),
@@ -57,6 +58,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Texts", bytes::FUNCTIONS),
     ("Texts", readable::FUNCTIONS),
     ("Texts", stems::FUNCTIONS),
+    ("Texts", pieces::FUNCTIONS),
     ("URLs", url::FUNCTIONS),
 ];
 
@@ -134,6 +136,7 @@ fn aggregates_of(dialect: Dialect) -> Aggregates {
     totals::functions(dialect)
         .into_iter()
         .chain(sketches::aggregates(dialect))
+        .chain(digest_aggregates::aggregates(dialect))
         .map(|function| (function.name().to_lowercase(), Arc::new(function)))
         .collect()
 }

@@ -4,6 +4,7 @@
 //! (`plan::dialect`).
 
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
+use super::{digest_aggregates, digests};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use crate::tables::{self, HllSketch};
@@ -29,6 +30,8 @@ pub(crate) const MARK_SKETCH: &str = "$hll_mark";
 pub(crate) const SHOW_SKETCH: &str = "$hll_text";
 /// A sketch as a SUPER value: an object, or Base64.
 pub(crate) const SUPER_SKETCH: &str = "$hll_super";
+/// Trino's aggregate of sketches, and of digests of numbers.
+pub(crate) const MERGE: &str = "merge";
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar(CARDINALITY, REDSHIFT, &[Kind::Text], Gives::Int8, cardinality).doc(
@@ -121,7 +124,7 @@ pub(super) fn aggregates(dialect: Dialect) -> Vec<AggregateUDF> {
             make("hll_create_sketch", What::Create, true),
             make("hll_combine", What::Combine, false),
         ],
-        Dialect::Athena => vec![make("approx_set", What::Create, false), make("merge", What::Combine, false)],
+        Dialect::Athena => vec![make("approx_set", What::Create, false), make(MERGE, What::Combine, false)],
     }
 }
 
@@ -147,6 +150,13 @@ struct Sketching {
     /// Whether it has a value where there are none to see.
     of_nothing: bool,
     signature: Signature,
+}
+
+impl Sketching {
+    /// The type of an argument that is a digest of numbers, where these are merged too.
+    fn digest(&self, argument: &DataType) -> Option<DataType> {
+        if self.name == MERGE { digests::merged_as(argument) } else { None }
+    }
 }
 
 /// The type as which values are hashed; `None` for one that is not.
@@ -192,7 +202,7 @@ impl AggregateUDFImpl for Sketching {
     fn coerce_types(&self, args: &[DataType]) -> DataFusionResult<Vec<DataType>> {
         let found = match args {
             [argument] if self.what == What::Combine => {
-                hashed_as(argument).filter(|as_text| *as_text == DataType::Utf8View)
+                self.digest(argument).or_else(|| hashed_as(argument).filter(|as_text| *as_text == DataType::Utf8View))
             }
             [argument] => hashed_as(argument),
             _ => None,
@@ -204,21 +214,29 @@ impl AggregateUDFImpl for Sketching {
         })
     }
 
-    fn return_type(&self, _: &[DataType]) -> DataFusionResult<DataType> {
-        Ok(if self.what == What::Count { DataType::Int64 } else { DataType::Utf8View })
+    fn return_type(&self, args: &[DataType]) -> DataFusionResult<DataType> {
+        let digest = args.first().and_then(|argument| self.digest(argument));
+        Ok(digest.unwrap_or(if self.what == What::Count { DataType::Int64 } else { DataType::Utf8View }))
     }
 
-    fn return_field(&self, _: &[FieldRef]) -> DataFusionResult<FieldRef> {
-        let field = Field::new(self.name, self.return_type(&[])?, true);
-        Ok(Arc::new(if self.what == What::Count { field } else { tables::sketch_field(field) }))
+    fn return_field(&self, args: &[FieldRef]) -> DataFusionResult<FieldRef> {
+        let types: Vec<DataType> = args.iter().map(|field| field.data_type().clone()).collect();
+        let field = Field::new(self.name, self.return_type(&types)?, true);
+        let is_sketch = *field.data_type() == DataType::Utf8View;
+        Ok(Arc::new(if is_sketch { tables::sketch_field(field) } else { field }))
     }
 
-    fn accumulator(&self, _: AccumulatorArgs) -> DataFusionResult<Box<dyn Accumulator>> {
+    fn accumulator(&self, args: AccumulatorArgs) -> DataFusionResult<Box<dyn Accumulator>> {
+        if let Some(digest) = args.expr_fields.first().and_then(|field| self.digest(field.data_type())) {
+            return Ok(digest_aggregates::merging(&digest));
+        }
         Ok(Box::new(Sketcher { what: self.what, sketch: self.of_nothing.then(HllSketch::default) }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> DataFusionResult<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format_state_name(args.name, "sketch"), DataType::Utf8View, true))])
+        let digest = args.input_fields.first().and_then(|field| self.digest(field.data_type()));
+        let state = digest.unwrap_or(DataType::Utf8View);
+        Ok(vec![Arc::new(Field::new(format_state_name(args.name, "sketch"), state, true))])
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {

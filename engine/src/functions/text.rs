@@ -197,13 +197,19 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A text in a normal form of Unicode: NFC, NFD, NFKC or NFKD.",
         &[("length(normalize('schön', NFD))", "6"), ("normalize('ﬁ', NFKC)", "fi")],
     ),
-    scalar("from_utf8", ATHENA, &[Kind::Any], Gives::Text, |call| {
-        encoded(call, &|bytes| String::from_utf8_lossy(bytes).into_owned())
+    scalar("from_utf8", ATHENA, &[Kind::Any, Text], Gives::Text, |call| {
+        if !call.has(1) {
+            return encoded(call, &|bytes| String::from_utf8_lossy(bytes).into_owned());
+        }
+        let (values, replacements) = (bytes_of(&call.args[0])?, call.text(1));
+        let values = values.as_binary::<i32>();
+        call.texts(|row| super::pieces::replaced(values.value(row), replacements.value(row)).map(Some))
     })
+    .optional(1)
     .doc(
-        "from_utf8(binary)",
-        "The text that bytes are; what is invalid becomes U+FFFD.",
-        &[("from_utf8(to_utf8('grün'))", "grün")],
+        "from_utf8(binary [, replacement])",
+        "The text that bytes are; what is invalid becomes U+FFFD, or another character.",
+        &[("from_utf8(to_utf8('grün'))", "grün"), ("from_utf8(from_hex('61FF62'), '?')", "a?b")],
     ),
     scalar("to_base", ATHENA, &[Int, Int], Gives::Text, |call| {
         let (numbers, bases) = (call.int(0), call.int(1));

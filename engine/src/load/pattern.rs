@@ -168,7 +168,7 @@ fn standard(text: &str) -> Option<(i64, Option<Zone>)> {
 
 /// A date in one of the known forms, with or without a time of day and a zone behind it.
 fn auto(text: &str) -> Option<(i64, Option<Zone>)> {
-    let text = text.replace(',', "");
+    let text = text.replace(',', " ");
     if let Some(text) = text.strip_suffix(" BC") {
         let year = |day: NaiveDate| day.with_year(1 - day.year());
         return AUTO_DATES
@@ -344,6 +344,7 @@ mod tests {
             ("auto", "2024-03-10 02:30:00 America/Los_Angeles", "2024-03-10 10:30:00"),
             ("auto", "2024-10-06 02:30:00 Australia/Sydney", "2024-10-05 16:30:00"),
             ("auto", "January 8, 1999", "1999-01-08 00:00:00"),
+            ("auto", "Jun 1,2008 09:59:59 EST", "2008-06-01 14:59:59"),
             ("auto", "1999-01-08", "1999-01-08 00:00:00"),
             ("auto", "1/8/1999", "1999-01-08 00:00:00"),
             ("auto", "01/02/00", "2000-01-02 00:00:00"),

@@ -1,11 +1,13 @@
 //! Scalar subqueries over the system's own tables that name columns of the query around them, a row at a time; EXISTS over the
-//! elements of an outer query's SUPER value, or over conditions on an outer row alone.
+//! elements of an outer query's SUPER value, or over conditions on an outer row alone. What EXISTS reads a derived table of is
+//! lifted out of it first ([`super::derived`]).
 //!
 //! Tools ask the catalog in ways that no join answers: `(SELECT … WHERE c.oid = a.attcollation AND a.x <> t.y)`,
 //! `ARRAY(SELECT … FROM unnest(c.options))`. Where DataFusion makes no join of such a subquery, it becomes a function of
 //! the outer columns that runs the subquery for each row, once for equal values. Only subqueries whose rows are in
 //! memory already are taken, so running one waits for nothing; all others are left to DataFusion.
 
+use super::derived;
 use crate::error::{Error, ErrorKind};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
@@ -113,12 +115,21 @@ fn is_computed(query: &Subquery) -> Result<bool> {
 
 /// EXISTS that no join answers: the condition that it is, or a function that is called for each row.
 fn any(exists: Exists, columns: &DFSchema, state: &SessionState) -> Result<Transformed<Expr>> {
+    // What is called for each row stays as it is, but for what is a condition.
+    let is_called = is_computed(&exists.subquery)? && !derived::reads_nothing(&exists.subquery.subquery);
+    let lifted = if is_called { None } else { derived::lifted(&exists.subquery)? };
+    let is_lifted = lifted.is_some();
+    let exists = match lifted {
+        Some(plan) => Exists { subquery: exists.subquery.with_plan(Arc::new(plan)), negated: exists.negated },
+        None => exists,
+    };
     let correlated = !exists.subquery.outer_ref_columns.is_empty();
-    let condition = if correlated { condition_of(&exists.subquery.subquery, columns)? } else { None };
-    let any = match condition {
+    // What looks at no outer row is asked once, whatever its conditions are.
+    let is_right = |condition: &Expr| correlated || matches!(condition, Expr::Literal(..));
+    let any = match condition_of(&exists.subquery.subquery, columns)?.filter(is_right) {
         Some(condition) => condition,
         None if is_computed(&exists.subquery)? => call(any_row(exists.subquery)?, state)?,
-        None => return Ok(Transformed::no(Expr::Exists(exists))),
+        None => return Ok(Transformed::new(Expr::Exists(exists), is_lifted, TreeNodeRecursion::Continue)),
     };
     Ok(Transformed::yes(if exists.negated { Expr::Not(Box::new(any)) } else { any }))
 }
@@ -137,6 +148,11 @@ fn condition_of(plan: &LogicalPlan, columns: &DFSchema) -> Result<Option<Expr>> 
                 Expr::OuterReferenceColumn(_, column) => {
                     known &= columns.has_column(&column);
                     Ok(Transformed::yes(Expr::Column(column)))
+                }
+                // What it shows is no column of the outer row.
+                Expr::Column(_) => {
+                    known = false;
+                    Ok(Transformed::no(part))
                 }
                 part => Ok(Transformed::no(part)),
             })?;

@@ -6,6 +6,7 @@
 mod blanks;
 mod correlated;
 mod declared;
+mod derived;
 mod dialect;
 mod groups;
 mod lateral;
@@ -89,7 +90,8 @@ fn plan_resolved(context: &Context, mut resolved: ResolvedQuery) -> Result<Plann
     let mut relation_planners: Vec<Arc<dyn RelationPlanner>> = vec![Arc::new(dialect::Relations::new(dialect))];
     relation_planners.extend(state.relation_planners().iter().cloned());
     let types = Arc::new(dialect::Types { dialect });
-    let (tables, functions) = (resolved.tables, resolved.functions);
+    let (tables, mut functions) = (resolved.tables, resolved.functions);
+    functions.extend(context.random().map(|random| (functions::RANDOM.to_owned(), random)));
     let json = (context.keeps_last_member(), context.cuts_strings());
     let provider = Provider { state, tables, functions, dialect, json, expr_planners, relation_planners, types };
     let planner = SqlToRel::new_with_options(&provider, ParserOptions::from(&state.config_options().sql_parser));

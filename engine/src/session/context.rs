@@ -7,6 +7,7 @@ use super::transaction::Transaction;
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::Sources;
+use crate::functions::Seed;
 use crate::kept_plans::PlanKey;
 use crate::lake::table::Lake;
 use crate::load::CopyInput;
@@ -18,6 +19,7 @@ use crate::warehouse::Warehouse;
 use crate::zone::Zone;
 use datafusion::datasource::TableProvider;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::ScalarUDF;
 use millrace_catalog::model::ManagedTable;
 use millrace_catalog::{Catalog, Snapshot};
 use std::sync::{Arc, PoisonError, Weak};
@@ -289,6 +291,11 @@ impl Context {
         let mut changed = self.clone();
         changed.settings.client.keep_case_of_members(keeps);
         changed
+    }
+
+    /// RANDOM, where the session set a seed.
+    pub(crate) fn random(&self) -> Option<Arc<ScalarUDF>> {
+        self.settings.seed.as_ref().map(Seed::function)
     }
 
     /// Whether names of members of SUPER values keep their case.

@@ -3,6 +3,7 @@
 use super::client_settings::ClientSettings;
 use super::search_path::SearchPath;
 use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::functions::Seed;
 use crate::optimize::CostBased;
 use crate::sql::Dialect;
 use crate::{wlm, zone};
@@ -11,13 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The settings that are ours, with what each is for.
-pub(crate) const SETTINGS: [(&str, &str); 5] = [
+pub(crate) const SETTINGS: [(&str, &str); 6] = [
     ("cost_based_optimizer", "whether joins are ordered by what they cost, not by the text"),
     ("dialect", "SQL dialect of the session: redshift or athena"),
     ("search_path", "the schemas that unqualified names are looked up in, in order"),
+    ("seed", "the number from 0 to 1 that RANDOM's numbers follow from"),
     ("statement_timeout", "milliseconds after which a statement is canceled; 0 is never"),
     ("timezone", "the session's time zone, an IANA name"),
 ];
+
+/// The seed of a session that set none, as PostgreSQL shows it.
+const NO_SEED: &str = "unavailable";
 
 /// The prefix of DataFusion's own settings, which pass through.
 const DATAFUSION: &str = "datafusion.";
@@ -29,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) path: SearchPath,
     pub(crate) statement_timeout: Option<Duration>,
     pub(crate) timezone: String,
+    /// What RANDOM draws its numbers of, where the session set it.
+    pub(crate) seed: Option<Seed>,
     pub(super) client: ClientSettings,
     /// Grows with every change.
     pub(super) version: u64,
@@ -41,6 +48,7 @@ impl Default for Settings {
             path: SearchPath::of("default"),
             statement_timeout: None,
             timezone: "UTC".to_owned(),
+            seed: None,
             client: ClientSettings::default(),
             version: 0,
         }
@@ -72,6 +80,13 @@ impl Settings {
                 let millis = value.unwrap_or("0").trim_end_matches("ms").trim();
                 let millis: u64 = millis.parse().map_err(|_| invalid("it takes milliseconds".to_owned()))?;
                 self.statement_timeout = (millis > 0).then(|| Duration::from_millis(millis));
+            }
+            "seed" => {
+                let seed = value.filter(|value| *value != NO_SEED).map(|value| {
+                    let seed = value.trim().parse().ok().and_then(Seed::new);
+                    seed.ok_or_else(|| invalid("it takes a number from 0 to 1".to_owned()))
+                });
+                self.seed = seed.transpose()?;
             }
             "cost_based_optimizer" => {
                 let on = match value.unwrap_or("on").to_lowercase().as_str() {
@@ -125,6 +140,7 @@ impl Settings {
             "search_path" => self.path.to_string(),
             "statement_timeout" => self.statement_timeout.map_or(0, |timeout| timeout.as_millis()).to_string(),
             "timezone" => self.timezone.clone(),
+            "seed" => self.seed.as_ref().map_or_else(|| NO_SEED.to_owned(), |seed| seed.value().to_string()),
             _ if self.client.get(name).is_some() => self.client.get(name).unwrap_or_default().to_owned(),
             _ => {
                 let entry = config.options().entries().into_iter().find(|entry| entry.key == name);

@@ -27,7 +27,8 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
     }
     let Some(args) = plain_args(function) else { return Ok(None) };
     let of_pairs = matches!((name, args.len()), ("multimap_agg", _) | ("max_by" | "min_by" | "numeric_histogram", 3));
-    if of_pairs && is_distinct(function) {
+    let of_digest = name == "approx_percentile" && (args.len() == 3 || args.get(1).is_some_and(is_array));
+    if (of_pairs || of_digest) && is_distinct(function) {
         return Err(Error::unsupported(format_args!("{name}(DISTINCT …)")));
     }
     Ok(match (name, args.as_slice()) {
@@ -39,6 +40,17 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
         ("max" | "min", [value, count]) => {
             let values = known_list(function, value, value);
             Some(call("$extremes", vec![values, count.clone(), truth(name == "max")]))
+        }
+        // The error that is allowed may be smaller.
+        ("approx_distinct", [value, _]) => Some(with_args(function, name, vec![value.clone()])),
+        ("approx_percentile", [value, shares]) if of_digest => {
+            let digest = with_args(function, "qdigest_agg", vec![value.clone()]);
+            Some(call("values_at_quantiles", vec![digest, shares.clone()]))
+        }
+        ("approx_percentile", [value, weight, share]) => {
+            let digest = with_args(function, "qdigest_agg", vec![value.clone(), weight.clone()]);
+            let of = if is_array(share) { "values_at_quantiles" } else { "value_at_quantile" };
+            Some(call(of, vec![digest, share.clone()]))
         }
         ("approx_most_frequent", [buckets, value, _]) => {
             let values = with_args(function, "array_agg", vec![value.clone()]);
@@ -98,6 +110,10 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
         }
         _ => None,
     })
+}
+
+fn is_array(expr: &Expr) -> bool {
+    matches!(expr, Expr::Array(_))
 }
 
 fn argument(expr: Expr) -> FunctionArg {

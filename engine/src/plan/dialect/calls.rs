@@ -4,7 +4,7 @@
 use super::spelling::{cast, number, text};
 use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
-use crate::functions::{PLAIN_TEXT, STRPOS_OF_INSTANCE, TIMETZ};
+use crate::functions::{DATE_PART, PLAIN_TEXT, STRPOS_OF_INSTANCE, TIMETZ};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
@@ -61,6 +61,7 @@ const RENAMED_IN_ATHENA: &[(&str, &str)] = &[
     ("sequence", "generate_series"),
     ("transform", "array_transform"),
     ("any_match", "array_any_match"),
+    ("title_case", "initcap"),
     ("truncate", "trunc"),
     ("variance", "var_samp"),
     ("zip", "arrays_zip"),
@@ -88,7 +89,8 @@ const OF_TEXTS: &[(&str, &[usize])] = &[
 ];
 
 /// Functions whose first argument is a part of a date, with or without quotes.
-const WITH_PARTS: [&str; 7] = ["date_part", "date_trunc", "dateadd", "datediff", "date_add", "date_diff", "datepart"];
+const WITH_PARTS: [&str; 8] =
+    ["date_part", "pgdate_part", "date_trunc", "dateadd", "datediff", "date_add", "date_diff", "datepart"];
 
 /// Spells an expression, not what is in it.
 pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
@@ -290,10 +292,9 @@ fn respell_redshift(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> 
         ("nvl2", [value, some, none]) => {
             case(vec![(Expr::IsNotNull(Box::new(value.clone())), some.clone())], Some(none.clone()))
         }
-        ("date_part" | "datepart", [Expr::Value(part), value]) => {
-            // DATE_PART gives a double where EXTRACT gives an integer.
+        ("date_part" | "pgdate_part" | "datepart", [Expr::Value(part), value]) => {
             let part = part.value.clone().into_string().unwrap_or_default().to_lowercase();
-            cast(call("$date_part", vec![text(part), value.clone()]), DataType::DoublePrecision)
+            call(DATE_PART, vec![text(part), value.clone()])
         }
         ("date_part_year", [value]) => cast(call("$date_part", vec![text("year"), value.clone()]), DataType::Int(None)),
         ("timeofday", []) => call("to_char", vec![zoned_now(), text("Dy Mon DD HH24:MI:SS.US YYYY TZ")]),
@@ -357,7 +358,8 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("try", [inner]) => Expr::Nested(Box::new(tried(inner.clone()))),
         ("date", [value]) => cast(value.clone(), DataType::Date),
         ("localtimestamp", []) => now(),
-        ("from_iso8601_date", [value]) => cast(value.clone(), DataType::Date),
+        ("localtime", []) => cast(now(), DataType::Time(None, TimezoneInfo::None)),
+        ("current_timezone", []) => text("UTC"),
         ("to_utf8", [value]) => cast(value.clone(), DataType::Bytea),
         _ => return Ok(None),
     }))

@@ -320,6 +320,13 @@ impl Operands {
         if integer(&self.left) && moment(&self.right) && sign > 0 {
             return Ok(Some(self.call("$add_days", vec![right, cast(left, DataType::Int64)])?));
         }
+        let time = |t: &DataType| *t == DataType::Time64(TimeUnit::Microsecond);
+        if self.left == DataType::Date32 && time(&self.right) && sign > 0 {
+            return Ok(Some(self.call(functions::DATE_AND_TIME, vec![left, right])?));
+        }
+        if time(&self.left) && self.right == DataType::Date32 && sign > 0 {
+            return Ok(Some(self.call(functions::DATE_AND_TIME, vec![right, left])?));
+        }
         let has_time = |expr: &Expr| match expr {
             Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => interval.nanoseconds != 0,
             _ => true,

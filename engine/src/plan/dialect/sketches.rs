@@ -6,8 +6,8 @@
 use super::passes;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{
-    self, CARDINALITY, COALESCE, COMBINE_SKETCHES, MARK_SKETCH, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH,
-    SketchAggregate, TRY_SKETCH, is_text, shown_type, sketch_aggregate,
+    self, CARDINALITY, COALESCE, COMBINE_SKETCHES, MARK_SKETCH, MERGE, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH,
+    SketchAggregate, TRY_SKETCH, is_digest, is_text, shown_type, sketch_aggregate,
 };
 use crate::plan::groups::keys_of;
 use crate::sql::{Dialect, call as spelled_call};
@@ -278,7 +278,7 @@ fn no_function(name: &str, args: &[Expr], schema: &DFSchema) -> DataFusionError 
     Error::new(ErrorKind::UndefinedFunction, message).into()
 }
 
-/// Aggregates over sketches count or combine them.
+/// Aggregates over sketches count or combine them; one merges digests of numbers too.
 fn check_aggregate(
     name: &str,
     kind: Option<SketchAggregate>,
@@ -288,8 +288,9 @@ fn check_aggregate(
 ) -> Result<()> {
     let is = |value: &Expr| is_sketch(value, schema);
     let is_null = |value: &Expr| value.get_type(schema).is_ok_and(|found| found.is_null());
+    let merges = |value: &Expr| name == MERGE && value.get_type(schema).is_ok_and(|found| is_digest(&found));
     let fits = match kind {
-        Some(SketchAggregate::OfSketches) => args.iter().all(|value| is(value) || is_null(value)),
+        Some(SketchAggregate::OfSketches) => args.iter().all(|value| is(value) || is_null(value) || merges(value)),
         Some(SketchAggregate::OfValues) => !args.iter().any(is),
         None => !args.iter().any(is) || (name == "count" && !distinct),
     };
