@@ -57,8 +57,8 @@ pub struct Options {
     /// Clients of all queues together
     #[arg(long, default_value_t = 200)]
     clients: usize,
-    /// Rows of the table that long queries read
-    #[arg(long, default_value_t = 2_000_000)]
+    /// Rows of the table that long queries read: so many that a query of it takes longer than what counts as short
+    #[arg(long, default_value_t = 20_000_000)]
     rows: u64,
     /// The server's memory for statements, in megabytes
     #[arg(long, default_value_t = 1024)]

@@ -18,7 +18,7 @@ fn ending(socket: &mut TcpStream, text: &str) -> (String, char) {
         let mut body = vec![0; length as usize - 4];
         socket.read_exact(&mut body).unwrap();
         match head[0] {
-            b'C' => told = String::from_utf8(body).unwrap().trim_end_matches('\0').to_owned(),
+            b'C' => String::from_utf8(body).unwrap().trim_end_matches('\0').clone_into(&mut told),
             b'E' => {
                 let code = body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"C"));
                 told = String::from_utf8(code.unwrap().to_vec()).unwrap();

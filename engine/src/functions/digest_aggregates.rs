@@ -32,7 +32,7 @@ pub(super) fn aggregates(dialect: Dialect) -> Vec<AggregateUDF> {
 /// What merges digests of a type.
 pub(super) fn merging(digests: &DataType) -> Box<dyn Accumulator> {
     match digests {
-        DataType::Map(..) => Box::new(Weights { gives: digests.clone(), merges: true, weights: BTreeMap::new() }),
+        DataType::Map(..) => Box::new(Weights { gives: digests.clone(), merges: true, of_numbers: BTreeMap::new() }),
         _ => Box::new(Centroids { merges: true, digest: TDigest::default() }),
     }
 }
@@ -105,7 +105,7 @@ impl AggregateUDFImpl for Digest {
         Ok(match self.kind {
             Kind::Centroids => Box::new(Centroids { merges: false, digest: TDigest::default() }),
             Kind::Weights => {
-                Box::new(Weights { gives: args.return_type().clone(), merges: false, weights: BTreeMap::new() })
+                Box::new(Weights { gives: args.return_type().clone(), merges: false, of_numbers: BTreeMap::new() })
             }
         })
     }
@@ -207,7 +207,7 @@ struct Weights {
     gives: DataType,
     merges: bool,
     /// By the order of their numbers.
-    weights: BTreeMap<i64, f64>,
+    of_numbers: BTreeMap<i64, f64>,
 }
 
 impl Weights {
@@ -215,10 +215,10 @@ impl Weights {
         let lost = || Error::internal("a map is lost");
         let DataType::Map(entries, _) = &self.gives else { return Err(lost().into()) };
         let DataType::Struct(fields) = entries.data_type() else { return Err(lost().into()) };
-        let keys = numbers(Int64Array::from_iter_values(self.weights.keys().copied()), fields[0].data_type())?;
-        let weights = Float64Array::from_iter_values(self.weights.values().copied());
+        let keys = numbers(Int64Array::from_iter_values(self.of_numbers.keys().copied()), fields[0].data_type())?;
+        let weights = Float64Array::from_iter_values(self.of_numbers.values().copied());
         let made = StructArray::try_new(fields.clone(), vec![keys, Arc::new(weights)], None)?;
-        let offsets = OffsetBuffer::from_lengths([self.weights.len()]);
+        let offsets = OffsetBuffer::from_lengths([self.of_numbers.len()]);
         Ok(MapArray::try_new(Arc::clone(entries), offsets, made, None, false)?)
     }
 }
@@ -229,7 +229,7 @@ impl Accumulator for Weights {
             return self.merge_batch(values);
         }
         let numbers = orders(&values[0])?;
-        let weights = values.get(1).map(|weights| weights.as_primitive::<Float64Type>());
+        let weights = values.get(1).map(AsArray::as_primitive::<Float64Type>);
         if let Some(accuracies) = values.get(2) {
             for accuracy in accuracies.as_primitive::<Float64Type>().iter().flatten() {
                 if !(accuracy > 0.0 && accuracy < 1.0) {
@@ -247,20 +247,20 @@ impl Accumulator for Weights {
             if !(weight.is_finite() && weight > 0.0) {
                 return Err(invalid(format!("weight must be > 0, was {weight}")).into());
             }
-            *self.weights.entry(numbers.value(row)).or_default() += weight;
+            *self.of_numbers.entry(numbers.value(row)).or_default() += weight;
         }
         Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        if self.weights.is_empty() {
+        if self.of_numbers.is_empty() {
             return ScalarValue::try_new_null(&self.gives);
         }
         Ok(ScalarValue::Map(Arc::new(self.map()?)))
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.weights.len() * 2 * size_of::<(i64, f64)>()
+        size_of::<Self>() + self.of_numbers.len() * 2 * size_of::<(i64, f64)>()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
@@ -272,7 +272,7 @@ impl Accumulator for Weights {
         let (numbers, weights) = (orders(maps.keys())?, maps.values().as_primitive::<Float64Type>());
         for row in (0..maps.len()).filter(|row| maps.is_valid(*row)) {
             for at in entries(maps, row) {
-                *self.weights.entry(numbers.value(at)).or_default() += weights.value(at);
+                *self.of_numbers.entry(numbers.value(at)).or_default() += weights.value(at);
             }
         }
         Ok(())

@@ -88,7 +88,9 @@ async fn changed(context: &Context, explain: &Explain) -> Result<StatementResult
     let elapsed = started.elapsed();
     let plans = context.work().map(|work| work.plans()).unwrap_or_default();
     let mut scans = Vec::new();
-    plans.iter().for_each(|plan| scans_of(plan, &mut scans));
+    for plan in &plans {
+        scans_of(plan, &mut scans);
+    }
     let counters = counted(context, &scans).await?;
     let wanted = redshift::Shown { costs: explain.costs, verbose: explain.verbose, counters: Some(&counters) };
     let slices = context.state().config().target_partitions();
