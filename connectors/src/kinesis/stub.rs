@@ -361,7 +361,7 @@ fn frame(event: &str, payload: &[u8]) -> Vec<u8> {
     wire
 }
 
-/// A body that is there as a whole.
+/// A body, or the beginning of one.
 struct Sent {
     bytes: Option<Bytes>,
     /// How often more is asked for before the connection breaks; `None` where the body ends as it should.

@@ -121,7 +121,8 @@ fn columns(facts: &Facts, args: &[Value]) -> crate::error::Result<Value> {
 
 /// The types of a function's arguments, which have no names.
 fn arguments(facts: &Facts, args: &[Value]) -> crate::error::Result<Value> {
-    let made = int(args, 0).and_then(|oid| system::users_function(&facts.snapshot, oid));
+    let Some(oid) = int(args, 0) else { return Ok(Value::Null) };
+    let made = system::users_function(&facts.snapshot, oid);
     Ok(made.map_or_else(String::new, |(_, function)| function.arguments.join(", ")).into())
 }
 
@@ -225,7 +226,8 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         "pg_get_function_result",
         |_| Kind::Text,
         |facts, args| {
-            let made = int(args, 0).and_then(|oid| system::users_function(&facts.snapshot, oid));
+            let Some(oid) = int(args, 0) else { return Ok(Value::Null) };
+            let made = system::users_function(&facts.snapshot, oid);
             // Those that are always there take and give many types.
             Ok(made.map_or("any", |(_, function)| function.returns.as_str()).into())
         },

@@ -134,13 +134,15 @@ fn any(exists: Exists, columns: &DFSchema, state: &SessionState) -> Result<Trans
     Ok(Transformed::yes(if exists.negated { Expr::Not(Box::new(any)) } else { any }))
 }
 
-/// When a query that reads nothing has a row, by the outer row's columns: `SELECT 1 WHERE a UNION ALL SELECT 1 WHERE b`.
+/// When a query that reads nothing has a row, by the outer row's columns: `SELECT 1 WHERE a UNION ALL SELECT 1 WHERE b`. An
+/// aggregate of all rows has one whatever they are, which a join would not find where there are none.
 fn condition_of(plan: &LogicalPlan, columns: &DFSchema) -> Result<Option<Expr>> {
     match plan {
         LogicalPlan::EmptyRelation(empty) => Ok(Some(lit(empty.produce_one_row))),
         LogicalPlan::Projection(projection) => condition_of(&projection.input, columns),
         LogicalPlan::SubqueryAlias(alias) => condition_of(&alias.input, columns),
         LogicalPlan::Distinct(Distinct::All(input)) => condition_of(input, columns),
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => Ok(Some(lit(true))),
         LogicalPlan::Filter(filter) => {
             let Some(below) = condition_of(&filter.input, columns)? else { return Ok(None) };
             let mut known = true;

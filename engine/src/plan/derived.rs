@@ -11,7 +11,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery, lit};
 
 /// The query of an EXISTS without its derived tables; `None` where it has none that looks at outer rows or reads nothing, or
-/// where a condition cannot be moved.
+/// where a condition cannot be moved or a join would compute something else.
 pub(super) fn lifted(query: &Subquery) -> Result<Option<LogicalPlan>> {
     if query.outer_ref_columns.is_empty() {
         return Ok(None);
@@ -45,7 +45,7 @@ pub(super) fn lifted(query: &Subquery) -> Result<Option<LogicalPlan>> {
         Expr::OuterReferenceColumn(_, column) => plan.schema().has_column(column),
         _ => true,
     });
-    if !is_lifted || is_ambiguous {
+    if !is_lifted || is_ambiguous || is_of_all_rows(plan)? {
         return Ok(None);
     }
     let rows = LogicalPlanBuilder::from(plan.clone());
@@ -58,6 +58,19 @@ pub(super) fn lifted(query: &Subquery) -> Result<Option<LogicalPlan>> {
 
 fn looks_outside(plan: &LogicalPlan) -> bool {
     !plan.all_out_ref_exprs().is_empty()
+}
+
+/// Whether something is computed of all the rows that belong to an outer row: an aggregate without groups, which has a row of
+/// none too, a window, a limit. In a join these rows are among those of other outer rows.
+fn is_of_all_rows(plan: &LogicalPlan) -> Result<bool> {
+    plan.exists(|node| {
+        let of_all = match node {
+            LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+            LogicalPlan::Window(_) | LogicalPlan::Limit(_) => true,
+            _ => false,
+        };
+        Ok(of_all && looks_outside(node))
+    })
 }
 
 /// Whether a plan is computed of no table.

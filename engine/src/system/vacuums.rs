@@ -96,7 +96,8 @@ async fn history(context: &Context) -> Result<Rows> {
     let (snapshot, relations) = (context.snapshot().await?, relations(context).await?);
     let queries: Vec<QueryRecord> = context.warehouse().journal().read().await?;
     let rows = records(context).await?.into_iter().map(|record| {
-        let table = relations.iter().find(|relation| relation.oid == record.table_id);
+        let number = oid::managed(record.table_id);
+        let table = relations.iter().find(|relation| relation.oid == number);
         let asked = |query: &&QueryRecord| query.xid == record.xid && query.user == record.user;
         let query = queries.iter().rev().find(asked).filter(|_| !record.automatic);
         let skipped = began(&record).contains("Skipped");
@@ -107,7 +108,7 @@ async fn history(context: &Context) -> Result<Rows> {
             DATABASE,
             table.map(|table| &table.schema),
             &record.table,
-            record.table_id,
+            number,
             kind(&record),
             record.automatic,
             if skipped { "Skipped" } else { "Complete" },

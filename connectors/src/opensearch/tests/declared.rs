@@ -149,7 +149,7 @@ async fn indices_that_disagree_are_read_as_declared() {
 async fn what_stands_outside_of_documents_keeps_its_type() {
     let stub = Stub::start(|asked| match asked.what.as_str() {
         "GET /t/_mapping" => mapping("t", json!({})),
-        _ => None,
+        _ => ok(&json!({})),
     })
     .await;
     let connector = declare(&stub.endpoint, &[("_id", Type::Int64)], Invalid::Error);
