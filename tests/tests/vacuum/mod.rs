@@ -1,6 +1,7 @@
 //! Vacuums in histories: between the units of one and beside its statements.
 
 mod beside;
+mod given_up;
 mod killed;
 mod old_files;
 mod unasked;
