@@ -4,6 +4,7 @@ mod beside;
 mod given_up;
 mod killed;
 mod old_files;
+mod told;
 mod unasked;
 
 use crate::model::{Random, Shape};
