@@ -15,6 +15,7 @@ mod databases;
 #[cfg(test)]
 mod documented;
 mod empty;
+mod encodings;
 mod external;
 mod external_queries;
 mod external_slices;
@@ -92,6 +93,7 @@ const TABLES: &[&[SystemTable]] = &[
     connections::TABLES,
     databases::TABLES,
     empty::TABLES,
+    encodings::TABLES,
     external::TABLES,
     external_queries::TABLES,
     external_slices::TABLES,
