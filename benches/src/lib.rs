@@ -16,6 +16,7 @@ pub mod connectors;
 pub mod crawl;
 pub mod csv;
 pub mod digest;
+pub mod estimates;
 pub mod journal;
 pub mod kernels;
 pub mod lake;

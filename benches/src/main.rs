@@ -47,7 +47,7 @@ enum Benchmark {
     Csv(csv::Options),
     /// Managed tables: inserts, an update, scans; beside DuckDB
     Managed(managed::Options),
-    /// The layout of lineitem: points and ranges of the sort key, CTAS, readers beside VACUUM, a memory limit
+    /// The layout of lineitem: points and ranges of the sort key, CTAS, readers beside VACUUM, a memory limit, planning
     Layout(Box<layout::Options>),
     /// A warehouse of many tables and files: opening it, the first plan and later ones
     Tables(many_tables::Options),

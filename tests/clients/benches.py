@@ -106,8 +106,8 @@ def check_layout():
     if done.returncode:
         sys.exit(f"benches: FAILED  layout\n{done.stdout}{done.stderr}")
     parts = {part["part"]: part for part in json.loads(told.read_text())}
-    assert list(parts) == ["points", "bulk", "readers", "memory"], list(parts)
-    bars = {"points": 4, "bulk": 4, "readers": 1, "memory": 2}
+    assert list(parts) == ["points", "bulk", "readers", "memory", "planning"], list(parts)
+    bars = {"points": 4, "bulk": 4, "readers": 1, "memory": 2, "planning": 3}
     for name, part in parts.items():
         report = part["report"]
         assert not part["wrong"], part["wrong"]
@@ -134,6 +134,7 @@ def check_layout():
     assert sides["memory"] == ["128 MB", "no limit"] and len(lines["memory"]) == 26, sides
     for line in lines["memory"].values():
         assert all("spilled_bytes" in measure and measure["peak_memory_bytes"] for measure in line["measures"]), line
+    assert sides["planning"] == ["planning"] and list(lines["planning"]) == ["chain", "star", "all with all"], sides
     files = FOLDER / "cache" / "tpch-0.01"
     of = lambda rows: duckdb.sql(f"SELECT {rows} FROM read_parquet('{files}/lineitem/*.parquet')").fetchone()[0]
     for name, rows in [

@@ -1,12 +1,13 @@
 //! What the layout of managed tables has to do, on TPC-H's tables, each beside its bar: look-ups of the sort key ([`points`]),
 //! CTAS beside DuckDB's ([`bulk`]), readers beside a writer and a VACUUM ([`readers`]), statements under a limit of memory
-//! ([`memory`]).
+//! ([`memory`]); and on small tables, how long joins of ten take to plan ([`planning`]).
 //!
 //! A bar that is missed is said and no failure: times are the machine's. Wrong answers and lost rows are, after everything is
 //! printed.
 
 mod bulk;
 mod memory;
+mod planning;
 mod points;
 mod readers;
 
@@ -32,7 +33,7 @@ pub struct Options {
     /// Points and memory: sort lineitem and orders by their dates instead of the order key
     #[arg(long)]
     by_date: bool,
-    /// Points: how many places of the key are asked for
+    /// Points and planning: how many places of the key are asked for, how often each join is planned
     #[arg(long, default_value_t = 200)]
     queries: usize,
     /// Bulk and memory: runs of each statement on each side
@@ -76,6 +77,8 @@ enum Part {
     Readers,
     /// Large sorts, joins and groupings under a limit of memory
     Memory,
+    /// Joins of ten tables, planned
+    Planning,
 }
 
 /// What a part found.
@@ -193,6 +196,7 @@ pub async fn run(options: &Options, cache: &Path, side: &[&str]) -> Result<()> {
             Part::Bulk => bulk::measure(&place)?,
             Part::Readers => Box::pin(readers::measure(&place)).await?,
             Part::Memory => memory::measure(&place)?,
+            Part::Planning => Box::pin(planning::measure(&place)).await?,
         };
         report::print(&part.text());
         found.push(part);

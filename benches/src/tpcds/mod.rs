@@ -3,7 +3,9 @@
 
 use crate::cache;
 use crate::compare::Digits;
+use crate::estimates::{self, JoinRows};
 use crate::run::{self, RunOptions};
+use crate::side::Ours;
 use crate::suite::{Query, Suite, Table, Words};
 use crate::target::Kind;
 use anyhow::{Context, Result, ensure};
@@ -75,6 +77,18 @@ pub async fn suite(scale: f64, python: &Path, cache: &Path) -> Result<Suite> {
         queries: description.queries.iter().map(query).collect::<Result<_>>()?,
         duckdb_settings: description.settings,
     })
+}
+
+/// Loads a suite's managed tables into a warehouse in a folder, and gives what is estimated of every query's joins beside what
+/// they give.
+///
+/// # Errors
+/// What loading or a query fails with.
+pub async fn join_rows(suite: &Suite, folder: &Path) -> Result<Vec<JoinRows>> {
+    let mut ours = Ours::open(folder, 2).await?;
+    ours.load(Kind::Managed, &suite.tables, &suite.data).await?;
+    let queries: Vec<_> = suite.queries.iter().map(|query| (query.number, query.timed.of(Kind::Managed))).collect();
+    estimates::join_rows(&mut ours, &queries).await
 }
 
 /// Runs the script; gives what it prints.

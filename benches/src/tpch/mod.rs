@@ -1,13 +1,12 @@
 //! TPC-H: the standard's queries with its validation parameters, answers compared before a time counts.
 
 mod data;
-mod estimates;
-
-pub use estimates::{JoinRows, join_rows};
 
 use crate::cache;
 use crate::compare::Digits;
+use crate::estimates::{self, JoinRows};
 use crate::run::{self, RunOptions};
+use crate::side::Ours;
 use crate::suite::{self, Query, Suite, Table};
 use crate::target::Kind;
 use anyhow::{Result, ensure};
@@ -55,6 +54,20 @@ pub async fn run(options: &TpchOptions, cache: &Path, side: &[&str]) -> Result<(
 /// The tables as Parquet, a folder each.
 pub async fn folder(scale: f64, cache: &Path) -> Result<PathBuf> {
     cache::folder(cache, format!("{SUITE}-{scale}"), |folder| async move { data::generate(scale, &folder) }).await
+}
+
+/// Loads managed tables of a scale into a warehouse in a folder, and gives what is estimated of every query's joins beside what
+/// they give.
+///
+/// # Errors
+/// What generating, loading or a query fails with.
+pub async fn join_rows(scale: f64, folder: &Path) -> Result<Vec<JoinRows>> {
+    let files = folder.join("files");
+    data::generate(scale, &files)?;
+    let mut ours = Ours::open(&folder.join("warehouse"), 2).await?;
+    ours.load(Kind::Managed, &tables(), &files).await?;
+    let queries = (1..=22).map(|number| Ok((number, suite::query(SUITE, number)?))).collect::<Result<Vec<_>>>()?;
+    estimates::join_rows(&mut ours, &queries).await
 }
 
 /// How the names begin of folders in which targets' own tables are kept.

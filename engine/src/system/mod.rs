@@ -15,6 +15,7 @@ mod databases;
 #[cfg(test)]
 mod documented;
 mod empty;
+mod encodings;
 mod external;
 mod external_queries;
 mod external_slices;
@@ -57,6 +58,7 @@ pub(crate) use indexes::index_text;
 pub(crate) use materialized::{Staleness, staleness};
 pub(crate) use oid::{cataloged as cataloged_oid, managed as managed_oid, schema as schema_oid};
 pub(crate) use procedures::{function_text, name as function_name, users_function};
+pub(crate) use redshift::size_bytes;
 pub(crate) use relations::{Column, Relation, RelationKind, quoted, relations, temporary};
 pub(crate) use row_functions::{COLUMNS, RELATION};
 pub(crate) use table::{Kind, Rows, SystemTable, Value, array, row};
@@ -91,6 +93,7 @@ const TABLES: &[&[SystemTable]] = &[
     connections::TABLES,
     databases::TABLES,
     empty::TABLES,
+    encodings::TABLES,
     external::TABLES,
     external_queries::TABLES,
     external_slices::TABLES,
@@ -139,11 +142,6 @@ pub(crate) fn find(schema: Option<&str>, name: &str) -> Option<&'static SystemTa
 /// Whether a system table stands for a function that gives rows.
 pub(crate) fn is_function(table: &SystemTable) -> bool {
     late_binding::TABLES.iter().chain(row_functions::TABLES).any(|function| function.name == table.name)
-}
-
-/// The bytes of a relation's files, as the statement sees them.
-pub(crate) async fn size_bytes(context: &Context, relation: &Relation) -> crate::error::Result<u64> {
-    Ok(redshift::figures(context, relation).await?.bytes)
 }
 
 /// A system table's number in `pg_class`.

@@ -5,50 +5,35 @@ use super::table::NULL;
 use super::{DATABASE, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, attributes, relations, row, storage};
 use crate::error::Result;
 use crate::session::{Context, is_temporary};
-use crate::tables::{effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction};
+use crate::tables::{self, TableInfo, decode_inlined, effective_style, is_sorted, shown_sort_key, skew};
 use millrace_catalog::model::{DistributionStyle, ManagedTable, SortKey};
 use std::collections::BTreeMap;
 
 /// What a table is made of, as the statement sees it.
 #[derive(Default)]
-pub(super) struct Figures {
-    /// Rows, deleted ones too.
-    written: u64,
-    /// Rows that are not deleted.
-    alive: u64,
-    /// Bytes of the files.
-    pub(super) bytes: u64,
+struct Figures {
+    /// Its rows, and how many of them VACUUM and ANALYZE would look after.
+    info: TableInfo,
     /// `diststyle` as `svv_table_info` writes it.
     style: String,
     /// The same of `sortkey1`.
     sort_key: Option<String>,
-    /// Percent of the rows that are out of order; `None` without a sort key.
-    unsorted: Option<f64>,
-    /// By how many percent of the rows the table has changed since it was analyzed.
-    stats_off: f64,
     /// The rows of the slice with most of them by those of the slice with fewest.
     skew: Option<f64>,
     /// The bytes of the largest other column by those of the first one of the sort key.
     sort_key_skew: Option<f64>,
 }
 
-pub(super) async fn figures(context: &Context, relation: &Relation) -> Result<Figures> {
+async fn figures(context: &Context, relation: &Relation) -> Result<Figures> {
     let Some(table) = &relation.managed else { return Ok(Figures::default()) };
     let contents = context.transaction().lock().await.contents(context.warehouse(), table).await?;
-    let inlined: u64 = contents.inlined.iter().map(|rows| rows.rows.len() as u64).sum();
-    let (mut written, mut deleted, mut bytes) = (inlined, 0, 0);
-    let mut columns: BTreeMap<i64, u64> = BTreeMap::new();
-    for file in contents.files.iter() {
-        written += file.record_count;
-        bytes += file.size_bytes;
-        deleted += file.deletes.as_ref().map_or(0, |deletes| deletes.delete_count) + file.inlined_deletes.len() as u64;
-        for (column, known) in &file.columns {
-            *columns.entry(*column).or_default() += known.size_bytes;
-        }
-    }
-    let alive = written.saturating_sub(deleted);
+    let inlined = contents.inlined.iter().map(|rows| decode_inlined(table, rows)).collect::<Result<Vec<_>>>()?;
     let analyzed = context.catalog().estimates(table.id).await?.analysis.as_ref().map(|known| known.row_count);
-    let changed = analyzed.map_or(alive, |rows| rows.abs_diff(alive));
+    let info = tables::table_info(table, &contents.files, &inlined, analyzed)?;
+    let mut columns: BTreeMap<i64, u64> = BTreeMap::new();
+    for (column, known) in contents.files.iter().flat_map(|file| &file.columns) {
+        *columns.entry(*column).or_default() += known.size_bytes;
+    }
     let slices = u32::try_from(context.state().config().target_partitions()).unwrap_or(1);
     let first = match table.attributes.effective_sort_key() {
         SortKey::Compound { columns } | SortKey::Interleaved { columns } => columns.first().copied(),
@@ -60,16 +45,19 @@ pub(super) async fn figures(context: &Context, relation: &Relation) -> Result<Fi
         Some(largest as f64 / own as f64)
     });
     Ok(Figures {
-        written,
-        alive,
-        bytes,
-        style: effective_style(table, bytes).to_string(),
+        style: effective_style(table, info.bytes).to_string(),
         sort_key: shown_sort_key(table),
-        unsorted: unsorted_fraction(table, &contents.files, inlined).map(|part| 100. * part),
-        stats_off: if alive == 0 { 0. } else { (100. * changed as f64 / alive as f64).min(100.) },
-        skew: if alive == 0 { None } else { skew(table, &contents.files, slices) },
+        skew: if info.visible_rows == 0 { None } else { skew(table, &contents.files, slices) },
         sort_key_skew,
+        info,
     })
+}
+
+/// The bytes of a relation's files, as the statement sees them.
+pub(crate) async fn size_bytes(context: &Context, relation: &Relation) -> Result<u64> {
+    let Some(table) = &relation.managed else { return Ok(0) };
+    let contents = context.transaction().lock().await.contents(context.warehouse(), table).await?;
+    Ok(contents.files.iter().map(|file| file.size_bytes).sum())
 }
 
 /// `releffectivediststyle`: how a relation is distributed, as the statement sees it.
@@ -101,6 +89,7 @@ async fn table_info(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for relation in relations(context).await?.iter().filter(|relation| relation.kind == RelationKind::Table) {
         let figures = figures(context, relation).await?;
+        let info = &figures.info;
         let encoded =
             relation.columns.iter().any(|column| column.encoding.as_deref().is_some_and(|name| name != "raw"));
         let first = relation.columns.iter().find(|column| column.sort_key.abs() == 1);
@@ -121,17 +110,17 @@ async fn table_info(context: &Context) -> Result<Rows> {
             longest.max(),
             encoding,
             sort_keys,
-            blocks(figures.bytes),
-            capacity.map(|capacity| 100. * blocks(figures.bytes) as f64 / capacity.max(1) as f64),
+            blocks(info.bytes),
+            capacity.map(|capacity| 100. * blocks(info.bytes) as f64 / capacity.max(1) as f64),
             0,
-            figures.unsorted,
-            figures.stats_off,
-            figures.written,
+            info.unsorted,
+            info.stats_off,
+            info.rows,
             figures.sort_key_skew,
             figures.skew,
-            figures.alive,
+            info.visible_rows,
             NULL,
-            NULL,
+            info.vacuum_sort_benefit,
             NULL
         ]);
     }

@@ -56,7 +56,7 @@ mod tests;
 pub use blocks::{ReadBlocks, note_reads, read_blocks};
 pub(crate) use cache::{Blocks, CachedStore};
 pub(crate) use claim::{claim, is_claimed};
-pub use condition::{TableInfo, table_info};
+pub(crate) use condition::{TableInfo, table_info};
 pub use deletes::{read_deletes, write_deletes};
 pub use held::{digest, held};
 pub(crate) use hll::HllSketch;
@@ -65,7 +65,6 @@ pub(crate) use inlined_cache::InlinedCache;
 pub(crate) use key_set::{InKeySet, KeySet};
 pub use layout::{
     Arranged, EffectiveStyle, arrange, choose, effective_style, first_slice, is_sorted, shown_sort_key, skew,
-    unsorted_fraction,
 };
 pub(crate) use layout::{Head, bucket_numbers};
 pub(crate) use lookup::Lookup;

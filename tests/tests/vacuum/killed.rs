@@ -3,7 +3,7 @@
 use super::number;
 use crate::model::Random;
 use crate::process;
-use millrace_engine::{Session, Warehouse, WarehouseConfig};
+use millrace_engine::{Session, Warehouse, WarehouseConfig, maintenance};
 use millrace_tests::database::rows;
 use millrace_tests::warehouse_config;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often each format's process is killed.
+/// How often a process is killed.
 const KILLS: u64 = 8;
 
 #[tokio::test]
@@ -23,15 +23,38 @@ async fn a_killed_vacuum_loses_and_doubles_nothing() {
         std::fs::write(folder.path().join("format"), format).unwrap();
         let mut random = Random(7);
         for kill in 0..KILLS {
-            let mut child = process::start("vacuum::killed::process_vacuums", folder.path());
-            tokio::time::sleep(Duration::from_millis(500 + random.below(900))).await;
-            child.kill().unwrap();
-            child.wait().unwrap();
+            run_and_kill(folder.path(), &mut random).await;
             check(folder.path(), &format!("{format}, kill {kill}")).await;
         }
         let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
         assert!(log.lines().filter(|line| line.starts_with("vacuumed")).count() > 2, "{format}: it hardly vacuumed");
     }
+}
+
+/// The same of what a warehouse does by itself between statements. Each process has a warehouse of its own: one that is killed
+/// keeps the lease for such work for a while.
+#[tokio::test]
+async fn a_killed_automatic_rewrite_loses_and_doubles_nothing() {
+    let (mut random, mut rewrites) = (Random(11), 0);
+    for kill in 0..KILLS {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("format"), "vortex").unwrap();
+        std::fs::write(folder.path().join("automatic"), "").unwrap();
+        run_and_kill(folder.path(), &mut random).await;
+        check(folder.path(), &format!("by itself, kill {kill}")).await;
+        let session = open(folder.path()).await;
+        let commits = session.warehouse().catalog().snapshots().await.unwrap();
+        rewrites += commits.iter().filter(|commit| commit.message.as_deref() == Some("vacuum")).count();
+    }
+    assert!(rewrites > 0, "nothing was ever rewritten");
+}
+
+/// Runs a process on a warehouse for a while.
+async fn run_and_kill(folder: &Path, random: &mut Random) {
+    let mut child = process::start("vacuum::killed::process_vacuums", folder);
+    tokio::time::sleep(Duration::from_millis(500 + random.below(900))).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// Compares the table with what the log says: `begin batch`, `done batch`, `gone batch`, of 150 rows each.
@@ -74,8 +97,24 @@ async fn check(folder: &Path, told: &str) {
 }
 
 async fn open(folder: &Path) -> Session {
-    let config = WarehouseConfig { orphan_age: Duration::ZERO, ..warehouse_config(folder.join("w")) };
-    Session::new(Warehouse::open(config).await.unwrap())
+    Session::new(Warehouse::open(config(folder)).await.unwrap())
+}
+
+fn config(folder: &Path) -> WarehouseConfig {
+    WarehouseConfig { orphan_age: Duration::ZERO, ..warehouse_config(folder.join("w")) }
+}
+
+/// One that merges files by itself whenever no statement runs.
+async fn open_busy(folder: &Path) -> Session {
+    let mut config = config(folder);
+    for (name, value) in
+        [("auto_vacuum_interval_ms", "5"), ("auto_vacuum_quiet_ms", "1"), ("auto_vacuum_small_files", "2")]
+    {
+        config = config.with_setting(name, value).unwrap();
+    }
+    let warehouse = Warehouse::open(config).await.unwrap();
+    maintenance::start(&warehouse);
+    Session::new(warehouse)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,19 +122,23 @@ async fn open(folder: &Path) -> Session {
 async fn process_vacuums() {
     let Some(folder) = process::folder() else { return };
     let format = std::fs::read_to_string(folder.join("format")).unwrap();
-    let mut session = open(&folder).await;
+    let by_itself = folder.join("automatic").exists();
+    let mut session = if by_itself { open_busy(&folder).await } else { open(&folder).await };
     let create =
         format!("CREATE TABLE IF NOT EXISTS t (batch int, n int) SORTKEY (n) TABLE PROPERTIES ('format' = '{format}')");
     rows(&mut session, &create).await.unwrap();
     let warehouse = Arc::clone(session.warehouse());
     let other = folder.clone();
-    tokio::spawn(async move {
-        let mut session = Session::new(warehouse);
-        for text in ["VACUUM FULL t TO 100 PERCENT", "VACUUM DELETE ONLY t TO 100 PERCENT", "VACUUM t"].iter().cycle() {
-            rows(&mut session, text).await.unwrap();
-            write(&other, "vacuumed 0.");
-        }
-    });
+    if !by_itself {
+        tokio::spawn(async move {
+            let mut session = Session::new(warehouse);
+            let texts = ["VACUUM FULL t TO 100 PERCENT", "VACUUM DELETE ONLY t TO 100 PERCENT", "VACUUM t"];
+            for text in texts.iter().cycle() {
+                rows(&mut session, text).await.unwrap();
+                write(&other, "vacuumed 0.");
+            }
+        });
+    }
     let first = i64::from(std::process::id()) * 1000;
     for at in 0..1000 {
         let batch = first + at;
@@ -121,6 +164,10 @@ async fn process_vacuums() {
             write(&folder, &format!("begin {}.", batch - 1));
             rows(&mut session, &format!("DELETE FROM t WHERE batch = {}", batch - 1)).await.unwrap();
             write(&folder, &format!("gone {}.", batch - 1));
+        }
+        if by_itself && at % 8 == 7 {
+            // Long enough for a rewrite to begin, and for one that waits to go on; some have not ended by then.
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
 }

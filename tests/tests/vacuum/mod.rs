@@ -1,8 +1,10 @@
 //! Vacuums in histories: between the units of one and beside its statements.
 
 mod beside;
+mod given_up;
 mod killed;
 mod old_files;
+mod told;
 mod unasked;
 
 use crate::model::{Random, Shape};

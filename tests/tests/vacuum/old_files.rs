@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The files of a table.
-fn files(folder: &Path, table: &str) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path, table: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder.join("data/default").join(table)).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }

@@ -130,7 +130,18 @@ fn sort_groups(table: &ManagedTable, pieces: &[Piece], aim: &Aim) -> (Vec<Vec<us
         return (vec![(0..pieces.len()).filter(|at| !inside[*at]).collect()], false);
     }
     let out_of_order = |group: &Vec<usize>| group.len() > 1 || group.iter().any(|at| !pieces[*at].sorted);
-    (clusters(pieces).into_iter().filter(out_of_order).collect(), false)
+    (few_together(clusters(pieces).into_iter().filter(out_of_order).collect(), pieces), false)
+}
+
+/// Groups of buckets, those of few rows as one: so few become a file without a bucket, and several such files would overlap.
+fn few_together(groups: Vec<Vec<usize>>, pieces: &[Piece]) -> Vec<Vec<usize>> {
+    let are_few = |group: &Vec<usize>| {
+        let rows: u64 = group.iter().map(|at| pieces[*at].live).sum();
+        rows <= ROWS_OF_FILE && group.iter().all(|at| pieces[*at].bucket.is_some())
+    };
+    let (few, mut groups): (Vec<_>, Vec<_>) = groups.into_iter().partition(are_few);
+    groups.push(few.concat());
+    groups
 }
 
 /// The files that are rewritten so that at least `threshold` percent of the rows that are stored are not deleted: those

@@ -134,6 +134,19 @@ fn the_sort_phase_takes_what_overlaps() {
 }
 
 #[test]
+fn few_rows_of_several_buckets_are_sorted_together() {
+    let pair = |bucket, first, rows| {
+        let of = |piece| Piece { bucket: Some(bucket), ..piece };
+        [of(sorted(0, 10, piece(first, rows, 0, 100))), of(sorted(5, 15, piece(first + 1, rows, 0, 100)))]
+    };
+    let pieces = [pair(0, 1, 100), pair(1, 3, 100), pair(2, 5, 20_000)].concat();
+    for mode in [Full, SortOnly] {
+        let expected = vec![files(&[5, 6]), files(&[1, 2, 3, 4])];
+        assert_eq!(jobs(&compound(), &pieces, mode, Some(100)), (expected, false), "{mode:?}");
+    }
+}
+
+#[test]
 fn files_of_another_definition_are_written_anew() {
     let pieces = [piece(1, 10, 0, 100), Piece { current: false, ..piece(2, 10, 0, 100) }];
     for (mode, expected) in [(Full, true), (Recluster, true), (Reindex, true), (DeleteOnly, false), (SortOnly, false)] {

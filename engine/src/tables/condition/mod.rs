@@ -7,8 +7,7 @@ mod figures;
 mod order;
 mod pieces;
 
-pub(crate) use figures::sorted_percent;
-pub use figures::{TableInfo, table_info};
+pub(crate) use figures::{TableInfo, sorted_percent, table_info};
 #[cfg(test)]
 pub(crate) use order::Range;
 pub(crate) use order::{clusters, sorted_region};

@@ -53,9 +53,13 @@ impl Range {
         self.low.cmp(&other.low)
     }
 
-    /// Whether a value at the low end of `other` may be among these.
+    /// Whether the low end of `other` is within this range, or where it begins; ranges that only touch are in order.
     pub(super) fn has_low_of(&self, other: &Self) -> bool {
-        self.low.cmp(&other.low).is_le() && other.low.cmp(&self.high).is_le()
+        match self.low.cmp(&other.low) {
+            Ordering::Less => other.low.cmp(&self.high).is_lt(),
+            Ordering::Equal => true,
+            Ordering::Greater => false,
+        }
     }
 }
 

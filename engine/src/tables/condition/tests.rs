@@ -8,7 +8,8 @@ use crate::tables::InlinedRows;
 use datafusion::common::ScalarValue;
 use millrace_catalog::manifest::PastDefinition;
 use millrace_catalog::model::{
-    DataFile, DeleteFile, FileColumnStatistics, FileLayout, ManagedColumn, ManagedTable, SortKey, TableAttributes,
+    DataFile, DeleteFile, DistributionStyle, FileColumnStatistics, FileLayout, ManagedColumn, ManagedTable, SortKey,
+    TableAttributes,
 };
 
 /// `(low, high, live rows, sorted, bucket)`.
@@ -107,19 +108,40 @@ fn figures_are_those_of_the_files() {
         file(3, 100, 0, 20, false),
     ];
     let none: &[InlinedRows] = &[];
-    let info = table_info(&table(None), &[], &files, none, Some(2000)).unwrap();
-    assert_eq!((info.rows, info.visible_rows, info.files, info.blocks), (1600, 1500, 3, 2));
+    let info = table_info(&table(None), &files, none, Some(2000)).unwrap();
+    assert_eq!((info.rows, info.visible_rows, info.bytes), (1600, 1500, 1_600_000));
     // A hundred of 1,500 rows are out of order.
     assert_eq!(info.unsorted, Some(6.67));
     assert!((info.stats_off - 25.0).abs() < f64::EPSILON);
-    // At 0 the first and the third are read, at 10 all three.
-    let (read, needed) = (1000.0 + 1500.0 + 1000.0, 900.0 * 3.0);
+    // At 0, twice, the first and the third are read; at 10 the second, which the first only touches, and the third.
+    let (read, needed) = (1000.0 + 600.0 + 1000.0, 900.0 + 500.0 + 900.0);
     assert_eq!(info.vacuum_sort_benefit, Some(((read - needed) / read * 10_000.0_f64).round() / 100.0));
     let without = ManagedTable { attributes: TableAttributes::default(), ..table(None) };
-    let info = table_info(&without, &[], &files, none, None).unwrap();
+    let info = table_info(&without, &files, none, None).unwrap();
     assert_eq!((info.unsorted, info.vacuum_sort_benefit), (None, None));
-    let empty = table_info(&table(None), &[], &[], none, None).unwrap();
-    assert_eq!((empty.rows, empty.unsorted, empty.blocks), (0, Some(0.0), 0));
+    assert!((info.stats_off - 100.0).abs() < f64::EPSILON);
+    let empty = table_info(&table(None), &[], none, None).unwrap();
+    assert_eq!((empty.rows, empty.unsorted, empty.vacuum_sort_benefit), (0, Some(0.0), Some(0.0)));
+}
+
+/// Files of different buckets are read beside each other however they are sorted; one without a bucket has rows of all.
+#[test]
+fn buckets_gain_nothing_from_each_other() {
+    let by = |column| SortKey::Compound { columns: vec![column] };
+    let distribution = DistributionStyle::Key { column: 1 };
+    let attributes = TableAttributes { distribution, sort_key: by(1), ..TableAttributes::default() };
+    let table = ManagedTable { attributes, ..table(None) };
+    let bucket = |id, bucket| DataFile {
+        bucket: Some(bucket),
+        layout: FileLayout { distribution_column: Some(1), buckets: 2, hash_version: 1, sort_key: by(1) },
+        ..file(id, 1000, 0, 10, true)
+    };
+    let none: &[InlinedRows] = &[];
+    let info = table_info(&table, &[bucket(1, 0), bucket(2, 1)], none, None).unwrap();
+    assert_eq!((info.unsorted, info.vacuum_sort_benefit), (Some(0.0), Some(0.0)));
+    // At 0, by either bucket: a bucket and the small file; by the small file: all three.
+    let info = table_info(&table, &[bucket(1, 0), bucket(2, 1), file(3, 500, 0, 10, false)], none, None).unwrap();
+    assert_eq!((info.unsorted, info.vacuum_sort_benefit), (Some(20.0), Some(27.27)));
 }
 
 #[test]

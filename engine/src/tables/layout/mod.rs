@@ -32,7 +32,7 @@ mod streams;
 
 pub use arrange::{Arranged, arrange};
 pub use choose::choose;
-pub use state::{EffectiveStyle, effective_style, first_slice, is_sorted, shown_sort_key, skew, unsorted_fraction};
+pub use state::{EffectiveStyle, effective_style, first_slice, is_sorted, shown_sort_key, skew};
 
 pub(crate) use buckets::bucket_numbers;
 pub(crate) use head::Head;

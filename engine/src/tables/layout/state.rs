@@ -89,17 +89,6 @@ pub fn is_sorted(table: &ManagedTable, file: &DataFile) -> bool {
     file.sorted && file.layout.sort_key == table.attributes.effective_sort_key()
 }
 
-/// The part of the live rows, 0 to 1, that is in no file sorted by the table's sort key; `inlined` are the rows in the
-/// catalog. `None` when the table has no sort key.
-pub fn unsorted_fraction(table: &ManagedTable, files: &[DataFile], inlined: u64) -> Option<f64> {
-    if matches!(table.attributes.effective_sort_key(), SortKey::None | SortKey::Auto) {
-        return None;
-    }
-    let count = |sorted: bool| files.iter().filter(|file| is_sorted(table, file) == sorted).map(live_rows).sum::<u64>();
-    let (sorted, unsorted) = (count(true), count(false) + inlined);
-    Some(if unsorted == 0 { 0. } else { unsorted as f64 / (sorted + unsorted) as f64 })
-}
-
 /// The rows of the slice that has most of them by those of the slice that has fewest, as `svv_table_info.skew_rows`
 /// tells; 1 for a table that is not distributed by key, since its rows are dealt as they are read. `None` when a slice
 /// has no row.

@@ -1,6 +1,6 @@
 //! Blocks of a file that a scan does not read: by its filters, and by those that joins and sorts find as they run.
 
-use super::{Fixture, fixture, run};
+use super::{FORMATS, Fixture, fixture, run};
 use crate::tables::WriteOptions;
 use datafusion::physical_plan::ExecutionPlan;
 use millrace_catalog::model::{DataFile, FileFormat, SortKey};
@@ -71,4 +71,42 @@ async fn moments_are_looked_at_first() {
     let (rows, plan) = run(fixture.provider(&files, Vec::new()), &by_value, 2).await.unwrap();
     assert_eq!(rows, ["645133|s0123456"]);
     assert_eq!(rows_given(&plan), 1);
+}
+
+/// Open tables' files have row groups; each has the bounds of its columns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn row_groups_of_open_tables_are_skipped() {
+    let fixture = fixture(FileFormat::Parquet, &[(1, "k", "bigint"), (2, "p", "bigint")]);
+    let sql = "SELECT value, (value * 7919) % 1000003 FROM generate_series(0, 999999)";
+    let files = fixture.write(fixture.rows_of(sql).await, &WriteOptions::default(), 1).await;
+    assert_eq!(files.len(), 1);
+    let (_, all) = bytes_of(&fixture, &files, "SELECT sum(k), sum(p) FROM t WHERE p >= 0").await;
+    let cases = [
+        ("SELECT p FROM t WHERE k = 123456", "645133"),
+        ("SELECT count(p) FROM t WHERE k BETWEEN 200000 AND 200500", "501"),
+        ("SELECT sum(p) FROM t WHERE k IN (1, 2)", "23757"),
+        ("SELECT p FROM t JOIN (VALUES (123456)) v (key) ON t.k = v.key", "645133"),
+    ];
+    for (sql, found) in cases {
+        let (rows, bytes) = bytes_of(&fixture, &files, sql).await;
+        assert_eq!(rows, [found], "{sql}");
+        assert!(bytes * 2 < all, "{sql} read {bytes} of {all} bytes");
+    }
+}
+
+/// What a join finds skips files by the bounds of any column, whatever the table is sorted by.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_files_are_skipped_by_what_a_join_finds() {
+    for format in FORMATS {
+        let fixture = fixture(format, &[(1, "k", "bigint"), (2, "p", "bigint")]);
+        let sql = "SELECT value, (value * 7919) % 1000003 FROM generate_series(0, 999999)";
+        let options = WriteOptions { max_file_rows: 50_000, ..WriteOptions::default() };
+        let files = fixture.write(fixture.rows_of(sql).await, &options, 1).await;
+        assert!(files.len() >= 10, "{format:?}: {} files", files.len());
+        let (_, all) = bytes_of(&fixture, &files, "SELECT sum(k), sum(p) FROM t WHERE p >= 0").await;
+        let sql = "SELECT p FROM t JOIN (VALUES (123456)) v (key) ON t.k = v.key";
+        let (rows, bytes) = bytes_of(&fixture, &files, sql).await;
+        assert_eq!(rows, ["645133"], "{format:?}");
+        assert!(bytes * 4 < all, "{format:?}: {bytes} of {all} bytes");
+    }
 }

@@ -4,6 +4,7 @@ use super::super::buckets::bucket_numbers;
 use super::super::{Arranged, arrange};
 use crate::tables::arrow_schema;
 use arrow::array::{AsArray, Int32Array, RecordBatch, StringViewArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::Int32Type;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -143,6 +144,55 @@ async fn ranges_do_not_overlap() {
     });
     let bounds: Vec<_> = bounds.collect();
     assert!(bounds.windows(2).all(|pair| pair[0].1 < pair[1].0), "{bounds:?}");
+}
+
+/// What a zone map says of as many rows: an interleaved key leaves zones out by either column, a compound one by the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn interleaved_keys_narrow_zones_by_each_column() {
+    const ROWS: i32 = 400_000;
+    const ROWS_OF_ZONE: usize = 8_192;
+    let column = |id: i64| ManagedColumn {
+        id,
+        name: format!("c{id}"),
+        data_type: "integer".to_owned(),
+        nullable: true,
+        ..ManagedColumn::default()
+    };
+    let columns = || vec![1, 2];
+    for sort_key in [SortKey::Interleaved { columns: columns() }, SortKey::Compound { columns: columns() }] {
+        let is_compound = matches!(sort_key, SortKey::Compound { .. });
+        let attributes = TableAttributes { sort_key, ..TableAttributes::default() };
+        let table = ManagedTable { columns: vec![column(1), column(2)], attributes, ..ManagedTable::default() };
+        let schema = arrow_schema(&table.columns).unwrap();
+        // Each of a thousand values of one column stands beside 400 of the other.
+        let batch = |from: i32| {
+            let rows = from..from + 8_000;
+            let first: Int32Array = rows.clone().map(|row| row % 1000 * 7919 % 1000).collect();
+            let second: Int32Array = rows.map(|row| (row / 1000 * 617 + row % 1000 * 31) % 1000).collect();
+            Ok(RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(first), Arc::new(second)]).unwrap())
+        };
+        let batches: Vec<_> = (0..ROWS).step_by(8_000).map(batch).collect();
+        let rows = RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter(batches));
+        let streams = vec![Box::pin(rows) as SendableRecordBatchStream];
+        let parts = collect(arrange(&table, &DistributionStyle::Even, streams, &context(1)).await.unwrap()).await;
+        assert_eq!(parts.len(), 1);
+        let rows = concat_batches(&schema, &parts[0].1).unwrap();
+        assert_eq!(rows.num_rows(), ROWS as usize);
+        for (at, values) in rows.columns().iter().enumerate() {
+            let zones = values.as_primitive::<Int32Type>().values().chunks(ROWS_OF_ZONE);
+            let zones = zones.map(|zone| (zone.iter().copied().min().unwrap(), zone.iter().copied().max().unwrap()));
+            let zones: Vec<(i32, i32)> = zones.collect();
+            for value in [100, 500, 900] {
+                let read = zones.iter().filter(|(low, high)| (*low..=*high).contains(&value)).count();
+                let told = format!("compound {is_compound}: {value} in column {at}: {read} of {} zones", zones.len());
+                match (is_compound, at) {
+                    (true, 0) => assert!(read <= 2, "{told}"),
+                    (true, _) => assert_eq!(read, zones.len(), "{told}"),
+                    (false, _) => assert!(read * 3 < zones.len() * 2, "{told}"),
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

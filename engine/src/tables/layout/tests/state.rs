@@ -1,6 +1,6 @@
-//! Styles, sortedness and skew as they are shown.
+//! Styles, keys and skew as they are shown.
 
-use super::super::{bucket_now, effective_style, is_sorted, shown_sort_key, skew, unsorted_fraction};
+use super::super::{bucket_now, effective_style, is_sorted, shown_sort_key, skew};
 use millrace_catalog::model::{
     AutoKeys, DataFile, DeleteFile, DistributionStyle, FileLayout, ManagedColumn, ManagedTable, SortKey,
     TableAttributes,
@@ -54,7 +54,6 @@ fn chosen_keys_stand_for_auto() {
     let by = |column| SortKey::Compound { columns: vec![column] };
     let arranged = file(10, 0, Some((1, 4)), by(2));
     assert!(is_sorted(&chosen, &arranged) && bucket_now(&chosen, &arranged) == Some((1, 4)));
-    assert_eq!(unsorted_fraction(&chosen, &[arranged.clone(), file(10, 0, None, by(1))], 0), Some(0.5));
     chosen.attributes.chosen = AutoKeys { sort: vec![1], distribution: Some(2) };
     assert!(!is_sorted(&chosen, &arranged) && bucket_now(&chosen, &arranged).is_none());
     // A declared key goes before what was chosen.
@@ -81,22 +80,10 @@ fn file(rows: u64, deleted: u64, bucket: Option<(u32, u32)>, sort_key: SortKey) 
 }
 
 #[test]
-fn unsorted_parts() {
-    let by = |column| SortKey::Compound { columns: vec![column] };
-    let table_by = |key| table(DistributionStyle::Even, key, &[]);
-    let files = [file(80, 20, None, by(1)), file(40, 0, None, by(2))];
-    assert_eq!(unsorted_fraction(&table_by(SortKey::None), &files, 0), None);
-    assert_eq!(unsorted_fraction(&table_by(by(1)), &[], 0), Some(0.));
-    assert_eq!(unsorted_fraction(&table_by(by(1)), &[], 5), Some(1.));
-    assert_eq!(unsorted_fraction(&table_by(by(1)), &files, 0), Some(0.4));
-    assert_eq!(unsorted_fraction(&table_by(by(2)), &files, 100), Some(0.8));
-}
-
-#[test]
 fn skews() {
     let key = table(DistributionStyle::Key { column: 1 }, SortKey::None, &[]);
     let bucket = |rows, bucket, of| file(rows, 0, Some((bucket, of)), SortKey::None);
-    let two = [bucket(30, 0, 2), bucket(10, 1, 2)];
+    let two = [file(40, 10, Some((0, 2)), SortKey::None), bucket(10, 1, 2)];
     assert_eq!(skew(&key, &two, 2), Some(3.));
     assert_eq!(skew(&key, &two, 4), Some(3.));
     assert_eq!(skew(&key, &[bucket(1, 0, 4), bucket(2, 1, 4), bucket(3, 2, 4), bucket(4, 3, 4)], 2), Some(1.5));
