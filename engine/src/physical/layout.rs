@@ -172,12 +172,17 @@ fn join_copies(node: Plan) -> Result<Plan> {
     if join.mode != PartitionMode::Partitioned || join.null_aware {
         return Ok(node);
     }
-    let (left, right) = (rows(join.left())?, rows(join.right())?);
+    let (left, right) = (is_copied(join.left()), is_copied(join.right()) && join.join_type().supports_swap());
+    if !left && !right {
+        // Before its rows are counted, for which the whole plan below is gone through.
+        return Ok(node);
+    }
+    let (left_rows, right_rows) = (rows(join.left())?, rows(join.right())?);
     let smaller = |one: Option<usize>, other: Option<usize>| one.zip(other).is_none_or(|(one, other)| one <= other);
-    if is_copied(join.left()) && smaller(left, right) {
+    if left && smaller(left_rows, right_rows) {
         return Ok(Arc::new(join.builder().with_partition_mode(PartitionMode::CollectLeft).build()?));
     }
-    if is_copied(join.right()) && smaller(right, left) && join.join_type().supports_swap() {
+    if right && smaller(right_rows, left_rows) {
         return join.swap_inputs(PartitionMode::CollectLeft);
     }
     Ok(node)
