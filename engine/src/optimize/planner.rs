@@ -153,8 +153,8 @@ fn mark(plan: LogicalPlan, estimator: Estimator) -> Result<LogicalPlan> {
 fn marked(join: &Join, estimator: Estimator) -> Option<LogicalPlan> {
     let mark = |plan: LogicalPlan| {
         let estimate = estimator.plan(&plan);
-        let node = Arc::new(Estimated::new(plan, estimate.rows, estimate.rows * estimate.width()));
-        estimate.known.then_some(LogicalPlan::Extension(Extension { node }))
+        let is_known = estimate.known;
+        is_known.then(|| LogicalPlan::Extension(Extension { node: Arc::new(Estimated::new(plan, estimate)) }))
     };
     // The input of an input is marked already where it is a join itself.
     let side = |plan: &Arc<LogicalPlan>| match plan.as_ref() {
