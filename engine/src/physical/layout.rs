@@ -53,12 +53,28 @@ fn has_managed_scan(plan: &Plan) -> bool {
     ManagedScan::of(plan.as_ref()).is_some() || plan.children().into_iter().any(has_managed_scan)
 }
 
-/// The scans of managed tables below a node.
-fn scans(plan: &Plan) -> Vec<Plan> {
+/// Whether something that is changed below the build side of a join is seen above the join.
+type Shows = fn(&HashJoinExec) -> bool;
+
+/// How its rows are distributed; a table that is built of all of them for all partitions has lost that.
+fn shows_distribution(join: &HashJoinExec) -> bool {
+    join.mode != PartitionMode::CollectLeft
+}
+
+/// How its rows are ordered: only behind the order of the other side, if that has one.
+fn shows_order(join: &HashJoinExec) -> bool {
+    join.maintains_input_order().first() != Some(&false)
+        || !join.right().equivalence_properties().oeq_class().is_empty()
+}
+
+/// The scans of managed tables below a node, without those of build sides where no change of them is seen.
+fn scans(plan: &Plan, shows: Shows) -> Vec<Plan> {
     if ManagedScan::of(plan.as_ref()).is_some() {
         return vec![Arc::clone(plan)];
     }
-    plan.children().into_iter().flat_map(scans).collect()
+    // The build side is a join's first input.
+    let hidden = plan.downcast_ref::<HashJoinExec>().is_some_and(|join| !shows(join));
+    plan.children().into_iter().skip(usize::from(hidden)).flat_map(|child| scans(child, shows)).collect()
 }
 
 /// The plan with another scan in the place of one.
@@ -73,13 +89,14 @@ fn with_scan(plan: &Plan, scan: &Plan, other: &Plan) -> Result<Plan> {
     Arc::clone(plan).transform_down(swap).data()
 }
 
-/// The first plan with one of its scans changed that passes a test.
+/// The first plan with one of its scans changed that passes a test. Each try makes all operators above the scan anew.
 fn try_scans(
     plan: &Plan,
+    shows: Shows,
     change: impl Fn(&ManagedScan<'_>) -> Option<Plan>,
     test: impl Fn(&Plan) -> Result<bool>,
 ) -> Result<Option<Plan>> {
-    for scan in scans(plan) {
+    for scan in scans(plan, shows) {
         let Some(other) = ManagedScan::of(scan.as_ref()).and_then(|known| change(&known)) else { continue };
         let changed = with_scan(plan, &scan, &other)?;
         if test(&changed)? {
@@ -115,7 +132,7 @@ fn by_keys(node: Plan, config: &ConfigOptions) -> Result<Plan> {
         if fits(child)? {
             continue;
         }
-        if let Some(plan) = try_scans(child, |scan| scan.by_distribution_key(partitions), fits)? {
+        if let Some(plan) = try_scans(child, shows_distribution, |scan| scan.by_distribution_key(partitions), fits)? {
             *child = plan;
             changed = true;
         }
@@ -134,7 +151,7 @@ fn in_order(node: Plan, config: &ConfigOptions) -> Result<Plan> {
     let change = |scan: &ManagedScan<'_>| scan.in_key_order(partitions);
     if let Some(sort) = node.downcast_ref::<SortExec>() {
         let ordered = |plan: &Plan| plan.equivalence_properties().ordering_satisfy(sort.expr().iter().cloned());
-        return match try_scans(sort.input(), change, ordered)? {
+        return match try_scans(sort.input(), shows_order, change, ordered)? {
             Some(input) => replace_children_if_necessary(Arc::clone(&node), vec![input]),
             None => Ok(node),
         };
@@ -147,7 +164,7 @@ fn in_order(node: Plan, config: &ConfigOptions) -> Result<Plan> {
             let aggregate = plan.downcast_ref::<AggregateExec>();
             Ok(aggregate.is_some_and(|aggregate| *aggregate.input_order_mode() == InputOrderMode::Sorted))
         };
-        return Ok(try_scans(&node, change, ordered)?.unwrap_or(node));
+        return Ok(try_scans(&node, shows_order, change, ordered)?.unwrap_or(node));
     }
     let mut children: Vec<Plan> = node.children().into_iter().cloned().collect();
     let mut changed = false;
@@ -157,7 +174,7 @@ fn in_order(node: Plan, config: &ConfigOptions) -> Result<Plan> {
         if ordered(child)? {
             continue;
         }
-        if let Some(plan) = try_scans(child, change, ordered)? {
+        if let Some(plan) = try_scans(child, shows_order, change, ordered)? {
             *child = plan;
             changed = true;
         }
