@@ -115,6 +115,8 @@ pub struct ManagedTableProvider {
     bounds: OnceLock<Vec<Arc<Statistics>>>,
     /// What is known of all its rows, once somebody asked.
     told: OnceLock<Statistics>,
+    /// What is known of the values of each column, once somebody asked.
+    knowledge: Box<[OnceLock<Arc<ColumnKnowledge>>]>,
     estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
@@ -164,6 +166,7 @@ impl ManagedTableProvider {
             blank_ended: OnceLock::new(),
             bounds: OnceLock::new(),
             told: OnceLock::new(),
+            knowledge: column_types.iter().map(|_| OnceLock::new()).collect(),
             estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
@@ -179,19 +182,29 @@ impl ManagedTableProvider {
     pub fn with_estimates(mut self, estimates: Arc<TableEstimates>) -> Self {
         self.estimates = estimates;
         self.told = OnceLock::new();
+        self.knowledge = self.types.iter().map(|_| OnceLock::new()).collect();
         self
     }
 
-    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
-    pub fn column_knowledge(&self, column: usize) -> Option<ColumnKnowledge> {
-        self.knowledge_beside(&self.statistics()?, column)
+    /// Whether another one has the very same table, files and estimates, and neither has rows in the catalog.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.table, &other.table)
+            && Arc::ptr_eq(&self.files, &other.files)
+            && Arc::ptr_eq(&self.estimates, &other.estimates)
+            && (self.hidden, self.inlined.len()) == (other.hidden, other.inlined.len())
+            && self.inlined.is_empty()
     }
 
-    /// The same beside [`TableProvider::statistics`].
-    pub fn knowledge_beside(&self, statistics: &Statistics, column: usize) -> Option<ColumnKnowledge> {
-        let (id, data_type) = self.types.get(column)?;
-        let known = statistics.column_statistics.get(column)?;
-        Some(ColumnKnowledge::new(*data_type, statistics, known, self.estimates.columns.get(id)))
+    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
+    pub fn column_knowledge(&self, column: usize) -> Option<Arc<ColumnKnowledge>> {
+        let (kept, (id, data_type)) = (self.knowledge.get(column)?, self.types.get(column)?);
+        if let Some(known) = kept.get() {
+            return Some(Arc::clone(known));
+        }
+        let told = self.told().ok()?;
+        let of_column = told.column_statistics.get(column)?;
+        let known = || Arc::new(ColumnKnowledge::new(*data_type, told, of_column, self.estimates.columns.get(id)));
+        Some(Arc::clone(kept.get_or_init(known)))
     }
 
     /// Whether a text of a column, by its position, may end with a blank.
