@@ -332,7 +332,15 @@ impl ManagedTableProvider {
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let statistics = self.statistics_of(&files, inlined.as_ref().map(|(described, _)| described))?;
+        let mut statistics = self.statistics_of(&files, inlined.as_ref().map(|(described, _)| described))?;
+        if let Some(given) = projection {
+            // Those of others nobody needs, and all are copied each time that an operator above asks.
+            for (at, column) in statistics.column_statistics.iter_mut().enumerate() {
+                if !given.contains(&at) {
+                    *column = ColumnStatistics::new_unknown();
+                }
+            }
+        }
         let in_catalog = inlined.as_ref().map_or(0, |(described, _)| described.record_count);
         let summary = self.summary(format, &files, in_catalog);
         let parts: Vec<_> = files.into_iter().map(|file| self.partitioned_file(file)).collect();
