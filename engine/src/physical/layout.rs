@@ -7,6 +7,7 @@
 //! nothing here repeats what projections, filters and joins do to partitionings and orders.
 
 use crate::tables::ManagedScan;
+use datafusion::common::JoinType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
@@ -53,28 +54,34 @@ fn has_managed_scan(plan: &Plan) -> bool {
     ManagedScan::of(plan.as_ref()).is_some() || plan.children().into_iter().any(has_managed_scan)
 }
 
-/// Whether something that is changed below the build side of a join is seen above the join.
-type Shows = fn(&HashJoinExec) -> bool;
+/// Whether something that is changed below the build side and below the probe side of a join is seen above the join.
+type Shows = fn(&HashJoinExec) -> [bool; 2];
 
-/// How its rows are distributed; a table that is built of all of them for all partitions has lost that.
-fn shows_distribution(join: &HashJoinExec) -> bool {
-    join.mode != PartitionMode::CollectLeft
+/// How its rows are distributed; a table that is built of all of them for all partitions has lost that, and where its own
+/// rows come out at the end, so has the other side.
+fn shows_distribution(join: &HashJoinExec) -> [bool; 2] {
+    use JoinType::{Inner, Right, RightAnti, RightMark, RightSemi};
+    let partitioned = join.mode != PartitionMode::CollectLeft;
+    [partitioned, partitioned || matches!(join.join_type(), Inner | Right | RightSemi | RightAnti | RightMark)]
 }
 
-/// How its rows are ordered: only behind the order of the other side, if that has one.
-fn shows_order(join: &HashJoinExec) -> bool {
-    join.maintains_input_order().first() != Some(&false)
-        || !join.right().equivalence_properties().oeq_class().is_empty()
+/// How its rows are ordered; those of the build side only behind the order of the probe side, if that has one.
+fn shows_order(join: &HashJoinExec) -> [bool; 2] {
+    let keeps = join.maintains_input_order();
+    let [build, probe] = [0, 1].map(|side| keeps.get(side) != Some(&false));
+    [build || (probe && !join.right().equivalence_properties().oeq_class().is_empty()), probe]
 }
 
-/// The scans of managed tables below a node, without those of build sides where no change of them is seen.
+/// The scans of managed tables below a node, without those below joins where no change of them is seen.
 fn scans(plan: &Plan, shows: Shows) -> Vec<Plan> {
     if ManagedScan::of(plan.as_ref()).is_some() {
         return vec![Arc::clone(plan)];
     }
-    // The build side is a join's first input.
-    let hidden = plan.downcast_ref::<HashJoinExec>().is_some_and(|join| !shows(join));
-    plan.children().into_iter().skip(usize::from(hidden)).flat_map(|child| scans(child, shows)).collect()
+    let shown = plan.downcast_ref::<HashJoinExec>().map_or([true; 2], shows);
+    // All other nodes show what is below each of their inputs, however many these are.
+    let shown = shown.into_iter().chain(std::iter::repeat(true));
+    let inputs = plan.children().into_iter().zip(shown).filter(|(_, shown)| *shown);
+    inputs.flat_map(|(input, _)| scans(input, shows)).collect()
 }
 
 /// The plan with another scan in the place of one.
