@@ -68,7 +68,7 @@ fn shows_distribution(join: &HashJoinExec) -> [bool; 2] {
 /// How its rows are ordered; those of the build side only behind the order of the probe side, if that has one.
 fn shows_order(join: &HashJoinExec) -> [bool; 2] {
     let keeps = join.maintains_input_order();
-    let [build, probe] = [0, 1].map(|side| keeps.get(side) != Some(&false));
+    let [build, probe] = [0_usize, 1].map(|side| keeps.get(side) != Some(&false));
     [build || (probe && !join.right().equivalence_properties().oeq_class().is_empty()), probe]
 }
 
