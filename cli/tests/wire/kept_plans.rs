@@ -127,7 +127,7 @@ async fn joins_are_of_the_rows_of_now() {
     let from = reader.prepare(from).await.unwrap();
     assert_eq!(executed(&reader, &from, &[&15i32]).await, [20, 20, 40]);
     assert_eq!(executed(&reader, &from, &[&30i32]).await, [40]);
-    // Without parameters, too, what is prepared comes with an empty list of values.
+    // What is prepared without parameters is found as a text is.
     let all = reader.prepare("select a.v from a join b on a.k = b.k where b.w = 100 order by a.v").await.unwrap();
     assert_eq!(executed(&reader, &all, &[]).await, [10, 20, 20, 40]);
     reader.batch_execute("begin; insert into a values (1, 11)").await.unwrap();
