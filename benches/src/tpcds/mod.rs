@@ -3,7 +3,6 @@
 
 use crate::cache;
 use crate::compare::Digits;
-use crate::progress::Progress;
 use crate::run::{self, RunOptions};
 use crate::suite::{Query, Suite, Table, Words};
 use crate::target::Kind;
@@ -71,7 +70,7 @@ pub async fn suite(scale: f64, python: &Path, cache: &Path) -> Result<Suite> {
     let description: Description = serde_json::from_str(&told).context("the description of TPC-DS")?;
     let folder = format!("tpcds-{scale}");
     let data = cache::folder(cache, folder.clone(), |made| async move {
-        let progress = Progress::new("TPC-DS", STEPS);
+        let progress = crate::progress::Progress::new("TPC-DS", STEPS);
         script(python, &["generate", &made.display().to_string(), &scale.to_string()], |step| progress.step(step))
     });
     Ok(Suite {
@@ -84,7 +83,8 @@ pub async fn suite(scale: f64, python: &Path, cache: &Path) -> Result<Suite> {
     })
 }
 
-/// Runs the script; each line that it prints is told as it comes.
+/// Runs the script; gives what it prints.
+/// Each line is told as it comes.
 fn script(python: &Path, arguments: &[&str], mut told: impl FnMut(&str)) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("tpcds_suite.py");
