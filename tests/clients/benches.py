@@ -75,6 +75,7 @@ def check(name, peers, lines):
     sides = [side["name"] for side in report["sides"]]
     assert sides[1:] == peers, f"{name}: {sides}"
     assert len(report["lines"]) == lines, f"{name}: {len(report['lines'])} lines"
+    assert " cores, " in report["machine"], f"{name}: {report['machine']}"
     for line in report["lines"]:
         for side, times, problem in zip(sides, line["times_ms"], line["problems"]):
             known = UNREADABLE.get((name.partition("-")[0], side), lambda line: False)(line["name"])
