@@ -1,5 +1,6 @@
 //! A report as one HTML page with bars, which needs nothing else to be looked at.
 
+use crate::machine;
 use crate::report::{Line, Report};
 use std::fmt::Write;
 
@@ -14,8 +15,9 @@ pub fn page(report: &Report) -> String {
          table {{ border-collapse: collapse; width: 100% }} td, th {{ padding: 2px 8px; text-align: right }}\n\
          th:first-child, td:first-child {{ text-align: left }} td.bars {{ width: 45%; text-align: left }}\n\
          .bar {{ height: 8px; margin: 1px 0; min-width: 1px }} .better {{ color: #2da44e }} .worse {{ color: #cf222e }}\n\
-         </style>\n<h1>{title}</h1>\n<ul>\n",
-        title = escaped(&report.title)
+         </style>\n<h1>{title}</h1>\n<p>{machine}</p>\n<ul>\n",
+        title = escaped(&report.title),
+        machine = escaped(&machine::described())
     );
     for (at, side) in report.sides.iter().enumerate() {
         let memory =
@@ -114,6 +116,7 @@ mod tests {
             "<td>77</td>",
             "duckdb: no &lt;function&gt;",
             "a &amp; b",
+            " cores, ",
             "&lt;Q1&gt;",
             "width:25.00%",
             "width:100.00%",

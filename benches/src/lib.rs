@@ -22,6 +22,7 @@ pub mod kernels;
 pub mod lake;
 pub mod layout;
 pub mod load;
+pub mod machine;
 pub mod managed;
 pub mod many_tables;
 pub mod numbers;

@@ -57,7 +57,7 @@ enum Benchmark {
     Connectors(connectors::Options),
     /// A crawl of many small objects on an S3 server: time, requests, memory
     Crawl(crawl::Options),
-    /// Starting the program: time and memory of `select 1`
+    /// Starting the program: time and memory of `select 1`; also `millrace bench start`
     Start(start::Options),
     /// 200 clients over three queues, with and without short query acceleration and WLM
     Queues(queues::Options),

@@ -1,5 +1,6 @@
 //! Tables of times, for eyes and as JSON.
 
+use crate::machine;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -345,9 +346,10 @@ impl Report {
         text
     }
 
-    /// Writes it as JSON.
+    /// Writes it as JSON, with the machine and the day.
     pub fn write_json(&self, path: &Path) -> Result<()> {
-        std::fs::write(path, serde_json::to_string_pretty(self)?).with_context(|| path.display().to_string())
+        let written = Written { machine: machine::described(), report: self };
+        std::fs::write(path, serde_json::to_string_pretty(&written)?).with_context(|| path.display().to_string())
     }
 
     /// Reads one that was written.
@@ -355,6 +357,14 @@ impl Report {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
+}
+
+/// What a file has of a report.
+#[derive(Serialize)]
+struct Written<'a> {
+    machine: String,
+    #[serde(flatten)]
+    report: &'a Report,
 }
 
 fn push_row(

@@ -7,7 +7,7 @@ use crate::report::{self, Line, Report, Side};
 use crate::server::{self, Server};
 use crate::suite::{Query, Suite};
 use crate::target::{Kind, Outcome, Programs, Request, Target};
-use crate::{chart, side};
+use crate::{chart, machine, side};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,6 +66,7 @@ impl OutputOptions {
     /// Prints and writes a report.
     pub fn write(&self, report: &Report, before: Option<&Report>) -> Result<()> {
         report::print(&report.table());
+        report::print(&machine::described());
         if let Some(before) = before {
             report::print(&report.comparison(before));
         }

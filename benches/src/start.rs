@@ -1,6 +1,7 @@
 //! Starting the program on an existing warehouse: time until `select 1` is answered, and the most memory held.
 
-use crate::report::{self, median_ms};
+use crate::report::{Line, Report, Side};
+use crate::run::OutputOptions;
 use crate::{proc, server};
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Options of the benchmark.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The program; by default the `millrace` beside this one
     #[arg(long, value_name = "FILE")]
@@ -16,25 +17,31 @@ pub struct Options {
     /// How often it is started
     #[arg(long, default_value_t = 20)]
     runs: usize,
+    #[command(flatten)]
+    output: OutputOptions,
 }
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<()> {
+    ensure!(options.runs > 0, "there has to be a run");
+    let before = options.output.before()?;
     let binary = server::program(options.binary.as_deref())?;
     let warehouse = tempfile::tempdir()?;
     start(&binary, warehouse.path())?;
-    let runs = (0..options.runs).map(|_| start(&binary, warehouse.path())).collect::<Result<Vec<_>>>()?;
-    let times = runs.iter().map(|(time, _)| *time).collect::<Vec<_>>();
-    let worst = times.iter().max().copied().unwrap_or_default();
-    let memory = runs.iter().map(|(_, bytes)| *bytes).max().unwrap_or_default();
-    report::print(&format!(
-        "millrace -c 'select 1', {} runs\nmedian   {:>8.1} ms\nslowest  {:>8.1} ms\nmemory   {:>8.1} MB",
-        options.runs,
-        median_ms(&times),
-        median_ms(&[worst]),
-        memory as f64 / f64::from(1 << 20)
-    ));
-    Ok(())
+    let (mut line, mut peak) = (Line::new("select 1", 1), 0);
+    for _ in 0..options.runs {
+        let (time, bytes) = start(&binary, warehouse.path())?;
+        line.push(0, time);
+        peak = peak.max(bytes);
+    }
+    line.measures[0].max_ms = line.times_ms[0].iter().copied().reduce(f64::max);
+    let side = Side {
+        version: concat!("millrace ", env!("CARGO_PKG_VERSION")).to_owned(),
+        peak_memory_bytes: Some(peak).filter(|bytes| *bytes > 0),
+        ..Side::named("millrace")
+    };
+    let title = format!("millrace -c 'select 1' on an existing warehouse, median of {} runs", options.runs);
+    options.output.write(&Report { title, sides: vec![side], lines: vec![line] }, before.as_ref())
 }
 
 /// One start: its time, and the largest resident size that was seen, in bytes (0 where there is no /proc).

@@ -11,10 +11,10 @@ use millrace_benches::cache;
 use millrace_benches::clickbench::ClickbenchOptions;
 use millrace_benches::concurrency::ConcurrencyOptions;
 use millrace_benches::lake::LakeOptions;
-use millrace_benches::load;
 use millrace_benches::target::SideOptions;
 use millrace_benches::tpcds::TpcdsOptions;
 use millrace_benches::tpch::TpchOptions;
+use millrace_benches::{load, start};
 use millrace_engine::sql::Dialect;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -105,6 +105,8 @@ pub(crate) enum Suite {
     Load(Box<load::Options>),
     /// Clients at once through the wire: look-ups, short questions, reports, inserts
     Concurrency(Box<ConcurrencyOptions>),
+    /// Starting the program: time and memory of `select 1`
+    Start(Box<start::Options>),
     /// What is measured: runs the statements of standard input
     #[command(hide = true)]
     Side(SideOptions),
@@ -246,6 +248,7 @@ mod tests {
             &["bench", "clickbench", "--data", "hits.parquet", "--compare", "old.json", "--html", "new.html"],
             &["bench", "--cache", "here", "lake", "--files", "100", "--json", "new.json"],
             &["bench", "load", "--inserts", "10", "--alone"],
+            &["bench", "start", "--runs", "3", "--json", "new.json"],
             &["bench", "concurrency", "--clients", "1,8", "--against", "postgres", "--seconds", "5"],
         ] {
             assert!(matches!(parsed(arguments, true).action, Action::Bench { .. }), "{arguments:?}");

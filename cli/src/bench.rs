@@ -1,7 +1,7 @@
 //! `millrace bench`: the benchmarks that are for users.
 
 use crate::args::Suite;
-use millrace_benches::{clickbench, concurrency, lake, load, target, tpcds, tpch};
+use millrace_benches::{clickbench, concurrency, lake, load, start, target, tpcds, tpch};
 use std::path::Path;
 
 /// The arguments by which this program becomes what is measured.
@@ -16,6 +16,7 @@ pub(crate) async fn run(cache: &Path, suite: &Suite) -> anyhow::Result<()> {
         Suite::Lake(options) => lake::run(options, cache, &SIDE).await,
         Suite::Concurrency(options) => concurrency::run(options, cache).await,
         Suite::Load(options) => load::run(options, cache, &SIDE).await,
+        Suite::Start(options) => start::run(options),
         Suite::Side(options) => target::serve(options).await,
     }
 }

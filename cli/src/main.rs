@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     start_log();
-    match place::locate(invocation).and_then(|invocation| run(&invocation)) {
+    match place::locate(invocation).and_then(on_large_stack) {
         Ok(code) => code,
         Err(error) => {
             // There is no one left to tell when standard error fails.
@@ -52,6 +52,16 @@ fn main() -> ExitCode {
 fn start_log() {
     if let Ok(filter) = EnvFilter::try_from_env(LOG_VARIABLE) {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    }
+}
+
+/// Runs it on a thread like those of the runtime, on which no statement takes a larger stack for each step of its planning.
+fn on_large_stack(invocation: Invocation) -> anyhow::Result<ExitCode> {
+    let thread = std::thread::Builder::new().name("main".to_owned()).stack_size(millrace_engine::STACK_BYTES);
+    let thread = thread.spawn(move || run(&invocation)).context("could not start a thread")?;
+    match thread.join() {
+        Ok(code) => code,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

@@ -102,6 +102,8 @@ pub(crate) struct KeysAsked {
 pub(crate) struct KeptPlan {
     /// The plan, optimized; with placeholders where the query has parameters.
     pub(crate) plan: LogicalPlan,
+    /// The same with its joins in order, where there are any and the query has no parameters, whose values decide that too.
+    pub(crate) arranged: Option<Arc<LogicalPlan>>,
     /// What its columns were declared as.
     pub(crate) declared: Vec<Option<SqlType>>,
     /// What was read while it was made.
@@ -134,7 +136,8 @@ impl KeptPlan {
     /// About the bytes that it takes.
     fn size_bytes(&self) -> usize {
         let rows = self.lookup().map_or(0, Lookup::size_bytes);
-        PLAN_BYTES.saturating_add(self.files_bytes).saturating_add(rows)
+        let plans = if self.arranged.is_some() { 2 * PLAN_BYTES } else { PLAN_BYTES };
+        plans.saturating_add(self.files_bytes).saturating_add(rows)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::physical;
 use crate::result_cache::ResultCache;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
-use crate::tables::{self, Blocks, CachedStore, InlinedCache, TableStorage, TemporaryFolder};
+use crate::tables::{self, Blocks, CachedStore, InlinedCache, SeenTables, TableStorage, TemporaryFolder};
 use crate::texts::Texts;
 use crate::wlm::{self, Wlm};
 use datafusion::execution::SessionStateBuilder;
@@ -230,6 +230,7 @@ pub struct Warehouse {
     texts: Texts,
     plans: KeptPlans,
     inlined: InlinedCache,
+    seen: SeenTables,
     /// Tells other processes of the leases.
     _heartbeat: Option<AbortOnDropHandle<()>>,
     sessions: AtomicU64,
@@ -324,6 +325,7 @@ impl Warehouse {
             texts: Texts::default(),
             plans: KeptPlans::default(),
             inlined: InlinedCache::default(),
+            seen: SeenTables::default(),
             _heartbeat: heartbeat,
             sessions: AtomicU64::new(0),
             temporary: OnceCell::new(),
@@ -437,6 +439,11 @@ impl Warehouse {
     /// The rows of managed tables that the catalog holds.
     pub(crate) fn inlined(&self) -> &InlinedCache {
         &self.inlined
+    }
+
+    /// Its tables as the last statement saw them.
+    pub(crate) fn seen(&self) -> &SeenTables {
+        &self.seen
     }
 
     /// The texts that were parsed before.

@@ -1,5 +1,5 @@
 """`millrace bench` and `millrace-bench kernels|layout` at tiny sizes: every suite runs beside its peers, answers agree, reports
-are whole. `millrace-bench` is beside BINARY.
+are whole, options do what they say. `millrace-bench` is beside BINARY.
 
     benches.py BINARY FOLDER
 """
@@ -36,6 +36,8 @@ SUITES = {
     "tpch-external": (["--scale", "0.01", "--target", "external", "--queries", "1,6"], "duckdb-parquet", 2),
     "tpcds": (["--scale", "0.01", "--queries", "3,7,22,36,49,57,66,75,96"], "duckdb,datafusion,postgres,polars", 9),
     "clickbench": (["--rows", "50000"], "duckdb,datafusion,postgres,polars,chdb", 43),
+    # Of the file that `public_file` makes of these rows: days, moments, texts, averages, groups, all columns.
+    "clickbench-file": (["--data", FOLDER / "hits.parquet", "--queries", "1,3,7,19,20,24,28,37,40,43"], "duckdb", 10),
     "lake": (["--scale", "0.01", "--files", "20"], "duckdb-parquet,datafusion,polars,chdb", 26),
     "load": (["--scale", "0.01", "--inserts", "5"], "duckdb", 12),
     "concurrency": (["--scale", "0.01", "--clients", "1,3", "--seconds", "3"], "postgres", 10),
@@ -73,6 +75,7 @@ def check(name, peers, lines):
     sides = [side["name"] for side in report["sides"]]
     assert sides[1:] == peers, f"{name}: {sides}"
     assert len(report["lines"]) == lines, f"{name}: {len(report['lines'])} lines"
+    assert " cores, " in report["machine"], f"{name}: {report['machine']}"
     for line in report["lines"]:
         for side, times, problem in zip(sides, line["times_ms"], line["problems"]):
             known = UNREADABLE.get((name.partition("-")[0], side), lambda line: False)(line["name"])
@@ -86,6 +89,84 @@ def check(name, peers, lines):
     page = (FOLDER / f"{name}.html").read_text()
     assert "http" not in page and "<table" in page, f"{name}: the page asks for something else"
     return report
+
+
+def generated():
+    """The rows that `clickbench` generated."""
+    return f"read_parquet('{FOLDER}/cache/clickbench-50000/hits/*.parquet')"
+
+
+def public_file():
+    """The same rows as ClickBench's file has its own: other cases of names, days and moments as numbers, texts as bytes."""
+    def value(name, type_):
+        if type_ == "DATE":
+            return f"CAST({name} - DATE '1970-01-01' AS usmallint)"
+        if type_ == "TIMESTAMP":
+            return f"CAST(epoch({name}) AS bigint)"
+        return f"encode({name})" if type_ == "VARCHAR" else name
+
+    columns = duckdb.sql(f"DESCRIBE SELECT * FROM {generated()}").fetchall()
+    types = {column[1] for column in columns}
+    assert {"DATE", "TIMESTAMP", "VARCHAR"} < types, types
+    selected = ", ".join(value(f'"{name}"', type_) + f' AS "{name.upper()}"' for name, type_, *_ in columns)
+    duckdb.sql(f"COPY (SELECT {selected} FROM {generated()}) TO '{FOLDER}/hits.parquet' (FORMAT parquet)")
+
+
+def check_converted():
+    """What became of the public file's rows is what they were."""
+    [folder] = (FOLDER / "cache").glob("clickbench-file-*")
+    converted = f"read_parquet('{folder}/hits/*.parquet')"
+    for rows, others in ((generated(), converted), (converted, generated())):
+        missing = duckdb.sql(f"SELECT count(*) FROM (SELECT * FROM {rows} EXCEPT ALL SELECT * FROM {others})").fetchone()[0]
+        assert missing == 0, f"clickbench-file: {missing} rows of {rows} are not in {others}"
+
+
+def bench(suite, *arguments):
+    """What `millrace bench` gives."""
+    command = [BINARY, "bench", "--cache", FOLDER / "cache", suite, *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def check_start():
+    """How long the program takes to start."""
+    told = FOLDER / "start.json"
+    done = bench("start", "--runs", "3", "--json", told)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(told.read_text())
+    [side], [line] = report["sides"], report["lines"]
+    [times], [measure] = line["times_ms"], line["measures"]
+    assert len(times) == 3 and min(times) > 0 and measure["max_ms"] == max(times), line
+    assert side["peak_memory_bytes"] > 1 << 20 and "select 1" in done.stdout, (side, done.stdout)
+    print("benches: ok      start", flush=True)
+
+
+def check_options():
+    """A peer that is not there is left out, tables are kept, a query that takes too long is given up, nonsense is refused."""
+    few = ["--scale", "0.01", "--runs", "1", "--queries", "1,6"]
+    told = FOLDER / "options.json"
+    done = bench("tpch", *few, "--against", "duckdb", "--python", FOLDER / "no-python", "--json", told)
+    assert done.returncode == 0 and "SKIPPED: duckdb: " in done.stdout, done.stdout + done.stderr
+    assert [side["name"] for side in json.loads(told.read_text())["sides"]] == ["managed"], told.read_text()
+    kept = [*few, "--keep", "--python", sys.executable]
+    for loads in (True, False):
+        done = bench("tpch", *kept, "--against", "duckdb", "--json", told)
+        assert done.returncode == 0, done.stdout + done.stderr
+        report = json.loads(told.read_text())
+        assert all(("load_ms" in side) == loads for side in report["sides"]), report["sides"]
+        assert all(times for line in report["lines"] for times in line["times_ms"]), report["lines"]
+    # Each query ends the process, which begins again for the next.
+    done = bench("tpch", *kept, "--limit", "0", "--json", told)
+    assert done.returncode != 0 and "failed, or gave an answer that is no peer's: Q1, Q6" in done.stderr, done.stderr
+    for line in json.loads(told.read_text())["lines"]:
+        assert line["problems"] == ["given up after 0 s"] and line["times_ms"] == [[]], line
+    for arguments, expected in [
+        (["--against", "duckdb,duckdb"], "duckdb is named twice"),
+        (["--queries", "23"], "there is no such query"),
+        (["--runs", "0"], "there has to be a run"),
+    ]:
+        done = bench("tpch", "--scale", "0.01", "--keep", "--python", sys.executable, *arguments)
+        assert done.returncode != 0 and expected in done.stderr, (arguments, done.stdout, done.stderr)
+    print("benches: ok      options", flush=True)
 
 
 def check_clients(report):
@@ -153,13 +234,19 @@ for name, (arguments, peers, lines) in SUITES.items():
     if name == "tpcds" and not has("duckdb_extension_tpcds"):
         print("benches: SKIPPED tpcds: DuckDB's extension is not installed")
         continue
+    if name == "clickbench-file":
+        public_file()
     peers = [peer for peer in peers.split(",") if peer and HERE.get(peer, True)]
     run(name, arguments, peers)
     report = check(name, peers, lines)
     if name == "concurrency":
         check_clients(report)
+    if name == "clickbench-file":
+        check_converted()
     print(f"benches: ok      {name}{' beside ' if peers else ''}{', '.join(peers)}", flush=True)
 text = run("tpch", [*SUITES["tpch"][0], "--compare", FOLDER / "tpch.json"], ["duckdb"])
 assert " slower, " in text and "then ms" in text, text
 print("benches: ok      compare")
+check_start()
+check_options()
 check_layout()

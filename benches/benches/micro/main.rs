@@ -20,8 +20,10 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
+/// On a thread like those of the program, on which no statement takes a larger stack before it is planned.
 fn main() {
-    divan::main();
+    let thread = std::thread::Builder::new().stack_size(millrace_engine::STACK_BYTES).spawn(divan::main).unwrap();
+    thread.join().unwrap();
 }
 
 /// Statements need deep stacks, as in the program itself.

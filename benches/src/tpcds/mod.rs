@@ -11,8 +11,12 @@ use crate::target::Kind;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+/// What generating takes: the rows, then a file for each of the tables.
+const STEPS: usize = 1 + 24;
 
 /// Options of the benchmark.
 #[derive(Debug, clap::Args, Clone, PartialEq)]
@@ -63,11 +67,13 @@ pub async fn run(options: &TpcdsOptions, cache: &Path, side: &[&str]) -> Result<
 /// The suite at a scale, by a Python that has DuckDB's extension.
 pub async fn suite(scale: f64, python: &Path, cache: &Path) -> Result<Suite> {
     ensure!(scale > 0.0 && scale <= 1000.0, "the scale factor is from 0 to 1000");
-    let told = script(python, &["describe"])?;
-    let description: Description = serde_json::from_slice(&told).context("the description of TPC-DS")?;
+    let mut told = String::new();
+    script(python, &["describe"], |line| told.push_str(line))?;
+    let description: Description = serde_json::from_str(&told).context("the description of TPC-DS")?;
     let folder = format!("tpcds-{scale}");
     let data = cache::folder(cache, folder.clone(), |made| async move {
-        script(python, &["generate", &made.display().to_string(), &scale.to_string()]).map(drop)
+        let progress = crate::progress::Progress::new("TPC-DS", STEPS);
+        script(python, &["generate", &made.display().to_string(), &scale.to_string()], |step| progress.step(step))
     });
     Ok(Suite {
         title: format!("TPC-DS, scale {scale}"),
@@ -92,19 +98,26 @@ pub async fn join_rows(suite: &Suite, folder: &Path) -> Result<Vec<JoinRows>> {
 }
 
 /// Runs the script; gives what it prints.
-fn script(python: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
+/// Each line is told as it comes.
+fn script(python: &Path, arguments: &[&str], mut told: impl FnMut(&str)) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("tpcds_suite.py");
     std::fs::write(&path, include_str!("tpcds_suite.py"))?;
-    let output = Command::new(python).arg(&path).args(arguments).stderr(Stdio::piped()).output();
-    let output = output.with_context(|| format!("could not start {}", python.display()))?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    let last = told.lines().last().unwrap_or_default();
+    let mut command = Command::new(python);
+    command.arg(&path).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("could not start {}", python.display()))?;
+    let output = child.stdout.take().context("the script has no output")?;
+    for line in BufReader::new(output).lines() {
+        told(&line?);
+    }
+    let ended = child.wait_with_output()?;
+    let errors = String::from_utf8_lossy(&ended.stderr);
+    let last = errors.lines().last().unwrap_or_default();
     ensure!(
-        output.status.success(),
+        ended.status.success(),
         "TPC-DS needs the Python packages duckdb and duckdb-extension-tpcds (--python names a Python that has them): {last}"
     );
-    Ok(output.stdout)
+    Ok(())
 }
 
 fn table(described: &DescribedTable) -> Table {

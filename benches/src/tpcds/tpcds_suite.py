@@ -185,8 +185,11 @@ def generate(folder, scale):
     # On the disk: at larger scales the tables do not fit into memory.
     database = folder / "dsdgen.duckdb"
     session = connect(database)
+    # Each line is a step that begins.
+    print("rows", flush=True)
     session.execute(f"CALL dsdgen(sf = {float(scale)})")
     for table, columns in tables(session).items():
+        print(table, flush=True)
         (folder / table).mkdir()
         write(session, table, columns, folder / table / "part-00000.parquet")
     session.close()

@@ -100,6 +100,46 @@ async fn rows_of_other_sessions_are_seen() {
 }
 
 #[tokio::test]
+async fn joins_are_of_the_rows_of_now() {
+    let server = Server::start();
+    let (reader, writer) = (client(&server, "admin").await, client(&server, "admin").await);
+    let make = "create table a (k int, v int); create table b (k int, w int); create table c (w int, name varchar(10)); \
+                insert into a values (1, 10), (2, 20), (3, 30); insert into c values (100, 'x'), (200, 'y'); \
+                insert into b values (1, 100), (2, 100), (2, 200), (4, 200)";
+    writer.batch_execute(make).await.unwrap();
+    let text = "select c.name, count(*) from a join b on a.k = b.k join c on b.w = c.w group by c.name order by 1";
+    let rows = |rows: &[(&str, &str)]| -> Vec<Vec<Option<String>>> {
+        rows.iter().map(|(name, count)| vec![Some((*name).to_owned()), Some((*count).to_owned())]).collect()
+    };
+    assert_eq!(asked(&reader, text).await, rows(&[("x", "2"), ("y", "1")]));
+    for (change, expected) in [
+        ("insert into a values (4, 40)", rows(&[("x", "2"), ("y", "2")])),
+        ("update b set w = 100 where w = 200", rows(&[("x", "4")])),
+        ("analyze a; analyze b", rows(&[("x", "4")])),
+        ("delete from c", rows(&[])),
+        ("insert into c values (100, 'z')", rows(&[("z", "4")])),
+        ("vacuum a", rows(&[("z", "4")])),
+    ] {
+        writer.batch_execute(change).await.unwrap();
+        assert_eq!(asked(&reader, text).await, expected, "{change}");
+    }
+    let from = "select a.v from a join b on a.k = b.k join c on b.w = c.w where a.v >= $1 order by a.v";
+    let from = reader.prepare(from).await.unwrap();
+    assert_eq!(executed(&reader, &from, &[&15i32]).await, [20, 20, 40]);
+    assert_eq!(executed(&reader, &from, &[&30i32]).await, [40]);
+    // What is prepared without parameters is found as a text is.
+    let all = reader.prepare("select a.v from a join b on a.k = b.k where b.w = 100 order by a.v").await.unwrap();
+    assert_eq!(executed(&reader, &all, &[]).await, [10, 20, 20, 40]);
+    reader.batch_execute("begin; insert into a values (1, 11)").await.unwrap();
+    assert_eq!(asked(&reader, text).await, rows(&[("z", "5")]));
+    assert_eq!(executed(&reader, &all, &[]).await, [10, 11, 20, 20, 40]);
+    reader.batch_execute("rollback").await.unwrap();
+    assert_eq!(asked(&reader, text).await, rows(&[("z", "4")]));
+    reader.batch_execute("set cost_based_optimizer to off").await.unwrap();
+    assert_eq!(asked(&reader, text).await, rows(&[("z", "4")]));
+}
+
+#[tokio::test]
 async fn definitions_are_those_of_now() {
     let server = Server::start();
     let (reader, owner) = (client(&server, "admin").await, client(&server, "admin").await);

@@ -36,7 +36,7 @@ async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult>
     let planned = Box::pin(kept::plan(context, query)).await?;
     let physical = match &planned.physical {
         Some(ready) => Arc::clone(ready),
-        None => physical_of(context, &planned.plan, planned.is_lookup).await?,
+        None => physical_of(context, &planned).await?,
     };
     note(context, &planned.plan, &physical);
     kept::keep_rows(context, &planned, &physical).await;
@@ -90,16 +90,19 @@ pub(crate) async fn described_plan(context: &Context, query: &ast::Query) -> Res
 pub(crate) async fn physical_plan(context: &Context, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let state = context.state();
     let optimized = plan::with_room(|| state.optimize(plan))?;
-    let physical = physical_of(context, &optimized, false).await?;
+    let physical = state.query_planner().create_physical_plan(&optimized, state).await?;
     note(context, &optimized, &physical);
     Ok(physical)
 }
 
-/// The plan that runs, of one that is optimized; in one slice where it looks for few rows.
-async fn physical_of(context: &Context, optimized: &LogicalPlan, is_lookup: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    let narrow = is_lookup.then(|| context.state_of_one_slice());
+/// The plan that runs; in one slice where it looks for few rows.
+async fn physical_of(context: &Context, planned: &kept::Planned) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(arranged) = &planned.arranged {
+        return Ok(optimize::operators(arranged, context.state()).await?);
+    }
+    let narrow = planned.is_lookup.then(|| context.state_of_one_slice());
     let state = narrow.as_ref().unwrap_or(context.state());
-    Ok(state.query_planner().create_physical_plan(optimized, state).await?)
+    Ok(state.query_planner().create_physical_plan(&planned.plan, state).await?)
 }
 
 /// Notes what a plan asks of its tables, and that it runs.

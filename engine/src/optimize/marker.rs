@@ -2,6 +2,7 @@
 //!
 //! They stand on the inputs of joins, change nothing, and are gone when that choice is made ([`super::selection`]).
 
+use super::estimate::Estimate;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
@@ -18,25 +19,43 @@ use datafusion::physical_plan::{
 };
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A plan with the rows and bytes that are expected of it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) struct Estimated {
     input: LogicalPlan,
     rows: u64,
     bytes: u64,
+    /// All that is expected of it: who estimates a node above does not go through the plan again.
+    estimate: Arc<Estimate>,
 }
 
 impl Estimated {
     /// Marks a plan.
-    pub(super) fn new(input: LogicalPlan, rows: f64, bytes: f64) -> Self {
-        Self { input, rows: rows.ceil() as u64, bytes: bytes.ceil() as u64 }
+    pub(super) fn new(input: LogicalPlan, estimate: Estimate) -> Self {
+        let (rows, bytes) = (estimate.rows.ceil() as u64, (estimate.rows * estimate.width()).ceil() as u64);
+        Self { input, rows, bytes, estimate: Arc::new(estimate) }
     }
 
-    /// The plan.
-    pub(crate) fn input(&self) -> &LogicalPlan {
-        &self.input
+    /// What is expected of the plan.
+    pub(super) fn estimate(&self) -> &Estimate {
+        &self.estimate
+    }
+}
+
+impl PartialEq for Estimated {
+    fn eq(&self, other: &Self) -> bool {
+        (self.rows, self.bytes) == (other.rows, other.bytes) && self.input == other.input
+    }
+}
+
+impl Eq for Estimated {}
+
+impl Hash for Estimated {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.input, self.rows, self.bytes).hash(state);
     }
 }
 
@@ -69,7 +88,7 @@ impl UserDefinedLogicalNodeCore for Estimated {
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         let Ok([input]) = <[LogicalPlan; 1]>::try_from(inputs) else { return internal_err!("a mark has one input") };
-        Ok(Self { input, ..*self })
+        Ok(Self { input, rows: self.rows, bytes: self.bytes, estimate: Arc::clone(&self.estimate) })
     }
 }
 

@@ -16,6 +16,6 @@ mod selection;
 mod shifted_sums;
 
 pub(crate) use nodes::{NodeEstimate, NodeKind, node_estimates, value_width};
-pub(crate) use planner::{CostBased, CostBasedPlanner, explained};
+pub(crate) use planner::{CostBased, CostBasedPlanner, arranged, explained, operators};
 pub(crate) use rules::rules;
 pub(crate) use selection::{JoinEstimates, is_join, noting, with_selection};

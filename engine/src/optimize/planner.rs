@@ -45,15 +45,25 @@ impl QueryPlanner for CostBasedPlanner {
         logical_plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(MarkPlanner)]);
-        if !CostBased::is_on(session.config()) || !has_joins(logical_plan)? {
-            return planner.create_physical_plan(logical_plan, session).await;
-        }
-        let known = ask(logical_plan, session).await?;
-        let plan =
-            crate::plan::with_room(|| mark(order(logical_plan.clone(), &known, session)?, Estimator::new(&known)))?;
-        planner.create_physical_plan(&plan, session).await
+        let arranged = arranged(logical_plan, session).await?;
+        operators(arranged.as_ref().unwrap_or(logical_plan), session).await
     }
+}
+
+/// A plan with its joins in the order that costs least and what is estimated of them, as [`operators`] takes it; `None` where
+/// there is nothing to order. It is right as long as what its tables tell is the same.
+pub(crate) async fn arranged(plan: &LogicalPlan, session: &dyn Session) -> Result<Option<LogicalPlan>> {
+    if !CostBased::is_on(session.config()) || !has_joins(plan)? {
+        return Ok(None);
+    }
+    let known = ask(plan, session).await?;
+    crate::plan::with_room(|| mark(order(plan.clone(), &known, session)?, Estimator::new(&known))).map(Some)
+}
+
+/// The operators of a plan, its joins in the order in which they stand.
+pub(crate) async fn operators(plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+    let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(MarkPlanner)]);
+    planner.create_physical_plan(plan, session).await
 }
 
 /// A plan in the order that costs least, with the estimate of each node, as EXPLAIN shows it.
@@ -153,8 +163,8 @@ fn mark(plan: LogicalPlan, estimator: Estimator) -> Result<LogicalPlan> {
 fn marked(join: &Join, estimator: Estimator) -> Option<LogicalPlan> {
     let mark = |plan: LogicalPlan| {
         let estimate = estimator.plan(&plan);
-        let node = Arc::new(Estimated::new(plan, estimate.rows, estimate.rows * estimate.width()));
-        estimate.known.then_some(LogicalPlan::Extension(Extension { node }))
+        let is_known = estimate.known;
+        is_known.then(|| LogicalPlan::Extension(Extension { node: Arc::new(Estimated::new(plan, estimate)) }))
     };
     // The input of an input is marked already where it is a join itself.
     let side = |plan: &Arc<LogicalPlan>| match plan.as_ref() {

@@ -7,6 +7,7 @@
 //! nothing here repeats what projections, filters and joins do to partitionings and orders.
 
 use crate::tables::ManagedScan;
+use datafusion::common::JoinType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
@@ -53,12 +54,34 @@ fn has_managed_scan(plan: &Plan) -> bool {
     ManagedScan::of(plan.as_ref()).is_some() || plan.children().into_iter().any(has_managed_scan)
 }
 
-/// The scans of managed tables below a node.
-fn scans(plan: &Plan) -> Vec<Plan> {
+/// Whether something that is changed below the build side and below the probe side of a join is seen above the join.
+type Shows = fn(&HashJoinExec) -> [bool; 2];
+
+/// How its rows are distributed; a table that is built of all of them for all partitions has lost that, and where its own
+/// rows come out at the end, so has the other side.
+fn shows_distribution(join: &HashJoinExec) -> [bool; 2] {
+    use JoinType::{Inner, Right, RightAnti, RightMark, RightSemi};
+    let partitioned = join.mode != PartitionMode::CollectLeft;
+    [partitioned, partitioned || matches!(join.join_type(), Inner | Right | RightSemi | RightAnti | RightMark)]
+}
+
+/// How its rows are ordered; those of the build side only behind the order of the probe side, if that has one.
+fn shows_order(join: &HashJoinExec) -> [bool; 2] {
+    let keeps = join.maintains_input_order();
+    let [build, probe] = [0_usize, 1].map(|side| keeps.get(side) != Some(&false));
+    [build || (probe && !join.right().equivalence_properties().oeq_class().is_empty()), probe]
+}
+
+/// The scans of managed tables below a node, without those below joins where no change of them is seen.
+fn scans(plan: &Plan, shows: Shows) -> Vec<Plan> {
     if ManagedScan::of(plan.as_ref()).is_some() {
         return vec![Arc::clone(plan)];
     }
-    plan.children().into_iter().flat_map(scans).collect()
+    let shown = plan.downcast_ref::<HashJoinExec>().map_or([true; 2], shows);
+    // All other nodes show what is below each of their inputs, however many these are.
+    let shown = shown.into_iter().chain(std::iter::repeat(true));
+    let inputs = plan.children().into_iter().zip(shown).filter(|(_, shown)| *shown);
+    inputs.flat_map(|(input, _)| scans(input, shows)).collect()
 }
 
 /// The plan with another scan in the place of one.
@@ -73,13 +96,14 @@ fn with_scan(plan: &Plan, scan: &Plan, other: &Plan) -> Result<Plan> {
     Arc::clone(plan).transform_down(swap).data()
 }
 
-/// The first plan with one of its scans changed that passes a test.
+/// The first plan with one of its scans changed that passes a test. Each try makes all operators above the scan anew.
 fn try_scans(
     plan: &Plan,
+    shows: Shows,
     change: impl Fn(&ManagedScan<'_>) -> Option<Plan>,
     test: impl Fn(&Plan) -> Result<bool>,
 ) -> Result<Option<Plan>> {
-    for scan in scans(plan) {
+    for scan in scans(plan, shows) {
         let Some(other) = ManagedScan::of(scan.as_ref()).and_then(|known| change(&known)) else { continue };
         let changed = with_scan(plan, &scan, &other)?;
         if test(&changed)? {
@@ -115,7 +139,7 @@ fn by_keys(node: Plan, config: &ConfigOptions) -> Result<Plan> {
         if fits(child)? {
             continue;
         }
-        if let Some(plan) = try_scans(child, |scan| scan.by_distribution_key(partitions), fits)? {
+        if let Some(plan) = try_scans(child, shows_distribution, |scan| scan.by_distribution_key(partitions), fits)? {
             *child = plan;
             changed = true;
         }
@@ -134,7 +158,7 @@ fn in_order(node: Plan, config: &ConfigOptions) -> Result<Plan> {
     let change = |scan: &ManagedScan<'_>| scan.in_key_order(partitions);
     if let Some(sort) = node.downcast_ref::<SortExec>() {
         let ordered = |plan: &Plan| plan.equivalence_properties().ordering_satisfy(sort.expr().iter().cloned());
-        return match try_scans(sort.input(), change, ordered)? {
+        return match try_scans(sort.input(), shows_order, change, ordered)? {
             Some(input) => replace_children_if_necessary(Arc::clone(&node), vec![input]),
             None => Ok(node),
         };
@@ -147,7 +171,7 @@ fn in_order(node: Plan, config: &ConfigOptions) -> Result<Plan> {
             let aggregate = plan.downcast_ref::<AggregateExec>();
             Ok(aggregate.is_some_and(|aggregate| *aggregate.input_order_mode() == InputOrderMode::Sorted))
         };
-        return Ok(try_scans(&node, change, ordered)?.unwrap_or(node));
+        return Ok(try_scans(&node, shows_order, change, ordered)?.unwrap_or(node));
     }
     let mut children: Vec<Plan> = node.children().into_iter().cloned().collect();
     let mut changed = false;
@@ -157,7 +181,7 @@ fn in_order(node: Plan, config: &ConfigOptions) -> Result<Plan> {
         if ordered(child)? {
             continue;
         }
-        if let Some(plan) = try_scans(child, change, ordered)? {
+        if let Some(plan) = try_scans(child, shows_order, change, ordered)? {
             *child = plan;
             changed = true;
         }
@@ -172,12 +196,17 @@ fn join_copies(node: Plan) -> Result<Plan> {
     if join.mode != PartitionMode::Partitioned || join.null_aware {
         return Ok(node);
     }
-    let (left, right) = (rows(join.left())?, rows(join.right())?);
+    let (left, right) = (is_copied(join.left()), is_copied(join.right()) && join.join_type().supports_swap());
+    if !left && !right {
+        // Before its rows are counted, for which the whole plan below is gone through.
+        return Ok(node);
+    }
+    let (left_rows, right_rows) = (rows(join.left())?, rows(join.right())?);
     let smaller = |one: Option<usize>, other: Option<usize>| one.zip(other).is_none_or(|(one, other)| one <= other);
-    if is_copied(join.left()) && smaller(left, right) {
+    if left && smaller(left_rows, right_rows) {
         return Ok(Arc::new(join.builder().with_partition_mode(PartitionMode::CollectLeft).build()?));
     }
-    if is_copied(join.right()) && smaller(right, left) && join.join_type().supports_swap() {
+    if right && smaller(right_rows, left_rows) {
         return join.swap_inputs(PartitionMode::CollectLeft);
     }
     Ok(node)

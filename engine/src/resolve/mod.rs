@@ -164,6 +164,7 @@ fn resolve_with<'a>(
         }
         let mut named = plan::with_room(|| find_names(query))?;
         let users = user_functions::bind(context, snapshot, &mut named.query, path, depth).await?;
+        let spans = relation_spans(&named.query);
         let mut tables = Tables::new();
         for reference in named.references {
             if let Some((name, source)) = &target
@@ -172,8 +173,7 @@ fn resolve_with<'a>(
                 tables.insert(reference, Arc::clone(source));
                 continue;
             }
-            let (query, pseudo) = (&named.query, &named.pseudo);
-            let found = resolve_table(context, snapshot, query, &reference, path, pseudo, depth).await?;
+            let found = resolve_table(context, snapshot, &spans, &reference, path, &named.pseudo, depth).await?;
             let source = match found {
                 Found::Source(source) => source,
                 Found::View { table, granted } => resolve_view(context, snapshot, &table, granted, depth).await?,
@@ -231,7 +231,7 @@ enum Found {
 async fn resolve_table(
     context: &Context,
     snapshot: &Arc<Snapshot>,
-    query: &ast::Query,
+    spans: &Spans,
     reference: &TableReference,
     path: &[String],
     pseudo: &[PseudoColumn],
@@ -249,7 +249,8 @@ async fn resolve_table(
     }
     let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
     let parts: Vec<String> = parts.into_iter().flatten().map(str::to_owned).collect();
-    let position = context.position_of(relation_span(query, &parts));
+    let lowered: Vec<String> = parts.iter().map(|part| part.to_ascii_lowercase()).collect();
+    let position = context.position_of(spans.get(&lowered).copied());
     if let Some((table, moment)) = moment {
         let located = |error: Error| if position > 0 { error.with_position(position) } else { error };
         let name = ObjectName { parts: parts_with_last(parts, table), position };
@@ -456,23 +457,23 @@ async fn plan_view(
     plan::plan_described(&context, resolved)
 }
 
-/// Where a relation is first named in a query: line and column, from 1.
-fn relation_span(query: &ast::Query, parts: &[String]) -> Option<(u64, u64)> {
-    let found = plan::with_room(|| {
-        ast::visit_relations(query, |name| {
-            let same = name.0.len() == parts.len()
-                && name.0.iter().zip(parts).all(|(part, wanted)| {
-                    part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case(wanted))
-                });
-            let start = name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.span.start);
-            match start {
-                Some(start) if same && start.line > 0 => ControlFlow::Break((start.line, start.column)),
-                _ => ControlFlow::Continue(()),
+/// Where relations are first named in a query, by the parts of their names in lower case: line and column, from 1.
+type Spans = HashMap<Vec<String>, (u64, u64)>;
+
+fn relation_spans(query: &ast::Query) -> Spans {
+    let mut spans = Spans::new();
+    plan::with_room(|| {
+        let _ = ast::visit_relations(query, |name| {
+            let idents: Option<Vec<&ast::Ident>> = name.0.iter().map(ast::ObjectNamePart::as_ident).collect();
+            if let Some(idents) = idents
+                && let Some(start) = idents.first().map(|ident| ident.span.start)
+                && start.line > 0
+            {
+                let parts = idents.iter().map(|ident| ident.value.to_ascii_lowercase()).collect();
+                spans.entry(parts).or_insert((start.line, start.column));
             }
-        })
+            ControlFlow::<()>::Continue(())
+        });
     });
-    match found {
-        ControlFlow::Break(position) => Some(position),
-        ControlFlow::Continue(()) => None,
-    }
+    spans
 }

@@ -165,12 +165,14 @@ impl Context {
 
     /// A managed table's rows as the transaction sees them.
     pub(crate) async fn scan_managed(&self, table: &Arc<ManagedTable>) -> Result<Arc<dyn TableProvider>> {
-        Ok(Arc::new(self.managed(table).await?))
+        let (provider, is_settled) = self.managed(table).await?;
+        // What a transaction or session has of its own, nobody else sees.
+        Ok(if is_settled && table.id > 0 { self.warehouse.seen().same_or(provider) } else { Arc::new(provider) })
     }
 
     /// The same with the columns that tell each row's place.
     pub(crate) async fn scan_for_change(&self, table: &Arc<ManagedTable>) -> Result<Arc<dyn TableProvider>> {
-        Ok(Arc::new(self.managed(table).await?.with_hidden_columns()))
+        Ok(Arc::new(self.managed(table).await?.0.with_hidden_columns()))
     }
 
     /// A managed table's rows as they were at one of the manifest's snapshots.
@@ -203,9 +205,11 @@ impl Context {
         Ok(Arc::new(ManagedTableProvider::new(data, table, files, inlined)?))
     }
 
-    async fn managed(&self, table: &Arc<ManagedTable>) -> Result<ManagedTableProvider> {
+    /// A managed table's rows, and whether everyone who reads the transaction's snapshot sees the same.
+    async fn managed(&self, table: &Arc<ManagedTable>) -> Result<(ManagedTableProvider, bool)> {
         let mut transaction = self.transaction.lock().await;
-        let (files, inlined) = if let Some(version) = transaction.settled(&self.warehouse, table).await? {
+        let settled = transaction.settled(&self.warehouse, table).await?;
+        let (files, inlined) = if let Some(version) = settled {
             let inlined = self.warehouse.inlined().rows(self.catalog(), table, version).await?;
             (self.catalog().data_files(table.id, version).await?, inlined)
         } else {
@@ -217,7 +221,9 @@ impl Context {
         let storage = self.warehouse.storage_of(table).await?;
         let provider = ManagedTableProvider::new(storage, Arc::clone(table), files, inlined)?;
         // A table of this transaction or session has no number that anything could be known by.
-        Ok(if table.id > 0 { provider.with_estimates(self.catalog().estimates(table.id).await?) } else { provider })
+        let provider =
+            if table.id > 0 { provider.with_estimates(self.catalog().estimates(table.id).await?) } else { provider };
+        Ok((provider, settled.is_some()))
     }
 
     /// The same in another dialect, for the text of a view.

@@ -10,10 +10,7 @@ use super::layout::{
 use super::memory::memory_file;
 pub use super::position::POSITION_COLUMN;
 use super::source::ManagedSource;
-use super::statistics::{
-    Collector, ColumnKnowledge, add_distinct_counts, blank_ended, file_bounds, file_estimates, live_rows,
-    table_statistics,
-};
+use super::statistics::{Collector, ColumnKnowledge, blank_ended, file_bounds, live_rows, table_statistics};
 use super::storage::TableStorage;
 use super::types::{self, SqlType};
 use super::values::parse_value;
@@ -116,6 +113,10 @@ pub struct ManagedTableProvider {
     blank_ended: OnceLock<Vec<bool>>,
     /// What holds for all rows of each file, once somebody asked, if that is not much.
     bounds: OnceLock<Vec<Arc<Statistics>>>,
+    /// What is known of all its rows, once somebody asked.
+    told: OnceLock<Statistics>,
+    /// What is known of the values of each column, once somebody asked.
+    knowledge: Box<[OnceLock<Arc<ColumnKnowledge>>]>,
     estimates: Arc<TableEstimates>,
     columns: Arc<[TableColumn]>,
     types: Vec<(i64, SqlType)>,
@@ -164,6 +165,8 @@ impl ManagedTableProvider {
             described: OnceLock::new(),
             blank_ended: OnceLock::new(),
             bounds: OnceLock::new(),
+            told: OnceLock::new(),
+            knowledge: column_types.iter().map(|_| OnceLock::new()).collect(),
             estimates: Arc::default(),
             columns: columns.into(),
             types: column_types,
@@ -178,19 +181,30 @@ impl ManagedTableProvider {
     #[must_use]
     pub fn with_estimates(mut self, estimates: Arc<TableEstimates>) -> Self {
         self.estimates = estimates;
+        self.told = OnceLock::new();
+        self.knowledge = self.types.iter().map(|_| OnceLock::new()).collect();
         self
     }
 
-    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
-    pub fn column_knowledge(&self, column: usize) -> Option<ColumnKnowledge> {
-        self.knowledge_beside(&self.statistics()?, column)
+    /// Whether another one has the very same table, files and estimates, and neither has rows in the catalog.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.table, &other.table)
+            && Arc::ptr_eq(&self.files, &other.files)
+            && Arc::ptr_eq(&self.estimates, &other.estimates)
+            && (self.hidden, self.inlined.len()) == (other.hidden, other.inlined.len())
+            && self.inlined.is_empty()
     }
 
-    /// The same beside [`TableProvider::statistics`], which are computed from all files each time.
-    pub fn knowledge_beside(&self, statistics: &Statistics, column: usize) -> Option<ColumnKnowledge> {
-        let (id, data_type) = self.types.get(column)?;
-        let known = statistics.column_statistics.get(column)?;
-        Some(ColumnKnowledge::new(*data_type, statistics, known, self.estimates.columns.get(id)))
+    /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
+    pub fn column_knowledge(&self, column: usize) -> Option<Arc<ColumnKnowledge>> {
+        let (kept, (id, data_type)) = (self.knowledge.get(column)?, self.types.get(column)?);
+        if let Some(known) = kept.get() {
+            return Some(Arc::clone(known));
+        }
+        let told = self.told().ok()?;
+        let of_column = told.column_statistics.get(column)?;
+        let known = || Arc::new(ColumnKnowledge::new(*data_type, told, of_column, self.estimates.columns.get(id)));
+        Some(Arc::clone(kept.get_or_init(known)))
     }
 
     /// Whether a text of a column, by its position, may end with a blank.
@@ -318,17 +332,15 @@ impl ManagedTableProvider {
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let all = files.iter().map(|(file, _)| *file).chain(inlined.as_ref().map(|(described, _)| described));
-        let estimates: Vec<Statistics> = all.map(|file| file_estimates(&self.types, file)).collect();
-        let statistics = if self.hidden {
-            let mut statistics = Statistics::new_unknown(&self.schema);
-            statistics.num_rows = Statistics::try_merge_iter(&estimates, &self.file_schema)?.num_rows;
-            statistics
-        } else {
-            let mut statistics = Statistics::try_merge_iter(&estimates, &self.file_schema)?;
-            add_distinct_counts(&mut statistics, &self.types, &self.estimates);
-            statistics
-        };
+        let mut statistics = self.statistics_of(&files, inlined.as_ref().map(|(described, _)| described))?;
+        if let Some(given) = projection {
+            // Those of others nobody needs, and all are copied each time that an operator above asks.
+            for (at, column) in statistics.column_statistics.iter_mut().enumerate() {
+                if !given.contains(&at) {
+                    *column = ColumnStatistics::new_unknown();
+                }
+            }
+        }
         let in_catalog = inlined.as_ref().map_or(0, |(described, _)| described.record_count);
         let summary = self.summary(format, &files, in_catalog);
         let parts: Vec<_> = files.into_iter().map(|file| self.partitioned_file(file)).collect();
@@ -363,6 +375,33 @@ impl ManagedTableProvider {
             .with_expr_adapter(Some(Arc::new(adapter)))
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// What is known of all its rows.
+    fn told(&self) -> Result<&Statistics> {
+        if let Some(told) = self.told.get() {
+            return Ok(told);
+        }
+        let inlined = self.inlined_rows()?.map(|(described, _)| described);
+        let files = self.files.iter().chain(&inlined);
+        let told = table_statistics(&self.types, &self.file_schema, files, &self.estimates)?;
+        Ok(self.told.get_or_init(|| told))
+    }
+
+    /// What is known of the rows of a scan, of these files and of rows in the catalog.
+    fn statistics_of(&self, files: &[BoundedFile<'_>], inlined: Option<&DataFile>) -> Result<Statistics> {
+        let of_table = self.files.iter().filter(|file| live_rows(file) > 0).count();
+        let has_inlined = self.described.get().is_some_and(Option::is_some);
+        let known = if files.len() == of_table && inlined.is_some() == has_inlined {
+            self.told()?.clone()
+        } else {
+            let files = files.iter().map(|(file, _)| *file).chain(inlined);
+            table_statistics(&self.types, &self.file_schema, files, &self.estimates)?
+        };
+        if !self.hidden {
+            return Ok(known);
+        }
+        Ok(Statistics { num_rows: known.num_rows, ..Statistics::new_unknown(&self.schema) })
     }
 
     /// What a scan selects: these files, and so many rows that stand in none.
@@ -500,9 +539,7 @@ impl TableProvider for ManagedTableProvider {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let inlined = self.inlined_rows().ok()?.map(|(described, _)| described);
-        let files = self.files.iter().chain(&inlined);
-        let mut statistics = table_statistics(&self.types, &self.file_schema, files, &self.estimates).ok()?;
+        let mut statistics = self.told().ok()?.clone();
         let hidden = self.schema.fields().len() - self.file_schema.fields().len();
         statistics.column_statistics.extend((0..hidden).map(|_| ColumnStatistics::new_unknown()));
         Some(statistics)

@@ -155,6 +155,7 @@ pub(super) async fn find(context: &Context, key: &PlanKey, kept: &ForeignLookup)
     let none = EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) };
     Ok(Some(Planned {
         plan: LogicalPlan::EmptyRelation(none),
+        arranged: None,
         physical: Some(physical),
         due: None,
         declared: kept.declared.clone(),

@@ -12,6 +12,7 @@ mod values;
 use super::{query, repeatable};
 use crate::error::Result;
 use crate::kept_plans::{Kept, KeptPlan, PlanKey};
+use crate::optimize;
 use crate::plan;
 use crate::result_cache::ReadOf;
 use crate::session::{Context, Standing};
@@ -30,6 +31,8 @@ use std::sync::{Arc, OnceLock};
 pub(super) struct Planned {
     /// Its plan, optimized; where `physical` is there, with placeholders, or none.
     pub(super) plan: LogicalPlan,
+    /// The same with its joins in order, where there are any and their order is known.
+    pub(super) arranged: Option<Arc<LogicalPlan>>,
     /// What runs, where the planner is left out.
     pub(super) physical: Option<Arc<dyn ExecutionPlan>>,
     /// What is kept of it, where it is time to keep the rows that it looks among.
@@ -102,8 +105,10 @@ async fn find(context: &Context, key: &PlanKey) -> Result<Option<Planned>> {
         manifest: snapshot.manifest_version(),
         ..kept.read_of.clone()
     });
+    // Where there are values, the order hangs on what they leave of the tables.
+    let arranged = kept.arranged.clone().filter(|_| context.bound().is_none());
     let (declared, is_lookup) = (kept.declared.clone(), kept.is_lookup);
-    Ok(Some(Planned { plan, physical, due, declared, read_of, is_lookup, is_row: false }))
+    Ok(Some(Planned { plan, arranged, physical, due, declared, read_of, is_lookup, is_row: false }))
 }
 
 /// The snapshot for which what is kept of a query is good; `None` where it is not.
@@ -148,7 +153,8 @@ async fn plan_anew(context: &Context, query: &ast::Query) -> Result<Planned> {
     if let (Some(key), Some(bound)) = (context.plan_key(), context.bound()) {
         Box::pin(foreign::keep(context, key, bound, (query, &plan, declared.as_slice()))).await?;
     }
-    let planned = Planned { plan, physical: None, due: None, declared, read_of, is_lookup, is_row };
+    let arranged = Box::pin(optimize::arranged(&plan, state)).await?.map(Arc::new);
+    let planned = Planned { plan, arranged, physical: None, due: None, declared, read_of, is_lookup, is_row };
     if let (Some(key), Some(read_of)) = (context.plan_key(), &planned.read_of)
         && !is_row
         && is_settled(context, read_of)
@@ -173,11 +179,11 @@ fn is_settled(context: &Context, read_of: &ReadOf) -> bool {
 /// Keeps a query's plan; of one with parameters the plan for all values, once it has come a second time.
 async fn keep(context: &Context, key: &PlanKey, planned: &Planned, read_of: &ReadOf) -> Result<()> {
     let plans = context.warehouse().plans();
-    let plan = match context.bound() {
-        None => planned.plan.clone(),
+    let (plan, arranged) = match context.bound() {
+        None => (planned.plan.clone(), planned.arranged.clone()),
         Some(bound) => match plans.find(key) {
             Some(Kept::Seen) => match Box::pin(generic::plan(context, bound)).await {
-                Some(plan) => plan,
+                Some(plan) => (plan, None),
                 None => {
                     plans.keep(key, Kept::Unfit);
                     return Ok(());
@@ -200,6 +206,7 @@ async fn keep(context: &Context, key: &PlanKey, planned: &Planned, read_of: &Rea
     }
     let kept = KeptPlan {
         plan,
+        arranged,
         declared: planned.declared.clone(),
         read_of: read_of.clone(),
         confirmed: AtomicI64::new(read_of.manifest),

@@ -61,16 +61,14 @@ impl Known {
     /// Keeps what a table tells of all its rows, and a managed one of the columns that the scan filters.
     pub(crate) fn add_table(&mut self, scan: &TableScan, provider: &dyn TableProvider) {
         let address = address(scan);
-        let statistics = self.tables.entry(address).or_insert_with(|| provider.statistics());
-        let (Some(statistics), Some(managed)) = (statistics, provider.downcast_ref::<ManagedTableProvider>()) else {
-            return;
-        };
+        self.tables.entry(address).or_insert_with(|| provider.statistics());
+        let Some(managed) = provider.downcast_ref::<ManagedTableProvider>() else { return };
         for column in scan.filters.iter().flat_map(Expr::column_refs) {
             let Ok(place) = scan.source.schema().index_of(&column.name) else { continue };
             if let Entry::Vacant(vacant) = self.columns.entry((address, place))
-                && let Some(knowledge) = managed.knowledge_beside(statistics, place)
+                && let Some(knowledge) = managed.column_knowledge(place)
             {
-                vacant.insert(Arc::new(knowledge));
+                vacant.insert(knowledge);
             }
         }
     }

@@ -15,8 +15,8 @@ use std::collections::HashMap;
 /// A derived condition that keeps more than this is not worth its evaluation.
 const MOST_KEPT: f64 = 0.9;
 
-/// Filters relations by what follows from the conditions of their region.
-pub(super) fn derive(region: &mut Region, estimator: Estimator) -> Result<()> {
+/// Filters relations by what follows from the conditions of their region; whether anything does.
+pub(super) fn derive(region: &mut Region, estimator: Estimator) -> Result<bool> {
     let mut found: Vec<(usize, Expr)> = Vec::new();
     for (set, condition) in &region.conditions {
         for at in members(*set).filter(|at| set.count_ones() > 1 && region.relations[*at].attached.is_none()) {
@@ -26,7 +26,7 @@ pub(super) fn derive(region: &mut Region, estimator: Estimator) -> Result<()> {
             }
         }
     }
-    add(region, estimator, found)?;
+    let mut filtered = add(region, estimator, found)?;
     let mut found: Vec<(usize, Expr)> = Vec::new();
     let known: Vec<Vec<Expr>> = region.relations.iter().map(|relation| conditions_of(&relation.plan)).collect();
     for (from, source, to, target) in equal_columns(region) {
@@ -38,11 +38,13 @@ pub(super) fn derive(region: &mut Region, estimator: Estimator) -> Result<()> {
             found.push((to, renamed(condition.clone(), &HashMap::from([(source.clone(), target.clone())]))?));
         }
     }
-    add(region, estimator, found)
+    filtered |= add(region, estimator, found)?;
+    Ok(filtered)
 }
 
-/// Filters relations by conditions that they are not filtered by yet and that leave rows out.
-fn add(region: &mut Region, estimator: Estimator, found: Vec<(usize, Expr)>) -> Result<()> {
+/// Filters relations by conditions that they are not filtered by yet and that leave rows out; whether there are any.
+fn add(region: &mut Region, estimator: Estimator, found: Vec<(usize, Expr)>) -> Result<bool> {
+    let mut any = false;
     for (at, condition) in found {
         let plan = &region.relations[at].plan;
         if conditions_of(plan).contains(&condition) {
@@ -52,9 +54,10 @@ fn add(region: &mut Region, estimator: Estimator, found: Vec<(usize, Expr)>) -> 
         let filtered = super::region::filtered(plan.clone(), condition)?;
         if estimator.plan(&filtered).rows <= before * MOST_KEPT {
             region.relations[at].plan = filtered;
+            any = true;
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 /// What a condition implies of the things that `concerns` is true of.

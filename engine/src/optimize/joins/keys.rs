@@ -24,8 +24,9 @@ const LEAST_ROWS: f64 = 1_000.;
 /// Where the keys of a grouping may come from: a relation and its column.
 type Source = (usize, Column);
 
-/// Restricts the aggregations of a region to the keys that are asked for.
-pub(super) fn pass(region: &mut Region, ordering: &mut Ordering) -> Result<()> {
+/// Restricts the aggregations of a region to the keys that are asked for; whether there are any.
+pub(super) fn pass(region: &mut Region, ordering: &mut Ordering) -> Result<bool> {
+    let mut any = false;
     for at in 0..region.relations.len() {
         if let Some((source, column, grouped)) = best(region, at, ordering) {
             ordering.aliases += 1;
@@ -35,9 +36,10 @@ pub(super) fn pass(region: &mut Region, ordering: &mut Ordering) -> Result<()> {
             let key = Column::new(Some(alias), column.name);
             let plan = std::mem::take(&mut region.relations[at].plan);
             region.relations[at].plan = restrict(plan, &grouped, (&key, keys))?;
+            any = true;
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 /// The source that leaves the fewest groups of a relation, if that pays, with the column of the aggregation's input.

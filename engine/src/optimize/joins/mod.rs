@@ -50,13 +50,13 @@ impl Ordering<'_> {
 
     /// The best order of a region; `None` where a table's rows are unknown, and nothing is better than the text's.
     fn order_region(&mut self, mut region: Region) -> Result<Option<LogicalPlan>> {
-        if region.problem(self.estimator).is_none() {
-            return Ok(None);
+        let Some(mut problem) = region.problem(self.estimator) else { return Ok(None) };
+        let derived = derive::derive(&mut region, self.estimator)?;
+        if keys::pass(&mut region, self)? || derived {
+            let Some(changed) = region.problem(self.estimator) else { return Ok(None) };
+            problem = changed;
         }
-        derive::derive(&mut region, self.estimator)?;
-        keys::pass(&mut region, self)?;
-        let problem = region.problem(self.estimator);
-        let Some(tree) = problem.as_ref().and_then(order::order) else { return Ok(None) };
+        let Some(tree) = order::order(&problem) else { return Ok(None) };
         for relation in &mut region.relations {
             let plan = std::mem::take(&mut relation.plan);
             relation.plan = self.order(plan)?;

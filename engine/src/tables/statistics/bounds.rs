@@ -56,7 +56,7 @@ pub(in crate::tables) fn file_bounds(columns: &[(i64, SqlType)], file: &DataFile
 }
 
 /// What is known of the rows of a file that are not deleted, for the optimizer.
-pub(in crate::tables) fn file_estimates(columns: &[(i64, SqlType)], file: &DataFile) -> Statistics {
+pub(super) fn file_estimates(columns: &[(i64, SqlType)], file: &DataFile) -> Statistics {
     let whole = file.deletes.is_none() && file.inlined_deletes.is_empty();
     let column = |(id, data_type): &(i64, SqlType)| {
         let Some(known) = file.columns.get(id) else { return ColumnStatistics::new_unknown() };

@@ -29,11 +29,7 @@ pub(in crate::tables) fn table_statistics<'a>(
 
 /// Adds the counts of distinct values, at most the rows that are not NULL, and the bytes of the values where ANALYZE
 /// measured their width.
-pub(in crate::tables) fn add_distinct_counts(
-    statistics: &mut Statistics,
-    columns: &[(i64, SqlType)],
-    estimates: &TableEstimates,
-) {
+fn add_distinct_counts(statistics: &mut Statistics, columns: &[(i64, SqlType)], estimates: &TableEstimates) {
     let rows = statistics.num_rows.get_value().copied();
     for ((id, _), column) in columns.iter().zip(&mut statistics.column_statistics) {
         let Some(known) = estimates.columns.get(id) else { continue };

@@ -10,10 +10,10 @@ mod sample;
 mod sketch;
 mod texts;
 
-pub(super) use bounds::{bounds, file_bounds, file_estimates, live_rows};
+pub(super) use bounds::{bounds, file_bounds, live_rows};
 pub(super) use collect::Collector;
 pub(super) use ends::blank_ended;
-pub(super) use estimates::{add_distinct_counts, table_statistics};
+pub(super) use estimates::table_statistics;
 pub(crate) use gather::Gathered;
 pub use knowledge::ColumnKnowledge;
 pub(crate) use sketch::hash_values;

@@ -9,6 +9,7 @@ mod faults;
 mod lookup;
 mod round_trip;
 mod scan;
+mod seen;
 mod skipping;
 mod types;
 
