@@ -31,6 +31,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("to_char(125.8, '999.99')", " 125.80"),
             ("to_char(-125.8, '999D99S')", "125.80-"),
             ("to_char(1234.5, 'FM999,990.00')", "1,234.50"),
+            ("to_char(64.60, 'FMrn')", "lxv"),
         ],
     ),
     scalar("to_date", REDSHIFT, &[Text, Text, Bool], Gives::Date, |call| {
