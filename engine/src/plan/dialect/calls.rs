@@ -74,11 +74,14 @@ const OF_TEXTS: &[(&str, &[usize])] = &[
     ("btrim", &[0, 1]),
     ("concat", &[0]),
     ("initcap", &[0]),
+    ("left", &[0]),
     ("lower", &[0]),
     ("ltrim", &[0, 1]),
     ("md5", &[0]),
     ("repeat", &[0]),
     ("replace", &[0, 1, 2]),
+    ("reverse", &[0]),
+    ("right", &[0]),
     ("rtrim", &[0, 1]),
     ("split_part", &[0, 1]),
     ("strpos", &[0, 1]),
@@ -180,6 +183,8 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
         Expr::Interval(interval) if dialect.rules().qualified_intervals => {
             if let Some(literal) = intervals::literal(interval)? {
                 *expr = literal;
+            } else {
+                intervals::without_commas(interval);
             }
         }
         Expr::Interval(interval) => whole_interval(interval)?,
@@ -371,10 +376,15 @@ fn varbyte(value: &Expr, format: &Value, function: &str) -> Result<Expr, Error> 
     Ok(match (name.as_str(), function) {
         ("utf8" | "utf-8", "decode") => cast(value.clone(), DataType::Bytea),
         ("utf8" | "utf-8", _) => cast(value.clone(), DataType::Varchar(None)),
+        ("hex", "decode") => call("$read_hex", vec![value.clone()]),
+        ("binary", "decode") => call("$read_bits", vec![value.clone()]),
+        ("binary", _) => call("$written_bits", vec![value.clone()]),
         ("hex" | "base64", _) => call(function, vec![value.clone(), text(name)]),
         _ => {
             let message = format!("unknown format \"{name}\"");
-            return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("formats are hex, utf8, base64"));
+            return Err(
+                Error::new(ErrorKind::InvalidParameter, message).with_hint("formats are hex, binary, utf8, base64")
+            );
         }
     })
 }
