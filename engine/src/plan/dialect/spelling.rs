@@ -1,6 +1,6 @@
 //! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
 
-use super::{calls, doubles, intervals, names, outer_joins, row_values, using};
+use super::{calls, doubles, grouping, intervals, names, outer_joins, row_values, using};
 use crate::error::{Error, ErrorKind};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::{
@@ -75,6 +75,9 @@ impl VisitorMut for Speller {
         using::qualify(select, self.dialect);
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
             keys.iter_mut().for_each(keep);
+            if let Err(error) = keys.iter_mut().try_for_each(grouping::respell) {
+                return flow(Err(error));
+            }
         }
         let mut frames = Ok(());
         for window in &mut select.named_window {
