@@ -70,6 +70,8 @@ pub(crate) struct Rules {
     pub(crate) strict_subscripts: bool,
     /// Digits of a second's fraction that a timestamp as text always has.
     pub(crate) fraction_digits: usize,
+    /// Whether a backslash in a pattern of LIKE stands before a plain character where ESCAPE names no other; else it is one.
+    pub(crate) backslash_escapes: bool,
     /// Whether blanks at the ends of texts do not count when these are compared; else so in comparisons of CHAR only.
     pub(crate) blanks_are_ignored: bool,
     /// The longest CHAR: bytes in Redshift ("Character types"), characters in Trino.
@@ -100,6 +102,7 @@ const REDSHIFT: Rules = Rules {
     float_exponent: false,
     strict_subscripts: false,
     fraction_digits: 0,
+    backslash_escapes: true,
     blanks_are_ignored: true,
     longest_char: 4096,
     char_is_padded: false,
@@ -124,6 +127,7 @@ const ATHENA: Rules = Rules {
     float_exponent: true,
     strict_subscripts: true,
     fraction_digits: 3,
+    backslash_escapes: false,
     blanks_are_ignored: false,
     longest_char: 65_536,
     char_is_padded: true,
