@@ -257,7 +257,7 @@ impl Cast {
                 i32::try_from(micros.div_euclid(86_400_000_000)).ok()
             }),
             DataType::Timestamp(_, Some(_)) => self.primitives::<TimestampMicrosecondType>(array, |text| {
-                load::zoned_moment_of(text, self.dialect == Dialect::Redshift, zone)
+                load::zoned_moment_of(text, self.dialect.rules().dates_are_recognised, zone)
             }),
             _ => self.primitives::<TimestampMicrosecondType>(array, |text| self.moment(text)),
         }
@@ -265,7 +265,7 @@ impl Cast {
 
     /// Redshift takes a date in many forms, Trino in one.
     fn moment(&self, text: &str) -> Option<i64> {
-        load::moment_of(text, self.dialect == Dialect::Redshift)
+        load::moment_of(text, self.dialect.rules().dates_are_recognised)
     }
 
     fn times(&self, array: &ArrayRef) -> Result<ArrayRef> {

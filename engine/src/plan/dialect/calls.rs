@@ -97,7 +97,7 @@ const WITH_PARTS: [&str; 8] =
 
 /// Spells an expression, not what is in it.
 pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
-    let redshift = dialect == Dialect::Redshift;
+    let (redshift, as_texts) = (dialect == Dialect::Redshift, dialect.rules().numbers_as_texts);
     match expr {
         Expr::Identifier(ident) if redshift && ident.quote_style.is_none() && ident.value == "sysdate" => {
             *expr = session_now();
@@ -140,7 +140,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call("timezone", args);
         }
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: value, data_type, .. }
-            if redshift && is_timetz(data_type) =>
+            if dialect.rules().zoned_times && is_timetz(data_type) =>
         {
             *expr = call(TIMETZ, vec![take(value)]);
         }
@@ -149,7 +149,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
                 *expr = spelled;
             }
         }
-        Expr::TypedString(typed) if redshift && is_timetz(&typed.data_type) => {
+        Expr::TypedString(typed) if dialect.rules().zoned_times && is_timetz(&typed.data_type) => {
             *expr = call(TIMETZ, vec![Expr::Value(typed.value.clone())]);
         }
         Expr::Convert { expr: value, data_type: Some(data_type), charset: None, styles, .. } if styles.is_empty() => {
@@ -160,10 +160,10 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             let elements = std::mem::take(&mut array.elem);
             *expr = call("make_array", elements);
         }
-        Expr::Substring { expr: value, .. } if redshift && !is_string(value) => {
+        Expr::Substring { expr: value, .. } if as_texts && !is_string(value) => {
             **value = call(PLAIN_TEXT, vec![take(value)]);
         }
-        Expr::Position { expr: sought, r#in: within } if redshift => {
+        Expr::Position { expr: sought, r#in: within } if as_texts => {
             for value in [sought, within] {
                 if !is_string(value) {
                     **value = call(PLAIN_TEXT, vec![take(value)]);
@@ -177,7 +177,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call("substr", args);
         }
         // A number is trimmed as the text that it is.
-        Expr::Trim { expr: value, .. } if redshift && !is_string(value) => {
+        Expr::Trim { expr: value, .. } if as_texts && !is_string(value) => {
             **value = cast(take(value), DataType::Varchar(None));
         }
         Expr::Interval(interval) if dialect.rules().qualified_intervals => {
@@ -228,7 +228,9 @@ fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<
         return Ok(Some(spelled));
     }
     quote_part(function, dialect);
-    if redshift && let Some((_, texts)) = OF_TEXTS.iter().find(|(known, _)| *known == name) {
+    if dialect.rules().numbers_as_texts
+        && let Some((_, texts)) = OF_TEXTS.iter().find(|(known, _)| *known == name)
+    {
         write_out(function, texts);
     }
     let renamed = if redshift { RENAMED_IN_REDSHIFT } else { RENAMED_IN_ATHENA };
@@ -242,7 +244,7 @@ fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<
 
 /// Redshift's `DATEADD(month, …)`: the part as a text. Trino's unit is any expression.
 pub(super) fn quote_part(function: &mut Function, dialect: Dialect) {
-    if dialect == Dialect::Redshift
+    if dialect.rules().bare_parts
         && WITH_PARTS.contains(&name_of(function).as_str())
         && let FunctionArguments::List(list) = &mut function.args
         && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) = list.args.first_mut()

@@ -175,7 +175,7 @@ fn plain_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 fn written_out(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Result<Transformed<Expr>> {
     let Expr::Like(like) = &mut expr else { return Ok(Transformed::no(expr)) };
     let is_none = like.expr.get_type(schema).is_ok_and(|found| functions::is_written_out(&found));
-    if !is_none || !dialect.rules().texts_mix {
+    if !is_none || !dialect.rules().numbers_as_texts {
         return Ok(Transformed::no(expr));
     }
     let value = std::mem::take(like.expr.as_mut());

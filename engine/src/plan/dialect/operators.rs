@@ -129,7 +129,7 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 
 /// A field of a row by its name as Redshift means it.
 fn folded(mut raw: RawFieldAccessExpr, dialect: Dialect) -> RawFieldAccessExpr {
-    if dialect == Dialect::Redshift
+    if dialect.rules().fields_fold
         && let GetFieldAccess::NamedStructField { name: ScalarValue::Utf8(Some(name)) } = &mut raw.field_access
     {
         *name = name.to_lowercase();

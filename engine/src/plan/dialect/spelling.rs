@@ -69,7 +69,7 @@ impl VisitorMut for Speller {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         names::name_items(&mut select.projection, self.dialect);
-        if self.dialect == Dialect::Redshift {
+        if self.dialect.rules().series_among_items {
             series(&mut select.projection);
         }
         using::qualify(select, self.dialect);
@@ -88,7 +88,7 @@ impl VisitorMut for Speller {
         if frames.is_err() {
             return flow(frames);
         }
-        flow(if self.dialect == Dialect::Redshift { outer_joins::rewrite(select) } else { Ok(()) })
+        flow(if self.dialect.rules().outer_join_marks { outer_joins::rewrite(select) } else { Ok(()) })
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
