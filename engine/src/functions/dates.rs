@@ -243,14 +243,14 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     part("minute", Part::Minute),
     part("second", Part::Second),
     part("millisecond", Part::Millisecond),
-    scalar("from_unixtime", ATHENA, &[Kind::Float], Gives::Stamp, |call| {
+    scalar("from_unixtime", ATHENA, &[Kind::Float], Gives::StampTz, |call| {
         let seconds = call.float(0);
         call.stamps(|row| Ok(Some((seconds.value(row) * 1e6).round() as i64)))
     })
     .doc(
         "from_unixtime(seconds)",
-        "The moment so many seconds after 1970 began.",
-        &[("from_unixtime(1600000000)", "2020-09-13 12:26:40")],
+        "The moment so many seconds after 1970 began, with a zone.",
+        &[("from_unixtime(1600000000)", "2020-09-13 12:26:40+00:00")],
     ),
     scalar("to_unixtime", ATHENA, &[Stamp], Gives::Float, |call| {
         let stamps = call.stamp(0);

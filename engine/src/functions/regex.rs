@@ -62,18 +62,13 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "How often the pattern matches.",
         &[("regexp_count('1a 2b 14m', '\\s*[a-z]+\\s*')", "3")],
     ),
-    scalar("regexp_position", ATHENA, &[Text, Text], Gives::Int4, |call| {
-        let (texts, patterns) = (call.text(0), call.text(1));
-        let mut last = Last::new();
-        call.int4s(|row| {
-            let (text, regex) = (texts.value(row), last.of(patterns.value(row), |p| compile(p, ""))?);
-            Ok(Some(regex.find(text).map_or(-1, |found| chars(&text[..found.start()]) + 1)))
-        })
-    })
-    .doc(
-        "regexp_position(text, pattern)",
-        "Where the first match begins; -1 where there is none.",
-        &[("regexp_position('I have 23 apples', '\\d')", "8")],
+    scalar("regexp_position", ATHENA, &[Text, Text, Int, Int], Gives::Int4, position).optional(2).doc(
+        "regexp_position(text, pattern [, start [, occurrence]])",
+        "Where a match begins, the first or the n-th from a character on; -1 where there is none.",
+        &[
+            ("regexp_position('I have 23 apples', '\\d')", "8"),
+            ("regexp_position('I have 23 apples, 5 pears and 13 oranges', '\\b\\d+\\b', 12, 2)", "31"),
+        ],
     ),
     scalar("$similar_to", BOTH, &[Text, Text, Text], Gives::Bool, similar),
 ];
@@ -222,6 +217,38 @@ fn template(text: &str) -> String {
         }
     }
     made
+}
+
+/// Trino's `regexp_position`.
+fn position(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, patterns) = (call.text(0), call.text(1));
+    // Counted from 1.
+    let from_one = |at: usize, row: usize, what: &str| {
+        let given = if call.has(at) { call.int(at).value(row) } else { 1 };
+        usize::try_from(given).ok().and_then(|given| given.checked_sub(1)).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidParameter,
+                format!("the {what} of regexp_position() is 1 or more, not {given}"),
+            )
+        })
+    };
+    let mut last = Last::new();
+    call.int4s(|row| {
+        let (text, regex) = (texts.value(row), last.of(patterns.value(row), |p| compile(p, ""))?);
+        let (start, occurrence) = (from_one(2, row, "start")?, from_one(3, row, "occurrence")?);
+        let Some((at, _)) = text.char_indices().chain([(text.len(), ' ')]).nth(start) else { return Ok(Some(-1)) };
+        // What stands before the start is seen by the pattern, as by Java's matchers.
+        let mut found = std::iter::successors(regex.find_at(text, at), |found| {
+            let next = if found.is_empty() { after(text, found.end())? } else { found.end() };
+            regex.find_at(text, next)
+        });
+        Ok(Some(found.nth(occurrence).map_or(-1, |found| chars(&text[..found.start()]) + 1)))
+    })
+}
+
+/// Where the character behind a place ends; `None` at the end of a text.
+fn after(text: &str, at: usize) -> Option<usize> {
+    text[at..].chars().next().map(|c| at + c.len_utf8())
 }
 
 fn group_of(call: &Call<'_>, row: usize) -> usize {
