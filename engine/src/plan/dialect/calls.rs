@@ -1,7 +1,7 @@
 //! Calls and operators of a dialect in functions that the planner knows: other names, other orders of arguments, bare
 //! date parts, and functions that are an expression of others.
 
-use super::spelling::{cast, number, text};
+use super::spelling::{cast, decimal_literal, number, text};
 use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{DATE_PART, PLAIN_TEXT, STRPOS_OF_INSTANCE, TIMETZ};
@@ -151,6 +151,11 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
         }
         Expr::TypedString(typed) if dialect.rules().zoned_times && is_timetz(&typed.data_type) => {
             *expr = call(TIMETZ, vec![Expr::Value(typed.value.clone())]);
+        }
+        Expr::TypedString(typed) if !redshift => {
+            if let Some(written) = decimal_literal(typed) {
+                *expr = written;
+            }
         }
         Expr::Convert { expr: value, data_type: Some(data_type), charset: None, styles, .. } if styles.is_empty() => {
             *expr = cast(take(value), data_type.clone());
@@ -345,8 +350,14 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("bitwise_not", [value]) => call("$bitwise_not", vec![value.clone()]),
         ("bitwise_left_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftLeft, &args),
         ("slice", [array, start, length]) => {
-            let end =
-                binary(binary(start.clone(), BinaryOperator::Plus, length.clone()), BinaryOperator::Minus, number(1));
+            let behind = binary(start.clone(), BinaryOperator::Plus, length.clone());
+            let mut end = binary(behind.clone(), BinaryOperator::Minus, number(1));
+            // What begins so far from the end goes to the last element at most.
+            if !matches!(start, Expr::Value(_)) {
+                let from_end = binary(start.clone(), BinaryOperator::Lt, number(0));
+                let all = binary(from_end, BinaryOperator::And, binary(behind, BinaryOperator::Gt, number(0)));
+                end = case(vec![(all, number(-1))], Some(end));
+            }
             call("array_slice", vec![array.clone(), start.clone(), end])
         }
         ("normalize", [value, Expr::Identifier(form)]) => {

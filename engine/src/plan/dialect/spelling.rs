@@ -6,7 +6,8 @@ use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem,
-    SetExpr, Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    SetExpr, Subscript, TableFactor, TypedString, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound,
+    WindowType,
 };
 use std::ops::ControlFlow;
 
@@ -306,6 +307,28 @@ fn limited(
 /// A plain number.
 pub(super) fn number(number: impl ToString) -> Expr {
     Expr::Value(Value::Number(number.to_string(), false).into())
+}
+
+/// Trino's `DECIMAL '12.50'`, which has as many digits as are written, as a number; `None` for a literal that is none.
+pub(super) fn decimal_literal(typed: &TypedString) -> Option<Expr> {
+    let DataType::Decimal(ExactNumberInfo::None) = typed.data_type else { return None };
+    let written = typed.value.value.clone().into_string()?;
+    let written = written.trim();
+    let digits = written.trim_start_matches(['-', '+']);
+    let is_number = written.len() - digits.len() < 2
+        && digits.bytes().any(|byte| byte.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && digits.matches('.').count() < 2;
+    if !is_number {
+        return None;
+    }
+    let mut made = number(digits.trim_end_matches('.'));
+    if !digits.contains('.') {
+        made = cast(made, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(digits.len() as u64, 0)));
+    }
+    let made =
+        if written.starts_with('-') { Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(made) } } else { made };
+    Some(Expr::Nested(Box::new(made)))
 }
 
 /// A text.
