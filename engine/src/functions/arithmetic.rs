@@ -96,7 +96,7 @@ fn bitwise_not(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// 22003, in Redshift's words.
 pub(super) fn overflow() -> Error {
-    Error::new(ErrorKind::NumericOverflow, "numeric data overflow (result precision)")
+    Error::new(ErrorKind::NumericOverflow, "Numeric data overflow (result precision)")
 }
 
 /// 22003 for a whole number.

@@ -322,7 +322,7 @@ impl Cast {
                 Err(_) => {
                     let sign = usize::from(trimmed.starts_with(['-', '+']));
                     let at = trimmed.char_indices().position(|(at, c)| at >= sign && !c.is_ascii_digit()).unwrap_or(0);
-                    let message = format!("invalid digit, value '{}', pos {at}, type: {name}", first_char(trimmed, at));
+                    let message = format!("Invalid digit, Value '{}', Pos {at}, Type: {name}", first_char(trimmed, at));
                     return Err(
                         Error::new(ErrorKind::InvalidText, message).with_detail(format!("the text is \"{text}\""))
                     );
