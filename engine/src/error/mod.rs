@@ -237,7 +237,7 @@ impl ErrorKind {
 pub struct Error {
     /// What kind of error, and so which SQLSTATE.
     pub kind: ErrorKind,
-    /// One line: lowercase first letter, names quoted, no full stop.
+    /// One line: lowercase first letter but where a service's words are documented, names quoted, no full stop.
     pub message: String,
     /// More about the circumstances: the file, the line, the value.
     pub detail: Option<String>,

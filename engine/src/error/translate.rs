@@ -294,7 +294,7 @@ fn from_arrow(error: &ArrowError) -> Error {
         }
         ArrowError::DivideByZero => Error::new(ErrorKind::DivisionByZero, "division by zero"),
         ArrowError::ArithmeticOverflow(message) => {
-            Error::new(ErrorKind::NumericOverflow, "numeric data overflow").with_detail(message)
+            Error::new(ErrorKind::NumericOverflow, "Numeric data overflow").with_detail(message)
         }
         ArrowError::CastError(message) if message.starts_with("Can't cast value") => {
             let words: Vec<&str> = message.split_whitespace().collect();

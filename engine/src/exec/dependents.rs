@@ -4,7 +4,6 @@ use super::enforce;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::{self, Dependent, Ground, RelationName};
 use crate::session::Context;
-use crate::sql::Dialect;
 use millrace_catalog::model::{Table, TableKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ pub(super) async fn drop_dependents(
     cascade: bool,
     gone: &mut BTreeSet<RelationName>,
 ) -> Result<()> {
-    if context.dialect() != Dialect::Redshift {
+    if !context.dialect().rules().keeps_dependents {
         return Ok(());
     }
     let mut views = resolve::dependents(context, ground).await?;

@@ -3,8 +3,10 @@
 //!
 //! The planner of operators puts these in the place of operators; their names cannot be called by users.
 
+use super::bytes::is_binary;
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::parts::add_in;
+use super::text::{binary, bytes_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Digits;
 use crate::zone::Zone;
@@ -39,7 +41,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         let wide = datafusion::arrow::compute::cast(&call.args[0], &call.gives)?;
         datafusion::arrow::compute::kernels::numeric::neg(&wide).map_err(|_| out_of_range(&call.gives))
     }),
-    scalar("$bitwise_not", BOTH, &[Kind::Any], Gives::Of(whole), bitwise_not),
+    scalar("$bitwise_not", BOTH, &[Kind::Any], Gives::Of(turned), bitwise_not),
     scalar("$add_days", BOTH, &[Kind::Moment, Kind::Int], Gives::Of(first), add_days),
     scalar("$days_between", BOTH, &[Kind::Date, Kind::Date], Gives::Int4, |call| {
         let (left, right) = (call.date(0).values(), call.date(1).values());
@@ -64,11 +66,14 @@ fn negated(args: &[DataType]) -> Result<DataType> {
     })
 }
 
-/// A whole number stays one of its width.
-fn whole(args: &[DataType]) -> Result<DataType> {
+/// A whole number stays one of its width, bytes stay bytes.
+fn turned(args: &[DataType]) -> Result<DataType> {
     let number = first(args)?;
     if number.is_signed_integer() {
         return Ok(number);
+    }
+    if is_binary(&number) {
+        return binary(args);
     }
     let message = format!("operator does not exist: ~ {}", super::kernel::shown_type(&number));
     Err(Error::new(ErrorKind::UndefinedFunction, message))
@@ -76,6 +81,11 @@ fn whole(args: &[DataType]) -> Result<DataType> {
 
 fn bitwise_not(call: &Call<'_>) -> Result<ArrayRef> {
     let array = &call.args[0];
+    if is_binary(array.data_type()) {
+        let values = bytes_of(array)?;
+        let values = values.as_binary::<i32>();
+        return call.binaries(|row| Ok(values.value(row).iter().map(|byte| !byte).collect::<Vec<u8>>()));
+    }
     Ok(match array.data_type() {
         DataType::Int8 => Arc::new(array.as_primitive::<Int8Type>().unary::<_, Int8Type>(|value| !value)),
         DataType::Int16 => Arc::new(array.as_primitive::<Int16Type>().unary::<_, Int16Type>(|value| !value)),
@@ -86,7 +96,7 @@ fn bitwise_not(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// 22003, in Redshift's words.
 pub(super) fn overflow() -> Error {
-    Error::new(ErrorKind::NumericOverflow, "numeric data overflow (result precision)")
+    Error::new(ErrorKind::NumericOverflow, "Numeric data overflow (result precision)")
 }
 
 /// 22003 for a whole number.

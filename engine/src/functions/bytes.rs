@@ -2,7 +2,7 @@
 
 use super::farm;
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
-use super::text::bytes_of;
+use super::text::{binary, bytes_of, decoded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder};
@@ -15,6 +15,22 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         Ok(cast(&length(&written(&call.args[0])?)?, &call.gives)?)
     }),
     scalar("to_hex", REDSHIFT, &[Kind::Any], Gives::Text, digits),
+    scalar("$bytes_and", BOTH, &[Kind::Any, Kind::Any], Gives::Of(binary), |call| bits(call, |a, b| a & b)),
+    scalar("$bytes_or", BOTH, &[Kind::Any, Kind::Any], Gives::Of(binary), |call| bits(call, |a, b| a | b)),
+    scalar("$bytes_xor", BOTH, &[Kind::Any, Kind::Any], Gives::Of(binary), |call| bits(call, |a, b| a ^ b)),
+    scalar("$read_bits", REDSHIFT, &[Kind::Text], Gives::Of(binary), |call| decoded(call, "bits", read_bits)),
+    scalar("$written_bits", REDSHIFT, &[Kind::TextOrBytes], Gives::Text, |call| {
+        let values = bytes_of(&call.args[0])?;
+        let values = values.as_binary::<i32>();
+        call.texts(|row| Ok(Some(written_bits(values.value(row)))))
+    }),
+    // The first byte may lack a digit.
+    scalar("$read_hex", REDSHIFT, &[Kind::Text], Gives::Of(binary), |call| {
+        decoded(call, "hexadecimal digits", |text| {
+            let whole = if text.len() % 2 == 0 { hex::decode(text) } else { hex::decode(format!("0{text}")) };
+            whole.ok()
+        })
+    }),
     scalar("bitwise_right_shift", ATHENA, &[Kind::Any, Kind::Int], Gives::Of(whole), shifted).doc(
         "bitwise_right_shift(number, count)",
         "A number's bits moved to the right, zeros before them; bitwise_right_shift_arithmetic keeps the sign.",
@@ -49,6 +65,45 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     ),
 ];
 
+/// The bytes of two values of one length, put together one by one.
+fn bits(call: &Call<'_>, of: fn(u8, u8) -> u8) -> Result<ArrayRef> {
+    let (left, right) = (bytes_of(&call.args[0])?, bytes_of(&call.args[1])?);
+    let (left, right) = (left.as_binary::<i32>(), right.as_binary::<i32>());
+    call.binaries(|row| {
+        let (left, right) = (left.value(row), right.value(row));
+        if left.len() != right.len() {
+            return Err(Error::new(
+                ErrorKind::InvalidParameter,
+                "binary values of different lengths have no bits in common",
+            ));
+        }
+        Ok(left.iter().zip(right).map(|(left, right)| of(*left, *right)).collect::<Vec<u8>>())
+    })
+}
+
+/// Bytes from their bits, of which the first byte may lack some.
+fn read_bits(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = vec![0_u8; text.len().div_ceil(8)];
+    for (at, digit) in text.bytes().rev().enumerate() {
+        let bit = match digit {
+            b'0' => 0_u8,
+            b'1' => 1,
+            _ => return None,
+        };
+        let byte = bytes.len() - 1 - at / 8;
+        bytes[byte] |= bit << (at % 8);
+    }
+    Some(bytes)
+}
+
+fn written_bits(bytes: &[u8]) -> String {
+    let mut made = String::with_capacity(bytes.len() * 8);
+    for byte in bytes {
+        made.extend((0..8_u8).rev().map(|at| if byte & (1_u8 << at) == 0 { '0' } else { '1' }));
+    }
+    made
+}
+
 fn whole(types: &[DataType]) -> Result<DataType> {
     match types.first() {
         Some(whole @ (DataType::Int16 | DataType::Int32 | DataType::Int64)) => Ok(whole.clone()),
@@ -77,7 +132,8 @@ fn shifted(call: &Call<'_>) -> Result<ArrayRef> {
     }
 }
 
-fn is_binary(data_type: &DataType) -> bool {
+/// Whether values of a type are bytes.
+pub(crate) fn is_binary(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
 }
 

@@ -257,7 +257,7 @@ impl Cast {
                 i32::try_from(micros.div_euclid(86_400_000_000)).ok()
             }),
             DataType::Timestamp(_, Some(_)) => self.primitives::<TimestampMicrosecondType>(array, |text| {
-                load::zoned_moment_of(text, self.dialect == Dialect::Redshift, zone)
+                load::zoned_moment_of(text, self.dialect.rules().dates_are_recognised, zone)
             }),
             _ => self.primitives::<TimestampMicrosecondType>(array, |text| self.moment(text)),
         }
@@ -265,7 +265,7 @@ impl Cast {
 
     /// Redshift takes a date in many forms, Trino in one.
     fn moment(&self, text: &str) -> Option<i64> {
-        load::moment_of(text, self.dialect == Dialect::Redshift)
+        load::moment_of(text, self.dialect.rules().dates_are_recognised)
     }
 
     fn times(&self, array: &ArrayRef) -> Result<ArrayRef> {
@@ -322,7 +322,7 @@ impl Cast {
                 Err(_) => {
                     let sign = usize::from(trimmed.starts_with(['-', '+']));
                     let at = trimmed.char_indices().position(|(at, c)| at >= sign && !c.is_ascii_digit()).unwrap_or(0);
-                    let message = format!("invalid digit, value '{}', pos {at}, type: {name}", first_char(trimmed, at));
+                    let message = format!("Invalid digit, Value '{}', Pos {at}, Type: {name}", first_char(trimmed, at));
                     return Err(
                         Error::new(ErrorKind::InvalidText, message).with_detail(format!("the text is \"{text}\""))
                     );

@@ -173,22 +173,29 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     })
     .doc(
         "convert_timezone([from,] to, moment)",
-        "What clocks show in another zone; from is UTC when it is not given.",
+        "What clocks show in another zone; from is UTC when it is not given. Hours behind a name are west of UTC.",
         &[
             ("convert_timezone('EST', 'PST', timestamp '2008-03-05 09:25:29')", "2008-03-05 06:25:29"),
             ("convert_timezone('America/New_York', timestamp '2013-02-01 12:00:00')", "2013-02-01 07:00:00"),
+            ("convert_timezone('GMT', 'NEWZONE -2:15', '2014-05-17 12:00:00')", "2014-05-17 14:15:00"),
         ],
     ),
     scalar("$from_utc", BOTH, &[Text, Stamp], Gives::Stamp, |call| {
         let (to, stamps) = (call.text(0), call.stamp(1));
         convert(call, |_| "UTC", |row| to.value(row), |row| stamps.value(row))
     }),
-    scalar("timezone", REDSHIFT, &[Text, Moment], Gives::Of(zoned_type), |call| at_zone(call, Zone::to_utc)).doc(
+    scalar("timezone", REDSHIFT, &[Text, Moment], Gives::Of(zoned_type), |call| {
+        at_zone(call, zone_or_posix, Zone::to_utc)
+    })
+    .doc(
         "timezone(zone, moment)",
         "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
         &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
     ),
-    scalar("timezone", ATHENA, &[Text, Moment], Gives::Of(zoned_type), |call| at_zone(call, Zone::to_utc_earlier)).doc(
+    scalar("timezone", ATHENA, &[Text, Moment], Gives::Of(zoned_type), |call| {
+        at_zone(call, zone_of, Zone::to_utc_earlier)
+    })
+    .doc(
         "timezone(zone, moment)",
         "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
         &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
@@ -236,14 +243,14 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     part("minute", Part::Minute),
     part("second", Part::Second),
     part("millisecond", Part::Millisecond),
-    scalar("from_unixtime", ATHENA, &[Kind::Float], Gives::Stamp, |call| {
+    scalar("from_unixtime", ATHENA, &[Kind::Float], Gives::StampTz, |call| {
         let seconds = call.float(0);
         call.stamps(|row| Ok(Some((seconds.value(row) * 1e6).round() as i64)))
     })
     .doc(
         "from_unixtime(seconds)",
-        "The moment so many seconds after 1970 began.",
-        &[("from_unixtime(1600000000)", "2020-09-13 12:26:40")],
+        "The moment so many seconds after 1970 began, with a zone.",
+        &[("from_unixtime(1600000000)", "2020-09-13 12:26:40+00:00")],
     ),
     scalar("to_unixtime", ATHENA, &[Stamp], Gives::Float, |call| {
         let stamps = call.stamp(0);
@@ -437,6 +444,19 @@ fn zone_of(name: &str) -> Result<Zone> {
     found.ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("time zone \"{name}\" is not known")))
 }
 
+/// The same as Redshift has it, where what stands behind a name counts west of UTC, as POSIX has it ("CONVERT_TIMEZONE function":
+/// `PST8`, `GMT+2`, `NEWZONE -2:15`).
+fn zone_or_posix(name: &str) -> Result<Zone> {
+    let text = name.trim();
+    let west = || {
+        let at = text.find(|c: char| c.is_ascii_digit() || c == '+' || c == '-').filter(|at| *at >= 3)?;
+        let offset = &text[at..];
+        let signed = if offset.starts_with(['+', '-']) { offset.to_owned() } else { format!("+{offset}") };
+        offset_seconds(&signed).map(|seconds| Zone::Fixed(-seconds))
+    };
+    Zone::of_name(text).or_else(west).map_or_else(|| zone_of(name), Ok)
+}
+
 /// `+02:00`, `-8`, `+0530`.
 fn offset_seconds(text: &str) -> Option<i32> {
     let (sign, digits) = match text.split_at_checked(1)? {
@@ -453,12 +473,12 @@ fn offset_seconds(text: &str) -> Option<i32> {
     (hours <= 18 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-/// A moment of a zone, or what its clocks show; `in_utc` knows what they mean.
-fn at_zone(call: &Call<'_>, in_utc: fn(Zone, i64) -> Option<i64>) -> Result<ArrayRef> {
+/// A moment of a zone, or what its clocks show; `named` knows the zones, `in_utc` what clocks mean.
+fn at_zone(call: &Call<'_>, named: fn(&str) -> Result<Zone>, in_utc: fn(Zone, i64) -> Option<i64>) -> Result<ArrayRef> {
     let is_zoned = matches!(call.args[1].data_type(), DataType::Timestamp(_, Some(_)));
     let (zones, moments, mut last) = (call.text(0), micros(&call.args[1])?, Last::new());
     call.stamps(|row| {
-        let (zone, moment) = (*last.of(zones.value(row), zone_of)?, moments.value(row));
+        let (zone, moment) = (*last.of(zones.value(row), named)?, moments.value(row));
         let made = if is_zoned { zone.to_local(moment) } else { in_utc(zone, moment) };
         made.map(Some).ok_or_else(of_no_calendar)
     })
@@ -476,7 +496,7 @@ fn convert<'a>(
 ) -> Result<ArrayRef> {
     let (mut sources, mut targets) = (Last::new(), Last::new());
     call.stamps(|row| {
-        let utc = sources.of(from(row), zone_of)?.to_utc(micros(row)).ok_or_else(of_no_calendar)?;
-        Ok(Some(utc + targets.of(to(row), zone_of)?.offset_at(utc).ok_or_else(of_no_calendar)?))
+        let utc = sources.of(from(row), zone_or_posix)?.to_utc(micros(row)).ok_or_else(of_no_calendar)?;
+        Ok(Some(utc + targets.of(to(row), zone_or_posix)?.offset_at(utc).ok_or_else(of_no_calendar)?))
     })
 }

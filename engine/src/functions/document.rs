@@ -68,7 +68,7 @@ pub fn functions_page() -> String {
     page
 }
 
-/// Functions over groups and windows; `tests/sql/functions/aggregates_*.slt` run them.
+/// Functions over groups and windows; `tests/sql/functions/aggregates.slt`, `statistics.slt`, `tests/sql/select/windows.slt` and `trino*.slt` run them.
 const AGGREGATES: &str = "
 ## Aggregates and window functions
 

@@ -31,35 +31,44 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("to_char(125.8, '999.99')", " 125.80"),
             ("to_char(-125.8, '999D99S')", "125.80-"),
             ("to_char(1234.5, 'FM999,990.00')", "1,234.50"),
+            ("to_char(64.60, 'FMrn')", "lxv"),
         ],
     ),
     scalar("to_date", REDSHIFT, &[Text, Text, Bool], Gives::Date, |call| {
         let (texts, templates) = (call.text(0), call.text(1));
         let mut last = Last::new();
         call.dates(|row| {
-            let micros = last.of(templates.value(row), |text| Ok(Template::parse(text)))?.read(texts.value(row))?;
+            let template = last.of(templates.value(row), |text| Ok(Template::parse(text)))?;
+            let micros = template.read(texts.value(row), is_strict(call, row))?;
             Ok(i32::try_from(micros.div_euclid(DAY_US)).ok())
         })
     })
     .optional(1)
     .doc(
-        "to_date(text, template)",
-        "A date as the template writes it.",
-        &[("to_date('02 Oct 2001', 'DD Mon YYYY')", "2001-10-02")],
+        "to_date(text, template [, strict])",
+        "A date as the template writes it. A day that its month lacks is one of the next, or an error if strict.",
+        &[
+            ("to_date('02 Oct 2001', 'DD Mon YYYY')", "2001-10-02"),
+            ("to_date('20010631', 'YYYYMMDD', false)", "2001-07-01"),
+        ],
     ),
     scalar("to_timestamp", REDSHIFT, &[Text, Text, Bool], Gives::StampTz, |call| {
         let (texts, templates) = (call.text(0), call.text(1));
         let mut last = Last::new();
         call.stamps(|row| {
-            let local = last.of(templates.value(row), |text| Ok(Template::parse(text)))?.read(texts.value(row))?;
+            let template = last.of(templates.value(row), |text| Ok(Template::parse(text)))?;
+            let local = template.read(texts.value(row), is_strict(call, row))?;
             call.zone.to_utc(local).map(Some).ok_or_else(of_no_calendar)
         })
     })
     .optional(1)
     .doc(
-        "to_timestamp(text, template)",
-        "A moment with zone as the template writes it.",
-        &[("to_timestamp('2011-12-18 23:38:15', 'YYYY-MM-DD HH24:MI:SS')", "2011-12-18 23:38:15+00:00")],
+        "to_timestamp(text, template [, strict])",
+        "A moment with zone as the template writes it; what is out of range as in to_date.",
+        &[
+            ("to_timestamp('2011-12-18 23:38:15', 'YYYY-MM-DD HH24:MI:SS')", "2011-12-18 23:38:15+00:00"),
+            ("to_timestamp('2011-12-18 24:38:15', 'YYYY-MM-DD HH24:MI:SS')", "2011-12-19 00:38:15+00:00"),
+        ],
     ),
     scalar("to_number", REDSHIFT, &[Text, Text], Gives::Of(number_type), |call| {
         let (texts, templates) = (call.text(0), call.text(1));
@@ -117,6 +126,11 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         &[("parse_datetime('2022-10-20 05:10', 'yyyy-MM-dd HH:mm')", "2022-10-20 05:10:00+00:00")],
     ),
 ];
+
+/// Whether TO_DATE and TO_TIMESTAMP refuse what is out of range.
+fn is_strict(call: &Call<'_>, row: usize) -> bool {
+    call.has(2) && call.bool(2).value(row)
+}
 
 fn number_type(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::Decimal128(38, MOST_FRACTION))

@@ -121,6 +121,29 @@ pub(super) const ENTRIES: &[Entry] = &[
         &[("to_hex(2147676847)", "8002f2af"), ("to_hex(substring(from_hex('616263'), 2, 1))", "62")],
     ),
     (
+        REDSHIFT,
+        "Texts",
+        "to_varbyte(text, format), from_varbyte(varbyte, format), from_hex(text)",
+        "A text as bytes and back, in the format hex, binary, utf8 or base64.",
+        &[
+            ("to_varbyte('01001101', 'binary')", "4d"),
+            ("to_varbyte('4', 'hex')", "04"),
+            ("from_varbyte(from_hex('4d'), 'binary')", "01001101"),
+            ("from_varbyte('ab', 'hex')", "6162"),
+        ],
+    ),
+    (
+        REDSHIFT,
+        "Texts",
+        "varbyte + varbyte, ||, &, |, #, ~",
+        "Bytes in a row, and their bits, of as many bytes.",
+        &[
+            ("'a'::varbyte + 'b'::varbyte", "6162"),
+            ("from_varbyte('a'::varbyte & 'b'::varbyte, 'binary')", "01100000"),
+            ("from_varbyte(~'a'::varbyte, 'binary')", "10011110"),
+        ],
+    ),
+    (
         BOTH,
         "Texts",
         "text LIKE pattern, ILIKE, SIMILAR TO, ~",

@@ -85,6 +85,7 @@ mod whole_total;
 mod written_numbers;
 
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
+pub(crate) use bytes::is_binary;
 pub(crate) use cast::{crosses_zones, differs as cast_differs, function as cast_function};
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 pub(crate) use coalesce::{COALESCE, mixes_doubles, type_of_literals};

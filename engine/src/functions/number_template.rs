@@ -19,6 +19,8 @@ pub(super) struct NumberTemplate {
     /// Digits by which the number is moved left (`V`).
     shift: usize,
     scientific: bool,
+    /// Roman numerals, and whether large ones (`RN`, `rn`).
+    roman: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl NumberTemplate {
     /// Takes a template apart.
     ///
     /// # Errors
-    /// `InvalidParameter` for one without digits, and for Roman numerals.
+    /// `InvalidParameter` for one without digits.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let mut made = Self { fill: true, ..Self::default() };
         let mut rest = text;
@@ -90,7 +92,8 @@ impl NumberTemplate {
                     taken = 2;
                 }
                 _ if starts("RN") => {
-                    return Err(Error::new(ErrorKind::Unsupported, "Roman numerals (RN) are not supported"));
+                    made.roman = Some(rest.starts_with('R'));
+                    taken = 2;
                 }
                 '9' | '0' => {
                     if after_point {
@@ -127,7 +130,7 @@ impl NumberTemplate {
             }
             rest = &rest[taken..];
         }
-        if made.whole + made.fraction == 0 {
+        if made.whole + made.fraction == 0 && made.roman.is_none() {
             return Err(Error::new(ErrorKind::InvalidParameter, format!("the template \"{text}\" has no digits")));
         }
         Ok(made)
@@ -147,6 +150,9 @@ impl NumberTemplate {
     pub(super) fn write(&self, negative: bool, digits: &str) -> String {
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let whole = whole.trim_start_matches('0');
+        if let Some(is_large) = self.roman {
+            return self.numerals(if negative { None } else { whole.parse().ok() }, is_large);
+        }
         let overflows = whole.len() > self.whole;
         let negative = negative && (overflows || digits.bytes().any(|digit| (b'1'..=b'9').contains(&digit)));
         let padded = format!("{whole:>width$}", width = self.whole);
@@ -233,6 +239,13 @@ impl NumberTemplate {
         self.filled(&made)
     }
 
+    /// A number from 1 to 3999 in Roman numerals, in 15 places unless they are not filled; others are `#` in all of them.
+    fn numerals(&self, number: Option<u64>, is_large: bool) -> String {
+        let Some(number) = number.filter(|number| (1..4000).contains(number)) else { return "#".repeat(15) };
+        let made = if is_large { roman(number) } else { roman(number).to_lowercase() };
+        if self.fill { format!("{made:>15}") } else { made }
+    }
+
     /// What stands before the first digit.
     fn leading(&self, negative: bool) -> &'static str {
         match (self.sign, negative) {
@@ -244,7 +257,7 @@ impl NumberTemplate {
     }
 
     /// Places without a digit become blanks at the front, or go. A sign that is put before all stands at the number, but
-    /// that of `SG` where it is written.
+    /// that of `SG` and a currency's where they are written.
     fn filled(&self, made: &str) -> String {
         let empty = made.matches('\u{0}').count();
         let plain: String = made.chars().filter(|c| *c != '\u{0}').collect();
@@ -252,17 +265,23 @@ impl NumberTemplate {
             return plain;
         }
         let blanks = " ".repeat(empty);
-        match (self.pieces.first(), plain.split_at_checked(1)) {
-            (Some(Piece::Either), Some((sign, number))) => format!("{sign}{blanks}{number}"),
-            _ => format!("{blanks}{plain}"),
-        }
+        let ahead = match self.pieces.first() {
+            Some(Piece::Either) => 1,
+            Some(Piece::Literal(text)) => text.len(),
+            _ => 0,
+        };
+        let (ahead, number) = plain.split_at_checked(ahead).unwrap_or(("", plain.as_str()));
+        format!("{ahead}{blanks}{number}")
     }
 
     /// Reads a number: its digits, with a sign and a point.
     ///
     /// # Errors
-    /// `InvalidText` for a text that has none.
+    /// `InvalidText` for a text that has none, `Unsupported` for Roman numerals.
     pub(super) fn read(&self, text: &str) -> Result<String> {
+        if self.roman.is_some() {
+            return Err(Error::unsupported("TO_NUMBER of Roman numerals (RN)"));
+        }
         let mut digits = String::new();
         let negative = text.contains('-') || (self.sign == Sign::Brackets && text.contains('<'));
         for c in text.chars() {
@@ -279,6 +298,32 @@ impl NumberTemplate {
         }
         Ok(format!("{}{digits}", if negative { "-" } else { "" }))
     }
+}
+
+fn roman(mut number: u64) -> String {
+    const NUMERALS: [(u64, &str); 13] = [
+        (1000, "M"),
+        (900, "CM"),
+        (500, "D"),
+        (400, "CD"),
+        (100, "C"),
+        (90, "XC"),
+        (50, "L"),
+        (40, "XL"),
+        (10, "X"),
+        (9, "IX"),
+        (5, "V"),
+        (4, "IV"),
+        (1, "I"),
+    ];
+    let mut made = String::new();
+    for (value, numeral) in NUMERALS {
+        while number >= value {
+            made.push_str(numeral);
+            number -= value;
+        }
+    }
+    made
 }
 
 fn ordinal(number: u64) -> &'static str {
@@ -330,6 +375,14 @@ mod tests {
             ("12", "99999", "    12"),
             ("0", "9", " 0"),
             ("0", "000", " 000"),
+            ("485", "RN", "        CDLXXXV"),
+            ("485", "FMRN", "CDLXXXV"),
+            ("619", "rn", "          dcxix"),
+            ("4000", "RN", "###############"),
+            ("-1", "RN", "###############"),
+            // Redshift's page of TO_CHAR.
+            ("618.80", "l99999D99", "$   618.80"),
+            ("9.75", "l99999D99", "$     9.75"),
         ] {
             let template_parsed = NumberTemplate::parse(template).unwrap();
             let (negative, digits) = number.strip_prefix('-').map_or((false, number), |digits| (true, digits));

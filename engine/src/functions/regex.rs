@@ -15,7 +15,8 @@ use Kind::{Int, Text};
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("regexp_substr", REDSHIFT, &[Text, Text, Int, Int, Text], Gives::Text, substr).optional(3).doc(
         "regexp_substr(text, pattern [, position [, occurrence [, parameters]]])",
-        "The part that matches; empty where none does. Parameters: c (case matters), i (it does not), e (the first group).",
+        "The part that matches; empty where none does, NULL where the occurrence is less than 1 or more than the characters. \
+         Parameters: c (case matters), i (it does not), e (the first group).",
         &[("regexp_substr('Suspendisse.Ac@velit.com', '@[^.]*')", "@velit"), ("regexp_substr('the fox', 'FOX', 1, 1, 'i')", "fox")],
     ),
     scalar("regexp_instr", REDSHIFT, &[Text, Text, Int, Int, Int, Text], Gives::Int4, instr).optional(4).doc(
@@ -61,18 +62,13 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "How often the pattern matches.",
         &[("regexp_count('1a 2b 14m', '\\s*[a-z]+\\s*')", "3")],
     ),
-    scalar("regexp_position", ATHENA, &[Text, Text], Gives::Int4, |call| {
-        let (texts, patterns) = (call.text(0), call.text(1));
-        let mut last = Last::new();
-        call.int4s(|row| {
-            let (text, regex) = (texts.value(row), last.of(patterns.value(row), |p| compile(p, ""))?);
-            Ok(Some(regex.find(text).map_or(-1, |found| chars(&text[..found.start()]) + 1)))
-        })
-    })
-    .doc(
-        "regexp_position(text, pattern)",
-        "Where the first match begins; -1 where there is none.",
-        &[("regexp_position('I have 23 apples', '\\d')", "8")],
+    scalar("regexp_position", ATHENA, &[Text, Text, Int, Int], Gives::Int4, position).optional(2).doc(
+        "regexp_position(text, pattern [, start [, occurrence]])",
+        "Where a match begins, the first or the n-th from a character on; -1 where there is none.",
+        &[
+            ("regexp_position('I have 23 apples', '\\d')", "8"),
+            ("regexp_position('I have 23 apples, 5 pears and 13 oranges', '\\b\\d+\\b', 12, 2)", "31"),
+        ],
     ),
     scalar("$similar_to", BOTH, &[Text, Text, Text], Gives::Bool, similar),
 ];
@@ -109,7 +105,8 @@ struct Sought<'a> {
     text: &'a str,
     skipped: usize,
     parameters: &'a str,
-    occurrence: usize,
+    /// Which match, counted from 0; `None` where it is less than the first, or there are more than characters.
+    occurrence: Option<usize>,
 }
 
 fn sought<'a>(
@@ -122,8 +119,14 @@ fn sought<'a>(
     let int = |at: usize| if call.has(at) { call.int(at).value(row) } else { 1 };
     let (text, skipped) = from_char(call.text(0).value(row), int(position));
     let parameters = if call.has(parameters) { call.text(parameters).value(row) } else { "" };
-    let occurrence = occurrence.map_or(1, int).max(1);
-    Sought { text, skipped, parameters, occurrence: usize::try_from(occurrence).unwrap_or(usize::MAX) }
+    let occurrence = match occurrence {
+        Some(at) if call.has(at) => {
+            let most = call.text(0).value(row).chars().count();
+            usize::try_from(int(at)).ok().filter(|which| (1..=most).contains(which)).map(|which| which - 1)
+        }
+        _ => Some(0),
+    };
+    Sought { text, skipped, parameters, occurrence }
 }
 
 fn regex_of<'a>(last: &'a mut Last<Regex>, pattern: &str, parameters: &str) -> Result<&'a Regex> {
@@ -138,11 +141,13 @@ fn substr(call: &Call<'_>) -> Result<ArrayRef> {
     call.texts(|row| {
         let sought = sought(call, row, 2, Some(3), 4);
         let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
-        if sought.parameters.contains('e') {
-            let found = regex.captures_iter(sought.text).nth(sought.occurrence - 1);
+        let Some(occurrence) = sought.occurrence else { return Ok(None) };
+        // A pattern without groups is taken whole.
+        if sought.parameters.contains('e') && regex.captures_len() > 1 {
+            let found = regex.captures_iter(sought.text).nth(occurrence);
             return Ok(Some(found.and_then(|groups| groups.get(1)).map_or("", |group| group.as_str())));
         }
-        Ok(Some(regex.find_iter(sought.text).nth(sought.occurrence - 1).map_or("", |found| found.as_str())))
+        Ok(Some(regex.find_iter(sought.text).nth(occurrence).map_or("", |found| found.as_str())))
     })
 }
 
@@ -152,7 +157,8 @@ fn instr(call: &Call<'_>) -> Result<ArrayRef> {
         let sought = sought(call, row, 2, Some(3), 5);
         let after = call.has(4) && call.int(4).value(row) == 1;
         let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
-        let Some(found) = regex.find_iter(sought.text).nth(sought.occurrence - 1) else { return Ok(Some(0)) };
+        let found = sought.occurrence.and_then(|occurrence| regex.find_iter(sought.text).nth(occurrence));
+        let Some(found) = found else { return Ok(Some(0)) };
         let end = sought.skipped + if after { found.end() } else { found.start() };
         Ok(Some(chars(&call.text(0).value(row)[..end]) + 1))
     })
@@ -211,6 +217,38 @@ fn template(text: &str) -> String {
         }
     }
     made
+}
+
+/// Trino's `regexp_position`.
+fn position(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, patterns) = (call.text(0), call.text(1));
+    // Counted from 1.
+    let from_one = |at: usize, row: usize, what: &str| {
+        let given = if call.has(at) { call.int(at).value(row) } else { 1 };
+        usize::try_from(given).ok().and_then(|given| given.checked_sub(1)).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidParameter,
+                format!("the {what} of regexp_position() is 1 or more, not {given}"),
+            )
+        })
+    };
+    let mut last = Last::new();
+    call.int4s(|row| {
+        let (text, regex) = (texts.value(row), last.of(patterns.value(row), |p| compile(p, ""))?);
+        let (start, occurrence) = (from_one(2, row, "start")?, from_one(3, row, "occurrence")?);
+        let Some((at, _)) = text.char_indices().chain([(text.len(), ' ')]).nth(start) else { return Ok(Some(-1)) };
+        // What stands before the start is seen by the pattern, as by Java's matchers.
+        let mut found = std::iter::successors(regex.find_at(text, at), |found| {
+            let next = if found.is_empty() { after(text, found.end())? } else { found.end() };
+            regex.find_at(text, next)
+        });
+        Ok(Some(found.nth(occurrence).map_or(-1, |found| chars(&text[..found.start()]) + 1)))
+    })
+}
+
+/// Where the character behind a place ends; `None` at the end of a text.
+fn after(text: &str, at: usize) -> Option<usize> {
+    text[at..].chars().next().map(|c| at + c.len_utf8())
 }
 
 fn group_of(call: &Call<'_>, row: usize) -> usize {

@@ -1,8 +1,8 @@
 //! Templates of dates as PostgreSQL and Redshift have them (`YYYY-MM-DD HH24:MI:SS`), for writing and for reading.
 
-use super::parts::micros_of;
+use super::parts::{SECOND_US, micros_of};
 use crate::error::{Error, ErrorKind, Result};
-use chrono::{Datelike, Month, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{Datelike, Days, Month, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 /// What a moment's zone is called, and what it is from UTC.
 pub(super) struct ZoneWords {
@@ -118,11 +118,12 @@ impl Template {
         made
     }
 
-    /// Reads a moment, in microseconds.
+    /// Reads a moment, in microseconds. Days that a month lacks and hours that a day lacks go on into the next one, unless it
+    /// is to be strict.
     ///
     /// # Errors
     /// `InvalidText` where the text does not have what the template says, or no such day exists.
-    pub(super) fn read(&self, text: &str) -> Result<i64> {
+    pub(super) fn read(&self, text: &str, strict: bool) -> Result<i64> {
         let mut found = Found::default();
         let mut rest = text.trim_start();
         for (at, piece) in self.pieces.iter().enumerate() {
@@ -155,7 +156,7 @@ impl Template {
                 }
             }
         }
-        found.moment().ok_or_else(|| {
+        found.moment(strict).ok_or_else(|| {
             Error::new(ErrorKind::InvalidText, format!("date/time field value out of range: \"{text}\""))
         })
     }
@@ -233,7 +234,7 @@ fn write_field(field: &str, case: Case, fill: bool, moment: NaiveDateTime, zone:
         "A.M." | "P.M." => name(if moment.hour() < 12 { "A.M." } else { "P.M." }, 4),
         "BC" | "AD" => name(if year > 0 { "AD" } else { "BC" }, 2),
         "B.C." | "A.D." => name(if year > 0 { "A.D." } else { "B.C." }, 4),
-        "TZ" => name(zone.map_or("", |zone| zone.abbreviation.as_str()), 0),
+        "TZ" => name(zone.map_or("UTC", |zone| zone.abbreviation.as_str()), 0),
         _ => zone.map(|zone| zone.offset.clone()).unwrap_or_default(),
     }
 }
@@ -404,7 +405,7 @@ impl Found {
         Some(rest)
     }
 
-    fn date(&self) -> Option<NaiveDate> {
+    fn date(&self, strict: bool) -> Option<NaiveDate> {
         if let Some(day) = self.julian {
             return NaiveDate::from_num_days_from_ce_opt(i32::try_from(day - 1_721_425).ok()?);
         }
@@ -414,13 +415,19 @@ impl Found {
         }
         let year = self.year.or(self.iso.0.map(i64::from)).unwrap_or(1);
         let year = i32::try_from(if self.before_christ { 1 - year } else { year }).ok()?;
-        if let (Some(day), None) = (self.day_of_year, self.month) {
-            return NaiveDate::from_yo_opt(year, day);
+        let (month, day) = match (self.day_of_year, self.month) {
+            (Some(day), None) if strict => return NaiveDate::from_yo_opt(year, day),
+            (Some(day), None) => (1, day),
+            (_, month) => (month.unwrap_or(1), self.day.unwrap_or(1)),
+        };
+        if strict {
+            return NaiveDate::from_ymd_opt(year, month, day);
         }
-        NaiveDate::from_ymd_opt(year, self.month.unwrap_or(1), self.day.unwrap_or(1))
+        let first = NaiveDate::from_ymd_opt(year, 1, 1)?.checked_add_months(Months::new(month.checked_sub(1)?))?;
+        first.checked_add_days(Days::new(u64::from(day.checked_sub(1)?)))
     }
 
-    fn moment(&self) -> Option<i64> {
+    fn moment(&self, strict: bool) -> Option<i64> {
         let hour = match self.afternoon {
             Some(afternoon) if self.twelve || self.hour <= 12 => {
                 if self.hour > 12 {
@@ -430,11 +437,16 @@ impl Found {
             }
             _ => self.hour,
         };
-        let time = match self.since_midnight {
-            Some(seconds) => NaiveTime::from_num_seconds_from_midnight_opt(seconds, self.micros * 1000),
-            None => NaiveTime::from_hms_micro_opt(hour, self.minute, self.second, self.micros),
-        }?;
-        Some(micros_of(self.date()?.and_time(time)) - self.offset_us)
+        let is_time = match self.since_midnight {
+            Some(seconds) => seconds < 24 * 3600,
+            None => hour < 24 && self.minute < 60 && self.second < 60,
+        };
+        if strict && !is_time {
+            return None;
+        }
+        let seconds = self.since_midnight.unwrap_or((hour * 60 + self.minute) * 60 + self.second);
+        let midnight = micros_of(self.date(strict)?.and_time(NaiveTime::MIN));
+        Some(midnight + i64::from(seconds) * SECOND_US + i64::from(self.micros) - self.offset_us)
     }
 }
 
@@ -488,8 +500,16 @@ mod tests {
             ("5.5.2020", "DD.MM.YYYY", "2020-05-05"),
             ("hello", "YYYY", ""),
         ] {
-            let read = Template::parse(template).read(text);
+            let read = Template::parse(template).read(text, true);
             assert_eq!(read.ok(), (!expected.is_empty()).then(|| at(expected)), "{text} as {template}");
+        }
+        // Redshift's pages of TO_DATE and TO_TIMESTAMP.
+        for (text, template, expected) in [
+            ("20010631", "YYYYMMDD", "2001-07-01"),
+            ("2011-12-18 24:38:15", "YYYY-MM-DD HH24:MI:SS", "2011-12-19 00:38:15"),
+            ("2011-12-18 23:38:15", "YYYY-MM-DD HH24:MI:SS", "2011-12-18 23:38:15"),
+        ] {
+            assert_eq!(Template::parse(template).read(text, false).unwrap(), at(expected), "{text} as {template}");
         }
     }
 }

@@ -42,15 +42,15 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "The byte where a part begins, counted from 1; 0 where there is none.",
         &[("octetindex('Redshift', 'Άμαζον Amazon Redshift')", "21"), ("octetindex('q', 'Amazon Redshift')", "0")],
     ),
-    scalar("crc32", REDSHIFT, &[Text], Gives::Int8, |call| {
+    scalar("crc32", REDSHIFT, &[Text], Gives::Text, |call| {
         let texts = call.text(0);
-        call.ints(|row| {
-            let mut crc = flate2::Crc::new();
-            crc.update(texts.value(row).as_bytes());
-            Ok(Some(i64::from(crc.sum())))
-        })
+        call.texts(|row| Ok(Some(format!("{:08x}", crc32c::crc32c(texts.value(row).as_bytes())))))
     })
-    .doc("crc32(text)", "The CRC-32 checksum.", &[("crc32('Redshift')", "1541654916")]),
+    .doc(
+        "crc32(text)",
+        "The CRC-32C checksum, eight hexadecimal digits.",
+        &[("crc32('Amazon Redshift')", "f2726906")],
+    ),
     scalar("fnv_hash", REDSHIFT, &[Kind::Any, Int], Gives::Int8, fnv).optional(1).with_nulls().doc(
         "fnv_hash(value [, seed])",
         "The 64-bit FNV-1a hash of a text, number or truth value.",

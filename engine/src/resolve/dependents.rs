@@ -253,7 +253,7 @@ pub(crate) async fn lost_by(context: &Context, view: &MaterializedView) -> Resul
     let snapshot = context.snapshot().await?;
     let kept = Kept::of_materialized(view);
     let (query, path) = (kept.query()?, path_of(kept.path));
-    for reference in plan::with_room(|| find_names(&query))?.references {
+    for reference in plan::with_room(|| find_names(&query, kept.dialect))?.references {
         let last = sql::moment_of(reference.table()).map_or(reference.table(), |(name, _)| name);
         if direct::is_place(last) {
             continue;

@@ -162,7 +162,7 @@ fn resolve_with<'a>(
             let message = format!("views stand on views more than {MAX_VIEW_DEPTH} deep");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        let mut named = plan::with_room(|| find_names(query))?;
+        let mut named = plan::with_room(|| find_names(query, context.dialect()))?;
         let users = user_functions::bind(context, snapshot, &mut named.query, path, depth).await?;
         let spans = relation_spans(&named.query);
         let mut tables = Tables::new();
@@ -203,9 +203,9 @@ struct Named {
     functions: BTreeSet<String>,
 }
 
-fn find_names(query: &ast::Query) -> Result<Named> {
+fn find_names(query: &ast::Query, dialect: Dialect) -> Result<Named> {
     let mut query = query.clone();
-    let functions = postgres::rewrite(&mut query);
+    let functions = postgres::rewrite(&mut query, dialect);
     let parsed = ParserStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))));
     let (references, ctes) = resolve_table_references(&parsed, true)?;
     let ParserStatement::Statement(parsed) = parsed else { return Err(Error::internal("a query was lost")) };
@@ -382,7 +382,7 @@ fn parts_with_last(mut parts: Vec<String>, last: &str) -> Vec<String> {
 
 /// The temporary table that a query names, if it names one.
 pub(crate) async fn named_temporary(context: &Context, query: &ast::Query) -> Result<Option<Arc<ManagedTable>>> {
-    for reference in plan::with_room(|| find_names(query))?.references {
+    for reference in plan::with_room(|| find_names(query, context.dialect()))?.references {
         let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
         let parts = parts.into_iter().flatten().map(str::to_owned).collect();
         if let Some(table) = find_temporary(context, &ObjectName { parts, position: 0 }).await? {

@@ -66,7 +66,7 @@ pub(super) async fn bind(
 fn qualify(context: &Context, snapshot: &Snapshot, query: &mut ast::Query, path: &[String]) -> BTreeSet<Called> {
     let has_any = snapshot.databases().any(|database| !database.functions.is_empty());
     let mut calls = Calls { snapshot, path, called: BTreeSet::new(), known: &functions::is_builtin };
-    if has_any && context.dialect() == Dialect::Redshift {
+    if has_any && context.dialect().rules().users_functions {
         let _: ControlFlow<Infallible> = query.visit(&mut calls);
     }
     calls.called

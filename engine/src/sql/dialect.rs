@@ -55,6 +55,14 @@ pub(crate) struct Rules {
     pub(crate) dates_count_days: bool,
     /// Whether an interval with a qualifier is of a type of its own, months or microseconds.
     pub(crate) qualified_intervals: bool,
+    /// Whether texts are dates and moments in all the forms that are recognised; else in the standard one.
+    pub(crate) dates_are_recognised: bool,
+    /// Whether a part of a date may be a bare word in a call (`DATEADD(month, …)`).
+    pub(crate) bare_parts: bool,
+    /// Whether a time with a zone is a type of its own, kept as the time in UTC.
+    pub(crate) zoned_times: bool,
+    /// Whether numbers and moments are their texts where a function or LIKE takes a text.
+    pub(crate) numbers_as_texts: bool,
     /// Whether a text next to a number is read as one, or made of one.
     pub(crate) texts_mix: bool,
     /// Whether `+` puts two texts together, as `||` does.
@@ -70,6 +78,8 @@ pub(crate) struct Rules {
     pub(crate) strict_subscripts: bool,
     /// Digits of a second's fraction that a timestamp as text always has.
     pub(crate) fraction_digits: usize,
+    /// Whether a backslash in a pattern of LIKE stands before a plain character where ESCAPE names no other; else it is one.
+    pub(crate) backslash_escapes: bool,
     /// Whether blanks at the ends of texts do not count when these are compared; else so in comparisons of CHAR only.
     pub(crate) blanks_are_ignored: bool,
     /// The longest CHAR: bytes in Redshift ("Character types"), characters in Trino.
@@ -79,6 +89,24 @@ pub(crate) struct Rules {
     /// Whether arrays, maps and rows are cast value by value, the fields of rows by their places; else as DataFusion casts them,
     /// by their names.
     pub(crate) rows_cast_by_place: bool,
+    /// Whether names of fields of rows are folded to lower case.
+    pub(crate) fields_fold: bool,
+    /// Whether there are values of SUPER, which are navigated and compared by rules of their own.
+    pub(crate) super_values: bool,
+    /// Whether UNNEST makes a column of each part of rows and maps.
+    pub(crate) unnests_parts: bool,
+    /// Whether relations may be sampled (TABLESAMPLE).
+    pub(crate) samples: bool,
+    /// Whether a condition may mark the side of an outer join (`(+)`).
+    pub(crate) outer_join_marks: bool,
+    /// Whether a series among a query's items makes rows.
+    pub(crate) series_among_items: bool,
+    /// Whether users' functions can be called.
+    pub(crate) users_functions: bool,
+    /// Whether views keep what they read from being dropped, or go with it.
+    pub(crate) keeps_dependents: bool,
+    /// Whether EXPLAIN shows the steps of Redshift's plans; else DataFusion's plans.
+    pub(crate) explains_steps: bool,
     /// Whether moments are shown and read in the zone that the session sets; else in UTC (Athena knows no such setting).
     pub(crate) zone_is_set: bool,
 }
@@ -93,6 +121,10 @@ const REDSHIFT: Rules = Rules {
     quotient: Digits::Cut,
     dates_count_days: true,
     qualified_intervals: true,
+    dates_are_recognised: true,
+    bare_parts: true,
+    zoned_times: true,
+    numbers_as_texts: true,
     texts_mix: true,
     plus_joins_texts: true,
     lateral_aliases: true,
@@ -100,10 +132,20 @@ const REDSHIFT: Rules = Rules {
     float_exponent: false,
     strict_subscripts: false,
     fraction_digits: 0,
+    backslash_escapes: true,
     blanks_are_ignored: true,
     longest_char: 4096,
     char_is_padded: false,
     rows_cast_by_place: false,
+    fields_fold: true,
+    super_values: true,
+    unnests_parts: false,
+    samples: false,
+    outer_join_marks: true,
+    series_among_items: true,
+    users_functions: true,
+    keeps_dependents: true,
+    explains_steps: true,
     zone_is_set: true,
 };
 
@@ -117,6 +159,10 @@ const ATHENA: Rules = Rules {
     quotient: Digits::Round,
     dates_count_days: false,
     qualified_intervals: false,
+    dates_are_recognised: false,
+    bare_parts: false,
+    zoned_times: false,
+    numbers_as_texts: false,
     texts_mix: false,
     plus_joins_texts: false,
     lateral_aliases: false,
@@ -124,10 +170,20 @@ const ATHENA: Rules = Rules {
     float_exponent: true,
     strict_subscripts: true,
     fraction_digits: 3,
+    backslash_escapes: false,
     blanks_are_ignored: false,
     longest_char: 65_536,
     char_is_padded: true,
     rows_cast_by_place: true,
+    fields_fold: false,
+    super_values: false,
+    unnests_parts: true,
+    samples: true,
+    outer_join_marks: false,
+    series_among_items: false,
+    users_functions: false,
+    keeps_dependents: false,
+    explains_steps: false,
     zone_is_set: false,
 };
 

@@ -48,7 +48,7 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         plans.push(Planned { part, logical, physical, joins });
     }
     let planned = started.elapsed();
-    let is_redshift = context.dialect() == Dialect::Redshift;
+    let shows_steps = context.dialect().rules().explains_steps;
     let lines = match explain.format {
         _ if explain.shows == ExplainType::Validate => return rows::boolean("EXPLAIN", VALID, true),
         _ if explain.shows == ExplainType::Io => {
@@ -58,7 +58,7 @@ pub(crate) async fn execute(context: &Context, explain: &Explain) -> Result<Stat
         _ if explain.shows == ExplainType::Logical => datafusion::logical_lines(context, &plans).await?,
         Some(ExplainFormat::Json) => vec![render::json(&steps(context, explain, &plans).await?.parts)],
         Some(ExplainFormat::Graphviz) => vec![render::graphviz(&steps(context, explain, &plans).await?.parts)],
-        None | Some(ExplainFormat::Text) if is_redshift => {
+        None | Some(ExplainFormat::Text) if shows_steps => {
             let Steps { parts, ran } = steps(context, explain, &plans).await?;
             let mut lines = render::text(&parts);
             lines.extend(ran.iter().flat_map(|ran| times(planned, Some(ran))));
@@ -77,9 +77,9 @@ fn shown(context: &Context, lines: Vec<String>) -> Result<StatementResult> {
 
 /// Runs a statement that changes rows, and shows the plans that did it.
 async fn changed(context: &Context, explain: &Explain) -> Result<StatementResult> {
-    let is_redshift = context.dialect() == Dialect::Redshift;
+    let shows_steps = context.dialect().rules().explains_steps;
     match explain.format {
-        None | Some(ExplainFormat::Text) if is_redshift => {}
+        None | Some(ExplainFormat::Text) if shows_steps => {}
         Some(ExplainFormat::Json | ExplainFormat::Graphviz) => {}
         _ => return Err(Error::unsupported("EXPLAIN ANALYZE (FORMAT DATAFUSION) of a statement that writes")),
     }

@@ -10,7 +10,6 @@ use crate::exec::done;
 use crate::resolve::{self, Dependent, Ground, RelationName};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary};
-use crate::sql::Dialect;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{OptimizerContext, OptimizerRule};
@@ -130,7 +129,7 @@ fn drop_column(table: &mut ManagedTable, name: &str) -> Result<()> {
 
 /// The views that read a table, with the plans of their queries; one that cannot be read any more depends on nothing.
 async fn plans(context: &Context, table: &ManagedTable) -> Result<Vec<(Dependent, String)>> {
-    if is_temporary(table) || context.dialect() != Dialect::Redshift {
+    if is_temporary(table) || !context.dialect().rules().keeps_dependents {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! Calls and operators of a dialect in functions that the planner knows: other names, other orders of arguments, bare
 //! date parts, and functions that are an expression of others.
 
-use super::spelling::{cast, number, text};
+use super::spelling::{cast, decimal_literal, number, text};
 use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{DATE_PART, PLAIN_TEXT, STRPOS_OF_INSTANCE, TIMETZ};
@@ -74,11 +74,14 @@ const OF_TEXTS: &[(&str, &[usize])] = &[
     ("btrim", &[0, 1]),
     ("concat", &[0]),
     ("initcap", &[0]),
+    ("left", &[0]),
     ("lower", &[0]),
     ("ltrim", &[0, 1]),
     ("md5", &[0]),
     ("repeat", &[0]),
     ("replace", &[0, 1, 2]),
+    ("reverse", &[0]),
+    ("right", &[0]),
     ("rtrim", &[0, 1]),
     ("split_part", &[0, 1]),
     ("strpos", &[0, 1]),
@@ -94,7 +97,7 @@ const WITH_PARTS: [&str; 8] =
 
 /// Spells an expression, not what is in it.
 pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
-    let redshift = dialect == Dialect::Redshift;
+    let (redshift, as_texts) = (dialect == Dialect::Redshift, dialect.rules().numbers_as_texts);
     match expr {
         Expr::Identifier(ident) if redshift && ident.quote_style.is_none() && ident.value == "sysdate" => {
             *expr = session_now();
@@ -137,7 +140,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call("timezone", args);
         }
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: value, data_type, .. }
-            if redshift && is_timetz(data_type) =>
+            if dialect.rules().zoned_times && is_timetz(data_type) =>
         {
             *expr = call(TIMETZ, vec![take(value)]);
         }
@@ -146,8 +149,13 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
                 *expr = spelled;
             }
         }
-        Expr::TypedString(typed) if redshift && is_timetz(&typed.data_type) => {
+        Expr::TypedString(typed) if dialect.rules().zoned_times && is_timetz(&typed.data_type) => {
             *expr = call(TIMETZ, vec![Expr::Value(typed.value.clone())]);
+        }
+        Expr::TypedString(typed) if !redshift => {
+            if let Some(written) = decimal_literal(typed) {
+                *expr = written;
+            }
         }
         Expr::Convert { expr: value, data_type: Some(data_type), charset: None, styles, .. } if styles.is_empty() => {
             *expr = cast(take(value), data_type.clone());
@@ -157,10 +165,10 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             let elements = std::mem::take(&mut array.elem);
             *expr = call("make_array", elements);
         }
-        Expr::Substring { expr: value, .. } if redshift && !is_string(value) => {
+        Expr::Substring { expr: value, .. } if as_texts && !is_string(value) => {
             **value = call(PLAIN_TEXT, vec![take(value)]);
         }
-        Expr::Position { expr: sought, r#in: within } if redshift => {
+        Expr::Position { expr: sought, r#in: within } if as_texts => {
             for value in [sought, within] {
                 if !is_string(value) {
                     **value = call(PLAIN_TEXT, vec![take(value)]);
@@ -174,12 +182,14 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call("substr", args);
         }
         // A number is trimmed as the text that it is.
-        Expr::Trim { expr: value, .. } if redshift && !is_string(value) => {
+        Expr::Trim { expr: value, .. } if as_texts && !is_string(value) => {
             **value = cast(take(value), DataType::Varchar(None));
         }
         Expr::Interval(interval) if dialect.rules().qualified_intervals => {
             if let Some(literal) = intervals::literal(interval)? {
                 *expr = literal;
+            } else {
+                intervals::without_commas(interval);
             }
         }
         Expr::Interval(interval) => whole_interval(interval)?,
@@ -223,7 +233,9 @@ fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<
         return Ok(Some(spelled));
     }
     quote_part(function, dialect);
-    if redshift && let Some((_, texts)) = OF_TEXTS.iter().find(|(known, _)| *known == name) {
+    if dialect.rules().numbers_as_texts
+        && let Some((_, texts)) = OF_TEXTS.iter().find(|(known, _)| *known == name)
+    {
         write_out(function, texts);
     }
     let renamed = if redshift { RENAMED_IN_REDSHIFT } else { RENAMED_IN_ATHENA };
@@ -237,7 +249,7 @@ fn respell_function(function: &mut Function, dialect: Dialect) -> Result<Option<
 
 /// Redshift's `DATEADD(month, …)`: the part as a text. Trino's unit is any expression.
 pub(super) fn quote_part(function: &mut Function, dialect: Dialect) {
-    if dialect == Dialect::Redshift
+    if dialect.rules().bare_parts
         && WITH_PARTS.contains(&name_of(function).as_str())
         && let FunctionArguments::List(list) = &mut function.args
         && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) = list.args.first_mut()
@@ -338,8 +350,14 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("bitwise_not", [value]) => call("$bitwise_not", vec![value.clone()]),
         ("bitwise_left_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftLeft, &args),
         ("slice", [array, start, length]) => {
-            let end =
-                binary(binary(start.clone(), BinaryOperator::Plus, length.clone()), BinaryOperator::Minus, number(1));
+            let behind = binary(start.clone(), BinaryOperator::Plus, length.clone());
+            let mut end = binary(behind.clone(), BinaryOperator::Minus, number(1));
+            // What begins so far from the end goes to the last element at most.
+            if !matches!(start, Expr::Value(_)) {
+                let from_end = binary(start.clone(), BinaryOperator::Lt, number(0));
+                let all = binary(from_end, BinaryOperator::And, binary(behind, BinaryOperator::Gt, number(0)));
+                end = case(vec![(all, number(-1))], Some(end));
+            }
             call("array_slice", vec![array.clone(), start.clone(), end])
         }
         ("normalize", [value, Expr::Identifier(form)]) => {
@@ -371,10 +389,15 @@ fn varbyte(value: &Expr, format: &Value, function: &str) -> Result<Expr, Error> 
     Ok(match (name.as_str(), function) {
         ("utf8" | "utf-8", "decode") => cast(value.clone(), DataType::Bytea),
         ("utf8" | "utf-8", _) => cast(value.clone(), DataType::Varchar(None)),
+        ("hex", "decode") => call("$read_hex", vec![value.clone()]),
+        ("binary", "decode") => call("$read_bits", vec![value.clone()]),
+        ("binary", _) => call("$written_bits", vec![value.clone()]),
         ("hex" | "base64", _) => call(function, vec![value.clone(), text(name)]),
         _ => {
             let message = format!("unknown format \"{name}\"");
-            return Err(Error::new(ErrorKind::InvalidParameter, message).with_hint("formats are hex, utf8, base64"));
+            return Err(
+                Error::new(ErrorKind::InvalidParameter, message).with_hint("formats are hex, binary, utf8, base64")
+            );
         }
     })
 }

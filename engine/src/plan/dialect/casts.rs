@@ -31,7 +31,8 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
     let mut found = false;
     plan.apply_expressions(|expr| {
         let looked_at = |part: &Expr| {
-            let compared = matches!(part, Expr::Cast(_) | Expr::TryCast(_) | Expr::Between(_) | Expr::InList(_));
+            let compared =
+                matches!(part, Expr::Cast(_) | Expr::TryCast(_) | Expr::Between(_) | Expr::InList(_) | Expr::Like(_));
             let chosen = matches!(part, Expr::Case(case) if case.expr.is_some());
             compared
                 || chosen
@@ -47,6 +48,7 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
     passes::rewrite_expressions(plan, |part| {
         let found = coalesced(part, &schema, dialect)?;
         let found = if found.transformed { found } else { plain_text(found.data, &schema) };
+        let found = if found.transformed { found } else { written_out(found.data, &schema, dialect)? };
         let found = if found.transformed { found } else { truths(found.data, &schema, dialect) };
         let found = if found.transformed { found } else { with_intervals(found.data, &schema, dialect) };
         let found = if found.transformed { found } else { part_of_interval(found.data, &schema, dialect) };
@@ -167,6 +169,18 @@ fn plain_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }
         expr => Transformed::no(expr),
     }
+}
+
+/// LIKE over a number or a moment is over the text that it is (Redshift: "Implicit conversion types").
+fn written_out(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Result<Transformed<Expr>> {
+    let Expr::Like(like) = &mut expr else { return Ok(Transformed::no(expr)) };
+    let is_none = like.expr.get_type(schema).is_ok_and(|found| functions::is_written_out(&found));
+    if !is_none || !dialect.rules().numbers_as_texts {
+        return Ok(Transformed::no(expr));
+    }
+    let value = std::mem::take(like.expr.as_mut());
+    *like.expr = functions::call(dialect, PLAIN_TEXT, vec![value])?;
+    Ok(Transformed::yes(expr))
 }
 
 /// DataFusion's function of EXTRACT.

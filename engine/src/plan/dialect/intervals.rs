@@ -70,6 +70,14 @@ pub(super) fn literal(interval: &Interval) -> Result<Option<Expr>, Error> {
     Ok(Some(made(text(value), qualifier)))
 }
 
+/// What commas part in a literal without qualifier, blanks part (Redshift: "Interval literals without qualifier syntax").
+pub(super) fn without_commas(interval: &mut Interval) {
+    if let Some(value) = quoted(&interval.value).filter(|value| value.contains(',')) {
+        let words: Vec<&str> = value.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+        interval.value = Box::new(text(words.join(" ")));
+    }
+}
+
 /// A literal without qualifier, of the same value: the bounds of window frames are such ones.
 pub(super) fn unqualify(interval: &mut Interval) -> Result<(), Error> {
     let Some((qualifier, value)) = qualifier(interval)?.zip(quoted(&interval.value)) else { return Ok(()) };

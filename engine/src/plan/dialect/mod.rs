@@ -6,8 +6,8 @@
 //! in common; `laterals` puts an alias's expression for an alias that is no column.
 //! `semistructured` knows what SUPER values are, `members` their members' names, `sketches` what HLLSKETCH values are,
 //! `intervals` those with qualifiers, `json` what is JSON in Trino's.
-//! `row_values` spells comparisons of rows; `same_names` tells apart what the planner calls by one name; `using` names
-//! the columns that JOIN … USING made one, and `joined` plans such joins;
+//! `grouping` spells ROLLUP and CUBE in GROUPING SETS, `row_values` comparisons of rows; `same_names` tells apart what the
+//! planner calls by one name; `using` names the columns that JOIN … USING made one, and `joined` plans such joins;
 //! `unnest` makes columns of the parts of rows and maps; `zones` looks at the casts between moments and what clocks show when
 //! all types agree.
 
@@ -15,6 +15,7 @@ mod aggregates;
 mod calls;
 mod casts;
 mod doubles;
+mod grouping;
 mod intervals;
 mod joined;
 mod json;

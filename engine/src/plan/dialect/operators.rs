@@ -3,7 +3,7 @@
 use super::members::Members;
 use super::semistructured;
 use crate::error::{Error, ErrorKind};
-use crate::functions::{self, is_text, shown_type};
+use crate::functions::{self, is_binary, is_text, shown_type};
 use crate::interval::is_interval;
 use crate::sql::{Dialect, Rules};
 use crate::tables;
@@ -51,6 +51,7 @@ impl ExprPlanner for Operators {
             | BinaryOperator::LtEq
             | BinaryOperator::Gt
             | BinaryOperator::GtEq => operands.comparison(raw, schema),
+            BinaryOperator::BitwiseAnd | BinaryOperator::BitwiseOr | BinaryOperator::PGBitwiseXor => operands.bits(raw),
             _ => Ok(PlannerResult::Original(raw)),
         }
     }
@@ -128,7 +129,7 @@ fn settled(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 
 /// A field of a row by its name as Redshift means it.
 fn folded(mut raw: RawFieldAccessExpr, dialect: Dialect) -> RawFieldAccessExpr {
-    if dialect == Dialect::Redshift
+    if dialect.rules().fields_fold
         && let GetFieldAccess::NamedStructField { name: ScalarValue::Utf8(Some(name)) } = &mut raw.field_access
     {
         *name = name.to_lowercase();
@@ -209,11 +210,8 @@ impl Operands {
         if self.left.is_null() || self.right.is_null() {
             return Ok(PlannerResult::Original(raw));
         }
-        if raw.op == BinaryOperator::Plus
-            && self.rules().plus_joins_texts
-            && is_text(&self.left)
-            && is_text(&self.right)
-        {
+        let joins = |of: fn(&DataType) -> bool| of(&self.left) && of(&self.right);
+        if raw.op == BinaryOperator::Plus && self.rules().plus_joins_texts && (joins(is_text) || joins(is_binary)) {
             return Ok(PlannerResult::Planned(binary_expr(raw.left, Operator::StringConcat, raw.right)));
         }
         if self.rules().qualified_intervals && (is_interval(&self.left) || is_interval(&self.right)) {
@@ -349,6 +347,19 @@ impl Operands {
             }));
         }
         Ok(None)
+    }
+
+    /// Bits of bytes; those of numbers are DataFusion's.
+    fn bits(&self, raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+        if !is_binary(&self.left) || !is_binary(&self.right) {
+            return Ok(PlannerResult::Original(raw));
+        }
+        let name = match raw.op {
+            BinaryOperator::BitwiseAnd => "$bytes_and",
+            BinaryOperator::BitwiseOr => "$bytes_or",
+            _ => "$bytes_xor",
+        };
+        Ok(PlannerResult::Planned(self.call(name, vec![raw.left, raw.right])?))
     }
 
     /// NULL with anything is NULL; what is no text becomes one as a cast makes it, where that is allowed.

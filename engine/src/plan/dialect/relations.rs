@@ -79,7 +79,7 @@ impl RelationPlanner for Relations {
                 with_offset: false,
                 with_offset_alias: None,
                 with_ordinality: false,
-            } if self.dialect == Dialect::Athena => (unnest::plan(array_exprs, context)?, alias),
+            } if self.dialect.rules().unnests_parts => (unnest::plan(array_exprs, context)?, alias),
             TableFactor::NestedJoin { table_with_joins, alias }
                 if table_with_joins.joins.last().is_some_and(joined::is_merging) =>
             {
@@ -106,7 +106,7 @@ impl Relations {
 
     /// `TABLESAMPLE BERNOULLI (p)` as a share from 0 to 1; Redshift has none.
     fn share(&self, sample: TableSampleKind) -> Result<f64> {
-        if self.dialect != Dialect::Athena {
+        if !self.dialect.rules().samples {
             return Err(Error::unsupported("TABLESAMPLE").into());
         }
         let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) = sample;

@@ -1,12 +1,13 @@
 //! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
 
-use super::{calls, doubles, intervals, names, outer_joins, row_values, using};
+use super::{calls, doubles, grouping, intervals, names, outer_joins, row_values, using};
 use crate::error::{Error, ErrorKind};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem,
-    SetExpr, Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    SetExpr, Subscript, TableFactor, TypedString, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound,
+    WindowType,
 };
 use std::ops::ControlFlow;
 
@@ -69,12 +70,15 @@ impl VisitorMut for Speller {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         names::name_items(&mut select.projection, self.dialect);
-        if self.dialect == Dialect::Redshift {
+        if self.dialect.rules().series_among_items {
             series(&mut select.projection);
         }
         using::qualify(select, self.dialect);
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
             keys.iter_mut().for_each(keep);
+            if let Err(error) = keys.iter_mut().try_for_each(grouping::respell) {
+                return flow(Err(error));
+            }
         }
         let mut frames = Ok(());
         for window in &mut select.named_window {
@@ -85,7 +89,7 @@ impl VisitorMut for Speller {
         if frames.is_err() {
             return flow(frames);
         }
-        flow(if self.dialect == Dialect::Redshift { outer_joins::rewrite(select) } else { Ok(()) })
+        flow(if self.dialect.rules().outer_join_marks { outer_joins::rewrite(select) } else { Ok(()) })
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
@@ -303,6 +307,28 @@ fn limited(
 /// A plain number.
 pub(super) fn number(number: impl ToString) -> Expr {
     Expr::Value(Value::Number(number.to_string(), false).into())
+}
+
+/// Trino's `DECIMAL '12.50'`, which has as many digits as are written, as a number; `None` for a literal that is none.
+pub(super) fn decimal_literal(typed: &TypedString) -> Option<Expr> {
+    let DataType::Decimal(ExactNumberInfo::None) = typed.data_type else { return None };
+    let written = typed.value.value.clone().into_string()?;
+    let written = written.trim();
+    let digits = written.trim_start_matches(['-', '+']);
+    let is_number = written.len() - digits.len() < 2
+        && digits.bytes().any(|byte| byte.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && digits.matches('.').count() < 2;
+    if !is_number {
+        return None;
+    }
+    let mut made = number(digits.trim_end_matches('.'));
+    if !digits.contains('.') {
+        made = cast(made, DataType::Decimal(ExactNumberInfo::PrecisionAndScale(digits.len() as u64, 0)));
+    }
+    let made =
+        if written.starts_with('-') { Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(made) } } else { made };
+    Some(Expr::Nested(Box::new(made)))
 }
 
 /// A text.

@@ -14,7 +14,7 @@ pub(crate) use patterns::with_backslashes;
 
 use crate::functions::{COLLATE, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 use crate::session::literal::array_elements;
-use crate::sql;
+use crate::sql::{self, Dialect};
 use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
@@ -26,8 +26,8 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 /// Rewrites a query, and gives the names of the functions that it calls.
-pub(super) fn rewrite(query: &mut Query) -> BTreeSet<String> {
-    let mut rewriter = Rewriter { functions: BTreeSet::new() };
+pub(super) fn rewrite(query: &mut Query, dialect: Dialect) -> BTreeSet<String> {
+    let mut rewriter = Rewriter { functions: BTreeSet::new(), backslash: dialect.rules().backslash_escapes };
     let _: ControlFlow<Infallible> = query.visit(&mut rewriter);
     // What a query shows of an object is its name.
     if let SetExpr::Select(select) = query.body.as_mut() {
@@ -42,6 +42,8 @@ pub(super) fn rewrite(query: &mut Query) -> BTreeSet<String> {
 
 struct Rewriter {
     functions: BTreeSet<String>,
+    /// Whether patterns of LIKE have the backslash by themselves.
+    backslash: bool,
 }
 
 impl VisitorMut for Rewriter {
@@ -59,7 +61,7 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
-        patterns::rewrite(expr);
+        patterns::rewrite(expr, self.backslash);
         ControlFlow::Continue(())
     }
 

@@ -1,24 +1,35 @@
-//! `LIKE … ESCAPE 'c'`: the pattern with the one escape character that the planner knows, the backslash.
+//! `LIKE … ESCAPE 'c'`: the pattern with the one escape character that the planner knows, the backslash. In Trino a pattern has
+//! no other.
 
 use crate::functions::PATTERN;
 use crate::sql;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
 
-/// Writes a pattern with backslashes: now where it is a literal, else when the query runs.
-pub(super) fn rewrite(expr: &mut Expr) {
+/// What no pattern has.
+const NONE: char = '\u{0}';
+
+/// Writes a pattern with backslashes: now where it is a literal, else when the query runs. Where no character is named,
+/// `backslash` says whether the backslash is one.
+pub(super) fn rewrite(expr: &mut Expr, backslash: bool) {
     let (Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. }) = expr else { return };
-    let Some(escape) = escape_char.as_ref().and_then(text).and_then(single) else { return };
-    if escape == '\\' {
+    let escape = match escape_char {
+        Some(named) => text(named).and_then(single),
+        None => (!backslash).then_some(NONE),
+    };
+    let Some(escape) = escape.filter(|escape| *escape != '\\') else { return };
+    let written = literal(pattern);
+    // What has no backslash stays as it is.
+    if escape == NONE && written.as_ref().is_some_and(|written| !written.contains('\\')) {
         return;
     }
-    **pattern = match literal(pattern) {
+    **pattern = match written {
         Some(written) => Expr::Value(Value::SingleQuotedString(with_backslashes(&written, escape)).into()),
         None => {
             let escape = Expr::Value(Value::SingleQuotedString(escape.to_string()).into());
             sql::call(PATTERN, vec![pattern.as_ref().clone(), escape])
         }
     };
-    *escape_char = None;
+    *escape_char = (!backslash).then(|| Value::SingleQuotedString("\\".to_owned()).into());
 }
 
 /// The text of a literal, or of several put together.
@@ -76,6 +87,7 @@ mod tests {
             ("a\\b", '!', "a\\\\b"),
             ("a\\_b", '\\', "a\\_b"),
             ("end!", '!', "end!"),
+            ("a\\_b%", super::NONE, "a\\\\_b%"),
         ] {
             assert_eq!(with_backslashes(pattern, escape), expected, "{pattern}");
         }

@@ -20,7 +20,7 @@ use std::cell::Cell;
 /// rewritten stays as it is.
 pub(in crate::plan) fn rewrite(plan: LogicalPlan, dialect: Dialect) -> Result<LogicalPlan> {
     // Whether there is a SUPER value anywhere, or what takes one.
-    if dialect != Dialect::Redshift || !passes::mentions(&plan, tables::is_super, begins)? {
+    if !dialect.rules().super_values || !passes::mentions(&plan, tables::is_super, begins)? {
         return Ok(plan);
     }
     let changed = Cell::new(false);
