@@ -19,7 +19,7 @@ use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
 use crate::tables::{self, Blocks, CachedStore, InlinedCache, SeenTables, TableStorage, TemporaryFolder};
 use crate::texts::Texts;
-use crate::wlm::{self, Wlm};
+use crate::wlm::{self, LongThreads, Wlm};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
@@ -226,6 +226,7 @@ pub struct Warehouse {
     vacuums: Vacuums,
     leases: Leases,
     wlm: Arc<Wlm>,
+    long_threads: LongThreads,
     results: ResultCache,
     texts: Texts,
     plans: KeptPlans,
@@ -321,6 +322,7 @@ impl Warehouse {
             vacuums: Vacuums::default(),
             leases,
             wlm,
+            long_threads: LongThreads::default(),
             results,
             texts: Texts::default(),
             plans: KeptPlans::default(),
@@ -434,6 +436,11 @@ impl Warehouse {
     /// The queues that statements run in.
     pub(crate) fn wlm(&self) -> &Arc<Wlm> {
         &self.wlm
+    }
+
+    /// Where long queries compute.
+    pub(crate) fn long_threads(&self) -> &LongThreads {
+        &self.long_threads
     }
 
     /// The rows of managed tables that the catalog holds.

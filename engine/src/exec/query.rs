@@ -45,7 +45,12 @@ async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult>
     {
         work.note_read_of(planned.read_of);
     }
-    let mut rows = execute_stream(Arc::clone(&physical), context.state().task_ctx())?;
+    let (plan, task) = (Arc::clone(&physical), context.state().task_ctx());
+    let mut rows = if context.work().is_some_and(|work| work.is_long()) {
+        context.warehouse().long_threads().rows(plan, task)?
+    } else {
+        execute_stream(plan, task)?
+    };
     if let Some(shown) = plan::shown_schema(&rows.schema()) {
         let renamed = Arc::clone(&shown);
         let batches = rows.map(move |batch| {

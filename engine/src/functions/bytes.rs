@@ -1,7 +1,7 @@
 //! Values' bytes: how many there are, bits of them, their digits and hashes.
 
 use super::farm;
-use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
 use super::text::{binary, bytes_of, decoded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;

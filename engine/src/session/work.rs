@@ -35,6 +35,8 @@ pub(crate) struct Work {
     read_of: Mutex<Option<ReadOf>>,
     /// It read what may be otherwise at any time.
     unrepeatable: AtomicBool,
+    /// Short ones go before it.
+    is_long: AtomicBool,
 }
 
 impl Work {
@@ -52,6 +54,7 @@ impl Work {
             keeps_result,
             read_of: Mutex::default(),
             unrepeatable: AtomicBool::new(false),
+            is_long: AtomicBool::new(false),
         });
         warehouse.sessions().note_work(who.query, &work);
         work
@@ -65,6 +68,16 @@ impl Work {
     /// The statement's number.
     pub(crate) fn query(&self) -> i64 {
         self.who.query
+    }
+
+    /// Whether short ones go before it from now on.
+    pub(super) fn set_long(&self, is_long: bool) {
+        self.is_long.store(is_long, Ordering::Relaxed);
+    }
+
+    /// Whether short ones go before it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.is_long.load(Ordering::Relaxed)
     }
 
     /// Whether its result is kept if it may be given again.

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{RuleAction, Stay, WlmTrace, now_us};
 use datafusion::execution::memory_pool::MemoryPool;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -73,6 +74,7 @@ pub(crate) struct Admission {
     features: Option<Features>,
     pool: Option<Arc<SlotPool>>,
     trace: Arc<WlmTrace>,
+    is_long: AtomicBool,
     stay: Mutex<Now>,
 }
 
@@ -119,6 +121,7 @@ impl Admission {
         if is_short {
             choices.insert(0, SHORT_CLASS);
         }
+        let is_long = configuration.short.is_some() && !is_short && settings.class != SUPERUSER_CLASS;
         let now = Now {
             at: 0,
             ruling: Arc::clone(&settings),
@@ -139,6 +142,7 @@ impl Admission {
             features,
             pool: divided.then(|| Arc::new(SlotPool::new(Arc::clone(parent)))),
             trace: Arc::clone(trace),
+            is_long: AtomicBool::new(is_long),
             stay: Mutex::new(now),
         }
     }
@@ -150,6 +154,11 @@ impl Admission {
     /// The memory of its slots; `None` where the queues do not divide it.
     pub(crate) fn pool(&self) -> Option<&Arc<SlotPool>> {
         self.pool.as_ref()
+    }
+
+    /// Whether short ones are accelerated, and it is not thought to be one.
+    pub(crate) fn is_long(&self) -> bool {
+        self.is_long.load(Ordering::Relaxed)
     }
 
     /// Waits for slots in its first queue, or among short queries where it would have to wait in its own and slots are not
@@ -171,6 +180,10 @@ impl Admission {
     /// As [`Admission::enter`].
     pub(crate) async fn hop(&self) -> Result<()> {
         self.leave(true);
+        // It was thought to be short, and is not.
+        if self.choices.first() == Some(&SHORT_CLASS) {
+            self.is_long.store(true, Ordering::Relaxed);
+        }
         let at = self.now().at + 1;
         self.wait(at).await
     }

@@ -4,6 +4,7 @@
 mod load;
 mod state;
 
+use futures::StreamExt;
 use millrace_engine::{Error, ErrorKind, Session, StatementResult, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
 use std::sync::Arc;
@@ -217,6 +218,37 @@ async fn short_queries_do_not_wait_behind_long_ones() {
     assert_eq!(waits.await.unwrap().unwrap(), [["9"]]);
     assert_eq!(stays(&warehouse, "%a < 5").await, [["14", "Completed"]]);
     assert_eq!(stays(&warehouse, "%max(a)%").await, [["6", "Completed"]]);
+}
+
+/// The nice values of the threads on which long queries compute.
+#[cfg(target_os = "linux")]
+fn nice_of_long_queries() -> Vec<i64> {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path());
+    // A thread may end meanwhile.
+    let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.join("stat")).ok());
+    let own = stats.filter_map(|stat| stat.split_once("(long queries) ").map(|(_, fields)| fields.to_owned()));
+    own.map(|fields| fields.split(' ').nth(16).unwrap().parse().unwrap()).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_queries_let_short_ones_have_the_processor() {
+    let (_folder, warehouse) = world(r#"[{"query_concurrency":2},{"short_query_queue":true}]"#).await;
+    // Nothing is known of it, so that it is not taken for short.
+    assert_eq!(tell(&warehouse, "SELECT max(a), min(a) FROM n").await, [["9", "0"]]);
+    let nice = nice_of_long_queries();
+    assert!(nice.len() >= 2 && nice.iter().all(|nice| *nice >= 10), "{nice:?}");
+    let mut session = Session::new(Arc::clone(&warehouse));
+    let error = rows(&mut session, "SELECT 7 / (a - 5) FROM n").await.unwrap_err();
+    assert_eq!(error.kind.sqlstate(), "22012", "{error:?}");
+    // Whoever does not want its rows any more gives its slots back.
+    let statements = session.parse(ENDLESS).unwrap();
+    let mut endless = session.execute(&statements[0]).await.unwrap();
+    let next = endless.rows.as_mut().unwrap().next();
+    assert!(tokio::time::timeout(Duration::from_millis(200), next).await.is_err());
+    drop(endless);
+    assert_eq!(tell(&warehouse, "SELECT count(*) FROM stv_wlm_query_state").await, [["0"]]);
+    assert_eq!(tell(&warehouse, "SELECT sum(a) FROM n").await, [["45"]]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

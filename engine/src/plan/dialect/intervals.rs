@@ -74,7 +74,7 @@ pub(super) fn literal(interval: &Interval) -> Result<Option<Expr>, Error> {
 pub(super) fn without_commas(interval: &mut Interval) {
     if let Some(value) = quoted(&interval.value).filter(|value| value.contains(',')) {
         let words: Vec<&str> = value.split([',', ' ']).filter(|word| !word.is_empty()).collect();
-        interval.value = Box::new(text(words.join(" ")));
+        *interval.value = text(words.join(" "));
     }
 }
 

@@ -1,0 +1,91 @@
+//! Threads on which long queries compute where short ones are accelerated: the operating system gives them a tenth of the
+//! processor's time that other threads want, and all that nobody else wants. Slots alone would not do it, for what has its
+//! slots shares the processor with all others that have theirs.
+//!
+//! There are as many as the threads of the runtime that first asks for them. Only queries go there: what changes tables
+//! would keep commits of others waiting.
+
+use datafusion::common::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// By how much their nice values are above the process's.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
+/// Batches that are computed before somebody reads them.
+const AHEAD: usize = 2;
+
+/// The threads, once somebody needs them.
+#[derive(Debug, Default)]
+pub(crate) struct LongThreads(OnceLock<io::Result<Runtime>>);
+
+impl LongThreads {
+    /// A plan's rows, which are computed on these threads from now on until they are dropped.
+    ///
+    /// # Errors
+    /// What the operating system says when it gives no threads.
+    pub(crate) fn rows(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        task: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let runtime = self.0.get_or_init(|| start(Handle::current().metrics().num_workers()));
+        let handle = match runtime {
+            Ok(runtime) => runtime.handle(),
+            Err(error) => return Err(io::Error::new(error.kind(), error.to_string()).into()),
+        };
+        let mut builder = RecordBatchReceiverStreamBuilder::new(plan.schema(), AHEAD);
+        let sender = builder.tx();
+        let work = async move {
+            let mut rows = execute_stream(plan, task)?;
+            while let Some(batch) = rows.next().await {
+                // Whoever read it is gone, then.
+                if sender.send(batch).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        builder.spawn_on(work, handle);
+        Ok(builder.build())
+    }
+}
+
+impl Drop for LongThreads {
+    fn drop(&mut self) {
+        if let Some(Ok(runtime)) = self.0.take() {
+            // What is dropped within a runtime must not wait for another.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn start(threads: usize) -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_stack_size(crate::plan::STACK_BYTES)
+        .thread_name("long queries")
+        .on_thread_start(go_behind)
+        .enable_all()
+        .build()
+}
+
+/// Lets other threads go before the one that calls it.
+#[cfg(target_os = "linux")]
+fn go_behind() {
+    use rustix::process::{getpriority_process, setpriority_process};
+    // Linux takes "this process" as "this thread".
+    let set = getpriority_process(None).and_then(|nice| setpriority_process(None, (nice + NICER).min(19)));
+    if let Err(error) = set {
+        tracing::warn!(%error, "a thread of long queries has the processor like others");
+    }
+}
+
+/// Elsewhere the operating system knows no nice values of threads: they have the processor like others.
+#[cfg(not(target_os = "linux"))]
+fn go_behind() {}
