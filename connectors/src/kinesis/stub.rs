@@ -452,7 +452,8 @@ async fn serve(
     state.asked.push((operation.clone(), request.clone()));
     let fault = state.faults.iter().position(|(of, _)| *of == operation);
     let fault = fault.and_then(|at| state.faults.remove(at)).map(|(_, fault)| fault);
-    let is_cut = matches!(fault, Some(Fault::Cut));
+    // A refusal is told whole.
+    let cuts = matches!(fault, Some(Fault::Cut));
     let refused = |error: &str| (400, Bytes::from(json!({"__type": error, "message": "so it is"}).to_string()));
     let (status, body) = match fault {
         Some(Fault::Reset) => return Err(std::io::Error::other("reset")),
@@ -470,6 +471,7 @@ async fn serve(
         "SubscribeToShard" if status == 200 => "application/vnd.amazon.eventstream",
         _ => "application/x-amz-json-1.1",
     };
+    let is_cut = cuts && status == 200;
     let body = if is_cut { body.slice(..body.len() / 2) } else { body };
     let sent = Sent { bytes: Some(body), breaks_after: is_cut.then_some(1) };
     Ok(Response::builder().status(status).header("content-type", kind).body(sent).unwrap())

@@ -274,12 +274,6 @@ pub(super) const FUNCTIONS: &[Definition] = &[
             Ok(column.and_then(|column| column.comment.clone()).into())
         },
     ),
-    define("quote_ident", |_| Kind::Text, |_, args| Ok(text(args, 0).map(system::quoted).into())),
-    define(
-        "quote_literal",
-        |_| Kind::Text,
-        |_, args| Ok(text(args, 0).map(|text| format!("'{}'", text.replace('\'', "''"))).into()),
-    ),
     define(
         "array_upper",
         |_| Kind::Int4,
