@@ -169,7 +169,7 @@ def psycopg():
         same(MORE_VALUES, cursor.execute("SELECT * FROM more_t_psycopg").fetchone(), "more binary types")
         found = cursor.execute("SELECT a, b FROM rare_t_psycopg WHERE a IS NOT NULL").fetchone()
         same((RARE_TIME, b"ab"), found, "rare binary types")
-        found = cursor.execute("SELECT interval '1 day 02:03:04.5', interval '-3 days'").fetchone()
+        found = cursor.execute("SELECT interval '1 day 2 hours 3 minutes 4.5 seconds', interval '-3 days'").fetchone()
         span = datetime.timedelta(days=1, hours=2, minutes=3, seconds=4.5)
         same((span, datetime.timedelta(days=-3)), found, "binary intervals")
         same((None,) * 12, cursor.execute(NULLS).fetchone(), "binary NULLs")
