@@ -103,7 +103,9 @@ def ask(name, text, password, options):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if done.returncode:
         return done.stderr
-    return [list(json.loads(line).values()) for line in done.stdout.splitlines() if line.startswith("{")]
+    # Columns may have one name.
+    values = lambda pairs: [value for _, value in pairs]
+    return [json.loads(line, object_pairs_hook=values) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def same(what, actual, expected):

@@ -59,8 +59,9 @@ impl LongThreads {
 impl Drop for LongThreads {
     fn drop(&mut self) {
         if let Some(Ok(runtime)) = self.0.take() {
-            // What is dropped within a runtime must not wait for another.
-            runtime.shutdown_background();
+            // What is dropped within a runtime must not wait for another, and threads that nobody waits for must not be
+            // detached while they end: glibc may touch a large stack that is gone then.
+            std::thread::spawn(move || drop(runtime));
         }
     }
 }
