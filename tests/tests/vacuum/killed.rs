@@ -23,7 +23,7 @@ async fn a_killed_vacuum_loses_and_doubles_nothing() {
         std::fs::write(folder.path().join("format"), format).unwrap();
         let mut random = Random(7);
         for kill in 0..KILLS {
-            run_and_kill(folder.path(), &mut random).await;
+            run_and_kill(folder.path(), 500 + random.below(900)).await;
             check(folder.path(), &format!("{format}, kill {kill}")).await;
         }
         let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
@@ -40,7 +40,7 @@ async fn a_killed_automatic_rewrite_loses_and_doubles_nothing() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("format"), "vortex").unwrap();
         std::fs::write(folder.path().join("automatic"), "").unwrap();
-        run_and_kill(folder.path(), &mut random).await;
+        run_and_kill(folder.path(), 1_500 + random.below(1_500)).await;
         check(folder.path(), &format!("by itself, kill {kill}")).await;
         let session = open(folder.path()).await;
         let commits = session.warehouse().catalog().snapshots().await.unwrap();
@@ -49,10 +49,10 @@ async fn a_killed_automatic_rewrite_loses_and_doubles_nothing() {
     assert!(rewrites > 0, "nothing was ever rewritten");
 }
 
-/// Runs a process on a warehouse for a while.
-async fn run_and_kill(folder: &Path, random: &mut Random) {
+/// Runs a process on a warehouse for so many milliseconds.
+async fn run_and_kill(folder: &Path, millis: u64) {
     let mut child = process::start("vacuum::killed::process_vacuums", folder);
-    tokio::time::sleep(Duration::from_millis(500 + random.below(900))).await;
+    tokio::time::sleep(Duration::from_millis(millis)).await;
     child.kill().unwrap();
     child.wait().unwrap();
 }
