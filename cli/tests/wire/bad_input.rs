@@ -35,17 +35,23 @@ pub(crate) fn logged_in(server: &Server) -> TcpStream {
     socket
 }
 
+/// The next message: its type and what is in it.
+pub(crate) fn received(socket: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut head = [0; 5];
+    socket.read_exact(&mut head).unwrap();
+    let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
+    let mut body = vec![0; length as usize - 4];
+    socket.read_exact(&mut body).unwrap();
+    (head[0], body)
+}
+
 /// The types of the messages up to ReadyForQuery.
 pub(crate) fn until_ready(socket: &mut TcpStream) -> Vec<u8> {
     let mut kinds = Vec::new();
     loop {
-        let mut head = [0; 5];
-        socket.read_exact(&mut head).unwrap();
-        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
-        let mut body = vec![0; length as usize - 4];
-        socket.read_exact(&mut body).unwrap();
-        kinds.push(head[0]);
-        if head[0] == b'Z' {
+        let (kind, _) = received(socket);
+        kinds.push(kind);
+        if kind == b'Z' {
             return kinds;
         }
     }

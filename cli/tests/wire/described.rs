@@ -1,24 +1,20 @@
 //! What clients are told beside rows: types of columns with their modifiers, and notices.
 
-use crate::bad_input::{logged_in, message, socket};
+use crate::bad_input::{logged_in, message, received, socket};
 use crate::login::redshift_startup;
 use crate::server::Server;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 
 /// The messages up to ReadyForQuery, each with its type.
 pub(crate) fn messages(socket: &mut TcpStream) -> Vec<(u8, Vec<u8>)> {
     let mut found = Vec::new();
     loop {
-        let mut head = [0; 5];
-        socket.read_exact(&mut head).unwrap();
-        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
-        let mut body = vec![0; length as usize - 4];
-        socket.read_exact(&mut body).unwrap();
-        if head[0] == b'Z' {
+        let message = received(socket);
+        if message.0 == b'Z' {
             return found;
         }
-        found.push((head[0], body));
+        found.push(message);
     }
 }
 

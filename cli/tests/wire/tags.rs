@@ -1,9 +1,9 @@
 //! What a statement says when it has ended: its command tag with the count of rows, and whether a transaction is open
 //! (PostgreSQL's protocol, "CommandComplete" and "ReadyForQuery").
 
-use crate::bad_input::{logged_in, message};
+use crate::bad_input::{logged_in, message, received};
 use crate::server::Server;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 
 /// A text's last tag, or the SQLSTATE of its error, and the status behind it: `I` idle, `T` in a transaction, `E` in one
@@ -12,12 +12,8 @@ fn ending(socket: &mut TcpStream, text: &str) -> (String, char) {
     socket.write_all(&message(b'Q', &[text.as_bytes(), b"\0"].concat())).unwrap();
     let mut told = String::new();
     loop {
-        let mut head = [0; 5];
-        socket.read_exact(&mut head).unwrap();
-        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
-        let mut body = vec![0; length as usize - 4];
-        socket.read_exact(&mut body).unwrap();
-        match head[0] {
+        let (kind, body) = received(socket);
+        match kind {
             b'C' => String::from_utf8(body).unwrap().trim_end_matches('\0').clone_into(&mut told),
             b'E' => {
                 let code = body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"C"));

@@ -2,7 +2,7 @@
 
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sql;
+use crate::system;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int32Type};
@@ -78,7 +78,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     ),
     scalar("quote_ident", REDSHIFT, &[Text], Gives::Text, |call| {
         let texts = call.text(0);
-        call.texts(|row| Ok(Some(quoted_name(texts.value(row)))))
+        call.texts(|row| Ok(Some(system::quoted(texts.value(row)))))
     })
     .doc(
         "quote_ident(text)",
@@ -389,13 +389,6 @@ pub(super) fn decoded(call: &Call<'_>, what: &str, of: impl Fn(&str) -> Option<V
         let text = texts.value(row);
         of(text).ok_or_else(|| Error::new(ErrorKind::InvalidText, format!("\"{text}\" is not {what}")))
     })
-}
-
-fn quoted_name(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !sql::is_reserved(name);
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 fn soundex(text: &str) -> String {
