@@ -27,7 +27,8 @@ pub(super) fn equal(conditions: &[Condition], name: &str) -> Option<(Option<usiz
     lists.min_by_key(|(_, values)| values.len())
 }
 
-fn distinct<T: Copy + Eq + Hash>(values: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+/// Each value once, in the order in which they come.
+pub(super) fn distinct<T: Copy + Eq + Hash>(values: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
     let mut seen = HashSet::new();
     values.filter(move |value| seen.insert(*value))
 }

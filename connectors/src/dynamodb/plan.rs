@@ -7,7 +7,7 @@
 //! what is queried, nor on whole keys), else it is decided here.
 
 use super::Item;
-use super::bounds::{Pair, equal, pairs, slice};
+use super::bounds::{Pair, distinct, equal, pairs, slice};
 use super::column::Column;
 use super::condition::{Condition, Operator, list, listed};
 use super::constant::Constant;
@@ -16,7 +16,6 @@ use super::scan::KEYS_OF_A_REQUEST;
 use super::table::{Index, Keys, Table};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::HashSet;
 use std::fmt;
 
 /// The most keys or ranges that lists of partition and sort keys are multiplied to.
@@ -312,8 +311,8 @@ fn equals(keys: &Keys, pairs: &[(&Constant, Option<&Constant>)]) -> String {
         [value] => format!("{name} = {value}"),
         values => format!("{name} IN ({})", list(values)),
     };
-    let partitions = distinct(pairs.iter().map(|(partition, _)| *partition));
-    let sorts = distinct(pairs.iter().filter_map(|(_, sort)| *sort));
+    let partitions: Vec<Constant> = distinct(pairs.iter().map(|(partition, _)| *partition)).cloned().collect();
+    let sorts: Vec<Constant> = distinct(pairs.iter().filter_map(|(_, sort)| *sort)).cloned().collect();
     match &keys.sort {
         Some(sort) if !sorts.is_empty() && partitions.len() * sorts.len() == pairs.len() => {
             format!("{} AND {}", column(&keys.partition, &partitions), column(sort, &sorts))
@@ -327,11 +326,6 @@ fn equals(keys: &Keys, pairs: &[(&Constant, Option<&Constant>)]) -> String {
         }
         _ => column(&keys.partition, &partitions),
     }
-}
-
-fn distinct<'a>(values: impl Iterator<Item = &'a Constant>) -> Vec<Constant> {
-    let mut seen = HashSet::new();
-    values.filter(|value| seen.insert(*value)).cloned().collect()
 }
 
 #[cfg(test)]

@@ -19,12 +19,12 @@ pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
 
 /// The number that eight bytes are, the first the lowest.
 fn word(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..at + 8].iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+    bytes[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
 /// The number that four bytes are.
 fn half(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..at + 4].iter().rev().fold(0, |half, byte| (half << 8) | u64::from(*byte))
+    bytes[at..].first_chunk().map_or(0, |half| u32::from_le_bytes(*half).into())
 }
 
 fn sum(words: &[u64]) -> u64 {

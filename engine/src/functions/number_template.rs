@@ -267,8 +267,13 @@ impl NumberTemplate {
         let blanks = " ".repeat(empty);
         let ahead = match self.pieces.first() {
             Some(Piece::Either) => 1,
-            Some(Piece::Literal(text)) => text.len(),
-            _ => 0,
+            _ => {
+                let lengths = self.pieces.iter().map_while(|piece| match piece {
+                    Piece::Literal(text) => Some(text.len()),
+                    _ => None,
+                });
+                lengths.sum()
+            }
         };
         let (ahead, number) = plain.split_at_checked(ahead).unwrap_or(("", plain.as_str()));
         format!("{ahead}{blanks}{number}")
@@ -383,6 +388,7 @@ mod tests {
             // Redshift's page of TO_CHAR.
             ("618.80", "l99999D99", "$   618.80"),
             ("9.75", "l99999D99", "$     9.75"),
+            ("12.50", "EUR 9999.99", "EUR    12.50"),
         ] {
             let template_parsed = NumberTemplate::parse(template).unwrap();
             let (negative, digits) = number.strip_prefix('-').map_or((false, number), |digits| (true, digits));

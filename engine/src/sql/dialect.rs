@@ -61,6 +61,8 @@ pub(crate) struct Rules {
     pub(crate) bare_parts: bool,
     /// Whether a time with a zone is a type of its own, kept as the time in UTC.
     pub(crate) zoned_times: bool,
+    /// Whether a T-digest is a type.
+    pub(crate) digests_are_types: bool,
     /// Whether numbers and moments are their texts where a function or LIKE takes a text.
     pub(crate) numbers_as_texts: bool,
     /// Whether a text next to a number is read as one, or made of one.
@@ -124,6 +126,7 @@ const REDSHIFT: Rules = Rules {
     dates_are_recognised: true,
     bare_parts: true,
     zoned_times: true,
+    digests_are_types: false,
     numbers_as_texts: true,
     texts_mix: true,
     plus_joins_texts: true,
@@ -162,6 +165,7 @@ const ATHENA: Rules = Rules {
     dates_are_recognised: false,
     bare_parts: false,
     zoned_times: false,
+    digests_are_types: true,
     numbers_as_texts: false,
     texts_mix: false,
     plus_joins_texts: false,

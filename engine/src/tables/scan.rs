@@ -53,6 +53,8 @@ const MOST_KEPT_BOUNDS: usize = 2_000;
 /// What a column of a file takes in memory, about: as the manifest has it, and with what holds for all its rows.
 const COLUMN_BYTES: usize = 128;
 const BOUNDED_COLUMN_BYTES: usize = 512;
+/// What is known of an analyzed column's values takes: the bounds of a histogram and frequent values, where queries ask for them.
+const KNOWN_COLUMN_BYTES: usize = 4 << 10;
 
 /// How many delete files are read at a time.
 const CONCURRENCY: usize = 32;
@@ -186,13 +188,17 @@ impl ManagedTableProvider {
         self
     }
 
-    /// Whether another one has the very same table, files and estimates, and neither has rows in the catalog.
+    /// Whether the catalog has rows of it.
+    pub(super) fn has_inlined(&self) -> bool {
+        !self.inlined.is_empty()
+    }
+
+    /// Whether another one, of neither of which the catalog has rows, has the very same table, files and estimates.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.table, &other.table)
             && Arc::ptr_eq(&self.files, &other.files)
             && Arc::ptr_eq(&self.estimates, &other.estimates)
-            && (self.hidden, self.inlined.len()) == (other.hidden, other.inlined.len())
-            && self.inlined.is_empty()
+            && self.hidden == other.hidden
     }
 
     /// What is known of the values of a column, by its position; `None` for a column that the table does not have.
@@ -237,6 +243,11 @@ impl ManagedTableProvider {
     pub(crate) fn kept_bytes(&self) -> usize {
         let of_column = if self.keeps_bounds() { BOUNDED_COLUMN_BYTES } else { COLUMN_BYTES };
         self.files.len().saturating_mul(self.types.len()).saturating_mul(of_column)
+    }
+
+    /// About the bytes that it takes beside for what ANALYZE found of its columns.
+    pub(super) fn known_bytes(&self) -> usize {
+        if self.estimates.analysis.is_some() { self.types.len().saturating_mul(KNOWN_COLUMN_BYTES) } else { 0 }
     }
 
     fn keeps_bounds(&self) -> bool {

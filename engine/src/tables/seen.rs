@@ -21,7 +21,8 @@ pub(crate) struct SeenTables(Cache<i64, Arc<ManagedTableProvider>>);
 impl Default for SeenTables {
     fn default() -> Self {
         let weigh = |_: &i64, table: &Arc<ManagedTableProvider>| {
-            u32::try_from(table.kept_bytes().saturating_add(TABLE_BYTES)).unwrap_or(u32::MAX)
+            u32::try_from(table.kept_bytes().saturating_add(table.known_bytes()).saturating_add(TABLE_BYTES))
+                .unwrap_or(u32::MAX)
         };
         Self(Cache::builder().max_capacity(KEPT_BYTES).weigher(weigh).build())
     }
@@ -37,6 +38,11 @@ impl SeenTables {
     /// A table of the catalog as a statement sees it: that of an earlier statement, where it is the same.
     pub(crate) fn same_or(&self, table: ManagedTableProvider) -> Arc<ManagedTableProvider> {
         let id = table.table().id;
+        if table.has_inlined() {
+            // It is never the same, and its rows may be many.
+            self.0.invalidate(&id);
+            return Arc::new(table);
+        }
         if let Some(seen) = self.0.get(&id).filter(|seen| seen.is_same(&table)) {
             return seen;
         }

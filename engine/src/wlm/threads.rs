@@ -20,25 +20,28 @@ const NICER: i32 = 10;
 /// Batches that are computed before somebody reads them.
 const AHEAD: usize = 2;
 
-/// The threads, once somebody needs them.
+/// The threads, once somebody needs them; nothing where the operating system gave none.
 #[derive(Debug, Default)]
-pub(crate) struct LongThreads(OnceLock<io::Result<Runtime>>);
+pub(crate) struct LongThreads(OnceLock<Option<Runtime>>);
 
 impl LongThreads {
-    /// A plan's rows, which are computed on these threads from now on until they are dropped.
+    /// A plan's rows, which are computed on these threads from now on until they are dropped; without threads like all others.
     ///
     /// # Errors
-    /// What the operating system says when it gives no threads.
+    /// What the plan says as it begins.
     pub(crate) fn rows(
         &self,
         plan: Arc<dyn ExecutionPlan>,
         task: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let runtime = self.0.get_or_init(|| start(Handle::current().metrics().num_workers()));
-        let handle = match runtime {
-            Ok(runtime) => runtime.handle(),
-            Err(error) => return Err(io::Error::new(error.kind(), error.to_string()).into()),
+        let start = || match start(Handle::current().metrics().num_workers()) {
+            Ok(runtime) => Some(runtime),
+            Err(error) => {
+                tracing::warn!(%error, "there are no threads for long queries");
+                None
+            }
         };
+        let Some(runtime) = self.0.get_or_init(start) else { return execute_stream(plan, task) };
         let mut builder = RecordBatchReceiverStreamBuilder::new(plan.schema(), AHEAD);
         let sender = builder.tx();
         let work = async move {
@@ -51,14 +54,14 @@ impl LongThreads {
             }
             Ok(())
         };
-        builder.spawn_on(work, handle);
+        builder.spawn_on(work, runtime.handle());
         Ok(builder.build())
     }
 }
 
 impl Drop for LongThreads {
     fn drop(&mut self) {
-        if let Some(Ok(runtime)) = self.0.take() {
+        if let Some(runtime) = self.0.take().flatten() {
             // What is dropped within a runtime must not wait for another, and threads that nobody waits for must not be
             // detached while they end: glibc may touch a large stack that is gone then.
             std::thread::spawn(move || drop(runtime));

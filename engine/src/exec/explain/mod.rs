@@ -83,10 +83,12 @@ async fn changed(context: &Context, explain: &Explain) -> Result<StatementResult
         Some(ExplainFormat::Json | ExplainFormat::Graphviz) => {}
         _ => return Err(Error::unsupported("EXPLAIN ANALYZE (FORMAT DATAFUSION) of a statement that writes")),
     }
+    // A statement within an open query runs in that one's work.
+    let before = context.work().map_or(0, |work| work.plans().len());
     let started = Instant::now();
     let result = Box::pin(super::execute(context, &explain.statement)).await?;
     let elapsed = started.elapsed();
-    let plans = context.work().map(|work| work.plans()).unwrap_or_default();
+    let plans = context.work().map(|work| work.plans().split_off(before)).unwrap_or_default();
     let mut scans = Vec::new();
     for plan in &plans {
         scans_of(plan, &mut scans);

@@ -140,7 +140,9 @@ fn few_together(groups: Vec<Vec<usize>>, pieces: &[Piece]) -> Vec<Vec<usize>> {
         rows <= ROWS_OF_FILE && group.iter().all(|at| pieces[*at].bucket.is_some())
     };
     let (few, mut groups): (Vec<_>, Vec<_>) = groups.into_iter().partition(are_few);
-    groups.push(few.concat());
+    if !few.is_empty() {
+        groups.push(few.concat());
+    }
     groups
 }
 

@@ -10,7 +10,8 @@ use datafusion::common::utils::memory::{RecordBatchMemoryCounter, estimate_memor
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::ExecutionPlanProperties;
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, stream};
 use std::sync::Arc;
@@ -34,8 +35,8 @@ pub(super) struct Collected {
     claim: Claim,
     /// Whether the key is one integer.
     by_value: bool,
-    /// Whether the keys are looked up by a connector.
-    looked_up: bool,
+    /// How many build sides' keys a connector looks up as one list, if it does.
+    looked_up: Option<usize>,
 }
 
 /// A join's memory, and the context that gives it.
@@ -52,6 +53,10 @@ impl Collected {
             [(key, _)] => key.data_type(&schema)?.is_integer(),
             _ => false,
         };
+        let sides = match join.partition_mode() {
+            PartitionMode::Partitioned => join.left().output_partitioning().partition_count(),
+            _ => 1,
+        };
         Ok(Self {
             batches: Vec::new(),
             rows: 0,
@@ -60,7 +65,7 @@ impl Collected {
             reservation: env.reserve(),
             claim,
             by_value,
-            looked_up: reach_connector(join)?,
+            looked_up: reach_connector(join)?.then_some(sides),
         })
     }
 
@@ -123,7 +128,7 @@ impl Collected {
             arrays
         };
         let memory = Arc::new(Granted::new(self.reservation));
-        let told = self.looked_up.then_some(self.rows);
+        let told = self.looked_up.map(|sides| self.rows.saturating_mul(sides));
         let task = with_grant(&env.task, Arc::clone(&memory) as _, arrays, told);
         Ok((Grant { task: Arc::new(task), memory }, self.batches))
     }

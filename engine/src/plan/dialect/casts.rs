@@ -174,8 +174,9 @@ fn plain_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 /// LIKE over a number or a moment is over the text that it is (Redshift: "Implicit conversion types").
 fn written_out(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Result<Transformed<Expr>> {
     let Expr::Like(like) = &mut expr else { return Ok(Transformed::no(expr)) };
-    let is_none = like.expr.get_type(schema).is_ok_and(|found| functions::is_written_out(&found));
-    if !is_none || !dialect.rules().numbers_as_texts {
+    let applies = dialect.rules().numbers_as_texts
+        && like.expr.get_type(schema).is_ok_and(|found| functions::is_written_out(&found));
+    if !applies {
         return Ok(Transformed::no(expr));
     }
     let value = std::mem::take(like.expr.as_mut());

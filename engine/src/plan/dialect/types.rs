@@ -76,9 +76,7 @@ impl Types {
             Name::JSON | Name::Uuid => DataType::Utf8View,
             Name::Map(key, value) => functions::map_of(self.nested(key)?, self.nested(value)?),
             // A T-digest is the bytes that it is cast to.
-            Name::Custom(name, _)
-                if self.dialect == Dialect::Athena && name.to_string().eq_ignore_ascii_case("tdigest") =>
-            {
+            Name::Custom(name, _) if rules.digests_are_types && name.to_string().eq_ignore_ascii_case("tdigest") => {
                 DataType::BinaryView
             }
             Name::Custom(name, arguments) => match custom(&name.to_string().to_lowercase(), arguments) {
