@@ -1,4 +1,5 @@
-//! Our physical optimizer rules and operators, beside DataFusion's and in their places where those go wrong for us.
+//! Our physical optimizer rules and operators, beside DataFusion's and in their places where those go wrong for us; and the
+//! threads on which plans of long queries run.
 
 mod afresh;
 mod computed;
@@ -12,6 +13,7 @@ mod handed;
 mod heard_loops;
 mod joined_texts;
 mod layout;
+mod long_threads;
 mod memory;
 mod rooms;
 mod rules;
@@ -22,6 +24,7 @@ mod statistics;
 pub(crate) use decimal::arithmetic_of;
 pub(crate) use joined_texts::joins_of;
 pub(crate) use layout::is_copied;
+pub(crate) use long_threads::LongThreads;
 pub(crate) use memory::{exchanges_write_apart, fit_to_memory};
 pub(crate) use rules::rules;
 pub(crate) use small_groups::aggregate_of;

@@ -8,7 +8,6 @@
 //! - `state` is what the queues tell of themselves, and who asks for slots.
 //! - `predict` learns how long statements run, for short query acceleration.
 //! - `admission` is one statement's stay in the queues: it waits, holds slots, hops, is watched; dropping it leaves.
-//! - `threads` has the threads on which long queries compute, so that short ones go before them.
 //! - `memory` is the share of the memory that its slots are.
 //! - `file` keeps the configuration in the warehouse and sees it change.
 //!
@@ -32,7 +31,6 @@ mod short_tests;
 mod state;
 #[cfg(test)]
 mod tests;
-mod threads;
 
 pub(crate) use admission::{Admission, Decision, Kind, Phase};
 pub(crate) use assign::Requester;
@@ -43,7 +41,6 @@ pub(crate) use priority::Priority;
 pub(crate) use queues::Wlm;
 pub(crate) use rules::Measures;
 pub(crate) use state::{Applicant, QueueState, TaskState};
-pub(crate) use threads::LongThreads;
 
 /// The setting that configures it.
 pub(crate) const SETTING: &str = "wlm_json_configuration";

@@ -17,6 +17,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// By how much their nice values are above the process's.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 10;
+/// Their stacks: operators poll each other, and nothing is planned there.
+const STACK_BYTES: usize = 16 << 20;
 /// Batches that are computed before somebody reads them.
 const AHEAD: usize = 2;
 
@@ -72,7 +74,7 @@ impl Drop for LongThreads {
 fn start(threads: usize) -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(threads)
-        .thread_stack_size(crate::plan::STACK_BYTES)
+        .thread_stack_size(STACK_BYTES)
         .thread_name("long queries")
         .on_thread_start(go_behind)
         .enable_all()
