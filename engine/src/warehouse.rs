@@ -13,7 +13,7 @@ use crate::lake::statistics::FileStatistics;
 use crate::lake::stores::Stores;
 use crate::lake::table::Lake;
 use crate::optimize;
-use crate::physical::{self, LongThreads};
+use crate::physical::{self, PatientThreads};
 use crate::result_cache::ResultCache;
 use crate::retention::{self, RetentionPolicy};
 use crate::session::{Leases, Sessions, Turns, is_temporary};
@@ -226,7 +226,7 @@ pub struct Warehouse {
     vacuums: Vacuums,
     leases: Leases,
     wlm: Arc<Wlm>,
-    long_threads: LongThreads,
+    patient_threads: PatientThreads,
     results: ResultCache,
     texts: Texts,
     plans: KeptPlans,
@@ -322,7 +322,7 @@ impl Warehouse {
             vacuums: Vacuums::default(),
             leases,
             wlm,
-            long_threads: LongThreads::default(),
+            patient_threads: PatientThreads::default(),
             results,
             texts: Texts::default(),
             plans: KeptPlans::default(),
@@ -438,9 +438,9 @@ impl Warehouse {
         &self.wlm
     }
 
-    /// Where long queries compute.
-    pub(crate) fn long_threads(&self) -> &LongThreads {
-        &self.long_threads
+    /// Where what lets others go before computes.
+    pub(crate) fn patient_threads(&self) -> &PatientThreads {
+        &self.patient_threads
     }
 
     /// The rows of managed tables that the catalog holds.

@@ -47,7 +47,7 @@ async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult>
     }
     let (plan, task) = (Arc::clone(&physical), context.state().task_ctx());
     let mut rows = if context.work().is_some_and(|work| work.is_long()) {
-        context.warehouse().long_threads().rows(plan, task)?
+        context.warehouse().patient_threads().rows(plan, task)?
     } else {
         execute_stream(plan, task)?
     };

@@ -1,5 +1,5 @@
 //! Our physical optimizer rules and operators, beside DataFusion's and in their places where those go wrong for us; and the
-//! threads on which plans of long queries run.
+//! threads of what lets others go before.
 
 mod afresh;
 mod computed;
@@ -13,8 +13,8 @@ mod handed;
 mod heard_loops;
 mod joined_texts;
 mod layout;
-mod long_threads;
 mod memory;
+mod patient_threads;
 mod rooms;
 mod rules;
 mod small_groups;
@@ -24,7 +24,7 @@ mod statistics;
 pub(crate) use decimal::arithmetic_of;
 pub(crate) use joined_texts::joins_of;
 pub(crate) use layout::is_copied;
-pub(crate) use long_threads::LongThreads;
 pub(crate) use memory::{exchanges_write_apart, fit_to_memory};
+pub(crate) use patient_threads::PatientThreads;
 pub(crate) use rules::rules;
 pub(crate) use small_groups::aggregate_of;

@@ -226,7 +226,7 @@ fn nice_of_long_queries() -> Vec<i64> {
     let threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path());
     // A thread may end meanwhile.
     let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.join("stat")).ok());
-    let own = stats.filter_map(|stat| stat.split_once("(long queries) ").map(|(_, fields)| fields.to_owned()));
+    let own = stats.filter_map(|stat| stat.split_once("(patient) ").map(|(_, fields)| fields.to_owned()));
     own.map(|fields| fields.split(' ').nth(16).unwrap().parse().unwrap()).collect()
 }
 

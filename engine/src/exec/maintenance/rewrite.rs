@@ -24,6 +24,7 @@ use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange, NEW_RO
 use millrace_catalog::model::{DataFile, ManagedTable};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// How often the same files are done again when others change them meanwhile.
 const MOST_TRIES: u32 = 4;
@@ -33,6 +34,8 @@ pub(crate) struct Rewriter {
     warehouse: Arc<Warehouse>,
     /// What it lets go first, where it works in the background.
     behind: Option<Arc<Activity>>,
+    /// Where it commits, wherever it computes: commits of others wait for that.
+    commits: Handle,
 }
 
 /// What became of a [`Job`].
@@ -49,14 +52,14 @@ pub(super) struct Rewritten {
 }
 
 impl Rewriter {
-    /// One that works for a statement.
+    /// One that works for a statement. Must be called within a runtime.
     pub(crate) fn new(warehouse: &Arc<Warehouse>) -> Self {
-        Self { warehouse: Arc::clone(warehouse), behind: None }
+        Self { warehouse: Arc::clone(warehouse), behind: None, commits: Handle::current() }
     }
 
     /// One that works in the background: it stops between batches while statements run.
     pub(crate) fn in_background(warehouse: &Arc<Warehouse>) -> Self {
-        Self { warehouse: Arc::clone(warehouse), behind: Some(Arc::clone(warehouse.activity())) }
+        Self { behind: Some(Arc::clone(warehouse.activity())), ..Self::new(warehouse) }
     }
 
     /// The warehouse.
@@ -195,7 +198,7 @@ impl Rewriter {
             None => Some(self.warehouse.turns().wait_for_commit([table].into()).await),
         };
         let (catalog, base) = (Arc::clone(self.warehouse.catalog()), seen.version);
-        let commit = self.warehouse.cleanup().spawn(async move {
+        let work = async move {
             let _turn = own_turn;
             let note = CommitNote { message: Some("vacuum".to_owned()), ..CommitNote::default() };
             // From here on the catalog may come to name the files, whatever becomes of this task.
@@ -217,7 +220,8 @@ impl Rewriter {
                     Err(Error::from(error))
                 }
             }
-        });
+        };
+        let commit = self.warehouse.cleanup().spawn_on(work, &self.commits);
         commit.await.unwrap_or_else(|e| Err(Error::internal(format!("a commit ended abnormally: {e}"))))
     }
 }

@@ -1,16 +1,19 @@
-//! Threads on which long queries compute where short ones are accelerated: the operating system gives them a tenth of the
-//! processor's time that other threads want, and all that nobody else wants. Slots alone would not do it, for what has its
-//! slots shares the processor with all others that have theirs.
+//! Threads that let others go before: the operating system gives them a tenth of the processor's time that other threads
+//! want, and all that nobody else wants. Long queries compute there where short ones are accelerated (slots alone would not
+//! do it, for what has its slots shares the processor with all others that have theirs), and VACUUM without BOOST.
 //!
-//! There are as many as the threads of the runtime that first asks for them. Only queries go there: what changes tables
-//! would keep commits of others waiting.
+//! There are as many as the threads of the runtime that first asks for them. Nothing goes there that keeps commits of others
+//! waiting.
 
+use crate::error;
 use datafusion::common::Result;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -24,9 +27,9 @@ const AHEAD: usize = 2;
 
 /// The threads, once somebody needs them; nothing where the operating system gave none.
 #[derive(Debug, Default)]
-pub(crate) struct LongThreads(OnceLock<Option<Runtime>>);
+pub(crate) struct PatientThreads(OnceLock<Option<Runtime>>);
 
-impl LongThreads {
+impl PatientThreads {
     /// A plan's rows, which are computed on these threads from now on until they are dropped; without threads like all others.
     ///
     /// # Errors
@@ -36,14 +39,7 @@ impl LongThreads {
         plan: Arc<dyn ExecutionPlan>,
         task: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let start = || match start(Handle::current().metrics().num_workers()) {
-            Ok(runtime) => Some(runtime),
-            Err(error) => {
-                tracing::warn!(%error, "there are no threads for long queries");
-                None
-            }
-        };
-        let Some(runtime) = self.0.get_or_init(start) else { return execute_stream(plan, task) };
+        let Some(runtime) = self.runtime() else { return execute_stream(plan, task) };
         let mut builder = RecordBatchReceiverStreamBuilder::new(plan.schema(), AHEAD);
         let sender = builder.tx();
         let work = async move {
@@ -59,9 +55,39 @@ impl LongThreads {
         builder.spawn_on(work, runtime.handle());
         Ok(builder.build())
     }
+
+    /// Does work on these threads, until it is done or nobody waits for it any more; without threads like all other work.
+    ///
+    /// # Errors
+    /// What the work says.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = error::Result<T>> + Send + 'static,
+    ) -> error::Result<T> {
+        let Some(runtime) = self.runtime() else { return work.await };
+        let task = {
+            let _entered = runtime.enter();
+            SpawnedTask::spawn(work)
+        };
+        task.join().await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(error) => Err(error::Error::internal(format!("work that lets others go before ended: {error}"))),
+        })
+    }
+
+    fn runtime(&self) -> Option<&Runtime> {
+        let start = || match start(Handle::current().metrics().num_workers()) {
+            Ok(runtime) => Some(runtime),
+            Err(error) => {
+                tracing::warn!(%error, "there are no threads for what lets others go before");
+                None
+            }
+        };
+        self.0.get_or_init(start).as_ref()
+    }
 }
 
-impl Drop for LongThreads {
+impl Drop for PatientThreads {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take().flatten() {
             // What is dropped within a runtime must not wait for another, and threads that nobody waits for must not be
@@ -75,7 +101,7 @@ fn start(threads: usize) -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_stack_size(STACK_BYTES)
-        .thread_name("long queries")
+        .thread_name("patient")
         .on_thread_start(go_behind)
         .enable_all()
         .build()
@@ -88,7 +114,7 @@ fn go_behind() {
     // Linux takes "this process" as "this thread".
     let set = getpriority_process(None).and_then(|nice| setpriority_process(None, (nice + NICER).min(19)));
     if let Err(error) = set {
-        tracing::warn!(%error, "a thread of long queries has the processor like others");
+        tracing::warn!(%error, "a thread that should let others go before has the processor like them");
     }
 }
 
