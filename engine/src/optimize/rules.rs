@@ -1,7 +1,9 @@
 //! The order of the logical optimizer's rules: DataFusion's, with ours in their places.
 
+use super::set_comparisons::SetComparisons;
 use super::shifted_sums::ShiftedSums;
 use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
+use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use std::sync::Arc;
 
@@ -9,11 +11,13 @@ type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
 /// DataFusion's rules with ours in place.
 pub(crate) fn rules() -> Vec<Rule> {
-    let common = CommonSubexprEliminate::new();
+    let (common, comparisons) = (CommonSubexprEliminate::new(), RewriteSetComparison::new());
     let place = |rule: Rule| -> Vec<Rule> {
         if rule.name() == common.name() {
             // What sums have in common is seen before it is computed below them.
             vec![Arc::new(ShiftedSums), rule]
+        } else if rule.name() == comparisons.name() {
+            vec![Arc::new(SetComparisons::default())]
         } else {
             vec![rule]
         }

@@ -50,6 +50,21 @@ pub(super) trait Around: fmt::Debug + Send + Sync + Sized + 'static {
         inner.maintains_input_order()
     }
 
+    /// Which inputs' statistics it makes its own of.
+    fn child_stats_requests(&self, inner: &Plan, partition: Option<usize>) -> Vec<ChildStats> {
+        inner.child_stats_requests(partition)
+    }
+
+    /// The statistics of its rows, with those of its inputs that were asked for.
+    fn statistics_from_inputs(
+        &self,
+        inner: &Plan,
+        inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        inner.statistics_from_inputs(inputs, args)
+    }
+
     /// How a plan shows it.
     fn fmt_as(&self, inner: &Plan, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         inner.fmt_as(format, f)
@@ -73,6 +88,18 @@ impl<A: Around> AroundExec<A> {
         plan.transform_up(|plan| {
             Ok(match of(&plan)? {
                 Some(around) => Transformed::yes(Arc::new(Self::new(plan, around)) as _),
+                None => Transformed::no(plan),
+            })
+        })
+        .data()
+    }
+
+    /// Takes it off wherever it stands in a plan.
+    pub(super) fn take_off(plan: Plan) -> Result<Plan> {
+        plan.transform_up(|plan| {
+            // `downcast_ref` would look for it within the inner operator.
+            Ok(match (plan.as_ref() as &dyn Any).downcast_ref::<Self>() {
+                Some(around) => Transformed::yes(Arc::clone(&around.inner)),
                 None => Transformed::no(plan),
             })
         })
@@ -185,11 +212,11 @@ impl<A: Around> ExecutionPlan for AroundExec<A> {
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        self.inner.statistics_from_inputs(inputs, args)
+        self.around.statistics_from_inputs(&self.inner, inputs, args)
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        self.inner.child_stats_requests(partition)
+        self.around.child_stats_requests(&self.inner, partition)
     }
 
     fn supports_limit_pushdown(&self) -> bool {

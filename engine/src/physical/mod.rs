@@ -12,6 +12,7 @@ mod found_keys;
 mod handed;
 mod heard_loops;
 mod joined_texts;
+mod kept_statistics;
 mod layout;
 mod memory;
 mod patient_threads;

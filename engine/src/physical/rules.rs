@@ -6,6 +6,7 @@ use super::foreign_aggregates::ForeignAggregates;
 use super::found_filters::FoundFilters;
 use super::heard_loops::HeardLoops;
 use super::joined_texts::JoinTexts;
+use super::kept_statistics::KeptStatistics;
 use super::layout::UseLayout;
 use super::rooms::Rooms;
 use super::small_groups::SmallGroups;
@@ -27,7 +28,7 @@ pub(crate) fn rules() -> Vec<Rule> {
             vec![Arc::new(ScanStatistics::default())]
         } else if rule.name() == requirements.name() {
             // Exchanges and sorts come in here: before, scans take the layout that spares them.
-            vec![Arc::new(UseLayout), rule]
+            vec![Arc::new(UseLayout), Arc::new(KeptStatistics(rule))]
         } else if rule.name().starts_with("FilterPushdown") {
             vec![Arc::new(FoundFilters(rule))]
         } else {

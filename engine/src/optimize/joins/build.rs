@@ -27,7 +27,7 @@ impl Builder {
                 let (left_plan, right_plan) = (self.set(left, tree)?, self.set(right, tree)?);
                 self.join((left, left_plan), (right, right_plan))
             }
-            None => Ok(std::mem::take(&mut self.region.relations[set.trailing_zeros() as usize].plan)),
+            None => Ok(self.region.relations[set.trailing_zeros() as usize].take()),
         }
     }
 

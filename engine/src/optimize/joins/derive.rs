@@ -28,7 +28,7 @@ pub(super) fn derive(region: &mut Region, estimator: Estimator) -> Result<bool> 
     }
     let mut filtered = add(region, estimator, found)?;
     let mut found: Vec<(usize, Expr)> = Vec::new();
-    let known: Vec<Vec<Expr>> = region.relations.iter().map(|relation| conditions_of(&relation.plan)).collect();
+    let known: Vec<Vec<Expr>> = region.relations.iter().map(|relation| conditions_of(relation.plan())).collect();
     for (from, source, to, target) in equal_columns(region) {
         let on_source = known[from].iter().filter(|condition| {
             let columns = condition.column_refs();
@@ -46,14 +46,14 @@ pub(super) fn derive(region: &mut Region, estimator: Estimator) -> Result<bool> 
 fn add(region: &mut Region, estimator: Estimator, found: Vec<(usize, Expr)>) -> Result<bool> {
     let mut any = false;
     for (at, condition) in found {
-        let plan = &region.relations[at].plan;
-        if conditions_of(plan).contains(&condition) {
+        let relation = &mut region.relations[at];
+        if conditions_of(relation.plan()).contains(&condition) {
             continue;
         }
-        let before = estimator.plan(plan).rows;
-        let filtered = super::region::filtered(plan.clone(), condition)?;
-        if estimator.plan(&filtered).rows <= before * MOST_KEPT {
-            region.relations[at].plan = filtered;
+        let filtered = super::region::filtered(relation.plan().clone(), condition)?;
+        let estimate = estimator.plan(&filtered);
+        if estimate.rows <= relation.estimate(estimator).rows * MOST_KEPT {
+            relation.put(filtered, estimate);
             any = true;
         }
     }

@@ -31,11 +31,10 @@ pub(super) fn pass(region: &mut Region, ordering: &mut Ordering) -> Result<bool>
         if let Some((source, column, grouped)) = best(region, at, ordering) {
             ordering.aliases += 1;
             let alias = format!("__keys_{}", ordering.aliases);
-            let keys = LogicalPlanBuilder::from(region.relations[source].plan.clone());
+            let keys = LogicalPlanBuilder::from(region.relations[source].plan().clone());
             let keys = keys.project([Expr::Column(column.clone())])?.alias(alias.clone())?.build()?;
             let key = Column::new(Some(alias), column.name);
-            let plan = std::mem::take(&mut region.relations[at].plan);
-            region.relations[at].plan = restrict(plan, &grouped, (&key, keys))?;
+            region.relations[at].change(|plan| restrict(plan, &grouped, (&key, keys)))?;
             any = true;
         }
     }
@@ -44,23 +43,23 @@ pub(super) fn pass(region: &mut Region, ordering: &mut Ordering) -> Result<bool>
 
 /// The source that leaves the fewest groups of a relation, if that pays, with the column of the aggregation's input.
 fn best(region: &Region, at: usize, ordering: &Ordering) -> Option<(usize, Column, Column)> {
-    let aggregate = aggregation(&region.relations[at].plan)?;
+    let aggregate = aggregation(region.relations[at].plan())?;
     let estimator = ordering.estimator;
     let mut input = None;
     let mut best: Option<(f64, (usize, Column, Column))> = None;
     for (key, sources) in links(region, at) {
-        let Some(grouped) = grouped_by(&region.relations[at].plan, &key) else { continue };
+        let Some(grouped) = grouped_by(region.relations[at].plan(), &key) else { continue };
         let place = aggregate.input.schema().maybe_index_of_column(&grouped)?;
         let all = input.get_or_insert_with(|| estimator.plan(&aggregate.input));
         if !all.known || all.rows < LEAST_ROWS {
             return None;
         }
         for (source, column) in sources {
-            let plan = &region.relations[source].plan;
+            let plan = region.relations[source].plan();
             if source == at || !is_simple(plan) || !same_type(plan, &column, &aggregate.input, &grouped) {
                 continue;
             }
-            let keys = estimator.plan(plan);
+            let keys = region.relations[source].estimate(estimator);
             let place_of_source = plan.schema().maybe_index_of_column(&column)?;
             let (found, grouping) = (&keys.columns[place_of_source], &all.columns[place]);
             let distinct = found.distinct.min(keys.rows);

@@ -8,6 +8,7 @@ mod collect;
 mod derive;
 mod keys;
 mod region;
+mod relation;
 
 use super::estimate::Estimator;
 use super::order;
@@ -58,8 +59,7 @@ impl Ordering<'_> {
         }
         let Some(tree) = order::order(&problem) else { return Ok(None) };
         for relation in &mut region.relations {
-            let plan = std::mem::take(&mut relation.plan);
-            relation.plan = self.order(plan)?;
+            relation.change(|plan| self.order(plan))?;
         }
         build::in_order(region, &tree).map(Some)
     }

@@ -1,6 +1,7 @@
 //! A region: its relations, the columns that are equal in its result, its other conditions.
 
 use super::collect::{Attached, Names, Parts};
+use super::relation::Relation;
 use crate::optimize::estimate::{
     ColumnEstimate, Estimate, Estimator, Scope, computed, matching, partnered, selectivity,
 };
@@ -25,14 +26,6 @@ pub(super) struct Region {
     pub(super) conditions: Vec<(Set, Expr)>,
     /// Which relation has a column.
     owners: HashMap<Column, usize>,
-}
-
-/// A relation of a region.
-#[derive(Debug)]
-pub(super) struct Relation {
-    pub(super) plan: LogicalPlan,
-    /// How it is attached, with the relations that its condition needs.
-    pub(super) attached: Option<(Set, Attached)>,
 }
 
 impl Region {
@@ -78,7 +71,7 @@ impl Region {
                     Some((needs, attached))
                 }
             };
-            region.relations.push(Relation { plan, attached });
+            region.relations.push(Relation::new(plan, attached));
         }
         let mut equal = Vec::new();
         for condition in parts.conditions {
@@ -113,8 +106,8 @@ impl Region {
             self.relations[at].attached.is_none().then_some(at)
         };
         let (Some(one), Some(other)) = (free(left), free(right)) else { return Ok(None) };
-        let left_type = left.get_type(self.relations[one].plan.schema())?;
-        let right_type = right.get_type(self.relations[other].plan.schema())?;
+        let left_type = left.get_type(self.relations[one].plan().schema())?;
+        let right_type = right.get_type(self.relations[other].plan().schema())?;
         let joins = one != other && left_type == right_type && can_hash(&left_type);
         Ok(joins.then(|| [(one, left.as_ref().clone()), (other, right.as_ref().clone())]))
     }
@@ -150,22 +143,20 @@ impl Region {
     /// Filters a relation by more conditions.
     pub(super) fn filter(&mut self, at: usize, conditions: Vec<Expr>) -> Result<()> {
         if let Some(condition) = conjunction(conditions) {
-            let relation = &mut self.relations[at];
-            let plan = std::mem::take(&mut relation.plan);
-            relation.plan = filtered(plan, condition)?;
+            self.relations[at].change(|plan| filtered(plan, condition))?;
         }
         Ok(())
     }
 
     /// What an order of the joins depends on; `None` where a table's rows are unknown.
     pub(super) fn problem(&self, estimator: Estimator) -> Option<Problem> {
-        let estimates: Vec<Estimate> = self.relations.iter().map(|relation| estimator.plan(&relation.plan)).collect();
+        let estimates: Vec<&Estimate> = self.relations.iter().map(|relation| relation.estimate(estimator)).collect();
         if !estimates.iter().all(|estimate| estimate.known) {
             return None;
         }
         let columns = Columns::new(&self.relations, &estimates);
         let mut problem = Problem::default();
-        for (at, (relation, estimate)) in self.relations.iter().zip(&estimates).enumerate() {
+        for (at, (relation, estimate)) in self.relations.iter().zip(estimates.iter().copied()).enumerate() {
             let attached = relation.attached.as_ref().map(|(needs, attached)| {
                 let mut attachment = columns.attachment(attached, estimate, *needs);
                 let own = self.conditions.iter().filter(|(set, _)| *set == bit(at));
@@ -177,7 +168,7 @@ impl Region {
         for class in &self.classes {
             let member = |(relation, expr): &(usize, Expr)| Member {
                 relation: *relation,
-                column: columns.of(expr, &estimates[*relation]),
+                column: columns.of(expr, estimates[*relation]),
             };
             let set = class.iter().fold(0, |set, (at, _)| set | bit(*at));
             problem.classes.push(order::Class { members: class.iter().map(member).collect(), set });
@@ -227,10 +218,10 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn new(relations: &[Relation], estimates: &[Estimate]) -> Self {
+    pub(super) fn new(relations: &[Relation], estimates: &[&Estimate]) -> Self {
         let mut columns = Self { all: Vec::new(), places: HashMap::new() };
         for (relation, estimate) in relations.iter().zip(estimates) {
-            for (column, known) in relation.plan.schema().columns().into_iter().zip(&estimate.columns) {
+            for (column, known) in relation.plan().schema().columns().into_iter().zip(&estimate.columns) {
                 columns.places.insert(column, columns.all.len());
                 columns.all.push(known.clone());
             }

@@ -124,7 +124,7 @@ impl Walker {
 
     /// What was computed by our functions, which give one type of texts, in the type of what it stands for.
     pub(super) fn typed(&self, computed: Expr, before: &Expr) -> Expr {
-        let field = self.scope().and_then(|scope| before.to_field(&scope.schema).ok());
+        let field = self.scope().and_then(|scope| before.to_field(scope.schema()).ok());
         match field.map(|(_, field)| field.data_type().clone()) {
             Some(data_type) => as_type(computed, &data_type),
             None => computed,

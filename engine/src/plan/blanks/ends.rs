@@ -166,7 +166,7 @@ impl Walker {
     }
 
     fn is_text(&self, expr: &Expr) -> bool {
-        let field = self.scope().and_then(|scope| expr.to_field(&scope.schema).ok());
+        let field = self.scope().and_then(|scope| expr.to_field(scope.schema()).ok());
         field.is_some_and(|(_, field)| is_plain_text(&field))
     }
 
@@ -175,7 +175,7 @@ impl Walker {
         if !is_plain_text(to) {
             return None;
         }
-        let from = self.scope().and_then(|scope| inner.to_field(&scope.schema).ok());
+        let from = self.scope().and_then(|scope| inner.to_field(scope.schema()).ok());
         let simple = from.is_some_and(|(_, from)| {
             let from = from.data_type();
             from.is_numeric() || from.is_temporal() || *from == DataType::Boolean

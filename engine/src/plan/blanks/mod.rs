@@ -33,11 +33,12 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinConstraint, JoinType};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     BinaryExpr, Distinct, DistinctOn, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, SortExpr,
     Subquery, lit,
 };
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// Rewrites the comparisons of a plan and of the queries in it, and tells what is known of its columns; names and types
@@ -49,10 +50,28 @@ pub(super) fn rewrite(plan: LogicalPlan, dialect: Dialect) -> Result<(LogicalPla
 /// The columns that a node's expressions may name.
 struct Scope {
     inputs: Vec<(DFSchemaRef, Vec<Texts>)>,
-    schema: DFSchema,
+    /// Those of several inputs together, once somebody asks for them: most expressions name columns alone.
+    together: OnceCell<DFSchema>,
 }
 
 impl Scope {
+    fn new(inputs: Vec<(DFSchemaRef, Vec<Texts>)>) -> Self {
+        Self { inputs, together: OnceCell::new() }
+    }
+
+    fn schema(&self) -> &DFSchema {
+        match self.inputs.as_slice() {
+            [(schema, _)] => schema,
+            inputs => self.together.get_or_init(|| {
+                let mut together = DFSchema::empty();
+                for (schema, _) in inputs {
+                    together.merge(schema);
+                }
+                together
+            }),
+        }
+    }
+
     /// What is known of a column; `None` where it is no text.
     fn texts(&self, column: &Column) -> Option<Texts> {
         let found = self.inputs.iter().find_map(|(schema, texts)| {
@@ -110,8 +129,7 @@ impl Walker {
             Ok(Transformed::yes(child))
         })?;
         let plan = if width(&plan.data) == before { plan.data } else { plan.data.recompute_schema()? };
-        let schema = merge_schema(&plan.inputs());
-        self.scopes.push(Scope { inputs, schema });
+        self.scopes.push(Scope::new(inputs));
         let rewritten = self.node(plan);
         self.scopes.pop();
         let (plan, texts) = rewritten?;
