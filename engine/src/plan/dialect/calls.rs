@@ -109,7 +109,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
                 UnaryOperator::PGAbs => "abs",
                 UnaryOperator::BitwiseNot => "$bitwise_not",
                 // The smallest whole number has no counterpart.
-                UnaryOperator::Minus if !is_signed(inner, redshift) => "$negate",
+                UnaryOperator::Minus if !matches!(**inner, Expr::Value(_)) => "$negate",
                 _ => return Ok(()),
             };
             let inner = take(inner);
@@ -189,7 +189,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             if let Some(literal) = intervals::literal(interval)? {
                 *expr = literal;
             } else {
-                intervals::without_commas(interval);
+                intervals::in_units(interval)?;
             }
         }
         Expr::Interval(interval) => whole_interval(interval)?,
@@ -540,15 +540,6 @@ fn is_string(literal: &Expr) -> bool {
 
 fn is_timetz(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Time(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone))
-}
-
-/// Whether the planner takes a literal together with the minus before it.
-fn is_signed(literal: &Expr, redshift: bool) -> bool {
-    match literal {
-        Expr::Value(_) => true,
-        Expr::Interval(interval) => !redshift || interval.leading_field.is_none(),
-        _ => false,
-    }
 }
 
 fn part_name(field: &DateTimeField) -> String {
