@@ -104,7 +104,7 @@ pub(crate) use nested_casts::is_nested_cast;
 pub(crate) use random::{RANDOM, Seed};
 pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
-    SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
+    SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, moments_read, scalar, super_argument,
 };
 pub(crate) use sketches::{
     CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, MERGE, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate,
