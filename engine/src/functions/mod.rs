@@ -49,6 +49,7 @@ mod nested_casts;
 mod number_template;
 mod pairs;
 mod parts;
+mod patterns;
 mod pieces;
 mod priorities;
 mod random;
@@ -84,6 +85,7 @@ mod vectors;
 mod whole_total;
 mod written_numbers;
 
+pub(crate) use self::regex::{REGEXP_LIKE, is_plain_pattern};
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
 pub(crate) use bytes::is_binary;
 pub(crate) use cast::{crosses_zones, differs as cast_differs, function as cast_function};

@@ -4,7 +4,7 @@
 use super::spelling::{cast, decimal_literal, number, text};
 use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
-use crate::functions::{DATE_PART, PLAIN_TEXT, STRPOS_OF_INSTANCE, TIMETZ};
+use crate::functions::{DATE_PART, PLAIN_TEXT, REGEXP_LIKE, STRPOS_OF_INSTANCE, TIMETZ, is_plain_pattern};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
@@ -364,6 +364,7 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
             call("normalize", vec![value.clone(), text(form.value.to_uppercase())])
         }
         ("array_sort", [_, Expr::Lambda(_)]) => call("$array_sort", args),
+        ("regexp_like", [_, pattern]) if !is_plain(pattern) => call(REGEXP_LIKE, args),
         ("regexp_replace", [_, _, Expr::Lambda(_)]) => call("$regexp_replace", args),
         ("array_histogram", [_]) => call("$histogram", args),
         ("split", [_, _]) => call("string_to_array", args),
@@ -536,6 +537,11 @@ fn is_plain_part(field: &DateTimeField, redshift: bool) -> bool {
 
 fn is_string(literal: &Expr) -> bool {
     matches!(literal, Expr::Value(value) if !matches!(value.value, Value::Number(..)))
+}
+
+/// Whether DataFusion's functions take a pattern, as far as one sees.
+fn is_plain(pattern: &Expr) -> bool {
+    matches!(pattern, Expr::Value(value) if value.value.clone().into_string().is_some_and(|text| is_plain_pattern(&text)))
 }
 
 fn is_timetz(data_type: &DataType) -> bool {
