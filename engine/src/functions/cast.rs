@@ -51,11 +51,14 @@ fn is_nested(to: &DataType) -> bool {
     matches!(to, DataType::List(_) | DataType::Map(..) | DataType::Struct(_))
 }
 
-/// Whether one of the types is an interval's and the other needs ours: qualified intervals, and texts of all.
+/// Whether one of the types is an interval's and the other needs ours: qualified intervals, and all to and from texts.
 fn interval(from: &DataType, to: &DataType) -> bool {
     from != to
         && !from.is_null()
-        && (intervals::is_qualified(from) || intervals::is_qualified(to) || (is_interval(from) && is_text(to)))
+        && (intervals::is_qualified(from)
+            || intervals::is_qualified(to)
+            || (is_interval(from) && is_text(to))
+            || (is_text(from) && is_interval(to)))
 }
 
 /// The cast to a type as a function of one argument; `safe` gives NULL where the other is an error.
@@ -189,6 +192,9 @@ impl Cast {
                 self.plain(&made)
             }
             DataType::Interval(IntervalUnit::YearMonth) => intervals::read(array, Qualifier::YEAR_TO_MONTH, self.safe),
+            DataType::Interval(_) if is_text(array.data_type()) => {
+                self.plain(&intervals::read_general(array, self.safe)?)
+            }
             DataType::Interval(_) => self.plain(&intervals::general(array)?),
             _ => Ok(cast(&as_texts(array)?, &self.to)?),
         }

@@ -167,9 +167,22 @@ pub(crate) fn as_interval(array: &ArrayRef, qualifier: Qualifier) -> Result<Arra
     read(array, qualifier, false)
 }
 
-/// Intervals in Arrow's most general type, days apart from the times of a day.
+/// Intervals and texts in Arrow's most general type, days apart from the times of a day.
 pub(crate) fn general(array: &ArrayRef) -> Result<ArrayRef> {
-    Ok(if is_interval(array.data_type()) { interval::as_general(array)? } else { cast(array, &ANY)? })
+    Ok(if is_interval(array.data_type()) { interval::as_general(array)? } else { read_general(array, false)? })
+}
+
+/// Texts as intervals of that type; `safe` gives NULL where one is none.
+pub(super) fn read_general(array: &ArrayRef, safe: bool) -> Result<ArrayRef> {
+    let texts = cast(array, &DataType::Utf8View)?;
+    let mut built = PrimitiveBuilder::<IntervalMonthDayNanoType>::with_capacity(texts.len());
+    for text in texts.as_string_view() {
+        match text.map(interval::parse_unqualified).transpose() {
+            Err(_) if safe => built.append_null(),
+            value => built.append_option(value?),
+        }
+    }
+    Ok(Arc::new(built.finish()))
 }
 
 /// The kernel of the casts to a qualifier, which is the second argument.

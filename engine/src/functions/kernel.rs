@@ -313,7 +313,7 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
 }
 
 /// What a text is read as where a date or moment is wanted.
-fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
+pub(super) fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
     match kind {
         Kind::Date if is_text(found) => Some(DataType::Date32),
         Kind::Stamp | Kind::StampOrTime | Kind::Moment | Kind::MomentOrSpan if is_text(found) => {

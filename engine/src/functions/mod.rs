@@ -49,6 +49,7 @@ mod nested_casts;
 mod number_template;
 mod pairs;
 mod parts;
+mod patterns;
 mod pieces;
 mod priorities;
 mod random;
@@ -84,6 +85,7 @@ mod vectors;
 mod whole_total;
 mod written_numbers;
 
+pub(crate) use self::regex::{REGEXP_LIKE, is_plain_pattern};
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
 pub(crate) use bytes::is_binary;
 pub(crate) use cast::{crosses_zones, differs as cast_differs, function as cast_function};
@@ -104,7 +106,7 @@ pub(crate) use nested_casts::is_nested_cast;
 pub(crate) use random::{RANDOM, Seed};
 pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
-    SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, scalar, super_argument,
+    SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, moments_read, scalar, super_argument,
 };
 pub(crate) use sketches::{
     CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, MERGE, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate,

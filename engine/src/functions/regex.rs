@@ -1,13 +1,14 @@
 //! Regular expressions: Redshift's and Trino's functions, and SIMILAR TO.
 //!
-//! The engine is Rust's `regex`: linear in time, without look-around and back references in patterns, which are errors.
+//! Look-around and back references are part of Trino's patterns, and of Redshift's with the parameter `p` (PCRE); elsewhere they
+//! are errors.
 
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
+use super::patterns::{Pattern, linear};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::arrow::array::{ArrayRef, ListBuilder, StringViewBuilder};
 use datafusion::arrow::datatypes::{DataType, Field};
-use regex::{Regex, RegexBuilder};
 use std::sync::Arc;
 
 use Kind::{Int, Text};
@@ -16,8 +17,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("regexp_substr", REDSHIFT, &[Text, Text, Int, Int, Text], Gives::Text, substr).optional(3).doc(
         "regexp_substr(text, pattern [, position [, occurrence [, parameters]]])",
         "The part that matches; empty where none does, NULL where the occurrence is less than 1 or more than the characters. \
-         Parameters: c (case matters), i (it does not), e (the first group).",
-        &[("regexp_substr('Suspendisse.Ac@velit.com', '@[^.]*')", "@velit"), ("regexp_substr('the fox', 'FOX', 1, 1, 'i')", "fox")],
+         Parameters: c (case matters), i (it does not), e (the first group), p (look-around and back references, as in PCRE).",
+        &[
+            ("regexp_substr('Suspendisse.Ac@velit.com', '@[^.]*')", "@velit"),
+            ("regexp_substr('the fox', 'FOX', 1, 1, 'i')", "fox"),
+            ("regexp_substr('passwd7 plain A1234 a1234', '(?=[^ ]*[a-z])(?=[^ ]*[0-9])[^ ]+', 1, 2, 'p')", "a1234"),
+        ],
     ),
     scalar("regexp_instr", REDSHIFT, &[Text, Text, Int, Int, Int, Text], Gives::Int4, instr).optional(4).doc(
         "regexp_instr(text, pattern [, position [, occurrence [, option [, parameters]]]])",
@@ -29,7 +34,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "How often the pattern matches.",
         &[("regexp_count('abcdefghijklmnopqrstuvwxyz', '[a-z]{3}')", "8"), ("regexp_count('the fox', 'FOX', 1, 'i')", "1")],
     ),
-    scalar("regexp_replace", REDSHIFT, &[Text, Text, Text, Int, Text], Gives::Text, replace).optional(3).doc(
+    scalar("regexp_replace", REDSHIFT, &[Text, Text, Text, Int, Text], Gives::Text, replace_by_redshift).optional(3).doc(
         "regexp_replace(text, pattern [, replacement [, position [, parameters]]])",
         "Every match replaced; $1 stands for the first group.",
         &[
@@ -37,7 +42,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("regexp_replace('the fox', 'FOX', 'quick brown fox', 1, 'i')", "the quick brown fox"),
         ],
     ),
-    scalar("regexp_replace", ATHENA, &[Text, Text, Text], Gives::Text, replace).optional(1).doc(
+    scalar("regexp_replace", ATHENA, &[Text, Text, Text], Gives::Text, replace_by_trino).optional(1).doc(
         "regexp_replace(text, pattern [, replacement])",
         "Every match replaced; $1 stands for the first group.",
         &[("regexp_replace('1a 2b 14m', '\\d+[ab] ')", "14m"), ("regexp_replace('1a 2b 14m', '(\\d+)([ab]) ', '3c$2 ')", "3ca 3cb 14m")],
@@ -70,6 +75,11 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("regexp_position('I have 23 apples, 5 pears and 13 oranges', '\\b\\d+\\b', 12, 2)", "31"),
         ],
     ),
+    scalar(REGEXP_LIKE, ATHENA, &[Text, Text], Gives::Bool, |call| {
+        let (texts, patterns) = (call.text(0), call.text(1));
+        let mut last = Last::new();
+        call.bools(|row| last.of(patterns.value(row), trino)?.is_in(texts.value(row)).map(Some))
+    }),
     scalar("$similar_to", BOTH, &[Text, Text, Text], Gives::Bool, similar),
 ];
 
@@ -78,15 +88,27 @@ pub(super) fn texts_type(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::List(Arc::new(Field::new("item", DataType::Utf8View, true))))
 }
 
+/// Trino's `regexp_like` of patterns that DataFusion's does not take.
+pub(crate) const REGEXP_LIKE: &str = "$regexp_like";
+
+/// Whether DataFusion's functions take a pattern.
+pub(crate) fn is_plain_pattern(pattern: &str) -> bool {
+    linear(pattern, false).is_ok()
+}
+
+/// A pattern of Trino's.
+pub(super) fn trino(pattern: &str) -> Result<Pattern> {
+    Pattern::new(pattern, false)
+}
+
 /// A pattern with Redshift's parameters.
-pub(super) fn compile(pattern: &str, parameters: &str) -> Result<Regex> {
+fn redshift(pattern: &str, parameters: &str) -> Result<Pattern> {
     let insensitive = parameters.contains('i');
-    RegexBuilder::new(pattern).case_insensitive(insensitive).build().map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Error::new(ErrorKind::InvalidParameter, format!("invalid regular expression: \"{pattern}\""))
-            .with_detail(reason)
-    })
+    if parameters.contains('p') {
+        Pattern::new(pattern, insensitive)
+    } else {
+        linear(pattern, insensitive).map(Pattern::Linear)
+    }
 }
 
 fn chars(text: &str) -> i32 {
@@ -129,25 +151,26 @@ fn sought<'a>(
     Sought { text, skipped, parameters, occurrence }
 }
 
-fn regex_of<'a>(last: &'a mut Last<Regex>, pattern: &str, parameters: &str) -> Result<&'a Regex> {
+fn pattern_of<'a>(last: &'a mut Last<Pattern>, pattern: &str, parameters: &str) -> Result<&'a Pattern> {
     if parameters.is_empty() {
-        return last.of(pattern, |pattern| compile(pattern, ""));
+        return last.of(pattern, |pattern| redshift(pattern, ""));
     }
-    last.of(&format!("{parameters}\u{0}{pattern}"), |_| compile(pattern, parameters))
+    last.of(&format!("{parameters}\u{0}{pattern}"), |_| redshift(pattern, parameters))
+}
+
+/// The group that is asked for: the first with the parameter `e`, where the pattern has one; else all of the match.
+fn group_by(parameters: &str, pattern: &Pattern) -> usize {
+    usize::from(parameters.contains('e') && pattern.groups() > 1)
 }
 
 fn substr(call: &Call<'_>) -> Result<ArrayRef> {
     let mut last = Last::new();
     call.texts(|row| {
         let sought = sought(call, row, 2, Some(3), 4);
-        let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
+        let pattern = pattern_of(&mut last, call.text(1).value(row), sought.parameters)?;
         let Some(occurrence) = sought.occurrence else { return Ok(None) };
-        // A pattern without groups is taken whole.
-        if sought.parameters.contains('e') && regex.captures_len() > 1 {
-            let found = regex.captures_iter(sought.text).nth(occurrence);
-            return Ok(Some(found.and_then(|groups| groups.get(1)).map_or("", |group| group.as_str())));
-        }
-        Ok(Some(regex.find_iter(sought.text).nth(occurrence).map_or("", |found| found.as_str())))
+        let found = pattern.nth(sought.text, group_by(sought.parameters, pattern), occurrence)?;
+        Ok(Some(found.map_or("", |found| &sought.text[found])))
     })
 }
 
@@ -155,11 +178,12 @@ fn instr(call: &Call<'_>) -> Result<ArrayRef> {
     let mut last = Last::new();
     call.int4s(|row| {
         let sought = sought(call, row, 2, Some(3), 5);
-        let after = call.has(4) && call.int(4).value(row) == 1;
-        let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
-        let found = sought.occurrence.and_then(|occurrence| regex.find_iter(sought.text).nth(occurrence));
+        let after = call.has(4) && call.int(4).value(row) != 0;
+        let pattern = pattern_of(&mut last, call.text(1).value(row), sought.parameters)?;
+        let Some(occurrence) = sought.occurrence else { return Ok(Some(0)) };
+        let found = pattern.nth(sought.text, group_by(sought.parameters, pattern), occurrence)?;
         let Some(found) = found else { return Ok(Some(0)) };
-        let end = sought.skipped + if after { found.end() } else { found.start() };
+        let end = sought.skipped + if after { found.end } else { found.start };
         Ok(Some(chars(&call.text(0).value(row)[..end]) + 1))
     })
 }
@@ -168,8 +192,8 @@ fn count(call: &Call<'_>) -> Result<ArrayRef> {
     let mut last = Last::new();
     call.int4s(|row| {
         let sought = sought(call, row, 2, None, 3);
-        let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
-        Ok(Some(i32::try_from(regex.find_iter(sought.text).count()).unwrap_or(i32::MAX)))
+        let pattern = pattern_of(&mut last, call.text(1).value(row), sought.parameters)?;
+        Ok(Some(i32::try_from(pattern.count(sought.text)?).unwrap_or(i32::MAX)))
     })
 }
 
@@ -177,20 +201,32 @@ fn wide_count(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, patterns) = (call.text(0), call.text(1));
     let mut last = Last::new();
     call.ints(|row| {
-        let regex = last.of(patterns.value(row), |pattern| compile(pattern, ""))?;
-        Ok(Some(regex.find_iter(texts.value(row)).count() as i64))
+        let pattern = last.of(patterns.value(row), trino)?;
+        Ok(Some(pattern.count(texts.value(row))? as i64))
     })
 }
 
-fn replace(call: &Call<'_>) -> Result<ArrayRef> {
+fn replace_by_redshift(call: &Call<'_>) -> Result<ArrayRef> {
+    replace(call, pattern_of)
+}
+
+fn replace_by_trino(call: &Call<'_>) -> Result<ArrayRef> {
+    replace(call, |last, pattern, _| last.of(pattern, trino))
+}
+
+/// Replaces all matches of the patterns that `read` makes of texts and parameters.
+fn replace(
+    call: &Call<'_>,
+    read: for<'a> fn(&'a mut Last<Pattern>, &str, &str) -> Result<&'a Pattern>,
+) -> Result<ArrayRef> {
     let (mut last, mut last_replacement) = (Last::new(), Last::new());
     call.texts(|row| {
         let sought = sought(call, row, 3, None, 4);
-        let regex = regex_of(&mut last, call.text(1).value(row), sought.parameters)?;
+        let pattern = read(&mut last, call.text(1).value(row), sought.parameters)?;
         let replacement = if call.has(2) { call.text(2).value(row) } else { "" };
         let replacement = last_replacement.of(replacement, |text| Ok(template(text)))?;
         let whole = call.text(0).value(row);
-        let replaced = regex.replace_all(sought.text, replacement.as_str());
+        let replaced = pattern.replace_all(sought.text, replacement)?;
         Ok(Some(format!("{}{replaced}", &whole[..sought.skipped])))
     })
 }
@@ -234,15 +270,20 @@ fn position(call: &Call<'_>) -> Result<ArrayRef> {
     };
     let mut last = Last::new();
     call.int4s(|row| {
-        let (text, regex) = (texts.value(row), last.of(patterns.value(row), |p| compile(p, ""))?);
+        let (text, pattern) = (texts.value(row), last.of(patterns.value(row), trino)?);
         let (start, occurrence) = (from_one(2, row, "start")?, from_one(3, row, "occurrence")?);
-        let Some((at, _)) = text.char_indices().chain([(text.len(), ' ')]).nth(start) else { return Ok(Some(-1)) };
+        let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(start);
+        let (mut next, mut left) = (start, occurrence);
         // What stands before the start is seen by the pattern, as by Java's matchers.
-        let mut found = std::iter::successors(regex.find_at(text, at), |found| {
-            let next = if found.is_empty() { after(text, found.end())? } else { found.end() };
-            regex.find_at(text, next)
-        });
-        Ok(Some(found.nth(occurrence).map_or(-1, |found| chars(&text[..found.start()]) + 1)))
+        while let Some(at) = next {
+            let Some(found) = pattern.find_at(text, at)? else { break };
+            if left == 0 {
+                return Ok(Some(chars(&text[..found.start]) + 1));
+            }
+            left -= 1;
+            next = if found.is_empty() { after(text, found.end) } else { Some(found.end) };
+        }
+        Ok(Some(-1))
     })
 }
 
@@ -255,11 +296,11 @@ fn group_of(call: &Call<'_>, row: usize) -> usize {
     if call.has(2) { usize::try_from(call.int(2).value(row)).unwrap_or(usize::MAX) } else { 0 }
 }
 
-fn check_group(regex: &Regex, group: usize) -> Result<()> {
-    if group < regex.captures_len() {
+fn check_group(pattern: &Pattern, group: usize) -> Result<()> {
+    if group < pattern.groups() {
         return Ok(());
     }
-    let message = format!("the pattern has {} groups, there is no group {group}", regex.captures_len() - 1);
+    let message = format!("the pattern has {} groups, there is no group {group}", pattern.groups() - 1);
     Err(Error::new(ErrorKind::InvalidParameter, message))
 }
 
@@ -267,10 +308,10 @@ fn extract(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, patterns) = (call.text(0), call.text(1));
     let mut last = Last::new();
     call.texts(|row| {
-        let (regex, group) = (last.of(patterns.value(row), |p| compile(p, ""))?, group_of(call, row));
-        check_group(regex, group)?;
-        let found = regex.captures(texts.value(row)).and_then(|groups| groups.get(group));
-        Ok(found.map(|group| group.as_str()))
+        let (pattern, group) = (last.of(patterns.value(row), trino)?, group_of(call, row));
+        check_group(pattern, group)?;
+        let text = texts.value(row);
+        Ok(pattern.nth(text, group, 0)?.map(|found| &text[found]))
     })
 }
 
@@ -295,10 +336,11 @@ fn extract_all(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, patterns) = (call.text(0), call.text(1));
     let mut last = Last::new();
     lists(call, |row, values| {
-        let (regex, group) = (last.of(patterns.value(row), |p| compile(p, ""))?, group_of(call, row));
-        check_group(regex, group)?;
-        for groups in regex.captures_iter(texts.value(row)) {
-            values.append_option(groups.get(group).map(|group| group.as_str()));
+        let (pattern, group) = (last.of(patterns.value(row), trino)?, group_of(call, row));
+        check_group(pattern, group)?;
+        let text = texts.value(row);
+        for found in pattern.group_of_matches(text, group) {
+            values.append_option(found?.map(|found| &text[found]));
         }
         Ok(())
     })
@@ -308,8 +350,14 @@ fn split(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, patterns) = (call.text(0), call.text(1));
     let mut last = Last::new();
     lists(call, |row, values| {
-        let regex = last.of(patterns.value(row), |p| compile(p, ""))?;
-        regex.split(texts.value(row)).for_each(|part| values.append_value(part));
+        let (text, pattern) = (texts.value(row), last.of(patterns.value(row), trino)?);
+        let mut begin = 0;
+        for found in pattern.matches(text) {
+            let found = found?;
+            values.append_value(&text[begin..found.start]);
+            begin = found.end;
+        }
+        values.append_value(&text[begin..]);
         Ok(())
     })
 }
@@ -319,7 +367,7 @@ fn similar(call: &Call<'_>) -> Result<ArrayRef> {
     let mut last = Last::new();
     call.bools(|row| {
         let escape = escapes.value(row).chars().next();
-        let regex = last.of(patterns.value(row), |pattern| compile(&similar_pattern(pattern, escape), ""))?;
+        let regex = last.of(patterns.value(row), |pattern| linear(&similar_pattern(pattern, escape), false))?;
         Ok(Some(regex.is_match(texts.value(row))))
     })
 }
@@ -374,7 +422,7 @@ mod tests {
             ("abc", "a\\%c", false),
             ("foo", "[a-f]o{2}", true),
         ] {
-            let regex = Regex::new(&similar_pattern(pattern, Some('\\'))).unwrap();
+            let regex = linear(&similar_pattern(pattern, Some('\\')), false).unwrap();
             assert_eq!(regex.is_match(text), expected, "{text} SIMILAR TO {pattern}");
         }
     }

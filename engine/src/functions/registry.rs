@@ -1,6 +1,6 @@
 //! The functions of each dialect by name.
 
-use super::kernel::{Gives, Kind, Scalar, declared};
+use super::kernel::{Gives, Kind, Scalar, declared, read_as};
 use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, digest_aggregates,
     digests, distributions, formats, full_text, gathered, hashes, intervals, java_format, json, json_casts,
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::sql::Dialect;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, ScalarUDF};
@@ -88,6 +89,13 @@ pub(crate) fn call(dialect: Dialect, name: &str, args: Vec<Expr>) -> DataFusionR
     let missing = || Error::internal(format!("the function {name} is missing"));
     let function = scalar(dialect, name).ok_or_else(missing)?;
     Ok(Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
+}
+
+/// The dates and moments that a function reads texts as which are its arguments; `None` in the places of others, nothing for a
+/// function that is not ours.
+pub(crate) fn moments_read(function: &ScalarUDF, count: usize) -> Vec<Option<DataType>> {
+    let kinds = declared(function).map(|declared| declared.kinds().take(count));
+    kinds.into_iter().flatten().map(|kind| read_as(kind, &DataType::Utf8View)).collect()
 }
 
 /// Whether a function gives SUPER values; `None` for one that is not ours, or that gives what it is given.

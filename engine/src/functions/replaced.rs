@@ -1,6 +1,6 @@
 //! Trino's `regexp_replace(text, pattern, groups -> …)`: all matches of a batch become what a lambda makes of their groups.
 
-use super::regex::compile;
+use super::regex::trino;
 use super::rows::Last;
 use crate::error::{Error, ErrorKind};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringViewBuilder, UInt64Array};
@@ -83,10 +83,13 @@ impl HigherOrderUDFImpl for Replace {
         let (mut matches, mut match_rows): (Vec<Range<usize>>, Vec<u64>) = (Vec::new(), Vec::new());
         let mut last = Last::new();
         for row in (0..rows).filter(|row| texts.is_valid(*row) && patterns.is_valid(*row)) {
-            let regex = last.of(patterns.value(row), |pattern| compile(pattern, ""))?;
-            for found in regex.captures_iter(texts.value(row)) {
-                matches.extend(found.get(0).map(|whole| whole.range()));
-                found.iter().skip(1).for_each(|group| groups.values().append_option(group.map(|group| group.as_str())));
+            let (text, pattern) = (texts.value(row), last.of(patterns.value(row), trino)?);
+            for found in pattern.captures(text) {
+                let mut found = found?.into_iter();
+                matches.extend(found.next().flatten());
+                for group in found {
+                    groups.values().append_option(group.map(|group| &text[group]));
+                }
                 groups.append(true);
                 match_rows.push(row as u64);
             }

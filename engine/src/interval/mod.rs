@@ -11,7 +11,7 @@ mod parse;
 
 pub(crate) use arrays::as_integers;
 pub use arrays::{as_general, as_texts, is_interval};
-pub(crate) use parse::parse;
+pub(crate) use parse::{parse, parse_unqualified};
 
 use crate::error::{Error, ErrorKind, Result};
 use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};

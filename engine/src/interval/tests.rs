@@ -65,6 +65,46 @@ fn texts_as_postgresql_reads_them() {
     }
 }
 
+// PostgreSQL's 8.5.4 and 8.5.5; a number alone is of seconds (Redshift: "Interval literals").
+#[test]
+fn texts_without_qualifiers() {
+    for (literal, expected) in [
+        ("1 day 02:03:04", "1 day 02:03:04"),
+        ("1 day, 02:03:04.5", "1 day 02:03:04.5"),
+        ("02:03:04", "02:03:04"),
+        ("02:03", "02:03:00"),
+        ("02:03.5", "00:02:03.5"),
+        ("-1 day +02:03", "-1 days +02:03:00"),
+        ("-1 day 02:03", "-1 days +02:03:00"),
+        ("1-2", "1 year 2 mons"),
+        ("3 4:05:06", "3 days 04:05:06"),
+        ("-1-2 +3 -4:05:06", "-1 years -2 mons +3 days -04:05:06"),
+        ("1 year 2 months 3 days 4 hours 5 minutes 6 seconds", "1 year 2 mons 3 days 04:05:06"),
+        ("P1Y2M3DT4H5M6S", "1 year 2 mons 3 days 04:05:06"),
+        ("1 year 2 months 3 days 4 hours 5 minutes 6 seconds ago", "-1 years -2 mons -3 days -04:05:06"),
+        ("1.5 weeks", "10 days 12:00:00"),
+        ("1.5 months", "1 mon 15 days"),
+        ("-0.25 months", "-7 days -12:00:00"),
+        ("36 hours", "36:00:00"),
+        ("1", "00:00:01"),
+        ("1.0000007 seconds", "00:00:01.000001"),
+    ] {
+        let value = parse_unqualified(literal).unwrap();
+        assert_eq!(super::text(value.months, value.days, value.nanoseconds / 1_000), expected, "{literal}");
+    }
+    for (literal, state) in [
+        ("", "22007"),
+        ("1 day 2 days", "22007"),
+        ("1 hour 02:03", "22007"),
+        ("1:2:3:4", "22007"),
+        ("02:60", "22008"),
+        ("200000000 years", "22008"),
+        ("3000000000 days", "22008"),
+    ] {
+        assert_eq!(parse_unqualified(literal).unwrap_err().sqlstate(), state, "{literal}");
+    }
+}
+
 #[test]
 fn what_is_no_interval() {
     for (literal, qualifier, state) in [

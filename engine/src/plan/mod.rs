@@ -16,7 +16,9 @@ mod view;
 
 pub use declared::{LENGTH_METADATA, TYPE_METADATA};
 pub(crate) use declared::{declared_schema, declared_types, with_declarations};
-pub(crate) use dialect::{SessionZone, as_sketch, as_super, assigned, read_interval, sketch_value, super_value};
+pub(crate) use dialect::{
+    SessionZone, as_sketch, as_super, assigned, given_moment, read_interval, read_words, sketch_value, super_value,
+};
 pub(crate) use rewrite::{shown_name, shown_schema};
 pub(crate) use view::View;
 

@@ -57,6 +57,8 @@ pub(crate) struct Rules {
     pub(crate) qualified_intervals: bool,
     /// Whether texts are dates and moments in all the forms that are recognised; else in the standard one.
     pub(crate) dates_are_recognised: bool,
+    /// Whether words are moments where a literal is read as one (`'today'`).
+    pub(crate) words_for_moments: bool,
     /// Whether a part of a date may be a bare word in a call (`DATEADD(month, …)`).
     pub(crate) bare_parts: bool,
     /// Whether a time with a zone is a type of its own, kept as the time in UTC.
@@ -124,6 +126,7 @@ const REDSHIFT: Rules = Rules {
     dates_count_days: true,
     qualified_intervals: true,
     dates_are_recognised: true,
+    words_for_moments: true,
     bare_parts: true,
     zoned_times: true,
     digests_are_types: false,
@@ -163,6 +166,7 @@ const ATHENA: Rules = Rules {
     dates_count_days: false,
     qualified_intervals: false,
     dates_are_recognised: false,
+    words_for_moments: false,
     bare_parts: false,
     zoned_times: false,
     digests_are_types: true,

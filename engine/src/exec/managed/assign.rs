@@ -115,6 +115,11 @@ pub(super) fn project(
         let found = value.get_type(input.schema())?;
         check_assignable(&found, &wanted, &column.name)?;
         let data_type: SqlType = column.data_type.parse()?;
+        let has_words = matches!(data_type, SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::TimestampTz);
+        if has_words && let Some(moment) = plan::given_moment(&input, &value, &wanted) {
+            projected.push(moment.alias(&column.name));
+            continue;
+        }
         let assigned = match (found, data_type) {
             (DataType::Null, _) => plan::assigned(value, &DataType::Null, &wanted),
             (_, SqlType::Super) => plan::as_super(value, input.schema().as_ref())?,

@@ -9,7 +9,7 @@ use crate::session::Context;
 use crate::sql::Insert;
 use crate::tables::SqlType;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, SetExpr, Value};
+use datafusion::sql::sqlparser::ast::{DataType as SqlDataType, Expr as SqlExpr, Query, SetExpr, TimezoneInfo, Value};
 use millrace_catalog::model::ManagedTable;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ fn take_defaults(
 }
 
 /// Makes SUPER values and sketches of what VALUES gives for columns of these types, each row by itself: they may be of
-/// several types.
+/// several types. So are words for moments read, which the list's own type would leave texts.
 fn mark(table: &ManagedTable, named: &[String], query: &mut Query) -> Result<()> {
     let SetExpr::Values(values) = query.body.as_mut() else { return Ok(()) };
     let width = values.rows.first().map_or(0, |row| row.content.len());
@@ -99,7 +99,17 @@ fn mark(table: &ManagedTable, named: &[String], query: &mut Query) -> Result<()>
         let marked = match column.map(|column| column.data_type.parse()).transpose()? {
             Some(SqlType::Super) => plan::super_value,
             Some(SqlType::HllSketch) => plan::sketch_value,
-            _ => continue,
+            Some(moment) => {
+                let read_as = match moment {
+                    SqlType::Date => SqlDataType::Date,
+                    SqlType::Timestamp => SqlDataType::Timestamp(None, TimezoneInfo::None),
+                    SqlType::TimestampTz => SqlDataType::Timestamp(None, TimezoneInfo::Tz),
+                    _ => continue,
+                };
+                plan::read_words(values, at, &read_as);
+                continue;
+            }
+            None => continue,
         };
         for row in &mut values.rows {
             if let Some(expr) = row.content.get_mut(at) {

@@ -4,7 +4,7 @@
 use super::spelling::{cast, decimal_literal, number, text};
 use super::{aggregates, intervals, json};
 use crate::error::{Error, ErrorKind};
-use crate::functions::{DATE_PART, PLAIN_TEXT, STRPOS_OF_INSTANCE, TIMETZ};
+use crate::functions::{DATE_PART, PLAIN_TEXT, REGEXP_LIKE, STRPOS_OF_INSTANCE, TIMETZ, is_plain_pattern};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
@@ -109,7 +109,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
                 UnaryOperator::PGAbs => "abs",
                 UnaryOperator::BitwiseNot => "$bitwise_not",
                 // The smallest whole number has no counterpart.
-                UnaryOperator::Minus if !is_signed(inner, redshift) => "$negate",
+                UnaryOperator::Minus if !matches!(**inner, Expr::Value(_)) => "$negate",
                 _ => return Ok(()),
             };
             let inner = take(inner);
@@ -189,7 +189,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             if let Some(literal) = intervals::literal(interval)? {
                 *expr = literal;
             } else {
-                intervals::without_commas(interval);
+                intervals::in_units(interval)?;
             }
         }
         Expr::Interval(interval) => whole_interval(interval)?,
@@ -364,6 +364,7 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
             call("normalize", vec![value.clone(), text(form.value.to_uppercase())])
         }
         ("array_sort", [_, Expr::Lambda(_)]) => call("$array_sort", args),
+        ("regexp_like", [_, pattern]) if !is_plain(pattern) => call(REGEXP_LIKE, args),
         ("regexp_replace", [_, _, Expr::Lambda(_)]) => call("$regexp_replace", args),
         ("array_histogram", [_]) => call("$histogram", args),
         ("split", [_, _]) => call("string_to_array", args),
@@ -538,17 +539,13 @@ fn is_string(literal: &Expr) -> bool {
     matches!(literal, Expr::Value(value) if !matches!(value.value, Value::Number(..)))
 }
 
-fn is_timetz(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Time(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone))
+/// Whether DataFusion's functions take a pattern, as far as one sees.
+fn is_plain(pattern: &Expr) -> bool {
+    matches!(pattern, Expr::Value(value) if value.value.clone().into_string().is_some_and(|text| is_plain_pattern(&text)))
 }
 
-/// Whether the planner takes a literal together with the minus before it.
-fn is_signed(literal: &Expr, redshift: bool) -> bool {
-    match literal {
-        Expr::Value(_) => true,
-        Expr::Interval(interval) => !redshift || interval.leading_field.is_none(),
-        _ => false,
-    }
+fn is_timetz(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Time(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone))
 }
 
 fn part_name(field: &DateTimeField) -> String {

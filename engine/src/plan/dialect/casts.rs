@@ -1,7 +1,7 @@
 //! Casts of a finished plan, where the types are known: those that Arrow does otherwise become functions of ours.
 
 use super::operators::{date_of, moment_of_text};
-use super::passes;
+use super::{moments, passes};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, COALESCE, PLAIN_TEXT};
 use crate::interval::is_interval;
@@ -17,6 +17,9 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 pub(crate) fn assigned(value: Expr, from: &DataType, to: &DataType) -> Expr {
     if !functions::cast_differs(from, to) {
         return cast(value, to.clone());
+    }
+    if let Some(moment) = moments::meant(&value, to, Dialect::Redshift) {
+        return moment;
     }
     let function = functions::cast_function(to.clone(), false, Dialect::Redshift);
     Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![value]))
@@ -36,7 +39,8 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
             let chosen = matches!(part, Expr::Case(case) if case.expr.is_some());
             compared
                 || chosen
-                || matches!(part, Expr::ScalarFunction(call) if [DATE_PART, COALESCE, PLAIN_TEXT].contains(&call.name()))
+                || matches!(part, Expr::ScalarFunction(call)
+                    if [DATE_PART, COALESCE, PLAIN_TEXT].contains(&call.name()) || moments::has_words(call))
         };
         found |= expr.exists(|part| Ok(looked_at(part)))?;
         Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
@@ -46,7 +50,8 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
     }
     let schema = passes::columns_of(&plan)?;
     passes::rewrite_expressions(plan, |part| {
-        let found = coalesced(part, &schema, dialect)?;
+        let found = moments::in_arguments(part, dialect);
+        let found = if found.transformed { found } else { coalesced(found.data, &schema, dialect)? };
         let found = if found.transformed { found } else { plain_text(found.data, &schema) };
         let found = if found.transformed { found } else { written_out(found.data, &schema, dialect)? };
         let found = if found.transformed { found } else { truths(found.data, &schema, dialect) };
@@ -210,6 +215,9 @@ fn rewrite_cast(expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<
         Expr::TryCast(cast) => (&cast.expr, cast.field.data_type(), true),
         _ => return Transformed::no(expr),
     };
+    if let Some(moment) = moments::meant(inner, to, dialect) {
+        return Transformed::yes(moment);
+    }
     match inner.get_type(schema) {
         Ok(from)
             if functions::cast_differs(&from, to)

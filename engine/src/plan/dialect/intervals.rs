@@ -70,12 +70,22 @@ pub(super) fn literal(interval: &Interval) -> Result<Option<Expr>, Error> {
     Ok(Some(made(text(value), qualifier)))
 }
 
-/// What commas part in a literal without qualifier, blanks part (Redshift: "Interval literals without qualifier syntax").
-pub(super) fn without_commas(interval: &mut Interval) {
-    if let Some(value) = quoted(&interval.value).filter(|value| value.contains(',')) {
-        let words: Vec<&str> = value.split([',', ' ']).filter(|word| !word.is_empty()).collect();
-        *interval.value = text(words.join(" "));
+/// A literal without a qualifier in units: of PostgreSQL's other forms the planner knows none.
+///
+/// # Errors
+/// `InvalidDateTime` for what is no interval; `DateTimeOverflow`.
+pub(super) fn in_units(interval: &mut Interval) -> Result<(), Error> {
+    if interval.leading_field.is_none()
+        && let Some(value) = quoted(&interval.value)
+    {
+        *interval.value = text(units(interval::parse_unqualified(&value)?));
     }
+    Ok(())
+}
+
+/// A value in words of which the planner takes each.
+fn units(value: IntervalMonthDayNano) -> String {
+    format!("{} months {} days {} microseconds", value.months, value.days, value.nanoseconds / 1_000)
 }
 
 /// A literal without qualifier, of the same value: the bounds of window frames are such ones.
@@ -83,13 +93,12 @@ pub(super) fn unqualify(interval: &mut Interval) -> Result<(), Error> {
     let Some((qualifier, value)) = qualifier(interval)?.zip(quoted(&interval.value)) else { return Ok(()) };
     let parts = interval::parse(&value, qualifier)?;
     let value = if qualifier.is_months() {
-        interval::text(parts.as_months(qualifier)?, 0, 0)
+        IntervalMonthDayNano::new(parts.as_months(qualifier)?, 0, 0)
     } else {
-        let (days, rest) = interval::days_and_rest(parts.as_micros(qualifier)?);
-        interval::text(0, days, rest)
+        interval::general(parts.as_micros(qualifier)?)
     };
     *interval = Interval {
-        value: Box::new(text(value)),
+        value: Box::new(text(units(value))),
         leading_field: None,
         leading_precision: None,
         last_field: None,

@@ -1,7 +1,7 @@
 //! What operators mean: arithmetic that does not wrap, quotients, dates that count days, texts beside numbers.
 
 use super::members::Members;
-use super::semistructured;
+use super::{moments, semistructured};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, is_binary, is_text, shown_type};
 use crate::interval::is_interval;
@@ -449,6 +449,9 @@ pub(super) fn date_of<'a>(moment: &'a Expr, schema: &DFSchema) -> Option<&'a Exp
 pub(super) fn moment_of_text(text: &Expr, other: &DataType, schema: &DFSchema, dialect: Dialect) -> Option<Expr> {
     if !matches!(text, Expr::Literal(..)) || !other.is_temporal() || is_interval(other) {
         return None;
+    }
+    if let Some(moment) = moments::meant(text, other, dialect) {
+        return Some(moment);
     }
     let from = text.get_type(schema).ok().filter(is_text)?;
     functions::cast_differs(&from, other).then(|| cast_by_dialect(text.clone(), other, dialect))
