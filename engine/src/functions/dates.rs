@@ -266,8 +266,11 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     })
     .doc(
         "from_iso8601_timestamp(text)",
-        "A moment in ISO 8601.",
-        &[("from_iso8601_timestamp('2020-05-11T11:15:05+02:00')", "2020-05-11 09:15:05+00:00")],
+        "A moment in ISO 8601; an offset is kept of a text that is written out, else it is one in UTC.",
+        &[
+            ("from_iso8601_timestamp('2020-05-11T11:15:05')", "2020-05-11 11:15:05+00:00"),
+            ("from_iso8601_timestamp('2020-05-11T11:15:05.055+01:00')", "2020-05-11 11:15:05.055+01:00"),
+        ],
     ),
     scalar("from_iso8601_date", ATHENA, &[Text], Gives::Date, |call| {
         let texts = call.text(0);

@@ -331,7 +331,6 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("rand" | "random", [end]) => whole_random(number(0), end.clone()),
         ("rand" | "random", [start, end]) => whole_random(start.clone(), end.clone()),
         ("strpos", [_, _, _]) => call(STRPOS_OF_INSTANCE, args),
-        ("from_unixtime" | "current_timestamp" | "localtimestamp", [_, ..]) => return own_zones::respell(name, args),
         ("array_first", [array]) => call("element_at", vec![array.clone(), number(1)]),
         ("array_last", [array]) => call("element_at", vec![array.clone(), number(-1)]),
         ("bitwise_right_shift_arithmetic", [_, _]) => operator(BinaryOperator::PGBitwiseShiftRight, &args),
@@ -381,7 +380,7 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("localtime", []) => cast(now(), DataType::Time(None, TimezoneInfo::None)),
         ("current_timezone", []) => text("UTC"),
         ("to_utf8", [value]) => cast(value.clone(), DataType::Bytea),
-        _ => return Ok(None),
+        _ => return own_zones::respell(name, args),
     }))
 }
 

@@ -14,7 +14,8 @@ const MOST_MINUTES: i64 = 14 * 60;
 /// The most digits of a fraction of a second that Trino has.
 const MOST_OF_TRINO: i64 = 12;
 
-/// `from_unixtime` with an offset, `current_timestamp` and `localtimestamp` with digits; `None` for other calls.
+/// `from_unixtime` with an offset, `from_iso8601_timestamp` of a text that is written out and has one, `current_timestamp` and
+/// `localtimestamp` with digits; `None` for other calls.
 pub(super) fn respell(name: &str, mut args: Vec<Expr>) -> Result<Option<Expr>, Error> {
     Ok(match (name, args.as_slice()) {
         ("from_unixtime", [_, hours, minutes]) => {
@@ -24,6 +25,11 @@ pub(super) fn respell(name: &str, mut args: Vec<Expr>) -> Result<Option<Expr>, E
             args.truncate(1);
             args.push(text(offset(hours, minutes)?));
             Some(call("from_unixtime", args))
+        }
+        ("from_iso8601_timestamp", [Expr::Value(written)]) => {
+            let written = written.value.clone().into_string();
+            let stamp = DataType::Timestamp(None, TimezoneInfo::None);
+            written.and_then(|written| zoned(&written.replacen('T', " ", 1), &stamp))
         }
         ("current_timestamp", [digits]) => Some(call("with_timezone", vec![cut(digits)?, text("UTC")])),
         ("localtimestamp", [digits]) => Some(cut(digits)?),
