@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::{GapInfo, OffsetName, Tz};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::config::ConfigOptions;
 
 /// Abbreviations and what they are from UTC, in hours and minutes, whatever the season: PostgreSQL's default set
@@ -24,6 +25,9 @@ const ABBREVIATIONS: &str = "\
     YEKST +0600 Z +0000 ZULU +0000";
 
 const DAY_US: i64 = 86_400_000_000;
+
+/// Names of UTC in the IANA database, some of them also with `Etc/` before them.
+const UTC_NAMES: &str = "utc uct gmt gmt0 gmt+0 gmt-0 greenwich universal zulu";
 
 /// A zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,51 @@ pub(crate) fn of_setting(text: &str) -> Option<Tz> {
     text.parse().ok().or_else(named).or_else(offset)
 }
 
+/// A zone as types of moments name it (Arrow's `Timestamp`): UTC by whichever of its names, a name of the IANA database in
+/// any case, else an abbreviation or an offset (`-8`, `+05:30`, `UTC+2`) as hours and minutes from UTC. `None` where there
+/// is no such zone.
+pub(crate) fn name_in_types(text: &str) -> Option<String> {
+    let text = text.trim();
+    let lower = text.to_ascii_lowercase();
+    if UTC_NAMES.split(' ').any(|name| name == lower.strip_prefix("etc/").unwrap_or(&lower)) {
+        return Some("UTC".to_owned());
+    }
+    if let Some(zone) = chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(text)) {
+        return Some(zone.name().to_owned());
+    }
+    let seconds = match Zone::of_name(text) {
+        Some(Zone::Fixed(seconds)) => seconds,
+        _ => offset_seconds(lower.trim_start_matches("utc").trim_start_matches("gmt"))?,
+    };
+    Some(if seconds == 0 { "UTC".to_owned() } else { hours_and_minutes(seconds) })
+}
+
+/// Seconds east of UTC as `+05:30`.
+pub(crate) fn hours_and_minutes(seconds: i32) -> String {
+    let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// Seconds east of UTC: `+02:00`, `-8`, `+0530`.
+pub(crate) fn offset_seconds(text: &str) -> Option<i32> {
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((hours, minutes)) => (hours, minutes),
+        None if digits.len() == 4 => digits.split_at_checked(2)?,
+        None => (digits, "0"),
+    };
+    let number = |digits: &str| {
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u8>().ok().filter(|_| plain).map(i32::from)
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    (hours <= 18 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
 impl Zone {
     /// Universal time.
     pub(crate) const UTC: Self = Self::Fixed(0);
@@ -63,6 +112,20 @@ impl Zone {
             None | Some("UTC") => Self::UTC,
             Some(name) => name.parse().ok().map(Self::Named).or_else(|| Self::of_name(name)).unwrap_or(Self::UTC),
         }
+    }
+
+    /// The zone that a type of moments names; `None` for other types, and where no zone has the name.
+    pub(crate) fn of_type(data_type: &DataType) -> Option<Self> {
+        let DataType::Timestamp(_, Some(name)) = data_type else { return None };
+        if name.as_ref() == "UTC" {
+            return Some(Self::UTC);
+        }
+        name.parse().ok().map(Self::Named).or_else(|| offset_seconds(name).map(Self::Fixed))
+    }
+
+    /// The same where it is not UTC: moments whose clocks are neither UTC's nor the session's, as Trino has them.
+    pub(crate) fn own(data_type: &DataType) -> Option<Self> {
+        Self::of_type(data_type).filter(|zone| !zone.is_utc())
     }
 
     /// Whether clocks of the zone show UTC, by its name.
@@ -129,6 +192,13 @@ impl Zone {
     /// The same, but for the earlier moment where clocks show it twice, as Trino takes it.
     pub(crate) fn to_utc_earlier(self, local_us: i64) -> Option<i64> {
         self.in_utc(local_us, MappedLocalTime::earliest)
+    }
+
+    /// The moment in UTC at which clocks of the zone show this, among two the one with this offset from UTC, if it is one of
+    /// them: a moment that is moved by them keeps its season (Joda's `DateTimeZone::convertLocalToUTC`, which Trino calls).
+    pub(crate) fn to_utc_near(self, local_us: i64, offset_us: i64) -> Option<i64> {
+        let same = local_us.checked_sub(offset_us)?;
+        if self.offset_at(same)? == offset_us { Some(same) } else { self.to_utc_earlier(local_us) }
     }
 
     fn in_utc(self, local_us: i64, chosen: fn(MappedLocalTime<DateTime<Tz>>) -> Option<DateTime<Tz>>) -> Option<i64> {
@@ -229,6 +299,37 @@ mod tests {
         assert_eq!(offset_text(1_172_000_000), "+00:19:32");
     }
 
+    // Trino's "Time zones": UTC has many names, and offsets have hours and minutes.
+    #[test]
+    fn types_name_zones() {
+        for (text, name) in [
+            ("UTC", Some("UTC")),
+            ("etc/gmt", Some("UTC")),
+            ("Z", Some("UTC")),
+            ("+00:00", Some("UTC")),
+            ("america/los_angeles", Some("America/Los_Angeles")),
+            ("CET", Some("CET")),
+            ("PST", Some("-08:00")),
+            ("+05:30", Some("+05:30")),
+            ("-8", Some("-08:00")),
+            ("UTC+2", Some("+02:00")),
+            ("Mars/Olympus", None),
+            ("", None),
+            ("+25:00", None),
+        ] {
+            assert_eq!(name_in_types(text).as_deref(), name, "{text}");
+        }
+        let zone_of = |name: Option<&str>| {
+            let zone = name.map(Into::into);
+            Zone::own(&DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Microsecond, zone))
+        };
+        assert_eq!(zone_of(Some("America/Los_Angeles")), Some(Zone::Named(Tz::America__Los_Angeles)));
+        assert_eq!(zone_of(Some("-04:30")), Some(Zone::Fixed(-16_200)));
+        for name in [None, Some("UTC"), Some("+00:00"), Some("Mars/Olympus")] {
+            assert_eq!(zone_of(name), None, "{name:?}");
+        }
+    }
+
     // Zones without seasons.
     #[test]
     fn times_of_day() {
@@ -262,5 +363,8 @@ mod tests {
         let zone = Zone::of_name("Europe/Berlin").unwrap();
         assert_eq!(shown(zone.to_utc_earlier(micros("2024-10-27 02:30"))), "2024-10-27 00:30");
         assert_eq!(shown(zone.to_utc_earlier(micros("2024-03-31 02:30"))), "2024-03-31 01:30");
+        for (hours, utc) in [(1, "2024-10-27 01:30"), (2, "2024-10-27 00:30"), (5, "2024-10-27 00:30")] {
+            assert_eq!(shown(zone.to_utc_near(micros("2024-10-27 02:30"), hours * 3_600_000_000)), utc);
+        }
     }
 }

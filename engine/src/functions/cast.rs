@@ -35,6 +35,7 @@ pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
         || (is_text(to) && (from.is_floating() || matches!(from, DataType::Timestamp(..))))
         || (fraction(from) && to.is_signed_integer())
         || (is_text(from) && is_nested(to))
+        || (Zone::own(from).is_some() && crosses_zones(from, to))
         || interval(from, to)
 }
 
@@ -127,6 +128,9 @@ impl ScalarUDFImpl for Cast {
 impl Cast {
     fn cast(&self, array: &ArrayRef, zone: Zone) -> Result<ArrayRef> {
         let from = array.data_type();
+        // Where a dialect sets no zone, moments have one of their own.
+        let is_set = self.dialect.rules().zone_is_set;
+        let zone = if is_set { zone } else { Zone::of_type(from).unwrap_or(zone) };
         if crosses_zones(from, &self.to) {
             return self.cross_zones(array, zone);
         }
@@ -148,7 +152,8 @@ impl Cast {
         if is_text(&self.to) {
             let made = match from {
                 DataType::Timestamp(_, zoned) => {
-                    let zone = zoned.as_ref().map(|_| zone);
+                    let name = zoned.as_deref().filter(|_| !zone.is_utc()).unwrap_or("UTC");
+                    let zone = zoned.as_ref().map(|_| (zone, name));
                     let micros = micros(array)?;
                     let digits = self.dialect.rules().fraction_digits;
                     texts(micros.len(), |row| {
@@ -444,10 +449,10 @@ pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     Some(if negative { -value } else { value })
 }
 
-/// `2008-02-20 10:00:00.5`, with at least so many digits of the fraction; in a zone with its offset, `+00`.
-pub(super) fn moment_text(micros: i64, zone: Option<Zone>, digits: usize) -> String {
-    let offset = zone.map(|zone| zone.offset_at(micros).unwrap_or(0));
-    let local = micros.saturating_add(offset.unwrap_or(0));
+/// `2008-02-20 10:00:00.5`; in a zone with its offset, `+00`, or where a fraction has at least so many digits, with its name.
+fn moment_text(micros: i64, zone: Option<(Zone, &str)>, digits: usize) -> String {
+    let offset = zone.and_then(|(zone, _)| zone.offset_at(micros)).unwrap_or(0);
+    let local = micros.saturating_add(offset);
     let Some(moment) = chrono::DateTime::from_timestamp_micros(local) else { return micros.to_string() };
     let mut text = moment.format("%Y-%m-%d %H:%M:%S").to_string();
     let fraction = format!("{:06}", micros.rem_euclid(1_000_000));
@@ -459,8 +464,13 @@ pub(super) fn moment_text(micros: i64, zone: Option<Zone>, digits: usize) -> Str
         text.push('.');
         text.push_str(&fraction[..kept]);
     }
-    if let Some(offset) = offset {
-        text.push_str(&if digits > 0 { " UTC".to_owned() } else { offset_text(offset) });
+    match zone {
+        Some((_, name)) if digits > 0 => {
+            text.push(' ');
+            text.push_str(name);
+        }
+        Some(_) => text.push_str(&offset_text(offset)),
+        None => {}
     }
     text
 }
@@ -519,6 +529,28 @@ mod tests {
             let with_offset = ScalarValue::Utf8View(Some(written.to_owned()));
             assert_eq!(made(&with_offset, &stamp(Some("UTC"))), moment);
         }
+    }
+
+    // Trino's "TIMESTAMP WITH TIME ZONE" and "AT TIME ZONE": what is shown, and what is left of it, are the zone's.
+    #[test]
+    fn moments_have_zones_of_their_own() {
+        let stamp = |zone: &str| ScalarValue::TimestampMicrosecond(Some(1_351_645_200_000_000), Some(zone.into()));
+        for (zone, shown) in [
+            ("UTC", "2012-10-31 01:00:00.000 UTC"),
+            ("America/Los_Angeles", "2012-10-30 18:00:00.000 America/Los_Angeles"),
+            ("+05:30", "2012-10-31 06:30:00.000 +05:30"),
+        ] {
+            let made = |to| cast_one(stamp(zone), &to, Dialect::Athena).unwrap();
+            assert_eq!(made(DataType::Utf8View), ScalarValue::Utf8View(Some(shown.to_owned())));
+            let (plain, _) = shown.rsplit_once(' ').unwrap();
+            let local = load::moment_of(plain, false).unwrap();
+            let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
+            assert_eq!(made(plain), ScalarValue::TimestampMicrosecond(Some(local), None));
+            let days = (local / 86_400_000_000) as i32;
+            assert_eq!(made(DataType::Date32), ScalarValue::Date32(Some(days)));
+        }
+        let shown = cast_one(stamp("+05:30"), &DataType::Utf8View, Dialect::Redshift).unwrap();
+        assert_eq!(shown, ScalarValue::Utf8View(Some("2012-10-31 01:00:00+00".to_owned())));
     }
 
     #[test]

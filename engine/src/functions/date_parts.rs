@@ -7,6 +7,7 @@ use super::parts::{DAY_US, MINUTE_US, Part};
 use super::rows::Last;
 use crate::error::Result;
 use crate::interval::is_interval;
+use crate::zone::Zone;
 use datafusion::arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType};
@@ -24,6 +25,13 @@ pub(super) fn micros(values: &ArrayRef) -> Result<TimestampMicrosecondArray> {
     Ok(moments.as_primitive::<TimestampMicrosecondType>().clone())
 }
 
+/// What clocks show of moments, in microseconds: where their type names a zone, those of that zone.
+pub(super) fn shown(values: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+    let moments = micros(values)?;
+    let Some(zone) = Zone::own(values.data_type()) else { return Ok(moments) };
+    moments.try_unary(|utc| zone.to_local(utc).ok_or_else(super::parts::of_no_calendar))
+}
+
 /// The part that the first argument names, where it is one for all rows.
 fn part_of(call: &Call<'_>) -> Result<Option<Part>> {
     // Of no rows nothing is wrong.
@@ -35,17 +43,26 @@ fn part_of_time(name: &str) -> Result<Part> {
     Part::parse(name)?.of_time()
 }
 
-/// A part's values of the first argument.
+/// A part's values of the first argument, as clocks of its zone show it.
 pub(super) fn value(call: &Call<'_>, part: Part) -> Result<ArrayRef> {
-    let moments = micros(&call.args[0])?;
+    let moments = shown(&call.args[0])?;
     match calendar::values(part, moments.values()) {
         Some(values) => call.column::<Int64Type>(values),
         None => call.ints(|row| part.value(moments.value(row)).map(Some)),
     }
 }
 
-/// The values of the part that the first argument names, of the second.
+/// The values of the part that the first argument names, of the second; of a moment with a zone in the session's.
 pub(super) fn named(call: &Call<'_>) -> Result<ArrayRef> {
+    named_in(call, call.zone)
+}
+
+/// The same in the zone that the second's type names.
+pub(super) fn named_in_own_zone(call: &Call<'_>) -> Result<ArrayRef> {
+    named_in(call, Zone::of_type(call.args[1].data_type()).unwrap_or(Zone::UTC))
+}
+
+fn named_in(call: &Call<'_>, zone: Zone) -> Result<ArrayRef> {
     if is_interval(call.args[1].data_type()) {
         return super::intervals::parts_of(call);
     }
@@ -54,11 +71,11 @@ pub(super) fn named(call: &Call<'_>) -> Result<ArrayRef> {
         let (parts, mut last) = (call.spread_text(0), Last::new());
         return call.ints(|row| last.of(parts.value(row), part_of_time)?.value(moments.value(row)).map(Some));
     }
-    if matches!(call.args[1].data_type(), DataType::Timestamp(_, Some(_))) && !call.zone.is_utc() {
+    if matches!(call.args[1].data_type(), DataType::Timestamp(_, Some(_))) && !zone.is_utc() {
         let (parts, mut last) = (call.spread_text(0), Last::new());
         return call.ints(|row| {
             let part = *last.of(parts.value(row), Part::parse)?;
-            part.value_in(call.zone, moments.value(row)).map(Some)
+            part.value_in(zone, moments.value(row)).map(Some)
         });
     }
     if let Some(part) = part_of(call)?
@@ -81,9 +98,13 @@ pub(super) fn doubles(call: &Call<'_>) -> Result<ArrayRef> {
     Ok(cast(&named(&call.giving(DataType::Int64))?, &DataType::Float64)?)
 }
 
-/// When the part that the first argument names and that holds the second began.
+/// When the part that the first argument names and that holds the second began, by clocks of the second's zone.
 pub(super) fn begin(call: &Call<'_>) -> Result<ArrayRef> {
     let moments = micros(&call.whole(1)?)?;
+    if let Some(zone) = Zone::own(call.args[1].data_type()) {
+        let (parts, mut last) = (call.spread_text(0), Last::new());
+        return call.stamps(|row| last.of(parts.value(row), Part::parse)?.begin_in(zone, moments.value(row)).map(Some));
+    }
     if let Some(part) = part_of(call)?
         && let Some(begins) = calendar::begins(part, moments.values())
     {
@@ -93,9 +114,15 @@ pub(super) fn begin(call: &Call<'_>) -> Result<ArrayRef> {
     given(call, |row| last.of(parts.value(row), Part::parse)?.begin(moments.value(row)))
 }
 
-/// The third argument later by as many of the first, a part, as the second says.
+/// The third argument later by as many of the first, a part, as the second says, by clocks of its zone.
 pub(super) fn add(call: &Call<'_>) -> Result<ArrayRef> {
     let (counts, moments) = (call.spread_int(1), micros(&call.whole(2)?)?);
+    if let Some(zone) = Zone::own(call.args[2].data_type()) {
+        let (parts, mut last) = (call.spread_text(0), Last::new());
+        return call.stamps(|row| {
+            last.of(parts.value(row), Part::parse)?.add_in(zone, counts.value(row), moments.value(row)).map(Some)
+        });
+    }
     if let Some(part) = part_of(call)?
         && let Some(sums) = calendar::sums(part, &counts, moments.values())
     {
@@ -140,8 +167,18 @@ pub(super) fn boundaries(call: &Call<'_>) -> Result<ArrayRef> {
     difference(call, Spans::boundaries, Part::boundaries)
 }
 
+/// How many whole parts, which the first argument names, lie between the others, by clocks of the second's zone.
+pub(super) fn whole(call: &Call<'_>) -> Result<ArrayRef> {
+    let Some(zone) = Zone::own(call.args[1].data_type()) else {
+        return difference(call, Spans::whole, Part::whole);
+    };
+    let (from, to) = (call.spread_stamp(1), call.spread_stamp(2));
+    let (parts, mut last) = (call.spread_text(0), Last::new());
+    call.ints(|row| last.of(parts.value(row), Part::parse)?.whole_in(zone, from.value(row), to.value(row)).map(Some))
+}
+
 /// What lies between two moments, of columns or else of two, in the part that the first argument names.
-pub(super) fn difference<'a>(
+fn difference<'a>(
     call: &'a Call<'_>,
     of_columns: fn(&Spans<'a>, Part) -> Option<Vec<i64>>,
     of_two: fn(Part, i64, i64) -> Result<i64>,

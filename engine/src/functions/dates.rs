@@ -1,12 +1,11 @@
 //! Dates and moments: what both dialects compute with parts, and zones.
 
-use super::calendar::Spans;
-use super::date_parts::{add, add_leaping, begin, boundaries, difference, doubles, micros, named, value};
+use super::date_parts::{add, add_leaping, begin, boundaries, doubles, micros, named, named_in_own_zone, value, whole};
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, TIME_OF_DAY, is_text, scalar, shown_type};
-use super::parts::{DAY_US, Part, add_months_sticky, last_day, moment_of, months_between};
+use super::parts::{DAY_US, Part, SECOND_US, add_months_sticky, last_day, moment_of, months_between, of_no_calendar};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
-use crate::zone::Zone;
+use crate::zone::{Zone, hours_and_minutes, offset_seconds};
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
@@ -77,7 +76,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "The same as datediff.",
         &[],
     ),
-    scalar("$date_part", BOTH, &[Text, Kind::MomentOrSpan], Gives::Int8, named).with_constants(),
+    scalar("$date_part", REDSHIFT, &[Text, Kind::MomentOrSpan], Gives::Int8, named).with_constants(),
+    scalar("$date_part", ATHENA, &[Text, Kind::MomentOrSpan], Gives::Int8, named_in_own_zone).with_constants(),
     scalar(DATE_PART, REDSHIFT, &[Text, Kind::MomentOrSpan], Gives::Float, doubles).with_constants(),
     scalar(DATE_AND_TIME, REDSHIFT, &[Date, Kind::Any], Gives::Stamp, |call| {
         let (dates, times) = (micros(&call.args[0])?, micros(&call.args[1])?);
@@ -184,18 +184,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         let (to, stamps) = (call.text(0), call.stamp(1));
         convert(call, |_| "UTC", |row| to.value(row), |row| stamps.value(row))
     }),
-    scalar("timezone", REDSHIFT, &[Text, Moment], Gives::Of(zoned_type), |call| {
-        at_zone(call, zone_or_posix, Zone::to_utc)
-    })
-    .doc(
-        "timezone(zone, moment)",
-        "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
-        &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
-    ),
-    scalar("timezone", ATHENA, &[Text, Moment], Gives::Of(zoned_type), |call| {
-        at_zone(call, zone_of, Zone::to_utc_earlier)
-    })
-    .doc(
+    scalar("timezone", REDSHIFT, &[Text, Moment], Gives::Of(zoned_type), at_zone).doc(
         "timezone(zone, moment)",
         "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
         &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
@@ -206,18 +195,18 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         &[
             ("date_add('day', 1, date '2020-02-28')", "2020-02-29"),
             ("date_add('month', -1, timestamp '2020-03-31 00:00:00')", "2020-02-29 00:00:00"),
+            ("date_add('day', -1, timestamp '2020-03-01 00:00:00 UTC')", "2020-02-29 00:00:00+00:00"),
         ],
     ),
-    scalar("date_diff", ATHENA, &[Text, Stamp, Stamp], Gives::Int8, |call| difference(call, Spans::whole, Part::whole))
-        .with_constants()
-        .doc(
-            "date_diff(unit, from, to)",
-            "How many whole units lie between.",
-            &[
-                ("date_diff('second', timestamp '2020-03-01 00:00:00', timestamp '2020-03-02 00:00:00')", "86400"),
-                ("date_diff('day', date '2020-03-01', date '2020-03-02')", "1"),
-            ],
-        ),
+    scalar("date_diff", ATHENA, &[Text, Kind::Instant, Kind::Instant], Gives::Int8, whole).with_constants().doc(
+        "date_diff(unit, from, to)",
+        "How many whole units lie between.",
+        &[
+            ("date_diff('second', timestamp '2020-03-01 00:00:00', timestamp '2020-03-02 00:00:00')", "86400"),
+            ("date_diff('hour', timestamp '2020-03-01 00:00:00 UTC', timestamp '2020-03-02 00:00:00 UTC')", "24"),
+            ("date_diff('day', date '2020-03-01', date '2020-03-02')", "1"),
+        ],
+    ),
     scalar("date_trunc", ATHENA, &[Text, Moment], Gives::Of(second), begin).with_constants().doc(
         "date_trunc(unit, moment)",
         "When the unit that holds a moment began.",
@@ -243,14 +232,19 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     part("minute", Part::Minute),
     part("second", Part::Second),
     part("millisecond", Part::Millisecond),
-    scalar("from_unixtime", ATHENA, &[Kind::Float], Gives::StampTz, |call| {
+    scalar("from_unixtime", ATHENA, &[Kind::Float, Kind::Zone], Gives::InZone(1), |call| {
         let seconds = call.float(0);
         call.stamps(|row| Ok(Some((seconds.value(row) * 1e6).round() as i64)))
     })
+    .optional(1)
     .doc(
-        "from_unixtime(seconds)",
-        "The moment so many seconds after 1970 began, with a zone.",
-        &[("from_unixtime(1600000000)", "2020-09-13 12:26:40+00:00")],
+        "from_unixtime(seconds [, zone]), from_unixtime(seconds, hours, minutes)",
+        "The moment so many seconds after 1970 began, in UTC or in a zone: a constant name, or hours and minutes from UTC.",
+        &[
+            ("from_unixtime(1600000000)", "2020-09-13 12:26:40+00:00"),
+            ("from_unixtime(1600000000, 'Asia/Tokyo')", "2020-09-13 21:26:40+09:00"),
+            ("from_unixtime(1600000000, 5, 30)", "2020-09-13 17:56:40+05:30"),
+        ],
     ),
     scalar("to_unixtime", ATHENA, &[Stamp], Gives::Float, |call| {
         let stamps = call.stamp(0);
@@ -272,8 +266,11 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     })
     .doc(
         "from_iso8601_timestamp(text)",
-        "A moment in ISO 8601.",
-        &[("from_iso8601_timestamp('2020-05-11T11:15:05+02:00')", "2020-05-11 09:15:05+00:00")],
+        "A moment in ISO 8601; an offset is kept of a text that is written out, else it is one in UTC.",
+        &[
+            ("from_iso8601_timestamp('2020-05-11T11:15:05')", "2020-05-11 11:15:05+00:00"),
+            ("from_iso8601_timestamp('2020-05-11T11:15:05.055+01:00')", "2020-05-11 11:15:05.055+01:00"),
+        ],
     ),
     scalar("from_iso8601_date", ATHENA, &[Text], Gives::Date, |call| {
         let texts = call.text(0);
@@ -292,26 +289,13 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("from_iso8601_date('2020-123')", "2020-05-02"),
         ],
     ),
-    scalar("to_iso8601", ATHENA, &[Moment], Gives::Text, |call| {
-        let micros = micros(&call.args[0])?;
-        let (date, zoned) = match call.args[0].data_type() {
-            DataType::Date32 => (true, false),
-            DataType::Timestamp(_, zone) => (false, zone.is_some()),
-            _ => (false, false),
-        };
-        call.texts(|row| {
-            let moment = moment_of(micros.value(row))?;
-            Ok(Some(if date {
-                moment.format("%Y-%m-%d").to_string()
-            } else {
-                format!("{}{}", moment.format("%Y-%m-%dT%H:%M:%S%.3f"), if zoned { "Z" } else { "" })
-            }))
-        })
-    })
-    .doc(
+    scalar("to_iso8601", ATHENA, &[Moment], Gives::Text, iso_texts).doc(
         "to_iso8601(moment)",
         "A date or moment in ISO 8601.",
-        &[("to_iso8601(date '2020-05-11')", "2020-05-11")],
+        &[
+            ("to_iso8601(date '2020-05-11')", "2020-05-11"),
+            ("to_iso8601(timestamp '2020-05-11 11:15:05.055 +01:00')", "2020-05-11T11:15:05.055+01:00"),
+        ],
     ),
 ];
 
@@ -384,6 +368,28 @@ fn third(args: &[DataType]) -> Result<DataType> {
     args.get(2).cloned().ok_or_else(|| Error::internal("an argument is missing"))
 }
 
+/// A moment with a zone has its offset, `Z` for none, as Trino writes them.
+fn iso_texts(call: &Call<'_>) -> Result<ArrayRef> {
+    let data_type = call.args[0].data_type();
+    let (micros, zone) = (micros(&call.args[0])?, Zone::of_type(data_type));
+    let (is_date, is_zoned) = (*data_type == DataType::Date32, matches!(data_type, DataType::Timestamp(_, Some(_))));
+    call.texts(|row| {
+        let utc = micros.value(row);
+        let offset = zone.map_or(Some(0), |zone| zone.offset_at(utc)).ok_or_else(of_no_calendar)?;
+        let moment = moment_of(utc.checked_add(offset).ok_or_else(of_no_calendar)?)?;
+        if is_date {
+            return Ok(Some(moment.format("%Y-%m-%d").to_string()));
+        }
+        let mut text = moment.format("%Y-%m-%dT%H:%M:%S%.3f").to_string();
+        if is_zoned && offset == 0 {
+            text.push('Z');
+        } else if is_zoned {
+            text.push_str(&hours_and_minutes((offset / SECOND_US) as i32));
+        }
+        Ok(Some(text))
+    })
+}
+
 /// With a zone without one, and the other way round; a date is a moment without zone.
 fn zoned_type(args: &[DataType]) -> Result<DataType> {
     Ok(match second(args)? {
@@ -434,18 +440,8 @@ fn next_day(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-/// A zone by its name, an abbreviation that PostgreSQL knows, or an offset.
-fn zone_of(name: &str) -> Result<Zone> {
-    let offset = || {
-        let upper = name.trim().to_uppercase();
-        offset_seconds(upper.trim_start_matches("UTC").trim_start_matches("GMT")).map(Zone::Fixed)
-    };
-    let found = Zone::of_name(name.trim()).or_else(offset);
-    found.ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("time zone \"{name}\" is not known")))
-}
-
-/// The same as Redshift has it, where what stands behind a name counts west of UTC, as POSIX has it ("CONVERT_TIMEZONE function":
-/// `PST8`, `GMT+2`, `NEWZONE -2:15`).
+/// A zone by its name, an abbreviation that PostgreSQL knows, or an offset. What stands behind a name counts west of UTC, as
+/// POSIX has it ("CONVERT_TIMEZONE function": `PST8`, `GMT+2`, `NEWZONE -2:15`).
 fn zone_or_posix(name: &str) -> Result<Zone> {
     let text = name.trim();
     let west = || {
@@ -454,42 +450,19 @@ fn zone_or_posix(name: &str) -> Result<Zone> {
         let signed = if offset.starts_with(['+', '-']) { offset.to_owned() } else { format!("+{offset}") };
         offset_seconds(&signed).map(|seconds| Zone::Fixed(-seconds))
     };
-    Zone::of_name(text).or_else(west).map_or_else(|| zone_of(name), Ok)
+    let found = Zone::of_name(text).or_else(west).or_else(|| offset_seconds(text).map(Zone::Fixed));
+    found.ok_or_else(|| Error::new(ErrorKind::InvalidParameter, format!("time zone \"{name}\" is not known")))
 }
 
-/// `+02:00`, `-8`, `+0530`.
-fn offset_seconds(text: &str) -> Option<i32> {
-    let (sign, digits) = match text.split_at_checked(1)? {
-        ("+", rest) => (1, rest),
-        ("-", rest) => (-1, rest),
-        _ => return None,
-    };
-    let (hours, minutes) = match digits.split_once(':') {
-        Some((hours, minutes)) => (hours, minutes),
-        None if digits.len() == 4 => digits.split_at_checked(2)?,
-        None => (digits, "0"),
-    };
-    let number = |digits: &str| {
-        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse::<u8>().ok().filter(|_| plain).map(i32::from)
-    };
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
-    (hours <= 18 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
-}
-
-/// A moment of a zone, or what its clocks show; `named` knows the zones, `in_utc` what clocks mean.
-fn at_zone(call: &Call<'_>, named: fn(&str) -> Result<Zone>, in_utc: fn(Zone, i64) -> Option<i64>) -> Result<ArrayRef> {
+/// A moment of a zone, or what its clocks show.
+fn at_zone(call: &Call<'_>) -> Result<ArrayRef> {
     let is_zoned = matches!(call.args[1].data_type(), DataType::Timestamp(_, Some(_)));
     let (zones, moments, mut last) = (call.text(0), micros(&call.args[1])?, Last::new());
     call.stamps(|row| {
-        let (zone, moment) = (*last.of(zones.value(row), named)?, moments.value(row));
-        let made = if is_zoned { zone.to_local(moment) } else { in_utc(zone, moment) };
+        let (zone, moment) = (*last.of(zones.value(row), zone_or_posix)?, moments.value(row));
+        let made = if is_zoned { zone.to_local(moment) } else { zone.to_utc(moment) };
         made.map(Some).ok_or_else(of_no_calendar)
     })
-}
-
-fn of_no_calendar() -> Error {
-    super::arithmetic::out_of_range(&DataType::Timestamp(TimeUnit::Microsecond, None))
 }
 
 fn convert<'a>(

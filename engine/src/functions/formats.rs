@@ -1,23 +1,23 @@
 //! Values as texts by a template, and back: Redshift's TO_CHAR and its kin, Trino's MySQL and Joda formats.
 
-use super::arithmetic::{out_of_range, overflow};
+use super::arithmetic::overflow;
 use super::cast::decimal;
-use super::date_parts::micros;
+use super::date_parts::{micros, shown};
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::number_template::NumberTemplate;
-use super::parts::{DAY_US, micros_of, moment_of};
+use super::parts::{DAY_US, micros_of, moment_of, of_no_calendar};
 use super::rows::Last;
 use super::template::{Template, ZoneWords};
 use crate::error::{Error, ErrorKind, Result};
-use crate::zone::offset_text;
+use crate::zone::{Zone, offset_text};
 use chrono::format::{Item, StrftimeItems};
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::{DateTime, FixedOffset, NaiveDate, TimeZone};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, TimeUnit};
-use std::fmt::Write;
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type};
+use std::fmt::{Display, Write};
 
-use Kind::{Bool, Stamp, Text};
+use Kind::{Bool, Instant, Text};
 
 /// Digits behind the point that TO_NUMBER keeps.
 const MOST_FRACTION: i8 = 10;
@@ -86,12 +86,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A number as the template writes it.",
         &[("to_number('12,454.8-', '99G999D9S')", "-12454.8000000000")],
     ),
-    scalar("date_format", ATHENA, &[Stamp, Text], Gives::Text, |call| {
-        let (stamps, templates) = (call.stamp(0), call.text(1));
+    scalar("date_format", ATHENA, &[Instant, Text], Gives::Text, |call| {
+        let (stamps, templates) = (shown(&call.args[0])?, call.text(1));
         let mut last = Last::new();
         call.texts(|row| {
             let format = last.of(templates.value(row), mysql)?;
-            Ok(Some(written(moment_of(stamps.value(row))?, format)?))
+            Ok(Some(written(&moment_of(stamps.value(row))?.and_utc(), format)?))
         })
     })
     .doc(
@@ -107,24 +107,23 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A moment from a text, by MySQL's format.",
         &[("date_parse('2022/10/20/05', '%Y/%m/%d/%H')", "2022-10-20 05:00:00")],
     ),
-    scalar("format_datetime", ATHENA, &[Stamp, Text], Gives::Text, |call| {
-        let (stamps, templates) = (call.stamp(0), call.text(1));
-        let mut last = Last::new();
-        call.texts(|row| {
-            let format = last.of(templates.value(row), joda)?;
-            Ok(Some(written(moment_of(stamps.value(row))?, format)?))
-        })
-    })
-    .doc(
+    scalar("format_datetime", ATHENA, &[Instant, Text], Gives::Text, format_datetime).doc(
         "format_datetime(moment, format)",
         "A moment as text, by Joda's format.",
-        &[("format_datetime(timestamp '2022-10-20 05:10:00', 'yyyy-MM-dd HH:mm')", "2022-10-20 05:10")],
+        &[
+            ("format_datetime(timestamp '2022-10-20 05:10:00', 'yyyy-MM-dd HH:mm')", "2022-10-20 05:10"),
+            (
+                "format_datetime(timestamp '2022-10-20 05:10:00 Asia/Tokyo', 'HH:mm ZZ, ZZZ')",
+                "05:10 +09:00, Asia/Tokyo",
+            ),
+        ],
     ),
-    scalar("parse_datetime", ATHENA, &[Text, Text], Gives::StampTz, |call| read(call, joda)).doc(
-        "parse_datetime(text, format)",
-        "A moment with zone from a text, by Joda's format.",
-        &[("parse_datetime('2022-10-20 05:10', 'yyyy-MM-dd HH:mm')", "2022-10-20 05:10:00+00:00")],
-    ),
+    scalar("parse_datetime", ATHENA, &[Text, Text], Gives::StampTz, |call| read(call, |format| joda(format, None)))
+        .doc(
+            "parse_datetime(text, format)",
+            "A moment with zone from a text, by Joda's format.",
+            &[("parse_datetime('2022-10-20 05:10', 'yyyy-MM-dd HH:mm')", "2022-10-20 05:10:00+00:00")],
+        ),
 ];
 
 /// Whether TO_DATE and TO_TIMESTAMP refuse what is out of range.
@@ -134,10 +133,6 @@ fn is_strict(call: &Call<'_>, row: usize) -> bool {
 
 fn number_type(_: &[DataType]) -> Result<DataType> {
     Ok(DataType::Decimal128(38, MOST_FRACTION))
-}
-
-fn of_no_calendar() -> Error {
-    out_of_range(&DataType::Timestamp(TimeUnit::Microsecond, None))
 }
 
 fn to_char(call: &Call<'_>) -> Result<ArrayRef> {
@@ -251,8 +246,31 @@ fn mysql(format: &str) -> Result<String> {
     Ok(made)
 }
 
-/// Joda's format in chrono's words.
-fn joda(format: &str) -> Result<String> {
+/// Moments by Joda's format, as clocks of their zone show them.
+fn format_datetime(call: &Call<'_>) -> Result<ArrayRef> {
+    let (stamps, templates) = (call.stamp(0), call.text(1));
+    let data_type = call.args[0].data_type();
+    let zone = Zone::of_type(data_type).unwrap_or(Zone::UTC);
+    let name = match data_type {
+        DataType::Timestamp(_, Some(name)) => name.as_ref(),
+        _ => "UTC",
+    };
+    let mut last = Last::new();
+    call.texts(|row| {
+        let format = last.of(templates.value(row), |format| joda(format, Some(name)))?;
+        let moment = moment_of(stamps.value(row))?.and_utc();
+        Ok(Some(match zone {
+            Zone::Named(zone) => written(&moment.with_timezone(&zone), format)?,
+            Zone::Fixed(seconds) => {
+                let offset = FixedOffset::east_opt(seconds).ok_or_else(of_no_calendar)?;
+                written(&moment.with_timezone(&offset), format)?
+            }
+        }))
+    })
+}
+
+/// Joda's format in chrono's words, to write a moment of a zone by or, without one, to read by.
+fn joda(format: &str, zone: Option<&str>) -> Result<String> {
     let (mut made, mut rest) = (String::new(), format);
     while let Some(c) = rest.chars().next() {
         let length = rest.chars().take_while(|next| *next == c).count();
@@ -298,7 +316,12 @@ fn joda(format: &str) -> Result<String> {
             ('S', 4..=6) => "%6f",
             ('S', _) => "%9f",
             ('Z', 1) => "%z",
+            ('Z', 3..) if zone.is_some() => zone.unwrap_or_default(),
             ('Z', _) => "%:z",
+            ('z', 4..) if zone.is_some_and(|zone| zone != "UTC") => {
+                return Err(Error::unsupported("a zone's long name (zzzz) in a date format"));
+            }
+            ('z', _) if zone.is_some_and(|zone| zone != "UTC") => "%Z",
             ('z', _) => "UTC",
             (letter, _) if letter.is_ascii_alphabetic() => {
                 return Err(Error::new(ErrorKind::Unsupported, format!("{letter} in a date format is not supported")));
@@ -316,9 +339,12 @@ fn joda(format: &str) -> Result<String> {
     Ok(made)
 }
 
-fn written(moment: NaiveDateTime, format: &str) -> Result<String> {
+fn written<Z: TimeZone>(moment: &DateTime<Z>, format: &str) -> Result<String>
+where
+    Z::Offset: Display,
+{
     let mut made = String::new();
-    let shown = write!(made, "{}", moment.and_utc().format(format));
+    let shown = write!(made, "{}", moment.format(format));
     shown.map_err(|_| Error::new(ErrorKind::InvalidParameter, format!("invalid date format \"{format}\"")))?;
     Ok(made)
 }
@@ -339,7 +365,7 @@ fn read(call: &Call<'_>, translate: fn(&str) -> Result<String>) -> Result<ArrayR
 fn moment_by(text: &str, format: &str) -> Option<i64> {
     if format.contains("%z") || format.contains("%:z") {
         let format = format.replace("%:z", "%#z").replace("%z", "%#z");
-        return chrono::DateTime::parse_from_str(text, &format).ok().map(|moment| moment.timestamp_micros());
+        return DateTime::parse_from_str(text, &format).ok().map(|moment| moment.timestamp_micros());
     }
     let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
     let mut parsed = chrono::format::Parsed::new();

@@ -5,11 +5,12 @@
 
 use super::arithmetic::{division_by_zero, out_of_range};
 use super::date_parts::micros;
-use super::kernel::{Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
+use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
 use super::parts::{Part, add_in};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{self, DAY_US, Parts, Qualifier, is_interval};
+use crate::zone::Zone;
 use datafusion::arrow::array::types::IntervalMonthDayNano;
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, DurationMicrosecondArray, IntervalMonthDayNanoArray,
@@ -33,6 +34,10 @@ pub(crate) const TOTAL: &str = "$interval_total";
 pub(crate) const LATER_IN_ZONE: &str = "$later_in_zone";
 /// The same before the moment.
 pub(crate) const EARLIER_IN_ZONE: &str = "$earlier_in_zone";
+/// A moment with a zone of its own and an interval.
+pub(crate) const LATER_IN_OWN_ZONE: &str = "$later_in_own_zone";
+/// The same before the moment.
+pub(crate) const EARLIER_IN_OWN_ZONE: &str = "$earlier_in_own_zone";
 
 const MONTHS: DataType = DataType::Interval(IntervalUnit::YearMonth);
 const MICROS: DataType = DataType::Duration(TimeUnit::Microsecond);
@@ -59,6 +64,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     }),
     scalar(LATER_IN_ZONE, REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(first), |call| moved(call, 1)),
     scalar(EARLIER_IN_ZONE, REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(first), |call| moved(call, -1)),
+    scalar(LATER_IN_OWN_ZONE, ATHENA, &[Kind::Instant, Kind::Any], Gives::Of(first), |call| moved_in_own_zone(call, 1)),
+    scalar(EARLIER_IN_OWN_ZONE, ATHENA, &[Kind::Instant, Kind::Any], Gives::Of(first), |call| {
+        moved_in_own_zone(call, -1)
+    }),
 ];
 
 fn first(args: &[DataType]) -> Result<DataType> {
@@ -214,6 +223,24 @@ fn moved(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
         let rest = sign * (span.nanoseconds / 1_000);
         let moment = add_in(call.zone, moments.value(row), months, days, rest);
         moment.map(Some).ok_or_else(|| out_of_range(&call.gives))
+    })
+}
+
+/// A moment moved by an interval: its months are those of its own zone, of its days each has 24 hours, as Trino's intervals
+/// of days are milliseconds.
+fn moved_in_own_zone(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
+    let (moments, spans) = (micros(&call.args[0])?, general(&call.args[1])?);
+    let spans = spans.as_primitive::<IntervalMonthDayNanoType>();
+    let zone = Zone::of_type(call.args[0].data_type()).unwrap_or(Zone::UTC);
+    call.stamps(|row| {
+        let span = spans.value(row);
+        let moment = match span.months {
+            0 => moments.value(row),
+            months => Part::Month.add_in(zone, sign * i64::from(months), moments.value(row))?,
+        };
+        let days = (sign * i64::from(span.days)).checked_mul(DAY_US);
+        let moved = days.and_then(|days| moment.checked_add(days)?.checked_add(sign * (span.nanoseconds / 1_000)));
+        moved.map(Some).ok_or_else(|| out_of_range(&call.gives))
     })
 }
 

@@ -47,10 +47,16 @@ pub(super) enum Kind {
     Stamp,
     /// The same, or a time of day in microseconds, which all arguments of the kind are then.
     StampOrTime,
+    /// A moment without zone as [`Kind::Stamp`] takes it; one with a zone is refused.
+    Clocks,
+    /// A moment in microseconds with or without zone, as it is; dates and texts become one without.
+    Instant,
     /// A date, or a moment in microseconds with or without zone, as it is; a text becomes a moment.
     Moment,
     /// The same, or a time of day in microseconds, or an interval as it is.
     MomentOrSpan,
+    /// A time zone's name: a text as it is, so that a constant stays one.
+    Zone,
     /// Anything, as it is.
     Any,
 }
@@ -74,6 +80,8 @@ pub(super) enum Gives {
     Stamp,
     /// Microseconds in UTC.
     StampTz,
+    /// Microseconds in the zone that this argument names, a constant; in UTC where it is not given.
+    InZone(usize),
     /// A number like the first argument, with as many digits after the point as the second says.
     Scaled {
         /// Whether the digits that are cut stay as zeros.
@@ -307,7 +315,12 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
         (Kind::Date | Kind::Stamp | Kind::Moment, _) if text => DataType::Utf8View,
         (Kind::Stamp, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Null) => stamp(),
         (Kind::Moment, DataType::Date32) => DataType::Date32,
-        (Kind::Moment, DataType::Timestamp(_, zone)) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        (Kind::Moment | Kind::Instant, DataType::Timestamp(_, zone)) => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+        }
+        (Kind::Clocks, DataType::Timestamp(_, Some(_))) => return None,
+        (Kind::Clocks | Kind::Instant, _) => return coerced(Kind::Stamp, found),
+        (Kind::Zone, _) if text || found.is_null() => found.clone(),
         _ => return None,
     })
 }
@@ -316,7 +329,9 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
 pub(super) fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
     match kind {
         Kind::Date if is_text(found) => Some(DataType::Date32),
-        Kind::Stamp | Kind::StampOrTime | Kind::Moment | Kind::MomentOrSpan if is_text(found) => {
+        Kind::Stamp | Kind::StampOrTime | Kind::Clocks | Kind::Instant | Kind::Moment | Kind::MomentOrSpan
+            if is_text(found) =>
+        {
             Some(DataType::Timestamp(TimeUnit::Microsecond, None))
         }
         _ => None,
@@ -385,6 +400,7 @@ impl ScalarUDFImpl for Function {
             Gives::Date => DataType::Date32,
             Gives::Stamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Gives::StampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Gives::InZone(_) => return Err(Error::internal("a zone follows from no type").into()),
             Gives::Scaled { keeps_scale } => super::math::scaled(args, None, keeps_scale)?,
             Gives::Of(follows) => follows(&self.seen(args))?,
         })
@@ -398,6 +414,11 @@ impl ScalarUDFImpl for Function {
                 let digit = digit.and_then(|value| value.cast_to(&DataType::Int64).ok());
                 let digit = digit.and_then(|value| if let ScalarValue::Int64(digit) = value { digit } else { None });
                 super::math::scaled(&types, digit, keeps_scale)?
+            }
+            Gives::InZone(at) => {
+                let named = args.scalar_arguments.get(at).copied();
+                let zone = named.map_or_else(|| Ok("UTC".into()), super::zones::constant)?;
+                DataType::Timestamp(TimeUnit::Microsecond, Some(zone))
             }
             _ => self.return_type(&types)?,
         };

@@ -50,6 +50,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     (
         ATHENA,
+        "Dates",
+        "current_timestamp(digits), localtimestamp(digits)",
+        "This statement's moment in UTC, or without zone, with so many digits of a second, 6 at most.",
+        &[("current_timestamp(3) = with_timezone(localtimestamp(3), 'UTC')", "true")],
+    ),
+    (
+        ATHENA,
         "Texts",
         "title_case(text)",
         "A text with the first letter of each word large and the others small.",

@@ -84,6 +84,7 @@ mod user;
 mod vectors;
 mod whole_total;
 mod written_numbers;
+mod zones;
 
 pub(crate) use self::regex::{REGEXP_LIKE, is_plain_pattern};
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
@@ -97,8 +98,8 @@ pub(crate) use dates::{DATE_AND_TIME, DATE_PART, TIMETZ};
 pub(crate) use digests::is_digest;
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use intervals::{
-    DAY_TO_SECOND, EARLIER_IN_ZONE, GENERAL, LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval,
-    general as general_interval, is_qualified,
+    DAY_TO_SECOND, EARLIER_IN_OWN_ZONE, EARLIER_IN_ZONE, GENERAL, LATER_IN_OWN_ZONE, LATER_IN_ZONE, TOTAL,
+    YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use lists::map_of;
@@ -114,6 +115,7 @@ pub(crate) use sketches::{
 };
 pub(crate) use slices::SLICE;
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
+pub(crate) use zones::{MOST_DIGITS, TO_DIGITS};
 
 use crate::builtin;
 use crate::sql::Dialect;

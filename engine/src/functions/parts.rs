@@ -1,11 +1,10 @@
 //! Parts of dates and moments: their names, their values, where one begins, and how to add and count them; of one moment
 //! here, of columns in [`super::calendar`].
 
-use super::kernel::shown_type;
 use crate::error::{Error, ErrorKind, Result};
 use crate::zone::Zone;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, Timelike};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
 pub(super) const DAY_US: i64 = 86_400_000_000;
 pub(super) const HOUR_US: i64 = 3_600_000_000;
@@ -95,19 +94,13 @@ impl Part {
 
     /// A moment so many of these parts later; the day is the month's last where the month is shorter.
     pub(super) fn add(self, count: i64, micros: i64) -> Result<i64> {
-        let out = || {
-            super::arithmetic::out_of_range(&DataType::Timestamp(
-                datafusion::arrow::datatypes::TimeUnit::Microsecond,
-                None,
-            ))
-        };
         match self.length().ok_or_else(|| self.unsuited())? {
             Length::Micros(length) => {
-                count.checked_mul(length).and_then(|added| micros.checked_add(added)).ok_or_else(out)
+                count.checked_mul(length).and_then(|added| micros.checked_add(added)).ok_or_else(of_no_calendar)
             }
             Length::Months(months) => {
-                let months = count.checked_mul(months).ok_or_else(out)?;
-                add_months(micros, months).ok_or_else(out)
+                let months = count.checked_mul(months).ok_or_else(of_no_calendar)?;
+                add_months(micros, months).ok_or_else(of_no_calendar)
             }
         }
     }
@@ -237,14 +230,41 @@ impl Part {
 }
 
 impl Part {
-    /// The part's value of a moment with a zone, of what clocks of the session's zone show.
+    /// Whether it is less than a day: then a zone's clocks are not put forward or back for what is counted in it.
+    fn is_of_a_day(self) -> bool {
+        matches!(self.length(), Some(Length::Micros(length)) if length < DAY_US)
+    }
+
+    /// When the part that holds a moment began by clocks of a zone.
+    pub(super) fn begin_in(self, zone: Zone, utc: i64) -> Result<i64> {
+        let offset = zone.offset_at(utc).ok_or_else(of_no_calendar)?;
+        let begun = self.begin(utc.checked_add(offset).ok_or_else(of_no_calendar)?)?;
+        let made = if self.is_of_a_day() { begun.checked_sub(offset) } else { zone.to_utc_near(begun, offset) };
+        made.ok_or_else(of_no_calendar)
+    }
+
+    /// A moment so many of these parts later by clocks of a zone.
+    pub(super) fn add_in(self, zone: Zone, count: i64, utc: i64) -> Result<i64> {
+        if self.is_of_a_day() {
+            return self.add(count, utc);
+        }
+        let offset = zone.offset_at(utc).ok_or_else(of_no_calendar)?;
+        let moved = self.add(count, utc.checked_add(offset).ok_or_else(of_no_calendar)?)?;
+        zone.to_utc_near(moved, offset).ok_or_else(of_no_calendar)
+    }
+
+    /// How many whole parts lie between two moments by clocks of a zone.
+    pub(super) fn whole_in(self, zone: Zone, from: i64, to: i64) -> Result<i64> {
+        if self.is_of_a_day() {
+            return self.whole(from, to);
+        }
+        let local = |utc: i64| zone.to_local(utc).ok_or_else(of_no_calendar);
+        self.whole(local(from)?, local(to)?)
+    }
+
+    /// The part's value of a moment with a zone, of what its clocks show.
     pub(super) fn value_in(self, zone: Zone, utc: i64) -> Result<i64> {
-        let local = zone.to_local(utc).ok_or_else(|| {
-            super::arithmetic::out_of_range(&DataType::Timestamp(
-                datafusion::arrow::datatypes::TimeUnit::Microsecond,
-                None,
-            ))
-        })?;
+        let local = zone.to_local(utc).ok_or_else(of_no_calendar)?;
         match self {
             Self::Epoch => self.value(utc),
             Self::Timezone => Ok((local - utc) / SECOND_US),
@@ -298,10 +318,12 @@ pub(super) enum Length {
 /// A moment as a calendar has it.
 pub(super) fn moment_of(micros: i64) -> Result<NaiveDateTime> {
     let moment = DateTime::from_timestamp_micros(micros).map(|moment| moment.naive_utc());
-    moment.ok_or_else(|| {
-        let name = shown_type(&DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Microsecond, None));
-        Error::new(ErrorKind::NumericOverflow, format!("{name} out of range"))
-    })
+    moment.ok_or_else(of_no_calendar)
+}
+
+/// What is said of a moment that no calendar has.
+pub(super) fn of_no_calendar() -> Error {
+    super::arithmetic::out_of_range(&DataType::Timestamp(TimeUnit::Microsecond, None))
 }
 
 /// Microseconds of a moment.
@@ -447,6 +469,42 @@ mod tests {
         assert_eq!(Part::Day.add_to_time(1, 0).unwrap_err().kind, ErrorKind::InvalidParameter);
         assert_eq!(Part::Epoch.add_to_time(1, 0).unwrap_err().kind, ErrorKind::InvalidParameter);
         assert_eq!(Part::TimezoneHour.of_time().unwrap_err().kind, ErrorKind::Unsupported);
+    }
+
+    // Days are clocks' and hours are not, as Joda's fields count them, which Trino calls: 2020-03-08 has 23 hours in New York,
+    // 2020-11-01 has 25, with one to two o'clock twice.
+    #[test]
+    fn parts_by_clocks_of_a_zone() {
+        let zone = Zone::of_name("America/New_York").unwrap();
+        for (part, utc, begin) in [
+            (Part::Day, "2020-03-09 03:59", "2020-03-08 05:00"),
+            (Part::Day, "2020-03-09 04:00", "2020-03-09 04:00"),
+            (Part::Month, "2020-03-31 12:00", "2020-03-01 05:00"),
+            (Part::Year, "2020-01-01 04:59", "2019-01-01 05:00"),
+            (Part::Hour, "2020-11-01 05:30", "2020-11-01 05:00"),
+            (Part::Hour, "2020-11-01 06:30", "2020-11-01 06:00"),
+        ] {
+            assert_eq!(part.begin_in(zone, at(utc)).unwrap(), at(begin), "{part:?} {utc}");
+        }
+        for (part, count, utc, later) in [
+            (Part::Day, 1, "2020-03-07 17:00", "2020-03-08 16:00"),
+            (Part::Hour, 24, "2020-03-07 17:00", "2020-03-08 17:00"),
+            (Part::Month, 1, "2020-10-02 04:30", "2020-11-02 05:30"),
+            // Half past one is there twice: of two moments the one whose season the moved one has.
+            (Part::Day, -1, "2020-11-02 06:30", "2020-11-01 06:30"),
+            (Part::Day, 1, "2020-10-31 05:30", "2020-11-01 05:30"),
+        ] {
+            assert_eq!(part.add_in(zone, count, at(utc)).unwrap(), at(later), "{part:?} {utc}");
+        }
+        for (part, from, to, count) in [
+            (Part::Day, "2020-03-08 05:00", "2020-03-09 04:00", 1),
+            (Part::Hour, "2020-03-08 05:00", "2020-03-09 04:00", 23),
+            (Part::Day, "2020-11-01 04:00", "2020-11-02 04:00", 0),
+        ] {
+            assert_eq!(part.whole_in(zone, at(from), at(to)).unwrap(), count, "{part:?} {from}");
+        }
+        assert_eq!(Part::Epoch.begin_in(zone, 0).unwrap_err().kind, ErrorKind::InvalidParameter);
+        assert_eq!(Part::Day.add_in(zone, i64::MAX, 0).unwrap_err().kind, ErrorKind::NumericOverflow);
     }
 
     // PostgreSQL 15 with TimeZone set to America/New_York, whose clocks go from two to three on 2020-03-08, and from two

@@ -5,7 +5,7 @@ use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, digest_aggregates,
     digests, distributions, formats, full_text, gathered, hashes, intervals, java_format, json, json_casts,
     json_queries, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured, set_digests,
-    sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
+    sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors, zones,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -37,6 +37,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Arrays and maps", vectors::FUNCTIONS),
     ("Colours", colours::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
+    ("Dates", zones::FUNCTIONS),
     ("Digests of numbers", digests::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),
     ("Formats", java_format::FUNCTIONS),

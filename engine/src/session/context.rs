@@ -340,14 +340,10 @@ impl Context {
 
 /// Has moments shown in the session's zone, or where a dialect knows no such setting, in UTC (Athena: "Time zones").
 fn keep_zone(state: &mut SessionState, dialect: Dialect) {
-    if Zone::of_session(state.config_options()).is_utc() {
-        return;
-    }
-    if dialect.rules().zone_is_set {
-        state.add_analyzer_rule(Arc::new(SessionZone));
-    } else {
+    if !dialect.rules().zone_is_set && !Zone::of_session(state.config_options()).is_utc() {
         state.config_mut().options_mut().execution.time_zone = Some("UTC".to_owned());
     }
+    state.add_analyzer_rule(Arc::new(SessionZone));
 }
 
 /// Has NULLs sorted where a dialect sorts them.

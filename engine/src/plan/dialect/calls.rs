@@ -2,7 +2,7 @@
 //! date parts, and functions that are an expression of others.
 
 use super::spelling::{cast, decimal_literal, number, text};
-use super::{aggregates, intervals, json};
+use super::{aggregates, intervals, json, own_zones};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{DATE_PART, PLAIN_TEXT, REGEXP_LIKE, STRPOS_OF_INSTANCE, TIMETZ, is_plain_pattern};
 use crate::sql::{Dialect, call};
@@ -136,8 +136,9 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call("$date_part", vec![text(part), take(value)]);
         }
         Expr::AtTimeZone { timestamp, time_zone } => {
-            let args = vec![take(time_zone), take(timestamp)];
-            *expr = call("timezone", args);
+            let (zone, moment) = (take(time_zone), take(timestamp));
+            *expr =
+                if redshift { call("timezone", vec![zone, moment]) } else { call("at_timezone", vec![moment, zone]) };
         }
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: value, data_type, .. }
             if dialect.rules().zoned_times && is_timetz(data_type) =>
@@ -145,7 +146,8 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call(TIMETZ, vec![take(value)]);
         }
         Expr::Cast { kind, expr: value, data_type, .. } if !redshift => {
-            if let Some(spelled) = json::respell_cast(kind, value, data_type) {
+            let spelled = json::respell_cast(kind, value, data_type);
+            if let Some(spelled) = spelled.or_else(|| own_zones::cast_literal(kind, value, data_type)) {
                 *expr = spelled;
             }
         }
@@ -153,7 +155,7 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call(TIMETZ, vec![Expr::Value(typed.value.clone())]);
         }
         Expr::TypedString(typed) if !redshift => {
-            if let Some(written) = decimal_literal(typed) {
+            if let Some(written) = decimal_literal(typed).or_else(|| own_zones::literal(typed)) {
                 *expr = written;
             }
         }
@@ -329,7 +331,6 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("rand" | "random", [end]) => whole_random(number(0), end.clone()),
         ("rand" | "random", [start, end]) => whole_random(start.clone(), end.clone()),
         ("strpos", [_, _, _]) => call(STRPOS_OF_INSTANCE, args),
-        ("at_timezone" | "with_timezone", [moment, zone]) => call("timezone", vec![zone.clone(), moment.clone()]),
         ("array_first", [array]) => call("element_at", vec![array.clone(), number(1)]),
         ("array_last", [array]) => call("element_at", vec![array.clone(), number(-1)]),
         ("bitwise_right_shift_arithmetic", [_, _]) => operator(BinaryOperator::PGBitwiseShiftRight, &args),
@@ -380,7 +381,7 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("localtime", []) => cast(now(), DataType::Time(None, TimezoneInfo::None)),
         ("current_timezone", []) => text("UTC"),
         ("to_utf8", [value]) => cast(value.clone(), DataType::Bytea),
-        _ => return Ok(None),
+        _ => return own_zones::respell(name, args),
     }))
 }
 
@@ -514,7 +515,7 @@ pub(super) fn take(expr: &mut Box<Expr>) -> Expr {
 }
 
 /// This statement's moment, without a zone.
-fn now() -> Expr {
+pub(super) fn now() -> Expr {
     cast(call("now", Vec::new()), DataType::Timestamp(None, TimezoneInfo::None))
 }
 

@@ -7,6 +7,7 @@ use crate::functions::{self, is_binary, is_text, shown_type};
 use crate::interval::is_interval;
 use crate::sql::{Dialect, Rules};
 use crate::tables;
+use crate::zone::Zone;
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
@@ -220,6 +221,9 @@ impl Operands {
                 Err(unchanged) => raw = unchanged,
             }
         }
+        if let Some(planned) = self.in_own_zone(&raw)? {
+            return Ok(PlannerResult::Planned(planned));
+        }
         if let Some(planned) = self.dates(&raw)? {
             return Ok(PlannerResult::Planned(planned));
         }
@@ -292,6 +296,25 @@ impl Operands {
         let narrow = self.left == DataType::Float32 && self.right == DataType::Float32;
         let computed = self.call(name, vec![raw.left, raw.right])?;
         Ok(PlannerResult::Planned(if narrow { cast(computed, DataType::Float32) } else { computed }))
+    }
+
+    /// A moment with a zone of its own and an interval, whose days and months Arrow would both take for the zone's.
+    fn in_own_zone(&self, raw: &RawBinaryExpr) -> Result<Option<Expr>> {
+        let name = match raw.op {
+            BinaryOperator::Plus => functions::LATER_IN_OWN_ZONE,
+            BinaryOperator::Minus => functions::EARLIER_IN_OWN_ZONE,
+            _ => return Ok(None),
+        };
+        let is_own = |t: &DataType| !self.rules().zone_is_set && Zone::own(t).is_some();
+        let is_span = |t: &DataType| matches!(t, DataType::Interval(_));
+        let (moment, span) = if is_own(&self.left) && is_span(&self.right) {
+            (&raw.left, &raw.right)
+        } else if is_span(&self.left) && is_own(&self.right) && raw.op == BinaryOperator::Plus {
+            (&raw.right, &raw.left)
+        } else {
+            return Ok(None);
+        };
+        self.call(name, vec![moment.clone(), span.clone()]).map(Some)
     }
 
     /// Days added to dates, dates subtracted, times added to dates.

@@ -1,8 +1,9 @@
 //! What clocks show of moments with a zone, in a session whose zone is not UTC: casts between moments with and without zone,
 //! those that the planner made to have types agree too, parts of dates, and months and days that are added.
 //!
-//! It runs after DataFusion has made types agree, and only in such sessions: in UTC Arrow's casts are right. The functions
-//! that it puts in learn the zone when they are called, from the configuration of the statement.
+//! It runs after DataFusion has made types agree. In UTC Arrow's casts are right, but for those to zones that moments have of
+//! their own, which Arrow takes for what clocks there show. The functions that it puts in learn the zone when they are
+//! called, from the configuration of the statement.
 
 use super::passes;
 use crate::functions::{self, EARLIER_IN_ZONE, LATER_IN_ZONE};
@@ -14,7 +15,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 /// DataFusion's function of EXTRACT.
@@ -30,31 +31,71 @@ impl AnalyzerRule for SessionZone {
     }
 
     fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
-        if Zone::of_session(config).is_utc() {
+        if !Zone::of_session(config).is_utc() {
+            return plan.transform_up_with_subqueries(rewrite_node).map(|rewritten| rewritten.data);
+        }
+        if !passes::mentions(&plan, |_| false, gives_own_zone)? {
             return Ok(plan);
         }
-        plan.transform_up_with_subqueries(rewrite_node).map(|rewritten| rewritten.data)
+        let rewritten = plan.transform_up_with_subqueries(|node| {
+            if !has(&node, gives_own_zone)? {
+                return Ok(Transformed::no(node));
+            }
+            let schema = passes::columns_of(&node)?;
+            passes::rewrite_expressions(node, |part| Ok(into_own_zone(part, &schema)))
+        });
+        rewritten.map(|rewritten| rewritten.data)
+    }
+}
+
+/// Whether an expression is a cast to a moment with a zone of its own.
+fn gives_own_zone(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast(cast) => Zone::own(cast.field.data_type()).is_some(),
+        Expr::TryCast(cast) => Zone::own(cast.field.data_type()).is_some(),
+        _ => false,
+    }
+}
+
+/// A moment without zone beside one with a zone of its own is of the session's, UTC.
+fn into_own_zone(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let (inner, to) = match &expr {
+        _ if !gives_own_zone(&expr) => return Transformed::no(expr),
+        Expr::Cast(cast) => (&cast.expr, cast.field.data_type()),
+        Expr::TryCast(cast) => (&cast.expr, cast.field.data_type()),
+        _ => return Transformed::no(expr),
+    };
+    match inner.get_type(schema) {
+        Ok(from) if functions::crosses_zones(&from, to) => {
+            let of_session = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+            Transformed::yes(cast(cast(inner.as_ref().clone(), of_session), to.clone()))
+        }
+        _ => Transformed::no(expr),
     }
 }
 
 fn rewrite_node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let mut found = false;
-    plan.apply_expressions(|expr| {
-        found |= expr.exists(|part| {
-            Ok(match part {
-                Expr::ScalarFunction(call) => call.name() == DATE_PART,
-                Expr::BinaryExpr(sum) => matches!(sum.op, Operator::Plus | Operator::Minus),
-                Expr::Cast(_) | Expr::TryCast(_) => true,
-                _ => false,
-            })
-        })?;
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    if !found {
+    let found = has(&plan, |part| match part {
+        Expr::ScalarFunction(call) => call.name() == DATE_PART,
+        Expr::BinaryExpr(sum) => matches!(sum.op, Operator::Plus | Operator::Minus),
+        Expr::Cast(_) | Expr::TryCast(_) => true,
+        _ => false,
+    });
+    if !found? {
         return Ok(Transformed::no(plan));
     }
     let schema = passes::columns_of(&plan)?;
     passes::rewrite_expressions(plan, |part| rewrite(part, &schema))
+}
+
+/// Whether such an expression is among those of a node.
+fn has(plan: &LogicalPlan, is_it: fn(&Expr) -> bool) -> Result<bool> {
+    let mut found = false;
+    plan.apply_expressions(|expr| {
+        found |= expr.exists(|part| Ok(is_it(part)))?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
