@@ -130,6 +130,16 @@ pub(super) const ENTRIES: &[Entry] = &[
     (
         ATHENA,
         "JSON",
+        "json_table(json, path [AS name] [PASSING …] COLUMNS ({ name FOR ORDINALITY | name type [FORMAT JSON] [PATH path] … | NESTED [PATH] path [AS name] COLUMNS (…) }, …) [PLAN (…) | PLAN DEFAULT (…)] [{ ERROR | EMPTY } ON ERROR])",
+        "In FROM, also of columns of what stands before it: a row for each item that a path leads to, with a column for each value that other paths lead to from there. What may be said of a column is that of json_value, and with FORMAT JSON that of json_query.",
+        &[(
+            "(SELECT listagg(name, ',') WITHIN GROUP (ORDER BY id) FROM json_table('[{\"id\":1,\"name\":\"Africa\"},{\"id\":2,\"name\":\"Americas\"}]', 'strict $[*]' COLUMNS (id integer PATH 'strict $.id', name varchar PATH 'strict $.name')))",
+            "Africa,Americas",
+        )],
+    ),
+    (
+        ATHENA,
+        "JSON",
         "CAST(value AS json)",
         "A value as JSON: arrays are arrays, maps and rows objects; a text is a string.",
         &[

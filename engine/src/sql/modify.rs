@@ -224,7 +224,8 @@ pub(crate) fn target_table(alias: Option<TableAlias>) -> TableWithJoins {
     TableWithJoins { relation, joins: Vec::new() }
 }
 
-fn select(projection: Vec<SelectItem>, from: Vec<TableWithJoins>, selection: Option<Expr>) -> Query {
+/// A query of one SELECT.
+pub(super) fn select(projection: Vec<SelectItem>, from: Vec<TableWithJoins>, selection: Option<Expr>) -> Query {
     let select = ast::Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),
