@@ -163,4 +163,24 @@ pub(super) const ENTRIES: &[Entry] = &[
             ("CAST(JSON '\"abc\"' AS varchar)", "abc"),
         ],
     ),
+    (
+        ATHENA,
+        "Table functions",
+        "TABLE(sequence(start, stop [, step])), TABLE(sequence([start => …,] stop => … [, step => …]))",
+        "In FROM: the whole numbers from the start, which is 0 without one, to the stop, as the column sequential_number.",
+        &[
+            ("(SELECT sum(sequential_number) FROM TABLE(sequence(1, 10, 4)))", "15"),
+            ("(SELECT count(*) FROM TABLE(sequence(start => 1000000, stop => -2000000, step => -3)))", "1000001"),
+        ],
+    ),
+    (
+        ATHENA,
+        "Table functions",
+        "TABLE(exclude_columns(input => TABLE({ table | query }), columns => DESCRIPTOR(name, …)))",
+        "In FROM: a table or query without some of its columns.",
+        &[(
+            "(SELECT * FROM TABLE(exclude_columns(input => TABLE(SELECT 1 AS a, 2 AS b), columns => DESCRIPTOR(a))))",
+            "2",
+        )],
+    ),
 ];
