@@ -78,6 +78,7 @@ const AGGREGATES: &str = "
 | `sum(number)` | R A | BIGINT of integers (R: NUMERIC(38,0) of BIGINT), DECIMAL(38,s) of DECIMAL(p,s); an error beyond |
 | `avg(number)` | R A | R: BIGINT of integers, NUMERIC(38,s), both cut. A: DOUBLE of integers, DECIMAL(p,s) rounded |
 | `listagg([DISTINCT] value [, separator]) [WITHIN GROUP (ORDER BY …)] [OVER (…)]` | R A | the values as one text |
+| `listagg(value [, separator] [ON OVERFLOW { ERROR \\| TRUNCATE [filler] { WITH \\| WITHOUT } COUNT }]) WITHIN GROUP (ORDER BY …)` | A | a text of more than 1048576 bytes is an error, or a filler stands for what is left out, and how many values that are |
 | `median(value) [OVER (…)]` | R | the value in the middle, interpolated |
 | `percentile_cont(p) WITHIN GROUP (ORDER BY value) [OVER (…)]` | R A | the value at a share, interpolated |
 | `percentile_disc(p) WITHIN GROUP (ORDER BY value) [OVER (…)]` | R A | the first value that reaches a share |

@@ -6,15 +6,16 @@ use crate::error::{Error, ErrorKind};
 use crate::sql::{Dialect, call, plain_function};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr,
-    OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ListAggOnOverflow,
+    OneOrManyWithParens, OrderByExpr, OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowType,
 };
 
 /// Spells a call of an aggregate, or leaves it.
 pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> Result<Option<Expr>, Error> {
     let redshift = dialect == Dialect::Redshift;
     match name {
-        "listagg" => return listagg(function).map(Some),
+        "listagg" => return listagg(function, redshift).map(Some),
         "percentile_cont" | "percentile_disc" if !function.within_group.is_empty() => {
             return percentile(function, name).map(Some);
         }
@@ -203,35 +204,70 @@ fn whole_partition() -> WindowFrame {
     }
 }
 
-/// `LISTAGG([DISTINCT] x [, ',']) [WITHIN GROUP (ORDER BY …)] [OVER (…)]`.
-fn listagg(function: &mut Function) -> Result<Expr, Error> {
+/// `LISTAGG([DISTINCT] x [, ','] [ON OVERFLOW …]) [WITHIN GROUP (ORDER BY …)] [OVER (…)]`.
+fn listagg(function: &mut Function, redshift: bool) -> Result<Expr, Error> {
     let mut args = plain_args(function).ok_or_else(|| wrong_shape("listagg"))?;
     if args.is_empty() || args.len() > 2 {
         return Err(wrong_shape("listagg"));
     }
+    let overflow = take_overflow(function);
+    if redshift && overflow.is_some() {
+        return Err(Error::unsupported("ON OVERFLOW in LISTAGG"));
+    }
     let separator = if args.len() == 2 { args.remove(1) } else { text("") };
     let plain = args.remove(0);
     let value = call("$text", vec![plain.clone()]);
-    let mut made = function.clone();
-    rename(&mut made, "string_agg");
-    let mut order = std::mem::take(&mut made.within_group);
+    let mut order = std::mem::take(&mut function.within_group);
     for key in &mut order {
         // DISTINCT may be ordered by its own argument only, which is the text here.
         if key.expr == plain && is_distinct(function) {
             key.expr = value.clone();
         }
     }
+    if let Some(ListAggOnOverflow::Truncate { filler, with_count }) = overflow {
+        let mut values = known_list(function, &value, &value);
+        if let Expr::Function(values) = &mut values {
+            put_in_order(values, order);
+        }
+        let filler = filler.map_or_else(|| text("..."), |filler| *filler);
+        return Ok(call("$listagg_cut", vec![values, separator, filler, truth(with_count)]));
+    }
+    let mut made = function.clone();
+    rename(&mut made, "string_agg");
     if let FunctionArguments::List(list) = &mut made.args {
         list.args = vec![argument(value), argument(separator)];
-        if made.over.is_none() && !order.is_empty() {
-            list.clauses.push(FunctionArgumentClause::OrderBy(order.clone()));
+    }
+    put_in_order(&mut made, order);
+    let made = Expr::Function(made);
+    Ok(if redshift { made } else { call("$listagg_whole", vec![made]) })
+}
+
+/// Takes what is said of texts that become too long.
+fn take_overflow(function: &mut Function) -> Option<ListAggOnOverflow> {
+    let FunctionArguments::List(list) = &mut function.args else { return None };
+    let at = list.clauses.iter().position(|clause| matches!(clause, FunctionArgumentClause::OnOverflow(_)))?;
+    match list.clauses.remove(at) {
+        FunctionArgumentClause::OnOverflow(overflow) => Some(overflow),
+        _ => None,
+    }
+}
+
+/// Gives an aggregate its values in an order, over a whole partition where there is one.
+fn put_in_order(function: &mut Function, order: Vec<OrderByExpr>) {
+    match &mut function.over {
+        Some(WindowType::WindowSpec(spec)) => {
+            spec.order_by = order;
+            spec.window_frame = Some(whole_partition());
+        }
+        Some(WindowType::NamedWindow(_)) => {}
+        None => {
+            if let FunctionArguments::List(list) = &mut function.args
+                && !order.is_empty()
+            {
+                list.clauses.push(FunctionArgumentClause::OrderBy(order));
+            }
         }
     }
-    if let Some(WindowType::WindowSpec(spec)) = &mut made.over {
-        spec.order_by = order;
-        spec.window_frame = Some(whole_partition());
-    }
-    Ok(Expr::Function(made))
 }
 
 fn is_distinct(function: &Function) -> bool {
