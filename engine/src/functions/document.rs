@@ -90,7 +90,7 @@ const AGGREGATES: &str = "
 | `max_by(x, y)`, `min_by(x, y)`, `count_if(c)`, `arbitrary(x)`, `every(c)`, `geometric_mean(x)` | A | as Trino |
 | `array_agg(x)`, `set_agg(x)`, `map_agg(k, v)`, `multimap_agg(k, v)`, `map_union(map)`, `histogram(x)` | A | the values, the distinct ones, maps |
 | `max(x, n)`, `min(x, n)`, `max_by(x, y, n)`, `min_by(x, y, n)` | A | an array of the n largest or smallest, or of the values beside those |
-| `approx_percentile(x[, weight], share)`, `approx_percentile(x[, weight], ARRAY[…])` | A | the value at a share, or at several; exact with weights and of several |
+| `approx_percentile(x[, weight], share)`, `approx_percentile(x[, weight], array)` | A | the value at a share, or at several; exact with weights and of several |
 | `approx_most_frequent(buckets, x, capacity)` | A | the most frequent values with their counts, which are exact here |
 | `numeric_histogram(buckets, x[, weight])` | A | so many buckets at most: a map of their means and weights |
 | `make_set_digest(x)`, `merge_set_digest(digest)` | A | the hashes of a set's values with their counts; of several sets together |

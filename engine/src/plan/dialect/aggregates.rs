@@ -8,8 +8,9 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ListAggOnOverflow,
     OneOrManyWithParens, OrderByExpr, OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits,
-    WindowType,
+    WindowType, visit_expressions,
 };
+use std::ops::ControlFlow;
 
 /// Spells a call of an aggregate, or leaves it.
 pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> Result<Option<Expr>, Error> {
@@ -28,7 +29,8 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
     }
     let Some(args) = plain_args(function) else { return Ok(None) };
     let of_pairs = matches!((name, args.len()), ("multimap_agg", _) | ("max_by" | "min_by" | "numeric_histogram", 3));
-    let of_digest = name == "approx_percentile" && (args.len() == 3 || args.get(1).is_some_and(is_array));
+    let of_digest =
+        name == "approx_percentile" && (args.len() == 3 || args.get(1).is_some_and(|share| !is_plain(share)));
     if (of_pairs || of_digest) && is_distinct(function) {
         return Err(Error::unsupported(format_args!("{name}(DISTINCT …)")));
     }
@@ -44,14 +46,11 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
         }
         // The error that is allowed may be smaller.
         ("approx_distinct", [value, _]) => Some(with_args(function, name, vec![value.clone()])),
-        ("approx_percentile", [value, shares]) if of_digest => {
-            let digest = with_args(function, "qdigest_agg", vec![value.clone()]);
-            Some(call("values_at_quantiles", vec![digest, shares.clone()]))
+        ("approx_percentile", [value, share]) if of_digest => {
+            Some(percentiles(function, vec![value.clone()], share.clone()))
         }
         ("approx_percentile", [value, weight, share]) => {
-            let digest = with_args(function, "qdigest_agg", vec![value.clone(), weight.clone()]);
-            let of = if is_array(share) { "values_at_quantiles" } else { "value_at_quantile" };
-            Some(call(of, vec![digest, share.clone()]))
+            Some(percentiles(function, vec![value.clone(), weight.clone()], share.clone()))
         }
         ("approx_most_frequent", [buckets, value, _]) => {
             let values = with_args(function, "array_agg", vec![value.clone()]);
@@ -113,8 +112,28 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
     })
 }
 
-fn is_array(expr: &Expr) -> bool {
-    matches!(expr, Expr::Array(_))
+/// Whether an expression is of literals that are no arrays.
+fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(_) | Expr::TypedString(_) => true,
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => is_plain(inner),
+        Expr::Cast { expr: inner, data_type, .. } => !matches!(data_type, DataType::Array(_)) && is_plain(inner),
+        Expr::BinaryOp { left, right, .. } => is_plain(left) && is_plain(right),
+        _ => false,
+    }
+}
+
+/// Percentiles of a digest of the group's values, perhaps with weights: one for a number, several for an array, which is the
+/// same in all rows.
+fn percentiles(function: &Function, values: Vec<Expr>, share: Expr) -> Expr {
+    let has = |is_it: fn(&Expr) -> bool| {
+        let look = |part: &Expr| if is_it(part) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        visit_expressions(&share, look).is_break()
+    };
+    let of_rows = !has(|part| matches!(part, Expr::Subquery(_) | Expr::Lambda(_)))
+        && has(|part| matches!(part, Expr::Identifier(_) | Expr::CompoundIdentifier(_)));
+    let share = if of_rows { with_args(function, "first_value", vec![share]) } else { share };
+    call("$at_quantiles", vec![with_args(function, "qdigest_agg", values), share])
 }
 
 fn argument(expr: Expr) -> FunctionArg {
