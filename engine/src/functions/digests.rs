@@ -33,6 +33,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             "[1, 5]",
         )],
     ),
+    scalar("$at_quantiles", ATHENA, &[Kind::Any, Kind::Any], Gives::Of(either_type), either_at),
     scalar("quantile_at_value", ATHENA, &[Kind::Any, Kind::Any], Gives::Of(quantile_type), quantile_at).doc(
         "quantile_at_value(qdigest, number)",
         "Which share of a digest's numbers is below one; NULL where it is not from the smallest to the largest.",
@@ -110,6 +111,13 @@ fn values_type(types: &[DataType]) -> Result<DataType> {
     match types.get(1) {
         Some(DataType::List(element)) if is_numeric(element.data_type()) => value_type(types).map(list_of),
         other => Err(wrong("an array of numbers", other)),
+    }
+}
+
+fn either_type(types: &[DataType]) -> Result<DataType> {
+    match types.get(1) {
+        Some(share) if share.is_numeric() || share.is_null() => value_type(types),
+        _ => values_type(types),
     }
 }
 
@@ -198,6 +206,16 @@ fn values_at(call: &Call<'_>) -> Result<ArrayRef> {
     let DataType::List(element) = &call.gives else { return Err(Error::internal("a list is lost")) };
     let offsets = OffsetBuffer::from_lengths(lengths);
     Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, values, call.nulls.clone())?))
+}
+
+/// One number or several, as the second argument is one or an array.
+fn either_at(call: &Call<'_>) -> Result<ArrayRef> {
+    if matches!(call.args[1].data_type(), DataType::List(_)) {
+        return values_at(call);
+    }
+    let args = [Arc::clone(&call.args[0]), cast(&call.args[1], &DataType::Float64)?];
+    let (nulls, gives) = (call.nulls.clone(), call.gives.clone());
+    value_at(&Call { args: &args, rows: call.rows, nulls, gives, zone: call.zone })
 }
 
 fn quantile_at(call: &Call<'_>) -> Result<ArrayRef> {

@@ -78,6 +78,7 @@ const AGGREGATES: &str = "
 | `sum(number)` | R A | BIGINT of integers (R: NUMERIC(38,0) of BIGINT), DECIMAL(38,s) of DECIMAL(p,s); an error beyond |
 | `avg(number)` | R A | R: BIGINT of integers, NUMERIC(38,s), both cut. A: DOUBLE of integers, DECIMAL(p,s) rounded |
 | `listagg([DISTINCT] value [, separator]) [WITHIN GROUP (ORDER BY …)] [OVER (…)]` | R A | the values as one text |
+| `listagg(value [, separator] [ON OVERFLOW { ERROR \\| TRUNCATE [filler] { WITH \\| WITHOUT } COUNT }]) WITHIN GROUP (ORDER BY …)` | A | a text of more than 1048576 bytes is an error, or a filler stands for what is left out, and how many values that are |
 | `median(value) [OVER (…)]` | R | the value in the middle, interpolated |
 | `percentile_cont(p) WITHIN GROUP (ORDER BY value) [OVER (…)]` | R A | the value at a share, interpolated |
 | `percentile_disc(p) WITHIN GROUP (ORDER BY value) [OVER (…)]` | R A | the first value that reaches a share |
@@ -89,7 +90,7 @@ const AGGREGATES: &str = "
 | `max_by(x, y)`, `min_by(x, y)`, `count_if(c)`, `arbitrary(x)`, `every(c)`, `geometric_mean(x)` | A | as Trino |
 | `array_agg(x)`, `set_agg(x)`, `map_agg(k, v)`, `multimap_agg(k, v)`, `map_union(map)`, `histogram(x)` | A | the values, the distinct ones, maps |
 | `max(x, n)`, `min(x, n)`, `max_by(x, y, n)`, `min_by(x, y, n)` | A | an array of the n largest or smallest, or of the values beside those |
-| `approx_percentile(x[, weight], share)`, `approx_percentile(x[, weight], ARRAY[…])` | A | the value at a share, or at several; exact with weights and of several |
+| `approx_percentile(x[, weight], share)`, `approx_percentile(x[, weight], array)` | A | the value at a share, or at several; exact with weights and of several |
 | `approx_most_frequent(buckets, x, capacity)` | A | the most frequent values with their counts, which are exact here |
 | `numeric_histogram(buckets, x[, weight])` | A | so many buckets at most: a map of their means and weights |
 | `make_set_digest(x)`, `merge_set_digest(digest)` | A | the hashes of a set's values with their counts; of several sets together |

@@ -1,15 +1,20 @@
 //! More of what is computed from the list of a group's values (see [`super::lists`]): the largest ones, the most frequent
-//! ones, moments.
+//! ones, moments, the text of all.
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar, shown_type};
 use super::lists::{groups, map_of, maps};
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt32Array, UInt64Array};
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::{SortOptions, sort_to_indices, take};
+use datafusion::arrow::compute::{SortOptions, cast, sort_to_indices, take};
 use datafusion::arrow::datatypes::{DataType, Float64Type};
 use std::cmp::Reverse;
+use std::fmt::Write;
 use std::sync::Arc;
+
+/// How long the text of all values may be, and what stands for those that have no room (Trino: "listagg").
+const MOST_BYTES: usize = 1 << 20;
+const MOST_FILLER_BYTES: usize = 1 << 16;
 
 /// How many of the largest values are kept.
 const MOST_KEPT: i64 = 10_000;
@@ -24,6 +29,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("$most_frequent", ATHENA, &[Kind::Any, Kind::Int], Gives::Of(counts), most_frequent),
     scalar("$skewness", ATHENA, &[Kind::Any], Gives::Float, |call| moments(call, skewness)),
     scalar("$kurtosis", ATHENA, &[Kind::Any], Gives::Float, |call| moments(call, kurtosis)),
+    scalar("$listagg_whole", ATHENA, &[Kind::Text], Gives::Text, whole),
+    scalar("$listagg_cut", ATHENA, &[Kind::Any, Kind::Text, Kind::Text, Kind::Bool], Gives::Text, cut),
 ];
 
 fn list(types: &[DataType]) -> Result<DataType> {
@@ -131,4 +138,45 @@ fn kurtosis(count: f64, [second, _, fourth]: [f64; 3]) -> Option<f64> {
     let rest = (count - 2.0) * (count - 3.0);
     let scale = count * (count + 1.0) / ((count - 1.0) * rest);
     (count >= 4.0).then(|| scale * fourth / (variance * variance) - 3.0 * (count - 1.0).powi(2) / rest)
+}
+
+/// The texts of `listagg` as they are, none too long.
+fn whole(call: &Call<'_>) -> Result<ArrayRef> {
+    if call.text(0).iter().flatten().any(|text| text.len() > MOST_BYTES) {
+        let message = format!("the text of listagg is longer than {MOST_BYTES} bytes");
+        let hint = "ON OVERFLOW TRUNCATE leaves values out";
+        return Err(Error::new(ErrorKind::LimitExceeded, message).with_hint(hint));
+    }
+    Ok(Arc::clone(&call.args[0]))
+}
+
+/// The texts of a list with a separator between, as many as there is room for; a filler, and how many they are, for others.
+fn cut(call: &Call<'_>) -> Result<ArrayRef> {
+    let lists = call.args[0].as_list::<i32>();
+    let (separators, fillers, counts) = (call.text(1), call.text(2), call.bool(3));
+    call.texts(|row| {
+        let (separator, filler) = (separators.value(row), fillers.value(row));
+        if filler.len() > MOST_FILLER_BYTES {
+            let message = format!("the filler of listagg is longer than {MOST_FILLER_BYTES} bytes");
+            return Err(Error::new(ErrorKind::InvalidParameter, message));
+        }
+        let values = cast(&lists.value(row), &DataType::Utf8View)?;
+        let mut made = String::new();
+        for (place, value) in values.as_string_view().iter().flatten().enumerate() {
+            let separator = if place > 0 { separator } else { "" };
+            let fits = made.len() + separator.len() + value.len() <= MOST_BYTES;
+            made.push_str(separator);
+            if fits {
+                made.push_str(value);
+                continue;
+            }
+            made.push_str(filler);
+            if counts.value(row) {
+                let left_out = values.len() - values.null_count() - place;
+                let _ = write!(made, "({left_out})");
+            }
+            break;
+        }
+        Ok(Some(made))
+    })
 }

@@ -35,14 +35,14 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
 ];
 
 /// The values of a path's variables, each as JSON text.
-struct Passed {
+pub(super) struct Passed {
     names: Vec<String>,
     values: Vec<ArrayRef>,
 }
 
 impl Passed {
     /// From pairs of a name, behind a letter that tells JSON, and a value.
-    fn of(args: &[ArrayRef]) -> Result<Self> {
+    pub(super) fn of(args: &[ArrayRef]) -> Result<Self> {
         let (mut names, mut values) = (Vec::new(), Vec::new());
         for pair in args.chunks_exact(2) {
             let name = cast(&pair[0], &DataType::Utf8View)?;
@@ -54,7 +54,7 @@ impl Passed {
     }
 
     /// Those of a row.
-    fn row(&self, row: usize) -> Outcome<Vec<(String, Value)>> {
+    pub(super) fn row(&self, row: usize) -> Outcome<Vec<(String, Value)>> {
         let of = |(name, values): (&String, &ArrayRef)| {
             let texts = values.as_string_view();
             let value = if texts.is_null(row) { Value::Null } else { document(texts.value(row))? };
@@ -70,9 +70,9 @@ fn as_json(values: &ArrayRef, is_json: bool) -> Result<ArrayRef> {
 }
 
 /// Or why there is none, in words.
-type Outcome<T> = std::result::Result<T, String>;
+pub(super) type Outcome<T> = std::result::Result<T, String>;
 
-fn document(text: &str) -> Outcome<Value> {
+pub(super) fn document(text: &str) -> Outcome<Value> {
     parse(text).map_err(|_| "conversion to JSON failed".to_owned())
 }
 
@@ -88,7 +88,7 @@ fn asked<T>(
     of(path.evaluate(&document, &passed)?)
 }
 
-fn failed(reason: &str) -> Error {
+pub(super) fn failed(reason: &str) -> Error {
     Error::new(ErrorKind::Data, reason)
 }
 
@@ -110,45 +110,77 @@ fn exists(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn value(call: &Call<'_>) -> Result<ArrayRef> {
+/// What is said of no item or of an error: `null`, `error` or `default`, with the default.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) what: &'a str,
+    pub(super) default: Option<&'a str>,
+}
+
+impl Said<'_> {
+    /// What stands for a scalar that there is not, for a reason.
+    pub(super) fn instead(self, reason: &str) -> Result<Option<String>> {
+        match self.what {
+            "null" => Ok(None),
+            "default" => Ok(self.default.map(str::to_owned)),
+            _ => Err(failed(reason)),
+        }
+    }
+}
+
+/// The only scalar among items as text. What is said of no item counts whatever is said of errors.
+pub(super) fn scalar_of(items: &[Cow<'_, Value>], on_empty: Said<'_>) -> Outcome<Result<Option<String>>> {
     const FAILS: &str = "cannot extract SQL scalar from JSON: JSON path found";
+    match items {
+        [] => Ok(on_empty.instead(&format!("{FAILS} no items"))),
+        [item] => match &**item {
+            Value::Null => Ok(Ok(None)),
+            Value::String(text) => Ok(Ok(Some(text.clone()))),
+            Value::Array(_) | Value::Object(_) => {
+                Err(format!("{FAILS} an item that cannot be converted to an SQL value"))
+            }
+            scalar => Ok(Ok(Some(scalar.to_string()))),
+        },
+        _ => Err(format!("{FAILS} multiple items")),
+    }
+}
+
+fn value(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, paths) = (call.text(0), call.text(1));
     let (on_empty, empty, on_error, error) = (call.text(2), call.text(3), call.text(4), call.text(5));
     let (passed, mut last) = (Passed::of(&call.args[6..])?, Last::new());
-    let default = |texts: &StringViewArray, row: usize| texts.is_valid(row).then(|| texts.value(row).to_owned());
     call.texts(|row| {
         let path = last.of(paths.value(row), JsonPath::parse)?;
         if texts.is_null(row) {
             return Ok(None);
         }
-        let found = asked(texts.value(row), path, &passed, row, |items| match items.as_slice() {
-            [] => Ok(match on_empty.value(row) {
-                "null" => Ok(None),
-                "default" => Ok(default(empty, row)),
-                // Whatever is said of errors.
-                _ => Err(failed(&format!("{FAILS} no items"))),
-            }),
-            [item] => match &**item {
-                Value::Null => Ok(Ok(None)),
-                Value::String(text) => Ok(Ok(Some(text.clone()))),
-                Value::Array(_) | Value::Object(_) => {
-                    Err(format!("{FAILS} an item that cannot be converted to an SQL value"))
-                }
-                scalar => Ok(Ok(Some(scalar.to_string()))),
-            },
-            _ => Err(format!("{FAILS} multiple items")),
-        });
-        match (found, on_error.value(row)) {
-            (Ok(found), _) => found,
-            (Err(_), "null") => Ok(None),
-            (Err(_), "default") => Ok(default(error, row)),
-            (Err(reason), _) => Err(failed(&reason)),
-        }
+        let on_empty = Said { what: on_empty.value(row), default: empty.is_valid(row).then(|| empty.value(row)) };
+        let on_error = Said { what: on_error.value(row), default: error.is_valid(row).then(|| error.value(row)) };
+        let found = asked(texts.value(row), path, &passed, row, |items| scalar_of(&items, on_empty));
+        found.unwrap_or_else(|reason| on_error.instead(&reason))
     })
 }
 
-fn query(call: &Call<'_>) -> Result<ArrayRef> {
+/// Items as JSON, or in a wrapper. What is said of no item counts whatever is said of errors.
+pub(super) fn json_of(
+    items: Vec<Cow<'_, Value>>,
+    wrapper: &str,
+    quotes: &str,
+    on_empty: &str,
+) -> Outcome<Result<Option<String>>> {
     const FAILS: &str = "cannot extract JSON item: JSON path found";
+    match items.as_slice() {
+        [] => Ok(instead(on_empty, &format!("{FAILS} no items"))),
+        [item] if is_plain(wrapper, item) => Ok(Ok(Some(match &**item {
+            Value::String(text) if quotes == "omit" => text.clone(),
+            item => item.to_string(),
+        }))),
+        _ if wrapper == "without" => Err(format!("{FAILS} multiple items")),
+        _ => Ok(Ok(Some(Value::Array(items.into_iter().map(Cow::into_owned).collect()).to_string()))),
+    }
+}
+
+fn query(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, paths, wrapper, quotes) = (call.text(0), call.text(1), call.text(2), call.text(3));
     let (on_empty, on_error) = (call.text(4), call.text(5));
     let (passed, mut last) = (Passed::of(&call.args[6..])?, Last::new());
@@ -157,15 +189,8 @@ fn query(call: &Call<'_>) -> Result<ArrayRef> {
         if texts.is_null(row) {
             return Ok(None);
         }
-        let found = asked(texts.value(row), path, &passed, row, |items| match items.as_slice() {
-            // Whatever is said of errors.
-            [] => Ok(instead(on_empty.value(row), &format!("{FAILS} no items"))),
-            [item] if is_plain(wrapper.value(row), item) => Ok(Ok(Some(match &**item {
-                Value::String(text) if quotes.value(row) == "omit" => text.clone(),
-                item => item.to_string(),
-            }))),
-            _ if wrapper.value(row) == "without" => Err(format!("{FAILS} multiple items")),
-            _ => Ok(Ok(Some(Value::Array(items.into_iter().map(Cow::into_owned).collect()).to_string()))),
+        let found = asked(texts.value(row), path, &passed, row, |items| {
+            json_of(items, wrapper.value(row), quotes.value(row), on_empty.value(row))
         });
         found.unwrap_or_else(|reason| instead(on_error.value(row), &reason))
     })
@@ -180,8 +205,8 @@ fn is_plain(wrapper: &str, item: &Value) -> bool {
     }
 }
 
-/// What stands for a result that there is not, for a reason.
-fn instead(behaviour: &str, reason: &str) -> Result<Option<String>> {
+/// What stands for JSON that there is not, for a reason.
+pub(super) fn instead(behaviour: &str, reason: &str) -> Result<Option<String>> {
     match behaviour {
         "null" => Ok(None),
         "array" => Ok(Some(Value::Array(Vec::new()).to_string())),

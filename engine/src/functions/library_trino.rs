@@ -137,6 +137,16 @@ pub(super) const ENTRIES: &[Entry] = &[
     (
         ATHENA,
         "JSON",
+        "json_table(json, path [AS name] [PASSING …] COLUMNS ({ name FOR ORDINALITY | name type [FORMAT JSON] [PATH path] … | NESTED [PATH] path [AS name] COLUMNS (…) }, …) [PLAN (…) | PLAN DEFAULT (…)] [{ ERROR | EMPTY } ON ERROR])",
+        "In FROM, also of columns of what stands before it: a row for each item that a path leads to, with a column for each value that other paths lead to from there. What may be said of a column is that of json_value, and with FORMAT JSON that of json_query.",
+        &[(
+            "(SELECT listagg(name, ',') WITHIN GROUP (ORDER BY id) FROM json_table('[{\"id\":1,\"name\":\"Africa\"},{\"id\":2,\"name\":\"Americas\"}]', 'strict $[*]' COLUMNS (id integer PATH 'strict $.id', name varchar PATH 'strict $.name')))",
+            "Africa,Americas",
+        )],
+    ),
+    (
+        ATHENA,
+        "JSON",
         "CAST(value AS json)",
         "A value as JSON: arrays are arrays, maps and rows objects; a text is a string.",
         &[
@@ -159,5 +169,25 @@ pub(super) const ENTRIES: &[Entry] = &[
             ),
             ("CAST(JSON '\"abc\"' AS varchar)", "abc"),
         ],
+    ),
+    (
+        ATHENA,
+        "Table functions",
+        "TABLE(sequence(start, stop [, step])), TABLE(sequence([start => …,] stop => … [, step => …]))",
+        "In FROM: the whole numbers from the start, which is 0 without one, to the stop, as the column sequential_number.",
+        &[
+            ("(SELECT sum(sequential_number) FROM TABLE(sequence(1, 10, 4)))", "15"),
+            ("(SELECT count(*) FROM TABLE(sequence(start => 1000000, stop => -2000000, step => -3)))", "1000001"),
+        ],
+    ),
+    (
+        ATHENA,
+        "Table functions",
+        "TABLE(exclude_columns(input => TABLE({ table | query }), columns => DESCRIPTOR(name, …)))",
+        "In FROM: a table or query without some of its columns.",
+        &[(
+            "(SELECT * FROM TABLE(exclude_columns(input => TABLE(SELECT 1 AS a, 2 AS b), columns => DESCRIPTOR(a))))",
+            "2",
+        )],
     ),
 ];

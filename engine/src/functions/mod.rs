@@ -38,6 +38,7 @@ mod json_casts;
 mod json_path;
 mod json_paths;
 mod json_queries;
+mod json_tables;
 mod kernel;
 mod lambdas;
 mod library;

@@ -4,8 +4,8 @@ use super::kernel::{Gives, Kind, Scalar, declared, read_as};
 use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, digest_aggregates,
     digests, distributions, formats, full_text, gathered, hashes, intervals, java_format, json, json_casts,
-    json_queries, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured, set_digests,
-    sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors, zones,
+    json_queries, json_tables, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured,
+    set_digests, sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors, zones,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -27,6 +27,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", intervals::FUNCTIONS),
     ("", json_casts::FUNCTIONS),
     ("", json_queries::FUNCTIONS),
+    ("", json_tables::FUNCTIONS),
     ("", lists::FUNCTIONS),
     ("", slices::FUNCTIONS),
     ("", semistructured::NAVIGATION),

@@ -1,6 +1,6 @@
 //! `VALUES 1, 2`: rows of one column without parentheses, as Trino takes them. sqlparser wants each row in its own.
 
-use super::tokens::is_word;
+use super::tokens::{insert, is_word};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::ops::RangeInclusive;
 
@@ -19,24 +19,7 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>) 
             added.push((row.end() + 1, Token::RParen));
         }
     }
-    let (Some(last), Some(end)) = (tokens.last().map(|token| token.span), starts.last().copied()) else { return };
-    if added.is_empty() {
-        return;
-    }
-    added.sort_by_key(|(at, _)| *at);
-    let mut added = added.into_iter().peekable();
-    for (at, (token, start)) in std::mem::take(tokens).into_iter().zip(std::mem::take(starts)).enumerate() {
-        while let Some((_, parenthesis)) = added.next_if(|(place, _)| *place == at) {
-            tokens.push(TokenWithSpan::new(parenthesis, token.span));
-            starts.push(start);
-        }
-        tokens.push(token);
-        starts.push(start);
-    }
-    for (_, parenthesis) in added {
-        tokens.push(TokenWithSpan::new(parenthesis, last));
-        starts.push(end);
-    }
+    insert(tokens, starts, added);
 }
 
 fn is_blank(token: &TokenWithSpan) -> bool {

@@ -8,7 +8,7 @@ use crate::sql::ObjectName;
 use crate::sql::scan::{Lexing, Piece};
 use crate::sql::strings::{Escapes, decode};
 use crate::sql::tokens::{self, Tokens, is_word, word};
-use crate::sql::{diagnose, nesting, query, semistructured, syntax};
+use crate::sql::{diagnose, nesting, query, semistructured, syntax, table_functions};
 use millrace_catalog::model::Parameters;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{self, Expr, Ident, ObjectNamePart, Query, SelectInto, TableFactor, TableWithJoins, With};
@@ -348,7 +348,11 @@ impl<'a> Cursor<'a> {
             let index = self.index_of(location);
             (self.parser.token_at(index).span.start == location).then(|| &self.text[self.start_at(index)..])
         };
-        let resolved = if self.is_athena() { Ok(()) } else { semistructured::resolve(&mut query, &written) };
+        let resolved = if self.is_athena() {
+            table_functions::resolve(&mut query)
+        } else {
+            semistructured::resolve(&mut query, &written)
+        };
         resolved.and_then(|()| query::settle(&mut query)).map_err(|(location, error)| match location {
             Some(location) => error.with_position(tokens::position_of(self.text, location)),
             None => error.with_position(position),
@@ -450,7 +454,9 @@ impl<'a> Cursor<'a> {
             None if message.ends_with("found: EOF") => self.starts.len(),
             None => self.next_index(),
         };
-        if let Some(at) = self.json_table_around(index) {
+        if !self.is_athena()
+            && let Some(at) = self.json_table_around(index)
+        {
             return Error::unsupported("JSON_TABLE").with_position(self.position_at(at));
         }
         self.syntax_error_at(index, Some(detail))

@@ -209,8 +209,14 @@ fn target_relation(table: &ObjectName, alias: Option<&str>) -> TableWithJoins {
 
 /// The relation of the name [`TARGET`], which whoever plans the query puts a table in the place of.
 pub(crate) fn target_table(alias: Option<TableAlias>) -> TableWithJoins {
-    let relation = TableFactor::Table {
-        name: ast::ObjectName(vec![ObjectNamePart::Identifier(Ident::new(TARGET))]),
+    let name = ast::ObjectName(vec![ObjectNamePart::Identifier(Ident::new(TARGET))]);
+    TableWithJoins { relation: table(name, alias), joins: Vec::new() }
+}
+
+/// A table as a relation.
+pub(super) fn table(name: ast::ObjectName, alias: Option<TableAlias>) -> TableFactor {
+    TableFactor::Table {
+        name,
         alias,
         args: None,
         with_hints: Vec::new(),
@@ -220,11 +226,11 @@ pub(crate) fn target_table(alias: Option<TableAlias>) -> TableWithJoins {
         json_path: None,
         sample: None,
         index_hints: Vec::new(),
-    };
-    TableWithJoins { relation, joins: Vec::new() }
+    }
 }
 
-fn select(projection: Vec<SelectItem>, from: Vec<TableWithJoins>, selection: Option<Expr>) -> Query {
+/// A query of one SELECT.
+pub(super) fn select(projection: Vec<SelectItem>, from: Vec<TableWithJoins>, selection: Option<Expr>) -> Query {
     let select = ast::Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),

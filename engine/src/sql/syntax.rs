@@ -7,7 +7,7 @@
 //! parentheses and, for Redshift, `^`, `|/`, `||/` and `@` what our users mean.
 
 use crate::sql::scan::Lexing;
-use crate::sql::{trino_json, trino_types};
+use crate::sql::{table_functions, trino_json, trino_types};
 use sqlparser::ast::Expr;
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
@@ -226,7 +226,10 @@ impl Dialect for TrinoSyntax {
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
-        refuse_reserved(parser).or_else(|| trino_types::parse_cast(parser)).or_else(|| trino_json::parse_call(parser))
+        refuse_reserved(parser)
+            .or_else(|| trino_types::parse_cast(parser))
+            .or_else(|| trino_json::parse_call(parser))
+            .or_else(|| table_functions::parse_argument(parser))
     }
 
     fn supports_unicode_string_literal(&self) -> bool {

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::scan::Lexing;
 use crate::sql::strings::{Escapes, decode};
-use crate::sql::{bare_values, nesting, semistructured, syntax, time_travel};
+use crate::sql::{bare_values, json_table, nesting, semistructured, syntax, time_travel};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
@@ -55,7 +55,10 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
     expand_table_queries(&mut tokens, &mut starts);
     match lexing {
         Lexing::Redshift => semistructured::rewrite(&mut tokens, &mut starts),
-        Lexing::Trino => bare_values::rewrite(&mut tokens, &mut starts),
+        Lexing::Trino => {
+            json_table::rewrite(&mut tokens, &mut starts);
+            bare_values::rewrite(&mut tokens, &mut starts);
+        }
         Lexing::Hive => {}
     }
     Ok(Tokens { tokens, starts })
@@ -188,6 +191,28 @@ fn expand_table_queries(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>
         let words = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
         tokens.splice(index..=index, words.map(|token| TokenWithSpan::new(token, span)));
         starts.splice(index..=index, [start; 3]);
+    }
+}
+
+/// Puts tokens before those of these places; those of one place keep their order.
+pub(super) fn insert(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>, mut added: Vec<(usize, Token)>) {
+    let (Some(last), Some(end)) = (tokens.last().map(|token| token.span), starts.last().copied()) else { return };
+    if added.is_empty() {
+        return;
+    }
+    added.sort_by_key(|(at, _)| *at);
+    let mut added = added.into_iter().peekable();
+    for (at, (token, start)) in std::mem::take(tokens).into_iter().zip(std::mem::take(starts)).enumerate() {
+        while let Some((_, new)) = added.next_if(|(place, _)| *place == at) {
+            tokens.push(TokenWithSpan::new(new, token.span));
+            starts.push(start);
+        }
+        tokens.push(token);
+        starts.push(start);
+    }
+    for (_, new) in added {
+        tokens.push(TokenWithSpan::new(new, last));
+        starts.push(end);
     }
 }
 

@@ -1,9 +1,10 @@
 //! SQL's functions over JSON, whose arguments have a grammar of their own: `json_exists`, `json_value`, `json_query`,
 //! `json_array`, `json_object` (Trino: "JSON functions and operators").
 //!
-//! They become calls of functions of ours over plain arguments, the clauses as texts.
+//! They become calls of functions of ours over plain arguments, the clauses as texts. `json_table` has clauses of theirs.
 
 use super::calls::call;
+use super::json_table;
 use super::trino_types::data_type;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, Expr, ObjectNamePart, Value, helpers::attached_token::AttachedToken,
@@ -11,7 +12,7 @@ use sqlparser::ast::{
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
-type Parsed<T> = Result<T, ParserError>;
+pub(super) type Parsed<T> = Result<T, ParserError>;
 
 /// Functions whose results are JSON, which others take as such.
 const GIVES_JSON: [&str; 7] =
@@ -46,6 +47,7 @@ pub(super) fn parse_call(parser: &mut Parser) -> Option<Parsed<Expr>> {
         "json_query" => query,
         "json_array" => array,
         "json_object" => object,
+        json_table::NAME => json_table::parse,
         _ => return None,
     };
     parser.advance_token();
@@ -54,7 +56,7 @@ pub(super) fn parse_call(parser: &mut Parser) -> Option<Parsed<Expr>> {
 }
 
 /// Takes words, all or none.
-fn eat(parser: &mut Parser, words: &[&str]) -> bool {
+pub(super) fn eat(parser: &mut Parser, words: &[&str]) -> bool {
     let is = |(at, word): (usize, &&str)| {
         matches!(&parser.peek_nth_token_ref(at).token,
             Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
@@ -69,20 +71,20 @@ fn eat(parser: &mut Parser, words: &[&str]) -> bool {
 }
 
 /// The first of several choices of words that is there.
-fn choice(parser: &mut Parser, choices: &[(&[&str], &'static str)]) -> Option<&'static str> {
+pub(super) fn choice(parser: &mut Parser, choices: &[(&[&str], &'static str)]) -> Option<&'static str> {
     choices.iter().find(|(words, _)| eat(parser, words)).map(|(_, meaning)| *meaning)
 }
 
-fn text(text: impl Into<String>) -> Expr {
+pub(super) fn text(text: impl Into<String>) -> Expr {
     Expr::Value(Value::SingleQuotedString(text.into()).into())
 }
 
-fn cast(kind: CastKind, expr: Expr, data_type: DataType) -> Expr {
+pub(super) fn cast(kind: CastKind, expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 /// `FORMAT JSON [ENCODING name]`: the encoding, UTF-8 where none is named.
-fn format_json(parser: &mut Parser) -> Parsed<Option<&'static str>> {
+pub(super) fn format_json(parser: &mut Parser) -> Parsed<Option<&'static str>> {
     if !eat(parser, &["FORMAT", "JSON"]) {
         return Ok(None);
     }
@@ -96,7 +98,7 @@ fn format_json(parser: &mut Parser) -> Parsed<Option<&'static str>> {
 }
 
 /// A value, and whether it is JSON.
-fn json_or_value(parser: &mut Parser) -> Parsed<(Expr, bool)> {
+pub(super) fn json_or_value(parser: &mut Parser) -> Parsed<(Expr, bool)> {
     let expr = parser.parse_expr()?;
     let json = is_json(&expr);
     Ok(match format_json(parser)? {
@@ -111,6 +113,11 @@ fn context(parser: &mut Parser) -> Parsed<(Vec<Expr>, Vec<Expr>)> {
     let (input, _) = json_or_value(parser)?;
     parser.expect_token(&Token::Comma)?;
     let path = parser.parse_literal_string()?;
+    Ok((vec![input, text(path)], passing(parser)?))
+}
+
+/// `PASSING value AS name, …`: pairs of a name, behind a letter that tells JSON, and a value.
+pub(super) fn passing(parser: &mut Parser) -> Parsed<Vec<Expr>> {
     let mut passed = Vec::new();
     if eat(parser, &["PASSING"]) {
         loop {
@@ -126,7 +133,7 @@ fn context(parser: &mut Parser) -> Parsed<(Vec<Expr>, Vec<Expr>)> {
             }
         }
     }
-    Ok((vec![input, text(path)], passed))
+    Ok(passed)
 }
 
 fn exists(parser: &mut Parser) -> Parsed<Expr> {
@@ -146,12 +153,12 @@ fn exists(parser: &mut Parser) -> Parsed<Expr> {
     Ok(call("$json_exists", args))
 }
 
-/// What is said of no value and of errors, with the default.
-type Otherwise = [(&'static str, Option<Expr>); 2];
+/// What is said of no value, and of errors, with the default; `None` where nothing is said.
+pub(super) type Otherwise = [Option<(&'static str, Option<Expr>)>; 2];
 
 /// `[{ ERROR | NULL | DEFAULT expression } ON EMPTY] [{ ERROR | NULL | DEFAULT expression } ON ERROR]`
-fn otherwise(parser: &mut Parser) -> Parsed<Otherwise> {
-    let mut found = [("null", None), ("null", None)];
+pub(super) fn otherwise(parser: &mut Parser) -> Parsed<Otherwise> {
+    let mut found = [None, None];
     let mut next = 0;
     loop {
         let said = choice(parser, &[(&["ERROR", "ON"], "error"), (&["NULL", "ON"], "null"), (&["DEFAULT"], "default")]);
@@ -168,7 +175,7 @@ fn otherwise(parser: &mut Parser) -> Parsed<Otherwise> {
             Some("error") if next < 2 => 1,
             _ => return parser.expected_ref("EMPTY or ERROR", parser.peek_token_ref()),
         };
-        found[at] = (said, default);
+        found[at] = Some((said, default));
         next = at + 1;
     }
 }
@@ -176,16 +183,28 @@ fn otherwise(parser: &mut Parser) -> Parsed<Otherwise> {
 fn value(parser: &mut Parser) -> Parsed<Expr> {
     let (mut args, passed) = context(parser)?;
     let returning = if eat(parser, &["RETURNING"]) { Some(data_type(parser, 0)?) } else { None };
-    let [(on_empty, empty), (on_error, error)] = otherwise(parser)?;
+    let said = otherwise(parser)?;
     parser.expect_token(&Token::RParen)?;
-    let varchar = || DataType::Varchar(None);
-    let null = || Expr::Value(Value::Null.into());
-    let as_text = |default: Option<Expr>| default.map_or_else(null, |value| cast(CastKind::Cast, value, varchar()));
-    args.extend([text(on_empty), as_text(empty), text(on_error), as_text(error.clone())]);
+    let [(on_empty, empty), (on_error, error)] = said.map(|said| said.unwrap_or(("null", None)));
+    args.extend([text(on_empty), default_text(empty), text(on_error), default_text(error.clone())]);
     args.extend(passed);
     let found = call("$json_value", args);
     let Some(returning) = returning else { return Ok(found) };
-    Ok(match (on_error, error) {
+    Ok(converted(found, returning, on_error, error))
+}
+
+/// A default as the text that a scalar is before it becomes what it is to be.
+pub(super) fn default_text(default: Option<Expr>) -> Expr {
+    match default {
+        Some(value) => cast(CastKind::Cast, value, DataType::Varchar(None)),
+        None => Expr::Value(Value::Null.into()),
+    }
+}
+
+/// A scalar that was found, a text, as another type; what is no such value is an error, NULL or the default, as is said of
+/// errors.
+pub(super) fn converted(found: Expr, returning: DataType, on_error: &str, error: Option<Expr>) -> Expr {
+    match (on_error, error) {
         ("error", _) => cast(CastKind::Cast, found, returning),
         (_, None) => cast(CastKind::TryCast, found, returning),
         (_, Some(error)) => {
@@ -203,12 +222,29 @@ fn value(parser: &mut Parser) -> Parsed<Expr> {
                 else_result: Some(Box::new(tried)),
             }
         }
-    })
+    }
 }
 
 fn query(parser: &mut Parser) -> Parsed<Expr> {
     let (mut args, passed) = context(parser)?;
     let returning = returning(parser)?;
+    let Shape { wrapper, quotes, on_empty, on_error } = shape(parser);
+    parser.expect_token(&Token::RParen)?;
+    args.extend([wrapper, quotes, on_empty.unwrap_or("null"), on_error.unwrap_or("null")].map(text));
+    args.extend(passed);
+    Ok(returned(call("$json_query", args), returning))
+}
+
+/// What JSON that is found becomes, and what is said of no item and of errors; `None` where nothing is said.
+pub(super) struct Shape {
+    pub(super) wrapper: &'static str,
+    pub(super) quotes: &'static str,
+    pub(super) on_empty: Option<&'static str>,
+    pub(super) on_error: Option<&'static str>,
+}
+
+/// `[{ WITHOUT | WITH … } [ARRAY] WRAPPER] [{ KEEP | OMIT } QUOTES [ON SCALAR STRING]] [… ON EMPTY] [… ON ERROR]`
+pub(super) fn shape(parser: &mut Parser) -> Shape {
     let wrapper = choice(
         parser,
         &[
@@ -227,20 +263,17 @@ fn query(parser: &mut Parser) -> Parsed<Expr> {
         eat(parser, &["ON", "SCALAR", "STRING"]);
     }
     let mut behaviour = |on: &str| {
-        let choices: [(&[&str], &'static str); 4] = [
+        let choices: [(&[&str], &'static str); 5] = [
             (&["ERROR", "ON", on], "error"),
             (&["NULL", "ON", on], "null"),
+            (&["EMPTY", "ON", on], "array"),
             (&["EMPTY", "ARRAY", "ON", on], "array"),
             (&["EMPTY", "OBJECT", "ON", on], "object"),
         ];
-        text(choice(parser, &choices).unwrap_or("null"))
+        choice(parser, &choices)
     };
-    let clauses =
-        [text(wrapper.unwrap_or("without")), text(quotes.unwrap_or("keep")), behaviour("EMPTY"), behaviour("ERROR")];
-    parser.expect_token(&Token::RParen)?;
-    args.extend(clauses);
-    args.extend(passed);
-    Ok(returned(call("$json_query", args), returning))
+    let (on_empty, on_error) = (behaviour("EMPTY"), behaviour("ERROR"));
+    Shape { wrapper: wrapper.unwrap_or("without"), quotes: quotes.unwrap_or("keep"), on_empty, on_error }
 }
 
 /// `RETURNING type [FORMAT JSON [ENCODING name]]`
@@ -252,7 +285,8 @@ fn returning(parser: &mut Parser) -> Parsed<Option<(DataType, &'static str)>> {
     Ok(Some((data_type, format_json(parser)?.unwrap_or("utf8"))))
 }
 
-fn returned(made: Expr, returning: Option<(DataType, &'static str)>) -> Expr {
+/// What JSON is returned as.
+pub(super) fn returned(made: Expr, returning: Option<(DataType, &'static str)>) -> Expr {
     match returning {
         None => made,
         Some((DataType::Varbinary(_), encoding)) => call("$json_encoded", vec![made, text(encoding)]),

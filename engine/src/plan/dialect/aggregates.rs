@@ -6,15 +6,17 @@ use crate::error::{Error, ErrorKind};
 use crate::sql::{Dialect, call, plain_function};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, OneOrManyWithParens, OrderByExpr,
-    OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+    FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ListAggOnOverflow,
+    OneOrManyWithParens, OrderByExpr, OrderByOptions, Value, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowType, visit_expressions,
 };
+use std::ops::ControlFlow;
 
 /// Spells a call of an aggregate, or leaves it.
 pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> Result<Option<Expr>, Error> {
     let redshift = dialect == Dialect::Redshift;
     match name {
-        "listagg" => return listagg(function).map(Some),
+        "listagg" => return listagg(function, redshift).map(Some),
         "percentile_cont" | "percentile_disc" if !function.within_group.is_empty() => {
             return percentile(function, name).map(Some);
         }
@@ -27,7 +29,8 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
     }
     let Some(args) = plain_args(function) else { return Ok(None) };
     let of_pairs = matches!((name, args.len()), ("multimap_agg", _) | ("max_by" | "min_by" | "numeric_histogram", 3));
-    let of_digest = name == "approx_percentile" && (args.len() == 3 || args.get(1).is_some_and(is_array));
+    let of_digest =
+        name == "approx_percentile" && (args.len() == 3 || args.get(1).is_some_and(|share| !is_plain(share)));
     if (of_pairs || of_digest) && is_distinct(function) {
         return Err(Error::unsupported(format_args!("{name}(DISTINCT …)")));
     }
@@ -43,14 +46,11 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
         }
         // The error that is allowed may be smaller.
         ("approx_distinct", [value, _]) => Some(with_args(function, name, vec![value.clone()])),
-        ("approx_percentile", [value, shares]) if of_digest => {
-            let digest = with_args(function, "qdigest_agg", vec![value.clone()]);
-            Some(call("values_at_quantiles", vec![digest, shares.clone()]))
+        ("approx_percentile", [value, share]) if of_digest => {
+            Some(percentiles(function, vec![value.clone()], share.clone()))
         }
         ("approx_percentile", [value, weight, share]) => {
-            let digest = with_args(function, "qdigest_agg", vec![value.clone(), weight.clone()]);
-            let of = if is_array(share) { "values_at_quantiles" } else { "value_at_quantile" };
-            Some(call(of, vec![digest, share.clone()]))
+            Some(percentiles(function, vec![value.clone(), weight.clone()], share.clone()))
         }
         ("approx_most_frequent", [buckets, value, _]) => {
             let values = with_args(function, "array_agg", vec![value.clone()]);
@@ -112,8 +112,28 @@ pub(super) fn respell(function: &mut Function, name: &str, dialect: Dialect) -> 
     })
 }
 
-fn is_array(expr: &Expr) -> bool {
-    matches!(expr, Expr::Array(_))
+/// Whether an expression is of literals that are no arrays.
+fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(_) | Expr::TypedString(_) => true,
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => is_plain(inner),
+        Expr::Cast { expr: inner, data_type, .. } => !matches!(data_type, DataType::Array(_)) && is_plain(inner),
+        Expr::BinaryOp { left, right, .. } => is_plain(left) && is_plain(right),
+        _ => false,
+    }
+}
+
+/// Percentiles of a digest of the group's values, perhaps with weights: one for a number, several for an array, which is the
+/// same in all rows.
+fn percentiles(function: &Function, values: Vec<Expr>, share: Expr) -> Expr {
+    let has = |is_it: fn(&Expr) -> bool| {
+        let look = |part: &Expr| if is_it(part) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        visit_expressions(&share, look).is_break()
+    };
+    let of_rows = !has(|part| matches!(part, Expr::Subquery(_) | Expr::Lambda(_)))
+        && has(|part| matches!(part, Expr::Identifier(_) | Expr::CompoundIdentifier(_)));
+    let share = if of_rows { with_args(function, "first_value", vec![share]) } else { share };
+    call("$at_quantiles", vec![with_args(function, "qdigest_agg", values), share])
 }
 
 fn argument(expr: Expr) -> FunctionArg {
@@ -203,35 +223,70 @@ fn whole_partition() -> WindowFrame {
     }
 }
 
-/// `LISTAGG([DISTINCT] x [, ',']) [WITHIN GROUP (ORDER BY …)] [OVER (…)]`.
-fn listagg(function: &mut Function) -> Result<Expr, Error> {
+/// `LISTAGG([DISTINCT] x [, ','] [ON OVERFLOW …]) [WITHIN GROUP (ORDER BY …)] [OVER (…)]`.
+fn listagg(function: &mut Function, redshift: bool) -> Result<Expr, Error> {
     let mut args = plain_args(function).ok_or_else(|| wrong_shape("listagg"))?;
     if args.is_empty() || args.len() > 2 {
         return Err(wrong_shape("listagg"));
     }
+    let overflow = take_overflow(function);
+    if redshift && overflow.is_some() {
+        return Err(Error::unsupported("ON OVERFLOW in LISTAGG"));
+    }
     let separator = if args.len() == 2 { args.remove(1) } else { text("") };
     let plain = args.remove(0);
     let value = call("$text", vec![plain.clone()]);
-    let mut made = function.clone();
-    rename(&mut made, "string_agg");
-    let mut order = std::mem::take(&mut made.within_group);
+    let mut order = std::mem::take(&mut function.within_group);
     for key in &mut order {
         // DISTINCT may be ordered by its own argument only, which is the text here.
         if key.expr == plain && is_distinct(function) {
             key.expr = value.clone();
         }
     }
+    if let Some(ListAggOnOverflow::Truncate { filler, with_count }) = overflow {
+        let mut values = known_list(function, &value, &value);
+        if let Expr::Function(values) = &mut values {
+            put_in_order(values, order);
+        }
+        let filler = filler.map_or_else(|| text("..."), |filler| *filler);
+        return Ok(call("$listagg_cut", vec![values, separator, filler, truth(with_count)]));
+    }
+    let mut made = function.clone();
+    rename(&mut made, "string_agg");
     if let FunctionArguments::List(list) = &mut made.args {
         list.args = vec![argument(value), argument(separator)];
-        if made.over.is_none() && !order.is_empty() {
-            list.clauses.push(FunctionArgumentClause::OrderBy(order.clone()));
+    }
+    put_in_order(&mut made, order);
+    let made = Expr::Function(made);
+    Ok(if redshift { made } else { call("$listagg_whole", vec![made]) })
+}
+
+/// Takes what is said of texts that become too long.
+fn take_overflow(function: &mut Function) -> Option<ListAggOnOverflow> {
+    let FunctionArguments::List(list) = &mut function.args else { return None };
+    let at = list.clauses.iter().position(|clause| matches!(clause, FunctionArgumentClause::OnOverflow(_)))?;
+    match list.clauses.remove(at) {
+        FunctionArgumentClause::OnOverflow(overflow) => Some(overflow),
+        _ => None,
+    }
+}
+
+/// Gives an aggregate its values in an order, over a whole partition where there is one.
+fn put_in_order(function: &mut Function, order: Vec<OrderByExpr>) {
+    match &mut function.over {
+        Some(WindowType::WindowSpec(spec)) => {
+            spec.order_by = order;
+            spec.window_frame = Some(whole_partition());
+        }
+        Some(WindowType::NamedWindow(_)) => {}
+        None => {
+            if let FunctionArguments::List(list) = &mut function.args
+                && !order.is_empty()
+            {
+                list.clauses.push(FunctionArgumentClause::OrderBy(order));
+            }
         }
     }
-    if let Some(WindowType::WindowSpec(spec)) = &mut made.over {
-        spec.order_by = order;
-        spec.window_frame = Some(whole_partition());
-    }
-    Ok(Expr::Function(made))
 }
 
 fn is_distinct(function: &Function) -> bool {
