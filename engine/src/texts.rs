@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The longest text that is kept, in bytes.
 const LONGEST: usize = 8 << 10;
-/// Bytes of texts that are kept, of each dialect; syntax trees are some dozen times as large.
+/// Bytes of texts that are kept, of each dialect, and of texts whose names keep their case; syntax trees are some dozen times as
+/// large.
 const KEPT_BYTES: u64 = 512 << 10;
 /// What a text counts at least.
 const LEAST_BYTES: usize = 128;

@@ -35,7 +35,8 @@ pub struct ManagedTable {
 
 impl ManagedTable {
     /// Where DuckLake would put the files of a table: folders by name where the names are plain, else by `uuid`. Names with
-    /// upper-case letters are not plain: a disk may take two of them for one.
+    /// upper-case letters are not plain: a disk may take two of them for one, and files that stand under another name than
+    /// the manifest's are nobody's.
     pub fn default_path(schema: &str, name: &str, uuid: &str) -> String {
         let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         let folder = |text: &str, other: &str| if plain(text) { format!("{text}/") } else { format!("{other}/") };
@@ -381,4 +382,21 @@ pub struct FileColumnStatistics {
     /// ([`Catalog::file_sketches`](crate::Catalog::file_sketches)): lists of files are read without.
     #[serde(skip)]
     pub distinct: Option<Arc<DistinctSketch>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ManagedTable;
+
+    #[test]
+    fn folders_have_plain_names() {
+        for (schema, name, path) in [
+            ("sales", "t_1", "sales/t_1/"),
+            ("sales", "MyTable", "sales/u/"),
+            ("Sales", "t", "x53616c6573/t/"),
+            ("a b", "ü", "x612062/u/"),
+        ] {
+            assert_eq!(ManagedTable::default_path(schema, name, "u"), path);
+        }
+    }
 }
