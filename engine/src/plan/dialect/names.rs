@@ -1,8 +1,9 @@
-//! The names of columns that have no alias.
+//! The names of columns that have no alias, and of those that a wildcard leaves out.
 
 use crate::sql::{Dialect, Unnamed, folded, member};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Ident, Query, SelectItem, SetExpr, Value, ValueWithSpan,
+    AccessExpr, CastKind, DataType, ExcludeSelectItem, Expr, Ident, ObjectNamePart, Query, SelectItem, SetExpr, Value,
+    ValueWithSpan,
 };
 
 /// Names what has no name, in the first operand of a query, which names all, and in the others.
@@ -16,6 +17,28 @@ pub(super) fn name_items(items: &mut [SelectItem], dialect: Dialect) {
         };
         let expr = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
         *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', name) };
+    }
+}
+
+/// Folds the names of columns that wildcards leave out: the planner compares them as they are written.
+pub(super) fn fold_excluded(items: &mut [SelectItem]) {
+    for item in items {
+        let (SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options)) = item else { continue };
+        let excluded: &mut [_] = match &mut options.opt_exclude {
+            Some(ExcludeSelectItem::Single(name)) => std::slice::from_mut(name),
+            Some(ExcludeSelectItem::Multiple(names)) => names.as_mut_slice(),
+            None => &mut [],
+        };
+        for part in excluded.iter_mut().flat_map(|name| &mut name.0) {
+            if let ObjectNamePart::Identifier(name) = part {
+                name.value = folded(name);
+            }
+        }
+        if let Some(except) = &mut options.opt_except {
+            for name in std::iter::once(&mut except.first_element).chain(&mut except.additional_elements) {
+                name.value = folded(name);
+            }
+        }
     }
 }
 
