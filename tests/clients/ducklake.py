@@ -180,6 +180,14 @@ same("both after a vacuum", ours("SELECT name, count(*), sum(id) FROM swept GROU
      as_text(rows('SELECT name, count(*), sum(id) FROM w."default".swept GROUP BY name ORDER BY name')))
 millrace("VACUUM swept TO 100 PERCENT;")
 same("row ids after another VACUUM", rows(ids), want)
+# Names in double quotes that keep their case; DuckDB finds them in any.
+millrace("SET enable_case_sensitive_identifier TO true;"
+         "CREATE TABLE \"Mixed\" (\"Id\" int, \"Name\" varchar(10)) TABLE PROPERTIES ('format'='parquet');"
+         "INSERT INTO \"Mixed\" VALUES (1, 'one');"
+         "INSERT INTO \"Mixed\" SELECT k + 10, 'many' FROM many;")
+with attach() as session:
+    same("names that keep their case", session.sql('FROM w."default"."Mixed" LIMIT 0').columns, ["Id", "Name"])
+    same("rows under such names", session.sql('SELECT count(*), sum(id) FROM w."default".mixed').fetchall(), [(1025, 11777)])
 # Random histories (tests/tests/model): what they leave, then the same after a vacuum, and what DuckDB changes of it.
 scripts = sorted(pathlib.Path(histories).glob("*.sql"))
 same("histories", len(scripts), 10)

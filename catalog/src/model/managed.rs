@@ -34,9 +34,11 @@ pub struct ManagedTable {
 }
 
 impl ManagedTable {
-    /// Where DuckLake would put the files of a table: folders by name where the names are plain, else by `uuid`.
+    /// Where DuckLake would put the files of a table: folders by name where the names are plain, else by `uuid`. Names with
+    /// upper-case letters are not plain: a disk may take two of them for one, and files that stand under another name than
+    /// the manifest's are nobody's.
     pub fn default_path(schema: &str, name: &str, uuid: &str) -> String {
-        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         let folder = |text: &str, other: &str| if plain(text) { format!("{text}/") } else { format!("{other}/") };
         format!("{}{}", folder(schema, &hex(schema)), folder(name, uuid))
     }
@@ -213,6 +215,9 @@ pub struct MaterializedView {
     /// Whether names of members of SUPER values in its query keep their case.
     #[serde(default)]
     pub keeps_case: bool,
+    /// Whether names in double quotes in its query keep their case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_names: bool,
 }
 
 /// The stream that a materialized view takes its records from.
@@ -377,4 +382,21 @@ pub struct FileColumnStatistics {
     /// ([`Catalog::file_sketches`](crate::Catalog::file_sketches)): lists of files are read without.
     #[serde(skip)]
     pub distinct: Option<Arc<DistinctSketch>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ManagedTable;
+
+    #[test]
+    fn folders_have_plain_names() {
+        for (schema, name, path) in [
+            ("sales", "t_1", "sales/t_1/"),
+            ("sales", "MyTable", "sales/u/"),
+            ("Sales", "t", "x53616c6573/t/"),
+            ("a b", "ü", "x612062/u/"),
+        ] {
+            assert_eq!(ManagedTable::default_path(schema, name, "u"), path);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! A change of the definition is made on the version that was read; if somebody else was first the statement fails
 //! with a serialization error and nothing is changed.
 
-use super::ddl::{absolute_template, check_readable, now_ms};
+use super::ddl::{absolute_template, check_folded, check_readable, now_ms};
 use super::{connectors, done, managed, skipping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::federated::{self, Place};
@@ -76,6 +76,9 @@ pub(crate) async fn execute(context: &Context, alter: &AlterTable) -> Result<Sta
         AlterOperation::RenameTable(to) => {
             let default = if to.parts.len() == 1 { table.database.as_str() } else { context.database() };
             let (database, name) = resolve::qualify(&snapshot, to, default)?;
+            if table.kind == TableKind::ExternalTable {
+                check_folded([&name])?;
+            }
             let mut transaction = context.transaction().lock().await;
             if transaction.is_block() && table.kind != TableKind::ExternalTable {
                 drop(transaction);

@@ -16,7 +16,8 @@ use crate::resolve::{self, Ground, Relation, RelationName, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, is_temporary, written_path};
 use crate::sql::{
-    Collation, CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, DropDatabase, DropTable, StoredAs,
+    Collation, CreateDatabase, CreateExternalSchema, CreateExternalTable, CreateView, DropDatabase, DropTable, Names,
+    StoredAs,
 };
 use datafusion::arrow::datatypes::DataType;
 use millrace_catalog::Snapshot;
@@ -309,8 +310,22 @@ pub(super) fn check_columns(create: &CreateExternalTable) -> Result<()> {
     Ok(())
 }
 
+/// Refuses an external table's name, or a column's, that would keep upper-case letters: Glue's are in lower case, and so are
+/// the columns that files are read into.
+pub(crate) fn check_folded<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    match names.into_iter().find(|name| name.chars().any(char::is_uppercase)) {
+        Some(name) => Err(Error::unsupported(format!("the name \"{name}\" in an external table"))
+            .with_detail("names of external tables and of their columns have no upper-case letters")),
+        None => Ok(()),
+    }
+}
+
 /// Refuses what no scan could read, when it is declared and not when it is first queried.
 pub(crate) fn check_readable(context: &Context, snapshot: &Snapshot, table: &Table) -> Result<()> {
+    if context.names() == Names::Kept {
+        let columns = table.storage.columns.iter().chain(&table.partition_keys).map(|column| &column.name);
+        check_folded(columns.chain([&table.name]))?;
+    }
     if let Some(place) = Place::of_table(table) {
         return context.sources().check(table, place, snapshot);
     }
@@ -357,6 +372,9 @@ pub(crate) async fn create_view(context: &Context, create: &CreateView) -> Resul
     }
     if context.keeps_case_of_members() {
         view.parameters.insert(resolve::KEEPS_CASE.to_owned(), "true".to_owned());
+    }
+    if context.names() == Names::Kept {
+        view.parameters.insert(resolve::KEEPS_NAMES.to_owned(), "true".to_owned());
     }
     if context.transaction().lock().await.is_block() {
         let taken = resolve::relation(context, &view.database, &view.name).await?;

@@ -115,7 +115,7 @@ fn check_calls(context: &Context, snapshot: &Arc<Snapshot>, schema: &str, functi
     let mut seen = BTreeSet::new();
     let mut waiting: Vec<SqlFunction> = vec![function.clone()];
     while let Some(next) = waiting.pop() {
-        let query = resolve::body_of(&next.body, next.arguments.len())?;
+        let query = resolve::body_of(&next.body, next.arguments.len(), context.names())?;
         let mut called = resolve::called_in(context, snapshot, &query, &next.search_path);
         // The function itself is not there yet, or is as it was.
         called.extend(resolve::called_in(context, &with(snapshot, schema, function), &query, &next.search_path));

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::result_cache::{ReadOf, named};
 use crate::session::Context;
+use crate::sql::folded;
 use crate::tables::ManagedTableProvider;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
@@ -53,7 +54,7 @@ impl Visitor for Names {
 
     fn pre_visit_relation(&mut self, relation: &ast::ObjectName) -> ControlFlow<()> {
         let last = relation.0.last().and_then(|part| part.as_ident());
-        self.0.extend(last.map(|ident| ident.value.to_lowercase()));
+        self.0.extend(last.map(folded));
         ControlFlow::Continue(())
     }
 }

@@ -16,7 +16,10 @@ pub(super) fn of_text<'a>(facts: &'a Facts, written: &str) -> Result<Option<Foun
     let malformed = |what: &str| Error::new(ErrorKind::InvalidText, format!("expected a {what} parenthesis"));
     let (name, types) = written.split_once('(').ok_or_else(|| malformed("left"))?;
     let types = types.trim_end().strip_suffix(')').ok_or_else(|| malformed("right"))?;
-    let parts: Vec<String> = name.split('.').map(|part| part.trim().trim_matches('"').to_lowercase()).collect();
+    let mut parts = facts.name_parts(name);
+    if let Some(last) = parts.last_mut() {
+        *last = last.to_lowercase();
+    }
     match parts.as_slice() {
         [name] if super::is_builtin(name) => Ok(None),
         [schema, name] if schema == PG_CATALOG && super::is_builtin(name) => Ok(None),
@@ -33,7 +36,8 @@ pub(super) fn find<'a>(facts: &'a Facts, parts: &[String], types: &str) -> Resul
     let of = |schema: &str, name: &str| -> Option<Found<'a>> {
         let database = facts.snapshot.resolve_schema(schema)?;
         let mut functions = database.functions.iter();
-        let found = functions.find(|function| function.name == name && function.arguments == arguments)?;
+        let found =
+            functions.find(|function| function.name == name.to_lowercase() && function.arguments == arguments)?;
         Some((database.name.as_str(), found))
     };
     let found = match parts {

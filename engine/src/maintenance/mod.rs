@@ -263,7 +263,7 @@ async fn analyze_table(warehouse: &Arc<Warehouse>, seen: &Look) -> Result<()> {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let text = format!("ANALYZE {}.{} PREDICATE COLUMNS", quoted(&seen.table.schema), quoted(&seen.table.name));
     let mut session = Session::new(Arc::clone(warehouse)).bypassing_queues();
-    for statement in session.parse(&text)? {
+    for statement in session.parse_as_named(&text)? {
         tokio::select! {
             done = session.execute(&statement) => drop(done?),
             disturbed = warehouse.activity().more_than(1) => {

@@ -272,7 +272,7 @@ async fn refresh(warehouse: &Arc<Warehouse>, view: &ManagedTable) -> Result<bool
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let text = format!("REFRESH MATERIALIZED VIEW {}.{}", quoted(&view.schema), quoted(&view.name));
     let mut session = Session::new(Arc::clone(warehouse)).bypassing_queues();
-    for mut parsed in session.parse(&text)? {
+    for mut parsed in session.parse_as_named(&text)? {
         if let Statement::MaterializedView(MaterializedViewStatement::Refresh { automatic, .. }) = &mut parsed.statement
         {
             *automatic = true;

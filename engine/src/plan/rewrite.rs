@@ -3,6 +3,7 @@
 //! Both work on the syntax tree and change no meaning. A repeated column gets a name with a mark that no user can
 //! write; [`shown_name`] takes the mark off again where rows leave the engine.
 
+use crate::sql::folded;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Value, VisitMut, VisitorMut,
@@ -91,7 +92,7 @@ fn replace_ordinal(key: &mut Expr, select: &Select) {
             SelectItem::UnnamedExpr(Expr::Value(_)) => {}
             SelectItem::UnnamedExpr(expr) => *key = expr.clone(),
             SelectItem::ExprWithAlias { expr, alias } => {
-                let same = |item: &&SelectItem| matches!(item, SelectItem::ExprWithAlias { alias: other, .. } if other.value == alias.value);
+                let same = |item: &&SelectItem| matches!(item, SelectItem::ExprWithAlias { alias: other, .. } if folded(other) == folded(alias));
                 // Columns that were not named may have one name.
                 let is_unique = select.projection.iter().filter(same).count() == 1;
                 if is_unique {
@@ -132,7 +133,7 @@ fn tell_items_apart(items: &mut [SelectItem]) {
     for (at, item) in items.iter_mut().enumerate() {
         let (key, shown) = match item {
             SelectItem::UnnamedExpr(expr) => (key_of(expr), name_of(expr)),
-            SelectItem::ExprWithAlias { alias, .. } => (alias.value.clone(), alias.value.clone()),
+            SelectItem::ExprWithAlias { alias, .. } => (folded(alias), folded(alias)),
             _ => {
                 after_wildcard = true;
                 continue;
@@ -166,10 +167,8 @@ fn key_of(expr: &Expr) -> String {
 
 fn name_of(expr: &Expr) -> String {
     match expr {
-        Expr::Identifier(ident) => ident.value.clone(),
-        Expr::CompoundIdentifier(idents) => {
-            idents.iter().map(|ident| ident.value.as_str()).next_back().unwrap_or_default().to_owned()
-        }
+        Expr::Identifier(ident) => folded(ident),
+        Expr::CompoundIdentifier(idents) => idents.last().map(folded).unwrap_or_default(),
         _ => expr.to_string(),
     }
 }

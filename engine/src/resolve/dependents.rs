@@ -2,14 +2,14 @@
 //! what these mean now.
 
 use super::{
-    KEEPS_CASE, called_in, direct, find_names, locate, locate_schema, path_of, plan_of_materialized, plan_of_view,
-    relation, system_table, user_functions,
+    KEEPS_CASE, called_in, direct, find_names, locate, locate_schema, names_of, names_of_materialized, path_of,
+    plan_of_materialized, plan_of_view, relation, system_table, user_functions,
 };
 use crate::error::{Error, Result};
 use crate::federated::Definition;
 use crate::plan;
 use crate::session::Context;
-use crate::sql::{self, Dialect, ObjectName};
+use crate::sql::{self, Dialect, Names, ObjectName, folded};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use millrace_catalog::Snapshot;
@@ -26,6 +26,8 @@ pub(crate) type RelationName = (String, String);
 struct Kept<'a> {
     text: &'a str,
     dialect: Dialect,
+    /// What becomes of the case of its names in quotes.
+    names: Names,
     /// The schemas that its names are looked up in.
     path: &'a str,
 }
@@ -34,15 +36,17 @@ impl<'a> Kept<'a> {
     /// A view's query; `None` for an external table.
     fn of_view(view: &'a Table) -> Result<Option<Self>> {
         let TableKind::VirtualView { text, dialect, search_database } = &view.kind else { return Ok(None) };
-        Ok(Some(Self { text, dialect: dialect.parse().map_err(Error::internal)?, path: search_database }))
+        let dialect = dialect.parse().map_err(Error::internal)?;
+        Ok(Some(Self { text, dialect, names: names_of(view), path: search_database }))
     }
 
     fn of_materialized(view: &'a MaterializedView) -> Self {
-        Self { text: &view.text, dialect: Dialect::Redshift, path: &view.search_path }
+        let names = names_of_materialized(view);
+        Self { text: &view.text, dialect: Dialect::Redshift, names, path: &view.search_path }
     }
 
     fn query(&self) -> Result<Box<ast::Query>> {
-        let query = sql::parse_query(self.text, self.dialect)?;
+        let query = sql::parse_query(self.text, self.dialect, self.names)?;
         query.ok_or_else(|| Error::internal("the text of a view is no query"))
     }
 
@@ -75,7 +79,7 @@ fn schemas_in(snapshot: &Snapshot, query: &ast::Query, path: &[String]) -> BTree
 fn each_name(query: &ast::Query, mut look: impl FnMut(&ObjectName)) {
     let _: ControlFlow<()> = ast::visit_relations(query, |name| {
         let parts = name.0.iter().filter_map(|part| part.as_ident());
-        let mut parts: Vec<String> = parts.map(|ident| ident.value.to_lowercase()).collect();
+        let mut parts: Vec<String> = parts.map(folded).collect();
         if let Some(last) = parts.last_mut()
             && let Some((name, _)) = sql::moment_of(last)
         {
@@ -289,7 +293,8 @@ pub(crate) async fn definitions(context: &Context, view: &MaterializedView) -> R
             let Some(kept) = Kept::of_view(view)? else { continue };
             let columns: Vec<&str> = view.storage.columns.iter().map(|column| column.name.as_str()).collect();
             let keeps_case = view.parameters.contains_key(KEEPS_CASE);
-            if found.insert(format!("view {database}.{name} {:?} {columns:?} {keeps_case}", view.kind)) {
+            let names = if kept.names == Names::Kept { " names" } else { "" };
+            if found.insert(format!("view {database}.{name} {:?} {columns:?} {keeps_case}{names}", view.kind)) {
                 waiting.push((kept.query()?, kept.dialect, kept.path.to_owned()));
             }
         }
@@ -301,7 +306,7 @@ pub(crate) async fn definitions(context: &Context, view: &MaterializedView) -> R
             for function in functions.filter(|function| function.name == name) {
                 let parts = (&function.returns, function.volatility, &function.body, &function.search_path);
                 if found.insert(format!("function {schema}.{} {parts:?}", function.signature())) {
-                    let body = user_functions::body_of(&function.body, function.arguments.len())?;
+                    let body = user_functions::body_of(&function.body, function.arguments.len(), Names::Folded)?;
                     waiting.push((body, Dialect::Redshift, function.search_path.clone()));
                 }
             }

@@ -31,7 +31,7 @@ use crate::functions::{self, Functions};
 use crate::lake::table::{LakeTable, PseudoColumn};
 use crate::plan;
 use crate::session::{Context, SearchPath};
-use crate::sql::{self, Dialect, ObjectName, TARGET};
+use crate::sql::{self, Dialect, Names, ObjectName, TARGET};
 use crate::system;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::TableReference;
@@ -50,6 +50,9 @@ use std::sync::Arc;
 
 /// The parameter of a view whose maker's session kept the case of names of members of SUPER values.
 pub(crate) const KEEPS_CASE: &str = "millrace.keeps_case";
+
+/// The parameter of a view whose maker's session kept the case of names in double quotes.
+pub(crate) const KEEPS_NAMES: &str = "millrace.keeps_names";
 
 /// How deep views may stand on views.
 const MAX_VIEW_DEPTH: usize = 32;
@@ -311,14 +314,28 @@ async fn resolve_view(
     let TableKind::VirtualView { text, dialect, search_database } = &table.kind else {
         return Err(Error::internal("a view is none"));
     };
-    let owner = context.acting_as(table.owner.as_deref().unwrap_or(ADMIN));
-    let owner = owner.with_case_of_members(table.parameters.contains_key(KEEPS_CASE));
+    let owner = as_made(&context.acting_as(table.owner.as_deref().unwrap_or(ADMIN)), table);
     let view = plan_view(&owner, snapshot, text, dialect, search_database, depth).await;
     // A position in its text is none in the statement's.
     let place = format!("in view \"{}.{}\"", table.database, table.name);
     let planned = view.map_err(|error| error.within(&place))?;
     let view = plan::View::new(planned, &table.storage.columns, text)?;
     Ok(source(Arc::new(view), &table.name, granted))
+}
+
+/// A context in which names mean what they did for the maker of a view.
+fn as_made(context: &Context, view: &Table) -> Context {
+    context.with_case_of_members(view.parameters.contains_key(KEEPS_CASE)).with_names(names_of(view))
+}
+
+/// What becomes of the case of names in quotes in a view's text.
+fn names_of(view: &Table) -> Names {
+    if view.parameters.contains_key(KEEPS_NAMES) { Names::Kept } else { Names::Folded }
+}
+
+/// The same of a materialized view.
+fn names_of_materialized(view: &MaterializedView) -> Names {
+    if view.keeps_names { Names::Kept } else { Names::Folded }
 }
 
 /// A table or view as a query sees it, with the columns that the user may read.
@@ -370,7 +387,7 @@ async fn system_table(
 
 /// The schemas that a view's names are looked up in.
 fn path_of(written: &str) -> Vec<String> {
-    SearchPath::parse(written).into_names()
+    SearchPath::parse(written, Names::Kept).into_names()
 }
 
 /// A name's parts with another last one.
@@ -397,11 +414,13 @@ pub(crate) async fn named_temporary(context: &Context, query: &ast::Query) -> Re
 /// # Errors
 /// What running it would say.
 pub(crate) async fn plan_of_materialized(context: &Context, view: &ManagedTable) -> Result<LogicalPlan> {
-    let Some(MaterializedView { text, search_path, keeps_case, .. }) = &view.attributes.materialized else {
+    let Some(materialized) = &view.attributes.materialized else {
         return Err(Error::internal("a materialized view lost its query"));
     };
+    let MaterializedView { text, search_path, keeps_case, .. } = materialized;
     let owner = context.acting_as(view.attributes.owner.as_deref().unwrap_or(ADMIN));
-    plan_of_text(&owner.with_case_of_members(*keeps_case), text, search_path).await
+    let owner = owner.with_case_of_members(*keeps_case).with_names(names_of_materialized(materialized));
+    plan_of_text(&owner, text, search_path).await
 }
 
 /// The columns that a view's query gives now.
@@ -425,7 +444,7 @@ pub(crate) async fn plan_of_view(context: &Context, view: &Table) -> Result<Logi
     let TableKind::VirtualView { text, dialect, search_database } = &view.kind else {
         return Err(Error::internal("an external table has no query"));
     };
-    let context = &context.with_case_of_members(view.parameters.contains_key(KEEPS_CASE));
+    let context = &as_made(context, view);
     let snapshot = context.snapshot().await?;
     let owner = context.acting_as(view.owner.as_deref().unwrap_or(ADMIN));
     Ok(plan_view(&owner, &snapshot, text, dialect, search_database, 0).await?.plan)
@@ -440,7 +459,8 @@ pub(crate) async fn plan_of_text(context: &Context, text: &str, path: &str) -> R
     Ok(plan_view(context, &snapshot, text, Dialect::Redshift.name(), path, 0).await?.plan)
 }
 
-/// The plan of a view's query, whose names mean what they did in the dialect that the view was made in.
+/// The plan of a view's query, whose names mean what they did in the dialect that the view was made in; the context says what
+/// becomes of the case of those in quotes.
 async fn plan_view(
     context: &Context,
     snapshot: &Arc<Snapshot>,
@@ -450,7 +470,7 @@ async fn plan_view(
     depth: usize,
 ) -> Result<plan::Planned> {
     let dialect: Dialect = dialect.parse().map_err(Error::internal)?;
-    let query = sql::parse_query(text, dialect)?;
+    let query = sql::parse_query(text, dialect, context.names())?;
     let query = query.ok_or_else(|| Error::internal("the view's text is not a query"))?;
     let context = context.with_dialect(dialect);
     let resolved = resolve_at(&context, snapshot, &query, &path_of(path), depth + 1).await?;

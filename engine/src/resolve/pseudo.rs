@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::lake::table::PseudoColumn;
+use crate::sql::folded;
 use datafusion::sql::sqlparser::ast::{
     ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
@@ -119,9 +120,7 @@ impl Hider<'_> {
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
                 let is_cte = match name.0.as_slice() {
-                    [ObjectNamePart::Identifier(ident)] => {
-                        self.ctes.iter().any(|cte| cte.eq_ignore_ascii_case(&ident.value))
-                    }
+                    [ObjectNamePart::Identifier(ident)] => self.ctes.contains(&folded(ident)),
                     _ => false,
                 };
                 let name = alias.as_ref().map_or_else(|| name.clone(), |alias| one_part(alias.name.clone()));

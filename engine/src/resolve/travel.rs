@@ -79,7 +79,7 @@ pub(crate) async fn table_at(
 
 /// The value of a time's expression, in microseconds since the epoch; without a zone it is in the session's.
 async fn time_us(context: &Context, snapshot: &Arc<Snapshot>, text: &str) -> Result<i64> {
-    let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect())? else {
+    let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect(), context.names())? else {
         return Err(Error::internal("a time is no expression"));
     };
     let resolved = resolve_at(context, snapshot, &query, context.path(), 0).await?;

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::functions::{self, Functions, Overload};
 use crate::plan;
 use crate::session::Context;
-use crate::sql::{self, Dialect, ObjectName, TARGET};
+use crate::sql::{self, Dialect, Names, ObjectName, TARGET, folded};
 use crate::tables::{self, SqlType};
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::TableReference;
@@ -89,8 +89,11 @@ impl VisitorMut for Calls<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<Infallible> {
         let ast::Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
-        let parts: Vec<String> =
-            function.name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect();
+        let mut parts: Vec<String> = function.name.0.iter().filter_map(|part| part.as_ident()).map(folded).collect();
+        // Names of functions are folded in quotes too.
+        if let Some(last) = parts.last_mut() {
+            *last = last.to_lowercase();
+        }
         let has = |schema: &str, name: &str| {
             let database = self.snapshot.resolve_schema(schema)?;
             database.functions.iter().any(|function| function.name == name).then(|| database.name.clone())
@@ -118,13 +121,13 @@ impl VisitorMut for Calls<'_> {
 ///
 /// # Errors
 /// `Syntax` for a body that is not `SELECT expression`; `UndefinedParameter` for an argument that it does not have.
-pub(crate) fn body_of(body: &str, arguments: usize) -> Result<Box<ast::Query>> {
+pub(crate) fn body_of(body: &str, arguments: usize, of_quoted: Names) -> Result<Box<ast::Query>> {
     let wrong = || {
         let message = "the body of a function of LANGUAGE sql is SELECT with one expression";
         Error::new(ErrorKind::Syntax, message)
             .with_hint("it has no FROM, INTO, WHERE, GROUP BY, ORDER BY or LIMIT; $1 is the first argument")
     };
-    let mut query = sql::parse_query(body, Dialect::Redshift)?.ok_or_else(wrong)?;
+    let mut query = sql::parse_query(body, Dialect::Redshift, of_quoted)?.ok_or_else(wrong)?;
     if query.with.is_some() || query.order_by.is_some() || query.limit_clause.is_some() {
         return Err(wrong());
     }
@@ -221,7 +224,7 @@ async fn planned_body(
     (arguments, returns): (&SchemaRef, &FieldRef),
     depth: usize,
 ) -> Result<Arc<dyn PhysicalExpr>> {
-    let query = body_of(&function.body, function.arguments.len())?;
+    let query = body_of(&function.body, function.arguments.len(), context.names())?;
     let source = provider_as_source(Arc::new(EmptyTable::new(Arc::clone(arguments))));
     let target = (TableReference::bare(TARGET), source);
     let context = context.with_dialect(Dialect::Redshift);

@@ -48,6 +48,9 @@ const USER: &str = "session_authorization";
 /// The setting that tells whether the user may do everything.
 const SUPERUSER: &str = "is_superuser";
 
+/// The setting that says whether names in double quotes keep their case.
+pub(super) const CASE_OF_NAMES: &str = "enable_case_sensitive_identifier";
+
 /// The setting that says whether names of members of SUPER values keep their case.
 const CASE_OF_MEMBERS: &str = "enable_case_sensitive_super_attribute";
 
@@ -67,12 +70,7 @@ const KNOWN: [Known; 33] = [
     known("datestyle", "ISO, MDY", Takes::DateStyle, "form of dates as text"),
     known("default_transaction_isolation", "serializable", Takes::Isolation, "isolation of transactions"),
     known("default_transaction_read_only", "off", Takes::Switch, "whether transactions only read"),
-    known(
-        "enable_case_sensitive_identifier",
-        "off",
-        Takes::Word(&["off", "false"]),
-        "whether quoted names keep their case",
-    ),
+    known(CASE_OF_NAMES, "off", Takes::Switch, "whether names in double quotes keep their case"),
     known(CASE_OF_MEMBERS, "off", Takes::Switch, "whether names of members of SUPER values keep their case"),
     known(
         "enable_result_cache_for_session",
@@ -266,6 +264,7 @@ mod tests {
             ("datestyle", "ISO, DMY", "ISO, DMY"),
             ("extra_float_digits", "3", "3"),
             ("application_name", "a 'b", "a 'b"),
+            ("enable_case_sensitive_identifier", "true", "on"),
             ("enable_result_cache_for_session", "TRUE", "on"),
         ] {
             assert!(settings.set(name, Some(value)).unwrap());

@@ -13,7 +13,7 @@ use crate::lake::table::Lake;
 use crate::load::CopyInput;
 use crate::plan::SessionZone;
 use crate::result::CurrentProgress;
-use crate::sql::{Bound, Dialect, ParsedStatement};
+use crate::sql::{Bound, Dialect, Names, ParsedStatement};
 use crate::tables::{self, ManagedTableProvider};
 use crate::warehouse::Warehouse;
 use crate::zone::Zone;
@@ -32,6 +32,7 @@ pub(crate) struct Context {
     state: Arc<SessionState>,
     path: Vec<String>,
     dialect: Dialect,
+    names: Names,
     text: Arc<str>,
     pub(super) who: Arc<Who>,
     settings: Settings,
@@ -69,6 +70,7 @@ impl Context {
             state: Arc::new(state),
             path,
             dialect,
+            names: statement.names,
             text: statement.text.as_str().into(),
             who: Arc::new(who),
             settings,
@@ -299,6 +301,11 @@ impl Context {
         changed
     }
 
+    /// The same for the text of a view, whose maker's session kept the case of names in quotes or not.
+    pub(crate) fn with_names(&self, names: Names) -> Self {
+        Self { names, ..self.clone() }
+    }
+
     /// RANDOM, where the session set a seed.
     pub(crate) fn random(&self) -> Option<Arc<ScalarUDF>> {
         self.settings.seed.as_ref().map(Seed::function)
@@ -322,6 +329,11 @@ impl Context {
     /// Where a statement that runs to its end shows how far it is.
     pub(crate) fn progress(&self) -> &CurrentProgress {
         &self.progress
+    }
+
+    /// What became of the case of the statement's names in quotes.
+    pub(crate) fn names(&self) -> Names {
+        self.names
     }
 
     /// The statement's dialect.

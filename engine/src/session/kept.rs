@@ -5,6 +5,7 @@
 //! take results or plans nor keep any. In a transaction block a result is good for the block's own snapshot, and the block has
 //! read its tables.
 
+use super::client_settings::CASE_OF_NAMES;
 use super::{Session, Work};
 use crate::error::Result;
 use crate::kept_plans::{Kept as KeptOfPlan, KeptRow, PlanKey};
@@ -24,8 +25,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// The client's settings that say what a query means.
-const MEANINGS: [&str; 3] =
-    ["enable_case_sensitive_super_attribute", "json_parse_dedup_attributes", "json_parse_truncate_strings"];
+const MEANINGS: [&str; 4] = [
+    CASE_OF_NAMES,
+    "enable_case_sensitive_super_attribute",
+    "json_parse_dedup_attributes",
+    "json_parse_truncate_strings",
+];
 
 /// The setting that turns it off for a session.
 pub(super) const SETTING: &str = "enable_result_cache_for_session";
@@ -78,7 +83,7 @@ impl Session {
             return None;
         }
         let mut settings = DefaultHasher::new();
-        (parsed.dialect, self.settings_fingerprint()).hash(&mut settings);
+        (parsed.dialect, parsed.names, self.settings_fingerprint()).hash(&mut settings);
         Some(Key { query: query.as_ref().clone(), user: self.who.user.clone(), settings: settings.finish() })
     }
 

@@ -4,7 +4,7 @@ use super::Session;
 use crate::error::Result;
 use crate::load::CopyInput;
 use crate::result::{Notice, Severity, StatementResult};
-use crate::sql::{self, Dialect, ParsedStatement, Statement};
+use crate::sql::{self, Dialect, Names, ParsedStatement, Statement};
 use crate::system;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +29,8 @@ impl Session {
         let mut notices = Vec::new();
         for (schema, name) in tables {
             let text = format!("ANALYZE {}.{}", system::quoted(&schema), system::quoted(&name));
-            let analyzed = match sql::parse(&text, Dialect::Redshift).map(|mut parsed| parsed.pop()) {
+            let analyzed = match sql::parse_named(&text, Dialect::Redshift, Names::Kept).map(|mut parsed| parsed.pop())
+            {
                 Ok(Some(parsed)) => Box::pin(self.autocommit(&parsed)).await.map(drop),
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),

@@ -52,7 +52,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::journal::now_us;
 use crate::result::{CurrentProgress, Progress, StatementResult};
-use crate::sql::{self, Dialect, ParsedStatement, Statement};
+use crate::sql::{self, Dialect, Names, ParsedStatement, Statement};
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
 use datafusion::execution::session_state::SessionState;
@@ -242,7 +242,15 @@ impl Session {
     /// # Errors
     /// `Syntax` or `Unsupported`, with a position in the whole text.
     pub fn parse(&self, text: &str) -> Result<Vec<ParsedStatement>> {
-        sql::parse(text, self.settings.dialect)
+        sql::parse_named(text, self.settings.dialect, self.settings.names())
+    }
+
+    /// The same for a text that the warehouse made itself: its names in quotes are what they are.
+    ///
+    /// # Errors
+    /// As [`Session::parse`].
+    pub(crate) fn parse_as_named(&self, text: &str) -> Result<Vec<ParsedStatement>> {
+        sql::parse_named(text, self.settings.dialect, Names::Kept)
     }
 
     /// The same for a text that may come again: what was parsed is kept, and so are plans of its queries.
@@ -250,7 +258,7 @@ impl Session {
     /// # Errors
     /// As [`Session::parse`].
     pub fn parse_again(&self, text: &str) -> Result<Arc<[ParsedStatement]>> {
-        self.warehouse.texts().parse(text, self.settings.dialect)
+        self.warehouse.texts().parse(text, self.settings.dialect, self.settings.names())
     }
 
     /// Executes a statement: to its end when it changes something, up to its first rows when it is a query.

@@ -5,6 +5,7 @@
 
 use super::transaction::Transaction;
 use crate::error::Result;
+use crate::sql::Names;
 use crate::warehouse::Warehouse;
 use millrace_catalog::Snapshot;
 use std::fmt;
@@ -23,8 +24,8 @@ impl SearchPath {
         Self(vec![schema.to_owned()])
     }
 
-    /// Reads names between commas; one in quotes may have commas of its own.
-    pub(crate) fn parse(text: &str) -> Self {
+    /// Reads names between commas; one in quotes may have commas of its own, and a case that is kept or not.
+    pub(crate) fn parse(text: &str, of_quoted: Names) -> Self {
         let mut names = vec![String::new()];
         let mut quote = None;
         let mut chars = text.chars().peekable();
@@ -45,6 +46,7 @@ impl SearchPath {
                 }
                 (None, ',') => names.push(String::new()),
                 (None, c) if c.is_whitespace() && name.is_empty() => {}
+                (Some(_), c) if of_quoted == Names::Kept => name.push(c),
                 (_, c) => name.extend(c.to_lowercase()),
             }
         }
@@ -95,7 +97,7 @@ impl SearchPath {
     }
 }
 
-/// As SHOW gives it, and as [`SearchPath::parse`] reads it.
+/// As SHOW gives it, and as [`SearchPath::parse`] reads it where the case of names in quotes is kept.
 impl fmt::Display for SearchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&written(&self.0))
@@ -118,6 +120,7 @@ pub(crate) fn written(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::SearchPath;
+    use crate::sql::Names;
 
     #[test]
     fn names_are_shown_as_they_are_read() {
@@ -126,15 +129,19 @@ mod tests {
             ("'$user', public, Enterprise", &["$user", "public", "enterprise"], "\"$user\", public, enterprise"),
             ("\"$user\",public", &["$user", "public"], "\"$user\", public"),
             ("$user, public", &["$user", "public"], "\"$user\", public"),
+            ("\"Sales\", Public", &["sales", "public"], "sales, public"),
             ("\"a, b\" , \"c\"\"d\"", &["a, b", "c\"d"], "\"a, b\", \"c\"\"d\""),
             ("", &[""], "\"\""),
             (" a  ", &["a"], "a"),
         ] {
-            let path = SearchPath::parse(text);
+            let path = SearchPath::parse(text, Names::Folded);
             assert_eq!(path.0, names, "{text}");
             assert_eq!(path.to_string(), shown, "{text}");
-            assert_eq!(SearchPath::parse(shown), path);
+            assert_eq!(SearchPath::parse(shown, Names::Kept), path);
         }
-        assert_eq!(SearchPath::parse("'$user', public").first(), "public");
+        let path = SearchPath::parse("\"Sales\", Public, 'Team'", Names::Kept);
+        assert_eq!(path.0, ["Sales", "public", "Team"]);
+        assert_eq!(SearchPath::parse(&path.to_string(), Names::Kept), path);
+        assert_eq!(SearchPath::parse("'$user', public", Names::Folded).first(), "public");
     }
 }

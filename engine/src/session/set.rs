@@ -4,20 +4,26 @@
 //! the session's next statement takes it over before it begins. A change for the transaction only is taken back where its
 //! block ends; outside of a block it is gone with its statement.
 
+use super::client_settings::CASE_OF_NAMES;
 use super::results::{done, warning};
+use super::search_path::SearchPath;
 use super::settings::Settings;
 use super::transaction::Transaction;
 use super::{Block, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::result::StatementResult;
+use crate::sql::Names;
 use crate::system::DATABASE;
 use crate::wlm;
 use datafusion::execution::session_state::SessionState;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// The setting that texts are parsed by, which happens before a statement begins.
-const DIALECT: &str = "dialect";
+/// The settings that texts are parsed by, which happens before a statement begins.
+const OF_TEXTS: [&str; 2] = ["dialect", CASE_OF_NAMES];
+
+/// The setting whose value is a list of names.
+const SEARCH_PATH: &str = "search_path";
 
 /// The transaction that a change ends with.
 type OfTransaction = Weak<tokio::sync::Mutex<Transaction>>;
@@ -75,10 +81,10 @@ impl Changer {
     /// Gives a setting a value from the next statement on, for the transaction only or the session; tells it as SHOW does.
     ///
     /// # Errors
-    /// As SET; `CannotChange` for the dialect.
+    /// As SET; `CannotChange` for the dialect and for what becomes of the case of names.
     pub(crate) fn change(&self, name: &str, value: &str, of_transaction: bool) -> Result<String> {
         let name = name.to_lowercase();
-        if name == DIALECT {
+        if OF_TEXTS.contains(&name.as_str()) {
             let message = format!("parameter \"{name}\" cannot be changed by set_config()");
             return Err(Error::new(ErrorKind::CannotChange, message).with_hint(format!("SET {name} = …")));
         }
@@ -110,7 +116,10 @@ impl Session {
         if folded == DATABASE {
             return Ok(());
         }
-        self.execute_use(&folded).await.map(drop).map_err(|error| match error.kind {
+        // A schema of this very name goes before one of the folded name.
+        let exists = self.warehouse.catalog().snapshot().await?.resolve_schema(name).is_some();
+        let schema = if exists { name } else { &folded };
+        self.execute_use(schema).await.map(drop).map_err(|error| match error.kind {
             ErrorKind::UndefinedSchema => {
                 Error::new(ErrorKind::UndefinedDatabase, format!("database \"{name}\" does not exist"))
             }
@@ -161,6 +170,12 @@ impl Session {
     /// None, for they were its values.
     pub(super) fn restore_settings(&mut self, before: Vec<(String, String)>) -> Result<()> {
         for (name, value) in before.into_iter().rev() {
+            if name == SEARCH_PATH {
+                // It was shown as it is, whatever is said of names meanwhile.
+                self.settings.path = SearchPath::parse(&value, Names::Kept);
+                self.settings.version += 1;
+                continue;
+            }
             let value = Some(value.as_str()).filter(|value| !value.is_empty());
             self.settings.set(self.state.config_mut(), &name, value)?;
         }

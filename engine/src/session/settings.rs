@@ -1,11 +1,11 @@
 //! The settings of a session: what `SET`, `RESET` and `SHOW` know.
 
-use super::client_settings::ClientSettings;
+use super::client_settings::{CASE_OF_NAMES, ClientSettings};
 use super::search_path::SearchPath;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::functions::Seed;
 use crate::optimize::CostBased;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Names};
 use crate::{wlm, zone};
 use datafusion::prelude::SessionConfig;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Settings {
                 config.options_mut().execution.time_zone = Some(self.timezone.clone());
             }
             "dialect" => self.dialect = value.map_or(Ok(default.dialect), str::parse).map_err(invalid)?,
-            "search_path" => self.path = value.map_or(default.path, SearchPath::parse),
+            "search_path" => self.path = value.map_or(default.path, |value| SearchPath::parse(value, self.names())),
             "statement_timeout" => {
                 let millis = value.unwrap_or("0").trim_end_matches("ms").trim();
                 let millis: u64 = millis.parse().map_err(|_| invalid("it takes milliseconds".to_owned()))?;
@@ -123,6 +123,11 @@ impl Settings {
             _ => return Err(unknown(name)),
         }
         Ok(())
+    }
+
+    /// What becomes of the case of names in double quotes.
+    pub(crate) fn names(&self) -> Names {
+        if self.client.get(CASE_OF_NAMES) == Some("on") { Names::Kept } else { Names::Folded }
     }
 
     /// The names of all settings but DataFusion's, with what each is for, in order.

@@ -58,7 +58,7 @@ fn operation(cursor: &mut Cursor) -> Result<AlterOperation> {
     } else if cursor.eat("SET") {
         set(cursor)
     } else if cursor.eat("OWNER TO") {
-        Ok(AlterOperation::Owner(cursor.identifier()?))
+        Ok(AlterOperation::Owner(cursor.user_name()?))
     } else if cursor.eat("APPEND FROM") {
         append(cursor)
     } else if !cursor.is_athena() && cursor.eat("ALTER") {

@@ -105,6 +105,7 @@ fn is_enclosed(tokens: &[TokenWithSpan], row: &RangeInclusive<usize>) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use crate::sql::Names;
     use crate::sql::scan::Lexing;
     use crate::sql::tokens::tokenise;
 
@@ -123,7 +124,7 @@ mod tests {
                 "merge into t using (values (1)) s on a = b when not matched then insert (a) values (b) when matched then delete",
             ),
         ] {
-            let tokens = tokenise(text, Lexing::Trino).unwrap().tokens;
+            let tokens = tokenise(text, Lexing::Trino, Names::Folded).unwrap().tokens;
             let found: String = tokens.iter().map(|token| token.token.to_string()).collect();
             assert_eq!(found.to_lowercase(), respelled);
         }

@@ -7,8 +7,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::{
-    CopyIn, CopyOut, Dialect, ObjectName, Statement, StreamColumns, StreamFormat, StreamHeader, StreamLayout, copy,
-    parse,
+    CopyIn, CopyOut, Dialect, Names, ObjectName, Statement, StreamColumns, StreamFormat, StreamHeader, StreamLayout,
+    copy, parse_named,
 };
 use sqlparser::tokenizer::Token;
 
@@ -48,7 +48,8 @@ pub(super) fn table_out(cursor: &mut Cursor, table: &ObjectName, columns: &[Stri
     let text = format!("SELECT {columns} FROM {}", list(&table.parts, "."));
     // A position in this text would be none in the statement's.
     let placed = |error: Error| Error { position: Some(table.position), ..error };
-    match parse(&text, Dialect::Redshift).map_err(placed)?.pop().map(|parsed| parsed.statement) {
+    // The names are what they are.
+    match parse_named(&text, Dialect::Redshift, Names::Kept).map_err(placed)?.pop().map(|parsed| parsed.statement) {
         Some(Statement::Query(query)) => Ok(Statement::CopyOut(Box::new(CopyOut { query, layout }))),
         _ => Err(Error::internal("a table's query is none")),
     }

@@ -4,10 +4,10 @@
 //! from 1, counted in the statement's own text; `parse` moves them to the whole text.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sql::ObjectName;
 use crate::sql::scan::{Lexing, Piece};
 use crate::sql::strings::{Escapes, decode};
-use crate::sql::tokens::{self, Tokens, is_word, word};
+use crate::sql::tokens::{self, Tokens, folded, is_word, word};
+use crate::sql::{Names, ObjectName};
 use crate::sql::{diagnose, nesting, query, semistructured, syntax, table_functions};
 use millrace_catalog::model::Parameters;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -24,24 +24,30 @@ pub(super) struct Cursor<'a> {
     /// Where each token begins in `text`, in bytes, blanks and comments included.
     starts: Vec<usize>,
     lexing: Lexing,
+    names: Names,
     /// How many characters after the text's end the semicolon stands; `None` when there is none.
     semicolon: Option<usize>,
 }
 
 impl<'a> Cursor<'a> {
     /// At the beginning of a piece of `whole`.
-    pub(super) fn new(whole: &'a str, piece: &Piece) -> Result<Self> {
+    pub(super) fn new(whole: &'a str, piece: &Piece, names: Names) -> Result<Self> {
         let text = &whole[piece.range.clone()];
         let lexing = piece.lexing;
-        let Tokens { tokens, starts } = tokens::tokenise(text, lexing)?;
+        let Tokens { tokens, starts } = tokens::tokenise(text, lexing, names)?;
         let parser = Parser::new(syntax::dialect_of(lexing)).with_recursion_limit(nesting::MAX_DEPTH);
         let semicolon = piece.semicolon.map(|at| whole[piece.range.end..at].chars().count());
-        Ok(Self { parser: parser.with_tokens_with_locations(tokens), text, starts, lexing, semicolon })
+        Ok(Self { parser: parser.with_tokens_with_locations(tokens), text, starts, lexing, names, semicolon })
     }
 
     /// True for Hive's and Trino's rules.
     pub(super) fn is_athena(&self) -> bool {
         self.lexing != Lexing::Redshift
+    }
+
+    /// What becomes of the case of names in quotes, for a text within the statement.
+    pub(super) fn names(&self) -> Names {
+        self.names
     }
 
     // --- looking ---
@@ -151,6 +157,8 @@ impl<'a> Cursor<'a> {
     /// A name, folded. Any word will do: that our own grammars use it elsewhere does not reserve it.
     pub(super) fn identifier(&mut self) -> Result<String> {
         let name = match self.peek() {
+            // The case of names in quotes is what the tokens made of it.
+            Token::Word(Word { value, quote_style: Some(_), .. }) => value.clone(),
             Token::Word(word) => word.value.to_lowercase(),
             Token::DoubleQuotedString(_) => decode(self.next_source(), Escapes::Hive).to_lowercase(),
             _ => return Err(self.syntax_error("a name")),
@@ -161,6 +169,27 @@ impl<'a> Cursor<'a> {
             );
         }
         self.advance();
+        Ok(name)
+    }
+
+    /// A user's name, whose case is kept wherever it is in double quotes (Redshift: "CREATE USER").
+    pub(super) fn user_name(&mut self) -> Result<String> {
+        let written = match self.peek() {
+            Token::Word(Word { quote_style: Some('"'), .. }) if !self.is_athena() => {
+                Some(decode(self.next_source(), Escapes::Plain))
+            }
+            _ => None,
+        };
+        let name = self.identifier()?;
+        Ok(written.unwrap_or(name))
+    }
+
+    /// A function's name, which is folded wherever it stands; its schema is a name like others.
+    pub(super) fn function_name(&mut self) -> Result<ObjectName> {
+        let mut name = self.object_name()?;
+        if let Some(last) = name.parts.last_mut() {
+            *last = last.to_lowercase();
+        }
         Ok(name)
     }
 
@@ -303,7 +332,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn folded(&self, name: &ast::ObjectName) -> ObjectName {
         let idents: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();
         let position = idents.first().map_or(0, |ident| tokens::position_of(self.text, ident.span.start));
-        ObjectName { parts: idents.iter().map(|ident| ident.value.to_lowercase()).collect(), position }
+        ObjectName { parts: idents.into_iter().map(folded).collect(), position }
     }
 
     /// An expression to where it ends.
@@ -351,7 +380,7 @@ impl<'a> Cursor<'a> {
         let resolved = if self.is_athena() {
             table_functions::resolve(&mut query)
         } else {
-            semistructured::resolve(&mut query, &written)
+            semistructured::resolve(&mut query, &written, self.names)
         };
         resolved.and_then(|()| query::settle(&mut query)).map_err(|(location, error)| match location {
             Some(location) => error.with_position(tokens::position_of(self.text, location)),

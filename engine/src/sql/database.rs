@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::cursor::Cursor;
-use crate::sql::{Collation, Statement, connector_schema, refuse};
+use crate::sql::{Collation, Names, Statement, connector_schema, refuse};
 use millrace_catalog::model::Parameters;
 
 /// `CREATE DATABASE|SCHEMA`.
@@ -47,8 +47,12 @@ pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
     // A schema without a name has its owner's.
     let named = !cursor.at("AUTHORIZATION");
     let name = if named { Some(cursor.database_name()?) } else { None };
-    let owner = if !cursor.is_athena() && cursor.eat("AUTHORIZATION") { Some(cursor.identifier()?) } else { None };
-    let Some(name) = name.or_else(|| owner.clone()) else { return Err(cursor.syntax_error("a name")) };
+    let owner = if !cursor.is_athena() && cursor.eat("AUTHORIZATION") { Some(cursor.user_name()?) } else { None };
+    let of_owner = |owner: &String| match cursor.names() {
+        Names::Folded => owner.to_lowercase(),
+        Names::Kept => owner.clone(),
+    };
+    let Some(name) = name.or_else(|| owner.as_ref().map(of_owner)) else { return Err(cursor.syntax_error("a name")) };
     let (mut comment, mut location, mut properties) = (None, None, None);
     loop {
         let place = if cursor.at("COMMENT") {

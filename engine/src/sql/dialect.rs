@@ -15,6 +15,17 @@ pub enum Dialect {
     Athena,
 }
 
+/// What becomes of the case of names in double quotes (Redshift: `enable_case_sensitive_identifier`). Names without quotes
+/// are always folded to lower case; Athena folds all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Names {
+    /// It is folded to lower case, as without quotes.
+    #[default]
+    Folded,
+    /// It is kept.
+    Kept,
+}
+
 /// How a column without an alias is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unnamed {

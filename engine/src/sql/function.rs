@@ -79,7 +79,7 @@ pub(super) fn create(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("CREATE")?;
     let or_replace = cursor.eat("OR REPLACE");
     cursor.expect("FUNCTION")?;
-    let name = cursor.object_name()?;
+    let name = cursor.function_name()?;
     let (arguments, named_at) = arguments(cursor)?;
     cursor.expect("RETURNS")?;
     let position = cursor.position();
@@ -133,7 +133,7 @@ pub(super) fn alter(cursor: &mut Cursor) -> Result<Statement> {
     cursor.expect("ALTER FUNCTION")?;
     let function = named(cursor)?;
     let operation = if cursor.eat("RENAME TO") {
-        FunctionOperation::Rename(cursor.identifier()?)
+        FunctionOperation::Rename(cursor.identifier()?.to_lowercase())
     } else {
         cursor.expect("OWNER TO")?;
         FunctionOperation::Owner(if cursor.eat("CURRENT_USER") {
@@ -141,7 +141,7 @@ pub(super) fn alter(cursor: &mut Cursor) -> Result<Statement> {
         } else if cursor.eat("SESSION_USER") {
             NewOwner::Session
         } else {
-            NewOwner::User(cursor.identifier()?)
+            NewOwner::User(cursor.user_name()?)
         })
     };
     Ok(Statement::AlterFunction(AlterFunction { function, operation }))
@@ -157,7 +157,7 @@ pub(super) fn drop(cursor: &mut Cursor) -> Result<Statement> {
 
 /// `f ([[name] type, …])`
 pub(super) fn named(cursor: &mut Cursor) -> Result<FunctionName> {
-    let name = cursor.object_name()?;
+    let name = cursor.function_name()?;
     let (arguments, _) = arguments(cursor)?;
     Ok(FunctionName { name, arguments })
 }

@@ -1,6 +1,6 @@
 //! `GRANT`, `REVOKE`, `ALTER DEFAULT PRIVILEGES`, `ALTER SCHEMA … OWNER TO`.
 
-use super::user::names;
+use super::user::{names, user_names};
 use crate::error::Result;
 use crate::sql::cursor::Cursor;
 use crate::sql::{FunctionName, GrantObjects, PrincipalStatement, PrivilegesChange, Statement, function, refuse};
@@ -26,7 +26,7 @@ fn schema_owner(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     cursor.expect("ALTER SCHEMA")?;
     let name = cursor.identifier()?;
     cursor.expect("OWNER TO")?;
-    Ok(PrincipalStatement::SchemaOwner { name, owner: cursor.identifier()? })
+    Ok(PrincipalStatement::SchemaOwner { name, owner: cursor.user_name()? })
 }
 
 fn change(cursor: &mut Cursor, grant: bool) -> Result<PrincipalStatement> {
@@ -170,7 +170,7 @@ fn grantees(cursor: &mut Cursor, grant: bool) -> Result<Vec<Grantee>> {
             Grantee::Role(cursor.identifier()?)
         } else {
             let _ = more && cursor.eat("USER");
-            Grantee::User(cursor.identifier()?)
+            Grantee::User(cursor.user_name()?)
         });
         if !cursor.eat_token(&Token::Comma) {
             return Ok(grantees);
@@ -181,7 +181,7 @@ fn grantees(cursor: &mut Cursor, grant: bool) -> Result<Vec<Grantee>> {
 /// `ALTER DEFAULT PRIVILEGES [FOR USER u, …] [IN SCHEMA s, …] {GRANT … TO … | REVOKE … FROM …}`, each `ON {TABLES|FUNCTIONS}`
 fn default_privileges(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     cursor.expect("ALTER DEFAULT PRIVILEGES")?;
-    let creators = if cursor.eat("FOR USER") || cursor.eat("FOR ROLE") { names(cursor)? } else { Vec::new() };
+    let creators = if cursor.eat("FOR USER") || cursor.eat("FOR ROLE") { user_names(cursor)? } else { Vec::new() };
     let schemas = if cursor.eat("IN SCHEMA") { names(cursor)? } else { Vec::new() };
     let grant = cursor.eat("GRANT");
     if !grant {

@@ -129,10 +129,10 @@ fn parameter(value: &Value) -> Option<(DataType, String)> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::sql::{Dialect, parse_query};
+    use crate::sql::{Dialect, Names, parse_query};
 
     fn query(text: &str) -> Query {
-        *parse_query(text, Dialect::Redshift).unwrap().unwrap()
+        *parse_query(text, Dialect::Redshift, Names::Folded).unwrap().unwrap()
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::sql::{
 };
 use millrace_catalog::model::{Identity, Parameters};
 use sqlparser::tokenizer::Token;
+use std::borrow::Cow;
 
 /// `CREATE [TEMP] TABLE [IF NOT EXISTS] name {(items) attributes | [(columns)] attributes AS query}`, from after the name.
 pub(super) fn create(cursor: &mut Cursor, name: ObjectName, if_not_exists: bool, temporary: bool) -> Result<Statement> {
@@ -87,6 +88,7 @@ pub(super) fn constraint(cursor: &mut Cursor) -> Result<Option<String>> {
         return table_constraint(cursor);
     }
     let name = cursor.identifier()?;
+    let name = kept(&name);
     match table_constraint(cursor)? {
         Some(constraint) => Ok(Some(format!("CONSTRAINT {name} {constraint}"))),
         None => Err(cursor.syntax_error("PRIMARY KEY, UNIQUE or FOREIGN KEY")),
@@ -101,7 +103,7 @@ fn table_constraint(cursor: &mut Cursor) -> Result<Option<String>> {
     });
     let Some(kind) = kind else { return Ok(None) };
     cursor.expect(kind)?;
-    let columns = cursor.list(Cursor::identifier)?.join(", ");
+    let columns = list(cursor)?;
     let reference = if kind == "FOREIGN KEY" { references(cursor)? } else { String::new() };
     Ok(Some(format!("{kind} ({columns}){reference}")))
 }
@@ -109,11 +111,22 @@ fn table_constraint(cursor: &mut Cursor) -> Result<Option<String>> {
 /// ` REFERENCES t (c)`
 fn references(cursor: &mut Cursor) -> Result<String> {
     cursor.expect("REFERENCES")?;
-    let table = cursor.object_name()?.parts.join(".");
+    let table = cursor.object_name()?.parts.iter().map(|part| kept(part)).collect::<Vec<_>>().join(".");
     if *cursor.peek() == Token::LParen {
-        return Ok(format!(" REFERENCES {table} ({})", cursor.list(Cursor::identifier)?.join(", ")));
+        return Ok(format!(" REFERENCES {table} ({})", list(cursor)?));
     }
     Ok(format!(" REFERENCES {table}"))
+}
+
+/// `(a, b)` as the text of a constraint has it.
+fn list(cursor: &mut Cursor) -> Result<String> {
+    let names = cursor.list(Cursor::identifier)?;
+    Ok(names.iter().map(|name| kept(name)).collect::<Vec<_>>().join(", "))
+}
+
+/// A name in the text of a constraint: in quotes where its case would be lost without.
+fn kept(name: &str) -> Cow<'_, str> {
+    if name.chars().any(char::is_uppercase) { format!("\"{name}\"").into() } else { name.into() }
 }
 
 /// `name type [attributes] [constraints]`, in any order after the type.
@@ -144,11 +157,11 @@ pub(super) fn column(cursor: &mut Cursor, constraints: &mut Vec<String>) -> Resu
             column.sort_key = true;
         } else if cursor.eat("PRIMARY KEY") {
             column.nullable = Some(false);
-            constraints.push(format!("PRIMARY KEY ({})", column.name));
+            constraints.push(format!("PRIMARY KEY ({})", kept(&column.name)));
         } else if cursor.eat("UNIQUE") {
-            constraints.push(format!("UNIQUE ({})", column.name));
+            constraints.push(format!("UNIQUE ({})", kept(&column.name)));
         } else if cursor.at("REFERENCES") {
-            constraints.push(format!("FOREIGN KEY ({}){}", column.name, references(cursor)?));
+            constraints.push(format!("FOREIGN KEY ({}){}", kept(&column.name), references(cursor)?));
         } else if cursor.eat("COLLATE") {
             let written = cursor.next_source().trim_matches('"');
             let unknown = || Error::unsupported(format!("COLLATE {written}")).with_position(position);

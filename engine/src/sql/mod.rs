@@ -1,7 +1,7 @@
 //! The dialects, the parser and our statements: text in, [`Statement`] out, no I/O.
 //!
 //! 1. `scan` cuts the text at its semicolons and says which of three lexical rules each piece obeys.
-//! 2. `tokens` tokenises a piece with sqlparser and folds its quoted names; `cursor` offers what a grammar needs.
+//! 2. `tokens` tokenises a piece with sqlparser and folds its quoted names, or keeps them; `cursor` offers what a grammar needs.
 //! 3. `parse` looks at the first words and calls the grammar of that family, one file each; queries go to sqlparser
 //!    and through `query`, which rewrites or refuses what the planner would ignore.
 
@@ -75,7 +75,7 @@ pub use connector_schema::CreateConnectorSchema;
 pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use cursor_statement::CursorStatement;
 pub use database::{CreateDatabase, CreateExternalSchema};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Names};
 pub(crate) use dialect::{Digits, Rules, Unnamed};
 pub use explain_statement::{Explain, ExplainFormat, ExplainType};
 pub use function::{AlterFunction, CreateFunction, DropFunction, FunctionName, FunctionOperation, NewOwner};
@@ -83,18 +83,20 @@ pub use load_statement::*;
 pub use managed_statement::*;
 pub use materialized_view::MaterializedViewStatement;
 pub(crate) use modify::target_table;
-pub use parse::parse;
 pub(crate) use parse::parse_query;
+pub use parse::{parse, parse_named};
 pub(crate) use parsed::Bound;
 pub use parsed::ParsedStatement;
 pub use prepared_statement::{Discard, PreparedStatement};
 pub use principal_statement::*;
 pub(crate) use query::relation_name;
+pub(crate) use semistructured::member;
 pub(crate) use show_objects::SHOWN;
 pub use split::{Open, Split, split};
 pub use statement::*;
 pub(crate) use syntax::is_reserved;
 pub use time_travel::Moment;
 pub(crate) use time_travel::moment_of;
+pub(crate) use tokens::folded;
 pub(crate) use types::hive_type;
 pub use vacuum::{Vacuum, VacuumMode};

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::sql::cursor::Cursor;
 use crate::sql::scan::next_piece;
 use crate::sql::{
-    Dialect, ParsedStatement, Statement, administer, alter, analyze, comment, copy, crawler, create_table_as,
+    Dialect, Names, ParsedStatement, Statement, administer, alter, analyze, comment, copy, crawler, create_table_as,
     cursor_statement, database, diagnose, drop, explain_statement, external_table, function, grant, insert,
     managed_table, materialized_view, modify, prepared_statement, refuse, session, show, snapshot, transaction, unload,
     user, vacuum, view,
@@ -16,6 +16,18 @@ use sqlparser::ast::Query;
 /// Errors are 42601 for what is no statement, 0A000 for what this version does not run, 54000 for what is too deep,
 /// each with its position in the whole text, in characters from 1.
 pub fn parse(text: &str, dialect: Dialect) -> Result<Vec<ParsedStatement>> {
+    parse_named(text, dialect, Names::Folded)
+}
+
+/// The same where names in quotes may keep their case; Athena's do not.
+///
+/// # Errors
+/// Those of [`parse`].
+pub fn parse_named(text: &str, dialect: Dialect, names: Names) -> Result<Vec<ParsedStatement>> {
+    let names = match dialect {
+        Dialect::Redshift => names,
+        Dialect::Athena => Names::Folded,
+    };
     let mut statements = Vec::new();
     let (mut from, mut counted, mut before) = (0, 0, 0);
     loop {
@@ -27,10 +39,18 @@ pub fn parse(text: &str, dialect: Dialect) -> Result<Vec<ParsedStatement>> {
             return Err(diagnose::unterminated(open, &text[at..]).with_position(position));
         }
         if !piece.empty {
-            let mut cursor = Cursor::new(text, &piece).map_err(|e| moved(e, before))?;
+            let mut cursor = Cursor::new(text, &piece, names).map_err(|e| moved(e, before))?;
             let statement = whole_statement(&mut cursor).map_err(|e| moved(e, before))?;
             let text = text[piece.range.clone()].to_owned();
-            statements.push(ParsedStatement { statement, text, dialect, offset: before, number: 0, bound: None });
+            statements.push(ParsedStatement {
+                statement,
+                text,
+                dialect,
+                names,
+                offset: before,
+                number: 0,
+                bound: None,
+            });
         }
         match piece.semicolon {
             Some(at) => from = at + 1,
@@ -43,8 +63,8 @@ pub fn parse(text: &str, dialect: Dialect) -> Result<Vec<ParsedStatement>> {
 ///
 /// # Errors
 /// Those of [`parse`].
-pub(crate) fn parse_query(text: &str, dialect: Dialect) -> Result<Option<Box<Query>>> {
-    let mut parsed = parse(text, dialect)?;
+pub(crate) fn parse_query(text: &str, dialect: Dialect, names: Names) -> Result<Option<Box<Query>>> {
+    let mut parsed = parse_named(text, dialect, names)?;
     Ok(match (parsed.pop().map(|parsed| parsed.statement), parsed.is_empty()) {
         (Some(Statement::Query(query)), true) => Some(query),
         _ => None,

@@ -1,7 +1,7 @@
 //! A statement with the text that it was parsed from, and with the values that were given to its parameters.
 
 use crate::error::{Error, ErrorKind};
-use crate::sql::{Dialect, Statement};
+use crate::sql::{Dialect, Names, Statement};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub struct ParsedStatement {
     pub text: String,
     /// The dialect it was parsed in.
     pub dialect: Dialect,
+    /// Whether its names in quotes kept their case.
+    pub names: Names,
     /// How many characters of the whole text stand before `text`; add it to positions within the statement.
     pub offset: usize,
     /// What stands for the statement, whatever values its parameters have, where its plan is kept; 0 where it is not.
@@ -36,8 +38,9 @@ pub(crate) struct Bound {
 impl ParsedStatement {
     /// A statement that this one has within it, in its place in the text.
     pub(crate) fn within(&self, statement: Statement) -> Self {
-        let Self { text, dialect, offset, .. } = self;
-        Self { statement, text: text.clone(), dialect: *dialect, offset: *offset, number: 0, bound: None }
+        let Self { text, dialect, names, offset, .. } = self;
+        let (dialect, names, offset) = (*dialect, *names, *offset);
+        Self { statement, text: text.clone(), dialect, names, offset, number: 0, bound: None }
     }
 
     /// What becomes of what the statement had done when it is canceled, where it does more than its transaction undoes.

@@ -2,7 +2,7 @@
 //! pass over in silence is refused by name.
 
 use crate::error::{Error, ErrorKind};
-use crate::sql::{diagnose, syntax, time_travel};
+use crate::sql::{diagnose, folded, syntax, time_travel};
 use sqlparser::ast::{
     BinaryOperator, Expr, Fetch, LimitClause, ObjectName, ObjectNamePart, Query, Select, SelectInto, SetExpr,
     SetOperator, SetQuantifier, Spanned, Statement, TableFactor, Top, TopQuantity, Value, VisitMut, VisitorMut,
@@ -29,18 +29,19 @@ pub(super) fn take_into(query: &mut Query) -> Option<SelectInto> {
 }
 
 /// The name by which a query calls an item of FROM.
-pub(crate) fn relation_name(factor: &TableFactor) -> Option<&str> {
-    match factor {
-        TableFactor::Table { name, alias: None, .. } => Some(&name.0.last()?.as_ident()?.value),
+pub(crate) fn relation_name(factor: &TableFactor) -> Option<String> {
+    let name = match factor {
+        TableFactor::Table { name, alias: None, .. } => name.0.last()?.as_ident(),
         TableFactor::Table { alias, .. }
         | TableFactor::Derived { alias, .. }
         | TableFactor::TableFunction { alias, .. }
         | TableFactor::Function { alias, .. }
         | TableFactor::UNNEST { alias, .. }
         | TableFactor::Pivot { alias, .. }
-        | TableFactor::Unpivot { alias, .. } => alias.as_ref().map(|alias| alias.name.value.as_str()),
+        | TableFactor::Unpivot { alias, .. } => alias.as_ref().map(|alias| &alias.name),
         _ => None,
-    }
+    };
+    name.map(folded)
 }
 
 /// Rewrites a query and its subqueries in place, or says what of it is not supported.

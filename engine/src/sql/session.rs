@@ -112,10 +112,10 @@ pub(super) fn setting_name(cursor: &mut Cursor) -> Result<String> {
     if cursor.eat("TRANSACTION ISOLATION LEVEL") {
         return Ok("transaction_isolation".to_owned());
     }
-    let mut name = cursor.identifier()?;
+    let mut name = cursor.identifier()?.to_lowercase();
     while cursor.eat_token(&Token::Period) {
         name.push('.');
-        name.push_str(&cursor.identifier()?);
+        name.push_str(&cursor.identifier()?.to_lowercase());
     }
     Ok(name)
 }

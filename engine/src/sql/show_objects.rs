@@ -266,7 +266,7 @@ impl Shown {
             return Ok(());
         }
         let kind = if cursor.eat("ROLE") { "role" } else { "user" };
-        let name = name(cursor)?;
+        let name = if kind == "role" { name(cursor)? } else { user(cursor)? };
         self.conditions.push(format!("identity_type = '{kind}'"));
         self.condition("identity_name = $?", name);
         Ok(())
@@ -351,6 +351,14 @@ fn name(cursor: &mut Cursor) -> Result<Expr> {
         return Ok(parameter);
     }
     cursor.identifier().map(text)
+}
+
+/// A user's name, or a parameter in its place.
+fn user(cursor: &mut Cursor) -> Result<Expr> {
+    if let Some(parameter) = parameter(cursor) {
+        return Ok(parameter);
+    }
+    cursor.user_name().map(text)
 }
 
 /// A string, or a parameter in its place.

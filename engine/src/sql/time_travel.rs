@@ -4,7 +4,7 @@
 //! write, and the table keeps its own name as an alias.
 
 use crate::error::{Error, ErrorKind};
-use crate::sql::tokens::is_word;
+use crate::sql::tokens::{folded, is_word};
 use sqlparser::ast::{
     Expr, Ident, ObjectName, ObjectNamePart, TableAlias, TableVersion, UnaryOperator, Value, ValueWithSpan,
 };
@@ -52,7 +52,7 @@ pub(super) fn mark(name: &mut ObjectName, alias: &mut Option<TableAlias>, versio
     let Some(ObjectNamePart::Identifier(last)) = name.0.last_mut() else {
         return Err(Error::unsupported("time travel of a table function"));
     };
-    let plain = last.value.to_lowercase();
+    let plain = folded(last);
     *last = Ident { value: format!("{plain}{MARK}{moment}"), quote_style: Some('"'), span: last.span };
     if alias.is_none() {
         let name = Ident { value: plain, quote_style: Some('"'), span: last.span };

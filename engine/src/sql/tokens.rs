@@ -3,7 +3,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::scan::Lexing;
 use crate::sql::strings::{Escapes, decode};
-use crate::sql::{bare_values, json_table, nesting, semistructured, syntax, time_travel};
+use crate::sql::{Names, bare_values, json_table, nesting, semistructured, syntax, time_travel};
+use sqlparser::ast::Ident;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
@@ -13,8 +14,8 @@ pub(super) struct Tokens {
     pub(super) starts: Vec<usize>,
 }
 
-/// Tokenises a statement, refuses it when it nests too deeply, and folds names in quotes to lower case.
-pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
+/// Tokenises a statement, refuses it when it nests too deeply, and folds names in quotes to lower case, or keeps their case.
+pub(super) fn tokenise(text: &str, lexing: Lexing, names: Names) -> Result<Tokens> {
     let mut tokens = Tokenizer::new(syntax::dialect_of(lexing), text).tokenize_with_location().map_err(|e| {
         let position = position_of(text, e.location);
         Error::new(ErrorKind::Syntax, e.message.to_lowercase()).with_position(position)
@@ -32,7 +33,7 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
             _ => false,
         };
         if !in_path {
-            fold(&mut token.token, &text[starts[index]..end], lexing);
+            fold(&mut token.token, &text[starts[index]..end], (lexing, names));
         }
         // What follows a period is a name, whatever it means elsewhere: `t.user`.
         if let (true, Token::Word(word)) = (after_period, &mut token.token) {
@@ -65,10 +66,14 @@ pub(super) fn tokenise(text: &str, lexing: Lexing) -> Result<Tokens> {
 }
 
 /// Makes of a token what the dialect means by it.
-fn fold(token: &mut Token, source: &str, lexing: Lexing) {
+fn fold(token: &mut Token, source: &str, (lexing, names): (Lexing, Names)) {
     match token {
-        // Both Redshift and Athena fold names in quotes too.
-        Token::Word(Word { value, quote_style: Some(_), .. }) => *value = value.to_lowercase(),
+        // Both Redshift and Athena fold names in quotes too, unless the session says otherwise.
+        Token::Word(Word { value, quote_style: Some(_), .. }) => {
+            if names == Names::Folded {
+                *value = value.to_lowercase();
+            }
+        }
         // These are plain names in Trino.
         Token::Word(word)
             if lexing == Lexing::Trino
@@ -126,6 +131,11 @@ fn free_words(tokens: &mut [TokenWithSpan]) {
             next_is_time = is_word(token, "TIME");
         }
     }
+}
+
+/// A name of a statement's as it is meant: without quotes in lower case, in quotes as its token has it.
+pub(crate) fn folded(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 /// A token's word, when it has no quotes.

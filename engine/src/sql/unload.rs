@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::authorization::Authorization;
 use crate::sql::cursor::Cursor;
-use crate::sql::{Access, Dialect, PropertyValue, Statement, Unload, UnloadFormat, copy, create_table_as, parse};
+use crate::sql::{Access, Dialect, PropertyValue, Statement, Unload, UnloadFormat, copy, create_table_as, parse_named};
 use sqlparser::tokenizer::Token;
 
 /// The largest file that UNLOAD makes, and the least that MAXFILESIZE may say (Redshift's limits).
@@ -20,7 +20,8 @@ pub(super) fn unload(cursor: &mut Cursor) -> Result<Statement> {
         let position = cursor.position();
         let text = cursor.string()?;
         let dialect = if cursor.is_athena() { Dialect::Athena } else { Dialect::Redshift };
-        let mut statements = parse(&text, dialect).map_err(|error| Error { position: Some(position), ..error })?;
+        let mut statements =
+            parse_named(&text, dialect, cursor.names()).map_err(|error| Error { position: Some(position), ..error })?;
         match (statements.pop().map(|parsed| parsed.statement), statements.is_empty()) {
             (Some(Statement::Query(query)), true) => query,
             _ => return Err(Error::new(ErrorKind::Syntax, "UNLOAD needs one query").with_position(position)),

@@ -33,9 +33,18 @@ pub(super) fn names(cursor: &mut Cursor) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The same of users, in quotes in their case.
+pub(super) fn user_names(cursor: &mut Cursor) -> Result<Vec<String>> {
+    let mut names = vec![cursor.user_name()?];
+    while cursor.eat_token(&Token::Comma) {
+        names.push(cursor.user_name()?);
+    }
+    Ok(names)
+}
+
 fn create_user(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     cursor.expect("CREATE USER")?;
-    let name = cursor.identifier()?;
+    let name = cursor.user_name()?;
     cursor.eat("WITH");
     let options = options(cursor)?;
     if options.password.is_none() {
@@ -46,10 +55,10 @@ fn create_user(cursor: &mut Cursor) -> Result<PrincipalStatement> {
 
 fn alter_user(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     cursor.expect("ALTER USER")?;
-    let name = cursor.identifier()?;
+    let name = cursor.user_name()?;
     cursor.eat("WITH");
     let change = if cursor.eat("RENAME TO") {
-        UserChange::Rename(cursor.identifier()?)
+        UserChange::Rename(cursor.user_name()?)
     } else if cursor.eat("SET") {
         let setting = super::session::setting_name(cursor)?;
         if !cursor.eat_token(&Token::Eq) {
@@ -124,7 +133,7 @@ fn create_group(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     cursor.expect("CREATE GROUP")?;
     let name = cursor.identifier()?;
     cursor.eat("WITH");
-    let members = if cursor.eat("USER") { names(cursor)? } else { Vec::new() };
+    let members = if cursor.eat("USER") { user_names(cursor)? } else { Vec::new() };
     Ok(PrincipalStatement::CreateGroup { name, members })
 }
 
@@ -138,7 +147,7 @@ fn alter_group(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     if !add {
         cursor.expect("DROP USER")?;
     }
-    Ok(PrincipalStatement::ChangeGroup { name, add, members: names(cursor)? })
+    Ok(PrincipalStatement::ChangeGroup { name, add, members: user_names(cursor)? })
 }
 
 fn create_role(cursor: &mut Cursor) -> Result<PrincipalStatement> {
@@ -155,7 +164,7 @@ fn alter_role(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     let name = cursor.identifier()?;
     cursor.eat("WITH");
     if cursor.eat("OWNER TO") {
-        return Ok(PrincipalStatement::RoleOwner { name, owner: cursor.identifier()? });
+        return Ok(PrincipalStatement::RoleOwner { name, owner: cursor.user_name()? });
     }
     cursor.expect("RENAME TO")?;
     Ok(PrincipalStatement::RenameRole { name, to: cursor.identifier()? })
@@ -166,7 +175,7 @@ fn drop(cursor: &mut Cursor) -> Result<PrincipalStatement> {
     let kind = cursor.peek_word().unwrap_or_default();
     cursor.advance();
     let if_exists = cursor.eat("IF EXISTS");
-    let names = names(cursor)?;
+    let names = if kind == "USER" { user_names(cursor)? } else { names(cursor)? };
     Ok(match kind.as_str() {
         "USER" => PrincipalStatement::DropUsers { names, if_exists },
         "GROUP" => PrincipalStatement::DropGroups { names, if_exists },
@@ -185,8 +194,8 @@ fn authorization(cursor: &mut Cursor) -> Result<PrincipalStatement> {
         return Ok(PrincipalStatement::Authorization(None));
     }
     let user = match cursor.optional_string() {
-        Some(user) => user.to_lowercase(),
-        None => cursor.identifier()?,
+        Some(user) => user,
+        None => cursor.user_name()?,
     };
     Ok(PrincipalStatement::Authorization(Some(user)))
 }

@@ -196,9 +196,9 @@ fn constraints(relation: &Relation) -> Vec<Constraint<'_>> {
             'u'
         };
         let inside = text.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(inside, _)| inside);
-        let names = inside.split(',').map(|name| name.trim().trim_matches('"').to_lowercase());
+        let names = inside.split(',').map(|name| name.trim().trim_matches('"'));
         let number =
-            |name: String| relation.columns.iter().find(|column| column.name == name).map(|column| column.number);
+            |name: &str| relation.columns.iter().find(|column| column.name == name).map(|column| column.number);
         Constraint { kind, columns: names.filter_map(number).collect(), text }
     });
     parsed.collect()
@@ -319,17 +319,17 @@ fn referenced(all: &[Relation], from: &Relation, text: &str) -> (i64, Value) {
     let Some(at) = text.to_uppercase().find("REFERENCES ") else { return (0, Value::Null) };
     let target = &text[at + "REFERENCES ".len()..];
     let (name, columns) = target.split_once('(').unwrap_or((target, ""));
-    let parts: Vec<String> = name.trim().split('.').map(|part| part.trim_matches('"').to_lowercase()).collect();
+    let parts: Vec<&str> = name.trim().split('.').map(|part| part.trim_matches('"')).collect();
     let (schema, name) = match parts.as_slice() {
-        [schema, name] => (schema.as_str(), name.as_str()),
-        [name] => (from.schema.as_str(), name.as_str()),
+        [schema, name] => (*schema, *name),
+        [name] => (from.schema.as_str(), *name),
         _ => return (0, Value::Null),
     };
     let Some(found) = all.iter().find(|known| known.schema == schema && known.name == name) else {
         return (0, Value::Null);
     };
     let names = columns.split(')').next().unwrap_or_default().split(',');
-    let names = names.map(|name| name.trim().trim_matches('"').to_lowercase());
+    let names = names.map(|name| name.trim().trim_matches('"'));
     let numbers = names.filter_map(|name| found.columns.iter().find(|column| column.name == name).map(|c| c.number));
     let mut numbers: Vec<i64> = numbers.collect();
     // Without columns it is the primary key.

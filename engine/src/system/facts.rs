@@ -3,6 +3,7 @@
 use super::{Relation, relations};
 use crate::error::Result;
 use crate::session::{Changer, Context, Sessions, Who};
+use crate::sql::Names;
 use crate::wlm::Wlm;
 use millrace_catalog::Snapshot;
 use std::collections::HashMap;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) who: Who,
+    /// What becomes of the case of names in double quotes.
+    pub(crate) names: Names,
     /// The schemas that exist of those that unqualified names are looked up in.
     pub(crate) path: Vec<String>,
     pub(crate) snapshot: Arc<Snapshot>,
@@ -41,6 +44,7 @@ pub(crate) async fn facts(context: &Context, with_sizes: bool) -> Result<Facts> 
     let path = context.path().iter().filter(|schema| snapshot.resolve_schema(schema).is_some());
     Ok(Facts {
         who: context.who().clone(),
+        names: context.names(),
         path: path.cloned().collect(),
         snapshot,
         sessions: Arc::clone(context.warehouse().sessions()),
@@ -60,12 +64,22 @@ impl Facts {
 
     /// The relation of a name as written, with or without its schema.
     pub(crate) fn by_name(&self, written: &str) -> Option<&Relation> {
-        let parts: Vec<String> = written.split('.').map(|part| part.trim().trim_matches('"').to_lowercase()).collect();
+        let parts = self.name_parts(written);
         match parts.as_slice() {
             [name] => self.by_bare_name(name),
             [schema, name] | [_, schema, name] => self.in_schema(schema, name),
             _ => None,
         }
+    }
+
+    /// The parts of a name as written in a text: folded as the statement's own names are.
+    pub(crate) fn name_parts(&self, written: &str) -> Vec<String> {
+        let part = |part: &str| {
+            let part = part.trim();
+            let bare = part.trim_matches('"');
+            if self.names == Names::Kept && part.starts_with('"') { bare.to_owned() } else { bare.to_lowercase() }
+        };
+        written.split('.').map(part).collect()
     }
 
     fn by_bare_name(&self, name: &str) -> Option<&Relation> {

@@ -65,7 +65,9 @@ async fn change(
                 let message = format!("column \"{new}\" of relation \"{}\" already exists", table.name);
                 return Err(Error::new(ErrorKind::DuplicateColumn, message));
             }
-            column(changed, old)?.name.clone_from(new);
+            let at = assign::column(changed, old)?;
+            changed.columns[at].name.clone_from(new);
+            create::check_case(&changed.columns, new)?;
         }
         AlterOperation::RenameTable(to) => {
             let (schema, name) = if is_temporary(table) {
@@ -144,6 +146,7 @@ async fn add_column(context: &Context, table: &mut ManagedTable, definition: &Co
         let message = format!("column \"{}\" of relation \"{}\" already exists", definition.name, table.name);
         return Err(Error::new(ErrorKind::DuplicateColumn, message));
     }
+    create::check_case(&table.columns, &definition.name)?;
     if definition.identity.is_some() {
         return Err(Error::unsupported("adding an IDENTITY column"));
     }

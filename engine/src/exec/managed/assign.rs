@@ -19,7 +19,7 @@ use millrace_catalog::model::{ManagedColumn, ManagedTable};
 /// and numbered when the rows are written.
 pub(super) async fn default(context: &Context, column: &ManagedColumn) -> Result<Expr> {
     let Some(text) = &column.default else { return Ok(lit(ScalarValue::Null)) };
-    let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect())? else {
+    let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect(), context.names())? else {
         return Err(Error::internal(format!("the DEFAULT of \"{}\" is no expression", column.name)));
     };
     match query::logical_plan(context, &query).await? {
@@ -52,7 +52,7 @@ pub(super) async fn check_default(context: &Context, column: &ManagedColumn) -> 
 
 /// The syntax tree of a DEFAULT.
 pub(super) fn parse_default(context: &Context, text: &str) -> Result<SqlExpr> {
-    if let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect())?
+    if let Some(query) = sql::parse_query(&format!("SELECT {text}"), context.dialect(), context.names())?
         && let SetExpr::Select(select) = *query.body
         && let Some(SelectItem::UnnamedExpr(expr)) = select.projection.into_iter().next()
     {

@@ -47,7 +47,7 @@ pub(super) fn drop(table: &mut ManagedTable, wanted: &str) -> Result<()> {
 /// A constraint's name; one without gets PostgreSQL 8's, which counts the first column only.
 pub(super) fn name(table: &ManagedTable, text: &str) -> String {
     if let Some(name) = text.strip_prefix("CONSTRAINT ").and_then(|rest| rest.split(' ').next()) {
-        return name.to_owned();
+        return bare(name).to_owned();
     }
     let first = columns(text).next().unwrap_or_default();
     if is_primary(text) {
@@ -67,7 +67,7 @@ fn is_primary(text: &str) -> bool {
 pub(super) fn references(text: &str, schema: &str, table: &ManagedTable, column: &str) -> bool {
     let Some((_, target)) = text.split_once(" REFERENCES ") else { return false };
     let (written, list) = target.split_once(" (").unwrap_or((target, ""));
-    let mut parts = written.rsplit('.');
+    let mut parts = written.rsplit('.').map(bare);
     if parts.next() != Some(&table.name) || parts.next().unwrap_or(schema) != table.schema {
         return false;
     }
@@ -80,5 +80,10 @@ pub(super) fn references(text: &str, schema: &str, table: &ManagedTable, column:
 /// The table's columns that a constraint names.
 pub(super) fn columns(text: &str) -> impl Iterator<Item = &str> {
     let list = text.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(list, _)| list);
-    list.split(", ").filter(|name| !name.is_empty())
+    list.split(", ").filter(|name| !name.is_empty()).map(bare)
+}
+
+/// A name without the quotes that keep its case in a constraint's text.
+fn bare(name: &str) -> &str {
+    name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(name)
 }

@@ -7,7 +7,7 @@ use crate::plan::{self, Planned};
 use crate::resolve::{self, Relation};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::Context;
-use crate::sql::{Collation, ColumnDefinition, CreateTable, Distribution, ObjectName, SortKeyClause};
+use crate::sql::{Collation, ColumnDefinition, CreateTable, Distribution, Names, ObjectName, SortKeyClause};
 use crate::tables::SqlType;
 use crate::tables::encoding::Encoding;
 use datafusion::arrow::datatypes::DataType;
@@ -87,7 +87,7 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
         None => None,
     };
     let mut columns = match (&plan, &create.like) {
-        (Some(planned), _) => query_columns(create, planned, ignores_case)?,
+        (Some(planned), _) => query_columns(create, planned, (context.names(), ignores_case))?,
         (None, Some(like)) => {
             let parent = resolve::find_relation(context, &like.parent).await?;
             let Relation::Managed(parent) = parent else {
@@ -241,7 +241,11 @@ pub(super) fn encoding(name: &str, column: &str, data_type: SqlType) -> Result<O
 
 /// The columns of a query's result: a table's columns as they were declared, what is computed as it comes. Texts of no
 /// collation get their database's.
-fn query_columns(create: &CreateTable, planned: &Planned, ignores_case: bool) -> Result<Vec<ManagedColumn>> {
+fn query_columns(
+    create: &CreateTable,
+    planned: &Planned,
+    (of_quoted, ignores_case): (Names, bool),
+) -> Result<Vec<ManagedColumn>> {
     let plan = &planned.plan;
     let fields = plan.schema().fields();
     if !create.names.is_empty() && create.names.len() != fields.len() {
@@ -254,7 +258,7 @@ fn query_columns(create: &CreateTable, planned: &Planned, ignores_case: bool) ->
         let data_type = declared.or_else(|| SqlType::of_arrow(field.data_type()));
         let data_type = data_type.ok_or_else(|| unsuited(name, field.data_type()))?;
         let definition = ColumnDefinition {
-            name: name.to_lowercase(),
+            name: if of_quoted == Names::Kept { name.to_owned() } else { name.to_lowercase() },
             data_type: data_type.to_string(),
             collation: planned.collation(at).filter(|_| data_type.is_text()),
             ..Default::default()
@@ -297,11 +301,25 @@ fn check_columns(columns: &[ManagedColumn]) -> Result<()> {
             let message = format!("column \"{}\" specified more than once", column.name);
             return Err(Error::new(ErrorKind::DuplicateColumn, message));
         }
+        check_case(&columns[..at], &column.name)?;
     }
     if columns.iter().filter(|column| column.identity.is_some()).count() > 1 {
         return Err(Error::new(ErrorKind::InvalidTableDefinition, "a table has at most one identity column"));
     }
     Ok(())
+}
+
+/// Refuses a column whose name differs from another's in case only: DuckDB, which attaches the same catalog, takes them for one,
+/// and so does SQLite, which keeps rows of small statements.
+pub(super) fn check_case(others: &[ManagedColumn], name: &str) -> Result<()> {
+    let folded = name.to_lowercase();
+    match others.iter().find(|other| other.name != name && other.name.to_lowercase() == folded) {
+        Some(other) => {
+            let message = format!("a table with columns that differ in case only (\"{}\", \"{name}\")", other.name);
+            Err(Error::unsupported(message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses columns that a format's files cannot hold: Parquet's INTERVAL has milliseconds and no signs, and DuckLake's

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::{self, Ground, Relation, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, written_path};
-use crate::sql::{CreateTable, MaterializedViewStatement, ObjectName};
+use crate::sql::{CreateTable, MaterializedViewStatement, Names, ObjectName};
 use datafusion::logical_expr::LogicalPlan;
 use millrace_catalog::model::{ManagedTable, MaterializedView};
 use std::collections::BTreeSet;
@@ -80,6 +80,7 @@ async fn create(context: &Context, table: &CreateTable, text: &str, auto_refresh
         stream,
         auto_refresh,
         keeps_case: context.keeps_case_of_members(),
+        keeps_names: context.names() == Names::Kept,
     };
     materialized.definitions = resolve::definitions(context, &materialized).await?;
     managed::create_materialized(context, table, materialized).await?;

@@ -14,13 +14,13 @@ use crate::lake::own_stores::OwnStores;
 use crate::lake::write::{
     self, Compression, JsonFormat, SliceNames, TextFormat, UnloadLayout, UnloadText, WriteFormat, WriteTarget,
 };
-use crate::plan::{self, declared_types};
+use crate::plan::{self, declared_types, shown_name};
 use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::Context;
-use crate::sql::{Unload, UnloadFormat};
+use crate::sql::{Names, Unload, UnloadFormat};
 use crate::tables::SqlType;
 use crate::zone::Zone;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, cast, lit};
 use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
@@ -55,7 +55,7 @@ async fn run(context: &Context, unload: &Unload) -> Result<Unloaded> {
         let hint = "use another prefix, remove the files, or use ALLOWOVERWRITE or CLEANPATH";
         return Err(Error::new(ErrorKind::DuplicateObject, message).with_hint(hint));
     }
-    let Columns { plan, data, declared, keys } = columns(unload, plan)?;
+    let Columns { plan, data, declared, keys } = columns(unload, plan, context.names())?;
     let target = WriteTarget {
         existing: old.clone(),
         store: Arc::clone(&store),
@@ -194,10 +194,14 @@ struct Columns {
     keys: Vec<String>,
 }
 
-fn columns(unload: &Unload, plan: LogicalPlan) -> Result<Columns> {
+fn columns(unload: &Unload, plan: LogicalPlan, of_quoted: Names) -> Result<Columns> {
     let all = plan.schema().columns();
     let fields = plan.schema().fields().clone();
-    let names: Vec<String> = fields.iter().map(|field| field.name().to_lowercase()).collect();
+    let name = |field: &FieldRef| match of_quoted {
+        Names::Folded => field.name().to_lowercase(),
+        Names::Kept => shown_name(field.name()).to_owned(),
+    };
+    let names: Vec<String> = fields.iter().map(name).collect();
     let mut keys = Vec::new();
     for key in &unload.partition_by {
         let at = names.iter().position(|name| name == key).ok_or_else(|| {

@@ -99,7 +99,9 @@ const WITH_PARTS: [&str; 8] =
 pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
     let (redshift, as_texts) = (dialect == Dialect::Redshift, dialect.rules().numbers_as_texts);
     match expr {
-        Expr::Identifier(ident) if redshift && ident.quote_style.is_none() && ident.value == "sysdate" => {
+        Expr::Identifier(ident)
+            if redshift && ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("sysdate") =>
+        {
             *expr = session_now();
         }
         Expr::UnaryOp { op, expr: inner } => {

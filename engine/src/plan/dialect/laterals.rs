@@ -3,6 +3,7 @@
 //! A column of the tables goes before an alias. So a query is planned as it is; where the planner misses a column of
 //! that name, the alias's expression takes its place, and it is planned again.
 
+use crate::sql::folded;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Select, SelectItem, VisitMut, VisitorMut};
 use std::ops::ControlFlow;
 
@@ -45,7 +46,7 @@ impl VisitorMut for Finder<'_> {
                 continue;
             };
             let Some(aliased) = before.iter().rev().find_map(|item| match item {
-                SelectItem::ExprWithAlias { expr, alias } if alias.value == self.name => Some(expr),
+                SelectItem::ExprWithAlias { expr, alias } if folded(alias) == self.name => Some(expr),
                 _ => None,
             }) else {
                 continue;
@@ -73,7 +74,7 @@ impl VisitorMut for Replacer<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Identifier(ident) = expr
-            && ident.value == self.name
+            && folded(ident) == self.name
             && self.at.is_none_or(|at| at == (ident.span.start.line, ident.span.start.column))
         {
             *expr = Expr::Nested(Box::new(self.with.clone()));

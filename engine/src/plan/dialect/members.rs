@@ -1,7 +1,9 @@
 //! Names of members of SUPER values: folded as all names, or as they are written when the session says so
-//! (`enable_case_sensitive_super_attribute`).
+//! (`enable_case_sensitive_super_attribute`). Those in double quotes are as they are written wherever names in these keep
+//! their case.
 
 use crate::error::Error;
+use crate::sql;
 use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Query, visit_expressions};
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -26,7 +28,9 @@ impl Members {
             let _: ControlFlow<Infallible> = visit_expressions(query, |expr| {
                 if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
                     for access in access_chain {
-                        if let AccessExpr::Dot(Expr::Identifier(name)) = access {
+                        if let AccessExpr::Dot(Expr::Identifier(name)) = access
+                            && name.quote_style.is_none()
+                        {
                             written.entry(name.value.to_lowercase()).or_default().insert(name.value.clone());
                         }
                     }
@@ -39,7 +43,10 @@ impl Members {
 
     /// The member that a name as it is written means.
     pub(super) fn meant(&self, name: &str) -> String {
-        if self.keeps_case { name.to_owned() } else { name.to_lowercase() }
+        match sql::member(name) {
+            (name, false) if !self.keeps_case => name.to_lowercase(),
+            (name, _) => name.to_owned(),
+        }
     }
 
     /// The member that a folded name behind a column's means. The planner goes on without an error; [`Self::check`] tells it.

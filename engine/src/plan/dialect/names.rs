@@ -1,9 +1,9 @@
-//! The names of columns that have no alias.
+//! The names of columns that have no alias, and of those that a wildcard leaves out.
 
-use crate::sql::Dialect;
-use crate::sql::Unnamed;
+use crate::sql::{Dialect, Unnamed, folded, member};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Ident, Query, SelectItem, SetExpr, Value, ValueWithSpan,
+    AccessExpr, CastKind, DataType, ExcludeSelectItem, Expr, Ident, ObjectNamePart, Query, SelectItem, SetExpr, Value,
+    ValueWithSpan,
 };
 
 /// Names what has no name, in the first operand of a query, which names all, and in the others.
@@ -20,11 +20,33 @@ pub(super) fn name_items(items: &mut [SelectItem], dialect: Dialect) {
     }
 }
 
+/// Folds the names of columns that wildcards leave out: the planner compares them as they are written.
+pub(super) fn fold_excluded(items: &mut [SelectItem]) {
+    for item in items {
+        let (SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options)) = item else { continue };
+        let excluded: &mut [_] = match &mut options.opt_exclude {
+            Some(ExcludeSelectItem::Single(name)) => std::slice::from_mut(name),
+            Some(ExcludeSelectItem::Multiple(names)) => names.as_mut_slice(),
+            None => &mut [],
+        };
+        for part in excluded.iter_mut().flat_map(|name| &mut name.0) {
+            if let ObjectNamePart::Identifier(name) = part {
+                name.value = folded(name);
+            }
+        }
+        if let Some(except) = &mut options.opt_except {
+            for name in std::iter::once(&mut except.first_element).chain(&mut except.additional_elements) {
+                name.value = folded(name);
+            }
+        }
+    }
+}
+
 /// A column's own name, which it keeps.
-fn plain_name(expr: &Expr) -> Option<&str> {
+fn plain_name(expr: &Expr) -> Option<&Ident> {
     match expr {
-        Expr::Identifier(ident) => Some(&ident.value),
-        Expr::CompoundIdentifier(idents) => idents.last().map(|ident| ident.value.as_str()),
+        Expr::Identifier(ident) => Some(ident),
+        Expr::CompoundIdentifier(idents) => idents.last(),
         _ => None,
     }
 }
@@ -33,16 +55,19 @@ fn plain_name(expr: &Expr) -> Option<&str> {
 fn derived_name(expr: &Expr) -> Option<(String, bool)> {
     let strong = |name: &str| Some((name.to_lowercase(), true));
     match expr {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => strong(plain_name(expr)?),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => Some((folded(plain_name(expr)?), true)),
         Expr::CompoundFieldAccess { root, access_chain } => {
             let field = access_chain.iter().rev().find_map(|access| match access {
-                AccessExpr::Dot(Expr::Identifier(field)) => Some(field.value.as_str()),
+                AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
                 AccessExpr::Dot(Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(field), .. })) => {
-                    Some(field.as_str())
+                    Some(match member(field) {
+                        (exact, true) => exact.to_owned(),
+                        (field, false) => field.to_lowercase(),
+                    })
                 }
                 _ => None,
             });
-            field.map_or_else(|| derived_name(root), strong)
+            field.map_or_else(|| derived_name(root), |name| Some((name, true)))
         }
         // APPROXIMATE COUNT.
         Expr::Function(function) if super::calls::name_of(function) == "approx_distinct" => strong("count"),
@@ -91,7 +116,7 @@ fn only_name(query: &Query) -> Option<String> {
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     match select.projection.first()? {
         SelectItem::UnnamedExpr(expr) => derived_name(expr).map(|(name, _)| name),
-        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
         _ => None,
     }
 }
@@ -136,6 +161,9 @@ mod tests {
             ("1", "?column?", "_col0"),
             ("a + 1", "?column?", "_col0"),
             ("a::date", "a", "_col0"),
+            ("A::date", "a", "_col0"),
+            ("\"A\"::date", "A", "_col0"),
+            ("(SELECT \"A\" AS \"B\" FROM t)", "B", "_col0"),
             ("'1'::int", "int4", "_col0"),
             ("CAST(sum(a) AS bigint)", "sum", "_col0"),
             ("CASE WHEN a THEN 1 ELSE b END", "b", "_col0"),
@@ -150,7 +178,7 @@ mod tests {
                 name_items(&mut items, dialect);
                 let found = match &items[0] {
                     SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
-                    SelectItem::UnnamedExpr(expr) => plain_name(expr).unwrap().to_owned(),
+                    SelectItem::UnnamedExpr(expr) => plain_name(expr).unwrap().value.clone(),
                     _ => String::new(),
                 };
                 assert_eq!(found, expected, "{expr} in {dialect}");

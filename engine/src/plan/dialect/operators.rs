@@ -5,7 +5,7 @@ use super::{moments, semistructured};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, is_binary, is_text, shown_type};
 use crate::interval::is_interval;
-use crate::sql::{Dialect, Rules};
+use crate::sql::{self, Dialect, Rules};
 use crate::tables;
 use crate::zone::Zone;
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
@@ -133,7 +133,7 @@ fn folded(mut raw: RawFieldAccessExpr, dialect: Dialect) -> RawFieldAccessExpr {
     if dialect.rules().fields_fold
         && let GetFieldAccess::NamedStructField { name: ScalarValue::Utf8(Some(name)) } = &mut raw.field_access
     {
-        *name = name.to_lowercase();
+        *name = sql::member(name).0.to_lowercase();
     }
     raw
 }

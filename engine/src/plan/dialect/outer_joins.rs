@@ -3,7 +3,7 @@
 
 use super::calls::binary;
 use crate::error::{Error, ErrorKind};
-use crate::sql::relation_name;
+use crate::sql::{folded, relation_name};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, Select, TableWithJoins, VisitMut, VisitorMut,
     visit_expressions,
@@ -56,8 +56,7 @@ pub(super) fn rewrite(select: &mut Select) -> Result<(), Error> {
     }));
     // A marked table comes after those that its conditions compare it with.
     while !optional.is_empty() {
-        let waiting: BTreeSet<String> =
-            optional.iter().filter_map(|from| relation_name(&from.relation).map(str::to_owned)).collect();
+        let waiting: BTreeSet<String> = optional.iter().filter_map(|from| relation_name(&from.relation)).collect();
         let ready = optional.iter().position(|from| {
             relation_name(&from.relation).is_some_and(|name| {
                 conditions
@@ -116,7 +115,7 @@ fn qualifiers(expr: &Expr) -> BTreeSet<String> {
         if let Expr::CompoundIdentifier(idents) = part
             && let [.., table, _] = idents.as_slice()
         {
-            found.insert(table.value.clone());
+            found.insert(folded(table));
         }
         ControlFlow::Continue(())
     });

@@ -171,10 +171,10 @@ fn pivot(
         };
         let whole = Expr::AggregateFunction(aggregate.clone());
         columns_of(&whole, &mut used);
-        planned.push((aggregate, alias.map(|alias| alias.value), shown));
+        planned.push((aggregate, alias.map(|alias| context.normalize_ident(alias)), shown));
     }
     for ExprWithAlias { expr, alias } in values {
-        let name = alias.map_or_else(|| value_name(&expr), |alias| alias.value);
+        let name = alias.map_or_else(|| value_name(&expr), |alias| context.normalize_ident(alias));
         let value = context.sql_to_expr(expr, &schema)?;
         for (aggregate, alias, shown) in &planned {
             let mut aggregate = aggregate.clone();

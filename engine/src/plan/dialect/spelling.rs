@@ -70,6 +70,7 @@ impl VisitorMut for Speller {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         names::name_items(&mut select.projection, self.dialect);
+        names::fold_excluded(&mut select.projection);
         if self.dialect.rules().series_among_items {
             series(&mut select.projection);
         }

@@ -8,7 +8,7 @@
 use super::calls::quote_part;
 use super::joined::{MERGED, is_lateral, is_merging, kind_of};
 use super::names::name_items;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, folded};
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
     SelectItem, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
@@ -109,11 +109,6 @@ fn has_joins(from: &TableWithJoins) -> bool {
 
 fn is_called(item: &SelectItem, name: &Ident) -> bool {
     matches!(item, SelectItem::ExprWithAlias { alias, .. } if folded(alias) == folded(name))
-}
-
-/// A name as the planner reads it; those in quotes are folded already.
-fn folded(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
 /// The merged columns that relations show.

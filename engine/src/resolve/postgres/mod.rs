@@ -14,7 +14,7 @@ pub(crate) use patterns::with_backslashes;
 
 use crate::functions::{COLLATE, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 use crate::session::literal::array_elements;
-use crate::sql::{self, Dialect};
+use crate::sql::{self, Dialect, folded};
 use crate::system::{self, SystemTable};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
@@ -152,6 +152,12 @@ impl Rewriter {
             && system::is_schema(schema)
         {
             function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name.clone()))]);
+        }
+        // Names of functions are folded in quotes too, whatever becomes of others.
+        if let Some(ObjectNamePart::Identifier(name)) = function.name.0.last_mut()
+            && name.quote_style.is_some()
+        {
+            name.value = name.value.to_lowercase();
         }
         self.functions.extend(parts.last().cloned());
     }
@@ -333,8 +339,7 @@ fn is_system(factor: &TableFactor) -> bool {
 
 fn system_table(factor: &TableFactor) -> Option<&'static SystemTable> {
     let TableFactor::Table { name, args: None, .. } = factor else { return None };
-    let parts: Vec<String> =
-        name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()).collect();
+    let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(folded).collect();
     match parts.as_slice() {
         [name] => system::find(None, name),
         [schema, name] | [_, schema, name] => system::find(Some(schema), name),

@@ -4,6 +4,7 @@
 //! and a column always comes first.
 
 use super::{relations, system_table};
+use crate::sql::folded;
 use datafusion::sql::sqlparser::ast::{Expr, Select, SelectItem, TableFactor, VisitMut, VisitorMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -25,7 +26,7 @@ pub(super) fn resolve(select: &mut Select) {
         let TableFactor::Table { alias, .. } = factor else { return };
         let Some(table) = system_table(factor) else { return };
         let renamed = alias.as_ref().map_or(&[][..], |alias| &alias.columns);
-        columns.extend(renamed.iter().map(|column| column.name.value.to_lowercase()));
+        columns.extend(renamed.iter().map(|column| folded(&column.name)));
         columns.extend(table.columns.iter().skip(renamed.len()).map(|(name, _)| (*name).to_owned()));
         tables += 1;
     }
@@ -36,7 +37,7 @@ pub(super) fn resolve(select: &mut Select) {
     for item in &mut select.projection {
         if let SelectItem::ExprWithAlias { expr, alias } = item {
             let _: ControlFlow<Infallible> = expr.visit(&mut names);
-            let name = alias.value.to_lowercase();
+            let name = folded(alias);
             if !columns.contains(&name) {
                 names.0.insert(name, expr.clone());
             }
@@ -54,7 +55,7 @@ impl VisitorMut for Names {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
         if let Expr::Identifier(name) = expr
-            && let Some(meant) = self.0.get(&name.value.to_lowercase())
+            && let Some(meant) = self.0.get(&folded(name))
         {
             *expr = Expr::Nested(Box::new(meant.clone()));
         }

@@ -3,10 +3,10 @@
 //! A FROM item whose first name is a table or element that the query has already is a path: it becomes a lateral query
 //! whose one column has the name of its alias. So `i` is `i.i` and `i.price` a step from it, wherever it stands.
 
-use super::UNPIVOT;
+use super::{EXACT, UNPIVOT};
 use crate::error::{Error, ErrorKind};
 use crate::sql::scan::Lexing;
-use crate::sql::{query::Refusal, relation_name, syntax};
+use crate::sql::{Names, folded, query::Refusal, relation_name, syntax};
 use sqlparser::ast::{
     AccessExpr, Expr, Ident, JsonPath, JsonPathElem, ObjectNamePart, Query, Select, SetExpr, Spanned, Subscript,
     TableAlias, TableFactor, Value, VisitMut, VisitorMut,
@@ -25,8 +25,12 @@ type Written<'t> = dyn Fn(Location) -> Option<&'t str> + 't;
 ///
 /// # Errors
 /// `Unsupported`, `UndefinedTable` for words that belong to paths after what is none.
-pub(in crate::sql) fn resolve<'t>(query: &mut Query, written: &'t Written<'t>) -> Result<(), Refusal> {
-    match query.visit(&mut Paths { written, scopes: Vec::new(), done: Vec::new() }) {
+pub(in crate::sql) fn resolve<'t>(
+    query: &mut Query,
+    written: &'t Written<'t>,
+    of_quoted: Names,
+) -> Result<(), Refusal> {
+    match query.visit(&mut Paths { written, of_quoted, scopes: Vec::new(), done: Vec::new() }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(refusal) => Err(*refusal),
     }
@@ -37,6 +41,7 @@ type Scope = Vec<(String, bool)>;
 
 struct Paths<'t> {
     written: &'t Written<'t>,
+    of_quoted: Names,
     scopes: Vec<Scope>,
     /// For each open query whether its SELECT has been looked at.
     done: Vec<bool>,
@@ -97,13 +102,13 @@ impl VisitorMut for Paths<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         match expr {
-            Expr::Identifier(name) if self.find(&name.value, &[]) == Some(true) => {
+            Expr::Identifier(name) if self.find(name, &[]) == Some(true) => {
                 *expr = Expr::CompoundIdentifier(vec![name.clone(), name.clone()]);
             }
             Expr::CompoundIdentifier(names) => {
                 let Some(first) = names.first() else { return ControlFlow::Continue(()) };
                 // What is a column of a table stays; the others are steps from a column.
-                let (root, known) = match self.find(&first.value, &[]) {
+                let (root, known) = match self.find(first, &[]) {
                     Some(true) => (Expr::CompoundIdentifier(vec![first.clone(), first.clone()]), 1),
                     Some(false) if names.len() > 2 => (Expr::CompoundIdentifier(names[..2].to_vec()), 2),
                     Some(false) => return ControlFlow::Continue(()),
@@ -120,7 +125,7 @@ impl VisitorMut for Paths<'_> {
                 *expr = Expr::CompoundFieldAccess { root: Box::new(root), access_chain };
             }
             Expr::JsonAccess { value, path } => {
-                if let Some(steps) = steps(path) {
+                if let Some(steps) = self.steps(path) {
                     let value = std::mem::replace(value.as_mut(), Expr::Identifier(Ident::new("")));
                     *expr = with_steps(value, steps);
                 }
@@ -137,19 +142,6 @@ fn step(name: Ident) -> AccessExpr {
     AccessExpr::Dot(Expr::Value(value.with_span(name.span)))
 }
 
-/// The steps of `[0].name[1]`; `None` for other systems' paths.
-fn steps(path: &JsonPath) -> Option<Vec<AccessExpr>> {
-    let mut steps = Vec::with_capacity(path.path.len());
-    for element in &path.path {
-        steps.push(match element {
-            JsonPathElem::Bracket { key } => AccessExpr::Subscript(Subscript::Index { index: key.clone() }),
-            JsonPathElem::Dot { key, .. } if !steps.is_empty() => step(Ident::new(key.clone())),
-            _ => return None,
-        });
-    }
-    Some(steps)
-}
-
 fn with_steps(value: Expr, steps: Vec<AccessExpr>) -> Expr {
     match value {
         Expr::CompoundFieldAccess { root, mut access_chain } => {
@@ -162,19 +154,43 @@ fn with_steps(value: Expr, steps: Vec<AccessExpr>) -> Expr {
 
 impl Paths<'_> {
     /// What a name stands for, seen from a SELECT whose own FROM has these so far.
-    fn find(&self, name: &str, own: &[(String, bool)]) -> Option<bool> {
-        let name = name.to_lowercase();
+    fn find(&self, name: &Ident, own: &[(String, bool)]) -> Option<bool> {
+        let name = folded(name);
         let scopes = std::iter::once(own).chain(self.scopes.iter().rev().map(Vec::as_slice));
         scopes.flat_map(|scope| scope.iter().rev()).find(|(known, _)| *known == name).map(|(_, element)| *element)
     }
 
     fn step(&self, name: &Ident) -> AccessExpr {
-        step(self.written(name))
+        let mut written = self.written(name);
+        if self.of_quoted == Names::Kept && written.quote_style.is_some() {
+            written.value.insert_str(0, EXACT);
+        }
+        step(written)
     }
 
-    /// A name without quotes, in the case that the user wrote it in: those in quotes are folded already.
+    /// The steps of `[0].name[1]`; `None` for other systems' paths.
+    fn steps(&self, path: &JsonPath) -> Option<Vec<AccessExpr>> {
+        let mut steps = Vec::with_capacity(path.path.len());
+        for element in &path.path {
+            steps.push(match element {
+                JsonPathElem::Bracket { key } => AccessExpr::Subscript(Subscript::Index { index: key.clone() }),
+                JsonPathElem::Dot { key, quoted: true } if !steps.is_empty() => {
+                    self.step(&Ident::with_quote('"', key.clone()))
+                }
+                JsonPathElem::Dot { key, .. } if !steps.is_empty() => step(Ident::new(key.clone())),
+                _ => return None,
+            });
+        }
+        Some(steps)
+    }
+
+    /// A name in the case that the user wrote it in, without quotes: those in quotes are folded already. Where these keep
+    /// their case, so do the quotes.
     fn written(&self, name: &Ident) -> Ident {
         let Some(quote) = name.quote_style else { return name.clone() };
+        if self.of_quoted == Names::Kept {
+            return name.clone();
+        }
         let Some(text) = (self.written)(name.span.start) else { return name.clone() };
         let mut letters = text.chars().peekable();
         let mut written = String::new();
@@ -216,7 +232,7 @@ impl Paths<'_> {
             return Ok(());
         }
         if let Some(name) = relation_name(factor) {
-            scope.push((name.to_lowercase(), false));
+            scope.push((name, false));
         }
         Ok(())
     }
@@ -234,11 +250,11 @@ impl Paths<'_> {
                     }
                     None => false,
                 };
-                let found = self.find(&first.value, scope);
+                let found = self.find(first, scope);
                 if found.is_none() || found == Some(false) && names.len() < 2 {
                     return refuse(names, alias.as_ref(), json_path.as_ref(), unpivots).map(|()| None);
                 }
-                let named = names.last().map(|name| Ident::with_quote('"', name.value.to_lowercase()));
+                let named = names.last().map(|name| Ident::with_quote('"', folded(name)));
                 let mut path = match <[Ident; 1]>::try_from(names) {
                     Ok([name]) => Expr::Identifier(name),
                     Err(names) => Expr::CompoundIdentifier(names),
@@ -301,7 +317,7 @@ struct Item {
 impl Item {
     /// What the query may call by a name.
     fn names(&self) -> impl Iterator<Item = (String, bool)> {
-        std::iter::once((self.variable.value.to_lowercase(), true))
+        std::iter::once((folded(&self.variable), true))
     }
 
     /// The item as a lateral query.
@@ -321,7 +337,7 @@ impl Item {
             let names = std::iter::once(&self.variable).chain(&self.place);
             for (item, name) in select.projection.iter_mut().zip(names) {
                 if let sqlparser::ast::SelectItem::ExprWithAlias { alias, .. } = item {
-                    *alias = Ident::with_quote('"', name.value.to_lowercase());
+                    *alias = Ident::with_quote('"', folded(name));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! What the parser makes of queries.
 
 use super::*;
-use crate::sql::{ExplainFormat, ExplainType};
+use crate::sql::{ExplainFormat, ExplainType, Names, PrincipalStatement, parse_named};
 
 fn shown(text: &str, dialect: Dialect) -> String {
     match one(text, dialect) {
@@ -40,6 +40,40 @@ fn quoted_names_are_folded() {
         });
     }
     assert_eq!(shown("SELECT `Ab` FROM `Db`.`T`", Athena), "SELECT `ab` FROM `db`.`t`");
+}
+
+// Redshift: enable_case_sensitive_identifier. Names of users keep their case without it too, names of functions never.
+#[test]
+fn quoted_names_keep_their_case_where_they_are_told_to() {
+    let kept = |text: &str, dialect| parse_named(text, dialect, Names::Kept).unwrap().remove(0).statement;
+    let shown = |text: &str, dialect| match kept(text, dialect) {
+        Statement::Query(query) => query.to_string(),
+        other => panic!("{text}: {other:?}"),
+    };
+    let text = "SELECT \"Ab\", t.\"Ü\" AS \"X y\" FROM \"S\".\"T\"";
+    assert_eq!(shown(text, Redshift), text);
+    assert_eq!(shown(text, Athena), "SELECT \"ab\", t.\"ü\" AS \"x y\" FROM \"s\".\"t\"");
+    let created = |text: &str| match kept(text, Redshift) {
+        Statement::CreateTable(create) => create,
+        other => panic!("{text}: {other:?}"),
+    };
+    let create = created("CREATE TABLE S.\"T\" (A int PRIMARY KEY, \"B\" int REFERENCES \"U\" (\"C\", d))");
+    assert_eq!(create.name.parts, ["s", "T"]);
+    assert_eq!(create.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["a", "B"]);
+    assert_eq!(create.constraints, ["PRIMARY KEY (a)", "FOREIGN KEY (\"B\") REFERENCES \"U\" (\"C\", d)"]);
+    let into = created("SELECT 1 AS \"One\" INTO \"New\"");
+    assert_eq!(into.name.parts, ["New"]);
+    for (text, names) in
+        [("DROP USER \"Ann\", Bob", ["Ann", "bob"]), ("DROP USER \"a b\", \"C\"\"d\"", ["a b", "C\"d"])]
+    {
+        for statement in [one(text, Redshift), kept(text, Redshift)] {
+            let Statement::Principal(principal) = statement else { panic!("{text}") };
+            let PrincipalStatement::DropUsers { names: found, .. } = *principal else { panic!("{text}") };
+            assert_eq!(found, names, "{text}");
+        }
+    }
+    let Statement::DropFunction(drop) = kept("DROP FUNCTION \"S\".\"F\" (int)", Redshift) else { panic!() };
+    assert_eq!(drop.function.name.parts, ["S", "f"]);
 }
 
 // Redshift: SELECT list, TOP; "MINUS and EXCEPT set operators are synonyms".
