@@ -52,7 +52,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec;
 use crate::journal::now_us;
 use crate::result::{CurrentProgress, Progress, StatementResult};
-use crate::sql::{self, Dialect, Names, ParsedStatement, Statement};
+use crate::sql::{self, Dialect, ParsedStatement, Statement};
 use crate::system::DATABASE;
 use crate::warehouse::Warehouse;
 use datafusion::execution::session_state::SessionState;
@@ -250,7 +250,7 @@ impl Session {
     /// # Errors
     /// As [`Session::parse`].
     pub(crate) fn parse_as_named(&self, text: &str) -> Result<Vec<ParsedStatement>> {
-        sql::parse_named(text, self.settings.dialect, Names::Kept)
+        sql::parse_named(text, self.settings.dialect, sql::Names::Kept)
     }
 
     /// The same for a text that may come again: what was parsed is kept, and so are plans of its queries.

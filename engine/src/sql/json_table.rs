@@ -424,6 +424,7 @@ fn misnamed() -> ParserError {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use crate::sql::Names;
     use crate::sql::scan::Lexing;
     use crate::sql::tokens::tokenise;
 
@@ -440,7 +441,7 @@ mod tests {
             ("with json_table (a) as (select 1)", "with json_table (a) as (select 1)"),
             ("from json_table(a", "from json_table(a"),
         ] {
-            let tokens = tokenise(written, Lexing::Trino).unwrap().tokens;
+            let tokens = tokenise(written, Lexing::Trino, Names::Folded).unwrap().tokens;
             let found: String = tokens.iter().map(|token| token.token.to_string()).collect();
             assert_eq!(found, wrapped);
         }

@@ -69,10 +69,8 @@ pub(super) fn tokenise(text: &str, lexing: Lexing, names: Names) -> Result<Token
 fn fold(token: &mut Token, source: &str, (lexing, names): (Lexing, Names)) {
     match token {
         // Both Redshift and Athena fold names in quotes too, unless the session says otherwise.
-        Token::Word(Word { value, quote_style: Some(_), .. }) => {
-            if names == Names::Folded {
-                *value = value.to_lowercase();
-            }
+        Token::Word(Word { value, quote_style: Some(_), .. }) if names == Names::Folded => {
+            *value = value.to_lowercase();
         }
         // These are plain names in Trino.
         Token::Word(word)

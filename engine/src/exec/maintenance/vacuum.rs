@@ -29,7 +29,8 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
     let rewriter = Arc::new(Rewriter::new(warehouse));
     let behind_others = |table_id: i64| {
         let rewriter = Arc::clone(&rewriter);
-        warehouse.patient_threads().run(async move { rewriter.vacuum(table_id, &aim, None).await })
+        let work = async move { rewriter.vacuum(table_id, &aim, None).await };
+        warehouse.patient_threads().run(Box::pin(work))
     };
     let report = |report: Option<VacuumReport>| {
         let Some(report) = report else { return Vec::new() };
