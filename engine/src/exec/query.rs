@@ -46,7 +46,7 @@ async fn start(context: &Context, query: &ast::Query) -> Result<StatementResult>
         work.note_read_of(planned.read_of);
     }
     let (plan, task) = (Arc::clone(&physical), context.state().task_ctx());
-    let mut rows = if context.work().is_some_and(|work| work.is_long()) {
+    let mut rows = if context.work().is_some_and(|work| work.is_patient()) {
         context.warehouse().patient_threads().rows(plan, task)?
     } else {
         execute_stream(plan, task)?

@@ -1,6 +1,7 @@
 //! Threads that let others go before: the operating system gives them a tenth of the processor's time that other threads
-//! want, and all that nobody else wants. Long queries compute there where short ones are accelerated (slots alone would not
-//! do it, for what has its slots shares the processor with all others that have theirs), and VACUUM without BOOST.
+//! want, and all that nobody else wants. Long queries compute there where short ones are accelerated, and queries of low
+//! priority (slots alone would not do it, for what has its slots shares the processor with all others that have theirs),
+//! and VACUUM without BOOST.
 //!
 //! There are as many as the threads of the runtime that first asks for them. Nothing goes there that keeps commits of others
 //! waiting.

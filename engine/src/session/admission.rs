@@ -108,7 +108,7 @@ impl Session {
         };
         loop {
             (self.place.admission, self.place.work) = (Arc::downgrade(&admission), Arc::downgrade(&work));
-            work.set_long(admission.is_long());
+            work.set_patient(admission.is_patient());
             let run = self.run(parsed);
             if let Some(result) = supervise(&admission, &work, (kind, phase), run).await? {
                 let keeping = Keeping::begin(&self.warehouse, key.take(), &result);
@@ -280,7 +280,7 @@ impl Watched {
         self.rows = Box::pin(EmptyRecordBatchStream::new(self.rows.schema()));
         self.work.clear();
         self.admission.hop().await?;
-        self.work.set_long(self.admission.is_long());
+        self.work.set_patient(self.admission.is_patient());
         if let Some(rows) = again().await?.rows {
             self.rows = rows;
         }

@@ -35,8 +35,8 @@ pub(crate) struct Work {
     read_of: Mutex<Option<ReadOf>>,
     /// It read what may be otherwise at any time.
     unrepeatable: AtomicBool,
-    /// Short ones go before it.
-    is_long: AtomicBool,
+    /// Others have the processor before it.
+    is_patient: AtomicBool,
 }
 
 impl Work {
@@ -54,7 +54,7 @@ impl Work {
             keeps_result,
             read_of: Mutex::default(),
             unrepeatable: AtomicBool::new(false),
-            is_long: AtomicBool::new(false),
+            is_patient: AtomicBool::new(false),
         });
         warehouse.sessions().note_work(who.query, &work);
         work
@@ -70,14 +70,14 @@ impl Work {
         self.who.query
     }
 
-    /// Whether short ones go before it from now on.
-    pub(super) fn set_long(&self, is_long: bool) {
-        self.is_long.store(is_long, Ordering::Relaxed);
+    /// Whether others have the processor before what it begins from now on.
+    pub(super) fn set_patient(&self, is_patient: bool) {
+        self.is_patient.store(is_patient, Ordering::Relaxed);
     }
 
-    /// Whether short ones go before it.
-    pub(crate) fn is_long(&self) -> bool {
-        self.is_long.load(Ordering::Relaxed)
+    /// Whether others have the processor before it.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.is_patient.load(Ordering::Relaxed)
     }
 
     /// Whether its result is kept if it may be given again.

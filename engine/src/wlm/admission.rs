@@ -74,6 +74,7 @@ pub(crate) struct Admission {
     features: Option<Features>,
     pool: Option<Arc<SlotPool>>,
     trace: Arc<WlmTrace>,
+    /// Short ones are accelerated, and it is not thought to be one.
     is_long: AtomicBool,
     stay: Mutex<Now>,
 }
@@ -156,9 +157,14 @@ impl Admission {
         self.pool.as_ref()
     }
 
-    /// Whether short ones are accelerated, and it is not thought to be one.
-    pub(crate) fn is_long(&self) -> bool {
-        self.is_long.load(Ordering::Relaxed)
+    /// Whether others have the processor before it: it is not thought to be short where short ones are accelerated, or the
+    /// priority that it has now, in a queue of automatic WLM, is a low one.
+    pub(crate) fn is_patient(&self) -> bool {
+        if self.is_long.load(Ordering::Relaxed) {
+            return true;
+        }
+        let settings = Arc::clone(&self.now().settings);
+        self.priority(&settings).is_some_and(Priority::is_patient)
     }
 
     /// Waits for slots in its first queue, or among short queries where it would have to wait in its own and slots are not

@@ -20,6 +20,8 @@ mod config;
 mod file;
 mod json;
 mod memory;
+#[cfg(test)]
+mod patience_tests;
 mod predict;
 mod priority;
 mod queues;

@@ -1,6 +1,7 @@
 //! The priorities of automatic WLM.
 
-/// How much sooner than others a statement begins, and how much of the memory it may have.
+/// How much sooner than others a statement begins, how much of the memory it may have, and whether others have the
+/// processor before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Priority {
     Lowest,
@@ -43,6 +44,11 @@ impl Priority {
     /// Its number, from 0 for the lowest, as `stl_query_metrics.query_priority`.
     pub(crate) const fn number(self) -> u8 {
         self as u8
+    }
+
+    /// Whether others go before it when it computes, too.
+    pub(super) const fn is_patient(self) -> bool {
+        matches!(self, Self::Lowest | Self::Low)
     }
 
     /// Its share beside the others': each has twice that of the next lower one.

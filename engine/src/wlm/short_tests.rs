@@ -27,7 +27,7 @@ async fn short_queries_have_their_own_space() {
     assert_eq!(classes(), [6, 14]);
     // Nothing is known of this one.
     let three = admission(&wlm, 1);
-    assert!(!one.is_long() && !two.is_long() && three.is_long());
+    assert!(!one.is_patient() && !two.is_patient() && three.is_patient());
     let mut three_waits = Box::pin(three.enter());
     assert!(!is_ready(&mut three_waits).await);
     assert!(matches!(two.look(&Measures::default(), Kind::Query, Phase::Running), Decision::Continue));
@@ -35,7 +35,7 @@ async fn short_queries_have_their_own_space() {
     // Longer than thought: it waits in its queue behind who was there before.
     assert!(matches!(two.look(&Measures::default(), Kind::Query, Phase::Running), Decision::Restart));
     let mut hops = Box::pin(two.hop());
-    assert!(!is_ready(&mut hops).await && two.is_long());
+    assert!(!is_ready(&mut hops).await && two.is_patient());
     drop(one);
     assert!(is_ready(&mut three_waits).await && !is_ready(&mut hops).await);
     drop(three_waits);

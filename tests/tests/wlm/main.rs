@@ -7,6 +7,8 @@ mod state;
 use futures::StreamExt;
 use millrace_engine::{Error, ErrorKind, Session, StatementResult, Warehouse, WarehouseConfig};
 use millrace_tests::database::rows;
+#[cfg(target_os = "linux")]
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -220,24 +222,62 @@ async fn short_queries_do_not_wait_behind_long_ones() {
     assert_eq!(stays(&warehouse, "%max(a)%").await, [["6", "Completed"]]);
 }
 
-/// The nice values of the threads on which long queries compute.
+/// The threads that let others have the processor, of all warehouses of this process, and their nice values.
 #[cfg(target_os = "linux")]
-fn nice_of_long_queries() -> Vec<i64> {
+fn patient_threads() -> BTreeMap<String, i64> {
     let threads = std::fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path());
     // A thread may end meanwhile.
     let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.join("stat")).ok());
-    let own = stats.filter_map(|stat| stat.split_once("(patient) ").map(|(_, fields)| fields.to_owned()));
-    own.map(|fields| fields.split(' ').nth(16).unwrap().parse().unwrap()).collect()
+    let nice = |fields: &str| fields.split(' ').nth(16).unwrap().parse::<i64>().unwrap();
+    stats.filter_map(|stat| stat.split_once(" (patient) ").map(|(thread, of)| (thread.to_owned(), nice(of)))).collect()
+}
+
+/// Waits until there are two more of them than there were, which let all others go before.
+#[cfg(target_os = "linux")]
+async fn until_patient(before: &BTreeMap<String, i64>) {
+    let mut new: Vec<(String, i64)> = Vec::new();
+    for _ in 0..500 {
+        new = patient_threads().into_iter().filter(|(thread, _)| !before.contains_key(thread)).collect();
+        if new.len() >= 2 && new.iter().all(|(_, nice)| *nice >= 10) {
+            return;
+        }
+        // One that has begun a moment ago has neither its name nor its nice value.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the threads are {new:?}, there were {before:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn low_priorities_let_others_have_the_processor() {
+    let (_folder, warehouse) =
+        world(r#"[{"query_group":["low"],"priority":"low","auto_wlm":true},{"priority":"normal"}]"#).await;
+    let before = patient_threads();
+    let mut low = grouped(&warehouse, "low").await;
+    assert_eq!(rows(&mut low, "SELECT max(a), min(a) FROM n").await.unwrap(), [["9", "0"]]);
+    until_patient(&before).await;
+    let error = rows(&mut low, "SELECT 7 / (a - 5) FROM n").await.unwrap_err();
+    assert_eq!(error.kind.sqlstate(), "22012", "{error:?}");
+    // Others go on beside one that takes all of the processor that it is given.
+    let statements = low.parse(ENDLESS).unwrap();
+    let mut endless = low.execute(&statements[0]).await.unwrap();
+    let next = endless.rows.as_mut().unwrap().next();
+    assert!(tokio::time::timeout(Duration::from_millis(200), next).await.is_err());
+    assert_eq!(tell(&warehouse, "SELECT sum(a) FROM n").await, [["45"]]);
+    let running = "SELECT rtrim(query_priority), count(*) FROM stv_wlm_query_state GROUP BY 1";
+    assert_eq!(tell(&warehouse, running).await, [["low", "1"]]);
+    drop(endless);
+    assert_eq!(tell(&warehouse, "SELECT count(*) FROM stv_wlm_query_state").await, [["0"]]);
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_queries_let_short_ones_have_the_processor() {
     let (_folder, warehouse) = world(r#"[{"query_concurrency":2},{"short_query_queue":true}]"#).await;
+    let before = patient_threads();
     // Nothing is known of it, so that it is not taken for short.
     assert_eq!(tell(&warehouse, "SELECT max(a), min(a) FROM n").await, [["9", "0"]]);
-    let nice = nice_of_long_queries();
-    assert!(nice.len() >= 2 && nice.iter().all(|nice| *nice >= 10), "{nice:?}");
+    until_patient(&before).await;
     let mut session = Session::new(Arc::clone(&warehouse));
     let error = rows(&mut session, "SELECT 7 / (a - 5) FROM n").await.unwrap_err();
     assert_eq!(error.kind.sqlstate(), "22012", "{error:?}");

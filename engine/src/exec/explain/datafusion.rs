@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::exec::progress::{self, counter};
 use crate::exec::write;
 use crate::lake::table::ScanSummary;
-use crate::optimize;
+use crate::optimize::{self, JoinEstimates};
 use crate::session::Context;
 use crate::sql::Explain;
 use crate::tables::TableScanSummary;
@@ -29,10 +29,7 @@ pub(super) async fn lines(
     plans: &[Planned],
     planned: Duration,
 ) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
-    if let Some(target) = write::target_name(&explain.statement) {
-        lines.push(format!("Write: {target}"));
-    }
+    let mut lines = written(explain);
     let ran = if explain.analyze { Some(run(context, plans).await?) } else { None };
     for plan in plans {
         lines.extend(plan.part.map(|part| format!("{part}:")));
@@ -46,6 +43,27 @@ pub(super) async fn lines(
     }
     lines.extend(times(planned, ran.as_ref()));
     Ok(lines)
+}
+
+/// The lines of plans that a statement has run to change rows: operators with their figures.
+pub(super) async fn ran_lines(
+    context: &Context,
+    explain: &Explain,
+    plans: &[Arc<dyn ExecutionPlan>],
+) -> Result<Vec<String>> {
+    // What was expected of their joins went when they had been made.
+    let unknown = JoinEstimates::new();
+    let mut lines = written(explain);
+    for plan in plans {
+        let estimates = unknown.iter().copied();
+        Tree { context, metrics: true, estimates, lines: &mut lines }.write(plan, 0).await?;
+    }
+    Ok(lines)
+}
+
+/// The line of the table that a statement writes.
+fn written(explain: &Explain) -> Vec<String> {
+    write::target_name(&explain.statement).map(|target| format!("Write: {target}")).into_iter().collect()
 }
 
 /// The plans before operators are chosen, with what is estimated of each node.

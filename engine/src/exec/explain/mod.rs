@@ -77,40 +77,45 @@ fn shown(context: &Context, lines: Vec<String>) -> Result<StatementResult> {
 
 /// Runs a statement that changes rows, and shows the plans that did it.
 async fn changed(context: &Context, explain: &Explain) -> Result<StatementResult> {
-    let shows_steps = context.dialect().rules().explains_steps;
-    match explain.format {
-        None | Some(ExplainFormat::Text) if shows_steps => {}
-        Some(ExplainFormat::Json | ExplainFormat::Graphviz) => {}
-        _ => return Err(Error::unsupported("EXPLAIN ANALYZE (FORMAT DATAFUSION) of a statement that writes")),
-    }
     // A statement within an open query runs in that one's work.
     let before = context.work().map_or(0, |work| work.plans().len());
     let started = Instant::now();
     let result = Box::pin(super::execute(context, &explain.statement)).await?;
     let elapsed = started.elapsed();
     let plans = context.work().map(|work| work.plans().split_off(before)).unwrap_or_default();
+    let rows = match result.tag {
+        CommandTag::Insert(rows) | CommandTag::Count(_, rows) => rows,
+        _ => 0,
+    };
+    let ended = execution_time(elapsed, rows);
+    let shows_steps = context.dialect().rules().explains_steps;
+    let lines = match explain.format {
+        Some(ExplainFormat::Json) => vec![render::json(&ran_steps(context, explain, &plans).await?)],
+        Some(ExplainFormat::Graphviz) => vec![render::graphviz(&ran_steps(context, explain, &plans).await?)],
+        None | Some(ExplainFormat::Text) if shows_steps => {
+            let mut lines = render::text(&ran_steps(context, explain, &plans).await?);
+            lines.push(ended);
+            lines
+        }
+        _ => {
+            let mut lines = datafusion::ran_lines(context, explain, &plans).await?;
+            lines.push(ended);
+            lines
+        }
+    };
+    Ok(StatementResult { notices: result.notices, ..shown(context, lines)? })
+}
+
+/// Plans that a statement has run to change rows, as steps.
+async fn ran_steps(context: &Context, explain: &Explain, plans: &[Arc<dyn ExecutionPlan>]) -> Result<Vec<step::Part>> {
     let mut scans = Vec::new();
-    for plan in &plans {
+    for plan in plans {
         scans_of(plan, &mut scans);
     }
     let counters = counted(context, &scans).await?;
     let wanted = redshift::Shown { costs: explain.costs, verbose: explain.verbose, counters: Some(&counters) };
     let slices = context.state().config().target_partitions();
-    let parts: Vec<step::Part> = plans.iter().map(|plan| redshift::ran(plan, slices, wanted)).collect();
-    let lines = match explain.format {
-        Some(ExplainFormat::Json) => vec![render::json(&parts)],
-        Some(ExplainFormat::Graphviz) => vec![render::graphviz(&parts)],
-        _ => {
-            let rows = match result.tag {
-                CommandTag::Insert(rows) | CommandTag::Count(_, rows) => rows,
-                _ => 0,
-            };
-            let mut lines = render::text(&parts);
-            lines.push(execution_time(elapsed, rows));
-            lines
-        }
-    };
-    Ok(StatementResult { notices: result.notices, ..shown(context, lines)? })
+    Ok(plans.iter().map(|plan| redshift::ran(plan, slices, wanted)).collect())
 }
 
 /// The columns of what an EXPLAIN gives, and no rows.
