@@ -71,9 +71,9 @@ async fn vacuums_beside_writers_and_readers() {
 
 /// The nice values of the threads of connections to catalogs, where the operating system tells those of threads.
 fn nice_of_connections() -> Vec<i64> {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
     threads
-        .map(|thread| thread.path())
+        .filter_map(|thread| Some(thread.ok()?.path()))
         .filter(|thread| std::fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.starts_with("sqlx-sqlite")))
         // Some end meanwhile.
         .filter_map(|thread| nice_of(&thread.join("stat")))
