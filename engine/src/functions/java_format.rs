@@ -1,14 +1,16 @@
 //! Trino's `format`, which takes Java's format strings (java.util.Formatter), and `format_number`.
 //!
-//! Moments with zones of their own are refused, which there are none of; so is `%h` of decimals and moments, whose hash
-//! codes Java does not tell.
+//! Of a moment with a zone that is what its clocks show. `%h` of decimals and moments is refused, whose hash codes Java does
+//! not tell.
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
+use super::parts::of_no_calendar;
 use super::rows::Last;
 use super::written_numbers::{Figures, hexadecimal, java_double, java_real, thousands, with_unit};
 use super::{cast, is_text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
+use crate::zone::{Zone, hours_and_minutes};
 use chrono::{DateTime, NaiveDateTime};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast as arrow_cast;
@@ -81,7 +83,7 @@ enum Value<'a> {
     Real(f32),
     Float(f64),
     Bool(bool),
-    Moment { micros: i64, is_date: bool },
+    Moment { micros: i64, of: &'a DataType },
 }
 
 fn wrong(format: &str, reason: &str) -> Error {
@@ -186,7 +188,7 @@ fn column(values: &ArrayRef) -> Result<ArrayRef> {
         DataType::Float16 => DataType::Float32,
         kept @ (DataType::Float32 | DataType::Float64) => kept.clone(),
         kept @ (DataType::Decimal128(..) | DataType::Boolean | DataType::Date32) => kept.clone(),
-        DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
         text if is_text(text) => DataType::Utf8View,
         _ => return Ok(arrow_cast(&cast::as_text(values, Dialect::Athena)?, &DataType::Utf8View)?),
     };
@@ -203,12 +205,12 @@ fn value(column: &ArrayRef, row: usize) -> Value<'_> {
         DataType::Float64 => Value::Float(column.as_primitive::<Float64Type>().value(row)),
         DataType::Decimal128(_, scale) => Value::Decimal(column.as_primitive::<Decimal128Type>().value(row), *scale),
         DataType::Boolean => Value::Bool(column.as_boolean().value(row)),
-        DataType::Date32 => {
+        of @ DataType::Date32 => {
             let days = i64::from(column.as_primitive::<Date32Type>().value(row));
-            Value::Moment { micros: days * 86_400_000_000, is_date: true }
+            Value::Moment { micros: days * 86_400_000_000, of }
         }
-        DataType::Timestamp(..) => {
-            Value::Moment { micros: column.as_primitive::<TimestampMicrosecondType>().value(row), is_date: false }
+        of @ DataType::Timestamp(..) => {
+            Value::Moment { micros: column.as_primitive::<TimestampMicrosecondType>().value(row), of }
         }
         _ => Value::Text(column.as_string_view().value(row)),
     }
@@ -256,7 +258,7 @@ fn written(format: &str, spec: &Spec, value: &Value<'_>) -> Result<String> {
             };
             return Ok(numeric(negative, made));
         }
-        ('t', Value::Moment { micros, .. }) => moment(format, spec.part, *micros)?,
+        ('t', Value::Moment { micros, of }) => moment(format, spec.part, shown(*micros, of)?)?,
         _ => return Err(mismatch()),
     };
     let text = match spec.precision {
@@ -347,18 +349,33 @@ fn plain(value: &Value<'_>) -> Result<String> {
         Value::Real(real) => java_real(*real),
         Value::Float(float) => java_double(*float),
         Value::Bool(flag) => flag.to_string(),
-        Value::Moment { micros, is_date: true } => time_of(*micros)?.format("%Y-%m-%d").to_string(),
-        Value::Moment { micros, .. } => {
-            let moment = time_of(*micros)?;
-            let seconds = if micros % 60_000_000 == 0 { "" } else { ":%S" };
-            let fraction = match micros.rem_euclid(1_000_000) {
+        Value::Moment { micros, of: DataType::Date32 } => time_of(*micros)?.format("%Y-%m-%d").to_string(),
+        Value::Moment { micros, of } => {
+            let local = shown(*micros, of)?;
+            let seconds = if local % 60_000_000 == 0 { "" } else { ":%S" };
+            let fraction = match local.rem_euclid(1_000_000) {
                 0 => "",
                 rest if rest % 1000 == 0 => "%.3f",
                 _ => "%.6f",
             };
-            moment.format(&format!("%Y-%m-%dT%H:%M{seconds}{fraction}")).to_string()
+            let text = time_of(local)?.format(&format!("%Y-%m-%dT%H:%M{seconds}{fraction}")).to_string();
+            match of {
+                DataType::Timestamp(_, Some(zone)) => text + &zone_text(((local - micros) / 1_000_000) as i32, zone),
+                _ => text,
+            }
         }
     })
+}
+
+/// What clocks of a moment's zone show.
+fn shown(micros: i64, of: &DataType) -> Result<i64> {
+    Zone::of_type(of).map_or(Some(micros), |zone| zone.to_local(micros)).ok_or_else(of_no_calendar)
+}
+
+/// A zone at seconds from UTC as Java's `ZonedDateTime` has it: the offset, and a name that is none.
+fn zone_text(seconds: i32, zone: &str) -> String {
+    let offset = if seconds == 0 { "Z".to_owned() } else { hours_and_minutes(seconds) };
+    if zone.starts_with(['+', '-']) { offset } else { format!("{offset}[{zone}]") }
 }
 
 /// A part of a moment by Java's letter for it.

@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// By how much their nice values are above the process's.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 10;
-/// Their stacks: operators poll each other, and nothing is planned there.
+/// Their stacks: operators poll each other, and nothing but scans is planned there.
 const STACK_BYTES: usize = 16 << 20;
 /// Batches that are computed before somebody reads them.
 const AHEAD: usize = 2;
@@ -103,22 +103,46 @@ fn start(threads: usize) -> io::Result<Runtime> {
         .worker_threads(threads)
         .thread_stack_size(STACK_BYTES)
         .thread_name("patient")
-        .on_thread_start(go_behind)
+        .on_thread_start(going_behind())
         .enable_all()
         .build()
 }
 
-/// Lets other threads go before the one that calls it.
+/// What each of the threads does as it starts: it lets other threads go before.
 #[cfg(target_os = "linux")]
-fn go_behind() {
+fn going_behind() -> impl Fn() + Send + Sync + 'static {
     use rustix::process::{getpriority_process, setpriority_process};
-    // Linux takes "this process" as "this thread".
-    let set = getpriority_process(None).and_then(|nice| setpriority_process(None, (nice + NICER).min(19)));
-    if let Err(error) = set {
-        tracing::warn!(%error, "a thread that should let others go before has the processor like them");
+    // Linux takes "this process" as "this thread", and a thread begins as the one that starts it, which may be one of these.
+    let nice = getpriority_process(None);
+    move || {
+        let set = nice.and_then(|nice| setpriority_process(None, (nice + NICER).min(19)));
+        if let Err(error) = set {
+            tracing::warn!(%error, "a thread that should let others go before has the processor like them");
+        }
     }
 }
 
 /// Elsewhere the operating system knows no nice values of threads: they have the processor like others.
 #[cfg(not(target_os = "linux"))]
-fn go_behind() {}
+fn going_behind() -> impl Fn() + Send + Sync + 'static {
+    || {}
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use rustix::process::getpriority_process;
+
+    #[test]
+    fn threads_that_these_start_go_no_further_behind() {
+        let nice = || getpriority_process(None).unwrap();
+        let behind = (nice() + NICER).min(19);
+        let runtime = start(1).unwrap();
+        let found = runtime.spawn(async move {
+            let blocking = tokio::task::spawn_blocking(nice).await.unwrap();
+            (nice(), blocking)
+        });
+        assert_eq!(runtime.block_on(found).unwrap(), (behind, behind));
+    }
+}

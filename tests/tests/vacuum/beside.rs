@@ -5,6 +5,7 @@ use millrace_engine::{Session, Warehouse};
 use millrace_tests::database::{execute, rows};
 use millrace_tests::warehouse_config;
 use sqllogictest::DBOutput;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -47,6 +48,10 @@ async fn vacuums_beside_writers_and_readers() {
         changes.await.unwrap();
         told.done.store(true, Ordering::Relaxed);
         vacuums.await.unwrap();
+        for nice in nice_of_connections() {
+            let own = nice_of(Path::new("/proc/thread-self/stat"));
+            assert_eq!(Some(nice), own, "{keys}: connections are for writers and readers too");
+        }
 
         let read = |of: &AtomicI64| of.load(Ordering::Relaxed);
         let expected = 200 + read(&told.inserted) - read(&told.deleted);
@@ -62,6 +67,24 @@ async fn vacuums_beside_writers_and_readers() {
         assert_eq!(number(&mut session, "SELECT count(*) FROM t WHERE id BETWEEN 0 AND 99999").await, expected);
         warehouse.close(std::time::Duration::from_secs(5)).await;
     }
+}
+
+/// The nice values of the threads of connections to catalogs, where the operating system tells those of threads.
+fn nice_of_connections() -> Vec<i64> {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    threads
+        .filter_map(|thread| Some(thread.ok()?.path()))
+        .filter(|thread| std::fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.starts_with("sqlx-sqlite")))
+        // Some end meanwhile.
+        .filter_map(|thread| nice_of(&thread.join("stat")))
+        .collect()
+}
+
+/// The 19th of the fields that Linux tells of a thread (proc_pid_stat(5)), of which the second is in parentheses.
+fn nice_of(path: &Path) -> Option<i64> {
+    let told = std::fs::read_to_string(path).ok()?;
+    let (_, fields) = told.rsplit_once(')')?;
+    fields.split_whitespace().nth(16)?.parse().ok()
 }
 
 /// Two hundred rows with numbers of their own.

@@ -24,18 +24,19 @@ use millrace_catalog::manifest::{CommitNote, InlinedRows, ManifestChange, NEW_RO
 use millrace_catalog::model::{DataFile, ManagedTable};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 
 /// How often the same files are done again when others change them meanwhile.
 const MOST_TRIES: u32 = 4;
 
 /// What rewrites files of a warehouse's tables.
+#[derive(Clone)]
 pub(crate) struct Rewriter {
     warehouse: Arc<Warehouse>,
     /// What it lets go first, where it works in the background.
     behind: Option<Arc<Activity>>,
-    /// Where it commits, wherever it computes: commits of others wait for that.
-    commits: Handle,
+    /// Whether it computes on threads that let others go before. It asks the catalog and commits on those of everybody: the
+    /// connections that it opens are for others too, whose commits wait for its.
+    is_patient: bool,
 }
 
 /// What became of a [`Job`].
@@ -52,9 +53,14 @@ pub(super) struct Rewritten {
 }
 
 impl Rewriter {
-    /// One that works for a statement. Must be called within a runtime.
+    /// One that works for a statement.
     pub(crate) fn new(warehouse: &Arc<Warehouse>) -> Self {
-        Self { warehouse: Arc::clone(warehouse), behind: None, commits: Handle::current() }
+        Self { warehouse: Arc::clone(warehouse), behind: None, is_patient: false }
+    }
+
+    /// One that works for a statement and lets others have the processor.
+    pub(super) fn patient(warehouse: &Arc<Warehouse>) -> Self {
+        Self { is_patient: true, ..Self::new(warehouse) }
     }
 
     /// One that works in the background: it stops between batches while statements run.
@@ -80,6 +86,7 @@ impl Rewriter {
                 behind.pause().await?;
             }
             let Some(seen) = look(&self.warehouse, table_id).await? else { return Ok(Rewritten::default()) };
+            let seen = Arc::new(seen);
             let files: Vec<DataFile> = seen.files.iter().filter(|file| job.files.contains(&file.id)).cloned().collect();
             let inlined = if job.inlined { Arc::clone(&seen.inlined) } else { Arc::default() };
             let flushed: u64 = inlined.iter().map(|rows| rows.rows.len() as u64).sum();
@@ -87,7 +94,14 @@ impl Rewriter {
                 return Ok(Rewritten::default());
             }
             let (stored, live) = self.count(&seen.table, &files).await?;
-            let written = self.write(&seen, &files, &inlined).await?;
+            let write = Box::pin(self.clone().write(Arc::clone(&seen), files.clone(), Arc::clone(&inlined)));
+            let written = if self.is_patient {
+                // Who closes the warehouse waits until what was given up has gone.
+                let write = self.warehouse.cleanup().track_future(write);
+                self.warehouse.patient_threads().run(write).await?
+            } else {
+                write.await?
+            };
             let found: u64 = written.described().iter().map(|file| file.record_count).sum();
             if found != live + flushed {
                 let expected = live + flushed;
@@ -121,21 +135,26 @@ impl Rewriter {
     }
 
     /// Writes the live rows into new files, which nobody sees.
-    async fn write(&self, seen: &Look, files: &[DataFile], inlined: &[InlinedRows]) -> Result<NewFiles<Vec<DataFile>>> {
+    async fn write(
+        self,
+        seen: Arc<Look>,
+        files: Vec<DataFile>,
+        inlined: Arc<Vec<InlinedRows>>,
+    ) -> Result<NewFiles<Vec<DataFile>>> {
         let table = &seen.table;
         let with_ids = with_row_ids(table);
         let shape = Arc::new(with_ids.clone().unwrap_or_else(|| ManagedTable::clone(table)));
         // The old files go: pieces of them would only push out what queries read.
         let data = self.warehouse.data().keeping_no_more();
         let decoded = inlined.iter().map(|rows| decode_inlined(&shape, rows)).collect::<Result<_>>()?;
-        let mut provider = ManagedTableProvider::new(data, Arc::clone(&shape), files.to_vec(), decoded)?;
+        let mut provider = ManagedTableProvider::new(data, Arc::clone(&shape), files.clone(), decoded)?;
         if with_ids.is_some() {
             provider = provider.with_hidden_columns();
         }
         let mut columns: Vec<Expr> = table.columns.iter().map(|column| ident(&column.name)).collect();
         if with_ids.is_some() {
             let place = [ROW_ID_NAME, FILE_COLUMN, POSITION_COLUMN].map(ident).to_vec();
-            columns.push(row_id_function(files).call(place).alias(ROW_ID_NAME));
+            columns.push(row_id_function(&files).call(place).alias(ROW_ID_NAME));
         }
         let scan = LogicalPlanBuilder::scan(&table.name, provider_as_source(Arc::new(provider)), None)?;
         let plan = scan.project(columns)?.build()?;
@@ -198,7 +217,7 @@ impl Rewriter {
             None => Some(self.warehouse.turns().wait_for_commit([table].into()).await),
         };
         let (catalog, base) = (Arc::clone(self.warehouse.catalog()), seen.version);
-        let work = async move {
+        let commit = self.warehouse.cleanup().spawn(async move {
             let _turn = own_turn;
             let note = CommitNote { message: Some("vacuum".to_owned()), ..CommitNote::default() };
             // From here on the catalog may come to name the files, whatever becomes of this task.
@@ -220,8 +239,7 @@ impl Rewriter {
                     Err(Error::from(error))
                 }
             }
-        };
-        let commit = self.warehouse.cleanup().spawn_on(work, &self.commits);
+        });
         commit.await.unwrap_or_else(|e| Err(Error::internal(format!("a commit ended abnormally: {e}"))))
     }
 }

@@ -14,7 +14,6 @@ use crate::result::{CommandTag, Notice, Severity, StatementResult};
 use crate::session::{Context, Turn, is_temporary};
 use crate::sql::{Vacuum, VacuumMode};
 use crate::tables::condition::{Piece, sort_form, sorted_percent};
-use std::sync::Arc;
 
 /// `VACUUM …`: one table, or all managed tables of the warehouse. Of several, one that fails does not keep the others
 /// from being vacuumed.
@@ -24,14 +23,10 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
         return Err(Error::new(ErrorKind::ReadOnly, "the warehouse is read-only"));
     }
     let _one_at_a_time = Vacuums::begin(&warehouse.config().directory)?;
+    // Where others wait for it, it lets nobody go before.
+    let rewriter = if vacuum.boost { Rewriter::new(warehouse) } else { Rewriter::patient(warehouse) };
     let slices = warehouse.base_state().config().target_partitions();
     let aim = Aim::of_statement(vacuum.mode, vacuum.threshold, slices);
-    let rewriter = Arc::new(Rewriter::new(warehouse));
-    let behind_others = |table_id: i64| {
-        let rewriter = Arc::clone(&rewriter);
-        let work = async move { rewriter.vacuum(table_id, &aim, None).await };
-        warehouse.patient_threads().run(Box::pin(work))
-    };
     let report = |report: Option<VacuumReport>| {
         let Some(report) = report else { return Vec::new() };
         warehouse.journal().record(&report.record(&context.who().user, context.who().xid));
@@ -41,7 +36,7 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
     let Some(name) = &vacuum.table else {
         let snapshot = context.snapshot().await?;
         for table in snapshot.all_managed_tables() {
-            match behind_others(table.id).await {
+            match rewriter.vacuum(table.id, &aim, None).await {
                 Ok(done) => notices.extend(report(done)),
                 Err(error) if error.kind == ErrorKind::Cancelled => return Err(error),
                 Err(error) => {
@@ -66,14 +61,9 @@ pub(crate) async fn vacuum(context: &Context, vacuum: &Vacuum) -> Result<Stateme
         notices.push(Notice { severity: Severity::Notice, message });
         return Ok(done(CommandTag::Verb("VACUUM"), notices));
     }
-    let done_with = if vacuum.boost {
-        // Deletes and updates of this process wait for it instead of making it do files again: it lets nobody go before.
-        let turn = warehouse.turns().wait([table.id].into()).await;
-        rewriter.vacuum(table.id, &aim, Some(&turn)).await?
-    } else {
-        behind_others(table.id).await?
-    };
-    notices.extend(report(done_with));
+    // Deletes and updates of this process wait for a vacuum with BOOST instead of making it do files again.
+    let turn = if vacuum.boost { Some(warehouse.turns().wait([table.id].into()).await) } else { None };
+    notices.extend(report(rewriter.vacuum(table.id, &aim, turn.as_ref()).await?));
     Ok(done(CommandTag::Verb("VACUUM"), notices))
 }
 
