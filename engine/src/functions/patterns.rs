@@ -14,9 +14,12 @@ use std::ops::Range;
 /// How often one search may go back, which takes some hundredths of a second.
 const MOST_STEPS_BACK: usize = 1_000_000;
 
-/// The most parts that a pattern may have which is searched for so, each counted as often as it is repeated at least, and a
-/// group as often as it is referred to: what it takes to compile it, and to try it at one place.
+/// The most parts that a pattern may have which is searched for so, each counted as often as it may be repeated, or has to be
+/// where that has no end, and a group as often as it is referred to: what it takes to compile it, and to try it at one place.
 const MOST_PARTS: usize = 100_000;
+
+/// The parts that a class of characters counts, which may be hundreds of ranges of bytes.
+const PARTS_OF_CLASS: usize = 50;
 
 /// Where something stands in a text, in bytes.
 pub(super) type Span = Range<usize>;
@@ -94,7 +97,11 @@ impl Parts {
                     .map(|parts| parts.saturating_add(1))
                     .ok_or("a back reference must stand behind the end of its group")
             }
-            Expr::Repeat { child, lo, .. } => Ok(self.of(child, in_look_around)?.saturating_mul((*lo).max(1))),
+            Expr::Repeat { child, lo, hi, .. } => {
+                let times = if *hi == usize::MAX { *lo } else { (*hi).max(*lo) };
+                Ok(self.of(child, in_look_around)?.saturating_mul(times.max(1)))
+            }
+            Expr::Delegate { .. } | Expr::GeneralNewline { .. } => Ok(PARTS_OF_CLASS),
             Expr::Group(child) => {
                 let at = self.of_groups.len();
                 self.of_groups.push(None);
@@ -326,6 +333,8 @@ mod tests {
             ("(a)\\2", "22023"),
             ("((((?=a)){1000}){1000}){1000}", "54000"),
             ("(?=a)(?:b{99999999999}){99999999999}", "54000"),
+            ("(?<=(?:(?:a{1,1000}){1,1000}){1,1000})b", "54000"),
+            ("(?<=(?:\\w{0,100}){0,100})b", "54000"),
             (referring.as_str(), "54000"),
         ] {
             assert_eq!(Pattern::new(pattern, false).unwrap_err().sqlstate(), state, "{pattern}");
