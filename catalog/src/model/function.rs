@@ -42,6 +42,9 @@ pub struct SqlFunction {
     pub body: String,
     /// The schemas that names in it are looked up in.
     pub search_path: String,
+    /// Whether names in double quotes in its body keep their case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_names: bool,
     /// Who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::resolve::{self, Ground, rights};
 use crate::result::{CommandTag, StatementResult};
 use crate::session::{Context, RightsChange, written_path};
-use crate::sql::{AlterFunction, CreateFunction, DropFunction, FunctionName, FunctionOperation, NewOwner};
+use crate::sql::{AlterFunction, CreateFunction, DropFunction, FunctionName, FunctionOperation, Names, NewOwner};
 use crate::tables::SqlType;
 use millrace_catalog::model::{Principals, Privilege, SqlFunction};
 use millrace_catalog::{FunctionChange, Snapshot};
@@ -67,6 +67,7 @@ pub(crate) async fn create_function(context: &Context, create: &CreateFunction) 
         volatility: create.volatility,
         body: create.body.trim().to_owned(),
         search_path: written_path(context.path()),
+        keeps_names: context.names() == Names::Kept,
         owner: context.owner(),
         create_time_ms: now_ms(),
     };
@@ -115,7 +116,7 @@ fn check_calls(context: &Context, snapshot: &Arc<Snapshot>, schema: &str, functi
     let mut seen = BTreeSet::new();
     let mut waiting: Vec<SqlFunction> = vec![function.clone()];
     while let Some(next) = waiting.pop() {
-        let query = resolve::body_of(&next.body, next.arguments.len(), context.names())?;
+        let query = resolve::body_of(&next)?;
         let mut called = resolve::called_in(context, snapshot, &query, &next.search_path);
         // The function itself is not there yet, or is as it was.
         called.extend(resolve::called_in(context, &with(snapshot, schema, function), &query, &next.search_path));

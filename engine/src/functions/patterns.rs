@@ -2,15 +2,24 @@
 //!
 //! The engine is Rust's `regex`, linear in time. What it refuses (look-around, back references, atomic groups) is searched for
 //! with `fancy-regex`, which goes back and tries again, where the caller's dialect has such patterns; how often it may do so is
-//! bounded, and more is an error. A pattern that the first takes never comes to the second.
+//! bounded, and more is an error. So is the size of such patterns, with their repetitions counted out. A pattern that the first
+//! takes never comes to the second.
 
 use crate::error::{Error, ErrorKind, Result};
+use fancy_regex::Expr;
 use regex::{Regex, RegexBuilder};
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// How often one search may go back, which takes some hundredths of a second.
 const MOST_STEPS_BACK: usize = 1_000_000;
+
+/// The most parts that a pattern may have which is searched for so, each counted as often as it may be repeated, or has to be
+/// where that has no end, and a group as often as it is referred to: what it takes to compile it, and to try it at one place.
+const MOST_PARTS: usize = 100_000;
+
+/// The parts that a class of characters counts, which may be hundreds of ranges of bytes.
+const PARTS_OF_CLASS: usize = 50;
 
 /// Where something stands in a text, in bytes.
 pub(super) type Span = Range<usize>;
@@ -54,15 +63,72 @@ fn failed(pattern: &fancy_regex::Regex, error: &fancy_regex::Error) -> Error {
         .with_hint("without look-around and back references texts are searched without going back")
 }
 
+/// Refuses a pattern that takes too long to compile or to try at one place, or whose matches may end before they begin.
+fn check(pattern: &str) -> Result<()> {
+    let tree = Expr::parse_tree(pattern).map_err(|error| invalid(pattern, &error.to_string()))?;
+    match Parts::default().of(&tree.expr, false) {
+        Ok(parts) if parts <= MOST_PARTS => Ok(()),
+        Ok(_) => {
+            let message = format!("the regular expression \"{pattern}\" repeats too much");
+            let detail = format!("with its repetitions it has more than {MOST_PARTS} parts");
+            Err(Error::new(ErrorKind::LimitExceeded, message).with_detail(detail))
+        }
+        Err(reason) => Err(invalid(pattern, reason)),
+    }
+}
+
+/// Counts the parts of a pattern.
+#[derive(Default)]
+struct Parts {
+    /// Those of the groups so far; `None` for groups that have not ended.
+    of_groups: Vec<Option<usize>>,
+}
+
+impl Parts {
+    /// The parts of an expression, within look-around or not; or why it is refused.
+    fn of(&mut self, expr: &Expr, in_look_around: bool) -> std::result::Result<usize, &'static str> {
+        match expr {
+            // Each call is compiled in its place, and so are those in what it calls.
+            Expr::SubroutineCall(_) => Err("calls of groups are not supported"),
+            Expr::KeepOut if in_look_around => Err("\\K is not allowed in look-around"),
+            Expr::Backref { group, .. } | Expr::BackrefWithRelativeRecursionLevel { group, .. } => {
+                let known = group.checked_sub(1).and_then(|at| self.of_groups.get(at).copied().flatten());
+                known
+                    .map(|parts| parts.saturating_add(1))
+                    .ok_or("a back reference must stand behind the end of its group")
+            }
+            Expr::Repeat { child, lo, hi, .. } => {
+                let times = if *hi == usize::MAX { *lo } else { (*hi).max(*lo) };
+                Ok(self.of(child, in_look_around)?.saturating_mul(times.max(1)))
+            }
+            Expr::Delegate { .. } | Expr::GeneralNewline { .. } => Ok(PARTS_OF_CLASS),
+            Expr::Group(child) => {
+                let at = self.of_groups.len();
+                self.of_groups.push(None);
+                let parts = self.of(child, in_look_around)?.saturating_add(1);
+                self.of_groups[at] = Some(parts);
+                Ok(parts)
+            }
+            other => {
+                let in_look_around = in_look_around || matches!(other, Expr::LookAround(..));
+                other
+                    .children_iter()
+                    .try_fold(1_usize, |sum, child| Ok(sum.saturating_add(self.of(child, in_look_around)?)))
+            }
+        }
+    }
+}
+
 impl Pattern {
     /// A pattern, which may have look-around and back references.
     ///
     /// # Errors
-    /// `InvalidParameter` for what is none.
+    /// `InvalidParameter` for what is none; `LimitExceeded` for one that repeats too much.
     pub(super) fn new(pattern: &str, insensitive: bool) -> Result<Self> {
         match build(pattern, insensitive) {
             Ok(regex) => Ok(Self::Linear(regex)),
             Err(regex::Error::Syntax(_)) => {
+                check(pattern)?;
                 let mut builder = fancy_regex::RegexBuilder::new(pattern);
                 builder.case_insensitive(insensitive).backtrack_limit(MOST_STEPS_BACK);
                 let regex = builder.build().map_err(|error| invalid(pattern, &error.to_string()))?;
@@ -253,5 +319,28 @@ mod tests {
         assert_eq!(pattern.is_in(&text).unwrap_err().sqlstate(), "54000");
         assert_eq!(pattern.count(&text).unwrap_err().sqlstate(), "54000");
         assert!(pattern.is_in("xxxy").unwrap());
+    }
+
+    // PCRE2: "\K is not permitted in lookarounds" (pcre2pattern).
+    #[test]
+    fn patterns_without_bounds_are_refused() {
+        let groups: Vec<String> = (1..15).map(|group| format!("({})", format!("\\{group}").repeat(10))).collect();
+        let referring = format!("((?=a)){}", groups.concat());
+        for (pattern, state) in [
+            ("(a|b\\g<1>\\g<1>\\g<1>)", "22023"),
+            ("(?=ab\\K)", "22023"),
+            ("(a\\1)", "22023"),
+            ("(a)\\2", "22023"),
+            ("((((?=a)){1000}){1000}){1000}", "54000"),
+            ("(?=a)(?:b{99999999999}){99999999999}", "54000"),
+            ("(?<=(?:(?:a{1,1000}){1,1000}){1,1000})b", "54000"),
+            ("(?<=(?:\\w{0,100}){0,100})b", "54000"),
+            (referring.as_str(), "54000"),
+        ] {
+            assert_eq!(Pattern::new(pattern, false).unwrap_err().sqlstate(), state, "{pattern}");
+        }
+        let kept = Pattern::new("a\\Kb", false).unwrap();
+        assert_eq!(kept.find_at("ab", 0).unwrap(), Some(1..2));
+        assert!(Pattern::new("(?=a)[a-z]{1000}", true).is_ok());
     }
 }

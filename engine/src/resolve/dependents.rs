@@ -305,8 +305,9 @@ pub(crate) async fn definitions(context: &Context, view: &MaterializedView) -> R
             let functions = snapshot.database(&schema).into_iter().flat_map(|database| &database.functions);
             for function in functions.filter(|function| function.name == name) {
                 let parts = (&function.returns, function.volatility, &function.body, &function.search_path);
-                if found.insert(format!("function {schema}.{} {parts:?}", function.signature())) {
-                    let body = user_functions::body_of(&function.body, function.arguments.len(), Names::Folded)?;
+                let names = if function.keeps_names { " names" } else { "" };
+                if found.insert(format!("function {schema}.{} {parts:?}{names}", function.signature())) {
+                    let body = user_functions::body_of(function)?;
                     waiting.push((body, Dialect::Redshift, function.search_path.clone()));
                 }
             }

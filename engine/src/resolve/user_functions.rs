@@ -117,17 +117,22 @@ impl VisitorMut for Calls<'_> {
     }
 }
 
+/// What becomes of the case of names in quotes in a function's body.
+fn names_of(function: &SqlFunction) -> Names {
+    if function.keeps_names { Names::Kept } else { Names::Folded }
+}
+
 /// The query of a function's body, over a table of its arguments.
 ///
 /// # Errors
 /// `Syntax` for a body that is not `SELECT expression`; `UndefinedParameter` for an argument that it does not have.
-pub(crate) fn body_of(body: &str, arguments: usize, of_quoted: Names) -> Result<Box<ast::Query>> {
+pub(crate) fn body_of(function: &SqlFunction) -> Result<Box<ast::Query>> {
     let wrong = || {
         let message = "the body of a function of LANGUAGE sql is SELECT with one expression";
         Error::new(ErrorKind::Syntax, message)
             .with_hint("it has no FROM, INTO, WHERE, GROUP BY, ORDER BY or LIMIT; $1 is the first argument")
     };
-    let mut query = sql::parse_query(body, Dialect::Redshift, of_quoted)?.ok_or_else(wrong)?;
+    let mut query = sql::parse_query(&function.body, Dialect::Redshift, names_of(function))?.ok_or_else(wrong)?;
     if query.with.is_some() || query.order_by.is_some() || query.limit_clause.is_some() {
         return Err(wrong());
     }
@@ -145,7 +150,7 @@ pub(crate) fn body_of(body: &str, arguments: usize, of_quoted: Names) -> Result<
         return Err(wrong());
     }
     select.from.push(sql::target_table(None));
-    match query.visit(&mut Arguments { count: arguments }) {
+    match query.visit(&mut Arguments { count: function.arguments.len() }) {
         ControlFlow::Continue(()) => Ok(query),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -224,10 +229,10 @@ async fn planned_body(
     (arguments, returns): (&SchemaRef, &FieldRef),
     depth: usize,
 ) -> Result<Arc<dyn PhysicalExpr>> {
-    let query = body_of(&function.body, function.arguments.len(), context.names())?;
+    let query = body_of(function)?;
     let source = provider_as_source(Arc::new(EmptyTable::new(Arc::clone(arguments))));
     let target = (TableReference::bare(TARGET), source);
-    let context = context.with_dialect(Dialect::Redshift);
+    let context = context.with_dialect(Dialect::Redshift).with_names(names_of(function));
     let path = path_of(&function.search_path);
     let resolved = resolve_with(&context, snapshot, &query, &path, depth + 1, Some(target)).await?;
     let planned = plan::plan_query(&context, resolved)?;

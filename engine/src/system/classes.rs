@@ -316,8 +316,7 @@ pub(crate) fn constraint_text(relations: &[Relation], number: i64) -> Option<Str
 
 /// What a foreign key points at: the table's number and its columns'.
 fn referenced(all: &[Relation], from: &Relation, text: &str) -> (i64, Value) {
-    let Some(at) = text.to_uppercase().find("REFERENCES ") else { return (0, Value::Null) };
-    let target = &text[at + "REFERENCES ".len()..];
+    let Some((_, target)) = text.split_once(" REFERENCES ") else { return (0, Value::Null) };
     let (name, columns) = target.split_once('(').unwrap_or((target, ""));
     let parts: Vec<&str> = name.trim().split('.').map(|part| part.trim_matches('"')).collect();
     let (schema, name) = match parts.as_slice() {

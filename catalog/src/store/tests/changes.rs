@@ -29,6 +29,7 @@ async fn databases_come_back_as_they_were_stored() {
             volatility: Volatility::Immutable,
             body: "SELECT 2 * $1".to_owned(),
             search_path: "public".to_owned(),
+            keeps_names: true,
             owner: None,
             create_time_ms: 1_700_000_000_000,
         }],
