@@ -26,6 +26,9 @@ pub(super) const NAME: &str = "json_table";
 const ROW: &str = "$row";
 const ROWS: &str = "$rows";
 
+/// How many levels of paths and of what puts them together there are at most. Each is two of JSON, of which 127 are read.
+const MOST_LEVELS: usize = 50;
+
 /// What the rows of a document are.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct JsonTable {
@@ -71,6 +74,40 @@ pub(crate) enum JsonColumn {
     Value { path: usize, on_empty: Said, on_error: Said },
     /// The JSON that a path leads to.
     Query { path: usize, wrapper: String, quotes: String, on_empty: String, on_error: String },
+}
+
+impl JsonTable {
+    /// Whether all paths and columns that are named by their places are there.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.width > 0 && self.rows.is_sound(self)
+    }
+}
+
+impl JsonRows {
+    fn is_sound(&self, table: &JsonTable) -> bool {
+        match self {
+            Self::Path(items) => {
+                let is_column = |(at, column): &(usize, JsonColumn)| match column {
+                    JsonColumn::Ordinality => *at < table.width,
+                    JsonColumn::Value { path, .. } | JsonColumn::Query { path, .. } => {
+                        *at < table.width && *path < table.paths.len()
+                    }
+                };
+                items.path < table.paths.len()
+                    && items.columns.iter().all(is_column)
+                    && items.nested.as_ref().is_none_or(|nested| nested.is_sound(table))
+            }
+            Self::Union(parts) | Self::Cross(parts) => parts.iter().all(|part| part.is_sound(table)),
+        }
+    }
+
+    /// How many levels these are.
+    fn depth(&self) -> usize {
+        1 + match self {
+            Self::Path(items) => items.nested.as_ref().map_or(0, Self::depth),
+            Self::Union(parts) | Self::Cross(parts) => parts.iter().map(Self::depth).max().unwrap_or(0),
+        }
+    }
 }
 
 /// What is said of no item or of an error, and the default's number.
@@ -258,6 +295,9 @@ impl Grammar {
             items.push(SelectItem::ExprWithAlias { expr, alias: declared.name });
         }
         let rows = plan.rows(root, &columns)?;
+        if rows.depth() > MOST_LEVELS {
+            return Err(ParserError::RecursionLimitExceeded);
+        }
         let table = JsonTable { paths: self.paths, rows, width, defaults: defaults.len(), fails };
         let table = serde_json::to_string(&table).map_err(|error| ParserError::ParserError(error.to_string()))?;
         let mut args = vec![text(table), input];

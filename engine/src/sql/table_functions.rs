@@ -113,7 +113,7 @@ fn json_table(function: &Function, alias: TableAlias) -> Result<TableFactor, Err
     {
         return Ok(TableFactor::Derived { lateral: true, subquery: query.clone(), alias: Some(alias), sample: None });
     }
-    Err(Error::internal("a JSON_TABLE is lost"))
+    Err(wrong_shape(function))
 }
 
 fn name_of(function: &Function) -> String {
