@@ -17,7 +17,7 @@ use super::trino_types::data_type;
 use serde::{Deserialize, Serialize};
 use sqlparser::ast::{CastKind, DataType, Expr, Ident, SelectItem, TableAlias, TableFactor, TableWithJoins, Value};
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// The function's name, and that of the call that its query stands in.
 pub(super) const NAME: &str = "json_table";
@@ -113,9 +113,10 @@ impl JsonRows {
 /// What is said of no item or of an error, and the default's number.
 pub(crate) type Said = (String, Option<usize>);
 
-/// Wraps the items of FROM that are such tables.
-pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>) {
-    let mut added = Vec::new();
+/// Wraps the items of FROM that are such tables, and puts before names of columns in quotes what they were before they were
+/// folded: keys have a case.
+pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>, text: &str) {
+    let (mut added, mut tables) = (Vec::new(), Vec::new());
     let mut before: Option<&Token> = None;
     for (at, token) in tokens.iter().enumerate() {
         if matches!(token.token, Token::Whitespace(_)) {
@@ -129,10 +130,48 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>) 
             && let Some(end) = closing(tokens, at + 1)
         {
             added.extend([(at, Token::make_keyword("TABLE")), (at, Token::LParen), (end + 1, Token::RParen)]);
+            tables.push(at..=end);
         }
         before = Some(&token.token);
     }
+    if tables.is_empty() {
+        return;
+    }
+    // Of each parenthesis whether it is that of COLUMNS.
+    let mut levels = Vec::new();
+    let mut before = &Token::EOF;
+    for (at, token) in tokens.iter().enumerate() {
+        match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::LParen => levels.push(is_word(before, "COLUMNS") && tables.iter().any(|table| table.contains(&at))),
+            Token::RParen => {
+                levels.pop();
+            }
+            Token::Word(Word { value, quote_style: Some(quote), .. })
+                if levels.last() == Some(&true) && matches!(before, Token::LParen | Token::Comma) =>
+            {
+                let written = text.get(starts[at]..).and_then(|text| in_quotes(text, *quote));
+                let key = written.filter(|written| written != value);
+                added.extend(key.map(|key| (at, Token::TripleDoubleQuotedString(key))));
+            }
+            _ => {}
+        }
+        before = &token.token;
+    }
     insert(tokens, starts, added);
+}
+
+/// What stands in the quotes that a text begins with.
+fn in_quotes(text: &str, quote: char) -> Option<String> {
+    let mut found = String::new();
+    let mut chars = text.strip_prefix(quote)?.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == quote && chars.next_if_eq(&quote).is_none() {
+            return Some(found);
+        }
+        found.push(c);
+    }
+    None
 }
 
 /// Where the parentheses end that begin with the next token; `None` where it begins none.
@@ -243,13 +282,20 @@ impl Grammar {
 
     /// `name FOR ORDINALITY`, or `name type [FORMAT JSON …] [PATH path] …`
     fn column(&mut self, parser: &mut Parser) -> Parsed<Declared> {
+        let key = match &parser.peek_token_ref().token {
+            Token::TripleDoubleQuotedString(key) => Some(key.clone()),
+            _ => None,
+        };
+        if key.is_some() {
+            parser.advance_token();
+        }
         let name = parser.parse_identifier()?;
         if eat(parser, &["FOR", "ORDINALITY"]) {
             return Ok(Declared { name, of: Kind::Ordinality });
         }
         let returning = data_type(parser, 0)?;
         let format = format_json(parser)?;
-        let path = if eat(parser, &["PATH"]) { self.path(parser)? } else { self.add(path_of(&name)) };
+        let path = if eat(parser, &["PATH"]) { self.path(parser)? } else { self.add(path_of(&name, key)) };
         let of = match format {
             Some(encoding) => Kind::Query { path, returning: (returning, encoding), shape: shape(parser) },
             None => Kind::Value { path, returning, said: Box::new(otherwise(parser)?) },
@@ -324,8 +370,9 @@ fn nests(parser: &mut Parser) -> bool {
 }
 
 /// The path of a column that names none: names without quotes are in upper case.
-fn path_of(name: &Ident) -> String {
-    let key = if name.quote_style.is_none() { name.value.to_uppercase() } else { name.value.clone() };
+fn path_of(name: &Ident, key: Option<String>) -> String {
+    let folded = || if name.quote_style.is_none() { name.value.to_uppercase() } else { name.value.clone() };
+    let key = key.unwrap_or_else(folded);
     format!("lax $.\"{}\"", key.replace('"', "\"\""))
 }
 
@@ -480,6 +527,11 @@ mod tests {
             ),
             ("with json_table (a) as (select 1)", "with json_table (a) as (select 1)"),
             ("from json_table(a", "from json_table(a"),
+            (
+                "from json_table(\"A\" columns (\"aB\" int, \"c\" int path f(\"D\")))",
+                "from TABLE(json_table(\"a\" columns (\"\"\"aB\"\"\"\"ab\" int, \"c\" int path f(\"d\"))))",
+            ),
+            ("from json_table(a), columns (\"aB\")", "from TABLE(json_table(a)), columns (\"ab\")"),
         ] {
             let tokens = tokenise(written, Lexing::Trino, Names::Folded).unwrap().tokens;
             let found: String = tokens.iter().map(|token| token.token.to_string()).collect();
