@@ -83,9 +83,11 @@ fn may_lack(plan: &LogicalPlan) -> bool {
         LogicalPlan::Projection(Projection { expr, input, .. }) => {
             (unnests(input) && !expr.iter().all(is_of_elements)) || may_lack(input)
         }
-        LogicalPlan::SubqueryAlias(SubqueryAlias { input, .. }) | LogicalPlan::Unnest(Unnest { input, .. }) => {
-            may_lack(input)
+        // What stands beside elements is there without elements, too.
+        LogicalPlan::Unnest(Unnest { input, exec_columns, .. }) => {
+            input.schema().fields().len() > exec_columns.len() || may_lack(input)
         }
+        LogicalPlan::SubqueryAlias(SubqueryAlias { input, .. }) => may_lack(input),
         _ => false,
     }
 }
