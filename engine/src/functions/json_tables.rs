@@ -142,9 +142,9 @@ impl Reader<'_> {
     fn column(&self, column: &JsonColumn, place: usize, item: &Value) -> Result<Option<String>> {
         match column {
             JsonColumn::Ordinality => Ok(Some(place.to_string())),
-            JsonColumn::Value { path, on_empty, on_error } => {
+            JsonColumn::Value { path, whole, on_empty, on_error } => {
                 let sequence = self.paths[*path].evaluate(item, &[]);
-                let found = sequence.and_then(|items| scalar_of(&items, self.said(on_empty)));
+                let found = sequence.and_then(|items| scalar_of(&items, self.said(on_empty), *whole));
                 found.unwrap_or_else(|reason| self.said(on_error).instead(&reason))
             }
             JsonColumn::Query { path, wrapper, quotes, on_empty, on_error } => {

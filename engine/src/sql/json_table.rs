@@ -10,8 +10,8 @@ use super::calls::call;
 use super::modify::select;
 use super::tokens::{insert, is_word};
 use super::trino_json::{
-    Otherwise, Parsed, Shape, cast, choice, converted, default_text, eat, format_json, json_or_value, otherwise,
-    passing, returned, shape, text,
+    Otherwise, Parsed, Shape, cast, choice, converted, default_text, eat, format_json, is_whole, json_or_value,
+    otherwise, passing, returned, shape, text,
 };
 use super::trino_types::data_type;
 use serde::{Deserialize, Serialize};
@@ -70,8 +70,8 @@ pub(crate) struct JsonItems {
 pub(crate) enum JsonColumn {
     /// Its number among those of its path.
     Ordinality,
-    /// The scalar that a path leads to.
-    Value { path: usize, on_empty: Said, on_error: Said },
+    /// The scalar that a path leads to, perhaps to become a whole number.
+    Value { path: usize, whole: bool, on_empty: Said, on_error: Said },
     /// The JSON that a path leads to.
     Query { path: usize, wrapper: String, quotes: String, on_empty: String, on_error: String },
 }
@@ -322,9 +322,10 @@ impl Grammar {
                 Kind::Value { path, returning, said: otherwise } => {
                     let [on_empty, on_error] = *otherwise;
                     let on_error = on_error.unwrap_or((unsaid, None));
+                    let whole = is_whole(&returning);
                     let expr = converted(found, returning, on_error.0, on_error.1.clone());
                     let on_empty = said(on_empty.unwrap_or(("null", None)));
-                    (JsonColumn::Value { path, on_empty, on_error: said(on_error) }, expr)
+                    (JsonColumn::Value { path, whole, on_empty, on_error: said(on_error) }, expr)
                 }
                 Kind::Query { path, returning, shape } => {
                     let column = JsonColumn::Query {
