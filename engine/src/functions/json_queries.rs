@@ -24,6 +24,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         .optional(1)
         .variadic()
         .with_nulls(),
+    scalar("$json_whole_value", ATHENA, &[Text, Text, Text, Text, Text, Text, Any], Gives::Text, whole_value)
+        .optional(1)
+        .variadic()
+        .with_nulls(),
     scalar("$json_query", ATHENA, &[Text, Text, Text, Text, Text, Text, Any], Gives::Text, query)
         .optional(1)
         .variadic()
@@ -128,8 +132,9 @@ impl Said<'_> {
     }
 }
 
-/// The only scalar among items as text. What is said of no item counts whatever is said of errors.
-pub(super) fn scalar_of(items: &[Cow<'_, Value>], on_empty: Said<'_>) -> Outcome<Result<Option<String>>> {
+/// The only scalar among items as text, for a whole number one that a number or truth value is cast to. What is said of no item
+/// counts whatever is said of errors.
+pub(super) fn scalar_of(items: &[Cow<'_, Value>], on_empty: Said<'_>, whole: bool) -> Outcome<Result<Option<String>>> {
     const FAILS: &str = "cannot extract SQL scalar from JSON: JSON path found";
     match items {
         [] => Ok(on_empty.instead(&format!("{FAILS} no items"))),
@@ -139,6 +144,10 @@ pub(super) fn scalar_of(items: &[Cow<'_, Value>], on_empty: Said<'_>) -> Outcome
             Value::Array(_) | Value::Object(_) => {
                 Err(format!("{FAILS} an item that cannot be converted to an SQL value"))
             }
+            Value::Bool(flag) if whole => Ok(Ok(Some(u8::from(*flag).to_string()))),
+            Value::Number(number) if whole && number.is_f64() => {
+                Ok(Ok(number.as_f64().map(|number| format!("{:.0}", number.round()))))
+            }
             scalar => Ok(Ok(Some(scalar.to_string()))),
         },
         _ => Err(format!("{FAILS} multiple items")),
@@ -146,6 +155,14 @@ pub(super) fn scalar_of(items: &[Cow<'_, Value>], on_empty: Said<'_>) -> Outcome
 }
 
 fn value(call: &Call<'_>) -> Result<ArrayRef> {
+    values(call, false)
+}
+
+fn whole_value(call: &Call<'_>) -> Result<ArrayRef> {
+    values(call, true)
+}
+
+fn values(call: &Call<'_>, whole: bool) -> Result<ArrayRef> {
     let (texts, paths) = (call.text(0), call.text(1));
     let (on_empty, empty, on_error, error) = (call.text(2), call.text(3), call.text(4), call.text(5));
     let (passed, mut last) = (Passed::of(&call.args[6..])?, Last::new());
@@ -156,7 +173,7 @@ fn value(call: &Call<'_>) -> Result<ArrayRef> {
         }
         let on_empty = Said { what: on_empty.value(row), default: empty.is_valid(row).then(|| empty.value(row)) };
         let on_error = Said { what: on_error.value(row), default: error.is_valid(row).then(|| error.value(row)) };
-        let found = asked(texts.value(row), path, &passed, row, |items| scalar_of(&items, on_empty));
+        let found = asked(texts.value(row), path, &passed, row, |items| scalar_of(&items, on_empty, whole));
         found.unwrap_or_else(|reason| on_error.instead(&reason))
     })
 }

@@ -12,8 +12,9 @@ use serde_json::Value;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// How many rows a document has at most.
-const MOST_ROWS: usize = 1 << 24;
+/// How many values the rows of a document have at most, and those of all documents that are read at once.
+const MOST_VALUES: usize = 1 << 24;
+const MOST_VALUES_AT_ONCE: usize = 1 << 27;
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
     // The table, the document, the defaults, and pairs of names and values that are passed to the path.
@@ -32,12 +33,17 @@ fn rows(call: &Call<'_>) -> Result<ArrayRef> {
     let (tables, texts) = (call.text(0), call.text(1));
     let Some(written) = tables.iter().flatten().next() else { return Ok(new_empty_array(&call.gives)) };
     let table: JsonTable = serde_json::from_str(written).map_err(|error| Error::internal(error.to_string()))?;
+    if !table.is_sound() {
+        return Err(Error::internal("a JSON_TABLE is lost"));
+    }
     let paths = table.paths.iter().map(|path| JsonPath::parse(path)).collect::<Result<Vec<_>>>()?;
     let arguments = call.args.get(2..).unwrap_or_default();
     let (defaults, passed) = arguments.split_at_checked(table.defaults).unwrap_or_default();
     let defaults = defaults.iter().map(|texts| Ok(cast(texts, &DataType::Utf8View)?)).collect::<Result<Vec<_>>>()?;
     let passed = Passed::of(passed)?;
-    let mut built = ListBuilder::new(ListBuilder::new(StringViewBuilder::new()));
+    // A value of a row is there again in each row that is nested in it.
+    let mut built = ListBuilder::new(ListBuilder::new(StringViewBuilder::new().with_deduplicate_strings()));
+    let mut values = 0_usize;
     for row in 0..call.rows {
         if texts.is_null(row) {
             built.append(false);
@@ -49,16 +55,18 @@ fn rows(call: &Call<'_>) -> Result<ArrayRef> {
             Ok((document, passed)) => reader.rows(&table.rows, &document, &passed)?,
             Err(reason) => reader.nothing(&reason)?,
         };
+        values = found.len().saturating_mul(table.width).saturating_add(values);
+        limited(values, MOST_VALUES_AT_ONCE, "the documents that are read at once")?;
         for cells in found {
             let mut columns: Vec<Option<&str>> = vec![None; table.width];
             for (at, text) in &cells {
                 columns[*at] = Some(&**text);
             }
-            let values = built.values();
+            let list = built.values();
             for text in columns {
-                values.values().append_option(text);
+                list.values().append_option(text);
             }
-            values.append(true);
+            list.append(true);
         }
         built.append(true);
     }
@@ -85,15 +93,15 @@ impl Reader<'_> {
                 let mut found = Vec::new();
                 for part in parts {
                     found.extend(self.rows(part, value, passed)?);
+                    self.limited(found.len())?;
                 }
-                limited(found.len())?;
                 Ok(found)
             }
             JsonRows::Cross(parts) => {
                 let mut found = vec![Cells::new()];
                 for part in parts {
                     let others = self.rows(part, value, passed)?;
-                    limited(found.len().saturating_mul(others.len()))?;
+                    self.limited(found.len().saturating_mul(others.len()))?;
                     let beside = |cells: &Cells| {
                         let cells = cells.clone();
                         others.iter().map(move |other| cells.iter().chain(other).cloned().collect::<Cells>())
@@ -126,7 +134,7 @@ impl Reader<'_> {
             } else {
                 found.extend(nested.into_iter().map(|cells| own.iter().cloned().chain(cells).collect::<Cells>()));
             }
-            limited(found.len())?;
+            self.limited(found.len())?;
         }
         Ok(found)
     }
@@ -134,9 +142,9 @@ impl Reader<'_> {
     fn column(&self, column: &JsonColumn, place: usize, item: &Value) -> Result<Option<String>> {
         match column {
             JsonColumn::Ordinality => Ok(Some(place.to_string())),
-            JsonColumn::Value { path, on_empty, on_error } => {
+            JsonColumn::Value { path, whole, on_empty, on_error } => {
                 let sequence = self.paths[*path].evaluate(item, &[]);
-                let found = sequence.and_then(|items| scalar_of(&items, self.said(on_empty)));
+                let found = sequence.and_then(|items| scalar_of(&items, self.said(on_empty), *whole));
                 found.unwrap_or_else(|reason| self.said(on_error).instead(&reason))
             }
             JsonColumn::Query { path, wrapper, quotes, on_empty, on_error } => {
@@ -159,12 +167,15 @@ impl Reader<'_> {
     fn nothing(&self, reason: &str) -> Result<Vec<Cells>> {
         if self.table.fails { Err(failed(reason)) } else { Ok(Vec::new()) }
     }
+
+    fn limited(&self, rows: usize) -> Result<()> {
+        limited(rows.saturating_mul(self.table.width), MOST_VALUES, "one document")
+    }
 }
 
-fn limited(rows: usize) -> Result<()> {
-    if rows <= MOST_ROWS {
+fn limited(values: usize, most: usize, of: &str) -> Result<()> {
+    if values <= most {
         return Ok(());
     }
-    let message = format!("JSON_TABLE makes more than {MOST_ROWS} rows of one document");
-    Err(Error::new(ErrorKind::LimitExceeded, message))
+    Err(Error::new(ErrorKind::LimitExceeded, format!("JSON_TABLE makes more than {most} values of {of}")))
 }

@@ -62,6 +62,7 @@ mod replaced;
 mod routines;
 mod rows;
 mod semistructured;
+mod series;
 mod session;
 mod set_config;
 mod set_digests;

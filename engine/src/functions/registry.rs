@@ -5,7 +5,8 @@ use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, digest_aggregates,
     digests, distributions, formats, full_text, gathered, hashes, intervals, java_format, json, json_casts,
     json_queries, json_tables, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured,
-    set_digests, sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors, zones,
+    series, set_digests, sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
+    zones,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -32,6 +33,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", slices::FUNCTIONS),
     ("", semistructured::NAVIGATION),
     ("", semistructured::OPERATORS),
+    ("", series::FUNCTIONS),
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Arrays and maps", maps::FUNCTIONS),
     ("Arrays and maps", subsets::FUNCTIONS),

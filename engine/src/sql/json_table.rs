@@ -10,14 +10,14 @@ use super::calls::call;
 use super::modify::select;
 use super::tokens::{insert, is_word};
 use super::trino_json::{
-    Otherwise, Parsed, Shape, cast, choice, converted, default_text, eat, format_json, json_or_value, otherwise,
-    passing, returned, shape, text,
+    Otherwise, Parsed, Shape, cast, choice, converted, default_text, eat, format_json, is_whole, json_or_value,
+    otherwise, passing, returned, shape, text,
 };
 use super::trino_types::data_type;
 use serde::{Deserialize, Serialize};
 use sqlparser::ast::{CastKind, DataType, Expr, Ident, SelectItem, TableAlias, TableFactor, TableWithJoins, Value};
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// The function's name, and that of the call that its query stands in.
 pub(super) const NAME: &str = "json_table";
@@ -25,6 +25,9 @@ pub(super) const NAME: &str = "json_table";
 /// The name of the elements, and that of their relation.
 const ROW: &str = "$row";
 const ROWS: &str = "$rows";
+
+/// How many levels of paths and of what puts them together there are at most. Each is two of JSON, of which 127 are read.
+const MOST_LEVELS: usize = 50;
 
 /// What the rows of a document are.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -67,18 +70,53 @@ pub(crate) struct JsonItems {
 pub(crate) enum JsonColumn {
     /// Its number among those of its path.
     Ordinality,
-    /// The scalar that a path leads to.
-    Value { path: usize, on_empty: Said, on_error: Said },
+    /// The scalar that a path leads to, perhaps to become a whole number.
+    Value { path: usize, whole: bool, on_empty: Said, on_error: Said },
     /// The JSON that a path leads to.
     Query { path: usize, wrapper: String, quotes: String, on_empty: String, on_error: String },
+}
+
+impl JsonTable {
+    /// Whether all paths and columns that are named by their places are there.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.width > 0 && self.rows.is_sound(self)
+    }
+}
+
+impl JsonRows {
+    fn is_sound(&self, table: &JsonTable) -> bool {
+        match self {
+            Self::Path(items) => {
+                let is_column = |(at, column): &(usize, JsonColumn)| match column {
+                    JsonColumn::Ordinality => *at < table.width,
+                    JsonColumn::Value { path, .. } | JsonColumn::Query { path, .. } => {
+                        *at < table.width && *path < table.paths.len()
+                    }
+                };
+                items.path < table.paths.len()
+                    && items.columns.iter().all(is_column)
+                    && items.nested.as_ref().is_none_or(|nested| nested.is_sound(table))
+            }
+            Self::Union(parts) | Self::Cross(parts) => parts.iter().all(|part| part.is_sound(table)),
+        }
+    }
+
+    /// How many levels these are.
+    fn depth(&self) -> usize {
+        1 + match self {
+            Self::Path(items) => items.nested.as_ref().map_or(0, Self::depth),
+            Self::Union(parts) | Self::Cross(parts) => parts.iter().map(Self::depth).max().unwrap_or(0),
+        }
+    }
 }
 
 /// What is said of no item or of an error, and the default's number.
 pub(crate) type Said = (String, Option<usize>);
 
-/// Wraps the items of FROM that are such tables.
-pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>) {
-    let mut added = Vec::new();
+/// Wraps the items of FROM that are such tables, and puts before names of columns in quotes what they were before they were
+/// folded: keys have a case.
+pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>, text: &str) {
+    let (mut added, mut tables) = (Vec::new(), Vec::new());
     let mut before: Option<&Token> = None;
     for (at, token) in tokens.iter().enumerate() {
         if matches!(token.token, Token::Whitespace(_)) {
@@ -92,10 +130,48 @@ pub(super) fn rewrite(tokens: &mut Vec<TokenWithSpan>, starts: &mut Vec<usize>) 
             && let Some(end) = closing(tokens, at + 1)
         {
             added.extend([(at, Token::make_keyword("TABLE")), (at, Token::LParen), (end + 1, Token::RParen)]);
+            tables.push(at..=end);
         }
         before = Some(&token.token);
     }
+    if tables.is_empty() {
+        return;
+    }
+    // Of each parenthesis whether it is that of COLUMNS.
+    let mut levels = Vec::new();
+    let mut before = &Token::EOF;
+    for (at, token) in tokens.iter().enumerate() {
+        match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::LParen => levels.push(is_word(before, "COLUMNS") && tables.iter().any(|table| table.contains(&at))),
+            Token::RParen => {
+                levels.pop();
+            }
+            Token::Word(Word { value, quote_style: Some(quote), .. })
+                if levels.last() == Some(&true) && matches!(before, Token::LParen | Token::Comma) =>
+            {
+                let written = text.get(starts[at]..).and_then(|text| in_quotes(text, *quote));
+                let key = written.filter(|written| written != value);
+                added.extend(key.map(|key| (at, Token::TripleDoubleQuotedString(key))));
+            }
+            _ => {}
+        }
+        before = &token.token;
+    }
     insert(tokens, starts, added);
+}
+
+/// What stands in the quotes that a text begins with.
+fn in_quotes(text: &str, quote: char) -> Option<String> {
+    let mut found = String::new();
+    let mut chars = text.strip_prefix(quote)?.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == quote && chars.next_if_eq(&quote).is_none() {
+            return Some(found);
+        }
+        found.push(c);
+    }
+    None
 }
 
 /// Where the parentheses end that begin with the next token; `None` where it begins none.
@@ -206,13 +282,20 @@ impl Grammar {
 
     /// `name FOR ORDINALITY`, or `name type [FORMAT JSON …] [PATH path] …`
     fn column(&mut self, parser: &mut Parser) -> Parsed<Declared> {
+        let key = match &parser.peek_token_ref().token {
+            Token::TripleDoubleQuotedString(key) => Some(key.clone()),
+            _ => None,
+        };
+        if key.is_some() {
+            parser.advance_token();
+        }
         let name = parser.parse_identifier()?;
         if eat(parser, &["FOR", "ORDINALITY"]) {
             return Ok(Declared { name, of: Kind::Ordinality });
         }
         let returning = data_type(parser, 0)?;
         let format = format_json(parser)?;
-        let path = if eat(parser, &["PATH"]) { self.path(parser)? } else { self.add(path_of(&name)) };
+        let path = if eat(parser, &["PATH"]) { self.path(parser)? } else { self.add(path_of(&name, key)) };
         let of = match format {
             Some(encoding) => Kind::Query { path, returning: (returning, encoding), shape: shape(parser) },
             None => Kind::Value { path, returning, said: Box::new(otherwise(parser)?) },
@@ -239,9 +322,10 @@ impl Grammar {
                 Kind::Value { path, returning, said: otherwise } => {
                     let [on_empty, on_error] = *otherwise;
                     let on_error = on_error.unwrap_or((unsaid, None));
+                    let whole = is_whole(&returning);
                     let expr = converted(found, returning, on_error.0, on_error.1.clone());
                     let on_empty = said(on_empty.unwrap_or(("null", None)));
-                    (JsonColumn::Value { path, on_empty, on_error: said(on_error) }, expr)
+                    (JsonColumn::Value { path, whole, on_empty, on_error: said(on_error) }, expr)
                 }
                 Kind::Query { path, returning, shape } => {
                     let column = JsonColumn::Query {
@@ -258,6 +342,9 @@ impl Grammar {
             items.push(SelectItem::ExprWithAlias { expr, alias: declared.name });
         }
         let rows = plan.rows(root, &columns)?;
+        if rows.depth() > MOST_LEVELS {
+            return Err(ParserError::RecursionLimitExceeded);
+        }
         let table = JsonTable { paths: self.paths, rows, width, defaults: defaults.len(), fails };
         let table = serde_json::to_string(&table).map_err(|error| ParserError::ParserError(error.to_string()))?;
         let mut args = vec![text(table), input];
@@ -284,8 +371,9 @@ fn nests(parser: &mut Parser) -> bool {
 }
 
 /// The path of a column that names none: names without quotes are in upper case.
-fn path_of(name: &Ident) -> String {
-    let key = if name.quote_style.is_none() { name.value.to_uppercase() } else { name.value.clone() };
+fn path_of(name: &Ident, key: Option<String>) -> String {
+    let folded = || if name.quote_style.is_none() { name.value.to_uppercase() } else { name.value.clone() };
+    let key = key.unwrap_or_else(folded);
     format!("lax $.\"{}\"", key.replace('"', "\"\""))
 }
 
@@ -440,6 +528,11 @@ mod tests {
             ),
             ("with json_table (a) as (select 1)", "with json_table (a) as (select 1)"),
             ("from json_table(a", "from json_table(a"),
+            (
+                "from json_table(\"A\" columns (\"aB\" int, \"c\" int path f(\"D\")))",
+                "from TABLE(json_table(\"a\" columns (\"\"\"aB\"\"\"\"ab\" int, \"c\" int path f(\"d\"))))",
+            ),
+            ("from json_table(a), columns (\"aB\")", "from TABLE(json_table(a)), columns (\"ab\")"),
         ] {
             let tokens = tokenise(written, Lexing::Trino, Names::Folded).unwrap().tokens;
             let found: String = tokens.iter().map(|token| token.token.to_string()).collect();

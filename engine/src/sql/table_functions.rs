@@ -3,6 +3,7 @@
 //! Each becomes a query, or a function that the planner knows, before names are resolved. An argument that is a table is
 //! written `TABLE(t)`, which is a call to the parser, or `TABLE(query)`, which it is told to take for a subquery.
 
+use super::calls::call;
 use super::json_table;
 use super::modify::{select, table};
 use super::query::Refusal;
@@ -113,7 +114,7 @@ fn json_table(function: &Function, alias: TableAlias) -> Result<TableFactor, Err
     {
         return Ok(TableFactor::Derived { lateral: true, subquery: query.clone(), alias: Some(alias), sample: None });
     }
-    Err(Error::internal("a JSON_TABLE is lost"))
+    Err(wrong_shape(function))
 }
 
 fn name_of(function: &Function) -> String {
@@ -159,14 +160,15 @@ fn sequence(function: &Function, mut alias: TableAlias) -> Result<TableFactor, E
     let number = |number: &str| Expr::Value(Value::Number(number.to_owned(), false).into());
     let bounds =
         [start.cloned().unwrap_or_else(|| number("0")), stop.clone(), step.cloned().unwrap_or_else(|| number("1"))];
-    let bounds = bounds.map(|bound| cast(CastKind::Cast, bound, DataType::BigInt(None)));
+    let [start, stop, step] = bounds.map(|bound| cast(CastKind::Cast, bound, DataType::BigInt(None)));
+    let step = call("$sequence_step", vec![start.clone(), stop.clone(), step]);
     if alias.columns.is_empty() {
         alias.columns.push(TableAliasColumnDef::from_name("sequential_number"));
     }
     Ok(TableFactor::Function {
         lateral: false,
         name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new("generate_series"))]),
-        args: bounds.map(|bound| FunctionArg::Unnamed(FunctionArgExpr::Expr(bound))).into(),
+        args: [start, stop, step].map(|bound| FunctionArg::Unnamed(FunctionArgExpr::Expr(bound))).into(),
         with_ordinality: false,
         alias: Some(alias),
     })
@@ -195,7 +197,9 @@ fn exclude_columns(function: &Function, alias: TableAlias) -> Result<TableFactor
         Expr::Identifier(name) => Ok(ObjectName::from(vec![Ident::with_quote('"', name.value.to_lowercase())])),
         _ => Err(wrong_shape(function)),
     });
-    let excluded = excluded.collect::<Result<Vec<_>, Error>>()?;
+    let mut excluded = excluded.collect::<Result<Vec<_>, Error>>()?;
+    excluded.sort();
+    excluded.dedup();
     if excluded.is_empty() {
         return Err(wrong_shape(function));
     }

@@ -57,7 +57,7 @@ pub(super) fn tokenise(text: &str, lexing: Lexing, names: Names) -> Result<Token
     match lexing {
         Lexing::Redshift => semistructured::rewrite(&mut tokens, &mut starts),
         Lexing::Trino => {
-            json_table::rewrite(&mut tokens, &mut starts);
+            json_table::rewrite(&mut tokens, &mut starts, text);
             bare_values::rewrite(&mut tokens, &mut starts);
         }
         Lexing::Hive => {}

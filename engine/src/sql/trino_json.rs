@@ -188,9 +188,16 @@ fn value(parser: &mut Parser) -> Parsed<Expr> {
     let [(on_empty, empty), (on_error, error)] = said.map(|said| said.unwrap_or(("null", None)));
     args.extend([text(on_empty), default_text(empty), text(on_error), default_text(error.clone())]);
     args.extend(passed);
-    let found = call("$json_value", args);
+    let name = if returning.as_ref().is_some_and(is_whole) { "$json_whole_value" } else { "$json_value" };
+    let found = call(name, args);
     let Some(returning) = returning else { return Ok(found) };
     Ok(converted(found, returning, on_error, error))
+}
+
+/// Whether a type is one of whole numbers, to which numbers are rounded.
+pub(super) fn is_whole(data_type: &DataType) -> bool {
+    use DataType::{BigInt, Int, Integer, SmallInt, TinyInt};
+    matches!(data_type, TinyInt(_) | SmallInt(_) | Int(_) | Integer(_) | BigInt(_))
 }
 
 /// A default as the text that a scalar is before it becomes what it is to be.

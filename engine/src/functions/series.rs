@@ -1,0 +1,31 @@
+//! What Trino's table function `sequence` refuses, which the step that its numbers are made with asks for.
+
+use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
+use crate::error::{Error, ErrorKind, Result};
+use datafusion::arrow::array::{Array, ArrayRef};
+use std::cmp::Ordering;
+
+pub(super) const FUNCTIONS: &[Scalar] =
+    &[scalar("$sequence_step", ATHENA, &[Kind::Int, Kind::Int, Kind::Int], Gives::Int8, step).with_nulls()];
+
+/// One number alone needs no step.
+fn step(call: &Call<'_>) -> Result<ArrayRef> {
+    let wrong = |message: String| Error::new(ErrorKind::InvalidParameter, message);
+    let bounds = [call.int(0), call.int(1), call.int(2)];
+    call.ints(|row| {
+        if let Some((_, name)) = bounds.iter().zip(["start", "stop", "step"]).find(|(bound, _)| bound.is_null(row)) {
+            return Err(wrong(format!("the {name} of a sequence is NULL")));
+        }
+        let [start, stop, step] = bounds.map(|bound| bound.value(row));
+        match start.cmp(&stop) {
+            Ordering::Less if step <= 0 => {
+                Err(wrong(format!("the step of a sequence from {start} to {stop} must be positive")))
+            }
+            Ordering::Greater if step >= 0 => {
+                Err(wrong(format!("the step of a sequence from {start} to {stop} must be negative")))
+            }
+            Ordering::Equal => Ok(Some(1)),
+            _ => Ok(Some(step)),
+        }
+    })
+}
