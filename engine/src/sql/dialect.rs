@@ -229,7 +229,7 @@ impl Dialect {
         self.rules().null_ordering
     }
 
-    /// Whether moments are shown in the zone that the session sets; else in UTC.
+    /// Whether moments are shown in the zone that the session sets; else in one of their own, or in UTC.
     pub fn zone_is_set(self) -> bool {
         self.rules().zone_is_set
     }
