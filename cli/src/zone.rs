@@ -1,4 +1,4 @@
-//! The zone whose clocks moments are shown by: the session's, which Athena's dialect does not know.
+//! The zone whose clocks moments are shown by: the session's, which Athena's dialect does not know; there it is their own.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::cast;
@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use millrace_engine::Session;
 use std::sync::Arc;
 
-/// The zone that a session's results are shown in.
+/// The zone that a session's results are shown in; UTC where they are shown as they are.
 pub(crate) fn shown_zone(session: &Session) -> Tz {
     let name = session.dialect().zone_is_set().then(|| session.setting("timezone").ok()).flatten();
     name.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)

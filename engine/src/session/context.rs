@@ -350,7 +350,7 @@ impl Context {
     }
 }
 
-/// Has moments shown in the session's zone, or where a dialect knows no such setting, in UTC (Athena: "Time zones").
+/// Has moments shown in the session's zone, or where a dialect knows no such setting, in their own or UTC (Athena: "Time zones").
 fn keep_zone(state: &mut SessionState, dialect: Dialect) {
     if !dialect.rules().zone_is_set && !Zone::of_session(state.config_options()).is_utc() {
         state.config_mut().options_mut().execution.time_zone = Some("UTC".to_owned());

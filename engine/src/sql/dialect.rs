@@ -122,7 +122,8 @@ pub(crate) struct Rules {
     pub(crate) keeps_dependents: bool,
     /// Whether EXPLAIN shows the steps of Redshift's plans; else DataFusion's plans.
     pub(crate) explains_steps: bool,
-    /// Whether moments are shown and read in the zone that the session sets; else in UTC (Athena knows no such setting).
+    /// Whether moments are shown and read in the zone that the session sets; else in one of their own, or in UTC (Athena knows
+    /// no such setting).
     pub(crate) zone_is_set: bool,
 }
 
@@ -228,7 +229,7 @@ impl Dialect {
         self.rules().null_ordering
     }
 
-    /// Whether moments are shown in the zone that the session sets; else in UTC.
+    /// Whether moments are shown in the zone that the session sets; else in one of their own, or in UTC.
     pub fn zone_is_set(self) -> bool {
         self.rules().zone_is_set
     }

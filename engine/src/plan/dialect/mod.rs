@@ -8,7 +8,7 @@
 //! `intervals` those with qualifiers, `json` what is JSON in Trino's.
 //! `grouping` spells ROLLUP and CUBE in GROUPING SETS, `row_values` comparisons of rows; `same_names` tells apart what the
 //! planner calls by one name; `using` names the columns that JOIN … USING made one, and `joined` plans such joins;
-//! `own_zones` spells Trino's moments with a zone of their own;
+//! `moments` reads words for moments (`'today'`) among literals, `own_zones` spells Trino's moments with a zone of their own;
 //! `unnest` makes columns of the parts of rows and maps; `zones` looks at the casts between moments and what clocks show when
 //! all types agree.
 
