@@ -76,6 +76,14 @@ pub(crate) fn name_in_types(text: &str) -> Option<String> {
     Some(if seconds == 0 { "UTC".to_owned() } else { hours_and_minutes(seconds) })
 }
 
+/// The name of the zone that a type of moments has; UTC for types that name none.
+pub(crate) fn name_of_type(data_type: &DataType) -> &str {
+    match data_type {
+        DataType::Timestamp(_, Some(name)) => name,
+        _ => "UTC",
+    }
+}
+
 /// Seconds east of UTC as `+05:30`.
 pub(crate) fn hours_and_minutes(seconds: i32) -> String {
     let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs() / 60);

@@ -9,7 +9,7 @@ use super::parts::{DAY_US, micros_of, moment_of, of_no_calendar};
 use super::rows::Last;
 use super::template::{Template, ZoneWords};
 use crate::error::{Error, ErrorKind, Result};
-use crate::zone::{Zone, offset_text};
+use crate::zone::{Zone, name_of_type, offset_text};
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, FixedOffset, NaiveDate, TimeZone};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
@@ -251,10 +251,7 @@ fn format_datetime(call: &Call<'_>) -> Result<ArrayRef> {
     let (stamps, templates) = (call.stamp(0), call.text(1));
     let data_type = call.args[0].data_type();
     let zone = Zone::of_type(data_type).unwrap_or(Zone::UTC);
-    let name = match data_type {
-        DataType::Timestamp(_, Some(name)) => name.as_ref(),
-        _ => "UTC",
-    };
+    let name = name_of_type(data_type);
     let mut last = Last::new();
     call.texts(|row| {
         let format = last.of(templates.value(row), |format| joda(format, Some(name)))?;

@@ -8,9 +8,9 @@ use super::date_parts::micros;
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use super::parts::{Part, of_no_calendar};
 use crate::error::{Error, ErrorKind, Result};
-use crate::zone::{Zone, name_in_types};
+use crate::zone::{Zone, name_in_types, name_of_type};
 use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::{DataType, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::TimestampMicrosecondType;
 use datafusion::common::ScalarValue;
 use std::sync::Arc;
 
@@ -53,10 +53,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         )],
     ),
     scalar("timezone", ATHENA, &[Instant], Gives::Text, |call| {
-        let name = match call.args[0].data_type() {
-            DataType::Timestamp(_, Some(name)) => name.as_ref(),
-            _ => "UTC",
-        };
+        let name = name_of_type(call.args[0].data_type());
         call.texts(|_| Ok(Some(name)))
     })
     .doc(
