@@ -3,19 +3,18 @@
 use super::arithmetic::overflow;
 use super::cast::decimal;
 use super::date_parts::{micros, shown};
+use super::joda::{Pattern, Shown};
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::number_template::NumberTemplate;
-use super::parts::{DAY_US, micros_of, moment_of, of_no_calendar};
+use super::parts::{DAY_US, SECOND_US, micros_of, moment_of, of_no_calendar};
 use super::rows::Last;
 use super::template::{Template, ZoneWords};
 use crate::error::{Error, ErrorKind, Result};
 use crate::zone::{Zone, name_of_type, offset_text};
-use chrono::format::{Item, StrftimeItems};
-use chrono::{DateTime, FixedOffset, NaiveDate, TimeZone};
+use chrono::NaiveDateTime;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type};
-use std::fmt::{Display, Write};
 
 use Kind::{Bool, Instant, Text};
 
@@ -90,8 +89,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         let (stamps, templates) = (shown(&call.args[0])?, call.text(1));
         let mut last = Last::new();
         call.texts(|row| {
-            let format = last.of(templates.value(row), mysql)?;
-            Ok(Some(written(&moment_of(stamps.value(row))?.and_utc(), format)?))
+            let pattern = last.of(templates.value(row), Pattern::mysql)?;
+            pattern.write(&without_zone(moment_of(stamps.value(row))?)).map(Some)
         })
     })
     .doc(
@@ -102,7 +101,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("date_format(date '2022-10-20', '%W, %M %e')", "Thursday, October 20"),
         ],
     ),
-    scalar("date_parse", ATHENA, &[Text, Text], Gives::Stamp, |call| read(call, mysql)).doc(
+    scalar("date_parse", ATHENA, &[Text, Text], Gives::Stamp, |call| read(call, Pattern::mysql)).doc(
         "date_parse(text, format)",
         "A moment from a text, by MySQL's format.",
         &[("date_parse('2022/10/20/05', '%Y/%m/%d/%H')", "2022-10-20 05:00:00")],
@@ -118,12 +117,11 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ),
         ],
     ),
-    scalar("parse_datetime", ATHENA, &[Text, Text], Gives::StampTz, |call| read(call, |format| joda(format, None)))
-        .doc(
-            "parse_datetime(text, format)",
-            "A moment with zone from a text, by Joda's format.",
-            &[("parse_datetime('2022-10-20 05:10', 'yyyy-MM-dd HH:mm')", "2022-10-20 05:10:00+00:00")],
-        ),
+    scalar("parse_datetime", ATHENA, &[Text, Text], Gives::StampTz, |call| read(call, Pattern::joda)).doc(
+        "parse_datetime(text, format)",
+        "A moment with zone from a text, by Joda's format.",
+        &[("parse_datetime('2022-10-20 05:10', 'yyyy-MM-dd HH:mm')", "2022-10-20 05:10:00+00:00")],
+    ),
 ];
 
 /// Whether TO_DATE and TO_TIMESTAMP refuse what is out of range.
@@ -203,183 +201,39 @@ fn rounded(number: u128, scale: i32, digits: usize) -> String {
     format!("{whole}.{fraction}")
 }
 
-/// MySQL's format in chrono's words.
-fn mysql(format: &str) -> Result<String> {
-    let (mut made, mut chars) = (String::new(), format.chars());
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            made.push(c);
-            continue;
-        }
-        let field = chars.next().unwrap_or('%');
-        made.push_str(match field {
-            'a' => "%a",
-            'b' => "%b",
-            'c' => "%-m",
-            'd' => "%d",
-            'e' => "%-d",
-            'f' => "%6f",
-            'H' => "%H",
-            'h' | 'I' => "%I",
-            'i' => "%M",
-            'j' => "%j",
-            'k' => "%-H",
-            'l' => "%-I",
-            'M' => "%B",
-            'm' => "%m",
-            'p' => "%p",
-            'r' => "%I:%M:%S %p",
-            'S' | 's' => "%S",
-            'T' => "%H:%M:%S",
-            'v' => "%V",
-            'W' => "%A",
-            'x' => "%G",
-            'Y' => "%Y",
-            'y' => "%y",
-            '%' => "%%",
-            other => {
-                // Trino refuses %D, %U, %u, %V, %w and %X by name.
-                return Err(Error::new(ErrorKind::Unsupported, format!("%{other} in a date format is not supported")));
-            }
-        });
-    }
-    Ok(made)
+/// A moment without a zone, or whose zone does not matter.
+fn without_zone(local: NaiveDateTime) -> Shown<'static> {
+    Shown { local, offset: 0, zone: "UTC", abbreviation: "" }
 }
 
 /// Moments by Joda's format, as clocks of their zone show them.
 fn format_datetime(call: &Call<'_>) -> Result<ArrayRef> {
     let (stamps, templates) = (call.stamp(0), call.text(1));
     let data_type = call.args[0].data_type();
-    let zone = Zone::of_type(data_type).unwrap_or(Zone::UTC);
-    let name = name_of_type(data_type);
+    let (zone, name) = (Zone::of_type(data_type), name_of_type(data_type));
     let mut last = Last::new();
     call.texts(|row| {
-        let format = last.of(templates.value(row), |format| joda(format, Some(name)))?;
-        let moment = moment_of(stamps.value(row))?.and_utc();
-        Ok(Some(match zone {
-            Zone::Named(zone) => written(&moment.with_timezone(&zone), format)?,
-            Zone::Fixed(seconds) => {
-                let offset = FixedOffset::east_opt(seconds).ok_or_else(of_no_calendar)?;
-                written(&moment.with_timezone(&offset), format)?
+        let pattern = last.of(templates.value(row), Pattern::joda)?;
+        let utc = stamps.value(row);
+        let Some(zone) = zone else {
+            if pattern.has_zone() {
+                let message = "a timestamp without time zone has no zone that z and Z in its format could be";
+                return Err(Error::new(ErrorKind::InvalidParameter, message));
             }
-        }))
+            return pattern.write(&without_zone(moment_of(utc)?)).map(Some);
+        };
+        let offset = zone.offset_at(utc).ok_or_else(of_no_calendar)?;
+        let local = moment_of(utc.checked_add(offset).ok_or_else(of_no_calendar)?)?;
+        let offset = i32::try_from(offset / SECOND_US).map_err(|_| of_no_calendar())?;
+        pattern.write(&Shown { local, offset, zone: name, abbreviation: &zone.abbreviation_at(utc) }).map(Some)
     })
 }
 
-/// Joda's format in chrono's words, to write a moment of a zone by or, without one, to read by.
-fn joda(format: &str, zone: Option<&str>) -> Result<String> {
-    let (mut made, mut rest) = (String::new(), format);
-    while let Some(c) = rest.chars().next() {
-        let length = rest.chars().take_while(|next| *next == c).count();
-        let run = length * c.len_utf8();
-        if c == '\'' {
-            if length >= 2 {
-                made.push('\'');
-                rest = &rest[2..];
-                continue;
-            }
-            let end = rest[1..].find('\'').map_or(rest.len(), |at| at + 1);
-            made.push_str(&rest[1..end].replace('%', "%%"));
-            rest = rest.get(end + 1..).unwrap_or_default();
-            continue;
-        }
-        let field = match (c, length) {
-            ('y' | 'Y', 2) => "%y",
-            ('y' | 'Y', _) => "%Y",
-            ('x', _) => "%G",
-            ('w', 1) => "%-V",
-            ('w', _) => "%V",
-            ('e', _) => "%u",
-            ('E', 1..=3) => "%a",
-            ('E', _) => "%A",
-            ('D', 1..=2) => "%-j",
-            ('D', _) => "%j",
-            ('M', 1) => "%-m",
-            ('M', 2) => "%m",
-            ('M', 3) => "%b",
-            ('M', _) => "%B",
-            ('d', 1) => "%-d",
-            ('d', _) => "%d",
-            ('a', _) => "%p",
-            ('H', 1) => "%-H",
-            ('H', _) => "%H",
-            ('h', 1) => "%-I",
-            ('h', _) => "%I",
-            ('m', 1) => "%-M",
-            ('m', _) => "%M",
-            ('s', 1) => "%-S",
-            ('s', _) => "%S",
-            ('S', 1..=3) => "%3f",
-            ('S', 4..=6) => "%6f",
-            ('S', _) => "%9f",
-            ('Z', 1) => "%z",
-            ('Z', 3..) if zone.is_some() => zone.unwrap_or_default(),
-            ('Z', _) => "%:z",
-            ('z', 4..) if zone.is_some_and(|zone| zone != "UTC") => {
-                return Err(Error::unsupported("a zone's long name (zzzz) in a date format"));
-            }
-            ('z', _) if zone.is_some_and(|zone| zone != "UTC") => "%Z",
-            ('z', _) => "UTC",
-            (letter, _) if letter.is_ascii_alphabetic() => {
-                return Err(Error::new(ErrorKind::Unsupported, format!("{letter} in a date format is not supported")));
-            }
-            ('%', _) => "%%",
-            _ => "",
-        };
-        if field.is_empty() {
-            made.push_str(&rest[..run]);
-        } else {
-            made.push_str(field);
-        }
-        rest = &rest[run..];
-    }
-    Ok(made)
-}
-
-fn written<Z: TimeZone>(moment: &DateTime<Z>, format: &str) -> Result<String>
-where
-    Z::Offset: Display,
-{
-    let mut made = String::new();
-    let shown = write!(made, "{}", moment.format(format));
-    shown.map_err(|_| Error::new(ErrorKind::InvalidParameter, format!("invalid date format \"{format}\"")))?;
-    Ok(made)
-}
-
-fn read(call: &Call<'_>, translate: fn(&str) -> Result<String>) -> Result<ArrayRef> {
+fn read(call: &Call<'_>, parse: fn(&str) -> Result<Pattern>) -> Result<ArrayRef> {
     let (texts, templates) = (call.text(0), call.text(1));
     let mut last = Last::new();
     call.stamps(|row| {
-        let (text, template) = (texts.value(row), templates.value(row));
-        let format = last.of(template, translate)?;
-        moment_by(text, format).map(Some).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidText, format!("invalid format: \"{text}\" is not as \"{template}\" says"))
-        })
+        let (local, zone) = last.of(templates.value(row), parse)?.read(texts.value(row))?;
+        zone.unwrap_or(Zone::UTC).to_utc(micros_of(local)).map(Some).ok_or_else(of_no_calendar)
     })
-}
-
-/// A moment by chrono's format; what the format does not have begins with 1970-01-01.
-fn moment_by(text: &str, format: &str) -> Option<i64> {
-    if format.contains("%z") || format.contains("%:z") {
-        let format = format.replace("%:z", "%#z").replace("%z", "%#z");
-        return DateTime::parse_from_str(text, &format).ok().map(|moment| moment.timestamp_micros());
-    }
-    let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
-    let mut parsed = chrono::format::Parsed::new();
-    chrono::format::parse(&mut parsed, text, items.iter()).ok()?;
-    let date = parsed.to_naive_date().ok().or_else(|| {
-        let year = parsed
-            .year()
-            .or_else(|| parsed.year_mod_100().map(|year| if year < 70 { 2000 + year } else { 1900 + year }));
-        NaiveDate::from_ymd_opt(year.unwrap_or(1970), parsed.month().unwrap_or(1), parsed.day().unwrap_or(1))
-    })?;
-    if parsed.minute().is_none() {
-        parsed.set_minute(0).ok()?;
-    }
-    if parsed.hour_mod_12().is_none() {
-        parsed.set_hour(0).ok()?;
-    } else if parsed.hour_div_12().is_none() {
-        parsed.set_ampm(false).ok()?;
-    }
-    Some(micros_of(date.and_time(parsed.to_naive_time().ok()?)))
 }

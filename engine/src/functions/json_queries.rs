@@ -57,6 +57,11 @@ impl Passed {
         Ok(Self { names, values })
     }
 
+    /// A path that may have these variables.
+    pub(super) fn path(&self, text: &str) -> Result<JsonPath> {
+        JsonPath::parse(text, &self.names)
+    }
+
     /// Those of a row.
     pub(super) fn row(&self, row: usize) -> Outcome<Vec<(String, Value)>> {
         let of = |(name, values): (&String, &ArrayRef)| {
@@ -100,7 +105,7 @@ fn exists(call: &Call<'_>) -> Result<ArrayRef> {
     let (texts, paths, on_error) = (call.text(0), call.text(1), call.text(2));
     let (passed, mut last) = (Passed::of(&call.args[3..])?, Last::new());
     call.bools(|row| {
-        let path = last.of(paths.value(row), JsonPath::parse)?;
+        let path = last.of(paths.value(row), |text| passed.path(text))?;
         if texts.is_null(row) {
             return Ok(None);
         }
@@ -167,7 +172,7 @@ fn values(call: &Call<'_>, whole: bool) -> Result<ArrayRef> {
     let (on_empty, empty, on_error, error) = (call.text(2), call.text(3), call.text(4), call.text(5));
     let (passed, mut last) = (Passed::of(&call.args[6..])?, Last::new());
     call.texts(|row| {
-        let path = last.of(paths.value(row), JsonPath::parse)?;
+        let path = last.of(paths.value(row), |text| passed.path(text))?;
         if texts.is_null(row) {
             return Ok(None);
         }
@@ -202,7 +207,7 @@ fn query(call: &Call<'_>) -> Result<ArrayRef> {
     let (on_empty, on_error) = (call.text(4), call.text(5));
     let (passed, mut last) = (Passed::of(&call.args[6..])?, Last::new());
     call.texts(|row| {
-        let path = last.of(paths.value(row), JsonPath::parse)?;
+        let path = last.of(paths.value(row), |text| passed.path(text))?;
         if texts.is_null(row) {
             return Ok(None);
         }

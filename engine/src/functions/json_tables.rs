@@ -36,11 +36,11 @@ fn rows(call: &Call<'_>) -> Result<ArrayRef> {
     if !table.is_sound() {
         return Err(Error::internal("a JSON_TABLE is lost"));
     }
-    let paths = table.paths.iter().map(|path| JsonPath::parse(path)).collect::<Result<Vec<_>>>()?;
     let arguments = call.args.get(2..).unwrap_or_default();
     let (defaults, passed) = arguments.split_at_checked(table.defaults).unwrap_or_default();
     let defaults = defaults.iter().map(|texts| Ok(cast(texts, &DataType::Utf8View)?)).collect::<Result<Vec<_>>>()?;
     let passed = Passed::of(passed)?;
+    let paths = table.paths.iter().map(|path| passed.path(path)).collect::<Result<Vec<_>>>()?;
     // A value of a row is there again in each row that is nested in it.
     let mut built = ListBuilder::new(ListBuilder::new(StringViewBuilder::new().with_deduplicate_strings()));
     let mut values = 0_usize;

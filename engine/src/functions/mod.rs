@@ -35,6 +35,7 @@ mod intervals;
 mod java_format;
 mod json;
 mod json_casts;
+mod joda;
 mod json_path;
 mod json_paths;
 mod json_queries;

@@ -1,4 +1,4 @@
-//! URLs: Trino's functions. A text that is no URL has no parts.
+//! URLs: Trino's functions. A text that is no URL, as one with a broken escape, has no parts.
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,22 +26,19 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.ints(|row| Ok(Url::of(texts.value(row)).and_then(|url| url.port)))
     })
     .doc("url_extract_port(url)", "The port.", &[("url_extract_port('http://example.com:8080/path')", "8080")]),
-    scalar("url_extract_path", ATHENA, &[Text], Gives::Text, |call| part(call, |url| decoded(url.path, false))).doc(
+    scalar("url_extract_path", ATHENA, &[Text], Gives::Text, |call| part(call, |url| decoded(url.path))).doc(
         "url_extract_path(url)",
         "The path.",
         &[("url_extract_path('http://example.com:8080/path/a?k1=v1')", "/path/a")],
     ),
-    scalar("url_extract_query", ATHENA, &[Text], Gives::Text, |call| part(call, |url| Some(url.query.to_owned()))).doc(
+    scalar("url_extract_query", ATHENA, &[Text], Gives::Text, |call| part(call, |url| decoded(url.query))).doc(
         "url_extract_query(url)",
-        "The query.",
-        &[("url_extract_query('http://example.com/path?k1=v1&k2=v2#Ref1')", "k1=v1&k2=v2")],
+        "The query, without escapes.",
+        &[("url_extract_query('http://example.com/path?k1=v1&k2=v%202#Ref1')", "k1=v1&k2=v 2")],
     ),
-    scalar("url_extract_fragment", ATHENA, &[Text], Gives::Text, |call| {
-        part(call, |url| Some(url.fragment.to_owned()))
-    })
-    .doc(
+    scalar("url_extract_fragment", ATHENA, &[Text], Gives::Text, |call| part(call, |url| decoded(url.fragment))).doc(
         "url_extract_fragment(url)",
-        "The fragment.",
+        "The fragment, without escapes.",
         &[("url_extract_fragment('http://example.com/path?k1=v1#Ref1')", "Ref1")],
     ),
     scalar("url_extract_parameter", ATHENA, &[Text, Text], Gives::Text, |call| {
@@ -51,9 +48,9 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             let wanted = names.value(row);
             let found = url.query.split('&').find_map(|pair| {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (decoded(name, true).as_deref() == Some(wanted)).then_some(value)
+                (name == wanted).then_some(value)
             });
-            Ok(found.and_then(|value| decoded(value, true)))
+            Ok(found.and_then(decoded_of_form))
         })
     })
     .doc(
@@ -71,7 +68,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.texts(|row| {
             let text = texts.value(row);
             let invalid = || Error::new(ErrorKind::InvalidText, format!("\"{text}\" is not an encoded text"));
-            decoded(text, true).map(Some).ok_or_else(invalid)
+            decoded_of_form(text).map(Some).ok_or_else(invalid)
         })
     })
     .doc("url_decode(text)", "The text that was encoded.", &[("url_decode('a+b%26')", "a b&")]),
@@ -92,6 +89,9 @@ impl<'a> Url<'a> {
         if text
             .contains(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`'))
         {
+            return None;
+        }
+        if !text.split('%').skip(1).all(|after| after.as_bytes().get(..2).is_some_and(is_escape)) {
             return None;
         }
         let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
@@ -123,23 +123,31 @@ fn part(call: &Call<'_>, of: impl Fn(&Url<'_>) -> Option<String>) -> Result<Arra
     call.texts(|row| Ok(Url::of(texts.value(row)).and_then(|url| of(&url))))
 }
 
-/// The text behind `%41` and, in a query, `+`.
-fn decoded(text: &str, in_query: bool) -> Option<String> {
+/// The text behind `%41`; None where an escape is broken. Bytes that are no text are replaced, as Trino does.
+fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         rest = after;
         bytes.push(match first {
-            b'+' if in_query => b' ',
             b'%' => {
-                let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-                rest = &rest[2..];
-                u8::from_str_radix(digits, 16).ok()?
+                let (digits, after) = rest.split_at_checked(2).filter(|(digits, _)| is_escape(digits))?;
+                rest = after;
+                u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?
             }
             other => *other,
         });
     }
-    String::from_utf8(bytes).ok()
+    Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// The same of a form's text, where `+` is a blank.
+fn decoded_of_form(text: &str) -> Option<String> {
+    decoded(&text.replace('+', " "))
+}
+
+fn is_escape(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// The form of `application/x-www-form-urlencoded`.

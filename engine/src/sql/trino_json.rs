@@ -116,7 +116,8 @@ fn context(parser: &mut Parser) -> Parsed<(Vec<Expr>, Vec<Expr>)> {
     Ok((vec![input, text(path)], passing(parser)?))
 }
 
-/// `PASSING value AS name, …`: pairs of a name, behind a letter that tells JSON, and a value.
+/// `PASSING value AS name, …`: pairs of a name, behind a letter that tells JSON, and a value. Paths have names that are
+/// not quoted in capitals, as a server of Trino does.
 pub(super) fn passing(parser: &mut Parser) -> Parsed<Vec<Expr>> {
     let mut passed = Vec::new();
     if eat(parser, &["PASSING"]) {
@@ -125,8 +126,9 @@ pub(super) fn passing(parser: &mut Parser) -> Parsed<Vec<Expr>> {
             if !eat(parser, &["AS"]) {
                 return parser.expected_ref("AS", parser.peek_token_ref());
             }
-            let name = parser.parse_identifier()?.value;
-            passed.push(text(format!("{}{}", if json { 'j' } else { 'v' }, name.to_lowercase())));
+            let name = parser.parse_identifier()?;
+            let name = if name.quote_style.is_some() { name.value } else { name.value.to_uppercase() };
+            passed.push(text(format!("{}{name}", if json { 'j' } else { 'v' })));
             passed.push(value);
             if !parser.consume_token(&Token::Comma) {
                 break;

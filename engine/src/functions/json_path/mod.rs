@@ -24,12 +24,12 @@ pub(super) struct JsonPath {
 }
 
 impl JsonPath {
-    /// Parses a path with its mode.
+    /// Parses a path with its mode, whose variables have these names.
     ///
     /// # Errors
-    /// `InvalidParameter` for what is none; `Unsupported` for methods that make moments.
-    pub(super) fn parse(text: &str) -> Result<Self> {
-        parse::parse(text)
+    /// `InvalidParameter` for what is none, and for variables of other names; `Unsupported` for methods that make moments.
+    pub(super) fn parse(text: &str, passed: &[String]) -> Result<Self> {
+        parse::parse(text, passed)
     }
 
     /// The items that the path leads to in a document, with the values of named variables.
@@ -50,7 +50,7 @@ enum Path {
     Literal(Value),
     /// `$`
     Context,
-    /// `$name`, in lower case.
+    /// `$name`
     Variable(String),
     /// `@`
     Current,

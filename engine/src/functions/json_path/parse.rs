@@ -4,9 +4,9 @@ use super::{Comparison, JsonPath, MAX_DEPTH, MAX_STEPS, Method, Path, Predicate,
 use crate::error::{Error, Result};
 use serde_json::Value;
 
-/// Parses a mode and a path.
-pub(super) fn parse(text: &str) -> Result<JsonPath> {
-    let mut parser = Parser { text, at: 0, depth: 0, steps: 0 };
+/// Parses a mode and a path whose variables have these names.
+pub(super) fn parse(text: &str, passed: &[String]) -> Result<JsonPath> {
+    let mut parser = Parser { text, passed, at: 0, depth: 0, steps: 0 };
     let lax = match parser.word() {
         "lax" => true,
         "strict" => false,
@@ -26,6 +26,7 @@ enum Node {
 
 struct Parser<'a> {
     text: &'a str,
+    passed: &'a [String],
     at: usize,
     depth: usize,
     steps: usize,
@@ -44,6 +45,17 @@ impl<'a> Parser<'a> {
         let shown: String = self.rest().chars().take(20).collect();
         let reason = if shown.is_empty() { "it ends too early".to_owned() } else { format!("what is \"{shown}\"?") };
         wrong(self.text, &reason)
+    }
+
+    /// A variable by its name, which is as the clause PASSING has it: in capitals where it is not quoted there.
+    fn variable(&mut self) -> Result<Path> {
+        let name = self.word();
+        if self.passed.iter().any(|passed| passed == name) {
+            return Ok(Path::Variable(name.to_owned()));
+        }
+        let error = wrong(self.text, &format!("no value is passed for parameter {name}"));
+        let in_capitals = self.passed.iter().any(|passed| passed.eq_ignore_ascii_case(name));
+        Err(if in_capitals { error.with_hint(format!("PASSING … AS \"{name}\" keeps the case")) } else { error })
     }
 
     /// Counts a step, or an operator between two.
@@ -327,7 +339,7 @@ impl<'a> Parser<'a> {
         if self.eat("$") {
             let rest = self.rest();
             let named = rest.starts_with(|c: char| c.is_alphabetic() || c == '_');
-            return Ok(Node::Path(if named { Path::Variable(self.word().to_lowercase()) } else { Path::Context }));
+            return Ok(Node::Path(if named { self.variable()? } else { Path::Context }));
         }
         if self.eat("@") {
             return Ok(Node::Path(Path::Current));
