@@ -1,6 +1,6 @@
 //! Managed tables: the warehouse's own, laid out as the DuckLake specification 1.0 has them, with what Redshift adds.
 
-use super::DistinctSketch;
+use super::{Constraint, DistinctSketch};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -166,9 +166,9 @@ pub struct TableAttributes {
     /// How many buckets the distribution key is hashed into, a power of two.
     #[serde(default)]
     pub buckets: u32,
-    /// Informational constraints as SQL text (`PRIMARY KEY (a)`), shown by SHOW TABLE.
+    /// Informational constraints, kept as SQL text (`PRIMARY KEY (a)`).
     #[serde(default)]
-    pub constraints: Vec<String>,
+    pub constraints: Vec<Constraint>,
     /// `BACKUP NO` gives false; kept and shown.
     #[serde(default)]
     pub backup: Option<bool>,

@@ -1,6 +1,7 @@
 //! The catalog's nouns, as AWS Glue's API names them, as plain data.
 
 mod change;
+mod constraint;
 mod crawler;
 mod database;
 mod distinct;
@@ -15,6 +16,7 @@ mod storage;
 mod table;
 
 pub use change::{CrawledPartition, TableChange};
+pub use constraint::{Constraint, ConstraintKind, Reference};
 pub use crawler::{
     Classifier, ClassifierKind, Crawl, CrawlMessage, CrawlMetrics, CrawlStatus, Crawler, CrawlerState, CrawlerTarget,
     CsvHeader, DeleteBehavior, RecrawlBehavior, TableGrouping, UpdateBehavior,

@@ -191,7 +191,7 @@ pub(super) const FUNCTIONS: &[Definition] = &[
         |_| Kind::Text,
         |facts, args| {
             let number = int(args, 0);
-            Ok(number.and_then(|number| system::constraint_text(&facts.relations, number)).into())
+            Ok(number.and_then(|number| system::constraint_text(facts, number)).into())
         },
     ),
     define(

@@ -1,7 +1,7 @@
 //! What `parse` makes of statements over managed tables.
 
 use crate::sql::{ObjectName, PartitionSpec};
-use millrace_catalog::model::{Identity, Parameters};
+use millrace_catalog::model::{Constraint, Identity, Parameters};
 use sqlparser::ast;
 
 /// The name under which the table that a statement changes stands in the query that finds its rows.
@@ -20,8 +20,8 @@ pub struct CreateTable {
     pub columns: Vec<ColumnDefinition>,
     /// `LIKE parent`, whose columns come first.
     pub like: Option<Like>,
-    /// The constraints as SQL text, of columns and of the table.
-    pub constraints: Vec<String>,
+    /// The constraints of columns and of the table.
+    pub constraints: Vec<Constraint>,
     /// Names for a query's columns; empty means the query's.
     pub names: Vec<String>,
     /// The rows, and where they come from.

@@ -6,9 +6,8 @@ use crate::sql::types::duplicate;
 use crate::sql::{
     Collation, ColumnDefinition, CreateTable, Distribution, Like, ObjectName, SortKeyClause, Statement, refuse,
 };
-use millrace_catalog::model::{Identity, Parameters};
+use millrace_catalog::model::{Constraint, ConstraintKind, Identity, Parameters, Reference};
 use sqlparser::tokenizer::Token;
-use std::borrow::Cow;
 
 /// `CREATE [TEMP] TABLE [IF NOT EXISTS] name {(items) attributes | [(columns)] attributes AS query}`, from after the name.
 pub(super) fn create(cursor: &mut Cursor, name: ObjectName, if_not_exists: bool, temporary: bool) -> Result<Statement> {
@@ -82,55 +81,46 @@ fn item(cursor: &mut Cursor, table: &mut CreateTable) -> Result<()> {
     Ok(())
 }
 
-/// `[CONSTRAINT name] constraint`, as text.
-pub(super) fn constraint(cursor: &mut Cursor) -> Result<Option<String>> {
+/// `[CONSTRAINT name] constraint`
+pub(super) fn constraint(cursor: &mut Cursor) -> Result<Option<Constraint>> {
     if !cursor.eat("CONSTRAINT") {
         return table_constraint(cursor);
     }
     let name = cursor.identifier()?;
-    let name = kept(&name);
     match table_constraint(cursor)? {
-        Some(constraint) => Ok(Some(format!("CONSTRAINT {name} {constraint}"))),
+        Some(constraint) => Ok(Some(Constraint { name: Some(name), ..constraint })),
         None => Err(cursor.syntax_error("PRIMARY KEY, UNIQUE or FOREIGN KEY")),
     }
 }
 
-/// `PRIMARY KEY (a)`, `UNIQUE (a)`, `FOREIGN KEY (a) REFERENCES t [(b)]`, as text.
-fn table_constraint(cursor: &mut Cursor) -> Result<Option<String>> {
+/// `PRIMARY KEY (a)`, `UNIQUE (a)`, `FOREIGN KEY (a) REFERENCES t [(b)]`
+fn table_constraint(cursor: &mut Cursor) -> Result<Option<Constraint>> {
     let kind = ["PRIMARY KEY", "UNIQUE", "FOREIGN KEY"].into_iter().find(|kind| {
         let words = kind.split(' ').count();
         cursor.at(kind) && *cursor.peek_nth(words) == Token::LParen
     });
     let Some(kind) = kind else { return Ok(None) };
     cursor.expect(kind)?;
-    let columns = list(cursor)?;
-    let reference = if kind == "FOREIGN KEY" { references(cursor)? } else { String::new() };
-    Ok(Some(format!("{kind} ({columns}){reference}")))
+    let columns = cursor.list(Cursor::identifier)?;
+    let kind = match kind {
+        "PRIMARY KEY" => ConstraintKind::PrimaryKey,
+        "UNIQUE" => ConstraintKind::Unique,
+        _ => ConstraintKind::ForeignKey(references(cursor)?),
+    };
+    Ok(Some(Constraint { name: None, kind, columns }))
 }
 
-/// ` REFERENCES t (c)`
-fn references(cursor: &mut Cursor) -> Result<String> {
+/// `REFERENCES t [(b)]`
+fn references(cursor: &mut Cursor) -> Result<Reference> {
     cursor.expect("REFERENCES")?;
-    let table = cursor.object_name()?.parts.iter().map(|part| kept(part)).collect::<Vec<_>>().join(".");
-    if *cursor.peek() == Token::LParen {
-        return Ok(format!(" REFERENCES {table} ({})", list(cursor)?));
-    }
-    Ok(format!(" REFERENCES {table}"))
-}
-
-/// `(a, b)` as the text of a constraint has it.
-fn list(cursor: &mut Cursor) -> Result<String> {
-    let names = cursor.list(Cursor::identifier)?;
-    Ok(names.iter().map(|name| kept(name)).collect::<Vec<_>>().join(", "))
-}
-
-/// A name in the text of a constraint: in quotes where its case would be lost without.
-fn kept(name: &str) -> Cow<'_, str> {
-    if name.chars().any(char::is_uppercase) { format!("\"{name}\"").into() } else { name.into() }
+    let mut parts = cursor.object_name()?.parts;
+    let table = parts.pop().unwrap_or_default();
+    let columns = if *cursor.peek() == Token::LParen { cursor.list(Cursor::identifier)? } else { Vec::new() };
+    Ok(Reference { schema: parts.pop(), table, columns })
 }
 
 /// `name type [attributes] [constraints]`, in any order after the type.
-pub(super) fn column(cursor: &mut Cursor, constraints: &mut Vec<String>) -> Result<ColumnDefinition> {
+pub(super) fn column(cursor: &mut Cursor, constraints: &mut Vec<Constraint>) -> Result<ColumnDefinition> {
     let name = cursor.identifier()?;
     let type_position = cursor.position();
     let data_type = type_text(cursor)?;
@@ -157,11 +147,11 @@ pub(super) fn column(cursor: &mut Cursor, constraints: &mut Vec<String>) -> Resu
             column.sort_key = true;
         } else if cursor.eat("PRIMARY KEY") {
             column.nullable = Some(false);
-            constraints.push(format!("PRIMARY KEY ({})", kept(&column.name)));
+            constraints.push(of_column(&column.name, ConstraintKind::PrimaryKey));
         } else if cursor.eat("UNIQUE") {
-            constraints.push(format!("UNIQUE ({})", kept(&column.name)));
+            constraints.push(of_column(&column.name, ConstraintKind::Unique));
         } else if cursor.at("REFERENCES") {
-            constraints.push(format!("FOREIGN KEY ({}){}", kept(&column.name), references(cursor)?));
+            constraints.push(of_column(&column.name, ConstraintKind::ForeignKey(references(cursor)?)));
         } else if cursor.eat("COLLATE") {
             let written = cursor.next_source().trim_matches('"');
             let unknown = || Error::unsupported(format!("COLLATE {written}")).with_position(position);
@@ -175,6 +165,11 @@ pub(super) fn column(cursor: &mut Cursor, constraints: &mut Vec<String>) -> Resu
             return Err(cursor.syntax_error("an attribute of a column, \",\" or \")\""));
         }
     }
+}
+
+/// A constraint that stands with its column.
+fn of_column(name: &str, kind: ConstraintKind) -> Constraint {
+    Constraint { name: None, kind, columns: vec![name.to_owned()] }
 }
 
 /// `(seed, step)`

@@ -9,7 +9,7 @@ use crate::sql::{
     DropFunction, Explain, MaterializedViewStatement, Merge, PreparedStatement, PrincipalStatement, RestoreTable,
     SortKeyClause, Unload, Update, Vacuum,
 };
-use millrace_catalog::model::{Column, Parameters, SerDe, SortColumn};
+use millrace_catalog::model::{Column, Constraint, Parameters, SerDe, SortColumn};
 use sqlparser::ast;
 
 /// A table's, view's or schema's name as written: `name`, `database.name` or `catalog.database.name`.
@@ -319,8 +319,8 @@ pub enum AlterOperation {
     AddColumns(Vec<Column>),
     /// Redshift's `ADD [COLUMN] c type attributes`
     AddColumn(Box<ColumnDefinition>),
-    /// `ADD [CONSTRAINT name] {PRIMARY KEY|UNIQUE|FOREIGN KEY} (…) …`, as text
-    AddConstraint(String),
+    /// `ADD [CONSTRAINT name] {PRIMARY KEY|UNIQUE|FOREIGN KEY} (…) …`
+    AddConstraint(Constraint),
     /// `DROP CONSTRAINT name`
     DropConstraint(String),
     /// `ALTER DISTKEY a, ALTER SORTKEY (b), …`, one after the other

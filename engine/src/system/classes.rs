@@ -1,9 +1,9 @@
 //! Relations and schemas in `pg_catalog`: `pg_class` and what hangs on it.
 
-use super::table::Kind::{Bool, Int2, Int2s, Int4, Oid, Real, Text};
+use super::table::Kind::{Bool, Int2, Int4, Oid, Real, Text};
 use super::table::NULL;
 use super::{
-    Column, INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, indexes, oid,
+    INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, constraints, indexes, oid,
     relations, row,
 };
 use crate::error::Result;
@@ -94,7 +94,7 @@ pub(super) async fn class(context: &Context) -> Result<Rows> {
         ));
         for index in indexes {
             rows.push(class_row(
-                (index.oid, &index.name, oid::schema(&relation.schema)),
+                (index.oid, index.name, oid::schema(&relation.schema)),
                 principals.user_id(&relation.owner),
                 ('i', index.columns.len()),
                 (false, false),
@@ -178,168 +178,6 @@ async fn namespace(context: &Context) -> Result<Rows> {
     Ok(rows.collect())
 }
 
-/// An informational constraint: its kind as `pg_constraint.contype`, its columns' numbers, its text.
-struct Constraint<'a> {
-    kind: char,
-    columns: Vec<i64>,
-    text: &'a str,
-}
-
-fn constraints(relation: &Relation) -> Vec<Constraint<'_>> {
-    let parsed = relation.constraints.iter().map(|text| {
-        let upper = text.to_uppercase();
-        let kind = if upper.contains("PRIMARY KEY") {
-            'p'
-        } else if upper.contains("FOREIGN KEY") {
-            'f'
-        } else {
-            'u'
-        };
-        let inside = text.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(inside, _)| inside);
-        let names = inside.split(',').map(|name| name.trim().trim_matches('"'));
-        let number =
-            |name: &str| relation.columns.iter().find(|column| column.name == name).map(|column| column.number);
-        Constraint { kind, columns: names.filter_map(number).collect(), text }
-    });
-    parsed.collect()
-}
-
-/// The name that PostgreSQL would give it.
-fn constraint_name(relation: &Relation, constraint: &Constraint<'_>) -> String {
-    let names = column_names(relation, constraint).join("_");
-    match constraint.kind {
-        'p' => format!("{}_pkey", relation.name),
-        'f' => format!("{}_{names}_fkey", relation.name),
-        _ => format!("{}_{names}_key", relation.name),
-    }
-}
-
-fn column_names<'a>(relation: &'a Relation, constraint: &Constraint<'_>) -> Vec<&'a str> {
-    let of = |number: &i64| relation.columns.iter().find(|column| column.number == *number);
-    constraint.columns.iter().filter_map(of).map(|column| column.name.as_str()).collect()
-}
-
-/// A relation's constraints: name, kind as `pg_constraint.contype`, columns.
-pub(super) fn named_constraints(relation: &Relation) -> Vec<(String, char, Vec<&str>)> {
-    let each = constraints(relation).into_iter().map(|constraint| {
-        (constraint_name(relation, &constraint), constraint.kind, column_names(relation, &constraint))
-    });
-    each.collect()
-}
-
-/// A foreign key that points at a table that there is.
-pub(super) struct ForeignKey<'a> {
-    pub(super) name: String,
-    pub(super) columns: Vec<&'a Column>,
-    pub(super) target: &'a Relation,
-    pub(super) target_columns: Vec<&'a Column>,
-    /// The name of the primary key that it points at.
-    pub(super) target_key: Option<String>,
-}
-
-/// A relation's foreign keys.
-pub(super) fn foreign_keys<'a>(all: &'a [Relation], relation: &'a Relation) -> Vec<ForeignKey<'a>> {
-    let numbered = |relation: &'a Relation, numbers: &[i64]| -> Vec<&'a Column> {
-        let of = |number: &i64| relation.columns.iter().find(|column| column.number == *number);
-        numbers.iter().filter_map(of).collect()
-    };
-    let keys = constraints(relation).into_iter().filter(|constraint| constraint.kind == 'f').filter_map(|constraint| {
-        let (oid, numbers) = referenced(all, relation, constraint.text);
-        let target = all.iter().find(|known| known.oid == oid)?;
-        let primary = constraints(target).into_iter().find(|constraint| constraint.kind == 'p');
-        let numbers = match (numbers, &primary) {
-            (Value::Ints(numbers), _) if !numbers.is_empty() => numbers,
-            (_, Some(key)) => key.columns.clone(),
-            _ => return None,
-        };
-        Some(ForeignKey {
-            name: constraint_name(relation, &constraint),
-            columns: numbered(relation, &constraint.columns),
-            target,
-            target_columns: numbered(target, &numbers),
-            target_key: primary.map(|key| constraint_name(target, &key)),
-        })
-    });
-    keys.collect()
-}
-
-async fn constraint(context: &Context) -> Result<Rows> {
-    let mut rows = Rows::new();
-    let all = relations(context).await?;
-    for relation in &all {
-        for constraint in constraints(relation) {
-            let (target, target_columns) = referenced(&all, relation, constraint.text);
-            let name = constraint_name(relation, &constraint);
-            let index = key_index(&all, relation, &constraint).unwrap_or(0);
-            rows.push(row![
-                rows.len() + 1,
-                name,
-                oid::schema(&relation.schema),
-                constraint.kind,
-                false,
-                false,
-                relation.oid,
-                0,
-                target,
-                "a",
-                "a",
-                "u",
-                constraint.columns,
-                target_columns,
-                constraint.text,
-                constraint.text,
-                index
-            ]);
-        }
-    }
-    Ok(rows)
-}
-
-/// The number of the index behind a constraint: its own, or that of the key that a foreign key points at.
-fn key_index(all: &[Relation], relation: &Relation, constraint: &Constraint<'_>) -> Option<i64> {
-    if constraint.kind != 'f' {
-        return Some(oid::index(relation.oid, &constraint_name(relation, constraint)));
-    }
-    let (number, columns) = referenced(all, relation, constraint.text);
-    let target = all.iter().find(|known| known.oid == number)?;
-    let keys: Vec<Constraint<'_>> = constraints(target).into_iter().filter(|key| key.kind != 'f').collect();
-    let named = keys.iter().find(|key| columns == Value::Ints(key.columns.clone()));
-    let key = named.or_else(|| keys.iter().find(|key| key.kind == 'p'))?;
-    Some(oid::index(target.oid, &constraint_name(target, key)))
-}
-
-/// A constraint's text by its number in `pg_constraint`.
-pub(crate) fn constraint_text(relations: &[Relation], number: i64) -> Option<String> {
-    let at = usize::try_from(number).ok()?.checked_sub(1)?;
-    relations.iter().flat_map(|relation| &relation.constraints).nth(at).cloned()
-}
-
-/// What a foreign key points at: the table's number and its columns'.
-fn referenced(all: &[Relation], from: &Relation, text: &str) -> (i64, Value) {
-    let Some((_, target)) = text.split_once(" REFERENCES ") else { return (0, Value::Null) };
-    let (name, columns) = target.split_once('(').unwrap_or((target, ""));
-    let parts: Vec<&str> = name.trim().split('.').map(|part| part.trim_matches('"')).collect();
-    let (schema, name) = match parts.as_slice() {
-        [schema, name] => (*schema, *name),
-        [name] => (from.schema.as_str(), *name),
-        _ => return (0, Value::Null),
-    };
-    let Some(found) = all.iter().find(|known| known.schema == schema && known.name == name) else {
-        return (0, Value::Null);
-    };
-    let names = columns.split(')').next().unwrap_or_default().split(',');
-    let names = names.map(|name| name.trim().trim_matches('"'));
-    let numbers = names.filter_map(|name| found.columns.iter().find(|column| column.name == name).map(|c| c.number));
-    let mut numbers: Vec<i64> = numbers.collect();
-    // Without columns it is the primary key.
-    if numbers.is_empty()
-        && let Some(key) = constraints(found).into_iter().find(|key| key.kind == 'p')
-    {
-        numbers = key.columns;
-    }
-    (found.oid, Value::Ints(numbers))
-}
-
 async fn description(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for relation in relations(context).await?.iter().filter(|relation| relation.is_local()) {
@@ -366,7 +204,7 @@ async fn tables(context: &Context) -> Result<Rows> {
     let found = relations(context).await?;
     let tables = found.iter().filter(|relation| relation.kind == RelationKind::Table);
     let user = tables.map(|table| {
-        let indexed = constraints(table).iter().any(|constraint| constraint.kind != 'f');
+        let indexed = constraints::of(table).any(|key| !key.is_foreign());
         row![&table.schema, &table.name, &table.owner, NULL, indexed, false, false]
     });
     let system = all().filter(|table| table.schema == PG_CATALOG);
@@ -386,9 +224,8 @@ async fn depend(context: &Context) -> Result<Rows> {
     }
     let all = relations(context).await?;
     let constraint_class = oid::system(PG_CATALOG, "pg_constraint");
-    let each = all.iter().flat_map(|relation| constraints(relation).into_iter().map(move |known| (relation, known)));
-    for (at, (relation, constraint)) in each.enumerate().filter(|(_, (_, constraint))| constraint.kind == 'f') {
-        if let Some(index) = key_index(&all, relation, &constraint) {
+    for (at, (relation, key)) in constraints::all(&all).enumerate().filter(|(_, (_, key))| key.is_foreign()) {
+        if let Some(index) = constraints::index(&all, relation, &key) {
             rows.push(row![constraint_class, at + 1, 0, class, index, 0, "n"]);
         }
     }
@@ -473,31 +310,6 @@ pub(super) const TABLES: &[SystemTable] = &[
         name: "pg_namespace",
         columns: &[("oid", Oid), ("nspname", Text), ("nspowner", Int4), ("nspacl", super::Kind::Texts)],
         rows: |context| Box::pin(namespace(context)),
-    },
-    SystemTable {
-        schema: PG_CATALOG,
-        name: "pg_constraint",
-        columns: &[
-            ("oid", Oid),
-            ("conname", Text),
-            ("connamespace", Oid),
-            ("contype", Text),
-            ("condeferrable", Bool),
-            ("condeferred", Bool),
-            ("conrelid", Oid),
-            ("contypid", Oid),
-            ("confrelid", Oid),
-            ("confupdtype", Text),
-            ("confdeltype", Text),
-            ("confmatchtype", Text),
-            ("conkey", Int2s),
-            ("confkey", Int2s),
-            ("conbin", Text),
-            ("consrc", Text),
-            // PostgreSQL's since 9.0, which psql asks for.
-            ("conindid", Oid),
-        ],
-        rows: |context| Box::pin(constraint(context)),
     },
     SystemTable {
         schema: PG_CATALOG,

@@ -5,7 +5,7 @@
 
 use super::table::Kind::{Bool, Int2, Int2s, Oid, Oids, Text};
 use super::table::NULL;
-use super::{Column, PG_CATALOG, Relation, Rows, SystemTable, Value, classes, oid, quoted, relations, row};
+use super::{Column, PG_CATALOG, Relation, Rows, SystemTable, Value, constraints, oid, quoted, relations, row};
 use crate::error::Result;
 use crate::session::Context;
 
@@ -13,7 +13,7 @@ use crate::session::Context;
 pub(super) struct Index<'a> {
     pub(super) oid: i64,
     /// The constraint's name.
-    pub(super) name: String,
+    pub(super) name: &'a str,
     /// Whether the constraint is the primary key.
     pub(super) is_primary: bool,
     /// In the order of the key.
@@ -22,15 +22,12 @@ pub(super) struct Index<'a> {
 
 /// The indexes of a relation.
 pub(super) fn of(relation: &Relation) -> Vec<Index<'_>> {
-    let keys = classes::named_constraints(relation).into_iter().filter(|(_, kind, _)| *kind != 'f');
-    let each = keys.map(|(name, kind, names)| {
-        let column = |name: &&str| relation.columns.iter().find(|column| column.name == **name);
-        Index {
-            oid: oid::index(relation.oid, &name),
-            is_primary: kind == 'p',
-            columns: names.iter().filter_map(column).collect(),
-            name,
-        }
+    let keys = constraints::of(relation).filter(|key| !key.is_foreign());
+    let each = keys.map(|key| Index {
+        oid: oid::index(relation.oid, key.name),
+        name: key.name,
+        is_primary: key.is_primary(),
+        columns: key.columns,
     });
     each.collect()
 }
@@ -48,7 +45,7 @@ pub(crate) fn index_text(relations: &[Relation], number: i64, column: i64) -> Op
 
 fn statement(relation: &Relation, index: &Index<'_>) -> String {
     let columns: Vec<String> = index.columns.iter().map(|column| quoted(&column.name)).collect();
-    let (name, table) = (quoted(&index.name), relation.qualified());
+    let (name, table) = (quoted(index.name), relation.qualified());
     format!("CREATE UNIQUE INDEX {name} ON {table} USING btree ({})", columns.join(", "))
 }
 
@@ -57,7 +54,7 @@ async fn named(context: &Context) -> Result<Rows> {
     for relation in relations(context).await? {
         for index in of(&relation) {
             let text = statement(&relation, &index);
-            rows.push(row![&relation.schema, &relation.name, &index.name, NULL, text]);
+            rows.push(row![&relation.schema, &relation.name, index.name, NULL, text]);
         }
     }
     Ok(rows)

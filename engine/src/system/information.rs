@@ -9,7 +9,7 @@ use super::table::Kind::{Int4, Text};
 use super::table::NULL;
 use super::{
     Column, DATABASE, INFORMATION_SCHEMA, Kind, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, all, attributes,
-    classes, external, relations, row, temporary, types,
+    classes, constraints, external, relations, row, temporary, types,
 };
 use crate::error::Result;
 use crate::resolve::rights;
@@ -272,9 +272,9 @@ async fn all_tables(context: &Context, with_external: bool) -> Result<Rows> {
 async fn key_columns(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for (schema, relation) in visible(context, None).await? {
-        for (name, _, columns) in classes::named_constraints(&relation) {
-            for (at, column) in columns.iter().enumerate() {
-                rows.push(row![DATABASE, &schema, &name, DATABASE, &schema, &relation.name, *column, at + 1]);
+        for key in constraints::of(&relation) {
+            for (at, column) in key.columns.iter().enumerate() {
+                rows.push(row![DATABASE, &schema, key.name, DATABASE, &schema, &relation.name, &column.name, at + 1]);
             }
         }
     }
@@ -284,14 +284,12 @@ async fn key_columns(context: &Context) -> Result<Rows> {
 async fn table_constraints(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for (schema, relation) in visible(context, None).await? {
-        for (name, kind, _) in classes::named_constraints(&relation) {
-            let kind = match kind {
-                'p' => "PRIMARY KEY",
-                'f' => "FOREIGN KEY",
-                _ => "UNIQUE",
-            };
-            rows.push(row![DATABASE, &schema, name, DATABASE, &schema, &relation.name, kind, "NO", "NO"]);
-        }
+        let keys = constraints::of(&relation);
+        rows.extend(
+            keys.map(|key| {
+                row![DATABASE, &schema, key.name, DATABASE, &schema, &relation.name, key.kind(), "NO", "NO"]
+            }),
+        );
     }
     Ok(rows)
 }

@@ -11,6 +11,7 @@ mod class_info;
 mod classes;
 mod commits;
 mod connections;
+mod constraints;
 mod databases;
 #[cfg(test)]
 mod documented;
@@ -52,7 +53,7 @@ mod vacuums;
 mod wlm;
 
 pub(crate) use attributes::encoding_name;
-pub(crate) use classes::constraint_text;
+pub(crate) use constraints::constraint_text;
 pub(crate) use facts::{Facts, facts};
 pub(crate) use indexes::index_text;
 pub(crate) use materialized::{Staleness, staleness};
@@ -91,6 +92,7 @@ const TABLES: &[&[SystemTable]] = &[
     classes::TABLES,
     commits::TABLES,
     connections::TABLES,
+    constraints::TABLES,
     databases::TABLES,
     empty::TABLES,
     encodings::TABLES,

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::federated;
 use crate::session::Context;
 use datafusion::arrow::datatypes::FieldRef;
-use millrace_catalog::model::{DistributionStyle, ManagedTable, SortKey, Table, TableKind};
+use millrace_catalog::model::{Constraint, DistributionStyle, ManagedTable, SortKey, Table, TableKind};
 
 /// What a relation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub(crate) struct Relation {
     pub(crate) columns: Vec<Column>,
     /// 0 EVEN, 1 KEY, 8 ALL, 11 AUTO, whatever it is now.
     pub(crate) distribution: i16,
-    /// Informational constraints as SQL.
-    pub(crate) constraints: Vec<String>,
+    /// Informational constraints with their names.
+    pub(crate) constraints: Vec<(String, Constraint)>,
     /// A view's query.
     pub(crate) definition: Option<String>,
     /// What is known of an external table's files.
@@ -217,7 +217,7 @@ fn managed(table: &std::sync::Arc<ManagedTable>) -> Relation {
             DistributionStyle::All => 8,
             DistributionStyle::Auto => 11,
         },
-        constraints: attributes.constraints.clone(),
+        constraints: table.constraint_names().into_iter().zip(attributes.constraints.iter().cloned()).collect(),
         definition: attributes.materialized.as_ref().map(|view| view.text.clone()),
         external: None,
         foreign: None,

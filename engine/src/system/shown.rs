@@ -2,13 +2,14 @@
 //!
 //! A user sees the relations that it has some right on, and the grants that reach it; a superuser all.
 
+use super::constraints::Key;
 use super::external::Told;
 use super::information::{Shape, nullable, shape, visible};
 use super::table::Kind::{Bool, Int4, Text, Time};
 use super::table::NULL;
 use super::{
     Column, DATABASE, Kind, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, attributes, classes,
-    databases, external, grants, procedures, relations, row, types,
+    constraints, databases, external, grants, procedures, relations, row, types,
 };
 use crate::error::Result;
 use crate::session::Context;
@@ -144,10 +145,9 @@ async fn columns(context: &Context) -> Result<Rows> {
 async fn primary_keys(context: &Context) -> Result<Rows> {
     let mut rows = Rows::new();
     for (schema, relation) in visible(context, None).await? {
-        for (name, _, columns) in classes::named_constraints(&relation).into_iter().filter(|(_, kind, _)| *kind == 'p')
-        {
-            for (at, column) in columns.into_iter().enumerate() {
-                rows.push(row![DATABASE, &schema, &relation.name, &name, column, at + 1]);
+        for key in constraints::of(&relation).filter(Key::is_primary) {
+            for (at, column) in key.columns.iter().enumerate() {
+                rows.push(row![DATABASE, &schema, &relation.name, key.name, &column.name, at + 1]);
             }
         }
     }
@@ -158,21 +158,20 @@ async fn foreign_keys(context: &Context) -> Result<Rows> {
     let all = relations(context).await?;
     let mut rows = Rows::new();
     for (schema, relation) in visible(context, None).await? {
-        for key in classes::foreign_keys(&all, &relation) {
-            let target_name = |column: &Column| column.name.clone();
+        for key in constraints::foreign_keys(&all, &relation) {
             for (at, (column, target)) in key.columns.iter().zip(&key.target_columns).enumerate() {
                 rows.push(row![
                     DATABASE,
                     &key.target.schema,
                     &key.target.name,
-                    target_name(target),
+                    &target.name,
                     DATABASE,
                     &schema,
                     &relation.name,
                     &column.name,
                     at + 1,
-                    &key.name,
-                    key.target_key.as_ref(),
+                    key.name,
+                    key.target_key,
                     NULL,
                     NULL,
                     NULL

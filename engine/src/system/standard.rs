@@ -8,8 +8,8 @@ use super::information::visible;
 use super::table::Kind::{Int4, Text};
 use super::table::NULL;
 use super::{
-    DATABASE, INFORMATION_SCHEMA, Kind, PG_CATALOG, Rows, SystemTable, Value, classes, grants, oid, procedures,
-    relations, row, types,
+    DATABASE, INFORMATION_SCHEMA, Kind, PG_CATALOG, Rows, SystemTable, Value, classes, constraints, grants, oid,
+    procedures, relations, row, types,
 };
 use crate::error::Result;
 use crate::session::Context;
@@ -19,14 +19,14 @@ async fn referential_constraints(context: &Context) -> Result<Rows> {
     let all = relations(context).await?;
     let mut rows = Rows::new();
     for (schema, relation) in visible(context, None).await? {
-        for key in classes::foreign_keys(&all, &relation) {
+        for key in constraints::foreign_keys(&all, &relation) {
             rows.push(row![
                 DATABASE,
                 &schema,
-                &key.name,
+                key.name,
                 DATABASE,
                 &key.target.schema,
-                key.target_key.as_ref(),
+                key.target_key,
                 "NONE",
                 "NO ACTION",
                 "NO ACTION"
@@ -41,13 +41,14 @@ async fn constraint_columns(context: &Context) -> Result<Rows> {
     let all = relations(context).await?;
     let mut rows = Rows::new();
     for (schema, relation) in visible(context, None).await? {
-        let own = classes::named_constraints(&relation).into_iter().filter(|(_, kind, _)| *kind != 'f');
-        for (name, _, columns) in own {
-            let table = &relation.name;
-            rows.extend(columns.iter().map(|column| row![DATABASE, &schema, table, *column, DATABASE, &schema, &name]));
+        for key in constraints::of(&relation).filter(|key| !key.is_foreign()) {
+            let (table, columns) = (&relation.name, key.columns.iter());
+            rows.extend(
+                columns.map(|column| row![DATABASE, &schema, table, &column.name, DATABASE, &schema, key.name]),
+            );
         }
-        for key in classes::foreign_keys(&all, &relation) {
-            let (target, name) = (key.target, &key.name);
+        for key in constraints::foreign_keys(&all, &relation) {
+            let (target, name) = (key.target, key.name);
             let columns = key.target_columns.iter();
             rows.extend(
                 columns

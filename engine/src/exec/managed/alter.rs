@@ -68,6 +68,7 @@ async fn change(
             let at = assign::column(changed, old)?;
             changed.columns[at].name.clone_from(new);
             create::check_case(&changed.columns, new)?;
+            constraints::follow(context, table, changed).await?;
         }
         AlterOperation::RenameTable(to) => {
             let (schema, name) = if is_temporary(table) {
@@ -81,6 +82,7 @@ async fn change(
                 return Err(Error::new(ErrorKind::DuplicateTable, format!("relation \"{name}\" already exists")));
             }
             (changed.schema, changed.name) = (schema, name);
+            constraints::follow(context, table, changed).await?;
         }
         AlterOperation::ColumnType { column: name, data_type, position } => {
             let wanted: SqlType = data_type.parse().map_err(|error: Error| error.with_position(*position))?;
@@ -117,7 +119,7 @@ async fn change(
                 SortKeyClause::Interleaved(names) => SortKey::Interleaved { columns: ids(names)? },
             };
         }
-        AlterOperation::AddConstraint(text) => constraints::add(changed, text)?,
+        AlterOperation::AddConstraint(constraint) => constraints::add(changed, constraint)?,
         AlterOperation::DropConstraint(name) => constraints::drop(changed, name)?,
         AlterOperation::Owner(owner) => {
             rights::check_user(context, owner).await?;

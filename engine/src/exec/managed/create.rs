@@ -1,6 +1,6 @@
 //! `CREATE TABLE` of managed tables, with columns, LIKE another table, or AS a query.
 
-use super::{assign, change};
+use super::{assign, change, constraints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{done, query, skipping};
 use crate::plan::{self, Planned};
@@ -75,7 +75,6 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
     let mut attributes = TableAttributes {
         format: format(create)?,
         buckets: BUCKETS,
-        constraints: create.constraints.clone(),
         backup: create.backup,
         owner: context.owner(),
         materialized,
@@ -116,7 +115,7 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
     set_distribution(create, &columns, &mut attributes)?;
     set_sort_key(create, &columns, &mut attributes)?;
     let uuid = uuid::Uuid::new_v4().to_string();
-    let table = ManagedTable {
+    let mut table = ManagedTable {
         id: 0,
         path: ManagedTable::default_path(&schema, &name, &uuid),
         uuid,
@@ -127,6 +126,9 @@ async fn make(context: &Context, create: &CreateTable, materialized: Option<Mate
         attributes,
         comment: None,
     };
+    for constraint in &create.constraints {
+        constraints::declare(&mut table, constraint)?;
+    }
     let table = context.transaction().lock().await.create(context.warehouse(), table)?;
     // A view of a stream is filled by its first refresh.
     let of_stream = table.attributes.materialized.as_ref().is_some_and(|view| view.stream.is_some());

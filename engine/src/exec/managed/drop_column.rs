@@ -13,7 +13,7 @@ use crate::session::{Context, RightsChange, is_temporary};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{OptimizerContext, OptimizerRule};
-use millrace_catalog::model::{DistributionStyle, ManagedTable, Securable, SortKey};
+use millrace_catalog::model::{Constraint, DistributionStyle, ManagedTable, Securable, SortKey};
 use std::sync::Arc;
 
 /// `ALTER TABLE t DROP [COLUMN] c [CASCADE|RESTRICT]`
@@ -25,11 +25,16 @@ pub(super) async fn execute(
 ) -> Result<StatementResult> {
     let mut changed = ManagedTable::clone(table);
     let mut dependents = drop_keys(&mut changed, name)?;
-    let (of_others, others) =
-        if is_temporary(table) { (Vec::new(), Vec::new()) } else { referrers(context, table, name).await? };
-    dependents.extend(of_others);
+    dependents.extend(drop_references(&mut changed, table, name));
+    let mut others = Vec::new();
+    for other in constraints::referrers(context, table).await? {
+        let mut without = ManagedTable::clone(&other);
+        dependents.extend(drop_references(&mut without, table, name));
+        if without != *other {
+            others.push((other, without));
+        }
+    }
     drop_column(&mut changed, name)?;
-    changed.attributes.constraints.retain(|text| !constraints::references(text, &table.schema, table, name));
     refuse(table, name, &dependents, cascade)?;
     let before = plans(context, table).await?;
     let warehouse = context.warehouse();
@@ -68,36 +73,25 @@ fn refuse(table: &ManagedTable, column: &str, dependents: &[String], cascade: bo
 /// Takes away the table's own constraints that name the column; those that depend on it.
 fn drop_keys(table: &mut ManagedTable, column: &str) -> Result<Vec<String>> {
     assign::column(table, column)?;
-    let (gone, kept): (Vec<String>, Vec<String>) = std::mem::take(&mut table.attributes.constraints)
-        .into_iter()
-        .partition(|text| constraints::columns(text).any(|known| known == column));
-    table.attributes.constraints = kept;
-    let multipart = gone.iter().filter(|text| constraints::columns(text).count() > 1);
-    Ok(multipart.map(|text| format!("constraint {}", constraints::name(table, text))).collect())
+    let gone = take(table, |constraint| constraint.columns.iter().any(|name| name == column));
+    let multipart = gone.iter().filter(|(_, constraint)| constraint.columns.len() > 1);
+    Ok(multipart.map(|(name, _)| format!("constraint {name}")).collect())
 }
 
-/// The foreign keys that reference the column, and the other tables without them.
-async fn referrers(
-    context: &Context,
-    table: &Arc<ManagedTable>,
-    column: &str,
-) -> Result<(Vec<String>, Vec<(Arc<ManagedTable>, ManagedTable)>)> {
-    let snapshot = context.snapshot().await?;
-    let mut transaction = context.transaction().lock().await;
-    let (mut names, mut others) = (Vec::new(), Vec::new());
-    for database in snapshot.databases() {
-        for other in transaction.tables(context.warehouse(), &database.name).await? {
-            let references = |text: &String| constraints::references(text, &other.schema, table, column);
-            let mut changed = ManagedTable::clone(&other);
-            changed.attributes.constraints.retain(|text| !references(text));
-            let keys = other.attributes.constraints.iter().filter(|text| references(text));
-            names.extend(keys.map(|text| format!("constraint {}", constraints::name(&other, text))));
-            if changed != *other && other.id != table.id {
-                others.push((other, changed));
-            }
-        }
-    }
-    Ok((names, others))
+/// Takes away a table's foreign keys that reference the column of another one, or of the table itself, and tells them.
+fn drop_references(from: &mut ManagedTable, table: &ManagedTable, column: &str) -> Vec<String> {
+    let schema = from.schema.clone();
+    let gone = take(from, |constraint| constraints::references(constraint, &schema, table, column));
+    gone.iter().map(|(name, _)| format!("constraint {name}")).collect()
+}
+
+/// Takes constraints out of a table, with their names.
+fn take(table: &mut ManagedTable, wanted: impl Fn(&Constraint) -> bool) -> Vec<(String, Constraint)> {
+    let names = table.constraint_names();
+    let all = names.into_iter().zip(std::mem::take(&mut table.attributes.constraints));
+    let (gone, kept): (Vec<_>, Vec<_>) = all.partition(|(_, constraint)| wanted(constraint));
+    table.attributes.constraints = kept.into_iter().map(|(_, constraint)| constraint).collect();
+    gone
 }
 
 fn drop_column(table: &mut ManagedTable, name: &str) -> Result<()> {

@@ -9,7 +9,7 @@ pub(crate) fn show_table(table: &ManagedTable) -> String {
         return show_materialized(table, view);
     }
     let columns = table.columns.iter().map(column);
-    let constraints = table.attributes.constraints.iter().map(|constraint| format!("    {constraint}"));
+    let constraints = table.attributes.constraints.iter().map(|constraint| format!("    {}", constraint.sql(name)));
     let items: Vec<String> = columns.chain(constraints).collect();
     let head = if is_temporary(table) {
         format!("CREATE TEMP TABLE {}", name(&table.name))

@@ -60,7 +60,8 @@ fn quoted_names_keep_their_case_where_they_are_told_to() {
     let create = created("CREATE TABLE S.\"T\" (A int PRIMARY KEY, \"B\" int REFERENCES \"U\" (\"C\", d))");
     assert_eq!(create.name.parts, ["s", "T"]);
     assert_eq!(create.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["a", "B"]);
-    assert_eq!(create.constraints, ["PRIMARY KEY (a)", "FOREIGN KEY (\"B\") REFERENCES \"U\" (\"C\", d)"]);
+    let constraints: Vec<String> = create.constraints.iter().map(ToString::to_string).collect();
+    assert_eq!(constraints, ["PRIMARY KEY (a)", "FOREIGN KEY (\"B\") REFERENCES \"U\" (\"C\", d)"]);
     let into = created("SELECT 1 AS \"One\" INTO \"New\"");
     assert_eq!(into.name.parts, ["New"]);
     for (text, names) in

@@ -58,11 +58,7 @@ fn auto_key(table: &ManagedTable) -> Option<i64> {
 
 /// The id of the column that alone is the primary key.
 fn primary_key(table: &ManagedTable) -> Option<i64> {
-    let key = table.attributes.constraints.iter().find_map(|constraint| {
-        let at = constraint.to_ascii_lowercase().find("primary key")?;
-        let (_, rest) = constraint[at..].split_once('(')?;
-        rest.split_once(')').map(|(columns, _)| columns.trim().trim_matches('"'))
-    })?;
+    let [key] = table.primary_key()?.columns.as_slice() else { return None };
     table.column(key).map(|column| column.id)
 }
 

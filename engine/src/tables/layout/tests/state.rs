@@ -13,7 +13,7 @@ fn table(distribution: DistributionStyle, sort_key: SortKey, constraints: &[&str
         attributes: TableAttributes {
             distribution,
             sort_key,
-            constraints: constraints.iter().map(|&text| text.to_owned()).collect(),
+            constraints: constraints.iter().map(|text| text.parse().unwrap()).collect(),
             buckets: 64,
             ..TableAttributes::default()
         },
