@@ -39,11 +39,12 @@ const DOCUMENTS: &str = r#"SELECT concat('{"id":', 1000000 + value, ',"name":"cu
     FROM generate_series(1, {}) AS numbers(value)"#;
 
 /// What is computed of short values: its name, our words, DuckDB's where they are others.
-const OF_CELLS: [(&str, &str, Option<&str>); 19] = [
+const OF_CELLS: [(&str, &str, Option<&str>); 20] = [
     ("texts alone", "sum(length(word))", None),
     ("substring", "sum(length(substring(word, 3, 4)))", None),
     ("long substring", "sum(length(substring(line, 9)))", None),
-    ("||", "sum(length(word || '-' || line))", None),
+    ("||", "sum(length(word || line))", None),
+    ("|| twice", "sum(length(word || '-' || line))", None),
     ("upper", "max(upper(word))", None),
     ("LIKE", "sum(CASE WHEN word LIKE 'name 1%' THEN 1 ELSE 0 END)", None),
     // Not max(s), which statistics answer.

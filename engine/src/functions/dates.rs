@@ -2,11 +2,11 @@
 
 use super::date_parts::{add, add_leaping, begin, boundaries, doubles, micros, named, named_in_own_zone, value, whole};
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, TIME_OF_DAY, is_text, scalar, shown_type};
-use super::parts::{DAY_US, Part, SECOND_US, add_months_sticky, last_day, moment_of, months_between, of_no_calendar};
+use super::parts::{DAY_US, Part, add_months_sticky, last_day, moment_of, months_between, of_no_calendar};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
-use crate::zone::{Zone, hours_and_minutes, offset_seconds};
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use crate::zone::{Zone, offset_seconds};
+use chrono::{Datelike, Days, NaiveDate};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit};
@@ -255,48 +255,6 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "Seconds since 1970 began.",
         &[("to_unixtime(timestamp '2020-09-13 12:26:40')", "1600000000.0")],
     ),
-    scalar("from_iso8601_timestamp", ATHENA, &[Text], Gives::StampTz, |call| {
-        let texts = call.text(0);
-        call.stamps(|row| {
-            let text = texts.value(row);
-            let micros = crate::load::moment_of(&text.replacen('T', " ", 1), false);
-            let invalid = || Error::new(ErrorKind::InvalidText, format!("invalid ISO 8601 timestamp \"{text}\""));
-            micros.map(Some).ok_or_else(invalid)
-        })
-    })
-    .doc(
-        "from_iso8601_timestamp(text)",
-        "A moment in ISO 8601; an offset is kept of a text that is written out, else it is one in UTC.",
-        &[
-            ("from_iso8601_timestamp('2020-05-11T11:15:05')", "2020-05-11 11:15:05+00:00"),
-            ("from_iso8601_timestamp('2020-05-11T11:15:05.055+01:00')", "2020-05-11 11:15:05.055+01:00"),
-        ],
-    ),
-    scalar("from_iso8601_date", ATHENA, &[Text], Gives::Date, |call| {
-        let texts = call.text(0);
-        call.dates(|row| {
-            let text = texts.value(row);
-            let invalid = || Error::new(ErrorKind::InvalidText, format!("invalid ISO 8601 date \"{text}\""));
-            iso_date(text).map(|date| Some(days_of(date))).ok_or_else(invalid)
-        })
-    })
-    .doc(
-        "from_iso8601_date(text)",
-        "A date in ISO 8601: of the calendar, of a week, or the day of a year.",
-        &[
-            ("from_iso8601_date('2020-05-11')", "2020-05-11"),
-            ("from_iso8601_date('2020-W10')", "2020-03-02"),
-            ("from_iso8601_date('2020-123')", "2020-05-02"),
-        ],
-    ),
-    scalar("to_iso8601", ATHENA, &[Moment], Gives::Text, iso_texts).doc(
-        "to_iso8601(moment)",
-        "A date or moment in ISO 8601.",
-        &[
-            ("to_iso8601(date '2020-05-11')", "2020-05-11"),
-            ("to_iso8601(timestamp '2020-05-11 11:15:05.055 +01:00')", "2020-05-11T11:15:05.055+01:00"),
-        ],
-    ),
 ];
 
 /// A part of a date as a function of its name.
@@ -369,27 +327,6 @@ fn third(args: &[DataType]) -> Result<DataType> {
 }
 
 /// A moment with a zone has its offset, `Z` for none, as Trino writes them.
-fn iso_texts(call: &Call<'_>) -> Result<ArrayRef> {
-    let data_type = call.args[0].data_type();
-    let (micros, zone) = (micros(&call.args[0])?, Zone::of_type(data_type));
-    let (is_date, is_zoned) = (*data_type == DataType::Date32, matches!(data_type, DataType::Timestamp(_, Some(_))));
-    call.texts(|row| {
-        let utc = micros.value(row);
-        let offset = zone.map_or(Some(0), |zone| zone.offset_at(utc)).ok_or_else(of_no_calendar)?;
-        let moment = moment_of(utc.checked_add(offset).ok_or_else(of_no_calendar)?)?;
-        if is_date {
-            return Ok(Some(moment.format("%Y-%m-%d").to_string()));
-        }
-        let mut text = moment.format("%Y-%m-%dT%H:%M:%S%.3f").to_string();
-        if is_zoned && offset == 0 {
-            text.push('Z');
-        } else if is_zoned {
-            text.push_str(&hours_and_minutes((offset / SECOND_US) as i32));
-        }
-        Ok(Some(text))
-    })
-}
-
 /// With a zone without one, and the other way round; a date is a moment without zone.
 fn zoned_type(args: &[DataType]) -> Result<DataType> {
     Ok(match second(args)? {
@@ -401,21 +338,6 @@ fn zoned_type(args: &[DataType]) -> Result<DataType> {
 fn compare(call: &Call<'_>) -> Result<ArrayRef> {
     let (left, right) = (call.stamp(0).values(), call.stamp(1).values());
     call.all::<datafusion::arrow::datatypes::Int32Type>(|row| left[row].cmp(&right[row]) as i32)
-}
-
-/// `2020-05-11`, `2020-W10`, `2020-W10-1` or `2020-123`.
-fn iso_date(text: &str) -> Option<NaiveDate> {
-    let (year, rest) = text.split_once('-')?;
-    let year = || year.parse::<i32>().ok();
-    if let Some(week) = rest.strip_prefix('W') {
-        let (week, day) = week.split_once('-').unwrap_or((week, "1"));
-        let day = Weekday::try_from(day.parse::<u8>().ok()?.checked_sub(1)?).ok()?;
-        return NaiveDate::from_isoywd_opt(year()?, week.parse().ok()?, day);
-    }
-    if rest.len() == 3 && rest.bytes().all(|byte| byte.is_ascii_digit()) {
-        return NaiveDate::from_yo_opt(year()?, rest.parse().ok()?);
-    }
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
 }
 
 /// Days since the epoch.

@@ -3,6 +3,7 @@
 use super::arithmetic::overflow;
 use super::cast::decimal;
 use super::date_parts::{micros, shown};
+use super::iso::in_utc;
 use super::joda::{Pattern, Shown};
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::number_template::NumberTemplate;
@@ -17,6 +18,9 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type};
 
 use Kind::{Bool, Instant, Text};
+
+/// `parse_datetime` where nothing but the moment matters.
+pub(crate) const PARSED_INSTANT: &str = "$parsed_instant";
 
 /// Digits behind the point that TO_NUMBER keeps.
 const MOST_FRACTION: i8 = 10;
@@ -101,7 +105,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("date_format(date '2022-10-20', '%W, %M %e')", "Thursday, October 20"),
         ],
     ),
-    scalar("date_parse", ATHENA, &[Text, Text], Gives::Stamp, |call| read(call, Pattern::mysql)).doc(
+    scalar("date_parse", ATHENA, &[Text, Text], Gives::Stamp, |call| read(call, Pattern::mysql, true)).doc(
         "date_parse(text, format)",
         "A moment from a text, by MySQL's format.",
         &[("date_parse('2022/10/20/05', '%Y/%m/%d/%H')", "2022-10-20 05:00:00")],
@@ -117,11 +121,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ),
         ],
     ),
-    scalar("parse_datetime", ATHENA, &[Text, Text], Gives::StampTz, |call| read(call, Pattern::joda)).doc(
+    scalar("parse_datetime", ATHENA, &[Text, Text], Gives::StampTz, |call| read(call, Pattern::joda, false)).doc(
         "parse_datetime(text, format)",
         "A moment with zone from a text, by Joda's format.",
         &[("parse_datetime('2022-10-20 05:10', 'yyyy-MM-dd HH:mm')", "2022-10-20 05:10:00+00:00")],
     ),
+    scalar(PARSED_INSTANT, ATHENA, &[Text, Text], Gives::StampTz, |call| read(call, Pattern::joda, true)),
 ];
 
 /// Whether TO_DATE and TO_TIMESTAMP refuse what is out of range.
@@ -229,11 +234,12 @@ fn format_datetime(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn read(call: &Call<'_>, parse: fn(&str) -> Result<Pattern>) -> Result<ArrayRef> {
+/// Moments of texts, in UTC; one of another zone is an error where more than the moment matters.
+fn read(call: &Call<'_>, parse: fn(&str) -> Result<Pattern>, is_instant: bool) -> Result<ArrayRef> {
     let (texts, templates) = (call.text(0), call.text(1));
     let mut last = Last::new();
     call.stamps(|row| {
         let (local, zone) = last.of(templates.value(row), parse)?.read(texts.value(row))?;
-        zone.unwrap_or(Zone::UTC).to_utc(micros_of(local)).map(Some).ok_or_else(of_no_calendar)
+        in_utc(micros_of(local), zone, texts.value(row), is_instant)
     })
 }

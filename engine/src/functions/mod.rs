@@ -35,6 +35,7 @@ mod intervals;
 mod java_format;
 mod json;
 mod json_casts;
+mod iso;
 mod joda;
 mod json_path;
 mod json_paths;
@@ -104,6 +105,8 @@ pub(crate) use intervals::{
     DAY_TO_SECOND, EARLIER_IN_OWN_ZONE, EARLIER_IN_ZONE, GENERAL, LATER_IN_OWN_ZONE, LATER_IN_ZONE, TOTAL,
     YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
+pub(crate) use formats::PARSED_INSTANT;
+pub(crate) use iso::ISO_INSTANT;
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use lists::map_of;
 pub(crate) use nested_casts::is_nested_cast;

@@ -40,6 +40,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("Arrays and maps", vectors::FUNCTIONS),
     ("Colours", colours::FUNCTIONS),
     ("Dates", dates::FUNCTIONS),
+    ("Dates", iso::FUNCTIONS),
     ("Dates", zones::FUNCTIONS),
     ("Digests of numbers", digests::FUNCTIONS),
     ("Formats", formats::FUNCTIONS),

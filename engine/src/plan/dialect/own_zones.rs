@@ -1,13 +1,16 @@
 //! Trino's moments with a zone of their own, where its spelling holds the zone: literals, offsets in hours and minutes; and
 //! this statement's moment with so many digits.
 
-use super::calls::now;
+use super::calls::{name_of, now, rename};
 use super::spelling::{cast, text};
 use crate::error::{Error, ErrorKind};
-use crate::functions::{MOST_DIGITS, TO_DIGITS};
+use crate::functions::{ISO_INSTANT, MOST_DIGITS, PARSED_INSTANT, TO_DIGITS};
 use crate::sql::call;
 use crate::zone::hours_and_minutes;
-use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, TimezoneInfo, TypedString, UnaryOperator, Value};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, TimezoneInfo,
+    TypedString, UnaryOperator, Value,
+};
 
 /// The most minutes that a zone's clocks are before or behind UTC.
 const MOST_MINUTES: i64 = 14 * 60;
@@ -35,6 +38,52 @@ pub(super) fn respell(name: &str, mut args: Vec<Expr>) -> Result<Option<Expr>, E
         ("localtimestamp", [digits]) => Some(cut(digits)?),
         _ => None,
     })
+}
+
+/// Has moments of texts in any zone where nothing but the moment matters: what is compared, seconds since 1970, and what is
+/// shown in a zone that the statement names.
+pub(super) fn take_instants(expr: &mut Expr) {
+    match expr {
+        Expr::BinaryOp { left, op, right } if compares(op) => {
+            of_any_zone(left);
+            of_any_zone(right);
+        }
+        Expr::Between { expr: value, low, high, .. } => {
+            for expr in [value, low, high] {
+                of_any_zone(expr);
+            }
+        }
+        Expr::InList { expr: value, list, .. } => {
+            of_any_zone(value);
+            list.iter_mut().for_each(of_any_zone);
+        }
+        Expr::AtTimeZone { timestamp, .. } => of_any_zone(timestamp),
+        Expr::Function(function) if matches!(name_of(function).as_str(), "at_timezone" | "to_unixtime") => {
+            if let FunctionArguments::List(list) = &mut function.args
+                && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(moment))) = list.args.first_mut()
+            {
+                of_any_zone(moment);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn compares(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+fn of_any_zone(expr: &mut Expr) {
+    match expr {
+        Expr::Nested(inner) => of_any_zone(inner),
+        Expr::Function(function) => match name_of(function).as_str() {
+            "from_iso8601_timestamp" => rename(function, ISO_INSTANT),
+            "parse_datetime" => rename(function, PARSED_INSTANT),
+            _ => {}
+        },
+        _ => {}
+    }
 }
 
 /// `TIMESTAMP '2012-10-31 01:00 America/Los_Angeles'` as a moment of that zone; `None` for a literal without one.

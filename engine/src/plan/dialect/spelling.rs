@@ -1,6 +1,6 @@
 //! Literals, casts and calls of a dialect in words that the planner takes: a walk over the syntax tree.
 
-use super::{calls, doubles, grouping, intervals, names, outer_joins, row_values, using};
+use super::{calls, doubles, grouping, intervals, names, outer_joins, own_zones, row_values, using};
 use crate::error::{Error, ErrorKind};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::{
@@ -126,6 +126,9 @@ impl VisitorMut for Speller {
                 }
             }
             _ => {}
+        }
+        if self.dialect == Dialect::Athena {
+            own_zones::take_instants(expr);
         }
         flow(row_values::respell(expr).and_then(|()| calls::respell(expr, self.dialect)))
     }
