@@ -4,6 +4,7 @@ use super::{FORMATS, Fixture, fixture, run};
 use crate::tables::WriteOptions;
 use datafusion::physical_plan::ExecutionPlan;
 use millrace_catalog::model::{DataFile, FileFormat, SortKey};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::sync::Arc;
 
 /// Bytes that the scans of a plan read.
@@ -109,4 +110,34 @@ async fn whole_files_are_skipped_by_what_a_join_finds() {
         assert_eq!(rows, ["645133"], "{format:?}");
         assert!(bytes * 4 < all, "{format:?}: {bytes} of {all} bytes");
     }
+}
+
+/// What a sort with a limit finds skips files that come later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_files_are_skipped_by_what_a_limit_finds() {
+    for format in FORMATS {
+        let fixture = fixture(format, &[(1, "k", "bigint"), (2, "p", "bigint")]);
+        let sql = "SELECT value, (value * 7919) % 1000003 FROM generate_series(0, 999999)";
+        let options = WriteOptions { max_file_rows: 50_000, ..WriteOptions::default() };
+        let files = fixture.write(fixture.rows_of(sql).await, &options, 1).await;
+        let (_, all) = bytes_of(&fixture, &files, "SELECT sum(k), sum(p) FROM t WHERE p >= 0").await;
+        let (rows, bytes) = bytes_of(&fixture, &files, "SELECT p FROM t ORDER BY k LIMIT 3").await;
+        assert_eq!(rows, ["0", "7919", "15838"], "{format:?}");
+        assert!(bytes * 2 < all, "{format:?}: {bytes} of {all} bytes");
+    }
+}
+
+/// Within a row group of an open table's file pages have bounds, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_open_tables_are_skipped() {
+    let fixture = fixture(FileFormat::Parquet, &[(1, "k", "bigint"), (2, "p", "bigint")]);
+    let sql = "SELECT value, (value * 7919) % 1000003 FROM generate_series(0, 99999)";
+    let files = fixture.write(fixture.rows_of(sql).await, &WriteOptions::default(), 1).await;
+    let path = fixture.folder.path().join("public/t").join(&files[0].path);
+    let reader = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
+    assert_eq!(reader.metadata().num_row_groups(), 1);
+    let (_, all) = bytes_of(&fixture, &files, "SELECT sum(k), sum(p) FROM t WHERE p >= 0").await;
+    let (rows, bytes) = bytes_of(&fixture, &files, "SELECT p FROM t WHERE k = 12345").await;
+    assert_eq!(rows, [(12_345 * 7919 % 1_000_003).to_string()]);
+    assert!(bytes * 2 < all, "{bytes} of {all} bytes");
 }
