@@ -32,11 +32,11 @@ mod full_text;
 mod gathered;
 mod hashes;
 mod intervals;
+mod iso;
 mod java_format;
+mod joda;
 mod json;
 mod json_casts;
-mod iso;
-mod joda;
 mod json_path;
 mod json_paths;
 mod json_queries;
@@ -101,11 +101,11 @@ pub(crate) use conversion::{PLAIN_TEXT, is_written_out};
 pub(crate) use dates::{DATE_AND_TIME, DATE_PART, TIMETZ};
 pub(crate) use digests::is_digest;
 pub use document::{FunctionDocument, function_documents, functions_page};
+pub(crate) use formats::PARSED_INSTANT;
 pub(crate) use intervals::{
     DAY_TO_SECOND, EARLIER_IN_OWN_ZONE, EARLIER_IN_ZONE, GENERAL, LATER_IN_OWN_ZONE, LATER_IN_ZONE, TOTAL,
     YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
-pub(crate) use formats::PARSED_INSTANT;
 pub(crate) use iso::ISO_INSTANT;
 pub(crate) use kernel::{is_text, shown_type};
 pub(crate) use lists::map_of;

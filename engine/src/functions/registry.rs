@@ -3,7 +3,7 @@
 use super::kernel::{Gives, Kind, Scalar, declared, read_as};
 use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, digest_aggregates,
-    digests, distributions, formats, full_text, gathered, hashes, intervals, java_format, json, json_casts,
+    digests, distributions, formats, full_text, gathered, hashes, intervals, iso, java_format, json, json_casts,
     json_queries, json_tables, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured,
     series, set_digests, sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
     zones,

@@ -3,8 +3,8 @@
 use super::table::Kind::{Bool, Int2, Int4, Oid, Real, Text};
 use super::table::NULL;
 use super::{
-    INFORMATION_SCHEMA, PG_CATALOG, Relation, RelationKind, Rows, SystemTable, Value, all, constraints, indexes, oid,
-    relations, row,
+    INFORMATION_SCHEMA, PG_CATALOG, RelationKind, Rows, SystemTable, Value, all, constraints, indexes, oid, relations,
+    row,
 };
 use crate::error::Result;
 use crate::resolve;

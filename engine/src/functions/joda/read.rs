@@ -8,7 +8,7 @@
 use super::{Field, Pattern, Piece, SHORT};
 use crate::error::{Error, ErrorKind, Result};
 use crate::zone::Zone;
-use chrono::{Datelike, Days, IsoWeek, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
+use chrono::{DateTime, Datelike, Days, IsoWeek, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 /// Short names of zones that are read; what they are, whatever the season.
@@ -223,7 +223,7 @@ fn put_together(mut said: Vec<(Field, i32)>) -> std::result::Result<NaiveDateTim
     if said.first().is_some_and(is_of_days) {
         said.insert(0, (Field::Year, YEAR_OF_DAYS));
     }
-    let mut at = NaiveDateTime::UNIX_EPOCH;
+    let mut at = DateTime::UNIX_EPOCH.naive_utc();
     for (field, value) in &said {
         at = floor(set(at, *field, *value)?, *field);
     }
