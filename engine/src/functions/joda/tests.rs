@@ -30,11 +30,10 @@ fn numbers_have_as_many_digits_as_letters() {
         ("H HH HHH k kk kkk", "0 00 000 24 24 024", "12 12 012 12 12 012"),
         ("m mm s ss", "4 04 5 05", "34 34 56 56"),
         ("S SS SSS SSSS SSSSSSSSS", "6 67 678 6780 678000000", "1 10 100 1000 100000000"),
-        ("''ab  % [x] é", "a'b ' % [2020] é", "a'b ' % [1985] é"),
+        ("'a''b' '' % [x] é", "a'b ' % [2020] é", "a'b ' % [1985] é"),
     ] {
-        let pattern = pattern.replace("''", "'");
-        assert_eq!(written(&pattern, "2020-03-05T00:04:05.678"), early, "{pattern}");
-        assert_eq!(written(&pattern, "1985-12-29T12:34:56.1"), late, "{pattern}");
+        assert_eq!(written(pattern, "2020-03-05T00:04:05.678"), early, "{pattern}");
+        assert_eq!(written(pattern, "1985-12-29T12:34:56.1"), late, "{pattern}");
     }
     assert_eq!(written("yyyy yy Y G C", "0001-01-01T00:00:00"), "0001 01 1 AD 0");
 }
