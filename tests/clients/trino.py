@@ -140,10 +140,10 @@ class Judge:
         self.ours, self.theirs, self.show = ours, theirs, show
         self.known, self.lax, self.found = collections.Counter(), collections.Counter(), collections.Counter()
         self.failed = self.errors = 0
-        self.both = concurrent.futures.ThreadPoolExecutor(2)
+        self.ahead = concurrent.futures.ThreadPoolExecutor(3)
 
     def ask(self, ours, theirs):
-        asked = self.both.submit(self.theirs.run, theirs)
+        asked = self.ahead.submit(self.theirs.run, theirs)
         return self.ours.run(ours), asked.result()
 
     def report(self, what, name, ours_sql, ours, theirs):

@@ -48,7 +48,8 @@ class Trino:
 
     def __init__(self, url):
         self.url = url
-        self.headers = {"X-Trino-User": "millrace", "X-Trino-Time-Zone": "UTC", "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME"}
+        self.headers = {"X-Trino-User": "millrace", "X-Trino-Time-Zone": "UTC", "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME",
+                        "X-Trino-Session": "query_max_run_time=60s"}
 
     def ask(self, url, data=None):
         for attempt in range(5):

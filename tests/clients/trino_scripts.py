@@ -10,6 +10,8 @@ SCRIPTS = ROOT / "tests/sql"
 FUNCTIONS = ROOT / "docs/sql/functions.md"
 # What another moment or another try gives otherwise.
 CHANGING = re.compile(r"\b(now|random|rand|shuffle|uuid|current_timestamp|current_time|current_date|localtime|localtimestamp|current_user)\b", re.I)
+# What Trino has no memory for: it makes all splits of a sequence at once.
+TOO_LARGE = re.compile(r"sequence\(0, 9223372036854775807\)")
 
 
 def statements():
@@ -56,7 +58,7 @@ def examples():
 def all_of_them():
     """Where, SQL, and whether the order of rows is open."""
     for where, sql, sort in statements():
-        if not CHANGING.search(sql):
+        if not CHANGING.search(sql) and not TOO_LARGE.search(sql):
             yield where, sql, sort or not re.search(r"\bORDER BY\b", sql, re.I)
     for where, sql in examples():
         if not CHANGING.search(sql):
@@ -66,8 +68,9 @@ def all_of_them():
 def compare(judge):
     """Runs them on both; returns how many both were asked."""
     asked = 0
-    for where, sql, unordered in all_of_them():
-        theirs = judge.theirs.run(sql)
+    found = list(all_of_them())
+    # Trino is asked ahead, for it takes its time with each.
+    for (where, sql, unordered), theirs in zip(found, judge.ahead.map(judge.theirs.run, [sql for _, sql, _ in found])):
         if theirs.code in client.NO_TABLE:
             continue
         asked += 1
