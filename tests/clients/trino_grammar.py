@@ -214,7 +214,7 @@ class Grammar:
         pattern = re.sub(r"<(T|varchar|decimal|timestamp)>", lambda found: self.cast_type(bound["T"] if found[1] == "T" else found[1]), pattern)
         pattern = re.sub(r"\{([^{}]+)\}", place, pattern)
         free = frozenset().union(*(part.free for part in parts)) - set(names.values())
-        return Expression(kind, pattern, tuple(parts), free=free, level=level, made_of=label(template, bound))
+        return Expression(kind, pattern, tuple(parts), free=free, level=level, made_of=label(template, bound, parts))
 
     def variable(self):
         self.named += 1
@@ -282,8 +282,7 @@ class Grammar:
         return self.fill("ANY", self.random.choice(WINDOWS), {}, depth, {}, "window")
 
 
-def label(template, bound):
+def label(template, bound, parts):
     """What a template is, for what is found to be told apart: its function or operator, and the kinds of its parts."""
-    kinds = [re.sub(r"\b[TUKVOE]\b", lambda found: bound.get(found[0], found[0]), kind.partition("|")[0])
-             for kind in re.findall(r"\{([^{}]+)\}", template) if kind[0] != "#"]
-    return re.sub(r"\{[^{}]+\}", "_", template) + (f" of {', '.join(kinds)}" if len(kinds) < 4 else "")
+    text = re.sub(r"<T>", bound.get("T", ""), re.sub(r"\{[^{}]+\}", "_", template))
+    return text + (" of " + ", ".join(part.kind for part in parts) if 0 < len(parts) < 4 else "")
