@@ -17,12 +17,6 @@ import urllib.error
 import urllib.request
 import zoneinfo
 
-# What Trino says without running the statement.
-STATIC = {"SYNTAX_ERROR", "TYPE_MISMATCH", "FUNCTION_NOT_FOUND", "COLUMN_NOT_FOUND", "NOT_SUPPORTED", "MISSING_GROUP_BY", "EXPRESSION_NOT_AGGREGATE",
-          "EXPRESSION_NOT_CONSTANT", "EXPRESSION_NOT_SCALAR", "INVALID_LITERAL", "INVALID_ARGUMENTS", "TYPE_NOT_FOUND", "AMBIGUOUS_NAME",
-          "INVALID_PATH", "INVALID_WINDOW_FRAME", "AMBIGUOUS_FUNCTION_CALL", "FUNCTION_NOT_AGGREGATE", "FUNCTION_NOT_WINDOW",
-          "MISSING_OVER", "INVALID_PARAMETER_USAGE", "MISMATCHED_COLUMN_ALIASES", "INVALID_COLUMN_REFERENCE", "MISSING_ORDER_BY",
-          "NESTED_WINDOW", "NESTED_AGGREGATION", "TOO_MANY_ARGUMENTS", "DUPLICATE_PARAMETER_NAME", "COMPILER_ERROR"}
 NO_TABLE = {"TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "MISSING_CATALOG_NAME", "MISSING_SCHEMA_NAME"}
 
 
@@ -68,7 +62,10 @@ class Trino:
         while True:
             if "error" in answer:
                 error = answer["error"]
-                return Outcome(code=error["errorName"], message=error["message"].split("\n")[0], static=error["errorName"] in STATIC)
+                message = error["message"].split("\n")[0]
+                # What was found before anything ran has a place in the statement.
+                static = re.match(r"line \d+:\d+: ", message) is not None or error["errorName"] == "NOT_SUPPORTED"
+                return Outcome(code=error["errorName"], message=message, static=static)
             columns = answer.get("columns", columns)
             rows += answer.get("data", [])
             if "nextUri" not in answer:

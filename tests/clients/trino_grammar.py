@@ -84,7 +84,8 @@ def sql_type(kind):
 def written(kind, text):
     """A column's value as SQL."""
     if text == "NULL":
-        return f"CAST(NULL AS {column_type(kind)})"
+        # No cast names an interval's type in Athena.
+        return {"ids": "nullif(INTERVAL '1' DAY, INTERVAL '1' DAY)", "iym": "nullif(INTERVAL '1' YEAR, INTERVAL '1' YEAR)"}.get(kind, f"CAST(NULL AS {column_type(kind)})")
     if kind in ("tinyint", "smallint", "bigint", "decimal"):
         return f"{kind} '{text}'"
     if kind in ("real", "double") and text.endswith(")"):
@@ -94,17 +95,19 @@ def written(kind, text):
     if kind == "double":
         return f"DOUBLE '{text}'"
     if kind == "integer":
-        return f"({text})" if text[0] == "-" else text
+        return f"CAST({text} AS integer)"
     if kind in ("date", "timestamp", "timestamptz", "time"):
         name = "timestamp" if kind == "timestamptz" else kind
         return f"{name.upper()} '{text.replace('_', ' ', 2 if kind == 'timestamptz' else 1)}'"
     if kind in ("ids", "iym"):
         found = re.fullmatch(r"'(-?)(.*)' (.*)", text)
-        return f"INTERVAL {'-' if found[1] else ''}'{found[2]}' {found[3]}"
+        return f"(- INTERVAL '{found[2]}' {found[3]})" if found[1] else f"INTERVAL {text}"
     if kind == "json":
         return f"JSON {text}"
-    if kind == "varchar" or kind == "boolean" or kind == "varbinary":
+    if kind in ("varchar", "boolean"):
         return text
+    if text == "MAP()":
+        return f"CAST(JSON '{{}}' AS {column_type(kind)})"
     return f"CAST({text} AS {column_type(kind)})"
 
 
@@ -118,8 +121,8 @@ def column_values():
         for name, values in columns:
             values = values.split() if isinstance(values, str) else values
             found[name] = [written("decimal5" if name == "m" and value == "NULL" else kind, value) for value in values]
-    found["g"] = [value if value != "NULL" else "CAST(NULL AS integer)" for value in GROUPS]
-    found["o"] = [value if value != "NULL" else "CAST(NULL AS integer)" for value in ORDER]
+    found["g"] = [written("integer", value) for value in GROUPS]
+    found["o"] = [written("integer", value) for value in ORDER]
     return found
 
 
@@ -129,7 +132,7 @@ CELLS = column_values()
 def table(columns, rows):
     """The rows as a relation `v`, with the columns that are used."""
     columns = sorted(columns)
-    lines = ["(" + ", ".join([str(row), *(CELLS[name][row - 1] for name in columns)]) + ")" for row in rows]
+    lines = ["(" + ", ".join([written("integer", str(row)), *(CELLS[name][row - 1] for name in columns)]) + ")" for row in rows]
     return f"(VALUES {', '.join(lines)}) AS v ({', '.join(['id', *columns])})"
 
 
@@ -260,7 +263,7 @@ class Grammar:
     def constant(self, kind):
         random = self.random
         if random.random() < 0.06:
-            return f"CAST(NULL AS {sql_type(kind)})"
+            return written(kind, "NULL")
         if kind in CONSTANTS:
             return random.choice(CONSTANTS[kind])
         exact, bound = head(kind)
@@ -271,7 +274,7 @@ class Grammar:
         if exact == "map(K,V)":
             keys = random.sample([key for key in CONSTANTS[bound["K"]] if "NULL" not in key], random.choice([0, 1, 2]))
             if not keys:
-                return f"CAST(MAP() AS {kind})"
+                return f"CAST(JSON '{{}}' AS {sql_type(kind)})"
             return f"MAP(ARRAY[{', '.join(keys)}], ARRAY[{', '.join(self.constant(bound['V']) for _ in keys)}])"
         raise KeyError(kind)
 
