@@ -3,14 +3,15 @@
 #   services.sh start DIR [SERVICE…]   starts them and prints a line `SERVICE URL` for each, which DIR/endpoints keeps
 #   services.sh stop DIR               ends them
 # Services: s3 (SeaweedFS), dynamodb (DynamoDB Local), dynalite, kinesis (kinesis-mock), kinesalite, opensearch (2.19),
-# opensearch1 (1.3), opensearch3 (3.5), elasticsearch (7.10); s3, dynamodb, kinesis and opensearch when none is named. Exits with 3 when one cannot be had here.
+# opensearch1 (1.3), opensearch3 (3.5), elasticsearch (7.10), trino (435); s3, dynamodb, kinesis and opensearch when none is
+# named. Exits with 3 when one cannot be had here.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)/services
 
 # The script of a service, and what it is told beside place and port.
 script() {
     case "$1" in
-    s3 | opensearch | opensearch1 | opensearch3 | elasticsearch) echo "$1" ;;
+    s3 | opensearch | opensearch1 | opensearch3 | elasticsearch | trino) echo "$1" ;;
     dynamodb) echo "dynamodb dynamodb-local" ;;
     dynalite) echo "dynamodb dynalite" ;;
     kinesis) echo "kinesis kinesis-mock" ;;
