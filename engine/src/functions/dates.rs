@@ -6,7 +6,7 @@ use super::parts::{DAY_US, Part, add_months_sticky, last_day, moment_of, months_
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
 use crate::zone::{Zone, offset_seconds};
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, Days};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Time64MicrosecondType, TimeUnit};
@@ -314,7 +314,7 @@ fn last_days(call: &Call<'_>) -> Result<ArrayRef> {
     let dates = call.date(0);
     call.dates(|row| {
         let day = moment_of(i64::from(dates.value(row)) * DAY_US)?.date();
-        Ok(Some(days_of(last_day(day))))
+        Ok(Some(last_day(day).to_epoch_days()))
     })
 }
 
@@ -326,7 +326,6 @@ fn third(args: &[DataType]) -> Result<DataType> {
     args.get(2).cloned().ok_or_else(|| Error::internal("an argument is missing"))
 }
 
-/// A moment with a zone has its offset, `Z` for none, as Trino writes them.
 /// With a zone without one, and the other way round; a date is a moment without zone.
 fn zoned_type(args: &[DataType]) -> Result<DataType> {
     Ok(match second(args)? {
@@ -338,11 +337,6 @@ fn zoned_type(args: &[DataType]) -> Result<DataType> {
 fn compare(call: &Call<'_>) -> Result<ArrayRef> {
     let (left, right) = (call.stamp(0).values(), call.stamp(1).values());
     call.all::<datafusion::arrow::datatypes::Int32Type>(|row| left[row].cmp(&right[row]) as i32)
-}
-
-/// Days since the epoch.
-fn days_of(date: NaiveDate) -> i32 {
-    date.num_days_from_ce() - 719_163
 }
 
 fn next_day(call: &Call<'_>) -> Result<ArrayRef> {
@@ -358,7 +352,7 @@ fn next_day(call: &Call<'_>) -> Result<ArrayRef> {
         let date = moment_of(i64::from(dates.value(row)) * DAY_US)?.date();
         let ahead = (wanted as i64 - i64::from(date.weekday().num_days_from_sunday()) + 6).rem_euclid(7) + 1;
         let next = date.checked_add_days(Days::new(ahead.unsigned_abs()));
-        Ok(next.map(days_of))
+        Ok(next.map(|date| date.to_epoch_days()))
     })
 }
 

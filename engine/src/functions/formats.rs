@@ -227,10 +227,11 @@ fn format_datetime(call: &Call<'_>) -> Result<ArrayRef> {
             }
             return pattern.write(&without_zone(moment_of(utc)?)).map(Some);
         };
-        let offset = zone.offset_at(utc).ok_or_else(of_no_calendar)?;
-        let local = moment_of(utc.checked_add(offset).ok_or_else(of_no_calendar)?)?;
-        let offset = i32::try_from(offset / SECOND_US).map_err(|_| of_no_calendar())?;
-        pattern.write(&Shown { local, offset, zone: name, abbreviation: &zone.abbreviation_at(utc) }).map(Some)
+        let local = zone.to_local(utc).ok_or_else(of_no_calendar)?;
+        let offset = i32::try_from((local - utc) / SECOND_US).map_err(|_| of_no_calendar())?;
+        pattern
+            .write(&Shown { local: moment_of(local)?, offset, zone: name, abbreviation: &zone.abbreviation_at(utc) })
+            .map(Some)
     })
 }
 

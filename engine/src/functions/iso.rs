@@ -141,14 +141,15 @@ fn time_us(text: &str) -> Option<i64> {
     rest.is_none().then_some(total)
 }
 
+/// A moment with a zone has its offset, `Z` for none, as Trino writes them.
 fn texts(call: &Call<'_>) -> Result<ArrayRef> {
     let data_type = call.args[0].data_type();
     let (micros, zone) = (micros(&call.args[0])?, Zone::of_type(data_type));
     let (is_date, is_zoned) = (*data_type == DataType::Date32, matches!(data_type, DataType::Timestamp(_, Some(_))));
     call.texts(|row| {
         let utc = micros.value(row);
-        let offset = zone.map_or(Some(0), |zone| zone.offset_at(utc)).ok_or_else(of_no_calendar)?;
-        let moment = moment_of(utc.checked_add(offset).ok_or_else(of_no_calendar)?)?;
+        let local = zone.map_or(Some(utc), |zone| zone.to_local(utc)).ok_or_else(of_no_calendar)?;
+        let (moment, offset) = (moment_of(local)?, local - utc);
         if is_date {
             return Ok(Some(moment.format("%Y-%m-%d").to_string()));
         }

@@ -3,7 +3,8 @@
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::arrow::array::ArrayRef;
-use std::fmt::Write;
+use percent_encoding::percent_decode_str;
+use url::form_urlencoded::byte_serialize;
 
 use Kind::Text;
 
@@ -26,21 +27,22 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.ints(|row| Ok(Url::of(texts.value(row)).and_then(|url| url.port)))
     })
     .doc("url_extract_port(url)", "The port.", &[("url_extract_port('http://example.com:8080/path')", "8080")]),
-    scalar("url_extract_path", ATHENA, &[Text], Gives::Text, |call| part(call, |url| decoded(url.path))).doc(
+    scalar("url_extract_path", ATHENA, &[Text], Gives::Text, |call| part(call, |url| Some(decoded(url.path)))).doc(
         "url_extract_path(url)",
         "The path.",
         &[("url_extract_path('http://example.com:8080/path/a?k1=v1')", "/path/a")],
     ),
-    scalar("url_extract_query", ATHENA, &[Text], Gives::Text, |call| part(call, |url| decoded(url.query))).doc(
+    scalar("url_extract_query", ATHENA, &[Text], Gives::Text, |call| part(call, |url| Some(decoded(url.query)))).doc(
         "url_extract_query(url)",
         "The query, without escapes.",
         &[("url_extract_query('http://example.com/path?k1=v1&k2=v%202#Ref1')", "k1=v1&k2=v 2")],
     ),
-    scalar("url_extract_fragment", ATHENA, &[Text], Gives::Text, |call| part(call, |url| decoded(url.fragment))).doc(
-        "url_extract_fragment(url)",
-        "The fragment, without escapes.",
-        &[("url_extract_fragment('http://example.com/path?k1=v1#Ref1')", "Ref1")],
-    ),
+    scalar("url_extract_fragment", ATHENA, &[Text], Gives::Text, |call| part(call, |url| Some(decoded(url.fragment))))
+        .doc(
+            "url_extract_fragment(url)",
+            "The fragment, without escapes.",
+            &[("url_extract_fragment('http://example.com/path?k1=v1#Ref1')", "Ref1")],
+        ),
     scalar("url_extract_parameter", ATHENA, &[Text, Text], Gives::Text, |call| {
         let (texts, names) = (call.text(0), call.text(1));
         call.texts(|row| {
@@ -50,7 +52,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
                 (name == wanted).then_some(value)
             });
-            Ok(found.and_then(decoded_of_form))
+            Ok(found.map(decoded_of_form))
         })
     })
     .doc(
@@ -60,7 +62,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     ),
     scalar("url_encode", ATHENA, &[Text], Gives::Text, |call| {
         let texts = call.text(0);
-        call.texts(|row| Ok(Some(encoded(texts.value(row)))))
+        call.texts(|row| Ok(Some(byte_serialize(texts.value(row).as_bytes()).collect::<String>())))
     })
     .doc("url_encode(text)", "A text as part of a query.", &[("url_encode('a b&ü')", "a+b%26%C3%BC")]),
     scalar("url_decode", ATHENA, &[Text], Gives::Text, |call| {
@@ -68,7 +70,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.texts(|row| {
             let text = texts.value(row);
             let invalid = || Error::new(ErrorKind::InvalidText, format!("\"{text}\" is not an encoded text"));
-            decoded_of_form(text).map(Some).ok_or_else(invalid)
+            if has_whole_escapes(text) { Ok(Some(decoded_of_form(text))) } else { Err(invalid()) }
         })
     })
     .doc("url_decode(text)", "The text that was encoded.", &[("url_decode('a+b%26')", "a b&")]),
@@ -86,12 +88,11 @@ struct Url<'a> {
 
 impl<'a> Url<'a> {
     fn of(text: &'a str) -> Option<Self> {
-        if text
-            .contains(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`'))
+        if !has_whole_escapes(text)
+            || text.contains(|c: char| {
+                c.is_whitespace() || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`')
+            })
         {
-            return None;
-        }
-        if !text.split('%').skip(1).all(|after| after.as_bytes().get(..2).is_some_and(is_escape)) {
             return None;
         }
         let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
@@ -123,44 +124,18 @@ fn part(call: &Call<'_>, of: impl Fn(&Url<'_>) -> Option<String>) -> Result<Arra
     call.texts(|row| Ok(Url::of(texts.value(row)).and_then(|url| of(&url))))
 }
 
-/// The text behind `%41`; None where an escape is broken. Bytes that are no text are replaced, as Trino does.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        bytes.push(match first {
-            b'%' => {
-                let (digits, after) = rest.split_at_checked(2).filter(|(digits, _)| is_escape(digits))?;
-                rest = after;
-                u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?
-            }
-            other => *other,
-        });
-    }
-    Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+/// The text behind `%41`. Bytes that are no text are replaced, as Trino does.
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// The same of a form's text, where `+` is a blank.
-fn decoded_of_form(text: &str) -> Option<String> {
+fn decoded_of_form(text: &str) -> String {
     decoded(&text.replace('+', " "))
 }
 
-fn is_escape(digits: &[u8]) -> bool {
-    digits.iter().all(u8::is_ascii_hexdigit)
-}
-
-/// The form of `application/x-www-form-urlencoded`.
-fn encoded(text: &str) -> String {
-    let mut made = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b' ' => made.push('+'),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => made.push(char::from(byte)),
-            other => {
-                let _ = write!(made, "%{other:02X}");
-            }
-        }
-    }
-    made
+/// Whether two digits follow each `%`.
+fn has_whole_escapes(text: &str) -> bool {
+    let is_escape = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    text.split('%').skip(1).all(|after| after.as_bytes().get(..2).is_some_and(is_escape))
 }

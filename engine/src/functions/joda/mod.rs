@@ -7,24 +7,11 @@ mod read;
 mod write;
 
 use crate::error::{Error, ErrorKind, Result};
-use chrono::{Datelike, Utc};
+use chrono::{Datelike, Month, Utc};
+use std::ops::RangeInclusive;
 
 pub(super) use write::Shown;
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const HALVES: [&str; 2] = ["AM", "PM"];
 const ERAS: [&str; 2] = ["BC", "AD"];
@@ -67,19 +54,26 @@ impl Field {
         matches!(self, Self::Century | Self::Year | Self::Weekyear)
     }
 
-    /// The names of its values, from the first, which is 0 of halves and eras and 1 of months and days.
-    fn names(self) -> &'static [&'static str] {
+    /// Its values that have names.
+    fn named(self) -> RangeInclusive<i32> {
         match self {
-            Self::Month => &MONTHS,
-            Self::DayOfWeek => &DAYS,
-            Self::HalfDay => &HALVES,
-            Self::Era => &ERAS,
-            _ => &[],
+            Self::Month => 1..=12,
+            Self::DayOfWeek => 1..=7,
+            _ => 0..=1,
         }
     }
 
-    fn first(self) -> i32 {
-        i32::from(matches!(self, Self::Month | Self::DayOfWeek))
+    /// The name of a value; empty where it has none.
+    fn name(self, value: i32) -> &'static str {
+        let Ok(value) = u8::try_from(value) else { return "" };
+        let of = |names: &[&'static str], at: u8| names.get(usize::from(at)).copied().unwrap_or_default();
+        match self {
+            Self::Month => Month::try_from(value).map_or("", |month| month.name()),
+            Self::DayOfWeek => of(&DAYS, value.wrapping_sub(1)),
+            Self::HalfDay => of(&HALVES, value),
+            Self::Era => of(&ERAS, value),
+            _ => "",
+        }
     }
 }
 

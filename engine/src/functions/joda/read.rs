@@ -162,14 +162,14 @@ impl<'a> Reader<'a> {
     fn name(&mut self, field: Field) -> Option<()> {
         let rest = self.rest();
         let is_next = |name: &str| rest.get(..name.len()).is_some_and(|next| next.eq_ignore_ascii_case(name));
-        let names = field.names().iter().enumerate();
-        let found = names.filter_map(|(place, name)| {
-            let length = [*name, &name[..name.len().min(SHORT)]].into_iter().find(|name| is_next(name))?.len();
-            Some((length, place))
+        let found = field.named().filter_map(|value| {
+            let name = field.name(value);
+            let length = [name, &name[..name.len().min(SHORT)]].into_iter().find(|name| is_next(name))?.len();
+            Some((length, value))
         });
-        let (length, place) = found.max()?;
+        let (length, value) = found.max()?;
         self.at += length;
-        self.said.push((field, i32::try_from(place).ok()? + field.first()));
+        self.said.push((field, value));
         Some(())
     }
 
@@ -291,7 +291,7 @@ fn weeks_of(week: IsoWeek) -> u32 {
 }
 
 fn monday(date: NaiveDate) -> NaiveDate {
-    date.checked_sub_days(Days::new(date.weekday().num_days_from_monday().into())).unwrap_or(date)
+    date.week(Weekday::Mon).checked_first_day().unwrap_or(date)
 }
 
 /// Where a field's value began.

@@ -35,8 +35,7 @@ impl Pattern {
                     let _ = write!(made, "{digits:0<least$}", least = *least);
                 }
                 Piece::Name(field, is_short) => {
-                    let at = usize::try_from(number(moment.local, *field) - field.first()).unwrap_or_default();
-                    let name = field.names().get(at).copied().unwrap_or_default();
+                    let name = field.name(number(moment.local, *field));
                     made.push_str(if *is_short { &name[..SHORT] } else { name });
                 }
                 Piece::ZoneName(is_short) => made.push_str(zone_name(moment, *is_short)?),
@@ -71,7 +70,6 @@ fn zone_name<'a>(moment: &'a Shown<'_>, is_short: bool) -> Result<&'a str> {
 /// What a field is of a moment.
 fn number(at: NaiveDateTime, field: Field) -> i32 {
     let year_of_era = || if at.year() > 0 { at.year() } else { 1 - at.year() };
-    let clock = |hour: u32, around: u32| if hour.is_multiple_of(around) { around } else { hour % around };
     let small = match field {
         Field::Year => return at.year(),
         Field::YearOfEra => return year_of_era(),
@@ -85,9 +83,10 @@ fn number(at: NaiveDateTime, field: Field) -> i32 {
         Field::DayOfWeek => at.weekday().number_from_monday(),
         Field::HalfDay => at.hour() / 12,
         Field::Hour => at.hour(),
-        Field::ClockHour => clock(at.hour(), 24),
+        Field::ClockHour if at.hour() == 0 => 24,
+        Field::ClockHour => at.hour(),
         Field::HalfHour => at.hour() % 12,
-        Field::HalfClockHour => clock(at.hour(), 12),
+        Field::HalfClockHour => at.hour12().1,
         Field::Minute => at.minute(),
         Field::Second => at.second(),
         Field::Millisecond => at.nanosecond() / 1_000_000,

@@ -1,5 +1,5 @@
-//! Trino's moments with a zone of their own, where its spelling holds the zone: literals, offsets in hours and minutes; and
-//! this statement's moment with so many digits.
+//! Trino's moments with a zone of their own, where its spelling holds the zone: literals, offsets in hours and minutes; texts
+//! of columns, whose zones differ, where only the moment is asked for; and this statement's moment with so many digits.
 
 use super::calls::{name_of, now, rename};
 use super::spelling::{cast, text};

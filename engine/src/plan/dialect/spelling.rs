@@ -127,7 +127,7 @@ impl VisitorMut for Speller {
             }
             _ => {}
         }
-        if self.dialect == Dialect::Athena {
+        if !self.dialect.rules().zone_is_set {
             own_zones::take_instants(expr);
         }
         flow(row_values::respell(expr).and_then(|()| calls::respell(expr, self.dialect)))
