@@ -140,6 +140,7 @@ class Judge:
         self.ours, self.theirs, self.show = ours, theirs, show
         self.known, self.lax, self.found = collections.Counter(), collections.Counter(), collections.Counter()
         self.failed = self.errors = 0
+        self.made = grammar.Grammar(random.Random(0))
         self.ahead = concurrent.futures.ThreadPoolExecutor(3)
 
     def ask(self, ours, theirs):
@@ -264,7 +265,6 @@ def random_batches(source, count):
                 one.level = level
         done += len(batch)
         yield made, batch
-    return
 
 
 def compare(judge, source, count):

@@ -79,16 +79,12 @@ pub(super) async fn referrers(context: &Context, table: &ManagedTable) -> Result
 }
 
 /// Has constraints follow a table to its new name, or to new names of its columns: its own, and foreign keys of other
-/// tables to it. They keep their own names.
+/// tables to it. They keep their own names. A table stays in its schema.
 pub(super) async fn follow(context: &Context, before: &ManagedTable, changed: &mut ManagedTable) -> Result<()> {
     let now = changed.clone();
     for constraint in &mut changed.attributes.constraints {
         follow_columns(&mut constraint.columns, before, &now);
         if let Some(reference) = constraint.reference_mut() {
-            // Without a schema it means that of its own table, which may be another now.
-            if reference.schema.is_none() && now.schema != before.schema {
-                reference.schema = Some(before.schema.clone());
-            }
             follow_reference(reference, &before.schema, before, &now);
         }
     }
@@ -110,9 +106,6 @@ fn follow_reference(reference: &mut Reference, schema: &str, before: &ManagedTab
     }
     follow_columns(&mut reference.columns, before, now);
     reference.table.clone_from(&now.name);
-    if reference.schema.is_some() || schema != now.schema {
-        reference.schema = Some(now.schema.clone());
-    }
 }
 
 fn follow_columns(names: &mut [String], before: &ManagedTable, now: &ManagedTable) {
