@@ -41,7 +41,7 @@ SUITES = {
     "lake": (["--scale", "0.01", "--files", "20"], "duckdb-parquet,datafusion,polars,chdb", 26),
     "load": (["--scale", "0.01", "--inserts", "5"], "duckdb", 12),
     "concurrency": (["--scale", "0.01", "--clients", "1,3", "--seconds", "3"], "postgres", 10),
-    "kernels": (["--rows", "10000"], "duckdb", 24),
+    "kernels": (["--rows", "10000"], "duckdb", 25),
 }
 # Lines that a peer cannot run, by suite and peer: files that it does not read.
 UNREADABLE = {
