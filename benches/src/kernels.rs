@@ -43,7 +43,7 @@ const OF_CELLS: [(&str, &str, Option<&str>); 20] = [
     ("texts alone", "sum(length(word))", None),
     ("substring", "sum(length(substring(word, 3, 4)))", None),
     ("long substring", "sum(length(substring(line, 9)))", None),
-    ("||", "sum(length(word || line))", None),
+    ("||", "sum(length(word || '-'))", None),
     ("|| twice", "sum(length(word || '-' || line))", None),
     ("upper", "max(upper(word))", None),
     ("LIKE", "sum(CASE WHEN word LIKE 'name 1%' THEN 1 ELSE 0 END)", None),

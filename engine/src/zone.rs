@@ -1,8 +1,8 @@
 //! Time zones by name: of the IANA database, or abbreviations; and the session's, which its configuration carries.
 
-use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::{GapInfo, OffsetName, Tz};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::config::ConfigOptions;
 
 /// Abbreviations and what they are from UTC, in hours and minutes, whatever the season: PostgreSQL's default set
@@ -25,6 +25,12 @@ const ABBREVIATIONS: &str = "\
     YEKST +0600 Z +0000 ZULU +0000";
 
 const DAY_US: i64 = 86_400_000_000;
+
+/// When the changes that chrono-tz lists end: the year 2100 in UTC.
+const LISTED_UNTIL_US: i64 = 4_102_444_800_000_000;
+
+/// Years with leap days in their order, of which there are all kinds: what weekday they begin with, and how long they are.
+const ALL_KINDS_OF_YEARS: std::ops::Range<i32> = 2071..2099;
 
 /// Names of UTC in the IANA database, some of them also with `Etc/` before them.
 const UTC_NAMES: &str = "utc uct gmt gmt0 gmt+0 gmt-0 greenwich universal zulu";
@@ -74,6 +80,13 @@ pub(crate) fn name_in_types(text: &str) -> Option<String> {
         _ => offset_seconds(lower.trim_start_matches("utc").trim_start_matches("gmt"))?,
     };
     Some(if seconds == 0 { "UTC".to_owned() } else { hours_and_minutes(seconds) })
+}
+
+/// The date, the time of day and the zone of a text that has a zone behind them; the time may be empty.
+pub(crate) fn split(text: &str) -> Option<(&str, &str, &str)> {
+    let (date, rest) = text.trim().split_once(' ')?;
+    let (time, zone) = rest.split_at(rest.find(|c: char| c.is_ascii_alphabetic() || c == '+' || c == '-')?);
+    Some((date, time.trim_end(), zone))
 }
 
 /// The name of the zone that a type of moments has; UTC for types that name none.
@@ -131,6 +144,12 @@ impl Zone {
         name.parse().ok().map(Self::Named).or_else(|| offset_seconds(name).map(Self::Fixed))
     }
 
+    /// The zone of a name that types may have, in any of its forms ([`name_in_types`]).
+    pub(crate) fn in_types(name: &str) -> Option<Self> {
+        let name = name_in_types(name)?;
+        Self::of_type(&DataType::Timestamp(TimeUnit::Microsecond, Some(name.into())))
+    }
+
     /// The same where it is not UTC: moments whose clocks are neither UTC's nor the session's, as Trino has them.
     pub(crate) fn own(data_type: &DataType) -> Option<Self> {
         Self::of_type(data_type).filter(|zone| !zone.is_utc())
@@ -158,7 +177,10 @@ impl Zone {
     pub(crate) fn offset_at(self, utc_us: i64) -> Option<i64> {
         let seconds = match self {
             Self::Fixed(seconds) => seconds,
-            Self::Named(zone) => zone.offset_from_utc_datetime(&moment_of(utc_us)?).fix().local_minus_utc(),
+            Self::Named(zone) => {
+                let listed = moment_of(utc_us - beyond_list(utc_us)?)?;
+                zone.offset_from_utc_datetime(&listed).fix().local_minus_utc()
+            }
         };
         Some(i64::from(seconds) * 1_000_000)
     }
@@ -182,7 +204,7 @@ impl Zone {
             return "UTC".to_owned();
         }
         let name = match self {
-            Self::Named(zone) => moment_of(utc_us).and_then(|moment| {
+            Self::Named(zone) => beyond_list(utc_us).and_then(|later| moment_of(utc_us - later)).and_then(|moment| {
                 let offset = zone.offset_from_utc_datetime(&moment);
                 offset.abbreviation().map(str::to_owned)
             }),
@@ -211,9 +233,10 @@ impl Zone {
 
     fn in_utc(self, local_us: i64, chosen: fn(MappedLocalTime<DateTime<Tz>>) -> Option<DateTime<Tz>>) -> Option<i64> {
         let Self::Named(zone) = self else { return local_us.checked_sub(self.offset_at(local_us)?) };
-        let local = moment_of(local_us)?;
+        let later = beyond_list(local_us)?;
+        let local = moment_of(local_us - later)?;
         match chosen(zone.from_local_datetime(&local)) {
-            Some(moment) => Some(moment.with_timezone(&Utc).timestamp_micros()),
+            Some(moment) => moment.with_timezone(&Utc).timestamp_micros().checked_add(later),
             None => {
                 let (_, before) = GapInfo::new(&local, &zone)?.begin?;
                 local_us.checked_sub(i64::from(before.fix().local_minus_utc()) * 1_000_000)
@@ -232,6 +255,19 @@ pub(crate) fn offset_text(offset_us: i64) -> String {
         (_, 0) => format!("{sign}{hours:02}:{minutes:02}"),
         _ => format!("{sign}{hours:02}:{minutes:02}:{seconds:02}"),
     }
+}
+
+/// How much later than in a year that is listed something is in a year beyond: the same day of a year that is as long and begins
+/// with the same weekday. The rules that a zone ends with name months, weeks and weekdays (RFC 9636, "TZ string extension").
+fn beyond_list(micros: i64) -> Option<i64> {
+    if micros < LISTED_UNTIL_US {
+        return Some(0);
+    }
+    let begin = |year| NaiveDate::from_ymd_opt(year, 1, 1);
+    let own = begin(moment_of(micros)?.year())?;
+    let is_same = |other: &NaiveDate| other.weekday() == own.weekday() && other.leap_year() == own.leap_year();
+    let listed = ALL_KINDS_OF_YEARS.filter_map(begin).find(is_same)?;
+    own.signed_duration_since(listed).num_microseconds()
 }
 
 fn moment_of(micros: i64) -> Option<NaiveDateTime> {
@@ -329,7 +365,7 @@ mod tests {
         }
         let zone_of = |name: Option<&str>| {
             let zone = name.map(Into::into);
-            Zone::own(&DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Microsecond, zone))
+            Zone::own(&DataType::Timestamp(TimeUnit::Microsecond, zone))
         };
         assert_eq!(zone_of(Some("America/Los_Angeles")), Some(Zone::Named(Tz::America__Los_Angeles)));
         assert_eq!(zone_of(Some("-04:30")), Some(Zone::Fixed(-16_200)));
@@ -367,6 +403,23 @@ mod tests {
         ] {
             let zone = Zone::of_name(name).unwrap();
             assert_eq!(shown(zone.to_utc(micros(local))), utc, "{name} {local}");
+        }
+        // Beyond the years that are listed, as Python's zoneinfo has them.
+        for (name, local, utc) in [
+            ("Europe/Berlin", "2100-03-28 01:59", "2100-03-28 00:59"),
+            ("Europe/Berlin", "2100-03-28 03:00", "2100-03-28 01:00"),
+            ("Europe/Berlin", "2400-07-01 00:00", "2400-06-30 22:00"),
+            ("Australia/Sydney", "2100-01-01 00:00", "2099-12-31 13:00"),
+            ("Australia/Sydney", "2150-01-15 12:00", "2150-01-15 01:00"),
+            ("America/New_York", "2101-03-13 12:00", "2101-03-13 16:00"),
+            ("America/New_York", "3000-03-09 01:59", "3000-03-09 06:59"),
+            ("America/New_York", "3000-03-09 03:00", "3000-03-09 07:00"),
+            ("Asia/Tokyo", "9999-12-31 23:00", "9999-12-31 14:00"),
+        ] {
+            let zone = Zone::of_name(name).unwrap();
+            let found = zone.to_utc(micros(local));
+            assert_eq!(shown(found), utc, "{name} {local}");
+            assert_eq!(shown(found.and_then(|found| zone.to_local(found))), local, "{name} {local}");
         }
         let zone = Zone::of_name("Europe/Berlin").unwrap();
         assert_eq!(shown(zone.to_utc_earlier(micros("2024-10-27 02:30"))), "2024-10-27 00:30");

@@ -84,8 +84,7 @@ def sql_type(kind):
 def written(kind, text):
     """A column's value as SQL."""
     if text == "NULL":
-        # No cast names an interval's type in Athena.
-        return {"ids": "nullif(INTERVAL '1' DAY, INTERVAL '1' DAY)", "iym": "nullif(INTERVAL '1' YEAR, INTERVAL '1' YEAR)"}.get(kind, f"CAST(NULL AS {column_type(kind)})")
+        return f"CAST(NULL AS {column_type(kind)})"
     if kind in ("tinyint", "smallint", "bigint", "decimal"):
         return f"{kind} '{text}'"
     if kind in ("real", "double") and text.endswith(")"):

@@ -37,7 +37,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     .doc(
         "typeof(value)",
         "The name of a value's type.",
-        &[("typeof(1)", "integer"), ("typeof(1.5)", "decimal(2,1)"), ("typeof(ARRAY['a'])", "array(varchar)")],
+        &[
+            ("typeof(1)", "integer"),
+            ("typeof(1.5)", "decimal(2,1)"),
+            ("typeof(ARRAY['a'])", "array(varchar)"),
+            ("typeof(INTERVAL '1' DAY)", "interval day to second"),
+        ],
     ),
 ];
 
@@ -184,6 +189,7 @@ pub(super) fn type_name(data_type: &DataType) -> String {
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "varbinary".to_owned(),
         DataType::Timestamp(_, None) => "timestamp(3)".to_owned(),
         DataType::Timestamp(_, Some(_)) => "timestamp(3) with time zone".to_owned(),
+        DataType::Time32(_) | DataType::Time64(_) => "time(3)".to_owned(),
         DataType::List(field) | DataType::LargeList(field) => format!("array({})", type_name(field.data_type())),
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(fields) if fields.len() == 2 => {

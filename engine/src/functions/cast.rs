@@ -4,9 +4,9 @@
 use super::arithmetic::out_of_range;
 use super::date_parts::micros;
 use super::kernel::{is_text, shown_type};
-use super::{intervals, json_casts, nested_casts};
+use super::{intervals, json_casts, nested_casts, zoned_texts};
 use crate::error::{Error, ErrorKind, Result};
-use crate::interval::{Qualifier, as_texts, is_interval};
+use crate::interval::is_interval;
 use crate::load;
 use crate::sql::Dialect;
 use crate::zone::{Zone, offset_text};
@@ -17,7 +17,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    IntervalUnit, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as DataFusionResult;
@@ -141,7 +141,7 @@ impl Cast {
             return self.plain(array);
         }
         if interval(from, &self.to) {
-            return self.interval(array);
+            return self.plain(&intervals::converted(array, &self.to, self.safe, self.dialect)?);
         }
         if is_nested(&self.to) {
             return json_casts::read(cast(array, &DataType::Utf8View)?.as_string_view(), &self.to, self.safe);
@@ -190,19 +190,9 @@ impl Cast {
         }
     }
 
-    fn interval(&self, array: &ArrayRef) -> Result<ArrayRef> {
-        match &self.to {
-            DataType::Duration(_) => {
-                let made = intervals::read(array, Qualifier::DAY_TO_SECOND, self.safe)?;
-                self.plain(&made)
-            }
-            DataType::Interval(IntervalUnit::YearMonth) => intervals::read(array, Qualifier::YEAR_TO_MONTH, self.safe),
-            DataType::Interval(_) if is_text(array.data_type()) => {
-                self.plain(&intervals::read_general(array, self.safe)?)
-            }
-            DataType::Interval(_) => self.plain(&intervals::general(array)?),
-            _ => Ok(cast(&as_texts(array)?, &self.to)?),
-        }
+    /// A text as it counts where not all of it does.
+    fn trimmed<'t>(&self, text: &'t str) -> &'t str {
+        if self.dialect.rules().casts_trim { text.trim() } else { text }
     }
 
     fn options(&self) -> CastOptions<'static> {
@@ -238,14 +228,14 @@ impl Cast {
             DataType::Int32 => self.integers::<Int32Type>(array, "Integer", |n| i32::try_from(n).ok()),
             DataType::Int64 => self.integers::<Int64Type>(array, "Long", |n| i64::try_from(n).ok()),
             DataType::Float32 => self.primitives::<Float32Type>(array, |text| {
-                let value = float(text)?;
+                let value = float(text.trim())?;
                 let narrow = value as f32;
                 (narrow.is_finite() || !value.is_finite()).then_some(narrow)
             }),
-            DataType::Float64 => self.primitives::<Float64Type>(array, float),
+            DataType::Float64 => self.primitives::<Float64Type>(array, |text| float(text.trim())),
             DataType::Decimal128(precision, scale) => {
                 let (precision, scale) = (*precision, *scale);
-                self.primitives::<Decimal128Type>(array, |text| decimal(text, precision, scale))
+                self.primitives::<Decimal128Type>(array, |text| decimal(self.trimmed(text), precision, scale))
             }
             DataType::Boolean => {
                 let texts = array.as_string_view();
@@ -255,7 +245,7 @@ impl Cast {
                         built.append_null();
                         continue;
                     };
-                    match truth(text) {
+                    match truth(self.trimmed(text)) {
                         None if !self.safe => return Err(self.invalid(text)),
                         value => built.append_option(value),
                     }
@@ -267,9 +257,15 @@ impl Cast {
                 let micros = self.moment(text)?;
                 i32::try_from(micros.div_euclid(86_400_000_000)).ok()
             }),
+            DataType::Timestamp(_, Some(_)) if !self.dialect.rules().zone_is_set => {
+                zoned_texts::read(array.as_string_view(), &self.to, self.safe, false)
+            }
             DataType::Timestamp(_, Some(_)) => self.primitives::<TimestampMicrosecondType>(array, |text| {
                 load::zoned_moment_of(text, self.dialect.rules().dates_are_recognised, zone)
             }),
+            _ if !self.dialect.rules().zone_is_set => {
+                self.primitives::<TimestampMicrosecondType>(array, zoned_texts::clocks)
+            }
             _ => self.primitives::<TimestampMicrosecondType>(array, |text| self.moment(text)),
         }
     }
@@ -283,7 +279,11 @@ impl Cast {
         let texts = array.as_string_view();
         let mut built = PrimitiveBuilder::<Time64MicrosecondType>::with_capacity(texts.len());
         for text in texts {
-            match text.map(|text| load::sql_time(text, "time")).transpose() {
+            let read = |text: &str| match self.trimmed(text) {
+                same if same.len() > text.trim().len() => Err(self.invalid(text)),
+                same => load::sql_time(same, "time"),
+            };
+            match text.map(read).transpose() {
                 Err(_) if self.safe => built.append_null(),
                 read => built.append_option(read?.map(|(micros, _)| micros)),
             }
@@ -299,7 +299,7 @@ impl Cast {
         let texts = array.as_string_view();
         let mut built = PrimitiveBuilder::<T>::with_capacity(texts.len()).with_data_type(self.to.clone());
         for text in texts {
-            match text.map(|text| (text, read(text.trim()))) {
+            match text.map(|text| (text, read(text))) {
                 Some((text, None)) if !self.safe => return Err(self.invalid(text)),
                 value => built.append_option(value.and_then(|(_, value)| value)),
             }
@@ -320,7 +320,7 @@ impl Cast {
                 built.append_null();
                 continue;
             };
-            let trimmed = text.trim();
+            let trimmed = self.trimmed(text);
             let value = match trimmed.parse::<i128>() {
                 Ok(number) => match narrow(number) {
                     None if !self.safe => {
@@ -345,14 +345,9 @@ impl Cast {
     }
 
     fn invalid(&self, text: &str) -> Error {
-        let name = shown_type(&self.to);
-        if matches!(self.to, DataType::Decimal128(..)) && float(text.trim()).is_some() {
-            return Error::new(ErrorKind::NumericOverflow, format!("numeric field overflow: \"{text}\" as {name}"));
-        }
-        if self.to.is_floating() && text.trim().parse::<f64>().is_ok() {
-            return Error::new(ErrorKind::NumericOverflow, format!("\"{text}\" is out of range for type {name}"));
-        }
-        Error::new(ErrorKind::InvalidText, format!("invalid input syntax for type {name}: \"{text}\""))
+        let is_decimal = matches!(self.to, DataType::Decimal128(..));
+        // What blanks stand around is no number then, however small.
+        if is_decimal && self.trimmed(text) != text.trim() { no_value(&self.to, text) } else { invalid(&self.to, text) }
     }
 
     /// A number from its shortest digits in scientific form; Redshift turns to an exponent from so many digits on.
@@ -387,6 +382,23 @@ impl Cast {
     }
 }
 
+/// What a text is no value of.
+pub(super) fn invalid(to: &DataType, text: &str) -> Error {
+    let name = shown_type(to);
+    if matches!(to, DataType::Decimal128(..)) && float(text.trim()).is_some() {
+        return Error::new(ErrorKind::NumericOverflow, format!("numeric field overflow: \"{text}\" as {name}"));
+    }
+    if to.is_floating() && text.trim().parse::<f64>().is_ok() {
+        return Error::new(ErrorKind::NumericOverflow, format!("\"{text}\" is out of range for type {name}"));
+    }
+    no_value(to, text)
+}
+
+fn no_value(to: &DataType, text: &str) -> Error {
+    let name = shown_type(to);
+    Error::new(ErrorKind::InvalidText, format!("invalid input syntax for type {name}: \"{text}\""))
+}
+
 fn first_char(text: &str, at: usize) -> String {
     text.chars().nth(at).map(String::from).unwrap_or_default()
 }
@@ -407,7 +419,7 @@ fn float(text: &str) -> Option<f64> {
 
 /// What both services take for a truth value (Redshift: "Boolean type").
 fn truth(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
+    match text.to_ascii_lowercase().as_str() {
         "t" | "true" | "y" | "yes" | "on" | "1" => Some(true),
         "f" | "false" | "n" | "no" | "off" | "0" => Some(false),
         _ => None,

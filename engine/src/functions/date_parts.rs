@@ -43,8 +43,13 @@ fn part_of_time(name: &str) -> Result<Part> {
     Part::parse(name)?.of_time()
 }
 
-/// A part's values of the first argument, as clocks of its zone show it.
+/// A part's values of the first argument, as clocks of its zone show it; of an interval those that its type has.
 pub(super) fn value(call: &Call<'_>, part: Part) -> Result<ArrayRef> {
+    let found = call.args[0].data_type();
+    if is_interval(found) {
+        return super::intervals::part_of(call, part);
+    }
+    let part = if *found == TIME_OF_DAY { part.of_time()? } else { part };
     let moments = shown(&call.args[0])?;
     match calendar::values(part, moments.values()) {
         Some(values) => call.column::<Int64Type>(values),

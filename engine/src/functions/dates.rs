@@ -273,9 +273,19 @@ const fn part(name: &'static str, part: Part) -> Scalar {
         Part::Second => |call| value(call, Part::Second),
         _ => |call| value(call, Part::Millisecond),
     };
-    let made = scalar(name, ATHENA, &[Moment], Gives::Int8, kernel);
+    let takes: &[Kind] = match part {
+        Part::Year | Part::Month | Part::Day | Part::Hour | Part::Minute | Part::Second | Part::Millisecond => {
+            &[Kind::MomentOrSpan]
+        }
+        _ => &[Moment],
+    };
+    let made = scalar(name, ATHENA, takes, Gives::Int8, kernel);
     match part {
-        Part::Year => made.doc("year(moment)", "The year.", &[("year(date '2020-05-11')", "2020")]),
+        Part::Year => made.doc(
+            "year(moment), year(interval)",
+            "The year, or the years of an interval of months.",
+            &[("year(date '2020-05-11')", "2020"), ("year(INTERVAL '13' MONTH)", "1")],
+        ),
         Part::IsoDayOfWeek => made.doc(
             "day_of_week(moment), dow(moment)",
             "1 for Monday to 7 for Sunday.",
@@ -299,7 +309,11 @@ const fn part(name: &'static str, part: Part) -> Scalar {
         Part::Day => {
             made.doc("day(moment), day_of_month(moment)", "The day of the month.", &[("day(date '2020-05-11')", "11")])
         }
-        Part::Hour => made.doc("hour(moment)", "The hour.", &[("hour(timestamp '2020-05-11 23:10:05')", "23")]),
+        Part::Hour => made.doc(
+            "hour(moment), hour(time), hour(interval)",
+            "The hour, or what hours an interval has beside its days.",
+            &[("hour(timestamp '2020-05-11 23:10:05')", "23"), ("hour(INTERVAL '26' HOUR)", "2")],
+        ),
         Part::Minute => made.doc("minute(moment)", "The minute.", &[("minute(timestamp '2020-05-11 23:10:05')", "10")]),
         Part::Second => made.doc("second(moment)", "The second.", &[("second(timestamp '2020-05-11 23:10:05')", "5")]),
         _ => made.doc(

@@ -5,11 +5,12 @@
 
 use super::arithmetic::{division_by_zero, out_of_range};
 use super::date_parts::micros;
-use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
+use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar, shown_type};
 use super::parts::{Part, add_in};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::{self, DAY_US, Parts, Qualifier, is_interval};
+use crate::sql::{Dialect, IntervalStyle};
 use crate::zone::Zone;
 use datafusion::arrow::array::types::IntervalMonthDayNano;
 use datafusion::arrow::array::{
@@ -18,7 +19,8 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, DurationMicrosecondType, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, TimeUnit,
+    DataType, Date32Type, DurationMicrosecondType, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType,
+    TimeUnit,
 };
 use std::sync::Arc;
 
@@ -34,6 +36,10 @@ pub(crate) const TOTAL: &str = "$interval_total";
 pub(crate) const LATER_IN_ZONE: &str = "$later_in_zone";
 /// The same before the moment.
 pub(crate) const EARLIER_IN_ZONE: &str = "$earlier_in_zone";
+/// A date and an interval of whole days.
+pub(crate) const LATER_DATE: &str = "$later_date";
+/// The same before the date.
+pub(crate) const EARLIER_DATE: &str = "$earlier_date";
 /// A moment with a zone of its own and an interval.
 pub(crate) const LATER_IN_OWN_ZONE: &str = "$later_in_own_zone";
 /// The same before the moment.
@@ -44,10 +50,10 @@ const MICROS: DataType = DataType::Duration(TimeUnit::Microsecond);
 const ANY: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
-    scalar(YEAR_TO_MONTH, REDSHIFT, &[Kind::Any, Kind::Text], Gives::Of(|args| castable(args, MONTHS)), qualified),
-    scalar(DAY_TO_SECOND, REDSHIFT, &[Kind::Any, Kind::Text], Gives::Of(|args| castable(args, MICROS)), qualified),
-    scalar(GENERAL, REDSHIFT, &[Kind::Any], Gives::Of(|args| castable(args, ANY)), |call| general(&call.args[0])),
-    scalar(TOTAL, REDSHIFT, &[Kind::Any], Gives::Of(|args| castable(args, MICROS)), |call| {
+    scalar(YEAR_TO_MONTH, BOTH, &[Kind::Any, Kind::Text], Gives::Of(|args| castable(args, MONTHS)), qualified),
+    scalar(DAY_TO_SECOND, BOTH, &[Kind::Any, Kind::Text], Gives::Of(|args| castable(args, MICROS)), qualified),
+    scalar(GENERAL, BOTH, &[Kind::Any], Gives::Of(|args| castable(args, ANY)), |call| general(&call.args[0])),
+    scalar(TOTAL, BOTH, &[Kind::Any], Gives::Of(|args| castable(args, MICROS)), |call| {
         let source = Source::of(&call.args[0])?;
         let mut built = PrimitiveBuilder::<DurationMicrosecondType>::with_capacity(call.rows);
         for row in 0..call.rows {
@@ -57,13 +63,21 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         Ok(Arc::new(built.finish()))
     }),
     scalar("$interval_multiply", REDSHIFT, &[Kind::Any, Kind::Float], Gives::Of(first), |call| {
-        scaled(call, |factor| Ok(Factor::Times(factor)))
+        scaled(call, Factor::times, Factor::cut, Factor::rounded)
     }),
     scalar("$interval_divide", REDSHIFT, &[Kind::Any, Kind::Float], Gives::Of(first), |call| {
-        scaled(call, |divisor| if divisor == 0. { Err(division_by_zero()) } else { Ok(Factor::By(divisor)) })
+        scaled(call, Factor::by, Factor::cut, Factor::rounded)
+    }),
+    scalar("$interval_multiply", ATHENA, &[Kind::Any, Kind::Float], Gives::Of(first), |call| {
+        scaled(call, Factor::times, Factor::cut_plainly, Factor::cut_to_milliseconds)
+    }),
+    scalar("$interval_divide", ATHENA, &[Kind::Any, Kind::Float], Gives::Of(first), |call| {
+        scaled(call, Factor::by, Factor::cut_plainly, Factor::cut_to_milliseconds)
     }),
     scalar(LATER_IN_ZONE, REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(first), |call| moved(call, 1)),
     scalar(EARLIER_IN_ZONE, REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(first), |call| moved(call, -1)),
+    scalar(LATER_DATE, ATHENA, &[Kind::Date, Kind::Any], Gives::Date, |call| moved_date(call, 1)),
+    scalar(EARLIER_DATE, ATHENA, &[Kind::Date, Kind::Any], Gives::Date, |call| moved_date(call, -1)),
     scalar(LATER_IN_OWN_ZONE, ATHENA, &[Kind::Instant, Kind::Any], Gives::Of(first), |call| moved_in_own_zone(call, 1)),
     scalar(EARLIER_IN_OWN_ZONE, ATHENA, &[Kind::Instant, Kind::Any], Gives::Of(first), |call| {
         moved_in_own_zone(call, -1)
@@ -181,6 +195,20 @@ pub(crate) fn general(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(if is_interval(array.data_type()) { interval::as_general(array)? } else { read_general(array, false)? })
 }
 
+/// Intervals and texts as those of a type, but for its unit or width; `safe` gives NULL where a text is no interval.
+pub(super) fn converted(array: &ArrayRef, to: &DataType, safe: bool, dialect: Dialect) -> Result<ArrayRef> {
+    match to {
+        DataType::Duration(_) => read(array, Qualifier::DAY_TO_SECOND, safe),
+        DataType::Interval(IntervalUnit::YearMonth) => read(array, Qualifier::YEAR_TO_MONTH, safe),
+        DataType::Interval(_) if is_interval(array.data_type()) => general(array),
+        DataType::Interval(_) => read_general(array, safe),
+        _ => Ok(match dialect.rules().interval_style {
+            IntervalStyle::PostgreSql => interval::as_texts(array),
+            IntervalStyle::Trino => interval::as_trino_texts(array),
+        }?),
+    }
+}
+
 /// Texts as intervals of that type; `safe` gives NULL where one is none.
 pub(super) fn read_general(array: &ArrayRef, safe: bool) -> Result<ArrayRef> {
     let texts = cast(array, &DataType::Utf8View)?;
@@ -208,6 +236,20 @@ pub(super) fn parts_of(call: &Call<'_>) -> Result<ArrayRef> {
     let mut last = Last::new();
     call.ints(|row| {
         let part = last.of(names.value(row), Part::parse)?;
+        let value = source.parts(row, Qualifier::DAY_TO_SECOND)?;
+        value.map(|value| part.of_interval(value.months, value.micros)).transpose()
+    })
+}
+
+/// A part of intervals that all have it: years and months of one kind, what is shorter of the other.
+pub(super) fn part_of(call: &Call<'_>, part: Part) -> Result<ArrayRef> {
+    let found = call.args[0].data_type();
+    if matches!(part, Part::Year | Part::Month) != (*found == MONTHS) {
+        let message = format!("there is no such part of type {}", shown_type(found));
+        return Err(Error::new(ErrorKind::DatatypeMismatch, message));
+    }
+    let source = Source::of(&call.args[0])?;
+    call.ints(|row| {
         let value = source.parts(row, Qualifier::DAY_TO_SECOND)?;
         value.map(|value| part.of_interval(value.months, value.micros)).transpose()
     })
@@ -244,6 +286,21 @@ fn moved_in_own_zone(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
     })
 }
 
+/// A date moved by days, as Trino does: an interval has no times then.
+fn moved_date(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
+    let dates = call.args[0].as_primitive::<Date32Type>();
+    let spans = cast(&call.args[1], &MICROS)?;
+    let spans = spans.as_primitive::<DurationMicrosecondType>();
+    call.values::<Date32Type>(|row| {
+        let span = spans.value(row);
+        if span % DAY_US != 0 {
+            return Err(Error::new(ErrorKind::InvalidParameter, "cannot add hours, minutes or seconds to a date"));
+        }
+        let day = i64::from(dates.value(row)) + sign * (span / DAY_US);
+        i32::try_from(day).map(Some).map_err(|_| out_of_range(&call.gives))
+    })
+}
+
 /// What an interval is multiplied with or divided by.
 #[derive(Clone, Copy)]
 enum Factor {
@@ -252,6 +309,14 @@ enum Factor {
 }
 
 impl Factor {
+    fn times(factor: f64) -> Result<Self> {
+        Ok(Self::Times(factor))
+    }
+
+    fn by(divisor: f64) -> Result<Self> {
+        if divisor == 0. { Err(division_by_zero()) } else { Ok(Self::By(divisor)) }
+    }
+
     fn of(self, value: f64) -> f64 {
         match self {
             Self::Times(factor) => value * factor,
@@ -280,6 +345,19 @@ impl Factor {
         }
     }
 
+    /// A count scaled and cut, with all that floating point adds or lacks, as Java does.
+    fn cut_plainly(self, value: i64) -> Option<i64> {
+        match self.exact(value) {
+            Some((whole, ..)) => i64::try_from(whole).ok(),
+            None => in_range(self.of(value as f64).trunc()),
+        }
+    }
+
+    /// Microseconds scaled as the milliseconds that Trino counts.
+    fn cut_to_milliseconds(self, micros: i64) -> Option<i64> {
+        self.cut_plainly(micros / 1_000)?.checked_mul(1_000)
+    }
+
     /// A count scaled and rounded, halves to even ones, as PostgreSQL does.
     fn rounded(self, value: i64) -> Option<i64> {
         let Some((whole, rest, divisor)) = self.exact(value) else {
@@ -301,15 +379,20 @@ fn in_range(value: f64) -> Option<i64> {
     (value.abs() < 9.2e18).then_some(value as i64)
 }
 
-fn scaled(call: &Call<'_>, factor: impl Fn(f64) -> Result<Factor>) -> Result<ArrayRef> {
+fn scaled(
+    call: &Call<'_>,
+    factor: fn(f64) -> Result<Factor>,
+    of_months: fn(Factor, i64) -> Option<i64>,
+    of_micros: fn(Factor, i64) -> Option<i64>,
+) -> Result<ArrayRef> {
     let factors = call.float(1);
     match Source::of(&call.args[0])? {
         Source::Micros(micros) => call.values::<DurationMicrosecondType>(|row| {
-            let scaled = factor(factors.value(row))?.rounded(micros.value(row));
+            let scaled = of_micros(factor(factors.value(row))?, micros.value(row));
             scaled.map(Some).ok_or_else(interval::out_of_range)
         }),
         Source::Months(months) => call.values::<IntervalYearMonthType>(|row| {
-            let scaled = factor(factors.value(row))?.cut(i64::from(months.value(row)));
+            let scaled = of_months(factor(factors.value(row))?, i64::from(months.value(row)));
             scaled.and_then(|months| i32::try_from(months).ok()).map(Some).ok_or_else(interval::out_of_range)
         }),
         Source::General(values) => call.values::<IntervalMonthDayNanoType>(|row| {

@@ -99,10 +99,14 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         call.texts(|row| {
             let Ok(Value::Array(array)) = parse(texts.value(row)) else { return Ok(None) };
             let at = place(indices.value(row), array.len());
-            Ok(at.and_then(|at| array.get(at)).map(ToString::to_string))
+            Ok(at.and_then(|at| array.get(at)).and_then(|element| match element {
+                Value::Null => None,
+                Value::String(text) => Some(text.clone()),
+                other => Some(other.to_string()),
+            }))
         })
     })
-    .doc("json_array_get(json, index)", "An element as JSON, counted from 0, or from the end when negative.", &[("json_array_get('[\"a\", \"b\", \"c\"]', -1)", "\"c\"")]),
+    .doc("json_array_get(json, index)", "An element, counted from 0, or from the end when negative: as JSON, but for texts, which are without quotes.", &[("json_array_get('[\"a\", \"b\", \"c\"]', -1)", "c"), ("json_array_get('[[1, 2]]', 0)", "[1,2]")]),
     scalar("json_array_contains", ATHENA, &[Text, Kind::Any], Gives::Bool, |call| {
         let (texts, sought) = (call.text(0), super::cast::as_text(&call.args[1], crate::sql::Dialect::Redshift)?);
         let sought = cast(&sought, &DataType::Utf8View)?;

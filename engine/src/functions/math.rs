@@ -80,6 +80,15 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         checked(call, |x| x >= 0.0, "cannot take square root of a negative number", f64::sqrt)
     })
     .doc("sqrt(number), |/ number", "The square root.", &[("sqrt(16)", "4.0"), ("|/ 25.0", "5.0")]),
+    scalar("sqrt", ATHENA, &[Float], Gives::Float, |call| {
+        let numbers = call.float(0).values();
+        call.all::<Float64Type>(|row| numbers[row].sqrt())
+    })
+    .doc(
+        "sqrt(number)",
+        "The square root, NaN of a negative number.",
+        &[("sqrt(16)", "4.0"), ("sqrt(-1e0)", "NaN")],
+    ),
     scalar("ln", REDSHIFT, &[Float], Gives::Float, |call| checked(call, |x| x > 0.0, NO_LOGARITHM, f64::ln)).doc(
         "ln(number), dlog1(number)",
         "The natural logarithm.",

@@ -88,6 +88,7 @@ mod user;
 mod vectors;
 mod whole_total;
 mod written_numbers;
+mod zoned_texts;
 mod zones;
 
 pub(crate) use self::regex::{REGEXP_LIKE, is_plain_pattern};
@@ -103,8 +104,8 @@ pub(crate) use digests::is_digest;
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use formats::PARSED_INSTANT;
 pub(crate) use intervals::{
-    DAY_TO_SECOND, EARLIER_IN_OWN_ZONE, EARLIER_IN_ZONE, GENERAL, LATER_IN_OWN_ZONE, LATER_IN_ZONE, TOTAL,
-    YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
+    DAY_TO_SECOND, EARLIER_DATE, EARLIER_IN_OWN_ZONE, EARLIER_IN_ZONE, GENERAL, LATER_DATE, LATER_IN_OWN_ZONE,
+    LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use iso::ISO_INSTANT;
 pub(crate) use kernel::{is_text, shown_type};
@@ -115,12 +116,14 @@ pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, moments_read, scalar, super_argument,
 };
+pub(crate) use series::SERIES_STEP;
 pub(crate) use sketches::{
     CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, MERGE, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate,
     TRY_SKETCH, sketch_aggregate,
 };
 pub(crate) use slices::SLICE;
 pub(crate) use user::{Overload, chosen_overload, is_users, user_function};
+pub(crate) use zoned_texts::CAST_INSTANT;
 pub(crate) use zones::{MOST_DIGITS, TO_DIGITS};
 
 use crate::builtin;

@@ -3,11 +3,9 @@
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use crate::error::{Error, ErrorKind, Result};
-use crate::interval::is_interval;
 use datafusion::arrow::array::{ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
-};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, DurationMicrosecondType, TimeUnit};
 
 /// `strpos` with the number of the instance that is sought.
 pub(crate) const STRPOS_OF_INSTANCE: &str = "$strpos_of_instance";
@@ -51,7 +49,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     ),
     scalar("parse_duration", ATHENA, &[Kind::Text], Gives::Of(span), |call| {
         let texts = call.text(0);
-        call.values::<IntervalMonthDayNanoType>(|row| duration(texts.value(row)).map(Some))
+        call.values::<DurationMicrosecondType>(|row| duration(texts.value(row)).map(Some))
     })
     .doc(
         "parse_duration(text)",
@@ -70,12 +68,12 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
 ];
 
 fn span(_: &[DataType]) -> Result<DataType> {
-    Ok(DataType::Interval(IntervalUnit::MonthDayNano))
+    Ok(DataType::Duration(TimeUnit::Microsecond))
 }
 
 fn milliseconds_type(types: &[DataType]) -> Result<DataType> {
     match types.first() {
-        Some(found) if is_interval(found) || found.is_null() => Ok(DataType::Int64),
+        Some(DataType::Duration(_) | DataType::Null) => Ok(DataType::Int64),
         _ => Err(no_span()),
     }
 }
@@ -85,24 +83,15 @@ fn no_span() -> Error {
 }
 
 fn milliseconds(call: &Call<'_>) -> Result<ArrayRef> {
-    let spans = super::intervals::general(&call.args[0])?;
-    let spans = spans.as_primitive::<IntervalMonthDayNanoType>();
-    call.ints(|row| {
-        let span = spans.value(row);
-        if span.months != 0 {
-            return Err(no_span());
-        }
-        Ok(Some(i64::from(span.days) * DAY_MS + span.nanoseconds / 1_000_000))
-    })
+    let spans = cast(&call.args[0], &DataType::Duration(TimeUnit::Microsecond))?;
+    let spans = spans.as_primitive::<DurationMicrosecondType>();
+    call.ints(|row| Ok(Some(spans.value(row) / 1_000)))
 }
 
-const DAY_MS: i64 = 86_400_000;
-
-fn duration(text: &str) -> Result<IntervalMonthDayNano> {
-    let milliseconds = milliseconds_of(text).ok_or_else(|| invalid(format!("invalid duration: '{text}'")))?;
-    let (days, rest) = (milliseconds.div_euclid(DAY_MS), milliseconds.rem_euclid(DAY_MS));
-    let days = i32::try_from(days).map_err(|_| invalid(format!("invalid duration: '{text}'")))?;
-    Ok(IntervalMonthDayNano::new(0, days, rest * 1_000_000))
+/// Microseconds.
+fn duration(text: &str) -> Result<i64> {
+    let micros = milliseconds_of(text).and_then(|milliseconds| milliseconds.checked_mul(1_000));
+    micros.ok_or_else(|| invalid(format!("invalid duration: '{text}'")))
 }
 
 fn milliseconds_of(text: &str) -> Option<i64> {

@@ -6,7 +6,7 @@ use super::{
     digests, distributions, formats, full_text, gathered, hashes, intervals, iso, java_format, json, json_casts,
     json_queries, json_tables, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured,
     series, set_digests, sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
-    zones,
+    zoned_texts, zones,
 };
 use crate::error::Error;
 use crate::sql::Dialect;
@@ -34,6 +34,7 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", semistructured::NAVIGATION),
     ("", semistructured::OPERATORS),
     ("", series::FUNCTIONS),
+    ("", zoned_texts::FUNCTIONS),
     ("Arrays and maps", arrays::FUNCTIONS),
     ("Arrays and maps", maps::FUNCTIONS),
     ("Arrays and maps", subsets::FUNCTIONS),

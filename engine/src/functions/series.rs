@@ -1,12 +1,32 @@
-//! What Trino's table function `sequence` refuses, which the step that its numbers are made with asks for.
+//! Steps of series: what Trino's table function `sequence` refuses, which the step that its numbers are made with asks for;
+//! intervals as the function of that name takes them.
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interval::as_general;
 use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::datatypes::{DataType, IntervalUnit};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-pub(super) const FUNCTIONS: &[Scalar] =
-    &[scalar("$sequence_step", ATHENA, &[Kind::Int, Kind::Int, Kind::Int], Gives::Int8, step).with_nulls()];
+/// The step of a series, which is an interval of Arrow's most general type where it is one of days and times.
+pub(crate) const SERIES_STEP: &str = "$series_step";
+
+pub(super) const FUNCTIONS: &[Scalar] = &[
+    scalar("$sequence_step", ATHENA, &[Kind::Int, Kind::Int, Kind::Int], Gives::Int8, step).with_nulls(),
+    scalar(SERIES_STEP, ATHENA, &[Kind::Any], Gives::Of(step_type), |call| {
+        let step = &call.args[0];
+        Ok(if call.gives == *step.data_type() { Arc::clone(step) } else { as_general(step)? })
+    }),
+];
+
+fn step_type(types: &[DataType]) -> Result<DataType> {
+    Ok(match types.first() {
+        Some(DataType::Duration(_)) => DataType::Interval(IntervalUnit::MonthDayNano),
+        Some(other) => other.clone(),
+        None => DataType::Null,
+    })
+}
 
 /// One number alone needs no step.
 fn step(call: &Call<'_>) -> Result<ArrayRef> {

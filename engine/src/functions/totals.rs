@@ -7,7 +7,7 @@
 //! | SUM of DECIMAL(p,s) | NUMERIC(38,s) | DECIMAL(38,s) |
 //! | AVG of integers | BIGINT, cut | DOUBLE |
 //! | AVG of DECIMAL(p,s) | NUMERIC(38,s), cut | DECIMAL(p,s), rounded |
-//! | SUM, AVG of a qualified interval | the same, cut | |
+//! | SUM, AVG of a qualified interval | the same, cut | rounded |
 //!
 //! Nothing wraps: a BIGINT is summed with 128 bits, without groups by [`super::whole_total`]. By group,
 //! [`super::decimal_totals`] sums decimals and 64-bit integers.
@@ -17,10 +17,12 @@ use super::decimal_totals::{self, DecimalTotals};
 use super::intervals::is_qualified;
 use super::whole_total::WholeTotal;
 use crate::interval;
-use crate::sql::{Dialect, Digits};
+use crate::sql::{Dialect, Digits, IntervalStyle};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, DurationMicrosecondType, Field, FieldRef, IntervalUnit, TimeUnit,
+};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -77,6 +79,12 @@ impl Total {
             (Kind::Sum, DataType::Int64) => plan(decimal(19, 0), decimal(38, 0), DataType::Int64),
             (Kind::Sum, DataType::Decimal128(_, scale)) => {
                 plan(argument.clone(), decimal(38, *scale), decimal(38, *scale))
+            }
+            // One digit more says how to round.
+            (Kind::Avg, DataType::Interval(IntervalUnit::YearMonth) | DataType::Duration(TimeUnit::Microsecond))
+                if rules.interval_style == IntervalStyle::Trino =>
+            {
+                plan(decimal(19, 0), decimal(38, 1), argument.clone())
             }
             // Months and microseconds are counted as whole numbers are.
             (_, DataType::Interval(IntervalUnit::YearMonth) | DataType::Duration(TimeUnit::Microsecond)) => {
@@ -262,8 +270,16 @@ impl Plan {
         if is_qualified(&self.output) {
             let months = self.output == DataType::Interval(IntervalUnit::YearMonth);
             let whole = if months { DataType::Int32 } else { DataType::Int64 };
-            let whole = cast_with_options(&array, &whole, &options).map_err(|_| interval::out_of_range())?;
-            return Ok(cast(&whole, &self.output)?);
+            let rounded = cast_with_options(&array, &DataType::Decimal128(38, 0), &options)?;
+            let whole = cast_with_options(&rounded, &whole, &options).map_err(|_| interval::out_of_range())?;
+            let values = cast(&whole, &self.output)?;
+            // Trino counts milliseconds.
+            return Ok(match values.as_primitive_opt::<DurationMicrosecondType>() {
+                Some(micros) if self.inner == DataType::Decimal128(38, 1) => Arc::new(
+                    micros.unary::<_, DurationMicrosecondType>(|micros| (micros + 500).div_euclid(1_000) * 1_000),
+                ),
+                _ => values,
+            });
         }
         Ok(cast_with_options(&array, &self.output, &options).map_err(|_| out_of_range(&self.output))?)
     }

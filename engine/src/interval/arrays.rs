@@ -1,10 +1,10 @@
 //! Arrays of intervals in other types.
 
-use super::{general, text};
+use super::{general, text, trino_micros, trino_months};
 use arrow::array::types::{
     DurationMicrosecondType, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalYearMonthType,
 };
-use arrow::array::{ArrayRef, AsArray, StringViewBuilder};
+use arrow::array::{ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use arrow::error::ArrowError;
@@ -37,6 +37,24 @@ pub(crate) fn as_integers(array: &ArrayRef) -> ArrayRef {
     match array.as_primitive_opt::<DurationMicrosecondType>() {
         Some(micros) => Arc::new(micros.reinterpret_cast::<Int64Type>()),
         None => Arc::clone(array),
+    }
+}
+
+/// Qualified intervals as Trino writes them, in `Utf8View`; those of neither kind as PostgreSQL does.
+///
+/// # Errors
+/// For arrays of other types.
+pub(crate) fn as_trino_texts(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    if let Some(months) = array.as_primitive_opt::<IntervalYearMonthType>() {
+        let texts = months.iter().map(|months| months.map(trino_months));
+        return Ok(Arc::new(texts.collect::<StringViewArray>()));
+    }
+    match array.as_primitive_opt::<DurationMicrosecondType>() {
+        Some(micros) => {
+            let texts = micros.iter().map(|micros| micros.map(trino_micros));
+            Ok(Arc::new(texts.collect::<StringViewArray>()))
+        }
+        None => as_texts(array),
     }
 }
 

@@ -4,14 +4,18 @@
 //! There are two kinds. YEAR TO MONTH counts months, in Arrow `Interval(YearMonth)`; DAY TO SECOND counts microseconds,
 //! in Arrow `Duration(Microsecond)`: a day is 24 hours. So values have the order and the equality that SQL asks for, which
 //! Arrow's `Interval(MonthDayNano)` lacks: there a day is neither more nor less than 24 hours. That third type is a
-//! literal's without a qualifier, and no column has it.
+//! literal's without a qualifier, and no column has it. Trino has the same two kinds, and texts of its own.
 
 mod arrays;
 mod parse;
+mod trino;
 
 pub(crate) use arrays::as_integers;
+pub(crate) use arrays::as_trino_texts;
 pub use arrays::{as_general, as_texts, is_interval};
+use parse::Number;
 pub(crate) use parse::{parse, parse_unqualified};
+pub(crate) use trino::{parse_trino, trino_micros, trino_months};
 
 use crate::error::{Error, ErrorKind, Result};
 use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
@@ -253,6 +257,11 @@ impl Parts {
             return Err(composite("Day To Second", "year-month"));
         }
         Ok(qualifier.cut_micros(self.micros))
+    }
+
+    /// The same before as after.
+    pub(crate) fn negated(self) -> Self {
+        Self { months: -self.months, micros: -self.micros }
     }
 
     /// All of it on one line, a month as 30 days: what PostgreSQL compares.

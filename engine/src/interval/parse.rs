@@ -8,7 +8,7 @@ use arrow::datatypes::IntervalMonthDayNano;
 
 /// A number of a text, exactly: its digits before the point, and the fraction as numerator and denominator.
 #[derive(Debug, Clone, Copy)]
-struct Number {
+pub(super) struct Number {
     negative: bool,
     whole: i64,
     fraction: (i128, i128),
@@ -18,7 +18,7 @@ struct Number {
 const MOST_FRACTION: usize = 15;
 
 impl Number {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.strip_prefix('-') {
             Some(digits) => (true, digits),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -36,7 +36,7 @@ impl Number {
     }
 
     /// So many times a unit; what is less than one is cut.
-    fn times(self, unit: i64) -> Option<i64> {
+    pub(super) fn times(self, unit: i64) -> Option<i64> {
         let (numerator, denominator) = self.fraction;
         let value = i128::from(self.whole) * i128::from(unit) + numerator * i128::from(unit) / denominator;
         i64::try_from(if self.negative { -value } else { value }).ok()

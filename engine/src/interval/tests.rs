@@ -150,3 +150,45 @@ fn duckdb_writes_them_otherwise() {
     assert_eq!(duckdb_text(0, -1, -1), "-1 day -00:00:00.000001");
     assert_eq!(duckdb_text(0, 0, 0), "00:00:00");
 }
+
+#[test]
+fn literals_as_trino_reads_and_writes_them() {
+    let shown = |text: &str, qualifier: &str| -> Result<String> {
+        let qualifier: Qualifier = qualifier.parse()?;
+        let parts = parse_trino(text, qualifier)?;
+        let months = qualifier.is_months();
+        Ok(if months { trino_months(parts.as_months(qualifier)?) } else { trino_micros(parts.as_micros(qualifier)?) })
+    };
+    for (literal, qualifier, expected) in [
+        ("3", "year", "3-0"),
+        ("-14", "month", "-1-2"),
+        ("1-6", "year to month", "1-6"),
+        ("1", "year to month", "1-0"),
+        ("2 03:04:05.678", "day to second", "2 03:04:05.678"),
+        ("2", "day to second", "2 00:00:00.000"),
+        ("-1 02:00", "day to minute", "-1 02:00:00.000"),
+        ("1.5559", "second", "0 00:00:01.555"),
+        ("-1.5", "second", "-0 00:00:01.500"),
+        ("90", "minute", "0 01:30:00.000"),
+        ("100:61", "hour to minute", "4 05:01:00.000"),
+        ("1:100", "minute to second", "0 00:02:40.000"),
+        (".5", "second", "0 00:00:00.500"),
+        ("-+1", "day", "-1 00:00:00.000"),
+        ("", "day", "0 00:00:00.000"),
+    ] {
+        assert_eq!(shown(literal, qualifier).unwrap(), expected, "{literal} {qualifier}");
+    }
+    for (literal, qualifier) in [
+        (" 1", "day"),
+        ("1 day", "day"),
+        ("1.5", "day"),
+        ("1:30", "day to second"),
+        ("1 2", "year to month"),
+        ("--1", "day"),
+        ("1 -2:00", "day to minute"),
+        ("1-", "year to month"),
+    ] {
+        assert_eq!(shown(literal, qualifier).unwrap_err().kind, ErrorKind::InvalidDateTime, "{literal} {qualifier}");
+    }
+    assert_eq!(shown("999999999", "year").unwrap_err().kind, ErrorKind::DateTimeOverflow);
+}

@@ -44,6 +44,15 @@ pub(crate) enum Digits {
     Round,
 }
 
+/// How intervals are read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum IntervalStyle {
+    /// `1 year 2 mons`, `1 day 02:03:04.5`; a part has its own sign.
+    PostgreSql,
+    /// `1-2`, `1 02:03:04.500`; a sign is all parts'.
+    Trino,
+}
+
 /// What the dialects disagree in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
@@ -64,8 +73,8 @@ pub(crate) struct Rules {
     pub(crate) quotient: Digits,
     /// Whether days may be added to a date as a number, and dates subtracted to a number.
     pub(crate) dates_count_days: bool,
-    /// Whether an interval with a qualifier is of a type of its own, months or microseconds.
-    pub(crate) qualified_intervals: bool,
+    /// How intervals are read and written.
+    pub(crate) interval_style: IntervalStyle,
     /// Whether texts are dates and moments in all the forms that are recognised; else in the standard one.
     pub(crate) dates_are_recognised: bool,
     /// Whether words are moments where a literal is read as one (`'today'`).
@@ -84,6 +93,8 @@ pub(crate) struct Rules {
     pub(crate) plus_joins_texts: bool,
     /// Whether an alias may be used right of its place in the same list.
     pub(crate) lateral_aliases: bool,
+    /// Whether whole numbers of VALUES are INTEGER where 32 bits are enough, as elsewhere; else BIGINT.
+    pub(crate) small_rows: bool,
     /// Whether the average and the sum of integers are as wide as they need: BIGINT and NUMERIC(38,0); else DOUBLE and
     /// BIGINT.
     pub(crate) integer_average: bool,
@@ -97,6 +108,8 @@ pub(crate) struct Rules {
     pub(crate) backslash_escapes: bool,
     /// Whether blanks at the ends of texts do not count when these are compared; else so in comparisons of CHAR only.
     pub(crate) blanks_are_ignored: bool,
+    /// Whether blanks around the text of a whole number, a decimal, a truth value or a time do not count where it is cast.
+    pub(crate) casts_trim: bool,
     /// The longest CHAR: bytes in Redshift ("Character types"), characters in Trino.
     pub(crate) longest_char: u64,
     /// Whether functions see a CHAR with blanks up to its length; else without any at its end.
@@ -136,7 +149,7 @@ const REDSHIFT: Rules = Rules {
     float_division_is_checked: true,
     quotient: Digits::Cut,
     dates_count_days: true,
-    qualified_intervals: true,
+    interval_style: IntervalStyle::PostgreSql,
     dates_are_recognised: true,
     words_for_moments: true,
     bare_parts: true,
@@ -146,12 +159,14 @@ const REDSHIFT: Rules = Rules {
     texts_mix: true,
     plus_joins_texts: true,
     lateral_aliases: true,
+    small_rows: false,
     integer_average: true,
     float_exponent: false,
     strict_subscripts: false,
     fraction_digits: 0,
     backslash_escapes: true,
     blanks_are_ignored: true,
+    casts_trim: true,
     longest_char: 4096,
     char_is_padded: false,
     rows_cast_by_place: false,
@@ -176,7 +191,7 @@ const ATHENA: Rules = Rules {
     float_division_is_checked: false,
     quotient: Digits::Round,
     dates_count_days: false,
-    qualified_intervals: false,
+    interval_style: IntervalStyle::Trino,
     dates_are_recognised: false,
     words_for_moments: false,
     bare_parts: false,
@@ -186,12 +201,14 @@ const ATHENA: Rules = Rules {
     texts_mix: false,
     plus_joins_texts: false,
     lateral_aliases: false,
+    small_rows: true,
     integer_average: false,
     float_exponent: true,
     strict_subscripts: true,
     fraction_digits: 3,
     backslash_escapes: false,
     blanks_are_ignored: false,
+    casts_trim: false,
     longest_char: 65_536,
     char_is_padded: true,
     rows_cast_by_place: true,

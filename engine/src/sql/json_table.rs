@@ -233,6 +233,18 @@ pub(super) fn parse(parser: &mut Parser) -> Parsed<Expr> {
     let (columns, nested) = grammar.columns(parser)?;
     let root = Node { name, path, columns, nested };
     let plan = plan(parser)?;
+    if plan.is_some() && root.nested.iter().any(Node::lacks_names) {
+        let message = "nested paths of JSON_TABLE have names where there is a PLAN";
+        return Err(ParserError::ParserError(message.to_owned()));
+    }
+    let mut names: Vec<&str> = grammar.columns.iter().map(|column| column.name.value.as_str()).collect();
+    root.names(&mut names);
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
+        let message = format!("columns and paths of JSON_TABLE have different names: \"{}\" comes twice", twice[0]);
+        return Err(ParserError::ParserError(message));
+    }
+    let plan = plan.unwrap_or(Plan::Default { outer: true, cross: false });
     let on_error = choice(parser, &[(&["ERROR", "ON", "ERROR"], "error"), (&["EMPTY", "ON", "ERROR"], "empty")]);
     parser.expect_token(&Token::RParen)?;
     grammar.query(input, passed, &root, &plan, on_error == Some("error"))
@@ -393,7 +405,7 @@ enum Written {
 }
 
 /// `[PLAN (…) | PLAN DEFAULT (…)]`
-fn plan(parser: &mut Parser) -> Parsed<Plan> {
+fn plan(parser: &mut Parser) -> Parsed<Option<Plan>> {
     let (mut outer, mut cross) = (None, None);
     if eat(parser, &["PLAN", "DEFAULT"]) {
         parser.expect_token(&Token::LParen)?;
@@ -410,13 +422,15 @@ fn plan(parser: &mut Parser) -> Parsed<Plan> {
             }
         }
         parser.expect_token(&Token::RParen)?;
-    } else if eat(parser, &["PLAN"]) {
+        return Ok(Some(Plan::Default { outer: outer.unwrap_or(true), cross: cross.unwrap_or(false) }));
+    }
+    if eat(parser, &["PLAN"]) {
         parser.expect_token(&Token::LParen)?;
         let written = written(parser)?;
         parser.expect_token(&Token::RParen)?;
-        return Ok(Plan::Written(written));
+        return Ok(Some(Plan::Written(written)));
     }
-    Ok(Plan::Default { outer: outer.unwrap_or(true), cross: cross.unwrap_or(false) })
+    Ok(None)
 }
 
 /// `name [{ OUTER | INNER } part]`, `part UNION part …`, `part CROSS part …`
@@ -488,6 +502,17 @@ impl Written {
 }
 
 impl Node {
+    /// Adds the names of it and of the paths nested in it.
+    fn names<'n>(&'n self, all: &mut Vec<&'n str>) {
+        all.extend(self.name.as_deref());
+        self.nested.iter().for_each(|nested| nested.names(all));
+    }
+
+    /// Whether it or a path nested in it has no name.
+    fn lacks_names(&self) -> bool {
+        self.name.is_none() || self.nested.iter().any(Self::lacks_names)
+    }
+
     fn rows(&self, nested: Option<JsonRows>, outer: bool, columns: &[JsonColumn]) -> JsonRows {
         let columns = self.columns.iter().map(|at| (*at, columns[*at].clone())).collect();
         JsonRows::Path(Box::new(JsonItems { path: self.path, columns, nested, outer }))

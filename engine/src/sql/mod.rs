@@ -76,7 +76,7 @@ pub use crawler::{CrawlerClauses, CrawlerStatement, Named, TargetClause};
 pub use cursor_statement::CursorStatement;
 pub use database::{CreateDatabase, CreateExternalSchema};
 pub use dialect::{Dialect, Names};
-pub(crate) use dialect::{Digits, Rules, Unnamed};
+pub(crate) use dialect::{Digits, IntervalStyle, Rules, Unnamed};
 pub use explain_statement::{Explain, ExplainFormat, ExplainType};
 pub use function::{AlterFunction, CreateFunction, DropFunction, FunctionName, FunctionOperation, NewOwner};
 pub use load_statement::*;

@@ -232,6 +232,10 @@ impl Dialect for TrinoSyntax {
             .or_else(|| table_functions::parse_argument(parser))
     }
 
+    fn supports_interval_options(&self) -> bool {
+        true
+    }
+
     fn supports_unicode_string_literal(&self) -> bool {
         true
     }

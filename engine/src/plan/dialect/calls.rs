@@ -4,13 +4,12 @@
 use super::spelling::{cast, decimal_literal, number, text};
 use super::{aggregates, intervals, json, own_zones};
 use crate::error::{Error, ErrorKind};
-use crate::functions::{DATE_PART, PLAIN_TEXT, REGEXP_LIKE, STRPOS_OF_INSTANCE, TIMETZ, is_plain_pattern};
+use crate::functions::{DATE_PART, PLAIN_TEXT, REGEXP_LIKE, SERIES_STEP, STRPOS_OF_INSTANCE, TIMETZ, is_plain_pattern};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, TimezoneInfo, UnaryOperator,
-    Value,
+    FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, TimezoneInfo, UnaryOperator, Value,
 };
 
 /// A function's name; empty where it has a schema.
@@ -58,7 +57,6 @@ const RENAMED_IN_ATHENA: &[(&str, &str)] = &[
     ("length", "character_length"),
     ("levenshtein_distance", "levenshtein"),
     ("repeat", "array_repeat"),
-    ("sequence", "generate_series"),
     ("transform", "array_transform"),
     ("any_match", "array_any_match"),
     ("title_case", "initcap"),
@@ -189,17 +187,11 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
         Expr::Trim { expr: value, .. } if as_texts && !is_string(value) => {
             **value = cast(take(value), DataType::Varchar(None));
         }
-        Expr::Interval(interval) if dialect.rules().qualified_intervals => {
-            if let Some(literal) = intervals::literal(interval)? {
-                *expr = literal;
-            } else {
-                intervals::in_units(interval)?;
-            }
-        }
-        Expr::Interval(interval) => whole_interval(interval)?,
-        Expr::Cast { kind, expr: value, data_type: DataType::Interval { fields: Some(fields), precision }, .. }
-            if dialect.rules().qualified_intervals =>
-        {
+        Expr::Interval(interval) => match intervals::literal(interval, dialect.rules().interval_style)? {
+            Some(literal) => *expr = literal,
+            None => intervals::in_units(interval)?,
+        },
+        Expr::Cast { kind, expr: value, data_type: DataType::Interval { fields: Some(fields), precision }, .. } => {
             if let Some(made) = intervals::qualified_cast(kind, value, *fields, *precision)? {
                 *expr = made;
             }
@@ -333,6 +325,12 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("rand" | "random", [end]) => whole_random(number(0), end.clone()),
         ("rand" | "random", [start, end]) => whole_random(start.clone(), end.clone()),
         ("strpos", [_, _, _]) => call(STRPOS_OF_INSTANCE, args),
+        ("sequence", [start, stop, step]) => {
+            call("generate_series", vec![start.clone(), stop.clone(), call(SERIES_STEP, vec![step.clone()])])
+        }
+        ("sequence", [..]) => call("generate_series", args),
+        ("array_sort", [array]) => call("array_sort", vec![array.clone(), text("ASC"), text("NULLS LAST")]),
+        ("map", []) => call("map", vec![call("make_array", Vec::new()), call("make_array", Vec::new())]),
         ("array_first", [array]) => call("element_at", vec![array.clone(), number(1)]),
         ("array_last", [array]) => call("element_at", vec![array.clone(), number(-1)]),
         ("bitwise_right_shift_arithmetic", [_, _]) => operator(BinaryOperator::PGBitwiseShiftRight, &args),
@@ -556,42 +554,4 @@ fn part_name(field: &DateTimeField) -> String {
         DateTimeField::Custom(ident) => ident.value.to_lowercase(),
         other => other.to_string().to_lowercase(),
     }
-}
-
-/// `'1-2' YEAR TO MONTH` and `'3 4:05:06' DAY TO SECOND` as a text with units.
-fn whole_interval(interval: &mut Interval) -> Result<(), Error> {
-    let (Some(first), Some(last)) = (&interval.leading_field, &interval.last_field) else { return Ok(()) };
-    let Expr::Value(value) = interval.value.as_ref() else { return Ok(()) };
-    let Some(literal) = value.value.clone().into_string() else { return Ok(()) };
-    let invalid =
-        || Error::new(ErrorKind::InvalidText, format!("invalid input syntax for type interval: \"{literal}\""));
-    let units: [(DateTimeField, &str); 6] = [
-        (DateTimeField::Year, "years"),
-        (DateTimeField::Month, "months"),
-        (DateTimeField::Day, "days"),
-        (DateTimeField::Hour, "hours"),
-        (DateTimeField::Minute, "minutes"),
-        (DateTimeField::Second, "seconds"),
-    ];
-    let at = |field: &DateTimeField| units.iter().position(|(unit, _)| unit == field);
-    let (Some(from), Some(to)) = (at(first), at(last)) else { return Ok(()) };
-    let negative = literal.trim().starts_with('-');
-    let parts: Vec<&str> = literal.trim().trim_start_matches('-').split(['-', ' ', ':']).collect();
-    if from > to || parts.len() != to - from + 1 {
-        return Err(invalid());
-    }
-    let sign = if negative { "-" } else { "" };
-    let mut spelled = Vec::new();
-    for (part, (_, unit)) in parts.iter().zip(&units[from..=to]) {
-        part.parse::<f64>().map_err(|_| invalid())?;
-        spelled.push(format!("{sign}{part} {unit}"));
-    }
-    *interval = Interval {
-        value: Box::new(text(spelled.join(" "))),
-        leading_field: None,
-        leading_precision: None,
-        last_field: None,
-        fractional_seconds_precision: None,
-    };
-    Ok(())
 }

@@ -95,7 +95,7 @@ fn with_intervals(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transf
     let mut changed = false;
     for other in others {
         let differs = other.get_type(schema).is_ok_and(|found| functions::cast_differs(&found, &wanted));
-        if dialect.rules().qualified_intervals && differs {
+        if differs {
             let function = functions::cast_function(wanted.clone(), false, dialect);
             *other = Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![other.clone()]));
             changed = true;
@@ -196,8 +196,7 @@ const DATE_PART: &str = "date_part";
 fn part_of_interval(expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<Expr> {
     let Expr::ScalarFunction(extract) = &expr else { return Transformed::no(expr) };
     let [_, value] = extract.args.as_slice() else { return Transformed::no(expr) };
-    let applies = extract.name() == DATE_PART && dialect.rules().qualified_intervals;
-    if !applies || !value.get_type(schema).is_ok_and(|found| is_interval(&found)) {
+    if extract.name() != DATE_PART || !value.get_type(schema).is_ok_and(|found| is_interval(&found)) {
         return Transformed::no(expr);
     }
     match functions::scalar(dialect, "$date_part") {

@@ -5,7 +5,7 @@ use super::spelling::text;
 use crate::error::{Error, ErrorKind};
 use crate::functions::{self, is_qualified};
 use crate::interval::{self, DAY_US, Field, Parts, Qualifier, is_interval};
-use crate::sql::{Dialect, call};
+use crate::sql::{Dialect, IntervalStyle, call};
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
@@ -49,6 +49,41 @@ fn field(field: &DateTimeField) -> Option<Field> {
     })
 }
 
+/// The qualifier and the value of a literal that has a qualifier.
+///
+/// # Errors
+/// `Syntax`, `InvalidDateTime`, `DateTimeOverflow`; in Trino's style for a literal without a qualifier, too.
+fn value_of(interval: &Interval, style: IntervalStyle) -> Result<Option<(Qualifier, Parts)>, Error> {
+    let Some(qualifier) = qualifier(interval)? else {
+        return match (style, &interval.leading_field) {
+            (IntervalStyle::PostgreSql, _) => Ok(None),
+            (IntervalStyle::Trino, None) if interval.last_field.is_some() => Ok(None),
+            (IntervalStyle::Trino, None) => Err(Error::new(ErrorKind::Syntax, "an INTERVAL literal needs a unit")
+                .with_hint("it is YEAR, MONTH, DAY, HOUR, MINUTE or SECOND, or one of these TO another")),
+            (IntervalStyle::Trino, Some(unit)) => {
+                Err(Error::new(ErrorKind::Syntax, format!("an INTERVAL literal has no unit {unit}")))
+            }
+        };
+    };
+    let parts = match style {
+        IntervalStyle::PostgreSql => match quoted(&interval.value) {
+            Some(text) => interval::parse(&text, qualifier)?,
+            None => return Ok(None),
+        },
+        IntervalStyle::Trino => {
+            let (negative, literal) = match interval.value.as_ref() {
+                Expr::UnaryOp { op: UnaryOperator::Minus, expr } => (true, expr.as_ref()),
+                Expr::UnaryOp { op: UnaryOperator::Plus, expr } => (false, expr.as_ref()),
+                other => (false, other),
+            };
+            let no_text = || Error::new(ErrorKind::Syntax, "an INTERVAL literal is a text in quotes");
+            let parts = interval::parse_trino(&quoted(literal).ok_or_else(no_text)?, qualifier)?;
+            if negative { parts.negated() } else { parts }
+        }
+    };
+    Ok(Some((qualifier, parts)))
+}
+
 /// What stands in a literal's quotes.
 fn quoted(expr: &Expr) -> Option<String> {
     match expr {
@@ -62,12 +97,17 @@ fn quoted(expr: &Expr) -> Option<String> {
 }
 
 /// A literal as a call that makes it; `None` where it stays what it is.
-pub(super) fn literal(interval: &Interval) -> Result<Option<Expr>, Error> {
-    let Some((qualifier, value)) = qualifier(interval)?.zip(quoted(&interval.value)) else { return Ok(None) };
-    // What is no interval is told before anything is planned.
-    let parts = interval::parse(&value, qualifier)?;
-    if qualifier.is_months() { parts.as_months(qualifier).map(drop) } else { parts.as_micros(qualifier).map(drop) }?;
-    Ok(Some(made(text(value), qualifier)))
+///
+/// # Errors
+/// As [`value_of`].
+pub(super) fn literal(interval: &Interval, style: IntervalStyle) -> Result<Option<Expr>, Error> {
+    let Some((qualifier, parts)) = value_of(interval, style)? else { return Ok(None) };
+    let (value, whole) = if qualifier.is_months() {
+        (format!("{} months", parts.as_months(qualifier)?), Qualifier::YEAR_TO_MONTH)
+    } else {
+        (format!("{} microseconds", parts.as_micros(qualifier)?), Qualifier::DAY_TO_SECOND)
+    };
+    Ok(Some(made(text(value), whole)))
 }
 
 /// A literal without a qualifier in units: of PostgreSQL's other forms the planner knows none.
@@ -88,10 +128,13 @@ fn units(value: IntervalMonthDayNano) -> String {
     format!("{} months {} days {} microseconds", value.months, value.days, value.nanoseconds / 1_000)
 }
 
-/// A literal without qualifier, of the same value: the bounds of window frames are such ones.
-pub(super) fn unqualify(interval: &mut Interval) -> Result<(), Error> {
-    let Some((qualifier, value)) = qualifier(interval)?.zip(quoted(&interval.value)) else { return Ok(()) };
-    let parts = interval::parse(&value, qualifier)?;
+/// A literal with a qualifier, of the same value in units, which the bounds of window frames are to the planner. Its only field is
+/// a last one: no text of SQL has such a literal.
+///
+/// # Errors
+/// As [`value_of`].
+pub(super) fn bound(interval: &mut Interval, style: IntervalStyle) -> Result<(), Error> {
+    let Some((qualifier, parts)) = value_of(interval, style)? else { return Ok(()) };
     let value = if qualifier.is_months() {
         IntervalMonthDayNano::new(parts.as_months(qualifier)?, 0, 0)
     } else {
@@ -101,7 +144,7 @@ pub(super) fn unqualify(interval: &mut Interval) -> Result<(), Error> {
         value: Box::new(text(units(value))),
         leading_field: None,
         leading_precision: None,
-        last_field: None,
+        last_field: Some(DateTimeField::Second),
         fractional_seconds_precision: None,
     };
     Ok(())
@@ -184,6 +227,10 @@ impl Operands<'_> {
             return Err(self.no_operator(&raw));
         }
         match (is_interval(left), is_interval(right)) {
+            // What has months and days is no value of Trino's.
+            (true, true) if self.dialect.rules().interval_style == IntervalStyle::Trino && left != right => {
+                Err(self.no_operator(&raw))
+            }
             (true, true) => {
                 self.align(&mut raw)?;
                 Ok(Err(raw))
@@ -208,6 +255,7 @@ impl Operands<'_> {
         let stamp = || DataType::Timestamp(TimeUnit::Microsecond, None);
         // A date by whole days is computed as one and is its midnight.
         let mut is_midnight = false;
+        let is_sum = raw.op == BinaryOperator::Plus;
         match moment {
             _ if functions::is_text(moment) && matches!(value, logical::Expr::Literal(..)) => {
                 // A text of no type yet is of the other's.
@@ -216,6 +264,11 @@ impl Operands<'_> {
             }
             DataType::Timestamp(..) | DataType::Null => return Ok(Err(raw)),
             DataType::Date32 if *span == MONTHS => {}
+            DataType::Date32 if !self.dialect.rules().dates_count_days => {
+                let name = if is_sum { functions::LATER_DATE } else { functions::EARLIER_DATE };
+                let args = vec![take(value), take(by)];
+                return Ok(Ok(self.call(name, args)?));
+            }
             DataType::Date32 => match constant(by) {
                 Some(parts) if parts.micros % DAY_US == 0 => {
                     *by = general(parts)?;
@@ -226,7 +279,7 @@ impl Operands<'_> {
             DataType::Time64(_) if *span != MONTHS => *by = self.call(functions::GENERAL, vec![take(by)])?,
             _ => return Err(error),
         }
-        let op = if raw.op == BinaryOperator::Minus { Operator::Minus } else { Operator::Plus };
+        let op = if is_sum { Operator::Plus } else { Operator::Minus };
         let moved = binary_expr(raw.left, op, raw.right);
         Ok(Ok(if is_midnight { cast(moved, stamp()) } else { moved }))
     }

@@ -215,7 +215,7 @@ impl Operands {
         if raw.op == BinaryOperator::Plus && self.rules().plus_joins_texts && (joins(is_text) || joins(is_binary)) {
             return Ok(PlannerResult::Planned(binary_expr(raw.left, Operator::StringConcat, raw.right)));
         }
-        if self.rules().qualified_intervals && (is_interval(&self.left) || is_interval(&self.right)) {
+        if is_interval(&self.left) || is_interval(&self.right) {
             match self.intervals().arithmetic(raw)? {
                 Ok(planned) => return Ok(PlannerResult::Planned(planned)),
                 Err(unchanged) => raw = unchanged,
@@ -325,11 +325,15 @@ impl Operands {
             BinaryOperator::Minus => -1,
             _ => return Ok(None),
         };
-        if !self.rules().dates_count_days {
-            return Ok(None);
-        }
         let (left, right) = (raw.left.clone(), raw.right.clone());
-        if self.left == DataType::Date32 && self.right == DataType::Date32 && sign < 0 {
+        let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let between_dates = self.left == DataType::Date32 && self.right == DataType::Date32 && sign < 0;
+        if !self.rules().dates_count_days {
+            // Two dates are as far apart as their midnights.
+            let apart = || binary_expr(cast(left, stamp.clone()), Operator::Minus, cast(right, stamp));
+            return Ok(between_dates.then(apart));
+        }
+        if between_dates {
             return Ok(Some(self.call("$days_between", vec![left, right])?));
         }
         let integer = |t: &DataType| signed(t).is_some();
@@ -352,7 +356,6 @@ impl Operands {
             Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => interval.nanoseconds != 0,
             _ => true,
         };
-        let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
         let op = if sign > 0 { Operator::Plus } else { Operator::Minus };
         // A date by whole days is computed as one and is its midnight, so that `date_of` finds it.
         if self.left == DataType::Date32 && matches!(self.right, DataType::Interval(_)) {
@@ -409,7 +412,7 @@ impl Operands {
     }
 
     fn comparison(&self, mut raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        if self.rules().qualified_intervals && (is_interval(&self.left) || is_interval(&self.right)) {
+        if is_interval(&self.left) || is_interval(&self.right) {
             self.intervals().comparison(&mut raw)?;
             return Ok(PlannerResult::Original(raw));
         }

@@ -4,9 +4,9 @@
 use super::calls::{name_of, now, rename};
 use super::spelling::{cast, text};
 use crate::error::{Error, ErrorKind};
-use crate::functions::{ISO_INSTANT, MOST_DIGITS, PARSED_INSTANT, TO_DIGITS};
+use crate::functions::{CAST_INSTANT, ISO_INSTANT, MOST_DIGITS, PARSED_INSTANT, TO_DIGITS};
 use crate::sql::call;
-use crate::zone::hours_and_minutes;
+use crate::zone::{self, hours_and_minutes};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, TimezoneInfo,
     TypedString, UnaryOperator, Value,
@@ -77,6 +77,13 @@ fn compares(op: &BinaryOperator) -> bool {
 fn of_any_zone(expr: &mut Expr) {
     match expr {
         Expr::Nested(inner) => of_any_zone(inner),
+        Expr::Cast { kind: CastKind::Cast, expr: value, data_type, .. }
+            if matches!(data_type, DataType::Timestamp(_, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone))
+                && !matches!(value.as_ref(), Expr::Value(_)) =>
+        {
+            let value = std::mem::replace(value.as_mut(), Expr::Value(Value::Null.into()));
+            *expr = call(CAST_INSTANT, vec![value]);
+        }
         Expr::Function(function) => match name_of(function).as_str() {
             "from_iso8601_timestamp" => rename(function, ISO_INSTANT),
             "parse_datetime" => rename(function, PARSED_INSTANT),
@@ -102,9 +109,7 @@ pub(super) fn cast_literal(kind: &CastKind, value: &Expr, data_type: &DataType) 
 
 fn zoned(written: &str, data_type: &DataType) -> Option<Expr> {
     let DataType::Timestamp(precision, _) = data_type else { return None };
-    let (date, rest) = written.trim().split_once(' ')?;
-    let at = rest.find(|c: char| c.is_ascii_alphabetic() || c == '+' || c == '-')?;
-    let (time, zone) = rest.split_at(at);
+    let (date, time, zone) = zone::split(written)?;
     let local = cast(text(format!("{date} {time}").trim()), DataType::Timestamp(*precision, TimezoneInfo::None));
     Some(call("with_timezone", vec![local, text(zone)]))
 }

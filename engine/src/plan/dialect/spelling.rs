@@ -2,7 +2,7 @@
 
 use super::{calls, doubles, grouping, intervals, names, outer_joins, own_zones, row_values, using};
 use crate::error::{Error, ErrorKind};
-use crate::sql::{Dialect, call};
+use crate::sql::{Dialect, IntervalStyle, call};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem,
@@ -84,7 +84,8 @@ impl VisitorMut for Speller {
         let mut frames = Ok(());
         for window in &mut select.named_window {
             if let datafusion::sql::sqlparser::ast::NamedWindowExpr::WindowSpec(spec) = &mut window.1 {
-                frames = frames.and_then(|()| keep_frame(spec.window_frame.as_mut()));
+                frames =
+                    frames.and_then(|()| keep_frame(spec.window_frame.as_mut(), self.dialect.rules().interval_style));
             }
         }
         if frames.is_err() {
@@ -105,7 +106,7 @@ impl VisitorMut for Speller {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         match expr {
             Expr::Function(function) => {
-                if let Err(error) = keep_arguments(function) {
+                if let Err(error) = keep_arguments(function, self.dialect.rules().interval_style) {
                     return flow(Err(error));
                 }
             }
@@ -135,12 +136,17 @@ impl VisitorMut for Speller {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         let in_values = self.in_values.last().copied().unwrap_or_default();
+        let is_plain = in_values && !self.dialect.rules().small_rows;
         match expr {
             Expr::Value(value) => {
-                if let Value::Number(number, keeps) = &mut value.value {
+                if in_values && matches!(value.value, Value::HexStringLiteral(_)) {
+                    // The planner holds bytes of literals and of casts for different types.
+                    let bytes = Expr::Value(value.clone());
+                    *expr = cast(bytes, DataType::Varbinary(None));
+                } else if let Value::Number(number, keeps) = &mut value.value {
                     // The mark of `keep` is of no more use.
                     if !std::mem::take(keeps)
-                        && let Some(typed) = typed_number(number, in_values)
+                        && let Some(typed) = typed_number(number, is_plain)
                     {
                         *expr = typed;
                     }
@@ -204,13 +210,16 @@ fn has_exponent(number: &str) -> bool {
     number.contains(['e', 'E']) && !number.starts_with("0x")
 }
 
-fn keep_frame(frame: Option<&mut datafusion::sql::sqlparser::ast::WindowFrame>) -> Result<(), Error> {
+fn keep_frame(
+    frame: Option<&mut datafusion::sql::sqlparser::ast::WindowFrame>,
+    style: IntervalStyle,
+) -> Result<(), Error> {
     let Some(frame) = frame else { return Ok(()) };
     for bound in [Some(&mut frame.start_bound), frame.end_bound.as_mut()].into_iter().flatten() {
         if let WindowFrameBound::Preceding(Some(offset)) | WindowFrameBound::Following(Some(offset)) = bound {
             keep(offset);
             if let Expr::Interval(interval) = offset.as_mut() {
-                intervals::unqualify(interval)?;
+                intervals::bound(interval, style)?;
             }
         }
     }
@@ -218,7 +227,7 @@ fn keep_frame(frame: Option<&mut datafusion::sql::sqlparser::ast::WindowFrame>) 
 }
 
 /// The planner wants plain literals in calls of window functions and in some aggregates.
-fn keep_arguments(function: &mut Function) -> Result<(), Error> {
+fn keep_arguments(function: &mut Function, style: IntervalStyle) -> Result<(), Error> {
     const LITERAL: [&str; 8] = [
         "count",
         "approx_percentile_cont",
@@ -231,7 +240,7 @@ fn keep_arguments(function: &mut Function) -> Result<(), Error> {
     ];
     let keeps_all = function.over.is_some() || LITERAL.contains(&calls::name_of(function).as_str());
     if let Some(WindowType::WindowSpec(spec)) = &mut function.over {
-        keep_frame(spec.window_frame.as_mut())?;
+        keep_frame(spec.window_frame.as_mut(), style)?;
     }
     if let FunctionArguments::List(list) = &mut function.args {
         if keeps_all {
@@ -251,8 +260,8 @@ fn keep_arguments(function: &mut Function) -> Result<(), Error> {
 }
 
 /// A number with the type that its text has: INTEGER where 32 bits are enough, DOUBLE with an exponent, else DECIMAL.
-/// `None` for what the planner reads so by itself.
-fn typed_number(number: &str, in_values: bool) -> Option<Expr> {
+/// `None` for what the planner reads so by itself, and for a whole number that stays plain.
+fn typed_number(number: &str, is_plain: bool) -> Option<Expr> {
     if has_exponent(number) {
         let text = Expr::Value(Value::SingleQuotedString(number.replace('_', "")).into());
         return Some(cast(text, DataType::DoublePrecision));
@@ -263,7 +272,7 @@ fn typed_number(number: &str, in_values: bool) -> Option<Expr> {
     let digits = number.replace('_', "");
     if digits.parse::<i32>().is_ok() {
         let plain = Expr::Value(Value::Number(digits, false).into());
-        return (!in_values).then(|| cast(plain, DataType::Int(None)));
+        return (!is_plain).then(|| cast(plain, DataType::Int(None)));
     }
     if digits.parse::<i64>().is_ok() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;

@@ -71,7 +71,7 @@ impl Types {
             Name::CharacterVarying(_) | Name::CharVarying(_) | Name::Nvarchar(_) | Name::Character(_) => {
                 DataType::Utf8View
             }
-            Name::Interval { fields, .. } if rules.qualified_intervals => intervals::data_type(fields.as_ref()),
+            Name::Interval { fields, .. } => intervals::data_type(fields.as_ref()),
             Name::Varbinary(_) | Name::Binary(_) | Name::Bytea => DataType::BinaryView,
             Name::JSON | Name::Uuid => DataType::Utf8View,
             Name::Map(key, value) => functions::map_of(self.nested(key)?, self.nested(value)?),
