@@ -40,6 +40,8 @@ pub(crate) const EARLIER_IN_ZONE: &str = "$earlier_in_zone";
 pub(crate) const LATER_DATE: &str = "$later_date";
 /// The same before the date.
 pub(crate) const EARLIER_DATE: &str = "$earlier_date";
+/// How much later a time of day is than another.
+pub(crate) const BETWEEN_TIMES: &str = "$between_times";
 /// A moment with a zone of its own and an interval.
 pub(crate) const LATER_IN_OWN_ZONE: &str = "$later_in_own_zone";
 /// The same before the moment.
@@ -78,6 +80,10 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar(EARLIER_IN_ZONE, REDSHIFT, &[Kind::Any, Kind::Any], Gives::Of(first), |call| moved(call, -1)),
     scalar(LATER_DATE, ATHENA, &[Kind::Date, Kind::Any], Gives::Date, |call| moved_date(call, 1)),
     scalar(EARLIER_DATE, ATHENA, &[Kind::Date, Kind::Any], Gives::Date, |call| moved_date(call, -1)),
+    scalar(BETWEEN_TIMES, ATHENA, &[Kind::StampOrTime, Kind::StampOrTime], Gives::Of(|_| Ok(MICROS)), |call| {
+        let (later, earlier) = (micros(&call.args[0])?, micros(&call.args[1])?);
+        call.values::<DurationMicrosecondType>(|row| Ok(Some(later.value(row) - earlier.value(row))))
+    }),
     scalar(LATER_IN_OWN_ZONE, ATHENA, &[Kind::Instant, Kind::Any], Gives::Of(first), |call| moved_in_own_zone(call, 1)),
     scalar(EARLIER_IN_OWN_ZONE, ATHENA, &[Kind::Instant, Kind::Any], Gives::Of(first), |call| {
         moved_in_own_zone(call, -1)

@@ -104,8 +104,8 @@ pub(crate) use digests::is_digest;
 pub use document::{FunctionDocument, function_documents, functions_page};
 pub(crate) use formats::PARSED_INSTANT;
 pub(crate) use intervals::{
-    DAY_TO_SECOND, EARLIER_DATE, EARLIER_IN_OWN_ZONE, EARLIER_IN_ZONE, GENERAL, LATER_DATE, LATER_IN_OWN_ZONE,
-    LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
+    BETWEEN_TIMES, DAY_TO_SECOND, EARLIER_DATE, EARLIER_IN_OWN_ZONE, EARLIER_IN_ZONE, GENERAL, LATER_DATE,
+    LATER_IN_OWN_ZONE, LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use iso::ISO_INSTANT;
 pub(crate) use kernel::{is_text, shown_type};
@@ -116,7 +116,7 @@ pub(crate) use readable::STRPOS_OF_INSTANCE;
 pub(crate) use registry::{
     SuperArgument, aggregate, call, gives_sketch, gives_super, higher_order, moments_read, scalar, super_argument,
 };
-pub(crate) use series::SERIES_STEP;
+pub(crate) use series::{NEXT_STEP, SERIES_STEP};
 pub(crate) use sketches::{
     CARDINALITY, COMBINE_SKETCHES, MARK_SKETCH, MERGE, READ_SKETCH, SHOW_SKETCH, SUPER_SKETCH, SketchAggregate,
     TRY_SKETCH, sketch_aggregate,

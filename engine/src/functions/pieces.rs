@@ -10,11 +10,12 @@ use datafusion::arrow::datatypes::DataType;
 use Kind::{Any, Int, Text};
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
-    // Without a limit it is DataFusion's.
     scalar("split", ATHENA, &[Text, Text, Int], Gives::Of(texts_type), |call| {
-        let (texts, separators, limits) = (call.text(0), call.text(1), call.int(2));
+        let (texts, separators) = (call.text(0), call.text(1));
+        let limits = call.has(2).then(|| call.int(2));
         lists(call, |row, parts| {
-            let limit = usize::try_from(limits.value(row)).ok().filter(|limit| *limit > 0);
+            let limit = limits.as_ref().map_or(Ok(usize::MAX), |limits| usize::try_from(limits.value(row)));
+            let limit = limit.ok().filter(|limit| *limit > 0);
             let limit = limit.ok_or_else(|| invalid("the limit of split() is positive"))?;
             if separators.value(row).is_empty() {
                 return Err(invalid("the separator of split() is not empty"));
@@ -25,11 +26,28 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             Ok(())
         })
     })
+    .optional(1)
     .doc(
-        "split(text, separator, limit)",
-        "So many parts at most; the last one has all that is left.",
-        &[("split('a,b,c', ',', 2)", "[a, b,c]")],
+        "split(text, separator [, limit])",
+        "The parts of a text, so many at most; the last one has all that is left.",
+        &[("split('a,b,c', ',')", "[a, b, c]"), ("split('a,b,c', ',', 2)", "[a, b,c]")],
     ),
+    scalar("codepoint", ATHENA, &[Text], Gives::Int4, |call| {
+        let texts = call.text(0);
+        call.int4s(|row| {
+            let mut characters = texts.value(row).chars();
+            match (characters.next(), characters.next()) {
+                (Some(one), None) => Ok(i32::try_from(u32::from(one)).ok()),
+                _ => Err(invalid("codepoint() takes one character")),
+            }
+        })
+    }),
+    scalar("upper", ATHENA, &[Any], Gives::Of(|types| text_alone("upper", types)), |call| {
+        recased(call, str::to_ascii_uppercase, raised)
+    }),
+    scalar("lower", ATHENA, &[Any], Gives::Of(|types| text_alone("lower", types)), |call| {
+        recased(call, str::to_ascii_lowercase, lowered)
+    }),
     scalar("split_part", ATHENA, &[Text, Text, Int], Gives::Text, |call| {
         let (texts, separators, places) = (call.text(0), call.text(1), call.int(2));
         call.texts(|row| {
@@ -47,6 +65,41 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
 
 fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::InvalidParameter, message)
+}
+
+/// The type of a function of a text, which is no number or moment.
+fn text_alone(name: &str, types: &[DataType]) -> Result<DataType> {
+    match types {
+        [found] if is_text(found) || found.is_null() => Ok(DataType::Utf8View),
+        other => {
+            let types = other.iter().map(shown_type).collect::<Vec<_>>().join(", ");
+            Err(Error::new(ErrorKind::UndefinedFunction, format!("function {name}({types}) does not exist")))
+        }
+    }
+}
+
+/// Texts in another case, each character for itself, as Java's `Character` has them: `ß` stays.
+fn recased(call: &Call<'_>, of_ascii: fn(&str) -> String, of: fn(char) -> char) -> Result<ArrayRef> {
+    let texts = cast(&call.args[0], &DataType::Utf8View)?;
+    let texts = texts.as_string_view();
+    call.texts(|row| {
+        let text = texts.value(row);
+        Ok(Some(if text.is_ascii() { of_ascii(text) } else { text.chars().map(of).collect() }))
+    })
+}
+
+fn raised(c: char) -> char {
+    alone(c.to_uppercase()).unwrap_or(c)
+}
+
+fn lowered(c: char) -> char {
+    // With a dot, which its lower case has anyway.
+    if c == 'İ' { 'i' } else { alone(c.to_lowercase()).unwrap_or(c) }
+}
+
+/// One character, where it is one.
+fn alone(mut characters: impl Iterator<Item = char>) -> Option<char> {
+    characters.next().filter(|_| characters.next().is_none())
 }
 
 /// A part by its place, counted from 0; without a separator each character is one.

@@ -4,8 +4,10 @@
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::as_general;
-use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::datatypes::{DataType, IntervalUnit};
+use datafusion::arrow::array::types::IntervalMonthDayNano;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use datafusion::arrow::compute::{binary, cast};
+use datafusion::arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -14,11 +16,33 @@ pub(crate) const SERIES_STEP: &str = "$series_step";
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("$sequence_step", ATHENA, &[Kind::Int, Kind::Int, Kind::Int], Gives::Int8, step).with_nulls(),
+    scalar(NEXT_STEP, ATHENA, &[Kind::Any, Kind::Any], Gives::Of(next_type), next),
     scalar(SERIES_STEP, ATHENA, &[Kind::Any], Gives::Of(step_type), |call| {
         let step = &call.args[0];
         Ok(if call.gives == *step.data_type() { Arc::clone(step) } else { as_general(step)? })
     }),
 ];
+
+/// The step of a series that has none: to the next number or day, up or down.
+pub(crate) const NEXT_STEP: &str = "$next_step";
+
+fn next_type(types: &[DataType]) -> Result<DataType> {
+    Ok(match types.first() {
+        Some(DataType::Date32) => DataType::Interval(IntervalUnit::MonthDayNano),
+        _ => DataType::Int64,
+    })
+}
+
+fn next(call: &Call<'_>) -> Result<ArrayRef> {
+    let bounds = [cast(&call.args[0], &DataType::Int64)?, cast(&call.args[1], &DataType::Int64)?];
+    let [start, stop] = bounds.each_ref().map(|bound| bound.as_primitive::<Int64Type>());
+    let steps: Int64Array = binary(start, stop, |start, stop| if start <= stop { 1 } else { -1 })?;
+    if call.gives == DataType::Int64 {
+        return Ok(Arc::new(steps));
+    }
+    let days = |step| IntervalMonthDayNano::new(0, if step < 0 { -1 } else { 1 }, 0);
+    Ok(Arc::new(steps.unary::<_, IntervalMonthDayNanoType>(days)))
+}
 
 fn step_type(types: &[DataType]) -> Result<DataType> {
     Ok(match types.first() {

@@ -114,11 +114,12 @@ fn combinations(call: &Call<'_>) -> Result<ArrayRef> {
                 return Err(invalid("combinations exceed max size"));
             }
             found.push(chosen.iter().map(|at| first + *at as u64).collect());
-            // The last that can move on does, those behind it follow.
-            let Some(at) = (0..wanted).rev().find(|at| chosen[*at] < total - wanted + at) else { return Ok(found) };
-            let next = chosen[at] + 1;
-            for (behind, place) in chosen[at..].iter_mut().enumerate() {
-                *place = next + behind;
+            // The first that can move on does, and those before it begin anew, as Trino has them.
+            let end = |at: usize| chosen.get(at + 1).copied().unwrap_or(total);
+            let Some(at) = (0..wanted).find(|at| chosen[*at] + 1 < end(*at)) else { return Ok(found) };
+            chosen[at] += 1;
+            for (place, before) in chosen[..at].iter_mut().enumerate() {
+                *before = place;
             }
         }
     })

@@ -93,6 +93,12 @@ pub(crate) struct Rules {
     pub(crate) plus_joins_texts: bool,
     /// Whether an alias may be used right of its place in the same list.
     pub(crate) lateral_aliases: bool,
+    /// Whether an array and NULL put together are NULL.
+    pub(crate) null_hides_arrays: bool,
+    /// Whether EXTRACT gives a BIGINT; else an INTEGER.
+    pub(crate) parts_are_bigint: bool,
+    /// Whether a product of decimals has as many digits as both have together; else one more.
+    pub(crate) tight_products: bool,
     /// Whether whole numbers of VALUES are INTEGER where 32 bits are enough, as elsewhere; else BIGINT.
     pub(crate) small_rows: bool,
     /// Whether the average and the sum of integers are as wide as they need: BIGINT and NUMERIC(38,0); else DOUBLE and
@@ -159,6 +165,9 @@ const REDSHIFT: Rules = Rules {
     texts_mix: true,
     plus_joins_texts: true,
     lateral_aliases: true,
+    null_hides_arrays: false,
+    parts_are_bigint: false,
+    tight_products: false,
     small_rows: false,
     integer_average: true,
     float_exponent: false,
@@ -201,6 +210,9 @@ const ATHENA: Rules = Rules {
     texts_mix: false,
     plus_joins_texts: false,
     lateral_aliases: false,
+    null_hides_arrays: true,
+    parts_are_bigint: true,
+    tight_products: true,
     small_rows: true,
     integer_average: false,
     float_exponent: true,

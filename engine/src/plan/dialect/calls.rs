@@ -4,7 +4,9 @@
 use super::spelling::{cast, decimal_literal, number, text};
 use super::{aggregates, intervals, json, own_zones};
 use crate::error::{Error, ErrorKind};
-use crate::functions::{DATE_PART, PLAIN_TEXT, REGEXP_LIKE, SERIES_STEP, STRPOS_OF_INSTANCE, TIMETZ, is_plain_pattern};
+use crate::functions::{
+    DATE_PART, NEXT_STEP, PLAIN_TEXT, REGEXP_LIKE, SERIES_STEP, STRPOS_OF_INSTANCE, TIMETZ, is_plain_pattern,
+};
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
@@ -49,7 +51,6 @@ const RENAMED_IN_ATHENA: &[(&str, &str)] = &[
     ("bitwise_xor_agg", "bit_xor"),
     ("ceiling", "ceil"),
     ("char_length", "character_length"),
-    ("codepoint", "ascii"),
     ("contains", "array_has"),
     ("every", "bool_and"),
     ("filter", "array_filter"),
@@ -328,7 +329,22 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("sequence", [start, stop, step]) => {
             call("generate_series", vec![start.clone(), stop.clone(), call(SERIES_STEP, vec![step.clone()])])
         }
-        ("sequence", [..]) => call("generate_series", args),
+        ("sequence", [start, stop]) => {
+            let step = call(NEXT_STEP, args.clone());
+            call("generate_series", vec![start.clone(), stop.clone(), step])
+        }
+        ("array_position", [array, value]) => {
+            let found = cast(call("$library_array_position", args.clone()), DataType::BigInt(None));
+            case(
+                vec![(any_null(&[array.clone(), value.clone()]), null())],
+                Some(call("coalesce", vec![found, number(0)])),
+            )
+        }
+        // NULL among the elements is the largest and the smallest.
+        ("array_max" | "array_min", [array]) => {
+            let order = text(if name == "array_max" { "DESC" } else { "ASC" });
+            call("element_at", vec![call("array_sort", vec![array.clone(), order, text("NULLS FIRST")]), number(1)])
+        }
         ("array_sort", [array]) => call("array_sort", vec![array.clone(), text("ASC"), text("NULLS LAST")]),
         ("map", []) => call("map", vec![call("make_array", Vec::new()), call("make_array", Vec::new())]),
         ("array_first", [array]) => call("element_at", vec![array.clone(), number(1)]),
@@ -337,9 +353,7 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("if", [condition, then]) => case(vec![(condition.clone(), then.clone())], None),
         ("if", [condition, then, other]) => case(vec![(condition.clone(), then.clone())], Some(other.clone())),
         ("greatest" | "least", [_, ..]) => {
-            let unknown = args.iter().cloned().map(|arg| Expr::IsNull(Box::new(arg)));
-            let unknown = unknown.reduce(|all, one| binary(all, BinaryOperator::Or, one)).unwrap_or_else(null);
-            case(vec![(unknown, null())], Some(call(&format!("$library_{name}"), args)))
+            case(vec![(any_null(&args), null())], Some(call(&format!("$library_{name}"), args)))
         }
         ("pow", [_, _]) => call("power", args),
         ("mod", [_, _]) => Expr::Nested(Box::new(operator(BinaryOperator::Modulo, &args))),
@@ -368,7 +382,6 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("regexp_like", [_, pattern]) if !is_plain(pattern) => call(REGEXP_LIKE, args),
         ("regexp_replace", [_, _, Expr::Lambda(_)]) => call("$regexp_replace", args),
         ("array_histogram", [_]) => call("$histogram", args),
-        ("split", [_, _]) => call("string_to_array", args),
         ("all_match", [array, Expr::Lambda(lambda)]) => {
             let mut lambda = lambda.clone();
             lambda.body = Box::new(not(Expr::Nested(lambda.body)));
@@ -504,6 +517,12 @@ pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
 
 pub(super) fn not(expr: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(expr))) }
+}
+
+/// Whether one of them is NULL.
+fn any_null(args: &[Expr]) -> Expr {
+    let unknown = args.iter().cloned().map(|arg| Expr::IsNull(Box::new(arg)));
+    unknown.reduce(|all, one| binary(all, BinaryOperator::Or, one)).unwrap_or_else(null)
 }
 
 pub(super) fn null() -> Expr {

@@ -8,15 +8,18 @@ use crate::interval::is_interval;
 use crate::sql::{self, Dialect, Rules};
 use crate::tables;
 use crate::zone::Zone;
-use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::utils::list_ndims;
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::error::Result;
+use datafusion::functions_nested::concat::{array_append_udf, array_concat_udf, array_prepend_udf};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
 use datafusion::logical_expr::type_coercion::other::get_coerce_type_for_case_expression;
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, binary_expr, cast, lit, when};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Plans operators for a dialect.
@@ -191,6 +194,14 @@ fn as_decimal(data_type: &DataType) -> Option<DataType> {
     })
 }
 
+/// A decimal of the digits of both; `None` where no more than the largest could have them.
+fn digits_of_product(left: &DataType, right: &DataType) -> Option<DataType> {
+    let (DataType::Decimal128(left, of_left), DataType::Decimal128(right, of_right)) = (left, right) else {
+        return None;
+    };
+    (left + right < DECIMAL128_MAX_PRECISION).then(|| DataType::Decimal128(left + right, of_left + of_right))
+}
+
 /// The types of an operator's sides.
 struct Operands {
     left: DataType,
@@ -250,6 +261,14 @@ impl Operands {
             return self.floats(raw);
         }
         let division = raw.op == BinaryOperator::Divide;
+        if raw.op == BinaryOperator::Multiply
+            && self.rules().tight_products
+            && let (Some(l), Some(r)) = (as_decimal(&left), as_decimal(&right))
+            && let Some(digits) = digits_of_product(&l, &r)
+        {
+            let (one, other) = (cast_if(raw.left, &left, &l), cast_if(raw.right, &right, &r));
+            return Ok(PlannerResult::Planned(cast(binary_expr(one, Operator::Multiply, other), digits)));
+        }
         if division && let (Some(l), Some(r)) = (as_decimal(&left), as_decimal(&right)) {
             let args = vec![cast_if(raw.left, &left, &l), cast_if(raw.right, &right, &r)];
             return Ok(PlannerResult::Planned(self.call("$divide", args)?));
@@ -327,6 +346,10 @@ impl Operands {
         };
         let (left, right) = (raw.left.clone(), raw.right.clone());
         let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let time = |t: &DataType| *t == DataType::Time64(TimeUnit::Microsecond);
+        if !self.rules().dates_count_days && time(&self.left) && time(&self.right) && sign < 0 {
+            return Ok(Some(self.call(functions::BETWEEN_TIMES, vec![left, right])?));
+        }
         let between_dates = self.left == DataType::Date32 && self.right == DataType::Date32 && sign < 0;
         if !self.rules().dates_count_days {
             // Two dates are as far apart as their midnights.
@@ -345,7 +368,6 @@ impl Operands {
         if integer(&self.left) && moment(&self.right) && sign > 0 {
             return Ok(Some(self.call("$add_days", vec![right, cast(left, DataType::Int64)])?));
         }
-        let time = |t: &DataType| *t == DataType::Time64(TimeUnit::Microsecond);
         if self.left == DataType::Date32 && time(&self.right) && sign > 0 {
             return Ok(Some(self.call(functions::DATE_AND_TIME, vec![left, right])?));
         }
@@ -388,8 +410,20 @@ impl Operands {
         Ok(PlannerResult::Planned(self.call(name, vec![raw.left, raw.right])?))
     }
 
-    /// NULL with anything is NULL; what is no text becomes one as a cast makes it, where that is allowed.
+    /// NULL with anything is NULL, an array or its element too; what is no text becomes one as a cast makes it, where that is allowed.
     fn concat(&self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
+        let depth = |found: &DataType| list_ndims(found);
+        let is_array = depth(&self.left) + depth(&self.right) > 0;
+        if is_array && self.rules().null_hides_arrays && !self.left.is_null() && !self.right.is_null() {
+            let join = match depth(&self.left).cmp(&depth(&self.right)) {
+                Ordering::Less => array_prepend_udf(),
+                Ordering::Equal => array_concat_udf(),
+                Ordering::Greater => array_append_udf(),
+            };
+            let is_null = raw.left.clone().is_null().or(raw.right.clone().is_null());
+            let joined = join.call(vec![raw.left, raw.right]);
+            return Ok(PlannerResult::Planned(when(is_null, lit(ScalarValue::Null)).otherwise(joined)?));
+        }
         let mixes = |own: &DataType, other: &DataType| {
             is_text(other) && (own.is_numeric() || own.is_temporal() || *own == DataType::Boolean)
         };

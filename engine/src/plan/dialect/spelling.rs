@@ -139,7 +139,7 @@ impl VisitorMut for Speller {
         let is_plain = in_values && !self.dialect.rules().small_rows;
         match expr {
             Expr::Value(value) => {
-                if in_values && matches!(value.value, Value::HexStringLiteral(_)) {
+                if matches!(value.value, Value::HexStringLiteral(_)) {
                     // The planner holds bytes of literals and of casts for different types.
                     let bytes = Expr::Value(value.clone());
                     *expr = cast(bytes, DataType::Varbinary(None));
@@ -151,6 +151,10 @@ impl VisitorMut for Speller {
                         *expr = typed;
                     }
                 }
+            }
+            Expr::Extract { .. } if self.dialect.rules().parts_are_bigint => {
+                let part = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+                *expr = cast(part, DataType::BigInt(None));
             }
             Expr::Cast { kind, expr: inner, data_type, .. } => {
                 match limited(kind.clone(), inner, data_type, self.dialect) {
