@@ -35,7 +35,7 @@ fn next_type(types: &[DataType]) -> Result<DataType> {
 
 fn next(call: &Call<'_>) -> Result<ArrayRef> {
     let bounds = [cast(&call.args[0], &DataType::Int64)?, cast(&call.args[1], &DataType::Int64)?];
-    let [start, stop] = bounds.each_ref().map(|bound| bound.as_primitive::<Int64Type>());
+    let [start, stop] = bounds.each_ref().map(AsArray::as_primitive::<Int64Type>);
     let steps: Int64Array = binary(start, stop, |start, stop| if start <= stop { 1 } else { -1 })?;
     if call.gives == DataType::Int64 {
         return Ok(Arc::new(steps));

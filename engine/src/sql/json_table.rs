@@ -240,8 +240,8 @@ pub(super) fn parse(parser: &mut Parser) -> Parsed<Expr> {
     let mut names: Vec<&str> = grammar.columns.iter().map(|column| column.name.value.as_str()).collect();
     root.names(&mut names);
     names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
-        let message = format!("columns and paths of JSON_TABLE have different names: \"{}\" comes twice", twice[0]);
+    if let Some([twice, ..]) = names.windows(2).find(|two| two[0] == two[1]) {
+        let message = format!("columns and paths of JSON_TABLE have different names: \"{twice}\" comes twice");
         return Err(ParserError::ParserError(message));
     }
     let plan = plan.unwrap_or(Plan::Default { outer: true, cross: false });
