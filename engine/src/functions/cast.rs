@@ -195,6 +195,11 @@ impl Cast {
         if self.dialect.rules().casts_trim { text.trim() } else { text }
     }
 
+    /// Whether blanks stand around a text that count.
+    fn has_blanks(&self, text: &str) -> bool {
+        self.trimmed(text).len() > text.trim().len()
+    }
+
     fn options(&self) -> CastOptions<'static> {
         CastOptions { safe: self.safe, ..CastOptions::default() }
     }
@@ -279,9 +284,8 @@ impl Cast {
         let texts = array.as_string_view();
         let mut built = PrimitiveBuilder::<Time64MicrosecondType>::with_capacity(texts.len());
         for text in texts {
-            let read = |text: &str| match self.trimmed(text) {
-                same if same.len() > text.trim().len() => Err(self.invalid(text)),
-                same => load::sql_time(same, "time"),
+            let read = |text: &str| {
+                if self.has_blanks(text) { Err(self.invalid(text)) } else { load::sql_time(text, "time") }
             };
             match text.map(read).transpose() {
                 Err(_) if self.safe => built.append_null(),
@@ -346,8 +350,7 @@ impl Cast {
 
     fn invalid(&self, text: &str) -> Error {
         let is_decimal = matches!(self.to, DataType::Decimal128(..));
-        // What blanks stand around is no number then, however small.
-        if is_decimal && self.trimmed(text) != text.trim() { no_value(&self.to, text) } else { invalid(&self.to, text) }
+        if is_decimal && self.has_blanks(text) { no_value(&self.to, text) } else { invalid(&self.to, text) }
     }
 
     /// A number from its shortest digits in scientific form; Redshift turns to an exponent from so many digits on.
@@ -395,8 +398,7 @@ pub(super) fn invalid(to: &DataType, text: &str) -> Error {
 }
 
 fn no_value(to: &DataType, text: &str) -> Error {
-    let name = shown_type(to);
-    Error::new(ErrorKind::InvalidText, format!("invalid input syntax for type {name}: \"{text}\""))
+    Error::new(ErrorKind::InvalidText, format!("invalid input syntax for type {}: \"{text}\"", shown_type(to)))
 }
 
 fn first_char(text: &str, at: usize) -> String {

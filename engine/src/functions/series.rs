@@ -11,6 +11,8 @@ use datafusion::arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+/// The step of a series that has none: to the next number or day, up or down.
+pub(crate) const NEXT_STEP: &str = "$next_step";
 /// The step of a series, which is an interval of Arrow's most general type where it is one of days and times.
 pub(crate) const SERIES_STEP: &str = "$series_step";
 
@@ -22,9 +24,6 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         Ok(if call.gives == *step.data_type() { Arc::clone(step) } else { as_general(step)? })
     }),
 ];
-
-/// The step of a series that has none: to the next number or day, up or down.
-pub(crate) const NEXT_STEP: &str = "$next_step";
 
 fn next_type(types: &[DataType]) -> Result<DataType> {
     Ok(match types.first() {

@@ -10,9 +10,8 @@ mod arrays;
 mod parse;
 mod trino;
 
-pub(crate) use arrays::as_integers;
-pub(crate) use arrays::as_trino_texts;
 pub use arrays::{as_general, as_texts, is_interval};
+pub(crate) use arrays::{as_integers, as_trino_texts};
 use parse::Number;
 pub(crate) use parse::{parse, parse_unqualified};
 pub(crate) use trino::{parse_trino, trino_micros, trino_months};

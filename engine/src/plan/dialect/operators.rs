@@ -344,19 +344,11 @@ impl Operands {
             BinaryOperator::Minus => -1,
             _ => return Ok(None),
         };
-        let (left, right) = (raw.left.clone(), raw.right.clone());
-        let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
-        let time = |t: &DataType| *t == DataType::Time64(TimeUnit::Microsecond);
-        if !self.rules().dates_count_days && time(&self.left) && time(&self.right) && sign < 0 {
-            return Ok(Some(self.call(functions::BETWEEN_TIMES, vec![left, right])?));
-        }
-        let between_dates = self.left == DataType::Date32 && self.right == DataType::Date32 && sign < 0;
         if !self.rules().dates_count_days {
-            // Two dates are as far apart as their midnights.
-            let apart = || binary_expr(cast(left, stamp.clone()), Operator::Minus, cast(right, stamp));
-            return Ok(between_dates.then(apart));
+            return if sign < 0 { self.apart(raw) } else { Ok(None) };
         }
-        if between_dates {
+        let (left, right) = (raw.left.clone(), raw.right.clone());
+        if self.left == DataType::Date32 && self.right == DataType::Date32 && sign < 0 {
             return Ok(Some(self.call("$days_between", vec![left, right])?));
         }
         let integer = |t: &DataType| signed(t).is_some();
@@ -368,6 +360,7 @@ impl Operands {
         if integer(&self.left) && moment(&self.right) && sign > 0 {
             return Ok(Some(self.call("$add_days", vec![right, cast(left, DataType::Int64)])?));
         }
+        let time = |t: &DataType| *t == DataType::Time64(TimeUnit::Microsecond);
         if self.left == DataType::Date32 && time(&self.right) && sign > 0 {
             return Ok(Some(self.call(functions::DATE_AND_TIME, vec![left, right])?));
         }
@@ -378,6 +371,7 @@ impl Operands {
             Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => interval.nanoseconds != 0,
             _ => true,
         };
+        let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
         let op = if sign > 0 { Operator::Plus } else { Operator::Minus };
         // A date by whole days is computed as one and is its midnight, so that `date_of` finds it.
         if self.left == DataType::Date32 && matches!(self.right, DataType::Interval(_)) {
@@ -397,6 +391,21 @@ impl Operands {
         Ok(None)
     }
 
+    /// How far two dates, as their midnights, or two times of day are apart.
+    fn apart(&self, raw: &RawBinaryExpr) -> Result<Option<Expr>> {
+        let (left, right) = (|| raw.left.clone(), || raw.right.clone());
+        let stamp = || DataType::Timestamp(TimeUnit::Microsecond, None);
+        Ok(match (&self.left, &self.right) {
+            (DataType::Date32, DataType::Date32) => {
+                Some(binary_expr(cast(left(), stamp()), Operator::Minus, cast(right(), stamp())))
+            }
+            (DataType::Time64(_), DataType::Time64(_)) => {
+                Some(self.call(functions::BETWEEN_TIMES, vec![left(), right()])?)
+            }
+            _ => None,
+        })
+    }
+
     /// Bits of bytes; those of numbers are DataFusion's.
     fn bits(&self, raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
         if !is_binary(&self.left) || !is_binary(&self.right) {
@@ -412,10 +421,9 @@ impl Operands {
 
     /// NULL with anything is NULL, an array or its element too; what is no text becomes one as a cast makes it, where that is allowed.
     fn concat(&self, mut raw: RawBinaryExpr) -> Result<PlannerResult<RawBinaryExpr>> {
-        let depth = |found: &DataType| list_ndims(found);
-        let is_array = depth(&self.left) + depth(&self.right) > 0;
-        if is_array && self.rules().null_hides_arrays && !self.left.is_null() && !self.right.is_null() {
-            let join = match depth(&self.left).cmp(&depth(&self.right)) {
+        let (depth, other) = (list_ndims(&self.left), list_ndims(&self.right));
+        if depth + other > 0 && self.rules().null_hides_arrays && !self.left.is_null() && !self.right.is_null() {
+            let join = match depth.cmp(&other) {
                 Ordering::Less => array_prepend_udf(),
                 Ordering::Equal => array_concat_udf(),
                 Ordering::Greater => array_append_udf(),
