@@ -3,6 +3,7 @@
 use super::progress::{bytes, counter, file_scan, summary};
 use crate::federated::ForeignScanExec;
 use crate::optimize;
+use crate::physical::counted_children;
 use crate::session::Work;
 use crate::tables::TableScanSummary;
 use crate::wlm::Measures;
@@ -61,7 +62,7 @@ fn skew(slices: impl Iterator<Item = u64> + Clone) -> f64 {
 }
 
 fn add(plan: &Arc<dyn ExecutionPlan>, measures: &mut Measures, slices: &mut Slices) {
-    for child in plan.children() {
+    for child in counted_children(plan) {
         add(child, measures, slices);
     }
     let Some(metrics) = plan.metrics() else { return };

@@ -1,6 +1,7 @@
 //! How far a running plan is, read from the counters of its scans.
 
 use crate::federated::ForeignScanExec;
+use crate::physical::counted_children;
 use crate::result::{Progress, ProgressState};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -34,7 +35,7 @@ impl ScanProgress {
         } else if plan.is::<ForeignScanExec>() {
             self.foreign.push(Arc::clone(plan));
         }
-        for child in plan.children() {
+        for child in counted_children(plan) {
             self.collect(child);
         }
     }

@@ -2,7 +2,10 @@
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar, shown_type};
 use crate::error::{Error, ErrorKind, Result};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array, MapArray, UInt64Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, Int64Array, ListArray, MapArray, MutableArrayData, UInt64Array, make_array,
+};
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::kernels::cmp::eq;
 use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
@@ -29,6 +32,11 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "From the end to the start.",
         &[("reverse(ARRAY[1, 2])", "[2, 1]"), ("reverse('abc')", "cba")],
     ),
+    scalar("slice", ATHENA, &[Kind::Any, Kind::Int, Kind::Int], Gives::Of(first), slice).doc(
+        "slice(array, start, length)",
+        "So many elements from one on, counted from 1 or, negative, from the end.",
+        &[("slice(ARRAY[1, 2, 3, 4], 2, 2)", "[2, 3]"), ("slice(ARRAY[1, 2, 3, 4], -2, 5)", "[3, 4]")],
+    ),
     scalar("typeof", ATHENA, &[Kind::Any], Gives::Text, |call| {
         let name = type_name(call.args[0].data_type());
         call.texts(|_| Ok(Some(&name)))
@@ -51,6 +59,41 @@ fn first(args: &[DataType]) -> Result<DataType> {
         Some(DataType::Utf8 | DataType::LargeUtf8) | None => DataType::Utf8View,
         Some(other) => other.clone(),
     })
+}
+
+/// Elements from one on; none where there is no such.
+fn slice(call: &Call<'_>) -> Result<ArrayRef> {
+    let DataType::List(element) = &call.gives else {
+        let message = format!("an array is needed, not {}", shown_type(&call.gives));
+        return Err(Error::new(ErrorKind::DatatypeMismatch, message));
+    };
+    let (lists, starts, wanted) = (call.args[0].as_list::<i32>(), call.int(1), call.int(2));
+    let values = lists.values().to_data();
+    let (mut kept, mut lengths) = (MutableArrayData::new(vec![&values], false, 0), Vec::with_capacity(call.rows));
+    for row in 0..call.rows {
+        if call.is_null(row) {
+            lengths.push(0);
+            continue;
+        }
+        let (start, wanted) = (starts.value(row), wanted.value(row));
+        let invalid = |message: &str| Err(Error::new(ErrorKind::InvalidParameter, message));
+        if start == 0 {
+            return invalid("SQL array indices start at 1");
+        }
+        if wanted < 0 {
+            return invalid("length must be greater than or equal to 0");
+        }
+        let (begin, size) = (lists.value_offsets()[row] as usize, i64::from(lists.value_length(row)));
+        let before = if start > 0 { start - 1 } else { size + start };
+        let length = if before < 0 { 0 } else { wanted.min(size - before).max(0) } as usize;
+        if length > 0 {
+            let from = begin + before as usize;
+            kept.try_extend(0, from, from + length)?;
+        }
+        lengths.push(length);
+    }
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, make_array(kept.freeze()), call.nulls.clone())?))
 }
 
 fn element_type(args: &[DataType]) -> Result<DataType> {

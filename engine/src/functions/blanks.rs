@@ -80,25 +80,49 @@ fn without_blanks(call: &Call<'_>) -> Result<ArrayRef> {
 fn kept(call: &Call<'_>, texts: &StringViewArray, bytes: impl Fn(usize, &str) -> usize) -> Result<ArrayRef> {
     let is_whole = |row: usize| call.is_null(row) || bytes(row, texts.value(row)) == texts.value(row).len();
     let Some(first) = (0..call.rows).find(|row| !is_whole(*row)) else { return Ok(Arc::clone(&call.args[0])) };
-    let mut built = StringViewBuilder::with_capacity(call.rows);
-    let blocks: Vec<u32> = texts.data_buffers().iter().map(|block| built.append_block(block.clone())).collect();
+    let mut built = Sharing::new(texts, call.rows);
     for row in 0..call.rows {
         if call.is_null(row) {
-            built.append_null();
+            built.texts.append_null();
             continue;
         }
         let text = texts.value(row);
-        let length = if row < first { text.len() } else { bytes(row, text) };
-        if text.len() <= MOST_INLINE_BYTES {
-            built.append_value(&text[..length]);
-        } else {
-            let view = ByteView::from(texts.views()[row]);
-            let block = blocks.get(view.buffer_index as usize);
-            let block = block.ok_or_else(|| Error::internal("a text without its bytes"))?;
-            built.try_append_view(*block, view.offset, length as u32)?;
-        }
+        built.append_begin(row, if row < first { text.len() } else { bytes(row, text) })?;
     }
-    Ok(Arc::new(built.finish()))
+    Ok(built.finish())
+}
+
+/// Texts that are made of others; what is long shares its bytes with them.
+pub(super) struct Sharing<'a> {
+    /// What was made so far.
+    pub(super) texts: StringViewBuilder,
+    source: &'a StringViewArray,
+    blocks: Vec<u32>,
+}
+
+impl<'a> Sharing<'a> {
+    pub(super) fn new(source: &'a StringViewArray, rows: usize) -> Self {
+        let mut texts = StringViewBuilder::with_capacity(rows);
+        let blocks = source.data_buffers().iter().map(|block| texts.append_block(block.clone())).collect();
+        Self { texts, source, blocks }
+    }
+
+    /// Appends so many bytes of a row's text.
+    pub(super) fn append_begin(&mut self, row: usize, length: usize) -> Result<()> {
+        let text = self.source.value(row);
+        if text.len() <= MOST_INLINE_BYTES {
+            self.texts.append_value(&text[..length]);
+            return Ok(());
+        }
+        let view = ByteView::from(self.source.views()[row]);
+        let block = self.blocks.get(view.buffer_index as usize);
+        let block = block.ok_or_else(|| Error::internal("a text without its bytes"))?;
+        Ok(self.texts.try_append_view(*block, view.offset, length as u32)?)
+    }
+
+    pub(super) fn finish(mut self) -> ArrayRef {
+        Arc::new(self.texts.finish())
+    }
 }
 
 /// Longer texts stand in a buffer beside their view.

@@ -1,8 +1,8 @@
 //! Values as texts, and texts of limited length.
 
 use super::cast::as_text_in;
-use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
-use crate::error::Result;
+use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, is_text, scalar};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::cast;
@@ -12,12 +12,27 @@ use datafusion::arrow::datatypes::DataType;
 /// value, and so a truth value, as it is.
 pub(crate) const PLAIN_TEXT: &str = "$plain_text";
 
+/// A text cut to a length, where a third argument does not say that what it is the text of would be another then.
+pub(crate) const VARCHAR: &str = "$varchar";
+
+/// The same, NULL in place of an error.
+pub(crate) const TRY_VARCHAR: &str = "$try_varchar";
+
+/// Whether a value is a text by its type.
+pub(crate) const IS_TEXT: &str = "$is_text";
+
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("$text", REDSHIFT, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Redshift)),
     scalar("$text", ATHENA, &[Kind::Any], Gives::Text, |call| as_text_view(call, Dialect::Athena)),
     scalar(PLAIN_TEXT, REDSHIFT, &[Kind::Any], Gives::Of(plain_type), plain_text),
-    scalar("$varchar", REDSHIFT, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, str::floor_char_boundary)),
-    scalar("$varchar", ATHENA, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, chars)),
+    scalar(VARCHAR, REDSHIFT, &[Kind::Text, Kind::Int], Gives::Text, |call| cut(call, str::floor_char_boundary)),
+    scalar(VARCHAR, ATHENA, &[Kind::Text, Kind::Int, Kind::Bool], Gives::Text, |call| cut(call, chars)).optional(1),
+    scalar(TRY_VARCHAR, ATHENA, &[Kind::Text, Kind::Int, Kind::Bool], Gives::Text, try_to_cut),
+    scalar(IS_TEXT, ATHENA, &[Kind::Any], Gives::Bool, |call| {
+        let found = call.args[0].data_type();
+        call.bools(|_| Ok(Some(is_text(found) || found.is_null())))
+    })
+    .with_nulls(),
 ];
 
 fn as_text_view(call: &Call<'_>, dialect: Dialect) -> Result<ArrayRef> {
@@ -68,7 +83,21 @@ fn cut(call: &Call<'_>, end: impl Fn(&str, usize) -> usize) -> Result<ArrayRef> 
         return Ok(ArrayRef::clone(&call.args[0]));
     }
     call.texts(|row| {
+        let (text, length) = (texts.value(row), length(row));
+        let end = end(text, length);
+        if end < text.len() && call.has(2) && !call.bool(2).value(row) {
+            let message = format!("Value '{text}' cannot be represented as varchar({length})");
+            return Err(Error::new(ErrorKind::InvalidText, message));
+        }
+        Ok(Some(&text[..end]))
+    })
+}
+
+fn try_to_cut(call: &Call<'_>) -> Result<ArrayRef> {
+    let (texts, lengths, may_be_cut) = (call.text(0), call.int(1), call.bool(2));
+    call.texts(|row| {
         let text = texts.value(row);
-        Ok(Some(&text[..end(text, length(row))]))
+        let end = chars(text, usize::try_from(lengths.value(row)).unwrap_or_default());
+        Ok((end == text.len() || may_be_cut.value(row)).then(|| &text[..end]))
     })
 }

@@ -106,6 +106,9 @@ pub(super) fn doubles(call: &Call<'_>) -> Result<ArrayRef> {
 /// When the part that the first argument names and that holds the second began, by clocks of the second's zone.
 pub(super) fn begin(call: &Call<'_>) -> Result<ArrayRef> {
     let moments = micros(&call.whole(1)?)?;
+    if call.gives == TIME_OF_DAY {
+        return times(call, |part, row| part.begin(moments.value(row)));
+    }
     if let Some(zone) = Zone::own(call.args[1].data_type()) {
         let (parts, mut last) = (call.spread_text(0), Last::new());
         return call.stamps(|row| last.of(parts.value(row), Part::parse)?.begin_in(zone, moments.value(row)).map(Some));
@@ -122,6 +125,9 @@ pub(super) fn begin(call: &Call<'_>) -> Result<ArrayRef> {
 /// The third argument later by as many of the first, a part, as the second says, by clocks of its zone.
 pub(super) fn add(call: &Call<'_>) -> Result<ArrayRef> {
     let (counts, moments) = (call.spread_int(1), micros(&call.whole(2)?)?);
+    if call.gives == TIME_OF_DAY {
+        return times(call, |part, row| part.add_to_time(counts.value(row), moments.value(row)));
+    }
     if let Some(zone) = Zone::own(call.args[2].data_type()) {
         let (parts, mut last) = (call.spread_text(0), Last::new());
         return call.stamps(|row| {
@@ -140,12 +146,10 @@ pub(super) fn add(call: &Call<'_>) -> Result<ArrayRef> {
 /// The same as Redshift's DATEADD has it, also of times of day.
 pub(super) fn add_leaping(call: &Call<'_>) -> Result<ArrayRef> {
     let (counts, moments) = (call.spread_int(1), micros(&call.whole(2)?)?);
-    let (parts, mut last) = (call.spread_text(0), Last::new());
     if call.gives == TIME_OF_DAY {
-        return call.values::<Time64MicrosecondType>(|row| {
-            last.of(parts.value(row), Part::parse)?.add_to_time(counts.value(row), moments.value(row)).map(Some)
-        });
+        return times(call, |part, row| part.add_to_time(counts.value(row), moments.value(row)));
     }
+    let (parts, mut last) = (call.spread_text(0), Last::new());
     let sums = match part_of(call)? {
         Some(Part::Year) => calendar::years(&counts, moments.values()),
         Some(part) => calendar::sums(part, &counts, moments.values()),
@@ -162,24 +166,35 @@ pub(super) fn add_leaping(call: &Call<'_>) -> Result<ArrayRef> {
 /// How many boundaries of the part that the first argument names lie between the others.
 pub(super) fn boundaries(call: &Call<'_>) -> Result<ArrayRef> {
     if *call.args[1].data_type() == TIME_OF_DAY {
-        let (from, to) = (micros(&call.whole(1)?)?, micros(&call.whole(2)?)?);
-        let (parts, mut last) = (call.spread_text(0), Last::new());
-        return call.ints(|row| {
-            let part = *last.of(parts.value(row), part_of_time)?;
-            part.boundaries(from.value(row), to.value(row)).map(Some)
-        });
+        return difference_of_times(call, Part::boundaries);
     }
     difference(call, Spans::boundaries, Part::boundaries)
 }
 
 /// How many whole parts, which the first argument names, lie between the others, by clocks of the second's zone.
 pub(super) fn whole(call: &Call<'_>) -> Result<ArrayRef> {
+    if *call.args[1].data_type() == TIME_OF_DAY {
+        return difference_of_times(call, Part::whole);
+    }
     let Some(zone) = Zone::own(call.args[1].data_type()) else {
         return difference(call, Spans::whole, Part::whole);
     };
     let (from, to) = (call.spread_stamp(1), call.spread_stamp(2));
     let (parts, mut last) = (call.spread_text(0), Last::new());
     call.ints(|row| last.of(parts.value(row), Part::parse)?.whole_in(zone, from.value(row), to.value(row)).map(Some))
+}
+
+/// Times of day, each by the part that the first argument names.
+fn times(call: &Call<'_>, mut of: impl FnMut(Part, usize) -> Result<i64>) -> Result<ArrayRef> {
+    let (parts, mut last) = (call.spread_text(0), Last::new());
+    call.values::<Time64MicrosecondType>(|row| of(*last.of(parts.value(row), part_of_time)?, row).map(Some))
+}
+
+/// What lies between two times of day in the part that the first argument names.
+fn difference_of_times(call: &Call<'_>, of_two: fn(Part, i64, i64) -> Result<i64>) -> Result<ArrayRef> {
+    let (from, to) = (micros(&call.whole(1)?)?, micros(&call.whole(2)?)?);
+    let (parts, mut last) = (call.spread_text(0), Last::new());
+    call.ints(|row| of_two(*last.of(parts.value(row), part_of_time)?, from.value(row), to.value(row)).map(Some))
 }
 
 /// What lies between two moments, of columns or else of two, in the part that the first argument names.

@@ -189,28 +189,31 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A moment without zone as one of that zone, or one with a zone as clocks show it there; also AT TIME ZONE.",
         &[("timezone('MST', timestamp '2001-02-16 20:38:40')", "2001-02-17 03:38:40+00:00")],
     ),
-    scalar("date_add", ATHENA, &[Text, Int, Moment], Gives::Of(third), add).with_constants().doc(
-        "date_add(unit, count, moment)",
-        "A moment so many units later.",
+    scalar("date_add", ATHENA, &[Text, Int, Kind::MomentOrTime], Gives::Of(third), add).with_constants().doc(
+        "date_add(unit, count, moment | time)",
+        "A moment so many units later; a time of day goes round the clock.",
         &[
+            ("date_add('hour', 3, time '23:10:00')", "02:10:00"),
             ("date_add('day', 1, date '2020-02-28')", "2020-02-29"),
             ("date_add('month', -1, timestamp '2020-03-31 00:00:00')", "2020-02-29 00:00:00"),
             ("date_add('day', -1, timestamp '2020-03-01 00:00:00 UTC')", "2020-02-29 00:00:00+00:00"),
         ],
     ),
-    scalar("date_diff", ATHENA, &[Text, Kind::Instant, Kind::Instant], Gives::Int8, whole).with_constants().doc(
+    scalar("date_diff", ATHENA, &[Text, Kind::InstantOrTime, Kind::InstantOrTime], Gives::Int8, whole).with_constants().doc(
         "date_diff(unit, from, to)",
-        "How many whole units lie between.",
+        "How many whole units lie between moments or times of day.",
         &[
+            ("date_diff('minute', time '01:02:00', time '03:04:30')", "122"),
             ("date_diff('second', timestamp '2020-03-01 00:00:00', timestamp '2020-03-02 00:00:00')", "86400"),
             ("date_diff('hour', timestamp '2020-03-01 00:00:00 UTC', timestamp '2020-03-02 00:00:00 UTC')", "24"),
             ("date_diff('day', date '2020-03-01', date '2020-03-02')", "1"),
         ],
     ),
-    scalar("date_trunc", ATHENA, &[Text, Moment], Gives::Of(second), begin).with_constants().doc(
-        "date_trunc(unit, moment)",
-        "When the unit that holds a moment began.",
+    scalar("date_trunc", ATHENA, &[Text, Kind::MomentOrTime], Gives::Of(second), begin).with_constants().doc(
+        "date_trunc(unit, moment | time)",
+        "When the unit that holds a moment or a time of day began.",
         &[
+            ("date_trunc('hour', time '03:04:05')", "03:00:00"),
             ("date_trunc('month', date '2001-08-22')", "2001-08-01"),
             ("date_trunc('hour', timestamp '2001-08-22 03:04:05')", "2001-08-22 03:00:00"),
         ],

@@ -51,9 +51,13 @@ pub(super) enum Kind {
     Clocks,
     /// A moment in microseconds with or without zone, as it is; dates and texts become one without.
     Instant,
+    /// The same, or a time of day in microseconds, which all arguments of the kind are then.
+    InstantOrTime,
     /// A date, or a moment in microseconds with or without zone, as it is; a text becomes a moment.
     Moment,
-    /// The same, or a time of day in microseconds, or an interval as it is.
+    /// The same, or a time of day in microseconds.
+    MomentOrTime,
+    /// The same, or an interval as it is.
     MomentOrSpan,
     /// A time zone's name: a text as it is, so that a constant stays one.
     Zone,
@@ -215,13 +219,13 @@ impl Scalar {
     }
 
     /// The function as DataFusion calls it.
-    pub(super) fn udf(self) -> Arc<ScalarUDF> {
+    pub(super) fn udf(self, dialect: Dialect) -> Arc<ScalarUDF> {
         let signature = if self.takes.is_empty() {
             Signature::nullary(self.volatility)
         } else {
             Signature::user_defined(self.volatility)
         };
-        Arc::new(ScalarUDF::new_from_impl(Function { declaration: self, signature }))
+        Arc::new(ScalarUDF::new_from_impl(Function { declaration: self, dialect, signature }))
     }
 
     /// The kinds of as many arguments as there are.
@@ -238,6 +242,8 @@ impl Scalar {
 
 struct Function {
     declaration: Scalar,
+    /// Whose function it is.
+    dialect: Dialect,
     signature: Signature,
 }
 
@@ -255,7 +261,7 @@ impl std::fmt::Debug for Function {
 impl PartialEq for Function {
     fn eq(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.declaration, &other.declaration);
-        ours.name == theirs.name && ours.dialects == theirs.dialects
+        ours.name == theirs.name && self.dialect == other.dialect
     }
 }
 
@@ -264,7 +270,7 @@ impl Eq for Function {}
 impl Hash for Function {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.declaration.name.hash(state);
-        self.declaration.dialects.len().hash(state);
+        self.dialect.hash(state);
     }
 }
 
@@ -289,9 +295,13 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
         (Kind::Json | Kind::JsonBytes | Kind::TextOrBytes, _) => return coerced(Kind::Text, found),
         (Kind::Moment, DataType::Null) => stamp(),
         (Kind::MomentOrSpan, DataType::Interval(_) | DataType::Duration(_)) => found.clone(),
-        (Kind::StampOrTime | Kind::MomentOrSpan, DataType::Time32(_) | DataType::Time64(_)) => TIME_OF_DAY,
+        (
+            Kind::StampOrTime | Kind::InstantOrTime | Kind::MomentOrTime | Kind::MomentOrSpan,
+            DataType::Time32(_) | DataType::Time64(_),
+        ) => TIME_OF_DAY,
         (Kind::StampOrTime, _) => return coerced(Kind::Stamp, found),
-        (Kind::MomentOrSpan, _) => return coerced(Kind::Moment, found),
+        (Kind::InstantOrTime, _) => return coerced(Kind::Instant, found),
+        (Kind::MomentOrTime | Kind::MomentOrSpan, _) => return coerced(Kind::Moment, found),
         (_, DataType::Dictionary(_, value)) => return coerced(kind, value),
         (
             Kind::Text,
@@ -325,11 +335,33 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
     })
 }
 
+/// Whether an argument is what its kind stands for, or a narrower number.
+fn is_widened(kind: Kind, found: &DataType) -> bool {
+    let text = is_text(found);
+    match (kind, found) {
+        (_, DataType::Null) | (Kind::Super | Kind::Any | Kind::Zone, _) => true,
+        (_, DataType::Dictionary(_, value)) => is_widened(kind, value),
+        (Kind::TextOrBytes | Kind::JsonBytes, DataType::Binary | DataType::LargeBinary | DataType::BinaryView) => true,
+        (Kind::Text | Kind::Json | Kind::TextOrBytes | Kind::JsonBytes, _) => text,
+        (Kind::Int, _) => found.is_integer(),
+        (Kind::Float | Kind::Number, _) => found.is_numeric(),
+        (Kind::Bool, _) => *found == DataType::Boolean,
+        _ => !text,
+    }
+}
+
 /// What a text is read as where a date or moment is wanted.
 pub(super) fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
     match kind {
         Kind::Date if is_text(found) => Some(DataType::Date32),
-        Kind::Stamp | Kind::StampOrTime | Kind::Clocks | Kind::Instant | Kind::Moment | Kind::MomentOrSpan
+        Kind::Stamp
+        | Kind::StampOrTime
+        | Kind::Clocks
+        | Kind::Instant
+        | Kind::InstantOrTime
+        | Kind::Moment
+        | Kind::MomentOrTime
+        | Kind::MomentOrSpan
             if is_text(found) =>
         {
             Some(DataType::Timestamp(TimeUnit::Microsecond, None))
@@ -369,12 +401,18 @@ impl ScalarUDFImpl for Function {
         if !self.declaration.count_fits(found.len()) {
             return Err(wrong());
         }
-        let types = self.declaration.kinds().zip(found).map(|(kind, found)| coerced(kind, found).ok_or_else(wrong));
+        // What only we write is given what it takes.
+        let converts = self.dialect.rules().arguments_convert || self.declaration.name.starts_with('$');
+        let types = self.declaration.kinds().zip(found).map(|(kind, found)| {
+            let taken = converts || is_widened(kind, found);
+            coerced(kind, found).filter(|_| taken).ok_or_else(wrong)
+        });
         let mut types = types.collect::<DataFusionResult<Vec<DataType>>>()?;
-        let timed = |(kind, found): (Kind, &DataType)| kind == Kind::StampOrTime && *found == TIME_OF_DAY;
+        let is_either = |kind| matches!(kind, Kind::StampOrTime | Kind::InstantOrTime);
+        let timed = |(kind, found): (Kind, &DataType)| is_either(kind) && *found == TIME_OF_DAY;
         if self.declaration.kinds().zip(&types).any(timed) {
             for ((kind, found), to) in self.declaration.kinds().zip(found).zip(&mut types) {
-                if kind == Kind::StampOrTime && *to != TIME_OF_DAY {
+                if is_either(kind) && *to != TIME_OF_DAY {
                     // A text without a type is of the other's; a moment is no time.
                     if !is_text(to) && !found.is_null() {
                         return Err(wrong());
@@ -441,14 +479,13 @@ impl ScalarUDFImpl for Function {
         let rows = if constant { 1 } else { args.number_rows };
         let rows_of_constants = if self.declaration.constants { 1 } else { rows };
         let gives = args.return_field.data_type().clone();
-        let dialect = self.declaration.dialects.first().copied().unwrap_or_default();
         let columns = self.declaration.kinds().zip(&args.args).map(|(kind, arg)| {
             let read = read_as(kind, &arg.data_type());
             if read.is_none() && (kind != Kind::Super || is_text(&arg.data_type())) {
                 return arg.to_array(rows_of_constants);
             }
             let convert = |values: &ArrayRef| match &read {
-                Some(data_type) => super::cast::as_type(values, data_type, dialect),
+                Some(data_type) => super::cast::as_type(values, data_type, self.dialect),
                 None => super::semistructured::as_documents(values),
             };
             match arg {

@@ -347,13 +347,6 @@ pub(super) const ENTRIES: &[Entry] = &[
     (
         ATHENA,
         "Arrays and maps",
-        "slice(array, start, length)",
-        "A part of an array.",
-        &[("slice(ARRAY[1, 2, 3, 4], 2, 2)", "[2, 3]")],
-    ),
-    (
-        ATHENA,
-        "Arrays and maps",
         "sequence(from, to [, step])",
         "The numbers from one to another.",
         &[("sequence(1, 3)", "[1, 2, 3]")],

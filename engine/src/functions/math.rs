@@ -33,9 +33,9 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             ("trunc(timestamp '2011-07-21 10:32:38')", "2011-07-21"),
         ],
     ),
-    scalar("trunc", ATHENA, &[Number, Int], KEPT, trunc).optional(1).doc(
+    scalar("trunc", ATHENA, &[Number, Int], Gives::Of(truncated), trunc).optional(1).doc(
         "truncate(number [, digits])",
-        "A number cut to so many digits after the point.",
+        "A number cut to so many digits after the point; a decimal keeps its type where they are said.",
         &[("truncate(2.56)", "2"), ("truncate(-2.56, 1)", "-2.50")],
     ),
     scalar("ceil", BOTH, &[Number], CUT, |call| digits(call, Way::Up)).doc(
@@ -429,6 +429,17 @@ pub(super) fn scaled(args: &[DataType], digit: Option<i64>, keeps_scale: bool) -
         Some(number) if number.is_numeric() => number.clone(),
         Some(DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null) => DataType::Float64,
         _ => return Err(Error::new(ErrorKind::DatatypeMismatch, "a number is needed")),
+    })
+}
+
+/// The type of a number that is cut (Trino's `truncate`): nothing is carried, so that no digit is added.
+fn truncated(args: &[DataType]) -> Result<DataType> {
+    Ok(match args {
+        [DataType::Decimal128(precision, scale)] => {
+            DataType::Decimal128(precision.saturating_sub(scale.unsigned_abs()).max(1), 0)
+        }
+        [DataType::Decimal128(..), ..] => args[0].clone(),
+        _ => scaled(args, None, true)?,
     })
 }
 

@@ -98,7 +98,7 @@ pub(crate) use cast::{crosses_zones, differs as cast_differs, function as cast_f
 pub(crate) use catalog::{PAIRS, PATTERN, REGCLASS, REGCLASS_NAME, REGTYPE, REGTYPE_NAME, TEXTS};
 pub(crate) use coalesce::{COALESCE, mixes_doubles, type_of_literals};
 pub(crate) use collation::{COLLATE, FOLDED, ORDERED, ORDERED_TEXT, folded};
-pub(crate) use conversion::{PLAIN_TEXT, is_written_out};
+pub(crate) use conversion::{IS_TEXT, PLAIN_TEXT, TRY_VARCHAR, VARCHAR, is_written_out};
 pub(crate) use dates::{DATE_AND_TIME, DATE_PART, TIMETZ};
 pub(crate) use digests::is_digest;
 pub use document::{FunctionDocument, function_documents, functions_page};

@@ -77,6 +77,53 @@ fn check(pattern: &str) -> Result<()> {
     }
 }
 
+/// Whether a pattern has classes that Trino's know ASCII in only.
+pub(super) fn has_classes(pattern: &str) -> bool {
+    matches!(ascii(pattern), Cow::Owned(_))
+}
+
+/// A pattern whose `\w`, `\d` and `\s` are those of ASCII, as Trino has them; its `\b` knows the words of all languages.
+pub(super) fn ascii(pattern: &str) -> Cow<'_, str> {
+    let mut made = String::with_capacity(pattern.len());
+    let (mut depth, mut is_first, mut changed) = (0_usize, false, false);
+    let mut rest = pattern.chars();
+    while let Some(one) = rest.next() {
+        let was_first = std::mem::take(&mut is_first);
+        match one {
+            '\\' => {
+                let escaped = rest.next();
+                let (members, is_inverted) = match escaped {
+                    Some('w') => ("0-9A-Za-z_", false),
+                    Some('W') => ("0-9A-Za-z_", true),
+                    Some('d') => ("0-9", false),
+                    Some('D') => ("0-9", true),
+                    Some('s') => (r"\x20\t-\r", false),
+                    Some('S') => (r"\x20\t-\r", true),
+                    _ => {
+                        made.push(one);
+                        made.extend(escaped);
+                        continue;
+                    }
+                };
+                changed = true;
+                match (is_inverted, depth) {
+                    (true, _) => made.extend(["[^", members, "]"]),
+                    (false, 0) => made.extend(["[", members, "]"]),
+                    (false, _) => made.push_str(members),
+                }
+                continue;
+            }
+            '[' => (depth, is_first) = (depth + 1, true),
+            '^' if was_first => is_first = true,
+            // The first in a class is a character of it.
+            ']' if !was_first => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        made.push(one);
+    }
+    if changed { Cow::Owned(made) } else { Cow::Borrowed(pattern) }
+}
+
 /// Counts the parts of a pattern.
 #[derive(Default)]
 struct Parts {
@@ -310,6 +357,29 @@ mod tests {
             assert_eq!(own.find_at(text, text.len()).unwrap(), other.find_at(text, text.len()).unwrap());
             assert_eq!(own.replace_all(text, "<${0}>$$").unwrap(), other.replace_all(text, "<${0}>$$").unwrap());
         }
+    }
+
+    // Values of a Trino 435 server.
+    #[test]
+    fn classes_are_of_ascii() {
+        for (pattern, text, found) in [
+            (r"\w+", "Ünder_1 ü", vec!["nder_1"]),
+            (r"[\w-]+", "a-ü", vec!["a-"]),
+            (r"[^\W\d]+", "ab1ü", vec!["ab"]),
+            (r"\d", "1٣", vec!["1"]),
+            (r"\b.", "üa", vec!["ü"]),
+            (r"\b.(?=b)", "üab", vec![]),
+            (r"\B.", "üa", vec!["a"]),
+            (r"\W", "aü", vec!["ü"]),
+            (r"[\]\d]", "]٣", vec!["]"]),
+            (r"\s", "a\u{a0}b\u{2003}c d", vec![" "]),
+            (r"\S", "a\u{a0}b", vec!["a", "\u{a0}", "b"]),
+        ] {
+            let read = Pattern::new(&ascii(pattern), false).unwrap();
+            let all = read.matches(text).map(|span| text[span.unwrap()].to_owned()).collect::<Vec<_>>();
+            assert_eq!(all, found, "{pattern} in {text}");
+        }
+        assert!(has_classes(r"\d") && !has_classes(r"\\d[^]a]\b"));
     }
 
     #[test]

@@ -42,12 +42,8 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
             }
         })
     }),
-    scalar("upper", ATHENA, &[Any], Gives::Of(|types| text_alone("upper", types)), |call| {
-        recased(call, str::to_ascii_uppercase, raised)
-    }),
-    scalar("lower", ATHENA, &[Any], Gives::Of(|types| text_alone("lower", types)), |call| {
-        recased(call, str::to_ascii_lowercase, lowered)
-    }),
+    scalar("upper", ATHENA, &[Text], Gives::Text, |call| recased(call, str::to_ascii_uppercase, raised)),
+    scalar("lower", ATHENA, &[Text], Gives::Text, |call| recased(call, str::to_ascii_lowercase, lowered)),
     scalar("split_part", ATHENA, &[Text, Text, Int], Gives::Text, |call| {
         let (texts, separators, places) = (call.text(0), call.text(1), call.int(2));
         call.texts(|row| {
@@ -67,21 +63,9 @@ fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::InvalidParameter, message)
 }
 
-/// The type of a function of a text, which is no number or moment.
-fn text_alone(name: &str, types: &[DataType]) -> Result<DataType> {
-    match types {
-        [found] if is_text(found) || found.is_null() => Ok(DataType::Utf8View),
-        other => {
-            let types = other.iter().map(shown_type).collect::<Vec<_>>().join(", ");
-            Err(Error::new(ErrorKind::UndefinedFunction, format!("function {name}({types}) does not exist")))
-        }
-    }
-}
-
 /// Texts in another case, each character for itself, as Java's `Character` has them: `ß` stays.
 fn recased(call: &Call<'_>, of_ascii: fn(&str) -> String, of: fn(char) -> char) -> Result<ArrayRef> {
-    let texts = cast(&call.args[0], &DataType::Utf8View)?;
-    let texts = texts.as_string_view();
+    let texts = call.text(0);
     call.texts(|row| {
         let text = texts.value(row);
         Ok(Some(if text.is_ascii() { of_ascii(text) } else { text.chars().map(of).collect() }))

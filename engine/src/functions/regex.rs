@@ -4,7 +4,7 @@
 //! are errors.
 
 use super::kernel::{ATHENA, BOTH, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
-use super::patterns::{Pattern, linear};
+use super::patterns::{Pattern, ascii, has_classes, linear};
 use super::rows::Last;
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::arrow::array::{ArrayRef, ListBuilder, StringViewBuilder};
@@ -93,12 +93,12 @@ pub(crate) const REGEXP_LIKE: &str = "$regexp_like";
 
 /// Whether DataFusion's functions take a pattern.
 pub(crate) fn is_plain_pattern(pattern: &str) -> bool {
-    linear(pattern, false).is_ok()
+    !has_classes(pattern) && linear(pattern, false).is_ok()
 }
 
 /// A pattern of Trino's.
 pub(super) fn trino(pattern: &str) -> Result<Pattern> {
-    Pattern::new(pattern, false)
+    Pattern::new(&ascii(pattern), false)
 }
 
 /// A pattern with Redshift's parameters.

@@ -77,7 +77,7 @@ static ATHENA: LazyLock<ByName> = LazyLock::new(|| scalars_of(Dialect::Athena));
 fn scalars_of(dialect: Dialect) -> ByName {
     let all =
         SCALARS.iter().flat_map(|(_, functions)| *functions).filter(|function| function.dialects.contains(&dialect));
-    let mut by_name: ByName = all.map(|function| (function.name, function.udf())).collect();
+    let mut by_name: ByName = all.map(|function| (function.name, function.udf(dialect))).collect();
     by_name.insert(coalesce::COALESCE, coalesce::function(dialect.rules().texts_mix));
     by_name
 }

@@ -7,6 +7,7 @@
 //! | SUM of DECIMAL(p,s) | NUMERIC(38,s) | DECIMAL(38,s) |
 //! | AVG of integers | BIGINT, cut | DOUBLE |
 //! | AVG of DECIMAL(p,s) | NUMERIC(38,s), cut | DECIMAL(p,s), rounded |
+//! | SUM, AVG of REAL | DOUBLE PRECISION | REAL |
 //! | SUM, AVG of a qualified interval | the same, cut | rounded |
 //!
 //! Nothing wraps: a BIGINT is summed with 128 bits, without groups by [`super::whole_total`]. By group,
@@ -99,6 +100,7 @@ impl Total {
                     plan(argument.clone(), inner, decimal(*precision, *scale))
                 }
             },
+            (_, DataType::Float32) => plan(DataType::Float64, DataType::Float64, DataType::Float32),
             _ => {
                 let given = self.inner().return_type(std::slice::from_ref(argument))?;
                 plan(argument.clone(), given.clone(), given)
@@ -170,6 +172,7 @@ impl AggregateUDFImpl for Total {
                 DataType::Int32
             }
             integer if integer.is_integer() => DataType::Int64,
+            DataType::Float32 if self.dialect.rules().real_totals => DataType::Float32,
             DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Null => DataType::Float64,
             DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
                 DataType::Decimal128(*precision, *scale)

@@ -6,6 +6,7 @@
 //! Among DataFusion's rules stand those of ours that need no costs ([`rules()`]): sums of one column plus constants, and
 //! comparisons with all values of a query, of which few plans have any.
 
+mod common_subplans;
 mod estimate;
 mod joins;
 mod marker;

@@ -3,6 +3,7 @@
 //! It runs once, after DataFusion's rules have reached their end: run among them, it would be undone, since DataFusion
 //! puts inner joins back into the order of their text in every pass.
 
+use super::common_subplans::{self, CommonSubplanPlanner};
 use super::estimate::{Estimator, Known};
 use super::joins::Ordering;
 use super::marker::{Estimated, MarkPlanner};
@@ -50,19 +51,24 @@ impl QueryPlanner for CostBasedPlanner {
     }
 }
 
-/// A plan with its joins in the order that costs least and what is estimated of them, as [`operators`] takes it; `None` where
-/// there is nothing to order. It is right as long as what its tables tell is the same.
+/// A plan with its joins in the order that costs least, what is estimated of them, and marks on equal parts, as [`operators`]
+/// takes it; `None` where there is nothing to order. It is right as long as what its tables tell is the same.
 pub(crate) async fn arranged(plan: &LogicalPlan, session: &dyn Session) -> Result<Option<LogicalPlan>> {
     if !CostBased::is_on(session.config()) || !has_joins(plan)? {
         return Ok(None);
     }
     let known = ask(plan, session).await?;
-    crate::plan::with_room(|| mark(order(plan.clone(), &known, session)?, Estimator::new(&known))).map(Some)
+    crate::plan::with_room(|| {
+        let ordered = order(plan.clone(), &known, session)?;
+        common_subplans::mark(mark(ordered, Estimator::new(&known))?)
+    })
+    .map(Some)
 }
 
 /// The operators of a plan, its joins in the order in which they stand.
 pub(crate) async fn operators(plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-    let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(MarkPlanner)]);
+    let planner =
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(MarkPlanner), Arc::new(CommonSubplanPlanner)]);
     planner.create_physical_plan(plan, session).await
 }
 

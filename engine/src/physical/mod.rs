@@ -2,6 +2,7 @@
 //! threads of what lets others go before.
 
 mod afresh;
+mod common_subplans;
 mod computed;
 mod counted_windows;
 mod decimal;
@@ -22,6 +23,7 @@ mod small_groups;
 mod spilling_join;
 mod statistics;
 
+pub(crate) use common_subplans::{CommonSubplanExec, counted_children};
 pub(crate) use decimal::arithmetic_of;
 pub(crate) use joined_texts::joins_of;
 pub(crate) use layout::is_copied;

@@ -1,5 +1,6 @@
 //! The order of the physical optimizer's rules: DataFusion's, with ours in their places.
 
+use super::common_subplans::UniteSubplans;
 use super::counted_windows::CountedWindows;
 use super::decimal::NarrowDecimals;
 use super::foreign_aggregates::ForeignAggregates;
@@ -45,6 +46,8 @@ pub(crate) fn rules() -> Vec<Rule> {
         Arc::new(SpillingJoins),
         Arc::new(HeardLoops),
         Arc::new(CountedWindows),
+        // What places of a plan share is not changed any more.
+        Arc::new(UniteSubplans),
     ]);
     rules
 }

@@ -87,6 +87,8 @@ pub(crate) struct Rules {
     pub(crate) digests_are_types: bool,
     /// Whether numbers and moments are their texts where a function or LIKE takes a text.
     pub(crate) numbers_as_texts: bool,
+    /// Whether functions read texts and make texts where they take something else; else they only widen numbers.
+    pub(crate) arguments_convert: bool,
     /// Whether a text next to a number is read as one, or made of one.
     pub(crate) texts_mix: bool,
     /// Whether `+` puts two texts together, as `||` does.
@@ -99,6 +101,14 @@ pub(crate) struct Rules {
     pub(crate) parts_are_bigint: bool,
     /// Whether a product of decimals has as many digits as both have together; else one more.
     pub(crate) tight_products: bool,
+    /// Whether a minus belongs to the whole number behind it, so that the smallest ones are of 32 and 64 bits; else it is
+    /// an operator.
+    pub(crate) signed_literals: bool,
+    /// Whether sums and averages of REAL are REAL; else DOUBLE.
+    pub(crate) real_totals: bool,
+    /// Whether a number, a moment or a truth value that a VARCHAR or CHAR has no room for is an error; else it is cut, as texts
+    /// are.
+    pub(crate) casts_keep_values: bool,
     /// Whether whole numbers of VALUES are INTEGER where 32 bits are enough, as elsewhere; else BIGINT.
     pub(crate) small_rows: bool,
     /// Whether the average and the sum of integers are as wide as they need: BIGINT and NUMERIC(38,0); else DOUBLE and
@@ -162,12 +172,16 @@ const REDSHIFT: Rules = Rules {
     zoned_times: true,
     digests_are_types: false,
     numbers_as_texts: true,
+    arguments_convert: true,
     texts_mix: true,
     plus_joins_texts: true,
     lateral_aliases: true,
     null_hides_arrays: false,
     parts_are_bigint: false,
     tight_products: false,
+    signed_literals: false,
+    real_totals: false,
+    casts_keep_values: false,
     small_rows: false,
     integer_average: true,
     float_exponent: false,
@@ -207,12 +221,16 @@ const ATHENA: Rules = Rules {
     zoned_times: false,
     digests_are_types: true,
     numbers_as_texts: false,
+    arguments_convert: false,
     texts_mix: false,
     plus_joins_texts: false,
     lateral_aliases: false,
     null_hides_arrays: true,
     parts_are_bigint: true,
     tight_products: true,
+    signed_literals: true,
+    real_totals: true,
+    casts_keep_values: true,
     small_rows: true,
     integer_average: false,
     float_exponent: true,

@@ -3,7 +3,9 @@
 use super::Walker;
 use super::collation::Collation;
 use crate::federated::ForeignTable;
-use crate::functions::{self, CHAR, COALESCE, COLLATE, FOLDED, ORDERED, ORDERED_TEXT, WITH_BLANKS, WITHOUT_BLANKS};
+use crate::functions::{
+    self, CHAR, COALESCE, COLLATE, FOLDED, ORDERED, ORDERED_TEXT, TRY_VARCHAR, VARCHAR, WITH_BLANKS, WITHOUT_BLANKS,
+};
 use crate::lake::table::LakeTable;
 use crate::plan::view::View;
 use crate::sql::Collation as Named;
@@ -227,7 +229,7 @@ impl Walker {
                 let char = most(1).and_then(|most| u32::try_from(most).ok());
                 Texts { blanks, char, most: most(1), ..Texts::UNKNOWN }
             }
-            ("$varchar", 2) => {
+            (VARCHAR | TRY_VARCHAR, 2..) => {
                 let fits = first().most.zip(most(1)).is_some_and(|(longest, most)| longest <= most);
                 if fits { first() } else { Texts { most: most(1), ..Texts::UNKNOWN } }
             }

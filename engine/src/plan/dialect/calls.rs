@@ -359,22 +359,11 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("mod", [_, _]) => Expr::Nested(Box::new(operator(BinaryOperator::Modulo, &args))),
         ("replace", [_, _]) => call("replace", vec![args[0].clone(), args[1].clone(), text("")]),
         ("e", []) => call("exp", vec![number(1)]),
-        ("bitwise_and", [_, _]) => operator(BinaryOperator::BitwiseAnd, &args),
-        ("bitwise_or", [_, _]) => operator(BinaryOperator::BitwiseOr, &args),
-        ("bitwise_xor", [_, _]) => operator(BinaryOperator::PGBitwiseXor, &args),
+        ("bitwise_and", [left, right]) => of_bits(BinaryOperator::BitwiseAnd, left, right),
+        ("bitwise_or", [left, right]) => of_bits(BinaryOperator::BitwiseOr, left, right),
+        ("bitwise_xor", [left, right]) => of_bits(BinaryOperator::PGBitwiseXor, left, right),
         ("bitwise_not", [value]) => call("$bitwise_not", vec![value.clone()]),
         ("bitwise_left_shift", [_, _]) => operator(BinaryOperator::PGBitwiseShiftLeft, &args),
-        ("slice", [array, start, length]) => {
-            let behind = binary(start.clone(), BinaryOperator::Plus, length.clone());
-            let mut end = binary(behind.clone(), BinaryOperator::Minus, number(1));
-            // What begins so far from the end goes to the last element at most.
-            if !matches!(start, Expr::Value(_)) {
-                let from_end = binary(start.clone(), BinaryOperator::Lt, number(0));
-                let all = binary(from_end, BinaryOperator::And, binary(behind, BinaryOperator::Gt, number(0)));
-                end = case(vec![(all, number(-1))], Some(end));
-            }
-            call("array_slice", vec![array.clone(), start.clone(), end])
-        }
         ("normalize", [value, Expr::Identifier(form)]) => {
             call("normalize", vec![value.clone(), text(form.value.to_uppercase())])
         }
@@ -396,6 +385,12 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
         ("to_utf8", [value]) => cast(value.clone(), DataType::Bytea),
         _ => return own_zones::respell(name, args),
     }))
+}
+
+/// An operator over the 64 bits of numbers.
+fn of_bits(op: BinaryOperator, left: &Expr, right: &Expr) -> Expr {
+    let wide = |number: &Expr| cast(number.clone(), DataType::BigInt(None));
+    Expr::Nested(Box::new(binary(wide(left), op, wide(right))))
 }
 
 /// A text as bytes (`decode`) or bytes as a text (`encode`), in a format by its name.

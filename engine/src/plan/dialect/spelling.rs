@@ -2,6 +2,7 @@
 
 use super::{calls, doubles, grouping, intervals, names, outer_joins, own_zones, row_values, using};
 use crate::error::{Error, ErrorKind};
+use crate::functions::{CHAR, IS_TEXT, TRY_VARCHAR, VARCHAR};
 use crate::sql::{Dialect, IntervalStyle, call};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
@@ -119,6 +120,11 @@ impl VisitorMut for Speller {
                     value.value = Value::SingleQuotedString(number.clone());
                 }
             }
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: number } if self.dialect.rules().signed_literals => {
+                if let Some(smallest) = smallest(number) {
+                    *expr = smallest;
+                }
+            }
             Expr::CompoundFieldAccess { access_chain, .. } => {
                 for access in access_chain {
                     if let AccessExpr::Subscript(Subscript::Index { index }) = access {
@@ -208,6 +214,15 @@ fn keep(expr: &mut Expr) {
         Expr::Nested(inner) => keep(inner),
         _ => {}
     }
+}
+
+/// The smallest number of 32 or 64 bits, whose digits alone are of a wider type.
+fn smallest(digits: &Expr) -> Option<Expr> {
+    let Expr::Value(value) = digits else { return None };
+    let Value::Number(digits, keeps) = &value.value else { return None };
+    let signed = format!("-{}", digits.replace('_', ""));
+    let is_smallest = [i64::from(i32::MIN), i64::MIN].iter().any(|smallest| signed == smallest.to_string());
+    is_smallest.then(|| Expr::Value(Value::Number(signed, *keeps).into()))
 }
 
 fn has_exponent(number: &str) -> bool {
@@ -316,9 +331,18 @@ fn limited(
         return Err(Error::new(ErrorKind::InvalidParameter, message));
     }
     let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+    // A text may be cut, in Trino nothing else.
+    let origin = (!pads && dialect.rules().casts_keep_values).then(|| call(IS_TEXT, vec![inner.clone()]));
+    let may_fail = origin.is_some();
+    let is_safe = kind == CastKind::TryCast;
     let text =
         Expr::Cast { kind, expr: Box::new(inner), data_type: DataType::Varchar(None), array: false, format: None };
-    Ok(Some(call(if pads { "$char" } else { "$varchar" }, vec![text, number(length)])))
+    let name = match (pads, is_safe && may_fail) {
+        (true, _) => CHAR,
+        (_, true) => TRY_VARCHAR,
+        _ => VARCHAR,
+    };
+    Ok(Some(call(name, [text, number(length)].into_iter().chain(origin).collect())))
 }
 
 /// A plain number.
