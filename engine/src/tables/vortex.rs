@@ -18,9 +18,9 @@ use super::types::SqlType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::as_integers;
 use crate::lake::write::upload::Upload;
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, RecordBatch};
 use arrow::compute::{cast, max, min};
-use arrow::datatypes::{DataType, Date32Type, Field, SchemaRef};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileSource;
@@ -80,9 +80,24 @@ fn stored_rows(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
                 return Err(Error::new(ErrorKind::NumericOverflow, message));
             }
         }
-        columns.push(cast(&as_integers(column), field.data_type()).map_err(|e| Error::internal(e.to_string()))?);
+        let stored = cast(&as_integers(column), field.data_type()).map_err(|e| Error::internal(e.to_string()))?;
+        columns.push(without_hidden_digits(stored));
     }
     RecordBatch::try_new(SchemaRef::clone(schema), columns).map_err(|e| Error::internal(e.to_string()))
+}
+
+/// Decimals with nothing behind NULL that is none of their type, as an aggregate of no values leaves it: Vortex keeps decimals in
+/// as few bits as their digits need, and its writer panics where a number has more.
+fn without_hidden_digits(column: ArrayRef) -> ArrayRef {
+    let Some(decimals) = column.as_primitive_opt::<Decimal128Type>().filter(|decimals| decimals.null_count() > 0)
+    else {
+        return column;
+    };
+    let limit = 10_u128.pow(u32::from(decimals.precision()));
+    if decimals.values().iter().all(|number| number.unsigned_abs() < limit) {
+        return column;
+    }
+    Arc::new(decimals.iter().collect::<Decimal128Array>().with_data_type(decimals.data_type().clone()))
 }
 
 /// The id of a file's column.

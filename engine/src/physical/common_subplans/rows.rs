@@ -76,6 +76,7 @@ impl Partition {
         manager: &SpillManager,
         places: usize,
     ) {
+        let _ending = Ending(self);
         let mut file = None;
         let filled = async {
             while let Some(batch) = rows.try_next().await? {
@@ -119,6 +120,18 @@ impl Partition {
             state.batches.push(batch.clone());
         }
         fits
+    }
+}
+
+/// Who reads is told when rows stop coming, whatever the reason.
+struct Ending<'a>(&'a Partition);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let is_open = self.0.state().end.is_none();
+        if is_open {
+            self.0.end(internal_err!("the rows of a common subplan stopped coming"));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Places of subplans beside each other: how often these run, and what comes out.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
 use crate::physical::forward::{Around, AroundExec};
@@ -18,11 +18,20 @@ use datafusion::physical_plan::{collect, execute_stream_partitioned};
 use futures::{StreamExt, stream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts how often partitions run, and may fail at their end.
+/// How a partition ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+enum End {
+    #[default]
+    Well,
+    Error,
+    Panic,
+}
+
+/// Counts how often partitions run, each of which has an end.
 #[derive(Debug, Clone, Default)]
 struct Counted {
     runs: Arc<AtomicUsize>,
-    fails: bool,
+    end: End,
 }
 
 impl Around for Counted {
@@ -35,8 +44,12 @@ impl Around for Counted {
     fn execute(&self, inner: &Plan, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         let rows = inner.execute(partition, task)?;
-        let end = stream::iter(self.fails.then(|| exec_err!("of the subplan")));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(inner.schema(), rows.chain(end))))
+        let end = self.end;
+        let ended = stream::iter((end != End::Well).then_some(end)).map(|end| match end {
+            End::Panic => panic!("of the subplan"),
+            _ => exec_err!("of the subplan"),
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(inner.schema(), rows.chain(ended))))
     }
 
     fn metrics(&self, inner: &Plan) -> Option<MetricsSet> {
@@ -133,13 +146,15 @@ async fn one_place_may_read_all_before_another_begins() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_places_hear_of_an_error() {
-    let counter = Counted { fails: true, ..Counted::default() };
-    let plan = united(vec![common(0, &counted(&counter)), common(0, &counted(&counter))]);
-    for place in plan.children() {
-        let error = collect(Arc::clone(place), Arc::default()).await.unwrap_err();
-        assert!(error.to_string().contains("of the subplan"), "{error}");
+    for (end, said) in [(End::Error, "of the subplan"), (End::Panic, "stopped coming")] {
+        let counter = Counted { end, ..Counted::default() };
+        let plan = united(vec![common(0, &counted(&counter)), common(0, &counted(&counter))]);
+        for place in plan.children() {
+            let error = collect(Arc::clone(place), Arc::default()).await.unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+        assert_eq!(counter.runs.load(Ordering::Relaxed), 2);
     }
-    assert_eq!(counter.runs.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
