@@ -248,6 +248,11 @@ fn from_plan(message: &str) -> Error {
         let message = format!("function {} does not exist", shown_call(called));
         return Error::new(ErrorKind::UndefinedFunction, message).with_hint("add explicit type casts");
     }
+    // A lambda whose result, given back to it, makes a result of another type.
+    if first.contains("ambdaVariable field and schema field mismatch") {
+        let message = "a lambda makes a value of another type than it was called with";
+        return Error::new(ErrorKind::UndefinedFunction, message).with_hint("cast what the lambda makes");
+    }
     let kind = if first.contains("signature") || first.contains("No function matches") {
         ErrorKind::UndefinedFunction
     } else if first.contains("must appear in the GROUP BY clause") || first.contains("ggregate functions are not") {
