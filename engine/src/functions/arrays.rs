@@ -2,6 +2,7 @@
 
 use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar, shown_type};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::Dialect;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, Int64Array, ListArray, MapArray, MutableArrayData, UInt64Array, make_array,
 };
@@ -10,6 +11,9 @@ use datafusion::arrow::compute::kernels::cmp::eq;
 use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use std::sync::Arc;
+
+/// An array of the texts that an array's elements are cast to.
+pub(crate) const ELEMENT_TEXTS: &str = "$element_texts";
 
 pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar("element_at", ATHENA, &[Kind::Any, Kind::Any], Gives::Of(element_type), |call| element(call, false)).doc(
@@ -22,6 +26,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         ],
     ),
     scalar("$subscript", ATHENA, &[Kind::Any, Kind::Any], Gives::Of(element_type), |call| element(call, true)),
+    scalar(ELEMENT_TEXTS, ATHENA, &[Kind::Any], Gives::Of(texts_type), element_texts),
     scalar("cardinality", ATHENA, &[Kind::Any], Gives::Int8, cardinality).doc(
         "cardinality(array), cardinality(map)",
         "How many elements an array has, or entries a map.",
@@ -53,6 +58,26 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         ],
     ),
 ];
+
+/// The texts that the elements of an array are cast to.
+fn element_texts(call: &Call<'_>) -> Result<ArrayRef> {
+    super::cast::as_type(&call.args[0], &call.gives, Dialect::Athena)
+}
+
+fn texts_type(args: &[DataType]) -> Result<DataType> {
+    let element = match args.first() {
+        Some(DataType::List(element)) => element.data_type(),
+        Some(DataType::Null) => &DataType::Null,
+        other => {
+            let found = other.map(shown_type).unwrap_or_default();
+            return Err(Error::new(ErrorKind::UndefinedFunction, format!("an array is needed, not {found}")));
+        }
+    };
+    if element.is_nested() {
+        return Err(Error::new(ErrorKind::UndefinedFunction, format!("{} is no text", type_name(element))));
+    }
+    Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Utf8View, true))))
+}
 
 fn first(args: &[DataType]) -> Result<DataType> {
     Ok(match args.first() {
@@ -228,7 +253,8 @@ pub(super) fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Float64 => "double".to_owned(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "varchar".to_owned(),
+        DataType::LargeUtf8 => "json".to_owned(),
+        DataType::Utf8 | DataType::Utf8View => "varchar".to_owned(),
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "varbinary".to_owned(),
         DataType::Timestamp(_, None) => "timestamp(3)".to_owned(),
         DataType::Timestamp(_, Some(_)) => "timestamp(3) with time zone".to_owned(),

@@ -3,7 +3,8 @@
 
 use super::arithmetic::out_of_range;
 use super::date_parts::micros;
-use super::kernel::{is_text, shown_type};
+use super::kernel::{JSON, is_text, shown_type};
+use super::read_numbers::{decimal, float, truth};
 use super::{intervals, json_casts, nested_casts, zoned_texts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interval::is_interval;
@@ -24,8 +25,13 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::sync::Arc;
 
-/// Whether Arrow's cast is not the dialects'.
-pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
+/// Whether a cast is one of Trino's JSON, or to it.
+fn is_of_json(from: &DataType, to: &DataType, dialect: Dialect) -> bool {
+    dialect.rules().json_is_a_type && from != to && !from.is_null() && (*from == JSON || *to == JSON)
+}
+
+/// Whether Arrow's cast is not the dialect's.
+pub(crate) fn differs(from: &DataType, to: &DataType, dialect: Dialect) -> bool {
     let fraction = |t: &DataType| t.is_floating() || matches!(t, DataType::Decimal128(..));
     let moment = |t: &DataType| {
         matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _) | DataType::Time64(TimeUnit::Microsecond))
@@ -37,6 +43,7 @@ pub(crate) fn differs(from: &DataType, to: &DataType) -> bool {
         || (is_text(from) && is_nested(to))
         || (Zone::own(from).is_some() && crosses_zones(from, to))
         || interval(from, to)
+        || is_of_json(from, to, dialect)
 }
 
 /// Whether a cast gives what clocks show of a moment, or the other way round: what it makes follows from the session's zone.
@@ -102,6 +109,9 @@ impl ScalarUDFImpl for Cast {
     }
 
     fn return_type(&self, args: &[DataType]) -> DataFusionResult<DataType> {
+        if let Some(from) = args.first() {
+            json_casts::check(from, &self.to, self.dialect)?;
+        }
         if let Some(from) = args.first().filter(|from| interval(from, &self.to)) {
             intervals::check_cast(from, &self.to)?;
         }
@@ -131,13 +141,20 @@ impl Cast {
         // Where a dialect sets no zone, moments have one of their own.
         let is_set = self.dialect.rules().zone_is_set;
         let zone = if is_set { zone } else { Zone::of_type(from).unwrap_or(zone) };
+        if is_of_json(from, &self.to, self.dialect) {
+            return if self.to == JSON {
+                json_casts::written(array)
+            } else {
+                json_casts::read(cast(array, &DataType::Utf8View)?.as_string_view(), &self.to, self.safe)
+            };
+        }
         if crosses_zones(from, &self.to) {
             return self.cross_zones(array, zone);
         }
         if nested_casts::is_nested_cast(from, &self.to) {
             return nested_casts::convert(array, &self.to, self.dialect, self.safe);
         }
-        if !differs(from, &self.to) {
+        if !differs(from, &self.to, self.dialect) {
             return self.plain(array);
         }
         if interval(from, &self.to) {
@@ -163,14 +180,14 @@ impl Cast {
                 DataType::Float32 => {
                     let floats = array.as_primitive::<Float32Type>();
                     texts(floats.len(), |row| {
-                        (!floats.is_null(row)).then(|| self.float_text(&format!("{:e}", floats.value(row)), 6))
+                        (!floats.is_null(row)).then(|| float_text(&format!("{:e}", floats.value(row)), 6, self.dialect))
                     })
                 }
                 _ => {
                     let floats = cast(array, &DataType::Float64)?;
                     let floats = floats.as_primitive::<Float64Type>();
                     texts(floats.len(), |row| {
-                        (!floats.is_null(row)).then(|| self.float_text(&format!("{:e}", floats.value(row)), 15))
+                        (!floats.is_null(row)).then(|| double_text(floats.value(row), self.dialect))
                     })
                 }
             };
@@ -250,7 +267,7 @@ impl Cast {
                         built.append_null();
                         continue;
                     };
-                    match truth(self.trimmed(text)) {
+                    match truth(self.trimmed(text), self.dialect.rules().words_for_truth) {
                         None if !self.safe => return Err(self.invalid(text)),
                         value => built.append_option(value),
                     }
@@ -352,37 +369,42 @@ impl Cast {
         let is_decimal = matches!(self.to, DataType::Decimal128(..));
         if is_decimal && self.has_blanks(text) { no_value(&self.to, text) } else { invalid(&self.to, text) }
     }
+}
 
-    /// A number from its shortest digits in scientific form; Redshift turns to an exponent from so many digits on.
-    fn float_text(&self, shortest: &str, most: i32) -> String {
-        let Some((mantissa, exponent)) = shortest.split_once('e') else {
-            return match shortest {
-                "inf" => "Infinity".to_owned(),
-                "-inf" => "-Infinity".to_owned(),
-                other => other.to_owned(),
-            };
+/// A double as the text that the dialect makes of it.
+pub(super) fn double_text(value: f64, dialect: Dialect) -> String {
+    float_text(&format!("{value:e}"), 15, dialect)
+}
+
+/// A number from its shortest digits in scientific form; Redshift turns to an exponent from so many digits on.
+fn float_text(shortest: &str, most: i32, dialect: Dialect) -> String {
+    let Some((mantissa, exponent)) = shortest.split_once('e') else {
+        return match shortest {
+            "inf" => "Infinity".to_owned(),
+            "-inf" => "-Infinity".to_owned(),
+            other => other.to_owned(),
         };
-        let power: i32 = exponent.parse().unwrap_or(0);
-        if self.dialect.rules().float_exponent {
-            let dot = if mantissa.contains('.') { "" } else { ".0" };
-            return format!("{mantissa}{dot}E{power}");
-        }
-        if power < -4 || power >= most {
-            let sign = if power < 0 { '-' } else { '+' };
-            return format!("{mantissa}e{sign}{:02}", power.abs());
-        }
-        let negative = mantissa.starts_with('-');
-        let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-        let point = power + 1;
-        let plain = if point <= 0 {
-            format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
-        } else if digits.len() <= point as usize {
-            format!("{digits}{}", "0".repeat(point as usize - digits.len()))
-        } else {
-            format!("{}.{}", &digits[..point as usize], &digits[point as usize..])
-        };
-        if negative { format!("-{plain}") } else { plain }
+    };
+    let power: i32 = exponent.parse().unwrap_or(0);
+    if dialect.rules().float_exponent {
+        let dot = if mantissa.contains('.') { "" } else { ".0" };
+        return format!("{mantissa}{dot}E{power}");
     }
+    if power < -4 || power >= most {
+        let sign = if power < 0 { '-' } else { '+' };
+        return format!("{mantissa}e{sign}{:02}", power.abs());
+    }
+    let negative = mantissa.starts_with('-');
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let point = power + 1;
+    let plain = if point <= 0 {
+        format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
+    } else if digits.len() <= point as usize {
+        format!("{digits}{}", "0".repeat(point as usize - digits.len()))
+    } else {
+        format!("{}.{}", &digits[..point as usize], &digits[point as usize..])
+    };
+    if negative { format!("-{plain}") } else { plain }
 }
 
 /// What a text is no value of.
@@ -411,56 +433,6 @@ fn texts(rows: usize, of: impl Fn(usize) -> Option<String>) -> ArrayRef {
         built.append_option(of(row));
     }
     Arc::new(built.finish())
-}
-
-/// A number; none where it is larger than a double can be.
-fn float(text: &str) -> Option<f64> {
-    let value: f64 = text.parse().ok()?;
-    (!value.is_infinite() || !text.bytes().any(|byte| byte.is_ascii_digit())).then_some(value)
-}
-
-/// What both services take for a truth value (Redshift: "Boolean type").
-fn truth(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "t" | "true" | "y" | "yes" | "on" | "1" => Some(true),
-        "f" | "false" | "n" | "no" | "off" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-/// A decimal number, with an exponent or not; digits beyond the scale are rounded.
-pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
-    let (number, exponent) = match text.split_once(['e', 'E']) {
-        Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (negative, unsigned) = match number.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, number.strip_prefix('+').unwrap_or(number)),
-    };
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    // How many of the digits stand left of the place where the result ends.
-    let kept = whole.len() as i32 + exponent + i32::from(scale);
-    let mut value: i128 = 0;
-    let mut digits = whole.bytes().chain(fraction.bytes()).map(|b| i128::from(b - b'0'));
-    for at in 0..kept.max(0) {
-        value = match digits.next() {
-            Some(digit) => value.checked_mul(10)?.checked_add(digit)?,
-            None if value == 0 => return Some(0),
-            None if at >= kept => break,
-            None => value.checked_mul(10)?,
-        };
-    }
-    if kept >= 0 && digits.next().is_some_and(|digit| digit >= 5) {
-        value += 1;
-    }
-    if value >= 10_i128.checked_pow(u32::from(precision))? {
-        return None;
-    }
-    Some(if negative { -value } else { value })
 }
 
 /// `2008-02-20 10:00:00.5`; in a zone with its offset, `+00`, or where a fraction has at least so many digits, with its name.
@@ -565,26 +537,6 @@ mod tests {
         }
         let shown = cast_one(stamp("+05:30"), &DataType::Utf8View, Dialect::Redshift).unwrap();
         assert_eq!(shown, ScalarValue::Utf8View(Some("2012-10-31 01:00:00+00".to_owned())));
-    }
-
-    #[test]
-    fn decimals_are_read_exactly() {
-        for (text, precision, scale, expected) in [
-            ("1.5", 5, 2, Some(150)),
-            ("-1.005", 5, 2, Some(-101)),
-            ("1.004", 5, 2, Some(100)),
-            (".5", 5, 0, Some(1)),
-            ("0.04", 5, 1, Some(0)),
-            ("1e3", 5, 0, Some(1000)),
-            ("12e-1", 5, 1, Some(12)),
-            ("1e-9", 5, 2, Some(0)),
-            ("99999.9", 5, 0, None),
-            ("", 5, 0, None),
-            ("1x", 5, 0, None),
-            ("99999999999999999999999999999999999999", 38, 0, Some(10_i128.pow(38) - 1)),
-        ] {
-            assert_eq!(decimal(text, precision, scale), expected, "{text}");
-        }
     }
 
     #[test]

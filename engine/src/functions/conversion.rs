@@ -1,7 +1,7 @@
 //! Values as texts, and texts of limited length.
 
 use super::cast::as_text_in;
-use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, is_text, scalar};
+use super::kernel::{ATHENA, Call, Gives, JSON, Kind, REDSHIFT, Scalar, is_text, scalar};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef};
@@ -30,7 +30,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
     scalar(TRY_VARCHAR, ATHENA, &[Kind::Text, Kind::Int, Kind::Bool], Gives::Text, try_to_cut),
     scalar(IS_TEXT, ATHENA, &[Kind::Any], Gives::Bool, |call| {
         let found = call.args[0].data_type();
-        call.bools(|_| Ok(Some(is_text(found) || found.is_null())))
+        call.bools(|_| Ok(Some((is_text(found) && *found != JSON) || found.is_null())))
     })
     .with_nulls(),
 ];

@@ -1,13 +1,13 @@
 //! Values as texts by a template, and back: Redshift's TO_CHAR and its kin, Trino's MySQL and Joda formats.
 
 use super::arithmetic::overflow;
-use super::cast::decimal;
 use super::date_parts::{micros, shown};
 use super::iso::in_utc;
 use super::joda::{Pattern, Shown};
 use super::kernel::{ATHENA, Call, Gives, Kind, REDSHIFT, Scalar, scalar};
 use super::number_template::NumberTemplate;
 use super::parts::{DAY_US, SECOND_US, micros_of, moment_of, of_no_calendar};
+use super::read_numbers::decimal;
 use super::rows::Last;
 use super::template::{Template, ZoneWords};
 use crate::error::{Error, ErrorKind, Result};

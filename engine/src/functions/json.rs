@@ -75,26 +75,26 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         "A SUPER value's text as bytes.",
         &[("from_varbyte(json_serialize_to_varbyte(json_parse('[1, 2]')), 'utf8')", "[1,2]")],
     ),
-    scalar("json_extract", ATHENA, &[Text, Text], Gives::Text, extract_trino).with_constants().doc(
+    scalar("json_extract", ATHENA, &[Kind::Json, Text], Gives::Json, extract_trino).with_constants().doc(
         "json_extract(json, path)",
         "What a path leads to, as JSON; NULL where there is nothing.",
         &[("json_extract('{\"a\":{\"b\":[1,2]}}', '$.a.b')", "[1,2]"), ("json_extract('{\"a\":\"x\"}', '$.a')", "\"x\"")],
     ),
-    scalar("json_extract_scalar", ATHENA, &[Text, Text], Gives::Text, extract_trino_scalar).with_constants().doc(
+    scalar("json_extract_scalar", ATHENA, &[Kind::Json, Text], Gives::Text, extract_trino_scalar).with_constants().doc(
         "json_extract_scalar(json, path)",
         "What a path leads to, as text; NULL where it is an object or array.",
         &[("json_extract_scalar('[1, 2, 3]', '$[2]')", "3"), ("json_extract_scalar('{\"a\":\"x\"}', '$.a')", "x"), ("json_extract_scalar('{\"a\":{\"b c\":true}}', '$.a[\"b c\"]')", "true")],
     ),
-    scalar("json_parse", ATHENA, &[Text], Gives::Text, normalised)
+    scalar("json_parse", ATHENA, &[Text], Gives::Json, normalised)
         .doc("json_parse(text)", "A text as JSON, keys in order.", &[("json_parse('{\"b\": 1, \"a\": 2}')", "{\"a\":2,\"b\":1}")]),
-    scalar("json_format", ATHENA, &[Text], Gives::Text, normalised)
+    scalar("json_format", ATHENA, &[Kind::Document], Gives::Text, |call| Ok(ArrayRef::clone(&call.args[0])))
         .doc("json_format(json)", "JSON as text.", &[("json_format(json_parse('[1, 2]'))", "[1,2]")]),
-    scalar("json_array_length", ATHENA, &[Text], Gives::Int8, |call| {
+    scalar("json_array_length", ATHENA, &[Kind::Json], Gives::Int8, |call| {
         let texts = call.text(0);
         call.ints(|row| Ok(parse(texts.value(row)).ok().and_then(|value| value.as_array().map(|array| array.len() as i64))))
     })
     .doc("json_array_length(json)", "How many elements an array has; NULL for what is none.", &[("json_array_length('[1, 2, 3]')", "3")]),
-    scalar("json_array_get", ATHENA, &[Text, Int], Gives::Text, |call| {
+    scalar("json_array_get", ATHENA, &[Kind::Json, Int], Gives::Json, |call| {
         let (texts, indices) = (call.text(0), call.int(1));
         call.texts(|row| {
             let Ok(Value::Array(array)) = parse(texts.value(row)) else { return Ok(None) };
@@ -107,7 +107,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         })
     })
     .doc("json_array_get(json, index)", "An element, counted from 0, or from the end when negative: as JSON, but for texts, which are without quotes.", &[("json_array_get('[\"a\", \"b\", \"c\"]', -1)", "c"), ("json_array_get('[[1, 2]]', 0)", "[1,2]")]),
-    scalar("json_array_contains", ATHENA, &[Text, Kind::Any], Gives::Bool, |call| {
+    scalar("json_array_contains", ATHENA, &[Kind::Json, Kind::Any], Gives::Bool, |call| {
         let (texts, sought) = (call.text(0), super::cast::as_text(&call.args[1], crate::sql::Dialect::Redshift)?);
         let sought = cast(&sought, &DataType::Utf8View)?;
         let sought = sought.as_string_view();
@@ -123,7 +123,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         })
     })
     .doc("json_array_contains(json, value)", "Whether an array has a text, number or truth value.", &[("json_array_contains('[1, 2, 3]', 2)", "true")]),
-    scalar("json_size", ATHENA, &[Text, Text], Gives::Int8, |call| {
+    scalar("json_size", ATHENA, &[Kind::Json, Text], Gives::Int8, |call| {
         let (texts, paths) = (call.text(0), call.text(1));
         let mut last = Last::new();
         call.ints(|row| {
@@ -135,7 +135,7 @@ pub(super) const FUNCTIONS: &[Scalar] = &[
         })
     })
     .doc("json_size(json, path)", "How many members an object or array has.", &[("json_size('{\"x\": {\"a\": 1, \"b\": 2}}', '$.x')", "2")]),
-    scalar("is_json_scalar", ATHENA, &[Text], Gives::Bool, |call| {
+    scalar("is_json_scalar", ATHENA, &[Kind::Json], Gives::Bool, |call| {
         let texts = call.text(0);
         call.bools(|row| {
             let value = parse(texts.value(row)).map_err(|_| invalid(texts.value(row)))?;

@@ -1,12 +1,12 @@
-//! Trino's casts from JSON and to JSON, which is text here.
+//! Trino's casts from JSON and to JSON.
 
 use super::arrays::type_name;
 use super::cast;
-use super::json_paths::{invalid, plain};
-use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, is_text, scalar};
+use super::json_paths::invalid;
+use super::kernel::{JSON, is_text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::json::{Json, quoted};
-use crate::lake::write::documents;
+use crate::lake::write::documents_of_json;
 use crate::sql::Dialect;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, ListArray, MapArray, StringViewArray, StringViewBuilder, StructArray, new_null_array,
@@ -16,46 +16,80 @@ use datafusion::arrow::compute::{cast as arrow_cast, concat};
 use datafusion::arrow::datatypes::{DataType, Fields};
 use std::sync::Arc;
 
-pub(super) const FUNCTIONS: &[Scalar] = &[
-    scalar("$json", ATHENA, &[Kind::Any], Gives::Text, |call| written(&call.args[0])),
-    scalar("$json_text", ATHENA, &[Kind::Text], Gives::Text, |call| text(call, false)),
-    scalar("$try_json_text", ATHENA, &[Kind::Text], Gives::Text, |call| text(call, true)),
-];
+/// Refuses casts of JSON that Trino does not have, and those of texts to what only JSON is read as.
+///
+/// # Errors
+/// `DatatypeMismatch`.
+pub(super) fn check(from: &DataType, to: &DataType, dialect: Dialect) -> Result<()> {
+    let is_right = match (from, to) {
+        _ if !dialect.rules().json_is_a_type || from == to || from.is_null() => true,
+        (from, to) if *to == JSON => is_written(from),
+        (from, to) if *from == JSON => is_read(to),
+        (from, to) => !(is_text(from) && to.is_nested()),
+    };
+    if is_right {
+        return Ok(());
+    }
+    let message = format!("cannot cast {} to {}", type_name(from), type_name(to));
+    Err(Error::new(ErrorKind::DatatypeMismatch, message))
+}
+
+/// Whether values are written as JSON.
+fn is_written(from: &DataType) -> bool {
+    match from {
+        DataType::Null | DataType::Date32 | DataType::Timestamp(_, None) => true,
+        DataType::Dictionary(_, value) => is_written(value),
+        DataType::Map(entries, _) => is_pair(entries.data_type(), |key| is_scalar(key) || key.is_null(), is_written),
+        _ => is_of(from, is_written),
+    }
+}
+
+/// Whether JSON is read as values of a type.
+fn is_read(to: &DataType) -> bool {
+    match to {
+        DataType::Map(entries, _) => is_pair(entries.data_type(), is_scalar, is_read),
+        _ => is_of(to, is_read),
+    }
+}
+
+fn is_scalar(data_type: &DataType) -> bool {
+    data_type.is_numeric() || *data_type == DataType::Boolean || (is_text(data_type) && *data_type != JSON)
+}
+
+/// Whether a type is a scalar's, JSON, or of nested values that are all of a kind.
+fn is_of(data_type: &DataType, kind: impl Fn(&DataType) -> bool) -> bool {
+    match data_type {
+        DataType::List(element) => kind(element.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| kind(field.data_type())),
+        _ => is_scalar(data_type) || *data_type == JSON,
+    }
+}
+
+fn is_pair(entries: &DataType, key: impl Fn(&DataType) -> bool, value: impl Fn(&DataType) -> bool) -> bool {
+    matches!(entries, DataType::Struct(fields)
+        if fields.len() == 2 && key(fields[0].data_type()) && value(fields[1].data_type()))
+}
 
 /// Values of any type as JSON; NULL stays NULL.
 pub(super) fn written(values: &ArrayRef) -> Result<ArrayRef> {
     match values.data_type() {
-        DataType::Null => Ok(new_null_array(&DataType::Utf8View, values.len())),
+        DataType::Null => Ok(new_null_array(&JSON, values.len())),
         DataType::Time64(_) | DataType::Interval(_) | DataType::Duration(_) => {
             let texts = cast::as_text(values, Dialect::Athena)?;
             let texts = arrow_cast(&texts, &DataType::Utf8View)?;
-            let texts = texts.as_string_view().iter().map(|text| text.map(quoted));
-            Ok(Arc::new(texts.collect::<StringViewArray>()))
+            let texts: StringViewArray = texts.as_string_view().iter().map(|text| text.map(quoted)).collect();
+            Ok(arrow_cast(&texts, &JSON)?)
         }
-        _ => Ok(arrow_cast(&documents(values)?, &DataType::Utf8View)?),
+        _ => Ok(arrow_cast(&arrow_cast(&documents_of_json(values)?, &DataType::Utf8View)?, &JSON)?),
     }
 }
 
-/// What a scalar of JSON is as text; null is NULL.
-fn text(call: &Call<'_>, safe: bool) -> Result<ArrayRef> {
-    let texts = call.text(0);
-    call.texts(|row| {
-        let text = texts.value(row);
-        match Json::read(text) {
-            None | Some(Json::Array(_) | Json::Object(_)) if safe => Ok(None),
-            None => Err(invalid(text)),
-            Some(Json::Array(_) | Json::Object(_)) => Err(no_cast(text, "varchar")),
-            Some(_) => Ok(plain(text.trim_ascii())),
-        }
-    })
-}
-
-fn no_cast(text: &str, to: &str) -> Error {
+fn no_cast(text: &str, to: &DataType) -> Error {
     let shown: String = text.chars().take(60).collect();
-    Error::new(ErrorKind::InvalidText, format!("Cannot cast '{shown}' to {to}"))
+    Error::new(ErrorKind::InvalidText, format!("Cannot cast '{shown}' to {}", type_name(to)))
 }
 
-/// JSON texts as arrays, maps or rows; `safe` gives NULL for those that are none.
+/// JSON as values of a type; `safe` gives NULL for what is none.
 ///
 /// # Errors
 /// `InvalidText` for text that is no JSON, or JSON of another shape.
@@ -79,6 +113,10 @@ pub(super) fn read(texts: &StringViewArray, to: &DataType, safe: bool) -> Result
 
 /// Values of JSON as a column of a type; null is NULL.
 fn column(values: &[Option<&Json<'_>>], to: &DataType) -> Result<ArrayRef> {
+    if *to == JSON {
+        let texts: StringViewArray = values.iter().map(|value| value.map(ToString::to_string)).collect();
+        return Ok(arrow_cast(&texts, &JSON)?);
+    }
     let values: Vec<Option<&Json<'_>>> = values.iter().map(|value| value.filter(|value| !value.is_null())).collect();
     match to {
         DataType::List(element) => {
@@ -120,16 +158,13 @@ fn column(values: &[Option<&Json<'_>>], to: &DataType) -> Result<ArrayRef> {
             Ok(Arc::new(MapArray::try_new(Arc::clone(entries), offsets, pairs, present(&values), *sorted)?))
         }
         DataType::Struct(fields) => row(&values, fields, to),
-        text if is_text(text) => {
-            let texts: StringViewArray = values.iter().map(|value| value.map(plain_of)).collect();
-            Ok(arrow_cast(&texts, to)?)
-        }
         _ => {
             let mut texts = StringViewBuilder::with_capacity(values.len());
             for value in &values {
                 texts.append_option(value.map(|value| scalar_text(value, to)).transpose()?);
             }
-            cast::as_type(&(Arc::new(texts.finish()) as ArrayRef), to, Dialect::Athena)
+            let texts: ArrayRef = Arc::new(texts.finish());
+            if is_text(to) { Ok(arrow_cast(&texts, to)?) } else { cast::as_type(&texts, to, Dialect::Athena) }
         }
     }
 }
@@ -167,24 +202,22 @@ fn other_shape(wanted: &str, found: &Json<'_>, to: &DataType) -> Error {
     Error::new(ErrorKind::InvalidText, message)
 }
 
-/// A text without quotes, all else as it is written.
-fn plain_of(value: &Json<'_>) -> String {
-    match value {
-        Json::Text(text) => text.clone().into_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// What is read as a number, moment or truth value; whole numbers are rounded, and made of truth values.
+/// A scalar as the text that is read as a value of a type: numbers with a fraction are doubles where they are no decimals,
+/// whole numbers are rounded, and numbers are made of truth values and the other way round.
 fn scalar_text(value: &Json<'_>, to: &DataType) -> Result<String> {
+    let double = |number: &str| number.parse::<f64>().map_err(|_| no_cast(number, to));
     match value {
-        Json::Array(_) | Json::Object(_) => Err(no_cast(&value.to_string(), &type_name(to))),
+        Json::Array(_) | Json::Object(_) => Err(no_cast(&value.to_string(), to)),
+        Json::Text(text) => Ok(text.clone().into_owned()),
         Json::Bool(flag) if to.is_numeric() => Ok(u8::from(*flag).to_string()),
-        Json::Number(number) if to.is_integer() && number.contains(['.', 'e', 'E']) => {
-            let parsed: f64 = number.parse().map_err(|_| no_cast(number, &type_name(to)))?;
-            Ok(format!("{:.0}", parsed.round()))
+        Json::Number(number) if *to == DataType::Boolean => Ok(u8::from(double(number)? != 0.0).to_string()),
+        Json::Number(number) if number.contains(['.', 'e', 'E']) && to.is_integer() => {
+            Ok(format!("{:.0}", double(number)?.round()))
         }
-        other => Ok(plain_of(other)),
+        Json::Number(number) if number.contains(['.', 'e', 'E']) && is_text(to) => {
+            Ok(cast::double_text(double(number)?, Dialect::Athena))
+        }
+        other => Ok(other.to_string()),
     }
 }
 

@@ -1,14 +1,16 @@
 //! SQL's functions over JSON: those that ask by a path, and those that put JSON together. The parser spells their clauses
 //! as texts (`sql::trino_json`).
 
+use super::cast::as_type;
 use super::json_casts::written;
 use super::json_path::JsonPath;
 use super::json_paths::{invalid, parse};
-use super::kernel::{ATHENA, Call, Gives, Kind, Scalar, scalar};
+use super::kernel::{ATHENA, Call, Gives, JSON, Kind, Scalar, scalar};
 use super::rows::Last;
 use super::text::bytes_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::json::{Json, quoted};
+use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
@@ -73,9 +75,16 @@ impl Passed {
     }
 }
 
-/// Values as JSON text: what is JSON already as it is.
+/// Values as JSON text: what is written as JSON already as it is, values of the type of JSON as the texts that they are.
 fn as_json(values: &ArrayRef, is_json: bool) -> Result<ArrayRef> {
-    if is_json { Ok(cast(values, &DataType::Utf8View)?) } else { written(values) }
+    if is_json {
+        return Ok(cast(values, &DataType::Utf8View)?);
+    }
+    let texts = match values.data_type() {
+        json if *json == JSON => as_type(values, &DataType::Utf8View, Dialect::Athena)?,
+        _ => ArrayRef::clone(values),
+    };
+    Ok(cast(&written(&texts)?, &DataType::Utf8View)?)
 }
 
 /// Or why there is none, in words.

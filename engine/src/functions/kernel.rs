@@ -11,6 +11,7 @@ use crate::tables;
 use crate::zone::Zone;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
@@ -29,8 +30,10 @@ pub(super) enum Kind {
     TextOrBytes,
     /// A SUPER: `Utf8View`. The planner makes one of a text that is none; values of other types become SUPER here.
     Super,
-    /// A text in JSON: `Utf8View`. Of a SUPER it is what is kept of it.
+    /// A text in JSON: `Utf8View`. Of a SUPER it is what is kept of it; Trino's [`JSON`] is one, too.
     Json,
+    /// Trino's [`JSON`], no text: `Utf8View`.
+    Document,
     /// The same, or bytes that may be such a text, as `BinaryView`.
     JsonBytes,
     /// A whole number: `Int64`.
@@ -70,6 +73,8 @@ pub(super) enum Kind {
 pub(super) enum Gives {
     /// `Utf8View`
     Text,
+    /// [`JSON`]; the kernel gives texts.
+    Json,
     /// `Int64`
     Int8,
     /// `Int32`
@@ -274,6 +279,9 @@ impl Hash for Function {
     }
 }
 
+/// The type of Trino's JSON, in canonical form: all other texts are of another type.
+pub(crate) const JSON: DataType = DataType::LargeUtf8;
+
 /// The type of times of day.
 pub(super) const TIME_OF_DAY: DataType = DataType::Time64(TimeUnit::Microsecond);
 
@@ -288,6 +296,12 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
     let (text, number) = (is_text(found), found.is_numeric());
     Some(match (kind, found) {
         (Kind::Super, _) if text => DataType::Utf8View,
+        // It is read when the function is called: a cast would take the quotes from it.
+        (Kind::Json | Kind::JsonBytes | Kind::Document | Kind::Text | Kind::TextOrBytes, found) if *found == JSON => {
+            JSON
+        }
+        (Kind::Document, DataType::Null) => JSON,
+        (Kind::Document, _) => return None,
         (Kind::Super | Kind::Any, _) => found.clone(),
         (Kind::JsonBytes | Kind::TextOrBytes, DataType::Binary | DataType::LargeBinary | DataType::BinaryView) => {
             DataType::BinaryView
@@ -342,7 +356,8 @@ fn is_widened(kind: Kind, found: &DataType) -> bool {
         (_, DataType::Null) | (Kind::Super | Kind::Any | Kind::Zone, _) => true,
         (_, DataType::Dictionary(_, value)) => is_widened(kind, value),
         (Kind::TextOrBytes | Kind::JsonBytes, DataType::Binary | DataType::LargeBinary | DataType::BinaryView) => true,
-        (Kind::Text | Kind::Json | Kind::TextOrBytes | Kind::JsonBytes, _) => text,
+        (Kind::Json | Kind::JsonBytes | Kind::Document, _) => text,
+        (Kind::Text | Kind::TextOrBytes, _) => text && *found != JSON,
         (Kind::Int, _) => found.is_integer(),
         (Kind::Float | Kind::Number, _) => found.is_numeric(),
         (Kind::Bool, _) => *found == DataType::Boolean,
@@ -350,9 +365,12 @@ fn is_widened(kind: Kind, found: &DataType) -> bool {
     }
 }
 
-/// What a text is read as where a date or moment is wanted.
+/// What a text is read as where a date or moment is wanted, and JSON where a text is.
 pub(super) fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
     match kind {
+        Kind::Json | Kind::JsonBytes | Kind::Document | Kind::Text | Kind::TextOrBytes if *found == JSON => {
+            Some(DataType::Utf8View)
+        }
         Kind::Date if is_text(found) => Some(DataType::Date32),
         Kind::Stamp
         | Kind::StampOrTime
@@ -431,6 +449,7 @@ impl ScalarUDFImpl for Function {
                 Some(DataType::LargeUtf8) | None => DataType::Utf8View,
                 Some(other) => other.clone(),
             },
+            Gives::Json => JSON,
             Gives::Int8 => DataType::Int64,
             Gives::Int4 => DataType::Int32,
             Gives::Float => DataType::Float64,
@@ -485,6 +504,7 @@ impl ScalarUDFImpl for Function {
                 return arg.to_array(rows_of_constants);
             }
             let convert = |values: &ArrayRef| match &read {
+                Some(data_type) if is_text(data_type) => Ok(cast(values, data_type)?),
                 Some(data_type) => super::cast::as_type(values, data_type, self.dialect),
                 None => super::semistructured::as_documents(values),
             };
@@ -509,7 +529,10 @@ impl ScalarUDFImpl for Function {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&gives)?));
         }
         let zone = Zone::of_session(&args.config_options);
-        let made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives, zone })?;
+        let mut made = (self.declaration.kernel)(&Call { args: &columns, rows, nulls, gives, zone })?;
+        if matches!(self.declaration.gives, Gives::Json) {
+            made = cast(&made, &JSON)?;
+        }
         if constant {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?));
         }

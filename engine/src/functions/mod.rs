@@ -56,6 +56,7 @@ mod patterns;
 mod pieces;
 mod priorities;
 mod random;
+mod read_numbers;
 mod readable;
 mod reduce;
 mod regex;
@@ -92,6 +93,7 @@ mod zoned_texts;
 mod zones;
 
 pub(crate) use self::regex::{REGEXP_LIKE, is_plain_pattern};
+pub(crate) use arrays::ELEMENT_TEXTS;
 pub(crate) use blanks::{CHAR, COUNT_BLANKS, WITH_BLANKS, WITHOUT_BLANKS, pad};
 pub(crate) use bytes::is_binary;
 pub(crate) use cast::{crosses_zones, differs as cast_differs, function as cast_function};
@@ -108,7 +110,7 @@ pub(crate) use intervals::{
     LATER_IN_OWN_ZONE, LATER_IN_ZONE, TOTAL, YEAR_TO_MONTH, as_interval, general as general_interval, is_qualified,
 };
 pub(crate) use iso::ISO_INSTANT;
-pub(crate) use kernel::{is_text, shown_type};
+pub(crate) use kernel::{JSON, is_text, shown_type};
 pub(crate) use lists::map_of;
 pub(crate) use nested_casts::is_nested_cast;
 pub(crate) use random::{RANDOM, Seed};

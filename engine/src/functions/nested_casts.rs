@@ -4,7 +4,8 @@
 //! A value that cannot be cast fails the whole one that it is in; where the cast is a safe one, that is NULL.
 
 use super::cast::as_type;
-use super::kernel::{is_text, shown_type};
+use super::json_casts;
+use super::kernel::{JSON, shown_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::Dialect;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, new_null_array};
@@ -36,8 +37,8 @@ pub(super) fn check(from: &DataType, to: &DataType) -> Result<()> {
         (DataType::Struct(from), DataType::Struct(to)) if from.len() == to.len() => {
             from.iter().zip(to).try_for_each(|(from, to)| check(from.data_type(), to.data_type()))
         }
-        // A text is JSON, perhaps of any shape.
-        (from, to) if from.is_null() || (is_text(from) && to.is_nested()) => Ok(()),
+        (from, _) if from.is_null() => Ok(()),
+        (from, to) if *from == JSON || *to == JSON => json_casts::check(from, to, Dialect::Athena),
         (from, to) if from.is_nested() || to.is_nested() => {
             let message = format!("cannot cast type {} to {}", shown_type(from), shown_type(to));
             Err(Error::new(ErrorKind::DatatypeMismatch, message))
@@ -185,7 +186,10 @@ mod tests {
             (list(&row), list(&row_type(&[("b", number.clone())])), true),
             (list(&row), list(&number), false),
             (map(&row), map(&row_type(&[("b", number.clone())])), true),
-            (list(&DataType::Utf8View), list(&row), true),
+            (list(&JSON), list(&row), true),
+            (list(&row), list(&JSON), true),
+            (list(&DataType::Utf8View), list(&row), false),
+            (list(&JSON), list(&DataType::Date32), false),
             (list(&DataType::Null), list(&row), true),
         ] {
             assert_eq!(check(&from, &to).is_ok(), is_right, "{from} {to}");

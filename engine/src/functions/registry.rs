@@ -3,9 +3,9 @@
 use super::kernel::{Gives, Kind, Scalar, declared, read_as};
 use super::{
     arithmetic, arrays, blanks, buckets, bytes, coalesce, collation, colours, conversion, dates, digest_aggregates,
-    digests, distributions, formats, full_text, gathered, hashes, intervals, iso, java_format, json, json_casts,
-    json_queries, json_tables, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured,
-    series, set_digests, sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
+    digests, distributions, formats, full_text, gathered, hashes, intervals, iso, java_format, json, json_queries,
+    json_tables, lambdas, lists, maps, math, pieces, readable, reduce, regex, replaced, semistructured, series,
+    set_digests, sketches, slices, sorted, stems, subsets, substring, teradata, text, totals, url, vectors,
     zoned_texts, zones,
 };
 use crate::error::Error;
@@ -26,7 +26,6 @@ pub(super) const SCALARS: &[(&str, &[Scalar])] = &[
     ("", conversion::FUNCTIONS),
     ("", gathered::FUNCTIONS),
     ("", intervals::FUNCTIONS),
-    ("", json_casts::FUNCTIONS),
     ("", json_queries::FUNCTIONS),
     ("", json_tables::FUNCTIONS),
     ("", lists::FUNCTIONS),

@@ -83,6 +83,10 @@ pub(crate) struct Rules {
     pub(crate) bare_parts: bool,
     /// Whether a time with a zone is a type of its own, kept as the time in UTC.
     pub(crate) zoned_times: bool,
+    /// Whether JSON is a type of its own, which no text is.
+    pub(crate) json_is_a_type: bool,
+    /// Whether yes, no, on and off are read as truth values.
+    pub(crate) words_for_truth: bool,
     /// Whether a T-digest is a type.
     pub(crate) digests_are_types: bool,
     /// Whether numbers and moments are their texts where a function or LIKE takes a text.
@@ -170,6 +174,8 @@ const REDSHIFT: Rules = Rules {
     words_for_moments: true,
     bare_parts: true,
     zoned_times: true,
+    json_is_a_type: false,
+    words_for_truth: true,
     digests_are_types: false,
     numbers_as_texts: true,
     arguments_convert: true,
@@ -219,6 +225,8 @@ const ATHENA: Rules = Rules {
     words_for_moments: false,
     bare_parts: false,
     zoned_times: false,
+    json_is_a_type: true,
+    words_for_truth: false,
     digests_are_types: true,
     numbers_as_texts: false,
     arguments_convert: false,

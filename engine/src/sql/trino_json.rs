@@ -14,19 +14,16 @@ use sqlparser::tokenizer::Token;
 
 pub(super) type Parsed<T> = Result<T, ParserError>;
 
-/// Functions whose results are JSON, which others take as such.
-const GIVES_JSON: [&str; 7] =
-    ["$json", "$json_array", "$json_object", "$json_query", "json_array_get", "json_extract", "json_parse"];
+/// Functions whose texts are JSON, which others of these functions take as such.
+const GIVES_JSON: [&str; 3] = ["$json_array", "$json_object", "$json_query"];
 
-/// Whether an expression is JSON by the look of it.
-pub(crate) fn is_json(expr: &Expr) -> bool {
+/// Whether an expression is a text of JSON by the look of it.
+fn is_json(expr: &Expr) -> bool {
     match expr {
         Expr::Function(function) => match function.name.0.as_slice() {
             [ObjectNamePart::Identifier(name)] => GIVES_JSON.contains(&name.value.to_lowercase().as_str()),
             _ => false,
         },
-        Expr::Cast { data_type: DataType::JSON, .. } => true,
-        Expr::TypedString(typed) => typed.data_type == DataType::JSON,
         Expr::Nested(inner) => is_json(inner),
         _ => false,
     }

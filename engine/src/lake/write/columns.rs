@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::lake::types;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Decimal128Array, PrimitiveArray, StringViewArray,
+    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Decimal128Array, LargeStringArray, PrimitiveArray,
+    StringViewArray, new_empty_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
@@ -29,11 +30,20 @@ pub(super) enum Values<'a> {
     Double(&'a PrimitiveArray<Float64Type>),
     Decimal(&'a Decimal128Array),
     Text(&'a StringViewArray),
+    /// JSON, which is written as it is.
+    Document(&'a LargeStringArray),
     Binary(&'a BinaryViewArray),
     Date(&'a PrimitiveArray<Date32Type>),
     Timestamp(&'a PrimitiveArray<TimestampMicrosecondType>),
-    List { offsets: &'a OffsetBuffer<i32>, elements: Box<Column<'a>> },
-    Map { offsets: &'a OffsetBuffer<i32>, keys: Box<Column<'a>>, values: Box<Column<'a>> },
+    List {
+        offsets: &'a OffsetBuffer<i32>,
+        elements: Box<Column<'a>>,
+    },
+    Map {
+        offsets: &'a OffsetBuffer<i32>,
+        keys: Box<Column<'a>>,
+        values: Box<Column<'a>>,
+    },
     Struct(Vec<(&'a str, Column<'a>)>),
 }
 
@@ -50,6 +60,7 @@ impl<'a> Column<'a> {
             DataType::Float64 => Values::Double(array.as_primitive()),
             DataType::Decimal128(_, _) => Values::Decimal(array.as_primitive()),
             DataType::Utf8View => Values::Text(array.as_string_view()),
+            DataType::LargeUtf8 => Values::Document(array.as_string()),
             DataType::BinaryView => Values::Binary(array.as_binary_view()),
             DataType::Date32 => Values::Date(array.as_primitive()),
             DataType::Timestamp(TimeUnit::Microsecond, _) => Values::Timestamp(array.as_primitive()),
@@ -94,12 +105,39 @@ pub(super) fn canonical(array: &ArrayRef) -> Result<ArrayRef> {
         (DataType::Timestamp(_, zone), DataType::Timestamp(unit, None)) => DataType::Timestamp(unit, zone.clone()),
         (_, wanted) => wanted,
     };
-    if array.data_type().equals_datatype(&wanted) {
+    in_type(array, &wanted)
+}
+
+/// The same, but for large texts, which are JSON and stay what they are.
+pub(super) fn with_documents(array: &ArrayRef) -> Result<ArrayRef> {
+    let canonical = canonical(&new_empty_array(array.data_type()))?;
+    in_type(array, &keeping_documents(canonical.data_type(), array.data_type()))
+}
+
+fn in_type(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+    if array.data_type().equals_datatype(wanted) {
         return Ok(ArrayRef::clone(array));
     }
-    arrow::compute::cast(array, &wanted).map_err(|e| {
+    arrow::compute::cast(array, wanted).map_err(|e| {
         Error::unsupported(format_args!("writing a column of type {}", array.data_type())).with_detail(e.to_string())
     })
+}
+
+/// The wanted type with large texts where they are found.
+fn keeping_documents(wanted: &DataType, found: &DataType) -> DataType {
+    let field = |wanted: &FieldRef, found: &FieldRef| {
+        let kept = keeping_documents(wanted.data_type(), found.data_type());
+        Arc::new(wanted.as_ref().clone().with_data_type(kept))
+    };
+    match (wanted, found) {
+        (_, DataType::LargeUtf8) => DataType::LargeUtf8,
+        (DataType::List(wanted), DataType::List(found)) => DataType::List(field(wanted, found)),
+        (DataType::Map(wanted, sorted), DataType::Map(found, _)) => DataType::Map(field(wanted, found), *sorted),
+        (DataType::Struct(wanted), DataType::Struct(found)) => {
+            DataType::Struct(wanted.iter().zip(found).map(|(wanted, found)| field(wanted, found)).collect())
+        }
+        (wanted, _) => wanted.clone(),
+    }
 }
 
 /// The type with views for all texts: tables have none for the keys of maps.

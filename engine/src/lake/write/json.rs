@@ -1,6 +1,6 @@
 //! Rows as JSON lines, as Hive's and Trino's JSON SerDes write them: NULLs are written, timestamps are `YYYY-MM-DD HH:MM:SS`, and numbers that JSON does not have are strings.
 
-use super::columns::{Column, Values, canonical, element_range};
+use super::columns::{Column, Values, canonical, element_range, with_documents};
 use super::scalar_text::{text_of, write_hex, write_scalar, write_zoned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::zone::Zone;
@@ -74,6 +74,10 @@ impl JsonFormat {
         }
         match &column.values {
             Values::Text(values) => write_string(values.value(row), output),
+            Values::Document(values) => {
+                write_document(values.value(row), output);
+                Ok(())
+            }
             Values::Binary(values) if self.hex => {
                 output.push(b'"');
                 write_hex(values.value(row), output);
@@ -132,8 +136,19 @@ impl JsonFormat {
 /// # Errors
 /// `Unsupported` for types that no table has.
 pub(crate) fn documents(array: &ArrayRef) -> Result<BinaryViewArray> {
-    let array = canonical(array)?;
-    let (column, format) = (Column::new(&array)?, JsonFormat { hex: true, ..JsonFormat::default() });
+    written(&canonical(array)?)
+}
+
+/// The same of values in which large texts are JSON, which stays as it is.
+///
+/// # Errors
+/// `Unsupported` for types that no table has.
+pub(crate) fn documents_of_json(array: &ArrayRef) -> Result<BinaryViewArray> {
+    written(&with_documents(array)?)
+}
+
+fn written(array: &ArrayRef) -> Result<BinaryViewArray> {
+    let (column, format) = (Column::new(array)?, JsonFormat { hex: true, ..JsonFormat::default() });
     let mut documents = BinaryViewBuilder::with_capacity(array.len());
     let mut document = Vec::new();
     for row in 0..array.len() {
@@ -184,7 +199,7 @@ fn write_string(text: &str, output: &mut Vec<u8>) -> Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use arrow::array::builder::{Int32Builder, MapBuilder, StringViewBuilder};
+    use arrow::array::builder::{Int32Builder, LargeStringBuilder, ListBuilder, MapBuilder, StringViewBuilder};
     use arrow::array::{
         ArrayRef, BinaryViewArray, Float64Array, StringViewArray, StructArray, TimestampMicrosecondArray,
     };
@@ -214,6 +229,18 @@ mod tests {
             "{\"t\":\"a\\\"\\n\\u0001é\",\"s\":{\"x\":\"NaN\"},\"m\":{\"7\":null},\"b\":\"Zm9v\",\
              \"ts\":\"1970-01-01 00:00:01.500\"}\n"
         );
+    }
+
+    #[test]
+    fn large_texts_are_documents_where_they_are_json() {
+        let mut list = ListBuilder::new(LargeStringBuilder::new());
+        list.values().append_value("{\"a\":1}");
+        list.values().append_null();
+        list.append(true);
+        let list: ArrayRef = Arc::new(list.finish());
+        let texts = |documents: BinaryViewArray| String::from_utf8(documents.value(0).to_vec()).unwrap();
+        assert_eq!(texts(documents_of_json(&list).unwrap()), "[{\"a\":1},null]");
+        assert_eq!(texts(documents(&list).unwrap()), "[\"{\\\"a\\\":1}\",null]");
     }
 
     /// Hive's SerDes take the bytes of a text for a binary value.

@@ -42,7 +42,7 @@ pub use commit::{Written, WrittenFile, WrittenFiles};
 pub use compress::Compression;
 pub use format::WriteFormat;
 pub use json::JsonFormat;
-pub(crate) use json::documents;
+pub(crate) use json::{documents, documents_of_json};
 pub use open_csv::OpenCsvFormat;
 pub use partition_path::{escape_partition_value, parse_partition_path, partition_path, unescape_partition_value};
 pub use target::{Bucketing, DEFAULT_MAX_FILE_SIZE_BYTES, SliceNames, WriteTarget};

@@ -22,6 +22,7 @@ pub(super) fn write_scalar(column: &Column<'_>, row: usize, output: &mut Vec<u8>
             _ => write(output, values.value_as_string(row)),
         },
         Values::Text(values) => output.extend_from_slice(values.value(row).as_bytes()),
+        Values::Document(values) => output.extend_from_slice(values.value(row).as_bytes()),
         Values::Binary(values) => write_base64(output, values.value(row)),
         Values::Date(values) => write_date(output, date(values.value(row))?),
         Values::Timestamp(values) => write_moment(output, values.value(row))?,

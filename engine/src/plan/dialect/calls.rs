@@ -2,10 +2,11 @@
 //! date parts, and functions that are an expression of others.
 
 use super::spelling::{cast, decimal_literal, number, text};
-use super::{aggregates, intervals, json, own_zones};
+use super::{aggregates, intervals, own_zones};
 use crate::error::{Error, ErrorKind};
 use crate::functions::{
-    DATE_PART, NEXT_STEP, PLAIN_TEXT, REGEXP_LIKE, SERIES_STEP, STRPOS_OF_INSTANCE, TIMETZ, is_plain_pattern,
+    DATE_PART, ELEMENT_TEXTS, NEXT_STEP, PLAIN_TEXT, REGEXP_LIKE, SERIES_STEP, STRPOS_OF_INSTANCE, TIMETZ,
+    is_plain_pattern,
 };
 use crate::sql::{Dialect, call};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -43,7 +44,6 @@ const RENAMED_IN_ATHENA: &[(&str, &str)] = &[
     ("all", "bool_and"),
     ("approx_percentile", "approx_percentile_cont"),
     ("arbitrary", "any_value"),
-    ("array_join", "array_to_string"),
     ("array_remove", "array_remove_all"),
     ("arrays_overlap", "array_has_any"),
     ("bitwise_and_agg", "bit_and"),
@@ -147,13 +147,15 @@ pub(super) fn respell(expr: &mut Expr, dialect: Dialect) -> Result<(), Error> {
             *expr = call(TIMETZ, vec![take(value)]);
         }
         Expr::Cast { kind, expr: value, data_type, .. } if !redshift => {
-            let spelled = json::respell_cast(kind, value, data_type);
-            if let Some(spelled) = spelled.or_else(|| own_zones::cast_literal(kind, value, data_type)) {
+            if let Some(spelled) = own_zones::cast_literal(kind, value, data_type) {
                 *expr = spelled;
             }
         }
         Expr::TypedString(typed) if dialect.rules().zoned_times && is_timetz(&typed.data_type) => {
             *expr = call(TIMETZ, vec![Expr::Value(typed.value.clone())]);
+        }
+        Expr::TypedString(typed) if typed.data_type == DataType::JSON && dialect.rules().json_is_a_type => {
+            *expr = call("json_parse", vec![Expr::Value(typed.value.clone())]);
         }
         Expr::TypedString(typed) if !redshift => {
             if let Some(written) = decimal_literal(typed).or_else(|| own_zones::literal(typed)) {
@@ -339,6 +341,11 @@ fn respell_athena(name: &str, args: Vec<Expr>) -> Result<Option<Expr>, Error> {
                 vec![(any_null(&[array.clone(), value.clone()]), null())],
                 Some(call("coalesce", vec![found, number(0)])),
             )
+        }
+        ("array_join", [array, rest @ ..]) => {
+            let texts = call(ELEMENT_TEXTS, vec![array.clone()]);
+            let joined = call("array_to_string", std::iter::once(texts).chain(rest.iter().cloned()).collect());
+            case(vec![(any_null(rest), null())], Some(joined))
         }
         // NULL among the elements is the largest and the smallest.
         ("array_max" | "array_min", [array]) => {

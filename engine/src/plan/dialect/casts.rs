@@ -15,7 +15,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 
 /// A value as the type of the column that it goes into, as Redshift assigns it.
 pub(crate) fn assigned(value: Expr, from: &DataType, to: &DataType) -> Expr {
-    if !functions::cast_differs(from, to) {
+    if !functions::cast_differs(from, to, Dialect::Redshift) {
         return cast(value, to.clone());
     }
     if let Some(moment) = moments::meant(&value, to, Dialect::Redshift) {
@@ -39,6 +39,7 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
             let chosen = matches!(part, Expr::Case(case) if case.expr.is_some());
             compared
                 || chosen
+                || takes_texts(part, dialect)
                 || matches!(part, Expr::ScalarFunction(call)
                     if [DATE_PART, COALESCE, PLAIN_TEXT].contains(&call.name()) || moments::has_words(call))
         };
@@ -50,6 +51,7 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
     }
     let schema = passes::columns_of(&plan)?;
     passes::rewrite_expressions(plan, |part| {
+        refuse_json(&part, &schema, dialect)?;
         let found = moments::in_arguments(part, dialect);
         let found = if found.transformed { found } else { coalesced(found.data, &schema, dialect)? };
         let found = if found.transformed { found } else { plain_text(found.data, &schema) };
@@ -61,6 +63,43 @@ fn rewrite_node(plan: LogicalPlan, dialect: Dialect) -> Result<Transformed<Logic
         let found = if found.transformed { found } else { with_moments(found.data, &schema, dialect) };
         Ok(if found.transformed { found } else { rewrite_cast(found.data, &schema, dialect) })
     })
+}
+
+/// DataFusion's functions of texts.
+const OF_TEXTS: [&str; 16] = [
+    "ascii",
+    "btrim",
+    "character_length",
+    "concat",
+    "initcap",
+    "levenshtein",
+    "lower",
+    "ltrim",
+    "octet_length",
+    "replace",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "translate",
+];
+
+/// Whether an expression is one of texts, of which DataFusion takes JSON for one and Trino does not.
+fn takes_texts(expr: &Expr, dialect: Dialect) -> bool {
+    dialect.rules().json_is_a_type && matches!(expr, Expr::ScalarFunction(call) if OF_TEXTS.contains(&call.name()))
+}
+
+fn refuse_json(expr: &Expr, schema: &DFSchema, dialect: Dialect) -> Result<()> {
+    let call = match expr {
+        Expr::ScalarFunction(call) if takes_texts(expr, dialect) => call,
+        _ => return Ok(()),
+    };
+    if !call.args.iter().any(|arg| arg.get_type(schema).is_ok_and(|found| found == functions::JSON)) {
+        return Ok(());
+    }
+    let message = format!("function {} does not take JSON", call.name());
+    Err(Error::new(ErrorKind::UndefinedFunction, message).with_hint("cast it to varchar, or use json_format").into())
 }
 
 /// The value of BETWEEN or IN, and what it is compared with.
@@ -94,7 +133,7 @@ fn with_intervals(mut expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transf
     };
     let mut changed = false;
     for other in others {
-        let differs = other.get_type(schema).is_ok_and(|found| functions::cast_differs(&found, &wanted));
+        let differs = other.get_type(schema).is_ok_and(|found| functions::cast_differs(&found, &wanted, dialect));
         if differs {
             let function = functions::cast_function(wanted.clone(), false, dialect);
             *other = Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![other.clone()]));
@@ -219,7 +258,7 @@ fn rewrite_cast(expr: Expr, schema: &DFSchema, dialect: Dialect) -> Transformed<
     }
     match inner.get_type(schema) {
         Ok(from)
-            if functions::cast_differs(&from, to)
+            if functions::cast_differs(&from, to, dialect)
                 || (dialect.rules().rows_cast_by_place && functions::is_nested_cast(&from, to)) =>
         {
             let function = functions::cast_function(to.clone(), safe, dialect);

@@ -5,7 +5,7 @@
 //! where the types that are cast are known, `doubles` at decimals beside doubles in it, and `passes` is what such looks have
 //! in common; `laterals` puts an alias's expression for an alias that is no column.
 //! `semistructured` knows what SUPER values are, `members` their members' names, `sketches` what HLLSKETCH values are,
-//! `intervals` those with qualifiers, `json` what is JSON in Trino's.
+//! `intervals` those with qualifiers.
 //! `grouping` spells ROLLUP and CUBE in GROUPING SETS, `row_values` comparisons of rows; `same_names` tells apart what the
 //! planner calls by one name; `using` names the columns that JOIN … USING made one, and `joined` plans such joins;
 //! `moments` reads words for moments (`'today'`) among literals, `own_zones` spells Trino's moments with a zone of their own;
@@ -19,7 +19,6 @@ mod doubles;
 mod grouping;
 mod intervals;
 mod joined;
-mod json;
 mod laterals;
 mod members;
 mod moments;

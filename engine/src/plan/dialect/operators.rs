@@ -42,6 +42,7 @@ impl ExprPlanner for Operators {
             return Ok(PlannerResult::Original(raw));
         };
         let operands = Operands { left, right, dialect: self.dialect };
+        operands.check_json(&raw.op)?;
         match raw.op {
             BinaryOperator::Plus
             | BinaryOperator::Minus
@@ -212,6 +213,18 @@ struct Operands {
 impl Operands {
     fn rules(&self) -> &'static Rules {
         self.dialect.rules()
+    }
+
+    /// Trino's JSON is equal to JSON or not, and nothing else.
+    fn check_json(&self, op: &BinaryOperator) -> Result<()> {
+        let are = [&self.left, &self.right].map(|side| *side == functions::JSON);
+        let is_null = self.left.is_null() || self.right.is_null();
+        let compares = matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq);
+        let is_right = compares && (are == [true, true] || is_null);
+        if self.rules().json_is_a_type && are.contains(&true) && !is_right {
+            return Err(no_operator(op, &self.left, &self.right));
+        }
+        Ok(())
     }
 
     fn intervals(&self) -> super::intervals::Operands<'_> {
@@ -445,7 +458,7 @@ impl Operands {
         let side = if left { &mut raw.left } else { &mut raw.right };
         let value = std::mem::replace(side, Expr::Literal(ScalarValue::Null, None));
         let from = if left { &self.left } else { &self.right };
-        *side = if functions::cast_differs(from, &DataType::Utf8View) {
+        *side = if functions::cast_differs(from, &DataType::Utf8View, self.dialect) {
             cast_by_dialect(value, &DataType::Utf8View, self.dialect)
         } else {
             cast(value, DataType::Utf8View)
@@ -522,7 +535,7 @@ pub(super) fn moment_of_text(text: &Expr, other: &DataType, schema: &DFSchema, d
         return Some(moment);
     }
     let from = text.get_type(schema).ok().filter(is_text)?;
-    functions::cast_differs(&from, other).then(|| cast_by_dialect(text.clone(), other, dialect))
+    functions::cast_differs(&from, other, dialect).then(|| cast_by_dialect(text.clone(), other, dialect))
 }
 
 pub(super) fn no_operator(

@@ -73,6 +73,7 @@ impl Types {
             }
             Name::Interval { fields, .. } => intervals::data_type(fields.as_ref()),
             Name::Varbinary(_) | Name::Binary(_) | Name::Bytea => DataType::BinaryView,
+            Name::JSON if rules.json_is_a_type => functions::JSON,
             Name::JSON | Name::Uuid => DataType::Utf8View,
             Name::Map(key, value) => functions::map_of(self.nested(key)?, self.nested(value)?),
             // A T-digest is the bytes that it is cast to.

@@ -136,7 +136,8 @@ fn is_zoned(data_type: &DataType) -> bool {
 
 /// Whether a cast makes something of a moment with a zone, or one, that follows from the session's.
 fn shows_zones(from: &DataType, to: &DataType) -> bool {
-    functions::crosses_zones(from, to) || (is_zoned(from) != is_zoned(to) && functions::cast_differs(from, to))
+    functions::crosses_zones(from, to)
+        || (is_zoned(from) != is_zoned(to) && functions::cast_differs(from, to, Dialect::Redshift))
 }
 
 /// EXTRACT of a moment with a zone: of what clocks show.
