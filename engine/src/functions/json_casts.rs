@@ -80,7 +80,7 @@ pub(super) fn written(values: &ArrayRef) -> Result<ArrayRef> {
             let texts: StringViewArray = texts.as_string_view().iter().map(|text| text.map(quoted)).collect();
             Ok(arrow_cast(&texts, &JSON)?)
         }
-        _ => Ok(arrow_cast(&arrow_cast(&documents_of_json(values)?, &DataType::Utf8View)?, &JSON)?),
+        _ => Ok(arrow_cast(&documents_of_json(values)?, &JSON)?),
     }
 }
 

@@ -32,10 +32,10 @@ pub(super) enum Kind {
     Super,
     /// A text in JSON: `Utf8View`. Of a SUPER it is what is kept of it; Trino's [`JSON`] is one, too.
     Json,
-    /// Trino's [`JSON`], no text: `Utf8View`.
-    Document,
     /// The same, or bytes that may be such a text, as `BinaryView`.
     JsonBytes,
+    /// Trino's [`JSON`], no text: `Utf8View`.
+    Document,
     /// A whole number: `Int64`.
     Int,
     /// A floating-point number: `Float64`.
@@ -66,6 +66,13 @@ pub(super) enum Kind {
     Zone,
     /// Anything, as it is.
     Any,
+}
+
+impl Kind {
+    /// Whether the kernel sees texts, or may.
+    fn is_of_texts(self) -> bool {
+        matches!(self, Self::Text | Self::TextOrBytes | Self::Json | Self::JsonBytes | Self::Document)
+    }
 }
 
 /// What a function gives.
@@ -297,9 +304,7 @@ fn coerced(kind: Kind, found: &DataType) -> Option<DataType> {
     Some(match (kind, found) {
         (Kind::Super, _) if text => DataType::Utf8View,
         // It is read when the function is called: a cast would take the quotes from it.
-        (Kind::Json | Kind::JsonBytes | Kind::Document | Kind::Text | Kind::TextOrBytes, found) if *found == JSON => {
-            JSON
-        }
+        (kind, found) if kind.is_of_texts() && *found == JSON => JSON,
         (Kind::Document, DataType::Null) => JSON,
         (Kind::Document, _) => return None,
         (Kind::Super | Kind::Any, _) => found.clone(),
@@ -368,9 +373,7 @@ fn is_widened(kind: Kind, found: &DataType) -> bool {
 /// What a text is read as where a date or moment is wanted, and JSON where a text is.
 pub(super) fn read_as(kind: Kind, found: &DataType) -> Option<DataType> {
     match kind {
-        Kind::Json | Kind::JsonBytes | Kind::Document | Kind::Text | Kind::TextOrBytes if *found == JSON => {
-            Some(DataType::Utf8View)
-        }
+        kind if kind.is_of_texts() && *found == JSON => Some(DataType::Utf8View),
         Kind::Date if is_text(found) => Some(DataType::Date32),
         Kind::Stamp
         | Kind::StampOrTime

@@ -159,7 +159,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         ATHENA,
         "JSON",
         "CAST(json AS type)",
-        "JSON as a value: arrays, maps, rows, and of JSON's own functions scalars.",
+        "JSON as a value: a number, text or truth value, an array, a map or a row.",
         &[
             ("CAST(JSON '[[1,23],[456]]' AS ARRAY(ARRAY(integer)))", "[[1, 23], [456]]"),
             ("CAST(JSON '{\"k1\":1,\"k2\":23,\"k3\":456}' AS MAP(varchar, integer))", "{k1: 1, k2: 23, k3: 456}"),

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::lake::types;
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Decimal128Array, LargeStringArray, PrimitiveArray,
-    StringViewArray, new_empty_array,
+    StringViewArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
@@ -100,18 +100,21 @@ pub(super) fn element_range(offsets: &OffsetBuffer<i32>, row: usize) -> std::ops
 
 /// The array in the type that tables have for its values: other flavours of texts, lists and times are cast.
 pub(super) fn canonical(array: &ArrayRef) -> Result<ArrayRef> {
-    let wanted = match (array.data_type(), with_views(&types::to_arrow(&types::from_arrow(array.data_type())?))) {
-        // A table's type knows no zone; how a moment is written hangs on it.
-        (DataType::Timestamp(_, zone), DataType::Timestamp(unit, None)) => DataType::Timestamp(unit, zone.clone()),
-        (_, wanted) => wanted,
-    };
-    in_type(array, &wanted)
+    in_type(array, &canonical_type(array.data_type())?)
 }
 
 /// The same, but for large texts, which are JSON and stay what they are.
 pub(super) fn with_documents(array: &ArrayRef) -> Result<ArrayRef> {
-    let canonical = canonical(&new_empty_array(array.data_type()))?;
-    in_type(array, &keeping_documents(canonical.data_type(), array.data_type()))
+    let found = array.data_type();
+    in_type(array, &keeping_documents(&canonical_type(found)?, found))
+}
+
+fn canonical_type(data_type: &DataType) -> Result<DataType> {
+    Ok(match (data_type, with_views(&types::to_arrow(&types::from_arrow(data_type)?))) {
+        // A table's type knows no zone; how a moment is written hangs on it.
+        (DataType::Timestamp(_, zone), DataType::Timestamp(unit, None)) => DataType::Timestamp(unit, zone.clone()),
+        (_, wanted) => wanted,
+    })
 }
 
 fn in_type(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
